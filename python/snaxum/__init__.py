@@ -1,0 +1,12 @@
+"""Endpoints for the Snaxum web server, as Python functions.
+
+Owns the public names, and nothing else. `route` declares an endpoint, a handler gets a `Request`,
+and returns JSON, text, bytes or a `Response`.
+"""
+
+from .http import HTTPError, Request, Response
+from .routing import RouteError, route
+
+__all__ = ["HTTPError", "Request", "Response", "RouteError", "__version__", "route"]
+
+__version__ = "0.1.0"

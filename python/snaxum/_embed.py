@@ -1,0 +1,69 @@
+"""Makes the framework importable from the text that the binary carries.
+
+Owns one finder for `snaxum` and its submodules. Runs twice: in the server, where Rust hands the
+sources over, and in every pool worker, where they arrive with the first message. It imports
+nothing of the framework, and never touches the disk.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import CodeType, ModuleType
+
+PACKAGE = "snaxum"
+
+
+def install(sources: dict[str, str]) -> None:
+    """Put the framework first on `sys.meta_path`; `sources` maps a file name to its text."""
+    finder = EmbeddedFinder(sources)
+    sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != EmbeddedFinder.__name__]
+    sys.meta_path.insert(0, finder)
+
+
+class EmbeddedFinder(MetaPathFinder):
+    """Finds `snaxum` and `snaxum.x` among the embedded sources, before any installed copy."""
+
+    def __init__(self, sources: dict[str, str]) -> None:
+        self.sources = sources
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        package, _, tail = fullname.partition(".")
+        file = f"{tail or '__init__'}.py"
+        if package != PACKAGE or file not in self.sources:
+            return None
+        # `<snaxum>/x.py` is a label that linecache follows to the loader; `<snaxum/x.py>` is not.
+        loader = EmbeddedLoader(f"<{PACKAGE}>/{file}", self.sources[file])
+        return importlib.util.spec_from_loader(
+            fullname, loader, origin=loader.label, is_package=not tail
+        )
+
+
+class EmbeddedLoader(InspectLoader):
+    """Compiles one embedded file."""
+
+    def __init__(self, label: str, source: str) -> None:
+        self.label = label
+        self.source = source
+
+    def get_source(self, fullname: str) -> str:
+        return self.source
+
+    def get_filename(self, fullname: str) -> str:
+        return self.label
+
+    def get_code(self, fullname: str) -> CodeType:
+        code: CodeType = compile(self.source, self.label, "exec", dont_inherit=True)
+        return code
+
+    def is_package(self, fullname: str) -> bool:
+        return "." not in fullname
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = self.label
+        exec(self.get_code(module.__name__), module.__dict__)

@@ -1,0 +1,89 @@
+"""The asyncio loop that `async def` handlers run on, in a thread of its own.
+
+Owns the loop, its tasks and their cancellation. Rust says which requests were given up through a
+pipe, so that no tokio thread ever waits for the interpreter. Never matches a route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+_log = logging.getLogger("snaxum")
+
+STOP_TIMEOUT_S = 5.0
+
+
+class LoopThread:
+    """Runs coroutines for requests; `cancelled` lists the ids given up since it was last asked.
+
+    `give_up` hears of those that are not on the loop.
+    """
+
+    def __init__(
+        self,
+        wake_fd: int,
+        cancelled: Callable[[], list[int]],
+        give_up: Callable[[int], None],
+    ) -> None:
+        self._wake_fd = wake_fd
+        self._cancelled = cancelled
+        self._give_up = give_up
+        self._loop = asyncio.new_event_loop()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="asyncio-loop", daemon=True)
+        self._thread.start()
+
+    def spawn(self, request_id: int, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `start()` as a task; safe from any thread."""
+        self._loop.call_soon_threadsafe(self._start, request_id, start)
+
+    def running(self) -> int:
+        """Count the requests that are on the loop."""
+        return len(self._tasks)
+
+    def stop(self) -> None:
+        """Cancel what runs, close async generators, and end the thread."""
+        if self._thread.is_alive():
+            self._stopping = True
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(STOP_TIMEOUT_S)
+
+    def _start(self, request_id: int, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        task = self._loop.create_task(start(), name=f"request-{request_id}")
+        self._tasks[request_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(request_id, None))
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.add_reader(self._wake_fd, self._cancel_given_up)
+        while not self._stopping:
+            try:
+                self._loop.run_forever()
+            except BaseException:  # a user's task or callback raised SystemExit
+                _log.exception("a background task tried to end the event loop")
+        self._loop.remove_reader(self._wake_fd)
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self._loop.run_until_complete(asyncio.wait(tasks, timeout=STOP_TIMEOUT_S))
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    def _cancel_given_up(self) -> None:
+        try:
+            os.read(self._wake_fd, 4096)
+        except BlockingIOError:
+            return
+        for request_id in self._cancelled():
+            task = self._tasks.get(request_id)
+            if task is not None:
+                task.cancel()
+            else:
+                self._give_up(request_id)

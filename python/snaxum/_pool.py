@@ -1,0 +1,386 @@
+"""The process pool: a `ProcessPoolExecutor` to its users, one executor a worker underneath.
+
+Owns the worker processes. A plain executor breaks for good when one worker dies, and takes every
+other task along; here each worker stands alone, so only the task it ran is lost, and a new worker
+takes its place. Tasks travel by module and name, never as function objects. Never matches a
+route.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import logging
+import multiprocessing
+import multiprocessing.connection
+import multiprocessing.process
+import os
+import pickle
+import shutil
+import signal
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import resource_tracker
+from types import FunctionType
+from typing import Any
+
+from . import _loader, _worker, state
+
+_log = logging.getLogger("snaxum.pool")
+
+
+class Pool(ProcessPoolExecutor):
+    """The server's pool; a handler gets a `RequestPool` on it.
+
+    `submit` and `map` are those of `concurrent.futures.ProcessPoolExecutor`. The pool belongs to
+    the server: `shutdown` and leaving a `with` block do nothing to it.
+    """
+
+    def __init__(self, workers: int, framework: Mapping[str, str], root: str, project: str) -> None:
+        # Not super().__init__(): the executors underneath are the ones that run.
+        self._size = workers
+        self._boot = (_worker.BOOT, {"sources": dict(framework), "root": root, "project": project})
+        self._lock = threading.Lock()
+        self._workers: list[_Worker] = []
+        self._idle: list[_Worker] = []
+        self._waiting: deque[_Task] = deque()
+        self._done = self._failed = self._replaced = 0
+        self._closed = False
+        self._manifest = _Manifest()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run `fn(*args, **kwargs)` in a worker, on the newest code; returns a `Future`.
+
+        Raises TypeError for a function that a worker could not find by name.
+        """
+        task = _Task(fn, args, kwargs)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the server is shutting down; the pool takes no more tasks")
+            worker = self._idle.pop() if self._idle else None
+            if worker is None and len(self._workers) < self._size:
+                worker = self._add_worker()
+            if worker is None:
+                self._waiting.append(task)
+        if worker is not None:
+            self._run(worker, task)
+        return task.future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Do nothing: the pool is the server's, and outlives every handler."""
+
+    def warm_up(self) -> None:
+        """Start all workers now, in the background."""
+        with self._lock:
+            while len(self._workers) < self._size and not self._closed:
+                self._idle.append(self._add_worker())
+
+    def close(self, timeout: float) -> None:
+        """Finish what runs, cancel what waits, and end the workers; killed after `timeout` s."""
+        with self._lock:
+            self._closed = True
+            waiting, self._waiting = list(self._waiting), deque()
+            workers = list(self._workers)
+        for task in waiting:
+            task.future.cancel()
+        threads = [
+            threading.Thread(
+                target=worker.executor.shutdown,
+                kwargs={"wait": True, "cancel_futures": True},
+                daemon=True,
+            )
+            for worker in workers
+        ]
+        for thread in threads:
+            thread.start()
+        killer = threading.Timer(timeout, _kill, (workers,))
+        killer.daemon = True
+        killer.start()
+        for thread in threads:
+            thread.join(timeout + 2.0)
+        killer.cancel()
+        self._manifest.remove()
+
+    def status(self) -> dict[str, Any]:
+        """Describe the pool for the console: its workers, and what they did."""
+        with self._lock:
+            idle = set(map(id, self._idle))
+            return {
+                "size": self._size,
+                "workers": [
+                    {
+                        "pid": worker.pid,
+                        "busy": id(worker) not in idle,
+                        "task": worker.task.name if worker.task else None,
+                    }
+                    for worker in self._workers
+                ],
+                "busy": len(self._workers) - len(idle),
+                "waiting": len(self._waiting),
+                "done": self._done,
+                "failed": self._failed,
+                "replaced": self._replaced,
+            }
+
+    def kill_task(self, future: Future[Any]) -> None:
+        """End the worker that runs the task of `future`, if one does; it is replaced."""
+        with self._lock:
+            running = [w for w in self._workers if w.task and w.task.future is future]
+        _kill(running)
+
+    def _add_worker(self) -> _Worker:
+        worker = _Worker(self._boot)
+        self._workers.append(worker)
+        return worker
+
+    def _run(self, worker: _Worker, task: _Task | None) -> None:
+        """Give a free worker `task`, or the next that can be started, or let it rest."""
+        while task is not None:
+            if task.future.set_running_or_notify_cancel():
+                try:
+                    worker = self._start(worker, task)
+                    return
+                except Exception as error:  # the server is closing, or out of processes
+                    task.future.set_exception(error)
+            task = self._next_for(worker)
+
+    def _start(self, worker: _Worker, task: _Task) -> _Worker:
+        # One that died while it had nothing to do costs nobody anything; its executor may need a
+        # moment to notice, so the process itself is asked.
+        if worker.is_dead():
+            worker = self._replace(worker)
+        try:
+            inner = worker.submit(task, *self._manifest.newest())
+        except BrokenProcessPool:
+            worker = self._replace(worker)
+            inner = worker.submit(task, *self._manifest.newest())
+        inner.add_done_callback(functools.partial(self._finished, worker, task))
+        return worker
+
+    def _next_for(self, worker: _Worker) -> _Task | None:
+        """Take the task that waits longest; without one, the worker is idle from now on."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._idle.append(worker)
+            return None
+
+    def _finished(self, worker: _Worker, task: _Task, inner: Future[Any]) -> None:
+        died = not inner.cancelled() and isinstance(inner.exception(), BrokenProcessPool)
+        worker.task = None
+        try:
+            error = self._pass_on(task, inner, died)
+        finally:
+            if died:
+                _log.error("a pool worker died while it ran %s; replaced", task.name)
+                # In a thread of its own: the executor calls us with its lock held.
+                threading.Thread(target=self._after_death, args=(worker,), daemon=True).start()
+            else:
+                self._run(worker, self._next_for(worker))
+        with self._lock:
+            self._done += 1
+            self._failed += error is not None
+
+    def _pass_on(self, task: _Task, inner: Future[Any], died: bool) -> BaseException | None:
+        """Give the task's own future what the worker answered; returns the error, if it is one."""
+        error: BaseException | None = None
+        if inner.cancelled():
+            error = RuntimeError("the server shut down before the task ended")
+        elif died:
+            error = BrokenProcessPool(f"the pool worker that ran {task.name} died; it is replaced")
+        else:
+            error = inner.exception()
+        if error is None:
+            try:
+                result, error = load_answer(inner.result())
+            except Exception as failure:
+                error = failure
+            else:
+                if error is None:
+                    task.future.set_result(result)
+                    return None
+        task.future.set_exception(error)
+        return error
+
+    def _after_death(self, worker: _Worker) -> None:
+        try:
+            worker = self._replace(worker)
+        except RuntimeError:
+            return  # the server is closing: nothing waits any more
+        self._run(worker, self._next_for(worker))
+
+    def _replace(self, dead: _Worker) -> _Worker:
+        with self._lock:
+            if dead in self._workers:
+                self._workers.remove(dead)
+            if self._closed:
+                raise RuntimeError("the server is shutting down; the pool takes no more tasks")
+            self._replaced += 1
+            fresh = self._add_worker()
+        dead.executor.shutdown(wait=False, cancel_futures=True)
+        return fresh
+
+
+class RequestPool(ProcessPoolExecutor):
+    """The pool as one request sees it: what it submitted ends with it.
+
+    A request that is given up (its client went, or its time is over) cancels what waits; what runs
+    may go on for `grace` s, and is then killed, so that hanging tasks do not use the workers up.
+    """
+
+    def __init__(self, pool: Pool, grace: float) -> None:
+        # Not super().__init__(): everything is passed on.
+        self._pool = pool
+        self._grace = grace
+        self._futures: list[Future[Any]] = []
+        self._given_up = False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run `fn(*args, **kwargs)` in a worker, on the newest code; returns a `Future`."""
+        if self._given_up:
+            raise RuntimeError("nobody waits for this request any more; it gets no more tasks")
+        future = self._pool.submit(fn, *args, **kwargs)
+        self._futures.append(future)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Do nothing: the pool is the server's, and outlives every handler."""
+
+    def give_up(self) -> None:
+        """Cancel what waits now, and kill what still runs after the grace time."""
+        self._given_up = True
+        if any(not future.cancel() and not future.done() for future in self._futures):
+            killer = threading.Timer(self._grace, self._kill)
+            killer.daemon = True
+            killer.start()
+
+    def _kill(self) -> None:
+        for future in self._futures:
+            if not future.done():
+                self._pool.kill_task(future)
+
+
+class _Worker:
+    """One process, alone in an executor of its own."""
+
+    def __init__(self, boot: tuple[str, dict[str, Any]]) -> None:
+        self.task: _Task | None = None
+        self.executor = ProcessPoolExecutor(
+            max_workers=1,
+            # Never `fork`: the server has threads, and tokio's would be copied half-alive.
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=exec,
+            initargs=boot,
+        )
+        resource_tracker.ensure_running()  # it unblocks SIGINT when it starts
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:  # the first task starts the process, which inherits the mask until it ignores SIGINT
+            self.executor.submit(_worker.ready)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    @property
+    def pid(self) -> int | None:
+        return next((process.pid for process in self._processes()), None)
+
+    def submit(self, task: _Task, generation: int, manifest: str) -> Future[Any]:
+        self.task = task
+        return self.executor.submit(_worker.run, generation, manifest, task.payload)
+
+    def is_dead(self) -> bool:
+        sentinels = [process.sentinel for process in self._processes()]
+        return bool(multiprocessing.connection.wait(sentinels, timeout=0))
+
+    def kill(self) -> None:
+        for process in self._processes():
+            process.kill()
+
+    def _processes(self) -> list[multiprocessing.process.BaseProcess]:
+        # Private to the executor, which empties it when it breaks.
+        return list((getattr(self.executor, "_processes", None) or {}).values())
+
+
+def _kill(workers: list[_Worker]) -> None:
+    for worker in workers:
+        worker.kill()
+
+
+class _Task:
+    """A call on its way to a worker: pickled at once, so that a mistake shows where it was made."""
+
+    def __init__(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        self.name = f"{getattr(fn, '__module__', '?')}.{getattr(fn, '__qualname__', repr(fn))}"
+        buffer = io.BytesIO()
+        _ByName(buffer, pickle.HIGHEST_PROTOCOL).dump((fn, args, kwargs))
+        self.payload = buffer.getvalue()
+        self.future: Future[Any] = Future()
+
+
+class _ByName(pickle.Pickler):
+    """Pickles the user's functions and classes by name.
+
+    A function captured before a reload is not the object that its name stands for afterwards, and
+    plain pickle refuses it; the worker has code of its own, so the name is what counts.
+    """
+
+    def reducer_override(self, obj: Any) -> Any:
+        if not isinstance(obj, (FunctionType, type)):
+            return NotImplemented
+        if "<" in obj.__qualname__:
+            raise TypeError(
+                f"a pool worker cannot find `{obj.__qualname__}` by name; "
+                "move it to the top level of a module"
+            )
+        spec = obj.__module__ and _loader.find_user_module(obj.__module__)
+        return (_worker.resolve, (obj.__module__, obj.__qualname__)) if spec else NotImplemented
+
+
+def load_answer(payload: bytes) -> tuple[Any, BaseException | None]:
+    """Unpickle a worker's answer; the user's classes are those of the serving generation."""
+    answer: tuple[Any, BaseException | None] = _FromServing(io.BytesIO(payload)).load()
+    return answer
+
+
+class _FromServing(pickle.Unpickler):
+    """Finds the user's classes where they serve: `sys.modules` may be in the middle of a reload."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        found: Any = state.current().modules.get(module)
+        if found is None:
+            return super().find_class(module, name)
+        for part in name.split("."):
+            found = getattr(found, part)
+        return found
+
+
+class _Manifest:
+    """The file from which the workers read the newest validated code."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._directory: str | None = None
+        self._written = 0
+
+    def newest(self) -> tuple[int, str]:
+        """Write the current generation's sources if they are newer; returns its number and file."""
+        generation = state.current()
+        with self._lock:
+            if self._directory is None or not os.path.isdir(self._directory):
+                # Some systems clear old files away while we run.
+                self._directory = tempfile.mkdtemp(prefix="snaxum-")
+            path = os.path.join(self._directory, "sources.pickle")
+            missing = generation.number > self._written or not os.path.isfile(path)
+            if missing and generation.sources is not None:
+                with open(f"{path}.new", "wb") as file:
+                    pickle.dump((generation.number, generation.sources.contents()), file)
+                os.replace(f"{path}.new", path)
+                self._written = generation.number
+        return self._written, path
+
+    def remove(self) -> None:
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)

@@ -1,0 +1,247 @@
+"""Turns an exception into plain data: frames, source lines, locals, causes.
+
+Owns what the terminal, the error page and the console show of a failure. The source is the text
+that ran, not what the file holds by now. Never raises, whatever a `__repr__` does, and never
+prints.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+import time
+import traceback
+from collections.abc import Iterator
+from types import CodeType, FrameType, TracebackType
+from typing import Any
+
+from . import _loader
+from .http import Headers, Request
+
+MAX_FRAMES = 100
+MAX_LOCALS = 50
+MAX_REPR = 1024
+MAX_CHAIN = 10
+CONTEXT_LINES = 5
+# All `repr` calls of one traceback together; what comes later shows its type only.
+REPR_BUDGET_S = 0.020
+
+MASK = "••••"
+_SECRET = re.compile(
+    r"(?:^|_)(?:api|auths?|authorization|cookies?|credentials?|csrf|cvv|dsn|jwt|keys?|otp|pass|passwd|"
+    r"passwords?|passphrase|pat|pin|private|secrets?|sessions?|signature|ssn|tokens?)(?:_|$)"
+    r"|database_url|connection_string"
+)
+_WORD_EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+_QUERY_PAIR = re.compile(r"""([?&]([^\s=&'"]+)=)([^\s&'"]*)""")
+_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
+
+
+def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
+    """Describe `error` and the chain behind it.
+
+    Gives `type`, `message`, `hint`, `notes`, `frames` (oldest first), `cause`, `relation` and
+    `text`, the classic lines. Columns are 0-based characters, or None.
+    """
+    deadline = time.monotonic() + REPR_BUDGET_S if with_locals else None
+    return _describe(error, deadline, set(), 0)
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether a value of this name is masked wherever it would be shown."""
+    return bool(_SECRET.search(_WORD_EDGE.sub("_", name).lower()))
+
+
+def _describe(
+    error: BaseException, deadline: float | None, seen: set[int], depth: int
+) -> dict[str, Any]:
+    seen.add(id(error))
+    frames = list(_frames(error.__traceback__, deadline))
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        frames.append(_syntax_frame(error))
+    data: dict[str, Any] = {
+        "type": _type_name(error),
+        "message": _message(error),
+        "hint": _hint(error),
+        "notes": [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)],
+        "frames": frames,
+        "cause": None,
+        "relation": None,
+        "text": _text(error) if depth == 0 else "",
+    }
+    linked, relation = error.__cause__, "cause"
+    if linked is None and not error.__suppress_context__:
+        linked, relation = error.__context__, "context"
+    if linked is not None and id(linked) not in seen and depth < MAX_CHAIN:
+        data["cause"] = _describe(linked, deadline, seen, depth + 1)
+        data["relation"] = relation
+    return data
+
+
+def _frames(tb: TracebackType | None, deadline: float | None) -> Iterator[dict[str, Any]]:
+    entries: list[tuple[FrameType, int, tuple[int | None, ...]]] = []
+    while tb is not None:
+        entries.append((tb.tb_frame, tb.tb_lineno, _positions(tb)))
+        tb = tb.tb_next
+    entries = [entry for entry in entries if not is_internal(entry[0].f_code.co_filename)]
+    if len(entries) > MAX_FRAMES:  # deep recursion: both ends tell the story
+        entries = entries[: MAX_FRAMES // 2] + entries[-MAX_FRAMES // 2 :]
+    for frame, line, (end_line, column, end_column) in entries:
+        code = frame.f_code
+        user = _loader.is_user_file(code.co_filename)
+        yield {
+            "file": _loader.display_path(code.co_filename),
+            "line": line,
+            "end_line": end_line,
+            "column": column,
+            "end_column": end_column,
+            "function": getattr(code, "co_qualname", code.co_name),
+            "user": user,
+            "source": _source(code.co_filename, line, frame.f_globals),
+            "locals": _locals(frame, deadline) if user and deadline is not None else [],
+        }
+
+
+def is_internal(filename: str) -> bool:
+    """Tell whether a frame belongs to the framework or to the import machinery."""
+    return filename.startswith(("<snaxum>/", "<frozen importlib"))
+
+
+def _positions(tb: TracebackType) -> tuple[int | None, ...]:
+    # PEP 657; 3.10 has none.
+    positions = getattr(CodeType, "co_positions", None)
+    if positions is None or tb.tb_lasti < 0:
+        return (None, None, None)
+    for index, (start, end, column, end_column) in enumerate(positions(tb.tb_frame.f_code)):
+        if index == tb.tb_lasti // 2:
+            if start != tb.tb_lineno:
+                break
+            lines = _lines(tb.tb_frame.f_code.co_filename, tb.tb_frame.f_globals)
+            return (
+                end,
+                _characters(lines, start, column),
+                _characters(lines, end, end_column),
+            )
+    return (None, None, None)
+
+
+def _characters(lines: list[str], line: int | None, offset: int | None) -> int | None:
+    """Turn a UTF-8 byte offset in a line into characters."""
+    if line is None or offset is None or not 0 < line <= len(lines):
+        return None
+    return len(lines[line - 1].encode("utf-8")[:offset].decode("utf-8", "replace"))
+
+
+def _lines(filename: str, module_globals: dict[str, Any] | None) -> list[str]:
+    text = _loader.loaded_source(filename, module_globals)
+    if text is not None:
+        return split_lines(text)
+    return [line.rstrip("\n") for line in linecache.getlines(filename, module_globals)]
+
+
+def split_lines(text: str) -> list[str]:
+    """Split as Python's own parser does: a form feed or U+2028 ends no line."""
+    return re.split(r"\r\n|\r|\n", text)
+
+
+def _source(
+    filename: str, line: int, module_globals: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    return _around(_lines(filename, module_globals), line)
+
+
+def _around(lines: list[str], line: int) -> list[dict[str, Any]]:
+    first = max(1, line - CONTEXT_LINES)
+    last = min(len(lines), line + CONTEXT_LINES)
+    return [{"line": n, "text": lines[n - 1][:400]} for n in range(first, last + 1)]
+
+
+def _syntax_frame(error: SyntaxError) -> dict[str, Any]:
+    filename, line = str(error.filename), error.lineno or 1
+    column = error.offset - 1 if error.offset else None
+    end = getattr(error, "end_offset", None)
+    text = getattr(error, "source_text", None)
+    lines = _lines(filename, None) if text is None else split_lines(text)
+    return {
+        "file": _loader.display_path(filename),
+        "line": line,
+        "end_line": getattr(error, "end_lineno", None) or line,
+        "column": column,
+        "end_column": end - 1 if end and end > 0 else None,
+        "function": "<module>",
+        "user": _loader.is_user_file(filename),
+        "source": _around(lines, line) or [{"line": line, "text": (error.text or "").rstrip("\n")}],
+        "locals": [],
+    }
+
+
+def _locals(frame: FrameType, deadline: float | None) -> list[dict[str, str]]:
+    shown: list[dict[str, str]] = []
+    names = [name for name in frame.f_locals if not (name.startswith("__") and name.endswith("__"))]
+    for name in names[:MAX_LOCALS]:
+        shown.append({"name": name, "value": safe_repr(name, frame.f_locals[name], deadline)})
+    if len(names) > MAX_LOCALS:
+        shown.append({"name": "…", "value": f"{len(names) - MAX_LOCALS} more"})
+    return shown
+
+
+def safe_repr(name: str, value: object, deadline: float | None) -> str:
+    """Give `repr(value)`, bounded in time and size, with secrets masked by `name`."""
+    kind = type(value).__name__
+    if is_secret(name):
+        return MASK
+    if isinstance(value, Request):
+        return f"<{kind} {value.method}>"  # its path and query may carry anything
+    if deadline is not None and time.monotonic() > deadline:
+        return f"<{kind}: not shown, out of time>"
+    try:
+        text = repr(_without_secrets(value))
+    except BaseException as error:  # a hostile __repr__ may even raise SystemExit
+        return f"<{kind}: repr raised {type(error).__name__}>"
+    text = _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
+    text = _QUERY_PAIR.sub(lambda pair: pair[1] + (MASK if is_secret(pair[2]) else pair[3]), text)
+    return text if len(text) <= MAX_REPR else f"{text[:MAX_REPR]}… ({len(text)} characters)"
+
+
+def _without_secrets(value: object) -> object:
+    """Mask the secrets of a mapping by their keys, one level deep."""
+    if type(value) is dict or isinstance(value, Headers):
+        return {key: MASK if is_secret(str(key)) else item for key, item in value.items()}
+    return value
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return (error.msg if isinstance(error, SyntaxError) and error.msg else str(error))[:4096]
+    except BaseException as failure:
+        return f"<str raised {type(failure).__name__}>"
+
+
+def _hint(error: BaseException) -> str | None:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        return f"add {package} to pyproject.toml and run `snaxum sync`, or fix the name"
+    if isinstance(error, (TabError, IndentationError)):
+        return "indent with spaces only, four a level"
+    return None
+
+
+def _text(error: BaseException) -> str:
+    try:
+        lines = traceback.format_exception(type(error), error, _first_user(error.__traceback__))
+    except BaseException:
+        return f"{_type_name(error)}: {_message(error)}\n"
+    return "".join(lines)
+
+
+def _first_user(tb: TracebackType | None) -> TracebackType | None:
+    while tb is not None and is_internal(tb.tb_frame.f_code.co_filename):
+        tb = tb.tb_next
+    return tb

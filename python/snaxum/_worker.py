@@ -1,0 +1,130 @@
+"""The pool worker's side: loads the parent's code, runs one task at a time.
+
+Owns a worker process from its first message to its end. The code it runs is the code that the
+parent has validated, read from the parent's manifest and never from the user's files on their
+own. Never serves a request.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from typing import Any
+
+from . import _interpreter, _loader, state
+
+# What `ProcessPoolExecutor` runs first in a worker. It travels as text, because nothing of the
+# framework can be imported there before it has run.
+BOOT = """
+namespace = {"__name__": "_snaxum_embed"}
+exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
+namespace["install"](sources)
+from snaxum import _worker
+_worker.start(root, project)
+"""
+
+_generation = 0
+
+
+def start(root: str, project: str) -> None:
+    """Make this process a worker: deaf to Ctrl-C, and gone when its parent is."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The parent blocked SIGINT while it started us, so that none could come before this line.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
+    _interpreter.set_up_streams()
+    _loader.configure([root], project)
+    state.stage(state.Discarded())
+
+
+def ready() -> int:
+    """Answer with the process id, once the worker can take tasks."""
+    return os.getpid()
+
+
+def run(generation: int, manifest: str, payload: bytes) -> bytes:
+    """Run one task on the code of `generation`, or of a newer one if that is here already.
+
+    Returns the pickled pair of result and exception. It is unpickled where it was waited for: what
+    cannot be unpickled there is that task's error, and does not break the executor.
+    """
+    result, error = None, None
+    try:
+        _follow(generation, manifest)
+        function, args, kwargs = pickle.loads(payload)
+        result = function(*args, **kwargs)
+    except Exception as raised:
+        error = _portable(raised)
+    try:
+        return pickle.dumps((result, error), pickle.HIGHEST_PROTOCOL)
+    except Exception as raised:
+        return pickle.dumps((None, _portable(raised)), pickle.HIGHEST_PROTOCOL)
+
+
+def _portable(error: Exception) -> BaseException:
+    """Give an exception that survives the way, with the worker's traceback as its cause."""
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    try:
+        if type(pickle.loads(pickle.dumps(error))) is not type(error):
+            raise TypeError("it becomes something else on the way")
+        carried: BaseException = error
+    except Exception:
+        carried = RuntimeError(f"{type(error).__name__}: {error}")
+    return _Carried(carried, text)
+
+
+class WorkerTraceback(Exception):
+    """The cause of an exception that a pool worker raised: the lines of its traceback there."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f'\n"""\n{text}"""')
+
+
+class _Carried(Exception):
+    """Pickles as the exception it carries, with the worker's traceback as its cause."""
+
+    def __init__(self, error: BaseException, text: str) -> None:
+        self.error, self.text = error, text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_arrived, (self.error, self.text))
+
+
+def _arrived(error: BaseException, text: str) -> BaseException:
+    error.__cause__ = WorkerTraceback(text)
+    return error
+
+
+def resolve(module: str, qualname: str) -> Any:
+    """Find a user's function or class by name, in the code that this process has now."""
+    found: Any = importlib.import_module(module)
+    for name in qualname.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def _follow(generation: int, manifest: str) -> None:
+    global _generation
+    if generation <= _generation:
+        return
+    with open(manifest, "rb") as file:
+        _generation, contents = pickle.load(file)
+    for name in _loader.user_modules():
+        sys.modules.pop(name, None)
+    sources = _loader.Sources()
+    sources.preload(contents)
+    _loader.install(sources)
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)

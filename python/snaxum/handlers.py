@@ -1,0 +1,75 @@
+"""Handlers: where a function was written, seen through its decorators.
+
+Owns the way from a callable to its source. Reads code objects, never source files: those may have
+changed since the code was loaded. Never calls a handler.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from types import CodeType
+from typing import Any
+
+Handler = Callable[..., Any]
+
+
+def innermost(handler: object) -> Any:
+    """Give what `functools.wraps` and `functools.partial` are wrapped around."""
+    target: Any = handler
+    try:
+        target = inspect.unwrap(target)
+        while isinstance(target, functools.partial):
+            target = inspect.unwrap(target.func)
+    except ValueError:
+        pass  # wrapped in a circle: describe the outermost
+    return target
+
+
+def code_of(handler: object) -> CodeType | None:
+    """Give the code that the user wrote for the handler, if it is Python."""
+    target = innermost(handler)
+    code = getattr(target, "__code__", None)
+    if code is None and callable(target):
+        code = getattr(type(target).__call__, "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+def lines(code: CodeType) -> Iterator[int]:
+    """Give the lines that a function has code on, in no order."""
+    yield code.co_firstlineno
+    if hasattr(code, "co_positions"):  # Python 3.11; it knows where a long expression ends
+        yield from (end for _, end, _, _ in code.co_positions() if end)
+    else:
+        yield from (line for _, _, line in code.co_lines() if line)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from lines(constant)
+
+
+def source_file(handler: object) -> str:
+    """Give the absolute path of the handler's source, or its label in angle brackets, or ""."""
+    code = code_of(handler)
+    if code is None:
+        return ""
+    file = code.co_filename
+    return file if file.startswith("<") else os.path.abspath(file)
+
+
+def where(handler: object) -> str:
+    """Say `file:line` for an error message; without a source, what the handler is."""
+    code = code_of(handler)
+    return f"{source_file(handler)}:{code.co_firstlineno}" if code else repr(handler)
+
+
+def relative_to(file: str, root: str) -> str:
+    """Give `file` from `root` on if it is below it, with forward slashes."""
+    if not file or file.startswith("<"):
+        return file
+    try:
+        relative = os.path.relpath(file, root)
+    except ValueError:  # another drive
+        return file
+    return file if relative.split(os.sep)[0] == os.pardir else relative.replace(os.sep, "/")

@@ -1,0 +1,226 @@
+"""What HTTP sends as names with values: headers, queries, forms and cookies.
+
+Owns the mappings that a handler reads and fills, and the checks that nothing unsendable gets in.
+Knows neither requests nor responses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import parse_qsl
+
+Pairs = Iterable[tuple[str, str]]
+
+
+class _MultiDict(Mapping[str, str]):
+    """A read-only mapping that may hold several values a name."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, pairs: Pairs = ()) -> None:
+        self._values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self._values.setdefault(name, []).append(value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name][-1]
+
+    def get_all(self, name: str) -> list[str]:
+        """Give every value of `name`, in order; none is an empty list."""
+        return list(self._values.get(name, ()))
+
+    def multi_items(self) -> list[tuple[str, str]]:
+        """List every name with every value."""
+        return [(name, value) for name, values in self._values.items() for value in values]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.multi_items()!r})"
+
+
+class QueryParams(_MultiDict):
+    """The fields of a query string or a form; of several values with one name the last counts."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str, charset: str = "utf-8") -> QueryParams:
+        """Read `a=1&b=&a=2`; blank values stay, undecodable bytes become U+FFFD."""
+        return cls(parse_qsl(text, keep_blank_values=True, encoding=charset, errors="replace"))
+
+
+class Headers(_MultiDict):
+    """Headers by name in any case; several values with one name read as one, joined with commas."""
+
+    __slots__ = ()
+
+    def __init__(self, pairs: Pairs = ()) -> None:
+        super().__init__((name.lower(), value) for name, value in pairs)
+
+    def __getitem__(self, name: str) -> str:
+        name = name.lower()
+        return ("; " if name == "cookie" else ", ").join(self._values[name])
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._values
+
+    def get_all(self, name: str) -> list[str]:
+        """Give every value of `name` as it was sent; none is an empty list."""
+        return super().get_all(name.lower())
+
+
+class ResponseHeaders(Headers):
+    """The headers of an answer: they can be set, and each is checked when it is."""
+
+    __slots__ = ()
+
+    def __init__(self, given: Mapping[str, str] | Pairs | None = None) -> None:
+        self._values = {}
+        if given is not None:
+            for name, value in _pairs(given):
+                self.add(name, value)
+
+    def add(self, name: str, value: str) -> None:
+        """Add a value beside those that `name` has."""
+        self._values.setdefault(checked_name(name), []).append(checked_value(name, value))
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._values[checked_name(name)] = [checked_value(name, value)]
+
+    def __delitem__(self, name: str) -> None:
+        del self._values[name.lower()]
+
+    def pop(self, name: str, default: str | None = None) -> str | None:
+        """Remove every value of `name`, and give what it read as."""
+        value = self.get(name)
+        self._values.pop(name.lower(), None)
+        return default if value is None else value
+
+    def set_default_type(self, content_type: str) -> None:
+        """Set the content type unless it is there; it is one of ours and needs no check."""
+        self._values.setdefault("content-type", [content_type])
+
+
+def _pairs(given: Mapping[str, str] | Pairs) -> Pairs:
+    if isinstance(given, _MultiDict):
+        return given.multi_items()
+    if isinstance(given, Mapping):
+        return given.items()
+    wrong = f"headers is {type(given).__name__}; pass a dict or a list of (name, value) pairs"
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise TypeError(wrong)
+    pairs = list(given)
+    if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):
+        raise TypeError(f"{wrong}; an item is no pair")
+    return pairs
+
+
+def checked_name(name: object) -> str:
+    """Give a header's name in lower case, or say why it is none."""
+    if not isinstance(name, str):
+        raise TypeError(f"header name {name!r} is {type(name).__name__}; use a str")
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is no header name; use letters, digits and hyphens")
+    return name.lower()
+
+
+def checked_value(name: str, value: object) -> str:
+    """Give a header's value if it can be sent, or say why it cannot."""
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        raise TypeError(f"header `{name}` has the value {value!r}, a {kind}; use a str")
+    if bad := _NOT_IN_VALUE.search(value):
+        raise ValueError(
+            f"header `{name}` has {bad[0]!r} at character {bad.start() + 1} of its value; "
+            "remove it, or percent-encode it with urllib.parse.quote"
+        )
+    return value.strip(" \t")
+
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_IN_VALUE = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
+
+
+def is_token(text: str) -> bool:
+    """Tell whether `text` is a token in HTTP's sense: a method, a header's or cookie's name."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def parse_cookies(header: str) -> dict[str, str]:
+    """Read a Cookie header; of several with one name the first counts, the most specific one."""
+    cookies: dict[str, str] = {}
+    for pair in header.split(";"):
+        name, equals, value = pair.partition("=")
+        name = name.strip()
+        if equals and name:
+            cookies.setdefault(name, _unquote(value.strip()))
+    return cookies
+
+
+def format_cookie(
+    key: str,
+    value: str,
+    max_age: int | None,
+    path: str | None,
+    domain: str | None,
+    secure: bool,
+    httponly: bool,
+    samesite: str | None,
+) -> str:
+    """Write the value of a Set-Cookie header."""
+    if not is_token(key):
+        raise ValueError(f"{key!r} is no cookie name; use letters, digits, `-` and `_`")
+    parts = [f"{key}={_quote(value)}"]
+    if max_age is not None:
+        parts.append(f"Max-Age={int(max_age)}")
+    for attribute, text in (("Path", path), ("Domain", domain)):
+        if text is not None:
+            if not _COOKIE_ATTRIBUTE.fullmatch(text):
+                raise ValueError(
+                    f"cookie `{key}` has {attribute.lower()}={text!r}; "
+                    "use printable ASCII without `;`"
+                )
+            parts.append(f"{attribute}={text}")
+    if samesite is not None:
+        if samesite.title() not in ("Lax", "Strict", "None"):
+            raise ValueError(f"cookie `{key}` has samesite={samesite!r}; use Lax, Strict or None")
+        parts.append(f"SameSite={samesite.title()}")
+    parts += ["Secure"] * secure + ["HttpOnly"] * httponly
+    return "; ".join(parts)
+
+
+_COOKIE_ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
+_PLAIN_COOKIE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
+_ESCAPED = re.compile(rb"\\([0-3][0-7]{2}|.)", re.DOTALL)
+
+
+def _quote(value: str) -> str:
+    """Write what a cookie cannot hold as octal escapes, as Python's own `http.cookies` does."""
+    if _PLAIN_COOKIE.fullmatch(value):
+        return value
+    return '"' + "".join(_escape(byte) for byte in value.encode()) + '"'
+
+
+def _escape(byte: int) -> str:
+    character = chr(byte)
+    if character == " " or _PLAIN_COOKIE.fullmatch(character):
+        return character
+    return f"\\{byte:03o}"
+
+
+def _unquote(value: str) -> str:
+    if len(value) < 2 or not value.startswith('"') or not value.endswith('"'):
+        return value
+    data = _ESCAPED.sub(_unescape, value[1:-1].encode(errors="replace"))
+    return data.decode(errors="replace")
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    escaped = match[1]
+    return bytes([int(escaped, 8)]) if len(escaped) == 3 else escaped

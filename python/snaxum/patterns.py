@@ -1,0 +1,308 @@
+"""Route patterns: the grammar of `/users/<int:id>`, and how each part of one matches.
+
+Owns the converters, the parser, and the order in which competing parts are tried. All of it means
+what it means in Werkzeug, which is the oracle of the tests. Knows nothing of handlers or methods.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+# Python 3.11 refuses longer integers by default; a route must not depend on that setting.
+MAX_INT_DIGITS = 4300
+# A regex with several parameters takes time that grows with a power of the text's length.
+MAX_REGEX_TEXT = 64
+MAX_REGEX_PARAMS = 4
+
+Values = tuple[object, ...]
+Matcher = Callable[[str], "Values | None"]
+Reach = list[tuple[int, int]]
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be a route; the message says why and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Converter:
+    """What a `<name:...>` accepts, and the value that a handler gets for it.
+
+    A lighter `weight` is tried first, then a smaller `breadth`. `reach` tells for each position of
+    a text the first and last place where a value that begins there may end.
+    """
+
+    name: str
+    regex: str
+    weight: int
+    breadth: int
+    convert: Callable[[str], object]
+    whole: Matcher
+    reach: Callable[[str], Reach]
+    takes_slashes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One step of a pattern: a segment, or from a `<path:...>` on all that is left.
+
+    `pieces` alternates literal text and converters, without the parameters' names: two parts are
+    the same step if their pieces are equal. `match` is None for a part that is only text.
+    """
+
+    pieces: tuple[str | Converter, ...]
+    takes_rest: bool
+    order: tuple[Any, ...]
+    match: Matcher | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A parsed pattern."""
+
+    parts: tuple[Part, ...]
+    params: tuple[tuple[str, Converter], ...]
+    axum: str
+
+
+def parse(text: str) -> Pattern:
+    """Read a pattern; PatternError says what is wrong with it."""
+    if not isinstance(text, str):
+        raise PatternError("a pattern is a str; write `@route('/path')`")
+    if not text.startswith("/"):
+        raise PatternError(f"a pattern starts with a slash; write `/{text}`")
+    if text.startswith("//"):
+        raise PatternError(f"no request path starts with two slashes; write `/{text.lstrip('/')}`")
+    parts: list[Part] = []
+    params: dict[str, Converter] = {}
+    axum = ""
+    tokens: list[str | Converter] = []
+    for slash, literal, inner in _tokens(text):
+        if inner is not None:
+            name, converter = _param(inner)
+            if name in params:
+                raise PatternError(f"parameter `{name}` occurs twice; give each its own name")
+            params[name] = converter
+            axum += f"{{*{name}}}" if converter.takes_slashes else f"{{{name}}}"
+            tokens.append(converter)
+        elif slash and not any(isinstance(t, Converter) and t.takes_slashes for t in tokens):
+            parts.append(_part(tokens))
+            axum += "/"
+            tokens = []
+        else:
+            axum += slash or literal.replace("{", "{{").replace("}", "}}")
+            tokens.append(slash or literal)
+    parts.append(_part(tokens))
+    # The slash that every pattern begins with closes an empty part.
+    return Pattern(tuple(parts[1:]), tuple(params.items()), axum)
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str, str | None]]:
+    position = 0
+    while position < len(text):
+        token = _TOKEN.match(text, position)
+        if token is None:
+            raise PatternError(
+                f"unbalanced `{text[position]}` at character {position + 1}; "
+                "write each parameter as `<name>` or `<converter:name>`"
+            )
+        yield token[1] or "", token[2] or "", token[3]
+        position = token.end()
+
+
+_TOKEN = re.compile(r"(/)|([^<>/]+)|<([^<>]*)>")
+
+
+def _param(inner: str) -> tuple[str, Converter]:
+    kind, colon, name = inner.rpartition(":")
+    converter = CONVERTERS.get(kind if colon else "string")
+    if converter is None:
+        if "(" in kind:
+            raise PatternError(
+                f"`<{inner}>` gives arguments to a converter; none takes any here, "
+                "check the value in the handler"
+            )
+        near = difflib.get_close_matches(kind, CONVERTERS, n=1)
+        hint = f"did you mean `{near[0]}`? " if near else ""
+        known = ", ".join(sorted(CONVERTERS))
+        raise PatternError(f"unknown converter `{kind}`; {hint}there are {known}")
+    if not name.isidentifier():
+        raise PatternError(
+            f"`{name}` is no name for a parameter; use a Python identifier, as in `<user_id>`"
+        )
+    return name, converter
+
+
+def _part(tokens: Sequence[str | Converter]) -> Part:
+    """Make a part; `order` puts what is tried first, first."""
+    literals = [token for token in tokens if isinstance(token, str) and token != "/"]
+    converters = [token for token in tokens if isinstance(token, Converter)]
+    pieces: list[str | Converter] = []
+    for token in tokens:
+        if isinstance(token, str) and pieces and isinstance(pieces[-1], str):
+            pieces[-1] += token
+        else:
+            pieces.append(token)
+    order = (
+        -len(literals),
+        [-len(literal) for literal in literals],
+        -len(converters),
+        [converter.weight for converter in converters],
+        # Up to here Werkzeug's weights. Where those are equal it takes the rule defined first;
+        # the rest, from narrow to wide again, makes the choice independent of that.
+        [converter.breadth for converter in converters],
+        -sum(len(piece) for piece in pieces if isinstance(piece, str)),
+        [piece if isinstance(piece, str) else f"<{piece.name}>" for piece in pieces],
+    )
+    takes_rest = any(converter.takes_slashes for converter in converters)
+    return Part(tuple(pieces), takes_rest, order, _matcher(pieces) if converters else None)
+
+
+def _matcher(pieces: Sequence[str | Converter]) -> Matcher:
+    if len(pieces) == 1 and isinstance(pieces[0], Converter):
+        return pieces[0].whole
+    converts = [piece.convert for piece in pieces if isinstance(piece, Converter)]
+    regex = re.compile(
+        "".join(re.escape(p) if isinstance(p, str) else f"({p.regex})" for p in pieces)
+    )
+    # `<path:p>/` leaves one slash to the pattern, and the value does not end with another one.
+    last = pieces[-1]
+    one_slash = isinstance(last, str) and last.endswith("/")
+    longest = MAX_REGEX_TEXT if len(converts) <= MAX_REGEX_PARAMS else 0
+
+    def match(text: str) -> Values | None:
+        if one_slash and text.endswith("//"):
+            return None
+        if len(text) > longest and len(converts) > 1:
+            return match_long(pieces, text)
+        found = regex.fullmatch(text)
+        if found is None:
+            return None
+        return tuple([convert(group) for convert, group in zip(converts, found.groups())])
+
+    return match
+
+
+def match_long(pieces: Sequence[str | Converter], text: str) -> Values | None:
+    """Give what the regex would, in time that grows with the length of the text and no faster.
+
+    From the last piece to the first, note at which positions the rest of the pieces would match;
+    then walk forward once and choose each value's end among those.
+    """
+    size = len(text)
+    reaches = {piece: piece.reach(text) for piece in pieces if isinstance(piece, Converter)}
+    # nearest[p] is the last position at or before p from which the rest matches, or -1.
+    nearest = [-1] * size + [size]
+    tables = [nearest]
+    for piece in reversed(pieces):
+        here = [-1] * (size + 1)
+        if isinstance(piece, str):
+            position = text.find(piece)
+            while position >= 0:
+                end = position + len(piece)
+                if nearest[end] == end:
+                    here[position] = position
+                position = text.find(piece, position + 1)
+        else:
+            for position, (first, last) in enumerate(reaches[piece]):
+                if first <= last and nearest[last] >= first:
+                    here[position] = position
+        nearest = list(accumulate(here, max))
+        tables.append(nearest)
+    if nearest[0] != 0:
+        return None
+    values = []
+    position = 0
+    for piece, rest in zip(pieces, tables[-2::-1]):
+        if isinstance(piece, str):
+            position += len(piece)
+            continue
+        first, last = reaches[piece][position]
+        end = rest[last]
+        if piece.takes_slashes:  # as short as can be; the others are as long as can be
+            end = next(end for end in range(first, last + 1) if rest[end] == end)
+        values.append(piece.convert(text[position:end]))
+        position = end
+    return tuple(values)
+
+
+def _runs(text: str, belongs: Callable[[str], bool]) -> list[int]:
+    """Tell for each position where the run of characters that belong ends."""
+    ends = [len(text)] * (len(text) + 1)
+    for position in range(len(text) - 1, -1, -1):
+        ends[position] = ends[position + 1] if belongs(text[position]) else position
+    return ends
+
+
+_NOWHERE = (1, 0)
+
+
+def _string_reach(text: str) -> Reach:
+    ends = _runs(text, lambda character: character != "/")
+    return [(position + 1, ends[position]) for position in range(len(text))]
+
+
+def _int_reach(text: str) -> Reach:
+    ends = _runs(text, str.isdecimal)
+    return [(p + 1, min(ends[p], p + MAX_INT_DIGITS)) for p in range(len(text))]
+
+
+def _float_reach(text: str) -> Reach:
+    ends = _runs(text, str.isdecimal)
+    return [
+        (dot + 2, ends[dot + 1]) if dot > position and text[dot : dot + 1] == "." else _NOWHERE
+        for position, dot in enumerate(ends[:-1])
+    ]
+
+
+def _uuid_reach(text: str) -> Reach:
+    return [(p + 36, p + 36) if _UUID.match(text, p) else _NOWHERE for p in range(len(text))]
+
+
+def _path_reach(text: str) -> Reach:
+    ends = _runs(text, lambda character: character != "\n")
+    return [
+        _NOWHERE if text[position] == "/" else (position + 1, ends[position + 1])
+        for position in range(len(text))
+    ]
+
+
+def _whole_string(text: str) -> Values | None:
+    return (text,) if text and "/" not in text else None
+
+
+def _whole_int(text: str) -> Values | None:
+    return (int(text),) if text.isdecimal() and len(text) <= MAX_INT_DIGITS else None
+
+
+def _whole_float(text: str) -> Values | None:
+    return (float(text),) if _FLOAT.fullmatch(text) else None
+
+
+def _whole_uuid(text: str) -> Values | None:
+    return (uuid.UUID(text),) if _UUID.fullmatch(text) else None
+
+
+def _whole_path(text: str) -> Values | None:
+    return (text,) if _PATH.fullmatch(text) else None
+
+
+_FLOAT = re.compile(r"\d+\.\d+")
+_UUID = re.compile("-".join(f"[0-9A-Fa-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12)))
+_PATH = re.compile("[^/].*?")
+
+CONVERTERS = {
+    converter.name: converter
+    for converter in (
+        Converter("int", rf"\d{{1,{MAX_INT_DIGITS}}}", 50, 0, int, _whole_int, _int_reach),
+        Converter("float", _FLOAT.pattern, 50, 1, float, _whole_float, _float_reach),
+        Converter("uuid", _UUID.pattern, 100, 2, uuid.UUID, _whole_uuid, _uuid_reach),
+        Converter("string", "[^/]+", 100, 3, str, _whole_string, _string_reach),
+        Converter("path", _PATH.pattern, 200, 4, str, _whole_path, _path_reach, True),
+    )
+}

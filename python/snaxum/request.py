@@ -1,0 +1,207 @@
+"""Requests: what a handler gets to read.
+
+Owns `Request`, a lazy view of what Rust received: nothing is parsed before it is asked for, and
+nothing twice. Never answers; what cannot be read raises the HTTPError that does.
+"""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from .decoding import DecodingError, loads
+from .encoding import dumps
+from .headers import Headers, Pairs, QueryParams, parse_cookies
+from .response import HTTPError
+
+
+class RawRequest(Protocol):
+    """What Rust lends: a request as it arrived, its path already decoded."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def query(self) -> str: ...
+    def headers(self) -> list[tuple[str, str]]: ...
+    def body(self) -> bytes: ...
+
+
+class Request:
+    """One HTTP request.
+
+    - `method`, `path`, `query_string`: as received, the path percent-decoded
+    - `path_params`: the converted values of the route's parameters
+    - `query_params`, `form`: last value wins, `get_all` has the others; `form` is empty for
+      anything but application/x-www-form-urlencoded
+    - `headers`: by name in any case; `content_type` is "" if there is none; `cookies` is a dict
+    - `data`: the body as bytes; `text`: decoded by its charset, UTF-8 if it names none
+    - `body`: parsed JSON. None without a body, or with a content type that is not JSON, or with
+      none and a body that does not parse. Declared JSON that does not parse raises
+      HTTPError(400).
+    - `state`: a namespace for values of your own
+    """
+
+    # A slot that is still empty sends Python to `__getattr__`, which fills it: the second access
+    # costs no call.
+    __slots__ = (
+        "_raw",
+        "body",
+        "content_type",
+        "cookies",
+        "data",
+        "form",
+        "headers",
+        "method",
+        "path",
+        "path_params",
+        "query_params",
+        "query_string",
+        "state",
+        "text",
+    )
+
+    method: str
+    path: str
+    path_params: dict[str, Any]
+    query_string: str
+    query_params: QueryParams
+    headers: Headers
+    content_type: str
+    cookies: dict[str, str]
+    data: bytes
+    text: str
+    body: Any
+    form: QueryParams
+    state: SimpleNamespace
+
+    def __init__(self, raw: RawRequest, path_params: dict[str, Any]) -> None:
+        self._raw = raw
+        self.path_params = path_params
+
+    @classmethod
+    def build(
+        cls,
+        method: str = "GET",
+        path: str = "/",
+        *,
+        query: str | Mapping[str, Any] = "",
+        headers: Mapping[str, str] | Pairs | None = None,
+        body: bytes | str = b"",
+        json: object = None,
+        path_params: dict[str, Any] | None = None,
+    ) -> Request:
+        """Make a request for a unit test of a handler."""
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers or ())
+        if json is not None:
+            if body:
+                raise ValueError("body and json are both given; pass one of them")
+            body = dumps(json)
+            if not any(name.lower() == "content-type" for name, _ in pairs):
+                pairs.append(("content-type", "application/json"))
+        if not isinstance(query, str):
+            query = urlencode(query, doseq=True)
+        data = body.encode() if isinstance(body, str) else body
+        raw = _Built(method.upper(), path, query.removeprefix("?"), pairs, data)
+        return cls(raw, {} if path_params is None else path_params)
+
+    def __getattr__(self, name: str) -> Any:
+        read = _READ.get(name)
+        if read is None:
+            near = difflib.get_close_matches(name, _READ, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else "it has " + ", ".join(_READ)
+            raise AttributeError(
+                f"a request has no `{name}`; {hint}; values of your own go to `request.state`"
+            )
+        value = read(self)
+        setattr(self, name, value)
+        return value
+
+    def __repr__(self) -> str:
+        query = f"?{self.query_string}" if self.query_string else ""
+        return f"<Request {self.method} {self.path}{query}>"
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "")
+
+
+def _mime(request: Request) -> str:
+    return request.content_type.partition(";")[0].strip().lower()
+
+
+def _charset(request: Request) -> str:
+    """Give the charset that the content type names, if it is one for text; else UTF-8."""
+    for parameter in request.content_type.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            charset = value.strip().strip('"')
+            try:
+                codec = codecs.lookup(charset).name
+                # Names of codecs that are not charsets fail here, or take long on long texts.
+                if codec not in ("idna", "punycode", "unicode_escape", "raw_unicode_escape"):
+                    bytes(4).decode(charset)
+                    return codec
+            except (LookupError, ValueError):
+                pass
+    return "utf-8"
+
+
+def _text(request: Request) -> str:
+    return request.data.decode(_charset(request), errors="replace")
+
+
+def _body(request: Request) -> Any:
+    mime = _mime(request)
+    declared = mime == "application/json" or mime.endswith("+json")
+    if (mime and not declared) or not request.data:
+        return None
+    try:
+        return loads(request.data)
+    except DecodingError as error:
+        if declared:
+            raise HTTPError(400, f"the body is not valid JSON: {error}") from None
+        return None
+
+
+def _form(request: Request) -> QueryParams:
+    if _mime(request) != "application/x-www-form-urlencoded":
+        return QueryParams()
+    return QueryParams.parse(request.text, _charset(request))
+
+
+_READ: dict[str, Callable[[Request], Any]] = {
+    "method": lambda request: request._raw.method,
+    "path": lambda request: request._raw.path,
+    "query_string": lambda request: request._raw.query,
+    "query_params": lambda request: QueryParams.parse(request.query_string),
+    "headers": lambda request: Headers(request._raw.headers()),
+    "content_type": _content_type,
+    "cookies": lambda request: parse_cookies(request.headers.get("cookie", "")),
+    "data": lambda request: request._raw.body(),
+    "text": _text,
+    "body": _body,
+    "form": _form,
+    "state": lambda request: SimpleNamespace(),
+}
+
+
+class _Built:
+    """Stands in for Rust in `Request.build`."""
+
+    def __init__(
+        self, method: str, path: str, query: str, headers: list[tuple[str, str]], data: bytes
+    ) -> None:
+        self.method, self.path, self.query = method, path, query
+        self._headers, self._data = headers, data
+
+    def headers(self) -> list[tuple[str, str]]:
+        return self._headers
+
+    def body(self) -> bytes:
+        return self._data

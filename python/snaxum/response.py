@@ -1,0 +1,227 @@
+"""Answers: what a handler may return, and how it becomes status, headers and bytes.
+
+Owns `Response`, `HTTPError` and `to_response`. Never sends anything and never reads a request:
+Rust sends what `Response.parts` gives, and turns an `HTTPError` into a problem document or page.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from http import HTTPStatus
+from typing import Any, Literal
+
+from .encoding import dumps, is_rich
+from .headers import Pairs, ResponseHeaders, format_cookie
+
+HTML = "text/html; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
+JSON = "application/json"
+BYTES = "application/octet-stream"
+
+WAYS_OUT = (
+    "return a dict or list (JSON), str (HTML), bytes, None (204), (body, status), "
+    "(body, status, headers) or Response(...)"
+)
+
+Body = bytes | Iterator[bytes] | AsyncIterator[bytes]
+GivenHeaders = Mapping[str, str] | Pairs | None
+
+
+class Response:
+    """An answer in full: body, status, headers.
+
+    The body decides the content type unless one is given: str is HTML; bytes are
+    application/octet-stream; dicts, lists, dataclasses, arrays and frames are JSON; any other
+    iterable, plain or async, of str or bytes is streamed as plain text. None is no body.
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self,
+        body: object = None,
+        status: int = 200,
+        headers: GivenHeaders = None,
+        content_type: str | None = None,
+    ) -> None:
+        self.body = body
+        self.status = checked_status(status, 200)
+        self.headers = ResponseHeaders(headers)
+        default = _content_type(body)
+        if content_type is not None:
+            self.headers["content-type"] = content_type
+        elif default is not None:
+            self.headers.set_default_type(default)
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "")
+
+    def set_cookie(
+        self,
+        key: str,
+        value: str,
+        max_age: int | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: Literal["Lax", "Strict", "None"] | None = None,
+    ) -> None:
+        """Add a Set-Cookie header; `max_age` is in seconds, and 0 deletes the cookie."""
+        cookie = format_cookie(key, value, max_age, path, domain, secure, httponly, samesite)
+        self.headers.add("set-cookie", cookie)
+
+    def parts(self) -> tuple[int, list[tuple[str, str]], Body]:
+        """Give what goes over the wire; a streamed body is an iterator that can be closed."""
+        if self.status in (204, 304):
+            headers = [pair for pair in self.headers.multi_items() if pair[0] != "content-type"]
+            return self.status, headers, b""
+        return self.status, self.headers.multi_items(), _encoded(self.body)
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.content_type or 'without a body'}>"
+
+
+class HTTPError(Exception):
+    """Raise in a handler to answer with an error status instead of a return value."""
+
+    def __init__(self, status: int, detail: str = "", headers: GivenHeaders = None) -> None:
+        self.status = checked_status(status, 400)
+        self.detail = str(detail)
+        self.headers = ResponseHeaders(headers).multi_items()
+        # An exception travels from a pool worker by these.
+        super().__init__(self.status, self.detail, self.headers)
+
+    def __str__(self) -> str:
+        name = f"{self.status} {_phrase(self.status)}".strip()
+        return f"{name}: {self.detail}" if self.detail else name
+
+
+def to_response(result: object) -> Response:
+    """Turn whatever a handler returned into a Response, or raise a TypeError that helps."""
+    if isinstance(result, Response):
+        return result
+    if result is None:
+        return Response(status=204)
+    if type(result) is not tuple:
+        return Response(result)
+    if not 2 <= len(result) <= 3:
+        raise TypeError(
+            f"handler returned a tuple of {len(result)}; return (body, status) or "
+            "(body, status, headers), or a list for a JSON array"
+        )
+    body, status, *more = result
+    headers = ResponseHeaders(more[0] if more else None)
+    if not isinstance(body, Response):
+        return Response(body, status, headers)
+    merged = Response(body.body, status, body.headers)
+    for name in headers:
+        merged.headers.pop(name, None)
+    for name, value in headers.multi_items():
+        merged.headers.add(name, value)
+    return merged
+
+
+def checked_status(status: object, lowest: int) -> int:
+    """Give the status as an int if a final answer can have it."""
+    if type(status) is int and lowest <= status <= 599:
+        return status
+    if isinstance(status, bool) or not isinstance(status, int):
+        kind = type(status).__name__
+        raise TypeError(f"status {status!r} is {kind}; use an int such as 200, or http.HTTPStatus")
+    if not lowest <= status <= 599:
+        raise ValueError(f"status {int(status)} is out of range; use {lowest} to 599")
+    return int(status)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+_BY_TYPE = {dict: JSON, list: JSON, str: HTML, bytes: BYTES, type(None): None}
+
+
+def _content_type(body: object) -> str | None:
+    """Choose the content type by the kind of body, and refuse what is none."""
+    kind = type(body)
+    if kind in _BY_TYPE:
+        return _BY_TYPE[kind]
+    if isinstance(body, str):
+        return HTML
+    if isinstance(body, bytes | bytearray | memoryview):
+        return BYTES
+    if is_rich(body):
+        return JSON
+    # A set or a tuple is more likely meant for JSON than for a stream: let the user say which.
+    if isinstance(body, Iterable | AsyncIterable) and not isinstance(body, Collection):
+        return TEXT
+    raise TypeError(_refusal(body))
+
+
+def _refusal(body: object) -> str:
+    kind = type(body).__name__
+    if inspect.isawaitable(body):
+        if inspect.iscoroutine(body):
+            body.close()  # else Python warns, later and elsewhere, that nobody awaited it
+        return f"a {kind} that nobody awaits is no body; declare the handler `async def`"
+    if isinstance(body, bool | int | float):
+        return f"{body!r} is no body, it is a {kind}; use a str, or a dict around it"
+    if isinstance(body, Collection):
+        return f"a {kind} is no body; use a list of it for JSON, or iter(...) of it to stream"
+    return f"a `{kind}` is no body; {WAYS_OUT}"
+
+
+def _encoded(body: Any) -> Body:
+    if body is None:
+        return b""
+    if isinstance(body, (str, bytes, bytearray, memoryview)):
+        return _bytes(body)
+    if is_rich(body):
+        return dumps(body)
+    return _stream_async(body) if isinstance(body, AsyncIterable) else _stream(body)
+
+
+def _bytes(chunk: object) -> bytes:
+    if isinstance(chunk, str):
+        try:
+            return chunk.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"the text has {chunk[error.start]!r}, half a surrogate pair, at character "
+                f"{error.start + 1}; replace it with text.encode(errors='replace')"
+            ) from None
+    if isinstance(chunk, bytes | bytearray | memoryview):
+        return bytes(chunk)
+    kind = type(chunk).__name__
+    raise TypeError(f"the stream yielded a {kind}; yield str or bytes, or return a list for JSON")
+
+
+def _stream(chunks: Iterable[object]) -> Iterator[bytes]:
+    try:
+        for chunk in chunks:
+            yield _bytes(chunk)
+    finally:
+        # The client may go first; the user's `finally` blocks should run then, and here.
+        if hasattr(chunks, "close"):
+            chunks.close()
+
+
+async def _stream_async(chunks: AsyncIterable[object]) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in chunks:
+            yield _bytes(chunk)
+    finally:
+        if hasattr(chunks, "aclose"):
+            await chunks.aclose()

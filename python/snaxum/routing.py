@@ -1,0 +1,367 @@
+"""Routes: the `@route` decorator, what it makes, and the table that finds one for a request.
+
+Owns `Route`, `RouteTable` and the answers a table gives. A table is built once for a generation
+and never changes. Never runs a handler, and never speaks HTTP beyond methods and paths.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from . import state
+from .handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
+from .headers import is_token
+from .patterns import Part, PatternError, parse
+
+_H = TypeVar("_H", bound=Handler)
+
+
+class RouteError(ValueError):
+    """A route that cannot be; the message says what, where, and the way out."""
+
+
+class DuplicateRoute(RouteError):
+    """Two routes that answer the same method on the same paths."""
+
+    def __init__(self, method: str, first: Route, second: Route) -> None:
+        self.method, self.first, self.second = method, first, second
+        super().__init__(
+            f"two handlers for {method} {second.pattern}: "
+            f"{where(first.handler)} (as {first.pattern}) and {where(second.handler)}; "
+            "change the path or the methods of one of them"
+        )
+
+
+def route(
+    path: str, methods: Iterable[str] | None = None, *, use_process_pool: bool = False
+) -> Callable[[_H], _H]:
+    """Make the function below answer `path`; without `methods`, it answers GET.
+
+    Several `@route` may stand on one function. With `use_process_pool` the handler is called with
+    the pool as its second argument.
+    """
+
+    def register(handler: _H) -> _H:
+        state.register(Route(path, methods, handler, use_process_pool=use_process_pool))
+        return handler
+
+    if callable(path):
+        raise RouteError(f"`@route` at {where(path)} has no path; write `@route('/path')`")
+    return register
+
+
+class Route:
+    """A pattern, its methods and their handler. Not to be changed once made."""
+
+    __slots__ = (
+        "handler",
+        "id",
+        "is_async",
+        "methods",
+        "names",
+        "parsed",
+        "pattern",
+        "use_process_pool",
+    )
+
+    def __init__(
+        self,
+        pattern: str,
+        methods: Iterable[str] | None,
+        handler: Handler,
+        *,
+        use_process_pool: bool = False,
+    ) -> None:
+        try:
+            self.parsed = parse(pattern)
+            self.methods = _checked_methods(methods)
+        except ValueError as error:
+            raise RouteError(f"route `{pattern}` at {where(handler)}: {error}") from None
+        if not callable(handler):
+            kind = type(handler).__name__
+            raise RouteError(
+                f"route `{pattern}` has a {kind} for a handler; put `@route` on a function"
+            )
+        self.pattern = pattern
+        self.handler = handler
+        self.use_process_pool = bool(use_process_pool)
+        self.is_async = _is_async(handler)
+        self.names = tuple(name for name, _ in self.parsed.params)
+        if use_process_pool and (self.is_async or inspect.isasyncgenfunction(handler)):
+            raise RouteError(
+                f"route `{pattern}` at {where(handler)}: an `async def` handler gets no pool; "
+                "make it a `def`, or drop `use_process_pool`"
+            )
+        key = f"{' '.join(self.methods)} {pattern}"
+        self.id = "r_" + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:8]
+
+    @property
+    def params(self) -> list[dict[str, str]]:
+        return [{"name": name, "type": converter.name} for name, converter in self.parsed.params]
+
+    @property
+    def mode(self) -> str:
+        """Where the handler runs: `in-thread`, `async` or `process pool`."""
+        if self.use_process_pool:
+            return "process pool"
+        return "async" if self.is_async else "in-thread"
+
+    @property
+    def module(self) -> str:
+        return str(getattr(innermost(self.handler), "__module__", None) or "")
+
+    @property
+    def qualname(self) -> str:
+        target = innermost(self.handler)
+        return str(getattr(target, "__qualname__", None) or type(target).__qualname__)
+
+    @property
+    def handler_name(self) -> str:
+        return f"{self.module}.{self.qualname}" if self.module else self.qualname
+
+    # Read from the code object at each call: a reload may move a function without running it.
+    @property
+    def file(self) -> str:
+        """The handler's source file as an absolute path; empty if it has none."""
+        return source_file(self.handler)
+
+    @property
+    def line(self) -> int:
+        """The line the handler begins on, which is that of its first decorator; 0 if unknown."""
+        code = code_of(self.handler)
+        return code.co_firstlineno if code else 0
+
+    @property
+    def end_line(self) -> int:
+        """The line of the handler's last code; 0 if unknown."""
+        code = code_of(self.handler)
+        return max(lines(code)) if code else 0
+
+    @property
+    def doc(self) -> str:
+        return inspect.cleandoc(innermost(self.handler).__doc__ or "")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is allowed and yet hardly meant."""
+        found = []
+        if braced := re.search(r"\{\*?(\w+)\}", self.pattern):
+            found.append(f"`{braced[0]}` is plain text here; a parameter is `<{braced[1]}>`")
+        if "?" in self.pattern:
+            found.append("a path ends before `?`; read the query from `request.query_params`")
+        return found
+
+    def to_dict(self, root: str) -> dict[str, Any]:
+        """Describe the route for people; below `root`, `file` is relative to it."""
+        return {
+            "v": 1,
+            "id": self.id,
+            "methods": list(self.methods),
+            "path": self.pattern,
+            "pattern": self.parsed.axum,
+            "params": self.params,
+            "handler": self.handler_name,
+            "module": self.module,
+            "file": relative_to(self.file, root),
+            "line": self.line,
+            "end_line": self.end_line,
+            "doc": self.doc,
+            "pool": self.use_process_pool,
+            "async": self.is_async,
+            "mode": self.mode,
+            "warnings": self.warnings,
+        }
+
+    def __repr__(self) -> str:
+        return f"<Route {','.join(self.methods)} {self.pattern} -> {self.handler_name}>"
+
+
+@dataclass(slots=True)
+class Found:
+    """The route that answers, and the converted values of its parameters."""
+
+    route: Route
+    params: dict[str, Any]
+
+
+@dataclass(slots=True)
+class MethodNotAllowed:
+    """The path is known, the method is not; `allow` lists those that are."""
+
+    allow: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class ImpliedOptions:
+    """OPTIONS on a known path that no handler answers itself."""
+
+    allow: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class NotFound:
+    """No route has this path."""
+
+
+Match = Found | MethodNotAllowed | ImpliedOptions | NotFound
+
+
+class RouteTable:
+    """Finds the route for a request, at a cost that does not grow with the number of routes.
+
+    The routes form a tree with one level a path segment. At each level the text is looked up
+    first, then the dynamic parts are tried from the narrowest to the widest, and a branch that
+    leads nowhere is left again. Raises DuplicateRoute.
+    """
+
+    __slots__ = ("_depth", "_root", "_static", "routes")
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
+        self._root = _Node()
+        # A path that is all text comes first at every level, so it needs no walk.
+        self._static: dict[str, dict[str, Route]] = {}
+        self._depth = 1
+        for route in self.routes:
+            self._add(route)
+        for node in self._root.walk():
+            node.finish()
+
+    def match(self, method: str, path: str) -> Match:
+        """Find the route for a method and a decoded path.
+
+        HEAD falls to GET. As in Werkzeug, several slashes at the start of a path count as one.
+        """
+        methods = self._static.get(path)
+        if methods is not None:
+            route = methods.get(method)
+            if route is not None:
+                return Found(route, {})
+        if path[:2] == "//":
+            path = "/" + path.lstrip("/")
+        elif path[:1] != "/":
+            return NotFound()
+        # No pattern is deeper than `_depth`: what lies beyond stays one piece, with its slashes.
+        segments = path.split("/", self._depth)
+        seen: list[dict[str, Route]] = []
+        found = _search(self._root, segments, 1, (), method, seen)
+        if found is not None:
+            return found
+        if not seen:
+            return NotFound()
+        allow = tuple(sorted({"OPTIONS"}.union(*seen)))
+        return ImpliedOptions(allow) if method == "OPTIONS" else MethodNotAllowed(allow)
+
+    def _add(self, route: Route) -> None:
+        node = self._root
+        for part in route.parsed.parts:
+            node = node.child(part)
+        for method in route.methods:
+            if method in node.methods:
+                raise DuplicateRoute(method, node.methods[method], route)
+            node.methods[method] = route
+        self._depth = max(self._depth, len(route.parsed.parts))
+        if not route.names:
+            self._static[route.pattern] = node.methods
+
+
+class _Node:
+    """The state after some parts of a path; `methods` are the routes that end here."""
+
+    __slots__ = ("branches", "dynamic", "methods", "static")
+
+    def __init__(self) -> None:
+        self.static: dict[str, _Node] = {}
+        self.branches: dict[tuple[object, ...], tuple[Part, _Node]] = {}
+        self.dynamic: list[tuple[Callable[[str], Any], _Node, bool]] = []
+        self.methods: dict[str, Route] = {}
+
+    def child(self, part: Part) -> _Node:
+        """Give the node behind `part`, made if need be."""
+        if part.match is None:
+            return self.static.setdefault("".join(map(str, part.pieces)), _Node())
+        return self.branches.setdefault(part.pieces, (part, _Node()))[1]
+
+    def finish(self) -> None:
+        """Order the branches and add the implied HEAD."""
+        ordered = sorted(self.branches.values(), key=lambda branch: branch[0].order)
+        self.dynamic = [(p.match, node, p.takes_rest) for p, node in ordered if p.match]
+        if "GET" in self.methods:
+            self.methods.setdefault("HEAD", self.methods["GET"])
+
+    def walk(self) -> Iterator[_Node]:
+        waiting = [self]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting.extend(node.static.values())
+            waiting.extend(child for _, child in node.branches.values())
+
+
+def _search(
+    node: _Node,
+    segments: list[str],
+    index: int,
+    values: tuple[object, ...],
+    method: str,
+    seen: list[dict[str, Route]],
+) -> Found | None:
+    """Follow `segments` from `index` on; `seen` collects the methods of ends that did not fit."""
+    count = len(segments)
+    while index < count:
+        segment = segments[index]
+        child = node.static.get(segment)
+        if node.dynamic:
+            break
+        if child is None:
+            return None
+        node = child
+        index += 1
+    else:
+        route = node.methods.get(method)
+        if route is not None:
+            return Found(route, dict(zip(route.names, values)))
+        if node.methods:
+            seen.append(node.methods)
+        return None
+    if child is not None:
+        found = _search(child, segments, index + 1, values, method, seen)
+        if found is not None:
+            return found
+    for match, child, takes_rest in node.dynamic:
+        matched = match("/".join(segments[index:]) if takes_rest else segment)
+        if matched is not None:
+            after = count if takes_rest else index + 1
+            found = _search(child, segments, after, values + matched, method, seen)
+            if found is not None:
+                return found
+    return None
+
+
+def _checked_methods(methods: Iterable[str] | None) -> tuple[str, ...]:
+    if methods is None:
+        return ("GET",)
+    if isinstance(methods, str):
+        raise PatternError(f"methods is a str; write `methods=[{methods!r}]`")
+    if not isinstance(methods, Iterable):
+        kind = type(methods).__name__
+        raise PatternError(f"methods is a {kind}; write a list such as `methods=['GET']`")
+    names = list(methods)
+    for name in names:
+        if not isinstance(name, str) or not is_token(name):
+            raise PatternError(f"{name!r} is no HTTP method; write one such as 'GET'")
+    if not names:
+        raise PatternError("methods is empty; leave it out for GET")
+    return tuple(sorted({name.upper() for name in names}))
+
+
+def _is_async(handler: Handler) -> bool:
+    # A plain `def` around an `async def` counts as plain: only it knows whether it awaits inside.
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        type(handler).__call__
+    )

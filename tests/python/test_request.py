@@ -1,0 +1,210 @@
+"""Requests: what a handler reads.
+
+Owns the behaviour of `Request` for a user of it, lazy reading and errors included. Never needs
+Rust: `Request.build` stands in for it.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from snaxum import HTTPError, Request
+from snaxum.http import Headers, QueryParams
+
+
+class Counting:
+    """A raw request that counts how often it is asked."""
+
+    method, path, query = "GET", "/", "a=1"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def headers(self) -> list[tuple[str, str]]:
+        self.asked.append("headers")
+        return [("content-type", "application/json")]
+
+    def body(self) -> bytes:
+        self.asked.append("body")
+        return b"[1]"
+
+
+def test_nothing_is_read_before_it_is_asked_for_and_nothing_twice() -> None:
+    raw = Counting()
+    request = Request(raw, {"id": 1})
+
+    assert (request.method, request.path, request.path_params) == ("GET", "/", {"id": 1})
+    assert raw.asked == []
+    assert request.body is request.body
+    assert request.text == "[1]"
+    assert sorted(raw.asked) == ["body", "headers"]
+
+
+def test_query_params_give_the_last_value_and_all_of_them() -> None:
+    request = Request.build(query="?tag=a&empty=&tag=b+c%20d&n&bad=%ff")
+    query = request.query_params
+
+    assert query["tag"] == query.get("tag") == "b c d"
+    assert query.get_all("tag") == ["a", "b c d"]
+    assert query.get_all("nope") == []
+    assert dict(query) == {"tag": "b c d", "empty": "", "n": "", "bad": "\ufffd"}
+    assert query.multi_items()[:2] == [("tag", "a"), ("tag", "b c d")]
+    assert query == {"tag": "b c d", "empty": "", "n": "", "bad": "\ufffd"}
+    assert request.query_string == "tag=a&empty=&tag=b+c%20d&n&bad=%ff"
+
+
+def test_headers_are_found_in_any_case_and_repeats_are_joined() -> None:
+    pairs = [("Accept", "a"), ("accept", "b"), ("cookie", "x=1"), ("Cookie", "y=2")]
+    headers = Request.build(headers=pairs).headers
+
+    assert headers["ACCEPT"] == "a, b"
+    assert headers["cookie"] == "x=1; y=2"
+    assert headers.get_all("Accept") == ["a", "b"]
+    assert "aCCept" in headers
+    assert "nope" not in headers
+    assert headers.get("nope") is None
+    assert list(headers) == ["accept", "cookie"]
+
+
+def test_headers_and_query_params_of_a_request_cannot_be_set() -> None:
+    for mapping in (Headers(), QueryParams()):
+        with pytest.raises(TypeError):
+            mapping["a"] = "b"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "parsed"),
+    [
+        ("application/json", b'{"a": [1, null]}', {"a": [1, None]}),
+        ("Application/JSON; charset=utf-8", b'"\xc3\xa9"', "é"),
+        ("application/problem+json", b"1", 1),
+        ("application/json", b"\xef\xbb\xbf[]", []),
+        ("application/json", b"", None),
+        ("application/json", b"null", None),
+        ("application/json", b"18446744073709551616", 2**64),
+        ("application/json", rb'"\ud83d\ude00 \\ud800"', "😀 \\ud800"),
+        (None, b"[1]", [1]),
+        (None, b"plain", None),
+        (None, b"\xff", None),
+        (None, b"", None),
+        ("text/plain", b"[1]", None),
+        ("application/x-www-form-urlencoded", b"[1]", None),
+    ],
+)
+def test_the_body_is_parsed_json_or_none(
+    content_type: str | None, body: bytes, parsed: object
+) -> None:
+    headers = {} if content_type is None else {"content-type": content_type}
+
+    assert Request.build(headers=headers, body=body).body == parsed
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{\n "a": 1,\n "b": x}', "line 3 column 7"),
+        (b'{"a": 1} {}', "extra data at line 1 column 10"),
+        (b"[1,\n\xff]", "byte 0xff is not UTF-8 at line 2 column 1"),
+        (b" ", "line 1 column"),
+        (b"[NaN]", "`NaN` is no number in JSON"),
+        (b"-Infinity", "`-Infinity` is no number in JSON"),
+        (b"1e999", "the number 1e999 is out of range"),
+        (b"1" * 5000, "an integer has more digits than Python reads"),
+        (rb'["\ud83d\ude00", "\ud800"]', r"\ud800 at line 1 column 19 is half a surrogate pair"),
+        (rb'"\ude00"', r"\ude00 at line 1 column 2 is half a surrogate pair"),
+        (b"[" * 100_000, "nested over 1024 deep"),
+        (b"[" * 1025 + b"]" * 1025, "nested over 1024 deep"),
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested over 1024 deep"),
+    ],
+    ids=range(13),
+)
+@pytest.mark.parametrize("fast", [True, False], ids=["orjson", "stdlib"])
+def test_declared_json_that_does_not_parse_is_a_400_that_says_where(
+    body: bytes, words: str, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not fast:
+        monkeypatch.setattr("snaxum.decoding.loads.__defaults__", (None,))
+    request = Request.build(headers={"content-type": "application/json"}, body=body)
+
+    with pytest.raises(HTTPError, match=re.escape(words)) as caught:
+        _ = request.body
+
+    assert caught.value.status == 400
+    assert caught.value.detail.startswith("the body is not valid JSON: ")
+
+
+def test_many_small_lists_are_not_taken_for_deep_ones() -> None:
+    body = b"[" + b"[1]," * 5000 + b'"\\u00e9"]'
+
+    assert len(Request.build(body=body).body) == 5001
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "text"),
+    [
+        ("text/plain", "é".encode(), "é"),
+        ("text/plain; charset=latin-1", b"\xe9", "é"),
+        ('text/plain; charset="ISO-8859-1"', b"\xe9", "é"),
+        ("text/plain", b"\xe9", "\ufffd"),
+        ("text/plain; charset=nonsense", "é".encode(), "é"),
+        ("text/plain; charset=hex", b"6f6b", "6f6b"),
+        ("text/plain; charset=idna", b"xn--", "xn--"),
+        ("text/plain; charset=undefined", b"ok", "ok"),
+    ],
+)
+def test_text_is_decoded_by_the_charset_if_there_is_such_a_one(
+    content_type: str, body: bytes, text: str
+) -> None:
+    request = Request.build(headers={"content-type": content_type}, body=body)
+
+    assert request.text == text
+    assert request.data == body
+
+
+def test_a_form_is_read_only_if_it_is_declared() -> None:
+    declared = {"content-type": "application/x-www-form-urlencoded; charset=latin-1"}
+
+    assert Request.build(headers=declared, body=b"a=%e9+b&a=2&c=").form.multi_items() == [
+        ("a", "é b"),
+        ("a", "2"),
+        ("c", ""),
+    ]
+    assert Request.build(body=b"a=1").form == {}
+
+
+def test_cookies_are_a_dict_and_the_first_of_a_name_counts() -> None:
+    header = 'a=1; b = "two" ;a=3; c=x=y; junk; =z; d="\\303\\251\\073\\q"; e="'
+    request = Request.build(headers={"cookie": header})
+
+    assert request.cookies == {"a": "1", "b": "two", "c": "x=y", "d": "é;q", "e": '"'}
+
+
+def test_a_request_has_room_for_values_of_the_user() -> None:
+    request = Request.build()
+    request.state.user = "ada"
+
+    assert request.state.user == "ada"
+    with pytest.raises(AttributeError):
+        request.user = "ada"  # type: ignore[attr-defined]
+
+
+def test_an_unknown_attribute_names_the_nearest() -> None:
+    with pytest.raises(AttributeError, match=r"no `query_param`; did you mean `query_params`\?"):
+        _ = Request.build().query_param
+
+
+def test_built_requests_read_like_real_ones() -> None:
+    request = Request.build(
+        "post", "/users", query={"tag": ["a", "b"]}, json={"n": 1}, path_params={"id": 7}
+    )
+
+    assert repr(request) == "<Request POST /users?tag=a&tag=b>"
+    assert request.content_type == "application/json"
+    assert request.body == {"n": 1}
+    assert request.path_params == {"id": 7}
+    assert Request.build(body="é").data == "é".encode()
+    assert Request.build().content_type == ""
+    with pytest.raises(ValueError, match="pass one of them"):
+        Request.build(body=b"x", json=1)
