@@ -1,0 +1,93 @@
+//! The example as its README command starts it: every endpoint answers, Rust and Python.
+
+mod table;
+
+use std::process::Stdio;
+
+use table::{Call, PYTHON};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+const RUST: [Call; 2] = [
+    Call { method: "GET", path: "/rust/hello", body: None, answer: "Hello from Rust" },
+    Call { method: "POST", path: "/rust/echo", body: Some(r#"{"a":[1]}"#), answer: r#"{"a":[1]}"# },
+];
+
+/// The running example; killed when it is dropped.
+struct Example {
+    process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    url: String,
+}
+
+impl Example {
+    async fn start(args: &[&str]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_snaxum-example"))
+            .args(["--port", "0"])
+            .args(args)
+            .env_remove("PYTHONDONTWRITEBYTECODE")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the example starts");
+        let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+        let url = line_after(&mut lines, "listening on ").await;
+        Self { process, lines, url }
+    }
+
+    async fn stop(mut self) -> Option<i32> {
+        let pid = self.process.id().expect("it runs").to_string();
+        let kill = Command::new("kill").args(["-TERM", &pid]).status().await;
+        assert!(kill.expect("kill is on PATH").success());
+        self.process.wait().await.expect("a child of ours").code()
+    }
+}
+
+/// Reads on until a line has `prefix`, and gives what follows it.
+async fn line_after(lines: &mut Lines<BufReader<ChildStdout>>, prefix: &str) -> String {
+    while let Some(line) = lines.next_line().await.expect("UTF-8") {
+        if let Some((_, rest)) = line.split_once(prefix) {
+            return rest.to_owned();
+        }
+    }
+    panic!("the example ended without saying `{prefix}`");
+}
+
+async fn check(url: &str, call: &Call) {
+    let method = call.method.parse().expect("a method");
+    let mut request = reqwest::Client::new().request(method, format!("{url}{}", call.path));
+    if let Some(body) = call.body {
+        request = request.header("content-type", "application/json").body(body);
+    }
+    let response = request.send().await.expect("an answer");
+    let status = response.status();
+    let text = response.text().await.expect("a body");
+    assert!(
+        status.is_success() && text.contains(call.answer),
+        "{} {}: {status} {text}",
+        call.method,
+        call.path
+    );
+}
+
+#[tokio::test]
+async fn rust_and_python_endpoints_answer_from_one_server() {
+    let example = Example::start(&[]).await;
+    for call in RUST.iter().chain(&PYTHON) {
+        check(&example.url, call).await;
+    }
+    assert_eq!(example.stop().await, Some(0));
+}
+
+#[tokio::test]
+async fn dev_mode_shows_the_console_beside_both() {
+    let mut example = Example::start(&["--dev"]).await;
+    let console = line_after(&mut example.lines, "console at ").await;
+    for call in RUST.iter().chain(&PYTHON) {
+        check(&example.url, call).await;
+    }
+    let client = reqwest::Client::builder().cookie_store(true).build().expect("a client");
+    let page = client.get(&console).send().await.expect("an answer").text().await.expect("a page");
+    assert!(page.contains("console.js"), "{page}");
+    assert_eq!(example.stop().await, Some(0));
+}

@@ -1,0 +1,120 @@
+//! The command line: parsed once, forgotten at once, each command in a file of its own.
+//!
+//! Owns exit codes, colour and the log. What a command does is the library's business.
+
+mod check;
+mod options;
+mod project;
+mod routes;
+mod serve;
+mod style;
+mod sync;
+mod traceback;
+
+#[cfg_attr(not(feature = "dev"), path = "cli/no_dev.rs")]
+mod dev;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use options::ServerOptions;
+use style::Color;
+
+/// Serves a directory of Python functions, and shows them live while you write them.
+#[derive(Parser)]
+#[command(name = "snaxum", version, max_term_width = 100)]
+struct Cli {
+    /// When to use colour; NO_COLOR and FORCE_COLOR are heard too.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves DIR with live reload and the console.
+    Dev {
+        #[command(flatten)]
+        project: ProjectArgs,
+    },
+    /// Serves DIR for production: no watcher, no console, no tracebacks to clients.
+    Serve {
+        #[command(flatten)]
+        project: ProjectArgs,
+    },
+    /// Lists the routes of DIR.
+    Routes {
+        #[command(flatten)]
+        project: ProjectArgs,
+        /// How to write the list.
+        #[arg(long, value_enum, default_value_t = routes::Format::Table)]
+        format: routes::Format,
+    },
+    /// Makes DIR/.venv, or brings it up to date with pyproject.toml.
+    Sync {
+        /// The directory that holds `python/`.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Imports everything in DIR and prints every problem; exits with 1 if there is one.
+    Check {
+        #[command(flatten)]
+        project: ProjectArgs,
+    },
+}
+
+/// What every command that loads a project takes.
+#[derive(clap::Args)]
+struct ProjectArgs {
+    /// The directory that holds `python/`.
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    #[command(flatten)]
+    options: ServerOptions,
+}
+
+/// Runs the command that the process was started with.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    cli.color.apply();
+    let result = match cli.command {
+        Command::Dev { project } => {
+            // Tracebacks are drawn, not logged.
+            log_to_stderr("warn,snaxum::traceback=off");
+            dev::run(project)
+        }
+        Command::Serve { project } => {
+            log_to_stderr("info");
+            serve::run(project)
+        }
+        Command::Routes { project, format } => {
+            log_to_stderr("off");
+            routes::run(project, format)
+        }
+        Command::Sync { dir } => sync::run(&dir),
+        Command::Check { project } => {
+            log_to_stderr("off");
+            check::run(project)
+        }
+    };
+    result.unwrap_or_else(|error| {
+        style::say_error(&style::plain(&error.to_string()));
+        ExitCode::from(error.exit_code())
+    })
+}
+
+/// Sends the log to stderr; `RUST_LOG` overrides what is shown.
+fn log_to_stderr(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(console::colors_enabled_stderr() && std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,52 @@
+//! `snaxum dev`: the routes with live reload and the console.
+
+mod terminal;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::handler::Handler;
+use snaxum::dev::Dev;
+use snaxum::dispatcher::handle_python_request;
+use snaxum::error::Error;
+use snaxum::venv;
+
+use super::style::{say, say_setup};
+use super::{ProjectArgs, project, serve};
+use terminal::Terminal;
+
+/// Serves until a signal comes; says what happens as it happens.
+pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
+    let (project, builder) = project::read(args)?;
+    let config = builder.dev(true).build()?;
+    let environment = venv::ensure(&project, &say_setup)?;
+    // Only editors and tests miss something without it.
+    if let Err(error) = venv::link_framework(&project.root, environment.as_ref()) {
+        tracing::warn!("editors will not find the module `snaxum`: {error}");
+    }
+    let began = Instant::now();
+    project::tokio_runtime()?.block_on(async {
+        let start = serve::start(config).await?;
+        let terminal = Terminal::start()
+            .map_err(|source| Error::Io { what: "cannot start a thread".to_owned(), source })?;
+        start.runtime.events().listen({
+            let terminal = terminal.clone();
+            move |event| terminal.tell(event)
+        });
+        let dev = Dev::start(&start.runtime)?;
+        let app = Router::new()
+            .fallback_service(handle_python_request.with_state(Arc::clone(&start.runtime)));
+        let app = dev.protect(app.merge(dev.router()));
+        let announcement = dev.announce(start.address)?;
+        say(&terminal::banner(&start.runtime, &dev, start.address, began.elapsed()));
+        let stopping = move || {
+            drop(announcement); // nobody should look for a server that is about to go
+            dev.stop();
+        };
+        serve::serve_until_signal(start, app, stopping).await;
+        terminal.finish();
+        Ok(ExitCode::SUCCESS)
+    })
+}

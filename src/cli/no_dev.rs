@@ -1,0 +1,13 @@
+//! `snaxum dev` in a build without the cargo feature `dev`.
+
+use std::process::ExitCode;
+
+use snaxum::error::Error;
+
+use super::{ProjectArgs, style};
+
+/// Says what is missing.
+pub(crate) fn run(_: ProjectArgs) -> Result<ExitCode, Error> {
+    style::say_error("this build has no dev mode; build Snaxum with the cargo feature `dev`");
+    Ok(ExitCode::from(2))
+}

@@ -1,0 +1,73 @@
+//! The server's options as command-line flags.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use snaxum::config::{self, Options};
+
+/// One flag an option of [`config::OPTION_NAMES`]; `[tool.snaxum]` and `SNAXUM_*` share the names.
+#[derive(Args)]
+#[command(next_help_heading = "Server options, also keys of [tool.snaxum] and SNAXUM_* variables")]
+pub(crate) struct ServerOptions {
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "IP", value_parser = config::parse_host)]
+    host: Option<IpAddr>,
+    /// Port to listen on; 0 takes a free one [default: 3000]
+    #[arg(long, value_parser = config::parse_port)]
+    port: Option<u16>,
+    /// Directory of the user's modules, relative to DIR [default: python]
+    #[arg(long, value_name = "PATH")]
+    python_dir: Option<PathBuf>,
+    /// Module to load; may be repeated [default: all but _*, test_* and conftest]
+    #[arg(long, value_name = "NAME")]
+    module: Vec<String>,
+    /// Processes of the pool [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = config::parse_count)]
+    pool_workers: Option<usize>,
+    /// Threads that run `def` handlers [default: 4]
+    #[arg(long, value_name = "N", value_parser = config::parse_count)]
+    dispatch_workers: Option<usize>,
+    /// Time until a response must begin, such as 30 or 500ms; 0 is no limit [default: 30]
+    #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
+    request_timeout: Option<Duration>,
+    /// Largest body of a request, such as 1048576 or 16MiB [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = config::parse_size)]
+    max_body_size: Option<usize>,
+    /// Requests that may wait for a dispatch worker [default: 1024]
+    #[arg(long, value_name = "N", value_parser = config::parse_count)]
+    max_queue: Option<usize>,
+    /// Name besides localhost that requests may be addressed to in dev mode; may be repeated
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+}
+
+impl From<ServerOptions> for Options {
+    fn from(flags: ServerOptions) -> Self {
+        let mut options = Self::default();
+        options.host = flags.host;
+        options.port = flags.port;
+        options.python_dir = flags.python_dir;
+        options.modules = flags.module;
+        options.pool_workers = flags.pool_workers;
+        options.dispatch_workers = flags.dispatch_workers;
+        options.request_timeout = flags.request_timeout;
+        options.max_body_size = flags.max_body_size;
+        options.max_queue = flags.max_queue;
+        options.allow_hosts = flags.allow_host;
+        options
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command};
+
+    #[test]
+    fn every_option_has_a_flag_of_its_name() {
+        let command = super::ServerOptions::augment_args(Command::new("x"));
+        let flags: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
+        assert_eq!(flags, snaxum::config::OPTION_NAMES);
+    }
+}

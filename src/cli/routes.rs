@@ -1,0 +1,85 @@
+//! `snaxum routes`: the table, for people and for tools.
+//!
+//! The list alone goes to stdout; what did not load goes to stderr.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use console::{measure_text_width, style};
+use snaxum::error::Error;
+use snaxum::message::RouteInfo;
+
+use super::style::plain;
+use super::{ProjectArgs, project};
+
+/// How to write the list.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Md,
+}
+
+/// Prints the routes; exits with 1 if a module does not load.
+pub(crate) fn run(args: ProjectArgs, format: Format) -> Result<ExitCode, Error> {
+    project::load(args, |runtime| {
+        let serving = runtime.serving();
+        let list = match format {
+            Format::Table => table(&serving.routes),
+            Format::Json => {
+                serde_json::to_string_pretty(&serving.routes).expect("plain data") + "\n"
+            }
+            Format::Md => markdown(&serving.routes),
+        };
+        // A reader that has seen enough (`| head`) is no error.
+        let _ = std::io::stdout().write_all(list.as_bytes());
+        project::print_failures(runtime);
+        ExitCode::from(u8::from(serving.failing))
+    })
+}
+
+const TITLES: [&str; 5] = ["METHOD", "PATH", "HANDLER", "MODE", "SOURCE"];
+
+fn cells(route: &RouteInfo) -> [String; 5] {
+    [
+        route.methods.join(","),
+        plain(&route.path),
+        plain(&route.handler),
+        route.mode.clone(),
+        format!("{}:{}", plain(&route.file), route.line),
+    ]
+}
+
+fn table(routes: &[RouteInfo]) -> String {
+    let rows: Vec<[String; 5]> = routes.iter().map(cells).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| measure_text_width(&row[column]));
+        cells.chain([TITLES[column].len()]).max().unwrap_or(0)
+    };
+    let widths: [usize; 5] = std::array::from_fn(width);
+    let line = |cells: [String; 5]| {
+        let padded: Vec<String> = cells
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| {
+                console::pad_str(cell, width, console::Alignment::Left, None).into_owned()
+            })
+            .collect();
+        padded.join("  ").trim_end().to_owned() + "\n"
+    };
+    let mut out = style(line(TITLES.map(str::to_owned))).bold().to_string();
+    for row in rows {
+        out += &line(row);
+    }
+    out + &format!("\n{} routes\n", routes.len())
+}
+
+fn markdown(routes: &[RouteInfo]) -> String {
+    let mut out = format!("| {} |\n|{}\n", TITLES.join(" | "), "---|".repeat(TITLES.len()));
+    for route in routes {
+        let escaped = cells(route).map(|cell| format!("`{}`", cell.replace('|', "\\|")));
+        out += &format!("| {} |\n", escaped.join(" | "));
+    }
+    out
+}

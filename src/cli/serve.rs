@@ -1,0 +1,79 @@
+//! `snaxum serve`: the routes, for production.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use snaxum::config::SnaxumConfig;
+use snaxum::dispatcher::handle_python_request;
+use snaxum::error::Error;
+use snaxum::python_runtime::PythonRuntime;
+use snaxum::server::{self, DRAIN_TIMEOUT, StopSignals};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{ProjectArgs, project, style};
+
+/// Serves until a signal comes.
+pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
+    let config = project::read(args)?.1.build()?;
+    project::tokio_runtime()?.block_on(async {
+        let start = start(config).await?;
+        let app = Router::new()
+            .fallback_service(handle_python_request.with_state(Arc::clone(&start.runtime)));
+        style::say(&format!("listening on http://{}\n", start.address));
+        serve_until_signal(start, app, || ()).await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// What a server consists of before it serves.
+pub(crate) struct Start {
+    pub(crate) signals: StopSignals,
+    pub(crate) listener: TcpListener,
+    pub(crate) address: SocketAddr,
+    pub(crate) runtime: Arc<PythonRuntime>,
+}
+
+/// Binds the port, then starts Python: a port in use is known before anything is loaded.
+pub(crate) async fn start(config: SnaxumConfig) -> Result<Start, Error> {
+    let io = |what: &str| {
+        let what = what.to_owned();
+        move |source| Error::Io { what, source }
+    };
+    // Before Python, which takes SIGINT where nobody has it.
+    let mut signals = StopSignals::register().map_err(io("cannot listen for signals"))?;
+    let listener = server::bind(SocketAddr::new(config.host, config.port)).await?;
+    let address = listener.local_addr().map_err(io("cannot read the socket's address"))?;
+    let loading = tokio::task::spawn_blocking(|| PythonRuntime::with_config(config));
+    let runtime = tokio::select! {
+        runtime = loading => runtime.map_err(|error| Error::RuntimeLost(error.to_string()))??,
+        // Nothing is served yet, so nothing is lost: a module may be hanging.
+        () = signals.received() => std::process::exit(130),
+    };
+    Ok(Start { signals, listener, address, runtime: Arc::new(runtime) })
+}
+
+/// Serves, and stops gracefully at the first signal, after `stopping`; a second Ctrl-C ends the
+/// process at once.
+pub(crate) async fn serve_until_signal(start: Start, app: Router, stopping: impl FnOnce()) {
+    let Start { mut signals, listener, runtime, .. } = start;
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(server::serve(listener, app, stop.clone(), DRAIN_TIMEOUT));
+    signals.received().await;
+    tracing::info!("stopping");
+    stopping();
+    let graceful = async {
+        stop.cancel();
+        if let Ok(open @ 1..) = serving.await {
+            tracing::warn!("{open} connections were still open after {DRAIN_TIMEOUT:?}");
+        }
+        runtime.shutdown(DRAIN_TIMEOUT).await;
+    };
+    tokio::select! {
+        () = graceful => {}
+        () = signals.interrupted() => std::process::exit(130),
+    }
+}

@@ -1,0 +1,72 @@
+//! Colour on the terminal, and text that cannot steer it.
+
+use std::io::Write;
+
+use clap::ValueEnum;
+
+/// When to use colour.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// Settles colour for the process: the flag, then NO_COLOR, then FORCE_COLOR, then the terminal.
+    pub(crate) fn apply(self) {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let forced = match self {
+            Self::Always => Some(true),
+            Self::Never => Some(false),
+            Self::Auto if set("NO_COLOR") => Some(false),
+            Self::Auto if set("FORCE_COLOR") || set("CLICOLOR_FORCE") => Some(true),
+            Self::Auto => None,
+        };
+        if let Some(on) = forced {
+            console::set_colors_enabled(on);
+            console::set_colors_enabled_stderr(on);
+        }
+    }
+}
+
+/// Writes to stdout. A reader that has gone (`| head`, a closed terminal) is no error.
+pub(crate) fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Writes to stderr, likewise.
+pub(crate) fn complain(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Says a step of a setup, on stderr.
+pub(crate) fn say_setup(line: &str) {
+    complain(&format!("{} {line}\n", console::style("setup").cyan().bold().for_stderr()));
+}
+
+/// Says what is wrong, on stderr.
+pub(crate) fn say_error(text: &str) {
+    complain(&format!("{} {text}\n", console::style("error:").red().bold().for_stderr()));
+}
+
+/// Escapes control characters and bidi overrides: text of the user's stays text.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        match c {
+            '\n' | '\t' => out.push(c),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.extend(c.escape_unicode()),
+            c if c.is_control() => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn text_cannot_steer_the_terminal() {
+        assert_eq!(super::plain("a\u{1b}[31m\u{202e}b"), "a\\u{1b}[31m\\u{202e}b");
+    }
+}

@@ -1,0 +1,86 @@
+//! What the value of an option may look like, as text.
+//!
+//! Each function says what is wrong in words that stand after "`name` is".
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Reads an IP address; `localhost` is 127.0.0.1.
+pub fn parse_host(value: &str) -> Result<IpAddr, String> {
+    let address = if value == "localhost" { "127.0.0.1" } else { value };
+    address.parse().map_err(|_| format!("`{value}`; it must be an IP address such as 127.0.0.1"))
+}
+
+/// Reads a port.
+pub fn parse_port(value: &str) -> Result<u16, String> {
+    value.parse().map_err(|_| format!("`{value}`; it must be a number from 0 to 65535"))
+}
+
+/// Reads a count of 1 to 65536.
+pub fn parse_count(value: &str) -> Result<usize, String> {
+    match value.parse() {
+        Ok(count @ 1..=65_536) => Ok(count),
+        _ => Err(format!("`{value}`; it must be a whole number from 1 to 65536")),
+    }
+}
+
+/// Reads seconds, or a number with `ms`, `s`, `m` or `h`.
+pub fn parse_duration(value: &str) -> Result<Duration, String> {
+    let (number, unit) = split_unit(value);
+    let scale = match unit {
+        "ms" => Some(0.001),
+        "" | "s" => Some(1.0),
+        "m" | "min" => Some(60.0),
+        "h" => Some(3600.0),
+        _ => None,
+    };
+    number
+        .parse::<f64>()
+        .ok()
+        .zip(scale)
+        .and_then(|(number, scale)| Duration::try_from_secs_f64(number * scale).ok())
+        .ok_or_else(|| format!("`{value}`; it must be seconds, such as 30, or 500ms, 2m"))
+}
+
+/// Reads bytes, or a number with `kB`, `MB`, `GB` (powers of 1000) or `KiB`, `MiB`, `GiB`.
+pub fn parse_size(value: &str) -> Result<usize, String> {
+    let (number, unit) = split_unit(value);
+    let scale = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "k" | "kb" => Some(1000),
+        "m" | "mb" => Some(1000 * 1000),
+        "g" | "gb" => Some(1000 * 1000 * 1000),
+        "kib" => Some(1 << 10),
+        "mib" => Some(1 << 20),
+        "gib" => Some(1 << 30),
+        _ => None,
+    };
+    number
+        .parse::<usize>()
+        .ok()
+        .zip(scale)
+        .and_then(|(number, scale)| number.checked_mul(scale))
+        .ok_or_else(|| format!("`{value}`; it must be bytes, such as 1048576, or 16MiB"))
+}
+
+fn split_unit(value: &str) -> (&str, &str) {
+    let value = value.trim();
+    let end = value.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(value.len());
+    (&value[..end], value[end..].trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_take_units() {
+        assert_eq!(parse_duration("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
+        assert!(parse_duration("-1").is_err() && parse_duration("soon").is_err());
+        assert_eq!(parse_size("16MiB"), Ok(16 << 20));
+        assert_eq!(parse_size("10 kB"), Ok(10_000));
+        assert!(parse_size("1.5").is_err() && parse_size("99999999999999GiB").is_err());
+    }
+}

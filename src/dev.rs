@@ -1,0 +1,121 @@
+//! Dev mode: a layer around a running server that does not know it.
+//!
+//! [`Dev::start`] spawns the watcher and the reloader and listens to the runtime's events;
+//! [`Dev::router`] is what the console is reached through, guarded as a whole. The core never
+//! names this module. Without it nothing here is in the binary.
+
+mod announcement;
+mod console;
+mod guard;
+mod lookout;
+mod masking;
+pub mod protocol;
+mod recorder;
+mod reloader;
+mod socket;
+mod tree;
+mod watcher;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+
+use crate::error::Error;
+use crate::python_runtime::PythonRuntime;
+
+pub use announcement::Announcement;
+use guard::Guard;
+use recorder::Recorder;
+use reloader::Reloader;
+
+/// The URL prefix of everything in here.
+pub const PREFIX: &str = "/__snaxum/";
+
+/// A running dev mode. Dropping it, and every router made from it, stops the watcher.
+#[derive(Clone)]
+pub struct Dev {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    runtime: Arc<PythonRuntime>,
+    recorder: Arc<Recorder>,
+    guard: Guard,
+    /// Tells two runs of the server apart.
+    run_id: String,
+    _reloader: Reloader,
+}
+
+impl Dev {
+    /// Starts to watch the python dir of `runtime` and to record what happens.
+    ///
+    /// # Errors
+    ///
+    /// The python dir cannot be watched.
+    pub fn start(runtime: &Arc<PythonRuntime>) -> Result<Self, Error> {
+        let recorder = Arc::new(Recorder::new(runtime));
+        runtime.events().listen({
+            let recorder = Arc::clone(&recorder);
+            move |event| recorder.record(event)
+        });
+        let reloader = Reloader::start(runtime)?;
+        let guard = Guard::new(&runtime.config().allow_hosts);
+        let run_id = guard::random_text(12);
+        let inner =
+            Inner { runtime: Arc::clone(runtime), recorder, guard, run_id, _reloader: reloader };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Everything under `/__snaxum/`, behind the guard; merge it into your own router.
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        console::routes()
+            .layer(middleware::from_fn_with_state(self.clone(), guard::check_console))
+            .with_state(self.clone())
+    }
+
+    /// Lets only requests through that name this machine in `Host`, or a name that is allowed: a
+    /// page of another site cannot reach the app through a name that it points here.
+    pub fn protect(&self, app: Router) -> Router {
+        app.layer(middleware::from_fn_with_state(self.clone(), guard::check_app))
+    }
+
+    /// The console's address with the token in it, for a server that listens on `address`.
+    pub fn console_url(&self, address: SocketAddr) -> String {
+        format!("{}{PREFIX}?t={}", announcement::base_url(address), self.inner.guard.token())
+    }
+
+    /// Writes `.snaxum/dev.json`, by which tools find this server; gone when the result is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn announce(&self, address: SocketAddr) -> Result<Announcement, Error> {
+        let project = &self.inner.runtime.config().project_dir;
+        Announcement::write(project, address, self.inner.guard.token())
+    }
+
+    /// Says goodbye to open consoles; call it when the server begins to stop.
+    pub fn stop(&self) {
+        self.inner.recorder.close();
+    }
+}
+
+/// The console and the live reload of `runtime` in one router, for one `.merge(…)`; empty unless
+/// the configuration has [`dev`](crate::config::SnaxumConfigBuilder::dev) on. Says where the
+/// console is in the log.
+///
+/// # Errors
+///
+/// Those of [`Dev::start`].
+pub fn router<S: Clone + Send + Sync + 'static>(
+    runtime: &Arc<PythonRuntime>,
+) -> Result<Router<S>, Error> {
+    if !runtime.config().dev {
+        return Ok(Router::new());
+    }
+    let dev = Dev::start(runtime)?;
+    tracing::info!("console at {PREFIX}?t={} of this server", dev.inner.guard.token());
+    Ok(dev.router())
+}

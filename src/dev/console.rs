@@ -1,0 +1,98 @@
+//! What is behind the guard: the page, its assets, the JSON API.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{any, get};
+use minijinja::context;
+use rust_embed::Embed;
+
+use crate::message::RouteInfo;
+use crate::pages;
+
+use super::protocol::{Reload, RequestDetail, RequestSummary, Status};
+use super::{Dev, PREFIX, guard, recorder, socket};
+
+#[derive(Embed)]
+#[folder = "templates/console"]
+#[include = "*.js"]
+#[include = "*.css"]
+#[include = "*.svg"]
+struct Assets;
+
+/// Every route of the prefix; what is none of them is a 404 behind the same guard.
+pub(super) fn routes() -> Router<Dev> {
+    Router::new()
+        .route("/__snaxum", any(nothing))
+        .route("/__snaxum/", get(page))
+        .route("/__snaxum/assets/{*path}", get(asset))
+        .route("/__snaxum/ws", get(socket::upgrade))
+        .route("/__snaxum/api/status", get(status))
+        .route("/__snaxum/api/routes", get(route_list))
+        .route("/__snaxum/api/requests", get(request_list))
+        .route("/__snaxum/api/requests/{id}", get(request))
+        .route("/__snaxum/api/reloads", get(reload_list))
+        .route("/__snaxum/{*rest}", any(nothing))
+}
+
+async fn page(headers: HeaderMap) -> Response {
+    let nonce = guard::random_text(16);
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
+         img-src 'self' data:; connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'; require-trusted-types-for 'script'"
+    );
+    let version = env!("CARGO_PKG_VERSION");
+    let page = pages::render("console/console.html", context! { nonce, version, base => PREFIX });
+    let headers =
+        [(CONTENT_TYPE, "text/html; charset=utf-8".to_owned()), (CONTENT_SECURITY_POLICY, policy)];
+    (headers, page).into_response()
+}
+
+async fn asset(Path(path): Path<String>) -> Response {
+    // A name in the embedded list, never a path on disk.
+    let Some(file) = Assets::iter().find(|name| *name == path).and_then(|name| Assets::get(&name))
+    else {
+        return nothing().await;
+    };
+    let content_type = match path.rsplit_once('.') {
+        Some((_, "js")) => "text/javascript; charset=utf-8",
+        Some((_, "css")) => "text/css; charset=utf-8",
+        _ => "image/svg+xml",
+    };
+    ([(CONTENT_TYPE, content_type)], file.data).into_response()
+}
+
+async fn status(State(dev): State<Dev>) -> Json<Status> {
+    let runtime = &dev.inner.runtime;
+    let pool = runtime.pool_status().await;
+    Json(recorder::status(runtime, pool))
+}
+
+async fn route_list(State(dev): State<Dev>) -> Json<Vec<RouteInfo>> {
+    Json(dev.inner.runtime.serving().routes.clone())
+}
+
+async fn request_list(State(dev): State<Dev>) -> Json<Vec<RequestSummary>> {
+    Json(dev.inner.recorder.requests())
+}
+
+async fn request(State(dev): State<Dev>, Path(id): Path<String>) -> Response {
+    match dev.inner.recorder.request(&id) {
+        Some(detail) => Json::<RequestDetail>((*detail).clone()).into_response(),
+        None => (StatusCode::NOT_FOUND, "No such request among the newest.\n").into_response(),
+    }
+}
+
+async fn reload_list(State(dev): State<Dev>) -> Json<Vec<Reload>> {
+    Json(dev.inner.recorder.reloads().into_iter().map(Arc::unwrap_or_clone).collect())
+}
+
+async fn nothing() -> Response {
+    (StatusCode::NOT_FOUND, "Nothing here.\n").into_response()
+}

@@ -1,0 +1,326 @@
+//! The event schema: the only types that the outside sees.
+//!
+//! One schema for the socket and the HTTP API. Durations are milliseconds, times are milliseconds
+//! since 1970 (UTC), absent is null. Messages carry summaries; what is large is fetched by id.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::event;
+use crate::message::{
+    LoadOutcome, LoadPhases, ModuleRun, Phases, RequestRecord, RouteDiff, RouteInfo, Traceback, ms,
+};
+
+use super::masking;
+
+/// The version in `"v"` of every message.
+pub const VERSION: u32 = 1;
+
+/// One text frame of the socket.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Message<'a> {
+    /// [`VERSION`].
+    pub v: u32,
+    /// Counts the events of this run; a client resumes with `?since=`.
+    pub seq: u64,
+    /// What it is, with its fields beside.
+    #[serde(flatten)]
+    pub body: Body<'a>,
+}
+
+/// The kinds of message.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type")]
+pub enum Body<'a> {
+    /// The first frame.
+    #[serde(rename = "hello")]
+    Hello {
+        /// Another value means another process.
+        run_id: &'a str,
+        /// What serves now.
+        generation: u64,
+        /// Of Snaxum.
+        version: &'a str,
+        /// Of Python.
+        python: String,
+        /// How much the lists hold.
+        limits: Limits,
+    },
+    /// Everything, after `hello`.
+    #[serde(rename = "snapshot")]
+    Snapshot {
+        /// The state of the server.
+        status: Box<Status>,
+        /// The whole table.
+        routes: &'a [RouteInfo],
+        /// Newest first.
+        requests: Vec<&'a RequestSummary>,
+        /// Newest first.
+        reloads: Vec<&'a Reload>,
+        /// The newest traceback of a failed reload or request.
+        last_failure: Option<&'a Traceback>,
+    },
+    /// A request was answered.
+    #[serde(rename = "request.end")]
+    RequestEnd {
+        /// In short.
+        request: &'a RequestSummary,
+    },
+    /// A reload began.
+    #[serde(rename = "reload.start")]
+    ReloadStart {
+        /// What changed.
+        files: &'a [String],
+    },
+    /// A new generation serves.
+    #[serde(rename = "reload.ok")]
+    ReloadOk {
+        /// Whole.
+        reload: &'a Reload,
+        /// Afterwards.
+        status: Box<Status>,
+    },
+    /// The last good generation serves on.
+    #[serde(rename = "reload.fail")]
+    ReloadFail {
+        /// Whole.
+        reload: &'a Reload,
+        /// Afterwards.
+        status: Box<Status>,
+    },
+    /// The table after a reload.
+    #[serde(rename = "routes")]
+    Routes {
+        /// The whole table.
+        routes: &'a [RouteInfo],
+    },
+    /// Events that this client missed, because it was too slow; a snapshot follows.
+    #[serde(rename = "dropped")]
+    Dropped {
+        /// How many.
+        count: u64,
+    },
+    /// The server ends the connection.
+    #[serde(rename = "bye")]
+    Bye {
+        /// `shutdown` or `limit`.
+        reason: &'static str,
+    },
+}
+
+/// The bounds of what is kept.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Limits {
+    /// Newest requests.
+    pub requests: usize,
+    /// Newest reloads.
+    pub reloads: usize,
+}
+
+/// `GET /__snaxum/api/status`.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Status {
+    /// Of Snaxum.
+    pub version: &'static str,
+    /// Of Python.
+    pub python: String,
+    /// Of the server.
+    pub pid: u32,
+    /// What serves now; 0 while nothing has ever loaded.
+    pub generation: u64,
+    /// `ok` or `failing`.
+    pub state: &'static str,
+    /// How many there are.
+    pub routes: usize,
+    /// Since the start, in seconds.
+    pub uptime_s: f64,
+    /// The newest attempt.
+    pub last_reload: Option<Reload>,
+    /// The process pool; null in messages of the socket.
+    pub pool: Value,
+}
+
+/// A request in short.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RequestSummary {
+    /// As in `x-request-id`.
+    pub id: String,
+    /// When its head had been read.
+    pub time_ms: u64,
+    /// In capitals.
+    pub method: String,
+    /// Percent-decoded.
+    pub path: String,
+    /// Raw, secrets masked.
+    pub query: String,
+    /// Of the answer.
+    pub status: u16,
+    /// That answered; null if Python was not reached.
+    pub generation: Option<u64>,
+    /// The pattern that matched.
+    pub route: Option<String>,
+    /// Its handler.
+    pub handler: Option<String>,
+    /// Its mode.
+    pub mode: Option<String>,
+    /// Where the time went.
+    pub phases: Phases,
+    /// From head to answer.
+    pub total_ms: f64,
+    /// What the handler raised, in short.
+    pub error: Option<ErrorSummary>,
+}
+
+/// An exception in short.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ErrorSummary {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its text.
+    pub message: String,
+}
+
+/// `GET /__snaxum/api/requests/ID`: a request whole.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RequestDetail {
+    /// What the list shows.
+    #[serde(flatten)]
+    pub summary: RequestSummary,
+    /// Secrets masked.
+    pub request_headers: Vec<(String, String)>,
+    /// Secrets masked.
+    pub response_headers: Vec<(String, String)>,
+    /// Where the handler raised.
+    pub traceback: Option<Traceback>,
+}
+
+/// One attempt to load the user's modules.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Reload {
+    /// Counted from 1.
+    pub id: u64,
+    /// When it began.
+    pub time_ms: u64,
+    /// That serves afterwards.
+    pub generation: u64,
+    /// `ok` or `failed`.
+    pub outcome: LoadOutcome,
+    /// `start` or `save`.
+    pub cause: &'static str,
+    /// How much was loaded anew.
+    pub rung: &'static str,
+    /// What changed.
+    pub files: Vec<String>,
+    /// What ran, in order.
+    pub modules: Vec<ModuleRun>,
+    /// Where the time went.
+    pub phases: LoadPhases,
+    /// From the first file event to the end.
+    pub total_ms: f64,
+    /// What changed in the table.
+    pub diff: RouteDiff,
+    /// The first module that did not load.
+    pub traceback: Option<Traceback>,
+}
+
+impl RequestDetail {
+    /// Puts a record into the outside's terms, secrets masked.
+    pub(super) fn of(record: &RequestRecord, routes: &[RouteInfo]) -> Self {
+        let route =
+            record.route.as_ref().and_then(|id| routes.iter().find(|route| route.id == *id));
+        let traceback = record.traceback.as_deref();
+        Self {
+            summary: RequestSummary {
+                id: record.id.to_string(),
+                time_ms: unix_ms(record.time),
+                method: record.method.clone(),
+                path: record.path.clone(),
+                query: masking::query(&record.query),
+                status: record.status,
+                generation: record.generation,
+                route: route.map(|route| route.path.clone()),
+                handler: route.map(|route| route.handler.clone()),
+                mode: route.map(|route| route.mode.clone()),
+                phases: record.phases,
+                total_ms: ms(record.total),
+                error: traceback.map(|raised| ErrorSummary {
+                    kind: raised.kind.clone(),
+                    message: raised.message.clone(),
+                }),
+            },
+            request_headers: masking::headers(&record.request_headers),
+            response_headers: masking::headers(&record.response_headers),
+            traceback: traceback.cloned(),
+        }
+    }
+}
+
+impl From<&Arc<event::Reload>> for Reload {
+    fn from(reload: &Arc<event::Reload>) -> Self {
+        let report = &reload.report;
+        Self {
+            id: reload.id,
+            time_ms: unix_ms(reload.time),
+            generation: report.generation,
+            outcome: report.outcome,
+            cause: reload.cause,
+            rung: "all user modules",
+            files: reload.files.clone(),
+            modules: report.modules.clone(),
+            phases: report.phases.clone(),
+            total_ms: ms(reload.total),
+            diff: report.diff.clone(),
+            traceback: report.failures.first().map(|failure| failure.traceback.clone()),
+        }
+    }
+}
+
+fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemars::{JsonSchema, SchemaGenerator};
+    use serde_json::json;
+
+    fn schema() -> String {
+        let mut generator = SchemaGenerator::default();
+        let message = Message::json_schema(&mut generator);
+        // What only the HTTP API answers with hangs at the same file.
+        generator.subschema_for::<RequestDetail>();
+        let mut schema = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "What Snaxum's dev server sends over its socket and its HTTP API",
+            "$defs": generator.definitions(),
+        });
+        let fields = message.to_value();
+        let fields = fields.as_object().expect("a message is an object");
+        schema.as_object_mut().expect("an object").extend(fields.clone());
+        format!("{schema:#}\n")
+    }
+
+    #[test]
+    fn the_published_schema_is_that_of_the_types() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/events.schema.json");
+        if std::env::var_os("SNAXUM_WRITE_SCHEMA").is_some() {
+            std::fs::write(path, schema()).expect("the repository is writable");
+        }
+        let published = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(published, schema(), "run with SNAXUM_WRITE_SCHEMA=1 and look at the diff");
+    }
+}

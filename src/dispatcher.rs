@@ -1,0 +1,248 @@
+//! The front door: [`handle_python_request`], from an HTTP request to Python and back.
+//!
+//! Knows no route. Dispatch never fails: a body that is too large, a full queue, an exception in
+//! the handler each become a response, and an observed request becomes an event.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use axum::body::Body as HttpBody;
+use axum::extract::{Request as HttpRequest, State};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
+use axum::response::Response as HttpResponse;
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::sync::mpsc;
+
+use crate::event::{Event, TRACEBACK};
+use crate::message::{
+    Answer, Body, Failure, Outcome, Phases, Piece, Request, RequestRecord, Traceback, ms,
+};
+use crate::problem;
+use crate::python_runtime::{CallError, PythonRuntime};
+
+/// How long a client may pause in the middle of a body.
+const BODY_IDLE: Duration = Duration::from_secs(30);
+
+/// Answers a request from the user's Python handlers. Takes any method and any path:
+/// `any(handle_python_request)` on a route, or as a fallback.
+pub async fn handle_python_request(
+    State(runtime): State<Arc<PythonRuntime>>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let started = Instant::now();
+    let time = SystemTime::now();
+    let (parts, body) = request.into_parts();
+    let id = runtime.next_request_id();
+
+    let body = read_body(&parts, body, runtime.config().max_body_size).await;
+    // A save that came before the request is live, or rejected, before Python sees it.
+    runtime.gate().pass().await;
+    let sent = Instant::now();
+    let outcome = match body {
+        Ok(body) => {
+            let request = message(&parts, id, body);
+            runtime.call(request).await.map_err(|error| failure_of(error, &runtime))
+        }
+        Err(failure) => Err(failure),
+    };
+    let observed = runtime.config().dev;
+    let (answer, outcome) = match outcome {
+        Ok(answer) => {
+            let Answer { generation, route, outcome, marks } = answer;
+            (Some((generation, route, marks)), outcome)
+        }
+        Err(failure) => (None, Outcome::Failure(failure)),
+    };
+    let mut phases = Phases { read: ms(sent - started), ..Phases::default() };
+    if let Some((_, _, marks)) = &answer {
+        phases.queue = ms(marks.taken.saturating_duration_since(marks.queued));
+        phases.gil = ms(marks.attached.saturating_duration_since(marks.taken));
+        phases.py = ms(marks.returned.saturating_duration_since(marks.attached));
+        phases.convert = ms(marks.converted.saturating_duration_since(marks.returned));
+    }
+    let (mut response, traceback) = respond(&runtime, &parts.headers, id, outcome);
+    if observed {
+        let generation = answer.as_ref().map(|(generation, ..)| *generation);
+        annotate(response.headers_mut(), id, generation, &phases);
+        runtime.events().emit(|| {
+            Event::RequestEnd(Arc::new(RequestRecord {
+                id,
+                time,
+                method: parts.method.to_string(),
+                path: decoded_path(&parts),
+                query: parts.uri.query().unwrap_or_default().to_owned(),
+                request_headers: header_pairs(&parts.headers),
+                response_headers: header_pairs(response.headers()),
+                status: response.status().as_u16(),
+                generation,
+                route: answer.and_then(|(_, route, _)| route),
+                total: started.elapsed(),
+                phases,
+                traceback,
+            }))
+        });
+    }
+    response
+}
+
+async fn read_body(parts: &Parts, body: HttpBody, limit: usize) -> Result<Bytes, Failure> {
+    let too_large = || Failure {
+        status: 413,
+        detail: format!("the body has more than {limit} bytes, the limit of this server"),
+        ..Failure::default()
+    };
+    let declared = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if declared.and_then(|text| text.parse::<u64>().ok()).is_some_and(|n| n > limit as u64) {
+        return Err(too_large());
+    }
+    let mut body = Limited::new(body, limit);
+    let mut whole = BytesMut::new();
+    loop {
+        match tokio::time::timeout(BODY_IDLE, body.frame()).await {
+            Ok(None) => return Ok(whole.freeze()),
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    whole.extend_from_slice(&data);
+                }
+            }
+            Ok(Some(Err(error))) if error.is::<LengthLimitError>() => return Err(too_large()),
+            Ok(Some(Err(error))) => {
+                return Err(Failure {
+                    status: 400,
+                    detail: format!("the body broke off: {error}"),
+                    ..Failure::default()
+                });
+            }
+            Err(_) => {
+                return Err(Failure {
+                    status: 408,
+                    detail: format!("no byte of the body came for {} s", BODY_IDLE.as_secs()),
+                    ..Failure::default()
+                });
+            }
+        }
+    }
+}
+
+fn message(parts: &Parts, id: u64, body: Bytes) -> Request {
+    Request {
+        id,
+        method: parts.method.to_string(),
+        path: decoded_path(parts),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: header_pairs(&parts.headers),
+        body,
+    }
+}
+
+fn decoded_path(parts: &Parts) -> String {
+    percent_encoding::percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned()
+}
+
+fn header_pairs(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.to_owned(),
+        // Latin-1, as HTTP/1.0 had it: nothing is lost and nothing fails.
+        Err(_) => value.as_bytes().iter().map(|&byte| char::from(byte)).collect(),
+    };
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
+}
+
+fn failure_of(error: CallError, runtime: &PythonRuntime) -> Failure {
+    let limit = runtime.config().request_timeout;
+    let (status, detail, retry) = match error {
+        CallError::QueueFull => (503, "too many requests are waiting".to_owned(), true),
+        CallError::Stopped => (503, "the server is shutting down".to_owned(), true),
+        CallError::TimedOut => {
+            (504, format!("the handler took longer than {} s", limit.as_secs_f64()), false)
+        }
+        CallError::Lost => (500, "the request was lost; the log says why".to_owned(), false),
+    };
+    let headers = if retry { vec![("retry-after".to_owned(), "1".to_owned())] } else { Vec::new() };
+    Failure { status, detail, headers, traceback: None }
+}
+
+fn respond(
+    runtime: &Arc<PythonRuntime>,
+    request: &HeaderMap,
+    id: u64,
+    outcome: Outcome,
+) -> (HttpResponse, Option<Box<Traceback>>) {
+    let failure = match outcome {
+        Outcome::Response { status, headers, body } => {
+            match response(runtime, id, status, &headers, body) {
+                Ok(response) => return (response, None),
+                Err(failure) => failure,
+            }
+        }
+        Outcome::Failure(failure) => failure,
+    };
+    if let Some(traceback) = &failure.traceback {
+        tracing::error!(target: TRACEBACK, "request {id}: the handler raised\n{}", traceback.text);
+    }
+    let response = problem::respond(&failure, request, id, runtime.config().dev);
+    (response, failure.traceback)
+}
+
+fn response(
+    runtime: &Arc<PythonRuntime>,
+    id: u64,
+    status: u16,
+    headers: &[(String, String)],
+    body: Body,
+) -> Result<HttpResponse, Failure> {
+    let bad = |what: String| Failure { status: 500, detail: what, ..Failure::default() };
+    let body = match body {
+        Body::Full(bytes) => HttpBody::from(bytes),
+        Body::Stream(pieces) => streamed(pieces, Arc::clone(runtime), id),
+    };
+    let mut response = HttpResponse::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(status).map_err(|_| bad(format!("{status} is no status")))?;
+    for (name, value) in headers {
+        if let Some((name, value)) = problem::parse_header(name, value).map_err(bad)? {
+            response.headers_mut().append(name, value);
+        }
+    }
+    Ok(response)
+}
+
+/// A body that grows as the handler sends; it tells Python when the client goes.
+fn streamed(pieces: mpsc::Receiver<Piece>, runtime: Arc<PythonRuntime>, id: u64) -> HttpBody {
+    struct Receiving {
+        pieces: mpsc::Receiver<Piece>,
+        runtime: Arc<PythonRuntime>,
+        id: u64,
+    }
+    impl Drop for Receiving {
+        fn drop(&mut self) {
+            // Without effect if Python has sent everything.
+            self.runtime.abandon(self.id);
+        }
+    }
+    let receiving = Receiving { pieces, runtime, id };
+    HttpBody::from_stream(futures_util::stream::unfold(receiving, async |mut receiving| {
+        match receiving.pieces.recv().await {
+            Some(Piece::Chunk(chunk)) => Some((Ok(chunk), receiving)),
+            Some(Piece::End) => None,
+            None => Some((Err(io::Error::other("the handler's stream broke off")), receiving)),
+        }
+    }))
+}
+
+fn annotate(headers: &mut HeaderMap, id: u64, generation: Option<u64>, phases: &Phases) {
+    let Phases { queue, gil, py, convert, .. } = phases;
+    let timing =
+        format!("queue;dur={queue:.3}, gil;dur={gil:.3}, py;dur={py:.3}, convert;dur={convert:.3}");
+    headers.insert("x-request-id", HeaderValue::from(id));
+    if let Some(generation) = generation {
+        headers.insert("x-snaxum-gen", HeaderValue::from(generation));
+    }
+    headers.insert(
+        "server-timing",
+        HeaderValue::try_from(timing).expect("digits and ASCII punctuation"),
+    );
+}

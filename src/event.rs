@@ -1,0 +1,100 @@
+//! What happened, for whoever listens.
+//!
+//! The core emits, listeners are told on the spot and must return at once: whoever has slow work
+//! to do keeps a bounded queue of its own. With no listener an event is not even built.
+
+use std::sync::{Arc, OnceLock, RwLock};
+
+use crate::message::{LoadReport, RequestRecord};
+
+/// The log's target for tracebacks of user code, for those who show them in another way.
+pub const TRACEBACK: &str = "snaxum::traceback";
+
+/// Something that an observer may want to know.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A request was answered.
+    RequestEnd(Arc<RequestRecord>),
+    /// A reload began, because of these files.
+    ReloadStart {
+        /// Relative to the project.
+        files: Vec<String>,
+    },
+    /// A reload ended, well or not.
+    ReloadEnd(Arc<Reload>),
+}
+
+/// One attempt to load the user's modules, with its cause.
+#[derive(Clone, Debug)]
+pub struct Reload {
+    /// Counted from 1; attempts that fail count too.
+    pub id: u64,
+    /// When it began.
+    pub time: std::time::SystemTime,
+    /// `start` or `save`.
+    pub cause: &'static str,
+    /// The files that changed, relative to the project.
+    pub files: Vec<String>,
+    /// From the first file event to the end.
+    pub total: std::time::Duration,
+    /// What Python reported.
+    pub report: LoadReport,
+}
+
+type Listener = Box<dyn Fn(&Event) + Send + Sync>;
+
+/// Passes events from the core to its listeners.
+#[derive(Default)]
+pub struct EventBus {
+    // Set once and empty in production: the check on the request path is one load.
+    listeners: OnceLock<RwLock<Vec<Listener>>>,
+}
+
+impl EventBus {
+    /// Tells `listener` of every event from now on. It runs on the emitting thread.
+    pub fn listen(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
+        let listeners = self.listeners.get_or_init(RwLock::default);
+        listeners.write().expect("no listener panics while registering").push(Box::new(listener));
+    }
+
+    /// Whether anybody listens.
+    pub fn is_observed(&self) -> bool {
+        self.listeners.get().is_some()
+    }
+
+    /// Builds the event and passes it on, if anybody listens.
+    pub fn emit(&self, event: impl FnOnce() -> Event) {
+        let Some(listeners) = self.listeners.get() else { return };
+        let event = event();
+        for listener in listeners.read().expect("no listener panics while registering").iter() {
+            listener(&event);
+        }
+    }
+}
+
+impl std::fmt::Debug for EventBus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventBus").field("is_observed", &self.is_observed()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn an_event_is_built_only_if_someone_listens() {
+        let bus = EventBus::default();
+        bus.emit(|| unreachable!("nobody listens"));
+
+        let seen = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&seen);
+        bus.listen(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        bus.emit(|| Event::ReloadStart { files: vec![] });
+
+        assert_eq!(seen.load(Ordering::Relaxed), 1);
+    }
+}

@@ -1,0 +1,36 @@
+//! Snaxum: an axum server whose endpoints are written in Rust or in Python.
+//!
+//! [`PythonRuntime`](python_runtime::PythonRuntime) runs the user's `@route` functions in this
+//! process; [`handle_python_request`](dispatcher::handle_python_request) is the axum handler that
+//! takes requests there. See `ARCHITECTURE.md` for how the parts fit.
+//!
+//! ```no_run
+//! use axum::{routing::any, Router};
+//! use snaxum::prelude::*;
+//! use std::sync::Arc;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = SnaxumConfig::builder().python_dir("./python").build()?;
+//! let runtime = Arc::new(PythonRuntime::with_config(config)?);
+//! let app: Router = Router::new()
+//!     .route("/python/{*path}", any(handle_python_request))
+//!     .with_state(runtime);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod config;
+#[cfg(feature = "dev")]
+pub mod dev;
+pub mod dispatcher;
+pub mod error;
+pub mod event;
+pub mod message;
+mod pages;
+pub mod prelude;
+mod problem;
+pub mod project;
+pub mod python_runtime;
+pub mod server;
+pub mod venv;

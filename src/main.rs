@@ -1,0 +1,9 @@
+//! The `snaxum` command.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

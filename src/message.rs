@@ -1,0 +1,384 @@
+//! What crosses between Rust and Python, and between the core and whoever observes it.
+//!
+//! Plain, owned data: no `PyObject`, no connection, no lock. The JSON of these types is what the
+//! console, the API and `snaxum routes --format json` show.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+/// A request on its way to Python, its body read to the end.
+#[derive(Debug)]
+pub struct Request {
+    /// Unique in this process, counted from 1.
+    pub id: u64,
+    /// In capitals, as it was sent.
+    pub method: String,
+    /// Percent-decoded; what is not UTF-8 became U+FFFD.
+    pub path: String,
+    /// Raw, without the `?`.
+    pub query: String,
+    /// In the order of arrival; values that are not UTF-8 are read as Latin-1.
+    pub headers: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+/// What Python made of a request.
+#[derive(Debug)]
+pub struct Answer {
+    /// The generation of user code that answered.
+    pub generation: u64,
+    /// The [`RouteInfo::id`] that matched, if one did.
+    pub route: Option<String>,
+    /// The answer itself.
+    pub outcome: Outcome,
+    /// When what happened.
+    pub marks: Marks,
+}
+
+/// A response, or what kept the handler from giving one.
+#[derive(Debug)]
+pub enum Outcome {
+    /// What the handler returned.
+    Response {
+        /// 200 to 599.
+        status: u16,
+        /// Names in lower case.
+        headers: Vec<(String, String)>,
+        /// Whole or in pieces.
+        body: Body,
+    },
+    /// Becomes an error page or a problem document, whichever the client reads.
+    Failure(Failure),
+}
+
+/// The body of a response.
+#[derive(Debug)]
+pub enum Body {
+    /// All of it.
+    Full(Bytes),
+    /// Piece by piece; the bound of the channel is the back-pressure.
+    Stream(mpsc::Receiver<Piece>),
+}
+
+/// A piece of a streamed body.
+#[derive(Debug)]
+pub enum Piece {
+    /// Some bytes.
+    Chunk(Bytes),
+    /// The body is complete; a stream that ends without it broke off.
+    End,
+}
+
+/// An answer that is an error (RFC 9457).
+#[derive(Debug, Default)]
+pub struct Failure {
+    /// 400 to 599.
+    pub status: u16,
+    /// One sentence for the client; empty for an exception, whose text stays inside.
+    pub detail: String,
+    /// Besides the content type.
+    pub headers: Vec<(String, String)>,
+    /// Where a handler raised.
+    pub traceback: Option<Box<Traceback>>,
+}
+
+/// When a request passed which point; phases are the differences.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks {
+    /// Put in the queue.
+    pub queued: Instant,
+    /// Taken by a dispatch worker.
+    pub taken: Instant,
+    /// The worker held the interpreter.
+    pub attached: Instant,
+    /// The handler returned.
+    pub returned: Instant,
+    /// The result was turned into a response.
+    pub converted: Instant,
+}
+
+/// The sending end for one answer.
+pub(crate) type Reply = oneshot::Sender<Answer>;
+
+/// An exception as data; terminal, page and console each draw it their own way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Traceback {
+    /// Qualified with its module, unless builtin.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `str()` of the exception.
+    pub message: String,
+    /// A way out, where one is known.
+    pub hint: Option<String>,
+    /// `__notes__` (PEP 678).
+    pub notes: Vec<String>,
+    /// Oldest first, without those of the framework.
+    pub frames: Vec<Frame>,
+    /// What it was raised from, or while handling.
+    pub cause: Option<Box<Traceback>>,
+    /// `cause` (`raise … from`) or `context`.
+    pub relation: Option<String>,
+    /// The lines that Python itself would print.
+    #[serde(default)]
+    pub text: String,
+}
+
+/// One line of a traceback.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Frame {
+    /// Relative to the project where it lies below it.
+    pub file: String,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based (PEP 657).
+    pub end_line: Option<u32>,
+    /// 0-based, in characters.
+    pub column: Option<u32>,
+    /// 0-based, exclusive.
+    pub end_column: Option<u32>,
+    /// Qualified within its module.
+    pub function: String,
+    /// Whether it is the user's own code.
+    pub user: bool,
+    /// The lines around, as they were when the code was loaded.
+    pub source: Vec<SourceLine>,
+    /// Names and bounded `repr`s, secrets masked; empty outside dev mode.
+    pub locals: Vec<Local>,
+}
+
+/// A line of source with its number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SourceLine {
+    /// 1-based.
+    pub line: u32,
+    /// Without the line break.
+    pub text: String,
+}
+
+/// A local variable as text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Local {
+    /// Its name.
+    pub name: String,
+    /// Its `repr`, cut and masked.
+    pub value: String,
+}
+
+impl Traceback {
+    /// The deepest frame in the user's own code, or the deepest at all.
+    pub fn culprit(&self) -> Option<&Frame> {
+        self.frames.iter().rev().find(|frame| frame.user).or(self.frames.last())
+    }
+}
+
+/// A route as it is listed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RouteInfo {
+    /// The version of this object's shape.
+    pub v: u32,
+    /// Stable for a method and path across generations.
+    pub id: String,
+    /// As declared, sorted.
+    pub methods: Vec<String>,
+    /// As written: `/users/<int:id>`.
+    pub path: String,
+    /// As axum writes it: `/users/{id}`.
+    pub pattern: String,
+    /// The path's parameters, in order.
+    pub params: Vec<Param>,
+    /// `module.function`.
+    pub handler: String,
+    /// The handler's module.
+    pub module: String,
+    /// Relative to the project.
+    pub file: String,
+    /// 1-based, of the first decorator.
+    pub line: u32,
+    /// 1-based.
+    pub end_line: u32,
+    /// The handler's docstring.
+    pub doc: Option<String>,
+    /// Whether it takes the process pool.
+    pub pool: bool,
+    /// Whether it is an `async def`.
+    #[serde(rename = "async")]
+    pub is_async: bool,
+    /// `in-thread`, `async` or `process pool`.
+    pub mode: String,
+    /// What is odd about it.
+    pub warnings: Vec<String>,
+    /// The generation that serves it.
+    pub generation: u64,
+}
+
+/// A parameter of a path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Param {
+    /// The key in `request.path_params`.
+    pub name: String,
+    /// The converter.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// What one attempt to load the user's modules did, as Python reports it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LoadReport {
+    /// Whether the new code serves.
+    pub outcome: LoadOutcome,
+    /// The generation that serves afterwards.
+    pub generation: u64,
+    /// The modules that ran, in order.
+    pub modules: Vec<ModuleRun>,
+    /// What took how long.
+    pub phases: LoadPhases,
+    /// What the attempt changed in the table.
+    #[serde(default)]
+    pub diff: RouteDiff,
+    /// What did not load.
+    pub failures: Vec<ModuleFailure>,
+    /// The whole table afterwards.
+    pub routes: Vec<RouteInfo>,
+    /// Modules that have not loaded since the start, while the others serve.
+    pub broken: Vec<String>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum LoadOutcome {
+    /// A new generation serves.
+    Ok,
+    /// The last good one serves on.
+    Failed,
+}
+
+/// A module that ran during a load.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ModuleRun {
+    /// Dotted.
+    pub name: String,
+    /// Its own time, without that of the modules it imported.
+    pub ms: f64,
+}
+
+/// The phases of a load in milliseconds; 0 for one that was not reached.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct LoadPhases {
+    /// From the first file event to the start of the load.
+    pub settle: f64,
+    /// Compiling what is known.
+    pub compile: f64,
+    /// Running the modules aside.
+    pub stage: f64,
+    /// The swap.
+    pub commit: f64,
+}
+
+/// A module that did not load, and why.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ModuleFailure {
+    /// Dotted.
+    pub module: String,
+    /// What it raised.
+    pub traceback: Traceback,
+}
+
+/// How two route tables differ.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(default)]
+pub struct RouteDiff {
+    /// New method and path.
+    pub added: Vec<RouteRef>,
+    /// Gone.
+    pub removed: Vec<RouteRef>,
+    /// The same handler at another line.
+    pub moved: Vec<RouteRef>,
+    /// Another handler or mode.
+    pub changed: Vec<RouteRef>,
+}
+
+/// A route in a diff.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RouteRef {
+    /// As declared.
+    pub methods: Vec<String>,
+    /// As written.
+    pub path: String,
+    /// `module.function`.
+    pub handler: String,
+    /// Relative to the project.
+    pub file: String,
+    /// 1-based.
+    pub line: u32,
+}
+
+/// A finished request, for observers.
+#[derive(Debug)]
+pub struct RequestRecord {
+    /// As in the `x-request-id` header.
+    pub id: u64,
+    /// When the head had been read.
+    pub time: SystemTime,
+    /// In capitals.
+    pub method: String,
+    /// Percent-decoded.
+    pub path: String,
+    /// Raw, without the `?`.
+    pub query: String,
+    /// The request's headers.
+    pub request_headers: Vec<(String, String)>,
+    /// The answer's headers.
+    pub response_headers: Vec<(String, String)>,
+    /// The answer's status.
+    pub status: u16,
+    /// The generation that answered; `None` if Python was not reached.
+    pub generation: Option<u64>,
+    /// The route that matched.
+    pub route: Option<String>,
+    /// From the head to the answer.
+    pub total: Duration,
+    /// Where that time went.
+    pub phases: Phases,
+    /// What the handler raised.
+    pub traceback: Option<Box<Traceback>>,
+}
+
+/// Where the time of a request went, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Phases {
+    /// Reading the body, and waiting for a reload to settle.
+    pub read: f64,
+    /// Waiting for a dispatch worker.
+    pub queue: f64,
+    /// Waiting for the interpreter.
+    pub gil: f64,
+    /// In the handler.
+    pub py: f64,
+    /// Turning its result into a response.
+    pub convert: f64,
+}
+
+/// Milliseconds, as all that is shown to people and tools gives durations.
+pub(crate) fn ms(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,6 @@
+//! What an embedding server needs: `use snaxum::prelude::*;`.
+
+pub use crate::config::SnaxumConfig;
+pub use crate::dispatcher::handle_python_request;
+pub use crate::error::Error as SnaxumError;
+pub use crate::python_runtime::PythonRuntime;

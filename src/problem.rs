@@ -1,0 +1,149 @@
+//! Failures as responses: a page for browsers, a problem document (RFC 9457) for everybody else.
+//!
+//! Decides by `Accept`. Tracebacks appear in dev mode only; what a client of `snaxum serve` learns
+//! of an exception is that there was one.
+
+use axum::http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::message::Failure;
+use crate::pages;
+
+/// Turns a failure into the response that fits the client.
+pub(crate) fn respond(
+    failure: &Failure,
+    request: &HeaderMap,
+    request_id: u64,
+    dev: bool,
+) -> Response {
+    let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let title = status.canonical_reason().unwrap_or("Error");
+    let traceback = failure.traceback.as_deref().filter(|_| dev);
+    let detail = match (&failure.traceback, failure.detail.as_str()) {
+        (Some(raised), "") if dev => format!("{}: {}", raised.kind, raised.message),
+        (Some(_), "") => {
+            format!("the handler raised an exception; the log has it under request {request_id}")
+        }
+        (_, detail) => detail.to_owned(),
+    };
+    let (content_type, body) = if prefers_html(request) {
+        let page = pages::error(status.as_u16(), title, &detail, traceback);
+        ("text/html; charset=utf-8", page)
+    } else {
+        let mut problem = json!({
+            "type": "about:blank",
+            "title": title,
+            "status": status.as_u16(),
+            "detail": detail,
+            "request_id": request_id.to_string(),
+        });
+        if let Some(traceback) = traceback {
+            problem["traceback"] = json!(traceback);
+        }
+        ("application/problem+json", problem.to_string())
+    };
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    for (name, value) in &failure.headers {
+        // What is no header is left out: there is an error to report already.
+        if let Ok(Some((name, value))) = parse_header(name, value) {
+            headers.append(name, value);
+        }
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Reads a header that a handler set; `None` for one that only the connection may set: what it
+/// says of the body is counted, not believed.
+pub(crate) fn parse_header(
+    name: &str,
+    value: &str,
+) -> Result<Option<(HeaderName, HeaderValue)>, String> {
+    let parsed = HeaderName::try_from(name)
+        .map_err(|_| format!("the handler set a header with the name {name:?}"))?;
+    if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&parsed) {
+        return Ok(None);
+    }
+    let latin_1: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    latin_1
+        .and_then(|bytes| HeaderValue::from_bytes(&bytes).ok())
+        .map(|value| Some((parsed, value)))
+        .ok_or_else(|| format!("the handler set the header {name} to {value:?}"))
+}
+
+/// Whether the client asks for HTML before JSON, as browsers do.
+fn prefers_html(request: &HeaderMap) -> bool {
+    let quality = |wanted: &[&str]| {
+        request
+            .get_all(ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|item| {
+                let mut parts = item.split(';').map(str::trim);
+                let kind = parts.next()?.to_ascii_lowercase();
+                let quality = parts
+                    .find_map(|part| part.strip_prefix("q="))
+                    .map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
+                wanted.contains(&kind.as_str()).then_some(quality)
+            })
+            .fold(0.0_f32, f32::max)
+    };
+    let html = quality(&["text/html", "application/xhtml+xml"]);
+    html > 0.0 && html >= quality(&["application/json", "application/problem+json"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Traceback;
+    use http_body_util::BodyExt;
+
+    fn accepting(value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(value))])
+    }
+
+    async fn text(response: Response) -> String {
+        let body = response.into_body().collect().await.expect("a full body").to_bytes();
+        String::from_utf8(body.to_vec()).expect("UTF-8")
+    }
+
+    #[test]
+    fn browsers_get_pages_and_tools_get_problem_documents() {
+        assert!(prefers_html(&accepting("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")));
+        assert!(!prefers_html(&accepting("*/*")));
+        assert!(!prefers_html(&accepting("application/json, text/html;q=0.5")));
+        assert!(!prefers_html(&HeaderMap::new()));
+    }
+
+    #[tokio::test]
+    async fn a_traceback_never_leaves_the_server_outside_dev_mode() {
+        let raised = Traceback {
+            kind: "ValueError".into(),
+            message: "the secret is 42".into(),
+            ..Traceback::default()
+        };
+        let failure =
+            Failure { status: 500, traceback: Some(Box::new(raised)), ..Failure::default() };
+        for accept in ["text/html", "application/json"] {
+            let shown = text(respond(&failure, &accepting(accept), 7, false)).await;
+            assert!(!shown.contains("secret") && !shown.contains("ValueError"), "{shown}");
+            let shown = text(respond(&failure, &accepting(accept), 7, true)).await;
+            assert!(shown.contains("the secret is 42"), "{shown}");
+        }
+    }
+
+    #[tokio::test]
+    async fn markup_in_an_exception_shows_as_text() {
+        let failure = Failure {
+            status: 404,
+            detail: "<script>alert(1)</script>".into(),
+            ..Failure::default()
+        };
+        let page = text(respond(&failure, &accepting("text/html"), 1, true)).await;
+        assert!(!page.contains("<script>") && page.contains("&lt;script&gt;"), "{page}");
+    }
+}

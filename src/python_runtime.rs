@@ -1,0 +1,395 @@
+//! `PythonRuntime`, the handle to Python, and how everything behind it works together.
+//!
+//! # Theory of operation
+//!
+//! One thread owns the interpreter's life: it initialises Python, loads the user's modules and
+//! then waits for control messages ([`thread`]). Beside it a few dispatch workers take requests
+//! from one bounded queue, each attached to the interpreter once and for all; a `def` handler runs
+//! right there, an `async def` handler goes on to the asyncio loop, and one that uses the process
+//! pool to a thread that may wait. Whoever runs it answers on the request's own one-shot channel.
+//!
+//! No tokio thread ever waits for the interpreter, so Rust endpoints in the same server do not
+//! notice what Python does. What a request can suffer on its way (a full queue, its time limit, a
+//! server that stops) is a [`CallError`], and becomes a response.
+
+mod abandoned;
+mod bridge;
+pub(crate) mod embedded;
+mod gate;
+mod interpreter;
+mod thread;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_channel::TrySendError;
+use tokio::sync::oneshot;
+
+use crate::config::SnaxumConfig;
+use crate::error::Error;
+use crate::event::{Event, EventBus, Reload, TRACEBACK};
+use crate::message::{Answer, LoadOutcome, LoadReport, Marks, Request, RouteInfo};
+use crate::venv::Venv;
+
+use abandoned::Abandoned;
+pub use gate::Gate;
+use thread::{Boot, Call, Control, Work, Workers};
+
+/// The interpreter that the program was built against.
+pub const BUILD_PYTHON: &str = env!("SNAXUM_BUILD_PYTHON");
+/// The version of Python that the program was built for.
+pub const BUILD_VERSION: &str = env!("SNAXUM_BUILD_PYTHON_VERSION");
+
+/// How long a question about the pool waits for its answer.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(1);
+/// Control messages that may wait while a module loads.
+const MAX_CONTROL: usize = 64;
+
+// The interpreter is one a process.
+static RUNNING: AtomicBool = AtomicBool::new(false);
+
+/// A running Python: takes requests, reloads, stops. Share it in an `Arc`; dropping the last one
+/// stops it too.
+pub struct PythonRuntime {
+    config: SnaxumConfig,
+    queue: crossbeam_channel::Sender<Work>,
+    control: crossbeam_channel::Sender<Control>,
+    workers: Arc<Workers>,
+    abandoned: Arc<Abandoned>,
+    serving: RwLock<Arc<Serving>>,
+    stopped: AtomicBool,
+    events: EventBus,
+    gate: Gate,
+    started: Instant,
+    last_request: AtomicU64,
+    reloads: AtomicU64,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+/// What Rust knows of the generation that serves.
+#[derive(Debug)]
+pub struct Serving {
+    /// 0 while nothing has ever loaded.
+    pub generation: u64,
+    /// Whether the newest code does not load, or some module never did.
+    pub failing: bool,
+    /// The whole table.
+    pub routes: Vec<RouteInfo>,
+    /// The newest attempt to load.
+    pub last_reload: Arc<Reload>,
+}
+
+/// Why a request got no answer from Python.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallError {
+    /// `max-queue` requests wait already.
+    QueueFull,
+    /// The handler took longer than `request-timeout`.
+    TimedOut,
+    /// The runtime is stopping.
+    Stopped,
+    /// The framework dropped the request: a bug in Snaxum, logged.
+    Lost,
+}
+
+impl PythonRuntime {
+    /// Starts Python, loads the user's modules, and returns when they can be called.
+    ///
+    /// A module that does not load is logged; the others serve. Blocks while modules load.
+    ///
+    /// # Errors
+    ///
+    /// A venv or libpython that does not fit; a second runtime in one process; outside dev mode,
+    /// that no module loads at all.
+    pub fn with_config(config: SnaxumConfig) -> Result<Self, Error> {
+        let venv = Venv::find(&config.project_dir)?;
+        if RUNNING.swap(true, Ordering::SeqCst) {
+            return Err(Error::SecondRuntime);
+        }
+        let result = Self::start(config, venv);
+        if result.is_err() {
+            RUNNING.store(false, Ordering::SeqCst);
+        }
+        result
+    }
+
+    fn start(config: SnaxumConfig, venv: Option<Venv>) -> Result<Self, Error> {
+        let started = Instant::now();
+        let time = SystemTime::now();
+        let io = |what: &str| {
+            let what = what.to_owned();
+            move |source| Error::Io { what, source }
+        };
+        let queue = crossbeam_channel::bounded(config.max_queue);
+        let (control, control_receiver) = crossbeam_channel::bounded(MAX_CONTROL);
+        let (reply, booted) = mpsc::sync_channel(1);
+        let abandoned = Arc::new(Abandoned::new().map_err(io("cannot make a pipe"))?);
+        let workers = Arc::new(Workers::default());
+        let thread = thread::spawn(Boot {
+            config: config.clone(),
+            venv,
+            abandoned: Arc::clone(&abandoned),
+            control: control_receiver,
+            queue: queue.clone(),
+            workers: Arc::clone(&workers),
+            reply,
+        })
+        .map_err(io("cannot start the Python thread"))?;
+        let report =
+            booted.recv().map_err(|_| Error::RuntimeLost("its thread panicked".to_owned()))??;
+
+        log_failures(&report);
+        if !config.dev && report.generation == 0 {
+            return Err(Error::NothingLoads(failure_text(&report)));
+        }
+        for route in &report.routes {
+            tracing::info!(
+                "route {} {} -> {} ({})",
+                route.methods.join(","),
+                route.path,
+                route.handler,
+                route.mode
+            );
+        }
+        let first = Reload {
+            id: 1,
+            time,
+            cause: "start",
+            files: Vec::new(),
+            total: started.elapsed(),
+            report,
+        };
+        Ok(Self {
+            config,
+            queue: queue.0,
+            control,
+            workers,
+            abandoned,
+            serving: RwLock::new(Arc::new(Serving::after(first))),
+            stopped: AtomicBool::new(false),
+            events: EventBus::default(),
+            gate: Gate::default(),
+            started,
+            last_request: AtomicU64::new(0),
+            reloads: AtomicU64::new(1),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// The configuration it was started with.
+    pub fn config(&self) -> &SnaxumConfig {
+        &self.config
+    }
+
+    /// What serves now.
+    pub fn serving(&self) -> Arc<Serving> {
+        Arc::clone(&self.serving.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where to listen for what happens.
+    pub fn events(&self) -> &EventBus {
+        &self.events
+    }
+
+    /// What holds requests back while a change is being dealt with.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// When it was started.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The version of the Python that runs.
+    pub fn python_version(&self) -> String {
+        interpreter::version()
+    }
+
+    /// A number for the next request, counted from 1.
+    pub fn next_request_id(&self) -> u64 {
+        self.last_request.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Sends a request to Python and waits for the answer. Dropping the future gives it up.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]; what the handler does is never one.
+    pub async fn call(&self, request: Request) -> Result<Answer, CallError> {
+        if self.stopped.load(Ordering::Acquire) {
+            return Err(CallError::Stopped);
+        }
+        let id = request.id;
+        let now = Instant::now();
+        let (reply, answer) = oneshot::channel();
+        let marks = Marks { queued: now, taken: now, attached: now, returned: now, converted: now };
+        self.queue.try_send(Work::Call(Box::new(Call { request, reply, marks }))).map_err(
+            |error| match error {
+                TrySendError::Full(_) => CallError::QueueFull,
+                TrySendError::Disconnected(_) => CallError::Stopped,
+            },
+        )?;
+        let limit = self.config.request_timeout;
+        let mut given_up = GivenUp { runtime: self, id, deadline: now + limit, armed: true };
+        let answer = if limit.is_zero() {
+            answer.await
+        } else {
+            match tokio::time::timeout(limit, answer).await {
+                Ok(answer) => answer,
+                Err(_) => return Err(CallError::TimedOut),
+            }
+        };
+        given_up.armed = false;
+        answer.map_err(|_| {
+            if self.stopped.load(Ordering::Acquire) { CallError::Stopped } else { CallError::Lost }
+        })
+    }
+
+    /// Tells the asyncio loop that nobody waits for the answer to `id` any more.
+    pub(crate) fn abandon(&self, id: u64) {
+        self.abandoned.push(id);
+    }
+
+    /// Loads the user's modules once more; what serves changes only if they load. Blocks until it
+    /// is done. `since` is when the first of `files` changed.
+    pub fn reload(&self, cause: &'static str, files: Vec<String>, since: Instant) -> Arc<Reload> {
+        let time = SystemTime::now();
+        let settle = since.elapsed();
+        self.events.emit(|| Event::ReloadStart { files: files.clone() });
+        let (reply, answer) = mpsc::sync_channel(1);
+        let report = match self.control.send(Control::Reload { reply }).map(|()| answer.recv()) {
+            Ok(Ok(Ok(report))) => report,
+            Ok(Ok(Err(text))) => {
+                tracing::error!("the framework failed to reload: {text}");
+                self.unchanged_report()
+            }
+            _ => self.unchanged_report(), // it is stopping
+        };
+        let mut reload = Reload {
+            id: self.reloads.fetch_add(1, Ordering::Relaxed) + 1,
+            time,
+            cause,
+            files,
+            total: since.elapsed(),
+            report,
+        };
+        reload.report.phases.settle = crate::message::ms(settle);
+        log_failures(&reload.report);
+        let serving = Arc::new(Serving::after(reload));
+        let reload = Arc::clone(&serving.last_reload);
+        *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;
+        self.events.emit(|| Event::ReloadEnd(Arc::clone(&reload)));
+        reload
+    }
+
+    /// What the process pool does, as JSON; null while a module loads or Python is stopping.
+    pub async fn pool_status(&self) -> serde_json::Value {
+        let (reply, answer) = oneshot::channel();
+        if self.control.try_send(Control::PoolStatus { reply }).is_err() {
+            return serde_json::Value::Null;
+        }
+        // While a module loads, however long, the runtime thread has no time.
+        let answer = tokio::time::timeout(STATUS_TIMEOUT, answer).await;
+        answer.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Finishes what is queued, ends loop and pool, runs Python's `atexit` functions, and joins
+    /// the threads; gives up on what still runs after `timeout`. Later calls are refused.
+    pub async fn shutdown(&self, timeout: Duration) {
+        self.stopped.store(true, Ordering::Release);
+        let (reply, done) = oneshot::channel();
+        if self.control.try_send(Control::Shutdown { timeout, reply }).is_err() {
+            return;
+        }
+        // Workers, loop and pool each have `timeout`; a module that hangs while loading has none.
+        if tokio::time::timeout(timeout * 3, done).await.is_err() {
+            tracing::warn!("Python does not stop (is a module still loading?); leaving it behind");
+            return;
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+
+    fn unchanged_report(&self) -> LoadReport {
+        let serving = self.serving();
+        LoadReport {
+            outcome: LoadOutcome::Failed,
+            routes: serving.routes.clone(),
+            ..serving.last_reload.report.clone()
+        }
+    }
+}
+
+impl std::fmt::Debug for PythonRuntime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PythonRuntime").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Serving {
+    fn after(reload: Reload) -> Self {
+        let report = &reload.report;
+        Self {
+            generation: report.generation,
+            failing: report.outcome == LoadOutcome::Failed || !report.broken.is_empty(),
+            routes: report.routes.clone(),
+            last_reload: Arc::new(reload),
+        }
+    }
+}
+
+/// Takes care of a request whose future ends before its answer comes.
+struct GivenUp<'a> {
+    runtime: &'a PythonRuntime,
+    id: u64,
+    deadline: Instant,
+    armed: bool,
+}
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        self.runtime.abandon(self.id);
+        if self.runtime.config.request_timeout.is_zero() {
+            return;
+        }
+        // A handler that outlives its time limit keeps its thread; another takes over its work.
+        let (workers, id) = (Arc::clone(&self.runtime.workers), self.id);
+        if Instant::now() >= self.deadline {
+            workers.replace_stuck(id);
+        } else if let Ok(tokio) = tokio::runtime::Handle::try_current() {
+            let deadline = tokio::time::Instant::from_std(self.deadline);
+            tokio.spawn(async move {
+                tokio::time::sleep_until(deadline).await;
+                workers.replace_stuck(id);
+            });
+        }
+    }
+}
+
+fn log_failures(report: &LoadReport) {
+    for failure in &report.failures {
+        let (module, text) = (&failure.module, &failure.traceback.text);
+        tracing::error!(target: TRACEBACK, "module `{module}` does not load\n{text}");
+    }
+}
+
+fn failure_text(report: &LoadReport) -> String {
+    let lines: Vec<String> = report
+        .failures
+        .iter()
+        .map(|failure| {
+            let place = failure.traceback.culprit();
+            let place =
+                place.map_or(String::new(), |frame| format!("{}:{}: ", frame.file, frame.line));
+            format!("  {place}{}: {}", failure.traceback.kind, failure.traceback.message)
+        })
+        .collect();
+    lines.join("\n")
+}

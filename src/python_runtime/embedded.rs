@@ -1,0 +1,32 @@
+//! The framework's Python files, compiled into the binary.
+//!
+//! A debug build reads them from the repository instead, so that a change needs no rebuild.
+
+use rust_embed::Embed;
+
+#[derive(Embed)]
+#[folder = "python/snaxum"]
+#[include = "*.py"]
+#[include = "py.typed"]
+struct Framework;
+
+/// File name and text of each file of the Python package `snaxum`.
+pub(crate) fn sources() -> Vec<(String, String)> {
+    Framework::iter()
+        .map(|name| {
+            let file = Framework::get(&name).expect("the name came from the same list");
+            (name.to_string(), String::from_utf8_lossy(&file.data).into_owned())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_framework_is_in_the_binary() {
+        let names: Vec<String> = super::sources().into_iter().map(|(name, _)| name).collect();
+        for name in ["__init__.py", "_bridge.py", "_embed.py", "py.typed"] {
+            assert!(names.iter().any(|found| found == name), "{name}");
+        }
+    }
+}

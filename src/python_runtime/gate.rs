@@ -1,0 +1,128 @@
+//! Holds requests back for the few milliseconds between a save and its reload.
+//!
+//! Whoever learns of a change calls [`Gate::mark_dirty`], whoever has dealt with it
+//! [`Gate::settle`]. A lookout may be posted, who is asked by each request whether something has
+//! just changed. Knows nothing of files or reloads; open for ever where nobody marks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+/// The longest that a request is held: a reload that takes longer is not waited for.
+pub(crate) const MAX_HOLD: Duration = Duration::from_millis(150);
+
+/// Counts changes, and how many of them are dealt with.
+pub struct Gate {
+    dirty: AtomicU64,
+    since: Mutex<Option<Instant>>,
+    settled: watch::Sender<u64>,
+    lookout: OnceLock<Lookout>,
+}
+
+type Lookout = Box<dyn Fn(&Gate) + Send + Sync>;
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self {
+            dirty: AtomicU64::new(0),
+            since: Mutex::new(None),
+            settled: watch::Sender::new(0),
+            lookout: OnceLock::new(),
+        }
+    }
+}
+
+impl Gate {
+    /// Lets `lookout` mark a change that nobody has marked yet. Every request calls it, and it must
+    /// return at once; only the first one posted is heard.
+    pub fn post(&self, lookout: impl Fn(&Self) + Send + Sync + 'static) {
+        let _ = self.lookout.set(Box::new(lookout));
+    }
+
+    /// Notes a change: requests wait from now on.
+    pub fn mark_dirty(&self) {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        self.dirty.fetch_add(1, Ordering::SeqCst);
+        since.get_or_insert_with(Instant::now);
+    }
+
+    /// Counts the changes so far; pass it to [`Gate::settle`] once they are dealt with.
+    pub fn changes(&self) -> u64 {
+        self.dirty.load(Ordering::SeqCst)
+    }
+
+    /// Lets requests through again, unless there were changes after the first `changes`.
+    pub fn settle(&self, changes: u64) {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = (self.changes() > changes).then(Instant::now);
+        self.settled.send_replace(changes);
+    }
+
+    /// Waits until every change up to now is dealt with, at most [`MAX_HOLD`] from the first.
+    pub async fn pass(&self) {
+        if let Some(lookout) = self.lookout.get() {
+            lookout(self);
+        }
+        let changes = self.changes();
+        // The common case is one load and one compare.
+        if *self.settled.borrow() >= changes {
+            return;
+        }
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(since) = since else { return };
+        let mut settled = self.settled.subscribe();
+        let until = tokio::time::Instant::from_std(since + MAX_HOLD);
+        let _ = tokio::time::timeout_at(until, settled.wait_for(|done| *done >= changes)).await;
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let settled = *self.settled.borrow();
+        f.debug_struct("Gate").field("dirty", &self.dirty).field("settled", &settled).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn an_untouched_gate_is_open() {
+        Gate::default().pass().await;
+    }
+
+    #[tokio::test]
+    async fn a_request_waits_until_the_change_is_dealt_with() {
+        let gate = Arc::new(Gate::default());
+        gate.mark_dirty();
+        let waiting = tokio::spawn({
+            let gate = Arc::clone(&gate);
+            async move { gate.pass().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+
+        gate.settle(gate.changes());
+
+        waiting.await.expect("it passed");
+    }
+
+    #[tokio::test]
+    async fn a_change_that_only_the_lookout_has_seen_holds_a_request_too() {
+        let gate = Gate::default();
+        gate.post(Gate::mark_dirty);
+        gate.pass().await;
+        assert_eq!(gate.changes(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_change_that_is_never_dealt_with_holds_a_request_for_a_bounded_time() {
+        let gate = Gate::default();
+        gate.mark_dirty();
+        gate.pass().await; // ends by itself, or the test never does
+    }
+}

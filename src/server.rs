@@ -1,0 +1,132 @@
+//! Sockets, timers, limits and the graceful end: what `axum::serve` leaves open.
+//!
+//! `axum::serve` sets no timer, so a client that never finishes its headers stays for ever, and
+//! at shutdown it waits without end for open streams. Knows nothing of Python.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::error::Error;
+
+/// How long a client may take to send a request's headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a stopping server waits for open requests and streams.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Listens on `address`.
+///
+/// # Errors
+///
+/// Names the port if it is taken, and the way out.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => Error::PortTaken(address),
+        _ => Error::Listen { address, source },
+    })
+}
+
+/// Serves `app` until `stop` is cancelled, then drains for at most `drain`.
+///
+/// Each request carries `ConnectInfo<SocketAddr>`. Returns the number of connections that were
+/// still open when the time was up.
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    stop: CancellationToken,
+    drain: Duration,
+) -> usize {
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                connections.spawn(converse(stream, peer, app.clone(), stop.clone()));
+            }
+            // Out of file descriptors, or a client that was gone at once: others go on.
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    let _ = tokio::time::timeout(drain, connections.wait()).await;
+    connections.len()
+}
+
+/// Serves one connection to its end; after `stop` it finishes the request at hand.
+async fn converse(stream: TcpStream, peer: SocketAddr, app: Router, stop: CancellationToken) {
+    // Answers are small: waiting to fill a packet only delays them.
+    let _ = stream.set_nodelay(true);
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        app.clone().oneshot(request)
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        // A client that leaves in the middle is no event for the log.
+        tracing::debug!(%peer, "connection ended: {error}");
+    }
+}
+
+/// SIGINT and SIGTERM, received by Rust.
+pub struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// Registers both. Do so before Python starts, which takes SIGINT where nobody has it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; needs a tokio runtime.
+    pub fn register() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for either.
+    pub async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Waits for SIGINT alone.
+    pub async fn interrupted(&mut self) {
+        self.interrupt.recv().await;
+    }
+}

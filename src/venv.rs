@@ -1,0 +1,318 @@
+//! The project's `.venv`: found without activation, checked, and made where it is missing.
+//!
+//! Never imports from it and never changes one that somebody else made, but for the link that
+//! lets editors and tests find the framework's types (`link_framework`).
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::error::Error;
+use crate::project::Project;
+use crate::python_runtime::{BUILD_PYTHON, BUILD_VERSION, embedded};
+
+/// A virtual environment that fits this program's Python.
+#[derive(Clone, Debug)]
+pub struct Venv {
+    /// The directory, usually `.venv`.
+    pub root: PathBuf,
+}
+
+// In `.snaxum` while the environment is being made: a half-made one is made again.
+const UNFINISHED: &str = "venv-unfinished";
+
+impl Venv {
+    /// Finds `.venv` in `project_dir`; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// One that is damaged, or of another Python version than this program is built for.
+    pub fn find(project_dir: &Path) -> Result<Option<Self>, Error> {
+        let root = project_dir.join(".venv");
+        if !root.exists() {
+            return Ok(None);
+        }
+        let broken = |problem: String| Error::VenvBroken { path: root.clone(), problem };
+        let settings = fs::read_to_string(root.join("pyvenv.cfg"))
+            .map_err(|error| broken(format!("its pyvenv.cfg cannot be read ({error})")))?;
+        let found = setting(&settings, "version")
+            .or_else(|| setting(&settings, "version_info"))
+            .ok_or_else(|| broken("its pyvenv.cfg names no version".into()))?;
+        let (found, built) = (minor(found), minor(BUILD_VERSION));
+        if found != built {
+            return Err(Error::VenvVersion { path: root, found, built });
+        }
+        let venv = Self { root: root.clone() };
+        if !venv.python().exists() {
+            return Err(broken(format!("`{}` leads nowhere", venv.python().display())));
+        }
+        Ok(Some(venv))
+    }
+
+    /// Its interpreter.
+    pub fn python(&self) -> PathBuf {
+        self.root.join("bin").join("python")
+    }
+
+    /// Where its packages lie.
+    pub fn site_packages(&self) -> PathBuf {
+        self.root.join("lib").join(format!("python{}", minor(BUILD_VERSION))).join("site-packages")
+    }
+}
+
+/// Finds the project's `.venv`, or makes it if the project has dependencies. `say` gets a line a
+/// step; the installer's own progress goes to stderr.
+///
+/// # Errors
+///
+/// Those of [`Venv::find`]; the installer's failure with its way out.
+pub fn ensure(project: &Project, say: &dyn Fn(&str)) -> Result<Option<Venv>, Error> {
+    if project.dependencies.is_empty() {
+        return Venv::find(&project.root);
+    }
+    let root = project.root.join(".venv");
+    let _alone = lock(&project.root)?;
+    if unfinished(&project.root).exists() {
+        say("the last setup of .venv was cut short; starting over");
+        remove(&root)?;
+    }
+    if !root.exists() {
+        make(project, &root, say)?;
+    }
+    Venv::find(&project.root)
+}
+
+/// Brings `.venv` up to date with the project's dependencies; makes it if it is missing.
+///
+/// # Errors
+///
+/// Those of [`ensure`].
+pub fn sync(project: &Project, say: &dyn Fn(&str)) -> Result<Option<Venv>, Error> {
+    if let Some(venv) = Venv::find(&project.root)?
+        && !unfinished(&project.root).exists()
+    {
+        let _alone = lock(&project.root)?;
+        install(project, &venv.root, &build_python(&venv.root)?, has_uv())?;
+        say(".venv is up to date");
+        return Ok(Some(venv));
+    }
+    ensure(project, say)
+}
+
+/// Writes the framework's Python files to `.snaxum/python`, and a `.pth` file into `venv` that
+/// points there: editors, type checkers and tests then find `snaxum` without an install. What the
+/// server itself runs is in the binary.
+pub fn link_framework(project_dir: &Path, venv: Option<&Venv>) -> io::Result<()> {
+    let state = state_dir(project_dir)?;
+    let package = state.join("python").join("snaxum");
+    fs::create_dir_all(&package)?;
+    for (name, text) in embedded::sources() {
+        write_if_different(&package.join(name), text.as_bytes())?;
+    }
+    if let Some(venv) = venv {
+        let link = venv.site_packages().join("snaxum-dev.pth");
+        let line = format!("{}\n", state.join("python").display());
+        write_if_different(&link, line.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Makes `.snaxum`, which ignores itself in git; mode 0700.
+pub fn state_dir(project_dir: &Path) -> io::Result<PathBuf> {
+    let dir = project_dir.join(".snaxum");
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    // Another process of the same project may make it at the same moment.
+    builder.recursive(true).create(&dir)?;
+    write_if_different(&dir.join(".gitignore"), b"*\n")?;
+    Ok(dir)
+}
+
+/// Waits until no other process makes the environment of this project.
+fn lock(project_dir: &Path) -> Result<fs::File, Error> {
+    let path = project_dir.join(".snaxum").join("venv.lock");
+    let take = || {
+        state_dir(project_dir)?;
+        let file = fs::File::create(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    take().map_err(|source| io_error("cannot lock", &path, source))
+}
+
+fn make(project: &Project, root: &Path, say: &dyn Fn(&str)) -> Result<(), Error> {
+    let python = build_python(root)?;
+    let started = std::time::Instant::now();
+    let uv = has_uv();
+    let tool = if uv { "uv" } else { "venv and pip" };
+    say(&format!(
+        "no .venv yet: making one with {tool} for {} ({})",
+        project.dependencies.join(", "),
+        python.display()
+    ));
+    let result = fill(project, root, &python, uv);
+    if result.is_err() {
+        remove(root)?; // or the next start would take the half-made one for whole
+    } else {
+        say(&format!(".venv is ready after {:.1} s", started.elapsed().as_secs_f64()));
+    }
+    result
+}
+
+fn fill(project: &Project, root: &Path, python: &Path, uv: bool) -> Result<(), Error> {
+    let marker = unfinished(&project.root);
+    fs::write(&marker, "").map_err(|source| io_error("cannot write", &marker, source))?;
+    if !uv {
+        run(Command::new(python).args(["-m", "venv"]).arg(root), root)?;
+    }
+    install(project, root, python, uv)?; // with uv it makes the environment too
+    fs::remove_file(&marker).map_err(|source| io_error("cannot remove", &marker, source))
+}
+
+fn unfinished(project_dir: &Path) -> PathBuf {
+    project_dir.join(".snaxum").join(UNFINISHED)
+}
+
+fn install(project: &Project, root: &Path, python: &Path, uv: bool) -> Result<(), Error> {
+    if uv {
+        let mut command = Command::new("uv");
+        command.arg("sync").arg("--python").arg(python);
+        return run(command.current_dir(&project.root), root);
+    }
+    let venv = Venv { root: root.to_owned() };
+    let mut command = if venv.site_packages().join("pip").is_dir() {
+        Command::new(venv.python())
+    } else {
+        Command::new(python) // uv makes environments without pip
+    };
+    command.args(["-m", "pip", "--python"]).arg(venv.python());
+    command.args(["install", "--disable-pip-version-check"]);
+    run(command.args(&project.dependencies).current_dir(&project.root), root)
+}
+
+fn has_uv() -> bool {
+    Command::new("uv").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+/// Runs an installer with its output on our stderr: stdout belongs to what was asked for.
+fn run(command: &mut Command, root: &Path) -> Result<(), Error> {
+    let line = format!("{command:?}").replace('"', "");
+    let setup = |problem| Error::VenvSetup { path: root.to_owned(), problem };
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(io::stderr())
+        .status()
+        .map_err(|error| setup(format!("`{line}` does not start ({error})")))?;
+    if status.success() {
+        return Ok(());
+    }
+    let hint = if line.contains("-m venv") {
+        "; on Debian `apt-get install python3-venv` adds what is missing, or install uv"
+    } else {
+        "; see its message above, then start again"
+    };
+    Err(setup(format!("`{line}` ended with {status}{hint}")))
+}
+
+/// The interpreter that an environment for this program is made from.
+fn build_python(root: &Path) -> Result<PathBuf, Error> {
+    let named = PathBuf::from(BUILD_PYTHON);
+    if named.exists() {
+        return Ok(named);
+    }
+    let wanted = format!("python{}", minor(BUILD_VERSION));
+    let found = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path).map(|dir| dir.join(&wanted)).find(|file| file.is_file())
+    });
+    found.ok_or_else(|| Error::VenvSetup {
+        path: root.to_owned(),
+        problem: format!("no {wanted} on PATH; install it, or make the environment yourself"),
+    })
+}
+
+fn setting<'a>(settings: &'a str, key: &str) -> Option<&'a str> {
+    settings.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim() == key).then(|| value.trim())
+    })
+}
+
+/// `3.11` of `3.11.7`.
+pub(crate) fn minor(version: &str) -> String {
+    version.split('.').take(2).collect::<Vec<_>>().join(".")
+}
+
+fn remove(root: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(root) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(io_error("cannot remove", root, source))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write_if_different(path: &Path, content: &[u8]) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|found| found == content) {
+        return Ok(());
+    }
+    fs::write(path, content)
+}
+
+fn io_error(what: &str, path: &Path, source: io::Error) -> Error {
+    Error::Io { what: format!("{what} `{}`", path.display()), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn venv_of(version_line: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir_all(dir.path().join(".venv/bin")).expect("directories");
+        fs::write(dir.path().join(".venv/bin/python"), "").expect("a file");
+        fs::write(dir.path().join(".venv/pyvenv.cfg"), format!("home = /x\n{version_line}\n"))
+            .expect("a file");
+        dir
+    }
+
+    #[test]
+    fn a_project_without_a_venv_has_none() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        assert!(Venv::find(dir.path()).expect("no error").is_none());
+    }
+
+    #[test]
+    fn a_venv_of_this_python_is_found_whichever_tool_made_it() {
+        for key in ["version", "version_info"] {
+            let dir = venv_of(&format!("{key} = {BUILD_VERSION}"));
+            assert!(Venv::find(dir.path()).expect("no error").is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn processes_that_start_at_the_same_moment_share_the_state_directory() {
+        for _ in 0..100 {
+            let project = tempfile::tempdir().expect("a temporary directory");
+            let start = std::sync::Barrier::new(4);
+            std::thread::scope(|scope| {
+                let together = || {
+                    start.wait();
+                    lock(project.path()).map(drop)
+                };
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(together)).collect();
+                for thread in threads {
+                    thread.join().expect("it does not panic").expect("a lock");
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_venv_of_another_python_is_an_error_that_names_both_versions() {
+        let dir = venv_of("version = 3.7.1");
+        let message = Venv::find(dir.path()).expect_err("another version").to_string();
+        assert!(message.contains("is of Python 3.7,") && message.contains(&minor(BUILD_VERSION)));
+    }
+}

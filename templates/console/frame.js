@@ -1,0 +1,163 @@
+// What is on every page: the state, the connection, the tabs and the banner.
+//
+// Owns which tab is shown and the filter of each. Never draws what is inside a tab.
+
+import { html, useEffect, useErrorBoundary, useState } from "./vendor/preact-htm.js";
+import { Errors } from "./errors.js";
+import { failures, reloadKey } from "./failures.js";
+import { FilterBox } from "./filter.js";
+import { duration, milliseconds, place, rate, visible } from "./format.js";
+import { KeysDialog, useKeys } from "./keys.js";
+import { Reloads } from "./reloads.js";
+import { Requests } from "./requests.js";
+import { Routes } from "./routes.js";
+import { page } from "./server.js";
+import { standingFailure } from "./store.js";
+import { ThemeButton } from "./theme.js";
+import { failingFrame } from "./traceback.js";
+
+// A tab is a row here; its place is its key.
+const TABS = [
+  { name: "requests", title: "Requests", content: Requests, count: (state) => state.requests.length },
+  { name: "routes", title: "Routes", content: Routes, count: (state) => state.routes.length },
+  { name: "reloads", title: "Reloads", content: Reloads, count: (state) => state.reloads.length },
+  { name: "errors", title: "Errors", content: Errors, count: (state) => failures(state).length },
+];
+
+export function Frame({ state, connection, traffic }) {
+  const [tab, goTo] = useTab();
+  const [filters, setFilters] = useState({});
+  const [picked, pick] = useState(null);
+  const [helps, setHelps] = useState(false);
+  useKeys({ goTo: (index) => TABS[index] && goTo(TABS[index]), toggleHelp: () => setHelps(!helps) });
+  useEffect(() => pick(null), [state.runId]);
+
+  const filter = filters[tab.name] ?? "";
+  const health = healthOf(state.status);
+  useEffect(() => {
+    document.title = `${health.glyph} ${health.short} · Snaxum console`;
+  }, [health.glyph, health.short]);
+
+  function showFailure(reload) {
+    pick(failures(state).find(({ key }) => key === reloadKey(reload)) ?? null);
+    goTo(TABS.find(({ name }) => name === "errors"));
+  }
+
+  return html`
+    <header class="top">
+      <h1>snaxum</h1>
+      <p class=${`state ${health.className}`} data-testid="state"><span aria-hidden="true">${health.glyph}</span> ${health.words}</p>
+      ${state.reloading && html`<p class="dim">↻ reloading</p>`}
+      <${Numbers} status=${state.status} traffic=${traffic} />
+      <span class="space"></span>
+      <${ConnectionState} connection=${connection} />
+      <${ThemeButton} />
+      <button type="button" class="quiet" onClick=${() => setHelps(true)} title="Keys (?)"><span aria-hidden="true">?</span><span class="unseen">Keys</span></button>
+    </header>
+    <div class="bar-of-tabs">
+      <nav aria-label="Tabs">
+        ${TABS.map((each, index) => html`
+          <a key=${each.name} href=${`#${each.name}`} data-testid=${`tab-${each.name}`} aria-current=${each === tab ? "page" : null}>
+            <kbd aria-hidden="true">${index + 1}</kbd>${each.title} <span class="count">${each.count(state)}</span>
+          </a>
+        `)}
+      </nav>
+      <${FilterBox} tab=${tab.name} filter=${filter} onFilter=${(text) => setFilters({ ...filters, [tab.name]: text })} />
+    </div>
+    <div aria-live="polite"><${Banner} state=${state} show=${showFailure} /></div>
+    <main>
+      ${state.status
+        ? html`<${Sheltered} key=${tab.name}><${tab.content} state=${state} filter=${filter} picked=${picked} pick=${pick} /></>`
+        : html`<${Waiting} connection=${connection} />`}
+    </main>
+    <${KeysDialog} isOpen=${helps} close=${() => setHelps(false)} about=${aboutServer(state)} />
+  `;
+}
+
+/** The tab that the address names, so that reloading the page or going back keeps it. */
+function useTab() {
+  const named = () => TABS.find(({ name }) => `#${name}` === location.hash) ?? TABS[0];
+  const [tab, setTab] = useState(named);
+  useEffect(() => {
+    const follow = () => setTab(named());
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  return [tab, ({ name }) => (location.hash = name)];
+}
+
+function healthOf(status) {
+  if (!status) return { glyph: "○", short: "waiting", words: "waiting for the server", className: "dim" };
+  const { generation } = status;
+  if (!generation) return { glyph: "✖", short: "no good generation", words: "no good generation", className: "bad" };
+  if (status.state === "ok") return { glyph: "●", short: `G${generation} ok`, words: `G${generation} ok`, className: "good" };
+  return { glyph: "▲", short: `serving G${generation}`, words: `serving G${generation}, newest save does not load`, className: "warn" };
+}
+
+function Numbers({ status, traffic }) {
+  const pool = status?.pool;
+  return html`
+    <ul class="numbers dim" aria-label="Traffic of the last minute">
+      <li>${rate(traffic)}</li>
+      <li>p95 ${milliseconds(traffic.p95_ms)}</li>
+      ${pool?.workers > 0 && html`<li>pool ${pool.busy ?? 0} of ${pool.workers} busy</li>`}
+    </ul>
+  `;
+}
+
+function ConnectionState({ connection: { word, detail } }) {
+  const className = { live: "good", "signed out": "bad" }[word] ?? "warn";
+  const glyph = { live: "●", "signed out": "✖" }[word] ?? "◌";
+  return html`
+    <p class=${`connection ${className}`} role="status" data-testid="connection">
+      <span aria-hidden="true">${glyph}</span> ${word}${detail && html`<span class="dim">: ${visible(detail)}</span>`}
+    </p>
+  `;
+}
+
+function Banner({ state, show }) {
+  const reload = standingFailure(state);
+  if (state.status?.state !== "failing") return null;
+  const { generation } = state.status;
+  const traceback = reload?.traceback;
+  const frame = failingFrame(traceback);
+  return html`
+    <div class=${generation ? "banner" : "banner grave"} data-testid="banner">
+      <p>
+        <b>${generation ? `▲ Serving G${generation}. The newest save does not load.` : "✖ Nothing is served. The code does not load."}</b>
+        ${traceback && html` <span><code>${visible(traceback.type)}</code>${traceback.message && `: ${visible(traceback.message)}`}</span>`}
+        ${frame && html` <code class="place">${place(frame.file, frame.line)}</code>`}
+      </p>
+      ${traceback && html`<button type="button" onClick=${() => show(reload)}>Show traceback</button>`}
+    </div>
+  `;
+}
+
+function Waiting({ connection: { word, detail } }) {
+  return html`
+    <div class="empty">
+      <h2>${word === "signed out" ? "Signed out" : "Waiting for the server"}</h2>
+      <p>${detail ? `${visible(detail)}.` : "This page connects by itself as soon as the server answers."}</p>
+    </div>
+  `;
+}
+
+// A tab that cannot be drawn must not take the others with it.
+function Sheltered({ children }) {
+  const [error, retry] = useErrorBoundary();
+  if (!error) return children;
+  return html`
+    <div class="empty" role="alert">
+      <h2>This tab could not be drawn</h2>
+      <p>${visible(error.message)}</p>
+      <button type="button" onClick=${retry}>Try again</button>
+    </div>
+  `;
+}
+
+function aboutServer({ status, python }) {
+  const facts = [`Snaxum ${page.dataset.version}`];
+  if (status?.python ?? python) facts.push(`Python ${visible(status?.python ?? python)}`);
+  if (status) facts.push(`process ${status.pid}`, `up ${duration(status.uptime_s)}`);
+  return facts.join(" · ");
+}

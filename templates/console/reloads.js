@@ -1,0 +1,134 @@
+// The Reloads tab: each attempt to load a save, newest first, and what it changed.
+//
+// Shows what the server measured. Never starts a reload.
+
+import { html, useState } from "./vendor/preact-htm.js";
+import { matcher } from "./filter.js";
+import { clock, milliseconds, place, visible } from "./format.js";
+import { PhaseBar, PhaseLegend, PhaseTable, RELOAD_PHASES } from "./phases.js";
+import { MARKERS } from "./routes.js";
+import { onPick, toggled, walkRows } from "./rows.js";
+import { Traceback } from "./traceback.js";
+
+const OUTCOMES = {
+  ok: { glyph: "✔", className: "good" },
+  failed: { glyph: "✖", className: "bad" },
+  unchanged: { glyph: "=", className: "dim" },
+};
+
+export function Reloads({ state, filter }) {
+  const [opened, setOpened] = useState(new Set());
+  const matches = matcher(filter);
+  const reloads = state.reloads.filter(({ generation, outcome, cause, files, traceback }) =>
+    matches(`G${generation}`, outcome, cause, ...files, traceback?.type ?? "", traceback?.message ?? ""),
+  );
+
+  if (!state.reloads.length) {
+    return html`
+      <div class="empty">
+        <h2>No reload yet</h2>
+        <p>Save a Python file of your app. The next request runs the new code, and this list says what was loaded and how long it took.</p>
+      </div>
+    `;
+  }
+  return html`
+    <div class="list">
+      <div class="toolbar"><${PhaseLegend} phases=${RELOAD_PHASES} /></div>
+      <table class="rows reload-rows">
+        <caption class="unseen">Newest reloads first</caption>
+        <thead>
+          <tr>
+            <th scope="col" class="c-time">Time</th>
+            <th scope="col" class="c-outcome">Outcome</th>
+            <th scope="col" class="c-serving"><abbr title="generation that serves since then">G</abbr></th>
+            <th scope="col" class="c-total number">Total</th>
+            <th scope="col" class="c-bar">Phases</th>
+            <th scope="col" class="c-files">Files</th>
+            <th scope="col" class="c-diff">What changed</th>
+          </tr>
+        </thead>
+        <tbody onKeyDown=${walkRows}>
+          ${reloads.map((reload, index) => html`
+            <${ReloadRow} key=${reload.id} reload=${reload} isFirst=${index === 0}
+              isOpen=${opened.has(reload.id)} toggle=${() => setOpened(toggled(opened, reload.id))} />
+            ${opened.has(reload.id) && html`<tr class="unfolded" key=${`${reload.id} details`}><td colspan="7"><${ReloadDetails} reload=${reload} /></td></tr>`}
+          `)}
+        </tbody>
+      </table>
+      ${!reloads.length && html`<p class="nothing">No reload matches <q>${filter}</q>.</p>`}
+    </div>
+  `;
+}
+
+function ReloadRow({ reload, isFirst, isOpen, toggle }) {
+  const { time_ms, outcome, generation, total_ms, phases, files, cause, traceback } = reload;
+  const { glyph, className } = OUTCOMES[outcome] ?? { glyph: "?", className: "dim" };
+  return html`
+    <tr data-row data-testid="reload-row" tabindex=${isFirst ? 0 : -1} onClick=${onPick(toggle)}>
+      <td class="c-time dim">${clock(time_ms)}</td>
+      <td class="c-outcome">
+        <button type="button" class=${`fold ${className}`} tabindex="-1" aria-expanded=${isOpen}>${glyph} ${visible(outcome)}</button>
+      </td>
+      <td class="c-serving">${outcome === "ok" ? `G${generation}` : html`<span class="dim">${generation ? `still G${generation}` : "none"}</span>`}</td>
+      <td class="c-total number">${milliseconds(total_ms)}</td>
+      <td class="c-bar"><${PhaseBar} phases=${phases} total_ms=${total_ms} /></td>
+      <td class="c-files" title=${files.map(visible).join("\n")}>${fileWords(files, cause)}</td>
+      <td class="c-diff">${traceback ? html`<span class="bad">${visible(traceback.type)}</span> ${visible(traceback.message)}` : diffWords(reload)}</td>
+    </tr>
+  `;
+}
+
+function fileWords(files, cause) {
+  if (!files.length) return html`<span class="dim">${visible(cause)}</span>`;
+  return `${visible(files[0])}${files.length > 1 ? ` +${files.length - 1} more` : ""}`;
+}
+
+function diffWords({ diff, cause, outcome }) {
+  if (outcome === "unchanged") return html`<span class="dim">nothing to run again</span>`;
+  const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
+  if (!kinds.length) return html`<span class="dim">same routes</span>`;
+  if (cause === "start") return html`<span class="dim">${diff.added.length} routes</span>`;
+  return kinds.map((kind) => {
+    const [first, ...more] = diff[kind];
+    const { word, className } = MARKERS[kind];
+    return html`<span class="change"><b class=${className}>${word[0]}</b> ${routeWords(first)}${more.length > 0 && ` +${more.length} more`}</span> `;
+  });
+}
+
+function routeWords({ methods, path }) {
+  return visible(`${methods.join(" ")} ${path}`);
+}
+
+function ReloadDetails({ reload }) {
+  const { cause, rung, files, modules, phases, total_ms, diff, traceback } = reload;
+  const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
+  return html`
+    <div class="unfolded-content">
+      ${traceback && html`<${Traceback} traceback=${traceback} />`}
+      <div class="columns">
+        <section>
+          <h3>Cause</h3>
+          <p>${visible(cause)}${rung != null && html` <span class="dim">· ${visible(rung)}</span>`}</p>
+          ${files.map((file) => html`<p><code>${visible(file)}</code></p>`)}
+        </section>
+        <section>
+          <h3>Modules, in the order they ran</h3>
+          ${modules?.length
+            ? html`<ol class="modules">${modules.map(({ name, ms }) => html`<li><code>${visible(name)}</code> <span class="dim">${milliseconds(ms)}</span></li>`)}</ol>`
+            : html`<p class="dim">none</p>`}
+        </section>
+        <section>
+          <h3>Routes</h3>
+          ${kinds.map((kind) => diff[kind].map((route) => html`
+            <p><b class=${MARKERS[kind].className}>${MARKERS[kind].word}</b> <code>${routeWords(route)}</code> <span class="dim">${place(route.file, route.line)}</span></p>
+          `))}
+          ${!kinds.length && html`<p class="dim">unchanged</p>`}
+        </section>
+        <section>
+          <h3>Timing</h3>
+          <${PhaseTable} phases=${phases} total_ms=${total_ms} meanings=${RELOAD_PHASES} />
+        </section>
+      </div>
+    </div>
+  `;
+}

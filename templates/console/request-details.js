@@ -1,0 +1,69 @@
+// One request opened: its phases, headers, body and traceback.
+//
+// Shows the summary at once and the rest when it has been fetched. Never changes the selection itself.
+
+import { html } from "./vendor/preact-htm.js";
+import { clock, statusClass, visible } from "./format.js";
+import { PhaseTable, REQUEST_PHASES } from "./phases.js";
+import { Traceback } from "./traceback.js";
+import { useWholeRequest } from "./whole-request.js";
+
+export function RequestDetails({ id, summary, runId, close }) {
+  const { request: whole, problem } = useWholeRequest(runId, id);
+  const request = whole ?? summary;
+
+  return html`
+    <aside class="details" aria-label=${`Request ${id}`} data-testid="request-details">
+      <header>
+        <h2>
+          ${request && html`<span>${visible(request.method)}</span> <span class="path">${visible(request.path)}</span> <span class=${statusClass(request.status)}>${request.status}</span>`}
+        </h2>
+        <button type="button" class="quiet" onClick=${close} title="Close (Esc)"><span aria-hidden="true">✕</span><span class="unseen">Close</span></button>
+      </header>
+      ${request && html`<${Summary} id=${id} request=${request} />`}
+      ${problem && html`<p class="warn" role="alert">The rest cannot be shown: ${visible(problem)}.</p>`}
+      ${!whole && !problem && html`<p class="dim">Loading the rest…</p>`}
+      ${whole && html`<${Rest} request=${whole} />`}
+    </aside>
+  `;
+}
+
+function Summary({ id, request }) {
+  const { time_ms, generation, mode, route, handler, phases, total_ms, error, traceback } = request;
+  return html`
+    <p class="dim">
+      #${visible(id)} · ${clock(time_ms)} · G${generation}${mode && ` · ${visible(mode)}`}
+    </p>
+    <p>
+      ${handler
+        ? html`<code>${visible(handler)}</code> <span class="dim">for</span> <code>${visible(route)}</code>`
+        : html`<span class="dim">No route answered it.</span>`}
+    </p>
+    ${error && !traceback && html`<p><b class="bad">${visible(error.type)}</b> ${visible(error.message)}</p>`}
+    <h3>Timing</h3>
+    <${PhaseTable} phases=${phases} total_ms=${total_ms} meanings=${REQUEST_PHASES} />
+  `;
+}
+
+function Rest({ request }) {
+  return html`
+    ${request.traceback && html`<h3>Traceback</h3><${Traceback} traceback=${request.traceback} />`}
+    ${request.query && html`<h3>Query</h3><${Pairs} pairs=${[...new URLSearchParams(String(request.query))]} />`}
+    <h3>Request headers</h3>
+    <${Pairs} pairs=${request.request_headers} />
+    ${request.body_preview && html`<h3>Request body</h3><pre class="body" tabindex="0">${visible(request.body_preview)}</pre>`}
+    <h3>Response headers</h3>
+    <${Pairs} pairs=${request.response_headers} />
+  `;
+}
+
+function Pairs({ pairs }) {
+  if (!pairs?.length) return html`<p class="dim">none</p>`;
+  return html`
+    <table class="facts">
+      <tbody>
+        ${pairs.map(([name, value]) => html`<tr><th scope="row"><code>${visible(name)}</code></th><td><code>${visible(value)}</code></td></tr>`)}
+      </tbody>
+    </table>
+  `;
+}

@@ -1,0 +1,153 @@
+// The Requests tab: the newest requests as a table, one of them opened beside it.
+//
+// Owns the row, the pause and the selection. The opened request is in request-details.js.
+
+import { Component, html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { matcher } from "./filter.js";
+import { clock, counted, milliseconds, statusClass, visible } from "./format.js";
+import { PhaseBar, PhaseLegend, REQUEST_PHASES } from "./phases.js";
+import { RequestDetails } from "./request-details.js";
+import { onPick, walkRows } from "./rows.js";
+import { appAddress } from "./server.js";
+
+// Rows drawn at first, and again each time the end of the list comes into sight:
+// a browser cannot lay out 500 rows anew for every burst of requests.
+const ROWS_AT_A_TIME = 60;
+
+export function Requests({ state, filter }) {
+  const [selected, setSelected] = useState(null);
+  // The list as it was when the person paused; the newest go on arriving behind it.
+  const [frozen, setFrozen] = useState(null);
+  const [drawn, setDrawn] = useState(ROWS_AT_A_TIME);
+
+  // A restarted server counts its requests from 1 again, so old numbers mean other requests.
+  useEffect(() => {
+    setSelected(null);
+    setFrozen(null);
+  }, [state.runId]);
+  useEffect(() => {
+    const close = (event) => event.key === "Escape" && !document.querySelector("dialog[open]") && setSelected(null);
+    addEventListener("keydown", close);
+    return () => removeEventListener("keydown", close);
+  }, []);
+
+  if (!state.requests.length) return html`<${NoRequest} routes=${state.routes} />`;
+
+  const matches = matcher(filter);
+  const requests = (frozen ?? state.requests).filter((request) =>
+    matches(request.method, request.path, request.query ?? "", request.status),
+  );
+  const reachable = requests.some(({ id }) => id === selected) ? selected : requests[0]?.id;
+
+  return html`
+    <div class=${selected === null ? "requests" : "requests opened"}>
+      <div class="list">
+        <div class="toolbar">
+          <${PhaseLegend} phases=${REQUEST_PHASES} />
+          ${state.missed > 0 && html`<span class="warn">${counted(state.missed, "event")} missed</span>`}
+          <button type="button" aria-pressed=${frozen !== null} onClick=${() => setFrozen(frozen ? null : state.requests)}>
+            ${frozen ? `Resume · ${waiting(frozen, state.requests)} new` : "Pause"}
+          </button>
+        </div>
+        <table class="rows request-rows">
+          <caption class="unseen">Newest requests first</caption>
+          <thead>
+            <tr>
+              <th scope="col" class="c-time">Time</th>
+              <th scope="col" class="c-method">Method</th>
+              <th scope="col" class="c-path">Path</th>
+              <th scope="col" class="c-status">Status</th>
+              <th scope="col" class="c-total number">Total</th>
+              <th scope="col" class="c-bar">Phases</th>
+              <th scope="col" class="c-generation number"><abbr title="generation of the code that answered">G</abbr></th>
+            </tr>
+          </thead>
+          <tbody onKeyDown=${walkRows}>
+            ${requests.slice(0, drawn).map(
+              (request) => html`
+                <${RequestRow}
+                  key=${request.id}
+                  request=${request}
+                  isSelected=${request.id === selected}
+                  isReachable=${request.id === reachable}
+                  select=${setSelected}
+                />
+              `,
+            )}
+          </tbody>
+        </table>
+        ${requests.length > drawn && html`<${ListEnd} key=${drawn} reached=${() => setDrawn(drawn + ROWS_AT_A_TIME)} />`}
+        ${!requests.length && html`<p class="nothing">No request matches <q>${filter}</q>.</p>`}
+      </div>
+      ${selected !== null && html`
+        <${RequestDetails}
+          key=${selected}
+          id=${selected}
+          summary=${(frozen ?? state.requests).find(({ id }) => id === selected)}
+          runId=${state.runId}
+          close=${() => setSelected(null)}
+        />
+      `}
+    </div>
+  `;
+}
+
+function ListEnd({ reached }) {
+  const end = useRef(null);
+  useEffect(() => {
+    const observer = new IntersectionObserver(([entry]) => entry.isIntersecting && reached(), { rootMargin: "400px" });
+    observer.observe(end.current);
+    return () => observer.disconnect();
+  }, []);
+  return html`<p ref=${end} class="nothing"><button type="button" onClick=${reached}>Show more</button></p>`;
+}
+
+function waiting(frozen, requests) {
+  const seen = requests.indexOf(frozen[0]);
+  return seen < 0 ? `${requests.length}+` : seen;
+}
+
+// A request never changes once it has ended, so most rows need no second drawing.
+class RequestRow extends Component {
+  shouldComponentUpdate(next) {
+    const { request, isSelected, isReachable } = this.props;
+    return next.request !== request || next.isSelected !== isSelected || next.isReachable !== isReachable;
+  }
+
+  render({ request, isSelected, isReachable, select }) {
+    const { id, time_ms, method, path, query, status, total_ms, phases, generation, error } = request;
+    const address = visible(path) + (query ? `?${visible(query)}` : "");
+    return html`
+      <tr
+        data-row
+        data-testid="request-row"
+        tabindex=${isReachable ? 0 : -1}
+        aria-current=${isSelected ? "true" : null}
+        onClick=${onPick(() => select(id))}
+      >
+        <td class="c-time dim">${clock(time_ms)}</td>
+        <td class="c-method">${visible(method)}</td>
+        <td class="c-path" title=${address}>
+          ${address}${error && html` <span class="bad">${visible(error.type)}</span>`}
+        </td>
+        <td class=${`c-status ${statusClass(status)}`}>${status}</td>
+        <td class="c-total number">${milliseconds(total_ms)}</td>
+        <td class="c-bar"><${PhaseBar} phases=${phases} total_ms=${total_ms} /></td>
+        <td class="c-generation number dim">${generation}</td>
+      </tr>
+    `;
+  }
+}
+
+function NoRequest({ routes }) {
+  const route = routes.find(({ methods, params }) => methods.includes("GET") && !params?.length);
+  const address = route && appAddress(route.path);
+  return html`
+    <div class="empty">
+      <h2>No request yet</h2>
+      ${address
+        ? html`<p>Open <a href=${address} target="_blank" rel="noopener noreferrer">${visible(address)}</a> and it shows up here, with the time each phase took.</p>`
+        : html`<p>Call one of your routes below <code>${location.origin}</code> and it shows up here, with the time each phase took.</p>`}
+    </div>
+  `;
+}

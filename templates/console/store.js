@@ -1,0 +1,96 @@
+// What the console knows, and how each message changes it.
+//
+// Pure functions over plain data: never touches the page, the network or the clock.
+// Every list has a bound, so a console left open over a weekend stays small.
+
+export const REQUESTS_KEPT = 500;
+export const RELOADS_KEPT = 100;
+
+/** The state before the first message. Lists are newest first, as the server sends them. */
+export const nothingYet = {
+  runId: null,
+  seq: 0,
+  // Between a `hello` from a new process and its snapshot, nothing else can be understood.
+  awaitsSnapshot: true,
+  python: null,
+  status: null,
+  routes: [],
+  requests: [],
+  reloads: [],
+  lastFailure: null,
+  // The files of the reload that runs now, or null.
+  reloading: null,
+  missed: 0,
+};
+
+const changes = {
+  hello(state, { run_id, python }) {
+    if (run_id === state.runId) return { python };
+    // The process restarted: keep the old picture until the snapshot replaces it whole.
+    return { runId: run_id, python, seq: 0, awaitsSnapshot: true };
+  },
+
+  snapshot(state, message) {
+    return {
+      ...nothingYet,
+      runId: state.runId,
+      python: state.python,
+      missed: state.awaitsSnapshot ? 0 : state.missed,
+      awaitsSnapshot: false,
+      seq: message.seq,
+      status: message.status,
+      routes: message.routes,
+      requests: message.requests.slice(0, REQUESTS_KEPT),
+      reloads: message.reloads.slice(0, RELOADS_KEPT),
+      lastFailure: message.last_failure,
+    };
+  },
+
+  "request.end": (state, { request }) => ({
+    requests: [request, ...state.requests.slice(0, REQUESTS_KEPT - 1)],
+  }),
+
+  "reload.start": (state, { files }) => ({ reloading: files }),
+  "reload.ok": reloadEnded,
+  "reload.fail": reloadEnded,
+
+  routes: (state, { routes }) => ({ routes }),
+  status: (state, { status }) => ({ status }),
+  dropped: (state, { count }) => ({ missed: state.missed + count }),
+};
+
+function reloadEnded(state, { reload, status }) {
+  return {
+    reloading: null,
+    status,
+    reloads: [reload, ...state.reloads.slice(0, RELOADS_KEPT - 1)],
+    lastFailure: reload.traceback ?? state.lastFailure,
+  };
+}
+
+// After a reconnect the server may repeat what this page has already counted.
+const counted = new Set(["request.end", "reload.start", "reload.ok", "reload.fail", "routes"]);
+
+/** The state after `message`; the same object when it changes nothing. */
+export function reduce(state, message) {
+  // A newer server may say things this page has not learnt.
+  if (!Object.hasOwn(changes, message.type)) return state;
+  if (message.type === "hello" || message.type === "snapshot") {
+    return { ...state, ...changes[message.type](state, message) };
+  }
+  if (state.awaitsSnapshot) return state;
+  if (counted.has(message.type) && message.seq <= state.seq) return state;
+  return { ...state, ...changes[message.type](state, message), seq: Math.max(state.seq, message.seq ?? 0) };
+}
+
+/** The newest reload that took effect, or undefined. */
+export function lastGoodReload(state) {
+  return state.reloads.find((reload) => reload.outcome === "ok");
+}
+
+/** The failed reload that keeps the newest save from being served, or null. */
+export function standingFailure(state) {
+  if (state.status?.state !== "failing") return null;
+  const last = state.status.last_reload;
+  return last?.traceback ? last : (state.reloads.find((reload) => reload.traceback) ?? null);
+}

@@ -1,0 +1,140 @@
+// An exception as a person debugs it: newest frame first, the failing columns
+// underlined, the locals beside the code, library frames folded, then what caused it.
+//
+// Draws the traceback it is given; never fetches one. All of it is text.
+
+import { html, useState } from "./vendor/preact-htm.js";
+import { counted, place, visible } from "./format.js";
+
+const LONGEST_CHAIN = 20;
+
+/** The frame a person wants to open: the newest of their own, else the newest of all. */
+export function failingFrame(traceback) {
+  const frames = traceback?.frames ?? [];
+  return frames.findLast((frame) => frame.user) ?? frames.at(-1) ?? null;
+}
+
+export function Traceback({ traceback }) {
+  return html`
+    <div class="traceback" data-testid="traceback">
+      ${chain(traceback).map(
+        (exception, depth) => html`
+          <${Exception} exception=${exception} whole=${depth === 0 ? traceback : null} key=${depth} />
+          ${exception.cause && html`<p class="relation" key=${`relation-${depth}`}>${relation(exception)}</p>`}
+        `,
+      )}
+      ${traceback.text && html`
+        <details class="plain" open=${!traceback.frames?.length}>
+          <summary>As Python prints it</summary>
+          <pre tabindex="0">${visible(traceback.text)}</pre>
+        </details>
+      `}
+    </div>
+  `;
+}
+
+function chain(traceback) {
+  const exceptions = [];
+  for (let each = traceback; each && exceptions.length < LONGEST_CHAIN; each = each.cause) exceptions.push(each);
+  return exceptions;
+}
+
+function relation({ relation }) {
+  return relation === "cause" ? "It was raised because of:" : "It was raised while this was being handled:";
+}
+
+function Exception({ exception, whole }) {
+  const frames = [...(exception.frames ?? [])].reverse();
+  const failing = failingFrame(exception);
+  return html`
+    <section class="exception">
+      <header>
+        <h3><span class="bad">${visible(exception.type)}</span>${exception.message && html`: <span class="said">${visible(exception.message)}</span>`}</h3>
+        ${whole && html`<${CopyButton} text=${whole.text} />`}
+      </header>
+      ${exception.hint && html`<p class="hint"><b>Hint</b> ${visible(exception.hint)}</p>`}
+      ${(exception.notes ?? []).map((note) => html`<p class="note">${visible(note)}</p>`)}
+      ${folded(frames).map((group, index) =>
+        group[0].user || !failing?.user
+          ? group.map((frame) => html`<${Frame} frame=${frame} isFailing=${frame === failing} />`)
+          : html`
+              <details class="library" key=${index}>
+                <summary>${counted(group.length, "library frame")}</summary>
+                ${group.map((frame) => html`<${Frame} frame=${frame} />`)}
+              </details>
+            `,
+      )}
+    </section>
+  `;
+}
+
+/** Frames in runs of the user's own and of libraries'. */
+function folded(frames) {
+  const groups = [];
+  for (const frame of frames) {
+    if (groups.at(-1)?.[0].user === frame.user) groups.at(-1).push(frame);
+    else groups.push([frame]);
+  }
+  return groups;
+}
+
+function Frame({ frame, isFailing }) {
+  const locals = frame.locals ?? [];
+  return html`
+    <article class="frame">
+      <p class="where">
+        <code>${place(frame.file, frame.line)}</code> <span class="dim">in</span> <code>${visible(frame.function)}</code>
+      </p>
+      ${frame.source?.length > 0 && html`
+        <pre class="source" tabindex="0">${frame.source.map((line) => html`<${SourceLine} frame=${frame} line=${line} />`)}</pre>
+      `}
+      ${locals.length > 0 && html`
+        <details class="locals" open=${isFailing}>
+          <summary>${counted(locals.length, "local")}</summary>
+          <table class="facts">
+            <tbody>
+              ${locals.map(({ name, value }) => html`<tr><th scope="row"><code>${visible(name)}</code></th><td><code>${visible(value)}</code></td></tr>`)}
+            </tbody>
+          </table>
+        </details>
+      `}
+    </article>
+  `;
+}
+
+function SourceLine({ frame, line: { line, text } }) {
+  const fails = line >= frame.line && line <= (frame.end_line ?? frame.line);
+  const [before, fault, after] = fails ? cut(frame, line, String(text)) : [String(text), "", ""];
+  return html`
+    <span class=${fails ? "line failing" : "line"}>
+      <span class="gutter"><span aria-hidden="true">${fails ? "›" : " "}</span>${fails && html`<span class="unseen">failing line </span>`}${line}</span>
+      <code>${visible(before)}${fault && html`<mark>${visible(fault)}</mark>`}${visible(after)}</code>
+    </span>
+  `;
+}
+
+// Python counts characters, JavaScript counts UTF-16 units: an emoji before the fault would shift it.
+function cut(frame, line, text) {
+  if (frame.column == null) return [text, "", ""];
+  const characters = Array.from(text);
+  const indent = characters.findIndex((character) => character.trim());
+  const from = line === frame.line ? frame.column : Math.max(0, indent);
+  const to = line === (frame.end_line ?? frame.line) ? (frame.end_column ?? from + 1) : characters.length;
+  return [characters.slice(0, from), characters.slice(from, to), characters.slice(to)].map((part) => part.join(""));
+}
+
+function CopyButton({ text }) {
+  const [word, setWord] = useState("Copy traceback");
+
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(String(text));
+      setWord("Copied");
+    } catch {
+      setWord("Not allowed: select it below");
+    }
+    setTimeout(() => setWord("Copy traceback"), 2000);
+  }
+
+  return html`<button type="button" onClick=${copy}><span role="status">${word}</span></button>`;
+}

@@ -1,0 +1,61 @@
+// The rate of requests and their 95th percentile over the last minute.
+//
+// Counts what it is given, one bucket a second. Never sees what a request was about.
+
+const SECONDS = 60;
+// A second with more requests than this is sampled from its first ones.
+const DURATIONS_A_SECOND = 256;
+
+export class Traffic {
+  #buckets = new Map();
+
+  /** Takes the requests that are in `state` and were not in `before`. */
+  follow(before, state) {
+    if (state.runId !== before.runId) this.#buckets.clear();
+    if (state.requests === before.requests) return;
+    const newest = before.requests[0];
+    for (const request of state.requests) {
+      if (newest && request.id === newest.id && request.time_ms === newest.time_ms) break;
+      this.#add(request);
+    }
+  }
+
+  #add({ time_ms, total_ms }) {
+    const second = Math.floor(time_ms / 1000);
+    if (second <= now() - SECONDS) return;
+    let bucket = this.#buckets.get(second);
+    if (!bucket) {
+      this.#buckets.set(second, (bucket = { count: 0, durations: [] }));
+      this.#forgetOld();
+    }
+    bucket.count += 1;
+    if (bucket.durations.length < DURATIONS_A_SECOND) bucket.durations.push(total_ms);
+  }
+
+  /** How many requests the last minute had, and the time that 95 % of them stayed within. */
+  measure() {
+    this.#forgetOld();
+    const durations = [];
+    let count = 0;
+    for (const bucket of this.#buckets.values()) {
+      count += bucket.count;
+      durations.push(...bucket.durations);
+    }
+    const sorted = Float64Array.from(durations).sort();
+    const p95_ms = sorted.length ? sorted[Math.ceil(sorted.length * 0.95) - 1] : null;
+    return { count, perSecond: count / SECONDS, p95_ms };
+  }
+
+  isFlowing() {
+    return this.#buckets.size > 0;
+  }
+
+  #forgetOld() {
+    const oldest = now() - SECONDS;
+    for (const second of this.#buckets.keys()) if (second <= oldest) this.#buckets.delete(second);
+  }
+}
+
+function now() {
+  return Math.floor(Date.now() / 1000);
+}

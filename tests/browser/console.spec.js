@@ -1,0 +1,153 @@
+// The console as a person meets it: opened by the printed link, watched while files change.
+
+const { test, expect } = require("@playwright/test");
+const { World } = require("./world");
+
+const HELLO = `from snaxum import Request, route
+
+@route("/hello")
+def hello(request: Request) -> dict:
+    return {"message": "v1"}
+
+@route("/boom")
+def boom(request: Request) -> dict:
+    password = "hunter2"
+    items = []
+    return {"first": items[0]}
+`;
+
+let world;
+let complaints;
+
+test.beforeEach(async ({ page }) => {
+  world = new World({ "app.py": HELLO });
+  complaints = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("dialog", (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  await world.start();
+});
+
+test.afterEach(async () => {
+  await world.remove();
+});
+
+async function open(page) {
+  await page.goto(world.console);
+  await expect(page.getByTestId("connection")).toContainText("live");
+}
+
+test("the printed link opens the console and leaves no token in the address", async ({ page }) => {
+  await open(page);
+
+  expect(page.url()).toBe(`${world.app}__snaxum/`);
+  expect(await page.content()).not.toContain(new URL(world.console).searchParams.get("t"));
+  await expect(page.getByTestId("state")).toContainText("G1 ok");
+  expect(complaints).toEqual([]);
+});
+
+test("a request, a reload, a broken save and its repair appear by themselves", async ({ page }) => {
+  await open(page);
+
+  await world.get("/hello");
+  await expect(page.getByTestId("request-row").first()).toContainText("/hello");
+
+  world.edit("app.py", HELLO.replace("v1", "v2"));
+  await expect(page.getByTestId("state")).toContainText("G2 ok");
+  expect(await (await world.get("/hello")).json()).toEqual({ message: "v2" });
+
+  world.edit("app.py", "def oops(:\n");
+  await expect(page.getByTestId("banner")).toContainText("SyntaxError");
+  await expect(page.getByTestId("banner")).toContainText("python/app.py:1");
+  await expect(page.getByTestId("state")).toContainText("serving G2");
+  expect(await (await world.get("/hello")).json()).toEqual({ message: "v2" });
+
+  world.edit("app.py", HELLO.replace("v1", "v3"));
+  await expect(page.getByTestId("state")).toContainText("G3 ok");
+  await expect(page.getByTestId("banner")).toHaveCount(0);
+  await page.getByTestId("tab-reloads").click();
+  await expect(page.getByTestId("reload-row")).toHaveCount(4);
+  expect(complaints).toEqual([]);
+});
+
+test("a module that does not load at the start is told of, while the others serve", async ({ page }) => {
+  await world.stop();
+  world.edit("broken.py", "import no_such_module\n");
+  await world.start();
+  await open(page);
+
+  await expect(page.getByTestId("banner")).toContainText("no_such_module");
+  await page.getByTestId("tab-errors").click();
+  await expect(page.getByTestId("traceback").first()).toContainText("ModuleNotFoundError");
+  expect((await world.get("/hello")).status).toBe(200);
+
+  world.edit("broken.py", "");
+  await expect(page.getByTestId("banner")).toHaveCount(0);
+  expect(complaints).toEqual([]);
+});
+
+test("the routes are listed with handler, mode and place, and follow a save", async ({ page }) => {
+  await open(page);
+  await page.getByTestId("tab-routes").click();
+  const rows = page.getByTestId("route-row");
+  await expect(rows).toHaveCount(2);
+  await expect(rows.filter({ hasText: "/hello" })).toContainText("app.hello");
+  await expect(rows.filter({ hasText: "/hello" })).toContainText("python/app.py:");
+
+  world.edit("app.py", `${HELLO}\n@route("/added")\ndef added(request: Request) -> dict:\n    return {}\n`);
+
+  await expect(rows.filter({ hasText: "/added" })).toContainText("new");
+  expect(complaints).toEqual([]);
+});
+
+test("a failing request shows its traceback with masked locals", async ({ page }) => {
+  await open(page);
+  await world.get("/boom");
+  await page.getByTestId("tab-errors").click();
+
+  const traceback = page.getByTestId("traceback").first();
+  await expect(traceback).toContainText("IndexError");
+  await expect(traceback).toContainText("return {\"first\": items[0]}");
+  await expect(traceback).toContainText("••••");
+  await expect(traceback).not.toContainText("'hunter2'");
+  expect(complaints).toEqual([]);
+});
+
+test("the console reconnects by itself when the server comes back", async ({ page }) => {
+  await open(page);
+  await world.stop();
+  await expect(page.getByTestId("connection")).not.toContainText("live");
+
+  // Another process has another token: the page says so instead of trying for ever.
+  await world.start(world.port);
+  await expect(page.getByTestId("connection")).toContainText("signed out", { timeout: 15_000 });
+  await page.goto(world.console);
+  await expect(page.getByTestId("connection")).toContainText("live");
+});
+
+test("markup in a path, an exception and a docstring shows as text", async ({ page }) => {
+  const evil = "<img src=x onerror=alert(1)><script>alert(2)</script>";
+  world.edit(
+    "evil.py",
+    `from snaxum import route\n\n@route("/evil/<path:rest>")\ndef evil(request):\n    """${evil}"""\n    raise ValueError(${JSON.stringify(evil)})\n`,
+  );
+  await open(page);
+  await expect(page.getByTestId("state")).toContainText("G2 ok");
+
+  await world.get(`/evil/${encodeURIComponent(evil)}`);
+  await expect(page.getByTestId("request-row").first()).toContainText("<img src=x");
+  await page.getByTestId("request-row").first().click();
+  for (const tab of ["errors", "routes", "reloads"]) {
+    await page.getByTestId(`tab-${tab}`).click();
+  }
+  await page.goto(`${world.app}evil/${encodeURIComponent(evil)}`);
+
+  expect(await page.locator("img[src=x]").count()).toBe(0);
+  // The page is a 500 and the app has no icon; nothing else was said, and no dialog opened.
+  expect(complaints.filter((text) => !text.startsWith("Failed to load resource"))).toEqual([]);
+});

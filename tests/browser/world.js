@@ -1,0 +1,58 @@
+// A little world for a test: a project of its own, and the real server on it.
+//
+// Owns the temporary directory and the process; ends both. Never touches a browser.
+
+const { spawn } = require("node:child_process");
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const readline = require("node:readline");
+
+class World {
+  // `files` maps paths below python/ to their text.
+  constructor(files) {
+    this.root = fs.mkdtempSync(path.join(os.tmpdir(), "snaxum-browser-"));
+    fs.mkdirSync(path.join(this.root, "python"));
+    for (const [name, text] of Object.entries(files)) this.edit(name, text);
+  }
+
+  edit(name, text) {
+    fs.writeFileSync(path.join(this.root, "python", name), text);
+  }
+
+  // Starts `snaxum dev`; resolves once it has printed where its console is. `port` is the one of
+  // an earlier start, for a test of what survives a restart.
+  async start(port = 0) {
+    const args = ["dev", this.root, "--port", String(port)];
+    const env = { ...process.env, NO_COLOR: "1" };
+    delete env.PYTHONDONTWRITEBYTECODE;
+    this.server = spawn(process.env.SNAXUM_BIN, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+    this.ended = new Promise((resolve) => this.server.once("exit", resolve));
+    const lines = readline.createInterface({ input: this.server.stdout });
+    this.console = await new Promise((resolve, reject) => {
+      lines.on("line", (line) => {
+        const url = line.match(/Console\s+(http\S+)/);
+        if (url) resolve(url[1]);
+      });
+      this.ended.then((code) => reject(new Error(`the server ended with ${code}`)));
+    });
+    this.app = this.console.replace(/__snaxum.*/, "");
+    this.port = Number(new URL(this.app).port);
+  }
+
+  get(pathname, headers = {}) {
+    return fetch(new URL(pathname, this.app), { headers });
+  }
+
+  async stop() {
+    this.server.kill("SIGTERM");
+    return this.ended;
+  }
+
+  async remove() {
+    if (this.server && this.server.exitCode === null) await this.stop();
+    fs.rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+module.exports = { World };

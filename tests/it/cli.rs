@@ -1,0 +1,600 @@
+//! The command line: what it prints, what it ends with, and what it says to bad input.
+
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+
+use super::support::{Finished, Project};
+
+const APP: &str = r#"
+from snaxum import route
+
+@route("/users/<int:user_id>", methods=["GET", "DELETE"])
+def user(request):
+    """One user."""
+
+@route("/slow")
+async def slow(request): ...
+
+@route("/pool", use_process_pool=True)
+def pool(request, pool): ...
+"#;
+
+fn app() -> Project {
+    Project::new().file("app.py", APP)
+}
+
+/// One clear message, and no trace of the inside.
+fn assert_is_one_message(finished: &Finished, parts: &[&str]) {
+    let said = &finished.stderr;
+    for inside in ["panicked", "RUST_BACKTRACE", "stack backtrace", "src/", "Os {"] {
+        assert!(!said.contains(inside), "{said}");
+    }
+    assert!(said.starts_with("error: "), "{said:?}");
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+    for part in parts {
+        assert!(said.contains(part), "{part:?} is not in: {said}");
+    }
+    assert_eq!(finished.stdout, "");
+}
+
+// What works
+
+#[tokio::test]
+async fn routes_lists_the_routes_as_a_table() {
+    let finished = app().snaxum(&["routes"]).await;
+
+    assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));
+    insta::assert_snapshot!(finished.stdout, @r"
+    METHOD      PATH                  HANDLER   MODE          SOURCE
+    DELETE,GET  /users/<int:user_id>  app.user  in-thread     python/app.py:4
+    GET         /slow                 app.slow  async         python/app.py:8
+    GET         /pool                 app.pool  process pool  python/app.py:11
+
+    3 routes
+    ");
+}
+
+#[tokio::test]
+async fn routes_as_json_is_nothing_but_json_whatever_modules_print() {
+    let project =
+        app().file("noisy.py", "print('loading!')\nimport sys\nprint('hm', file=sys.stderr)\n");
+
+    let finished = project.snaxum(&["routes", "--format", "json"]).await;
+
+    assert_eq!(finished.code, Some(0));
+    let routes: Value = serde_json::from_str(&finished.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", finished.stdout));
+    let user = &routes
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|route| route["handler"] == "app.user")
+        .expect("it is there");
+    for (key, value) in [
+        ("path", json!("/users/<int:user_id>")),
+        ("pattern", json!("/users/{user_id}")),
+        ("params", json!([{"name": "user_id", "type": "int"}])),
+        ("module", json!("app")),
+        ("file", json!("python/app.py")),
+        ("line", json!(4)),
+        ("doc", json!("One user.")),
+        ("pool", json!(false)),
+        ("async", json!(false)),
+        ("mode", json!("in-thread")),
+    ] {
+        assert_eq!(user[key], value, "{key}");
+    }
+    let mut methods: Vec<&str> =
+        user["methods"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    methods.sort_unstable();
+    assert_eq!(methods, ["DELETE", "GET"]);
+}
+
+#[tokio::test]
+async fn routes_as_markdown_is_a_table_too() {
+    let finished = app().snaxum(&["routes", "--format", "md"]).await;
+
+    assert_eq!(finished.code, Some(0));
+    assert!(finished.stdout.starts_with("| METHOD | PATH |"), "{}", finished.stdout);
+    assert_eq!(finished.stdout.lines().count(), 5);
+}
+
+#[tokio::test]
+async fn routes_of_a_project_with_a_broken_module_lists_the_others_and_ends_with_1() {
+    let finished = app().file("bad.py", "def oops(:").snaxum(&["routes"]).await;
+
+    assert_eq!(finished.code, Some(1));
+    assert!(finished.stdout.contains("/users/<int:user_id>") && !finished.stdout.contains("oops"));
+    assert!(finished.stderr.contains("python/bad.py:1"), "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn check_is_0_when_everything_loads_and_1_with_every_problem_when_not() {
+    let good = app().snaxum(&["check"]).await;
+    let bad = app()
+        .file("one.py", "def oops(:")
+        .file("two.py", "import module_that_is_not_there")
+        .file("three.py", "import sys\nsys.exit(0)")
+        .file("four.py", "from snaxum import route\n\n@route('/slow')\ndef slow(request): ...\n")
+        .snaxum(&["check"])
+        .await;
+
+    assert_eq!((good.code, &*good.stderr), (Some(0), ""));
+    assert!(
+        good.stdout.contains("3 routes") && good.stdout.contains("0 problems"),
+        "{}",
+        good.stdout
+    );
+    assert_eq!(bad.code, Some(1));
+    for part in [
+        "python/one.py:1",
+        "python/two.py:1",
+        "python/three.py:2",
+        "python/four.py:3",
+        "SyntaxError",
+        "module_that_is_not_there",
+        "SystemExit",
+        "two handlers for GET /slow",
+    ] {
+        assert!(bad.stderr.contains(part), "{part} is not in {}", bad.stderr);
+    }
+    assert!(bad.stdout.contains("4 problems"), "{}", bad.stdout);
+}
+
+#[tokio::test]
+async fn the_directory_may_be_named_or_be_the_one_we_are_in() {
+    let project = app();
+    let named = Project::new().snaxum(&["check", project.path().to_str().expect("UTF-8")]).await;
+    let here = project.snaxum(&["check"]).await;
+    let relative = project.snaxum(&["check", "./python/.."]).await;
+
+    assert_eq!((named.code, here.code, relative.code), (Some(0), Some(0), Some(0)));
+}
+
+#[tokio::test]
+async fn a_flag_beats_the_environment_and_that_beats_pyproject() {
+    let project = |name: &str| {
+        Project::new()
+            .file("a.py", "from snaxum import route\n@route('/a')\ndef a(request): ...\n")
+            .file("b.py", "from snaxum import route\n@route('/b')\ndef b(request): ...\n")
+            .file("c.py", "from snaxum import route\n@route('/c')\ndef c(request): ...\n")
+            .top_file("pyproject.toml", &format!("[tool.snaxum]\nmodule = '{name}'\n"))
+    };
+    let paths = async |project: Project, args: &[&str]| {
+        let finished = project.snaxum(&[&["routes", "--format", "json"], args].concat()).await;
+        let routes: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+        routes
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|route| route["path"].to_string())
+            .collect::<String>()
+    };
+
+    assert_eq!(paths(project("a"), &[]).await, r#""/a""#);
+    assert_eq!(paths(project("a").env("SNAXUM_MODULE", "b"), &[]).await, r#""/b""#);
+    assert_eq!(paths(project("a").env("SNAXUM_MODULE", "b"), &["--module", "c"]).await, r#""/c""#);
+    assert_eq!(paths(project("a").env("SNAXUM_MODULE", "b,c"), &[]).await, r#""/b""/c""#);
+}
+
+#[tokio::test]
+async fn the_python_directory_may_have_another_name() {
+    let finished = Project::new()
+        .top_file("backend/app.py", APP)
+        .top_file("pyproject.toml", "[tool.snaxum]\npython-dir = 'backend'\n")
+        .snaxum(&["check"])
+        .await;
+
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn port_0_takes_a_free_port_and_says_which() {
+    let server = app().serve().await;
+
+    assert!(
+        server.url.starts_with("http://127.0.0.1:") && !server.url.ends_with(":0"),
+        "{}",
+        server.url
+    );
+    assert_eq!(server.get("/slow").await.status, 204);
+}
+
+#[tokio::test]
+async fn help_names_every_command_and_every_option() {
+    let project = Project::new();
+    let help = project.snaxum(&["--help"]).await;
+    assert_eq!((help.code, &*help.stderr), (Some(0), ""));
+    for command in ["dev", "serve", "routes", "check"] {
+        assert!(help.stdout.contains(&format!("\n  {command}")), "{command}: {}", help.stdout);
+        let of_command = project.snaxum(&[command, "--help"]).await;
+        assert_eq!(of_command.code, Some(0));
+        for option in [
+            "--host",
+            "--port",
+            "--python-dir",
+            "--module",
+            "--pool-workers",
+            "--dispatch-workers",
+            "--request-timeout",
+            "--max-body-size",
+            "--max-queue",
+        ] {
+            assert!(of_command.stdout.contains(option), "{command} {option}");
+        }
+    }
+    let version = project.snaxum(&["--version"]).await;
+    assert_eq!(version.stdout, format!("snaxum {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test]
+async fn colour_is_for_terminals_and_for_those_who_ask() {
+    let escapes = async |project: Project, args: &[&str]| {
+        let finished = project.snaxum(&[&["routes"], args].concat()).await;
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        finished.stdout.contains('\x1b')
+    };
+    assert!(!escapes(app(), &[]).await, "a pipe");
+    assert!(escapes(app(), &["--color", "always"]).await, "--color always");
+    assert!(escapes(app().env("FORCE_COLOR", "1"), &[]).await, "FORCE_COLOR");
+    assert!(
+        !escapes(app().env("FORCE_COLOR", "1").env("NO_COLOR", "1"), &[]).await,
+        "NO_COLOR beats FORCE_COLOR"
+    );
+    assert!(!escapes(app().env("FORCE_COLOR", "1"), &["--color", "never"]).await, "--color never");
+    assert!(
+        escapes(app().env("NO_COLOR", "1"), &["--color", "always"]).await,
+        "the flag beats NO_COLOR"
+    );
+    assert!(!escapes(app().env("NO_COLOR", ""), &[]).await, "an empty variable says nothing");
+}
+
+#[tokio::test]
+async fn an_error_has_colour_only_where_it_is_wanted() {
+    let plain = Project::new().snaxum(&["check", "nowhere"]).await;
+    let colored = Project::new().snaxum(&["check", "nowhere", "--color", "always"]).await;
+
+    assert!(!plain.stderr.contains('\x1b'));
+    assert!(colored.stderr.contains('\x1b'), "{:?}", colored.stderr);
+}
+
+#[tokio::test]
+async fn a_venv_is_used_without_being_activated() {
+    let project = Project::new().file(
+        "app.py",
+        "import only_in_the_venv\nfrom snaxum import route\n\n@route('/')\ndef index(request):\n    import sys\n    return [only_in_the_venv.NAME, sys.prefix, sys.executable]\n",
+    );
+    let venv = project.path().join(".venv");
+    make_venv(&project);
+    let site = std::fs::read_dir(venv.join("lib"))
+        .expect("a directory")
+        .next()
+        .expect("a Python")
+        .expect("an entry");
+    std::fs::write(site.path().join("site-packages/only_in_the_venv.py"), "NAME = 'found'\n")
+        .expect("a file");
+
+    let server = project.serve().await;
+
+    let found = server.get("/").await.json();
+    let prefix = venv.canonicalize().expect("it is there");
+    assert_eq!(found[0], "found");
+    assert_eq!(found[1].as_str().map(std::path::Path::new), Some(&*prefix));
+    assert_eq!(found[2].as_str().map(std::path::Path::new), Some(&*prefix.join("bin/python")));
+}
+
+/// An environment of the Python that the binary is built for.
+fn make_venv(project: &Project) {
+    let made = std::process::Command::new(snaxum::python_runtime::BUILD_PYTHON)
+        .args(["-m", "venv", "--without-pip", ".venv"])
+        .current_dir(project.path())
+        .status()
+        .expect("Python starts");
+    assert!(made.success());
+}
+
+// Bad input
+
+#[tokio::test]
+async fn a_directory_that_is_not_there_is_bad_usage() {
+    for command in ["dev", "serve", "routes", "check"] {
+        let finished = Project::new().snaxum(&[command, "nowhere"]).await;
+        assert_eq!(finished.code, Some(2), "{command}");
+        assert_is_one_message(&finished, &["no directory `nowhere`", "pass the directory"]);
+    }
+}
+
+#[tokio::test]
+async fn a_file_in_place_of_the_directory_is_bad_usage() {
+    let finished = app().snaxum(&["serve", "python/app.py"]).await;
+
+    assert_eq!(finished.code, Some(2));
+    assert_is_one_message(&finished, &["no directory `python/app.py`"]);
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_read_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = app();
+    let locked = project.path().join("locked");
+    std::fs::create_dir(&locked).expect("a directory");
+    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o000)).expect("ours");
+    if std::fs::read_dir(&locked).is_ok() {
+        return; // root reads everything
+    }
+
+    let finished = project.snaxum(&["check", "locked"]).await;
+
+    assert_eq!(finished.code, Some(1));
+    assert_is_one_message(&finished, &["cannot read", "locked", "check its permissions"]);
+}
+
+#[tokio::test]
+async fn a_pyproject_that_cannot_be_read_is_named() {
+    let project = app();
+    std::fs::create_dir(project.path().join("pyproject.toml")).expect("a directory");
+
+    let finished = project.snaxum(&["check"]).await;
+
+    assert_eq!(finished.code, Some(1));
+    assert_is_one_message(&finished, &["cannot read", "pyproject.toml"]);
+}
+
+#[tokio::test]
+async fn a_project_without_a_python_directory_is_told_how_to_make_one() {
+    let project = Project::new();
+    std::fs::remove_dir(project.path().join("python")).expect("it is empty");
+    for command in ["dev", "serve", "check"] {
+        let finished = project.snaxum(&[command]).await;
+        assert_eq!(finished.code, Some(1), "{command}");
+        assert_is_one_message(&finished, &["no python directory", "/python`", "--python-dir"]);
+    }
+}
+
+#[tokio::test]
+async fn a_python_directory_without_a_module_is_told_what_to_put_there() {
+    let finished =
+        Project::new().file("_private.py", "").file("notes.txt", "").snaxum(&["serve"]).await;
+
+    assert_eq!(finished.code, Some(1));
+    assert_is_one_message(&finished, &["no Python module in", "app.py", "@route"]);
+}
+
+#[tokio::test]
+async fn a_module_that_is_not_there_is_named_beside_those_that_are() {
+    let finished = app().snaxum(&["serve", "--module", "ap"]).await;
+
+    assert_eq!(finished.code, Some(1));
+    assert_is_one_message(&finished, &["no module `ap`", "there is app"]);
+}
+
+#[tokio::test]
+async fn an_unknown_key_names_its_line_and_the_nearest_known_one() {
+    let finished = app()
+        .top_file(
+            "pyproject.toml",
+            "[project]\nname = \"x\"\n\n[tool.snaxum]\ndispatch-worker = 3\n",
+        )
+        .snaxum(&["serve"])
+        .await;
+
+    assert_eq!(finished.code, Some(1));
+    assert_is_one_message(
+        &finished,
+        &[
+            "pyproject.toml:5",
+            "unknown key `tool.snaxum.dispatch-worker`",
+            "did you mean `dispatch-workers`?",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_option_is_bad_usage_that_names_the_nearest_known_one() {
+    let finished = app().snaxum(&["serve", "--dispatch-worker", "3"]).await;
+
+    assert_eq!(finished.code, Some(2));
+    assert!(
+        finished.stderr.starts_with("error: ") && finished.stderr.contains("--dispatch-workers")
+    );
+}
+
+#[tokio::test]
+async fn a_bad_value_says_where_it_stands_and_what_would_be_right() {
+    for (key, value, right) in [
+        ("port", "70000", "from 0 to 65535"),
+        ("port", "'http'", "from 0 to 65535"),
+        ("host", "'example.org'", "an IP address"),
+        ("pool-workers", "0", "from 1"),
+        ("dispatch-workers", "-1", "from 1"),
+        ("max-queue", "1.5", "from 1"),
+        ("request-timeout", "'soon'", "seconds"),
+        ("max-body-size", "'big'", "bytes"),
+        ("module", "{ a = 1 }", "string"),
+    ] {
+        let finished = app()
+            .top_file("pyproject.toml", &format!("[tool.snaxum]\n{key} = {value}\n"))
+            .snaxum(&["serve"])
+            .await;
+        assert_eq!(finished.code, Some(1), "{key}");
+        assert_is_one_message(&finished, &["pyproject.toml:2", &format!("`{key}`"), right]);
+    }
+    let broken = app().top_file("pyproject.toml", "[tool.snaxum\n").snaxum(&["serve"]).await;
+    assert_eq!(broken.code, Some(1));
+    assert!(broken.stderr.contains("pyproject.toml:1"), "{}", broken.stderr);
+}
+
+#[tokio::test]
+async fn a_bad_value_of_an_option_or_a_variable_is_bad_usage() {
+    let option = app().snaxum(&["serve", "--port", "70000"]).await;
+    assert_eq!(option.code, Some(2));
+    assert!(
+        option.stderr.contains("--port") && option.stderr.contains("from 0 to 65535"),
+        "{}",
+        option.stderr
+    );
+
+    let variable = app().env("SNAXUM_PORT", "70000").snaxum(&["serve"]).await;
+    assert_eq!(variable.code, Some(2));
+    assert_is_one_message(&variable, &["SNAXUM_PORT", "from 0 to 65535"]);
+}
+
+#[tokio::test]
+async fn a_variable_that_is_nearly_an_option_is_warned_of() {
+    let finished = app().env("SNAXUM_PROT", "1").snaxum(&["check"]).await;
+
+    assert_eq!(finished.code, Some(0));
+    assert_eq!(finished.stderr, "warning: SNAXUM_PROT is no option; did you mean `port`?\n");
+}
+
+#[tokio::test]
+async fn no_command_and_an_unknown_one_are_bad_usage() {
+    for args in [&[][..], &["sreve"][..]] {
+        let finished = app().snaxum(args).await;
+        assert_eq!(finished.code, Some(2), "{args:?}");
+        assert!(
+            finished.stderr.contains("Usage:") || finished.stderr.contains("serve"),
+            "{}",
+            finished.stderr
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_one_line_that_says_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    for command in ["serve", "dev"] {
+        let finished = app().snaxum(&[command, "--port", &port]).await;
+        assert_eq!(finished.code, Some(1), "{command}");
+        assert_is_one_message(&finished, &["is taken", &port, "--port"]);
+        assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.stderr);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_ours_is_named() {
+    let finished = app().snaxum(&["serve", "--host", "192.0.2.1"]).await;
+
+    assert_eq!(finished.code, Some(1));
+    assert_is_one_message(&finished, &["cannot listen on 192.0.2.1", "--host"]);
+}
+
+#[tokio::test]
+async fn a_venv_of_another_python_names_both_versions_and_the_way_out() {
+    let project = app()
+        .top_file(".venv/pyvenv.cfg", "home = /usr/bin\nversion = 3.7.9\n")
+        .top_file(".venv/bin/python", "");
+    for command in ["dev", "serve", "check"] {
+        let finished = project.snaxum(&[command]).await;
+        assert_eq!(finished.code, Some(1), "{command}");
+        assert_is_one_message(&finished, &["is of Python 3.7", "built for 3.", "PYO3_PYTHON="]);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_venv_is_named_with_the_way_out() {
+    for (file, content, problem) in [
+        ("lib/x", "", "pyvenv.cfg"),
+        ("pyvenv.cfg", "home = /usr/bin\n", "names no version"),
+        (
+            "pyvenv.cfg",
+            &*format!("version = {}\n", snaxum::python_runtime::BUILD_VERSION),
+            "leads nowhere",
+        ),
+    ] {
+        let finished = app().top_file(&format!(".venv/{file}"), content).snaxum(&["serve"]).await;
+        assert_eq!(finished.code, Some(1), "{file}");
+        assert_is_one_message(&finished, &["no usable virtual environment", problem, "remove it"]);
+    }
+}
+
+#[tokio::test]
+async fn serve_with_nothing_that_loads_ends_with_1_and_says_where() {
+    let finished = Project::new()
+        .file("app.py", "import os\n\nraise ValueError('not today')\n")
+        .snaxum(&["serve", "--port", "0"])
+        .await;
+
+    assert_eq!(finished.code, Some(1));
+    for part in ["error: nothing to serve", "python/app.py:3", "ValueError: not today"] {
+        assert!(finished.stderr.contains(part), "{}", finished.stderr);
+    }
+    assert!(!finished.stderr.contains("panicked"));
+}
+
+#[tokio::test]
+async fn a_module_that_does_not_load_does_not_keep_serve_from_serving_the_others() {
+    let server = app().file("bad.py", "raise ValueError('not today')\n").serve().await;
+
+    assert_eq!(server.get("/slow").await.status, 204);
+    assert_eq!(server.get("/elsewhere").await.status, 503);
+    server.err.wait_for("ValueError: not today").await;
+}
+
+#[tokio::test]
+async fn a_module_with_the_name_of_a_library_module_is_explained() {
+    let finished = app().file("json.py", "x = 1\n").snaxum(&["check"]).await;
+
+    assert_eq!(finished.code, Some(1));
+    for part in ["python/json.py", "standard library", "rename"] {
+        assert!(finished.stderr.contains(part), "{}", finished.stderr);
+    }
+}
+
+#[tokio::test]
+async fn control_characters_of_the_users_never_reach_the_terminal() {
+    let finished = Project::new()
+        .file(
+            "app.py",
+            "from snaxum import route\n\n@route('/\x1b]0;x\x07')\ndef f(request): ...\n",
+        )
+        .snaxum(&["routes"])
+        .await;
+
+    assert!(
+        !finished.stdout.contains('\x1b') && !finished.stdout.contains('\x07'),
+        "{:?}",
+        finished.stdout
+    );
+    assert!(
+        !finished.stderr.contains('\x1b') && !finished.stderr.contains('\x07'),
+        "{:?}",
+        finished.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_reader_of_the_output_that_goes_away_harms_nobody() {
+    let source = "from snaxum import route\n\n@route('/')\ndef index(request):\n    return 'one'\n";
+    let mut server = Project::new().file("app.py", source).dev().await;
+    let mut console = server.console().await;
+
+    server.out.hang_up().await;
+    server.err.hang_up().await;
+
+    assert_eq!(server.get("/").await.text(), "one");
+    assert_eq!(server.get("/nowhere").await.status, 404);
+    server.edit("app.py", &source.replace("one", "two"));
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/").await.text(), "two");
+    assert_eq!(server.stop().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_path_with_spaces_and_accents_is_like_any_other() {
+    let project = Project::new().top_file(
+        "mein Übungs-Projekt/python/häuser.py",
+        "from snaxum import route\n\n@route('/straße')\ndef straße(request):\n    return 'ok'\n",
+    );
+
+    let finished = project.snaxum(&["routes", "mein Übungs-Projekt"]).await;
+
+    assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));
+    assert!(
+        finished.stdout.contains("/straße  häuser.straße  in-thread  python/häuser.py:3"),
+        "{}",
+        finished.stdout
+    );
+}

@@ -1,0 +1,677 @@
+//! Dev mode over HTTP: the API, the event stream, and the guard in front of both (security.md,
+//! S-01 to S-13).
+
+use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::support::{Project, Reply, Server, send};
+
+const APP: &str = r#"
+from snaxum import route
+
+@route("/hello")
+def hello(request):
+    """Says hello."""
+    return "hello"
+
+@route("/raise", methods=["GET", "POST"])
+def fail(request):
+    fish = chr(102) + "ish"  # the source is shown, so the secrets are not written in it
+    password = f"sword{fish}-1"
+    database_url = f"postgres://bob:sword{fish}-2@db/app"
+    harmless = "plain text"
+    link = f"https://bob:sword{fish}-3@example.org/"
+    return deeper(harmless)
+
+def deeper(text):
+    raise ValueError("it went wrong")
+
+@route("/later/<int:n>")
+async def later(request):
+    return {"n": request.path_params["n"]}
+"#;
+
+/// Every path under the prefix, and one that is not there.
+const PATHS: [&str; 9] = [
+    "/__snaxum/",
+    "/__snaxum",
+    "/__snaxum/ws",
+    "/__snaxum/api/status",
+    "/__snaxum/api/routes",
+    "/__snaxum/api/requests",
+    "/__snaxum/api/requests/1",
+    "/__snaxum/api/reloads",
+    "/__snaxum/nothing/here",
+];
+
+async fn app() -> Server {
+    Project::new().file("app.py", APP).dev().await
+}
+
+async fn get_with(server: &Server, path: &str, headers: &[(&str, &str)]) -> Reply {
+    let request = server.request(Method::GET, path);
+    send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+}
+
+async fn console_with(server: &Server, headers: &[(&str, &str)]) -> u16 {
+    let bearer = format!("Bearer {}", server.token);
+    let all: Vec<_> = headers.iter().copied().chain([("authorization", &*bearer)]).collect();
+    get_with(server, "/__snaxum/api/status", &all).await.status
+}
+
+async fn cookie(server: &Server) -> String {
+    let reply = server.get(&format!("/__snaxum/?t={}", server.token)).await;
+    reply.header("set-cookie").split(';').next().expect("a cookie").to_owned()
+}
+
+fn list(value: &Value) -> &Vec<Value> {
+    value.as_array().unwrap_or_else(|| panic!("no list: {value}"))
+}
+
+// The API
+
+#[tokio::test]
+async fn the_status_says_what_serves() {
+    let server = app().await;
+
+    let status = server.api("status").await;
+
+    assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
+    assert!(status["python"].as_str().is_some_and(|version| version.starts_with("3.")));
+    assert_eq!(status["pid"], server.pid);
+    assert_eq!(status["generation"], 1);
+    assert_eq!(status["state"], "ok");
+    assert_eq!(status["routes"], 3);
+    assert!(status["uptime_s"].as_f64().is_some_and(|seconds| seconds >= 0.0));
+    assert_eq!(status["last_reload"]["outcome"], "ok");
+    assert!(status["pool"].is_object());
+}
+
+#[tokio::test]
+async fn the_routes_are_those_of_the_command_line() {
+    let server = app().await;
+
+    let routes = server.api("routes").await;
+    let listed = server.project.snaxum(&["routes", "--format", "json"]).await;
+
+    assert_eq!(routes, serde_json::from_str::<Value>(&listed.stdout).expect("JSON"));
+    let hello = list(&routes).iter().find(|route| route["path"] == "/hello").expect("it is listed");
+    assert_eq!(hello["methods"], json!(["GET"]));
+    assert_eq!((&hello["handler"], &hello["mode"]), (&json!("app.hello"), &json!("in-thread")));
+    assert_eq!((&hello["file"], &hello["line"]), (&json!("python/app.py"), &json!(4)));
+    assert_eq!(hello["doc"], "Says hello.");
+}
+
+#[tokio::test]
+async fn the_newest_requests_are_listed_with_their_phases() {
+    let server = app().await;
+    server.get("/hello?a=1").await;
+    let newest = server.get("/later/5").await;
+
+    let requests = server.api("requests").await;
+
+    let [later, hello] = &list(&requests)[..] else { panic!("two requests: {requests}") };
+    assert_eq!(later["id"], newest.header("x-request-id"));
+    assert_eq!((&later["path"], &later["route"]), (&json!("/later/5"), &json!("/later/<int:n>")));
+    assert_eq!(
+        (&hello["method"], &hello["status"], &hello["generation"]),
+        (&json!("GET"), &json!(200), &json!(1))
+    );
+    assert_eq!((&hello["path"], &hello["query"]), (&json!("/hello"), &json!("a=1")));
+    for phase in ["queue", "gil", "py", "convert"] {
+        assert!(hello["phases"][phase].as_f64().is_some_and(|ms| ms >= 0.0), "{phase}: {hello}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_told_whole_with_its_traceback_and_locals() {
+    let server = app().await;
+    let failed = server.get("/raise").await;
+
+    let detail = server.api(&format!("requests/{}", failed.header("x-request-id"))).await;
+
+    assert_eq!(detail["status"], 500);
+    let traceback = &detail["traceback"];
+    assert_eq!(
+        (&traceback["type"], &traceback["message"]),
+        (&json!("ValueError"), &json!("it went wrong"))
+    );
+    let [outer, inner] = &list(&traceback["frames"])[..] else { panic!("two frames: {traceback}") };
+    assert_eq!((&outer["function"], &inner["function"]), (&json!("fail"), &json!("deeper")));
+    assert_eq!((&inner["file"], &inner["line"]), (&json!("python/app.py"), &json!(19)));
+    assert_eq!(inner["locals"], json!([{"name": "text", "value": "'plain text'"}]));
+}
+
+#[tokio::test]
+async fn secrets_are_masked_wherever_a_request_is_shown() {
+    let server = app().await;
+    let mut console = server.console().await;
+    let headers = [
+        ("authorization", "Basic swordfish-4"),
+        ("cookie", "id=swordfish-5"),
+        ("x-api-key", "swordfish-6"),
+        ("x-csrf-token", "swordfish-7"),
+        ("x-plain", "harmless"),
+    ];
+    let failed = get_with(&server, "/raise?token=swordfish-8&plain=yes", &headers).await;
+    let event = console.next_of_type("request.end").await;
+    let detail = server.api(&format!("requests/{}", failed.header("x-request-id"))).await;
+    let others =
+        [server.api("requests").await, event, failed.json()].map(|value| value.to_string());
+
+    assert!(detail.to_string().contains("plain text") && detail.to_string().contains("harmless"));
+    assert_eq!(
+        detail["query"].as_str().and_then(|query| query.split('&').nth(1)),
+        Some("plain=yes")
+    );
+    for shown in others.iter().chain([&detail.to_string()]) {
+        assert!(!shown.contains("swordfish"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_known_is_a_404() {
+    let server = app().await;
+    for id in ["999", "0", "x", "..%2f..%2fetc%2fpasswd", "1%00"] {
+        let path = format!("/__snaxum/api/requests/{id}");
+        let reply = send(server.request(Method::GET, &path).bearer_auth(&server.token)).await;
+        assert_eq!(reply.status, 404, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_requests_is_bounded() {
+    let server = app().await;
+    for _ in 0..510 {
+        server.get("/hello").await;
+    }
+
+    let requests = server.api("requests").await;
+
+    assert_eq!(list(&requests).len(), 500);
+    assert_eq!(requests[0]["id"], "510");
+}
+
+#[tokio::test]
+async fn the_reloads_are_listed_with_what_they_did() {
+    let server = app().await;
+    let mut console = server.console().await;
+    server.edit("app.py", &APP.replace("/hello", "/hallo"));
+    console.next_of_type("reload.ok").await;
+    server.edit("app.py", "raise ValueError('no')");
+    console.next_of_type("reload.fail").await;
+
+    let reloads = server.api("reloads").await;
+
+    let [failed, good, start] = &list(&reloads)[..] else { panic!("three reloads: {reloads}") };
+    assert_eq!((&start["cause"], &start["generation"]), (&json!("start"), &json!(1)));
+    assert_eq!((&good["outcome"], &good["generation"]), (&json!("ok"), &json!(2)));
+    assert_eq!(good["files"], json!(["python/app.py"]));
+    assert_eq!(good["modules"][0]["name"], "app");
+    assert_eq!(good["diff"]["added"][0]["path"], "/hallo");
+    assert!(good["phases"]["stage"].as_f64().is_some_and(|ms| ms > 0.0));
+    assert_eq!((&failed["outcome"], &failed["generation"]), (&json!("failed"), &json!(2)));
+    assert_eq!(failed["traceback"]["type"], "ValueError");
+}
+
+#[tokio::test]
+async fn every_answer_of_a_handler_says_its_generation_its_id_and_its_timing() {
+    let server = app().await;
+    let mut ids = Vec::new();
+    for path in ["/hello", "/later/1", "/raise"] {
+        let reply = server.get(path).await;
+        assert_eq!(reply.header("x-snaxum-gen"), "1", "{path}");
+        ids.push(reply.header("x-request-id").to_owned());
+        let names: Vec<&str> = reply
+            .header("server-timing")
+            .split(", ")
+            .filter_map(|part| part.split(";dur=").next())
+            .collect();
+        assert_eq!(names, ["queue", "gil", "py", "convert"], "{path}");
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 3);
+}
+
+#[tokio::test]
+async fn serve_has_nothing_of_dev_mode() {
+    let server = Project::new().file("app.py", APP).serve().await;
+    for path in PATHS {
+        let reply = server.get(path).await;
+        assert_eq!(reply.status, 404, "{path}");
+        assert!(!reply.text().contains("console"), "{path}: {}", reply.text());
+    }
+    let reply = server.get("/hello").await;
+    for header in ["x-snaxum-gen", "x-request-id", "server-timing"] {
+        assert_eq!(reply.header(header), "", "{header}");
+    }
+    assert!(!server.project.path().join(".snaxum/dev.json").exists());
+}
+
+// The event stream
+
+#[tokio::test]
+async fn the_stream_begins_with_hello_and_a_snapshot() {
+    let server = app().await;
+    server.get("/hello").await;
+    let bearer = format!("Bearer {}", server.token);
+    let mut console = server.connect(&[("authorization", &bearer)]).await.expect("let in");
+
+    let (hello, snapshot) = (console.next().await, console.next().await);
+
+    assert_eq!((&hello["v"], &hello["type"]), (&json!(1), &json!("hello")));
+    assert_eq!(hello["generation"], 1);
+    assert_eq!((&snapshot["v"], &snapshot["type"]), (&json!(1), &json!("snapshot")));
+    assert_eq!(snapshot["routes"], server.api("routes").await);
+    assert_eq!(snapshot["requests"], server.api("requests").await);
+    assert_eq!(snapshot["reloads"], server.api("reloads").await);
+    assert_eq!(snapshot["status"]["state"], "ok");
+}
+
+#[tokio::test]
+async fn the_stream_tells_what_changes_in_order() {
+    let server = app().await;
+    let mut console = server.console().await;
+
+    server.get("/raise").await;
+    let request = console.next().await;
+    assert_eq!(
+        (&request["type"], &request["request"]["path"]),
+        (&json!("request.end"), &json!("/raise"))
+    );
+    assert_eq!(
+        request["request"]["error"],
+        json!({"type": "ValueError", "message": "it went wrong"})
+    );
+
+    server.edit("app.py", &APP.replace("/hello", "/hallo"));
+    let (start, good, routes) = (console.next().await, console.next().await, console.next().await);
+    assert_eq!(
+        (&start["type"], &start["files"]),
+        (&json!("reload.start"), &json!(["python/app.py"]))
+    );
+    assert_eq!((&good["type"], &good["status"]["generation"]), (&json!("reload.ok"), &json!(2)));
+    assert_eq!((&routes["type"], list(&routes["routes"]).len()), (&json!("routes"), 3));
+
+    server.edit("app.py", "def oops(:");
+    let (start, bad) = (console.next().await, console.next().await);
+    assert_eq!(start["type"], "reload.start");
+    assert_eq!((&bad["type"], &bad["status"]["state"]), (&json!("reload.fail"), &json!("failing")));
+    assert_eq!(bad["reload"]["traceback"]["type"], "SyntaxError");
+
+    let order = [&request, &good, &routes, &start, &bad]
+        .map(|message| message["seq"].as_u64().expect("a number"));
+    assert!(order.is_sorted_by(|a, b| a < b), "{order:?}");
+}
+
+#[tokio::test]
+async fn the_stream_is_refused_without_the_token_and_to_other_sites() {
+    let server = app().await;
+    let (bearer, cookie) = (format!("Bearer {}", server.token), cookie(&server).await);
+    let same = server.url.clone();
+    for (headers, expected) in [
+        (vec![], StatusCode::UNAUTHORIZED),
+        (vec![("authorization", "Bearer wrong")], StatusCode::UNAUTHORIZED),
+        // A browser always says where its page is from; what does not is no browser.
+        (vec![("cookie", &*cookie)], StatusCode::UNAUTHORIZED),
+        (vec![("cookie", &*cookie), ("origin", "http://evil.example")], StatusCode::FORBIDDEN),
+        (vec![("cookie", &*cookie), ("origin", "null")], StatusCode::FORBIDDEN),
+        (vec![("cookie", &*cookie), ("origin", "http://127.0.0.1:1")], StatusCode::FORBIDDEN),
+        (
+            vec![("authorization", &*bearer), ("origin", "http://evil.example")],
+            StatusCode::FORBIDDEN,
+        ),
+        (
+            vec![("authorization", &*bearer), ("sec-fetch-site", "cross-site")],
+            StatusCode::FORBIDDEN,
+        ),
+    ] {
+        assert_eq!(server.connect(&headers).await.err(), Some(expected), "{headers:?}");
+    }
+    assert!(server.connect(&[("cookie", &cookie), ("origin", &same)]).await.is_ok());
+    assert!(server.connect(&[("authorization", &bearer)]).await.is_ok());
+}
+
+#[tokio::test]
+async fn one_console_too_many_is_told_so_and_closed() {
+    let server = app().await;
+    let mut open = Vec::new();
+    for _ in 0..16 {
+        open.push(server.console().await);
+    }
+    let bearer = format!("Bearer {}", server.token);
+
+    let turned_away = server.connect(&[("authorization", &bearer)]).await.expect("an upgrade");
+
+    assert_eq!(turned_away.rest().await, ["bye"]);
+    server.get("/hello").await;
+    for console in &mut open {
+        console.next_of_type("request.end").await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_console_sends_changes_nothing() {
+    let server = app().await;
+    let mut console = server.console().await;
+    for text in ["", "{", r#"{"type": "reload"}"#, r#"{"v": 1, "type": "reload.ok"}"#] {
+        console.send(Message::text(text)).await;
+    }
+
+    server.get("/hello").await;
+
+    assert_eq!(console.next().await["type"], "request.end");
+    assert_eq!(server.api("status").await["generation"], 1);
+}
+
+#[tokio::test]
+async fn a_console_that_sends_bytes_or_too_much_is_closed_and_others_are_not() {
+    let server = app().await;
+    let mut other = server.console().await;
+    for message in [Message::binary(vec![1, 2, 3]), Message::text("x".repeat(65 * 1024))] {
+        let mut console = server.console().await;
+        console.send(message).await;
+        assert!(console.rest().await.is_empty());
+    }
+
+    server.get("/hello").await;
+
+    other.next_of_type("request.end").await;
+}
+
+// The guard
+
+#[tokio::test]
+async fn the_file_that_tells_the_token_is_for_its_owner_alone() {
+    let server = app().await;
+    let state = server.project.path().join(".snaxum");
+    let mode =
+        |path: &std::path::Path| path.metadata().expect("it is there").permissions().mode() & 0o777;
+
+    let announced = server.announcement().expect("it runs");
+
+    assert_eq!(mode(&state.join("dev.json")), 0o600);
+    assert_eq!(mode(&state), 0o700);
+    assert_eq!(std::fs::read_to_string(state.join(".gitignore")).expect("a file"), "*\n");
+    assert_eq!(announced["pid"], server.pid);
+    assert_eq!(announced["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(announced["token"].as_str().map(str::len), Some(43)); // 256 bits
+}
+
+#[tokio::test]
+async fn without_the_token_the_whole_prefix_is_a_401_that_says_nothing_of_the_project() {
+    let server = app().await;
+    for path in PATHS {
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE] {
+            let reply = send(server.request(method.clone(), path)).await;
+            assert_eq!(reply.status, 401, "{method} {path}");
+            assert!(!reply.text().contains("app.py") && reply.body.len() < 200, "{method} {path}");
+        }
+    }
+    for path in ["/__snaxum/?t=wrong", "/__snaxum/?t=", "/__snaxum/api/status?t=TOKEN"] {
+        let reply = server.get(&path.replace("TOKEN", &server.token)).await;
+        assert_eq!(reply.status, 401, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn no_spelling_of_the_prefix_gets_around_the_guard() {
+    let server = app().await;
+    for path in [
+        "/__snaxum/api/../api/status",
+        "//__snaxum/api/status",
+        "/__snaxum//api/status",
+        "/%5f_snaxum/api/status",
+        "/__snaxum/api/status/",
+        "/__SNAXUM/api/status",
+        "/./__snaxum/api/status",
+        "/__snaxum/%61pi/status",
+        "/__snaxum/assets/..%2fconsole.html",
+        "/__snaxum/assets/console.js",
+    ] {
+        let answer = server
+            .raw(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"))
+            .await;
+        let status = answer.split(' ').nth(1).expect("a status");
+        assert!(["401", "404"].contains(&status), "{path}: {answer}");
+        assert!(!answer.contains("uptime_s") && !answer.contains("import "), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_printed_link_sets_a_cookie_and_leads_to_the_clean_address() {
+    let server = app().await;
+    let line = server.out.wait_for("/__snaxum/?t=").await;
+    let link = line.split_whitespace().find(|word| word.contains("?t=")).expect("a link");
+    let path = link.strip_prefix(&server.url).expect("it leads to this server");
+
+    for _ in 0..2 {
+        let reply = server.get(path).await;
+        assert_eq!((reply.status, reply.header("location")), (303, "/__snaxum/"));
+        let set = reply.header("set-cookie");
+        assert!(
+            set.contains("HttpOnly")
+                && set.contains("SameSite=Strict")
+                && set.contains("Path=/__snaxum/"),
+            "{set}"
+        );
+        let port = server.authority().rsplit(':').next().expect("a port");
+        assert!(set.split('=').next().is_some_and(|name| name.contains(port)), "{set}");
+    }
+    let page = get_with(&server, "/__snaxum/", &[("cookie", &cookie(&server).await)]).await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(!page.text().contains(&server.token));
+}
+
+#[tokio::test]
+async fn the_page_carries_every_protective_header_and_a_fresh_nonce() {
+    let server = app().await;
+    let cookie = cookie(&server).await;
+    let page = get_with(&server, "/__snaxum/", &[("cookie", &cookie)]).await;
+    let again = get_with(&server, "/__snaxum/", &[("cookie", &cookie)]).await;
+
+    let policy = page.header("content-security-policy");
+    for part in [
+        "default-src 'none'",
+        "script-src 'nonce-",
+        "style-src 'nonce-",
+        "img-src 'self' data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        &format!("connect-src 'self' ws://{}", server.authority()),
+    ] {
+        assert!(policy.contains(part), "{part} in {policy}");
+    }
+    assert_ne!(policy, again.header("content-security-policy"));
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("cache-control", "no-store"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+    ] {
+        assert_eq!(page.header(name), value, "{name}");
+        // A refusal is no weaker.
+        assert_eq!(server.get("/__snaxum/").await.header(name), value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_and_all_it_loads_name_no_other_host() {
+    let server = app().await;
+    let cookie = cookie(&server).await;
+    let page = get_with(&server, "/__snaxum/", &[("cookie", &cookie)]).await;
+    let text = page.text().replace("&#x2f;", "/");
+    let assets: Vec<&str> =
+        text.split(['"', '\'']).filter(|part| part.starts_with("/__snaxum/assets/")).collect();
+    assert!(!assets.is_empty(), "{}", page.text());
+    for path in assets {
+        let asset = get_with(&server, path, &[("cookie", &cookie)]).await;
+        assert_eq!(asset.status, 200, "{path}");
+        for line in asset.text().lines().filter(|line| line.contains("http")) {
+            let harmless = line.replace("http://www.w3.org/", "");
+            assert!(
+                !harmless.contains("http://") && !harmless.contains("https://"),
+                "{path}: {line}"
+            );
+        }
+    }
+    assert!(!page.text().contains("http://") && !page.text().contains("https://"));
+}
+
+#[tokio::test]
+async fn only_names_of_this_machine_reach_app_and_console() {
+    let server = app().await;
+    for good in
+        ["localhost", "localhost:1", "LOCALHOST", "my.localhost:3000", "127.0.0.1", "[::1]:80"]
+    {
+        assert_eq!(get_with(&server, "/hello", &[("host", good)]).await.status, 200, "{good}");
+        assert_eq!(console_with(&server, &[("host", good)]).await, 200, "{good}");
+    }
+    for bad in [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.nip.io",
+        "0.0.0.0",
+        "192.168.1.7",
+        "localhost.",
+        "bob@localhost",
+        "[::]",
+        "evil.example:3000",
+        "127.1",
+        "2130706433",
+        ".localhost",
+        "localhost:x",
+    ] {
+        let reply = get_with(&server, "/hello", &[("host", bad)]).await;
+        assert_eq!(reply.status, 403, "{bad}");
+        assert_ne!(reply.text(), "hello", "{bad}");
+        assert_eq!(console_with(&server, &[("host", bad)]).await, 403, "{bad}");
+    }
+    // Whoever sees the terminal learns the way out.
+    server.err.wait_for("--allow-host").await;
+}
+
+#[tokio::test]
+async fn a_request_that_names_no_host_or_two_is_refused() {
+    let server = app().await;
+    for head in [
+        "GET /hello HTTP/1.1\r\n",
+        "GET /hello HTTP/1.0\r\n",
+        "GET /hello HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\n",
+        "GET http://evil.example/hello HTTP/1.1\r\nhost: localhost\r\n",
+    ] {
+        let answer = server.raw(&format!("{head}connection: close\r\n\r\n")).await;
+        let status = answer.split(' ').nth(1).expect("a status");
+        assert!(["400", "403"].contains(&status), "{head:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_allowed_reaches_the_app() {
+    let server = Project::new().file("app.py", APP).args(&["--allow-host", "App.Test"]).dev().await;
+
+    assert_eq!(get_with(&server, "/hello", &[("host", "app.test:3000")]).await.status, 200);
+    assert_eq!(get_with(&server, "/hello", &[("host", "other.test")]).await.status, 403);
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_get_nothing_from_the_console() {
+    let server = app().await;
+    for headers in [
+        [("origin", "http://evil.example")],
+        [("origin", "null")],
+        [("origin", "http://localhost:1")],
+        [("origin", "http://127.0.0.1")],
+        [("origin", "file://")],
+        [("sec-fetch-site", "cross-site")],
+        [("sec-fetch-site", "same-site")],
+    ] {
+        assert_eq!(console_with(&server, &headers).await, 403, "{headers:?}");
+    }
+    assert_eq!(console_with(&server, &[("origin", &server.url)]).await, 200);
+    for site in ["same-origin", "none"] {
+        assert_eq!(console_with(&server, &[("sec-fetch-site", site)]).await, 200, "{site}");
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_is_refused_and_no_answer_grants_access_to_other_sites() {
+    let server = app().await;
+    for path in PATHS {
+        let request = server.request(Method::OPTIONS, path).bearer_auth(&server.token);
+        assert_eq!(send(request).await.status, 403, "{path}");
+    }
+    for headers in
+        [vec![], vec![("origin", server.url.as_str())], vec![("origin", "http://evil.example")]]
+    {
+        for path in PATHS {
+            let bearer = format!("Bearer {}", server.token);
+            let all: Vec<_> =
+                headers.iter().copied().chain([("authorization", &*bearer)]).collect();
+            let reply = get_with(&server, path, &all).await;
+            let granted =
+                reply.headers.keys().find(|name| name.as_str().starts_with("access-control"));
+            assert_eq!(granted, None, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_the_token_an_unknown_path_is_a_plain_404_and_a_write_a_405() {
+    let server = app().await;
+    let with_token = |method, path| send(server.request(method, path).bearer_auth(&server.token));
+
+    assert_eq!(with_token(Method::GET, "/__snaxum/nothing/here").await.status, 404);
+    assert_eq!(with_token(Method::GET, "/__snaxum/assets/../../Cargo.toml").await.status, 404);
+    assert_eq!(with_token(Method::POST, "/__snaxum/api/status").await.status, 405);
+}
+
+#[tokio::test]
+async fn no_answer_of_the_app_holds_the_token() {
+    let server = app().await;
+    for path in ["/hello", "/raise", "/nowhere", "/__snaxum/", "/__snaxum/api/status"] {
+        for accept in ["text/html", "application/json"] {
+            let reply = get_with(&server, path, &[("accept", accept)]).await;
+            assert!(!reply.text().contains(&server.token), "{path}");
+            assert!(!format!("{:?}", reply.headers).contains(&server.token), "{path}");
+        }
+    }
+    for path in ["status", "routes", "requests", "reloads"] {
+        assert!(!server.api(path).await.to_string().contains(&server.token), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_console_answers_its_own_machine_only_even_where_the_app_is_open() {
+    let mut server = Project::new().file("app.py", APP).args(&["--host", "0.0.0.0"]).dev().await;
+    // The address that other machines would use; there is none on a machine without a network.
+    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    if socket.connect("192.0.2.1:9").is_err() {
+        return;
+    }
+    let outside = socket.local_addr().expect("an address").ip();
+    let port = server.authority().rsplit(':').next().expect("a port");
+    let bearer = format!("Bearer {}", server.token);
+    let headers = [
+        ("host", "localhost"),
+        ("authorization", &*bearer),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("forwarded", "for=127.0.0.1"),
+        ("x-real-ip", "127.0.0.1"),
+    ];
+    server.url = format!("http://{outside}:{port}");
+
+    assert_eq!(get_with(&server, "/hello", &headers).await.status, 200);
+    for path in PATHS {
+        assert_eq!(get_with(&server, path, &headers).await.status, 403, "{path}");
+    }
+}

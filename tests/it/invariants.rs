@@ -1,0 +1,185 @@
+//! The rules of ARCHITECTURE.md that the source tree itself can show.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Path from the repository on, and text, of each file below `directory` with this suffix.
+fn sources(directory: &str, suffix: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut directories = vec![PathBuf::from(ROOT).join(directory)];
+    while let Some(directory) = directories.pop() {
+        for path in fs::read_dir(directory)
+            .expect("a directory")
+            .map(|entry| entry.expect("an entry").path())
+        {
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|found| found == suffix) {
+                let name = path.strip_prefix(ROOT).expect("it is below").display().to_string();
+                found.push((name, fs::read_to_string(&path).expect("UTF-8")));
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "{directory} has no .{suffix}");
+    found
+}
+
+/// The text without its comments and its unit tests.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]").next().expect("there is a first part");
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn names_of(files: &[(String, String)], wanted: impl Fn(&str) -> bool) -> Vec<&str> {
+    files.iter().filter(|(_, text)| wanted(&code(text))).map(|(name, _)| &**name).collect()
+}
+
+#[test]
+fn one_place_speaks_pyo3() {
+    let files = sources("src", "rs");
+    assert_eq!(
+        names_of(&files, |text| text.contains("pyo3")),
+        [
+            "src/build.rs", // pyo3-build-config, at build time
+            "src/python_runtime/bridge.rs",
+            "src/python_runtime/interpreter.rs",
+            "src/python_runtime/thread.rs",
+        ]
+    );
+    // The thread only holds the interpreter, and lets it go while it waits.
+    let thread =
+        fs::read_to_string(Path::new(ROOT).join("src/python_runtime/thread.rs")).expect("a file");
+    let thread = code(&thread);
+    assert_eq!(thread.matches("pyo3").count(), 1);
+    assert!(thread.contains("use pyo3::Python;"));
+    for word in ["PyAny", "PyModule", "PyDict", "Bound<", "Py<", "call1", "getattr", "import("] {
+        assert!(!thread.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn rust_calls_functions_of_the_bridge_and_of_nothing_else_of_the_framework() {
+    let bridge = code(
+        &fs::read_to_string(Path::new(ROOT).join("src/python_runtime/bridge.rs")).expect("a file"),
+    );
+    let interpreter = code(
+        &fs::read_to_string(Path::new(ROOT).join("src/python_runtime/interpreter.rs"))
+            .expect("a file"),
+    );
+    let quoted_after = |text: &str, call: &str| -> Vec<String> {
+        text.split(call)
+            .skip(1)
+            .filter_map(|rest| rest.strip_prefix('"')?.split('"').next().map(str::to_owned))
+            .collect()
+    };
+
+    assert_eq!(quoted_after(&bridge, ".import("), ["snaxum._bridge"]);
+    assert!(quoted_after(&interpreter, ".import(").is_empty());
+    // `install` belongs to `_embed`, which makes `snaxum` importable in the first place.
+    let python =
+        fs::read_to_string(Path::new(ROOT).join("python/snaxum/_bridge.py")).expect("a file");
+    let called =
+        [quoted_after(&bridge, "function("), quoted_after(&bridge, ".call_method1(")].concat();
+    assert!(called.len() >= 5, "{called:?}");
+    for name in called.iter().filter(|name| *name != "install") {
+        assert!(python.contains(&format!("\ndef {name}(")), "{name} is no function of _bridge");
+    }
+}
+
+#[test]
+fn the_core_never_names_dev_mode() {
+    let files = sources("src", "rs");
+    let core: Vec<_> = files
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with("src/dev") && !name.starts_with("src/cli"))
+        .collect();
+    let none: [&str; 0] = [];
+    assert_eq!(
+        names_of(&core, |text| text.contains("crate::dev") || text.contains("super::dev")),
+        none
+    );
+}
+
+#[test]
+fn dev_mode_is_left_out_at_two_places_at_most() {
+    let files = sources("src", "rs");
+    let places: Vec<String> = files
+        .iter()
+        .filter(|(name, _)| !name.starts_with("src/dev"))
+        .flat_map(|(name, text)| {
+            let text = code(text);
+            let lines: Vec<String> = text
+                .lines()
+                .filter(|line| line.contains("feature = \"dev\""))
+                .map(|line| format!("{name}: {}", line.trim()))
+                .collect();
+            lines
+        })
+        .collect();
+    assert!(places.len() <= 2, "{places:#?}");
+}
+
+#[test]
+fn every_file_opens_by_saying_its_job() {
+    for (name, text) in [sources("src", "rs"), sources("tests/it", "rs")].concat() {
+        assert!(text.starts_with("//! "), "{name}");
+    }
+    for (name, text) in sources("python/snaxum", "py") {
+        assert!(text.starts_with("\"\"\""), "{name}");
+    }
+}
+
+#[test]
+fn the_framework_needs_nothing_but_the_standard_library() {
+    // numpy and the frames are recognised by name, never imported.
+    let known = standard_library();
+    for (name, text) in sources("python/snaxum", "py") {
+        for line in text.lines().map(str::trim_start) {
+            let imported = match line.split_whitespace().collect::<Vec<_>>()[..] {
+                ["import", module, ..] => module,
+                ["from", module, "import", ..] => module,
+                _ => continue,
+            };
+            let top = imported.split('.').next().expect("a first part").trim_end_matches(',');
+            assert!(
+                top.is_empty() || top == "snaxum" || known.iter().any(|name| name == top),
+                "{name}: {line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_file_has_two_jobs() {
+    let files = [sources("src", "rs"), sources("python/snaxum", "py")].concat();
+    let long: Vec<_> = files
+        .iter()
+        .map(|(name, text)| {
+            (text.split("#[cfg(test)]").next().map_or(0, |text| text.lines().count()), name)
+        })
+        .filter(|(lines, _)| *lines > 400)
+        .collect();
+    assert!(long.is_empty(), "{long:?}");
+}
+
+#[test]
+fn nothing_outside_tests_can_panic_without_a_sentence() {
+    for (name, text) in sources("src", "rs") {
+        let text = code(&text);
+        for call in [".unwrap()", "todo!(", "unimplemented!(", "dbg!("] {
+            assert!(!text.contains(call), "{name}: {call}");
+        }
+    }
+}
+
+fn standard_library() -> Vec<String> {
+    let output = std::process::Command::new(snaxum::python_runtime::BUILD_PYTHON)
+        .args(["-c", "import sys; print(*sys.stdlib_module_names)"])
+        .output()
+        .expect("the Python that we are built for starts");
+    let names = String::from_utf8(output.stdout).expect("UTF-8");
+    names.split_whitespace().map(str::to_owned).collect()
+}

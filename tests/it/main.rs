@@ -1,0 +1,14 @@
+//! Drives the real binary from outside, in temporary projects: what a user can rely on, file by
+//! file. The worlds that the tests act in are made by [`support`].
+
+mod cli;
+mod dev_api;
+mod example;
+mod http;
+mod invariants;
+mod pool;
+mod quick_start;
+mod reload;
+mod robustness;
+mod shutdown;
+mod support;
