@@ -1,0 +1,132 @@
+"""The requests that are measured: checks one answer of each, then lets wrk repeat it.
+
+Knows a port, not what listens there. Never measures an endpoint whose answer is wrong.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from servers import pinned
+
+WARM_UP_S = 1
+ANSWER_TIMEOUT_S = 30.0
+# For wrk to connect, and to print; it ends by itself after its duration.
+GRACE_S = 20.0
+
+
+class LoadError(Exception):
+    """The answer is wrong, or wrk did not do its work."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One request, over and over, and the JSON it must be answered with."""
+
+    name: str
+    method: str
+    path: str
+    answer: object
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What wrk saw in one go."""
+
+    requests: int
+    seconds: float
+    p50_us: float
+    p99_us: float
+    # Error statuses, and connections that failed, broke or timed out, as wrk counts them.
+    errors: dict[str, int]
+
+
+def _one_kilobyte() -> str:
+    """A document as an API has them: a list of objects of mixed values, 1,024 bytes of it."""
+    lines = [
+        {"sku": f"A-{n:04}", "amount": n % 5 + 1, "price": n * 2.25, "gift": n % 2 == 0}
+        for n in range(16)
+    ]
+    document = {"order": 90210, "lines": lines, "remark": ""}
+    missing = 1024 - len(json.dumps(document, separators=(",", ":")))
+    document["remark"] = ("please ring twice; " * 54)[:missing]
+    return json.dumps(document, separators=(",", ":"))
+
+
+ECHO = _one_kilobyte()
+WORKLOADS = (
+    Workload("hello", "GET", "/python/hello", {"message": "hello"}),
+    Workload("path parameter", "GET", "/python/users/42", {"user_id": 42}),
+    Workload("1 KB JSON echo", "POST", "/python/echo", json.loads(ECHO), ECHO),
+)
+
+# `request` and `response` would run for each request; `done` runs once.
+_DONE = """
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '{"requests": %d, "seconds": %.6f, "p50_us": %d, "p99_us": %d, "errors": ' ..
+    '{"status": %d, "connect": %d, "read": %d, "write": %d, "timeout": %d}}\\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50), latency:percentile(99),
+    errors.status, errors.connect, errors.read, errors.write, errors.timeout))
+end
+"""
+
+
+def check(port: int, workload: Workload) -> None:
+    """Send the request once; LoadError unless the answer is the right one."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
+    headers = {"Content-Type": "application/json"} if workload.body else {}
+    try:
+        connection.request(workload.method, workload.path, workload.body or None, headers)
+        response = connection.getresponse()
+        kind, body = response.getheader("content-type", ""), response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise LoadError(f"{workload.name}: no answer ({error!r})") from error
+    finally:
+        connection.close()
+    # As values, since some sort the keys or end the line; both are right.
+    if response.status != 200 or not kind.startswith("application/json"):
+        raise LoadError(f"{workload.name}: {response.status} {kind}: {body[:200]!r}")
+    if json.loads(body) != workload.answer:
+        raise LoadError(f"{workload.name}: answered {body[:200]!r}")
+
+
+def measure(
+    wrk: Path, port: int, workload: Workload, connections: int, *, seconds: int, core: int | None
+) -> Measurement:
+    """Repeat the request for `seconds` on so many connections, as fast as the answers come."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(_script(workload))
+        script.flush()
+        command = [str(wrk), "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name]
+        try:
+            done = subprocess.run(
+                [*pinned(core), *command, f"http://127.0.0.1:{port}{workload.path}"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=seconds + GRACE_S,
+            )
+        except subprocess.TimeoutExpired:
+            raise LoadError(f"{workload.name}: wrk did not end in time") from None
+    last_line = (done.stdout.strip().splitlines() or [""])[-1]
+    if done.returncode or not last_line.startswith("{"):
+        raise LoadError(f"{workload.name}: wrk: {(done.stderr or done.stdout).strip()}")
+    return Measurement(**json.loads(last_line))
+
+
+def _script(workload: Workload) -> str:
+    if not workload.body:
+        return _DONE
+    return (
+        f'wrk.method = "{workload.method}"\n'
+        f"wrk.body = [==[{workload.body}]==]\n"
+        'wrk.headers["Content-Type"] = "application/json"\n'
+    ) + _DONE

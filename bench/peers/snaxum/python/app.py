@@ -1,0 +1,20 @@
+"""The three endpoints in Snaxum."""
+
+from typing import Any
+
+from snaxum import Request, route
+
+
+@route("/python/hello")
+def hello(request: Request) -> dict[str, str]:
+    return {"message": "hello"}
+
+
+@route("/python/users/<int:user_id>")
+def user(request: Request) -> dict[str, int]:
+    return {"user_id": request.path_params["user_id"]}
+
+
+@route("/python/echo", methods=["POST"])
+def echo(request: Request) -> Any:
+    return request.body

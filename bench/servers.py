@@ -1,0 +1,189 @@
+"""Starts a peer, tells what it costs, and ends it with every process it made.
+
+Knows processes, nothing of HTTP beyond "the port is open". Never signals a process outside the
+session that it has started itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from peers import Peer
+from setup import BENCH, HOME, Installation
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+LOGS = HOME / "logs"
+
+
+class ServerError(Exception):
+    """The peer did not start, or died."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of all processes together. Pages that several share are counted for each in `rss`, and once
+    in `pss`."""
+
+    rss_mb: float
+    pss_mb: float
+    processes: int
+
+
+@dataclass(frozen=True)
+class Server:
+    """A peer that runs."""
+
+    port: int
+    session: int
+
+    def memory(self) -> Memory:
+        pids = _session(self.session)
+        rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
+        return Memory(_sum_mb(rollups, "Rss:"), _sum_mb(rollups, "Pss:"), len(rollups))
+
+    def cpu_s(self) -> float:
+        """Processor time used so far."""
+        ticks = sum(int(stat[11]) + int(stat[12]) for stat in _session(self.session).values())
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def running(peer: Peer, installation: Installation, core: int | None) -> Iterator[Server]:
+    """Run `peer` in a copy of its directory, pinned to `core`; end it when the block ends."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log_path = LOGS / f"{peer.name}.log"
+    with (
+        tempfile.TemporaryDirectory(prefix="snaxum-bench-") as scratch,
+        open(log_path, "wb") as log,
+    ):
+        app = _copy(peer, installation, Path(scratch))
+        port = _free_port()
+        process = subprocess.Popen(
+            pinned(core) + _command(peer, installation, app, port),
+            cwd=app,
+            env=_environment(peer, app),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            _wait_for(port, process, log_path)
+            yield Server(port, session=process.pid)
+            if process.poll() is not None:
+                raise ServerError(_last_words(process, log_path))
+        finally:
+            # An impatient second Ctrl-C waits until nothing is left behind.
+            signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+            _end(process, peer.name)
+            signal.pthread_sigmask(signal.SIG_SETMASK, signals)
+
+
+def pinned(core: int | None) -> list[str]:
+    """The words before a command that keep it on one core."""
+    return [] if core is None else ["taskset", "--cpu-list", str(core)]
+
+
+def _copy(peer: Peer, installation: Installation, scratch: Path) -> Path:
+    app = scratch / peer.app
+    junk = shutil.ignore_patterns("target", "__pycache__", ".*")
+    shutil.copytree(BENCH / "peers" / peer.app, app, ignore=junk)
+    if peer.dot_venv is not None:
+        (app / ".venv").symlink_to(installation.venvs[peer.dot_venv])
+    return app
+
+
+def _command(peer: Peer, installation: Installation, app: Path, port: int) -> list[str]:
+    places = {
+        "port": port,
+        "app": app,
+        "bin": installation.venvs["peers"] / "bin",
+        "axum": installation.axum,
+        "snaxum": installation.snaxum,
+    }
+    # Split before filling in, so that a path may have spaces.
+    return [word.format_map(places) for word in shlex.split(peer.command)]
+
+
+def _environment(peer: Peer, app: Path) -> dict[str, str]:
+    # Little on purpose: PYTHON*, SNAXUM_*, UVICORN_* and the like would change what is measured.
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return {**kept, "HOME": str(app), **peer.env}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ServerError(_last_words(process, log))
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.01)
+        else:
+            return
+    raise ServerError(f"port {port} is not open after {START_TIMEOUT_S:.0f} s; see {log}")
+
+
+def _last_words(process: subprocess.Popen[bytes], log: Path) -> str:
+    last_line = (log.read_text(errors="replace").strip().splitlines() or ["no output"])[-1]
+    return f"ended by itself with {process.returncode}: {last_line}; see {log}"
+
+
+def _end(process: subprocess.Popen[bytes], name: str) -> None:
+    for stop in (signal.SIGTERM, signal.SIGKILL):
+        for pid in _session(process.pid):
+            try:
+                os.kill(pid, stop)
+            except ProcessLookupError:
+                pass
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while time.monotonic() < deadline:
+            process.poll()
+            if not _session(process.pid):
+                process.wait()
+                return
+            time.sleep(0.01)
+        print(f"{name}: still there {STOP_TIMEOUT_S:.0f} s after {stop.name}", file=sys.stderr)
+
+
+def _session(leader: int) -> dict[int, list[str]]:
+    """The living processes of a session, each with the fields of its `stat` after the name."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            # The name stands in parentheses and may hold anything, spaces included.
+            stat = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        state, session = stat[0], int(stat[3])
+        if session == leader and state not in "ZX":
+            found[int(entry.name)] = stat
+    return found
+
+
+def _sum_mb(rollups: list[str], field: str) -> float:
+    lines = [line for rollup in rollups for line in rollup.splitlines() if line.startswith(field)]
+    return sum(int(line.split()[1]) for line in lines) / 1024
