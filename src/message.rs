@@ -252,6 +252,13 @@ pub struct LoadReport {
     pub routes: Vec<RouteInfo>,
     /// Modules that have not loaded since the start, while the others serve.
     pub broken: Vec<String>,
+    /// Absolute paths besides the modules' own that the code was made from: files that were read
+    /// and directories that were listed while modules ran.
+    #[serde(default)]
+    pub inputs: Vec<String>,
+    /// Absolute paths that this process itself has written since the last report.
+    #[serde(default)]
+    pub outputs: Vec<String>,
 }
 
 /// How an attempt ended.

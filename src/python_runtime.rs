@@ -19,6 +19,7 @@ mod gate;
 mod interpreter;
 mod thread;
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant, SystemTime};
@@ -78,6 +79,17 @@ pub struct Serving {
     pub routes: Vec<RouteInfo>,
     /// The newest attempt to load.
     pub last_reload: Arc<Reload>,
+}
+
+/// What a reload is asked to look at.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// `save`, or what else made somebody ask.
+    pub cause: &'static str,
+    /// The files that were written, made or removed; `None` if anything may have changed.
+    pub paths: Option<Vec<PathBuf>>,
+    /// When the first of them changed.
+    pub since: Instant,
 }
 
 /// Why a request got no answer from Python.
@@ -252,14 +264,17 @@ impl PythonRuntime {
         self.abandoned.push(id);
     }
 
-    /// Loads the user's modules once more; what serves changes only if they load. Blocks until it
-    /// is done. `since` is when the first of `files` changed.
-    pub fn reload(&self, cause: &'static str, files: Vec<String>, since: Instant) -> Arc<Reload> {
+    /// Loads what `change` concerns once more; what serves changes only if it loads. Blocks until
+    /// it is done.
+    pub fn reload(&self, change: Change) -> Arc<Reload> {
+        let Change { cause, paths, since } = change;
         let time = SystemTime::now();
         let settle = since.elapsed();
+        let files: Vec<String> = paths.iter().flatten().map(|path| self.shown(path)).collect();
         self.events.emit(|| Event::ReloadStart { files: files.clone() });
         let (reply, answer) = mpsc::sync_channel(1);
-        let report = match self.control.send(Control::Reload { reply }).map(|()| answer.recv()) {
+        let message = Control::Reload { paths, reply };
+        let report = match self.control.send(message).map(|()| answer.recv()) {
             Ok(Ok(Ok(report))) => report,
             Ok(Ok(Err(text))) => {
                 tracing::error!("the framework failed to reload: {text}");
@@ -312,6 +327,13 @@ impl PythonRuntime {
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+    }
+
+    /// A path as people in the project write it.
+    fn shown(&self, path: &Path) -> String {
+        let inside = path.strip_prefix(&self.config.project_dir);
+        let inside = inside.or(path.strip_prefix(&self.config.python_dir));
+        inside.unwrap_or(path).display().to_string()
     }
 
     fn unchanged_report(&self) -> LoadReport {

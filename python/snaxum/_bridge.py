@@ -138,8 +138,8 @@ def start(
     return reload()
 
 
-def reload() -> bytes:
-    """Load the user's modules once more; the report as JSON."""
+def reload(paths: list[str] | None = None) -> bytes:
+    """Load what the change of `paths` concerns; None is everything. Gives the report as JSON."""
     runtime = _running()
     report = runtime.reloader.load()
     if runtime.warm_pool and any(route.use_process_pool for route in state.current().routes):

@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::python_runtime::PythonRuntime;
+use crate::python_runtime::{Change, PythonRuntime};
 
 use super::lookout::Lookout;
 use super::tree::Tree;
@@ -100,7 +100,7 @@ impl Work {
             // What changed while Python was starting was not watched.
             let late = self.tree.written_since(runtime.serving().last_reload.time);
             if !late.is_empty() {
-                self.reload(&runtime, &late, Instant::now());
+                runtime.reload(Change { cause: "save", paths: Some(late), since: Instant::now() });
             }
         }
         while let Ok(first) = self.hints.recv() {
@@ -121,19 +121,10 @@ impl Work {
             let files = found.changes_since(&self.tree);
             self.tree = found;
             if !files.is_empty() {
-                self.reload(&runtime, &files, since);
+                runtime.reload(Change { cause: "save", paths: Some(files), since });
             }
             runtime.gate().settle(changes);
         }
-    }
-
-    fn reload(&self, runtime: &PythonRuntime, files: &[PathBuf], since: Instant) {
-        let project = &runtime.config().project_dir;
-        let shown = |path: &PathBuf| {
-            let inside = path.strip_prefix(project).or(path.strip_prefix(&self.root));
-            inside.unwrap_or(path).display().to_string()
-        };
-        runtime.reload("save", files.iter().map(shown).collect(), since);
     }
 
     /// Waits until every file that was begun is finished, or was left alone for a moment. Tells

@@ -3,6 +3,7 @@
 //! Plain data crosses: strings, bytes, numbers, JSON. Every function here runs with the
 //! interpreter held, on a thread that belongs to Python and never on one of tokio's.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -77,9 +78,16 @@ impl Bridge {
         }
     }
 
-    /// Loads the user's modules once more.
-    pub(crate) fn reload(&self, py: Python<'_>) -> PyResult<LoadReport> {
-        parse(self.reload.call0(py)?.bind(py))
+    /// Loads what the change of `paths` concerns once more; `None` is everything.
+    pub(crate) fn reload(
+        &self,
+        py: Python<'_>,
+        paths: Option<Vec<PathBuf>>,
+    ) -> PyResult<LoadReport> {
+        // As `str`, and not as `pathlib.Path`.
+        let paths: Option<Vec<_>> =
+            paths.map(|paths| paths.into_iter().map(PathBuf::into_os_string).collect());
+        parse(self.reload.call1(py, (paths,))?.bind(py))
     }
 
     /// What the pool does, as JSON.

@@ -3,6 +3,7 @@
 //! The runtime thread boots Python, reloads and shuts down; the workers run `def` handlers and
 //! pass the others on. The interpreter is let go whenever a thread waits for a message.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
@@ -45,7 +46,7 @@ pub(crate) enum Work {
 /// Everything the runtime thread can be asked to do.
 #[derive(Debug)]
 pub(crate) enum Control {
-    Reload { reply: mpsc::SyncSender<Result<LoadReport, String>> },
+    Reload { paths: Option<Vec<PathBuf>>, reply: mpsc::SyncSender<Result<LoadReport, String>> },
     PoolStatus { reply: oneshot::Sender<serde_json::Value> },
     Shutdown { timeout: Duration, reply: oneshot::Sender<()> },
 }
@@ -99,8 +100,8 @@ fn run(boot: Boot) {
         // The interpreter is let go while waiting; an error means that the last handle is gone.
         while let Ok(message) = py.detach(|| boot.control.recv()) {
             match message {
-                Control::Reload { reply } => {
-                    let report = keeping_signals(|| bridge.reload(py));
+                Control::Reload { paths, reply } => {
+                    let report = keeping_signals(|| bridge.reload(py, paths));
                     let report = report.map_err(|error| bridge::describe(py, &error));
                     let _ = reply.send(report);
                 }
