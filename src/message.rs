@@ -270,6 +270,12 @@ pub enum LoadOutcome {
     Ok,
     /// The last good one serves on.
     Failed,
+    /// Comments, blank lines, layout: the lines were put right, and nothing ran.
+    Noop,
+    /// Nothing was there to do; never leaves the process.
+    Unchanged,
+    /// What may be half a file does not parse; never leaves the process.
+    Held,
 }
 
 /// A module that ran during a load.

@@ -90,6 +90,19 @@ pub struct Change {
     pub paths: Option<Vec<PathBuf>>,
     /// When the first of them changed.
     pub since: Instant,
+    /// Whether a writer may be in the middle of one: what does not parse is then [`Attempt::Held`].
+    pub is_partial: bool,
+}
+
+/// What became of a [`Change`].
+#[derive(Clone, Debug)]
+pub enum Attempt {
+    /// The files hold what was last tried: no reload, and no event.
+    Unchanged,
+    /// Something does not parse, and may not be written to its end: nothing was done; ask again.
+    Held,
+    /// A reload, well or not.
+    Made(Arc<Reload>),
 }
 
 /// Why a request got no answer from Python.
@@ -266,16 +279,20 @@ impl PythonRuntime {
 
     /// Loads what `change` concerns once more; what serves changes only if it loads. Blocks until
     /// it is done.
-    pub fn reload(&self, change: Change) -> Arc<Reload> {
-        let Change { cause, paths, since } = change;
+    pub fn reload(&self, change: Change) -> Attempt {
+        let Change { cause, paths, since, is_partial } = change;
         let time = SystemTime::now();
         let settle = since.elapsed();
         let files: Vec<String> = paths.iter().flatten().map(|path| self.shown(path)).collect();
         self.events.emit(|| Event::ReloadStart { files: files.clone() });
         let (reply, answer) = mpsc::sync_channel(1);
-        let message = Control::Reload { paths, reply };
+        let message = Control::Reload { paths, is_partial, reply };
         let report = match self.control.send(message).map(|()| answer.recv()) {
-            Ok(Ok(Ok(report))) => report,
+            Ok(Ok(Ok(report))) => match report.outcome {
+                LoadOutcome::Unchanged => return Attempt::Unchanged,
+                LoadOutcome::Held => return Attempt::Held,
+                _ => report,
+            },
             Ok(Ok(Err(text))) => {
                 tracing::error!("the framework failed to reload: {text}");
                 self.unchanged_report()
@@ -296,7 +313,7 @@ impl PythonRuntime {
         let reload = Arc::clone(&serving.last_reload);
         *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;
         self.events.emit(|| Event::ReloadEnd(Arc::clone(&reload)));
-        reload
+        Attempt::Made(reload)
     }
 
     /// What the process pool does, as JSON; null while a module loads or Python is stopping.

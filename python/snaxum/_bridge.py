@@ -138,7 +138,7 @@ def start(
     return reload()
 
 
-def reload(paths: list[str] | None = None) -> bytes:
+def reload(paths: list[str] | None = None, is_partial: bool = False) -> bytes:
     """Load what the change of `paths` concerns; None is everything. Gives the report as JSON."""
     runtime = _running()
     report = runtime.reloader.load()

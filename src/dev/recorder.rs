@@ -85,11 +85,11 @@ impl Recorder {
                 }
                 push(&mut state.reloads, Arc::clone(&reload), LIMITS.reloads);
                 let body = match reload.outcome {
-                    LoadOutcome::Ok => Body::ReloadOk { reload: &reload, status },
                     LoadOutcome::Failed => Body::ReloadFail { reload: &reload, status },
+                    _ => Body::ReloadOk { reload: &reload, status },
                 };
                 self.send(&mut state, body);
-                if reload.outcome == LoadOutcome::Ok {
+                if reload.outcome != LoadOutcome::Failed {
                     self.send(&mut state, Body::Routes { routes: &runtime.serving().routes });
                 }
             }

@@ -100,7 +100,12 @@ impl Work {
             // What changed while Python was starting was not watched.
             let late = self.tree.written_since(runtime.serving().last_reload.time);
             if !late.is_empty() {
-                runtime.reload(Change { cause: "save", paths: Some(late), since: Instant::now() });
+                runtime.reload(Change {
+                    cause: "save",
+                    paths: Some(late),
+                    since: Instant::now(),
+                    is_partial: false,
+                });
             }
         }
         while let Ok(first) = self.hints.recv() {
@@ -121,7 +126,12 @@ impl Work {
             let files = found.changes_since(&self.tree);
             self.tree = found;
             if !files.is_empty() {
-                runtime.reload(Change { cause: "save", paths: Some(files), since });
+                runtime.reload(Change {
+                    cause: "save",
+                    paths: Some(files),
+                    since,
+                    is_partial: false,
+                });
             }
             runtime.gate().settle(changes);
         }

@@ -83,11 +83,12 @@ impl Bridge {
         &self,
         py: Python<'_>,
         paths: Option<Vec<PathBuf>>,
+        is_partial: bool,
     ) -> PyResult<LoadReport> {
         // As `str`, and not as `pathlib.Path`.
         let paths: Option<Vec<_>> =
             paths.map(|paths| paths.into_iter().map(PathBuf::into_os_string).collect());
-        parse(self.reload.call1(py, (paths,))?.bind(py))
+        parse(self.reload.call1(py, (paths, is_partial))?.bind(py))
     }
 
     /// What the pool does, as JSON.

@@ -46,9 +46,18 @@ pub(crate) enum Work {
 /// Everything the runtime thread can be asked to do.
 #[derive(Debug)]
 pub(crate) enum Control {
-    Reload { paths: Option<Vec<PathBuf>>, reply: mpsc::SyncSender<Result<LoadReport, String>> },
-    PoolStatus { reply: oneshot::Sender<serde_json::Value> },
-    Shutdown { timeout: Duration, reply: oneshot::Sender<()> },
+    Reload {
+        paths: Option<Vec<PathBuf>>,
+        is_partial: bool,
+        reply: mpsc::SyncSender<Result<LoadReport, String>>,
+    },
+    PoolStatus {
+        reply: oneshot::Sender<serde_json::Value>,
+    },
+    Shutdown {
+        timeout: Duration,
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// What the runtime thread needs to begin.
@@ -100,8 +109,8 @@ fn run(boot: Boot) {
         // The interpreter is let go while waiting; an error means that the last handle is gone.
         while let Ok(message) = py.detach(|| boot.control.recv()) {
             match message {
-                Control::Reload { paths, reply } => {
-                    let report = keeping_signals(|| bridge.reload(py, paths));
+                Control::Reload { paths, is_partial, reply } => {
+                    let report = keeping_signals(|| bridge.reload(py, paths, is_partial));
                     let report = report.map_err(|error| bridge::describe(py, &error));
                     let _ = reply.send(report);
                 }
