@@ -3,11 +3,17 @@
 //! Plain, owned data: no `PyObject`, no connection, no lock. The JSON of these types is what the
 //! console, the API and `snaxum routes --format json` show.
 
+mod load;
+
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
+
+pub use load::{
+    LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef,
+};
 
 /// A request on its way to Python, its body read to the end.
 #[derive(Debug)]
@@ -229,119 +235,6 @@ pub struct Param {
     /// The converter.
     #[serde(rename = "type")]
     pub kind: String,
-}
-
-/// What one attempt to load the user's modules did, as Python reports it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct LoadReport {
-    /// Whether the new code serves.
-    pub outcome: LoadOutcome,
-    /// The generation that serves afterwards.
-    pub generation: u64,
-    /// The modules that ran, in order.
-    pub modules: Vec<ModuleRun>,
-    /// What took how long.
-    pub phases: LoadPhases,
-    /// What the attempt changed in the table.
-    #[serde(default)]
-    pub diff: RouteDiff,
-    /// What did not load.
-    pub failures: Vec<ModuleFailure>,
-    /// The whole table afterwards.
-    pub routes: Vec<RouteInfo>,
-    /// Modules that have not loaded since the start, while the others serve.
-    pub broken: Vec<String>,
-    /// Absolute paths besides the modules' own that the code was made from: files that were read
-    /// and directories that were listed while modules ran.
-    #[serde(default)]
-    pub inputs: Vec<String>,
-    /// Absolute paths that this process itself has written since the last report.
-    #[serde(default)]
-    pub outputs: Vec<String>,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum LoadOutcome {
-    /// A new generation serves.
-    Ok,
-    /// The last good one serves on.
-    Failed,
-    /// Comments, blank lines, layout: the lines were put right, and nothing ran.
-    Noop,
-    /// Nothing was there to do; never leaves the process.
-    Unchanged,
-    /// What may be half a file does not parse; never leaves the process.
-    Held,
-}
-
-/// A module that ran during a load.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ModuleRun {
-    /// Dotted.
-    pub name: String,
-    /// Its own time, without that of the modules it imported.
-    pub ms: f64,
-}
-
-/// The phases of a load in milliseconds; 0 for one that was not reached.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(default)]
-pub struct LoadPhases {
-    /// From the first file event to the start of the load.
-    pub settle: f64,
-    /// Compiling what is known.
-    pub compile: f64,
-    /// Running the modules aside.
-    pub stage: f64,
-    /// The swap.
-    pub commit: f64,
-}
-
-/// A module that did not load, and why.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ModuleFailure {
-    /// Dotted.
-    pub module: String,
-    /// What it raised.
-    pub traceback: Traceback,
-}
-
-/// How two route tables differ.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(default)]
-pub struct RouteDiff {
-    /// New method and path.
-    pub added: Vec<RouteRef>,
-    /// Gone.
-    pub removed: Vec<RouteRef>,
-    /// The same handler at another line.
-    pub moved: Vec<RouteRef>,
-    /// Another handler or mode.
-    pub changed: Vec<RouteRef>,
-}
-
-/// A route in a diff.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct RouteRef {
-    /// As declared.
-    pub methods: Vec<String>,
-    /// As written.
-    pub path: String,
-    /// `module.function`.
-    pub handler: String,
-    /// Relative to the project.
-    pub file: String,
-    /// 1-based.
-    pub line: u32,
 }
 
 /// A finished request, for observers.

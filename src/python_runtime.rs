@@ -17,9 +17,9 @@ mod bridge;
 pub(crate) mod embedded;
 mod gate;
 mod interpreter;
+mod reloading;
 mod thread;
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant, SystemTime};
@@ -29,12 +29,14 @@ use tokio::sync::oneshot;
 
 use crate::config::SnaxumConfig;
 use crate::error::Error;
-use crate::event::{Event, EventBus, Reload, TRACEBACK};
-use crate::message::{Answer, LoadOutcome, LoadReport, Marks, Request, RouteInfo};
+use crate::event::{EventBus, Reload};
+use crate::message::{Answer, LoadReport, Marks, Request};
 use crate::venv::Venv;
 
 use abandoned::Abandoned;
 pub use gate::Gate;
+use reloading::log_failures;
+pub use reloading::{Attempt, Change, Serving};
 use thread::{Boot, Call, Control, Work, Workers};
 
 /// The interpreter that the program was built against.
@@ -60,49 +62,12 @@ pub struct PythonRuntime {
     abandoned: Arc<Abandoned>,
     serving: RwLock<Arc<Serving>>,
     stopped: AtomicBool,
-    events: EventBus,
+    events: Arc<EventBus>,
     gate: Gate,
     started: Instant,
     last_request: AtomicU64,
     reloads: AtomicU64,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
-}
-
-/// What Rust knows of the generation that serves.
-#[derive(Debug)]
-pub struct Serving {
-    /// 0 while nothing has ever loaded.
-    pub generation: u64,
-    /// Whether the newest code does not load, or some module never did.
-    pub failing: bool,
-    /// The whole table.
-    pub routes: Vec<RouteInfo>,
-    /// The newest attempt to load.
-    pub last_reload: Arc<Reload>,
-}
-
-/// What a reload is asked to look at.
-#[derive(Clone, Debug)]
-pub struct Change {
-    /// `save`, or what else made somebody ask.
-    pub cause: &'static str,
-    /// The files that were written, made or removed; `None` if anything may have changed.
-    pub paths: Option<Vec<PathBuf>>,
-    /// When the first of them changed.
-    pub since: Instant,
-    /// Whether a writer may be in the middle of one: what does not parse is then [`Attempt::Held`].
-    pub is_partial: bool,
-}
-
-/// What became of a [`Change`].
-#[derive(Clone, Debug)]
-pub enum Attempt {
-    /// The files hold what was last tried: no reload, and no event.
-    Unchanged,
-    /// Something does not parse, and may not be written to its end: nothing was done; ask again.
-    Held,
-    /// A reload, well or not.
-    Made(Arc<Reload>),
 }
 
 /// Why a request got no answer from Python.
@@ -193,7 +158,7 @@ impl PythonRuntime {
             abandoned,
             serving: RwLock::new(Arc::new(Serving::after(first))),
             stopped: AtomicBool::new(false),
-            events: EventBus::default(),
+            events: Arc::default(),
             gate: Gate::default(),
             started,
             last_request: AtomicU64::new(0),
@@ -277,45 +242,6 @@ impl PythonRuntime {
         self.abandoned.push(id);
     }
 
-    /// Loads what `change` concerns once more; what serves changes only if it loads. Blocks until
-    /// it is done.
-    pub fn reload(&self, change: Change) -> Attempt {
-        let Change { cause, paths, since, is_partial } = change;
-        let time = SystemTime::now();
-        let settle = since.elapsed();
-        let files: Vec<String> = paths.iter().flatten().map(|path| self.shown(path)).collect();
-        self.events.emit(|| Event::ReloadStart { files: files.clone() });
-        let (reply, answer) = mpsc::sync_channel(1);
-        let message = Control::Reload { paths, is_partial, reply };
-        let report = match self.control.send(message).map(|()| answer.recv()) {
-            Ok(Ok(Ok(report))) => match report.outcome {
-                LoadOutcome::Unchanged => return Attempt::Unchanged,
-                LoadOutcome::Held => return Attempt::Held,
-                _ => report,
-            },
-            Ok(Ok(Err(text))) => {
-                tracing::error!("the framework failed to reload: {text}");
-                self.unchanged_report()
-            }
-            _ => self.unchanged_report(), // it is stopping
-        };
-        let mut reload = Reload {
-            id: self.reloads.fetch_add(1, Ordering::Relaxed) + 1,
-            time,
-            cause,
-            files,
-            total: since.elapsed(),
-            report,
-        };
-        reload.report.phases.settle = crate::message::ms(settle);
-        log_failures(&reload.report);
-        let serving = Arc::new(Serving::after(reload));
-        let reload = Arc::clone(&serving.last_reload);
-        *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;
-        self.events.emit(|| Event::ReloadEnd(Arc::clone(&reload)));
-        Attempt::Made(reload)
-    }
-
     /// What the process pool does, as JSON; null while a module loads or Python is stopping.
     pub async fn pool_status(&self) -> serde_json::Value {
         let (reply, answer) = oneshot::channel();
@@ -345,39 +271,11 @@ impl PythonRuntime {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
-
-    /// A path as people in the project write it.
-    fn shown(&self, path: &Path) -> String {
-        let inside = path.strip_prefix(&self.config.project_dir);
-        let inside = inside.or(path.strip_prefix(&self.config.python_dir));
-        inside.unwrap_or(path).display().to_string()
-    }
-
-    fn unchanged_report(&self) -> LoadReport {
-        let serving = self.serving();
-        LoadReport {
-            outcome: LoadOutcome::Failed,
-            routes: serving.routes.clone(),
-            ..serving.last_reload.report.clone()
-        }
-    }
 }
 
 impl std::fmt::Debug for PythonRuntime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PythonRuntime").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-impl Serving {
-    fn after(reload: Reload) -> Self {
-        let report = &reload.report;
-        Self {
-            generation: report.generation,
-            failing: report.outcome == LoadOutcome::Failed || !report.broken.is_empty(),
-            routes: report.routes.clone(),
-            last_reload: Arc::new(reload),
-        }
     }
 }
 
@@ -409,13 +307,6 @@ impl Drop for GivenUp<'_> {
                 workers.replace_stuck(id);
             });
         }
-    }
-}
-
-fn log_failures(report: &LoadReport) {
-    for failure in &report.failures {
-        let (module, text) = (&failure.module, &failure.traceback.text);
-        tracing::error!(target: TRACEBACK, "module `{module}` does not load\n{text}");
     }
 }
 

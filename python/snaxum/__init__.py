@@ -5,8 +5,21 @@ and returns JSON, text, bytes or a `Response`.
 """
 
 from .http import HTTPError, Request, Response
+from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
 from .routing import RouteError, route
 
-__all__ = ["HTTPError", "Request", "Response", "RouteError", "__version__", "route"]
+__all__ = [
+    "HTTPError",
+    "Request",
+    "Response",
+    "RouteError",
+    "__version__",
+    "keep",
+    "on_resume",
+    "on_shutdown",
+    "on_startup",
+    "on_unload",
+    "route",
+]
 
 __version__ = "0.1.0"

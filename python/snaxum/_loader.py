@@ -1,25 +1,29 @@
 """Finds and loads the user's modules, from the text read for one reload.
 
-Owns the finder for everything below the python dir and the snapshot of each file's text. User
-modules never come from a `.pyc`, so an edit of equal size in the same second is seen. Never
-decides *when* to load (`_reload`).
+Owns the finder for everything below the python dir. User modules never come from a `.pyc`, so an
+edit of equal size in the same second is seen; each run of one leaves a node that says what it was
+made from. Never decides *when* to load (`_reload`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
 
-from . import state
+from . import _effects, _inputs, _lines, state
+from ._graph import Node, imports_of, imports_of_functions
+from ._sources import Source, Sources
+
+# First parts of the names of user modules, as far as any was looked for.
+tops: set[str] = set()
 
 _roots: tuple[str, ...] = ()
 _project: str = os.getcwd()
@@ -43,6 +47,11 @@ def is_user_file(filename: str) -> bool:
                 for part in inside[:-1]
             )
     return False
+
+
+def is_user_path(path: str) -> bool:
+    """Tell whether a directory is a root or lies below one."""
+    return path in _roots or is_user_file(path)
 
 
 def display_path(filename: str) -> str:
@@ -69,13 +78,9 @@ def loaded_source(filename: str, module_globals: dict[str, Any] | None) -> str |
 
 
 def is_user_module(module: ModuleType) -> bool:
-    """Tell whether a module is the user's: loaded by us, or a namespace package below a root."""
+    """Tell whether a module is the user's: loaded by us."""
     spec = getattr(module, "__spec__", None)
-    if isinstance(getattr(spec, "loader", None), UserLoader):
-        return True
-    if getattr(module, "__file__", None) is not None or not hasattr(module, "__path__"):
-        return False
-    return any(path in _roots or is_user_file(path) for path in list(module.__path__))
+    return isinstance(getattr(spec, "loader", None), (UserLoader, NamespaceLoader))
 
 
 def user_modules() -> dict[str, ModuleType]:
@@ -93,73 +98,6 @@ def find_user_module(name: str) -> bool:
     return module is not None and is_user_module(module)
 
 
-class Source:
-    """One file as it was read: its bytes, and its code once compiled."""
-
-    __slots__ = ("code", "content", "digest", "path")
-
-    def __init__(self, path: str, content: bytes) -> None:
-        self.path = path
-        self.content = content
-        self.digest = hashlib.blake2b(content, digest_size=16).digest()
-        self.code: CodeType | None = None
-
-    def compile(self) -> CodeType:
-        """Compile once. Raises SyntaxError, which carries this text as `source_text`."""
-        if self.code is None:
-            try:
-                self.code = compile(self.content, self.path, "exec", dont_inherit=True)
-            except SyntaxError as error:
-                error.source_text = self.text  # type: ignore[attr-defined]
-                raise
-            except ValueError as error:  # a NUL byte, a wrong encoding
-                raise SyntaxError(str(error), (self.path, 1, 1, "")) from error
-        return self.code
-
-    @property
-    def text(self) -> str:
-        return _decode(self.content)
-
-
-class Sources:
-    """The user's files as one reload saw them: each is read once and never again.
-
-    `previous` lends its compiled code for files whose content is the same.
-    """
-
-    def __init__(self, previous: Sources | None = None) -> None:
-        self._files: dict[str, Source] = {}
-        self._previous = previous._files if previous else {}
-
-    def read(self, path: str) -> Source:
-        """Read a file, or return what an earlier read of this reload gave."""
-        source = self._files.get(path)
-        if source is None:
-            with open(path, "rb") as file:
-                source = Source(path, file.read())
-            before = self._previous.get(path)
-            if before is not None and before.digest == source.digest:
-                source = before
-            self._files[path] = source
-        return source
-
-    def kept(self, path: str) -> Source | None:
-        """Return a file that was read, without reading it."""
-        return self._files.get(path)
-
-    def paths(self) -> list[str]:
-        """List the files read so far, in the order of reading."""
-        return list(self._files)
-
-    def contents(self) -> dict[str, bytes]:
-        """Give the bytes of every file read, for the pool's workers."""
-        return {path: source.content for path, source in self._files.items()}
-
-    def preload(self, contents: dict[str, bytes]) -> None:
-        """Take files as already read, as a pool worker does."""
-        self._files.update((path, Source(path, content)) for path, content in contents.items())
-
-
 class UserFinder(MetaPathFinder):
     """Finds the user's modules below the roots; everything else is left to Python."""
 
@@ -170,7 +108,7 @@ class UserFinder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        tail = fullname.rpartition(".")[2]
+        head, _, tail = fullname.rpartition(".")
         places: Sequence[str] = _roots if path is None else list(path)
         for place in places:
             if place not in _roots and not is_user_file(place):
@@ -180,6 +118,8 @@ class UserFinder(MetaPathFinder):
             # A package wins over a module of the same name, as in Python itself.
             file = package if self._exists(package) else f"{base}.py"
             if self._exists(file):
+                if not head:
+                    tops.add(fullname)
                 loader = UserLoader(fullname, file, self)
                 return importlib.util.spec_from_file_location(
                     fullname,
@@ -187,21 +127,87 @@ class UserFinder(MetaPathFinder):
                     loader=loader,
                     submodule_search_locations=[base] if file == package else None,
                 )
-        return None  # extension modules and namespace packages are Python's own affair
+        return self._find_namespace(fullname, path)
+
+    def _find_namespace(self, fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        """Find a directory without `__init__.py`, if no other finder has more of it (PEP 420)."""
+        places: Sequence[str] = _roots if path is None else list(path)
+        tail = fullname.rpartition(".")[2]
+        if not any(os.path.isdir(os.path.join(place, tail)) for place in places):
+            return None
+        spec = PathFinder.find_spec(fullname, path)
+        locations = list(spec.submodule_search_locations or ()) if spec else []
+        if spec is None or spec.origin is not None or not all(map(is_user_path, locations)):
+            return None  # an extension module, or a library's
+        if "." not in fullname:
+            tops.add(fullname)
+        found = ModuleSpec(fullname, NamespaceLoader(fullname), is_package=True)
+        found.submodule_search_locations = locations
+        return found
 
     def _exists(self, file: str) -> bool:
         # What was read once is there for this generation, whatever became of the file.
         return self.sources.kept(file) is not None or os.path.isfile(file)
 
 
+class UserPackage(ModuleType):
+    """A package of the user's, whose submodules are those of the caller's generation.
+
+    Generations share the modules that a change did not reach. If such a package held its
+    submodules as plain attributes, a swap would show in requests that began before it.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if isinstance(value, ModuleType) and value.__name__ == f"{self.__name__}.{name}":
+            staging = state.staging()
+            running = staging.executing if staging is not None and staging.is_here() else []
+            if not any(node.name == self.__name__ for node in running):
+                return  # `__getattr__` finds it
+            # Its own code brought it in, so they change together.
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        full = f"{self.__name__}.{name}"
+        node = state.executing()
+        if node is not None:
+            module = sys.modules.get(full)
+            if module is not None:
+                node.imports.add(full)
+        else:
+            generation = state.here()
+            module = generation.modules.get(full) if generation else None
+            module = module or sys.modules.get(full)
+        if module is None:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return module
+
+
+class NamespaceLoader(Loader):
+    """Makes a package that has no code: a directory without `__init__.py`."""
+
+    def __init__(self, fullname: str) -> None:
+        self.name = fullname
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return UserPackage(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        staging = state.staging()
+        if staging is not None and staging.is_here():
+            staging.nodes[module.__name__] = Node(module.__name__, None)
+
+
 class UserLoader(SourceFileLoader):
-    """Runs one user module from the snapshot, and says how long it took."""
+    """Runs one user module from the snapshot, and notes what it does and how long it takes."""
 
     def __init__(self, fullname: str, path: str, finder: UserFinder) -> None:
         super().__init__(fullname, path)
         self.finder = finder
         # Read now: the text that is compared, compiled and shown is one and the same.
         self.source = finder.sources.read(path)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return UserPackage(spec.name) if spec.submodule_search_locations is not None else None
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source.compile()
@@ -211,23 +217,39 @@ class UserLoader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         staging = state.staging()
-        executing = staging.executing if staging else []
-        executing.append(module.__name__)
-        handlers = 1 if staging is None else 0
+        if staging is not None and staging.is_here():
+            self._run_staged(module, staging)
+            return
         with _handlers_done:
-            _importing[0] += handlers
+            _importing[0] += 1
+        try:
+            exec(self.get_code(module.__name__), module.__dict__)
+            _adopt(module, self.source)
+        finally:
+            with _handlers_done:
+                _importing[0] -= 1
+                _handlers_done.notify_all()
+
+    def _run_staged(self, module: ModuleType, staging: state.Staging) -> None:
+        name = module.__name__
+        code = self.get_code(name)
+        node = staging.nodes[name] = Node(name, self.source)
+        is_package = hasattr(module, "__path__")
+        node.imports.update(imports_of_functions(code, name, is_package))
+        staging.executing.append(node)
+        lists = _effects.lists()
         # What the imports inside take is theirs, not this module's.
         before = sum(self.finder.timings.values())
         start = time.perf_counter()
         try:
-            exec(self.get_code(module.__name__), module.__dict__)
+            exec(code, module.__dict__)
         finally:
-            executing.pop()
-            with _handlers_done:
-                _importing[0] -= handlers
-                _handlers_done.notify_all()
             inner = sum(self.finder.timings.values()) - before
-            self.finder.timings[module.__name__] = time.perf_counter() - start - inner
+            self.finder.timings[name] = time.perf_counter() - start - inner
+            _effects.note_additions(node, lists)
+            staging.executing.pop()
+            _inputs.settle(node)
+            node.globals_seen = _lines.look_at_globals(module)
 
 
 _finder: UserFinder | None = None
@@ -240,6 +262,19 @@ def wait_for_handlers(timeout: float) -> None:
     """Wait until no handler is in the middle of an import of a user module."""
     with _handlers_done:
         _handlers_done.wait_for(lambda: _importing[0] == 0, timeout)
+
+
+def _adopt(module: ModuleType, source: Source) -> None:
+    """Count a module that a handler has imported to the generation that serves."""
+    generation = state.current_or_none()
+    if generation is None:
+        return
+    node = Node(module.__name__, source)
+    code, is_package = source.compile(), hasattr(module, "__path__")
+    node.imports.update(imports_of_functions(code, module.__name__, is_package))
+    node.imports.update(imports_of(code, module.__name__, is_package))
+    generation.modules[module.__name__] = module
+    generation.graph.nodes[module.__name__] = node
 
 
 def install(sources: Sources) -> UserFinder:
@@ -262,10 +297,3 @@ def restore(finder: UserFinder | None) -> None:
     _finder = finder
     if finder is not None:
         sys.meta_path.insert(1, finder)
-
-
-def _decode(content: bytes) -> str:
-    try:
-        return importlib.util.decode_source(content)
-    except (SyntaxError, UnicodeDecodeError):
-        return content.decode("utf-8", "replace")

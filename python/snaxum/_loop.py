@@ -43,6 +43,10 @@ class LoopThread:
         """Run `start()` as a task; safe from any thread."""
         self._loop.call_soon_threadsafe(self._start, request_id, start)
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self._loop
+
     def running(self) -> int:
         """Count the requests that are on the loop."""
         return len(self._tasks)

@@ -14,11 +14,8 @@ import logging
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.process
-import os
 import pickle
-import shutil
 import signal
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -29,6 +26,7 @@ from types import FunctionType
 from typing import Any
 
 from . import _loader, _worker, state
+from ._sources import Source
 
 _log = logging.getLogger("snaxum.pool")
 
@@ -50,7 +48,6 @@ class Pool(ProcessPoolExecutor):
         self._waiting: deque[_Task] = deque()
         self._done = self._failed = self._replaced = 0
         self._closed = False
-        self._manifest = _Manifest()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run `fn(*args, **kwargs)` in a worker, on the newest code; returns a `Future`.
@@ -103,7 +100,6 @@ class Pool(ProcessPoolExecutor):
         for thread in threads:
             thread.join(timeout + 2.0)
         killer.cancel()
-        self._manifest.remove()
 
     def status(self) -> dict[str, Any]:
         """Describe the pool for the console: its workers, and what they did."""
@@ -154,10 +150,10 @@ class Pool(ProcessPoolExecutor):
         if worker.is_dead():
             worker = self._replace(worker)
         try:
-            inner = worker.submit(task, *self._manifest.newest())
+            inner = worker.submit(task, state.current())
         except BrokenProcessPool:
             worker = self._replace(worker)
-            inner = worker.submit(task, *self._manifest.newest())
+            inner = worker.submit(task, state.current())
         inner.add_done_callback(functools.partial(self._finished, worker, task))
         return worker
 
@@ -269,6 +265,9 @@ class _Worker:
 
     def __init__(self, boot: tuple[str, dict[str, Any]]) -> None:
         self.task: _Task | None = None
+        # What it was given last.
+        self._generation = 0
+        self._sources: dict[str, Source] = {}
         self.executor = ProcessPoolExecutor(
             max_workers=1,
             # Never `fork`: the server has threads, and tokio's would be copied half-alive.
@@ -287,9 +286,22 @@ class _Worker:
     def pid(self) -> int | None:
         return next((process.pid for process in self._processes()), None)
 
-    def submit(self, task: _Task, generation: int, manifest: str) -> Future[Any]:
+    def submit(self, task: _Task, generation: state.Generation) -> Future[Any]:
+        """Send a task, after what has changed in the code since the last one."""
         self.task = task
-        return self.executor.submit(_worker.run, generation, manifest, task.payload)
+        news = None
+        if generation.number != self._generation and generation.sources is not None:
+            sources = generation.sources.all()
+            changed = {
+                path: source.content
+                for path, source in sources.items()
+                if self._sources.get(path) is not source
+            }
+            gone = [path for path in self._sources if path not in sources]
+            fed = _fed_since(self._generation, generation)
+            news = (generation.number, changed, gone, fed)
+            self._generation, self._sources = generation.number, sources
+        return self.executor.submit(_worker.run, news, task.payload)
 
     def is_dead(self) -> bool:
         sentinels = [process.sentinel for process in self._processes()]
@@ -302,6 +314,11 @@ class _Worker:
     def _processes(self) -> list[multiprocessing.process.BaseProcess]:
         # Private to the executor, which empties it when it breaks.
         return list((getattr(self.executor, "_processes", None) or {}).values())
+
+
+def _fed_since(number: int, generation: state.Generation) -> list[str]:
+    """Name the modules that have run again since, whether or not their own text changed."""
+    return [name for name, ran in generation.ran.items() if ran > number]
 
 
 def _kill(workers: list[_Worker]) -> None:
@@ -355,32 +372,3 @@ class _FromServing(pickle.Unpickler):
         for part in name.split("."):
             found = getattr(found, part)
         return found
-
-
-class _Manifest:
-    """The file from which the workers read the newest validated code."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._directory: str | None = None
-        self._written = 0
-
-    def newest(self) -> tuple[int, str]:
-        """Write the current generation's sources if they are newer; returns its number and file."""
-        generation = state.current()
-        with self._lock:
-            if self._directory is None or not os.path.isdir(self._directory):
-                # Some systems clear old files away while we run.
-                self._directory = tempfile.mkdtemp(prefix="snaxum-")
-            path = os.path.join(self._directory, "sources.pickle")
-            missing = generation.number > self._written or not os.path.isfile(path)
-            if missing and generation.sources is not None:
-                with open(f"{path}.new", "wb") as file:
-                    pickle.dump((generation.number, generation.sources.contents()), file)
-                os.replace(f"{path}.new", path)
-                self._written = generation.number
-        return self._written, path
-
-    def remove(self) -> None:
-        if self._directory is not None:
-            shutil.rmtree(self._directory, ignore_errors=True)

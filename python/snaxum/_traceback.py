@@ -7,6 +7,7 @@ prints.
 
 from __future__ import annotations
 
+import importlib
 import linecache
 import re
 import time
@@ -26,6 +27,7 @@ CONTEXT_LINES = 5
 # All `repr` calls of one traceback together; what comes later shows its type only.
 REPR_BUDGET_S = 0.020
 
+_IMPORTLIB = importlib.__file__
 MASK = "••••"
 _SECRET = re.compile(
     r"(?:^|_)(?:api|auths?|authorization|cookies?|credentials?|csrf|cvv|dsn|jwt|keys?|otp|pass|passwd|"
@@ -104,7 +106,7 @@ def _frames(tb: TracebackType | None, deadline: float | None) -> Iterator[dict[s
 
 def is_internal(filename: str) -> bool:
     """Tell whether a frame belongs to the framework or to the import machinery."""
-    return filename.startswith(("<snaxum>/", "<frozen importlib"))
+    return filename.startswith(("<snaxum>/", "<frozen importlib")) or filename == _IMPORTLIB
 
 
 def _positions(tb: TracebackType) -> tuple[int | None, ...]:

@@ -1,8 +1,7 @@
 """The pool worker's side: loads the parent's code, runs one task at a time.
 
 Owns a worker process from its first message to its end. The code it runs is the code that the
-parent has validated, read from the parent's manifest and never from the user's files on their
-own. Never serves a request.
+parent has validated, and comes from there with the next task. Never serves a request.
 """
 
 from __future__ import annotations
@@ -18,7 +17,9 @@ import threading
 import traceback
 from typing import Any
 
-from . import _interpreter, _loader, state
+from . import _imports, _interpreter, _loader, state
+from ._graph import Graph
+from ._sources import Sources
 
 # What `ProcessPoolExecutor` runs first in a worker. It travels as text, because nothing of the
 # framework can be imported there before it has run.
@@ -30,7 +31,7 @@ from snaxum import _worker
 _worker.start(root, project)
 """
 
-_generation = 0
+_sources = Sources()
 
 
 def start(root: str, project: str) -> None:
@@ -42,6 +43,8 @@ def start(root: str, project: str) -> None:
     _interpreter.set_up_streams()
     _loader.configure([root], project)
     state.stage(state.Discarded())
+    _imports.install()
+    _loader.install(_sources)
 
 
 def ready() -> int:
@@ -49,15 +52,19 @@ def ready() -> int:
     return os.getpid()
 
 
-def run(generation: int, manifest: str, payload: bytes) -> bytes:
-    """Run one task on the code of `generation`, or of a newer one if that is here already.
+News = tuple[int, dict[str, bytes], list[str], list[str]]
+
+
+def run(news: News | None, payload: bytes) -> bytes:
+    """Take over `news` of the code, if there is any, and run one task.
 
     Returns the pickled pair of result and exception. It is unpickled where it was waited for: what
     cannot be unpickled there is that task's error, and does not break the executor.
     """
     result, error = None, None
     try:
-        _follow(generation, manifest)
+        if news is not None:
+            _follow(*news)
         function, args, kwargs = pickle.loads(payload)
         result = function(*args, **kwargs)
     except Exception as raised:
@@ -110,17 +117,21 @@ def resolve(module: str, qualname: str) -> Any:
     return found
 
 
-def _follow(generation: int, manifest: str) -> None:
-    global _generation
-    if generation <= _generation:
-        return
-    with open(manifest, "rb") as file:
-        _generation, contents = pickle.load(file)
-    for name in _loader.user_modules():
+def _follow(
+    generation: int, changed: dict[str, bytes], gone: list[str], ran_again: list[str]
+) -> None:
+    """Drop the modules that the change reaches; they load from the parent's text when asked for."""
+    staging = state.staging()
+    assert staging is not None, "`start` has set it"
+    _sources.preload(changed)
+    for path in gone:
+        _sources.forget(path)
+    other = {*changed, *gone}
+    seeds = {name for name, node in staging.nodes.items() if node.path in other}
+    seeds.update(name for name in ran_again if name in staging.nodes)
+    for name in Graph(staging.nodes.values()).cone(seeds):
         sys.modules.pop(name, None)
-    sources = _loader.Sources()
-    sources.preload(contents)
-    _loader.install(sources)
+        staging.nodes.pop(name, None)
 
 
 def _die_with_parent() -> None:

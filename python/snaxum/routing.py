@@ -59,6 +59,7 @@ class Route:
     """A pattern, its methods and their handler. Not to be changed once made."""
 
     __slots__ = (
+        "__weakref__",
         "handler",
         "id",
         "is_async",

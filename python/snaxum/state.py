@@ -1,18 +1,24 @@
 """The generations: which user code serves now, and which is being loaded.
 
-Owns the pointer that a reload swaps. A `Generation` is everything that belongs to one version of
-the user's code; a request reads `current()` once and keeps it to its end. Never loads code
-(`_reload`) and never answers a request (`_bridge`).
+Owns the pointer that a reload swaps, and the count of requests on each generation. A `Generation`
+is everything that belongs to one version of the user's code; a request enters the current one once
+and keeps it to its end. Never loads code (`_reload`) and never answers a request (`_bridge`).
 """
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ._graph import Graph, Node
+
 if TYPE_CHECKING:
-    from ._loader import Sources
+    from ._sources import Sources
+    from .lifecycle import Kept
     from .routing import Route, RouteTable
 
 
@@ -29,6 +35,14 @@ class Generation:
     modules: dict[str, ModuleType] = field(default_factory=dict)
     broken: dict[str, dict[str, Any]] = field(default_factory=dict)
     sources: Sources | None = None
+    graph: Graph = field(default_factory=Graph)
+    kept: dict[str, Kept] = field(default_factory=dict)
+    # When each module ran last, as the number of a generation.
+    ran: dict[str, int] = field(default_factory=dict)
+    # Requests, streams and tasks that began on it and have not ended.
+    active: int = 0
+    # What ends with it: nodes whose modules its successor has replaced or dropped.
+    leaving: list[Node] = field(default_factory=list)
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -39,16 +53,29 @@ class Generation:
 class Staging:
     """What registers while user modules run, before anybody else can see it."""
 
-    routes: list[tuple[str, Route]] = field(default_factory=list)
-    executing: list[str] = field(default_factory=list)
+    thread: int = 0
+    nodes: dict[str, Node] = field(default_factory=dict)
+    executing: list[Node] = field(default_factory=list)
+    kept: dict[str, Kept] = field(default_factory=dict)
+    # What the runs that are replaced had set in `os.environ`: key to the value before them.
+    environ: dict[str, str | None] = field(default_factory=dict)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def is_here(self) -> bool:
+        """Tell whether the calling thread is the one that loads."""
+        return self.thread == threading.get_ident()
 
     def register(self, route: Route) -> None:
-        owner = self.executing[-1] if self.executing else route.module
-        self.routes.append((owner, route))
+        node = self.executing[-1] if self.executing else self.nodes.get(route.module)
+        if node is not None:
+            node.routes.append(route)
 
 
 class Discarded(Staging):
     """Takes routes and forgets them: a pool worker serves none."""
+
+    def is_here(self) -> bool:
+        return True
 
     def register(self, route: Route) -> None:
         pass
@@ -57,7 +84,11 @@ class Discarded(Staging):
 _current: Generation | None = None
 _staging: Staging | None = None
 # Routes of a module imported outside the server (a unit test, a notebook): kept, never served.
-_unserved = Staging()
+_unserved: list[Route] = []
+_pinned: ContextVar[Generation | None] = ContextVar("snaxum_generation", default=None)
+_lock = threading.Lock()
+# Set in dev mode: without reloads nobody asks who is still on which generation.
+_on_drained: Callable[[], None] | None = None
 
 
 def current() -> Generation:
@@ -66,10 +97,62 @@ def current() -> Generation:
     return _current
 
 
+def current_or_none() -> Generation | None:
+    """Return the same, or None in a process that serves nothing."""
+    return _current
+
+
+def here() -> Generation | None:
+    """Return the generation of the request that the caller works for, or else the current one."""
+    return _pinned.get() or _current
+
+
+def count(on_drained: Callable[[], None]) -> None:
+    """Count requests from now on; `on_drained` hears when an old generation has none left."""
+    global _on_drained
+    _on_drained = on_drained
+
+
+def enter() -> Generation:
+    """Begin a request on the current generation; `leave` ends it."""
+    generation = current()
+    if _on_drained is None:
+        return generation
+    with _lock:
+        generation = current()
+        generation.active += 1
+    _pinned.set(generation)
+    return generation
+
+
+def pin(generation: Generation) -> None:
+    """Make the calling thread or task one that works for a request on `generation`."""
+    if _on_drained is not None:
+        _pinned.set(generation)
+
+
+def unpin() -> None:
+    """Let the calling thread work for no request any more."""
+    if _on_drained is not None:
+        _pinned.set(None)
+
+
+def leave(generation: Generation) -> None:
+    """End a request, wherever it ends."""
+    if _on_drained is None:
+        return
+    with _lock:
+        generation.active -= 1
+        drained = generation.active == 0 and generation is not _current
+    if drained:
+        _on_drained()
+
+
 def publish(generation: Generation) -> None:
     """Make `generation` the one that new requests start on."""
     global _current
-    _current = generation
+    with _lock:
+        _current = generation
 
 
 def staging() -> Staging | None:
@@ -83,6 +166,14 @@ def stage(target: Staging | None) -> None:
     _staging = target
 
 
+def executing() -> Node | None:
+    """Return the node of the module that the calling thread is loading, if it is."""
+    target = _staging
+    if target is None or not target.executing or not target.is_here():
+        return None
+    return target.executing[-1]
+
+
 def register(route: Route) -> None:
     """Take a route from its decorator.
 
@@ -90,11 +181,12 @@ def register(route: Route) -> None:
     belong to no generation.
     """
     target = _staging
-    if target is None:
-        if _current is not None:
-            raise RuntimeError(
-                f"@route({route.pattern!r}) ran while no module was being loaded; "
-                "declare routes at the top level of a module"
-            )
-        target = _unserved
-    target.register(route)
+    if target is not None and target.is_here():
+        target.register(route)
+    elif _current is None:
+        _unserved.append(route)
+    else:
+        raise RuntimeError(
+            f"@route({route.pattern!r}) ran while no module was being loaded; "
+            "declare routes at the top level of a module"
+        )

@@ -215,12 +215,14 @@ pub struct Reload {
     pub time_ms: u64,
     /// That serves afterwards.
     pub generation: u64,
-    /// `ok` or `failed`.
+    /// `ok`, `failed`, or `noop` where nothing had to run.
     pub outcome: LoadOutcome,
     /// `start` or `save`.
     pub cause: &'static str,
-    /// How much was loaded anew.
-    pub rung: &'static str,
+    /// How much was loaded anew: `none`, `lines`, `cone`, `all` or `restart`.
+    pub rung: String,
+    /// Why not less; empty for the cone of a change.
+    pub reason: String,
     /// What changed.
     pub files: Vec<String>,
     /// What ran, in order.
@@ -231,6 +233,10 @@ pub struct Reload {
     pub total_ms: f64,
     /// What changed in the table.
     pub diff: RouteDiff,
+    /// `module.NAME` of what had changed since its module ran, and began anew.
+    pub state_reset: Vec<String>,
+    /// What else there is to say.
+    pub notes: Vec<String>,
     /// The first module that did not load.
     pub traceback: Option<Traceback>,
 }
@@ -276,12 +282,15 @@ impl From<&Arc<event::Reload>> for Reload {
             generation: report.generation,
             outcome: report.outcome,
             cause: reload.cause,
-            rung: "all user modules",
+            rung: report.rung.clone(),
+            reason: report.reason.clone(),
             files: reload.files.clone(),
             modules: report.modules.clone(),
             phases: report.phases.clone(),
             total_ms: ms(reload.total),
             diff: report.diff.clone(),
+            state_reset: report.state_reset.clone(),
+            notes: report.notes.clone(),
             traceback: report.failures.first().map(|failure| failure.traceback.clone()),
         }
     }

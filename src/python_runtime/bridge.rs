@@ -27,9 +27,21 @@ const STREAM_PIECES: usize = 16;
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
     dispatch: Py<PyAny>,
+    prepare: Py<PyAny>,
     reload: Py<PyAny>,
     pool_status: Py<PyAny>,
     stop: Py<PyAny>,
+}
+
+/// Whether a change leaves anything to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prepared {
+    /// Call [`Bridge::reload`].
+    Ready,
+    /// The files hold what was last tried.
+    Unchanged,
+    /// What may be half a file does not parse.
+    Held,
 }
 
 impl Bridge {
@@ -57,6 +69,7 @@ impl Bridge {
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {
             dispatch: function("dispatch")?,
+            prepare: function("prepare")?,
             reload: function("reload")?,
             pool_status: function("pool_status")?,
             stop: function("stop")?,
@@ -78,17 +91,27 @@ impl Bridge {
         }
     }
 
-    /// Loads what the change of `paths` concerns once more; `None` is everything.
-    pub(crate) fn reload(
+    /// Compares what `paths` hold (`None` is everything) with what serves, and compiles it.
+    pub(crate) fn prepare(
         &self,
         py: Python<'_>,
         paths: Option<Vec<PathBuf>>,
         is_partial: bool,
-    ) -> PyResult<LoadReport> {
+    ) -> PyResult<Prepared> {
         // As `str`, and not as `pathlib.Path`.
         let paths: Option<Vec<_>> =
             paths.map(|paths| paths.into_iter().map(PathBuf::into_os_string).collect());
-        parse(self.reload.call1(py, (paths, is_partial))?.bind(py))
+        let answer = self.prepare.call1(py, (paths, is_partial))?;
+        match answer.extract::<&str>(py)? {
+            "unchanged" => Ok(Prepared::Unchanged),
+            "held" => Ok(Prepared::Held),
+            _ => Ok(Prepared::Ready),
+        }
+    }
+
+    /// Makes the attempt that was prepared.
+    pub(crate) fn reload(&self, py: Python<'_>) -> PyResult<LoadReport> {
+        parse(self.reload.call0(py)?.bind(py))
     }
 
     /// What the pool does, as JSON.

@@ -20,7 +20,7 @@ use crate::venv::Venv;
 
 use super::RUNNING;
 use super::abandoned::Abandoned;
-use super::bridge::{self, Bridge};
+use super::bridge::{self, Bridge, Prepared};
 use super::interpreter::{self, Origin, keeping_signals};
 
 /// Deep recursion in user code should end in RecursionError, not in a crash.
@@ -43,13 +43,22 @@ pub(crate) enum Work {
     Stop,
 }
 
-/// Everything the runtime thread can be asked to do.
+/// What became of a request to reload.
 #[derive(Debug)]
+pub(crate) enum Loaded {
+    Unchanged,
+    Held,
+    Report(Box<LoadReport>),
+}
+
+/// Everything the runtime thread can be asked to do.
 pub(crate) enum Control {
     Reload {
         paths: Option<Vec<PathBuf>>,
         is_partial: bool,
-        reply: mpsc::SyncSender<Result<LoadReport, String>>,
+        /// Called once it is known that there is something to do.
+        began: Box<dyn FnOnce() + Send>,
+        reply: mpsc::SyncSender<Result<Loaded, String>>,
     },
     PoolStatus {
         reply: oneshot::Sender<serde_json::Value>,
@@ -109,10 +118,18 @@ fn run(boot: Boot) {
         // The interpreter is let go while waiting; an error means that the last handle is gone.
         while let Ok(message) = py.detach(|| boot.control.recv()) {
             match message {
-                Control::Reload { paths, is_partial, reply } => {
-                    let report = keeping_signals(|| bridge.reload(py, paths, is_partial));
-                    let report = report.map_err(|error| bridge::describe(py, &error));
-                    let _ = reply.send(report);
+                Control::Reload { paths, is_partial, began, reply } => {
+                    let result =
+                        bridge.prepare(py, paths, is_partial).and_then(|prepared| match prepared {
+                            Prepared::Unchanged => Ok(Loaded::Unchanged),
+                            Prepared::Held => Ok(Loaded::Held),
+                            Prepared::Ready => {
+                                began();
+                                let report = keeping_signals(|| bridge.reload(py))?;
+                                Ok(Loaded::Report(Box::new(report)))
+                            }
+                        });
+                    let _ = reply.send(result.map_err(|error| bridge::describe(py, &error)));
                 }
                 Control::PoolStatus { reply } => {
                     let _ = reply.send(bridge.pool_status(py).unwrap_or_default());
@@ -141,6 +158,8 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "pool_workers": config.pool_workers,
         "max_queue": config.max_queue,
         "request_timeout_s": config.request_timeout.as_secs_f64(),
+        "import_warning_s": 2.0,
+        "import_timeout_s": 10.0,
         "dev": config.dev,
         "load_only": config.load_only,
         "adopted": origin == Origin::Adopted,

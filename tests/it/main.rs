@@ -10,5 +10,6 @@ mod pool;
 mod quick_start;
 mod reload;
 mod robustness;
+mod scenarios;
 mod shutdown;
 mod support;

@@ -318,29 +318,6 @@ def index(request): return "{text}"
 }
 
 #[tokio::test]
-async fn a_temporary_directory_that_is_cleared_away_costs_no_pool_task_anything() {
-    let project = pool_project("", "").top_file("tmp/.keep", "");
-    let tmp = project.path().join("tmp");
-    let server = project.env("TMPDIR", tmp.to_str().expect("UTF-8")).serve().await;
-    let before = worker_of(&server).await;
-    let worker = server.children().into_iter().find(|child| u64::from(child.pid) == before);
-    let worker = worker.expect("it runs");
-
-    let ours: Vec<_> = fs::read_dir(&tmp)
-        .expect("a directory")
-        .map(|entry| entry.expect("an entry"))
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("snaxum-"))
-        .collect();
-    assert_eq!(ours.len(), 1, "{ours:?}");
-    fs::remove_dir_all(ours[0].path()).expect("it is there");
-    // SAFETY: sends a signal to a descendant of our own child.
-    unsafe { libc::kill(i32::try_from(worker.pid).expect("a pid"), libc::SIGKILL) };
-    worker.is_gone().await;
-
-    assert_ne!(worker_of(&server).await, before);
-}
-
-#[tokio::test]
 async fn a_task_gives_an_instance_of_a_users_class_in_the_middle_of_a_reload() {
     let tasks = |text: &str| {
         format!(

@@ -1,0 +1,202 @@
+"""What a save means: from paths that were written to modules that are concerned.
+
+Owns the comparison of what is on disk with what serves, and with what was last tried. Content
+decides, never a time stamp. Never runs user code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from . import _inputs, _lines, _loader, state
+from ._graph import Node
+from ._sources import Source, Sources
+
+
+@dataclass
+class Changes:
+    """What differs from the serving generation."""
+
+    sources: Sources
+    # Modules whose own text is another.
+    changed: list[Node] = field(default_factory=list)
+    # Those of them in which only lines have moved, with the new text.
+    shifted: list[tuple[Node, Source]] = field(default_factory=list)
+    # Modules whose file is gone.
+    deleted: list[Node] = field(default_factory=list)
+    # Source files that no module is made from, with the name that a module of theirs would have.
+    created: dict[str, str] = field(default_factory=dict)
+    # Modules that read or listed something that is another now, with its path.
+    fed: dict[str, str] = field(default_factory=dict)
+    # All files that differ, for the record.
+    paths: list[str] = field(default_factory=list)
+
+    @property
+    def deleted_names(self) -> set[str]:
+        return {node.name for node in self.deleted}
+
+    def seeds(self, graph_nodes: Iterable[Node]) -> set[str]:
+        """Name the modules that have to run again on account of themselves."""
+        shifted = {node.name for node, _ in self.shifted}
+        found = {node.name for node in self.changed} - shifted
+        found.update(self.fed)
+        gone = self.deleted_names
+        created = set(self.created.values())
+        for node in graph_nodes:
+            if node.imports & gone or node.wanted & created:
+                found.add(node.name)
+            elif node.name in created and node.name not in gone:
+                found.add(node.name)  # `a.py` became `a/__init__.py`
+        return found - gone
+
+
+class Watch:
+    """Compares what is on disk with what serves and with what was last tried."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._tried: dict[str, bytes | None] = {}
+        # What differed from the serving generation at the last attempt.
+        self._pending: set[str] = set()
+
+    def compare(
+        self, paths: Iterable[str] | None, serving: state.Generation
+    ) -> tuple[Changes, bool]:
+        """Look at `paths`, or at everything; tells too whether anything is new since the last look.
+
+        The look itself counts as a try.
+        """
+        changes = Changes(Sources(serving.sources))
+        nodes = {node.path: node for node in serving.graph.nodes.values() if node.source}
+        readers: dict[str, list[Node]] = {}
+        listers: dict[str, list[Node]] = {}
+        for node in serving.graph.nodes.values():
+            for path in node.files:
+                readers.setdefault(path, []).append(node)
+            for path in node.listings:
+                listers.setdefault(path, []).append(node)
+        looked = self._candidates(paths, nodes, readers)
+        is_new = False
+        self._pending = set()
+        for path in sorted(looked):
+            differs, digest = False, None
+            if _is_source(path) and (path in nodes or _loader.is_user_file(path)):
+                differs, digest = self._compare_source(path, nodes.get(path), changes)
+            if path in readers:
+                digest = _inputs.file_digest(path)
+                for node in readers[path]:
+                    if node.files[path] != digest:
+                        changes.fed[node.name], differs = path, True
+            is_new |= self._note(path, digest, differs, known=path in nodes or path in readers)
+            if differs:
+                self._pending.add(path)
+                changes.paths.append(path)
+        for path in {os.path.dirname(path) for path in looked} | looked:
+            if path in listers:
+                digest = _inputs.listing_digest(path)
+                differs = False
+                for node in listers[path]:
+                    if node.listings[path] != digest:
+                        changes.fed[node.name], differs = path, True
+                is_new |= self._note(os.path.join(path, ""), digest, differs, known=True)
+                if differs:
+                    self._pending.add(path)
+        return changes, is_new
+
+    def forget(self) -> None:
+        """Take the serving generation for the last try: nothing is pending."""
+        self._tried.clear()
+        self._pending.clear()
+
+    def _note(self, path: str, digest: bytes | None, differs: bool, *, known: bool) -> bool:
+        """Note a try; tells whether it is another than the last one."""
+        if path in self._tried:
+            before = self._tried[path]
+            self._tried[path] = digest
+            return before != digest
+        self._tried[path] = digest
+        return differs and (known or digest is not None)
+
+    def _compare_source(
+        self, path: str, node: Node | None, changes: Changes
+    ) -> tuple[bool, bytes | None]:
+        source = changes.sources.refresh(path)
+        if node is None:
+            if source is None:
+                return False, None
+            name = module_name(self.root, path)
+            if name is None:
+                return False, source.digest
+            changes.created[path] = name
+            return True, source.digest
+        assert node.source is not None, "only nodes with a source have a path"
+        if source is None:
+            changes.deleted.append(node)
+            return True, None
+        if source.digest == node.source.digest:
+            return False, source.digest
+        changes.changed.append(node)
+        if is_shifted(node.source, source):
+            changes.shifted.append((node, source))
+        return True, source.digest
+
+    def _candidates(
+        self,
+        paths: Iterable[str] | None,
+        nodes: dict[str, Node],
+        readers: dict[str, list[Node]],
+    ) -> set[str]:
+        found = set(self._pending)
+        if paths is None:
+            return found | set(nodes) | set(readers) | set(walk(self.root))
+        for path in paths:
+            path = os.path.abspath(path)
+            found.add(path)
+            if not _is_source(path):
+                below = os.path.join(path, "")
+                found.update(other for other in (*nodes, *readers) if other.startswith(below))
+                if os.path.isdir(path):
+                    found.update(walk(path))
+        return found
+
+
+def is_shifted(old: Source, new: Source) -> bool:
+    """Tell whether only lines have moved from one text to the other."""
+    try:
+        return old.code is not None and _lines.is_same_but_for_lines(old.code, new.compile())
+    except (SyntaxError, RecursionError, MemoryError, OverflowError):
+        return False
+
+
+def module_name(root: str, path: str) -> str | None:
+    """Give the dotted name of the module that a file would be; None if it can be none."""
+    inside = os.path.relpath(path, root)
+    parts = inside[: -len(".py")].split(os.sep)
+    if parts[-1] == "__init__":
+        parts.pop()
+    if not parts or not all(part.isidentifier() for part in parts):
+        return None
+    return ".".join(parts)
+
+
+def walk(directory: str) -> Iterator[str]:
+    """Give the source files below a directory that can be the user's modules."""
+    seen: set[str] = set()
+    for base, directories, files in os.walk(directory, followlinks=True):
+        real = os.path.realpath(base)
+        if real in seen or os.path.exists(os.path.join(base, "pyvenv.cfg")):
+            directories.clear()  # a link in a circle; an environment
+            continue
+        seen.add(real)
+        directories[:] = [
+            name
+            for name in directories
+            if name.isidentifier() and name not in ("__pycache__", "node_modules")
+        ]
+        yield from (os.path.join(base, name) for name in files if _is_source(name))
+
+
+def _is_source(path: str) -> bool:
+    return path.endswith(".py") and not os.path.basename(path).startswith(".")

@@ -1,0 +1,180 @@
+"""How a generation ends: its hooks, its kept values, and the proof that it is gone.
+
+Owns the line of old generations. One ends when no request is on it or on an older one; then what
+its successor replaced is told so, and dropped. A weak reference tells, after the next full
+collection, whether it is really gone; if not, whatever holds it is named. Never waits for a
+request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import logging
+import queue
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from types import FrameType, ModuleType
+from typing import Any
+
+from . import lifecycle, state
+from ._graph import Node
+from .lifecycle import Hook, Kept
+
+_log = logging.getLogger("snaxum")
+
+# How long a hook may take before it is left behind.
+HOOK_TIMEOUT_S = 5.0
+# Generations that ended, after which a collection is asked for even if the server is never idle.
+COLLECT_EVERY = 50
+# How long nothing may happen until the server counts as idle.
+IDLE_S = 1.0
+
+
+class Drain:
+    """Ends old generations, in a thread of its own."""
+
+    def __init__(
+        self, loop: Callable[[], asyncio.AbstractEventLoop], *, counts: bool = True
+    ) -> None:
+        self._loop = loop
+        self._retired: deque[tuple[state.Generation, list[tuple[str, Kept]]]] = deque()
+        self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._suspects: list[tuple[int, str, weakref.ref[ModuleType]]] = []
+        # What did not go, as text, newest last; for the console.
+        self.leaks: deque[str] = deque(maxlen=100)
+        self._ended = 0
+        if not counts:
+            return  # nothing is ever replaced
+        state.count(self._on_drained)
+        threading.Thread(target=self._run, name="drain", daemon=True).start()
+
+    def retire(self, generation: state.Generation, kept: list[tuple[str, Kept]]) -> None:
+        """Take a generation that has been replaced, and the kept values that ended with it."""
+        self._retired.append((generation, kept))
+        self._wake.put(True)
+
+    def release(self, kept: list[tuple[str, Kept]]) -> None:
+        """Unload kept values that no generation has."""
+        for key, value in kept:
+            _bounded(f"the unloading of the kept value {key!r}", lifecycle.release, value, key)
+
+    def end_now(self, generation: state.Generation, timeout: float) -> None:
+        """End everything, at a clean stop."""
+        worker = threading.Thread(target=self._end_all, args=(generation,), daemon=True)
+        worker.start()
+        worker.join(timeout)
+
+    def _on_drained(self) -> None:
+        self._wake.put(True)
+
+    def _end_all(self, generation: state.Generation) -> None:
+        while self._retired:
+            old, kept = self._retired.popleft()
+            self._end(old.leaving, kept)
+        self._end(list(generation.graph.nodes.values()), list(generation.kept.items()))
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._wake.get(timeout=IDLE_S if self._suspects else None)
+            except queue.Empty:
+                self._look_after(gc.collect)
+                continue
+            while self._retired and self._retired[0][0].active == 0:
+                old, kept = self._retired.popleft()
+                self._end(old.leaving, kept)
+                self._suspect(old)
+                del old, kept
+                self._ended += 1
+                if self._ended % COLLECT_EVERY == 0:
+                    self._look_after(gc.collect)
+
+    def _end(self, nodes: list[Node], kept: Iterable[tuple[str, Kept]]) -> None:
+        for when in ("shutdown", "unload"):
+            for node in reversed(nodes):
+                for hook in reversed(node.hooks):
+                    if hook.when == when and not hook.exclusive:
+                        self.call(node, hook)
+        self.release(list(kept))
+
+    def call(self, node: Node, hook: Hook) -> BaseException | None:
+        """Call a hook, bounded in time; gives what it raised, which is logged."""
+        what = f"the {hook.when} hook {getattr(hook.function, '__qualname__', hook.function)!s}"
+        return _bounded(f"{what} of module `{node.name}`", call_hook, hook.function, self._loop)
+
+    def _suspect(self, old: state.Generation) -> None:
+        for node in old.leaving:
+            module = old.modules.get(node.name)
+            if module is not None and state.current().modules.get(node.name) is not module:
+                self._suspects.append((old.number, node.name, weakref.ref(module)))
+
+    def _look_after(self, collect: Callable[[], int]) -> None:
+        """Collect, and see what is still there."""
+        collect()
+        suspects, self._suspects = self._suspects, []
+        for number, name, reference in suspects:
+            module = reference()
+            if module is not None:
+                text = f"module `{name}` of G{number} is still held: {holder_of(module)}"
+                if text not in self.leaks:
+                    self.leaks.append(text)
+                    _log.info(text)
+            del module
+
+
+def call_hook(function: Callable[[], Any], loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """Call a hook; one that is async runs on the server's loop."""
+    result = function()
+    if inspect.isawaitable(result):
+
+        async def wait() -> None:
+            await result
+
+        asyncio.run_coroutine_threadsafe(wait(), loop()).result(HOOK_TIMEOUT_S)
+
+
+def _bounded(what: str, function: Callable[..., None], *args: Any) -> BaseException | None:
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            function(*args)
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name="hook", daemon=True)
+    thread.start()
+    thread.join(HOOK_TIMEOUT_S)
+    if thread.is_alive():
+        _log.error("%s still runs after %g s; it is left behind", what, HOOK_TIMEOUT_S)
+    elif raised:
+        _log.error("%s raised", what, exc_info=raised[0])
+        return raised[0]
+    return None
+
+
+def holder_of(module: ModuleType) -> str:
+    """Name what refers to a module from outside of it."""
+    inside = {id(module), id(module.__dict__)}
+    seen, waiting = set(inside), deque([(module, "")])
+    for _ in range(200):
+        if not waiting:
+            break
+        target, way = waiting.popleft()
+        for holder in gc.get_referrers(target):
+            if id(holder) in seen or isinstance(holder, FrameType) or holder is waiting:
+                continue
+            seen.add(id(holder))
+            if isinstance(holder, dict) and (owner := holder.get("__name__")) is not None:
+                if owner != module.__name__:
+                    return f"a global of `{owner}`{way}"
+                continue
+            kind = type(holder).__name__
+            if kind in ("coroutine", "generator", "async_generator", "Task", "Thread"):
+                return f"{kind} `{getattr(holder, '__qualname__', holder)!s}`{way}"
+            waiting.append((holder, f" through a {kind}"))
+    return "something that Python cannot name"

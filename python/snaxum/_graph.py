@@ -1,0 +1,159 @@
+"""Which module was made from what: the edges that decide what a change reaches.
+
+Owns one `Node` a loaded module, and the cone of a change. Edges are noted while modules run
+(`_imports`, `_inputs`) and read from the code of their functions, whose imports have not run yet.
+Never loads a module and never reads a file.
+"""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Iterable, Iterator
+from types import CodeType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._effects import Effect
+    from ._sources import Source
+    from .lifecycle import Hook
+    from .routing import Route
+
+_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
+
+
+class Node:
+    """One run of a module: what it was made from, and what it left behind."""
+
+    __slots__ = (
+        "__weakref__",
+        "effects",
+        "files",
+        "globals_seen",
+        "hooks",
+        "imports",
+        "kept",
+        "listings",
+        "name",
+        "routes",
+        "source",
+        "wanted",
+    )
+
+    def __init__(self, name: str, source: Source | None) -> None:
+        self.name = name
+        self.source = source
+        # Names of the user's modules that it imported.
+        self.imports: set[str] = set()
+        # Names of modules that it looked for and did not find.
+        self.wanted: set[str] = set()
+        # Files that it read and directories that it listed, with a digest of what it saw.
+        self.files: dict[str, bytes | None] = {}
+        self.listings: dict[str, bytes | None] = {}
+        self.routes: list[Route] = []
+        self.hooks: list[Hook] = []
+        self.kept: set[str] = set()
+        self.effects: list[Effect] = []
+        # What its globals were right after it had run: name to identity and size.
+        self.globals_seen: dict[str, tuple[int, int]] = {}
+
+    @property
+    def path(self) -> str:
+        return self.source.path if self.source else ""
+
+
+class Graph:
+    """The nodes of one generation, in the order in which they began to run."""
+
+    def __init__(self, nodes: Iterable[Node] = ()) -> None:
+        self.nodes = {node.name: node for node in nodes}
+
+    def by_path(self, path: str) -> Node | None:
+        for node in self.nodes.values():
+            if node.source is not None and node.source.path == path:
+                return node
+        return None
+
+    def cone(self, seeds: Iterable[str]) -> list[str]:
+        """Give the seeds and all that import them, directly or not, in recorded order."""
+        importers: dict[str, list[str]] = {}
+        for node in self.nodes.values():
+            for name in node.imports:
+                importers.setdefault(name, []).append(node.name)
+        reached = set(seeds)
+        waiting = list(reached)
+        while waiting:
+            for importer in importers.get(waiting.pop(), ()):
+                if importer not in reached:
+                    reached.add(importer)
+                    waiting.append(importer)
+        return [name for name in self.nodes if name in reached]
+
+    def reachable(self, roots: Iterable[str]) -> set[str]:
+        """Give what a process would have loaded that loads `roots`: what they import, and so on."""
+        found: set[str] = set()
+        waiting = [name for name in roots if name in self.nodes]
+        while waiting:
+            name = waiting.pop()
+            if name in found:
+                continue
+            found.add(name)
+            parent = name.rpartition(".")[0]
+            more = self.nodes[name].imports | ({parent} if parent else set())
+            waiting.extend(other for other in more if other in self.nodes)
+        return found
+
+    def path_from(self, changed: Iterable[str], to: str) -> list[str]:
+        """Give the shortest chain of imports from a changed module to one that it reaches."""
+        seeds = set(changed)
+        chains = {to: [to]}
+        waiting = [to]
+        while waiting:
+            name = waiting.pop(0)
+            if name in seeds:
+                return chains[name][::-1]
+            node = self.nodes.get(name)
+            for imported in sorted(node.imports) if node else ():
+                if imported not in chains:
+                    chains[imported] = [*chains[name], imported]
+                    waiting.append(imported)
+        return [to]
+
+
+def imports_of(code: CodeType, module: str, is_package: bool) -> Iterator[str]:
+    """Give all names that a module's code imports, whether it runs or not."""
+    yield from _imports_in(code, module if is_package else module.rpartition(".")[0])
+
+
+def imports_of_functions(code: CodeType, module: str, is_package: bool) -> Iterator[str]:
+    """Give the names that functions of a module import when they are called."""
+    package = module if is_package else module.rpartition(".")[0]
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _imports_in(constant, package)
+
+
+def _imports_in(code: CodeType, package: str) -> Iterator[str]:
+    # A look at the bytes first: most functions import nothing.
+    if _IMPORT_NAME in code.co_code[::2]:
+        before: list[object] = []
+        for instruction in dis.get_instructions(code):
+            if instruction.opcode == _IMPORT_NAME and len(before) >= 2:
+                level, items = before[-2:]
+                yield from _targets(str(instruction.argval), level, items, package)
+            if instruction.opname.startswith(("LOAD_CONST", "LOAD_SMALL_INT")):
+                before.append(instruction.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _imports_in(constant, package)
+
+
+def _targets(name: str, level: object, items: object, package: str) -> Iterator[str]:
+    if isinstance(level, int) and level > 0:
+        base = package.rsplit(".", level - 1)[0] if level > 1 else package
+        name = f"{base}.{name}" if name else base
+    if isinstance(items, tuple):
+        yield name
+        yield from (f"{name}.{item}" for item in items if item != "*")
+        return
+    parts = name.split(".")
+    yield from (".".join(parts[: count + 1]) for count in range(len(parts)))

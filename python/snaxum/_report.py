@@ -1,0 +1,88 @@
+"""What one attempt to load did: the record behind the console's list of reloads.
+
+Owns the report's fields and how two route tables differ. Plain data; never loads anything.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import _loader
+from .routing import Route
+
+Failure = dict[str, Any]
+Row = dict[str, Any]
+
+
+@dataclass
+class Report:
+    """The outcome is `ok`, `failed`, `noop`, or one that never leaves the process."""
+
+    outcome: str = "ok"
+    generation: int = 0
+    # `none`, `lines`, `cone`, `all` or `restart`, and why not a smaller one.
+    rung: str = "cone"
+    reason: str = ""
+    files: list[str] = field(default_factory=list)
+    modules: list[dict[str, Any]] = field(default_factory=list)
+    phases: dict[str, float] = field(default_factory=dict)
+    diff: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    # Module name and traceback of all that did not load; several only at the first start.
+    failures: list[Failure] = field(default_factory=list)
+    routes: list[Row] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    # `module.NAME` of what had changed since its module ran, and begins anew.
+    state_reset: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+
+
+class Rows:
+    """Routes as they are listed; made once a route."""
+
+    def __init__(self) -> None:
+        self._known: weakref.WeakKeyDictionary[Route, Row] = weakref.WeakKeyDictionary()
+
+    def of(self, route: Route) -> Row:
+        row = self._known.get(route)
+        if row is None:
+            row = self._known[route] = route.to_dict(_loader.display_root())
+        return row
+
+    def forget(self, routes: Iterable[Route]) -> None:
+        """Make the rows of routes anew whose lines have moved."""
+        for route in routes:
+            self._known.pop(route, None)
+
+
+def diff_routes(
+    before: Sequence[Route], after: Sequence[Route], row: Callable[[Route], Row]
+) -> dict[str, list[Row]]:
+    """Compare two route lists: `added`, `removed`, `moved` (another line), `changed` (handler)."""
+    return diff_rows({r.id: row(r) for r in before}, {r.id: row(r) for r in after})
+
+
+def diff_rows(old: Mapping[str, Row], new: Mapping[str, Row]) -> dict[str, list[Row]]:
+    """Compare two tables of rows, by the id of their routes."""
+    both = [(old[key], new[key]) for key in new if key in old and old[key] is not new[key]]
+    same_handler = [
+        (a, b) for a, b in both if (a["handler"], a["mode"]) == (b["handler"], b["mode"])
+    ]
+    return {
+        "added": [_reference(new[key]) for key in new if key not in old],
+        "removed": [_reference(old[key]) for key in old if key not in new],
+        "moved": [
+            _reference(b)
+            for a, b in same_handler
+            if (a["file"], a["line"]) != (b["file"], b["line"])
+        ],
+        "changed": [_reference(b) for a, b in both if (a, b) not in same_handler],
+    }
+
+
+def _reference(row: Mapping[str, Any]) -> Row:
+    return {key: row[key] for key in ("methods", "path", "handler", "file", "line")}

@@ -1,0 +1,158 @@
+"""Runs modules aside and makes of them what may become a generation.
+
+Owns one staging from the first import to the table of routes and the start-up hooks. What it
+raises is a `Rejected`; putting everything back is the business of `_reload`, and so is the swap.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from . import _effects, _loader, _roots, _traceback, state
+from ._drain import Drain
+from ._graph import Graph, Node
+from ._report import Failure
+from ._sources import Sources
+from .routing import DuplicateRoute, Route, RouteTable
+
+
+class Rejected(Exception):
+    """The staged modules are not to be published."""
+
+    def __init__(
+        self, failures: Mapping[str, Failure], errors: Sequence[BaseException] = ()
+    ) -> None:
+        self.failures = failures
+        refused = [error for error in errors if _is_of_library(error)]
+        # A library that does not take the same thing twice may take it from all modules anew.
+        self.may_climb = bool(refused)
+        self.reason = f"a library did not take it twice: {refused[0]}" if refused else ""
+
+
+class Stage:
+    """One attempt to run `roots` and what they import; `carried` names what runs on as it is."""
+
+    def __init__(
+        self,
+        staging: state.Staging,
+        serving: state.Generation,
+        sources: Sources,
+        root: str,
+        capture: Callable[[BaseException], Failure],
+    ) -> None:
+        self.staging = staging
+        self.serving = serving
+        self.sources = sources
+        self.root = root
+        self.capture = capture
+        self.carried = set(staging.nodes)
+        self.errors: list[BaseException] = []
+        self.failures: dict[str, Failure] = {}
+
+    def run(self, roots: Sequence[str]) -> None:
+        """Import what is not there, in the order of a first start."""
+        for name in roots:
+            taken = _roots.taken_name(name, self.root)
+            if taken is not None:
+                self.failures[name] = self.capture(taken)
+                continue
+            try:
+                importlib.import_module(name)
+            except BaseException as error:  # SystemExit and the like must not end the server
+                self.failures[name] = self.capture(error)
+                self.errors.append(error)
+
+    def generation(self, roots: Sequence[str], *, prune: bool, drain: Drain) -> state.Generation:
+        """Make the generation; with `prune`, without what nothing imports any more.
+
+        Raises Rejected.
+        """
+        serving, nodes = self.serving, self.staging.nodes
+        modules = _loader.user_modules()
+        dropped: set[str] = set()
+        if prune:
+            reachable = Graph(nodes.values()).reachable([*roots, *self.failures])
+            dropped = set(modules) - reachable
+        order = [name for name in serving.graph.nodes if name in nodes]
+        order += [name for name in nodes if name not in serving.graph.nodes]
+        kept_nodes = [nodes[n] for n in order if n in modules and n not in dropped]
+        table, doubled = self._table(kept_nodes)
+        self.failures.update(doubled)
+        # A module that never loaded does not hold up the others; one that served does.
+        fatal = {name: f for name, f in self.failures.items() if is_fatal(name, serving)}
+        if fatal:
+            raise Rejected(fatal, self.errors)
+        fresh = [node for node in kept_nodes if node.name not in self.carried]
+        self._start_up(fresh, drain)
+        for name in dropped:
+            sys.modules.pop(name, None)
+        modules = {name: module for name, module in modules.items() if name not in dropped}
+        _effects.undo(
+            [n for n in nodes.values() if n.name not in modules and n.name not in self.carried]
+        )
+        number = serving.number + 1 if modules or serving.number > 0 else 0
+        ran = {node.name: serving.ran.get(node.name, 0) for node in kept_nodes}
+        ran.update((node.name, number) for node in fresh)
+        return state.Generation(
+            number,
+            table,
+            modules,
+            self.failures,
+            self.sources,
+            Graph(kept_nodes),
+            {
+                key: value
+                for key, value in {**serving.kept, **self.staging.kept}.items()
+                if self._is_kept(key, kept_nodes)
+            },
+            ran,
+        )
+
+    def _is_kept(self, key: str, nodes: Sequence[Node]) -> bool:
+        """Tell whether a module still asks for a kept value, or only a handler ever did."""
+        if any(key in node.kept for node in nodes):
+            return True
+        return not any(key in node.kept for node in self.serving.graph.nodes.values())
+
+    def _start_up(self, nodes: Sequence[Node], drain: Drain) -> None:
+        for node in nodes:
+            for hook in node.hooks:
+                if hook.when == "startup" and (error := drain.call(node, hook)) is not None:
+                    raise Rejected({node.name: self.capture(error)})
+
+    def _table(self, nodes: Sequence[Node]) -> tuple[RouteTable, dict[str, Failure]]:
+        """Build the table of all routes whose module loaded, without those that clash."""
+        routes = [(node.name, route) for node in nodes for route in node.routes]
+        doubled: dict[str, Failure] = {}
+        while True:
+            try:
+                return RouteTable([route for _, route in routes]), doubled
+            except DuplicateRoute as error:
+                owner, second = _second(routes, error)
+                doubled.setdefault(owner, self.capture(error))
+                routes = [(o, r) for o, r in routes if r is not second]
+
+
+def is_fatal(name: str, serving: state.Generation) -> bool:
+    """Tell whether a module that does not load rejects everything."""
+    return serving.number > 0 and name not in serving.broken
+
+
+def _is_of_library(error: BaseException) -> bool:
+    """Tell whether an exception came out of a library's code, and not from a missing module."""
+    trace = error.__traceback__
+    if trace is None or isinstance(error, (ImportError, SyntaxError)):
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    file = trace.tb_frame.f_code.co_filename
+    return not _loader.is_user_file(file) and not _traceback.is_internal(file)
+
+
+def _second(routes: Sequence[tuple[str, Route]], error: DuplicateRoute) -> tuple[str, Route]:
+    for owner, route in routes:
+        if route is error.second:
+            return owner, route
+    raise error

@@ -1,0 +1,92 @@
+//! Section D: broken code changes nothing but its own report.
+
+use super::super::support::Project;
+use super::world::{World, index};
+
+// Rows 6, 67, 68, 72.
+#[tokio::test]
+async fn whatever_a_module_raises_is_a_failure_and_the_last_good_code_serves() {
+    let mut world = World::new(&[("app.py", &index("", "'good'")), ("b.py", "")]).await;
+    for (broken, says) in [
+        ("def oops(:\n", "SyntaxError"),
+        ("if 1:\nx = 2\n", "IndentationError"),
+        ("x = '\0'\n", "SyntaxError"),
+        ("# coding: no-such-thing\n", "SyntaxError"),
+        ("raise SystemExit(3)\n", "SystemExit"),
+        ("import sys; sys.exit()\n", "SystemExit"),
+        ("raise KeyboardInterrupt\n", "KeyboardInterrupt"),
+        ("def f(): f()\nf()\n", "RecursionError"),
+        ("from snaxum import route\n\n@route('/')\ndef again(request): pass\n", "app.py"),
+        ("import no_such_library\n", "ModuleNotFoundError"),
+    ] {
+        let reload = world.save("b.py", broken).await;
+        assert!(reload.failure().contains(says), "{}", reload.failure());
+        assert_eq!(world.text("/").await, "good", "{broken}");
+        let status = world.status().await;
+        assert_eq!((&status["state"], &status["generation"]), (&"failing".into(), &1.into()));
+    }
+    assert_eq!(world.save("b.py", "X = 1\n").await.ran(), ["b"]); // row 76
+    assert_eq!(world.status().await["state"], "ok");
+}
+
+// Rows 69 and 70.
+#[tokio::test]
+async fn a_batch_is_taken_whole_or_not_at_all() {
+    let b = "from snaxum import route\nimport _a\nY = _a.f()\n\n@route('/b')\ndef b(request):\n    return str(_a.f())\n";
+    let mut world = World::new(&[("_a.py", "def f(): return 1\n"), ("b.py", b)]).await;
+
+    let reload = world.save("_a.py", "def g(): return 2\n").await; // b uses f
+
+    assert!(reload.failure().contains("b.py"), "{}", reload.failure());
+    assert_eq!(world.text("/b").await, "1");
+    assert_eq!(world.save("b.py", &b.replace("_a.f", "_a.g")).await.ran(), ["_a", "b"]);
+    assert_eq!(world.text("/b").await, "2");
+}
+
+// Row 74.
+#[tokio::test]
+async fn a_module_broken_at_the_start_leaves_the_others_serving() {
+    let mut world = World::new(&[("app.py", &index("", "1")), ("bad.py", "1 / 0\n")]).await;
+    assert_eq!(world.text("/").await, "1");
+    let status = world.status().await;
+    assert_eq!((&status["state"], &status["generation"]), (&"failing".into(), &1.into()));
+    world.save("bad.py", "X = 1\n").await.ran();
+    assert_eq!(world.status().await["state"], "ok");
+}
+
+// Rows 80 and 104.
+#[tokio::test]
+async fn a_rejected_module_leaves_no_trace_outside_itself() {
+    let app = index(
+        "import logging, os, sys, warnings",
+        "[os.environ.get('LEFT'), os.environ.get('HAD'), '/left' in sys.path, len(logging.getLogger('left').handlers), any('left' in str(f) for f in warnings.filters)]",
+    );
+    let leaves = "import atexit, logging, os, sys, warnings\nfrom snaxum import route\nos.environ['LEFT'] = '1'\nos.environ['HAD'] = 'new'\nsys.path.append('/left')\nlogging.getLogger('left').addHandler(logging.NullHandler())\nwarnings.filterwarnings('ignore', message='left')\natexit.register(print, 'left at exit')\n\n@route('/left')\ndef left(request): pass\n\n";
+    let project = Project::new().env("HAD", "old").file("app.py", &app).file("b.py", "");
+    let mut world = World::of(project).await;
+
+    let reload = world.save("b.py", &format!("{leaves}1 / 0\n")).await;
+
+    assert!(reload.failure().contains("ZeroDivisionError"));
+    assert_eq!(world.text("/").await, "[None, 'old', False, 0, False]");
+    assert_eq!(world.get("/left").await.status, 404);
+    // The same code, whole, has its effects; and without it they are gone.
+    world.save("b.py", leaves).await.ran();
+    assert_eq!(world.text("/").await, "['1', 'new', True, 1, True]");
+    world.save("b.py", "X = 1\n").await.ran();
+    assert_eq!(world.text("/").await, "[None, 'old', False, 0, False]");
+    world.server.stop().await;
+    assert!(!world.server.out.whole().await.contains("left at exit"));
+}
+
+// Row 78.
+#[tokio::test]
+async fn a_traceback_shows_the_code_that_ran() {
+    let source = "from snaxum import route\n\n@route('/')\ndef index(request):\n    raise ValueError('first')\n";
+    let mut world = World::new(&[("app.py", source)]).await;
+    world.save("app.py", "def oops(:\n").await.failure();
+    world.get("/").await;
+    let id = world.server.api("requests").await[0]["id"].as_str().expect("an id").to_owned();
+    let request = world.server.api(&format!("requests/{id}")).await;
+    assert!(request["traceback"].to_string().contains("raise ValueError('first')"));
+}

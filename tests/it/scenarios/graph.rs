@@ -1,0 +1,217 @@
+//! Section B: what a change reaches.
+
+use super::world::{World, index};
+
+// Row 37.
+#[tokio::test]
+async fn in_a_diamond_each_module_runs_once_and_in_load_order() {
+    let mut world = World::new(&[
+        ("app.py", &index("import _b, _c", "_b.X + _c.X")),
+        ("_b.py", "import _d\nX = _d.X\n"),
+        ("_c.py", "import _d\nX = _d.X\n"),
+        ("_d.py", "X = 1\n"),
+        ("other.py", "import json\n"),
+    ])
+    .await;
+
+    assert_eq!(world.save("_d.py", "X = 2\n").await.ran(), ["_d", "_b", "_c", "app"]);
+    assert_eq!(world.text("/").await, "4");
+    assert_eq!(world.save("_b.py", "import _d\nX = _d.X + 1\n").await.ran(), ["_b", "app"]);
+    assert_eq!(world.text("/").await, "5");
+}
+
+// Row 38.
+#[tokio::test]
+async fn a_file_that_nobody_imports_is_not_run() {
+    let mut world = World::new(&[("app.py", &index("", "1"))]).await;
+    let reload = world.save("_leaf.py", "raise SystemExit\n").await;
+    reload.ran_nothing();
+    assert_eq!(reload.0["rung"], "none");
+    assert!(
+        reload.0["reason"].as_str().expect("a text").contains("not imported"),
+        "{reload:#?}",
+        reload = reload.0
+    );
+    assert_eq!(world.status().await["state"], "ok");
+}
+
+// Row 39.
+#[tokio::test]
+async fn a_module_that_is_imported_for_what_it_does_runs_again() {
+    let handlers = |n: u32| {
+        format!("from snaxum import route\n\n@route('/')\ndef index(request):\n    return '{n}'\n")
+    };
+    let mut world =
+        World::new(&[("app.py", "import _handlers\n"), ("_handlers.py", &handlers(1))]).await;
+    assert_eq!(world.save("_handlers.py", &handlers(2)).await.ran(), ["_handlers", "app"]);
+    assert_eq!(world.text("/").await, "2");
+}
+
+// Row 40.
+#[tokio::test]
+async fn a_cycle_that_loads_loads_again() {
+    let mut world = World::new(&[
+        ("app.py", &index("import _a", "_a.total()")),
+        ("_a.py", "import _b\nX = 1\n\ndef total():\n    return X + _b.Y\n"),
+        ("_b.py", "import _a\nY = 10\n\ndef get():\n    return _a.X\n"),
+    ])
+    .await;
+    assert_eq!(world.text("/").await, "11");
+
+    let reload = world.save("_b.py", "import _a\nY = 20\n").await;
+
+    assert_eq!(reload.ran(), ["_b", "_a", "app"]);
+    assert_eq!(world.text("/").await, "21");
+}
+
+// Rows 41 to 44.
+#[tokio::test]
+async fn packages_their_submodules_and_relative_imports_are_followed() {
+    let mut world = World::new(&[
+        (
+            "app.py",
+            &index(
+                "from pk import sub, name\nimport pk.deep.leaf",
+                "f'{sub.X} {name} {pk.deep.leaf.X}'",
+            ),
+        ),
+        ("pk/__init__.py", "from .naming import name\n"),
+        ("pk/naming.py", "name = 'n1'\n"),
+        ("pk/sub.py", "from . import naming\nX = 1\n"),
+        ("pk/deep/__init__.py", ""),
+        ("pk/deep/leaf.py", "from ..naming import *\nX = name\n"),
+    ])
+    .await;
+    assert_eq!(world.text("/").await, "1 n1 n1");
+
+    let reload = world.save("pk/sub.py", "from . import naming\nX = 2\n").await;
+    assert_eq!(reload.ran(), ["pk.sub", "app"]);
+    assert_eq!(world.text("/").await, "2 n1 n1");
+
+    let reload = world.save("pk/naming.py", "name = 'n2'\n").await;
+    assert!(reload.ran().contains(&"pk.deep.leaf") && reload.ran().contains(&"pk"));
+    assert_eq!(world.text("/").await, "2 n2 n2");
+
+    let reload = world.save("pk/__init__.py", "from .naming import name\nname += '!'\n").await;
+    assert!(!reload.ran().contains(&"pk.naming"), "{:?}", reload.ran());
+    assert_eq!(world.text("/").await, "2 n2! n2");
+}
+
+// Row 41.
+#[tokio::test]
+async fn a_package_that_reexports_a_module_that_imports_it_back_reloads() {
+    let mut world = World::new(&[
+        ("app.py", &index("import pk", "pk.f()")),
+        ("pk/__init__.py", "BASE = 1\nfrom .sub import f\n"),
+        ("pk/sub.py", "import pk\n\ndef f():\n    return pk.BASE + 1\n"),
+    ])
+    .await;
+    world.save("pk/sub.py", "import pk\n\ndef f():\n    return pk.BASE + 2\n").await.ran();
+    assert_eq!(world.text("/").await, "3");
+}
+
+// Row 45.
+#[tokio::test]
+async fn a_namespace_package_is_one_too() {
+    let mut world =
+        World::new(&[("app.py", &index("import ns.part", "ns.part.X")), ("ns/part.py", "X = 1\n")])
+            .await;
+    assert_eq!(world.save("ns/part.py", "X = 2\n").await.ran(), ["ns.part", "app"]);
+    assert_eq!(world.text("/").await, "2");
+}
+
+// Row 46.
+#[tokio::test]
+async fn a_module_that_was_wanted_and_missing_is_taken_when_it_comes() {
+    let app = index(
+        "try:\n    import fast_one as j\nexcept ImportError:\n    import _slow as j\n",
+        "j.X",
+    );
+    let mut world = World::new(&[("app.py", &app), ("_slow.py", "X = 'slow'\n")]).await;
+    assert_eq!(world.text("/").await, "slow");
+
+    let reload = world.save("fast_one.py", "X = 'fast'\n").await;
+
+    assert!(reload.ran().contains(&"app"));
+    assert_eq!(world.text("/").await, "fast");
+}
+
+// Rows 12 and 47.
+#[tokio::test]
+async fn an_import_inside_a_function_counts_and_one_for_the_type_checker_does_not() {
+    let app = "from typing import TYPE_CHECKING\nfrom snaxum import route\nif TYPE_CHECKING:\n    import _types\n\n@route('/')\ndef index(request):\n    import _late\n    return str(_late.X)\n";
+    let mut world = World::new(&[
+        ("app.py", app),
+        ("user.py", "import _types\n"),
+        ("_types.py", "T = int\n"),
+        ("_late.py", "X = 1\n"),
+    ])
+    .await;
+    assert_eq!(world.text("/").await, "1");
+    assert_eq!(world.save("_types.py", "T = str\n").await.ran(), ["_types", "user"]);
+    world.save("_late.py", "X = 2\n").await.ran();
+    assert_eq!(world.text("/").await, "2");
+}
+
+// Row 48.
+#[tokio::test]
+async fn an_import_that_is_removed_is_no_reason_any_more() {
+    let mut world = World::new(&[
+        ("app.py", &index("import _util", "1")),
+        ("other.py", "import _util\n"),
+        ("_util.py", "X = 1\n"),
+    ])
+    .await;
+    world.save("app.py", &index("", "2")).await.ran();
+    assert_eq!(world.save("_util.py", "X = 2\n").await.ran(), ["_util", "other"]);
+}
+
+#[tokio::test]
+async fn what_nobody_imports_any_more_is_dropped_with_its_routes() {
+    let extra =
+        "from snaxum import route\n\n@route('/extra')\ndef extra(request):\n    return 'extra'\n";
+    let mut world =
+        World::new(&[("app.py", &index("import _extra", "1")), ("_extra.py", extra)]).await;
+    assert_eq!(world.text("/extra").await, "extra");
+    let reload = world.save("app.py", &index("", "2")).await;
+    assert_eq!(reload.diff("removed"), ["/extra"]);
+    assert_eq!(world.get("/extra").await.status, 404);
+}
+
+// Row 49.
+#[tokio::test]
+async fn a_new_plugin_is_discovered_by_who_lists_the_directory() {
+    let app = index(
+        "import importlib, pathlib, pkgutil, plugins\nNAMES = sorted(m.name for m in pkgutil.iter_modules(plugins.__path__))\nFOUND = [importlib.import_module(f'plugins.{n}') for n in NAMES]\n",
+        "[m.X for m in FOUND]",
+    );
+    let mut world =
+        World::new(&[("app.py", &app), ("plugins/__init__.py", ""), ("plugins/one.py", "X = 1\n")])
+            .await;
+    assert_eq!(world.text("/").await, "[1]");
+
+    let reload = world.save("plugins/two.py", "X = 2\n").await;
+
+    assert_eq!(reload.ran(), ["plugins.two", "app"]);
+    assert_eq!(world.text("/").await, "[1, 2]");
+}
+
+// Row 51.
+#[tokio::test]
+async fn editing_the_entry_keeps_the_leaves() {
+    let mut world =
+        World::new(&[("app.py", &index("import _leaf", "id(_leaf)")), ("_leaf.py", "")]).await;
+    let before = world.text("/").await;
+    assert_eq!(world.save("app.py", &index("import _leaf", "id(_leaf) + 0")).await.ran(), ["app"]);
+    assert_eq!(world.text("/").await, before);
+}
+
+// Row 52.
+#[tokio::test]
+async fn libraries_are_never_run_again() {
+    let app = |n: u32| index("import colorsys, sys", &format!("[id(colorsys), {n}][0]"));
+    let mut world = World::new(&[("app.py", &app(1))]).await;
+    let before = world.text("/").await;
+    assert_eq!(world.save("app.py", &app(2)).await.ran(), ["app"]);
+    assert_eq!(world.text("/").await, before);
+}

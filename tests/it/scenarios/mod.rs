@@ -1,0 +1,11 @@
+//! The acceptance list of the reload engine: a test a row, from outside, on the real binary.
+//!
+//! `Row N` in a comment is the row of the list in `docs/reload-scenarios.md`.
+
+mod broken;
+mod code;
+mod files;
+mod graph;
+mod pool;
+mod state;
+mod world;

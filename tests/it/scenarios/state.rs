@@ -1,0 +1,124 @@
+//! Section F: state, resources and what libraries have registered.
+
+use super::super::support::Project;
+use super::world::{World, index};
+
+fn keeping(n: u32, version: &str, factory: &str) -> String {
+    index(
+        &format!(
+            "import snaxum\nN = {n}\n\ndef load():\n    {factory}\n    return Thing()\n\nclass Thing:\n    def close(self):\n        print('closed')\n\nTHING = snaxum.keep('thing', load{version})\n"
+        ),
+        "id(THING)",
+    )
+}
+
+// Rows 93 and 94.
+#[tokio::test]
+async fn a_kept_value_outlives_edits_until_its_version_or_its_factory_changes() {
+    let mut world = World::new(&[("app.py", &keeping(1, "", "pass"))]).await;
+    let first = world.text("/").await;
+    world.save("app.py", &keeping(2, "", "pass")).await.ran();
+    assert_eq!(world.text("/").await, first);
+
+    world.save("app.py", &keeping(2, ", version=2", "pass")).await.ran();
+    let second = world.text("/").await;
+    assert_ne!(second, first);
+    world.server.out.wait_for("closed").await;
+
+    world.save("app.py", &keeping(2, ", version=2", "print('made anew')")).await.ran();
+    assert_ne!(world.text("/").await, second);
+    world.server.out.wait_for("made anew").await;
+}
+
+#[tokio::test]
+async fn a_kept_value_of_a_rejected_generation_is_unloaded_and_not_published() {
+    let mut world = World::new(&[("app.py", &keeping(1, "", "pass"))]).await;
+    let first = world.text("/").await;
+    let broken = format!("{}\n1 / 0\n", keeping(1, ", version=2", "pass"));
+    world.save("app.py", &broken).await.failure();
+    world.server.out.wait_for("closed").await;
+    assert_eq!(world.text("/").await, first);
+}
+
+// Rows 95 and 97.
+#[tokio::test]
+async fn an_unload_hook_runs_once_after_the_new_code_serves_and_not_for_a_rejected_one() {
+    let app = |n: u32, more: &str| {
+        index(
+            &format!(
+                "import snaxum\n\n@snaxum.on_unload\ndef bye():\n    print('unload {n}')\n    raise ValueError('in a hook')\n{more}"
+            ),
+            &n.to_string(),
+        )
+    };
+    let mut world = World::new(&[("app.py", &app(1, ""))]).await;
+    world.save("app.py", &app(2, "1 / 0\n")).await.failure();
+    world.save("app.py", &app(3, "")).await.ran();
+    world.server.out.wait_for("unload 1").await;
+    assert_eq!(world.text("/").await, "3");
+    world.server.stop().await;
+    let said = world.server.out.whole().await;
+    assert_eq!(said.matches("unload 1").count(), 1, "{said}");
+    assert_eq!(said.matches("unload 3").count(), 1, "at a clean stop too: {said}");
+    assert!(!said.contains("unload 2"), "it was never published: {said}");
+}
+
+// Row 91.
+#[tokio::test]
+async fn a_startup_hook_that_refuses_rejects_the_reload() {
+    let app = |n: u32, hook: &str| {
+        index(
+            &format!("import snaxum\n\n@snaxum.on_startup\nasync def start():\n    {hook}\n"),
+            &n.to_string(),
+        )
+    };
+    let mut world = World::new(&[("app.py", &app(1, "print('started 1')")), ("b.py", "")]).await;
+    world.server.out.wait_for("started 1").await;
+    let reload = world.save("app.py", &app(2, "raise RuntimeError('no database')")).await;
+    assert!(reload.failure().contains("no database"), "{}", reload.failure());
+    assert_eq!(world.text("/").await, "1");
+    world.save("b.py", "X = 1\n").await; // it concerns b alone, but app.py is still broken
+    assert_eq!(world.text("/").await, "1");
+    world.save("app.py", &app(3, "print('started 3')")).await.ran();
+    world.server.out.wait_for("started 3").await;
+}
+
+// Row 96.
+#[tokio::test]
+async fn what_cannot_be_held_twice_is_let_go_before_the_new_code_loads() {
+    let app = |n: u32, more: &str| {
+        index(
+            &format!(
+                "import socket, snaxum\nS = socket.socket()\nS.bind(('127.0.0.1', int(open(__file__.replace('app.py', 'port.txt')).read())))\n\n@snaxum.on_unload(exclusive=True)\ndef let_go():\n    S.close()\n\n@snaxum.on_resume\ndef again():\n    print('resumed')\n{more}"
+            ),
+            &n.to_string(),
+        )
+    };
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("it is bound").port();
+    drop(free);
+    let project = Project::new().file("port.txt", &port.to_string()).file("app.py", &app(1, ""));
+    let mut world = World::of(project).await;
+    world.save("app.py", &app(2, "")).await.ran();
+    assert_eq!(world.text("/").await, "2");
+    world.save("app.py", &app(3, "S.close()\n1 / 0\n")).await.failure();
+    world.server.out.wait_for("resumed").await;
+}
+
+// Row 100.
+#[tokio::test]
+async fn logging_that_is_set_up_at_import_says_each_line_once_after_ten_reloads() {
+    let app = |n: u32| {
+        index(
+            &format!(
+                "import logging, sys\nlogging.getLogger('x').addHandler(logging.StreamHandler(sys.stdout))\nlogging.getLogger('x').setLevel('INFO')\nN = {n}"
+            ),
+            "len(logging.getLogger('x').handlers)",
+        )
+    };
+    let mut world = World::new(&[("app.py", &app(0))]).await;
+    for n in 1..=10 {
+        world.save("app.py", &app(n)).await.ran();
+    }
+    assert_eq!(world.text("/").await, "1");
+}
