@@ -15,7 +15,7 @@ use crate::error::Error;
 pub use values::{parse_count, parse_duration, parse_host, parse_port, parse_size};
 
 /// The names of all options, as `[tool.snaxum]` spells them.
-pub const OPTION_NAMES: [&str; 10] = [
+pub const OPTION_NAMES: [&str; 11] = [
     "host",
     "port",
     "python-dir",
@@ -26,6 +26,7 @@ pub const OPTION_NAMES: [&str; 10] = [
     "max-body-size",
     "max-queue",
     "allow-host",
+    "reload-wait",
 ];
 
 /// How a server is set up. Made by [`SnaxumConfig::builder`].
@@ -54,6 +55,8 @@ pub struct SnaxumConfig {
     pub port: u16,
     /// Names besides localhost that `Host` may carry in dev mode.
     pub allow_hosts: Vec<String>,
+    /// How long a request waits for the reload of what was just saved; zero is not at all.
+    pub reload_wait: Duration,
     /// Whether to reload on save and to serve the console.
     pub dev: bool,
     /// Whether the runtime only loads the modules, so that somebody can look at the routes.
@@ -145,6 +148,13 @@ impl SnaxumConfigBuilder {
         self
     }
 
+    /// Limits how long a request waits, in dev mode, for the reload of what was just saved; zero is
+    /// not at all. Default: 150 ms.
+    pub fn reload_wait(mut self, limit: Duration) -> Self {
+        self.options.reload_wait = Some(limit);
+        self
+    }
+
     /// Turns dev mode on: reload on save, console, tracebacks. Default: off.
     pub fn dev(mut self, on: bool) -> Self {
         self.dev = on;
@@ -192,6 +202,7 @@ impl SnaxumConfigBuilder {
             host: options.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             port: options.port.unwrap_or(3000),
             allow_hosts: options.allow_hosts,
+            reload_wait: options.reload_wait.unwrap_or(Duration::from_millis(150)),
             dev: self.dev,
             load_only: self.load_only,
             python_dir,
@@ -223,6 +234,8 @@ pub struct Options {
     pub max_queue: Option<usize>,
     /// `allow-host`
     pub allow_hosts: Vec<String>,
+    /// `reload-wait`
+    pub reload_wait: Option<Duration>,
 }
 
 impl Options {
@@ -240,6 +253,7 @@ impl Options {
             max_body_size: self.max_body_size.or(other.max_body_size),
             max_queue: self.max_queue.or(other.max_queue),
             allow_hosts: either(self.allow_hosts, other.allow_hosts),
+            reload_wait: self.reload_wait.or(other.reload_wait),
         }
     }
 
@@ -261,6 +275,7 @@ impl Options {
             "max-body-size" => self.max_body_size = Some(parse_size(value)?),
             "max-queue" => self.max_queue = Some(parse_count(value)?),
             "allow-host" => self.allow_hosts.push(value.to_owned()),
+            "reload-wait" => self.reload_wait = Some(parse_duration(value)?),
             _ => unreachable!("the caller took the name from OPTION_NAMES"),
         }
         Ok(())

@@ -5,15 +5,16 @@
 //! names this module. Without it nothing here is in the binary.
 
 mod announcement;
+mod batch;
 mod console;
+mod git;
 mod guard;
-mod lookout;
+mod judge;
 mod masking;
 pub mod protocol;
 mod recorder;
 mod reloader;
 mod socket;
-mod tree;
 mod watcher;
 
 use std::net::SocketAddr;

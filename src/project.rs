@@ -67,6 +67,9 @@ pub fn options_from_env() -> Result<(Options, Vec<String>), Error> {
     let mut warnings = Vec::new();
     for (key, value) in env::vars_os() {
         let Some(tail) = key.to_str().and_then(|key| key.strip_prefix("SNAXUM_")) else { continue };
+        if tail == "WATCH" {
+            continue; // no option: how the dev mode's watcher sees, a matter of this machine
+        }
         let name = tail.to_ascii_lowercase().replace('_', "-");
         let Some(name) = OPTION_NAMES.into_iter().find(|known| **known == name) else {
             let hint = config::nearest_option(&name);

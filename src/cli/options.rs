@@ -41,6 +41,10 @@ pub(crate) struct ServerOptions {
     /// Name besides localhost that requests may be addressed to in dev mode; may be repeated
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
+    /// Time that a request waits for the reload of what was just saved; 0 is not at all
+    /// [default: 150ms]
+    #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
+    reload_wait: Option<Duration>,
 }
 
 impl From<ServerOptions> for Options {
@@ -56,6 +60,7 @@ impl From<ServerOptions> for Options {
         options.max_body_size = flags.max_body_size;
         options.max_queue = flags.max_queue;
         options.allow_hosts = flags.allow_host;
+        options.reload_wait = flags.reload_wait;
         options
     }
 }

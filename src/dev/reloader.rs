@@ -1,163 +1,174 @@
-//! From hints to reloads: waits until a save is whole, compares contents, asks the runtime.
+//! From hints to reloads: waits until a save is whole, and asks the runtime.
 //!
-//! A thread of its own; ends with its handle. It marks the gate before it looks at the files and
-//! settles it after the reload, so no request passes between a save and its outcome.
+//! A thread of its own; ends with its handle. The gate is marked by the time a hint can be taken
+//! and settled after the reload, so no request passes between a save and its outcome. Reads no
+//! file: whether a content changed is found out by whoever reads it to run it, in the same go.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::python_runtime::{Change, PythonRuntime};
+use crate::python_runtime::{Attempt, Change, PythonRuntime};
 
-use super::lookout::Lookout;
-use super::tree::Tree;
-use super::watcher::{Hint, Watcher};
+use super::batch::Batch;
+use super::git;
+use super::judge::Judge;
+use super::watcher::{Hint, Kind, Watcher, tree};
 
-/// Hints that may wait.
-const MAX_HINTS: usize = 1024;
-/// How long a file that its writer has not closed must be left alone.
-const QUIET: Duration = Duration::from_millis(20);
-/// How long to wait for a second file of the same save.
-const QUIET_WHEN_FINISHED: Duration = Duration::from_millis(2);
-/// A file that somebody holds open for writing does not hold up the others for longer.
-const MAX_SETTLE: Duration = Duration::from_millis(150);
+/// How long git may hold up a reload.
+const MAX_GIT: Duration = Duration::from_secs(10);
+/// How often to look whether it is done.
+const GIT_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Reloads as long as it lives.
 pub(super) struct Reloader {
-    hints: SyncSender<Hint>,
-    stopped: Arc<AtomicBool>,
+    watcher: Arc<Watcher>,
 }
 
 impl Reloader {
     /// Starts watching the python dir of `runtime`, and puts a lookout on its gate.
     pub(super) fn start(runtime: &Arc<PythonRuntime>) -> Result<Self, Error> {
-        let root = runtime.config().python_dir.clone();
-        let io = |what: &str| {
-            let what = what.to_owned();
-            move |source| Error::Io { what, source }
-        };
-        let (hints, received) = sync_channel(MAX_HINTS);
-        let watcher = Watcher::start(&root, hints.clone())?;
-        let lookout = Arc::new(Lookout::new().map_err(io("cannot watch files"))?);
-        runtime.gate().post({
-            let (lookout, hints) = (Arc::clone(&lookout), hints.clone());
-            move |gate| {
-                // Marked before another request can look and find nothing, and before the hints
-                // go out: whoever deals with them must find it marked.
-                let seen = lookout.look_and(|seen| {
-                    if !seen.is_empty() {
-                        gate.mark_dirty();
-                    }
-                });
-                for hint in seen {
-                    let _ = hints.try_send(hint);
+        let config = runtime.config();
+        let io = |what: String| move |source: io::Error| Error::Io { what, source };
+        let mark = {
+            let runtime = Arc::downgrade(runtime);
+            move || {
+                if let Some(runtime) = runtime.upgrade() {
+                    runtime.gate().mark_dirty();
                 }
             }
+        };
+        let watcher = Watcher::start(&config.python_dir, mark)
+            .map_err(io(format!("cannot watch `{}`", config.python_dir.display())))?;
+        let watcher = Arc::new(watcher);
+        runtime.gate().post(config.reload_wait, {
+            let watcher = Arc::clone(&watcher);
+            move |_| watcher.look()
         });
-        let stopped = Arc::new(AtomicBool::new(false));
         let work = Work {
             runtime: Arc::downgrade(runtime),
-            tree: Tree::read(&root, |directory| lookout.add(directory)),
-            root,
-            watcher,
-            lookout,
-            hints: received,
-            stopped: Arc::clone(&stopped),
+            watcher: Arc::clone(&watcher),
+            judge: Judge::new(&config.python_dir, runtime.serving().last_reload.time),
+            later: Vec::new(),
         };
         std::thread::Builder::new()
             .name("reloader".into())
             .spawn(|| work.run())
-            .map_err(io("cannot start the reloader"))?;
-        Ok(Self { hints, stopped })
+            .map_err(io("cannot start the reloader".to_owned()))?;
+        Ok(Self { watcher })
     }
 }
 
 impl Drop for Reloader {
     fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Release);
-        // Wakes the thread; if the queue is full it is awake.
-        let _ = self.hints.try_send(Hint { path: PathBuf::new(), finished: true });
+        self.watcher.stop();
     }
 }
 
 struct Work {
     runtime: Weak<PythonRuntime>,
-    root: PathBuf,
-    tree: Tree,
-    watcher: Watcher,
-    lookout: Arc<Lookout>,
-    hints: Receiver<Hint>,
-    stopped: Arc<AtomicBool>,
+    watcher: Arc<Watcher>,
+    judge: Judge,
+    /// What came while a reload ran.
+    later: Vec<Hint>,
 }
 
 impl Work {
     fn run(mut self) {
-        if let Some(runtime) = self.runtime.upgrade() {
-            // What changed while Python was starting was not watched.
-            let late = self.tree.written_since(runtime.serving().last_reload.time);
-            if !late.is_empty() {
-                runtime.reload(Change {
-                    cause: "save",
-                    paths: Some(late),
-                    since: Instant::now(),
-                    is_partial: false,
-                });
-            }
-        }
-        while let Ok(first) = self.hints.recv() {
+        // What changed while Python was starting was not watched.
+        let mut hints = vec![Hint::everything()];
+        while !self.watcher.is_stopped() {
             let Some(runtime) = self.runtime.upgrade() else { return };
-            if self.stopped.load(Ordering::Acquire) {
-                return;
+            self.deal_with(hints, &runtime);
+            drop(runtime);
+            hints = std::mem::take(&mut self.later);
+            if hints.is_empty() {
+                hints = self.watcher.wait(None);
             }
-            runtime.gate().mark_dirty();
-            let since = Instant::now();
-            if self.settle(first, since) {
-                self.watcher.watch_again();
-            }
-            // Counted, and the lookout emptied, before the files are read: what changes later is
-            // dealt with in the next round.
-            let changes = runtime.gate().changes();
-            drop(self.lookout.look());
-            let found = Tree::read(&self.root, |directory| self.lookout.add(directory));
-            let files = found.changes_since(&self.tree);
-            self.tree = found;
-            if !files.is_empty() {
-                runtime.reload(Change {
-                    cause: "save",
-                    paths: Some(files),
-                    since,
-                    is_partial: false,
-                });
-            }
-            runtime.gate().settle(changes);
         }
     }
 
-    /// Waits until every file that was begun is finished, or was left alone for a moment. Tells
-    /// whether the root itself was moved, removed or made.
-    fn settle(&self, first: Hint, since: Instant) -> bool {
-        let mut open = HashSet::new();
-        let mut root_changed = false;
-        let mut note = |hint: Hint| {
-            root_changed |= is_same(&hint.path, &self.root);
-            let _ = if hint.finished { open.remove(&hint.path) } else { open.insert(hint.path) };
-            if open.is_empty() { QUIET_WHEN_FINISHED } else { QUIET }
-        };
-        let mut quiet = note(first);
-        while since.elapsed() < MAX_SETTLE {
-            match self.hints.recv_timeout(quiet) {
-                Ok(hint) => quiet = note(hint),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+    /// Makes one reload of `hints` and of what comes while their save is not whole.
+    fn deal_with(&mut self, hints: Vec<Hint>, runtime: &PythonRuntime) {
+        let root = &runtime.config().python_dir;
+        let mut batch = Batch::new(Instant::now());
+        self.note(hints, &mut batch, root);
+        loop {
+            self.settle(&mut batch, root);
+            // Counted before the last look: what is marked later is dealt with in the next round.
+            let changes = runtime.gate().changes();
+            let more = self.watcher.take();
+            if !more.is_empty() {
+                self.note(more, &mut batch, root);
+                continue;
             }
+            let partial_until = batch.partial_until(Instant::now());
+            if !batch.is_empty() && !self.watcher.is_stopped() {
+                let attempt = self.reload(&batch, partial_until.is_some(), runtime);
+                if let (Attempt::Held, Some(until)) = (attempt, partial_until) {
+                    let mut more = std::mem::take(&mut self.later);
+                    if more.is_empty() {
+                        more = self.watcher.wait(Some(until));
+                    }
+                    self.note(more, &mut batch, root);
+                    continue;
+                }
+            }
+            runtime.gate().settle(changes);
+            return;
         }
-        root_changed
+    }
+
+    fn reload(&mut self, batch: &Batch, is_partial: bool, runtime: &PythonRuntime) -> Attempt {
+        let paths = batch.paths();
+        if !self.judge.is_changed(paths.as_deref()) {
+            return Attempt::Unchanged;
+        }
+        let attempt =
+            runtime.reload(Change { cause: "save", paths, since: batch.since, is_partial });
+        self.later = self.watcher.take();
+        self.judge.forget(&self.later);
+        if let Attempt::Made(reload) = &attempt {
+            self.watcher.follow(&reload.report.inputs, &reload.report.outputs);
+        }
+        attempt
+    }
+
+    /// Waits until the batch is whole: nobody writes any more, and git is done.
+    fn settle(&self, batch: &mut Batch, root: &Path) {
+        let deadline = batch.since + MAX_GIT;
+        while !self.watcher.is_stopped() && !batch.is_empty() {
+            let (ready, now) = (batch.ready_at(is_emptied), Instant::now());
+            let until = if ready > now {
+                ready
+            } else if now < deadline && git::is_at_work(root) {
+                now + GIT_INTERVAL
+            } else {
+                return;
+            };
+            let hints = self.watcher.wait(Some(until));
+            self.note(hints, batch, root);
+        }
+    }
+
+    /// Adds to the batch what matters of `hints`, and watches the directories that came.
+    fn note(&self, hints: Vec<Hint>, batch: &mut Batch, root: &Path) {
+        for mut hint in hints {
+            match hint.kind {
+                Kind::Directory if !self.watcher.cover(&hint.path) => continue,
+                Kind::Directory if !hint.path.is_dir() => hint.kind = Kind::Gone,
+                // Directories may have come unheard.
+                Kind::Everything => drop(self.watcher.cover(root)),
+                _ => {}
+            }
+            batch.note(hint, Instant::now());
+        }
     }
 }
 
-fn is_same(path: &Path, root: &Path) -> bool {
-    path.components().eq(root.components())
+fn is_emptied(path: &Path) -> bool {
+    tree::is_source(path) && fs::metadata(path).is_ok_and(|meta| meta.len() == 0)
 }

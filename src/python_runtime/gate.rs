@@ -10,15 +10,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-/// The longest that a request is held: a reload that takes longer is not waited for.
-pub(crate) const MAX_HOLD: Duration = Duration::from_millis(150);
-
 /// Counts changes, and how many of them are dealt with.
 pub struct Gate {
     dirty: AtomicU64,
     since: Mutex<Option<Instant>>,
     settled: watch::Sender<u64>,
-    lookout: OnceLock<Lookout>,
+    lookout: OnceLock<(Duration, Lookout)>,
 }
 
 type Lookout = Box<dyn Fn(&Gate) + Send + Sync>;
@@ -36,9 +33,10 @@ impl Default for Gate {
 
 impl Gate {
     /// Lets `lookout` mark a change that nobody has marked yet. Every request calls it, and it must
-    /// return at once; only the first one posted is heard.
-    pub fn post(&self, lookout: impl Fn(&Self) + Send + Sync + 'static) {
-        let _ = self.lookout.set(Box::new(lookout));
+    /// return at once; only the first one posted is heard. No request is held for longer than
+    /// `max_hold`: a reload that takes longer is not waited for, and zero waits for none.
+    pub fn post(&self, max_hold: Duration, lookout: impl Fn(&Self) + Send + Sync + 'static) {
+        let _ = self.lookout.set((max_hold, Box::new(lookout)));
     }
 
     /// Notes a change: requests wait from now on.
@@ -60,11 +58,13 @@ impl Gate {
         self.settled.send_replace(changes);
     }
 
-    /// Waits until every change up to now is dealt with, at most [`MAX_HOLD`] from the first.
+    /// Waits until every change up to now is dealt with, for a bounded time from the first.
     pub async fn pass(&self) {
-        if let Some(lookout) = self.lookout.get() {
-            lookout(self);
+        let Some((max_hold, lookout)) = self.lookout.get() else { return };
+        if max_hold.is_zero() {
+            return;
         }
+        lookout(self);
         let changes = self.changes();
         // The common case is one load and one compare.
         if *self.settled.borrow() >= changes {
@@ -73,7 +73,7 @@ impl Gate {
         let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(since) = since else { return };
         let mut settled = self.settled.subscribe();
-        let until = tokio::time::Instant::from_std(since + MAX_HOLD);
+        let until = tokio::time::Instant::from_std(since + *max_hold);
         let _ = tokio::time::timeout_at(until, settled.wait_for(|done| *done >= changes)).await;
     }
 }
@@ -90,14 +90,23 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn gate(max_hold: Duration) -> Arc<Gate> {
+        let gate = Gate::default();
+        gate.post(max_hold, |_| ());
+        Arc::new(gate)
+    }
+
     #[tokio::test]
     async fn an_untouched_gate_is_open() {
         Gate::default().pass().await;
+        gate(LONG).pass().await;
     }
 
     #[tokio::test]
     async fn a_request_waits_until_the_change_is_dealt_with() {
-        let gate = Arc::new(Gate::default());
+        let gate = gate(LONG);
         gate.mark_dirty();
         let waiting = tokio::spawn({
             let gate = Arc::clone(&gate);
@@ -114,15 +123,24 @@ mod tests {
     #[tokio::test]
     async fn a_change_that_only_the_lookout_has_seen_holds_a_request_too() {
         let gate = Gate::default();
-        gate.post(Gate::mark_dirty);
+        gate.post(Duration::from_millis(1), Gate::mark_dirty);
         gate.pass().await;
         assert_eq!(gate.changes(), 1);
     }
 
+    // Where these do not hold, the test never ends.
     #[tokio::test]
     async fn a_change_that_is_never_dealt_with_holds_a_request_for_a_bounded_time() {
-        let gate = Gate::default();
+        let gate = gate(Duration::from_millis(1));
         gate.mark_dirty();
-        gate.pass().await; // ends by itself, or the test never does
+        gate.pass().await;
+    }
+
+    #[tokio::test]
+    async fn a_gate_that_holds_for_no_time_does_not_even_look() {
+        let gate = Gate::default();
+        gate.post(Duration::ZERO, Gate::mark_dirty);
+        gate.pass().await;
+        assert_eq!(gate.changes(), 0);
     }
 }

@@ -1,0 +1,159 @@
+//! Which news matter: sources, what the code read while it was loaded, and nothing that it wrote.
+//!
+//! Decides by names alone, never by what is on the disk.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::ignoring::is_noise;
+use super::tree::{is_in_tree, is_source};
+use super::{Hint, Kind};
+
+#[derive(Debug)]
+pub(super) struct Concern {
+    root: PathBuf,
+    inputs: HashSet<PathBuf>,
+    outputs: HashSet<PathBuf>,
+    /// Sources that are symlinks, by what they point to.
+    links: HashMap<PathBuf, PathBuf>,
+    /// Directories besides those of the tree that are watched for the sake of the above.
+    directories: HashSet<PathBuf>,
+}
+
+impl Concern {
+    pub(super) fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            inputs: HashSet::new(),
+            outputs: HashSet::new(),
+            links: HashMap::new(),
+            directories: HashSet::new(),
+        }
+    }
+
+    /// Adds to `kept` what of `hint` matters.
+    pub(super) fn keep(&self, mut hint: Hint, kept: &mut Vec<Hint>) {
+        if hint.kind == Kind::Everything {
+            return kept.push(hint);
+        }
+        if let Some(name) = self.links.get(&hint.path) {
+            kept.push(Hint { path: name.clone(), ..hint.clone() });
+        }
+        let is_source = is_source(&hint.path);
+        let is_output = !is_source && self.outputs.contains(&hint.path);
+        if hint.is_entry
+            && !is_output
+            && !hint.path.file_name().is_none_or(is_noise)
+            && let Some(list) = hint.path.parent().filter(|list| self.inputs.contains(*list))
+        {
+            kept.push(Hint { path: list.to_owned(), kind: Kind::Finished, is_entry: false });
+        }
+        let is_code =
+            (is_source || hint.kind == Kind::Directory) && is_in_tree(&self.root, &hint.path);
+        if is_code {
+            return kept.push(hint);
+        }
+        if self.inputs.contains(&hint.path) && !is_output {
+            if hint.kind == Kind::Directory {
+                hint.kind = Kind::Finished;
+            }
+            kept.push(hint);
+        }
+    }
+
+    /// What the code read.
+    pub(super) fn inputs(&self) -> &HashSet<PathBuf> {
+        &self.inputs
+    }
+
+    /// Takes note of what the code read, which replaces what was known, and of what it wrote.
+    /// Returns the directories that are to be watched from now on, too.
+    pub(super) fn follow(&mut self, inputs: &[String], outputs: &[String]) -> Vec<PathBuf> {
+        self.outputs.extend(outputs.iter().map(PathBuf::from));
+        let inputs: HashSet<PathBuf> = inputs.iter().map(PathBuf::from).collect();
+        let mut new = Vec::new();
+        for path in inputs.difference(&self.inputs) {
+            let itself = path.is_dir().then_some(&**path);
+            for directory in path.parent().into_iter().chain(itself) {
+                if self.directories.insert(directory.to_owned()) {
+                    new.push(directory.to_owned());
+                }
+            }
+        }
+        self.inputs = inputs;
+        new
+    }
+
+    /// Takes note of sources that are symlinks. Returns all directories besides those of the tree
+    /// that are to be watched.
+    pub(super) fn link(&mut self, links: Vec<(PathBuf, PathBuf)>) -> Vec<PathBuf> {
+        for (target, name) in links {
+            self.directories.extend(target.parent().map(Path::to_owned));
+            self.links.insert(target, name);
+        }
+        self.directories.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(concern: &Concern, path: &str, kind: Kind) -> Vec<String> {
+        let mut kept = Vec::new();
+        let hint = Hint { path: PathBuf::from(path), kind, is_entry: true };
+        concern.keep(hint, &mut kept);
+        kept.into_iter().map(|hint| hint.path.display().to_string()).collect()
+    }
+
+    #[test]
+    fn sources_and_directories_matter_and_noise_does_not() {
+        let concern = Concern::new(Path::new("/p/python"));
+        for (path, kind) in [
+            ("/p/python/app.py", Kind::Finished),
+            ("/p/python/pkg", Kind::Directory),
+            ("/p/python", Kind::Directory),
+        ] {
+            assert_eq!(kept(&concern, path, kind), [path]);
+        }
+        for path in [
+            "/p/python/.#app.py",
+            "/p/python/app.py~",
+            "/p/python/4913",
+            "/p/python/__pycache__/app.cpython-313.pyc",
+            "/p/python/data.csv",
+            "/p/other.py",
+        ] {
+            assert_eq!(kept(&concern, path, Kind::Finished), [""; 0], "{path}");
+        }
+        assert_eq!(kept(&concern, "/p/python/__pycache__", Kind::Directory), [""; 0]);
+        assert_eq!(kept(&concern, "/p/beside", Kind::Directory), [""; 0]);
+    }
+
+    #[test]
+    fn what_the_code_read_matters_and_what_it_wrote_does_not() {
+        let mut concern = Concern::new(Path::new("/p/python"));
+        let texts = |paths: &[&str]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let inputs = texts(&["/p/.env", "/p/python/data.json", "/p/list", "/p/python/log.txt"]);
+        let outputs = texts(&["/p/python/log.txt", "/p/list/out.txt", "/p/python/made.py"]);
+
+        let directories = concern.follow(&inputs, &outputs);
+
+        assert!(directories.contains(&PathBuf::from("/p")));
+        for path in ["/p/.env", "/p/python/data.json", "/p/python/made.py"] {
+            assert_eq!(kept(&concern, path, Kind::Finished), [path]);
+        }
+        assert_eq!(kept(&concern, "/p/list/new.txt", Kind::Begun), ["/p/list"]);
+        for path in ["/p/python/log.txt", "/p/list/out.txt", "/p/list/.new.swp"] {
+            assert_eq!(kept(&concern, path, Kind::Finished), [""; 0], "{path}");
+        }
+        assert!(concern.follow(&inputs, &[]).is_empty(), "watched already");
+    }
+
+    #[test]
+    fn an_edit_of_what_a_source_is_a_link_to_is_an_edit_of_the_source() {
+        let mut concern = Concern::new(Path::new("/p/python"));
+        concern.link(vec![("/shared/app.py".into(), "/p/python/app.py".into())]);
+        assert_eq!(kept(&concern, "/shared/app.py", Kind::Finished), ["/p/python/app.py"]);
+    }
+}

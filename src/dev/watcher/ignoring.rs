@@ -1,0 +1,106 @@
+//! What is not worth a look: directories of tools, what `.gitignore` names, editors' droppings.
+//!
+//! A directory that git ignores gets no watch. A *file* that git ignores may still be a module:
+//! whether it is one is not decided here.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use ignore::Match;
+use ignore::gitignore::Gitignore;
+
+/// Whether a file or directory of this name never holds the user's code.
+pub(super) fn is_noise(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with('.')
+        || matches!(&*name, "__pycache__" | "node_modules" | "4913")
+        || (name.starts_with('#') && name.ends_with('#'))
+        || ["~", ".swp", ".tmp", "___jb_tmp___", "___jb_old___"].iter().any(|it| name.ends_with(it))
+}
+
+/// Knows the `.gitignore` files from the repository's root down; reads each once.
+#[derive(Debug)]
+pub(super) struct Ignoring {
+    base: PathBuf,
+    files: HashMap<PathBuf, Gitignore>,
+}
+
+impl Ignoring {
+    /// For what lies below `root`. Outside a repository the directory above counts as one.
+    pub(super) fn new(root: &Path) -> Self {
+        let repository = root.ancestors().find(|directory| directory.join(".git").exists());
+        let base = repository.or(root.parent()).unwrap_or(root);
+        Self { base: base.to_owned(), files: HashMap::new() }
+    }
+
+    /// Whether this directory, below one that is not ignored, needs no watch.
+    pub(super) fn skips(&mut self, directory: &Path) -> bool {
+        directory.file_name().is_some_and(is_noise)
+            || directory.join("pyvenv.cfg").exists()
+            || self.is_git_ignored(directory)
+    }
+
+    fn is_git_ignored(&mut self, directory: &Path) -> bool {
+        // The nearest file that has a say decides.
+        for parent in directory.ancestors().skip(1).take_while(|it| it.starts_with(&self.base)) {
+            let rules = self
+                .files
+                .entry(parent.to_owned())
+                .or_insert_with(|| Gitignore::new(parent.join(".gitignore")).0);
+            match rules.matched(directory, true) {
+                Match::Ignore(_) => return true,
+                Match::Whitelist(_) => return false,
+                Match::None => {}
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn droppings_are_noise_and_modules_are_not() {
+        for name in [
+            ".app.py.swp",
+            ".#app.py",
+            "#app.py#",
+            "4913",
+            "app.py~",
+            "app.py.tmp",
+            "app.py___jb_tmp___",
+            "app.py___jb_old___",
+            "__pycache__",
+            "node_modules",
+            ".git",
+        ] {
+            assert!(is_noise(OsStr::new(name)), "{name}");
+        }
+        for name in ["app.py", "_private.py", "data.json", "venv"] {
+            assert!(!is_noise(OsStr::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_git_ignores_is_skipped_and_the_nearest_file_decides() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = |name: &str| dir.path().join(name);
+        for name in [".git", "python/build", "python/kept/build", "python/env"] {
+            fs::create_dir_all(path(name)).expect("a directory");
+        }
+        fs::write(path(".gitignore"), "build/\n*.py\n").expect("written");
+        fs::write(path("python/kept/.gitignore"), "!build/\n").expect("written");
+        fs::write(path("python/env/pyvenv.cfg"), "").expect("written");
+
+        let mut ignoring = Ignoring::new(&path("python"));
+
+        assert!(ignoring.skips(&path("python/build")));
+        assert!(ignoring.skips(&path("python/env")), "a virtual environment");
+        assert!(!ignoring.skips(&path("python/kept")));
+        assert!(!ignoring.skips(&path("python/kept/build")));
+    }
+}
