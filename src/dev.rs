@@ -9,7 +9,6 @@ mod batch;
 mod console;
 mod git;
 mod guard;
-mod judge;
 mod masking;
 pub mod protocol;
 mod recorder;

@@ -6,13 +6,22 @@ decides, never a time stamp. Never runs user code.
 
 from __future__ import annotations
 
+import logging
 import os
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from . import _inputs, _lines, _loader, state
 from ._graph import Node
 from ._sources import Source, Sources
+
+_log = logging.getLogger("snaxum")
+
+# So many reloads of code that the server has written itself, in so many seconds, are a loop.
+MAX_OWN = 5
+OWN_WINDOW_S = 10.0
 
 
 @dataclass
@@ -60,6 +69,9 @@ class Watch:
         self._tried: dict[str, bytes | None] = {}
         # What differed from the serving generation at the last attempt.
         self._pending: set[str] = set()
+        self._before: dict[str, bytes | None] = {}
+        # When code last changed that this process itself had written.
+        self._own: deque[float] = deque(maxlen=MAX_OWN)
 
     def compare(
         self, paths: Iterable[str] | None, serving: state.Generation
@@ -69,6 +81,7 @@ class Watch:
         The look itself counts as a try.
         """
         changes = Changes(Sources(serving.sources))
+        self._before = dict(self._tried)
         nodes = {node.path: node for node in serving.graph.nodes.values() if node.source}
         readers: dict[str, list[Node]] = {}
         listers: dict[str, list[Node]] = {}
@@ -82,12 +95,16 @@ class Watch:
         self._pending = set()
         for path in sorted(looked):
             differs, digest = False, None
+            if path.endswith(".py") and _inputs.is_own(path) and self._is_loop(path):
+                continue
             if _is_source(path) and (path in nodes or _loader.is_user_file(path)):
                 differs, digest = self._compare_source(path, nodes.get(path), changes)
             if path in readers:
                 digest = _inputs.file_digest(path)
                 for node in readers[path]:
-                    if node.files[path] != digest:
+                    if _inputs.is_own(path):
+                        node.files[path] = digest  # the app's output is nobody's save
+                    elif node.files[path] != digest:
                         changes.fed[node.name], differs = path, True
             is_new |= self._note(path, digest, differs, known=path in nodes or path in readers)
             if differs:
@@ -105,10 +122,28 @@ class Watch:
                     self._pending.add(path)
         return changes, is_new
 
-    def forget(self) -> None:
-        """Take the serving generation for the last try: nothing is pending."""
-        self._tried.clear()
+    def take_back(self) -> None:
+        """Let the last look not count as a try."""
+        self._tried = self._before
+
+    def settle(self) -> None:
+        """Take what was looked at last for what serves: nothing is pending."""
         self._pending.clear()
+
+    def _is_loop(self, path: str) -> bool:
+        """Tell whether code that writes code keeps itself running."""
+        now = time.monotonic()
+        if len(self._own) == MAX_OWN and now - self._own[0] < OWN_WINDOW_S:
+            _log.error(
+                "%s was written by this server %d times in %g s; it is left alone until somebody "
+                "else saves it",
+                path,
+                MAX_OWN,
+                OWN_WINDOW_S,
+            )
+            return True
+        self._own.append(now)
+        return False
 
     def _note(self, path: str, digest: bytes | None, differs: bool, *, known: bool) -> bool:
         """Note a try; tells whether it is another than the last one."""

@@ -19,6 +19,8 @@ from . import state
 # Larger files are told apart by time stamp and size, not by content.
 MAX_HASHED_BYTES = 16 * 1024 * 1024
 
+MAX_OUTPUTS = 10_000
+
 _project = ""
 _left_out: tuple[str, ...] = ()
 _outputs: set[str] = set()
@@ -34,11 +36,18 @@ def install(project: str) -> None:
     sys.addaudithook(_on_event)
 
 
-def take_outputs() -> list[str]:
-    """List what was written since the last call."""
-    global _outputs
-    written, _outputs = _outputs, set()
-    return sorted(written)
+def outputs() -> list[str]:
+    """List the files that are no code and were written by this process."""
+    return sorted(path for path in _outputs if not path.endswith(".py"))
+
+
+def is_own(path: str) -> bool:
+    """Tell whether this process has written a file; code counts once for each time."""
+    if path not in _outputs:
+        return False
+    if path.endswith(".py"):
+        _outputs.discard(path)
+    return True
 
 
 def file_digest(path: str) -> bytes | None:
@@ -80,15 +89,16 @@ def _on_open(args: tuple[Any, ...]) -> None:
         writes = any(letter in mode for letter in "wax+")
     else:
         writes = isinstance(flags, int) and bool(flags & _WRITING)
-    node = None if writes else state.executing()
+    node = state.executing()
     if not writes and node is None:
         return
     name = _inside(path)
     if name is None:
         return
-    if node is None:
-        _outputs.add(name)
-    elif name not in node.files and _is_file(name):
+    if writes:
+        if len(_outputs) < MAX_OUTPUTS:
+            _outputs.add(name)
+    elif node is not None and name not in node.files and _is_file(name):
         node.files[name] = b""  # digested once the module has run
 
 

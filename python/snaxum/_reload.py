@@ -88,7 +88,7 @@ class Reloader:
             report.rung = "all"
         failures = self._compile(changes, cone, serving)
         if failures and is_partial:
-            self.watch.forget()
+            self.watch.take_back()
             return "held"
         report.phases["compile"] = _ms_since(started)
         self.plan = Plan(report, changes, cone, failures)
@@ -225,7 +225,7 @@ class Reloader:
             if generation.kept.get(key) is not value
         ]
         state.publish(generation)
-        self.watch.forget()
+        self.watch.settle()
         self.drain.retire(serving, ended)
 
     def _shift_only(self, plan: Plan, serving: state.Generation) -> Report:
@@ -239,7 +239,7 @@ class Reloader:
             report.rung, report.reason = "lines", "only comments, blank lines or layout changed"
             for node, source in plan.changes.shifted:
                 self._shift(node, source, serving.modules.get(node.name))
-            self.watch.forget()
+            self.watch.settle()
         else:
             names = ", ".join(sorted(plan.changes.created.values()))
             report.rung = "none"
@@ -291,7 +291,7 @@ class Reloader:
         report.broken = list(serving.broken)
         nodes = serving.graph.nodes.values()
         report.inputs = sorted({path for n in nodes for path in (*n.files, *n.listings)})
-        report.outputs = _inputs.take_outputs()
+        report.outputs = _inputs.outputs()
         if self.watchdog is not None and self.watchdog.stack:
             report.notes.append(f"a module took long to load; it was at\n{self.watchdog.stack}")
         return report

@@ -15,7 +15,6 @@ use crate::python_runtime::{Attempt, Change, PythonRuntime};
 
 use super::batch::Batch;
 use super::git;
-use super::judge::Judge;
 use super::watcher::{Hint, Kind, Watcher, tree};
 
 /// How long git may hold up a reload.
@@ -51,7 +50,6 @@ impl Reloader {
         let work = Work {
             runtime: Arc::downgrade(runtime),
             watcher: Arc::clone(&watcher),
-            judge: Judge::new(&config.python_dir, runtime.serving().last_reload.time),
             later: Vec::new(),
         };
         std::thread::Builder::new()
@@ -71,13 +69,16 @@ impl Drop for Reloader {
 struct Work {
     runtime: Weak<PythonRuntime>,
     watcher: Arc<Watcher>,
-    judge: Judge,
     /// What came while a reload ran.
     later: Vec<Hint>,
 }
 
 impl Work {
     fn run(mut self) {
+        if let Some(runtime) = self.runtime.upgrade() {
+            let report = &runtime.serving().last_reload.report;
+            self.watcher.follow(&report.inputs, &report.outputs);
+        }
         // What changed while Python was starting was not watched.
         let mut hints = vec![Hint::everything()];
         while !self.watcher.is_stopped() {
@@ -124,13 +125,9 @@ impl Work {
 
     fn reload(&mut self, batch: &Batch, is_partial: bool, runtime: &PythonRuntime) -> Attempt {
         let paths = batch.paths();
-        if !self.judge.is_changed(paths.as_deref()) {
-            return Attempt::Unchanged;
-        }
         let attempt =
             runtime.reload(Change { cause: "save", paths, since: batch.since, is_partial });
         self.later = self.watcher.take();
-        self.judge.forget(&self.later);
         if let Attempt::Made(reload) = &attempt {
             self.watcher.follow(&reload.report.inputs, &reload.report.outputs);
         }

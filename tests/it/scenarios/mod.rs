@@ -6,6 +6,7 @@ mod broken;
 mod code;
 mod files;
 mod graph;
+mod inputs;
 mod pool;
 mod state;
 mod world;
