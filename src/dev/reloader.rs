@@ -95,14 +95,14 @@ impl Work {
     fn deal_with(&mut self, hints: Vec<Hint>, runtime: &PythonRuntime) {
         let root = &runtime.config().python_dir;
         let mut batch = Batch::new(Instant::now());
-        self.note(hints, &mut batch, root);
+        self.note(hints, &mut batch);
         loop {
             self.settle(&mut batch, root);
             // Counted before the last look: what is marked later is dealt with in the next round.
             let changes = runtime.gate().changes();
             let more = self.watcher.take();
             if !more.is_empty() {
-                self.note(more, &mut batch, root);
+                self.note(more, &mut batch);
                 continue;
             }
             let partial_until = batch.partial_until(Instant::now());
@@ -113,7 +113,7 @@ impl Work {
                     if more.is_empty() {
                         more = self.watcher.wait(Some(until));
                     }
-                    self.note(more, &mut batch, root);
+                    self.note(more, &mut batch);
                     continue;
                 }
             }
@@ -150,18 +150,17 @@ impl Work {
                 return;
             };
             let hints = self.watcher.wait(Some(until));
-            self.note(hints, batch, root);
+            self.note(hints, batch);
         }
     }
 
     /// Adds to the batch what matters of `hints`, and watches the directories that came.
-    fn note(&self, hints: Vec<Hint>, batch: &mut Batch, root: &Path) {
+    fn note(&self, hints: Vec<Hint>, batch: &mut Batch) {
         for mut hint in hints {
             match hint.kind {
                 Kind::Directory if !self.watcher.cover(&hint.path) => continue,
                 Kind::Directory if !hint.path.is_dir() => hint.kind = Kind::Gone,
-                // Directories may have come unheard.
-                Kind::Everything => drop(self.watcher.cover(root)),
+                Kind::Everything => self.watcher.cover_all(),
                 _ => {}
             }
             batch.note(hint, Instant::now());

@@ -12,3 +12,4 @@ mod reload;
 mod robustness;
 mod shutdown;
 mod support;
+mod watch;
