@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ use super::git;
 use super::judge::Judge;
 use super::watcher::{Hint, Kind, Watcher, tree};
 
+/// How long the start may wait for code that changed during it; a module may hang.
+const MAX_CATCH_UP: Duration = Duration::from_millis(500);
 /// How long git may hold up a reload.
 const MAX_GIT: Duration = Duration::from_secs(10);
 /// How often to look whether it is done.
@@ -54,10 +57,13 @@ impl Reloader {
             judge: Judge::new(&config.python_dir, runtime.serving().last_reload.time),
             later: Vec::new(),
         };
+        let (caught_up, start) = sync_channel(0);
         std::thread::Builder::new()
             .name("reloader".into())
-            .spawn(|| work.run())
+            .spawn(|| work.run(caught_up))
             .map_err(io("cannot start the reloader".to_owned()))?;
+        // Whoever hears that the server is there finds the newest code.
+        let _ = start.recv_timeout(MAX_CATCH_UP);
         Ok(Self { watcher })
     }
 }
@@ -77,18 +83,32 @@ struct Work {
 }
 
 impl Work {
-    fn run(mut self) {
-        // What changed while Python was starting was not watched.
-        let mut hints = vec![Hint::everything()];
+    fn run(mut self, caught_up: SyncSender<()>) {
+        let mut hints = self.catch_up();
+        drop(caught_up);
         while !self.watcher.is_stopped() {
-            let Some(runtime) = self.runtime.upgrade() else { return };
-            self.deal_with(hints, &runtime);
-            drop(runtime);
-            hints = std::mem::take(&mut self.later);
             if hints.is_empty() {
                 hints = self.watcher.wait(None);
             }
+            let Some(runtime) = self.runtime.upgrade() else { return };
+            self.deal_with(hints, &runtime);
+            hints = std::mem::take(&mut self.later);
         }
+    }
+
+    /// Reloads what changed while Python was starting, which was not watched. Returns what is left
+    /// to be dealt with.
+    fn catch_up(&mut self) -> Vec<Hint> {
+        let Some(runtime) = self.runtime.upgrade() else { return Vec::new() };
+        let now = Instant::now();
+        let mut batch = Batch::new(now);
+        batch.note(Hint::everything(), now);
+        let changes = runtime.gate().changes();
+        if matches!(self.reload(&batch, true, &runtime), Attempt::Held) {
+            return vec![Hint::everything()];
+        }
+        runtime.gate().settle(changes);
+        std::mem::take(&mut self.later)
     }
 
     /// Makes one reload of `hints` and of what comes while their save is not whole.
