@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,8 @@ use super::batch::Batch;
 use super::git;
 use super::watcher::{Hint, Kind, Watcher, tree};
 
+/// How long the start may wait for code that changed during it; a module may hang.
+const MAX_CATCH_UP: Duration = Duration::from_millis(500);
 /// How long git may hold up a reload.
 const MAX_GIT: Duration = Duration::from_secs(10);
 /// How often to look whether it is done.
@@ -52,10 +55,13 @@ impl Reloader {
             watcher: Arc::clone(&watcher),
             later: Vec::new(),
         };
+        let (caught_up, start) = sync_channel(0);
         std::thread::Builder::new()
             .name("reloader".into())
-            .spawn(|| work.run())
+            .spawn(|| work.run(caught_up))
             .map_err(io("cannot start the reloader".to_owned()))?;
+        // Whoever hears that the server is there finds the newest code.
+        let _ = start.recv_timeout(MAX_CATCH_UP);
         Ok(Self { watcher })
     }
 }
@@ -74,36 +80,48 @@ struct Work {
 }
 
 impl Work {
-    fn run(mut self) {
-        if let Some(runtime) = self.runtime.upgrade() {
-            let report = &runtime.serving().last_reload.report;
-            self.watcher.follow(&report.inputs, &report.outputs);
-        }
-        // What changed while Python was starting was not watched.
-        let mut hints = vec![Hint::everything()];
+    fn run(mut self, caught_up: SyncSender<()>) {
+        let mut hints = self.catch_up();
+        drop(caught_up);
         while !self.watcher.is_stopped() {
-            let Some(runtime) = self.runtime.upgrade() else { return };
-            self.deal_with(hints, &runtime);
-            drop(runtime);
-            hints = std::mem::take(&mut self.later);
             if hints.is_empty() {
                 hints = self.watcher.wait(None);
             }
+            let Some(runtime) = self.runtime.upgrade() else { return };
+            self.deal_with(hints, &runtime);
+            hints = std::mem::take(&mut self.later);
         }
+    }
+
+    /// Reloads what changed while Python was starting, which was not watched. Returns what is left
+    /// to be dealt with.
+    fn catch_up(&mut self) -> Vec<Hint> {
+        let Some(runtime) = self.runtime.upgrade() else { return Vec::new() };
+        let report = &runtime.serving().last_reload.report;
+        self.watcher.follow(&report.inputs, &report.outputs);
+        let now = Instant::now();
+        let mut batch = Batch::new(now);
+        batch.note(Hint::everything(), now);
+        let changes = runtime.gate().changes();
+        if matches!(self.reload(&batch, true, &runtime), Attempt::Held) {
+            return vec![Hint::everything()];
+        }
+        runtime.gate().settle(changes);
+        std::mem::take(&mut self.later)
     }
 
     /// Makes one reload of `hints` and of what comes while their save is not whole.
     fn deal_with(&mut self, hints: Vec<Hint>, runtime: &PythonRuntime) {
         let root = &runtime.config().python_dir;
         let mut batch = Batch::new(Instant::now());
-        self.note(hints, &mut batch, root);
+        self.note(hints, &mut batch);
         loop {
             self.settle(&mut batch, root);
             // Counted before the last look: what is marked later is dealt with in the next round.
             let changes = runtime.gate().changes();
             let more = self.watcher.take();
             if !more.is_empty() {
-                self.note(more, &mut batch, root);
+                self.note(more, &mut batch);
                 continue;
             }
             let partial_until = batch.partial_until(Instant::now());
@@ -114,7 +132,7 @@ impl Work {
                     if more.is_empty() {
                         more = self.watcher.wait(Some(until));
                     }
-                    self.note(more, &mut batch, root);
+                    self.note(more, &mut batch);
                     continue;
                 }
             }
@@ -147,18 +165,17 @@ impl Work {
                 return;
             };
             let hints = self.watcher.wait(Some(until));
-            self.note(hints, batch, root);
+            self.note(hints, batch);
         }
     }
 
     /// Adds to the batch what matters of `hints`, and watches the directories that came.
-    fn note(&self, hints: Vec<Hint>, batch: &mut Batch, root: &Path) {
+    fn note(&self, hints: Vec<Hint>, batch: &mut Batch) {
         for mut hint in hints {
             match hint.kind {
                 Kind::Directory if !self.watcher.cover(&hint.path) => continue,
                 Kind::Directory if !hint.path.is_dir() => hint.kind = Kind::Gone,
-                // Directories may have come unheard.
-                Kind::Everything => drop(self.watcher.cover(root)),
+                Kind::Everything => self.watcher.cover_all(),
                 _ => {}
             }
             batch.note(hint, Instant::now());

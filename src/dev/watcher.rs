@@ -104,14 +104,15 @@ impl Watcher {
         if let Some(parent) = root.parent() {
             watcher.watch(parent);
         }
-        watcher.cover(root);
+        watcher.cover_all();
         Ok(watcher)
     }
 
     /// Finds out whether something has happened, for a request that cannot wait for the thread.
     pub(super) fn look(&self) {
+        let asked = Instant::now();
         let mut state = self.lock();
-        if self.gather(&mut state) {
+        if self.gather(&mut state, asked) {
             drop(state);
             self.ring();
         }
@@ -119,8 +120,9 @@ impl Watcher {
 
     /// What has happened and nobody has taken yet.
     pub(super) fn take(&self) -> Vec<Hint> {
+        let asked = Instant::now();
         let mut state = self.lock();
-        self.gather(&mut state);
+        self.gather(&mut state, asked);
         std::mem::take(&mut state.pending)
     }
 
@@ -143,16 +145,26 @@ impl Watcher {
 
     /// Watches anew what has the name of this directory now. Whether it can hold code, or did.
     pub(super) fn cover(&self, directory: &Path) -> bool {
-        let watched = self.lock().eyes.remove_below(directory);
-        if !directory.is_dir() || self.is_polling() {
-            return watched;
+        let was_watched = self.lock().eyes.remove_below(directory);
+        self.walk(directory) || was_watched
+    }
+
+    /// Watches directories that came unheard.
+    pub(super) fn cover_all(&self) {
+        self.walk(&self.root);
+    }
+
+    /// Watches all that is below and not ignored. Whether there is code in it.
+    fn walk(&self, directory: &Path) -> bool {
+        if !directory.is_dir() || self.lock().eyes.polling().is_some() {
+            return false;
         }
         let found = tree::walk(&self.root, directory, |directory| self.watch(directory));
         let besides = self.lock().concern.link(found.links);
         for directory in besides {
             self.watch(&directory);
         }
-        watched || !found.sources.is_empty()
+        !found.sources.is_empty()
     }
 
     /// Watches what the code was made from besides itself, and ignores what it writes.
@@ -192,8 +204,8 @@ impl Watcher {
     }
 
     /// Adds what is new to the pending hints; whether there was any.
-    fn gather(&self, state: &mut State) -> bool {
-        let news = state.eyes.drain();
+    fn gather(&self, state: &mut State, asked: Instant) -> bool {
+        let news = state.eyes.drain(asked);
         if news.is_empty() {
             return false;
         }
@@ -206,10 +218,6 @@ impl Watcher {
             (self.mark)();
         }
         is_news
-    }
-
-    fn is_polling(&self) -> bool {
-        self.lock().eyes.polling().is_some()
     }
 
     fn ring(&self) {
@@ -296,13 +304,13 @@ impl Eyes {
         }
     }
 
-    fn drain(&mut self) -> Vec<Hint> {
+    fn drain(&mut self, asked: Instant) -> Vec<Hint> {
         match self {
             #[cfg(target_os = "linux")]
             Self::Kernel(kernel) => kernel.drain(),
-            Self::Polling(polling) => polling.glance(),
+            Self::Polling(polling) => polling.look_for(asked),
             #[cfg(not(target_os = "linux"))]
-            Self::Woken(polling, _) => polling.glance(),
+            Self::Woken(polling, _) => polling.look_for(asked),
         }
     }
 

@@ -13,3 +13,4 @@ mod robustness;
 mod scenarios;
 mod shutdown;
 mod support;
+mod watch;

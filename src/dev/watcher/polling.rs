@@ -15,8 +15,8 @@ use super::{Hint, Kind, tree};
 const INTERVAL: Duration = Duration::from_millis(250);
 /// How much longer than a look the time between two looks is, at least.
 const SHARE: u32 = 10;
-/// A look that takes longer is not made again for every request.
-const CHEAP: Duration = Duration::from_millis(2);
+/// A look that takes longer is not made again for every request, even if one comes too late.
+const CHEAP: Duration = Duration::from_millis(50);
 /// A file that was written this short before a look may be written again with the same time stamp.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
@@ -29,7 +29,7 @@ pub(super) struct Polling {
     directories: Stamps,
     files: Stamps,
     inputs: HashSet<PathBuf>,
-    looked: Instant,
+    began: Instant,
     took: Duration,
 }
 
@@ -41,7 +41,7 @@ impl Polling {
             directories: Stamps::new(),
             files: Stamps::new(),
             inputs: HashSet::new(),
-            looked: Instant::now(),
+            began: Instant::now(),
             took: Duration::ZERO,
         };
         polling.look();
@@ -89,14 +89,15 @@ impl Polling {
             .collect();
         self.directories = directories.unwrap_or_else(|| std::mem::take(&mut self.directories));
         self.files = files;
-        self.looked = Instant::now();
+        self.began = started;
         self.took = started.elapsed();
         hints
     }
 
-    /// The same for a request; where looking takes long, not for every one.
-    pub(super) fn glance(&mut self) -> Vec<Hint> {
-        if self.took > CHEAP && self.looked.elapsed() < self.took * SHARE {
+    /// The same for somebody who asked at `asked`, and may have waited for another one's look.
+    pub(super) fn look_for(&mut self, asked: Instant) -> Vec<Hint> {
+        let is_answered = asked < self.began;
+        if is_answered || (self.took > CHEAP && self.began.elapsed() < self.took * SHARE) {
             return Vec::new();
         }
         self.look()
@@ -104,7 +105,7 @@ impl Polling {
 
     /// How long until the next look is due.
     pub(super) fn due(&self) -> Duration {
-        INTERVAL.max(self.took * SHARE).saturating_sub(self.looked.elapsed())
+        INTERVAL.max(self.took * SHARE).saturating_sub(self.began.elapsed())
     }
 }
 
@@ -132,11 +133,11 @@ mod tests {
         let mut polling = Polling::new(dir.path());
         for text in ["x = 1", "x = 2", "x = 3"] {
             fs::write(&path, text).expect("written");
-            let hints = polling.glance();
+            let hints = polling.look_for(Instant::now());
             assert!(hints.iter().any(|hint| hint.path == path), "{text}: {hints:?}");
         }
         fs::remove_file(&path).expect("removed");
-        assert!(polling.glance().iter().any(|hint| hint.kind == Kind::Gone));
+        assert!(polling.look_for(Instant::now()).iter().any(|hint| hint.kind == Kind::Gone));
     }
 
     #[test]

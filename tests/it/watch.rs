@@ -1,0 +1,425 @@
+//! What counts as a save, and what does not: editors, tools, git, and file systems that are mute.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::time::{Duration, SystemTime};
+
+use super::support::{Console, Project, Server};
+
+fn answers(text: &str) -> String {
+    format!("from snaxum import route\n\n@route('/')\ndef index(request):\n    return {text:?}\n")
+}
+
+async fn app() -> (Server, Console) {
+    let server = Project::new().file("app.py", &answers("one")).dev().await;
+    let console = server.console().await;
+    (server, console)
+}
+
+/// There have been so many reloads after the start.
+async fn assert_reloads(server: &Server, count: usize) {
+    let all = server.api("reloads").await;
+    let all = all.as_array().expect("a list").iter().filter(|reload| reload["cause"] != "start");
+    let all: Vec<_> = all.map(|reload| (&reload["outcome"], &reload["files"])).collect();
+    assert_eq!(all.len(), count, "{all:?}");
+}
+
+/// Makes a change that counts: nothing before was one.
+async fn assert_nothing_reloaded(server: &Server, console: &mut Console) {
+    server.edit("app.py", &answers("marked"));
+    console.next_of_type("reload.ok").await;
+    assert_reloads(server, 1).await;
+}
+
+#[tokio::test]
+async fn an_edit_of_equal_size_in_the_same_second_is_one() {
+    let (server, _) = app().await;
+    for n in 10..30 {
+        server.edit("app.py", &answers(&format!("{n}")));
+        assert_eq!(server.get("/").await.text(), format!("{n}"));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_older_than_the_one_it_replaces_is_a_change() {
+    let (server, mut console) = app().await;
+    let aside = server.project.path().join("old.py");
+    fs::write(&aside, answers("old")).expect("a file");
+    let long_ago = SystemTime::now() - Duration::from_secs(1_000_000);
+    fs::File::open(&aside).and_then(|file| file.set_modified(long_ago)).expect("a time");
+
+    // As `cp -p`, `rsync -t` and a checkout of an old commit do.
+    fs::rename(&aside, server.python("app.py")).expect("a move");
+    console.next_of_type("reload.ok").await;
+
+    assert_eq!(server.get("/").await.text(), "old");
+}
+
+#[tokio::test]
+async fn a_time_stamp_that_jumps_is_no_change() {
+    let (server, mut console) = app().await;
+    for offset in [0, 1_000_000] {
+        for time in [
+            SystemTime::now() - Duration::from_secs(offset),
+            SystemTime::now() + Duration::from_secs(offset),
+        ] {
+            fs::File::open(server.python("app.py"))
+                .and_then(|file| file.set_modified(time))
+                .expect("a time");
+        }
+    }
+    assert_nothing_reloaded(&server, &mut console).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_emptied_first_and_written_later_never_serves_nothing() {
+    let (server, mut console) = app().await;
+
+    let mut file = fs::File::create(server.python("app.py")).expect("it is emptied");
+    let early = server.begin("/");
+    let text = answers("two");
+    let (first, rest) = text.split_at(text.len() / 2);
+    file.write_all(first.as_bytes()).expect("half of it");
+    file.write_all(rest.as_bytes()).expect("the rest");
+    drop(file);
+    console.next_of_type("reload.ok").await;
+
+    assert_eq!(early.await.expect("an answer").status, 200);
+    assert_eq!(server.get("/").await.text(), "two");
+    assert_reloads(&server, 1).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_emptied_and_stays_empty_is_taken_as_it_is() {
+    let server = Project::new()
+        .file("app.py", &answers("one"))
+        .file("more.py", &answers("more").replace("'/'", "'/more'"))
+        .dev()
+        .await;
+    let mut console = server.console().await;
+
+    server.edit("more.py", "");
+    console.next_of_type("reload.ok").await;
+
+    assert_eq!(server.get("/more").await.status, 404);
+    assert_eq!(server.get("/").await.text(), "one");
+}
+
+#[tokio::test]
+async fn a_writer_that_never_closes_its_file_holds_up_nobody_for_ever() {
+    let (server, mut console) = app().await;
+    let mut file = fs::OpenOptions::new().append(true).open(server.python("app.py")).expect("it");
+
+    file.write_all(b"\n\n@route('/more')\ndef more(request):\n    return 'more'\n").expect("more");
+    console.next_of_type("reload.ok").await;
+
+    assert_eq!(server.get("/more").await.text(), "more");
+    drop(file);
+}
+
+#[tokio::test]
+async fn the_saves_of_editors_are_one_change_each() {
+    let (server, mut console) = app().await;
+    let path = |name: &str| server.python(name);
+    let write = |name: &str, text: &str| fs::write(path(name), text).expect("a file");
+    let rename = |from: &str, to: &str| fs::rename(path(from), path(to)).expect("a move");
+    let remove = |name: &str| fs::remove_file(path(name)).expect("it is there");
+
+    // vim: tries whether it may write, moves the old file away, writes, removes the backup.
+    write("4913", "");
+    remove("4913");
+    rename("app.py", "app.py~");
+    write("app.py", &answers("vim"));
+    remove("app.py~");
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/").await.text(), "vim");
+
+    // JetBrains.
+    write("app.py___jb_tmp___", &answers("jetbrains"));
+    rename("app.py", "app.py___jb_old___");
+    rename("app.py___jb_tmp___", "app.py");
+    remove("app.py___jb_old___");
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/").await.text(), "jetbrains");
+
+    // Emacs: a lock that is a link to nowhere, and a copy of what is not yet saved.
+    symlink("me@machine.1:2", path(".#app.py")).expect("a link");
+    write("#app.py#", "def oops(:");
+    write("app.py", &answers("emacs"));
+    remove(".#app.py");
+    remove("#app.py#");
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/").await.text(), "emacs");
+
+    // A temporary file that is moved over the old one.
+    write("app.py.tmp", &answers("atomic"));
+    rename("app.py.tmp", "app.py");
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/").await.text(), "atomic");
+
+    assert_reloads(&server, 4).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_replaced_again_and_again_is_still_watched() {
+    let (server, mut console) = app().await;
+    for n in 0..10 {
+        fs::remove_file(server.python("app.py")).expect("it is there");
+        server.edit("app.py", &answers(&format!("version {n}")));
+        console.next_of_type("reload.ok").await;
+        assert_eq!(server.get("/").await.text(), format!("version {n}"));
+    }
+    assert_reloads(&server, 10).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_removed_and_put_back_at_once_has_not_changed() {
+    let (server, mut console) = app().await;
+    fs::rename(server.python("app.py"), server.python("app.py~")).expect("a move");
+    fs::rename(server.python("app.py~"), server.python("app.py")).expect("a move");
+    assert_nothing_reloaded(&server, &mut console).await;
+}
+
+#[tokio::test]
+async fn a_burst_of_saves_ends_with_the_last_one() {
+    let (server, _) = app().await;
+    for n in 0..100 {
+        server.edit("app.py", if n % 2 == 0 { "def oops(:" } else { "" });
+        server.edit("app.py", &answers(&format!("version {n}")));
+    }
+    assert_eq!(server.get("/").await.text(), "version 99");
+    assert_eq!(server.api("status").await["state"], "ok");
+}
+
+#[tokio::test]
+async fn what_is_saved_while_a_reload_runs_is_one_more_reload_of_the_newest() {
+    let server = Project::new().gate().file("app.py", &answers("one")).dev().await;
+    let mut console = server.console().await;
+    server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{}", answers("two")));
+    let held = server.arrival().await;
+
+    server.edit("app.py", "def oops(:");
+    server.edit("app.py", &answers("three"));
+    server.edit("app.py", &answers("four"));
+    held.open().await;
+    console.next_of_type("reload.ok").await;
+    console.next_of_type("reload.ok").await;
+
+    assert_eq!(server.get("/").await.text(), "four");
+    assert_reloads(&server, 2).await;
+}
+
+#[tokio::test]
+async fn a_checkout_is_one_reload_when_git_is_done() {
+    let (server, mut console) = app().await;
+    let lock = server.project.path().join(".git/index.lock");
+    fs::create_dir(server.project.path().join(".git")).expect("a directory");
+
+    fs::write(&lock, "").expect("a file");
+    server.edit("app.py", &answers("two"));
+    assert_eq!(server.get("/").await.text(), "one", "it is not held up for long");
+    for n in 0..200 {
+        server.edit(&format!("many/m{n}.py"), "x = 1\n");
+    }
+    server.edit("app.py", &answers("three"));
+    fs::remove_file(&lock).expect("it is there");
+    console.next_of_type("reload.ok").await;
+
+    assert_eq!(server.get("/").await.text(), "three");
+    assert_reloads(&server, 1).await;
+}
+
+#[tokio::test]
+async fn a_directory_that_is_renamed_or_removed_takes_its_routes_along() {
+    let server = Project::new()
+        .file("app.py", &answers("one"))
+        .file("shop/__init__.py", &answers("shop").replace("'/'", "'/shop'"))
+        .dev()
+        .await;
+    let mut console = server.console().await;
+
+    fs::rename(server.python("shop"), server.python("store")).expect("a move");
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/shop").await.text(), "shop");
+
+    server.edit("store/__init__.py", &answers("store").replace("'/'", "'/store'"));
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/store").await.text(), "store");
+
+    fs::remove_dir_all(server.python("store")).expect("it is there");
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/store").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_link_that_points_elsewhere_now_is_a_change_and_its_target_is_watched() {
+    let project = Project::new()
+        .file("app.py", "from snaxum import route\nimport current\nfrom linked import LINKED\n\n@route('/')\ndef index(request):\n    return current.TEXT + LINKED\n")
+        .top_file("v1/__init__.py", "TEXT = 'one '\n")
+        .top_file("v2/__init__.py", "TEXT = 'two '\n")
+        .top_file("shared/linked.py", "LINKED = 'here'\n");
+    let python = project.path().join("python");
+    symlink("../v1", python.join("current")).expect("a link");
+    symlink("../shared/linked.py", python.join("linked.py")).expect("a link");
+    symlink("..", python.join("circle")).expect("a link");
+    let server = project.dev().await;
+    let mut console = server.console().await;
+    assert_eq!(server.get("/").await.text(), "one here");
+
+    symlink("../v2", server.python("next")).expect("a link");
+    fs::rename(server.python("next"), server.python("current")).expect("a move");
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/").await.text(), "two here");
+
+    server.edit("../v2/__init__.py", "TEXT = 'three '\n");
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/").await.text(), "three here");
+
+    server.edit("../shared/linked.py", "LINKED = 'there'\n");
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/").await.text(), "three there");
+}
+
+#[tokio::test]
+async fn what_is_ignored_is_neither_watched_nor_a_change() {
+    let server = Project::new()
+        .file("app.py", &answers("one"))
+        .file("pkg/__init__.py", "")
+        .file("pkg/__pycache__/deep/x.py", "")
+        .file("node_modules/deep/x.py", "")
+        .file(".hidden/deep/x.py", "")
+        .file("env/pyvenv.cfg", "")
+        .file("env/lib/x.py", "")
+        .file("built/deep/x.py", "")
+        .top_file(".gitignore", "built/\n")
+        .dev()
+        .await;
+    let mut console = server.console().await;
+
+    // The python directory, what it lies in, and the package.
+    assert_eq!(watches(&server), 3);
+    for name in [
+        "pkg/__pycache__/deep/x.py",
+        "node_modules/deep/x.py",
+        ".hidden/deep/x.py",
+        "env/lib/x.py",
+        "built/deep/x.py",
+        "built/new/x.py",
+        ".new/x.py",
+        "notes.txt",
+    ] {
+        server.edit(name, "def oops(:");
+    }
+    assert_nothing_reloaded(&server, &mut console).await;
+    assert_eq!(watches(&server), 3);
+}
+
+#[tokio::test]
+async fn more_news_than_the_kernel_keeps_are_one_look_at_everything() {
+    let (server, mut console) = app().await;
+    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").expect("a limit");
+    let limit: usize = limit.trim().parse().expect("a number");
+    server.edit("app.py", &answers("settled"));
+    console.next_of_type("reload.ok").await;
+
+    server.signal(libc::SIGSTOP);
+    let noise = server.python("noise.txt");
+    for _ in 0..=limit / 3 {
+        fs::write(&noise, "").expect("a file");
+        fs::remove_file(&noise).expect("it is there");
+    }
+    server.edit("app.py", &answers("two"));
+    server.edit("unheard/__init__.py", &answers("unheard").replace("'/'", "'/unheard'"));
+    server.signal(libc::SIGCONT);
+    console.next_of_type("reload.ok").await;
+
+    assert_eq!(server.get("/").await.text(), "two");
+    assert_eq!(server.get("/unheard").await.text(), "unheard");
+    assert_reloads(&server, 2).await;
+    server.edit("unheard/__init__.py", &answers("heard").replace("'/'", "'/unheard'"));
+    assert_eq!(server.get("/unheard").await.text(), "heard");
+}
+
+#[tokio::test]
+async fn where_the_kernel_tells_nothing_time_stamps_do() {
+    let server =
+        Project::new().file("app.py", &answers("one")).env("SNAXUM_WATCH", "poll").dev().await;
+    let mut console = server.console().await;
+    assert_eq!(watches(&server), 0);
+
+    for n in 10..30 {
+        server.edit("app.py", &answers(&format!("{n}")));
+        assert_eq!(server.get("/").await.text(), format!("{n}"), "a request sees a save at once");
+        console.next_of_type("reload.ok").await;
+    }
+    server.edit("shop/__init__.py", &answers("shop").replace("'/'", "'/shop'"));
+    console.next_of_type("reload.ok").await; // by itself
+    assert_eq!(server.get("/shop").await.text(), "shop");
+    fs::remove_dir_all(server.python("shop")).expect("it is there");
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/shop").await.status, 404);
+    assert_reloads(&server, 22).await;
+}
+
+#[tokio::test]
+async fn an_unknown_way_to_watch_is_named_and_the_known_ones_too() {
+    let server =
+        Project::new().file("app.py", &answers("one")).env("SNAXUM_WATCH", "pol").dev().await;
+    let line = server.err.wait_for("SNAXUM_WATCH").await;
+    assert!(line.contains("is `pol`; known are `auto` and `poll`"), "{line}");
+}
+
+#[tokio::test]
+async fn an_idle_server_does_not_even_look() {
+    let (server, mut console) = app().await;
+    server.edit("app.py", &answers("two"));
+    console.next_of_type("reload.ok").await;
+    let before = wakeups(&server);
+    // That nothing happens takes time to see: three looks, if it polled.
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let wakeups = wakeups(&server) - before;
+    assert!(wakeups <= 1, "{wakeups}: it falls asleep once");
+}
+
+#[tokio::test]
+async fn a_request_waits_for_a_reload_as_long_as_it_is_told_to() {
+    for (wait, text) in [("1h", "two"), ("0", "one")] {
+        let server = Project::new()
+            .gate()
+            .file("app.py", &answers("one"))
+            .args(&["--reload-wait", wait])
+            .dev()
+            .await;
+        let mut console = server.console().await;
+        server.edit("app.py", &format!("import _gate\n_gate.wait('x')\n{}", answers("two")));
+        let held = server.arrival().await;
+        let early = server.begin("/");
+        if text == "one" {
+            assert_eq!(early.await.expect("an answer").text(), "one", "it waits for nothing");
+            held.open().await;
+        } else {
+            held.open().await;
+            assert_eq!(early.await.expect("an answer").text(), "two", "it waits for the reload");
+        }
+        console.next_of_type("reload.ok").await;
+        assert_eq!(server.get("/").await.text(), "two");
+    }
+}
+
+/// How many directories the server has the kernel watch.
+fn watches(server: &Server) -> usize {
+    let infos = fs::read_dir(format!("/proc/{}/fdinfo", server.pid)).expect("it runs");
+    let texts = infos.filter_map(|info| fs::read_to_string(info.ok()?.path()).ok());
+    texts.map(|text| text.lines().filter(|line| line.starts_with("inotify ")).count()).sum()
+}
+
+/// How often the reloader's thread has gone to sleep.
+fn wakeups(server: &Server) -> u32 {
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid)).expect("it runs");
+    let texts = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok());
+    let status = texts.into_iter().find(|text| text.starts_with("Name:\treloader"));
+    let status = status.expect("there is such a thread");
+    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.expect("the kernel counts").trim().parse().expect("a number")
+}
