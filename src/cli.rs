@@ -3,6 +3,8 @@
 //! Owns exit codes, colour and the log. What a command does is the library's business.
 
 mod check;
+mod explain;
+mod live;
 mod options;
 mod project;
 mod routes;
@@ -10,6 +12,7 @@ mod serve;
 mod style;
 mod sync;
 mod traceback;
+mod wait;
 
 #[cfg_attr(not(feature = "dev"), path = "cli/no_dev.rs")]
 mod dev;
@@ -61,6 +64,18 @@ enum Command {
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
+    /// Waits until what is on disk now is live in the running dev server; exits with 1 if it does
+    /// not load.
+    Wait {
+        /// The directory that the server serves.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Says why saving FILE did, or did not, reload, and which modules a save of it runs.
+    Explain {
+        /// A file of a project that a dev server is running on.
+        file: PathBuf,
+    },
     /// Imports everything in DIR and prints every problem; exits with 1 if there is one.
     Check {
         #[command(flatten)]
@@ -97,6 +112,8 @@ pub(crate) fn run() -> ExitCode {
             routes::run(project, format)
         }
         Command::Sync { dir } => sync::run(&dir),
+        Command::Wait { dir } => wait::run(&dir),
+        Command::Explain { file } => explain::run(&file),
         Command::Check { project } => {
             log_to_stderr("off");
             check::run(project)

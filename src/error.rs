@@ -139,6 +139,21 @@ pub enum Error {
     /// The runtime thread ended early: a bug in Snaxum.
     #[error("the Python runtime thread ended while starting: {0}; please report this")]
     RuntimeLost(String),
+    /// A command that needs a running dev server found none.
+    #[error("no dev server is running on `{}`; start one with `snaxum dev`", .0.display())]
+    NoServer(PathBuf),
+    /// A running dev server did not answer.
+    #[error(
+        "the dev server at {url} does not answer ({problem}); is it hanging? it has the pid {pid}"
+    )]
+    ServerLost {
+        /// As announced in `.snaxum/dev.json`.
+        url: String,
+        /// Its process.
+        pid: u64,
+        /// What happened instead.
+        problem: String,
+    },
     /// An I/O error with a sentence of its own.
     #[error("{what}: {source}")]
     Io {
@@ -153,7 +168,7 @@ impl Error {
     /// The exit code of the `snaxum` command: 2 for bad usage, 1 where the project is at fault.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoProject(_) => 2,
+            Self::NoProject(_) | Self::NoServer(_) => 2,
             Self::BadValue { origin, .. } | Self::UnknownKey { origin, .. }
                 if !origin.contains(".toml") =>
             {

@@ -244,8 +244,18 @@ impl PythonRuntime {
 
     /// What the process pool does, as JSON; null while a module loads or Python is stopping.
     pub async fn pool_status(&self) -> serde_json::Value {
+        self.describe("pool").await
+    }
+
+    /// The user's modules and what each was made from, as JSON; null while a module loads or
+    /// Python is stopping.
+    pub async fn modules(&self) -> serde_json::Value {
+        self.describe("modules").await
+    }
+
+    async fn describe(&self, what: &'static str) -> serde_json::Value {
         let (reply, answer) = oneshot::channel();
-        if self.control.try_send(Control::PoolStatus { reply }).is_err() {
+        if self.control.try_send(Control::Describe { what, reply }).is_err() {
             return serde_json::Value::Null;
         }
         // While a module loads, however long, the runtime thread has no time.

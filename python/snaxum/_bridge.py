@@ -54,9 +54,12 @@ def reload() -> bytes:
     return to_json(vars(report))
 
 
-def pool_status() -> bytes:
-    """Describe the pool, as JSON."""
-    return to_json(running().pool.status())
+def describe(what: str) -> bytes:
+    """Describe the `pool` or the `modules`, as JSON."""
+    runtime = running()
+    if what == "pool":
+        return to_json(runtime.pool.status())
+    return to_json(runtime.reloader.describe())
 
 
 def stop(timeout: float) -> None:

@@ -62,7 +62,7 @@ class Node:
 
 
 class Graph:
-    """The nodes of one generation, in the order in which they began to run."""
+    """The nodes of one generation, in the order in which their runs ended."""
 
     def __init__(self, nodes: Iterable[Node] = ()) -> None:
         self.nodes = {node.name: node for node in nodes}

@@ -248,6 +248,9 @@ class UserLoader(SourceFileLoader):
             self.finder.timings[name] = time.perf_counter() - start - inner
             _effects.note_additions(node, lists)
             staging.executing.pop()
+            # In the order in which they end: what is imported comes before who imports it.
+            if staging.nodes.get(name) is node:
+                staging.nodes[name] = staging.nodes.pop(name)
             _inputs.settle(node)
             node.globals_seen = _lines.look_at_globals(module)
 

@@ -122,6 +122,24 @@ class Reloader:
         except Rejected as again:
             return self._reject(report, again.failures, serving)
 
+    def describe(self) -> list[dict[str, object]]:
+        """List the modules that serve, and what each was made from."""
+        serving = state.current()
+        graph = serving.graph
+        shown = _loader.display_path
+        return [
+            {
+                "module": node.name,
+                "file": shown(node.path),
+                "generation": serving.ran.get(node.name, serving.number),
+                "imports": sorted(name for name in node.imports if name in graph.nodes),
+                "wanted": sorted(node.wanted),
+                "inputs": sorted(map(shown, (*node.files, *node.listings))),
+                "reaches": graph.cone([node.name]),
+            }
+            for node in graph.nodes.values()
+        ]
+
     def _cone(self, changes: Changes, serving: state.Generation) -> list[str] | None:
         if serving.number == 0:
             return None

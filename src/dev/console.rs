@@ -32,6 +32,8 @@ pub(super) fn routes() -> Router<Dev> {
         .route("/__snaxum/assets/{*path}", get(asset))
         .route("/__snaxum/ws", get(socket::upgrade))
         .route("/__snaxum/api/status", get(status))
+        .route("/__snaxum/api/wait", get(wait))
+        .route("/__snaxum/api/modules", get(module_list))
         .route("/__snaxum/api/routes", get(route_list))
         .route("/__snaxum/api/requests", get(request_list))
         .route("/__snaxum/api/requests/{id}", get(request))
@@ -72,6 +74,16 @@ async fn status(State(dev): State<Dev>) -> Json<Status> {
     let runtime = &dev.inner.runtime;
     let pool = runtime.pool_status().await;
     Json(recorder::status(runtime, pool))
+}
+
+/// Answers like `status`, once everything that is on disk now is live or rejected.
+async fn wait(State(dev): State<Dev>) -> Json<Status> {
+    dev.inner.runtime.gate().settled().await;
+    status(State(dev)).await
+}
+
+async fn module_list(State(dev): State<Dev>) -> Json<serde_json::Value> {
+    Json(dev.inner.runtime.modules().await)
 }
 
 async fn route_list(State(dev): State<Dev>) -> Json<Vec<RouteInfo>> {

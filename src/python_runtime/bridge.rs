@@ -29,7 +29,7 @@ pub(crate) struct Bridge {
     dispatch: Py<PyAny>,
     prepare: Py<PyAny>,
     reload: Py<PyAny>,
-    pool_status: Py<PyAny>,
+    describe: Py<PyAny>,
     stop: Py<PyAny>,
 }
 
@@ -71,7 +71,7 @@ impl Bridge {
             dispatch: function("dispatch")?,
             prepare: function("prepare")?,
             reload: function("reload")?,
-            pool_status: function("pool_status")?,
+            describe: function("describe")?,
             stop: function("stop")?,
         };
         Ok((bridge, report))
@@ -87,7 +87,7 @@ impl Bridge {
         };
         if let Err(error) = self.dispatch.call1(py, (exchange,)) {
             // The reply was dropped with the exchange: the client gets a 500.
-            tracing::error!("the framework failed to answer: {}", describe(py, &error));
+            tracing::error!("the framework failed to answer: {}", error_text(py, &error));
         }
     }
 
@@ -114,9 +114,9 @@ impl Bridge {
         parse(self.reload.call0(py)?.bind(py))
     }
 
-    /// What the pool does, as JSON.
-    pub(crate) fn pool_status(&self, py: Python<'_>) -> PyResult<serde_json::Value> {
-        parse(self.pool_status.call0(py)?.bind(py))
+    /// `pool`: what the process pool does; `modules`: what each was made from. As JSON.
+    pub(crate) fn describe(&self, py: Python<'_>, what: &str) -> PyResult<serde_json::Value> {
+        parse(self.describe.call1(py, (what,))?.bind(py))
     }
 
     /// Ends loop and pool, runs `atexit` functions, flushes.
@@ -126,7 +126,7 @@ impl Bridge {
 }
 
 /// The classic text of a Python exception.
-pub(crate) fn describe(py: Python<'_>, error: &PyErr) -> String {
+pub(crate) fn error_text(py: Python<'_>, error: &PyErr) -> String {
     let traceback = error.traceback(py).and_then(|tb| tb.format().ok()).unwrap_or_default();
     format!("{traceback}{error}")
 }

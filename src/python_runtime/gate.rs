@@ -76,6 +76,17 @@ impl Gate {
         let until = tokio::time::Instant::from_std(since + *max_hold);
         let _ = tokio::time::timeout_at(until, settled.wait_for(|done| *done >= changes)).await;
     }
+
+    /// Waits until every change up to now is dealt with, however long that takes.
+    pub async fn settled(&self) {
+        if let Some((_, lookout)) = self.lookout.get() {
+            lookout(self);
+        }
+        let changes = self.changes();
+        let mut settled = self.settled.subscribe();
+        // The sender is ours, so it outlives the wait.
+        let _ = settled.wait_for(|done| *done >= changes).await;
+    }
 }
 
 impl std::fmt::Debug for Gate {

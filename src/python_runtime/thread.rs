@@ -60,7 +60,8 @@ pub(crate) enum Control {
         began: Box<dyn FnOnce() + Send>,
         reply: mpsc::SyncSender<Result<Loaded, String>>,
     },
-    PoolStatus {
+    Describe {
+        what: &'static str,
         reply: oneshot::Sender<serde_json::Value>,
     },
     Shutdown {
@@ -103,7 +104,7 @@ fn run(boot: Boot) {
         let (bridge, report) = match started {
             Ok((bridge, report)) => (Arc::new(bridge), report),
             Err(error) => {
-                let _ = boot.reply.send(Err(Error::RuntimeLost(bridge::describe(py, &error))));
+                let _ = boot.reply.send(Err(Error::RuntimeLost(bridge::error_text(py, &error))));
                 return;
             }
         };
@@ -129,10 +130,10 @@ fn run(boot: Boot) {
                                 Ok(Loaded::Report(Box::new(report)))
                             }
                         });
-                    let _ = reply.send(result.map_err(|error| bridge::describe(py, &error)));
+                    let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
                 }
-                Control::PoolStatus { reply } => {
-                    let _ = reply.send(bridge.pool_status(py).unwrap_or_default());
+                Control::Describe { what, reply } => {
+                    let _ = reply.send(bridge.describe(py, what).unwrap_or_default());
                 }
                 Control::Shutdown { timeout, reply } => {
                     (deadline, done) = (timeout, Some(reply));
@@ -142,7 +143,7 @@ fn run(boot: Boot) {
         }
         py.detach(|| boot.workers.stop(&boot.queue.0, deadline));
         if let Err(error) = bridge.stop(py, deadline) {
-            tracing::error!("while stopping Python: {}", bridge::describe(py, &error));
+            tracing::error!("while stopping Python: {}", bridge::error_text(py, &error));
         }
         if let Some(done) = done {
             let _ = done.send(());

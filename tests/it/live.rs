@@ -1,0 +1,87 @@
+//! Commands that ask a running dev server: `wait` and `explain`.
+
+use super::support::{Finished, Project, Server};
+
+const APP: &str = "import json, pathlib, _util\nfrom snaxum import route\nDATA = json.loads(pathlib.Path(__file__).with_name('data.json').read_text())\n\n@route('/')\ndef index(request):\n    return _util.TEXT\n";
+
+async fn app() -> Server {
+    Project::new()
+        .file("app.py", APP)
+        .file("_util.py", "TEXT = 'one'\n")
+        .file("data.json", "{}")
+        .dev()
+        .await
+}
+
+async fn explain(server: &Server, file: &str) -> String {
+    let Finished { code, stdout, stderr } =
+        server.project.snaxum(&["explain", &format!("python/{file}")]).await;
+    assert_eq!((code, &*stderr), (Some(0), ""), "{stdout}");
+    stdout
+}
+
+#[tokio::test]
+async fn wait_returns_when_what_is_saved_is_live_or_rejected() {
+    let server = app().await;
+
+    server.edit("_util.py", "TEXT = 'two'\n");
+    let live = server.project.snaxum(&["wait"]).await;
+    assert_eq!((live.code, &*live.stdout, &*live.stderr), (Some(0), "G2 is live\n", ""));
+    assert_eq!(server.get("/").await.text(), "two");
+
+    server.edit("_util.py", "TEXT = \n");
+    let rejected = server.project.snaxum(&["wait", "."]).await;
+    assert_eq!((rejected.code, &*rejected.stdout), (Some(1), ""));
+    assert!(rejected.stderr.contains("_util.py:1"), "{}", rejected.stderr);
+    assert!(rejected.stderr.contains("SyntaxError"), "{}", rejected.stderr);
+}
+
+#[tokio::test]
+async fn wait_waits_for_a_module_that_takes_its_time() {
+    let server = Project::new().gate().file("app.py", "X = 1\n").dev().await;
+    server.edit("app.py", "import _gate\n_gate.wait('import')\n");
+    let held = server.arrival().await;
+    let mut waiting = server
+        .project
+        .command(env!("CARGO_BIN_EXE_snaxum"))
+        .arg("wait")
+        .spawn()
+        .expect("it starts");
+    assert!(waiting.try_wait().expect("a child of ours").is_none());
+    held.open().await;
+    assert!(waiting.wait().await.expect("a child of ours").success());
+}
+
+#[tokio::test]
+async fn without_a_server_both_say_how_to_start_one() {
+    let project = Project::new().file("app.py", "");
+    for command in [&["wait"][..], &["explain", "python/app.py"]] {
+        let finished = project.snaxum(command).await;
+        assert_eq!(finished.code, Some(2));
+        assert!(finished.stderr.contains("snaxum dev"), "{}", finished.stderr);
+    }
+}
+
+#[tokio::test]
+async fn explain_says_what_a_save_runs_and_what_became_of_the_last() {
+    let server = app().await;
+    let util = explain(&server, "_util.py").await;
+    for part in ["module `_util`", "imported by app", "runs: _util, app", "no save of it"] {
+        assert!(util.contains(part), "{part}: {util}");
+    }
+    let data = explain(&server, "data.json").await;
+    assert!(data.contains("read while these load: app") && data.contains("runs: app"), "{data}");
+    server.edit("notes.txt", "");
+    assert!(explain(&server, "notes.txt").await.contains("is ignored"));
+    server.edit("_leaf.py", "X = 1\n");
+    let leaf = explain(&server, "_leaf.py").await;
+    assert!(leaf.contains("not imported") && leaf.contains("ran nothing"), "{leaf}");
+
+    server.edit("_util.py", "# A comment.\nTEXT = 'one'\n");
+    assert!(explain(&server, "_util.py").await.contains("only comments"));
+    server.edit("_util.py", "TEXT = 'two'\n");
+    assert!(explain(&server, "_util.py").await.contains("is live since G2"));
+    server.edit("_util.py", "TEXT =\n");
+    let broken = explain(&server, "_util.py").await;
+    assert!(broken.contains("was rejected: SyntaxError") && broken.contains("G2"), "{broken}");
+}
