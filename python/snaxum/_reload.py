@@ -67,6 +67,8 @@ class Reloader:
         self.watch = Watch(root)
         self.rows = Rows()
         self.plan: Plan | None = None
+        # What was found in `root`, until a file comes or goes.
+        self._found: list[str] | None = None
         # Modules whose file is gone, with the file, for the explanation of failures.
         self.deleted: dict[str | None, str] = {}
 
@@ -79,6 +81,8 @@ class Reloader:
         serving = state.current()
         report = Report()
         changes, is_new = self.watch.compare(paths, serving)
+        if paths is None or changes.created or changes.deleted:
+            self._found = None
         if not is_new and (serving.number or serving.broken):
             return "unchanged"
         self.deleted = {node.name: node.path for node in changes.deleted}
@@ -153,9 +157,8 @@ class Reloader:
         """Compile every file that is known, before anything runs: one error rejects the batch."""
         failures: dict[str, Failure] = {}
         files = {node.name: node.path for node in changes.changed}
-        roots = set(self._roots())
         for path, name in changes.created.items():
-            if name in roots or self._is_awaited(name, serving):
+            if name in self._roots() or self._is_awaited(name, serving):
                 files[name] = path
         for name, path in files.items():
             if not is_fatal(name, serving):
@@ -173,7 +176,7 @@ class Reloader:
         names = list(graph.nodes) if plan.cone is None else plan.cone
         leaving = {*names, *plan.changes.deleted_names}
         old = [graph.nodes[name] for name in graph.nodes if name in leaving]
-        saved = _loader.user_modules()
+        saved = dict(serving.modules)
         # A handler may be in the middle of its first import of a module.
         _loader.wait_for_handlers(HANDLER_IMPORT_WAIT_S)
         self._call_hooks(old, "unload", exclusive=True)
@@ -320,19 +323,21 @@ class Reloader:
         )
 
     def _has_new_roots(self, changes: Changes) -> bool:
-        roots = set(self._roots())
-        serving = state.current()
         return (
             bool(changes.deleted)
-            or any(name in roots for name in changes.created.values())
-            or bool(serving.broken)
+            or any(name in self._roots() for name in changes.created.values())
+            or bool(state.current().broken)
         )
 
     def _roots(self) -> list[str]:
-        try:
-            return self.modules or _roots.discover(self.root)
-        except OSError:
-            return []  # it is gone, which is said elsewhere
+        if self.modules:
+            return self.modules
+        if self._found is None:
+            try:
+                self._found = _roots.discover(self.root)
+            except OSError:
+                return []  # it is gone, which is said elsewhere
+        return self._found
 
     def _lost_state(
         self, old: Iterable[Node], serving: state.Generation, generation: state.Generation

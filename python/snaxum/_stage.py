@@ -54,6 +54,8 @@ class Stage:
     def run(self, roots: Sequence[str]) -> None:
         """Import what is not there, in the order of a first start."""
         for name in roots:
+            if name in self.carried:
+                continue
             taken = _roots.taken_name(name, self.root)
             if taken is not None:
                 self.failures[name] = self.capture(taken)
@@ -70,9 +72,9 @@ class Stage:
         Raises Rejected.
         """
         serving, nodes = self.serving, self.staging.nodes
-        modules = _loader.user_modules()
+        modules = {name: sys.modules[name] for name in nodes if name in sys.modules}
         dropped: set[str] = set()
-        if prune:
+        if prune and self._may_have_lost_importers():
             reachable = Graph(nodes.values()).reachable([*roots, *self.failures])
             dropped = set(modules) - reachable
         order = [name for name in serving.graph.nodes if name in nodes]
@@ -108,6 +110,15 @@ class Stage:
                 if self._is_kept(key, kept_nodes)
             },
             ran,
+        )
+
+    def _may_have_lost_importers(self) -> bool:
+        """Tell whether an import, or a module that loads by itself, is gone."""
+        before, nodes = self.serving.graph.nodes, self.staging.nodes
+        return any(
+            name not in nodes or not node.imports <= nodes[name].imports
+            for name, node in before.items()
+            if name not in self.carried
         )
 
     def _is_kept(self, key: str, nodes: Sequence[Node]) -> bool:
