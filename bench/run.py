@@ -7,13 +7,11 @@ Owns the command line and the order of the measurements. Never knows a peer by i
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +22,7 @@ from load import WARM_UP_S, WORKLOADS, LoadError, Workload
 from machine import Cores
 from peers import PEERS, Peer
 from servers import ServerError, running
-from setup import HOME, Installation, SetupError, install
+from setup import HOME, Installation, SetupError, frozen, install_for_throughput
 
 # Between the first answer and the look at the memory: allocators and collectors settle.
 REST_S = 2.0
@@ -80,23 +78,20 @@ def _options() -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace) -> int:
-    installation = install(options.snaxum)
+    installation = install_for_throughput(options.snaxum)
     cores = machine.choose_cores()
     results = HOME / "results" / time.strftime("%Y%m%dT%H%M%SZ.jsonl", time.gmtime())
     results.parent.mkdir(parents=True, exist_ok=True)
     about = machine.facts(installation, cores)
-    about |= {"rounds": options.rounds, "seconds": options.seconds}
+    about |= {"procedure": f"rounds: {options.rounds} of {options.seconds} s"}
     about |= {"binary_given": options.snaxum is not None}
     report.append(results, {"type": "machine", **about})
 
-    with tempfile.TemporaryDirectory(prefix="snaxum-bench-") as scratch:
-        # A build elsewhere must not change what is measured half-way.
-        snaxum = Path(shutil.copy2(installation.snaxum, scratch))
-        frozen = replace(installation, snaxum=snaxum)
+    with frozen(installation) as measured:
         for step in _steps(options):
             progress = f"round {step.round}: {step.during}: {step.peer.name}"
             print(progress, file=sys.stderr, flush=True)
-            report.append(results, _record(step, frozen, cores, options.seconds))
+            report.append(results, _record(step, measured, cores, options.seconds))
 
     records = report.read(results)
     print(report.markdown(records))
@@ -126,7 +121,7 @@ def _record(step: Step, installation: Installation, cores: Cores, seconds: int) 
                 return {"type": "memory", **about, **asdict(server.memory())}
             about |= {"workload": step.workload.name, "connections": step.connections}
             target = (server.port, step.workload, step.connections)
-            wrk = partial(load.measure, installation.wrk, *target, core=cores.load)
+            wrk = partial(load.measure, installation.programs["wrk"], *target, core=cores.load)
             wrk(seconds=WARM_UP_S)
             cpu_before = server.cpu_s()
             measurement = wrk(seconds=seconds)
@@ -134,7 +129,8 @@ def _record(step: Step, installation: Installation, cores: Cores, seconds: int) 
             return {"type": "load", **about, **asdict(measurement), "cpu_s": cpu_s}
     except (ServerError, LoadError) as error:
         print(f"  {error}", file=sys.stderr)
-        return {"type": "failure", **about, "during": step.during, "error": str(error)}
+        during = f"{step.during}, round {step.round}"
+        return {"type": "failure", **about, "during": during, "error": str(error)}
 
 
 def _is_sound(record: report.Record) -> bool:
