@@ -20,6 +20,7 @@ import machine
 import report
 from load import WARM_UP_S, WORKLOADS, LoadError, Workload
 from machine import Cores
+from options import at_least_one, listing, rows
 from peers import PEERS, Peer
 from servers import ServerError, running
 from setup import HOME, Installation, SetupError, frozen, install_for_throughput
@@ -43,7 +44,7 @@ class Step:
 def main() -> int:
     options = _options()
     if options.list:
-        print(*(f"{peer.name:16} {peer.command}" for peer in PEERS), sep="\n")
+        print(listing(PEERS))
         return 0
     if options.report:
         print(report.markdown(report.read(options.report)))
@@ -61,9 +62,11 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure snaxum beside its peers.")
-    parser.add_argument("--only", type=_peers, default=PEERS, metavar="A,B", help="these rows only")
-    parser.add_argument("--rounds", type=_count, help="how often each row is measured [3]")
-    parser.add_argument("--seconds", type=_count, help="length of one measurement [4]")
+    parser.add_argument(
+        "--only", type=rows(PEERS), default=PEERS, metavar="A,B", help="these rows only"
+    )
+    parser.add_argument("--rounds", type=at_least_one, help="how often each row is measured [3]")
+    parser.add_argument("--seconds", type=at_least_one, help="length of one measurement [4]")
     parser.add_argument("--connections", type=_counts, metavar="N,M", help="[1,64]")
     parser.add_argument("--quick", action="store_true", help="1 round, 1 second, 64 connections")
     parser.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
@@ -137,21 +140,8 @@ def _is_sound(record: report.Record) -> bool:
     return record["type"] != "failure" and not any(record.get("errors", {}).values())
 
 
-def _peers(names: str) -> tuple[Peer, ...]:
-    known = {peer.name: peer for peer in PEERS}
-    if unknown := [name for name in names.split(",") if name not in known]:
-        raise argparse.ArgumentTypeError(f"no row {unknown[0]!r}; there are {', '.join(known)}")
-    return tuple(known[name] for name in names.split(","))
-
-
 def _counts(text: str) -> list[int]:
-    return [_count(part) for part in text.split(",")]
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a count of at least 1")
-    return int(text)
+    return [at_least_one(part) for part in text.split(",")]
 
 
 if __name__ == "__main__":
