@@ -69,3 +69,6 @@ RELOADERS = (
 
 # Snaxum with an app that also looks at itself.
 PROBE = Peer("snaxum", "snaxum_probe", _DEV, edited="python/app.py", dot_venv="bare")
+
+# Snaxum with the one file of `soak.py` that is not edited.
+SOAK = Peer("snaxum", "snaxum_soak", _DEV, dot_venv="bare")

@@ -6,7 +6,6 @@ Each on a server of its own, on which nothing else happens.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -113,13 +112,11 @@ def _holdings(server: Server, client: Client) -> Record:
     objects = client.get(OBJECTS)
     if objects.fault:
         raise ServerError(f"{OBJECTS}: {objects.fault}")
-    process = Path(f"/proc/{server.session}")
-    pages = int((process / "statm").read_text().split()[1])
     return {
         "objects": json.loads(objects.body)["objects"],
-        "rss_mb": round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 2),
-        "files": len(list((process / "fd").iterdir())),
-        "threads": len(list((process / "task").iterdir())),
+        "rss_mb": round(server.own_rss_mb(), 2),
+        "files": server.open_files(),
+        "threads": len(list(Path(f"/proc/{server.session}/task").iterdir())),
         "workers": [pid for pid in server.pids() if pid != server.session],
         "all_rss_mb": round(server.memory().rss_mb, 2),
     }

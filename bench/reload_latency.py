@@ -61,11 +61,11 @@ def measure(
             yield _floor(server, source, count) | about
 
 
-def wait_until_ready(port: int) -> None:
+def wait_until_ready(port: int, path: str = edits.PATH) -> None:
     """Until the program answers, which is later than the open port."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     with connected(port, keep=False) as client:
-        while (answer := client.get(edits.PATH)).fault:
+        while (answer := client.get(path)).fault:
             if time.monotonic() > deadline:
                 raise ServerError(f"no answer after {READY_TIMEOUT_S:.0f} s: {answer.fault}")
             time.sleep(0.02)

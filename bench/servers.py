@@ -55,6 +55,17 @@ class Server:
         """Every process of it that lives."""
         return sorted(_session(self.session))
 
+    def is_alive(self) -> bool:
+        return self.session in _session(self.session)
+
+    def open_files(self) -> int:
+        """Of the process that was started."""
+        return len(list(Path(f"/proc/{self.session}/fd").iterdir()))
+
+    def own_rss_mb(self) -> float:
+        """Of the process that was started."""
+        return _sum_mb([Path(f"/proc/{self.session}/smaps_rollup").read_text()], "Rss:")
+
     def memory(self) -> Memory:
         pids = _session(self.session)
         rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
