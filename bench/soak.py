@@ -33,7 +33,7 @@ from traffic import Reply, traffic
 # A request is held so long for a reload that is slow, and then answered by the code before.
 HELD_S = 0.14
 # By then the slowest reload has been made.
-LATE_S = 5.0
+LATE_S = 2.0
 SETTLE_S = 2.0
 BETWEEN_EDITS_S = (0.0, 0.3)
 SHOWN_COMPLAINTS = 10
