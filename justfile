@@ -61,6 +61,14 @@ fmt:
 bench *args:
     python3 bench/run.py {{ args }}
 
+# Measure live reload beside that of peers
+bench-reload *args:
+    python3 bench/reload.py {{ args }}
+
+# Edit by chance under load and check each answer: just soak --minutes 10
+soak *args:
+    python3 bench/soak.py {{ args }}
+
 # What CI runs
 ci:
     .ci/run

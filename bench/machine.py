@@ -41,7 +41,7 @@ def choose_cores() -> Cores:
 def facts(installation: Installation, cores: Cores) -> dict[str, object]:
     """Everything that a reader needs to judge the figures, or to make them again."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    return {
+    about: dict[str, object] = {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "memory_gb": round(memory, 1),
@@ -52,10 +52,13 @@ def facts(installation: Installation, cores: Cores) -> dict[str, object]:
         "commit": _output("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
         "rustc": _output("rustc", "--version"),
         "snaxum": _output(str(installation.snaxum), "--version"),
-        "axum": _locked_version(AXUM / "Cargo.lock", "axum"),
-        "wrk": _output(str(installation.wrk), "-v").partition("[")[0].strip(),
-        "packages": _packages(installation.venvs["peers"]),
+        "packages": _packages(installation),
     }
+    if "axum" in installation.programs:
+        about["axum"] = _locked_version(AXUM / "Cargo.lock", "axum")
+    if wrk := installation.programs.get("wrk"):
+        about["wrk"] = _output(str(wrk), "-v").partition("[")[0].strip()
+    return about
 
 
 def _cpu_model() -> str:
@@ -77,8 +80,14 @@ def _locked_version(lock: Path, package: str) -> str:
     return found[1] if found else "unknown"
 
 
-def _packages(venv: Path) -> dict[str, str]:
+def _packages(installation: Installation) -> dict[str, str]:
     """What is installed, by the names of the directories: asking pip takes a second."""
-    names = sorted(path.name for path in venv.glob("lib/*/site-packages/*.dist-info"))
+    # Last is what counts: the venv of most rows.
+    venvs = [installation.venvs[name] for name in ("hmr", "peers") if name in installation.venvs]
+    names = [
+        name
+        for venv in venvs
+        for name in sorted(path.name for path in venv.glob("lib/*/site-packages/*.dist-info"))
+    ]
     pairs = (name.removesuffix(".dist-info").partition("-") for name in names)
     return {name: version for name, _, version in pairs if name not in ("pip", "setuptools")}

@@ -17,6 +17,11 @@ from peers import BASELINES
 Record = dict[str, Any]
 
 NONE = "–"
+# Packages whose versions are named.
+SHOWN = (
+    *("granian", "uvicorn", "uvloop", "httptools", "fastapi", "flask", "gunicorn", "orjson"),
+    *("watchfiles", "watchdog", "jurigged", "uvicorn_hmr", "numpy", "pandas", "polars"),
+)
 
 
 def append(path: Path, record: Record) -> None:
@@ -36,7 +41,7 @@ def markdown(records: list[Record]) -> str:
     def of(kind: str) -> list[Record]:
         return [record for record in records if record["type"] == kind]
 
-    parts = [_machine(record) for record in of("machine")]
+    parts = [machine(record) for record in of("machine")]
     loads = of("load")
     for workload, connections in _unique(loads, lambda r: (r["workload"], r["connections"])):
         cell = [r for r in loads if (r["workload"], r["connections"]) == (workload, connections)]
@@ -45,27 +50,35 @@ def markdown(records: list[Record]) -> str:
     if memory := of("memory"):
         parts.append(f"### Idle memory, after one hello\n\n{_memory_table(memory)}")
     if failures := of("failure"):
-        parts.append("### Not measured\n\n" + "\n".join(map(_failure, failures)))
+        parts.append(not_measured(failures))
     return "\n\n".join(parts)
 
 
-def _machine(record: Record) -> str:
+def machine(record: Record) -> str:
+    """What the figures were measured on."""
     packages = record["packages"]
-    shown = ("granian", "uvicorn", "uvloop", "httptools", "fastapi", "flask", "gunicorn", "orjson")
-    versions = [f"{name} {packages[name]}" for name in shown if name in packages]
-    versions = [record["snaxum"], f"axum {record['axum']}", *versions, record["wrk"]]
+    versions = [f"{name} {packages[name]}" for name in SHOWN if name in packages]
+    versions = [record["snaxum"], *versions]
+    if "axum" in record:
+        versions += [f"axum {record['axum']}", record["wrk"]]
     load = " ".join(str(value) for value in record["loadavg_before"])
     # A binary that was not built here may be of another commit.
     commit = "a binary given with --snaxum" if record.get("binary_given") else record["commit"]
-    machine = f"{record['cores']} cores of {record['cpu']}, {record['memory_gb']} GB"
+    where = f"{record['cores']} cores of {record['cpu']}, {record['memory_gb']} GB"
     return "\n".join(
         [
-            f"- {machine}, {record['system']}",
+            f"- {where}, {record['system']}",
             f"- {record['pinning']}; load average before: {load}",
-            f"- rounds: {record['rounds']} of {record['seconds']} s, snaxum from {commit}",
+            f"- {record['procedure']}, snaxum from {commit}",
             f"- Python {record['python']}, {record['rustc']}; {', '.join(versions)}",
         ]
     )
+
+
+def not_measured(failures: list[Record]) -> str:
+    """The rows that are missing from the tables, and why."""
+    lines = [f"- **{r['peer']}**, {r['during']}: {r['error']}" for r in failures]
+    return "### Not measured\n\n" + "\n".join(lines)
 
 
 def _load_table(cell: list[Record]) -> str:
@@ -91,7 +104,7 @@ def _load_table(cell: list[Record]) -> str:
                 str(errors),
             ]
         )
-    return _table(rows)
+    return table(rows)
 
 
 def _ratio(mine: dict[int, float], base: dict[int, float]) -> str:
@@ -106,17 +119,13 @@ def _memory_table(records: list[Record]) -> str:
         mine = [r for r in records if r["peer"] == peer]
         rss, pss = (median(r[key] for r in mine) for key in ("rss_mb", "pss_mb"))
         rows.append([peer, f"{rss:.1f}", f"{pss:.1f}", str(mine[-1]["processes"])])
-    return _table(rows)
+    return table(rows)
 
 
-def _table(rows: list[list[str]]) -> str:
+def table(rows: list[list[str]]) -> str:
+    """The first row is the head; all columns but the first are figures."""
     rule = ["---"] + ["---:"] * (len(rows[0]) - 1)
     return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], rule, *rows[1:]])
-
-
-def _failure(record: Record) -> str:
-    where = f"{record['during']}, round {record['round']}"
-    return f"- **{record['peer']}**, {where}: {record['error']}"
 
 
 def _unique(records: list[Record], key: Callable[[Record], Any]) -> list[Any]:

@@ -7,13 +7,11 @@ Owns the command line and the order of the measurements. Never knows a peer by i
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +20,10 @@ import machine
 import report
 from load import WARM_UP_S, WORKLOADS, LoadError, Workload
 from machine import Cores
+from options import at_least_one, listing, rows
 from peers import PEERS, Peer
 from servers import ServerError, running
-from setup import HOME, Installation, SetupError, install
+from setup import HOME, Installation, SetupError, frozen, install_for_throughput
 
 # Between the first answer and the look at the memory: allocators and collectors settle.
 REST_S = 2.0
@@ -45,7 +44,7 @@ class Step:
 def main() -> int:
     options = _options()
     if options.list:
-        print(*(f"{peer.name:16} {peer.command}" for peer in PEERS), sep="\n")
+        print(listing(PEERS))
         return 0
     if options.report:
         print(report.markdown(report.read(options.report)))
@@ -63,9 +62,11 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure snaxum beside its peers.")
-    parser.add_argument("--only", type=_peers, default=PEERS, metavar="A,B", help="these rows only")
-    parser.add_argument("--rounds", type=_count, help="how often each row is measured [3]")
-    parser.add_argument("--seconds", type=_count, help="length of one measurement [4]")
+    parser.add_argument(
+        "--only", type=rows(PEERS), default=PEERS, metavar="A,B", help="these rows only"
+    )
+    parser.add_argument("--rounds", type=at_least_one, help="how often each row is measured [3]")
+    parser.add_argument("--seconds", type=at_least_one, help="length of one measurement [4]")
     parser.add_argument("--connections", type=_counts, metavar="N,M", help="[1,64]")
     parser.add_argument("--quick", action="store_true", help="1 round, 1 second, 64 connections")
     parser.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
@@ -80,23 +81,20 @@ def _options() -> argparse.Namespace:
 
 
 def _run(options: argparse.Namespace) -> int:
-    installation = install(options.snaxum)
+    installation = install_for_throughput(options.snaxum)
     cores = machine.choose_cores()
     results = HOME / "results" / time.strftime("%Y%m%dT%H%M%SZ.jsonl", time.gmtime())
     results.parent.mkdir(parents=True, exist_ok=True)
     about = machine.facts(installation, cores)
-    about |= {"rounds": options.rounds, "seconds": options.seconds}
+    about |= {"procedure": f"rounds: {options.rounds} of {options.seconds} s"}
     about |= {"binary_given": options.snaxum is not None}
     report.append(results, {"type": "machine", **about})
 
-    with tempfile.TemporaryDirectory(prefix="snaxum-bench-") as scratch:
-        # A build elsewhere must not change what is measured half-way.
-        snaxum = Path(shutil.copy2(installation.snaxum, scratch))
-        frozen = replace(installation, snaxum=snaxum)
+    with frozen(installation) as measured:
         for step in _steps(options):
             progress = f"round {step.round}: {step.during}: {step.peer.name}"
             print(progress, file=sys.stderr, flush=True)
-            report.append(results, _record(step, frozen, cores, options.seconds))
+            report.append(results, _record(step, measured, cores, options.seconds))
 
     records = report.read(results)
     print(report.markdown(records))
@@ -126,7 +124,7 @@ def _record(step: Step, installation: Installation, cores: Cores, seconds: int) 
                 return {"type": "memory", **about, **asdict(server.memory())}
             about |= {"workload": step.workload.name, "connections": step.connections}
             target = (server.port, step.workload, step.connections)
-            wrk = partial(load.measure, installation.wrk, *target, core=cores.load)
+            wrk = partial(load.measure, installation.programs["wrk"], *target, core=cores.load)
             wrk(seconds=WARM_UP_S)
             cpu_before = server.cpu_s()
             measurement = wrk(seconds=seconds)
@@ -134,28 +132,16 @@ def _record(step: Step, installation: Installation, cores: Cores, seconds: int) 
             return {"type": "load", **about, **asdict(measurement), "cpu_s": cpu_s}
     except (ServerError, LoadError) as error:
         print(f"  {error}", file=sys.stderr)
-        return {"type": "failure", **about, "during": step.during, "error": str(error)}
+        during = f"{step.during}, round {step.round}"
+        return {"type": "failure", **about, "during": during, "error": str(error)}
 
 
 def _is_sound(record: report.Record) -> bool:
     return record["type"] != "failure" and not any(record.get("errors", {}).values())
 
 
-def _peers(names: str) -> tuple[Peer, ...]:
-    known = {peer.name: peer for peer in PEERS}
-    if unknown := [name for name in names.split(",") if name not in known]:
-        raise argparse.ArgumentTypeError(f"no row {unknown[0]!r}; there are {', '.join(known)}")
-    return tuple(known[name] for name in names.split(","))
-
-
 def _counts(text: str) -> list[int]:
-    return [_count(part) for part in text.split(",")]
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a count of at least 1")
-    return int(text)
+    return [at_least_one(part) for part in text.split(",")]
 
 
 if __name__ == "__main__":

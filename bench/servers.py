@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +44,27 @@ class Memory:
 
 @dataclass(frozen=True)
 class Server:
-    """A peer that runs."""
+    """A peer that runs. `app` is its copy of the program's directory; `session` is also the id of
+    the process that was started."""
 
+    app: Path
     port: int
     session: int
+
+    def pids(self) -> list[int]:
+        """Every process of it that lives."""
+        return sorted(_session(self.session))
+
+    def is_alive(self) -> bool:
+        return self.session in _session(self.session)
+
+    def open_files(self) -> int:
+        """Of the process that was started."""
+        return len(list(Path(f"/proc/{self.session}/fd").iterdir()))
+
+    def own_rss_mb(self) -> float:
+        """Of the process that was started."""
+        return _sum_mb([Path(f"/proc/{self.session}/smaps_rollup").read_text()], "Rss:")
 
     def memory(self) -> Memory:
         pids = _session(self.session)
@@ -61,8 +78,14 @@ class Server:
 
 
 @contextmanager
-def running(peer: Peer, installation: Installation, core: int | None) -> Iterator[Server]:
-    """Run `peer` in a copy of its directory, pinned to `core`; end it when the block ends."""
+def running(
+    peer: Peer,
+    installation: Installation,
+    core: int | None,
+    prepare: Callable[[Path], None] = lambda _: None,
+) -> Iterator[Server]:
+    """Run `peer` in a copy of its directory, pinned to `core`; end it when the block ends.
+    `prepare` may change the copy before the start."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log_path = LOGS / f"{peer.name}.log"
     with (
@@ -70,6 +93,7 @@ def running(peer: Peer, installation: Installation, core: int | None) -> Iterato
         open(log_path, "wb") as log,
     ):
         app = _copy(peer, installation, Path(scratch))
+        prepare(app)
         port = _free_port()
         process = subprocess.Popen(
             pinned(core) + _command(peer, installation, app, port),
@@ -82,7 +106,7 @@ def running(peer: Peer, installation: Installation, core: int | None) -> Iterato
         )
         try:
             _wait_for(port, process, log_path)
-            yield Server(port, session=process.pid)
+            yield Server(app, port, session=process.pid)
             if process.poll() is not None:
                 raise ServerError(_last_words(process, log_path))
         finally:
@@ -110,12 +134,14 @@ def _command(peer: Peer, installation: Installation, app: Path, port: int) -> li
     places = {
         "port": port,
         "app": app,
-        "bin": installation.venvs["peers"] / "bin",
-        "axum": installation.axum,
-        "snaxum": installation.snaxum,
+        **{f"{name}_bin": venv / "bin" for name, venv in installation.venvs.items()},
+        **installation.programs,
     }
-    # Split before filling in, so that a path may have spaces.
-    return [word.format_map(places) for word in shlex.split(peer.command)]
+    try:
+        # Split before filling in, so that a path may have spaces.
+        return [word.format_map(places) for word in shlex.split(peer.command)]
+    except KeyError as error:
+        raise ServerError(f"`{error.args[0]}` is not there; setup said why") from None
 
 
 def _environment(peer: Peer, app: Path) -> dict[str, str]:

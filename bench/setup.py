@@ -1,4 +1,4 @@
-"""Makes everything that the run needs: wrk, the peers' venvs, the binaries.
+"""Makes everything that the runs need: wrk, the peers' venvs, the binaries.
 
 Does nothing that is done already, and writes only below `target/`, but for wrk, which comes from
 the system's packages. Never starts a server.
@@ -11,7 +11,10 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
@@ -29,25 +32,82 @@ class SetupError(Exception):
 class Installation:
     """Where everything lies."""
 
-    wrk: Path
     venvs: dict[str, Path]
-    axum: Path
-    snaxum: Path
+    programs: dict[str, Path]
+
+    @property
+    def snaxum(self) -> Path:
+        return self.programs["snaxum"]
 
 
-def install(snaxum: Path | None) -> Installation:
-    """Provide all of it. A `snaxum` that is given is measured as it is, instead of being built."""
+def install_for_throughput(snaxum: Path | None) -> Installation:
+    """Provide what `run.py` uses. A `snaxum` that is given is measured as it is, not built."""
+    _check_system()
+    wrk = _wrk()
+    venvs = {"bare": _bare(), "peers": _peers()}
+    axum = _cargo(AXUM, HOME / "axum", "axum-plain", "--locked")
+    return Installation(venvs, {"wrk": wrk, "axum": axum, "snaxum": _snaxum(snaxum)})
+
+
+def install_for_reload(snaxum: Path | None) -> Installation:
+    """Provide what `reload.py` uses; without a Python that is new enough, all but `hmr`."""
+    _check_system()
+    venvs = {"bare": _bare(), "peers": _peers()}
+    if python := _newer_python():
+        venvs["hmr"] = HOME / "venv-hmr"
+        _venv(venvs["hmr"], BENCH / "requirements-hmr.txt", python)
+    return Installation(venvs, {"snaxum": _snaxum(snaxum)})
+
+
+def install_for_soak(snaxum: Path | None) -> Installation:
+    """Provide what `soak.py` uses: no peers."""
+    _check_system()
+    return Installation({"bare": _bare()}, {"snaxum": _snaxum(snaxum)})
+
+
+@contextmanager
+def frozen(installation: Installation) -> Iterator[Installation]:
+    """Put a copy in the place of `snaxum`: a build elsewhere must not change what is measured."""
+    with tempfile.TemporaryDirectory(prefix="snaxum-bench-") as scratch:
+        snaxum = Path(shutil.copy2(installation.snaxum, scratch))
+        yield replace(installation, programs=installation.programs | {"snaxum": snaxum})
+
+
+def _check_system() -> None:
     if not sys.platform.startswith("linux"):
         raise SetupError("bench reads /proc and pins with taskset: it runs on Linux only")
-    venvs = {"bare": HOME / "venv-bare", "peers": HOME / "venv"}
-    wrk = _wrk()
-    _venv(venvs["bare"], None)
-    _venv(venvs["peers"], BENCH / "requirements.txt")
-    axum = _cargo(AXUM, HOME / "axum", "axum-plain", "--locked")
-    if snaxum is not None and not os.access(snaxum, os.X_OK):
-        raise SetupError(f"no program at `{snaxum}`; leave `--snaxum` out to build one")
-    snaxum = snaxum or _cargo(ROOT, TARGET, "snaxum")
-    return Installation(wrk=wrk, venvs=venvs, axum=axum, snaxum=snaxum.absolute())
+
+
+def _snaxum(given: Path | None) -> Path:
+    if given is not None and not os.access(given, os.X_OK):
+        raise SetupError(f"no program at `{given}`; leave `--snaxum` out to build one")
+    return (given or _cargo(ROOT, TARGET, "snaxum")).absolute()
+
+
+def _bare() -> Path:
+    place = HOME / "venv-bare"
+    _venv(place, None)
+    return place
+
+
+def _peers() -> Path:
+    place = HOME / "venv"
+    _venv(place, BENCH / "requirements.txt")
+    return place
+
+
+def _newer_python() -> str | None:
+    """A Python of at least 3.12, which uvicorn-hmr asks for."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    names = ("python3.12", "python3.13")
+    kept = [str(path) for name in names for path in sorted(pyenv.glob(f"*/bin/{name}"))]
+    is_newer = "import sys; sys.exit(sys.version_info < (3, 12))"
+    # Those of pyenv by their own path: its stand-in on the PATH may refuse to run.
+    for candidate in [sys.executable, *filter(None, map(shutil.which, names)), *kept]:
+        if subprocess.run([candidate, "-c", is_newer], capture_output=True).returncode == 0:
+            return candidate
+    print("setup: no Python 3.12 or newer, so uvicorn-hmr is left out", file=sys.stderr)
+    return None
 
 
 def _wrk() -> Path:
@@ -78,8 +138,8 @@ def _root_prefix() -> list[str] | None:
     return sudo if subprocess.run([*sudo, "true"], capture_output=True).returncode == 0 else None
 
 
-def _venv(place: Path, requirements: Path | None) -> None:
-    wanted = sys.version + (requirements.read_text() if requirements else "")
+def _venv(place: Path, requirements: Path | None, interpreter: str = sys.executable) -> None:
+    wanted = sys.version + interpreter + (requirements.read_text() if requirements else "")
     fingerprint = hashlib.sha256(wanted.encode()).hexdigest()
     # Written last: a venv that was cut short has none, and is made again.
     stamp = place / "bench-fingerprint"
@@ -88,9 +148,9 @@ def _venv(place: Path, requirements: Path | None) -> None:
     shutil.rmtree(place, ignore_errors=True)
     python = place / "bin" / "python"
     if requirements is None:
-        _run([sys.executable, "-m", "venv", "--without-pip", str(place)], str(place))
+        _run([interpreter, "-m", "venv", "--without-pip", str(place)], str(place))
     else:
-        _run([sys.executable, "-m", "venv", str(place)], str(place))
+        _run([interpreter, "-m", "venv", str(place)], str(place))
         _run([str(python), "-m", "pip", "install", "-q", "-r", str(requirements)], "the peers")
     stamp.write_text(fingerprint)
 

@@ -1,5 +1,6 @@
 """The three endpoints in Flask."""
 
+import sys
 from typing import Any
 
 from flask import Flask, request
@@ -20,3 +21,9 @@ def user(user_id: int) -> dict[str, int]:
 @app.post("/python/echo")
 def echo() -> Any:
     return request.get_json()
+
+
+if __name__ == "__main__":
+    # For reload.py: `flask run` has no option for the kind of reloader.
+    _, port, reloader = sys.argv
+    app.run(port=int(port), threaded=True, use_reloader=True, reloader_type=reloader)

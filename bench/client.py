@@ -1,0 +1,86 @@
+"""Sends one request at a time, on a fresh connection or a kept one, and says what became of it.
+
+Knows just enough HTTP/1.1 for the answers of small endpoints. Never repeats a request.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
+_CLOSE = re.compile(rb"\r\nconnection: *close", re.I)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`fault` is empty for a 200; otherwise "refused", "reset", "timeout" or "status 500"."""
+
+    fault: str
+    body: bytes = b""
+
+
+class Client:
+    """One connection to a port of this machine, kept if both sides want it."""
+
+    def __init__(self, port: int, *, keep: bool) -> None:
+        self._port, self._keep = port, keep
+        self._socket: socket.socket | None = None
+
+    def get(self, path: str, timeout_s: float = 10.0) -> Answer:
+        """Ask once."""
+        try:
+            return self._exchange(path, timeout_s)
+        except ConnectionRefusedError:
+            return self._lost("refused")
+        except TimeoutError:
+            return self._lost("timeout")
+        except OSError:
+            return self._lost("reset")
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _exchange(self, path: str, timeout_s: float) -> Answer:
+        if self._socket is None:
+            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout_s)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.settimeout(timeout_s)
+        wish = "keep-alive" if self._keep else "close"
+        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: {wish}\r\n\r\n"
+        self._socket.sendall(request.encode())
+        received, length = b"", None
+        while length is None or len(received) < length:
+            piece = self._socket.recv(65536)
+            if not piece:
+                break
+            received += piece
+            end = received.find(b"\r\n\r\n")
+            if length is None and end >= 0 and (found := _LENGTH.search(received[: end + 2])):
+                length = end + 4 + int(found[1])
+        head, _, body = received.partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.") or (length is not None and len(received) < length):
+            return self._lost("reset")
+        if not self._keep or length is None or _CLOSE.search(head) or head.startswith(b"HTTP/1.0"):
+            self.close()
+        status = head.split(b" ", 2)[1].decode()
+        return Answer("" if status == "200" else f"status {status}", body)
+
+    def _lost(self, fault: str) -> Answer:
+        self.close()
+        return Answer(fault)
+
+
+@contextlib.contextmanager
+def connected(port: int, *, keep: bool) -> Iterator[Client]:
+    """A client whose connection ends with the block."""
+    client = Client(port, keep=keep)
+    try:
+        yield client
+    finally:
+        client.close()

@@ -1,0 +1,38 @@
+"""Asks a running `snaxum dev` what it says about itself.
+
+Reads only. A server without `.snaxum/dev.json` has nothing to say.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+# How many reloads the server remembers.
+KEPT = 100
+
+
+def reloads(app: Path) -> list[dict[str, Any]]:
+    """Those it remembers, oldest first; none if this is no such server."""
+    found = _get(app, "reloads")
+    return list(reversed(found)) if isinstance(found, list) else []
+
+
+def is_there(app: Path) -> bool:
+    return _announcement(app).exists()
+
+
+def _get(app: Path, name: str) -> object:
+    if not is_there(app):
+        return None
+    about = json.loads(_announcement(app).read_text())
+    headers = {"Authorization": f"Bearer {about['token']}"}
+    request = urllib.request.Request(f"{about['url']}/__snaxum/api/{name}", headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)
+
+
+def _announcement(app: Path) -> Path:
+    return app / ".snaxum" / "dev.json"

@@ -1,0 +1,120 @@
+"""Edits a program as someone at work does, and makes it the size of a real one.
+
+Knows files, not servers. Works on copies only: the programs of `peers/` stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+PATH = "/python/hello"
+MODULES = 300
+HEAVY = ("numpy", "pandas", "polars")
+
+_MESSAGE = re.compile(r'"message": *"([^"]*)"')
+_FIRST_IMPORT = "\nfrom typing import Any\n"
+_PART = '''"""One of the many modules of a project: it is imported, and not edited."""
+
+from dataclasses import dataclass
+
+LIMIT = {number}
+
+
+@dataclass(frozen=True)
+class Item{number}:
+    name: str
+    amount: int = LIMIT
+
+
+def total(items: list[Item{number}]) -> int:
+    """What they amount to, at most LIMIT each."""
+    return sum(min(item.amount, LIMIT) for item in items)
+'''
+
+
+@dataclass(frozen=True)
+class Saved:
+    """When a save began, before the file was opened, and when it was closed."""
+
+    value: str
+    began: float
+    closed: float
+
+
+class Source:
+    """The file with the constant that is edited."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._numbers = count(1)
+        self._good = path.read_text()
+
+    def save(self) -> Saved:
+        """Give the constant a value that it never had."""
+        number = next(self._numbers)
+        # Of another length than the last: `.pyc` files tell versions apart by second and size.
+        value = f"v{number}" + "-" * (number % 7)
+        self._good, edited = _MESSAGE.subn(f'"message": "{value}"', self._good)
+        if edited != 1:
+            raise ValueError(f"{edited} constants in {self._path.name} instead of one")
+        return self._write(value, self._good)
+
+    def break_(self) -> Saved:
+        """Save what is no Python; the next `save` mends it."""
+        return self._write("", self._good + "\ndef broken(:\n")
+
+    def text(self) -> str:
+        """As it was when it was last whole."""
+        return self._good
+
+    def _write(self, value: str, text: str) -> Saved:
+        began = time.perf_counter()
+        with open(self._path, "w") as file:
+            file.write(text)
+        return Saved(value, began, time.perf_counter())
+
+
+def message(body: bytes) -> str:
+    """The constant in an answer; empty if there is none."""
+    found = _MESSAGE.search(body.decode(errors="replace"))
+    return found[1] if found else ""
+
+
+def heavy(edited: Path) -> None:
+    """Import what a data scientist imports."""
+    _insert(edited, "".join(f"import {name}\n" for name in HEAVY))
+
+
+def many_modules(edited: Path) -> None:
+    """Make it one of MODULES modules, and import them."""
+    parts = edited.parent / "parts"
+    parts.mkdir()
+    # The edited one and the package itself count.
+    names = [f"part_{number:03}" for number in range(MODULES - 2)]
+    for number, name in enumerate(names):
+        (parts / f"{name}.py").write_text(_PART.format(number=number))
+    (parts / "__init__.py").write_text("".join(f"from . import {name}\n" for name in names))
+    _insert(edited, "import parts\n")
+
+
+def light(edited: Path) -> None:
+    """Leave it small."""
+
+
+VARIANTS: dict[str, Callable[[Path], None]] = {
+    "light": light,
+    "heavy": heavy,
+    f"{MODULES} modules": many_modules,
+}
+
+
+def _insert(edited: Path, imports: str) -> None:
+    text = edited.read_text()
+    if _FIRST_IMPORT not in text:
+        raise ValueError(f"no `{_FIRST_IMPORT.strip()}` in {edited.name} to put imports before")
+    edited.write_text(text.replace(_FIRST_IMPORT, f"\n{imports}{_FIRST_IMPORT[1:]}", 1))

@@ -1,0 +1,16 @@
+"""What is edited, and what a task of the pool answers."""
+
+from concurrent.futures import ProcessPoolExecutor
+
+import tasks
+from snaxum import Request, route
+
+
+@route("/python/hello")
+def hello(request: Request) -> dict[str, str]:
+    return {"message": "hello"}
+
+
+@route("/python/task", use_process_pool=True)
+def task(request: Request, pool: ProcessPoolExecutor) -> dict[str, str]:
+    return pool.submit(tasks.answer).result()

@@ -1,0 +1,11 @@
+"""Counts what Python holds. Never edited."""
+
+import gc
+
+from snaxum import Request, route
+
+
+@route("/python/objects")
+def objects(request: Request) -> dict[str, int]:
+    gc.collect()
+    return {"objects": len(gc.get_objects())}

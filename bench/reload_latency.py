@@ -1,0 +1,146 @@
+"""From save to served: how long until an answer shows an edit, and what of it nobody can avoid.
+
+The clock starts before the file is opened for writing, and stops at the end of the first answer
+with the new constant.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import dev_api
+import edits
+from client import Client, connected
+from edits import Source
+from peers import Peer
+from report import Record
+from servers import Server, ServerError, running
+from setup import Installation
+
+CONNECTIONS = {"fresh": False, "kept": True}
+# Importing the heavy packages takes seconds on a busy machine.
+READY_TIMEOUT_S = 60.0
+SERVED_TIMEOUT_S = 30.0
+# As patient as a browser would be, so that a server that holds a request is not asked again.
+POLL_TIMEOUT_S = 10.0
+BETWEEN_POLLS_S = 0.0005
+# Longer than the second of a reloader that looks once a second, so that no phase is preferred.
+REST_S = (0.3, 1.3)
+# A row whose edits do not arrive is given up.
+MAX_UNSERVED = 3
+
+
+def measure(
+    peer: Peer, variant: str, installation: Installation, core: int | None, count: int
+) -> Iterator[Record]:
+    """`count` edits with each kind of connection."""
+    edited = Path(peer.edited)
+
+    def prepare(app: Path) -> None:
+        edits.VARIANTS[variant](app / edited)
+
+    with running(peer, installation, core, prepare) as server:
+        source = Source(server.app / edited)
+        wait_until_ready(server.port)
+        about = {"peer": peer.name, "variant": variant}
+        # What happens once only is not counted.
+        with connected(server.port, keep=False) as client:
+            _trial(client, source)
+            _rest()
+        for connection, keep in CONNECTIONS.items():
+            with connected(server.port, keep=keep) as client:
+                yield _series(client, source, count) | about | {"connection": connection}
+            if dev_api.is_there(server.app):
+                yield _phases(server, count) | about | {"connection": connection}
+        if dev_api.is_there(server.app):
+            yield _floor(server, source, count) | about
+
+
+def wait_until_ready(port: int, path: str = edits.PATH) -> None:
+    """Until the program answers, which is later than the open port."""
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    with connected(port, keep=False) as client:
+        while (answer := client.get(path)).fault:
+            if time.monotonic() > deadline:
+                raise ServerError(f"no answer after {READY_TIMEOUT_S:.0f} s: {answer.fault}")
+            time.sleep(0.02)
+
+
+def _series(client: Client, source: Source, count: int) -> Record:
+    served: list[float] = []
+    faults: Counter[str] = Counter()
+    unserved = 0
+    for _ in range(count):
+        ms, faults_now = _trial(client, source)
+        faults += faults_now
+        if ms is None:
+            unserved += 1
+            if unserved == MAX_UNSERVED:
+                break
+        else:
+            served.append(round(ms, 4))
+        _rest()
+    return {"type": "latency", "ms": served, "unserved": unserved, "faults": dict(faults)}
+
+
+def _trial(client: Client, source: Source) -> tuple[float | None, Counter[str]]:
+    faults: Counter[str] = Counter()
+    saved = source.save()
+    while True:
+        answer = client.get(edits.PATH, POLL_TIMEOUT_S)
+        now = time.perf_counter()
+        if answer.fault:
+            faults[answer.fault] += 1
+        elif edits.message(answer.body) == saved.value:
+            return (now - saved.began) * 1e3, faults
+        if now - saved.began > SERVED_TIMEOUT_S:
+            return None, faults
+        time.sleep(BETWEEN_POLLS_S)
+
+
+def _rest() -> None:
+    time.sleep(random.uniform(*REST_S))
+
+
+def _phases(server: Server, count: int) -> Record:
+    """What the server says of its last reloads, at most as many as it remembers."""
+    found = dev_api.reloads(server.app)[-min(count, dev_api.KEPT) :]
+    names = ("settle", "compile", "stage", "commit")
+    phases = {name: [reload["phases"][name] for reload in found] for name in names}
+    return {"type": "phases", **phases, "total": [reload["total_ms"] for reload in found]}
+
+
+def _floor(server: Server, source: Source, count: int) -> Record:
+    """What each part costs by itself, on this machine and at this time."""
+    text = source.text()
+    scratch = server.app / "floor.txt"
+    writes, compiles, requests = [], [], []
+    with connected(server.port, keep=True) as client:
+        for _ in range(count):
+            writes.append(_ms(lambda: _write(scratch, text)))
+            compiles.append(_ms(lambda: compile(text, "floor.py", "exec")))
+            requests.append(_ms(lambda: client.get(edits.PATH)))
+            # At rest as the measured ones are: what runs in a tight loop is found in the caches.
+            time.sleep(0.05)
+    return {
+        "type": "floor",
+        "write": median(writes),
+        "compile": median(compiles),
+        "request": median(requests),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def _ms(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1e3

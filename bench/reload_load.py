@@ -1,0 +1,102 @@
+"""Many connections at work while files are saved, some of them broken: what do they notice?
+
+Compares with the same load while nothing changes, before and after, on the same server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import edits
+from edits import Source
+from peers import Peer
+from reload_latency import wait_until_ready
+from report import Record
+from servers import running
+from setup import Installation
+from traffic import Reply, traffic
+
+CONNECTIONS = 64
+# One save of so many is no Python.
+BROKEN_EVERY = 6
+BETWEEN_SAVES_S = (0.1, 0.3)
+SERVED_TIMEOUT_S = 20.0
+WARM_UP_S = 1.0
+
+
+class Phase:
+    """What the connections saw in one stretch of time."""
+
+    def __init__(self) -> None:
+        self.ms: list[float] = []
+        self.faults: Counter[str] = Counter()
+        self.seen: set[str] = set()
+
+    def note(self, reply: Reply) -> None:
+        if reply.fault:
+            self.faults[reply.fault] += 1
+        elif reply.status != 200:
+            self.faults[f"status {reply.status}"] += 1
+        else:
+            self.ms.append((reply.received - reply.sent) * 1e3)
+            self.seen.add(edits.message(reply.body))
+
+
+def measure(
+    peer: Peer, installation: Installation, core: int | None, saves: int, calm_s: float
+) -> Iterator[Record]:
+    """`saves` reloads under load, and `calm_s` seconds without on either side."""
+    with running(peer, installation, core) as server:
+        source = Source(server.app / Path(peer.edited))
+        wait_until_ready(server.port)
+        run = _run(server.port, source, saves, calm_s)
+        yield {"type": "reload_load", "peer": peer.name, "saves": saves, **asyncio.run(run)}
+
+
+async def _run(port: int, source: Source, saves: int, calm_s: float) -> Record:
+    phase = Phase()
+    async with traffic(port, [edits.PATH], CONNECTIONS, lambda reply: phase.note(reply)):
+        await asyncio.sleep(WARM_UP_S)
+        calm = phase = Phase()
+        await asyncio.sleep(calm_s)
+        restless = phase = Phase()
+        unserved = await _edit(source, saves, restless)
+        # Into the same pot as before: what the machine does meanwhile meets both.
+        phase = calm
+        await asyncio.sleep(calm_s)
+    return {
+        "ms": _rounded(restless.ms),
+        "calm_ms": _rounded(calm.ms),
+        "faults": dict(restless.faults),
+        "calm_faults": dict(calm.faults),
+        "unserved": unserved,
+    }
+
+
+async def _edit(source: Source, saves: int, phase: Phase) -> int:
+    """Save so often; how many good saves were not served in time."""
+    unserved = 0
+    for number in range(1, saves + 1):
+        if number % BROKEN_EVERY == 0:
+            source.break_()
+        else:
+            saved = source.save()
+            while saved.value not in phase.seen:
+                if time.perf_counter() - saved.began > SERVED_TIMEOUT_S:
+                    unserved += 1
+                    break
+                await asyncio.sleep(0.002)
+        await asyncio.sleep(random.uniform(*BETWEEN_SAVES_S))
+    if saves % BROKEN_EVERY == 0:
+        source.save()
+        await asyncio.sleep(BETWEEN_SAVES_S[1])
+    return unserved
+
+
+def _rounded(values: list[float]) -> list[float]:
+    return [round(value, 3) for value in values]

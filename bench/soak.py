@@ -1,0 +1,301 @@
+#!/usr/bin/env python3
+"""`python3 bench/soak.py`: random edits under load, for as long as you like, each answer checked.
+
+Every save is written down with its time, and so for every answer it is known which versions of the
+code may have given it. Ends by itself, with 1 if a request failed or an answer was none of those.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import edits
+import machine
+from client import connected
+from options import at_least_one
+from peers import SOAK
+from reload_latency import wait_until_ready
+from servers import Server, ServerError, running
+from setup import SetupError, frozen, install_for_soak
+from traffic import Reply, traffic
+
+# A request is held so long for a reload that is slow, and then answered by the code before.
+HELD_S = 0.14
+# By then the slowest reload has been made.
+LATE_S = 2.0
+SETTLE_S = 2.0
+BETWEEN_EDITS_S = (0.0, 0.3)
+SHOWN_COMPLAINTS = 10
+MODULES = ("alpha", "beta", "gamma", "delta")
+# What must not grow: open files and, by more than this, the memory of the server.
+MORE_MB = 16.0
+
+_MODULE = '''"""One of the modules that are edited."""
+
+from snaxum import route
+
+
+@route("{path}")
+def answer(request):
+    return {{"message": "{value}"}}
+'''
+_TASKS = '''"""What the pool's processes run."""
+
+
+def answer():
+    return {{"message": "{value}"}}
+'''
+
+
+@dataclass
+class Version:
+    """What a path answered from one save to the next; None is a 404."""
+
+    value: str | None
+    began: float
+    # When the next one had been saved.
+    ended: float | None = None
+
+
+@dataclass
+class Page:
+    """A path, the file that makes it, and what it answered when."""
+
+    path: str
+    file: Path
+    template: str = _MODULE
+    versions: list[Version] = field(default_factory=list)
+
+    def change(self, value: str | None, began: float, closed: float) -> None:
+        if self.versions:
+            self.versions[-1].ended = closed
+        self.versions.append(Version(value, began))
+
+    def verdict(self, reply: Reply, value: str | None) -> str:
+        """Whether this was `right`, `late` or `wrong`."""
+        kind = "wrong"
+        for version in reversed(self.versions):
+            if version.value != value or version.began > reply.received:
+                continue
+            if version.ended is None or reply.sent <= version.ended:
+                return "right"
+            was_held = reply.received - version.ended >= HELD_S
+            if was_held and reply.sent - version.ended <= LATE_S:
+                kind = "late"
+        return kind
+
+    @property
+    def is_there(self) -> bool:
+        return self.versions[-1].value is not None
+
+
+class Ledger:
+    """Counts answers by their verdict, and remembers the first complaints."""
+
+    def __init__(self, pages: dict[str, Page]) -> None:
+        self._pages = pages
+        self.verdicts: Counter[str] = Counter()
+        self.complaints: list[str] = []
+
+    def note(self, reply: Reply) -> None:
+        verdict = reply.fault or self._judge(reply)
+        self.verdicts[verdict] += 1
+        if verdict not in ("right", "late") and len(self.complaints) < SHOWN_COMPLAINTS:
+            page = self._pages[reply.path]
+            recent = [f"{v.value}@{v.began - reply.sent:+.3f}" for v in page.versions[-3:]]
+            took = f"{reply.received - reply.sent:.3f} s"
+            text = reply.body[:200].decode(errors="replace")
+            self.complaints.append(
+                f"{verdict}: {reply.path} {reply.status} after {took}: {text!r}; saved: {recent}"
+            )
+
+    def failed(self) -> int:
+        return sum(n for kind, n in self.verdicts.items() if kind not in ("right", "late"))
+
+    def _judge(self, reply: Reply) -> str:
+        if reply.status not in (200, 404):
+            return f"status {reply.status}"
+        value = edits.message(reply.body) if reply.status == 200 else None
+        return self._pages[reply.path].verdict(reply, value)
+
+
+class Editor:
+    """Edits by chance, and writes down what each path must answer from when on."""
+
+    def __init__(self, directory: Path, chance: random.Random) -> None:
+        self._directory, self._chance = directory, chance
+        self._number = 0
+        self.done: Counter[str] = Counter()
+        self.pages = {
+            f"/soak/{name}": Page(f"/soak/{name}", directory / f"{name}.py") for name in MODULES
+        }
+        pooled = Page("/soak/pool", directory / "tasks.py", _TASKS)
+        self.pages[pooled.path] = pooled
+        for page in self.pages.values():
+            self._save(page)
+
+    async def edit(self) -> None:
+        """One of the things that happen to files, or two at once."""
+        page = self._chance.choice(list(self.pages.values()))
+        is_module = page.template is _MODULE
+        if not page.is_there:
+            self._count("new file", partial(self._save, page))
+            return
+        kind = self._chance.random()
+        if kind < 0.5 or not is_module:
+            self._count("edit", partial(self._save, page))
+        elif kind < 0.6:
+            others = [other for other in self.pages.values() if other.is_there]
+            for other in self._chance.sample(others, min(2, len(others))):
+                self._count("one of two edits at once", partial(self._save, other))
+        elif kind < 0.75:
+            await self._break(page)
+        elif kind < 0.85:
+            self._count("delete", partial(self._delete, page))
+        else:
+            self._count("rename", partial(self._rename, page))
+
+    def _save(self, page: Page) -> None:
+        value = self._next()
+        began = time.perf_counter()
+        self._write(page, page.template.format(path=page.path, value=value))
+        page.change(value, began, time.perf_counter())
+
+    async def _break(self, page: Page) -> None:
+        """Nothing changes while it is broken, and then it is mended."""
+        broken = page.template.format(path=page.path, value=self._next()) + "\ndef broken(:\n"
+        self._count("broken edit", partial(self._write, page, broken))
+        await asyncio.sleep(self._chance.uniform(*BETWEEN_EDITS_S))
+        self._save(page)
+
+    def _delete(self, page: Page) -> None:
+        began = time.perf_counter()
+        page.file.unlink()
+        page.change(None, began, time.perf_counter())
+
+    def _rename(self, page: Page) -> None:
+        """The same route from another module: nothing that is asked for changes."""
+        name = page.path.rpartition("/")[2]
+        page.file = page.file.rename(self._directory / f"{name}_{self._number}.py")
+        self._number += 1
+
+    def _next(self) -> str:
+        self._number += 1
+        return f"v{self._number}" + "-" * (self._number % 7)
+
+    def _write(self, page: Page, text: str) -> None:
+        with open(page.file, "w") as file:
+            file.write(text)
+
+    def _count(self, what: str, act: Callable[[], None]) -> None:
+        act()
+        self.done[what] += 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Edit by chance under load; check each answer.")
+    parser.add_argument("--minutes", type=_minutes, default=2.0, metavar="N", help="how long [2]")
+    parser.add_argument(
+        "--connections", type=at_least_one, default=32, metavar="N", help="under load [32]"
+    )
+    parser.add_argument("--seed", type=int, help="repeat the edits of an earlier run")
+    parser.add_argument("--snaxum", type=Path, metavar="FILE", help="this binary")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _soak(options)
+    except (SetupError, ServerError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the server has been ended", file=sys.stderr)
+        return 130
+
+
+def _soak(options: argparse.Namespace) -> int:
+    seed = random.randrange(2**32) if options.seed is None else options.seed
+    print(f"{options.minutes:g} minutes, --seed {seed}", file=sys.stderr, flush=True)
+    editors: list[Editor] = []
+
+    def prepare(app: Path) -> None:
+        editors.append(Editor(app / "python", random.Random(seed)))
+
+    cores = machine.choose_cores()
+    with frozen(install_for_soak(options.snaxum)) as installation:
+        if cores.load is not None:
+            os.sched_setaffinity(0, {cores.load})
+        with running(SOAK, installation, cores.server, prepare) as server:
+            wait_until_ready(server.port, "/soak/alpha")
+            run = _run(server, editors[0], options.minutes * 60, options.connections)
+            return asyncio.run(run)
+
+
+async def _run(server: Server, editor: Editor, seconds: float, connections: int) -> int:
+    ledger = Ledger(editor.pages)
+    began = time.monotonic()
+    files_before = memory_before = None
+    async with traffic(server.port, list(editor.pages), connections, ledger.note):
+        while (passed := time.monotonic() - began) < seconds and server.is_alive():
+            await editor.edit()
+            await asyncio.sleep(random.uniform(*BETWEEN_EDITS_S))
+            # What fills once, connections and caches, is there after a quarter.
+            if files_before is None and passed > seconds / 4:
+                files_before, memory_before = server.open_files(), server.own_rss_mb()
+        await asyncio.sleep(SETTLE_S)
+        files, memory = server.open_files(), server.own_rss_mb()
+    print(f"edits: {_listed(editor.done)}\nanswers: {_listed(ledger.verdicts)}")
+    complaints = [*ledger.complaints, *_final(server, editor)]
+    if files_before is not None and memory_before is not None:
+        print(f"open files: {files_before}, then {files}")
+        print(f"memory: {memory_before:.1f} MB, then {memory:.1f} MB")
+        if files > files_before:
+            complaints.append(f"{files - files_before} more open files")
+        if memory - memory_before > MORE_MB:
+            complaints.append(f"{memory - memory_before:.1f} MB more memory")
+    for complaint in complaints:
+        print(complaint)
+    failed = bool(complaints) or ledger.failed() > 0
+    print("failed" if failed else "passed")
+    return int(failed)
+
+
+def _final(server: Server, editor: Editor) -> list[str]:
+    """What is wrong once everything has come to rest: then only the last version is right."""
+    wrong = []
+    with connected(server.port, keep=False) as client:
+        for page in editor.pages.values():
+            answer, wanted = client.get(page.path), page.versions[-1].value
+            found = None if answer.fault == "status 404" else edits.message(answer.body)
+            if answer.fault not in ("", "status 404") or found != wanted:
+                wrong.append(f"at the end {page.path} is {answer}, wanted {wanted}")
+    return wrong
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in sorted(counts.items()))
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    # Not for ever: a day is long enough for anyone.
+    if not 0 < minutes <= 24 * 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes, at most a day")
+    return minutes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

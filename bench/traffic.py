@@ -1,0 +1,91 @@
+"""Keeps many connections busy, as clients that think for a moment do, and tells of every answer.
+
+Knows no right answer: whoever starts it judges. Never repeats a request, and closes what it opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+THINK_S = (0.025, 0.075)
+TIMEOUT_S = 10.0
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
+_CLOSE = re.compile(rb"^HTTP/1\.0|\r\nconnection: *close", re.I)
+
+_Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What became of one request. `fault` is "refused", "reset" or "timeout", or empty."""
+
+    path: str
+    sent: float
+    received: float
+    status: int = 0
+    body: bytes = b""
+    fault: str = ""
+
+
+@contextlib.asynccontextmanager
+async def traffic(
+    port: int, paths: Sequence[str], connections: int, tell: Callable[[Reply], None]
+) -> AsyncIterator[None]:
+    """Ask for `paths` by chance while the block runs; afterwards wait for what was asked."""
+    stop = asyncio.Event()
+    users = [asyncio.create_task(_user(port, paths, stop, tell)) for _ in range(connections)]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*users)
+
+
+async def _user(
+    port: int, paths: Sequence[str], stop: asyncio.Event, tell: Callable[[Reply], None]
+) -> None:
+    connection: _Connection | None = None
+    while not stop.is_set():
+        path, sent = random.choice(paths), time.perf_counter()
+        try:
+            if connection is None:
+                opening = asyncio.open_connection("127.0.0.1", port)
+                connection = await asyncio.wait_for(opening, TIMEOUT_S)
+                # To connect is no part of what a request takes.
+                sent = time.perf_counter()
+            status, body, kept = await asyncio.wait_for(_ask(connection, path), TIMEOUT_S)
+            reply = Reply(path, sent, time.perf_counter(), status, body)
+        except (asyncio.TimeoutError, TimeoutError):
+            reply, kept = Reply(path, sent, time.perf_counter(), fault="timeout"), False
+        except ConnectionRefusedError:
+            reply, kept = Reply(path, sent, time.perf_counter(), fault="refused"), False
+        except (OSError, EOFError, asyncio.LimitOverrunError):
+            reply, kept = Reply(path, sent, time.perf_counter(), fault="reset"), False
+        tell(reply)
+        if not kept:
+            _close(connection)
+            connection = None
+        await asyncio.sleep(random.uniform(*THINK_S))
+    _close(connection)
+
+
+async def _ask(connection: _Connection, path: str) -> tuple[int, bytes, bool]:
+    """Status, body, and whether the connection may be used again."""
+    reader, writer = connection
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    body = await (reader.readexactly(int(length[1])) if length else reader.read())
+    return int(head.split(b" ", 2)[1]), body, bool(length) and not _CLOSE.search(head)
+
+
+def _close(connection: _Connection | None) -> None:
+    if connection is not None:
+        connection[1].close()
