@@ -166,12 +166,12 @@ impl Watcher {
     pub(super) fn follow(&self, inputs: &[String], outputs: &[String]) {
         let mut state = self.lock();
         let State { eyes, concern, .. } = &mut *state;
-        let new = concern.follow(inputs, outputs);
+        let besides = concern.follow(inputs, outputs);
         if let Some(polling) = eyes.polling() {
             polling.follow(concern.inputs());
         }
         drop(state);
-        for directory in new {
+        for directory in besides {
             self.watch(&directory);
         }
     }
