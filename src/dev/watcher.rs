@@ -5,6 +5,7 @@
 //! source, and knows nothing of Python.
 
 mod concern;
+mod eyes;
 mod filesystem;
 mod ignoring;
 #[cfg(target_os = "linux")]
@@ -13,18 +14,16 @@ mod polling;
 pub(super) mod tree;
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use concern::Concern;
+use eyes::{Eyes, INSTEAD};
 use polling::Polling;
-
-/// Names how to watch: `auto` or `poll`.
-const VARIABLE: &str = "SNAXUM_WATCH";
 
 /// Something happened to a file or directory that matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +38,7 @@ pub(super) struct Hint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Somebody writes, and it will be told when that is over.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only inotify tells"))]
     Begun,
     /// Somebody wrote, and may go on.
     Changed,
@@ -76,15 +76,6 @@ struct State {
     pending: Vec<Hint>,
 }
 
-enum Eyes {
-    #[cfg(target_os = "linux")]
-    Kernel(kernel::Kernel),
-    Polling(Polling),
-    /// The system rings the bell when something happened, and time stamps say what.
-    #[cfg(not(target_os = "linux"))]
-    Woken(Polling, notify::RecommendedWatcher),
-}
-
 impl Watcher {
     /// Watches what is below `root` and not ignored, and whether `root` is replaced.
     pub(super) fn start(root: &Path, mark: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
@@ -112,7 +103,8 @@ impl Watcher {
     pub(super) fn look(&self) {
         let asked = Instant::now();
         let mut state = self.lock();
-        if self.gather(&mut state, asked) {
+        let news = state.eyes.look_for(asked);
+        if self.keep(news, &mut state) {
             drop(state);
             self.ring();
         }
@@ -120,9 +112,9 @@ impl Watcher {
 
     /// What has happened and nobody has taken yet.
     pub(super) fn take(&self) -> Vec<Hint> {
-        let asked = Instant::now();
         let mut state = self.lock();
-        self.gather(&mut state, asked);
+        let news = state.eyes.look_in_turn();
+        self.keep(news, &mut state);
         std::mem::take(&mut state.pending)
     }
 
@@ -137,7 +129,10 @@ impl Watcher {
             }
             let (fd, due) = self.lock().eyes.news();
             let left = until.map(|until| until - now);
-            wait_for(&[Some(self.ear.as_raw_fd()), fd], [left, due].into_iter().flatten().min());
+            eyes::wait_for(
+                &[Some(self.ear.as_raw_fd()), fd],
+                [left, due].into_iter().flatten().min(),
+            );
             let mut heard = [0; 64];
             while (&self.ear).read(&mut heard).is_ok_and(|count| count == heard.len()) {}
         }
@@ -171,12 +166,12 @@ impl Watcher {
     pub(super) fn follow(&self, inputs: &[String], outputs: &[String]) {
         let mut state = self.lock();
         let State { eyes, concern, .. } = &mut *state;
-        let new = concern.follow(inputs, outputs);
+        let besides = concern.follow(inputs, outputs);
         if let Some(polling) = eyes.polling() {
             polling.follow(concern.inputs());
         }
         drop(state);
-        for directory in new {
+        for directory in besides {
             self.watch(&directory);
         }
     }
@@ -194,7 +189,7 @@ impl Watcher {
     fn watch(&self, directory: &Path) {
         let mut state = self.lock();
         let Err(problem) = state.eyes.add(directory) else { return };
-        tracing::warn!("{problem}; looking every 250 ms instead");
+        tracing::warn!("{problem}; {INSTEAD}");
         let mut polling = Polling::new(&self.root);
         polling.follow(state.concern.inputs());
         state.eyes = Eyes::Polling(polling);
@@ -203,12 +198,8 @@ impl Watcher {
         (self.mark)();
     }
 
-    /// Adds what is new to the pending hints; whether there was any.
-    fn gather(&self, state: &mut State, asked: Instant) -> bool {
-        let news = state.eyes.drain(asked);
-        if news.is_empty() {
-            return false;
-        }
+    /// Adds what matters to the pending hints; whether there was any.
+    fn keep(&self, news: Vec<Hint>, state: &mut State) -> bool {
         let before = state.pending.len();
         for hint in news {
             state.concern.keep(hint, &mut state.pending);
@@ -227,138 +218,5 @@ impl Watcher {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Eyes {
-    fn open(root: &Path, bell: &UnixStream) -> io::Result<Self> {
-        let wish = std::env::var(VARIABLE).unwrap_or_default();
-        match &*wish {
-            "poll" => {
-                tracing::info!("watching by looking every 250 ms, as {VARIABLE} says");
-                return Ok(Self::Polling(Polling::new(root)));
-            }
-            "" | "auto" => {}
-            _ => tracing::warn!("{VARIABLE} is `{wish}`; known are `auto` and `poll`"),
-        }
-        if let Some(name) = filesystem::silent(root) {
-            tracing::warn!("{name} does not tell of changes; looking every 250 ms instead");
-            return Ok(Self::Polling(Polling::new(root)));
-        }
-        Self::told(root, bell)
-    }
-
-    #[cfg(target_os = "linux")]
-    fn told(root: &Path, _: &UnixStream) -> io::Result<Self> {
-        Ok(kernel::Kernel::new().map_or_else(
-            |error| {
-                tracing::warn!(
-                    "cannot watch files: {error}; raise it with `sysctl \
-                     fs.inotify.max_user_instances=512`; looking every 250 ms instead"
-                );
-                Self::Polling(Polling::new(root))
-            },
-            Self::Kernel,
-        ))
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn told(root: &Path, bell: &UnixStream) -> io::Result<Self> {
-        use notify::Watcher as _;
-
-        let bell = bell.try_clone()?;
-        let ring = move |_| drop((&bell).write(&[0]));
-        let mut watcher = notify::recommended_watcher(ring).map_err(io::Error::other)?;
-        watcher.watch(root, notify::RecursiveMode::Recursive).map_err(io::Error::other)?;
-        Ok(Self::Woken(Polling::new(root), watcher))
-    }
-
-    /// Watches a directory too; an error means that no more can be watched, and says why.
-    fn add(&mut self, directory: &Path) -> Result<(), String> {
-        match self {
-            #[cfg(target_os = "linux")]
-            Self::Kernel(kernel) => match kernel.add(directory) {
-                Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => {
-                    Err("more directories than the system lets one user watch; raise it with \
-                         `sysctl fs.inotify.max_user_watches=524288`"
-                        .to_owned())
-                }
-                // It is gone again, or is none of ours to read.
-                _ => Ok(()),
-            },
-            Self::Polling(_) => Ok(()),
-            #[cfg(not(target_os = "linux"))]
-            Self::Woken(_, watcher) => {
-                use notify::Watcher as _;
-                let _ = watcher.watch(directory, notify::RecursiveMode::NonRecursive);
-                Ok(())
-            }
-        }
-    }
-
-    fn remove_below(&mut self, directory: &Path) -> bool {
-        match self {
-            #[cfg(target_os = "linux")]
-            Self::Kernel(kernel) => kernel.remove_below(directory),
-            _ => true,
-        }
-    }
-
-    fn drain(&mut self, asked: Instant) -> Vec<Hint> {
-        match self {
-            #[cfg(target_os = "linux")]
-            Self::Kernel(kernel) => kernel.drain(),
-            Self::Polling(polling) => polling.look_for(asked),
-            #[cfg(not(target_os = "linux"))]
-            Self::Woken(polling, _) => polling.look_for(asked),
-        }
-    }
-
-    /// What becomes readable with news, and how long until somebody must look.
-    fn news(&self) -> (Option<RawFd>, Option<Duration>) {
-        match self {
-            #[cfg(target_os = "linux")]
-            Self::Kernel(kernel) => (Some(kernel.fd()), None),
-            Self::Polling(polling) => (None, Some(polling.due())),
-            #[cfg(not(target_os = "linux"))]
-            Self::Woken(..) => (None, None),
-        }
-    }
-
-    fn polling(&mut self) -> Option<&mut Polling> {
-        match self {
-            #[cfg(target_os = "linux")]
-            Self::Kernel(_) => None,
-            Self::Polling(polling) => Some(polling),
-            #[cfg(not(target_os = "linux"))]
-            Self::Woken(polling, _) => Some(polling),
-        }
-    }
-}
-
-/// Waits until one of these is readable, or for so long.
-fn wait_for(fds: &[Option<RawFd>], timeout: Option<Duration>) {
-    let poll = |fd: &RawFd| libc::pollfd { fd: *fd, events: libc::POLLIN, revents: 0 };
-    let mut fds: Vec<libc::pollfd> = fds.iter().flatten().map(poll).collect();
-    let count = libc::nfds_t::try_from(fds.len()).expect("there are two at most");
-    #[cfg(target_os = "linux")]
-    {
-        let time = timeout.map(|timeout| libc::timespec {
-            tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
-            tv_nsec: libc::c_long::from(timeout.subsec_nanos() as i32),
-        });
-        let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-        // SAFETY: the pointer and the count are those of a vector that outlives the call, as does
-        // the time; no signal mask is given.
-        unsafe { libc::ppoll(fds.as_mut_ptr(), count, time, std::ptr::null()) };
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        // Rounded up: too early means another round for nothing.
-        let ms = timeout.map_or(-1, |timeout| {
-            libc::c_int::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(libc::c_int::MAX)
-        });
-        // SAFETY: the pointer and the count are those of a vector that outlives the call.
-        unsafe { libc::poll(fds.as_mut_ptr(), count, ms) };
     }
 }

@@ -313,6 +313,11 @@ async fn what_is_ignored_is_neither_watched_nor_a_change() {
     }
     assert_nothing_reloaded(&server, &mut console).await;
     assert_eq!(watches(&server), 3);
+
+    server.edit("../.gitignore", "");
+    server.edit("app.py", &answers("marked again"));
+    console.next_of_type("reload.ok").await;
+    assert_eq!(watches(&server), 6, "built, and two below it");
 }
 
 #[tokio::test]

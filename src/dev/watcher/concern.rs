@@ -1,6 +1,6 @@
 //! Which news matter: sources, what the code read while it was loaded, and nothing that it wrote.
 //!
-//! Decides by names alone, never by what is on the disk.
+//! Decides by names, never by what a file holds.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,15 @@ impl Concern {
         if hint.kind == Kind::Everything {
             return kept.push(hint);
         }
+        if hint.path.ends_with(".gitignore") {
+            // Other directories may be worth a watch now.
+            hint.kind = Kind::Directory;
+            hint.path.pop();
+            if !is_in_tree(&self.root, &hint.path) {
+                hint.path.clone_from(&self.root);
+            }
+            return kept.push(hint);
+        }
         if let Some(name) = self.links.get(&hint.path) {
             kept.push(Hint { path: name.clone(), ..hint.clone() });
         }
@@ -67,21 +76,18 @@ impl Concern {
     }
 
     /// Takes note of what the code read, which replaces what was known, and of what it wrote.
-    /// Returns the directories that are to be watched from now on, too.
+    /// Returns all directories besides those of the tree that are to be watched: another one may
+    /// have the name of one that was.
     pub(super) fn follow(&mut self, inputs: &[String], outputs: &[String]) -> Vec<PathBuf> {
         self.outputs.extend(outputs.iter().map(PathBuf::from));
         let inputs: HashSet<PathBuf> = inputs.iter().map(PathBuf::from).collect();
-        let mut new = Vec::new();
         for path in inputs.difference(&self.inputs) {
             let itself = path.is_dir().then_some(&**path);
-            for directory in path.parent().into_iter().chain(itself) {
-                if self.directories.insert(directory.to_owned()) {
-                    new.push(directory.to_owned());
-                }
-            }
+            let directories = path.parent().into_iter().chain(itself);
+            self.directories.extend(directories.map(Path::to_owned));
         }
         self.inputs = inputs;
-        new
+        self.directories.iter().cloned().collect()
     }
 
     /// Takes note of sources that are symlinks. Returns all directories besides those of the tree
@@ -126,6 +132,8 @@ mod tests {
         ] {
             assert_eq!(kept(&concern, path, Kind::Finished), [""; 0], "{path}");
         }
+        assert_eq!(kept(&concern, "/p/python/pkg/.gitignore", Kind::Finished), ["/p/python/pkg"]);
+        assert_eq!(kept(&concern, "/p/.gitignore", Kind::Finished), ["/p/python"]);
         assert_eq!(kept(&concern, "/p/python/__pycache__", Kind::Directory), [""; 0]);
         assert_eq!(kept(&concern, "/p/beside", Kind::Directory), [""; 0]);
     }
@@ -147,7 +155,6 @@ mod tests {
         for path in ["/p/python/log.txt", "/p/list/out.txt", "/p/list/.new.swp"] {
             assert_eq!(kept(&concern, path, Kind::Finished), [""; 0], "{path}");
         }
-        assert!(concern.follow(&inputs, &[]).is_empty(), "watched already");
     }
 
     #[test]

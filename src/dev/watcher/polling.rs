@@ -20,8 +20,17 @@ const CHEAP: Duration = Duration::from_millis(50);
 /// A file that was written this short before a look may be written again with the same time stamp.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
-/// Modification, change of any kind, size, inode. `None`: it is too early to say.
-type Stamp = Option<(SystemTime, (i64, i64), u64, u64)>;
+/// How a file or directory looks from outside.
+#[derive(Clone, Copy, PartialEq)]
+struct Stamp {
+    modified: SystemTime,
+    changed: (i64, i64),
+    len: u64,
+    inode: u64,
+    /// Whether another write would show.
+    is_settled: bool,
+}
+
 type Stamps = BTreeMap<PathBuf, Stamp>;
 
 pub(super) struct Polling {
@@ -58,49 +67,55 @@ impl Polling {
         self.inputs.clone_from(inputs);
     }
 
-    /// What changed since the last look.
-    pub(super) fn look(&mut self) -> Vec<Hint> {
-        let started = Instant::now();
-        let is_same =
-            |(path, before): (&PathBuf, &Stamp)| before.is_some() && stamp(path) == Some(*before);
-        let is_known = !self.directories.is_empty();
-        let (directories, files) = if is_known && self.directories.iter().all(is_same) {
-            let now = self.files.keys().chain(&self.inputs).cloned();
-            (None, stamps(now))
-        } else {
-            let mut directories = Stamps::new();
-            let found = tree::walk(&self.root, &self.root, |directory| {
-                if let Some(stamp) = stamp(directory) {
-                    directories.insert(directory.to_owned(), stamp);
-                }
-            });
-            let parent = self.root.parent().map(Path::to_owned);
-            directories.extend(stamps(parent.into_iter().chain([self.root.clone()])));
-            let now = found.sources.into_iter().chain(self.inputs.iter().cloned());
-            (Some(directories), stamps(now))
-        };
-        let hint = |path: &PathBuf, kind| Hint { path: path.clone(), kind, is_entry: true };
-        let changed =
-            files.iter().filter(|(path, now)| self.files.get(*path) != Some(now) || now.is_none());
-        let gone = self.files.keys().filter(|path| !files.contains_key(*path));
-        let hints = changed
-            .map(|(path, _)| hint(path, Kind::Changed))
-            .chain(gone.map(|path| hint(path, Kind::Gone)))
-            .collect();
-        self.directories = directories.unwrap_or_else(|| std::mem::take(&mut self.directories));
-        self.files = files;
-        self.began = started;
-        self.took = started.elapsed();
-        hints
-    }
-
-    /// The same for somebody who asked at `asked`, and may have waited for another one's look.
+    /// What has changed by now, for somebody who asked at `asked` and may have waited for another
+    /// one's look.
     pub(super) fn look_for(&mut self, asked: Instant) -> Vec<Hint> {
         let is_answered = asked < self.began;
         if is_answered || (self.took > CHEAP && self.began.elapsed() < self.took * SHARE) {
             return Vec::new();
         }
-        self.look()
+        let before = self.look();
+        // Where a write might not show, it may have happened; told again until it would.
+        self.hints(&before, |before, now| before != now || !now.is_settled)
+    }
+
+    /// What has changed since the last look, each change once, or twice where it might hide
+    /// another one.
+    pub(super) fn look_in_turn(&mut self) -> Vec<Hint> {
+        let before = self.look();
+        self.hints(&before, |before, now| before != now)
+    }
+
+    /// Looks, and returns how the files looked before.
+    fn look(&mut self) -> Stamps {
+        let started = Instant::now();
+        let is_same =
+            |(path, before): (&PathBuf, &Stamp)| before.is_settled && stamp(path) == Some(*before);
+        let is_known = !self.directories.is_empty();
+        let files = if is_known && self.directories.iter().all(is_same) {
+            stamps(self.files.keys().chain(&self.inputs).cloned())
+        } else {
+            let mut directories = Vec::from_iter(self.root.parent().map(Path::to_owned));
+            let enter = |directory: &Path| directories.push(directory.to_owned());
+            let found = tree::walk(&self.root, &self.root, enter);
+            self.directories = stamps(directories.into_iter());
+            stamps(found.sources.into_iter().chain(self.inputs.iter().cloned()))
+        };
+        (self.began, self.took) = (started, started.elapsed());
+        std::mem::replace(&mut self.files, files)
+    }
+
+    fn hints(&self, before: &Stamps, counts: impl Fn(&Stamp, &Stamp) -> bool) -> Vec<Hint> {
+        let hint = |path: &PathBuf, kind| Hint { path: path.clone(), kind, is_entry: true };
+        let changed = self
+            .files
+            .iter()
+            .filter(|(path, now)| before.get(*path).is_none_or(|before| counts(before, now)));
+        let gone = before.keys().filter(|path| !self.files.contains_key(*path));
+        changed
+            .map(|(path, _)| hint(path, Kind::Changed))
+            .chain(gone.map(|path| hint(path, Kind::Gone)))
+            .collect()
     }
 
     /// How long until the next look is due.
@@ -116,10 +131,14 @@ fn stamps(paths: impl Iterator<Item = PathBuf>) -> Stamps {
 fn stamp(path: &Path) -> Option<Stamp> {
     let meta = fs::metadata(path).ok()?;
     let modified = meta.modified().ok()?;
-    // A time in the future is the doing of another machine's clock.
-    let is_settled = modified.elapsed().map_or(true, |age| age > CLOCK_TICK);
-    let changed = (meta.ctime(), meta.ctime_nsec());
-    Some(is_settled.then(|| (modified, changed, meta.len(), meta.ino())))
+    Some(Stamp {
+        modified,
+        changed: (meta.ctime(), meta.ctime_nsec()),
+        len: meta.len(),
+        inode: meta.ino(),
+        // A time in the future is the doing of another machine's clock.
+        is_settled: modified.elapsed().map_or(true, |age| age > CLOCK_TICK),
+    })
 }
 
 #[cfg(test)]
@@ -137,7 +156,7 @@ mod tests {
             assert!(hints.iter().any(|hint| hint.path == path), "{text}: {hints:?}");
         }
         fs::remove_file(&path).expect("removed");
-        assert!(polling.look_for(Instant::now()).iter().any(|hint| hint.kind == Kind::Gone));
+        assert!(polling.look_in_turn().iter().any(|hint| hint.kind == Kind::Gone));
     }
 
     #[test]
@@ -148,6 +167,6 @@ mod tests {
         let long_ago = SystemTime::now() - Duration::from_secs(60);
         fs::File::open(&path).and_then(|file| file.set_modified(long_ago)).expect("set");
         let mut polling = Polling::new(dir.path());
-        assert!(polling.look().is_empty());
+        assert!(polling.look_for(Instant::now()).is_empty());
     }
 }
