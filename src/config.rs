@@ -15,7 +15,7 @@ use crate::error::Error;
 pub use values::{parse_count, parse_duration, parse_host, parse_port, parse_size};
 
 /// The names of all options, as `[tool.snaxum]` spells them.
-pub const OPTION_NAMES: [&str; 11] = [
+pub const OPTION_NAMES: [&str; 13] = [
     "host",
     "port",
     "python-dir",
@@ -27,6 +27,8 @@ pub const OPTION_NAMES: [&str; 11] = [
     "max-queue",
     "allow-host",
     "reload-wait",
+    "import-warning",
+    "import-timeout",
 ];
 
 /// How a server is set up. Made by [`SnaxumConfig::builder`].
@@ -57,6 +59,10 @@ pub struct SnaxumConfig {
     pub allow_hosts: Vec<String>,
     /// How long a request waits for the reload of what was just saved; zero is not at all.
     pub reload_wait: Duration,
+    /// How long a module may load during a reload until its stack is shown.
+    pub import_warning: Duration,
+    /// And until it is interrupted.
+    pub import_timeout: Duration,
     /// Whether to reload on save and to serve the console.
     pub dev: bool,
     /// Whether the runtime only loads the modules, so that somebody can look at the routes.
@@ -155,6 +161,19 @@ impl SnaxumConfigBuilder {
         self
     }
 
+    /// Shows the stack of a module that loads for longer during a reload. Default: 2 s.
+    pub fn import_warning(mut self, limit: Duration) -> Self {
+        self.options.import_warning = Some(limit);
+        self
+    }
+
+    /// Interrupts a module that loads for longer during a reload; the last good code serves on.
+    /// Default: 10 s.
+    pub fn import_timeout(mut self, limit: Duration) -> Self {
+        self.options.import_timeout = Some(limit);
+        self
+    }
+
     /// Turns dev mode on: reload on save, console, tracebacks. Default: off.
     pub fn dev(mut self, on: bool) -> Self {
         self.dev = on;
@@ -203,6 +222,8 @@ impl SnaxumConfigBuilder {
             port: options.port.unwrap_or(3000),
             allow_hosts: options.allow_hosts,
             reload_wait: options.reload_wait.unwrap_or(Duration::from_millis(150)),
+            import_warning: options.import_warning.unwrap_or(Duration::from_secs(2)),
+            import_timeout: options.import_timeout.unwrap_or(Duration::from_secs(10)),
             dev: self.dev,
             load_only: self.load_only,
             python_dir,
@@ -236,6 +257,10 @@ pub struct Options {
     pub allow_hosts: Vec<String>,
     /// `reload-wait`
     pub reload_wait: Option<Duration>,
+    /// `import-warning`
+    pub import_warning: Option<Duration>,
+    /// `import-timeout`
+    pub import_timeout: Option<Duration>,
 }
 
 impl Options {
@@ -254,6 +279,8 @@ impl Options {
             max_queue: self.max_queue.or(other.max_queue),
             allow_hosts: either(self.allow_hosts, other.allow_hosts),
             reload_wait: self.reload_wait.or(other.reload_wait),
+            import_warning: self.import_warning.or(other.import_warning),
+            import_timeout: self.import_timeout.or(other.import_timeout),
         }
     }
 
@@ -276,6 +303,8 @@ impl Options {
             "max-queue" => self.max_queue = Some(parse_count(value)?),
             "allow-host" => self.allow_hosts.push(value.to_owned()),
             "reload-wait" => self.reload_wait = Some(parse_duration(value)?),
+            "import-warning" => self.import_warning = Some(parse_duration(value)?),
+            "import-timeout" => self.import_timeout = Some(parse_duration(value)?),
             _ => unreachable!("the caller took the name from OPTION_NAMES"),
         }
         Ok(())

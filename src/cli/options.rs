@@ -45,6 +45,12 @@ pub(crate) struct ServerOptions {
     /// [default: 150ms]
     #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
     reload_wait: Option<Duration>,
+    /// Time until the stack of a module that loads during a reload is shown [default: 2]
+    #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
+    import_warning: Option<Duration>,
+    /// Time until such a module is interrupted [default: 10]
+    #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
+    import_timeout: Option<Duration>,
 }
 
 impl From<ServerOptions> for Options {
@@ -61,6 +67,8 @@ impl From<ServerOptions> for Options {
         options.max_queue = flags.max_queue;
         options.allow_hosts = flags.allow_host;
         options.reload_wait = flags.reload_wait;
+        options.import_warning = flags.import_warning;
+        options.import_timeout = flags.import_timeout;
         options
     }
 }

@@ -13,7 +13,15 @@ import { Traceback } from "./traceback.js";
 const OUTCOMES = {
   ok: { glyph: "✔", className: "good" },
   failed: { glyph: "✖", className: "bad" },
-  unchanged: { glyph: "=", className: "dim" },
+  noop: { glyph: "=", className: "dim" },
+};
+
+const RUNGS = {
+  none: "nothing to load",
+  lines: "line numbers only",
+  cone: "what changed, and what imports it",
+  all: "all of your modules",
+  restart: "a new process",
 };
 
 export function Reloads({ state, filter }) {
@@ -83,8 +91,8 @@ function fileWords(files, cause) {
   return `${visible(files[0])}${files.length > 1 ? ` +${files.length - 1} more` : ""}`;
 }
 
-function diffWords({ diff, cause, outcome }) {
-  if (outcome === "unchanged") return html`<span class="dim">nothing to run again</span>`;
+function diffWords({ diff, cause, outcome, reason }) {
+  if (outcome === "noop") return html`<span class="dim">no-op: ${visible(reason)}</span>`;
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   if (!kinds.length) return html`<span class="dim">same routes</span>`;
   if (cause === "start") return html`<span class="dim">${diff.added.length} routes</span>`;
@@ -100,7 +108,7 @@ function routeWords({ methods, path }) {
 }
 
 function ReloadDetails({ reload }) {
-  const { cause, rung, files, modules, phases, total_ms, diff, traceback } = reload;
+  const { cause, rung, reason, files, modules, phases, total_ms, diff, state_reset, notes, traceback } = reload;
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   return html`
     <div class="unfolded-content">
@@ -108,7 +116,8 @@ function ReloadDetails({ reload }) {
       <div class="columns">
         <section>
           <h3>Cause</h3>
-          <p>${visible(cause)}${rung != null && html` <span class="dim">· ${visible(rung)}</span>`}</p>
+          <p>${visible(cause)}${rung != null && html` <span class="dim">· ${visible(RUNGS[rung] ?? rung)}</span>`}</p>
+          ${reason && html`<p class="dim">${visible(reason)}</p>`}
           ${files.map((file) => html`<p><code>${visible(file)}</code></p>`)}
         </section>
         <section>
@@ -117,6 +126,18 @@ function ReloadDetails({ reload }) {
             ? html`<ol class="modules">${modules.map(({ name, ms }) => html`<li><code>${visible(name)}</code> <span class="dim">${milliseconds(ms)}</span></li>`)}</ol>`
             : html`<p class="dim">none</p>`}
         </section>
+        ${state_reset?.length > 0 && html`
+          <section>
+            <h3>State that began anew</h3>
+            ${state_reset.map((name) => html`<p><code>${visible(name)}</code></p>`)}
+          </section>
+        `}
+        ${notes?.length > 0 && html`
+          <section>
+            <h3>Notes</h3>
+            ${notes.map((note) => html`<pre>${visible(note)}</pre>`)}
+          </section>
+        `}
         <section>
           <h3>Routes</h3>
           ${kinds.map((kind) => diff[kind].map((route) => html`

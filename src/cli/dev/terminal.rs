@@ -167,6 +167,14 @@ fn reload(reload: &Reload) -> String {
         }
         return out;
     }
+    if report.outcome == LoadOutcome::Noop {
+        let reason = style(format!("no-op: {}", plain(&report.reason))).dim();
+        return format!(
+            "  {} G{}  {ms:.1} ms  {files}  {reason}\n",
+            style("=").dim(),
+            report.generation
+        );
+    }
     let diff = &report.diff;
     let diff: Vec<String> = [("+", &diff.added), ("-", &diff.removed), ("~", &diff.changed)]
         .iter()
@@ -175,7 +183,18 @@ fn reload(reload: &Reload) -> String {
         })
         .collect();
     let line = format!("G{}  {ms:.1} ms  {files}  {}", report.generation, plain(&diff.join("  ")));
-    format!("  {} {}\n", style("↻").green(), line.trim_end())
+    let mut out = format!("  {} {}\n", style("↻").green(), line.trim_end());
+    if report.rung == "all" && !report.reason.is_empty() {
+        out += &format!("    {} {}\n", style("all modules ran:").dim(), plain(&report.reason));
+    }
+    if !report.state_reset.is_empty() {
+        let names = plain(&report.state_reset.join(", "));
+        out += &format!("    {} {names}\n", style("state reset:").dim());
+    }
+    for note in &report.notes {
+        out += &format!("    {}\n", plain(note));
+    }
+    out
 }
 
 fn name(route: &RouteRef) -> String {

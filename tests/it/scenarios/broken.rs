@@ -90,3 +90,75 @@ async fn a_traceback_shows_the_code_that_ran() {
     let request = world.server.api(&format!("requests/{id}")).await;
     assert!(request["traceback"].to_string().contains("raise ValueError('first')"));
 }
+
+// Row 73.
+#[tokio::test]
+async fn an_import_that_does_not_end_shows_its_stack_and_is_interrupted() {
+    for hanging in ["while True:\n    pass\n", "import time\ntime.sleep(3600)\n"] {
+        let project = Project::new()
+            .args(&["--import-warning", "300ms", "--import-timeout", "600ms"])
+            .file("app.py", &index("", "1"))
+            .file("b.py", "");
+        let mut world = World::of(project).await;
+        world.server.edit(
+            "b.py",
+            &format!("def stuck_here():\n    {}\nstuck_here()\n", hanging.replace('\n', "\n    ")),
+        );
+        world.server.err.wait_for("in stuck_here").await;
+        assert_eq!(world.text("/").await, "1", "requests are served meanwhile");
+        let reload = world.reload().await;
+        assert!(reload.failure().contains("interrupted after 0.6 s"), "{}", reload.failure());
+        assert_eq!(world.text("/").await, "1");
+        assert_eq!(world.save("b.py", "X = 1\n").await.ran(), ["b"]);
+    }
+}
+
+// Row 77.
+#[tokio::test]
+async fn saves_during_a_reload_become_one_more_with_the_newest_content() {
+    let mut world = World::of(Project::new().gate().file("app.py", &index("", "0"))).await;
+    world.server.edit("app.py", &index("import _gate\n_gate.wait('import')\n", "1"));
+    let held = world.server.arrival().await;
+    for n in 2..=5 {
+        world.server.edit("app.py", &index("", &n.to_string()));
+    }
+    held.open().await;
+    while world.text("/").await != "5" {
+        world.reload().await;
+    }
+    assert!(world.status().await["generation"].as_u64().expect("a number") <= 4);
+}
+
+#[tokio::test]
+async fn a_module_that_edits_itself_or_is_no_file_at_all_is_no_end() {
+    let mut world = World::new(&[("app.py", &index("", "1")), ("b.py", "")]).await;
+    let itself = "import pathlib, time\nP = pathlib.Path(__file__)\nP.write_text(P.read_text() + f'# {time.time_ns()}\\nX = {time.time_ns()}\\n')\n";
+    world.save("b.py", itself).await;
+    world.save("app.py", &index("", "2")).await;
+    assert_eq!(world.text("/").await, "2");
+    // A directory in place of a file, a link that leads nowhere, one in a circle.
+    std::fs::create_dir(world.server.python("dir.py")).expect("made");
+    std::os::unix::fs::symlink("nowhere", world.server.python("lost.py")).expect("made");
+    std::os::unix::fs::symlink("circle.py", world.server.python("circle.py")).expect("made");
+    std::os::unix::fs::symlink(".", world.server.python("round")).expect("made");
+    world.server.edit("app.py", &index("", "3"));
+    while world.text("/").await != "3" {
+        world.reload().await;
+    }
+}
+
+#[tokio::test]
+async fn a_thread_of_the_users_that_imports_during_a_reload_gets_the_served_modules() {
+    let app = |n: u32, wait: &str| {
+        index(&format!("import _gate, _util, threading\nN = {n}\n{wait}\n"), "_late()")
+            + "\ndef _late():\n    found = []\n    def look():\n        import _util\n        found.append(_util.X)\n    t = threading.Thread(target=look)\n    t.start()\n    t.join()\n    return found\n"
+    };
+    let project = Project::new().gate().file("app.py", &app(1, "")).file("_util.py", "X = 1\n");
+    let mut world = World::of(project).await;
+    world.server.edit("_util.py", "import _gate\nX = 2\n_gate.wait('util')\n");
+    let held = world.server.arrival().await;
+    assert_eq!(world.text("/").await, "[1]");
+    held.open().await;
+    world.reload().await.ran();
+    assert_eq!(world.text("/").await, "[2]");
+}
