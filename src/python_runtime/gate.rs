@@ -13,7 +13,8 @@ use tokio::sync::watch;
 /// Counts changes, and how many of them are dealt with.
 pub struct Gate {
     dirty: AtomicU64,
-    since: Mutex<Option<Instant>>,
+    /// When the newest change was marked, while one is not dealt with.
+    newest: Mutex<Option<Instant>>,
     settled: watch::Sender<u64>,
     lookout: OnceLock<(Duration, Lookout)>,
 }
@@ -24,7 +25,7 @@ impl Default for Gate {
     fn default() -> Self {
         Self {
             dirty: AtomicU64::new(0),
-            since: Mutex::new(None),
+            newest: Mutex::new(None),
             settled: watch::Sender::new(0),
             lookout: OnceLock::new(),
         }
@@ -41,9 +42,9 @@ impl Gate {
 
     /// Notes a change: requests wait from now on.
     pub fn mark_dirty(&self) {
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         self.dirty.fetch_add(1, Ordering::SeqCst);
-        since.get_or_insert_with(Instant::now);
+        *newest = Some(Instant::now());
     }
 
     /// Counts the changes so far; pass it to [`Gate::settle`] once they are dealt with.
@@ -53,12 +54,14 @@ impl Gate {
 
     /// Lets requests through again, unless there were changes after the first `changes`.
     pub fn settle(&self, changes: u64) {
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = (self.changes() > changes).then(Instant::now);
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.changes() <= changes {
+            *newest = None;
+        }
         self.settled.send_replace(changes);
     }
 
-    /// Waits until every change up to now is dealt with, for a bounded time from the first.
+    /// Waits until every change up to now is dealt with, for a bounded time from the newest.
     pub async fn pass(&self) {
         let Some((max_hold, lookout)) = self.lookout.get() else { return };
         if max_hold.is_zero() {
@@ -70,10 +73,10 @@ impl Gate {
         if *self.settled.borrow() >= changes {
             return;
         }
-        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(since) = since else { return };
+        let newest = *self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(newest) = newest else { return };
         let mut settled = self.settled.subscribe();
-        let until = tokio::time::Instant::from_std(since + *max_hold);
+        let until = tokio::time::Instant::from_std(newest + *max_hold);
         let _ = tokio::time::timeout_at(until, settled.wait_for(|done| *done >= changes)).await;
     }
 

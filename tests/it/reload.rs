@@ -10,8 +10,10 @@ fn answers(text: &str) -> String {
     format!("from snaxum import route\n\n@route('/')\ndef index(request):\n    return {text:?}\n")
 }
 
+/// A server whose requests wait for a reload, however slow the machine is.
 async fn app() -> Server {
-    Project::new().file("app.py", &answers("one")).dev().await
+    let project = Project::new().file("app.py", &answers("one"));
+    project.args(&["--reload-wait", "1h"]).dev().await
 }
 
 #[tokio::test]

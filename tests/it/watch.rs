@@ -11,8 +11,10 @@ fn answers(text: &str) -> String {
     format!("from snaxum import route\n\n@route('/')\ndef index(request):\n    return {text:?}\n")
 }
 
+/// A server whose requests wait for a reload, however slow the machine is.
 async fn app() -> (Server, Console) {
-    let server = Project::new().file("app.py", &answers("one")).dev().await;
+    let project = Project::new().file("app.py", &answers("one")).args(&["--reload-wait", "1h"]);
+    let server = project.dev().await;
     let console = server.console().await;
     (server, console)
 }
@@ -212,7 +214,8 @@ async fn what_is_saved_while_a_reload_runs_is_one_more_reload_of_the_newest() {
 
 #[tokio::test]
 async fn a_checkout_is_one_reload_when_git_is_done() {
-    let (server, mut console) = app().await;
+    let server = Project::new().file("app.py", &answers("one")).dev().await;
+    let mut console = server.console().await;
     let lock = server.project.path().join(".git/index.lock");
     fs::create_dir(server.project.path().join(".git")).expect("a directory");
 
@@ -348,8 +351,12 @@ async fn more_news_than_the_kernel_keeps_are_one_look_at_everything() {
 
 #[tokio::test]
 async fn where_the_kernel_tells_nothing_time_stamps_do() {
-    let server =
-        Project::new().file("app.py", &answers("one")).env("SNAXUM_WATCH", "poll").dev().await;
+    let server = Project::new()
+        .file("app.py", &answers("one"))
+        .env("SNAXUM_WATCH", "poll")
+        .args(&["--reload-wait", "1h"])
+        .dev()
+        .await;
     let mut console = server.console().await;
     assert_eq!(watches(&server), 0);
 
