@@ -8,5 +8,6 @@ mod files;
 mod graph;
 mod inputs;
 mod pool;
+mod random;
 mod state;
 mod world;
