@@ -67,6 +67,8 @@ pub struct SnaxumConfig {
     pub dev: bool,
     /// Whether the runtime only loads the modules, so that somebody can look at the routes.
     pub load_only: bool,
+    /// The number of the first generation; more than 1 after a process that made room for this.
+    pub first_generation: u64,
 }
 
 impl SnaxumConfig {
@@ -82,6 +84,7 @@ pub struct SnaxumConfigBuilder {
     project_dir: Option<PathBuf>,
     dev: bool,
     load_only: bool,
+    first_generation: Option<u64>,
     options: Options,
 }
 
@@ -186,6 +189,12 @@ impl SnaxumConfigBuilder {
         self
     }
 
+    /// Counts generations from `number` on, for a process that takes over from another. Default: 1.
+    pub fn first_generation(mut self, number: u64) -> Self {
+        self.first_generation = Some(number);
+        self
+    }
+
     /// Sets many options at once; those set before win.
     pub fn options(mut self, options: Options) -> Self {
         self.options = self.options.or(options);
@@ -226,6 +235,7 @@ impl SnaxumConfigBuilder {
             import_timeout: options.import_timeout.unwrap_or(Duration::from_secs(10)),
             dev: self.dev,
             load_only: self.load_only,
+            first_generation: self.first_generation.unwrap_or(1),
             python_dir,
         })
     }

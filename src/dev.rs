@@ -55,13 +55,25 @@ impl Dev {
     ///
     /// The python dir cannot be watched.
     pub fn start(runtime: &Arc<PythonRuntime>) -> Result<Self, Error> {
+        Self::start_with_token(runtime, None)
+    }
+
+    /// The same, with the token of a process that this one takes over from: open consoles go on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Dev::start`].
+    pub fn start_with_token(
+        runtime: &Arc<PythonRuntime>,
+        token: Option<String>,
+    ) -> Result<Self, Error> {
         let recorder = Arc::new(Recorder::new(runtime));
         runtime.events().listen({
             let recorder = Arc::clone(&recorder);
             move |event| recorder.record(event)
         });
         let reloader = Reloader::start(runtime)?;
-        let guard = Guard::new(&runtime.config().allow_hosts);
+        let guard = Guard::new(&runtime.config().allow_hosts, token);
         let run_id = guard::random_text(12);
         let inner =
             Inner { runtime: Arc::clone(runtime), recorder, guard, run_id, _reloader: reloader };
@@ -79,6 +91,11 @@ impl Dev {
     /// page of another site cannot reach the app through a name that it points here.
     pub fn protect(&self, app: Router) -> Router {
         app.layer(middleware::from_fn_with_state(self.clone(), guard::check_app))
+    }
+
+    /// What lets a request in; for a process that takes over.
+    pub fn token(&self) -> &str {
+        self.inner.guard.token()
     }
 
     /// The console's address with the token in it, for a server that listens on `address`.

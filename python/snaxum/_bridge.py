@@ -29,6 +29,7 @@ def start(
     if settings["adopted"]:
         _interpreter.adopt(settings["venv"], settings["build_python"])
     _interpreter.set_up_streams()
+    state.first_number = settings["first_generation"]
     state.publish(state.Generation(0, RouteTable([])))
     _runtime.start(_runtime.Runtime(settings, framework, wake_fd, cancelled))
     if settings["load_only"]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from . import _inputs, _lines, _loader, state
 from ._graph import Node
+from ._outside import Outside
 from ._sources import Source, Sources
 
 _log = logging.getLogger("snaxum")
@@ -39,6 +40,8 @@ class Changes:
     created: dict[str, str] = field(default_factory=dict)
     # Modules that read or listed something that is another now, with its path.
     fed: dict[str, str] = field(default_factory=dict)
+    # What is fixed when the process starts, and is another now: path and reason.
+    outside: list[tuple[str, str]] = field(default_factory=list)
     # All files that differ, for the record.
     paths: list[str] = field(default_factory=list)
 
@@ -54,9 +57,10 @@ class Changes:
         gone = self.deleted_names
         created = set(self.created.values())
         for node in graph_nodes:
-            if node.imports & gone or node.wanted & created:
+            # Imported but not loaded: by a function that no request has called, or by pool workers.
+            if node.imports & (gone | created) or node.wanted & created:
                 found.add(node.name)
-            elif node.name in created and node.name not in gone:
+            elif node.name in created:
                 found.add(node.name)  # `a.py` became `a/__init__.py`
         return found - gone
 
@@ -64,8 +68,9 @@ class Changes:
 class Watch:
     """Compares what is on disk with what serves and with what was last tried."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, project: str) -> None:
         self.root = root
+        self.outside = Outside(project)
         self._tried: dict[str, bytes | None] = {}
         # What differed from the serving generation at the last attempt.
         self._pending: set[str] = set()
@@ -120,7 +125,8 @@ class Watch:
                 is_new |= self._note(os.path.join(path, ""), digest, differs, known=True)
                 if differs:
                     self._pending.add(path)
-        return changes, is_new
+        changes.outside = self.outside.compare(looked)
+        return changes, is_new or bool(changes.outside)
 
     def take_back(self) -> None:
         """Let the last look not count as a try."""

@@ -64,7 +64,7 @@ class Reloader:
         # Without dev mode nobody notes who imports whom.
         self.reloads = watchdog is not None
         self.finder: _loader.UserFinder | None = None
-        self.watch = Watch(root)
+        self.watch = Watch(root, _loader.display_root())
         self.rows = Rows()
         self.plan: Plan | None = None
         # What was found in `root`, until a file comes or goes.
@@ -111,6 +111,12 @@ class Reloader:
             return self._reject(report, {"": self._capture(gone)}, serving)
         if plan.failures:
             return self._reject(report, plan.failures, serving)
+        if plan.changes.outside:
+            # A new process takes everything over, this change and whatever else there is.
+            report.outcome, report.rung = "noop", "restart"
+            report.reason = ", ".join(dict.fromkeys(reason for _, reason in plan.changes.outside))
+            report.files += [_loader.display_path(path) for path, _ in plan.changes.outside]
+            return self._finish(report, serving)
         if plan.cone is not None and not plan.cone and not self._has_new_roots(plan.changes):
             return self._shift_only(plan, serving)
         try:
@@ -124,6 +130,8 @@ class Reloader:
         try:
             return self._attempt(plan, serving)
         except Rejected as again:
+            if again.may_climb:
+                report.rung = "restart"
             return self._reject(report, again.failures, serving)
 
     def describe(self) -> list[dict[str, object]]:
@@ -311,7 +319,8 @@ class Reloader:
         ]
         report.broken = list(serving.broken)
         nodes = serving.graph.nodes.values()
-        report.inputs = sorted({path for n in nodes for path in (*n.files, *n.listings)})
+        inputs = {path for node in nodes for path in (*node.files, *node.listings)}
+        report.inputs = sorted(inputs.union(self.watch.outside.paths()))
         report.outputs = _inputs.outputs()
         if self.watchdog is not None and self.watchdog.stack:
             report.notes.append(f"a module took long to load; it was at\n{self.watchdog.stack}")

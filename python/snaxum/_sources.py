@@ -76,6 +76,10 @@ class Sources:
         """Read a file anew when it is next asked for."""
         self._files.pop(path, None)
 
+    def retain(self, paths: set[str]) -> None:
+        """Forget all other files: what nothing is made from is read anew when it is asked for."""
+        self._files = {path: source for path, source in self._files.items() if path in paths}
+
     def paths(self) -> list[str]:
         """List the files."""
         return list(self._files)

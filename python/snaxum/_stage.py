@@ -94,7 +94,10 @@ class Stage:
         _effects.undo(
             [n for n in nodes.values() if n.name not in modules and n.name not in self.carried]
         )
-        number = serving.number + 1 if modules or serving.number > 0 else 0
+        number = serving.number + 1
+        if serving.number == 0:
+            number = state.first_number if modules else 0
+        self.sources.retain({node.path for node in kept_nodes})
         ran = {node.name: serving.ran.get(node.name, 0) for node in kept_nodes}
         ran.update((node.name, number) for node in fresh)
         return state.Generation(

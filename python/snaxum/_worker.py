@@ -32,6 +32,8 @@ _worker.start(root, project)
 """
 
 _sources = Sources()
+# The files whose text came from the parent.
+_given: set[str] = set()
 
 
 def start(root: str, project: str) -> None:
@@ -126,7 +128,16 @@ def _follow(
     _sources.preload(changed)
     for path in gone:
         _sources.forget(path)
+    _given.difference_update(gone)
+    _given.update(changed)
     other = {*changed, *gone}
+    # What only workers have loaded comes from the disk, and may be another there by now.
+    for node in staging.nodes.values():
+        before = node.source
+        if before is not None and node.path not in _given:
+            after = _sources.refresh(node.path)
+            if after is None or after.digest != before.digest:
+                other.add(node.path)
     seeds = {name for name, node in staging.nodes.items() if node.path in other}
     seeds.update(name for name in ran_again if name in staging.nodes)
     for name in Graph(staging.nodes.values()).cone(seeds):

@@ -81,6 +81,9 @@ class Discarded(Staging):
         pass
 
 
+# What a process before this one had counted to, when it made room for this one.
+first_number = 1
+
 _current: Generation | None = None
 _staging: Staging | None = None
 # Routes of a module imported outside the server (a unit test, a notebook): kept, never served.

@@ -1,5 +1,6 @@
 //! `snaxum dev`: the routes with live reload and the console.
 
+mod restart;
 mod terminal;
 
 use std::process::ExitCode;
@@ -15,11 +16,17 @@ use snaxum::venv;
 
 use super::style::{say, say_setup};
 use super::{ProjectArgs, project, serve};
+use restart::Successor;
+use serve::End;
 use terminal::Terminal;
 
 /// Serves until a signal comes; says what happens as it happens.
 pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
-    let (project, builder) = project::read(args)?;
+    let before = restart::take_over();
+    let (project, mut builder) = project::read(args)?;
+    if let Some(before) = &before {
+        builder = builder.first_generation(before.generation + 1);
+    }
     let config = builder.dev(true).build()?;
     let environment = venv::ensure(&project, &say_setup)?;
     // Only editors and tests miss something without it.
@@ -27,26 +34,34 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         tracing::warn!("editors will not find the module `snaxum`: {error}");
     }
     let began = Instant::now();
-    project::tokio_runtime()?.block_on(async {
-        let start = serve::start(config).await?;
+    let successor = project::tokio_runtime()?.block_on(async {
+        let (socket, token) = before.map_or((None, None), |b| (Some(b.socket), Some(b.token)));
+        let start = serve::start(config, socket).await?;
         let terminal = Terminal::start()
             .map_err(|source| Error::Io { what: "cannot start a thread".to_owned(), source })?;
         start.runtime.events().listen({
             let terminal = terminal.clone();
             move |event| terminal.tell(event)
         });
-        let dev = Dev::start(&start.runtime)?;
+        let dev = Dev::start_with_token(&start.runtime, token)?;
         let app = Router::new()
             .fallback_service(handle_python_request.with_state(Arc::clone(&start.runtime)));
         let app = dev.protect(app.merge(dev.router()));
         let announcement = dev.announce(start.address)?;
         say(&terminal::banner(&start.runtime, &dev, start.address, began.elapsed()));
+        let (runtime, wanted) = (Arc::clone(&start.runtime), restart::wanted(&start.runtime));
+        let successor = Successor::new(&start, dev.token())?;
         let stopping = move || {
             drop(announcement); // nobody should look for a server that is about to go
             dev.stop();
         };
-        serve::serve_until_signal(start, app, stopping).await;
+        let end = serve::serve_until_end(start, app, stopping, wanted).await;
         terminal.finish();
-        Ok(ExitCode::SUCCESS)
-    })
+        let generation = runtime.serving().generation;
+        Ok::<_, Error>((end == End::Other).then_some((successor, generation)))
+    })?;
+    match successor {
+        Some((successor, generation)) => Err(successor.take_over(generation)),
+        None => Ok(ExitCode::SUCCESS),
+    }
 }

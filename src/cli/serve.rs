@@ -20,11 +20,11 @@ use super::{ProjectArgs, project, style};
 pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
     let config = project::read(args)?.1.build()?;
     project::tokio_runtime()?.block_on(async {
-        let start = start(config).await?;
+        let start = start(config, None).await?;
         let app = Router::new()
             .fallback_service(handle_python_request.with_state(Arc::clone(&start.runtime)));
         style::say(&format!("listening on http://{}\n", start.address));
-        serve_until_signal(start, app, || ()).await;
+        serve_until_end(start, app, || (), std::future::pending()).await;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -37,15 +37,22 @@ pub(crate) struct Start {
     pub(crate) runtime: Arc<PythonRuntime>,
 }
 
-/// Binds the port, then starts Python: a port in use is known before anything is loaded.
-pub(crate) async fn start(config: SnaxumConfig) -> Result<Start, Error> {
+/// Binds the port, or takes over a socket that listens, then starts Python: a port in use is known
+/// before anything is loaded.
+pub(crate) async fn start(
+    config: SnaxumConfig,
+    socket: Option<std::net::TcpListener>,
+) -> Result<Start, Error> {
     let io = |what: &str| {
         let what = what.to_owned();
         move |source| Error::Io { what, source }
     };
     // Before Python, which takes SIGINT where nobody has it.
     let mut signals = StopSignals::register().map_err(io("cannot listen for signals"))?;
-    let listener = server::bind(SocketAddr::new(config.host, config.port)).await?;
+    let listener = match socket {
+        Some(socket) => TcpListener::from_std(socket).map_err(io("cannot take the socket over"))?,
+        None => server::bind(SocketAddr::new(config.host, config.port)).await?,
+    };
     let address = listener.local_addr().map_err(io("cannot read the socket's address"))?;
     let loading = tokio::task::spawn_blocking(|| PythonRuntime::with_config(config));
     let runtime = tokio::select! {
@@ -56,13 +63,29 @@ pub(crate) async fn start(config: SnaxumConfig) -> Result<Start, Error> {
     Ok(Start { signals, listener, address, runtime: Arc::new(runtime) })
 }
 
-/// Serves, and stops gracefully at the first signal, after `stopping`; a second Ctrl-C ends the
-/// process at once.
-pub(crate) async fn serve_until_signal(start: Start, app: Router, stopping: impl FnOnce()) {
+/// What ended a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Signal,
+    /// The future that was passed.
+    Other,
+}
+
+/// Serves, and stops gracefully at the first signal or when `other` is ready, after `stopping`; a
+/// second Ctrl-C ends the process at once.
+pub(crate) async fn serve_until_end(
+    start: Start,
+    app: Router,
+    stopping: impl FnOnce(),
+    other: impl Future<Output = ()>,
+) -> End {
     let Start { mut signals, listener, runtime, .. } = start;
     let stop = CancellationToken::new();
     let serving = tokio::spawn(server::serve(listener, app, stop.clone(), DRAIN_TIMEOUT));
-    signals.received().await;
+    let end = tokio::select! {
+        () = signals.received() => End::Signal,
+        () = other => End::Other,
+    };
     tracing::info!("stopping");
     stopping();
     let graceful = async {
@@ -73,7 +96,7 @@ pub(crate) async fn serve_until_signal(start: Start, app: Router, stopping: impl
         runtime.shutdown(DRAIN_TIMEOUT).await;
     };
     tokio::select! {
-        () = graceful => {}
+        () = graceful => end,
         () = signals.interrupted() => std::process::exit(130),
     }
 }

@@ -41,9 +41,10 @@ enum Refusal {
 }
 
 impl Guard {
-    pub(super) fn new(allow_hosts: &[String]) -> Self {
+    pub(super) fn new(allow_hosts: &[String], token: Option<String>) -> Self {
         let allow_hosts = allow_hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
-        Self { token: random_text(32), allow_hosts, told: Mutex::default() }
+        let token = token.unwrap_or_else(|| random_text(32));
+        Self { token, allow_hosts, told: Mutex::default() }
     }
 
     pub(super) fn token(&self) -> &str {
@@ -295,7 +296,7 @@ mod tests {
 
     #[test]
     fn only_names_of_this_machine_pass() {
-        let guard = Guard::new(&["Dev.Example".to_owned()]);
+        let guard = Guard::new(&["Dev.Example".to_owned()], None);
         for good in ["localhost:3000", "a.localhost", "127.0.0.1:1", "[::1]:3000", "dev.example"] {
             assert!(guard.check_host(&request("/", &[("host", good)])).is_ok(), "{good}");
         }
@@ -325,7 +326,7 @@ mod tests {
 
     #[test]
     fn pages_of_other_sites_are_refused_even_with_the_token() {
-        let guard = Guard::new(&[]);
+        let guard = Guard::new(&[], None);
         let bearer = format!("Bearer {}", guard.token());
         let with = |extra: &[(&'static str, &str)]| {
             let base = [("host", "localhost:3000"), ("authorization", &*bearer)];
@@ -343,7 +344,7 @@ mod tests {
 
     #[test]
     fn the_token_is_needed_and_the_cookie_carries_it() {
-        let guard = Guard::new(&[]);
+        let guard = Guard::new(&[], None);
         let host = ("host", "localhost:3000");
         let link = format!("/__snaxum/?t={}", guard.token());
         let cookie = format!("other=1; snaxum_3000={}", guard.token());
@@ -363,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_socket_without_an_origin_needs_the_header() {
-        let guard = Guard::new(&[]);
+        let guard = Guard::new(&[], None);
         let cookie = format!("snaxum_80={}", guard.token());
         let base = [("host", "localhost"), ("upgrade", "websocket"), ("cookie", &*cookie)];
         assert_eq!(refusal(&guard, &request("/__snaxum/ws", &base)), Some(Refusal::Token));
@@ -373,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_peer_on_another_machine_is_refused_whatever_it_forwards() {
-        let guard = Guard::new(&[]);
+        let guard = Guard::new(&[], None);
         let bearer = format!("Bearer {}", guard.token());
         for (peer, refused) in [
             ("127.0.0.1:9", false),

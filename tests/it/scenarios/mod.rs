@@ -7,6 +7,7 @@ mod code;
 mod files;
 mod graph;
 mod inputs;
+mod ladder;
 mod pool;
 mod random;
 mod state;

@@ -46,9 +46,8 @@ fn file_of(name: &str) -> String {
 impl Module {
     /// Imports only names that come before it: a cycle's outcome depends on who is first.
     fn new(index: usize, random: &mut Random) -> Self {
-        let imports = (0..index.min(3))
-            .filter_map(|_| random.one_in(2).then(|| (random.below(index), random.below(4))))
-            .collect();
+        let count = random.below(index.min(3) + 1);
+        let imports = (0..count).map(|_| (random.below(index), random.below(4))).collect();
         let late = (index > 0 && random.one_in(3)).then(|| random.below(index));
         Self { value: random.below(1000), imports, late, comment: 0, is_broken: false }
     }

@@ -1,0 +1,74 @@
+"""What only a new process can take over: settings, the environment, extension modules.
+
+Owns the look at `[tool.snaxum]`, at the virtual environment and at the user's own extension
+modules, as they were when the process started. Never restarts anything.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import sysconfig
+from collections.abc import Iterable
+
+from . import _inputs, _loader
+
+_SECTION = re.compile(r"^\[tool\.snaxum\][^\n]*\n(.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
+
+
+class Outside:
+    """Compares what was fixed at the start with what is there now."""
+
+    def __init__(self, project: str) -> None:
+        self._pyproject = os.path.join(project, "pyproject.toml")
+        self._environment = os.path.join(project, ".venv", "pyvenv.cfg")
+        self._packages = sysconfig.get_path("purelib") if sys.prefix != sys.base_prefix else ""
+        self._seen: dict[str, object] = {path: self._state(path) for path in self.paths()}
+
+    def paths(self) -> list[str]:
+        """List the files and directories that count."""
+        paths = [self._pyproject, self._environment, self._packages]
+        return [path for path in paths if path] + _extensions()
+
+    def compare(self, looked: Iterable[str]) -> list[tuple[str, str]]:
+        """Give what differs among `looked`, once, with the reason for a new process."""
+        found = []
+        extensions = _extensions()
+        for path in looked:
+            directory = os.path.dirname(path)
+            known = directory if directory == self._packages else path
+            if known not in self._seen:
+                if path in extensions:
+                    self._seen[path] = self._state(path)
+                continue
+            now = self._state(known)
+            if now != self._seen[known]:
+                self._seen[known] = now
+                found.append((known, self._reason(known)))
+        return found
+
+    def _state(self, path: str) -> object:
+        if path == self._packages:
+            return _inputs.listing_digest(path)
+        if path == self._pyproject:
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    section = _SECTION.search(file.read())
+            except OSError:
+                return None
+            return section[1].strip() if section else None
+        return _inputs.file_digest(path)
+
+    def _reason(self, path: str) -> str:
+        if path == self._pyproject:
+            return "[tool.snaxum] in pyproject.toml changed"
+        if path in (self._packages, self._environment):
+            return "the packages in .venv changed"
+        return f"the extension module {_loader.display_path(path)} was built anew"
+
+
+def _extensions() -> list[str]:
+    """List the files of extension modules that lie among the user's own."""
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    return [f for f in files if f and f.endswith(".so") and _loader.is_user_file(f)]

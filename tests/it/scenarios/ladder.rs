@@ -1,0 +1,95 @@
+//! The rungs of the ladder that are above the cone.
+
+use std::fs;
+
+use reqwest::Method;
+
+use super::super::support::{Project, in_time};
+use super::world::{World, index};
+
+/// A project beside a library that takes each name only once in the life of a process.
+fn project() -> Project {
+    let project = Project::new();
+    let libraries = project.path().join("libraries");
+    let path = libraries.to_str().expect("UTF-8").to_owned();
+    project
+        .top_file(
+            "libraries/onlyonce.py",
+            "SEEN = {}\n\ndef register(name, registry=None):\n    registry = SEEN if registry is None else registry\n    if name in registry:\n        raise ValueError(f'{name} is registered already')\n    registry[name] = True\n",
+        )
+        .env("PYTHONPATH", &path)
+        .gate()
+}
+
+/// Asks until the answer is `right`, whatever process gives it. A connection that the old process
+/// has taken may end with it before its request was read.
+async fn until(world: &World, path: &str, right: impl Fn(&str) -> bool) {
+    in_time(path, async {
+        loop {
+            let request = world.server.request(Method::GET, path).bearer_auth(&world.server.token);
+            if let Ok(response) = request.send().await
+                && right(&response.text().await.unwrap_or_default())
+            {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+// Row 102.
+#[tokio::test]
+async fn a_registry_of_the_users_own_is_made_anew_with_all_modules() {
+    let app = |n: u32| {
+        index("import onlyonce, _base\nonlyonce.register('table', _base.TABLES)", &n.to_string())
+    };
+    let project = project().file("_base.py", "TABLES = {}\n").file("app.py", &app(1));
+    let mut world = World::of(project).await;
+    let reload = world.save("app.py", &app(2)).await;
+    assert_eq!(reload.ran(), ["_base", "app"]);
+    assert_eq!(reload.0["rung"], "all");
+    assert!(reload.0["reason"].as_str().expect("a text").contains("registered already"));
+    assert_eq!(world.text("/").await, "2");
+}
+
+#[tokio::test]
+async fn a_library_that_takes_nothing_twice_gets_a_new_process_on_the_same_socket() {
+    let app = |n: u32| index("import onlyonce\nonlyonce.register('metric')", &n.to_string());
+    let world = World::of(project().file("app.py", &app(1))).await;
+    let before = world.server.announcement().expect("it runs");
+
+    world.server.edit("app.py", &app(2));
+
+    until(&world, "/", |text| text == "2").await;
+    let reply = world.server.get("/").await;
+    assert_eq!(reply.header("x-snaxum-gen"), "2", "it counts on");
+    let status = world.server.api("status").await; // the token is the same
+    assert_eq!(status["pid"], before["pid"], "the process is replaced in place");
+    world.server.out.wait_for("a new process takes over").await;
+    assert_eq!(world.server.announcement().expect("it runs"), before);
+}
+
+#[tokio::test]
+async fn code_that_no_process_loads_does_not_cost_the_one_that_serves() {
+    let app = index("import onlyonce\nonlyonce.register('metric')", "1");
+    let mut world = World::of(project().file("app.py", &app)).await;
+    let broken = format!("{app}onlyonce.register('metric')\n");
+    let reload = world.save("app.py", &broken).await;
+    assert!(reload.failure().contains("registered already"));
+    world.server.out.wait_for("does not load either").await;
+    assert_eq!(world.text("/").await, "1");
+}
+
+#[tokio::test]
+async fn changed_settings_are_taken_by_a_new_process() {
+    let settings =
+        |workers: u32| format!("[tool.snaxum]\npool-workers = {workers}\n\n[other]\nx = 1\n");
+    let project =
+        Project::new().top_file("pyproject.toml", &settings(1)).file("app.py", &index("", "1"));
+    let world = World::of(project).await;
+    let path = world.server.project.path().join("pyproject.toml");
+    fs::write(&path, settings(2)).expect("written");
+    world.server.out.wait_for("[tool.snaxum] in pyproject.toml changed").await;
+    until(&world, "/__snaxum/api/status", |text| text.contains("\"size\":2")).await;
+}
