@@ -94,6 +94,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--edits", type=at_least_one, help=f"per kind of connection [{FULL.edits}]")
     parser.add_argument("--quick", action="store_true", help="does it run at all")
+    parser.add_argument("--unpinned", action="store_true", help="server and load share all cores")
     parser.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
     parser.add_argument("--report", type=Path, metavar="FILE", help="print kept figures again")
     parser.add_argument("--list", action="store_true", help="name the rows and end")
@@ -105,7 +106,7 @@ def _options() -> argparse.Namespace:
 
 def _run(options: argparse.Namespace) -> int:
     installation = install_for_reload(options.snaxum)
-    cores = machine.choose_cores()
+    cores = Cores() if options.unpinned else machine.choose_cores()
     results = HOME / "results" / time.strftime("reload-%Y%m%dT%H%M%SZ.jsonl", time.gmtime())
     results.parent.mkdir(parents=True, exist_ok=True)
     about = machine.facts(installation, cores)

@@ -38,7 +38,7 @@ def memory(installation: Installation, core: int | None, reloads: int) -> Iterat
         running(PROBE, installation, core) as server,
         connected(server.port, keep=True) as client,
     ):
-        wait_until_ready(server.port)
+        wait_until_ready(server)
         sources = _sources(server)
         _reload(client, sources, WARM_UP_RELOADS)
         before = _holdings(server, client)
@@ -56,7 +56,7 @@ def pool(installation: Installation, core: int | None, count: int) -> Iterator[R
         running(PROBE, installation, core) as server,
         connected(server.port, keep=True) as client,
     ):
-        wait_until_ready(server.port)
+        wait_until_ready(server)
         _, source = _sources(server)
         # The first of each kind starts processes, and imports what is imported once.
         _task(client, source.save().value)
@@ -78,7 +78,7 @@ def idle(
 ) -> Iterator[Record]:
     """Processor time of all processes while there is nothing to do."""
     with running(peer, installation, core) as server:
-        wait_until_ready(server.port)
+        wait_until_ready(server)
         time.sleep(REST_S)
         before = server.cpu_s()
         time.sleep(seconds)

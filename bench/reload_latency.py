@@ -46,7 +46,7 @@ def measure(
 
     with running(peer, installation, core, prepare) as server:
         source = Source(server.app / edited)
-        wait_until_ready(server.port)
+        wait_until_ready(server)
         about = {"peer": peer.name, "variant": variant}
         # What happens once only is not counted.
         with connected(server.port, keep=False) as client:
@@ -61,11 +61,13 @@ def measure(
             yield _floor(server, source, count) | about
 
 
-def wait_until_ready(port: int, path: str = edits.PATH) -> None:
+def wait_until_ready(server: Server, path: str = edits.PATH) -> None:
     """Until the program answers, which is later than the open port."""
     deadline = time.monotonic() + READY_TIMEOUT_S
-    with connected(port, keep=False) as client:
+    with connected(server.port, keep=False) as client:
         while (answer := client.get(path)).fault:
+            if not server.is_alive():
+                raise ServerError("ended while it started; its log lies in target/bench/logs")
             if time.monotonic() > deadline:
                 raise ServerError(f"no answer after {READY_TIMEOUT_S:.0f} s: {answer.fault}")
             time.sleep(0.02)

@@ -53,7 +53,7 @@ def measure(
     """`saves` reloads under load, and `calm_s` seconds without on either side."""
     with running(peer, installation, core) as server:
         source = Source(server.app / Path(peer.edited))
-        wait_until_ready(server.port)
+        wait_until_ready(server)
         run = _run(server.port, source, saves, calm_s)
         yield {"type": "reload_load", "peer": peer.name, "saves": saves, **asyncio.run(run)}
 

@@ -236,7 +236,7 @@ def _soak(options: argparse.Namespace) -> int:
         if cores.load is not None:
             os.sched_setaffinity(0, {cores.load})
         with running(SOAK, installation, cores.server, prepare) as server:
-            wait_until_ready(server.port, "/soak/alpha")
+            wait_until_ready(server, "/soak/alpha")
             run = _run(server, editors[0], options.minutes * 60, options.connections)
             return asyncio.run(run)
 
