@@ -67,6 +67,10 @@ pub async fn handle_python_request(
     if observed {
         let generation = answer.as_ref().map(|(generation, ..)| *generation);
         annotate(response.headers_mut(), id, generation, &phases);
+        if generation.is_some() && runtime.serving().failing {
+            // The newest save is not what answered.
+            response.headers_mut().insert("x-snaxum-stale", HeaderValue::from_static("1"));
+        }
         runtime.events().emit(|| {
             Event::RequestEnd(Arc::new(RequestRecord {
                 id,

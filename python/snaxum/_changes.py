@@ -58,7 +58,7 @@ class Changes:
         created = set(self.created.values())
         for node in graph_nodes:
             # Imported but not loaded: by a function that no request has called, or by pool workers.
-            if node.imports & (gone | created) or node.wanted & created:
+            if (node.imports | node.late) & (gone | created) or node.wanted & created:
                 found.add(node.name)
             elif node.name in created:
                 found.add(node.name)  # `a.py` became `a/__init__.py`

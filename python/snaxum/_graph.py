@@ -31,19 +31,26 @@ class Node:
         "globals_seen",
         "hooks",
         "imports",
+        "is_adopted",
         "kept",
+        "late",
         "listings",
         "name",
         "routes",
         "source",
+        "threads",
         "wanted",
     )
 
     def __init__(self, name: str, source: Source | None) -> None:
         self.name = name
         self.source = source
-        # Names of the user's modules that it imported.
+        # Names of the user's modules that it imported while it ran, and of those that its functions
+        # import when they are called.
         self.imports: set[str] = set()
+        self.late: set[str] = set()
+        # Whether a running handler brought it in, and not the load of another module.
+        self.is_adopted = False
         # Names of modules that it looked for and did not find.
         self.wanted: set[str] = set()
         # Files that it read and directories that it listed, with a digest of what it saw.
@@ -53,6 +60,8 @@ class Node:
         self.hooks: list[Hook] = []
         self.kept: set[str] = set()
         self.effects: list[Effect] = []
+        # Names of the threads that it started and that go on.
+        self.threads: list[str] = []
         # What its globals were right after it had run: name to identity and size.
         self.globals_seen: dict[str, tuple[int, int]] = {}
 
@@ -77,7 +86,7 @@ class Graph:
         """Give the seeds and all that import them, directly or not, in recorded order."""
         importers: dict[str, list[str]] = {}
         for node in self.nodes.values():
-            for name in node.imports:
+            for name in node.imports | node.late:
                 importers.setdefault(name, []).append(node.name)
         reached = set(seeds)
         waiting = list(reached)
@@ -97,26 +106,11 @@ class Graph:
             if name in found:
                 continue
             found.add(name)
-            parent = name.rpartition(".")[0]
-            more = self.nodes[name].imports | ({parent} if parent else set())
+            parent, node = name.rpartition(".")[0], self.nodes[name]
+            more = node.imports | ({parent} if parent else set())
+            more |= {o for o in node.late if o in self.nodes and self.nodes[o].is_adopted}
             waiting.extend(other for other in more if other in self.nodes)
         return found
-
-    def path_from(self, changed: Iterable[str], to: str) -> list[str]:
-        """Give the shortest chain of imports from a changed module to one that it reaches."""
-        seeds = set(changed)
-        chains = {to: [to]}
-        waiting = [to]
-        while waiting:
-            name = waiting.pop(0)
-            if name in seeds:
-                return chains[name][::-1]
-            node = self.nodes.get(name)
-            for imported in sorted(node.imports) if node else ():
-                if imported not in chains:
-                    chains[imported] = [*chains[name], imported]
-                    waiting.append(imported)
-        return [to]
 
 
 def imports_of(code: CodeType, module: str, is_package: bool) -> Iterator[str]:

@@ -235,9 +235,9 @@ class UserLoader(SourceFileLoader):
         code = self.get_code(name)
         node = staging.nodes[name] = Node(name, self.source)
         is_package = hasattr(module, "__path__")
-        node.imports.update(imports_of_functions(code, name, is_package))
+        node.late.update(imports_of_functions(code, name, is_package))
         staging.executing.append(node)
-        lists = _effects.lists()
+        lists, threads = _effects.lists(), set(threading.enumerate())
         # What the imports inside take is theirs, not this module's.
         before = sum(self.finder.timings.values())
         start = time.perf_counter()
@@ -247,6 +247,9 @@ class UserLoader(SourceFileLoader):
             inner = sum(self.finder.timings.values()) - before
             self.finder.timings[name] = time.perf_counter() - start - inner
             _effects.note_additions(node, lists)
+            nested = {name for other in staging.nodes.values() for name in other.threads}
+            started = [t.name for t in threading.enumerate() if t not in threads]
+            node.threads = [name for name in started if name not in nested]
             staging.executing.pop()
             # In the order in which they end: what is imported comes before who imports it.
             if staging.nodes.get(name) is node:
@@ -274,7 +277,8 @@ def _adopt(module: ModuleType, source: Source) -> None:
         return
     node = Node(module.__name__, source)
     code, is_package = source.compile(), hasattr(module, "__path__")
-    node.imports.update(imports_of_functions(code, module.__name__, is_package))
+    node.is_adopted = True
+    node.late.update(imports_of_functions(code, module.__name__, is_package))
     node.imports.update(imports_of(code, module.__name__, is_package))
     generation.modules[module.__name__] = module
     generation.graph.nodes[module.__name__] = node

@@ -144,7 +144,7 @@ class Reloader:
                 "module": node.name,
                 "file": shown(node.path),
                 "generation": serving.ran.get(node.name, serving.number),
-                "imports": sorted(name for name in node.imports if name in graph.nodes),
+                "imports": sorted(n for n in node.imports | node.late if n in graph.nodes),
                 "wanted": sorted(node.wanted),
                 "inputs": sorted(map(shown, (*node.files, *node.listings))),
                 "reaches": graph.cone([node.name]),
@@ -231,6 +231,12 @@ class Reloader:
         fresh = [node for name, node in generation.graph.nodes.items() if name not in stage.carried]
         _effects.take_over(old, fresh)
         report.state_reset = self._lost_state(old, serving, generation)
+        report.notes += [
+            f"`{node.name}` started {', '.join(node.threads)}, which goes on with the old code; "
+            "an `on_unload` hook could end it"
+            for node in old
+            if node.threads and not any(hook.when in ("unload", "shutdown") for hook in node.hooks)
+        ]
         self.finder = finder
         for node, source in plan.changes.shifted:
             if node.name in stage.carried:

@@ -21,11 +21,13 @@ async fn whatever_a_module_raises_is_a_failure_and_the_last_good_code_serves() {
     ] {
         let reload = world.save("b.py", broken).await;
         assert!(reload.failure().contains(says), "{}", reload.failure());
-        assert_eq!(world.text("/").await, "good", "{broken}");
+        let reply = world.get("/").await;
+        assert_eq!((reply.text(), reply.header("x-snaxum-stale")), ("good", "1"), "{broken}");
         let status = world.status().await;
         assert_eq!((&status["state"], &status["generation"]), (&"failing".into(), &1.into()));
     }
     assert_eq!(world.save("b.py", "X = 1\n").await.ran(), ["b"]); // row 76
+    assert_eq!(world.get("/").await.header("x-snaxum-stale"), "");
     assert_eq!(world.status().await["state"], "ok");
 }
 

@@ -1,6 +1,6 @@
 //! The acceptance list of the reload engine: a test a row, from outside, on the real binary.
 //!
-//! `Row N` in a comment is the row of the list in `docs/reload-scenarios.md`.
+//! `Row N` in a comment is the row of the list in docs/reload.md.
 
 mod broken;
 mod code;
@@ -10,5 +10,6 @@ mod inputs;
 mod ladder;
 mod pool;
 mod random;
+mod requests;
 mod state;
 mod world;

@@ -1,5 +1,6 @@
 //! Section I: the pool's workers run the new code too.
 
+use super::super::support::Project;
 use super::world::World;
 
 const APP: &str = "import _tasks\nfrom snaxum import route\n\n@route('/', use_process_pool=True)\ndef index(request, pool):\n    return pool.submit(_tasks.answer).result()\n";
@@ -28,4 +29,46 @@ async fn workers_load_the_changed_cone_and_nothing_else_in_the_same_process() {
         }
         seen.push(answer);
     }
+}
+
+// Rows 136 and 141.
+#[tokio::test]
+async fn a_running_task_finishes_on_the_old_code_and_an_old_handler_still_submits() {
+    let app = "import _gate, _tasks\nfrom snaxum import route\n\n@route('/', use_process_pool=True)\ndef index(request, pool):\n    first = pool.submit(_tasks.answer, 'task').result()\n    _gate.wait('handler')\n    return [first, pool.submit(_tasks.answer, None).result()]\n";
+    let tasks = |n: u32| {
+        format!(
+            "import _gate\n\ndef answer(name):\n    if name:\n        _gate.wait(name)\n    return {n}\n"
+        )
+    };
+    let project = Project::new()
+        .gate()
+        .args(&["--pool-workers", "1"])
+        .file("app.py", app)
+        .file("_tasks.py", &tasks(1));
+    let mut world = World::of(project).await;
+    let running = world.server.begin("/");
+    let task = world.server.arrival().await;
+
+    world.save("_tasks.py", &tasks(2)).await.ran();
+    task.open().await;
+    world.server.arrival().await.open().await;
+
+    let reply = running.await.expect("an answer");
+    assert_eq!(reply.json(), serde_json::json!([1, 2]), "{}", reply.text());
+    assert_eq!(reply.header("x-snaxum-gen"), "1");
+}
+
+#[tokio::test]
+async fn a_module_that_only_workers_load_is_new_to_them_too() {
+    let tasks = "def answer():\n    import _deep\n    return [_deep.X]\n";
+    let app = "import _tasks\nfrom snaxum import route\n\n@route('/', use_process_pool=True)\ndef index(request, pool):\n    return pool.submit(_tasks.answer).result()\n";
+    let project = Project::new()
+        .args(&["--pool-workers", "1"])
+        .file("app.py", app)
+        .file("_tasks.py", tasks)
+        .file("_deep.py", "X = 1\n");
+    let mut world = World::of(project).await;
+    assert_eq!(world.get("/").await.json(), serde_json::json!([1]));
+    world.save("_deep.py", "X = 2\n").await;
+    assert_eq!(world.get("/").await.json(), serde_json::json!([2]));
 }

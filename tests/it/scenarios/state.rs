@@ -122,3 +122,49 @@ async fn logging_that_is_set_up_at_import_says_each_line_once_after_ten_reloads(
     }
     assert_eq!(world.text("/").await, "1");
 }
+
+// Row 98.
+#[tokio::test]
+async fn a_thread_that_nobody_ends_is_named() {
+    let app = |n: u32, more: &str| {
+        index(
+            &format!(
+                "import snaxum, threading\nSTOP = threading.Event()\nthreading.Thread(target=STOP.wait, name='poller', daemon=True).start()\n{more}"
+            ),
+            &n.to_string(),
+        )
+    };
+    let mut world = World::new(&[("app.py", &app(1, ""))]).await;
+    let ends = "snaxum.on_unload(STOP.set)\n";
+    let reload = world.save("app.py", &app(2, ends)).await;
+    assert!(reload.0["notes"].to_string().contains("poller"), "{:#}", reload.0);
+    let reload = world.save("app.py", &app(3, ends)).await;
+    assert_eq!(reload.0["notes"], serde_json::json!([]), "this one ends it");
+}
+
+// Row 101.
+#[tokio::test]
+async fn a_metric_is_registered_once_over_all_reloads() {
+    // The shape of prometheus_client's registry; the library itself would have to be installed.
+    let registry = "class Registry:\n    def __init__(self):\n        self._collector_to_names = {}\n    def register(self, c):\n        if c.name in self._collector_to_names.values():\n            raise ValueError('Duplicated timeseries')\n        self._collector_to_names[c] = c.name\n    def unregister(self, c):\n        del self._collector_to_names[c]\n\nREGISTRY = Registry()\n\nclass Counter:\n    def __init__(self, name):\n        self.name = name\n        REGISTRY.register(self)\n";
+    let app = |n: u32| {
+        index(
+            &format!(
+                "from prometheus_client import Counter, REGISTRY\nC = Counter('hits')\nN = {n}"
+            ),
+            "[N, len(REGISTRY._collector_to_names)]",
+        )
+    };
+    let project = Project::new();
+    let libraries = project.path().join("libraries").to_str().expect("UTF-8").to_owned();
+    let project = project
+        .top_file("libraries/prometheus_client.py", registry)
+        .env("PYTHONPATH", &libraries)
+        .file("app.py", &app(1));
+    let mut world = World::of(project).await;
+    assert_eq!(world.save("app.py", &app(2)).await.ran(), ["app"]);
+    world.save("app.py", &format!("{}1 / 0\n", app(3))).await.failure();
+    assert_eq!(world.text("/").await, "[2, 1]");
+    assert_eq!(world.save("app.py", &app(4)).await.0["rung"], "cone");
+    assert_eq!(world.text("/").await, "[4, 1]");
+}
