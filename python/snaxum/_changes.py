@@ -56,6 +56,8 @@ class Changes:
         found.update(self.fed)
         gone = self.deleted_names
         created = set(self.created.values())
+        if not gone and not created:
+            return found
         for node in graph_nodes:
             # Imported but not loaded: by a function that no request has called, or by pool workers.
             if (node.imports | node.late) & (gone | created) or node.wanted & created:

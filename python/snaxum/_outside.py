@@ -24,22 +24,24 @@ class Outside:
         self._pyproject = os.path.join(project, "pyproject.toml")
         self._environment = os.path.join(project, ".venv", "pyvenv.cfg")
         self._packages = sysconfig.get_path("purelib") if sys.prefix != sys.base_prefix else ""
+        # The modules there were when they were last gone through, and what was found.
+        self._modules = 0
+        self._found: list[str] = []
         self._seen: dict[str, object] = {path: self._state(path) for path in self.paths()}
 
     def paths(self) -> list[str]:
         """List the files and directories that count."""
         paths = [self._pyproject, self._environment, self._packages]
-        return [path for path in paths if path] + _extensions()
+        return [path for path in paths if path] + self._extensions()
 
     def compare(self, looked: Iterable[str]) -> list[tuple[str, str]]:
         """Give what differs among `looked`, once, with the reason for a new process."""
         found = []
-        extensions = _extensions()
         for path in looked:
             directory = os.path.dirname(path)
             known = directory if directory == self._packages else path
             if known not in self._seen:
-                if path in extensions:
+                if path.endswith(".so") and path in self._extensions():
                     self._seen[path] = self._state(path)
                 continue
             now = self._state(known)
@@ -67,8 +69,10 @@ class Outside:
             return "the packages in .venv changed"
         return f"the extension module {_loader.display_path(path)} was built anew"
 
-
-def _extensions() -> list[str]:
-    """List the files of extension modules that lie among the user's own."""
-    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    return [f for f in files if f and f.endswith(".so") and _loader.is_user_file(f)]
+    def _extensions(self) -> list[str]:
+        """List the files of extension modules that lie among the user's own."""
+        if len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+            self._found = [f for f in files if f and f.endswith(".so") and _loader.is_user_file(f)]
+        return self._found
