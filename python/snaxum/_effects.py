@@ -16,7 +16,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from . import state
 from ._graph import Node
@@ -53,6 +53,7 @@ def install() -> None:
     atexit.register = _register_atexit
     atexit.unregister = _unregister_atexit
     signal.signal = _set_signal
+    os._exit = _exit
 
 
 def lists() -> list[tuple[str, list[Any]]]:
@@ -230,6 +231,8 @@ _original_add_handler = logging.Logger.addHandler
 _original_signal = signal.signal
 _original_register = atexit.register
 _original_unregister = atexit.unregister
+_original_exit = os._exit
+_server = os.getpid()
 
 
 def _add_handler(self: logging.Logger, hdlr: logging.Handler) -> None:
@@ -259,6 +262,16 @@ def _set_signal(signalnum: Any, handler: Any) -> Any:
 
         node.effects.append(Effect("signal", int(signalnum), before, handler, put))
     return before
+
+
+def _exit(status: int) -> NoReturn:
+    """End the process as `os._exit` does, but say first who did it: nothing else will."""
+    if os.getpid() == _server:  # and no child that the user's code has forked
+        frame = sys._getframe(1)
+        place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        message = f"error: {place} called os._exit({status}), which ends the whole server at once\n"
+        os.write(2, message.encode("utf-8", "replace"))
+    _original_exit(status)
 
 
 def _register_atexit(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -164,3 +164,28 @@ async fn a_thread_of_the_users_that_imports_during_a_reload_gets_the_served_modu
     world.reload().await.ran();
     assert_eq!(world.text("/").await, "[2]");
 }
+
+#[tokio::test]
+async fn a_module_that_ends_the_process_is_named() {
+    let mut world = World::new(&[("app.py", &index("", "1"))]).await;
+    world.server.edit("app.py", "import os\n\nos._exit(3)\n");
+    let line = world.server.err.wait_for("os._exit(3)").await;
+    assert!(line.contains("app.py:3"), "{line}");
+    assert_eq!(world.server.ended().await.code(), Some(3));
+}
+
+#[tokio::test]
+async fn a_file_of_many_megabytes_and_one_that_goes_while_it_is_read_end_nothing() {
+    let mut world = World::new(&[("app.py", &index("", "1"))]).await;
+    let large = format!("X = '{}'\n", "x".repeat(20 << 20));
+    assert_eq!(world.save("large.py", &large).await.ran(), ["large"]);
+    for n in 0..20 {
+        world.server.edit("coming.py", &format!("X = {n}\n"));
+        std::fs::remove_file(world.server.python("coming.py")).expect("it was just made");
+    }
+    world.server.edit("app.py", &index("", "2"));
+    while world.text("/").await != "2" {
+        world.reload().await;
+    }
+    assert_eq!(world.server.api("wait").await["state"], "ok");
+}
