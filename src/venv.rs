@@ -106,9 +106,10 @@ pub fn sync(project: &Project, say: &dyn Fn(&str)) -> Result<Option<Venv>, Error
 pub fn link_framework(project_dir: &Path, venv: Option<&Venv>) -> io::Result<()> {
     let state = state_dir(project_dir)?;
     let package = state.join("python").join("snaxum");
-    fs::create_dir_all(&package)?;
     for (name, text) in embedded::sources() {
-        write_if_different(&package.join(name), text.as_bytes())?;
+        let file = package.join(name);
+        fs::create_dir_all(file.parent().unwrap_or(&package))?;
+        write_if_different(&file, text.as_bytes())?;
     }
     if let Some(venv) = venv {
         let link = venv.site_packages().join("snaxum-dev.pth");

@@ -14,8 +14,9 @@ import sys
 import threading
 from collections.abc import Callable
 
-from . import _effects, _interpreter, _runtime, state
+from . import _interpreter, _runtime, state
 from ._answers import Exchange, answer, answer_async, aside, to_json
+from ._reload import effects
 from ._runtime import running
 from .http import Request
 from .routing import Found, ImpliedOptions, MethodNotAllowed, RouteTable
@@ -72,7 +73,7 @@ def stop(timeout: float) -> None:
     runtime.pool.close(timeout)
     _stop_resource_tracker()
     runtime.drain.end_now(state.current(), timeout)
-    _effects.run_at_exit(state.current().graph.nodes.values())
+    effects.run_at_exit(state.current().graph.nodes.values())
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -34,13 +34,17 @@ class EmbeddedFinder(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         package, _, tail = fullname.partition(".")
-        file = f"{tail or '__init__'}.py"
-        if package != PACKAGE or file not in self.sources:
+        if package != PACKAGE:
+            return None
+        base = tail.replace(".", "/")
+        inits = f"{base}/__init__.py" if base else "__init__.py"
+        file = inits if inits in self.sources else f"{base}.py"
+        if file not in self.sources:
             return None
         # `<snaxum>/x.py` is a label that linecache follows to the loader; `<snaxum/x.py>` is not.
         loader = EmbeddedLoader(f"<{PACKAGE}>/{file}", self.sources[file])
         return importlib.util.spec_from_loader(
-            fullname, loader, origin=loader.label, is_package=not tail
+            fullname, loader, origin=loader.label, is_package=file == inits
         )
 
 
@@ -62,7 +66,7 @@ class EmbeddedLoader(InspectLoader):
         return code
 
     def is_package(self, fullname: str) -> bool:
-        return "." not in fullname
+        return self.label.endswith("/__init__.py")
 
     def exec_module(self, module: ModuleType) -> None:
         module.__file__ = self.label

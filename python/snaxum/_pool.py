@@ -25,8 +25,9 @@ from multiprocessing import resource_tracker
 from types import FunctionType
 from typing import Any
 
-from . import _loader, _worker, state
-from ._sources import Source
+from . import _worker, state
+from ._reload import loader
+from ._reload.sources import Source
 
 _log = logging.getLogger("snaxum.pool")
 
@@ -352,7 +353,7 @@ class _ByName(pickle.Pickler):
                 f"a pool worker cannot find `{obj.__qualname__}` by name; "
                 "move it to the top level of a module"
             )
-        spec = obj.__module__ and _loader.find_user_module(obj.__module__)
+        spec = obj.__module__ and loader.find_user_module(obj.__module__)
         return (_worker.resolve, (obj.__module__, obj.__qualname__)) if spec else NotImplemented
 
 

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from . import _effects, _imports, _inputs, _loader, _loop, _pool, _reload
-from ._drain import Drain
-from ._watchdog import Watchdog
+from . import _loop, _pool
+from ._reload import effects, imports, inputs, loader, reloader
+from ._reload.drain import Drain
+from ._reload.watchdog import Watchdog
 
 # Deep recursion in a handler should end in RecursionError, not in a crash of the process.
 THREAD_STACK_BYTES = 16 * 1024 * 1024
@@ -39,7 +40,7 @@ class Runtime:
         self.warm_pool: bool = not options["load_only"]
         self.max_queue: int = options["max_queue"]
         root, project = options["python_dir"], options["project_dir"]
-        _loader.configure([root], project)
+        loader.configure([root], project)
         if root not in sys.path:
             sys.path.insert(0, root)
         threading.stack_size(THREAD_STACK_BYTES)
@@ -58,11 +59,11 @@ class Runtime:
         self.drain = Drain(lambda: self.loop.loop, counts=reloads)
         watchdog = None
         if reloads:
-            _imports.install()
-            _effects.install()
-            _inputs.install(project)
+            imports.install()
+            effects.install()
+            inputs.install(project)
             watchdog = Watchdog(options["import_warning_s"], options["import_timeout_s"])
-        self.reloader = _reload.Reloader(
+        self.reloader = reloader.Reloader(
             root,
             options["modules"],
             with_locals=self.with_locals,

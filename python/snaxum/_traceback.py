@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
-from . import _loader
+from ._reload import loader
 from .http import Headers, Request
 
 MAX_FRAMES = 100
@@ -90,9 +90,9 @@ def _frames(tb: TracebackType | None, deadline: float | None) -> Iterator[dict[s
         entries = entries[: MAX_FRAMES // 2] + entries[-MAX_FRAMES // 2 :]
     for frame, line, (end_line, column, end_column) in entries:
         code = frame.f_code
-        user = _loader.is_user_file(code.co_filename)
+        user = loader.is_user_file(code.co_filename)
         yield {
-            "file": _loader.display_path(code.co_filename),
+            "file": loader.display_path(code.co_filename),
             "line": line,
             "end_line": end_line,
             "column": column,
@@ -135,7 +135,7 @@ def _characters(lines: list[str], line: int | None, offset: int | None) -> int |
 
 
 def _lines(filename: str, module_globals: dict[str, Any] | None) -> list[str]:
-    text = _loader.loaded_source(filename, module_globals)
+    text = loader.loaded_source(filename, module_globals)
     if text is not None:
         return split_lines(text)
     return [line.rstrip("\n") for line in linecache.getlines(filename, module_globals)]
@@ -165,13 +165,13 @@ def _syntax_frame(error: SyntaxError) -> dict[str, Any]:
     text = getattr(error, "source_text", None)
     lines = _lines(filename, None) if text is None else split_lines(text)
     return {
-        "file": _loader.display_path(filename),
+        "file": loader.display_path(filename),
         "line": line,
         "end_line": getattr(error, "end_lineno", None) or line,
         "column": column,
         "end_column": end - 1 if end and end > 0 else None,
         "function": "<module>",
-        "user": _loader.is_user_file(filename),
+        "user": loader.is_user_file(filename),
         "source": _around(lines, line) or [{"line": line, "text": (error.text or "").rstrip("\n")}],
         "locals": [],
     }

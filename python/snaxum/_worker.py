@@ -17,9 +17,10 @@ import threading
 import traceback
 from typing import Any
 
-from . import _imports, _interpreter, _loader, state
-from ._graph import Graph
-from ._sources import Sources
+from . import _interpreter, state
+from ._reload import imports, loader
+from ._reload.graph import Graph
+from ._reload.sources import Sources
 
 # What `ProcessPoolExecutor` runs first in a worker. It travels as text, because nothing of the
 # framework can be imported there before it has run.
@@ -43,10 +44,10 @@ def start(root: str, project: str) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
     _interpreter.set_up_streams()
-    _loader.configure([root], project)
+    loader.configure([root], project)
     state.stage(state.Discarded())
-    _imports.install()
-    _loader.install(_sources)
+    imports.install()
+    loader.install(_sources)
 
 
 def ready() -> int:

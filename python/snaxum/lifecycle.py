@@ -1,7 +1,7 @@
 """What outlives a reload, and what is done when code comes and goes.
 
 Owns `keep`, `on_unload`, `on_startup` and `on_shutdown`: what user code says of its state. Never
-decides when a generation ends (`_drain`).
+decides when a generation ends (`_reload.drain`).
 """
 
 from __future__ import annotations

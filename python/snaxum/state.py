@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ._graph import Graph, Node
+from ._reload.graph import Graph, Node
 
 if TYPE_CHECKING:
-    from ._sources import Sources
+    from ._reload.sources import Sources
     from .lifecycle import Kept
     from .routing import Route, RouteTable
 

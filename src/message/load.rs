@@ -1,6 +1,6 @@
 //! What Python reports of one attempt to load the user's modules.
 //!
-//! Plain data, read from the JSON that `snaxum._reload` writes.
+//! Plain data, read from the JSON that `snaxum._reload.report` writes.
 
 use serde::{Deserialize, Serialize};
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import state
+from .. import state
 
 # Larger files are told apart by time stamp and size, not by content.
 MAX_HASHED_BYTES = 16 * 1024 * 1024

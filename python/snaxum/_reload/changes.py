@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from . import _inputs, _lines, _loader, state
-from ._graph import Node
-from ._outside import Outside
-from ._sources import Source, Sources
+from .. import state
+from . import inputs, lines, loader
+from .graph import Node
+from .outside import Outside
+from .sources import Source, Sources
 
 _log = logging.getLogger("snaxum")
 
@@ -102,14 +103,14 @@ class Watch:
         self._pending = set()
         for path in sorted(looked):
             differs, digest = False, None
-            if path.endswith(".py") and _inputs.is_own(path) and self._is_loop(path):
+            if path.endswith(".py") and inputs.is_own(path) and self._is_loop(path):
                 continue
-            if _is_source(path) and (path in nodes or _loader.is_user_file(path)):
+            if _is_source(path) and (path in nodes or loader.is_user_file(path)):
                 differs, digest = self._compare_source(path, nodes.get(path), changes)
             if path in readers:
-                digest = _inputs.file_digest(path)
+                digest = inputs.file_digest(path)
                 for node in readers[path]:
-                    if _inputs.is_own(path):
+                    if inputs.is_own(path):
                         node.files[path] = digest  # the app's output is nobody's save
                     elif node.files[path] != digest:
                         changes.fed[node.name], differs = path, True
@@ -119,7 +120,7 @@ class Watch:
                 changes.paths.append(path)
         for path in {os.path.dirname(path) for path in looked} | looked:
             if path in listers:
-                digest = _inputs.listing_digest(path)
+                digest = inputs.listing_digest(path)
                 differs = False
                 for node in listers[path]:
                     if node.listings[path] != digest:
@@ -208,7 +209,7 @@ class Watch:
 def is_shifted(old: Source, new: Source) -> bool:
     """Tell whether only lines have moved from one text to the other."""
     try:
-        return old.code is not None and _lines.is_same_but_for_lines(old.code, new.compile())
+        return old.code is not None and lines.is_same_but_for_lines(old.code, new.compile())
     except (SyntaxError, RecursionError, MemoryError, OverflowError):
         return False
 

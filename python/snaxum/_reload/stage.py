@@ -1,7 +1,7 @@
 """Runs modules aside and makes of them what may become a generation.
 
 Owns one staging from the first import to the table of routes and the start-up hooks. What it
-raises is a `Rejected`; putting everything back is the business of `_reload`, and so is the swap.
+raises is a `Rejected`; putting everything back is the business of `reloader`, and so is the swap.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from . import _effects, _loader, _roots, _traceback, state
-from ._drain import Drain
-from ._graph import Graph, Node
-from ._report import Failure
-from ._sources import Sources
-from .routing import DuplicateRoute, Route, RouteTable
+from .. import _traceback, state
+from ..routing import DuplicateRoute, Route, RouteTable
+from . import effects, loader
+from .drain import Drain
+from .graph import Graph, Node
+from .report import Failure
+from .roots import taken_name
+from .sources import Sources
 
 
 class Rejected(Exception):
@@ -56,7 +58,7 @@ class Stage:
         for name in roots:
             if name in self.carried:
                 continue
-            taken = _roots.taken_name(name, self.root)
+            taken = taken_name(name, self.root)
             if taken is not None:
                 self.failures[name] = self.capture(taken)
                 continue
@@ -91,7 +93,7 @@ class Stage:
         for name in dropped:
             sys.modules.pop(name, None)
         modules = {name: module for name, module in modules.items() if name not in dropped}
-        _effects.undo(
+        effects.undo(
             [n for n in nodes.values() if n.name not in modules and n.name not in self.carried]
         )
         number = serving.number + 1
@@ -162,7 +164,7 @@ def _is_of_library(error: BaseException) -> bool:
     while trace.tb_next is not None:
         trace = trace.tb_next
     file = trace.tb_frame.f_code.co_filename
-    return not _loader.is_user_file(file) and not _traceback.is_internal(file)
+    return not loader.is_user_file(file) and not _traceback.is_internal(file)
 
 
 def _second(routes: Sequence[tuple[str, Route]], error: DuplicateRoute) -> tuple[str, Route]:

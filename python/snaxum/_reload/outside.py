@@ -12,7 +12,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable
 
-from . import _inputs, _loader
+from . import inputs, loader
 
 _SECTION = re.compile(r"^\[tool\.snaxum\][^\n]*\n(.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -52,7 +52,7 @@ class Outside:
 
     def _state(self, path: str) -> object:
         if path == self._packages:
-            return _inputs.listing_digest(path)
+            return inputs.listing_digest(path)
         if path == self._pyproject:
             try:
                 with open(path, encoding="utf-8", errors="replace") as file:
@@ -60,19 +60,19 @@ class Outside:
             except OSError:
                 return None
             return section[1].strip() if section else None
-        return _inputs.file_digest(path)
+        return inputs.file_digest(path)
 
     def _reason(self, path: str) -> str:
         if path == self._pyproject:
             return "[tool.snaxum] in pyproject.toml changed"
         if path in (self._packages, self._environment):
             return "the packages in .venv changed"
-        return f"the extension module {_loader.display_path(path)} was built anew"
+        return f"the extension module {loader.display_path(path)} was built anew"
 
     def _extensions(self) -> list[str]:
         """List the files of extension modules that lie among the user's own."""
         if len(sys.modules) != self._modules:
             self._modules = len(sys.modules)
             files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-            self._found = [f for f in files if f and f.endswith(".so") and _loader.is_user_file(f)]
+            self._found = [f for f in files if f and f.endswith(".so") and loader.is_user_file(f)]
         return self._found

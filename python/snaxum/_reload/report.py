@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import _loader
-from .routing import Route
+from ..routing import Route
+from . import loader
 
 Failure = dict[str, Any]
 Row = dict[str, Any]
@@ -50,7 +50,7 @@ class Rows:
     def of(self, route: Route) -> Row:
         row = self._known.get(route)
         if row is None:
-            row = self._known[route] = route.to_dict(_loader.display_root())
+            row = self._known[route] = route.to_dict(loader.display_root())
         return row
 
     def forget(self, routes: Iterable[Route]) -> None:

@@ -1,7 +1,7 @@
 """Which module was made from what: the edges that decide what a change reaches.
 
 Owns one `Node` a loaded module, and the cone of a change. Edges are noted while modules run
-(`_imports`, `_inputs`) and read from the code of their functions, whose imports have not run yet.
+(`imports`, `inputs`) and read from the code of their functions, whose imports have not run yet.
 Never loads a module and never reads a file.
 """
 
@@ -13,10 +13,10 @@ from types import CodeType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._effects import Effect
-    from ._sources import Source
-    from .lifecycle import Hook
-    from .routing import Route
+    from ..lifecycle import Hook
+    from ..routing import Route
+    from .effects import Effect
+    from .sources import Source
 
 _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from . import state
-from ._graph import Node
+from .. import state
+from .graph import Node
 
 _log = logging.getLogger("snaxum")
 

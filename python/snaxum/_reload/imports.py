@@ -16,8 +16,9 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from . import _loader, state
-from ._graph import Node
+from .. import state
+from . import loader
+from .graph import Node
 
 # How long an import in a running handler waits for the end of a reload.
 IMPORT_WAIT_S = 5.0
@@ -42,7 +43,7 @@ def _hooked_import(
     if not _is_loading():
         full = _absolute(name, globals, level)
         top = full.partition(".")[0]
-        if top in _loader.tops:
+        if top in loader.tops:
             found = _of_generation(full, fromlist)
             if found is not None:
                 return found if fromlist or level else _of_generation(top, ())
@@ -53,7 +54,7 @@ def _hooked_import(
         _want(globals, error)
         raise
     full = _absolute(name, globals, level)
-    if full.partition(".")[0] in _loader.tops:  # looked up after the import, which may fill it
+    if full.partition(".")[0] in loader.tops:  # looked up after the import, which may fill it
         _note(full, module, fromlist, globals)
     return module
 
@@ -61,7 +62,7 @@ def _hooked_import(
 def _hooked_import_module(name: str, package: str | None = None) -> ModuleType:
     full = importlib.util.resolve_name(name, package) if name.startswith(".") else name
     if not _is_loading():
-        found = _of_generation(full, ()) if full.partition(".")[0] in _loader.tops else None
+        found = _of_generation(full, ()) if full.partition(".")[0] in loader.tops else None
         return found if found is not None else _import_module(name, package)
     caller = sys._getframe(1).f_globals
     try:
@@ -69,7 +70,7 @@ def _hooked_import_module(name: str, package: str | None = None) -> ModuleType:
     except ModuleNotFoundError as error:
         _want(caller, error)
         raise
-    if full.partition(".")[0] in _loader.tops:
+    if full.partition(".")[0] in loader.tops:
         for node in _importers(caller):
             node.imports.add(full)
     return module
@@ -90,7 +91,7 @@ def _note(
         for target in names:
             if target in sys.modules:
                 node.imports.add(target)
-        if fromlist and _loader.is_user_module(module):
+        if fromlist and loader.is_user_module(module):
             node.wanted.update(
                 f"{full}.{item}" for item in fromlist if item != "*" and not hasattr(module, item)
             )

@@ -10,7 +10,7 @@ import keyword
 import os
 import sys
 
-from . import _loader
+from . import loader
 
 
 def discover(root: str) -> list[str]:
@@ -35,12 +35,12 @@ def taken_name(name: str, root: str) -> ImportError | None:
     """Explain why a module of this name cannot load; None if it can."""
     known = sys.modules.get(name)
     is_standard = name in sys.stdlib_module_names
-    if not is_standard and (known is None or _loader.is_user_module(known)):
+    if not is_standard and (known is None or loader.is_user_module(known)):
         return None
     place = "the standard library" if is_standard else "an installed package"
     package = os.path.join(root, name, "__init__.py")
     path = package if os.path.isfile(package) else os.path.join(root, f"{name}.py")
-    path = _loader.display_path(path)
+    path = loader.display_path(path)
     return ImportError(
         f"`{path}` has the name of a module of {place}, which comes first; rename the file",
         name=name,

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterable
 from types import FrameType, ModuleType
 from typing import Any
 
-from . import lifecycle, state
-from ._graph import Node
-from .lifecycle import Hook, Kept
+from .. import lifecycle, state
+from ..lifecycle import Hook, Kept
+from .graph import Node
 
 _log = logging.getLogger("snaxum")
 

@@ -2,7 +2,7 @@
 
 Owns the finder for everything below the python dir. User modules never come from a `.pyc`, so an
 edit of equal size in the same second is seen; each run of one leaves a node that says what it was
-made from. Never decides *when* to load (`_reload`).
+made from. Never decides *when* to load (`reloader`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
 
-from . import _effects, _inputs, _lines, state
-from ._graph import Node, imports_of, imports_of_functions
-from ._sources import Source, Sources
+from .. import state
+from . import effects, inputs, lines
+from .graph import Node, imports_of, imports_of_functions
+from .sources import Source, Sources
 
 # First parts of the names of user modules, as far as any was looked for.
 tops: set[str] = set()
@@ -237,7 +238,7 @@ class UserLoader(SourceFileLoader):
         is_package = hasattr(module, "__path__")
         node.late.update(imports_of_functions(code, name, is_package))
         staging.executing.append(node)
-        lists, threads = _effects.lists(), set(threading.enumerate())
+        lists, threads = effects.lists(), set(threading.enumerate())
         # What the imports inside take is theirs, not this module's.
         before = sum(self.finder.timings.values())
         start = time.perf_counter()
@@ -246,7 +247,7 @@ class UserLoader(SourceFileLoader):
         finally:
             inner = sum(self.finder.timings.values()) - before
             self.finder.timings[name] = time.perf_counter() - start - inner
-            _effects.note_additions(node, lists)
+            effects.note_additions(node, lists)
             nested = {name for other in staging.nodes.values() for name in other.threads}
             started = [t.name for t in threading.enumerate() if t not in threads]
             node.threads = [name for name in started if name not in nested]
@@ -254,8 +255,8 @@ class UserLoader(SourceFileLoader):
             # In the order in which they end: what is imported comes before who imports it.
             if staging.nodes.get(name) is node:
                 staging.nodes[name] = staging.nodes.pop(name)
-            _inputs.settle(node)
-            node.globals_seen = _lines.look_at_globals(module)
+            inputs.settle(node)
+            node.globals_seen = lines.look_at_globals(module)
 
 
 _finder: UserFinder | None = None

@@ -16,15 +16,17 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from . import _effects, _inputs, _lines, _loader, _roots, _traceback, state
-from ._changes import Changes, Watch
-from ._drain import Drain
-from ._graph import Node
-from ._report import Failure, Report, Rows, diff_routes, diff_rows
-from ._sources import Source
-from ._stage import Rejected, Stage, is_fatal
-from ._watchdog import Watchdog
-from .lifecycle import Kept
+from .. import _traceback, state
+from ..lifecycle import Kept
+from . import effects, inputs, lines, loader
+from .changes import Changes, Watch
+from .drain import Drain
+from .graph import Node
+from .report import Failure, Report, Rows, diff_routes, diff_rows
+from .roots import discover
+from .sources import Source
+from .stage import Rejected, Stage, is_fatal
+from .watchdog import Watchdog
 
 # How long a reload waits for the end of an import in a running handler.
 HANDLER_IMPORT_WAIT_S = 2.0
@@ -63,8 +65,8 @@ class Reloader:
         self.watchdog = watchdog
         # Without dev mode nobody notes who imports whom.
         self.reloads = watchdog is not None
-        self.finder: _loader.UserFinder | None = None
-        self.watch = Watch(root, _loader.display_root())
+        self.finder: loader.UserFinder | None = None
+        self.watch = Watch(root, loader.display_root())
         self.rows = Rows()
         self.plan: Plan | None = None
         # What was found in `root`, until a file comes or goes.
@@ -86,7 +88,7 @@ class Reloader:
         if not is_new and (serving.number or serving.broken):
             return "unchanged"
         self.deleted = {node.name: node.path for node in changes.deleted}
-        report.files = [_loader.display_path(path) for path in changes.paths]
+        report.files = [loader.display_path(path) for path in changes.paths]
         cone = self._cone(changes, serving)
         if cone is None:
             report.rung = "all"
@@ -115,7 +117,7 @@ class Reloader:
             # A new process takes everything over, this change and whatever else there is.
             report.outcome, report.rung = "noop", "restart"
             report.reason = ", ".join(dict.fromkeys(reason for _, reason in plan.changes.outside))
-            report.files += [_loader.display_path(path) for path, _ in plan.changes.outside]
+            report.files += [loader.display_path(path) for path, _ in plan.changes.outside]
             return self._finish(report, serving)
         if plan.cone is not None and not plan.cone and not self._has_new_roots(plan.changes):
             return self._shift_only(plan, serving)
@@ -138,7 +140,7 @@ class Reloader:
         """List the modules that serve, and what each was made from."""
         serving = state.current()
         graph = serving.graph
-        shown = _loader.display_path
+        shown = loader.display_path
         return [
             {
                 "module": node.name,
@@ -186,9 +188,9 @@ class Reloader:
         old = [graph.nodes[name] for name in graph.nodes if name in leaving]
         saved = dict(serving.modules)
         # A handler may be in the middle of its first import of a module.
-        _loader.wait_for_handlers(HANDLER_IMPORT_WAIT_S)
+        loader.wait_for_handlers(HANDLER_IMPORT_WAIT_S)
         self._call_hooks(old, "unload", exclusive=True)
-        _effects.make_room(old)
+        effects.make_room(old)
         staging = state.Staging(threading.get_ident(), dict(graph.nodes))
         for name in leaving:
             staging.nodes.pop(name, None)
@@ -201,7 +203,7 @@ class Reloader:
             if effect.kind == "environ"
         }
         started = time.perf_counter()
-        finder = _loader.install(sources)
+        finder = loader.install(sources)
         for name in leaving:
             sys.modules.pop(name, None)
         state.stage(staging)
@@ -229,7 +231,7 @@ class Reloader:
             raise Rejected({"": self._capture(error)}) from error
         started = time.perf_counter()
         fresh = [node for name, node in generation.graph.nodes.items() if name not in stage.carried]
-        _effects.take_over(old, fresh)
+        effects.take_over(old, fresh)
         report.state_reset = self._lost_state(old, serving, generation)
         report.notes += [
             f"`{node.name}` started {', '.join(node.threads)}, which goes on with the old code; "
@@ -292,10 +294,10 @@ class Reloader:
         if module is None or old is None or old.code is None:
             return
         handlers = [route.handler for route in node.routes]
-        _lines.exchange(module, handlers, old.code, source.compile())
-        loader = getattr(module.__spec__, "loader", None)
-        if isinstance(loader, _loader.UserLoader):
-            loader.source = source
+        lines.exchange(module, handlers, old.code, source.compile())
+        made_by = getattr(module.__spec__, "loader", None)
+        if isinstance(made_by, loader.UserLoader):
+            made_by.source = source
         sources = state.current().sources
         if sources is not None:
             sources.replace(source)
@@ -304,12 +306,12 @@ class Reloader:
     def _roll_back(
         self, saved: Mapping[str, ModuleType], fresh: Sequence[Node], old: Sequence[Node]
     ) -> None:
-        for name in _loader.user_modules():
+        for name in loader.user_modules():
             sys.modules.pop(name, None)
         sys.modules.update(saved)
-        _effects.undo(fresh)
-        _effects.restore(old)
-        _loader.restore(self.finder)
+        effects.undo(fresh)
+        effects.restore(old)
+        loader.restore(self.finder)
 
     def _reject(
         self, report: Report, failures: Mapping[str, Failure], serving: state.Generation
@@ -325,9 +327,9 @@ class Reloader:
         ]
         report.broken = list(serving.broken)
         nodes = serving.graph.nodes.values()
-        inputs = {path for node in nodes for path in (*node.files, *node.listings)}
-        report.inputs = sorted(inputs.union(self.watch.outside.paths()))
-        report.outputs = _inputs.outputs()
+        read = {path for node in nodes for path in (*node.files, *node.listings)}
+        report.inputs = sorted(read.union(self.watch.outside.paths()))
+        report.outputs = inputs.outputs()
         if self.watchdog is not None and self.watchdog.stack:
             report.notes.append(f"a module took long to load; it was at\n{self.watchdog.stack}")
         return report
@@ -349,7 +351,7 @@ class Reloader:
             return self.modules
         if self._found is None:
             try:
-                self._found = _roots.discover(self.root)
+                self._found = discover(self.root)
             except OSError:
                 return []  # it is gone, which is said elsewhere
         return self._found
@@ -361,7 +363,7 @@ class Reloader:
             f"{node.name}.{name}"
             for node in old
             if node.name in generation.modules and node.name in serving.modules
-            for name in _lines.lost_state(serving.modules[node.name], node.globals_seen)
+            for name in lines.lost_state(serving.modules[node.name], node.globals_seen)
         ]
 
     def _call_hooks(self, nodes: Sequence[Node], when: str, *, exclusive: bool = False) -> None:
@@ -381,7 +383,7 @@ class Reloader:
         name = error.name if isinstance(error, ImportError) else None
         if name in self.deleted:
             failure["hint"] = (
-                f"`{_loader.display_path(self.deleted[name])}` was deleted, and is still imported; "
+                f"`{loader.display_path(self.deleted[name])}` was deleted, and is still imported; "
                 "put it back or remove the import"
             )
         return failure

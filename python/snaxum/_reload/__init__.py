@@ -1,0 +1,12 @@
+"""Live reload: from files that changed to a generation that serves.
+
+`reloader` makes one attempt from end to end; the other modules are its parts, in the order of use:
+
+- `changes`, `outside`: what differs from what serves, and what only a new process can take over
+- `graph`: which modules a change reaches
+- `roots`, `stage`, `loader`, `sources`: run them aside, from the texts just read
+- `imports`, `inputs`, `effects`, `watchdog`: what is noted of a run, and how it is ended
+- `lines`: edits that only move lines
+- `report`: what the attempt did
+- `drain`: how the old generation ends
+"""
