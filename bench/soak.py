@@ -38,6 +38,7 @@ MOST_LATE = 0.01
 # By then the slowest reload has been made.
 LATE_S = 2.0
 SETTLE_S = 2.0
+DEALT_WITH_S = 0.5
 BETWEEN_EDITS_S = (0.0, 0.3)
 SHOWN_COMPLAINTS = 10
 MODULES = ("alpha", "beta", "gamma", "delta")
@@ -182,6 +183,8 @@ class Editor:
 
     async def _break(self, page: Page) -> None:
         """Nothing changes while it is broken, and then it is mended."""
+        # A change that is still waited for, a deletion above all, would fail together with it.
+        await asyncio.sleep(DEALT_WITH_S)
         self._begin(time.perf_counter())
         broken = page.template.format(path=page.path, value=self._next()) + "\ndef broken(:\n"
         self._count("broken edit", partial(self._write, page, broken))
