@@ -67,35 +67,39 @@ class Exchange(Protocol):
     ) -> None: ...
 
 
-def aside(exchange: Exchange, generation: state.Generation, route: Route, request: Request) -> bool:
+def aside(exchange: Exchange, lease: state.Lease, route: Route, request: Request) -> bool:
+    """Call a handler that gets the pool from a thread that may wait; tells whether it has ended."""
     runtime = running()
     if len(runtime.at_pool) >= runtime.max_queue:
         detail = "too many requests wait for the process pool"
-        exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
+        number = lease.generation.number
+        exchange.fail(number, route.id, 503, detail, [("retry-after", "1")], None)
         return True
     runtime.at_pool.add(exchange.id)
     pool = runtime.pools[exchange.id] = _pool.RequestPool(runtime.pool, runtime.grace)
 
     def run() -> None:
-        state.pin(generation)
+        state.pin(lease.generation)
         ended = True
         try:
             if not exchange.cancelled():
-                ended = answer(exchange, generation, route, request, pool)
+                ended = answer(exchange, lease, route, request, pool)
         finally:
             runtime.pools.pop(exchange.id, None)
             runtime.at_pool.discard(exchange.id)
             state.unpin()
             if ended:
-                state.leave(generation)
+                lease.end()
 
     runtime.waiting.submit(run)
     return False
 
 
 def answer(
-    exchange: Exchange, generation: state.Generation, route: Route, request: Request, *more: Any
+    exchange: Exchange, lease: state.Lease, route: Route, request: Request, *more: Any
 ) -> bool:
+    """Call the handler right here; tells whether the request has ended."""
+    generation = lease.generation
     try:
         result = route.handler(request, *more)
         exchange.returned()
@@ -108,26 +112,28 @@ def answer(
         return True
     if isinstance(body, AsyncIterator):
         chunks, stream = body, exchange.stream(generation.number, route.id, status, headers)
-        running().loop.spawn(exchange.id, lambda: _send_async(stream, chunks, generation, route))
+        running().loop.spawn(exchange.id, lambda: _send_async(stream, chunks, lease, route))
         return False
-    return _stream(exchange, generation, route, status, headers, body)
+    return _stream(exchange, lease, route, status, headers, body)
 
 
 async def answer_async(
-    exchange: Exchange, generation: state.Generation, route: Route, request: Request
+    exchange: Exchange, lease: state.Lease, route: Route, request: Request
 ) -> None:
-    state.pin(generation)
+    """Await the handler on the loop, and end its request."""
+    state.pin(lease.generation)
     ended = True
     try:
-        ended = await _run_async(exchange, generation, route, request)
+        ended = await _run_async(exchange, lease, route, request)
     finally:
         if ended:
-            state.leave(generation)
+            lease.end()
 
 
 async def _run_async(
-    exchange: Exchange, generation: state.Generation, route: Route, request: Request
+    exchange: Exchange, lease: state.Lease, route: Route, request: Request
 ) -> bool:
+    generation = lease.generation
     if exchange.cancelled():
         return True  # before it began
     try:
@@ -147,9 +153,9 @@ async def _run_async(
         return True
     if isinstance(body, AsyncIterator):
         stream = exchange.stream(generation.number, route.id, status, headers)
-        await _send_async(stream, body, generation, route)
-        return False
-    return _stream(exchange, generation, route, status, headers, body)
+        await _send_async(stream, body, lease, route)
+        return True
+    return _stream(exchange, lease, route, status, headers, body)
 
 
 def _fail(
@@ -166,14 +172,14 @@ def _fail(
 
 def _stream(
     exchange: Exchange,
-    generation: state.Generation,
+    lease: state.Lease,
     route: Route,
     status: int,
     headers: list[tuple[str, str]],
     chunks: Iterator[bytes],
 ) -> bool:
     """Send a plain iterator from a thread of its own, or refuse while none is free."""
-    runtime = running()
+    runtime, generation = running(), lease.generation
     if len(runtime.at_stream) >= STREAM_THREADS:
         detail = "too many streams are open; an `async def` handler has no such limit"
         exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
@@ -188,7 +194,7 @@ def _stream(
         finally:
             runtime.at_stream.discard(exchange.id)
             state.unpin()
-            state.leave(generation)
+            lease.end()
 
     runtime.streaming.submit(run)
     return False
@@ -211,10 +217,10 @@ def _send(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> None:
 
 
 async def _send_async(
-    stream: BodyStream, chunks: AsyncIterator[bytes], generation: state.Generation, route: Route
+    stream: BodyStream, chunks: AsyncIterator[bytes], lease: state.Lease, route: Route
 ) -> None:
     """Send an async stream, and end its request."""
-    state.pin(generation)
+    state.pin(lease.generation)
     loop = asyncio.get_running_loop()
     try:
         async for chunk in chunks:
@@ -235,7 +241,7 @@ async def _send_async(
             if close is not None:
                 await close()
         finally:
-            state.leave(generation)
+            lease.end()
 
 
 def to_json(value: object) -> bytes:

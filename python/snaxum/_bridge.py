@@ -84,26 +84,25 @@ def stop(timeout: float) -> None:
 
 def dispatch(exchange: Exchange) -> None:
     """Answer one request, or hand it to the loop or a thread that may wait."""
-    generation = state.enter()
-    if _dispatch(exchange, generation):
-        state.leave(generation)
+    lease = state.enter()
+    if _dispatch(exchange, lease):
+        lease.end()
     state.unpin()
 
 
-def _dispatch(exchange: Exchange, generation: state.Generation) -> bool:
-    """Tell whether the request has ended; whoever takes it on says when it does."""
+def _dispatch(exchange: Exchange, lease: state.Lease) -> bool:
+    """Tell whether the request has ended; whoever takes it on ends the lease."""
+    generation = lease.generation
     found = generation.table.match(exchange.method, exchange.path)
     if type(found) is Found:
         route = found.route
         request = Request(exchange, found.params)
         if route.use_process_pool:
-            return aside(exchange, generation, route, request)
+            return aside(exchange, lease, route, request)
         if route.is_async:
-            running().loop.spawn(
-                exchange.id, lambda: answer_async(exchange, generation, route, request)
-            )
+            running().loop.spawn(exchange.id, lambda: answer_async(exchange, lease, route, request))
             return False
-        return answer(exchange, generation, route, request)
+        return answer(exchange, lease, route, request)
     if type(found) is MethodNotAllowed:
         allow = ", ".join(found.allow)
         detail = f"{exchange.path} does not answer {exchange.method}; it answers {allow}"

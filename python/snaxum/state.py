@@ -2,7 +2,7 @@
 
 Owns the pointer that a reload swaps, and the count of requests on each generation. A `Generation`
 is everything that belongs to one version of the user's code; a request enters the current one once
-and keeps it to its end. Never loads code (`_reload`) and never answers a request (`_bridge`).
+and keeps it to its end (`Lease`). Never loads code (`_reload`), never answers one (`_bridge`).
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ _staging: Staging | None = None
 # Routes of a module imported outside the server (a unit test, a notebook): kept, never served.
 _unserved: list[Route] = []
 _pinned: ContextVar[Generation | None] = ContextVar("snaxum_generation", default=None)
-_lock = threading.Lock()
+# Reentrant: a collection may end a lease in the middle of one that begins.
+_lock = threading.RLock()
 # Set in dev mode: without reloads nobody asks who is still on which generation.
 _on_drained: Callable[[], None] | None = None
 
@@ -116,16 +117,35 @@ def count(on_drained: Callable[[], None]) -> None:
     _on_drained = on_drained
 
 
-def enter() -> Generation:
-    """Begin a request on the current generation; `leave` ends it."""
-    generation = current()
+class Lease:
+    """A request's stay on a generation; ends once, at the latest when nobody has it any more."""
+
+    __slots__ = ("_is_open", "generation")
+
+    def __init__(self, generation: Generation, is_open: bool) -> None:
+        self.generation = generation
+        self._is_open = is_open
+
+    def end(self) -> None:
+        """End the stay; a second call does nothing."""
+        if self._is_open:
+            self._is_open = False
+            _leave(self.generation)
+
+    def __del__(self) -> None:
+        # A task that was cancelled before its first step has run no `finally`.
+        self.end()
+
+
+def enter() -> Lease:
+    """Begin a request on the current generation."""
     if _on_drained is None:
-        return generation
+        return Lease(current(), False)
     with _lock:
         generation = current()
         generation.active += 1
     _pinned.set(generation)
-    return generation
+    return Lease(generation, True)
 
 
 def pin(generation: Generation) -> None:
@@ -140,14 +160,11 @@ def unpin() -> None:
         _pinned.set(None)
 
 
-def leave(generation: Generation) -> None:
-    """End a request, wherever it ends."""
-    if _on_drained is None:
-        return
+def _leave(generation: Generation) -> None:
     with _lock:
         generation.active -= 1
         drained = generation.active == 0 and generation is not _current
-    if drained:
+    if drained and _on_drained is not None:
         _on_drained()
 
 

@@ -1,0 +1,66 @@
+"""Generations: who is on which, and when one has nobody left.
+
+Owns the count that a reload waits for before it ends old code. Never loads a module.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from snaxum import state
+from snaxum.routing import RouteTable
+
+
+@pytest.fixture
+def drained(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
+    """Count requests, and collect a mark each time that an old generation has none left."""
+    marks: list[bool] = []
+    monkeypatch.setattr(state, "_on_drained", lambda: marks.append(True))
+    monkeypatch.setattr(state, "_current", state.Generation(1, RouteTable([])))
+    yield marks
+    state.unpin()
+
+
+def test_a_generation_is_drained_when_its_last_request_ends(drained: list[bool]) -> None:
+    first, second = state.enter(), state.enter()
+    old = first.generation
+    state.publish(state.Generation(2, RouteTable([])))
+    first.end()
+    assert (old.active, drained) == (1, [])
+    second.end()
+    assert (old.active, drained) == (0, [True])
+
+
+def test_a_lease_ends_once(drained: list[bool]) -> None:
+    lease, other = state.enter(), state.enter()
+    lease.end()
+    lease.end()
+    del lease
+    assert other.generation.active == 1
+    other.end()
+
+
+def test_a_lease_that_nobody_has_any_more_ends_by_itself(drained: list[bool]) -> None:
+    generation = state.current()
+
+    async def never_begun(lease: state.Lease) -> None:
+        lease.end()
+
+    coroutine = never_begun(state.enter())
+    assert generation.active == 1
+    coroutine.close()
+    del coroutine
+    gc.collect()
+    assert generation.active == 0
+
+
+def test_the_caller_works_for_the_generation_that_it_entered(drained: list[bool]) -> None:
+    lease = state.enter()
+    state.publish(state.Generation(2, RouteTable([])))
+    assert state.here() is lease.generation
+    state.unpin()
+    assert state.here() is state.current()
+    lease.end()
