@@ -50,15 +50,17 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let announcement = dev.announce(start.address)?;
         say(&terminal::banner(&start.runtime, &dev, start.address, began.elapsed()));
         let (runtime, wanted) = (Arc::clone(&start.runtime), restart::wanted(&start.runtime));
-        let successor = Successor::new(&start, dev.token())?;
-        let stopping = move || {
+        let mut successor = Some(Successor::new(&start, dev.token())?);
+        let stopping = |end| {
+            if end == End::Signal {
+                successor = None; // closes the socket: nobody is going to take it over
+            }
             drop(announcement); // nobody should look for a server that is about to go
             dev.stop();
         };
-        let end = serve::serve_until_end(start, app, stopping, wanted).await;
+        serve::serve_until_end(start, app, stopping, wanted).await;
         terminal.finish();
-        let generation = runtime.serving().generation;
-        Ok::<_, Error>((end == End::Other).then_some((successor, generation)))
+        Ok::<_, Error>(successor.map(|successor| (successor, runtime.serving().generation)))
     })?;
     match successor {
         Some((successor, generation)) => Err(successor.take_over(generation)),

@@ -24,7 +24,7 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let app = Router::new()
             .fallback_service(handle_python_request.with_state(Arc::clone(&start.runtime)));
         style::say(&format!("listening on http://{}\n", start.address));
-        serve_until_end(start, app, || (), std::future::pending()).await;
+        serve_until_end(start, app, |_| (), std::future::pending()).await;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -76,9 +76,9 @@ pub(crate) enum End {
 pub(crate) async fn serve_until_end(
     start: Start,
     app: Router,
-    stopping: impl FnOnce(),
+    stopping: impl FnOnce(End),
     other: impl Future<Output = ()>,
-) -> End {
+) {
     let Start { mut signals, listener, runtime, .. } = start;
     let stop = CancellationToken::new();
     let serving = tokio::spawn(server::serve(listener, app, stop.clone(), DRAIN_TIMEOUT));
@@ -87,7 +87,7 @@ pub(crate) async fn serve_until_end(
         () = other => End::Other,
     };
     tracing::info!("stopping");
-    stopping();
+    stopping(end);
     let graceful = async {
         stop.cancel();
         if let Ok(open @ 1..) = serving.await {
@@ -96,7 +96,7 @@ pub(crate) async fn serve_until_end(
         runtime.shutdown(DRAIN_TIMEOUT).await;
     };
     tokio::select! {
-        () = graceful => end,
+        () = graceful => {}
         () = signals.interrupted() => std::process::exit(130),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use super::support::{Project, Server};
+use super::support::{Project, Server, in_time};
 
 const APP: &str = r#"
 import atexit, pathlib
@@ -132,6 +132,23 @@ async fn no_new_connection_is_taken_once_the_server_stops() {
     let refused = tokio::net::TcpStream::connect(server.authority()).await;
 
     assert_eq!(refused.expect_err("nobody listens").kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
+#[tokio::test]
+async fn a_dev_server_that_stops_takes_no_connection_while_a_request_still_runs() {
+    let mut server = project().dev().await;
+    let running = server.begin("/wait");
+    let held = server.arrival().await;
+    server.signal(libc::SIGTERM);
+    in_time("a refusal", async {
+        while tokio::net::TcpStream::connect(server.authority()).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    held.open().await;
+    assert_eq!(running.await.expect("an answer").status, 200);
+    assert_eq!(server.ended().await.code(), Some(0));
 }
 
 #[tokio::test]
