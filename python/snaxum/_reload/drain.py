@@ -17,12 +17,12 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any
 
 from .. import lifecycle, state
 from ..lifecycle import Hook, Kept
-from .graph import Node
+from .graph import MARK, Node
 
 _log = logging.getLogger("snaxum")
 
@@ -30,6 +30,9 @@ _log = logging.getLogger("snaxum")
 HOOK_TIMEOUT_S = 5.0
 # Generations that ended, after which a collection is asked for even if the server is never idle.
 COLLECT_EVERY = 50
+# How many objects are followed in search of a holder, and how many holders are told of.
+MAX_LOOK = 500
+MAX_LEAKS = 100
 # How long nothing may happen until the server counts as idle.
 IDLE_S = 1.0
 
@@ -43,9 +46,10 @@ class Drain:
         self._loop = loop
         self._retired: deque[tuple[state.Generation, list[tuple[str, Kept]]]] = deque()
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._suspects: list[tuple[int, str, weakref.ref[ModuleType]]] = []
-        # What did not go, as text, newest last; for the console.
-        self.leaks: deque[str] = deque(maxlen=100)
+        self._suspects: list[tuple[int, weakref.ref[Node]]] = []
+        # What did not go, as text: for the next report, and all that was said.
+        self._leaks: list[str] = []
+        self._told: set[str] = set()
         self._ended = 0
         if not counts:
             return  # nothing is ever replaced
@@ -82,7 +86,7 @@ class Drain:
             try:
                 self._wake.get(timeout=IDLE_S if self._suspects else None)
             except queue.Empty:
-                self._look_after(gc.collect)
+                self._look_after()
                 continue
             while self._retired and self._retired[0][0].active == 0:
                 old, kept = self._retired.popleft()
@@ -91,13 +95,13 @@ class Drain:
                 del old, kept
                 self._ended += 1
                 if self._ended % COLLECT_EVERY == 0:
-                    self._look_after(gc.collect)
+                    self._look_after()
 
     def _end(self, nodes: list[Node], kept: Iterable[tuple[str, Kept]]) -> None:
         for when in ("shutdown", "unload"):
             for node in reversed(nodes):
                 for hook in reversed(node.hooks):
-                    if hook.when == when and not hook.exclusive:
+                    if hook.when == when and not (hook.exclusive and node.has_let_go):
                         self.call(node, hook)
         self.release(list(kept))
 
@@ -106,24 +110,29 @@ class Drain:
         what = f"the {hook.when} hook {getattr(hook.function, '__qualname__', hook.function)!s}"
         return _bounded(f"{what} of module `{node.name}`", call_hook, hook.function, self._loop)
 
-    def _suspect(self, old: state.Generation) -> None:
-        for node in old.leaving:
-            module = old.modules.get(node.name)
-            if module is not None and state.current().modules.get(node.name) is not module:
-                self._suspects.append((old.number, node.name, weakref.ref(module)))
+    def take_leaks(self) -> list[str]:
+        """Give what was found to be held since the last call."""
+        leaks, self._leaks = self._leaks, []
+        return leaks
 
-    def _look_after(self, collect: Callable[[], int]) -> None:
+    def _suspect(self, old: state.Generation) -> None:
+        self._suspects += [(old.number, weakref.ref(node)) for node in old.leaving]
+
+    def _look_after(self) -> None:
         """Collect, and see what is still there."""
-        collect()
+        gc.collect()
         suspects, self._suspects = self._suspects, []
-        for number, name, reference in suspects:
-            module = reference()
-            if module is not None:
-                text = f"module `{name}` of G{number} is still held: {holder_of(module)}"
-                if text not in self.leaks:
-                    self.leaks.append(text)
-                    _log.info(text)
-            del module
+        for number, reference in suspects:
+            node = reference()
+            if node is None:
+                continue
+            holder = holder_of(node)
+            text = f"the code of module `{node.name}` in G{number} is still held by {holder}"
+            if f"{node.name} {holder}" not in self._told and len(self._told) < MAX_LEAKS:
+                self._told.add(f"{node.name} {holder}")
+                self._leaks.append(text)
+                _log.warning(text)
+            del node
 
 
 def call_hook(function: Callable[[], Any], loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
@@ -157,24 +166,25 @@ def _bounded(what: str, function: Callable[..., None], *args: Any) -> BaseExcept
     return None
 
 
-def holder_of(module: ModuleType) -> str:
-    """Name what refers to a module from outside of it."""
-    inside = {id(module), id(module.__dict__)}
-    seen, waiting = set(inside), deque([(module, "")])
-    for _ in range(200):
+def holder_of(node: Node) -> str:
+    """Name what refers to the code of a module's run from outside of it."""
+    homes = [d for d in gc.get_referrers(node) if type(d) is dict and d.get(MARK) is node]
+    seen = {id(node), *map(id, homes)}
+    waiting: deque[object] = deque(homes)
+    for _ in range(MAX_LOOK):
         if not waiting:
             break
-        target, way = waiting.popleft()
+        target = waiting.popleft()
         for holder in gc.get_referrers(target):
-            if id(holder) in seen or isinstance(holder, FrameType) or holder is waiting:
+            if id(holder) in seen or isinstance(holder, FrameType) or holder is homes:
                 continue
             seen.add(id(holder))
-            if isinstance(holder, dict) and (owner := holder.get("__name__")) is not None:
-                if owner != module.__name__:
-                    return f"a global of `{owner}`{way}"
-                continue
+            if type(holder) is dict and "__builtins__" in holder:
+                names = [name for name, value in holder.items() if value is target]
+                return f"`{holder.get('__name__')}.{names[0] if names else '?'}`"
             kind = type(holder).__name__
-            if kind in ("coroutine", "generator", "async_generator", "Task", "Thread"):
-                return f"{kind} `{getattr(holder, '__qualname__', holder)!s}`{way}"
-            waiting.append((holder, f" through a {kind}"))
+            if kind in ("coroutine", "generator", "async_generator", "Task", "Thread", "_Timer"):
+                return f"a {kind}, `{getattr(holder, '__qualname__', holder)!s}`"
+            if holder is not waiting:
+                waiting.append(holder)
     return "something that Python cannot name"

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .effects import Effect
     from .sources import Source
 
+# The global of a module that holds its node: as long as anything of a run lives, so does its node.
+MARK = "__snaxum_node__"
+
 _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 
 
@@ -29,6 +32,7 @@ class Node:
         "effects",
         "files",
         "globals_seen",
+        "has_let_go",
         "hooks",
         "imports",
         "is_adopted",
@@ -58,6 +62,8 @@ class Node:
         self.listings: dict[str, bytes | None] = {}
         self.routes: list[Route] = []
         self.hooks: list[Hook] = []
+        # Whether its exclusive hooks have run, to make room for a next run.
+        self.has_let_go = False
         self.kept: set[str] = set()
         self.effects: list[Effect] = []
         # Names of the threads that it started and that go on.

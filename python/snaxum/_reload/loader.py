@@ -20,7 +20,7 @@ from typing import Any
 
 from .. import state
 from . import effects, inputs, lines
-from .graph import Node, imports_of, imports_of_functions
+from .graph import MARK, Node, imports_of, imports_of_functions
 from .sources import Source, Sources
 
 # First parts of the names of user modules, as far as any was looked for.
@@ -234,7 +234,7 @@ class UserLoader(SourceFileLoader):
     def _run_staged(self, module: ModuleType, staging: state.Staging) -> None:
         name = module.__name__
         code = self.get_code(name)
-        node = staging.nodes[name] = Node(name, self.source)
+        node = staging.nodes[name] = vars(module)[MARK] = Node(name, self.source)
         is_package = hasattr(module, "__path__")
         node.late.update(imports_of_functions(code, name, is_package))
         staging.executing.append(node)

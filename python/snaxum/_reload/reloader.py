@@ -330,6 +330,7 @@ class Reloader:
         read = {path for node in nodes for path in (*node.files, *node.listings)}
         report.inputs = sorted(read.union(self.watch.outside.paths()))
         report.outputs = inputs.outputs()
+        report.notes += self.drain.take_leaks()
         if self.watchdog is not None and self.watchdog.stack:
             report.notes.append(f"a module took long to load; it was at\n{self.watchdog.stack}")
         return report
@@ -368,6 +369,7 @@ class Reloader:
 
     def _call_hooks(self, nodes: Sequence[Node], when: str, *, exclusive: bool = False) -> None:
         for node in reversed(nodes):
+            node.has_let_go = exclusive
             for hook in node.hooks:
                 if hook.when == when and hook.exclusive == exclusive:
                     self.drain.call(node, hook)

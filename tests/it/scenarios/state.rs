@@ -168,3 +168,34 @@ async fn a_metric_is_registered_once_over_all_reloads() {
     assert_eq!(world.save("app.py", &app(4)).await.0["rung"], "cone");
     assert_eq!(world.text("/").await, "[4, 1]");
 }
+
+// Row 107.
+#[tokio::test]
+async fn what_holds_old_code_is_named() {
+    let app = |n: u32, call: &str| {
+        index(
+            &format!("import _store\n\ndef callback():\n    return {n}\n\n{call}"),
+            &n.to_string(),
+        )
+    };
+    let project = Project::new()
+        .file("_store.py", "CALLBACKS = []\n")
+        .file("app.py", &app(1, "_store.CALLBACKS.append(callback)\n"));
+    let mut world = World::of(project).await;
+    world.save("app.py", &app(2, "")).await.ran();
+    let line = world.server.err.wait_for("is still held by").await;
+    assert!(line.contains("module `app` in G1") && line.contains("`_store.CALLBACKS`"), "{line}");
+    let reload = world.save("app.py", &app(3, "")).await;
+    assert!(reload.0["notes"].to_string().contains("_store.CALLBACKS"), "{:#}", reload.0);
+}
+
+#[tokio::test]
+async fn a_clean_stop_lets_go_of_what_is_held_exclusively_too() {
+    let app = index(
+        "import snaxum\n\n@snaxum.on_unload(exclusive=True)\ndef let_go():\n    print('let go')\n",
+        "1",
+    );
+    let mut world = World::new(&[("app.py", &app)]).await;
+    world.server.stop().await;
+    assert_eq!(world.server.out.whole().await.matches("let go").count(), 1);
+}
