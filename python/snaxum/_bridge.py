@@ -111,12 +111,24 @@ def _dispatch(exchange: Exchange, lease: state.Lease) -> bool:
         headers = [("allow", ", ".join(found.allow))]
         exchange.respond(generation.number, None, 200, headers, b"")
     elif generation.broken:
-        name, failure = next(iter(generation.broken.items()))
-        detail = f"no route that loaded has this path; `{name}` did not load: {failure['type']}"
-        exchange.fail(generation.number, None, 503, detail, [("retry-after", "1")], None)
+        _answer_broken(exchange, generation)
     else:
         exchange.fail(generation.number, None, 404, f"no route for {exchange.path}", [], None)
     return True
+
+
+def _answer_broken(exchange: Exchange, generation: state.Generation) -> None:
+    """Answer for a path that nobody has while a module has not loaded: it may be one of its own."""
+    routes = generation.broken_routes
+    name = routes.module_for(exchange.method, exchange.path) if routes else None
+    if name is not None:
+        failure = generation.broken[name]
+        detail = f"`{name}`, which has this path, did not load: {failure['type']}"
+        exchange.fail(generation.number, None, 500, detail, [], to_json(failure))
+        return
+    name, failure = next(iter(generation.broken.items()))
+    detail = f"no route that loaded has this path; `{name}` did not load: {failure['type']}"
+    exchange.fail(generation.number, None, 503, detail, [("retry-after", "1")], None)
 
 
 def _aloud_on_stderr(load: Callable[[], bytes]) -> bytes:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ._reload.graph import Graph, Node
 
 if TYPE_CHECKING:
+    from ._reload.broken import BrokenRoutes
     from ._reload.sources import Sources
     from .lifecycle import Kept
     from .routing import Route, RouteTable
@@ -39,6 +40,8 @@ class Generation:
     kept: dict[str, Kept] = field(default_factory=dict)
     # When each module ran last, as the number of a generation.
     ran: dict[str, int] = field(default_factory=dict)
+    # Which module that did not load would answer a request.
+    broken_routes: BrokenRoutes | None = None
     # Requests, streams and tasks that began on it and have not ended.
     active: int = 0
     # What ends with it: nodes whose modules its successor has replaced or dropped.

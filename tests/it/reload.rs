@@ -406,7 +406,7 @@ async fn a_module_that_never_loaded_does_not_hold_up_the_others() {
     assert_eq!((&status["state"], &status["generation"]), (&json!("failing"), &json!(1)));
     assert_eq!(server.get("/").await.text(), "good");
     // It may be one of the paths that did not load: not "there is no such page".
-    let missing = server.get("/bad").await;
+    let missing = server.get("/elsewhere").await;
     assert_eq!((missing.status, missing.header("retry-after")), (503, "1"));
     assert!(
         missing.json()["detail"].as_str().expect("a text").contains("`bad`"),

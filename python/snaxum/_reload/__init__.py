@@ -5,6 +5,7 @@
 - `changes`, `outside`: what differs from what serves, and what only a new process can take over
 - `graph`: which modules a change reaches
 - `roots`, `stage`, `loader`, `sources`: run them aside, from the texts just read
+- `broken`: the paths of modules that did not load at the start
 - `imports`, `inputs`, `effects`, `watchdog`: what is noted of a run, and how it is ended
 - `lines`: edits that only move lines
 - `report`: what the attempt did

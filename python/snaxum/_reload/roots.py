@@ -31,6 +31,12 @@ def discover(root: str) -> list[str]:
     return sorted(names)
 
 
+def file_of(root: str, name: str) -> str:
+    """Give the file that a top-level name stands for, whether it exists or not."""
+    package = os.path.join(root, name, "__init__.py")
+    return package if os.path.isfile(package) else os.path.join(root, f"{name}.py")
+
+
 def taken_name(name: str, root: str) -> ImportError | None:
     """Explain why a module of this name cannot load; None if it can."""
     known = sys.modules.get(name)
@@ -38,9 +44,7 @@ def taken_name(name: str, root: str) -> ImportError | None:
     if not is_standard and (known is None or loader.is_user_module(known)):
         return None
     place = "the standard library" if is_standard else "an installed package"
-    package = os.path.join(root, name, "__init__.py")
-    path = package if os.path.isfile(package) else os.path.join(root, f"{name}.py")
-    path = loader.display_path(path)
+    path = loader.display_path(file_of(root, name))
     return ImportError(
         f"`{path}` has the name of a module of {place}, which comes first; rename the file",
         name=name,

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from .. import _traceback, state
 from ..routing import DuplicateRoute, Route, RouteTable
 from . import effects, loader
+from .broken import BrokenRoutes
 from .drain import Drain
 from .graph import Graph, Node
 from .report import Failure
-from .roots import taken_name
+from .roots import file_of, taken_name
 from .sources import Sources
 
 
@@ -99,6 +100,7 @@ class Stage:
         number = serving.number + 1
         if serving.number == 0:
             number = state.first_number if modules else 0
+        broken = BrokenRoutes({n: file_of(self.root, n) for n in self.failures}, self.sources)
         self.sources.retain({node.path for node in kept_nodes})
         ran = {node.name: serving.ran.get(node.name, 0) for node in kept_nodes}
         ran.update((node.name, number) for node in fresh)
@@ -115,6 +117,7 @@ class Stage:
                 if self._is_kept(key, kept_nodes)
             },
             ran,
+            broken,
         )
 
     def _may_have_lost_importers(self) -> bool:

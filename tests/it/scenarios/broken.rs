@@ -47,13 +47,22 @@ async fn a_batch_is_taken_whole_or_not_at_all() {
 
 // Row 74.
 #[tokio::test]
-async fn a_module_broken_at_the_start_leaves_the_others_serving() {
-    let mut world = World::new(&[("app.py", &index("", "1")), ("bad.py", "1 / 0\n")]).await;
+async fn a_module_broken_at_the_start_leaves_the_others_serving_and_answers_for_its_own_paths() {
+    let bad = "import snaxum\nfrom snaxum import route\n\n@route('/bad/<int:n>', methods=['POST'])\ndef bad(request): pass\n\n@snaxum.route('/worse')\nasync def worse(request): pass\n\n1 / 0\n";
+    let mut world = World::new(&[("app.py", &index("", "1")), ("bad.py", bad)]).await;
     assert_eq!(world.text("/").await, "1");
     let status = world.status().await;
     assert_eq!((&status["state"], &status["generation"]), (&"failing".into(), &1.into()));
-    world.save("bad.py", "X = 1\n").await.ran();
+    let worse = world.get("/worse").await;
+    assert_eq!(worse.status, 500);
+    assert!(worse.text().contains("ZeroDivisionError") && worse.json()["traceback"].is_object());
+    let posted = world.server.post("/bad/7", &serde_json::json!({})).await;
+    assert_eq!((posted.status, world.get("/bad/7").await.status), (500, 503));
+    assert_eq!(world.get("/elsewhere").await.status, 503);
+
+    world.save("bad.py", &bad.replace("1 / 0", "")).await.ran();
     assert_eq!(world.status().await["state"], "ok");
+    assert_eq!(world.get("/worse").await.status, 204);
 }
 
 // Rows 80 and 104.

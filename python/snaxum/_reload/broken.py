@@ -1,0 +1,79 @@
+"""The routes of a module that does not load, as far as its text shows them.
+
+Owns the reading of `@route` from a syntax tree, for modules that were broken at the first start:
+who asks for one of their paths is told what is wrong, and not that there is nothing. Never runs
+anything of such a module.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from ..routing import Found, Route, RouteError, RouteTable
+from .sources import Sources
+
+
+class Missing:
+    """Stands where the handler of a module would be that did not load."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+
+    def __call__(self) -> None:
+        raise AssertionError("nobody calls what has not loaded")
+
+
+class BrokenRoutes:
+    """Finds the module that would answer a request, had it loaded."""
+
+    def __init__(self, modules: Mapping[str, str], sources: Sources) -> None:
+        """Take the names of the modules that did not load, each with its file."""
+        self._tables: list[RouteTable] = []
+        for name, path in modules.items():
+            source = sources.kept(path)
+            for pattern, methods in _routes_in(source.content) if source else ():
+                try:
+                    # One a table: what clashes is none of our business here.
+                    self._tables.append(RouteTable([Route(pattern, methods, Missing(name))]))
+                except RouteError:
+                    continue  # perhaps the very thing that is wrong
+
+    def module_for(self, method: str, path: str) -> str | None:
+        """Name the module that has a route for a request."""
+        for table in self._tables:
+            found = table.match(method, path)
+            if isinstance(found, Found) and isinstance(found.route.handler, Missing):
+                return found.route.handler.module
+        return None
+
+
+def _routes_in(content: bytes) -> Iterator[tuple[str, list[str] | None]]:
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for statement in tree.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for decorator in statement.decorator_list:
+                if isinstance(decorator, ast.Call) and _name(decorator.func) == "route":
+                    yield from _declared(decorator)
+
+
+def _declared(call: ast.Call) -> Iterator[tuple[str, list[str] | None]]:
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    path = call.args[0] if call.args else given.get("path")
+    methods = call.args[1] if len(call.args) > 1 else given.get("methods")
+    if not isinstance(path, ast.Constant) or not isinstance(path.value, str):
+        return  # only running it would tell
+    names = None
+    if isinstance(methods, (ast.List, ast.Tuple, ast.Set)):
+        items = [item.value for item in methods.elts if isinstance(item, ast.Constant)]
+        names = [item for item in items if isinstance(item, str)]
+    yield path.value, names or None
+
+
+def _name(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
