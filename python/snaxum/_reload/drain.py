@@ -28,13 +28,14 @@ _log = logging.getLogger("snaxum")
 
 # How long a hook may take before it is left behind.
 HOOK_TIMEOUT_S = 5.0
-# Generations that ended, after which a collection is asked for even if the server is never idle.
-COLLECT_EVERY = 50
+# Generations that ended, after which a full collection is asked for even if the server is never
+# idle. With large libraries loaded one holds the interpreter for tens of milliseconds.
+COLLECT_EVERY = 200
 # How many objects are followed in search of a holder, and how many holders are told of.
 MAX_LOOK = 500
 MAX_LEAKS = 100
-# How long nothing may happen until the server counts as idle.
-IDLE_S = 1.0
+# How long no generation may have ended until one is made anyway.
+IDLE_S = 5.0
 
 
 class Drain:
