@@ -80,10 +80,6 @@ class Sources:
         """Forget all other files: what nothing is made from is read anew when it is asked for."""
         self._files = {path: source for path, source in self._files.items() if path in paths}
 
-    def paths(self) -> list[str]:
-        """List the files."""
-        return list(self._files)
-
     def all(self) -> dict[str, Source]:
         """Give a copy of the whole table, by path."""
         return dict(self._files)
