@@ -1,9 +1,8 @@
-//! `SnaxumConfig` and its builder; the one list of options and their names.
+//! `SnaxumConfig` and its builder: how a server is set up, with every default.
 //!
-//! Builder methods, `[tool.snaxum]` keys, `SNAXUM_*` variables and command-line options are four
-//! spellings of this list. Knows what a value must look like, and checks that the python dir is
-//! there; never imports anything.
+//! Checks that the python dir is there and holds modules; never imports anything.
 
+mod options;
 mod values;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,24 +11,12 @@ use std::time::Duration;
 
 use crate::error::Error;
 
+pub use options::{COLLECTING, OPTION_NAMES, Options, nearest_option};
 pub use values::{parse_count, parse_duration, parse_host, parse_port, parse_size};
 
-/// The names of all options, as `[tool.snaxum]` spells them.
-pub const OPTION_NAMES: [&str; 13] = [
-    "host",
-    "port",
-    "python-dir",
-    "module",
-    "pool-workers",
-    "dispatch-workers",
-    "request-timeout",
-    "max-body-size",
-    "max-queue",
-    "allow-host",
-    "reload-wait",
-    "import-warning",
-    "import-timeout",
-];
+/// Where the modules' environment variables come from when nobody names another file. It may be
+/// missing, and come later.
+pub const ENV_FILE: &str = ".env";
 
 /// How a server is set up. Made by [`SnaxumConfig::builder`].
 #[derive(Clone, Debug)]
@@ -63,6 +50,10 @@ pub struct SnaxumConfig {
     pub import_warning: Duration,
     /// And until it is interrupted.
     pub import_timeout: Duration,
+    /// Directories besides the python dir whose modules are the user's too; absolute.
+    pub watch_dirs: Vec<PathBuf>,
+    /// A file of environment variables (`KEY=VALUE`), which the modules see; absolute.
+    pub env_file: Option<PathBuf>,
     /// Whether to reload on save and to serve the console.
     pub dev: bool,
     /// Whether the runtime only loads the modules, so that somebody can look at the routes.
@@ -177,6 +168,21 @@ impl SnaxumConfigBuilder {
         self
     }
 
+    /// Takes modules below this directory, too, for the user's: they reload on save. For code that
+    /// lies elsewhere, such as an editable install; importing it is up to `sys.path`.
+    pub fn watch(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.options.watch.push(directory.into());
+        self
+    }
+
+    /// Sets the variables of this file (`KEY=VALUE` lines, as in `.env`) in `os.environ` before any
+    /// module runs, and again when it is saved in dev mode. What the process's own environment
+    /// holds stays. Default: none; the `snaxum` command takes `.env` of the project, if it is there.
+    pub fn env_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.options.env_file = Some(path.into());
+        self
+    }
+
     /// Turns dev mode on: reload on save, console, tracebacks. Default: off.
     pub fn dev(mut self, on: bool) -> Self {
         self.dev = on;
@@ -205,7 +211,8 @@ impl SnaxumConfigBuilder {
     ///
     /// # Errors
     ///
-    /// A value out of range, no python dir, no module in it, or a named module that is not there.
+    /// A value out of range, no python dir, no module in it, or a named module, directory or file
+    /// that is not there.
     pub fn build(self) -> Result<SnaxumConfig, Error> {
         let options = self.options;
         let at_least_one = |name, value: Option<usize>, default| match value {
@@ -219,8 +226,17 @@ impl SnaxumConfigBuilder {
         }
         check_modules(&python_dir, &options.modules)?;
         let parent = || python_dir.parent().unwrap_or(&python_dir).to_owned();
+        let project_dir = self.project_dir.map_or_else(|| Ok(parent()), |dir| absolute(&dir))?;
+        let below = |path: &Path| absolute(&project_dir.join(path));
+        let watch_dirs: Vec<_> =
+            options.watch.iter().map(|dir| below(dir)).collect::<Result<_, _>>()?;
+        check_paths(&watch_dirs, "watch", Path::is_dir)?;
+        let named = options.env_file.filter(|path| !path.as_os_str().is_empty());
+        let env_file = named.as_deref().map(below).transpose()?;
+        if named.is_some_and(|path| path != Path::new(ENV_FILE)) {
+            check_paths(&env_file, "env-file", Path::is_file)?;
+        }
         Ok(SnaxumConfig {
-            project_dir: self.project_dir.map_or_else(|| Ok(parent()), |dir| absolute(&dir))?,
             modules: options.modules,
             pool_workers: at_least_one("pool-workers", options.pool_workers, cores)?,
             dispatch_workers: at_least_one("dispatch-workers", options.dispatch_workers, 4)?,
@@ -233,6 +249,9 @@ impl SnaxumConfigBuilder {
             reload_wait: options.reload_wait.unwrap_or(Duration::from_millis(150)),
             import_warning: options.import_warning.unwrap_or(Duration::from_secs(2)),
             import_timeout: options.import_timeout.unwrap_or(Duration::from_secs(10)),
+            watch_dirs,
+            env_file,
+            project_dir,
             dev: self.dev,
             load_only: self.load_only,
             first_generation: self.first_generation.unwrap_or(1),
@@ -241,97 +260,18 @@ impl SnaxumConfigBuilder {
     }
 }
 
-/// Options as one source gives them: each may be missing.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Options {
-    /// `host`
-    pub host: Option<IpAddr>,
-    /// `port`
-    pub port: Option<u16>,
-    /// `python-dir`
-    pub python_dir: Option<PathBuf>,
-    /// `module`
-    pub modules: Vec<String>,
-    /// `pool-workers`
-    pub pool_workers: Option<usize>,
-    /// `dispatch-workers`
-    pub dispatch_workers: Option<usize>,
-    /// `request-timeout`
-    pub request_timeout: Option<Duration>,
-    /// `max-body-size`
-    pub max_body_size: Option<usize>,
-    /// `max-queue`
-    pub max_queue: Option<usize>,
-    /// `allow-host`
-    pub allow_hosts: Vec<String>,
-    /// `reload-wait`
-    pub reload_wait: Option<Duration>,
-    /// `import-warning`
-    pub import_warning: Option<Duration>,
-    /// `import-timeout`
-    pub import_timeout: Option<Duration>,
-}
-
-impl Options {
-    /// Fills what is missing here from `other`.
-    pub fn or(self, other: Self) -> Self {
-        let either = |mine: Vec<String>, theirs| if mine.is_empty() { theirs } else { mine };
-        Self {
-            host: self.host.or(other.host),
-            port: self.port.or(other.port),
-            python_dir: self.python_dir.or(other.python_dir),
-            modules: either(self.modules, other.modules),
-            pool_workers: self.pool_workers.or(other.pool_workers),
-            dispatch_workers: self.dispatch_workers.or(other.dispatch_workers),
-            request_timeout: self.request_timeout.or(other.request_timeout),
-            max_body_size: self.max_body_size.or(other.max_body_size),
-            max_queue: self.max_queue.or(other.max_queue),
-            allow_hosts: either(self.allow_hosts, other.allow_hosts),
-            reload_wait: self.reload_wait.or(other.reload_wait),
-            import_warning: self.import_warning.or(other.import_warning),
-            import_timeout: self.import_timeout.or(other.import_timeout),
+/// Refuses a path that is not what it should be.
+fn check_paths<'a>(
+    paths: impl IntoIterator<Item = &'a PathBuf>,
+    option: &'static str,
+    is_right: fn(&Path) -> bool,
+) -> Result<(), Error> {
+    match paths.into_iter().find(|path| !is_right(path)) {
+        Some(path) => {
+            let problem = format!("`{}`, which is not there", path.display());
+            Err(bad_value("options", option, problem))
         }
-    }
-
-    /// Sets one option from text; `module` and `allow-host` collect.
-    ///
-    /// # Errors
-    ///
-    /// Says what is wrong with the value, to stand after "`name` is". The name must be one of
-    /// [`OPTION_NAMES`].
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        match name {
-            "host" => self.host = Some(parse_host(value)?),
-            "port" => self.port = Some(parse_port(value)?),
-            "python-dir" => self.python_dir = Some(PathBuf::from(value)),
-            "module" => self.modules.push(value.to_owned()),
-            "pool-workers" => self.pool_workers = Some(parse_count(value)?),
-            "dispatch-workers" => self.dispatch_workers = Some(parse_count(value)?),
-            "request-timeout" => self.request_timeout = Some(parse_duration(value)?),
-            "max-body-size" => self.max_body_size = Some(parse_size(value)?),
-            "max-queue" => self.max_queue = Some(parse_count(value)?),
-            "allow-host" => self.allow_hosts.push(value.to_owned()),
-            "reload-wait" => self.reload_wait = Some(parse_duration(value)?),
-            "import-warning" => self.import_warning = Some(parse_duration(value)?),
-            "import-timeout" => self.import_timeout = Some(parse_duration(value)?),
-            _ => unreachable!("the caller took the name from OPTION_NAMES"),
-        }
-        Ok(())
-    }
-}
-
-/// Names the known option nearest to `key`, or all of them.
-pub fn nearest_option(key: &str) -> String {
-    let key = key.replace('_', "-");
-    let nearest = OPTION_NAMES
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(name, &key), name))
-        .min()
-        .filter(|(distance, name)| *distance <= name.len().div_ceil(2));
-    match nearest {
-        Some((_, name)) => format!("did you mean `{name}`?"),
-        None => format!("known are {}", OPTION_NAMES.join(", ")),
+        None => Ok(()),
     }
 }
 
@@ -397,25 +337,6 @@ fn modules_in(python_dir: &Path) -> Result<Vec<String>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_option_name_can_be_set_from_text() {
-        let sample = |name: &str| match name {
-            "host" => "127.0.0.1",
-            "python-dir" | "module" | "allow-host" => "x",
-            _ => "7",
-        };
-        for name in OPTION_NAMES {
-            assert_eq!(Options::default().set(name, sample(name)), Ok(()), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_misspelt_key_names_its_nearest_neighbour() {
-        assert_eq!(nearest_option("prot"), "did you mean `port`?");
-        assert_eq!(nearest_option("pool_worker"), "did you mean `pool-workers`?");
-        assert!(nearest_option("colour-of-the-sky-at-night").starts_with("known are host"));
-    }
 
     #[test]
     fn a_python_dir_written_with_dots_is_made_plain() {

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use crate::config::{self, OPTION_NAMES, Options, SnaxumConfig, SnaxumConfigBuilder};
+use crate::config::{
+    self, COLLECTING, ENV_FILE, OPTION_NAMES, Options, SnaxumConfig, SnaxumConfigBuilder,
+};
 use crate::error::Error;
 
 /// A directory that holds `python/`, and perhaps `pyproject.toml` and `.venv/`.
@@ -53,6 +55,7 @@ impl Project {
         let mut options = options.or(self.options.clone());
         let python_dir = options.python_dir.take().unwrap_or_else(|| PathBuf::from("python"));
         options.python_dir = Some(self.root.join(python_dir));
+        options.env_file.get_or_insert_with(|| PathBuf::from(ENV_FILE));
         SnaxumConfig::builder().project_dir(&self.root).options(options)
     }
 }
@@ -81,7 +84,7 @@ pub fn options_from_env() -> Result<(Options, Vec<String>), Error> {
         };
         let value = value.to_string_lossy();
         let values: Vec<&str> = match name {
-            "module" | "allow-host" => {
+            _ if COLLECTING.contains(&name) => {
                 value.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
             }
             _ => vec![&*value],
@@ -129,7 +132,7 @@ fn parse(text: &str) -> Result<(Vec<String>, Options), Error> {
         };
         let bad = |problem| config::bad_value(&origin(value.span().start), name, problem);
         let values = match value.get_ref() {
-            DeValue::Array(items) if matches!(name, "module" | "allow-host") => {
+            DeValue::Array(items) if COLLECTING.contains(&name) => {
                 items.iter().map(|item| text_of(item.get_ref())).collect()
             }
             single => text_of(single).map(|text| vec![text]),

@@ -15,6 +15,7 @@
 mod abandoned;
 mod bridge;
 pub(crate) mod embedded;
+mod env_file;
 mod gate;
 mod interpreter;
 mod reloading;

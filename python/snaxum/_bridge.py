@@ -17,13 +17,19 @@ from collections.abc import Callable
 from . import _interpreter, _runtime, state
 from ._answers import Exchange, answer, answer_async, aside, to_json
 from ._reload import effects
+from ._reload.env_file import Parse
+from ._reload.report import describe_modules
 from ._runtime import running
 from .http import Request
 from .routing import Found, ImpliedOptions, MethodNotAllowed, RouteTable
 
 
 def start(
-    options: str, framework: dict[str, str], wake_fd: int, cancelled: Callable[[], list[int]]
+    options: str,
+    framework: dict[str, str],
+    wake_fd: int,
+    cancelled: Callable[[], list[int]],
+    parse_env: Parse,
 ) -> bytes:
     """Make everything that serves, load the user's modules, and report as JSON."""
     settings = json.loads(options)
@@ -32,7 +38,7 @@ def start(
     _interpreter.set_up_streams()
     state.first_number = settings["first_generation"]
     state.publish(state.Generation(0, RouteTable([])))
-    _runtime.start(_runtime.Runtime(settings, framework, wake_fd, cancelled))
+    _runtime.start(_runtime.Runtime(settings, framework, wake_fd, cancelled, parse_env))
     if settings["load_only"]:
         return _aloud_on_stderr(reload)
     return reload()
@@ -58,10 +64,9 @@ def reload() -> bytes:
 
 def describe(what: str) -> bytes:
     """Describe the `pool` or the `modules`, as JSON."""
-    runtime = running()
     if what == "pool":
-        return to_json(runtime.pool.status())
-    return to_json(runtime.reloader.describe())
+        return to_json(running().pool.status())
+    return to_json(describe_modules(state.current()))
 
 
 def stop(timeout: float) -> None:

@@ -18,7 +18,7 @@ import pickle
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
@@ -39,10 +39,15 @@ class Pool(ProcessPoolExecutor):
     the server: `shutdown` and leaving a `with` block do nothing to it.
     """
 
-    def __init__(self, workers: int, framework: Mapping[str, str], root: str, project: str) -> None:
+    def __init__(
+        self, workers: int, framework: Mapping[str, str], roots: Sequence[str], project: str
+    ) -> None:
         # Not super().__init__(): the executors underneath are the ones that run.
         self._size = workers
-        self._boot = (_worker.BOOT, {"sources": dict(framework), "root": root, "project": project})
+        self._boot = (
+            _worker.BOOT,
+            {"sources": dict(framework), "roots": list(roots), "project": project},
+        )
         self._lock = threading.Lock()
         self._workers: list[_Worker] = []
         self._idle: list[_Worker] = []
@@ -300,7 +305,7 @@ class _Worker:
             }
             gone = [path for path in self._sources if path not in sources]
             fed = _fed_since(self._generation, generation)
-            news = (generation.number, changed, gone, fed)
+            news = (generation.number, changed, gone, fed, generation.variables)
             self._generation, self._sources = generation.number, sources
         return self.executor.submit(_worker.run, news, task.payload)
 

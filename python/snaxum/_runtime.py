@@ -14,6 +14,7 @@ from typing import Any
 from . import _loop, _pool
 from ._reload import effects, imports, inputs, loader, reloader
 from ._reload.drain import Drain
+from ._reload.env_file import EnvFile, Parse
 from ._reload.watchdog import Watchdog
 
 # Deep recursion in a handler should end in RecursionError, not in a crash of the process.
@@ -35,17 +36,19 @@ class Runtime:
         framework: dict[str, str],
         wake_fd: int,
         cancelled: Callable[[], list[int]],
+        parse_env: Parse,
     ) -> None:
         self.with_locals: bool = options["dev"]
         self.warm_pool: bool = not options["load_only"]
         self.max_queue: int = options["max_queue"]
         root, project = options["python_dir"], options["project_dir"]
-        loader.configure([root], project)
+        roots = [root, *options["watch_dirs"]]
+        loader.configure(roots, project)
         if root not in sys.path:
             sys.path.insert(0, root)
         threading.stack_size(THREAD_STACK_BYTES)
         self.loop = _loop.LoopThread(wake_fd, cancelled, self.give_up)
-        self.pool = _pool.Pool(options["pool_workers"], framework, root, project)
+        self.pool = _pool.Pool(options["pool_workers"], framework, roots, project)
         self.waiting = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="snaxum-pool")
         self.streaming = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="snaxum-stream")
         self.slow = ThreadPoolExecutor(SLOW_CLIENT_THREADS, thread_name_prefix="snaxum-slow")
@@ -69,6 +72,7 @@ class Runtime:
             with_locals=self.with_locals,
             drain=self.drain,
             watchdog=watchdog,
+            env_file=EnvFile(options["env_file"], parse_env) if options["env_file"] else None,
         )
 
     def give_up(self, request_id: int) -> None:

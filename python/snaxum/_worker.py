@@ -19,6 +19,7 @@ from typing import Any
 
 from . import _interpreter, state
 from ._reload import imports, loader
+from ._reload.env_file import replace
 from ._reload.graph import Graph
 from ._reload.sources import Sources
 
@@ -29,22 +30,24 @@ namespace = {"__name__": "_snaxum_embed"}
 exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
 namespace["install"](sources)
 from snaxum import _worker
-_worker.start(root, project)
+_worker.start(roots, project)
 """
 
 _sources = Sources()
 # The files whose text came from the parent.
 _given: set[str] = set()
+# What is in `os.environ` from the file of environment variables.
+_variables: dict[str, str] = {}
 
 
-def start(root: str, project: str) -> None:
+def start(roots: list[str], project: str) -> None:
     """Make this process a worker: deaf to Ctrl-C, and gone when its parent is."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The parent blocked SIGINT while it started us, so that none could come before this line.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
     _interpreter.set_up_streams()
-    loader.configure([root], project)
+    loader.configure(roots, project)
     state.stage(state.Discarded())
     imports.install()
     loader.install(_sources)
@@ -55,7 +58,7 @@ def ready() -> int:
     return os.getpid()
 
 
-News = tuple[int, dict[str, bytes], list[str], list[str]]
+News = tuple[int, dict[str, bytes], list[str], list[str], dict[str, str]]
 
 
 def run(news: News | None, payload: bytes) -> bytes:
@@ -121,11 +124,18 @@ def resolve(module: str, qualname: str) -> Any:
 
 
 def _follow(
-    generation: int, changed: dict[str, bytes], gone: list[str], ran_again: list[str]
+    generation: int,
+    changed: dict[str, bytes],
+    gone: list[str],
+    ran_again: list[str],
+    variables: dict[str, str],
 ) -> None:
     """Drop the modules that the change reaches; they load from the parent's text when asked for."""
     staging = state.staging()
     assert staging is not None, "`start` has set it"
+    replace(_variables, variables)
+    _variables.clear()
+    _variables.update(variables)
     _sources.preload(changed)
     for path in gone:
         _sources.forget(path)

@@ -40,6 +40,8 @@ class Generation:
     kept: dict[str, Kept] = field(default_factory=dict)
     # When each module ran last, as the number of a generation.
     ran: dict[str, int] = field(default_factory=dict)
+    # What `os.environ` holds from the project's file of variables.
+    variables: dict[str, str] = field(default_factory=dict)
     # Which module that did not load would answer a request.
     broken_routes: BrokenRoutes | None = None
     # Requests, streams and tasks that began on it and have not ended.

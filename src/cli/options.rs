@@ -51,6 +51,13 @@ pub(crate) struct ServerOptions {
     /// Time until such a module is interrupted [default: 10]
     #[arg(long, value_name = "TIME", value_parser = config::parse_duration)]
     import_timeout: Option<Duration>,
+    /// Directory besides the python dir whose modules reload too, relative to DIR; may be repeated
+    #[arg(long, value_name = "PATH")]
+    watch: Vec<PathBuf>,
+    /// File of environment variables for the modules, relative to DIR; empty is none
+    /// [default: .env, if it is there]
+    #[arg(long, value_name = "PATH")]
+    env_file: Option<PathBuf>,
 }
 
 impl From<ServerOptions> for Options {
@@ -69,6 +76,8 @@ impl From<ServerOptions> for Options {
         options.reload_wait = flags.reload_wait;
         options.import_warning = flags.import_warning;
         options.import_timeout = flags.import_timeout;
+        options.watch = flags.watch;
+        options.env_file = flags.env_file;
         options
     }
 }

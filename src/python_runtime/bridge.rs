@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi::c_str;
 use pyo3::prelude::*;
@@ -18,8 +19,8 @@ use tokio::sync::mpsc;
 use crate::message::{Answer, Body, Failure, LoadReport, Marks, Outcome, Piece, Reply, Request};
 
 use super::abandoned::Abandoned;
-use super::embedded;
 use super::thread::Call;
+use super::{embedded, env_file};
 
 /// Pieces of a streamed body that may wait for the client.
 const STREAM_PIECES: usize = 16;
@@ -62,9 +63,16 @@ impl Bridge {
 
         let list = std::sync::Arc::clone(abandoned);
         let cancelled = PyCFunction::new_closure(py, None, None, move |_, _| list.take())?;
+        let parse_env = PyCFunction::new_closure(py, None, None, |args, _| {
+            let text: String = args.get_item(0)?.extract()?;
+            match env_file::parse(&text) {
+                Ok(pairs) => pairs.into_bound_py_any(args.py()).map(Bound::unbind),
+                Err(problem) => problem.into_bound_py_any(args.py()).map(Bound::unbind),
+            }
+        })?;
         let module = py.import("snaxum._bridge")?;
-        let report =
-            module.call_method1("start", (options, sources, abandoned.read_fd(), cancelled))?;
+        let arguments = (options, sources, abandoned.read_fd(), cancelled, parse_env);
+        let report = module.call_method1("start", arguments)?;
         let report = parse(&report)?;
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {

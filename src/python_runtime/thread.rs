@@ -161,6 +161,8 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "request_timeout_s": config.request_timeout.as_secs_f64(),
         "import_warning_s": config.import_warning.as_secs_f64(),
         "import_timeout_s": config.import_timeout.as_secs_f64(),
+        "watch_dirs": config.watch_dirs,
+        "env_file": config.env_file,
         "first_generation": config.first_generation,
         "dev": config.dev,
         "load_only": config.load_only,

@@ -441,6 +441,29 @@ async fn a_bad_value_of_an_option_or_a_variable_is_bad_usage() {
 }
 
 #[tokio::test]
+async fn a_named_file_or_directory_that_is_not_there_is_bad_usage() {
+    let file = app().snaxum(&["check", "--env-file", "no.env"]).await;
+    assert_eq!(file.code, Some(2));
+    assert_is_one_message(&file, &["`env-file`", "no.env`, which is not there"]);
+
+    let directory = app().top_file("pyproject.toml", "[tool.snaxum]\nwatch = [\"nowhere\"]\n");
+    let directory = directory.snaxum(&["check"]).await;
+    assert_eq!(directory.code, Some(2));
+    assert_is_one_message(&directory, &["`watch`", "nowhere`, which is not there"]);
+}
+
+#[tokio::test]
+async fn an_env_file_that_cannot_be_read_is_named_with_its_line_and_without_its_values() {
+    let project = || app().top_file(".env", "# mine\nMODE=one\nhunter2 is it\n");
+    for command in ["check", "serve"] {
+        let finished = project().snaxum(&[command]).await;
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        assert!(finished.stderr.contains(".env:3 cannot be read"), "{}", finished.stderr);
+        assert!(!finished.stderr.contains("hunter2"), "{}", finished.stderr);
+    }
+}
+
+#[tokio::test]
 async fn a_variable_that_is_nearly_an_option_is_warned_of() {
     let finished = app().env("SNAXUM_PROT", "1").snaxum(&["check"]).await;
 

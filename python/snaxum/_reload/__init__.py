@@ -2,7 +2,8 @@
 
 `reloader` makes one attempt from end to end; the other modules are its parts, in the order of use:
 
-- `changes`, `outside`: what differs from what serves, and what only a new process can take over
+- `changes`: what differs from what serves; `env_file`, `outside`: the environment variables, and
+  what only a new process can take over
 - `graph`: which modules a change reaches
 - `roots`, `stage`, `loader`, `sources`: run them aside, from the texts just read
 - `broken`: the paths of modules that did not load at the start

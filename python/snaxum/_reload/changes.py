@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from .. import state
 from . import inputs, lines, loader
+from .env_file import EnvFile, NewVariables
 from .graph import Node
 from .outside import Outside
 from .sources import Source, Sources
@@ -43,6 +44,8 @@ class Changes:
     fed: dict[str, str] = field(default_factory=dict)
     # What is fixed when the process starts, and is another now: path and reason.
     outside: list[tuple[str, str]] = field(default_factory=list)
+    # What the file of environment variables holds, if that is not what is in force.
+    variables: NewVariables | None = None
     # All files that differ, for the record.
     paths: list[str] = field(default_factory=list)
 
@@ -71,8 +74,9 @@ class Changes:
 class Watch:
     """Compares what is on disk with what serves and with what was last tried."""
 
-    def __init__(self, root: str, project: str) -> None:
+    def __init__(self, root: str, project: str, env_file: EnvFile | None) -> None:
         self.root = root
+        self.env_file = env_file
         self.outside = Outside(project)
         self._tried: dict[str, bytes | None] = {}
         # What differed from the serving generation at the last attempt.
@@ -128,8 +132,21 @@ class Watch:
                 is_new |= self._note(os.path.join(path, ""), digest, differs, known=True)
                 if differs:
                     self._pending.add(path)
+        if self.env_file is not None and self.env_file.path in looked:
+            is_new |= self._compare_variables(self.env_file, changes)
         changes.outside = self.outside.compare(looked)
         return changes, is_new or bool(changes.outside)
+
+    def inputs(self, nodes: Iterable[Node]) -> list[str]:
+        """List what counts besides the files of the python dir."""
+        found = set(self.outside.paths())
+        if self.env_file is not None:
+            found.add(self.env_file.path)
+        for node in nodes:
+            found.update(node.files, node.listings)
+            if node.source and not node.path.startswith(os.path.join(self.root, "")):
+                found.update((node.path, os.path.dirname(node.path)))
+        return sorted(found)
 
     def take_back(self) -> None:
         """Let the last look not count as a try."""
@@ -170,7 +187,7 @@ class Watch:
         if node is None:
             if source is None:
                 return False, None
-            name = module_name(self.root, path)
+            name = module_name(loader.import_root(path) or self.root, path)
             if name is None:
                 return False, source.digest
             changes.created[path] = name
@@ -186,6 +203,16 @@ class Watch:
             changes.shifted.append((node, source))
         return True, source.digest
 
+    def _compare_variables(self, env_file: EnvFile, changes: Changes) -> bool:
+        found = env_file.look()
+        differs = env_file.differs(found)
+        if differs:
+            changes.variables = found
+            self._pending.add(env_file.path)
+            if env_file.path not in changes.paths:
+                changes.paths.append(env_file.path)
+        return self._note(env_file.path, found.digest, differs, known=True)
+
     def _candidates(
         self,
         paths: Iterable[str] | None,
@@ -194,7 +221,8 @@ class Watch:
     ) -> set[str]:
         found = set(self._pending)
         if paths is None:
-            return found | set(nodes) | set(readers) | set(walk(self.root))
+            found.update(nodes, readers, *map(walk, loader.roots()))
+            return found | ({self.env_file.path} if self.env_file else set())
         for path in paths:
             path = os.path.abspath(path)
             found.add(path)

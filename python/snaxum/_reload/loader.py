@@ -37,6 +37,19 @@ def configure(roots: Sequence[str], project: str) -> None:
     _project = os.path.abspath(project)
 
 
+def roots() -> tuple[str, ...]:
+    """Return the directories that were named."""
+    return _roots
+
+
+def import_root(filename: str) -> str | None:
+    """Return the directory that the name of a user's module starts from."""
+    if filename.startswith(_roots[0] + os.sep):
+        return _roots[0]
+    above = [place for place in (*_roots, *sys.path) if filename.startswith(place + os.sep)]
+    return max(above, key=len, default=None)
+
+
 def is_user_file(filename: str) -> bool:
     """Tell whether `filename` lies below a watched root, and is no installed package's."""
     for root in _roots:
@@ -110,7 +123,7 @@ class UserFinder(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         head, _, tail = fullname.rpartition(".")
-        places: Sequence[str] = _roots if path is None else list(path)
+        places: Sequence[str] = _roots[:1] if path is None else list(path)
         for place in places:
             if place not in _roots and not is_user_file(place):
                 continue
@@ -128,7 +141,8 @@ class UserFinder(MetaPathFinder):
                     loader=loader,
                     submodule_search_locations=[base] if file == package else None,
                 )
-        return self._find_namespace(fullname, path)
+        found = self._find_namespace(fullname, path)
+        return self._find_elsewhere(fullname) if found is None and path is None else found
 
     def _find_namespace(self, fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
         """Find a directory without `__init__.py`, if no other finder has more of it (PEP 420)."""
@@ -145,6 +159,29 @@ class UserFinder(MetaPathFinder):
         found = ModuleSpec(fullname, NamespaceLoader(fullname), is_package=True)
         found.submodule_search_locations = locations
         return found
+
+    def _find_elsewhere(self, fullname: str) -> ModuleSpec | None:
+        """Find what other finders take from a watched directory, such as an editable install."""
+        if len(_roots) == 1:
+            return None
+        for finder in sys.meta_path:
+            if isinstance(finder, UserFinder) or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(fullname, None)
+            if spec is None:
+                continue
+            file = spec.origin or ""
+            if not file.endswith(".py") or not is_user_file(file):
+                return None
+            tops.add(fullname)
+            places = spec.submodule_search_locations
+            return importlib.util.spec_from_file_location(
+                fullname,
+                file,
+                loader=UserLoader(fullname, file, self),
+                submodule_search_locations=None if places is None else list(places),
+            )
+        return None
 
     def _exists(self, file: str) -> bool:
         # What was read once is there for this generation, whatever became of the file.

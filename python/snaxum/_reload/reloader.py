@@ -21,6 +21,7 @@ from ..lifecycle import Kept
 from . import effects, inputs, lines, loader
 from .changes import Changes, Watch
 from .drain import Drain
+from .env_file import EnvFile
 from .graph import Node
 from .report import Failure, Report, Rows, diff_routes, diff_rows
 from .roots import discover
@@ -57,6 +58,7 @@ class Reloader:
         with_locals: bool,
         drain: Drain,
         watchdog: Watchdog | None = None,
+        env_file: EnvFile | None = None,
     ) -> None:
         self.root = root
         self.modules = list(modules)
@@ -66,7 +68,7 @@ class Reloader:
         # Without dev mode nobody notes who imports whom.
         self.reloads = watchdog is not None
         self.finder: loader.UserFinder | None = None
-        self.watch = Watch(root, loader.display_root())
+        self.watch = Watch(root, loader.display_root(), env_file)
         self.rows = Rows()
         self.plan: Plan | None = None
         # What was found in `root`, until a file comes or goes.
@@ -92,6 +94,8 @@ class Reloader:
         cone = self._cone(changes, serving)
         if cone is None:
             report.rung = "all"
+        if self.watch.env_file is not None and changes.variables is not None:
+            report.reason = self.watch.env_file.reason(changes.variables)
         failures = self._compile(changes, cone, serving)
         if failures and is_partial:
             self.watch.take_back()
@@ -136,26 +140,8 @@ class Reloader:
                 report.rung = "restart"
             return self._reject(report, again.failures, serving)
 
-    def describe(self) -> list[dict[str, object]]:
-        """List the modules that serve, and what each was made from."""
-        serving = state.current()
-        graph = serving.graph
-        shown = loader.display_path
-        return [
-            {
-                "module": node.name,
-                "file": shown(node.path),
-                "generation": serving.ran.get(node.name, serving.number),
-                "imports": sorted(n for n in node.imports | node.late if n in graph.nodes),
-                "wanted": sorted(node.wanted),
-                "inputs": sorted(map(shown, (*node.files, *node.listings))),
-                "reaches": graph.cone([node.name]),
-            }
-            for node in graph.nodes.values()
-        ]
-
     def _cone(self, changes: Changes, serving: state.Generation) -> list[str] | None:
-        if serving.number == 0:
+        if serving.number == 0 or changes.variables is not None:
             return None
         seeds = changes.seeds(serving.graph.nodes.values())
         gone = changes.deleted_names
@@ -166,6 +152,8 @@ class Reloader:
     ) -> dict[str, Failure]:
         """Compile every file that is known, before anything runs: one error rejects the batch."""
         failures: dict[str, Failure] = {}
+        if changes.variables is not None and changes.variables.error is not None:
+            failures[""] = self._capture(changes.variables.error)
         files = {node.name: node.path for node in changes.changed}
         for path, name in changes.created.items():
             if name in self._roots() or self._is_awaited(name, serving):
@@ -182,6 +170,11 @@ class Reloader:
         return failures
 
     def _attempt(self, plan: Plan, serving: state.Generation) -> Report:
+        env_file, variables = self.watch.env_file, plan.changes.variables
+        with env_file.put(variables) if env_file and variables else nullcontext():
+            return self._run(plan, serving)
+
+    def _run(self, plan: Plan, serving: state.Generation) -> Report:
         graph, report = serving.graph, plan.report
         names = list(graph.nodes) if plan.cone is None else plan.cone
         leaving = {*names, *plan.changes.deleted_names}
@@ -261,6 +254,8 @@ class Reloader:
             for key, value in serving.kept.items()
             if generation.kept.get(key) is not value
         ]
+        if self.watch.env_file is not None:
+            generation.variables = dict(self.watch.env_file.values)
         state.publish(generation)
         self.watch.settle()
         self.drain.retire(serving, ended)
@@ -327,8 +322,7 @@ class Reloader:
         ]
         report.broken = list(serving.broken)
         nodes = serving.graph.nodes.values()
-        read = {path for node in nodes for path in (*node.files, *node.listings)}
-        report.inputs = sorted(read.union(self.watch.outside.paths()))
+        report.inputs = self.watch.inputs(nodes)
         report.outputs = inputs.outputs()
         report.notes += self.drain.take_leaks()
         if self.watchdog is not None and self.watchdog.stack:

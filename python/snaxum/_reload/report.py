@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import state
 from ..routing import Route
 from . import loader
 
@@ -39,6 +40,23 @@ class Report:
     notes: list[str] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+
+
+def describe_modules(serving: state.Generation) -> list[dict[str, object]]:
+    """List the modules that serve, and what each was made from."""
+    graph, shown = serving.graph, loader.display_path
+    return [
+        {
+            "module": node.name,
+            "file": shown(node.path),
+            "generation": serving.ran.get(node.name, serving.number),
+            "imports": sorted(n for n in node.imports | node.late if n in graph.nodes),
+            "wanted": sorted(node.wanted),
+            "inputs": sorted(map(shown, (*node.files, *node.listings))),
+            "reaches": graph.cone([node.name]),
+        }
+        for node in graph.nodes.values()
+    ]
 
 
 class Rows:

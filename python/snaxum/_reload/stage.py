@@ -117,7 +117,7 @@ class Stage:
                 if self._is_kept(key, kept_nodes)
             },
             ran,
-            broken,
+            broken_routes=broken,
         )
 
     def _may_have_lost_importers(self) -> bool:

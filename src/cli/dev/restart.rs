@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use console::style;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ use super::super::style::{plain, say};
 
 /// How the successor hears of what it takes over.
 const VARIABLE: &str = "SNAXUM_TAKE_OVER";
+
+/// The environment that this process was started with: modules add to it.
+static ENVIRONMENT: OnceLock<Vec<(OsString, OsString)>> = OnceLock::new();
 
 #[derive(Serialize, Deserialize)]
 struct Legacy {
@@ -42,10 +45,11 @@ pub(crate) struct Before {
 /// Takes what the process before this one has left, if there was one. Call it before any thread
 /// is started.
 pub(crate) fn take_over() -> Option<Before> {
-    let text = env::var(VARIABLE).ok()?;
+    let legacy = env::var(VARIABLE);
     // SAFETY: the command line is being parsed; no other thread has been started yet.
     unsafe { env::remove_var(VARIABLE) };
-    let legacy: Legacy = serde_json::from_str(&text).ok()?;
+    ENVIRONMENT.get_or_init(|| env::vars_os().collect());
+    let legacy: Legacy = serde_json::from_str(&legacy.ok()?).ok()?;
     // SAFETY: the variable names a descriptor that `Successor::take_over` left open for us alone.
     let socket = TcpListener::from(unsafe { OwnedFd::from_raw_fd(legacy.socket) });
     keep_over_exec(socket.as_raw_fd(), false);
@@ -86,10 +90,18 @@ fn loads_in_a_new_process() -> bool {
         *command = "check".into();
     }
     env::current_exe().is_ok_and(|program| {
-        let mut command = Command::new(program);
+        let mut command = in_first_environment(Command::new(program));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     })
+}
+
+/// What modules have set, they will set again.
+fn in_first_environment(mut command: Command) -> Command {
+    if let Some(environment) = ENVIRONMENT.get() {
+        command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+    }
+    command
 }
 
 /// A process that could take over.
@@ -114,9 +126,10 @@ impl Successor {
         let legacy = Legacy { socket: self.socket.as_raw_fd(), token: self.token, generation };
         let legacy = serde_json::to_string(&legacy).expect("plain data");
         let source = match env::current_exe() {
-            Ok(program) => {
-                Command::new(program).args(env::args_os().skip(1)).env(VARIABLE, legacy).exec()
-            }
+            Ok(program) => in_first_environment(Command::new(program))
+                .args(env::args_os().skip(1))
+                .env(VARIABLE, legacy)
+                .exec(),
             Err(error) => error,
         };
         Error::Io { what: "cannot start again".to_owned(), source }

@@ -40,3 +40,76 @@ async fn what_handlers_read_and_write_is_nobodys_save() {
     let reloads = world.server.api("reloads").await;
     assert_eq!(reloads.as_array().expect("a list").len(), 2, "{reloads:#}");
 }
+
+// Row 114.
+#[tokio::test]
+async fn a_saved_env_file_is_in_force_for_all_modules_and_in_the_pool() {
+    let app = "import os\nfrom snaxum import route\nMODE = os.environ.get('MODE')\n\n@route('/')\ndef index(request):\n    return [MODE, os.environ.get('URL'), os.environ.get('GIVEN')]\n\ndef seen():\n    return [os.environ.get('MODE'), os.environ.get('URL')]\n\n@route('/pool', use_process_pool=True)\ndef pooled(request, process_pool):\n    return process_pool.submit(seen).result()\n";
+    let project = Project::new()
+        .env("GIVEN", "outside")
+        .top_file(".env", "MODE=one\nURL=http://${MODE}\nGIVEN=inside\n")
+        .file("app.py", app)
+        .file("other.py", "");
+    let mut world = World::of(project).await;
+    assert_eq!(world.text("/").await, r#"["one","http://one","outside"]"#);
+    assert_eq!(world.text("/pool").await, r#"["one","http://one"]"#);
+
+    let reload = world.save("../.env", "MODE=two # other\nURL=http://${MODE}\n").await;
+    assert_eq!(reload.ran(), ["app", "other"]);
+    assert_eq!(reload.0["rung"], "all");
+    assert_eq!(reload.0["reason"], ".env changed: MODE, URL");
+    assert_eq!(world.text("/").await, r#"["two","http://two","outside"]"#);
+    assert_eq!(world.text("/pool").await, r#"["two","http://two"]"#);
+
+    assert_eq!(world.save("../.env", "MODE=two\n").await.0["reason"], ".env changed: URL");
+    assert_eq!(world.text("/").await, r#"["two",null,"outside"]"#);
+    assert_eq!(world.text("/pool").await, r#"["two",null]"#);
+}
+
+// Row 114.
+#[tokio::test]
+async fn an_env_file_that_cannot_be_read_changes_nothing_and_shows_no_value() {
+    let mut world = World::new(&[("app.py", &index("import os", "os.environ.get('MODE')"))]).await;
+    assert_eq!(world.text("/").await, "None");
+    world.save("../.env", "MODE=one\n").await.ran();
+    assert_eq!(world.text("/").await, "one");
+
+    let reload = world.save("../.env", "MODE=two\nhunter2 is it\n").await;
+    assert!(reload.failure().contains(".env:2 cannot be read; it must be NAME=value"));
+    assert!(!reload.0.to_string().contains("hunter2"), "{:#}", reload.0);
+    assert_eq!(world.text("/").await, "one");
+
+    // The code does not load with the new variables: they are not in force.
+    world.save("../.env", "MODE=one\n# mended\n").await.ran_nothing();
+    let rejects = "import os\nassert os.environ['MODE'] != 'two'";
+    world.save("app.py", &index(rejects, "os.environ.get('MODE')")).await.ran();
+    world.save("../.env", "MODE=two\n").await.failure();
+    assert_eq!(world.text("/").await, "one");
+    let reload = world.save("app.py", &index("import os", "os.environ.get('MODE')")).await;
+    assert_eq!(reload.ran(), ["app"]);
+    assert_eq!(world.text("/").await, "two");
+}
+
+// Row 53.
+#[tokio::test]
+async fn modules_of_a_watched_directory_are_the_users_too() {
+    let lib = |n: u32| format!("from .part import NAME\nN = {n}\n");
+    let project = Project::new()
+        .top_file("lib/src/lib/__init__.py", &lib(1))
+        .top_file("lib/src/lib/part.py", "NAME = 'a'\n")
+        .file("app.py", &index("import lib", "[lib.N, lib.NAME]"));
+    let libraries = project.path().join("lib/src").display().to_string();
+    let project = project.env("PYTHONPATH", &libraries).args(&["--watch", "lib"]);
+    let mut world = World::of(project).await;
+    assert_eq!(world.text("/").await, "[1, 'a']");
+
+    assert_eq!(world.save("../lib/src/lib/__init__.py", &lib(2)).await.ran(), ["lib", "app"]);
+    assert_eq!(world.text("/").await, "[2, 'a']");
+    let reload = world.save("../lib/src/lib/part.py", "NAME = 'b'\n").await;
+    assert_eq!(reload.ran(), ["lib.part", "lib", "app"]);
+    assert_eq!(world.text("/").await, "[2, 'b']");
+
+    world.save("../lib/src/lib/__init__.py", "from .more import N\nNAME = ''\n").await.failure();
+    world.save("../lib/src/lib/more.py", "N = 3\n").await.ran();
+    assert_eq!(world.text("/").await, "[3, '']");
+}

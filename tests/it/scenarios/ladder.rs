@@ -93,3 +93,16 @@ async fn changed_settings_are_taken_by_a_new_process() {
     world.server.out.wait_for("[tool.snaxum] in pyproject.toml changed").await;
     until(&world, "/__snaxum/api/status", |text| text.contains("\"size\":2")).await;
 }
+
+#[tokio::test]
+async fn what_modules_set_in_the_environment_does_not_outlive_the_process() {
+    let sets =
+        index("import os\nseen = os.environ.get('MADE')\nos.environ['MADE'] = 'by hand'", "seen");
+    let project = Project::new().top_file("pyproject.toml", "[tool.snaxum]\npool-workers = 1\n");
+    let world = World::of(project.file("app.py", &sets)).await;
+    assert_eq!(world.text("/").await, "None");
+    let path = world.server.project.path().join("pyproject.toml");
+    fs::write(&path, "[tool.snaxum]\npool-workers = 2\n").expect("written");
+    until(&world, "/__snaxum/api/status", |text| text.contains("\"size\":2")).await;
+    assert_eq!(world.text("/").await, "None");
+}
