@@ -235,6 +235,8 @@ pub struct Reload {
     pub diff: RouteDiff,
     /// `module.NAME` of what had changed since its module ran, and began anew.
     pub state_reset: Vec<String>,
+    /// What the code does that a reload cannot do justice to, and the way out; each is told once.
+    pub warnings: Vec<String>,
     /// What else there is to say.
     pub notes: Vec<String>,
     /// The first module that did not load.
@@ -290,6 +292,7 @@ impl From<&Arc<event::Reload>> for Reload {
             total_ms: ms(reload.total),
             diff: report.diff.clone(),
             state_reset: report.state_reset.clone(),
+            warnings: report.warnings.clone(),
             notes: report.notes.clone(),
             traceback: report.failures.first().map(|failure| failure.traceback.clone()),
         }

@@ -39,6 +39,9 @@ pub struct LoadReport {
     /// `module.NAME` of what had changed since its module ran, and began anew.
     #[serde(default)]
     pub state_reset: Vec<String>,
+    /// What the code does that a reload cannot do justice to, and the way out; each is told once.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// What else there is to say.
     #[serde(default)]
     pub notes: Vec<String>,

@@ -108,7 +108,7 @@ function routeWords({ methods, path }) {
 }
 
 function ReloadDetails({ reload }) {
-  const { cause, rung, reason, files, modules, phases, total_ms, diff, state_reset, notes, traceback } = reload;
+  const { cause, rung, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback } = reload;
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   return html`
     <div class="unfolded-content">
@@ -130,6 +130,12 @@ function ReloadDetails({ reload }) {
           <section>
             <h3>State that began anew</h3>
             ${state_reset.map((name) => html`<p><code>${visible(name)}</code></p>`)}
+          </section>
+        `}
+        ${warnings?.length > 0 && html`
+          <section>
+            <h3>Warnings</h3>
+            ${warnings.map((warning) => html`<pre>${visible(warning)}</pre>`)}
           </section>
         `}
         ${notes?.length > 0 && html`

@@ -226,7 +226,7 @@ class Reloader:
         fresh = [node for name, node in generation.graph.nodes.items() if name not in stage.carried]
         effects.take_over(old, fresh)
         report.state_reset = self._lost_state(old, serving, generation)
-        report.notes += [
+        report.warnings += [
             f"`{node.name}` started {', '.join(node.threads)}, which goes on with the old code; "
             "an `on_unload` hook could end it"
             for node in old

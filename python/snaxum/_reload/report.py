@@ -37,6 +37,8 @@ class Report:
     broken: list[str] = field(default_factory=list)
     # `module.NAME` of what had changed since its module ran, and begins anew.
     state_reset: list[str] = field(default_factory=list)
+    # What the code does that a reload cannot do justice to, and the way out; each is told once.
+    warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)

@@ -12,7 +12,7 @@ use std::time::Duration;
 use console::style;
 use snaxum::dev::Dev;
 use snaxum::event::{Event, Reload};
-use snaxum::message::{LoadOutcome, RequestRecord, RouteRef};
+use snaxum::message::{LoadOutcome, LoadReport, RequestRecord, RouteRef};
 use snaxum::python_runtime::PythonRuntime;
 
 use super::super::style::{plain, say};
@@ -119,6 +119,7 @@ pub(crate) fn banner(
         out += &format!("  {} {}\n", style("✖").red(), plain(&failure.module));
         out += &traceback::render(&failure.traceback);
     }
+    out += &warnings(&serving.last_reload.report);
     out
 }
 
@@ -191,10 +192,16 @@ fn reload(reload: &Reload) -> String {
         let names = plain(&report.state_reset.join(", "));
         out += &format!("    {} {names}\n", style("state reset:").dim());
     }
+    out += &warnings(report);
     for note in &report.notes {
         out += &format!("    {}\n", plain(note));
     }
     out
+}
+
+fn warnings(report: &LoadReport) -> String {
+    let line = |text: &String| format!("  {} {}\n", style("▲").yellow(), plain(text));
+    report.warnings.iter().map(line).collect()
 }
 
 fn name(route: &RouteRef) -> String {

@@ -137,9 +137,9 @@ async fn a_thread_that_nobody_ends_is_named() {
     let mut world = World::new(&[("app.py", &app(1, ""))]).await;
     let ends = "snaxum.on_unload(STOP.set)\n";
     let reload = world.save("app.py", &app(2, ends)).await;
-    assert!(reload.0["notes"].to_string().contains("poller"), "{:#}", reload.0);
+    assert!(reload.0["warnings"].to_string().contains("poller"), "{:#}", reload.0);
     let reload = world.save("app.py", &app(3, ends)).await;
-    assert_eq!(reload.0["notes"], serde_json::json!([]), "this one ends it");
+    assert_eq!(reload.0["warnings"], serde_json::json!([]), "this one ends it");
 }
 
 // Row 101.
