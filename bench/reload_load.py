@@ -24,7 +24,7 @@ from traffic import Reply, traffic
 CONNECTIONS = 64
 # One save of so many is no Python.
 BROKEN_EVERY = 6
-# As people save who are in a hurry; closer together, more than a hundredth of all requests meet one.
+# As people save who are in a hurry. Closer, and more than one request in a hundred meets a reload.
 BETWEEN_SAVES_S = (0.4, 0.9)
 SERVED_TIMEOUT_S = 20.0
 WARM_UP_S = 1.0

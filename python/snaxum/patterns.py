@@ -44,6 +44,7 @@ class Converter:
     convert: Callable[[str], object]
     whole: Matcher
     reach: Callable[[str], Reach]
+    example: str
     takes_slashes: bool = False
 
 
@@ -68,6 +69,12 @@ class Pattern:
     parts: tuple[Part, ...]
     params: tuple[tuple[str, Converter], ...]
     axum: str
+
+    @property
+    def example(self) -> str:
+        """A path that matches."""
+        parts = ("".join(map(_example, part.pieces)) for part in self.parts)
+        return "/" + "/".join(parts)
 
 
 def parse(text: str) -> Pattern:
@@ -100,6 +107,10 @@ def parse(text: str) -> Pattern:
     parts.append(_part(tokens))
     # The slash that every pattern begins with closes an empty part.
     return Pattern(tuple(parts[1:]), tuple(params.items()), axum)
+
+
+def _example(piece: str | Converter) -> str:
+    return piece if isinstance(piece, str) else piece.example
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str, str | None]]:
@@ -299,10 +310,19 @@ _PATH = re.compile("[^/].*?")
 CONVERTERS = {
     converter.name: converter
     for converter in (
-        Converter("int", rf"\d{{1,{MAX_INT_DIGITS}}}", 50, 0, int, _whole_int, _int_reach),
-        Converter("float", _FLOAT.pattern, 50, 1, float, _whole_float, _float_reach),
-        Converter("uuid", _UUID.pattern, 100, 2, uuid.UUID, _whole_uuid, _uuid_reach),
-        Converter("string", "[^/]+", 100, 3, str, _whole_string, _string_reach),
-        Converter("path", _PATH.pattern, 200, 4, str, _whole_path, _path_reach, True),
+        Converter("int", rf"\d{{1,{MAX_INT_DIGITS}}}", 50, 0, int, _whole_int, _int_reach, "1"),
+        Converter("float", _FLOAT.pattern, 50, 1, float, _whole_float, _float_reach, "1.5"),
+        Converter(
+            "uuid",
+            _UUID.pattern,
+            100,
+            2,
+            uuid.UUID,
+            _whole_uuid,
+            _uuid_reach,
+            str(uuid.UUID(int=0)),
+        ),
+        Converter("string", "[^/]+", 100, 3, str, _whole_string, _string_reach, "x"),
+        Converter("path", _PATH.pattern, 200, 4, str, _whole_path, _path_reach, "x/y", True),
     )
 }

@@ -115,6 +115,19 @@ pub struct RouteDiff {
     pub moved: Vec<RouteRef>,
     /// Another handler or mode.
     pub changed: Vec<RouteRef>,
+    /// Routes that no longer answer for the paths of one that was added.
+    pub shadowed: Vec<Shadowed>,
+}
+
+/// A route that lost some of its paths to a narrower one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Shadowed {
+    /// The one that lost them.
+    #[serde(flatten)]
+    pub route: RouteRef,
+    /// The path of the one that took them, as written.
+    pub by: String,
 }
 
 /// A route in a diff.

@@ -147,7 +147,7 @@ function ReloadDetails({ reload }) {
         <section>
           <h3>Routes</h3>
           ${kinds.map((kind) => diff[kind].map((route) => html`
-            <p><b class=${MARKERS[kind].className}>${MARKERS[kind].word}</b> <code>${routeWords(route)}</code> <span class="dim">${place(route.file, route.line)}</span></p>
+            <p><b class=${MARKERS[kind].className}>${MARKERS[kind].word}</b> <code>${routeWords(route)}</code> ${route.by && html`by <code>${visible(route.by)}</code> `}<span class="dim">${place(route.file, route.line)}</span></p>
           `))}
           ${!kinds.length && html`<p class="dim">unchanged</p>`}
         </section>

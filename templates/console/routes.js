@@ -13,6 +13,7 @@ export const MARKERS = {
   added: { word: "+ new", className: "good" },
   moved: { word: "~ moved", className: "warn" },
   changed: { word: "~ changed", className: "warn" },
+  shadowed: { word: "◐ shadowed", className: "warn" },
   removed: { word: "− removed", className: "bad" },
 };
 
@@ -57,7 +58,7 @@ function withRemoved(state) {
   const markers = new Map();
   // At the start every route is new, which says nothing.
   const diff = reload && reload.cause !== "start" ? reload.diff : null;
-  for (const kind of ["changed", "moved", "added"]) {
+  for (const kind of ["shadowed", "changed", "moved", "added"]) {
     for (const route of diff?.[kind] ?? []) markers.set(nameOf(route), MARKERS[kind]);
   }
   return [

@@ -240,7 +240,7 @@ class Reloader:
         state.stage(None)
         staging.over.set()
         report.phases["commit"] = _ms_since(started)
-        report.diff = diff_routes(serving.routes, generation.routes, self.rows.of)
+        report.diff = diff_routes(serving.table, generation.table, self.rows.of)
         report.failures = [{"module": n, "traceback": f} for n, f in generation.broken.items()]
         return self._finish(report, generation)
 

@@ -6,12 +6,12 @@ Owns the report's fields and how two route tables differ. Plain data; never load
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import state
-from ..routing import Route
+from ..routing import Found, Route, RouteTable
 from . import loader
 
 Failure = dict[str, Any]
@@ -80,14 +80,33 @@ class Rows:
 
 
 def diff_routes(
-    before: Sequence[Route], after: Sequence[Route], row: Callable[[Route], Row]
+    before: RouteTable, after: RouteTable, row: Callable[[Route], Row]
 ) -> dict[str, list[Row]]:
-    """Compare two route lists: `added`, `removed`, `moved` (another line), `changed` (handler)."""
-    return diff_rows({r.id: row(r) for r in before}, {r.id: row(r) for r in after})
+    """Compare two route tables.
+
+    `added`, `removed`, `moved` (another line), `changed` (another handler), and `shadowed`: routes
+    that are there still, and no longer answer for the paths of one that was added (`by`).
+    """
+    old, new = ({r.id: row(r) for r in table.routes} for table in (before, after))
+    diff = diff_rows(old, new)
+    diff["shadowed"] = [
+        {**_reference(row(loser)), "by": route.pattern}
+        for route in after.routes
+        if route.id not in old
+        for loser in _answered(before, route)
+        if loser.id in new
+    ]
+    return diff
+
+
+def _answered(table: RouteTable, route: Route) -> list[Route]:
+    """Give what a table without `route` answers for an example of its paths."""
+    found = (table.match(method, route.parsed.example) for method in route.methods)
+    return list(dict.fromkeys(match.route for match in found if isinstance(match, Found)))
 
 
 def diff_rows(old: Mapping[str, Row], new: Mapping[str, Row]) -> dict[str, list[Row]]:
-    """Compare two tables of rows, by the id of their routes."""
+    """Compare two tables of rows, by the id of their routes; says nothing of `shadowed`."""
     both = [(old[key], new[key]) for key in new if key in old and old[key] is not new[key]]
     same_handler = [
         (a, b) for a, b in both if (a["handler"], a["mode"]) == (b["handler"], b["mode"])

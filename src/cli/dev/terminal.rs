@@ -185,6 +185,11 @@ fn reload(reload: &Reload) -> String {
         .collect();
     let line = format!("G{}  {ms:.1} ms  {files}  {}", report.generation, plain(&diff.join("  ")));
     let mut out = format!("  {} {}\n", style("↻").green(), line.trim_end());
+    for lost in &report.diff.shadowed {
+        let words =
+            format!("{} answers for what {} did", plain(&lost.by), plain(&name(&lost.route)));
+        out += &format!("    {} {words}\n", style("shadowed:").dim());
+    }
     if report.rung == "all" && !report.reason.is_empty() {
         out += &format!("    {} {}\n", style("all modules ran:").dim(), plain(&report.reason));
     }

@@ -100,7 +100,7 @@ async fn lazy_attributes_defaults_and_decorators_are_new_too() {
 #[tokio::test]
 async fn a_cache_of_an_edited_helper_starts_empty() {
     let cached =
-        |n: u32| format!("import functools\n\n@functools.lru_cache\ndef f(x):\n    return {n}\n");
+        |n: u32| format!("import functools\n\n@functools.lru_cache\ndef f(x):\n    return '{n}'\n");
     expect(&index("from util import f", "f(1)"), &cached(1), &cached(2), ("1", "2")).await;
 }
 
@@ -122,7 +122,7 @@ async fn a_handler_may_become_async_and_plain_again() {
 #[tokio::test]
 async fn classes_are_built_anew_with_all_that_derive_from_them() {
     let app = index("import util\n\nclass Mine(util.Base):\n    pass\n", "Mine().x()");
-    let method = |n: u32| format!("class Base:\n    def x(self):\n        return {n}\n");
+    let method = |n: u32| format!("class Base:\n    def x(self):\n        return '{n}'\n");
     expect(&app, &method(1), &method(2), ("1", "2")).await;
     let derived = "class Root:\n    def x(self):\n        return 0\n\nclass Base(Root):\n    def x(self):\n        return 1\n";
     let removed =
@@ -217,4 +217,29 @@ async fn state_of_an_edited_module_begins_anew_and_is_named_and_that_of_others_s
     assert_eq!(reload.ran(), ["app"]);
     assert_eq!(reload.0["state_reset"], serde_json::json!(["app.HITS", "app.LAST"]));
     assert_eq!(world.text("/").await, "2 1 1 3");
+}
+
+#[tokio::test]
+async fn a_route_that_loses_paths_to_a_new_one_is_shadowed() {
+    let route = |path: &str, n: u32| {
+        format!("\n@route('{path}')\ndef f{n}(request, **given):\n    return '{n}'\n")
+    };
+    let wide = format!("from snaxum import route\n{}", route("/orders/<id>", 1));
+    let mut world = World::new(&[("app.py", &wide)]).await;
+    let both = format!("{wide}{}", route("/orders/export", 2));
+
+    let reload = world.save("app.py", &both).await;
+
+    assert_eq!(reload.diff("added"), ["/orders/export"]);
+    assert_eq!(reload.diff("shadowed"), ["/orders/<id>"]);
+    assert_eq!(reload.0["diff"]["shadowed"][0]["by"], "/orders/export");
+    world.server.out.wait_for("/orders/export answers for what GET /orders/<id> did").await;
+    assert_eq!(
+        (world.text("/orders/export").await, world.text("/orders/7").await),
+        ("2".into(), "1".into())
+    );
+
+    let reload = world.save("app.py", &format!("{both}{}", route("/orders/<int:id>", 3))).await;
+    assert_eq!(reload.diff("shadowed"), ["/orders/<id>"]);
+    assert_eq!(world.save("app.py", &wide).await.diff("shadowed"), [""; 0]);
 }
