@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import _loop, _pool
-from ._reload import effects, imports, inputs, loader, reloader
+from ._reload import effects, imports, inputs, loader, reloader, tasks
 from ._reload.drain import Drain
 from ._reload.env_file import EnvFile, Parse
 from ._reload.watchdog import Watchdog
@@ -65,6 +65,7 @@ class Runtime:
             imports.install()
             effects.install()
             inputs.install(project)
+            tasks.install(self.loop.loop)
             watchdog = Watchdog(options["import_warning_s"], options["import_timeout_s"])
         self.reloader = reloader.Reloader(
             root,

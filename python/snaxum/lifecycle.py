@@ -74,7 +74,7 @@ def keep(
             if known is not None and (known.version, known.factory) == (version, made_by):
                 break
         else:
-            known = Kept(factory(), version, made_by, unload)
+            known = Kept(_make(factory), version, made_by, unload)
         if node is not None:
             node.kept.add(key)
         if places:
@@ -137,6 +137,15 @@ def _register(when: str, function: _F, *, exclusive: bool = False) -> _F:
     if node is not None:
         node.hooks.append(Hook(when, function, exclusive))
     return function
+
+
+def _make(factory: Callable[[], _T]) -> _T:
+    """Call a factory; the tasks that it starts end with the value, not with the module."""
+    token = state.starter.set(None)
+    try:
+        return factory()
+    finally:
+        state.starter.reset(token)
 
 
 def _fingerprint(factory: object) -> object:

@@ -93,6 +93,9 @@ _current: Generation | None = None
 _staging: Staging | None = None
 # Routes of a module imported outside the server (a unit test, a notebook): kept, never served.
 _unserved: list[Route] = []
+# The run of a module for which the caller works: it loads, or this is one of its start-up hooks, or
+# a task of those.
+starter: ContextVar[Node | None] = ContextVar("snaxum_starter", default=None)
 _pinned: ContextVar[Generation | None] = ContextVar("snaxum_generation", default=None)
 # Reentrant: a collection may end a lease in the middle of one that begins.
 _lock = threading.RLock()

@@ -10,5 +10,5 @@
 - `imports`, `inputs`, `effects`, `watchdog`: what is noted of a run, and how it is ended
 - `lines`: edits that only move lines
 - `report`: what the attempt did
-- `drain`: how the old generation ends
+- `drain`, `tasks`: how the old generation ends, and what it left on the loop
 """

@@ -1,4 +1,4 @@
-"""How a generation ends: its hooks, its kept values, and the proof that it is gone.
+"""How a generation ends: its hooks, its tasks, its kept values, and the proof that it is gone.
 
 Owns the line of old generations. One ends when no request is on it or on an older one; then what
 its successor replaced is told so, and dropped. A weak reference tells, after the next full
@@ -22,11 +22,12 @@ from typing import Any
 
 from .. import lifecycle, state
 from ..lifecycle import Hook, Kept
+from . import tasks
 from .graph import MARK, Node
 
 _log = logging.getLogger("snaxum")
 
-# How long a hook may take before it is left behind.
+# How long a hook may take before it is left behind, and a task that was cancelled.
 HOOK_TIMEOUT_S = 5.0
 # Generations that ended, after which a full collection is asked for even if the server is never
 # idle. With large libraries loaded one holds the interpreter for tens of milliseconds.
@@ -67,6 +68,12 @@ class Drain:
         for key, value in kept:
             _bounded(f"the unloading of the kept value {key!r}", lifecycle.release, value, key)
 
+    def reject(self, nodes: list[Node]) -> None:
+        """End what runs have begun that will never serve. Does not wait for it."""
+        if any(node.tasks for node in nodes):
+            args = (nodes, "a rejected load")
+            threading.Thread(target=self._end_tasks, args=args, name="drain", daemon=True).start()
+
     def end_now(self, generation: state.Generation, timeout: float) -> None:
         """End everything, at a clean stop."""
         worker = threading.Thread(target=self._end_all, args=(generation,), daemon=True)
@@ -79,8 +86,9 @@ class Drain:
     def _end_all(self, generation: state.Generation) -> None:
         while self._retired:
             old, kept = self._retired.popleft()
-            self._end(old.leaving, kept)
-        self._end(list(generation.graph.nodes.values()), list(generation.kept.items()))
+            self._end(old.number, old.leaving, kept)
+        nodes = list(generation.graph.nodes.values())
+        self._end(generation.number, nodes, list(generation.kept.items()))
 
     def _run(self) -> None:
         while True:
@@ -91,25 +99,32 @@ class Drain:
                 continue
             while self._retired and self._retired[0][0].active == 0:
                 old, kept = self._retired.popleft()
-                self._end(old.leaving, kept)
+                self._end(old.number, old.leaving, kept)
                 self._suspect(old)
                 del old, kept
                 self._ended += 1
                 if self._ended % COLLECT_EVERY == 0:
                     self._look_after()
 
-    def _end(self, nodes: list[Node], kept: Iterable[tuple[str, Kept]]) -> None:
+    def _end(self, number: int, nodes: list[Node], kept: Iterable[tuple[str, Kept]]) -> None:
         for when in ("shutdown", "unload"):
             for node in reversed(nodes):
                 for hook in reversed(node.hooks):
                     if hook.when == when and not (hook.exclusive and node.has_let_go):
                         self.call(node, hook)
+        self._end_tasks(nodes, f"G{number}")
         self.release(list(kept))
+
+    def _end_tasks(self, nodes: list[Node], whose: str) -> None:
+        for node in tasks.end(nodes, self._loop(), HOOK_TIMEOUT_S):
+            running = tasks.started_by(node)
+            what = f"of module `{node.name}` in {whose} that go on after they were cancelled"
+            self._tell(tasks.describe(running, node.name), tasks.describe(running, what))
 
     def call(self, node: Node, hook: Hook) -> BaseException | None:
         """Call a hook, bounded in time; gives what it raised, which is logged."""
         what = f"the {hook.when} hook {getattr(hook.function, '__qualname__', hook.function)!s}"
-        return _bounded(f"{what} of module `{node.name}`", call_hook, hook.function, self._loop)
+        return _bounded(f"{what} of module `{node.name}`", call_hook, node, hook, self._loop)
 
     def take_leaks(self) -> list[str]:
         """Give what was found to be held since the last call."""
@@ -125,20 +140,27 @@ class Drain:
         suspects, self._suspects = self._suspects, []
         for number, reference in suspects:
             node = reference()
-            if node is None:
-                continue
-            holder = holder_of(node)
+            if node is None or tasks.started_by(node):
+                continue  # the latter has been told
+            running = tasks.in_code_of(node, self._loop())
+            holder = tasks.describe(running, "that go on") if running else holder_of(node)
             text = f"the code of module `{node.name}` in G{number} is still held by {holder}"
-            if f"{node.name} {holder}" not in self._told and len(self._told) < MAX_LEAKS:
-                self._told.add(f"{node.name} {holder}")
-                self._leaks.append(text)
-                _log.warning(text)
-            del node
+            self._tell(f"{node.name} {holder}", text)
+            del node, running
+
+    def _tell(self, key: str, text: str) -> None:
+        """Say what goes on of old code: now, and in the next report; once for one `key`."""
+        if key not in self._told and len(self._told) < MAX_LEAKS:
+            self._told.add(key)
+            self._leaks.append(text)
+            _log.warning(text)
 
 
-def call_hook(function: Callable[[], Any], loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+def call_hook(node: Node, hook: Hook, loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     """Call a hook; one that is async runs on the server's loop."""
-    result = function()
+    if hook.when in ("startup", "resume"):
+        state.starter.set(node)  # this thread is made for one hook
+    result = hook.function()
     if inspect.isawaitable(result):
 
         async def wait() -> None:

@@ -13,6 +13,10 @@ from types import CodeType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import asyncio
+    import weakref
+    from typing import Any
+
     from ..lifecycle import Hook
     from ..routing import Route
     from .effects import Effect
@@ -42,6 +46,7 @@ class Node:
         "name",
         "routes",
         "source",
+        "tasks",
         "threads",
         "wanted",
     )
@@ -68,6 +73,8 @@ class Node:
         self.effects: list[Effect] = []
         # Names of the threads that it started and that go on.
         self.threads: list[str] = []
+        # The asyncio tasks that it started and that go on, its start-up hooks included.
+        self.tasks: set[weakref.ref[asyncio.Task[Any]]] = set()
         # What its globals were right after it had run: name to identity and size.
         self.globals_seen: dict[str, tuple[int, int]] = {}
 

@@ -275,6 +275,7 @@ class UserLoader(SourceFileLoader):
         is_package = hasattr(module, "__path__")
         node.late.update(imports_of_functions(code, name, is_package))
         staging.executing.append(node)
+        token = state.starter.set(node)
         lists, threads = effects.lists(), set(threading.enumerate())
         # What the imports inside take is theirs, not this module's.
         before = sum(self.finder.timings.values())
@@ -289,6 +290,7 @@ class UserLoader(SourceFileLoader):
             started = [t.name for t in threading.enumerate() if t not in threads]
             node.threads = [name for name in started if name not in nested]
             staging.executing.pop()
+            state.starter.reset(token)
             # In the order in which they end: what is imported comes before who imports it.
             if staging.nodes.get(name) is node:
                 staging.nodes[name] = staging.nodes.pop(name)

@@ -214,6 +214,7 @@ class Reloader:
         except BaseException as error:
             fresh = [node for name, node in staging.nodes.items() if name not in stage.carried]
             self._roll_back(saved, fresh, old)
+            self.drain.reject(fresh)
             state.stage(None)
             staging.over.set()
             report.phases["stage"] = _ms_since(started)

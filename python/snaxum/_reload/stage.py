@@ -94,9 +94,9 @@ class Stage:
         for name in dropped:
             sys.modules.pop(name, None)
         modules = {name: module for name, module in modules.items() if name not in dropped}
-        effects.undo(
-            [n for n in nodes.values() if n.name not in modules and n.name not in self.carried]
-        )
+        lost = [n for n in nodes.values() if n.name not in modules and n.name not in self.carried]
+        effects.undo(lost)
+        drain.reject(lost)
         number = serving.number + 1
         if serving.number == 0:
             number = state.first_number if modules else 0

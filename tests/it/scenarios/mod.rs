@@ -12,4 +12,5 @@ mod pool;
 mod random;
 mod requests;
 mod state;
+mod tasks;
 mod world;
