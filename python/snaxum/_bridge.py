@@ -72,12 +72,13 @@ def describe(what: str) -> bytes:
 def stop(timeout: float) -> None:
     """Stop loop and pool, run what `atexit` holds, flush. The interpreter itself stays."""
     runtime = running()
-    runtime.loop.stop()
+    runtime.loop.end_requests()
     for threads in (runtime.waiting, runtime.streaming, runtime.slow):
         threads.shutdown(wait=False, cancel_futures=True)
     runtime.pool.close(timeout)
     _stop_resource_tracker()
     runtime.drain.end_now(state.current(), timeout)
+    runtime.loop.stop()
     effects.run_at_exit(state.current().graph.nodes.values())
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

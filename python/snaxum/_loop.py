@@ -7,6 +7,7 @@ pipe, so that no tokio thread ever waits for the interpreter. Never matches a ro
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
 import os
 import threading
@@ -36,6 +37,8 @@ class LoopThread:
         self._loop = asyncio.new_event_loop()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._stopping = False
+        # Whether something would not end when it was last waited for.
+        self._is_stuck = False
         self._thread = threading.Thread(target=self._run, name="asyncio-loop", daemon=True)
         self._thread.start()
 
@@ -51,12 +54,25 @@ class LoopThread:
         """Count the requests that are on the loop."""
         return len(self._tasks)
 
+    def end_requests(self) -> None:
+        """Cancel what runs for requests, and wait for its end. The loop goes on, for hooks."""
+
+        async def cancel() -> None:
+            tasks = list(self._tasks.values())
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
+
+        ending = asyncio.run_coroutine_threadsafe(cancel(), self._loop)
+        self._is_stuck = not concurrent.futures.wait([ending], STOP_TIMEOUT_S).done
+
     def stop(self) -> None:
         """Cancel what runs, close async generators, and end the thread."""
         if self._thread.is_alive():
             self._stopping = True
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(STOP_TIMEOUT_S)
+            self._thread.join(0 if self._is_stuck else STOP_TIMEOUT_S)
 
     def _start(self, request_id: int, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = self._loop.create_task(start(), name=f"request-{request_id}")

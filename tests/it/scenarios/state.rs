@@ -199,3 +199,18 @@ async fn a_clean_stop_lets_go_of_what_is_held_exclusively_too() {
     world.server.stop().await;
     assert_eq!(world.server.out.whole().await.matches("let go").count(), 1);
 }
+
+#[tokio::test]
+async fn an_async_hook_runs_at_a_clean_stop_too() {
+    let app = index(
+        "import asyncio, snaxum\n\n@snaxum.on_startup\nasync def begin():\n    global LEFT\n    LEFT = asyncio.create_task(asyncio.sleep(3600))\n\n@snaxum.on_shutdown\nasync def bye():\n    await asyncio.sleep(0)\n    print('left:', LEFT.done())\n",
+        "1",
+    );
+    let project = || Project::new().file("app.py", &app);
+    for mut server in [project().dev().await, project().serve().await] {
+        server.stop().await;
+        let (out, err) = (server.out.whole().await, server.err.whole().await);
+        assert!(out.contains("left: False"), "{out}");
+        assert!(!err.contains("raised") && !err.contains("never awaited"), "{err}");
+    }
+}
