@@ -10,7 +10,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, TypeVar, overload
 
@@ -31,6 +31,10 @@ class Kept:
     version: Hashable
     factory: object
     unload: Callable[[Any], object] | None
+    # Whether a caller that is no module wants it to get the classes of now.
+    migrate: bool = False
+    # Old classes that it was found to hold, with what was said of them.
+    told: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,19 @@ def keep(
     version: Hashable = None,
     *,
     unload: Callable[[_T], object] | None = None,
+    migrate: bool = False,
 ) -> _T:
     """Give the value that `factory()` made the first time, over all reloads.
 
     It is built again when `version` or the source of `factory` changes; the old value is then
     passed to `unload` (by default its `close()` is called, if it has one) when the last request
     that may use it has ended. A value that no module asks for any more ends in the same way.
+
+    With `migrate=True` an instance of a class that a reload replaces gets the new class, and a
+    member of an enum becomes the new one of its name, when the new code begins to serve. This goes
+    for the value and for the items of a list, dict, set, tuple or deque, and not deeper. It calls
+    no `__init__`: attributes stay what they are. What does not fit stays too, with a warning.
+
     Raises what `factory` raises, and TypeError for a key that is no str or a factory that cannot
     be called.
     """
@@ -76,7 +87,9 @@ def keep(
         else:
             known = Kept(_make(factory), version, made_by, unload)
         if node is not None:
-            node.kept.add(key)
+            node.kept[key] = migrate
+        else:
+            known.migrate = migrate
         if places:
             places[0][key] = known
     value: _T = known.value

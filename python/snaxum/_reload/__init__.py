@@ -9,6 +9,7 @@
 - `broken`: the paths of modules that did not load at the start
 - `imports`, `inputs`, `effects`, `watchdog`: what is noted of a run, and how it is ended
 - `lines`: edits that only move lines
+- `survivors`: kept values whose class was replaced
 - `report`: what the attempt did
 - `drain`, `tasks`: how the old generation ends, and what it left on the loop
 """

@@ -193,21 +193,34 @@ def holder_of(node: Node) -> str:
     """Name what refers to the code of a module's run from outside of it."""
     homes = [d for d in gc.get_referrers(node) if type(d) is dict and d.get(MARK) is node]
     seen = {id(node), *map(id, homes)}
-    waiting: deque[object] = deque(homes)
+    # What leads to it, and the instance of an old class that this goes through.
+    waiting: deque[tuple[object, str]] = deque((home, "") for home in homes)
     for _ in range(MAX_LOOK):
         if not waiting:
             break
-        target = waiting.popleft()
+        target, instance = waiting.popleft()
+        for key, kept in state.current().kept.items():
+            if kept.value is target:
+                return f"the kept value {key!r}"
         for holder in gc.get_referrers(target):
             if id(holder) in seen or isinstance(holder, FrameType) or holder is homes:
                 continue
             seen.add(id(holder))
             if type(holder) is dict and "__builtins__" in holder:
                 names = [name for name, value in holder.items() if value is target]
-                return f"`{holder.get('__name__')}.{names[0] if names else '?'}`"
+                return f"`{holder.get('__name__')}.{names[0] if names else '?'}`{instance}"
             kind = type(holder).__name__
             if kind in ("coroutine", "generator", "async_generator", "Task", "Thread", "_Timer"):
                 return f"a {kind}, `{getattr(holder, '__qualname__', holder)!s}`"
-            if holder is not waiting:
-                waiting.append(holder)
+            waiting.append((holder, instance or _as_instance(holder, node)))
     return "something that Python cannot name"
+
+
+def _as_instance(holder: object, node: Node) -> str:
+    cls = type(holder)
+    if cls.__module__ != node.name:
+        return ""
+    return (
+        f": an instance of `{cls.__module__}.{cls.__qualname__}`, and `isinstance` with the new "
+        "class is False; an `on_unload` hook could let it go"
+    )

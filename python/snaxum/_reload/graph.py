@@ -69,7 +69,8 @@ class Node:
         self.hooks: list[Hook] = []
         # Whether its exclusive hooks have run, to make room for a next run.
         self.has_let_go = False
-        self.kept: set[str] = set()
+        # Keys of the values that it keeps, and whether they are to get the classes of now.
+        self.kept: dict[str, bool] = {}
         self.effects: list[Effect] = []
         # Names of the threads that it started and that go on.
         self.threads: list[str] = []

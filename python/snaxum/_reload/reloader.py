@@ -18,7 +18,7 @@ from types import ModuleType
 
 from .. import _traceback, state
 from ..lifecycle import Kept
-from . import effects, inputs, lines, loader
+from . import effects, inputs, lines, loader, survivors
 from .changes import Changes, Watch
 from .drain import Drain
 from .env_file import EnvFile
@@ -237,6 +237,7 @@ class Reloader:
         for node, source in plan.changes.shifted:
             if node.name in stage.carried:
                 self._shift(node, source, serving.modules.get(node.name))
+        report.warnings += survivors.meet(serving, generation, leaving)
         self._publish(serving, generation)
         state.stage(None)
         staging.over.set()

@@ -12,5 +12,6 @@ mod pool;
 mod random;
 mod requests;
 mod state;
+mod survivors;
 mod tasks;
 mod world;
