@@ -22,7 +22,7 @@ from typing import Any
 
 from .. import lifecycle, state
 from ..lifecycle import Hook, Kept
-from . import tasks
+from . import effects, tasks
 from .graph import MARK, Node
 
 _log = logging.getLogger("snaxum")
@@ -100,6 +100,7 @@ class Drain:
             while self._retired and self._retired[0][0].active == 0:
                 old, kept = self._retired.popleft()
                 self._end(old.number, old.leaving, kept)
+                effects.end(old.leaving)
                 self._suspect(old)
                 del old, kept
                 self._ended += 1

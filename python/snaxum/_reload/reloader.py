@@ -226,6 +226,9 @@ class Reloader:
         started = time.perf_counter()
         fresh = [node for name, node in generation.graph.nodes.items() if name not in stage.carried]
         effects.take_over(old, fresh)
+        after = generation.graph.nodes
+        # Nothing imports these any more.
+        effects.undo([graph.nodes[n] for n in graph.nodes if n not in after and n not in leaving])
         report.state_reset = self._lost_state(old, serving, generation)
         report.warnings += [
             f"`{node.name}` started {', '.join(node.threads)}, which goes on with the old code; "

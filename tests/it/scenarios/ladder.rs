@@ -2,9 +2,7 @@
 
 use std::fs;
 
-use reqwest::Method;
-
-use super::super::support::{Project, in_time};
+use super::super::support::Project;
 use super::world::{World, index};
 
 /// A project beside a library that takes each name only once in the life of a process.
@@ -19,23 +17,6 @@ fn project() -> Project {
         )
         .env("PYTHONPATH", &path)
         .gate()
-}
-
-/// Asks until the answer is `right`, whatever process gives it. A connection that the old process
-/// has taken may end with it before its request was read.
-async fn until(world: &World, path: &str, right: impl Fn(&str) -> bool) {
-    in_time(path, async {
-        loop {
-            let request = world.server.request(Method::GET, path).bearer_auth(&world.server.token);
-            if let Ok(response) = request.send().await
-                && right(&response.text().await.unwrap_or_default())
-            {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
 }
 
 // Row 102.
@@ -61,7 +42,7 @@ async fn a_library_that_takes_nothing_twice_gets_a_new_process_on_the_same_socke
 
     world.server.edit("app.py", &app(2));
 
-    until(&world, "/", |text| text == "2").await;
+    world.until("/", |text| text == "2").await;
     let reply = world.server.get("/").await;
     assert_eq!(reply.header("x-snaxum-gen"), "2", "it counts on");
     let status = world.server.api("status").await; // the token is the same
@@ -91,7 +72,7 @@ async fn changed_settings_are_taken_by_a_new_process() {
     let path = world.server.project.path().join("pyproject.toml");
     fs::write(&path, settings(2)).expect("written");
     world.server.out.wait_for("[tool.snaxum] in pyproject.toml changed").await;
-    until(&world, "/__snaxum/api/status", |text| text.contains("\"size\":2")).await;
+    world.until("/__snaxum/api/status", |text| text.contains("\"size\":2")).await;
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod inputs;
 mod ladder;
 mod pool;
 mod random;
+mod registries;
 mod requests;
 mod state;
 mod survivors;

@@ -1,8 +1,9 @@
 //! A project under `snaxum dev` and a console on it: save, and see what the reload did.
 
+use reqwest::Method;
 use serde_json::Value;
 
-use super::super::support::{Console, Project, Reply, Server};
+use super::super::support::{Console, Project, Reply, Server, in_time};
 
 /// A running project whose reloads are waited for.
 pub(crate) struct World {
@@ -51,6 +52,24 @@ impl World {
         let reply = self.get(path).await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.text());
         reply.text().to_owned()
+    }
+
+    /// Asks until the answer is `right`, whatever process gives it. A connection that the old process
+    /// has taken may end with it before its request was read.
+    pub(crate) async fn until(&self, path: &str, right: impl Fn(&str) -> bool) {
+        in_time(path, async {
+            loop {
+                let request =
+                    self.server.request(Method::GET, path).bearer_auth(&self.server.token);
+                if let Ok(response) = request.send().await
+                    && right(&response.text().await.unwrap_or_default())
+                {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     pub(crate) async fn status(&self) -> Value {

@@ -1,0 +1,35 @@
+"""What a module changes outside itself while it runs, so that it can be taken back.
+
+A rejected run is undone as a whole; what a module did is undone when its next run takes its place.
+Never touches what the user's code did not do. `journal` has the rules, the others one kind each:
+
+- `process`: `os.environ`, loggers' handlers, signal handlers, `atexit`
+- `lists`: `sys.path`, `warnings.filters`, the registry of prometheus_client
+- `registrations`: classes and functions, with an ABC or a `singledispatch` function of others
+"""
+
+from __future__ import annotations
+
+from . import process, registrations
+from .journal import Effect, end, make_room, restore, take_over, undo
+from .lists import lists, note_additions
+from .process import run_at_exit
+
+__all__ = [
+    "Effect",
+    "end",
+    "install",
+    "lists",
+    "make_room",
+    "note_additions",
+    "restore",
+    "run_at_exit",
+    "take_over",
+    "undo",
+]
+
+
+def install() -> None:
+    """Note effects from now on."""
+    process.install()
+    registrations.install()

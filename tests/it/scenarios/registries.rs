@@ -1,0 +1,141 @@
+//! Section F, rows 105 and 106: what modules register with others, or put in their place.
+
+use super::super::support::Project;
+use super::world::{World, index};
+
+/// A project beside a library with a generic function, an ABC and something to replace.
+fn project() -> Project {
+    let project = Project::new();
+    let path = project.path().join("libraries").to_str().expect("UTF-8").to_owned();
+    project
+        .top_file(
+            "libraries/shop.py",
+            "import abc, functools\n\n@functools.singledispatch\ndef show(x):\n    return 'plain'\n\n@show.register(str)\ndef _text(x):\n    return 'library'\n\nclass Shape(abc.ABC):\n    pass\n\nclass Client:\n    def get(self):\n        return 'got'\n\ndef price(x):\n    return x\n",
+        )
+        .env("PYTHONPATH", &path)
+}
+
+const SHOWN: &str = "[show(1), show('t'), show(Mine()), len(show.registry)]";
+
+/// A module that registers with the library's generic function in each way there is.
+fn showing(n: u32, more: &str) -> String {
+    index(
+        &format!(
+            "from shop import show\n\nclass Mine: pass\n\n@show.register\ndef _int(x: int):\n    return 'int {n}'\n\n@show.register(str)\ndef _str(x):\n    return 'str {n}'\n\nshow.register(Mine, lambda x: 'mine {n}')\n{more}"
+        ),
+        SHOWN,
+    )
+}
+
+// Row 105.
+#[tokio::test]
+async fn the_newest_registration_with_a_generic_function_wins_and_old_classes_leave_it() {
+    let mut world = World::of(project().file("app.py", &showing(1, ""))).await;
+    for n in 2..=4 {
+        world.save("app.py", &showing(n, "")).await.ran();
+        let newest = format!("['int {n}', 'str {n}', 'mine {n}', ");
+        assert!(world.text("/").await.starts_with(&newest), "{newest}");
+    }
+    // `object`, `int`, `str` and the one class, once no request is on the old ones.
+    world.until("/", |text| text == "['int 4', 'str 4', 'mine 4', 4]").await;
+}
+
+#[tokio::test]
+async fn a_registration_that_is_not_made_again_gives_way_to_what_was_there_before() {
+    let mut world = World::of(project().file("app.py", &showing(1, ""))).await;
+    let without = index("from shop import show\n\nclass Mine: pass\n", SHOWN);
+    world.save("app.py", &without).await.ran();
+    assert!(world.text("/").await.starts_with("['plain', 'library', 'plain', "));
+    world.until("/", |text| text.ends_with(", 2]")).await;
+
+    // A module that nothing imports any more has registered nothing either.
+    world.save("_more.py", "import shop\nshop.show.register(str, lambda x: 'more')\n").await;
+    world.save("app.py", &without.replace("import show", "import show\nimport _more")).await.ran();
+    assert_eq!(world.text("/").await, "['plain', 'more', 'plain', 2]");
+    world.save("app.py", &without).await.ran();
+    assert_eq!(world.text("/").await, "['plain', 'library', 'plain', 2]");
+}
+
+#[tokio::test]
+async fn the_registrations_of_rejected_code_are_undone() {
+    let mut world = World::of(project().file("app.py", &showing(1, ""))).await;
+    world.save("app.py", &showing(2, "1 / 0\n")).await.failure();
+    assert_eq!(world.text("/").await, "['int 1', 'str 1', 'mine 1', 4]");
+}
+
+#[tokio::test]
+async fn a_request_on_old_code_finds_its_class_registered_to_its_end() {
+    let app = |n: u32| {
+        format!(
+            "import _gate\nfrom shop import show\nfrom snaxum import route\n\nclass Mine: pass\n\n@show.register\ndef _mine(x: Mine):\n    return 'mine {n}'\n\n@route('/')\ndef index(request):\n    _gate.wait('handler')\n    return show(Mine())\n\n@route('/count')\ndef count(request):\n    return str(len(show.registry))\n"
+        )
+    };
+    let mut world = World::of(project().gate().file("app.py", &app(1))).await;
+    let old = world.server.begin("/");
+    let held = world.server.arrival().await;
+    world.save("app.py", &app(2)).await.ran();
+    assert_eq!(world.text("/count").await, "4");
+    held.open().await;
+    assert_eq!(old.await.expect("an answer").text(), "mine 1");
+    world.until("/count", |count| count == "3").await;
+}
+
+#[tokio::test]
+async fn a_generic_function_of_a_module_that_is_not_loaded_again_is_treated_alike() {
+    let generic =
+        "import functools\n\n@functools.singledispatch\ndef show(x):\n    return 'plain'\n";
+    let app = |n: u32, body: &str| {
+        index(
+            &format!(
+                "from _show import show\nclass Mine: pass\nshow.register(Mine, lambda x: 'mine {n}')\n{body}"
+            ),
+            "[show(Mine()), show(1), len(show.registry)]",
+        )
+    };
+    let integer = "show.register(int, lambda x: 'int')\n";
+    let project = Project::new().file("_show.py", generic).file("app.py", &app(1, integer));
+    let mut world = World::of(project).await;
+    assert_eq!(world.text("/").await, "['mine 1', 'int', 3]");
+    assert_eq!(world.save("app.py", &app(2, "")).await.ran(), ["app"]);
+    world.until("/", |text| text == "['mine 2', 'plain', 2]").await;
+}
+
+#[tokio::test]
+async fn a_class_of_others_is_registered_with_an_abc_as_long_as_the_code_says_so() {
+    let app = |n: u32, more: &str| {
+        index(
+            &format!(
+                "from shop import Shape\nimport collections\nN = {n}\nclass Mine: pass\nShape.register(Mine)\n{more}"
+            ),
+            "[isinstance(x, Shape) for x in (Mine(), 1, collections.OrderedDict())]",
+        )
+    };
+    let both = "Shape.register(int)\nShape.register(collections.OrderedDict)\n";
+    let one = "@Shape.register\nclass Other: pass\nShape.register(int)\n";
+    let mut world = World::of(project().file("app.py", &app(1, both))).await;
+    assert_eq!(world.text("/").await, "[True, True, True]");
+    world.save("app.py", &app(2, one)).await.ran();
+    assert_eq!(world.text("/").await, "[True, True, False]");
+    world.save("app.py", &app(3, &format!("{both}1 / 0\n"))).await.failure();
+    assert_eq!(world.text("/").await, "[True, True, False]");
+    world.save("app.py", &app(4, one)).await.ran();
+    world.save("app.py", &app(5, "")).await.ran();
+    assert_eq!(world.text("/").await, "[True, False, False]");
+}
+
+#[tokio::test]
+async fn what_a_library_does_at_its_first_import_is_not_the_modules() {
+    let library = "import atexit, os, shop\nshop.Shape.register(dict)\nshop.show.register(dict, lambda x: 'library')\nos.environ['LIBRARY'] = 'is here'\natexit.register(print, 'library ends')\n";
+    let app = |n: u32| {
+        index(
+            &format!("import os, shop\nimport registers\nN = {n}"),
+            "[isinstance({}, shop.Shape), shop.show({}), os.environ.get('LIBRARY')]",
+        )
+    };
+    let project = project().top_file("libraries/registers.py", library).file("app.py", &app(1));
+    let mut world = World::of(project).await;
+    world.save("app.py", &app(2)).await.ran();
+    assert_eq!(world.text("/").await, "[True, 'library', 'is here']");
+    world.server.stop().await;
+    assert!(world.server.out.whole().await.contains("library ends"));
+}
