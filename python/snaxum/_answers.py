@@ -7,9 +7,11 @@ matches a route, and never raises into Rust on behalf of a handler.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Iterator
+
+# By name: the user's code may put something else into `json`.
+from json import dumps
 from typing import Any, Protocol
 
 from . import _pool, _traceback, state
@@ -246,4 +248,4 @@ async def _send_async(
 
 def to_json(value: object) -> bytes:
     """Encode for Rust. What no UTF-8 can hold, such as half a surrogate pair, becomes `?`."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    return dumps(value, ensure_ascii=False).encode("utf-8", "replace")

@@ -10,6 +10,6 @@
 - `imports`, `inputs`, `effects`, `watchdog`: what is noted of a run, and how it is ended
 - `lines`: edits that only move lines
 - `survivors`: kept values whose class was replaced
-- `report`: what the attempt did
+- `report`, `warning`: what the attempt did, and what there is to warn of
 - `drain`, `tasks`: how the old generation ends, and what it left on the loop
 """

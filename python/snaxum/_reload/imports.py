@@ -18,6 +18,7 @@ from typing import Any
 
 from .. import state
 from . import loader
+from .effects import patches
 from .graph import Node
 
 # How long an import in a running handler waits for the end of a reload.
@@ -56,6 +57,8 @@ def _hooked_import(
     full = _absolute(name, globals, level)
     if full.partition(".")[0] in loader.tops:  # looked up after the import, which may fill it
         _note(full, module, fromlist, globals)
+    else:
+        patches.see(full, module, fromlist, globals)
     return module
 
 
@@ -73,6 +76,8 @@ def _hooked_import_module(name: str, package: str | None = None) -> ModuleType:
     if full.partition(".")[0] in loader.tops:
         for node in _importers(caller):
             node.imports.add(full)
+    else:
+        patches.see(full, module, None, caller)
     return module
 
 

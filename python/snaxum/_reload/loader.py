@@ -276,6 +276,7 @@ class UserLoader(SourceFileLoader):
         node.late.update(imports_of_functions(code, name, is_package))
         staging.executing.append(node)
         token = state.starter.set(node)
+        effects.patches.begin(node, self.source)
         lists, threads = effects.lists(), set(threading.enumerate())
         # What the imports inside take is theirs, not this module's.
         before = sum(self.finder.timings.values())
@@ -286,6 +287,7 @@ class UserLoader(SourceFileLoader):
             inner = sum(self.finder.timings.values()) - before
             self.finder.timings[name] = time.perf_counter() - start - inner
             effects.note_additions(node, lists)
+            effects.patches.settle(node)
             nested = {name for other in staging.nodes.values() for name in other.threads}
             started = [t.name for t in threading.enumerate() if t not in threads]
             node.threads = [name for name in started if name not in nested]

@@ -27,6 +27,7 @@ from .report import Failure, Report, Rows, diff_routes, diff_rows
 from .roots import discover
 from .sources import Source
 from .stage import Rejected, Stage, is_fatal
+from .warning import warnings
 from .watchdog import Watchdog
 
 # How long a reload waits for the end of an import in a running handler.
@@ -230,12 +231,7 @@ class Reloader:
         # Nothing imports these any more.
         effects.undo([graph.nodes[n] for n in graph.nodes if n not in after and n not in leaving])
         report.state_reset = self._lost_state(old, serving, generation)
-        report.warnings += [
-            f"`{node.name}` started {', '.join(node.threads)}, which goes on with the old code; "
-            "an `on_unload` hook could end it"
-            for node in old
-            if node.threads and not any(hook.when in ("unload", "shutdown") for hook in node.hooks)
-        ]
+        report.warnings = warnings(old, fresh)
         self.finder = finder
         for node, source in plan.changes.shifted:
             if node.name in stage.carried:

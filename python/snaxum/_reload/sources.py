@@ -9,18 +9,24 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from types import CodeType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .effects.patches import Targets
 
 
 class Source:
     """One file as it was read: its bytes, and its code once compiled."""
 
-    __slots__ = ("code", "content", "digest", "path")
+    __slots__ = ("code", "content", "digest", "path", "targets")
 
     def __init__(self, path: str, content: bytes) -> None:
         self.path = path
         self.content = content
         self.digest = hashlib.blake2b(content, digest_size=16).digest()
         self.code: CodeType | None = None
+        # What it may assign to of others, once somebody has looked (`effects.patches`).
+        self.targets: Targets | None = None
 
     def compile(self) -> CodeType:
         """Compile once. Raises SyntaxError, which carries this text as `source_text`."""

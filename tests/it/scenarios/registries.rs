@@ -139,3 +139,94 @@ async fn what_a_library_does_at_its_first_import_is_not_the_modules() {
     world.server.stop().await;
     assert!(world.server.out.whole().await.contains("library ends"));
 }
+
+/// A module that replaces a library's function by one that calls it.
+fn patching(n: u32, more: &str) -> String {
+    index(
+        &format!(
+            "import shop\nfrom shop import Client\nrest = shop.price\nshop.price = lambda x: (rest(x), {n})\nsetattr(Client, 'get', lambda self: 'mine {n}')\n{more}"
+        ),
+        PRICE,
+    )
+}
+
+const PRICE: &str = "[shop.price(0), Client().get()]";
+
+// Row 106.
+#[tokio::test]
+async fn patches_of_a_library_do_not_stack_and_go_with_the_code_that_made_them() {
+    let mut world = World::of(project().file("app.py", &patching(1, ""))).await;
+    assert_eq!(world.text("/").await, "[(0, 1), 'mine 1']");
+    for n in 2..=3 {
+        world.save("app.py", &patching(n, "")).await.ran();
+    }
+    assert_eq!(world.text("/").await, "[(0, 3), 'mine 3']");
+    world.save("app.py", &patching(4, "1 / 0\n")).await.failure();
+    assert_eq!(world.text("/").await, "[(0, 3), 'mine 3']");
+    world.save("app.py", &index("import shop\nfrom shop import Client\n", PRICE)).await.ran();
+    assert_eq!(world.text("/").await, "[0, 'got']");
+}
+
+#[tokio::test]
+async fn what_mock_patches_at_import_is_taken_back_too_and_its_old_code_is_let_go() {
+    let app = |n: u32, patch: &str| {
+        let app = index(
+            &format!("from unittest import mock\nimport gc, json, shop\nN = {n}\n{patch}"),
+            "[shop.price(0), json.dumps(0)]",
+        );
+        format!(
+            "{app}\n@route('/held')\ndef held(request):\n    gc.collect()\n    return str(len(mock._patch._active_patches))\n"
+        )
+    };
+    let patch = "mock.patch('shop.price', return_value=N).start()\nmock.patch.object(json, 'dumps', lambda x: 'mine').start()\n";
+    let mut world = World::of(project().file("app.py", &app(1, patch))).await;
+    assert_eq!(world.text("/").await, "[1, 'mine']");
+    world.save("app.py", &app(2, patch)).await.ran();
+    assert_eq!(world.text("/").await, "[2, 'mine']");
+    world.until("/held", |count| count == "2").await;
+    world.save("app.py", &app(3, "")).await.ran();
+    assert_eq!(world.text("/").await, "[0, '0']");
+    world.until("/held", |count| count == "0").await;
+}
+
+#[tokio::test]
+async fn a_patch_of_a_module_that_runs_no_more_than_once_stays_when_its_importer_runs_again() {
+    let app = |n: u32| {
+        index(
+            &format!(
+                "import shop\nfrom shop import Client\nimport _patches\nN = {n}\n\ndef never():\n    shop.price = None\n"
+            ),
+            PRICE,
+        )
+    };
+    let project = project().file("app.py", &app(1)).file("_patches.py", &patching(1, ""));
+    let mut world = World::of(project).await;
+    assert_eq!(world.save("app.py", &app(2)).await.ran(), ["app"]);
+    assert_eq!(world.text("/").await, "[(0, 1), 'mine 1']");
+}
+
+#[tokio::test]
+async fn a_patch_of_a_library_is_warned_of_once() {
+    let plain = index("import shop\nfrom shop import Client\n", PRICE);
+    let mut world = World::of(project().file("app.py", &plain)).await;
+    let reload = world.save("app.py", &patching(1, "")).await;
+    let warnings = reload.0["warnings"].as_array().expect("a list");
+    assert_eq!(warnings.len(), 2, "{warnings:#?}");
+    let first = warnings[0].as_str().expect("a text");
+    assert!(first.contains("`app` replaces `shop.price`"), "{first}");
+    assert!(first.contains("call a function of your own instead"), "{first}");
+    assert!(warnings[1].to_string().contains("`shop.Client.get`"));
+    world.server.out.wait_for("`app` replaces `shop.price`").await;
+
+    let reload = world.save("app.py", &patching(2, "")).await;
+    assert_eq!(reload.0["warnings"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn a_patch_that_is_there_at_the_start_stands_under_the_banner() {
+    let app = index("import time\ntime.sleep = lambda s: None\n", "time.sleep(9)");
+    let server = Project::new().file("app.py", &app).dev().await;
+    server.out.wait_for("`app` replaces `time.sleep`").await;
+    let started = server.api("reloads").await[0].take();
+    assert!(started["warnings"].to_string().contains("time.sleep"), "{started:#}");
+}

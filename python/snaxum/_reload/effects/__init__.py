@@ -6,11 +6,12 @@ Never touches what the user's code did not do. `journal` has the rules, the othe
 - `process`: `os.environ`, loggers' handlers, signal handlers, `atexit`
 - `lists`: `sys.path`, `warnings.filters`, the registry of prometheus_client
 - `registrations`: classes and functions, with an ABC or a `singledispatch` function of others
+- `patches`: what is put in the place of a library's functions
 """
 
 from __future__ import annotations
 
-from . import process, registrations
+from . import patches, process, registrations
 from .journal import Effect, end, make_room, restore, take_over, undo
 from .lists import lists, note_additions
 from .process import run_at_exit
@@ -22,6 +23,7 @@ __all__ = [
     "lists",
     "make_room",
     "note_additions",
+    "patches",
     "restore",
     "run_at_exit",
     "take_over",
