@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .. import state
@@ -94,7 +94,11 @@ class Watch:
         """
         changes = Changes(Sources(serving.sources))
         self._before = dict(self._tried)
-        nodes = {node.path: node for node in serving.graph.nodes.values() if node.source}
+        # Several of one path: the same file under several names.
+        nodes: dict[str, list[Node]] = {}
+        for node in serving.graph.nodes.values():
+            if node.source:
+                nodes.setdefault(node.path, []).append(node)
         readers: dict[str, list[Node]] = {}
         listers: dict[str, list[Node]] = {}
         for node in serving.graph.nodes.values():
@@ -110,7 +114,7 @@ class Watch:
             if path.endswith(".py") and inputs.is_own(path) and self._is_loop(path):
                 continue
             if _is_source(path) and (path in nodes or loader.is_user_file(path)):
-                differs, digest = self._compare_source(path, nodes.get(path), changes)
+                differs, digest = self._compare_source(path, nodes.get(path, ()), changes)
             if path in readers:
                 digest = inputs.file_digest(path)
                 for node in readers[path]:
@@ -181,10 +185,10 @@ class Watch:
         return differs and (known or digest is not None)
 
     def _compare_source(
-        self, path: str, node: Node | None, changes: Changes
+        self, path: str, nodes: Sequence[Node], changes: Changes
     ) -> tuple[bool, bytes | None]:
         source = changes.sources.refresh(path)
-        if node is None:
+        if not nodes:
             if source is None:
                 return False, None
             name = module_name(loader.import_root(path) or self.root, path)
@@ -192,16 +196,18 @@ class Watch:
                 return False, source.digest
             changes.created[path] = name
             return True, source.digest
-        assert node.source is not None, "only nodes with a source have a path"
-        if source is None:
-            changes.deleted.append(node)
-            return True, None
-        if source.digest == node.source.digest:
-            return False, source.digest
-        changes.changed.append(node)
-        if is_shifted(node.source, source):
-            changes.shifted.append((node, source))
-        return True, source.digest
+        differs = False
+        for node in nodes:
+            assert node.source is not None, "only nodes with a source have a path"
+            if source is None:
+                changes.deleted.append(node)
+                differs = True
+            elif source.digest != node.source.digest:
+                changes.changed.append(node)
+                differs = True
+                if is_shifted(node.source, source):
+                    changes.shifted.append((node, source))
+        return differs, source.digest if source else None
 
     def _compare_variables(self, env_file: EnvFile, changes: Changes) -> bool:
         found = env_file.look()
@@ -216,7 +222,7 @@ class Watch:
     def _candidates(
         self,
         paths: Iterable[str] | None,
-        nodes: dict[str, Node],
+        nodes: dict[str, list[Node]],
         readers: dict[str, list[Node]],
     ) -> set[str]:
         found = set(self._pending)

@@ -90,12 +90,6 @@ class Graph:
     def __init__(self, nodes: Iterable[Node] = ()) -> None:
         self.nodes = {node.name: node for node in nodes}
 
-    def by_path(self, path: str) -> Node | None:
-        for node in self.nodes.values():
-            if node.source is not None and node.source.path == path:
-                return node
-        return None
-
     def cone(self, seeds: Iterable[str]) -> list[str]:
         """Give the seeds and all that import them, directly or not, in recorded order."""
         importers: dict[str, list[str]] = {}

@@ -7,6 +7,7 @@ made from. Never decides *when* to load (`reloader`).
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import sys
@@ -68,6 +69,20 @@ def is_user_path(path: str) -> bool:
     return path in _roots or is_user_file(path)
 
 
+@functools.lru_cache(maxsize=256)
+def _user_place(path: str) -> str | None:
+    """Give a directory as an absolute path, if it is the user's."""
+    path = os.path.abspath(path)
+    return path if path in _roots or is_user_file(os.path.join(path, "any.py")) else None
+
+
+def _places(path: Sequence[str] | None) -> list[str]:
+    """List the user's directories in which a module is looked for, in Python's order."""
+    if path is None:
+        path = sys.path if _roots[0] in sys.path else [*sys.path, _roots[0]]
+    return [place for entry in path if (place := _user_place(entry)) is not None]
+
+
 def display_path(filename: str) -> str:
     """Shorten a path to what a person in the project would type."""
     prefix = _project + os.sep
@@ -122,18 +137,14 @@ class UserFinder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        head, _, tail = fullname.rpartition(".")
-        places: Sequence[str] = _roots[:1] if path is None else list(path)
-        for place in places:
-            if place not in _roots and not is_user_file(place):
-                continue
+        tail = fullname.rpartition(".")[2]
+        for place in _places(path):
             base = os.path.join(place, tail)
             package = os.path.join(base, "__init__.py")
             # A package wins over a module of the same name, as in Python itself.
             file = package if self._exists(package) else f"{base}.py"
             if self._exists(file):
-                if not head:
-                    tops.add(fullname)
+                tops.add(fullname.partition(".")[0])
                 loader = UserLoader(fullname, file, self)
                 return importlib.util.spec_from_file_location(
                     fullname,
@@ -146,12 +157,13 @@ class UserFinder(MetaPathFinder):
 
     def _find_namespace(self, fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
         """Find a directory without `__init__.py`, if no other finder has more of it (PEP 420)."""
-        places: Sequence[str] = _roots if path is None else list(path)
         tail = fullname.rpartition(".")[2]
-        if not any(os.path.isdir(os.path.join(place, tail)) for place in places):
+        is_root = path is None and any(os.path.basename(root) == tail for root in _roots)
+        if not is_root and not any(os.path.isdir(os.path.join(p, tail)) for p in _places(path)):
             return None
         spec = PathFinder.find_spec(fullname, path)
         locations = list(spec.submodule_search_locations or ()) if spec else []
+        locations = [os.path.abspath(location) for location in locations]
         if spec is None or spec.origin is not None or not all(map(is_user_path, locations)):
             return None  # an extension module, or a library's
         if "." not in fullname:

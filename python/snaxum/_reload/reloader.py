@@ -231,7 +231,7 @@ class Reloader:
         # Nothing imports these any more.
         effects.undo([graph.nodes[n] for n in graph.nodes if n not in after and n not in leaving])
         report.state_reset = self._lost_state(old, serving, generation)
-        report.warnings = warnings(old, fresh)
+        report.warnings = warnings(old, fresh, generation.graph, self.root)
         self.finder = finder
         for node, source in plan.changes.shifted:
             if node.name in stage.carried:

@@ -215,3 +215,48 @@ async fn libraries_are_never_run_again() {
     assert_eq!(world.save("app.py", &app(2)).await.ran(), ["app"]);
     assert_eq!(world.text("/").await, before);
 }
+
+// Row 50.
+#[tokio::test]
+async fn a_file_that_is_loaded_under_two_names_is_warned_of_once_and_follows_under_both() {
+    let app = index(
+        "import sys, os\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))\nimport tool\nimport lib.tool",
+        "[tool.X, lib.tool.X, tool is lib.tool]",
+    );
+    let mut world =
+        World::new(&[("app.py", &app), ("lib/__init__.py", ""), ("lib/tool.py", "X = 1\n")]).await;
+    assert_eq!(world.text("/").await, "[1, 1, False]");
+    let warning = "`python/lib/tool.py` is loaded as `lib.tool` and as `tool`";
+    let said = world.server.out.wait_for(warning).await;
+    assert!(said.contains("import it as `lib.tool` everywhere"), "{said}");
+
+    let reload = world.save("lib/tool.py", "X = 2\n").await;
+
+    assert_eq!(reload.ran(), ["tool", "lib.tool", "app"]);
+    assert_eq!(reload.0["warnings"], serde_json::json!([]), "it was told");
+    assert_eq!(world.text("/").await, "[2, 2, False]");
+
+    // One of them reaches `app.py` by a third module alone.
+    world.save("_other.py", "import lib.tool\n").await.ran_nothing();
+    let by = app.replace("import lib.tool", "import _other\nlib = _other.lib");
+    world.save("app.py", &by).await.ran();
+    world.save("lib/tool.py", "X = 3\n").await.ran();
+    assert_eq!(world.text("/").await, "[3, 3, False]");
+}
+
+#[tokio::test]
+async fn a_file_that_is_loaded_under_two_names_moves_its_lines_and_goes_under_both() {
+    let app = index(
+        "import sys, os\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), '..'))\nimport _tool\nimport python._tool",
+        "[_tool.f(), python._tool.f()]",
+    );
+    let tool = "import sys\n\ndef f():\n    return sys._getframe().f_lineno\n";
+    let mut world = World::new(&[("app.py", &app), ("_tool.py", tool)]).await;
+    assert_eq!(world.text("/").await, "[4, 4]");
+    world.server.out.wait_for("`python/_tool.py` is loaded as `_tool` and as `python._tool`").await;
+    world.save("_tool.py", &format!("\n{tool}")).await.ran_nothing();
+    assert_eq!(world.text("/").await, "[5, 5]");
+    std::fs::remove_file(world.server.project.path().join("python/_tool.py")).expect("it is there");
+    assert!(world.reload().await.failure().contains("_tool"));
+    assert_eq!(world.text("/").await, "[5, 5]");
+}

@@ -84,6 +84,6 @@ async fn what_modules_set_in_the_environment_does_not_outlive_the_process() {
     assert_eq!(world.text("/").await, "None");
     let path = world.server.project.path().join("pyproject.toml");
     fs::write(&path, "[tool.snaxum]\npool-workers = 2\n").expect("written");
-    until(&world, "/__snaxum/api/status", |text| text.contains("\"size\":2")).await;
+    world.until("/__snaxum/api/status", |text| text.contains("\"size\":2")).await;
     assert_eq!(world.text("/").await, "None");
 }
