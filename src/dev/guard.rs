@@ -1,8 +1,11 @@
 //! One layer in front of everything under `/__snaxum/`: peer, Host, Origin, token.
 //!
 //! Any site open in the browser can send requests to localhost, and any user of the machine can
-//! connect; no single lock is enough. A refusal is a short constant text that says nothing of the
-//! project. Never looks at what is behind it.
+//! connect; no single lock is enough. What is no GET has to show besides that no form sent it. Never
+//! looks at what is behind it.
+
+mod host;
+mod refusal;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
@@ -10,8 +13,8 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY,
+    SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -21,23 +24,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 
 use super::{Dev, PREFIX};
+use refusal::Refusal;
+
+/// A header that a page can send only to where it is from, and a form not at all.
+const MARK: &str = "x-snaxum";
 
 /// What the checks compare with.
 pub(super) struct Guard {
     token: String,
     allow_hosts: Vec<String>,
     told: Mutex<HashSet<&'static str>>,
-}
-
-/// Why a request is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    Peer,
-    Host,
-    Origin,
-    CrossSite,
-    Method,
-    Token,
 }
 
 impl Guard {
@@ -54,7 +50,7 @@ impl Guard {
     /// Checks all but the token.
     fn check_origin(&self, request: &Request) -> Result<(), Refusal> {
         let headers = request.headers();
-        let host = self.check_host(request)?;
+        let host = host::check(request, &self.allow_hosts)?;
         let mut origins = headers.get_all(ORIGIN).iter();
         if let Some(origin) = origins.next() {
             let same = ["http://", "https://"]
@@ -68,21 +64,6 @@ impl Guard {
             Some(b"cross-site" | b"same-site") => Err(Refusal::CrossSite),
             _ => Ok(()),
         }
-    }
-
-    /// Checks that `Host` names this machine, or what `--allow-host` allows; returns its value.
-    /// A request line in absolute form must name the same.
-    fn check_host<'a>(&self, request: &'a Request) -> Result<&'a str, Refusal> {
-        let mut hosts = request.headers().get_all(HOST).iter();
-        let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Refusal::Host) };
-        let host = host.to_str().map_err(|_| Refusal::Host)?;
-        if request.uri().authority().is_some_and(|authority| authority != host) {
-            return Err(Refusal::Host);
-        }
-        let name = host_name(host).ok_or(Refusal::Host)?.to_ascii_lowercase();
-        let local = matches!(&*name, "localhost" | "127.0.0.1" | "[::1]")
-            || name.strip_suffix(".localhost").is_some_and(|label| !label.is_empty());
-        if local || self.allow_hosts.contains(&name) { Ok(host) } else { Err(Refusal::Host) }
     }
 
     fn is_token(&self, given: &str) -> bool {
@@ -111,29 +92,7 @@ impl Guard {
 
     /// Refuses, and logs the remedy the first time.
     fn refuse(&self, refusal: Refusal) -> Response {
-        let (status, text, remedy) = match refusal {
-            Refusal::Token => (
-                StatusCode::UNAUTHORIZED,
-                "The console needs the link that the terminal printed.\n",
-                "a request to the console had no token: open the printed link",
-            ),
-            Refusal::Host => (
-                StatusCode::FORBIDDEN,
-                "This name is not allowed here; the terminal says how to allow it.\n",
-                "a request was addressed to a name other than localhost: allow it with --allow-host NAME",
-            ),
-            Refusal::Peer => (
-                StatusCode::FORBIDDEN,
-                "The console answers on its own machine only.\n",
-                "another machine asked for the console, which answers on this one only",
-            ),
-            Refusal::Origin | Refusal::CrossSite => (
-                StatusCode::FORBIDDEN,
-                "The console does not answer to pages of other sites.\n",
-                "a page of another site asked for the console and was refused",
-            ),
-            Refusal::Method => (StatusCode::FORBIDDEN, "Not allowed.\n", "a preflight was refused"),
-        };
+        let (status, text, remedy) = refusal.words();
         if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(remedy) {
             tracing::warn!("{remedy}");
         }
@@ -165,7 +124,7 @@ pub(super) async fn check_console(
 
 /// The layer in front of the app in dev mode: the Host check alone.
 pub(super) async fn check_app(State(dev): State<Dev>, request: Request, next: Next) -> Response {
-    match dev.inner.guard.check_host(&request) {
+    match host::check(&request, &dev.inner.guard.allow_hosts) {
         Ok(_) => next.run(request).await,
         Err(refusal) => dev.inner.guard.refuse(refusal),
     }
@@ -201,8 +160,24 @@ fn admit(guard: &Guard, request: &Request) -> Result<Admission, Refusal> {
         {
             Ok(Admission::SignIn)
         }
-        Some(_) => Ok(Admission::Pass),
+        Some(_) => check_change(request).map(|()| Admission::Pass),
         None => Err(Refusal::Token),
+    }
+}
+
+/// Checks of what may change something that no form and no link can have sent it.
+fn check_change(request: &Request) -> Result<(), Refusal> {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(());
+    }
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(Refusal::Form);
+    }
+    match request.headers().get(MARK).map(HeaderValue::as_bytes) {
+        Some(b"1") => Ok(()),
+        _ => Err(Refusal::Unmarked),
     }
 }
 
@@ -229,20 +204,6 @@ fn cookie_name(headers: &HeaderMap) -> String {
     let port = host.rsplit_once(':').map_or("80", |(_, port)| port);
     let digits = port.bytes().all(|byte| byte.is_ascii_digit());
     format!("snaxum_{}", if digits { port } else { "80" })
-}
-
-/// The name in `Host`, without the port; `None` if it is malformed.
-fn host_name(host: &str) -> Option<&str> {
-    let (name, port) = if host.starts_with('[') {
-        let end = host.find(']')? + 1;
-        (&host[..end], host[end..].strip_prefix(':'))
-    } else {
-        host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)))
-    };
-    let plain = !name.is_empty() && !name.ends_with('.') && !name.contains(['@', '/', ' ']);
-    let port_is_number = port.is_none_or(|port| port.parse::<u16>().is_ok());
-    let nothing_else = port.is_some() || host.len() == name.len();
-    (plain && port_is_number && nothing_else).then_some(name)
 }
 
 fn is_loopback(ip: IpAddr) -> bool {
@@ -292,36 +253,6 @@ mod tests {
 
     fn refusal(guard: &Guard, request: &Request) -> Option<Refusal> {
         admit(guard, request).err()
-    }
-
-    #[test]
-    fn only_names_of_this_machine_pass() {
-        let guard = Guard::new(&["Dev.Example".to_owned()], None);
-        for good in ["localhost:3000", "a.localhost", "127.0.0.1:1", "[::1]:3000", "dev.example"] {
-            assert!(guard.check_host(&request("/", &[("host", good)])).is_ok(), "{good}");
-        }
-        let bad = [
-            "",
-            "evil.example",
-            "localhost.",
-            "localhost.evil",
-            ".localhost",
-            "0.0.0.0:3000",
-            "192.168.1.5",
-            "user@localhost",
-            "127.0.0.1:x",
-            "[::1]x",
-            "localhost:80:80",
-        ];
-        for bad in bad {
-            assert!(guard.check_host(&request("/", &[("host", bad)])).is_err(), "{bad}");
-        }
-        let mut twice = request("/", &[("host", "localhost")]);
-        twice.headers_mut().append(HOST, HeaderValue::from_static("localhost"));
-        assert!(guard.check_host(&twice).is_err());
-        assert!(guard.check_host(&request("/", &[])).is_err());
-        let elsewhere = request("http://evil.example/", &[("host", "localhost")]);
-        assert!(guard.check_host(&elsewhere).is_err(), "the request line says another name");
     }
 
     #[test]
@@ -392,5 +323,33 @@ mod tests {
             request.extensions_mut().insert(ConnectInfo(peer));
             assert_eq!(refusal(&guard, &request) == Some(Refusal::Peer), refused, "{peer}");
         }
+    }
+    #[test]
+    fn what_may_change_something_is_json_with_a_mark_and_the_token() {
+        let guard = Guard::new(&[], None);
+        let bearer = format!("Bearer {}", guard.token());
+        let base = [("host", "localhost"), ("authorization", &*bearer)];
+        let json = ("content-type", "application/json");
+        let with = |method: &Method, more: &[(&'static str, &str)]| {
+            let mut request = request("/__snaxum/api/reload", &[&base[..], more].concat());
+            *request.method_mut() = method.clone();
+            refusal(&guard, &request)
+        };
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            assert_eq!(with(&method, &[]), Some(Refusal::Form));
+            for form in ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"] {
+                let headers = [("content-type", form), ("x-snaxum", "1")];
+                assert_eq!(with(&method, &headers), Some(Refusal::Form), "{form}");
+            }
+            assert_eq!(with(&method, &[json]), Some(Refusal::Unmarked));
+            assert_eq!(with(&method, &[json, ("x-snaxum", "0")]), Some(Refusal::Unmarked));
+            assert_eq!(with(&method, &[json, ("x-snaxum", "1")]), None);
+        }
+        let kind = ("content-type", "Application/JSON; charset=utf-8");
+        assert_eq!(with(&Method::POST, &[kind, ("x-snaxum", "1")]), None);
+        let mut nobody =
+            request("/__snaxum/api/reload", &[("host", "localhost"), json, ("x-snaxum", "1")]);
+        *nobody.method_mut() = Method::POST;
+        assert_eq!(refusal(&guard, &nobody), Some(Refusal::Token));
     }
 }

@@ -1,0 +1,59 @@
+//! Why a request is refused, and in which words.
+//!
+//! A refusal is a short constant text that says nothing of the project; the log has the remedy.
+
+use axum::http::StatusCode;
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Peer,
+    Host,
+    Origin,
+    CrossSite,
+    Method,
+    Token,
+    /// It may change something, and a form could have sent it.
+    Form,
+    /// It may change something, and lacks the header.
+    Unmarked,
+}
+
+impl Refusal {
+    /// The status, the text for the client, and the remedy for the log.
+    pub(super) fn words(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::Token => (
+                StatusCode::UNAUTHORIZED,
+                "The console needs the link that the terminal printed.\n",
+                "a request to the console had no token: open the printed link",
+            ),
+            Self::Host => (
+                StatusCode::FORBIDDEN,
+                "This name is not allowed here; the terminal says how to allow it.\n",
+                "a request was addressed to a name other than localhost: allow it with --allow-host NAME",
+            ),
+            Self::Peer => (
+                StatusCode::FORBIDDEN,
+                "The console answers on its own machine only.\n",
+                "another machine asked for the console, which answers on this one only",
+            ),
+            Self::Origin | Self::CrossSite => (
+                StatusCode::FORBIDDEN,
+                "The console does not answer to pages of other sites.\n",
+                "a page of another site asked for the console and was refused",
+            ),
+            Self::Method => (StatusCode::FORBIDDEN, "Not allowed.\n", "a preflight was refused"),
+            Self::Form => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "What changes something is sent as JSON.\n",
+                "a request that may change something was no JSON: send `Content-Type: application/json`",
+            ),
+            Self::Unmarked => (
+                StatusCode::FORBIDDEN,
+                "What changes something needs the header X-Snaxum.\n",
+                "a request that may change something was not marked: send `X-Snaxum: 1`",
+            ),
+        }
+    }
+}
