@@ -3,7 +3,6 @@
 //! Owns exit codes, colour and the log. What a command does is the library's business.
 
 mod check;
-mod explain;
 mod live;
 mod options;
 mod project;
@@ -12,7 +11,6 @@ mod serve;
 mod style;
 mod sync;
 mod traceback;
-mod wait;
 
 #[cfg_attr(not(feature = "dev"), path = "cli/no_dev.rs")]
 mod dev;
@@ -65,7 +63,7 @@ enum Command {
         dir: PathBuf,
     },
     /// Waits until what is on disk now is live in the running dev server; exits with 1 if it does
-    /// not load.
+    /// not load, or if reloading is paused.
     Wait {
         /// The directory that the server serves.
         #[arg(default_value = ".")]
@@ -75,6 +73,35 @@ enum Command {
     Explain {
         /// A file of a project that a dev server is running on.
         file: PathBuf,
+    },
+    /// Lets the running dev server look at all files now and reload what is not live; exits like
+    /// `wait`. Works during a pause too.
+    Reload {
+        /// The directory that the server serves.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        /// Runs all modules again, whatever the files hold.
+        #[arg(long)]
+        full: bool,
+    },
+    /// Lets a new process take over from the running dev server, on the same socket, and waits until
+    /// it answers; exits with 1 if the code does not load there, and the old one serves on.
+    Restart {
+        /// The directory that the server serves.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Lets the running dev server notice what is saved without acting on it, until `resume`.
+    Pause {
+        /// The directory that the server serves.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Ends a pause: what has been saved in between is reloaded at once; exits like `wait`.
+    Resume {
+        /// The directory that the server serves.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
     },
     /// Imports everything in DIR and prints every problem; exits with 1 if there is one.
     Check {
@@ -112,8 +139,12 @@ pub(crate) fn run() -> ExitCode {
             routes::run(project, format)
         }
         Command::Sync { dir } => sync::run(&dir),
-        Command::Wait { dir } => wait::run(&dir),
-        Command::Explain { file } => explain::run(&file),
+        Command::Wait { dir } => live::wait::run(&dir),
+        Command::Explain { file } => live::explain::run(&file),
+        Command::Reload { dir, full } => live::by_hand::reload(&dir, full),
+        Command::Restart { dir } => live::by_hand::restart(&dir),
+        Command::Pause { dir } => live::by_hand::pause(&dir),
+        Command::Resume { dir } => live::by_hand::resume(&dir),
         Command::Check { project } => {
             log_to_stderr("off");
             check::run(project)

@@ -6,13 +6,16 @@
 
 mod announcement;
 mod batch;
+mod by_hand;
 mod console;
 mod git;
 mod guard;
 mod masking;
+mod orders;
 pub mod protocol;
 mod recorder;
 mod reloader;
+mod restarts;
 mod socket;
 mod watcher;
 
@@ -21,14 +24,18 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware;
+use tokio::sync::mpsc;
 
 use crate::error::Error;
 use crate::python_runtime::PythonRuntime;
 
 pub use announcement::Announcement;
 use guard::Guard;
+use protocol::Status;
 use recorder::Recorder;
 use reloader::Reloader;
+use restarts::Restarts;
+pub use restarts::Wish;
 
 /// The URL prefix of everything in here.
 pub const PREFIX: &str = "/__snaxum/";
@@ -43,9 +50,8 @@ struct Inner {
     runtime: Arc<PythonRuntime>,
     recorder: Arc<Recorder>,
     guard: Guard,
-    /// Tells two runs of the server apart.
-    run_id: String,
-    _reloader: Reloader,
+    reloader: Reloader,
+    restarts: Restarts,
 }
 
 impl Dev {
@@ -74,9 +80,8 @@ impl Dev {
         });
         let reloader = Reloader::start(runtime)?;
         let guard = Guard::new(&runtime.config().allow_hosts, token);
-        let run_id = guard::random_text(12);
-        let inner =
-            Inner { runtime: Arc::clone(runtime), recorder, guard, run_id, _reloader: reloader };
+        let (runtime, restarts) = (Arc::clone(runtime), Restarts::default());
+        let inner = Inner { runtime, recorder, guard, reloader, restarts };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -111,6 +116,27 @@ impl Dev {
     pub fn announce(&self, address: SocketAddr) -> Result<Announcement, Error> {
         let project = &self.inner.runtime.config().project_dir;
         Announcement::write(project, address, self.inner.guard.token())
+    }
+
+    /// Notices from now on what is saved, and acts on it only when somebody resumes.
+    pub fn pause(&self) {
+        self.inner.reloader.pause(&self.inner.runtime);
+    }
+
+    /// Whether saves are not acted on.
+    pub fn is_paused(&self) -> bool {
+        self.inner.reloader.is_paused()
+    }
+
+    /// The wishes for a new process from now on, for whoever can let one take over; the first
+    /// caller gets them.
+    pub fn restarts(&self) -> mpsc::Receiver<Wish> {
+        self.inner.restarts.listen(&self.inner.runtime)
+    }
+
+    async fn status(&self) -> Status {
+        let pool = self.inner.runtime.pool_status().await;
+        self.inner.recorder.status(&self.inner.runtime, pool)
     }
 
     /// Says goodbye to open consoles; call it when the server begins to stop.

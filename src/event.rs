@@ -22,6 +22,8 @@ pub enum Event {
     },
     /// A reload ended, well or not.
     ReloadEnd(Arc<Reload>),
+    /// From now on saves are noticed and not acted on, or (false) are acted on again.
+    Paused(bool),
 }
 
 /// One attempt to load the user's modules, with its cause.
@@ -31,7 +33,7 @@ pub struct Reload {
     pub id: u64,
     /// When it began.
     pub time: std::time::SystemTime,
-    /// `start` or `save`.
+    /// `start`, `save`, or `manual` if somebody asked for it by hand.
     pub cause: &'static str,
     /// The files that changed, relative to the project.
     pub files: Vec<String>,

@@ -37,7 +37,7 @@ use crate::venv::Venv;
 use abandoned::Abandoned;
 pub use gate::Gate;
 use reloading::log_failures;
-pub use reloading::{Attempt, Change, Serving};
+pub use reloading::{Attempt, Change, Extent, Serving};
 use thread::{Boot, Call, Control, Work, Workers};
 
 /// The interpreter that the program was built against.

@@ -16,9 +16,8 @@ from collections.abc import Callable
 
 from . import _interpreter, _runtime, state
 from ._answers import Exchange, answer, answer_async, aside, to_json
-from ._reload import effects
+from ._reload import effects, report
 from ._reload.env_file import Parse
-from ._reload.report import describe_modules
 from ._runtime import running
 from .http import Request
 from .routing import Found, ImpliedOptions, MethodNotAllowed, RouteTable
@@ -44,29 +43,30 @@ def start(
     return reload()
 
 
-def prepare(paths: list[str] | None, is_partial: bool) -> str:
+def prepare(paths: list[str] | None, is_partial: bool, extent: str) -> str:
     """Compare the change of `paths` (None is everything) with what serves, and compile it.
 
-    Gives `go` if `reload` has something to do, else `unchanged` or `held`.
+    `extent` is `new`, `differing` or `all`, as for the reloader. Gives `go` if `reload` has
+    something to do, else `unchanged` or `held`.
     """
-    return running().reloader.prepare(paths, is_partial=is_partial)
+    return running().reloader.prepare(paths, is_partial=is_partial, extent=extent)
 
 
 def reload() -> bytes:
     """Make the attempt that `prepare` has found, or load everything; the report as JSON."""
     runtime = running()
-    report = runtime.reloader.load()
+    made = runtime.reloader.load()
     if runtime.warm_pool and any(route.use_process_pool for route in state.current().routes):
         # The first pool request should not pay for the start of a process.
         threading.Thread(target=runtime.pool.warm_up, daemon=True).start()
-    return to_json(vars(report))
+    return to_json(vars(made))
 
 
 def describe(what: str) -> bytes:
     """Describe the `pool` or the `modules`, as JSON."""
     if what == "pool":
         return to_json(running().pool.status())
-    return to_json(describe_modules(state.current()))
+    return to_json(report.describe(state.current()))
 
 
 def stop(timeout: float) -> None:

@@ -35,6 +35,7 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
     }
     let began = Instant::now();
     let successor = project::tokio_runtime()?.block_on(async {
+        let was_paused = before.as_ref().is_some_and(|before| before.paused);
         let (socket, token) = before.map_or((None, None), |b| (Some(b.socket), Some(b.token)));
         let start = serve::start(config, socket).await?;
         let terminal = Terminal::start()
@@ -49,7 +50,10 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let app = dev.protect(app.merge(dev.router()));
         let announcement = dev.announce(start.address)?;
         say(&terminal::banner(&start.runtime, &dev, start.address, began.elapsed()));
-        let (runtime, wanted) = (Arc::clone(&start.runtime), restart::wanted(&start.runtime));
+        if was_paused {
+            dev.pause();
+        }
+        let (runtime, wanted) = (Arc::clone(&start.runtime), restart::wanted(&dev, &project.root));
         let mut successor = Some(Successor::new(&start, dev.token())?);
         let stopping = |end| {
             if end == End::Signal {
@@ -60,10 +64,11 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         };
         serve::serve_until_end(start, app, stopping, wanted).await;
         terminal.finish();
-        Ok::<_, Error>(successor.map(|successor| (successor, runtime.serving().generation)))
+        let (generation, paused) = (runtime.serving().generation, dev.is_paused());
+        Ok::<_, Error>(successor.map(|successor| (successor, generation, paused)))
     })?;
     match successor {
-        Some((successor, generation)) => Err(successor.take_over(generation)),
+        Some((successor, generation, paused)) => Err(successor.take_over(generation, paused)),
         None => Ok(ExitCode::SUCCESS),
     }
 }

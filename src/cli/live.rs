@@ -1,22 +1,30 @@
-//! A running dev server, found through `.snaxum/dev.json` and asked over HTTP.
+//! Commands about a running dev server, which is found through `.snaxum/dev.json` and asked over
+//! HTTP.
 //!
-//! Only asks, and never starts or stops one.
+//! Owns how it is found and asked; a file a command. Never starts or stops one.
+
+pub(super) mod by_hand;
+pub(super) mod explain;
+pub(super) mod wait;
 
 use std::path::{Path, PathBuf};
 
-use axum::body::Body;
-use axum::http::Request;
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::body::{Body, Bytes};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use axum::http::request::Builder;
+use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use snaxum::error::Error;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// What the server has written of itself.
 #[derive(Deserialize)]
-pub(crate) struct Live {
+struct Live {
     url: String,
     token: String,
     pid: u64,
@@ -24,14 +32,14 @@ pub(crate) struct Live {
 
 impl Live {
     /// Finds the server of the project in `dir`.
-    pub(crate) fn find(dir: &Path) -> Result<Self, Error> {
+    fn find(dir: &Path) -> Result<Self, Error> {
         let none = || Error::NoServer(dir.to_owned());
         let text = std::fs::read(dir.join(".snaxum").join("dev.json")).map_err(|_| none())?;
         serde_json::from_slice(&text).map_err(|_| none())
     }
 
     /// Finds the nearest directory above `file` that a server is running on.
-    pub(crate) fn above(file: &Path) -> Result<(PathBuf, Self), Error> {
+    fn above(file: &Path) -> Result<(PathBuf, Self), Error> {
         let found = file.ancestors().skip(1).find_map(|dir| Some((dir, Self::find(dir).ok()?)));
         match found {
             Some((dir, live)) => Ok((dir.to_owned(), live)),
@@ -40,47 +48,91 @@ impl Live {
     }
 
     /// Asks `/__snaxum/api/PATH`.
-    pub(crate) async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        let lost =
-            |problem: String| Error::ServerLost { url: self.url.clone(), pid: self.pid, problem };
-        let authority = self.url.trim_start_matches("http://").to_owned();
-        let stream =
-            TcpStream::connect(&authority).await.map_err(|error| lost(error.to_string()))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| lost(error.to_string()))?;
-        tokio::spawn(connection);
-        let request = Request::get(format!("/__snaxum/api/{path}"))
+    async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        let request = Request::get(format!("/__snaxum/api/{path}"));
+        Ok(self.send(request, Body::empty()).await?.0)
+    }
+
+    /// Has something done by `/__snaxum/api/PATH`.
+    async fn order<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        what: &serde_json::Value,
+    ) -> Result<(T, Conversation), Error> {
+        let request = Request::post(format!("/__snaxum/api/{path}"))
+            .header(CONTENT_TYPE, "application/json")
+            .header("x-snaxum", "1");
+        self.send(request, Body::from(what.to_string())).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        request: Builder,
+        body: Body,
+    ) -> Result<(T, Conversation), Error> {
+        let lost = |problem| Error::ServerLost { url: self.url.clone(), pid: self.pid, problem };
+        let authority = self.url.trim_start_matches("http://");
+        let request = request
             .header(HOST, authority)
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
-            .body(Body::empty())
+            .body(body)
             .expect("a path, a host and a token of URL-safe characters");
-        let response =
-            sender.send_request(request).await.map_err(|error| lost(error.to_string()))?;
-        let status = response.status();
-        let body = response.into_body().collect().await.map_err(|error| lost(error.to_string()))?;
+        let mut conversation =
+            Conversation::open(authority).await.map_err(|error| lost(error.to_string()))?;
+        let (status, body) =
+            conversation.exchange(request).await.map_err(|error| lost(error.to_string()))?;
         if !status.is_success() {
             return Err(lost(format!("it answered {status}")));
         }
-        serde_json::from_slice(&body.to_bytes()).map_err(|error| lost(error.to_string()))
+        let answer = serde_json::from_slice(&body).map_err(|error| lost(error.to_string()))?;
+        Ok((answer, conversation))
+    }
+}
+
+/// One connection.
+struct Conversation {
+    sender: SendRequest<Body>,
+    task: JoinHandle<hyper::Result<()>>,
+}
+
+impl Conversation {
+    async fn open(authority: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let stream = TcpStream::connect(authority).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok(Self { sender, task: tokio::spawn(connection) })
+    }
+
+    async fn exchange(&mut self, request: Request<Body>) -> hyper::Result<(StatusCode, Bytes)> {
+        let response = self.sender.send_request(request).await?;
+        let status = response.status();
+        Ok((status, response.into_body().collect().await?.to_bytes()))
+    }
+
+    /// Waits until the other end closes it, which it does when it stops.
+    async fn closed(self) {
+        let Self { sender, task } = self;
+        let _ = task.await;
+        drop(sender); // without it this end would have closed it
     }
 }
 
 /// What `/api/status` and `/api/wait` answer, as far as commands use it.
 #[derive(Deserialize)]
-pub(crate) struct Status {
-    pub(crate) generation: u64,
-    pub(crate) state: String,
-    pub(crate) last_reload: Option<Reload>,
+struct Status {
+    run_id: String,
+    generation: u64,
+    state: String,
+    paused: bool,
+    last_reload: Option<Reload>,
 }
 
 /// An item of `/api/reloads`, likewise.
 #[derive(Deserialize)]
-pub(crate) struct Reload {
-    pub(crate) generation: u64,
-    pub(crate) outcome: String,
-    pub(crate) reason: String,
-    pub(crate) files: Vec<String>,
-    pub(crate) total_ms: f64,
-    pub(crate) traceback: Option<snaxum::message::Traceback>,
+struct Reload {
+    generation: u64,
+    outcome: String,
+    reason: String,
+    files: Vec<String>,
+    total_ms: f64,
+    traceback: Option<snaxum::message::Traceback>,
 }

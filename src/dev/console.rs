@@ -1,4 +1,5 @@
-//! What is behind the guard: the page, its assets, the JSON API.
+//! What is behind the guard: the page, its assets, the JSON API. What changes something is in
+//! `by_hand.rs`.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use minijinja::context;
 use rust_embed::Embed;
 
@@ -15,7 +16,7 @@ use crate::message::RouteInfo;
 use crate::pages;
 
 use super::protocol::{Reload, RequestDetail, RequestSummary, Status};
-use super::{Dev, PREFIX, guard, recorder, socket};
+use super::{Dev, PREFIX, by_hand, guard, socket};
 
 #[derive(Embed)]
 #[folder = "templates/console"]
@@ -38,6 +39,10 @@ pub(super) fn routes() -> Router<Dev> {
         .route("/__snaxum/api/requests", get(request_list))
         .route("/__snaxum/api/requests/{id}", get(request))
         .route("/__snaxum/api/reloads", get(reload_list))
+        .route("/__snaxum/api/reload", post(by_hand::reload))
+        .route("/__snaxum/api/restart", post(by_hand::restart))
+        .route("/__snaxum/api/pause", post(by_hand::pause))
+        .route("/__snaxum/api/resume", post(by_hand::resume))
         .route("/__snaxum/{*rest}", any(nothing))
 }
 
@@ -71,12 +76,11 @@ async fn asset(Path(path): Path<String>) -> Response {
 }
 
 async fn status(State(dev): State<Dev>) -> Json<Status> {
-    let runtime = &dev.inner.runtime;
-    let pool = runtime.pool_status().await;
-    Json(recorder::status(runtime, pool))
+    Json(dev.status().await)
 }
 
-/// Answers like `status`, once everything that is on disk now is live or rejected.
+/// Answers like `status`, once everything that is on disk now is live or rejected; at once during
+/// a pause.
 async fn wait(State(dev): State<Dev>) -> Json<Status> {
     dev.inner.runtime.gate().settled().await;
     status(State(dev)).await

@@ -93,6 +93,12 @@ pub enum Body<'a> {
         /// Afterwards.
         status: Box<Status>,
     },
+    /// The state of the server is another without a reload: it was paused, or goes on.
+    #[serde(rename = "status")]
+    Status {
+        /// Afterwards.
+        status: Box<Status>,
+    },
     /// The table after a reload.
     #[serde(rename = "routes")]
     Routes {
@@ -133,10 +139,14 @@ pub struct Status {
     pub python: String,
     /// Of the server.
     pub pid: u32,
+    /// Another value means another process.
+    pub run_id: String,
     /// What serves now; 0 while nothing has ever loaded.
     pub generation: u64,
     /// `ok` or `failing`.
     pub state: &'static str,
+    /// Whether saves are noticed, and not acted on until somebody resumes.
+    pub paused: bool,
     /// How many there are.
     pub routes: usize,
     /// Since the start, in seconds.
@@ -145,6 +155,28 @@ pub struct Status {
     pub last_reload: Option<Reload>,
     /// The process pool; null in messages of the socket.
     pub pool: Value,
+}
+
+/// `POST /__snaxum/api/reload`, `restart`, `pause` and `resume`: what came of it.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ByHand {
+    /// Afterwards; of the process that serves while another one takes over.
+    pub status: Status,
+    /// What was reloaded; null if there was nothing to do, or another thing was asked for.
+    pub reload: Option<Reload>,
+    /// Whether a new process takes over; null if none was wanted.
+    pub restart: Option<Restart>,
+}
+
+/// What became of the wish for a new process.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Restart {
+    /// Whether it takes over, as soon as the answer is sent.
+    pub accepted: bool,
+    /// Why not: what a trial process printed.
+    pub refusal: String,
 }
 
 /// A request in short.
@@ -217,7 +249,7 @@ pub struct Reload {
     pub generation: u64,
     /// `ok`, `failed`, or `noop` where nothing had to run.
     pub outcome: LoadOutcome,
-    /// `start` or `save`.
+    /// `start`, `save`, or `manual` if somebody asked for it by hand.
     pub cause: &'static str,
     /// How much was loaded anew: `none`, `lines`, `cone`, `all` or `restart`.
     pub rung: String,
@@ -315,6 +347,7 @@ mod tests {
         let message = Message::json_schema(&mut generator);
         // What only the HTTP API answers with hangs at the same file.
         generator.subschema_for::<RequestDetail>();
+        generator.subschema_for::<ByHand>();
         let mut schema = json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": "What Snaxum's dev server sends over its socket and its HTTP API",

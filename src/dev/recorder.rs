@@ -4,6 +4,7 @@
 //! read loses events, never the server time. Knows nothing of HTTP.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use axum::extract::ws::Utf8Bytes;
@@ -14,6 +15,7 @@ use crate::event::Event;
 use crate::message::{LoadOutcome, Traceback};
 use crate::python_runtime::PythonRuntime;
 
+use super::guard;
 use super::protocol::{self, Body, Limits, Message, Reload, RequestDetail, RequestSummary, Status};
 
 /// What is kept.
@@ -24,6 +26,10 @@ const BACKLOG: usize = 1024;
 /// The rings, and the consoles that follow them.
 pub(super) struct Recorder {
     runtime: Weak<PythonRuntime>,
+    /// Tells two runs of the server apart.
+    run_id: String,
+    /// Whether saves are not acted on.
+    paused: AtomicBool,
     state: Mutex<State>,
     frames: broadcast::Sender<Frame>,
 }
@@ -54,6 +60,8 @@ impl Recorder {
         };
         Self {
             runtime: Arc::downgrade(runtime),
+            run_id: guard::random_text(12),
+            paused: AtomicBool::new(false),
             state: Mutex::new(state),
             frames: broadcast::Sender::new(BACKLOG),
         }
@@ -76,9 +84,14 @@ impl Recorder {
             Event::ReloadStart { files } => {
                 self.send(&mut self.lock(), Body::ReloadStart { files });
             }
+            Event::Paused(paused) => {
+                self.paused.store(*paused, Ordering::Release);
+                let status = Box::new(self.status(&runtime, Value::Null));
+                self.send(&mut self.lock(), Body::Status { status });
+            }
             Event::ReloadEnd(reload) => {
                 let reload = Arc::new(Reload::from(reload));
-                let status = Box::new(status(&runtime, Value::Null));
+                let status = Box::new(self.status(&runtime, Value::Null));
                 let mut state = self.lock();
                 if reload.traceback.is_some() {
                     state.last_failure.clone_from(&reload.traceback);
@@ -97,16 +110,13 @@ impl Recorder {
     }
 
     /// Everything so far as two frames, and what comes after them: nothing between is lost.
-    pub(super) fn follow(
-        &self,
-        run_id: &str,
-    ) -> Option<(Vec<Utf8Bytes>, broadcast::Receiver<Frame>)> {
+    pub(super) fn follow(&self) -> Option<(Vec<Utf8Bytes>, broadcast::Receiver<Frame>)> {
         let runtime = self.runtime.upgrade()?;
         let serving = runtime.serving();
         let state = self.lock();
         let receiver = self.frames.subscribe();
         let hello = Body::Hello {
-            run_id,
+            run_id: &self.run_id,
             generation: serving.generation,
             version: env!("CARGO_PKG_VERSION"),
             python: runtime.python_version(),
@@ -115,7 +125,7 @@ impl Recorder {
         let summaries: Vec<&RequestSummary> =
             state.requests.iter().rev().map(|request| &request.summary).collect();
         let snapshot = Body::Snapshot {
-            status: Box::new(status(&runtime, Value::Null)),
+            status: Box::new(self.status(&runtime, Value::Null)),
             routes: &serving.routes,
             requests: summaries,
             reloads: state.reloads.iter().rev().map(|reload| &**reload).collect(),
@@ -123,6 +133,24 @@ impl Recorder {
         };
         let frames = [hello, snapshot].map(|body| encode(state.seq, body));
         Some((frames.into(), receiver))
+    }
+
+    /// The state of the server as the API tells it.
+    pub(super) fn status(&self, runtime: &PythonRuntime, pool: Value) -> Status {
+        let serving = runtime.serving();
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            python: runtime.python_version(),
+            pid: std::process::id(),
+            run_id: self.run_id.clone(),
+            generation: serving.generation,
+            state: if serving.failing { "failing" } else { "ok" },
+            paused: self.paused.load(Ordering::Acquire),
+            routes: serving.routes.len(),
+            uptime_s: runtime.started().elapsed().as_secs_f64(),
+            last_reload: Some(Reload::from(&serving.last_reload)),
+            pool,
+        }
     }
 
     /// Newest first.
@@ -157,22 +185,6 @@ impl Recorder {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The state of the server as the API tells it.
-pub(super) fn status(runtime: &PythonRuntime, pool: Value) -> Status {
-    let serving = runtime.serving();
-    Status {
-        version: env!("CARGO_PKG_VERSION"),
-        python: runtime.python_version(),
-        pid: std::process::id(),
-        generation: serving.generation,
-        state: if serving.failing { "failing" } else { "ok" },
-        routes: serving.routes.len(),
-        uptime_s: runtime.started().elapsed().as_secs_f64(),
-        last_reload: Some(Reload::from(&serving.last_reload)),
-        pool,
     }
 }
 

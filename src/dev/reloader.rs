@@ -1,7 +1,8 @@
 //! From hints to reloads: waits until a save is whole, and asks the runtime.
 //!
 //! A thread of its own; ends with its handle. The gate is marked by the time a hint can be taken
-//! and settled after the reload, so no request passes between a save and its outcome. Reads no
+//! and settled after the reload, so no request passes between a save and its outcome. While it is
+//! paused hints are kept for later, and mark nothing; what is asked for by hand is done. Reads no
 //! file: whether a content changed is found out by whoever reads it to run it, in the same go.
 
 use std::fs;
@@ -12,10 +13,12 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::python_runtime::{Attempt, Change, PythonRuntime};
+use crate::event::Event;
+use crate::python_runtime::{Attempt, Change, Extent, PythonRuntime};
 
 use super::batch::Batch;
 use super::git;
+use super::orders::{Ask, Orders};
 use super::watcher::{Hint, Kind, Watcher, tree};
 
 /// How long the start may wait for code that changed during it; a module may hang.
@@ -28,6 +31,7 @@ const GIT_INTERVAL: Duration = Duration::from_millis(5);
 /// Reloads as long as it lives.
 pub(super) struct Reloader {
     watcher: Arc<Watcher>,
+    orders: Arc<Orders>,
 }
 
 impl Reloader {
@@ -35,10 +39,13 @@ impl Reloader {
     pub(super) fn start(runtime: &Arc<PythonRuntime>) -> Result<Self, Error> {
         let config = runtime.config();
         let io = |what: String| move |source: io::Error| Error::Io { what, source };
+        let orders = Arc::new(Orders::default());
         let mark = {
-            let runtime = Arc::downgrade(runtime);
+            let (runtime, orders) = (Arc::downgrade(runtime), Arc::clone(&orders));
             move || {
-                if let Some(runtime) = runtime.upgrade() {
+                if let Some(runtime) = runtime.upgrade()
+                    && !orders.is_paused()
+                {
                     runtime.gate().mark_dirty();
                 }
             }
@@ -47,13 +54,19 @@ impl Reloader {
             .map_err(io(format!("cannot watch `{}`", config.python_dir.display())))?;
         let watcher = Arc::new(watcher);
         runtime.gate().post(config.reload_wait, {
-            let watcher = Arc::clone(&watcher);
-            move |_| watcher.look()
+            let (watcher, orders) = (Arc::clone(&watcher), Arc::clone(&orders));
+            move |_| {
+                if !orders.is_paused() {
+                    watcher.look();
+                }
+            }
         });
         let work = Work {
             runtime: Arc::downgrade(runtime),
             watcher: Arc::clone(&watcher),
+            orders: Arc::clone(&orders),
             later: Vec::new(),
+            kept: Batch::new(Instant::now()),
         };
         let (caught_up, start) = sync_channel(0);
         std::thread::Builder::new()
@@ -62,7 +75,34 @@ impl Reloader {
             .map_err(io("cannot start the reloader".to_owned()))?;
         // Whoever hears that the server is there finds the newest code.
         let _ = start.recv_timeout(MAX_CATCH_UP);
-        Ok(Self { watcher })
+        Ok(Self { watcher, orders })
+    }
+
+    /// Looks at all files; `None` if it stops, or if too many ask.
+    pub(super) async fn reload(&self, extent: Extent, runtime: &PythonRuntime) -> Option<Attempt> {
+        let answer = self.orders.ask(extent);
+        runtime.gate().mark_dirty();
+        self.watcher.call();
+        answer.await.ok()
+    }
+
+    /// Keeps what is saved from now on for later.
+    pub(super) fn pause(&self, runtime: &PythonRuntime) {
+        self.orders.set_paused(true, || runtime.events().emit(|| Event::Paused(true)));
+    }
+
+    /// Goes on, with what was saved in between.
+    pub(super) fn resume(&self, runtime: &PythonRuntime) {
+        self.watcher.look(); // what was saved just before belongs to the same batch
+        self.orders.set_paused(false, || runtime.events().emit(|| Event::Paused(false)));
+        // After the end of the pause, or the thread could settle this while it keeps hints.
+        runtime.gate().mark_dirty();
+        self.watcher.call();
+    }
+
+    /// Whether saves are kept for later.
+    pub(super) fn is_paused(&self) -> bool {
+        self.orders.is_paused()
     }
 }
 
@@ -75,8 +115,11 @@ impl Drop for Reloader {
 struct Work {
     runtime: Weak<PythonRuntime>,
     watcher: Arc<Watcher>,
+    orders: Arc<Orders>,
     /// What came while a reload ran.
     later: Vec<Hint>,
+    /// What came during a pause.
+    kept: Batch,
 }
 
 impl Work {
@@ -103,7 +146,7 @@ impl Work {
         let mut batch = Batch::new(now);
         batch.note(Hint::everything(), now);
         let changes = runtime.gate().changes();
-        if matches!(self.reload(&batch, true, &runtime), Attempt::Held) {
+        if matches!(self.reload(&batch, Extent::New, true, &runtime), Attempt::Held) {
             return vec![Hint::everything()];
         }
         runtime.gate().settle(changes);
@@ -113,21 +156,32 @@ impl Work {
     /// Makes one reload of `hints` and of what comes while their save is not whole.
     fn deal_with(&mut self, hints: Vec<Hint>, runtime: &PythonRuntime) {
         let root = &runtime.config().python_dir;
-        let mut batch = Batch::new(Instant::now());
+        let now = Instant::now();
+        let mut batch = std::mem::replace(&mut self.kept, Batch::new(now));
+        batch.since = now;
+        let mut asks = Vec::new();
         self.note(hints, &mut batch);
         loop {
+            // Counted before each look: what is marked later is dealt with in the next round.
+            let changes = runtime.gate().changes();
+            self.hear(&mut asks, &mut batch);
+            if asks.is_empty() && self.orders.is_paused() {
+                self.kept = batch;
+                runtime.gate().settle(changes);
+                return;
+            }
             self.settle(&mut batch, root);
-            // Counted before the last look: what is marked later is dealt with in the next round.
             let changes = runtime.gate().changes();
             let more = self.watcher.take();
-            if !more.is_empty() {
+            if self.hear(&mut asks, &mut batch) || !more.is_empty() {
                 self.note(more, &mut batch);
                 continue;
             }
             let partial_until = batch.partial_until(Instant::now());
             if !batch.is_empty() && !self.watcher.is_stopped() {
-                let attempt = self.reload(&batch, partial_until.is_some(), runtime);
-                if let (Attempt::Held, Some(until)) = (attempt, partial_until) {
+                let extent = asks.iter().map(|ask| ask.extent).max().unwrap_or_default();
+                let attempt = self.reload(&batch, extent, partial_until.is_some(), runtime);
+                if let (Attempt::Held, Some(until)) = (&attempt, partial_until) {
                     let mut more = std::mem::take(&mut self.later);
                     if more.is_empty() {
                         more = self.watcher.wait(Some(until));
@@ -135,16 +189,36 @@ impl Work {
                     self.note(more, &mut batch);
                     continue;
                 }
+                for ask in asks {
+                    let _ = ask.reply.send(attempt.clone()); // an error: it has stopped waiting
+                }
             }
             runtime.gate().settle(changes);
             return;
         }
     }
 
-    fn reload(&mut self, batch: &Batch, is_partial: bool, runtime: &PythonRuntime) -> Attempt {
-        let paths = batch.paths();
-        let attempt =
-            runtime.reload(Change { cause: "save", paths, since: batch.since, is_partial });
+    /// Takes what is asked for by hand: a look at everything. Whether there was any.
+    fn hear(&self, asks: &mut Vec<Ask>, batch: &mut Batch) -> bool {
+        let more = self.orders.take();
+        let is_any = !more.is_empty();
+        if is_any {
+            self.note(vec![Hint::everything()], batch);
+            asks.extend(more);
+        }
+        is_any
+    }
+
+    fn reload(
+        &mut self,
+        batch: &Batch,
+        extent: Extent,
+        is_partial: bool,
+        runtime: &PythonRuntime,
+    ) -> Attempt {
+        let (paths, since) = (batch.paths(), batch.since);
+        let cause = if extent == Extent::New { "save" } else { "manual" };
+        let attempt = runtime.reload(Change { cause, extent, paths, since, is_partial });
         self.later = self.watcher.take();
         if let Attempt::Made(reload) = &attempt {
             self.watcher.follow(&reload.report.inputs, &reload.report.outputs);

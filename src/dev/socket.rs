@@ -60,7 +60,7 @@ async fn serve(dev: Dev, mut socket: WebSocket) {
         return;
     };
     let recorder = &dev.inner.recorder;
-    let Some((first, mut frames)) = recorder.follow(&dev.inner.run_id) else { return };
+    let Some((first, mut frames)) = recorder.follow() else { return };
     for frame in first {
         if !send(&mut socket, Message::Text(frame)).await {
             return;
@@ -77,7 +77,7 @@ async fn serve(dev: Dev, mut socket: WebSocket) {
                     false
                 }
                 Err(RecvError::Lagged(count)) => {
-                    let Some((fresh, receiver)) = recorder.follow(&dev.inner.run_id) else { return };
+                    let Some((fresh, receiver)) = recorder.follow() else { return };
                     frames = receiver;
                     let dropped = encode(0, Body::Dropped { count });
                     let mut alive = send(&mut socket, Message::Text(dropped)).await;

@@ -67,6 +67,7 @@ pub(super) struct Watcher {
     mark: Box<dyn Fn() + Send + Sync>,
     bell: UnixStream,
     ear: UnixStream,
+    called: AtomicBool,
     stopped: AtomicBool,
 }
 
@@ -90,6 +91,7 @@ impl Watcher {
             mark: Box::new(mark),
             bell,
             ear,
+            called: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
         };
         if let Some(parent) = root.parent() {
@@ -118,13 +120,15 @@ impl Watcher {
         std::mem::take(&mut state.pending)
     }
 
-    /// The same, and if that is nothing waits: until `until`, or for ever, or for [`Self::stop`].
+    /// The same, and if that is nothing waits: until `until`, or for ever, or for [`Self::call`] or
+    /// [`Self::stop`].
     pub(super) fn wait(&self, until: Option<Instant>) -> Vec<Hint> {
         loop {
             let hints = self.take();
             let now = Instant::now();
             let is_over = until.is_some_and(|until| until <= now) || self.is_stopped();
-            if is_over || !hints.is_empty() {
+            let is_called = self.called.swap(false, Ordering::AcqRel);
+            if is_over || is_called || !hints.is_empty() {
                 return hints;
             }
             let (fd, due) = self.lock().eyes.news();
@@ -174,6 +178,12 @@ impl Watcher {
         for directory in besides {
             self.watch(&directory);
         }
+    }
+
+    /// Ends the waiting, this time or the next.
+    pub(super) fn call(&self) {
+        self.called.store(true, Ordering::Release);
+        self.ring();
     }
 
     /// Ends the waiting, once and for all.

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use crate::message::{Answer, Body, Failure, LoadReport, Marks, Outcome, Piece, Reply, Request};
 
 use super::abandoned::Abandoned;
+use super::reloading::Extent;
 use super::thread::Call;
 use super::{embedded, env_file};
 
@@ -105,11 +106,12 @@ impl Bridge {
         py: Python<'_>,
         paths: Option<Vec<PathBuf>>,
         is_partial: bool,
+        extent: Extent,
     ) -> PyResult<Prepared> {
         // As `str`, and not as `pathlib.Path`.
         let paths: Option<Vec<_>> =
             paths.map(|paths| paths.into_iter().map(PathBuf::into_os_string).collect());
-        let answer = self.prepare.call1(py, (paths, is_partial))?;
+        let answer = self.prepare.call1(py, (paths, is_partial, extent.name()))?;
         match answer.extract::<&str>(py)? {
             "unchanged" => Ok(Prepared::Unchanged),
             "held" => Ok(Prepared::Held),

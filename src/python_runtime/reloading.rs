@@ -29,14 +29,39 @@ pub struct Serving {
 /// What a reload is asked to look at.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// `save`, or what else made somebody ask.
+    /// `save`, or `manual` if somebody asked for it by hand.
     pub cause: &'static str,
+    /// How much is to run.
+    pub extent: Extent,
     /// The files that were written, made or removed; `None` if anything may have changed.
     pub paths: Option<Vec<PathBuf>>,
     /// When the first of them changed.
     pub since: Instant,
     /// Whether a writer may be in the middle of one: what does not parse is then [`Attempt::Held`].
     pub is_partial: bool,
+}
+
+/// How much a reload runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    /// What depends on the change, if it is another than what was tried last.
+    #[default]
+    New,
+    /// The same, also if it has been tried: what does not depend on files may be another now.
+    Differing,
+    /// All modules, whatever the files hold.
+    All,
+}
+
+impl Extent {
+    /// As Python calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Differing => "differing",
+            Self::All => "all",
+        }
+    }
 }
 
 /// What became of a [`Change`].
@@ -54,7 +79,7 @@ impl PythonRuntime {
     /// Loads what `change` concerns once more; what serves changes only if it loads. Blocks until
     /// it is done.
     pub fn reload(&self, change: Change) -> Attempt {
-        let Change { cause, paths, since, is_partial } = change;
+        let Change { cause, extent, paths, since, is_partial } = change;
         let time = SystemTime::now();
         let settle = since.elapsed();
         let files: Vec<String> = paths.iter().flatten().map(|path| self.shown(path)).collect();
@@ -63,7 +88,7 @@ impl PythonRuntime {
             let (events, files) = (Arc::clone(&self.events), files.clone());
             Box::new(move || events.emit(|| Event::ReloadStart { files }))
         };
-        let message = Control::Reload { paths, is_partial, began, reply };
+        let message = Control::Reload { paths, is_partial, extent, began, reply };
         let mut report = match self.control.send(message).map(|()| answer.recv()) {
             Ok(Ok(Ok(Loaded::Report(report)))) => *report,
             Ok(Ok(Ok(Loaded::Unchanged))) => return Attempt::Unchanged,

@@ -22,6 +22,7 @@ use super::RUNNING;
 use super::abandoned::Abandoned;
 use super::bridge::{self, Bridge, Prepared};
 use super::interpreter::{self, Origin, keeping_signals};
+use super::reloading::Extent;
 
 /// Deep recursion in user code should end in RecursionError, not in a crash.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -56,6 +57,7 @@ pub(crate) enum Control {
     Reload {
         paths: Option<Vec<PathBuf>>,
         is_partial: bool,
+        extent: Extent,
         /// Called once it is known that there is something to do.
         began: Box<dyn FnOnce() + Send>,
         reply: mpsc::SyncSender<Result<Loaded, String>>,
@@ -119,17 +121,17 @@ fn run(boot: Boot) {
         // The interpreter is let go while waiting; an error means that the last handle is gone.
         while let Ok(message) = py.detach(|| boot.control.recv()) {
             match message {
-                Control::Reload { paths, is_partial, began, reply } => {
-                    let result =
-                        bridge.prepare(py, paths, is_partial).and_then(|prepared| match prepared {
-                            Prepared::Unchanged => Ok(Loaded::Unchanged),
-                            Prepared::Held => Ok(Loaded::Held),
-                            Prepared::Ready => {
-                                began();
-                                let report = keeping_signals(|| bridge.reload(py))?;
-                                Ok(Loaded::Report(Box::new(report)))
-                            }
-                        });
+                Control::Reload { paths, is_partial, extent, began, reply } => {
+                    let prepared = bridge.prepare(py, paths, is_partial, extent);
+                    let result = prepared.and_then(|prepared| match prepared {
+                        Prepared::Unchanged => Ok(Loaded::Unchanged),
+                        Prepared::Held => Ok(Loaded::Held),
+                        Prepared::Ready => {
+                            began();
+                            let report = keeping_signals(|| bridge.reload(py))?;
+                            Ok(Loaded::Report(Box::new(report)))
+                        }
+                    });
                     let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
                 }
                 Control::Describe { what, reply } => {

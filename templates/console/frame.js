@@ -47,6 +47,7 @@ export function Frame({ state, connection, traffic }) {
     <header class="top">
       <h1>snaxum</h1>
       <p class=${`state ${health.className}`} data-testid="state"><span aria-hidden="true">${health.glyph}</span> ${health.words}</p>
+      ${state.status?.paused && html`<p class="warn" data-testid="paused">‖ reloading is paused</p>`}
       ${state.reloading && html`<p class="dim">↻ reloading</p>`}
       <${Numbers} status=${state.status} traffic=${traffic} />
       <span class="space"></span>

@@ -51,6 +51,15 @@ test("the printed link opens the console and leaves no token in the address", as
   expect(complaints).toEqual([]);
 });
 
+test("a pause is shown as long as it lasts", async ({ page }) => {
+  await open(page);
+  world.snaxum("pause");
+  await expect(page.getByTestId("paused")).toBeVisible();
+  world.snaxum("resume");
+  await expect(page.getByTestId("paused")).toHaveCount(0);
+  expect(complaints).toEqual([]);
+});
+
 test("a request, a reload, a broken save and its repair appear by themselves", async ({ page }) => {
   await open(page);
 

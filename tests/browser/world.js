@@ -2,7 +2,7 @@
 //
 // Owns the temporary directory and the process; ends both. Never touches a browser.
 
-const { spawn } = require("node:child_process");
+const { execFileSync, spawn } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
@@ -42,6 +42,11 @@ class World {
 
   get(pathname, headers = {}) {
     return fetch(new URL(pathname, this.app), { headers });
+  }
+
+  // Runs `snaxum COMMAND` on the project.
+  snaxum(command) {
+    execFileSync(process.env.SNAXUM_BIN, [command, this.root]);
   }
 
   async stop() {

@@ -224,6 +224,9 @@ async fn help_names_every_command_and_every_option() {
             assert!(of_command.stdout.contains(option), "{command} {option}");
         }
     }
+    for command in ["sync", "wait", "explain", "reload", "restart", "pause", "resume"] {
+        assert!(help.stdout.contains(&format!("\n  {command}")), "{command}: {}", help.stdout);
+    }
     let version = project.snaxum(&["--version"]).await;
     assert_eq!(version.stdout, format!("snaxum {}\n", env!("CARGO_PKG_VERSION")));
 }

@@ -637,6 +637,46 @@ async fn with_the_token_an_unknown_path_is_a_plain_404_and_a_write_a_405() {
     assert_eq!(send(write).await.status, 405);
 }
 
+/// What changes something.
+const CHANGES: [&str; 4] = ["reload", "restart", "pause", "resume"];
+
+#[tokio::test]
+async fn only_marked_json_with_the_token_changes_anything() {
+    let server = app().await;
+    let bearer = format!("Bearer {}", server.token);
+    let cookie = cookie(&server).await;
+    let (json, form) = ("application/json", "application/x-www-form-urlencoded");
+    for path in CHANGES.map(|name| format!("/__snaxum/api/{name}")) {
+        for (method, headers, expected) in [
+            (Method::POST, vec![("content-type", json), ("x-snaxum", "1")], 401),
+            (Method::POST, vec![("authorization", &*bearer), ("content-type", form)], 415),
+            (Method::POST, vec![("cookie", &*cookie), ("content-type", "text/plain")], 415),
+            (Method::POST, vec![("authorization", &*bearer)], 415),
+            (Method::POST, vec![("authorization", &*bearer), ("content-type", json)], 403),
+            (
+                Method::POST,
+                vec![
+                    ("cookie", &*cookie),
+                    ("origin", "http://evil.example"),
+                    ("content-type", json),
+                    ("x-snaxum", "1"),
+                ],
+                403,
+            ),
+            (Method::GET, vec![("authorization", &*bearer), ("x-snaxum", "1")], 405),
+            (Method::HEAD, vec![("authorization", &*bearer), ("x-snaxum", "1")], 405),
+        ] {
+            let request = server.request(method.clone(), &path).body("{}");
+            let request = headers.iter().fold(request, |r, (name, value)| r.header(*name, *value));
+            assert_eq!(send(request).await.status, expected, "{method} {path} {headers:?}");
+        }
+    }
+    let status = server.api("status").await;
+    assert_eq!((&status["pid"], &status["generation"]), (&json!(server.pid), &json!(1)));
+    assert_eq!(status["paused"], false);
+    assert_eq!(list(&server.api("reloads").await).len(), 1);
+}
+
 #[tokio::test]
 async fn no_answer_of_the_app_holds_the_token() {
     let server = app().await;

@@ -1,4 +1,5 @@
-//! Commands that ask a running dev server: `wait` and `explain`.
+//! Commands that ask a running dev server: `wait` and `explain`. Those that have it do something
+//! are in `scenarios/by_hand.rs`.
 
 use super::support::{Finished, Project, Server};
 
@@ -53,9 +54,17 @@ async fn wait_waits_for_a_module_that_takes_its_time() {
 }
 
 #[tokio::test]
-async fn without_a_server_both_say_how_to_start_one() {
+async fn without_a_server_each_says_how_to_start_one() {
     let project = Project::new().file("app.py", "");
-    for command in [&["wait"][..], &["explain", "python/app.py"]] {
+    for command in [
+        &["wait"][..],
+        &["explain", "python/app.py"],
+        &["reload"],
+        &["reload", "--full"],
+        &["restart"],
+        &["pause"],
+        &["resume"],
+    ] {
         let finished = project.snaxum(command).await;
         assert_eq!(finished.code, Some(2));
         assert!(finished.stderr.contains("snaxum dev"), "{}", finished.stderr);

@@ -227,7 +227,7 @@ class Watch:
     ) -> set[str]:
         found = set(self._pending)
         if paths is None:
-            found.update(nodes, readers, *map(walk, loader.roots()))
+            found.update(nodes, readers, *map(walk, loader.roots()), self.outside.paths())
             return found | ({self.env_file.path} if self.env_file else set())
         for path in paths:
             path = os.path.abspath(path)

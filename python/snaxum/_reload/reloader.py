@@ -77,10 +77,14 @@ class Reloader:
         # Modules whose file is gone, with the file, for the explanation of failures.
         self.deleted: dict[str | None, str] = {}
 
-    def prepare(self, paths: Iterable[str] | None, *, is_partial: bool = False) -> str:
+    def prepare(
+        self, paths: Iterable[str] | None, *, is_partial: bool = False, extent: str = "new"
+    ) -> str:
         """Compare and compile; tells whether there is anything to do: `go`, `unchanged`, `held`.
 
-        Nothing has run yet. After `go`, `load` makes the attempt.
+        Nothing has run yet. After `go`, `load` makes the attempt. By `extent` it is due if
+        something is `new` since the last look, also if something that was tried is still
+        `differing` from what serves, or in any case, and runs `all` modules.
         """
         started = time.perf_counter()
         serving = state.current()
@@ -88,15 +92,20 @@ class Reloader:
         changes, is_new = self.watch.compare(paths, serving)
         if paths is None or changes.created or changes.deleted:
             self._found = None
-        if not is_new and (serving.number or serving.broken):
+        cone = None if extent == "all" else self._cone(changes, serving)
+        is_due = is_new or extent == "all" or not (serving.number or serving.broken)
+        if extent == "differing":
+            is_due = is_due or cone is None or bool(cone) or self._has_new_roots(changes)
+        if not is_due:
             return "unchanged"
         self.deleted = {node.name: node.path for node in changes.deleted}
         report.files = [loader.display_path(path) for path in changes.paths]
-        cone = self._cone(changes, serving)
         if cone is None:
             report.rung = "all"
         if self.watch.env_file is not None and changes.variables is not None:
             report.reason = self.watch.env_file.reason(changes.variables)
+        elif extent == "all":
+            report.reason = "asked for by hand"
         failures = self._compile(changes, cone, serving)
         if failures and is_partial:
             self.watch.take_back()
@@ -126,20 +135,18 @@ class Reloader:
             return self._finish(report, serving)
         if plan.cone is not None and not plan.cone and not self._has_new_roots(plan.changes):
             return self._shift_only(plan, serving)
-        try:
-            return self._attempt(plan, serving)
-        except Rejected as rejected:
-            if plan.cone is None or not rejected.may_climb:
+        while True:
+            try:
+                return self._attempt(plan, serving)
+            except Rejected as rejected:
+                # It may be that something in a library does not take the same thing twice.
+                if rejected.may_climb and plan.cone is not None:
+                    report.rung, report.reason = "all", rejected.reason
+                    plan.cone = None
+                    continue
+                if rejected.may_climb and serving.number:
+                    report.rung = "restart"
                 return self._reject(report, rejected.failures, serving)
-            # Something in a library does not take the same thing twice.
-            report.rung, report.reason = "all", rejected.reason
-        plan.cone = None
-        try:
-            return self._attempt(plan, serving)
-        except Rejected as again:
-            if again.may_climb:
-                report.rung = "restart"
-            return self._reject(report, again.failures, serving)
 
     def _cone(self, changes: Changes, serving: state.Generation) -> list[str] | None:
         if serving.number == 0 or changes.variables is not None:

@@ -1,6 +1,7 @@
 """What one attempt to load did: the record behind the console's list of reloads.
 
-Owns the report's fields and how two route tables differ. Plain data; never loads anything.
+Owns the report's fields, how two route tables differ, and what the modules are told as. Plain
+data; never loads anything.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import state
 from ..routing import Found, Route, RouteTable
 from . import loader
+
+if TYPE_CHECKING:
+    from .. import state
 
 Failure = dict[str, Any]
 Row = dict[str, Any]
@@ -44,23 +48,6 @@ class Report:
     outputs: list[str] = field(default_factory=list)
 
 
-def describe_modules(serving: state.Generation) -> list[dict[str, object]]:
-    """List the modules that serve, and what each was made from."""
-    graph, shown = serving.graph, loader.display_path
-    return [
-        {
-            "module": node.name,
-            "file": shown(node.path),
-            "generation": serving.ran.get(node.name, serving.number),
-            "imports": sorted(n for n in node.imports | node.late if n in graph.nodes),
-            "wanted": sorted(node.wanted),
-            "inputs": sorted(map(shown, (*node.files, *node.listings))),
-            "reaches": graph.cone([node.name]),
-        }
-        for node in graph.nodes.values()
-    ]
-
-
 class Rows:
     """Routes as they are listed; made once a route."""
 
@@ -77,6 +64,24 @@ class Rows:
         """Make the rows of routes anew whose lines have moved."""
         for route in routes:
             self._known.pop(route, None)
+
+
+def describe(generation: state.Generation) -> list[dict[str, object]]:
+    """List the modules of a generation, and what each was made from."""
+    graph = generation.graph
+    shown = loader.display_path
+    return [
+        {
+            "module": node.name,
+            "file": shown(node.path),
+            "generation": generation.ran.get(node.name, generation.number),
+            "imports": sorted(n for n in node.imports | node.late if n in graph.nodes),
+            "wanted": sorted(node.wanted),
+            "inputs": sorted(map(shown, (*node.files, *node.listings))),
+            "reaches": graph.cone([node.name]),
+        }
+        for node in graph.nodes.values()
+    ]
 
 
 def diff_routes(

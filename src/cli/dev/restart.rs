@@ -6,24 +6,28 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use console::style;
 use serde::{Deserialize, Serialize};
+use snaxum::dev::{Dev, Wish};
 use snaxum::error::Error;
-use snaxum::event::Event;
-use snaxum::python_runtime::PythonRuntime;
-use tokio::sync::mpsc;
 
 use super::super::serve::Start;
 use super::super::style::{plain, say};
 
 /// How the successor hears of what it takes over.
 const VARIABLE: &str = "SNAXUM_TAKE_OVER";
+/// Bytes of what a trial printed that are told.
+const MAX_REFUSAL: u64 = 16 * 1024;
 
 /// The environment that this process was started with: modules add to it.
 static ENVIRONMENT: OnceLock<Vec<(OsString, OsString)>> = OnceLock::new();
@@ -33,6 +37,7 @@ struct Legacy {
     socket: RawFd,
     token: String,
     generation: u64,
+    paused: bool,
 }
 
 /// What the process before this one has left.
@@ -40,6 +45,7 @@ pub(crate) struct Before {
     pub(crate) socket: TcpListener,
     pub(crate) token: String,
     pub(crate) generation: u64,
+    pub(crate) paused: bool,
 }
 
 /// Takes what the process before this one has left, if there was one. Call it before any thread
@@ -54,46 +60,77 @@ pub(crate) fn take_over() -> Option<Before> {
     let socket = TcpListener::from(unsafe { OwnedFd::from_raw_fd(legacy.socket) });
     keep_over_exec(socket.as_raw_fd(), false);
     socket.set_nonblocking(true).ok()?;
-    Some(Before { socket, token: legacy.token, generation: legacy.generation })
+    let Legacy { token, generation, paused, .. } = legacy;
+    Some(Before { socket, token, generation, paused })
 }
 
-/// Is ready when a reload wants a new process and a trial one has loaded the code.
-pub(crate) fn wanted(runtime: &Arc<PythonRuntime>) -> impl Future<Output = ()> + use<> {
-    let (reasons, mut received) = mpsc::unbounded_channel();
-    runtime.events().listen(move |event| {
-        if let Event::ReloadEnd(reload) = event
-            && reload.report.rung == "restart"
-        {
-            // An error means that the server is stopping.
-            let _ = reasons.send(reload.report.reason.clone());
-        }
-    });
+/// Is ready when a reload, or somebody by hand, wants a new process and a trial one has loaded the
+/// code.
+pub(crate) fn wanted(dev: &Dev, project: &Path) -> impl Future<Output = ()> + use<> {
+    let mut received = dev.restarts();
+    let aside = project.join(".snaxum").join(format!("trial.{}", std::process::id()));
     async move {
-        while let Some(reason) = received.recv().await {
-            let reason = plain(&reason);
-            let trial = tokio::task::spawn_blocking(loads_in_a_new_process);
-            if received.is_empty() && trial.await.unwrap_or(false) {
-                say(&format!("  {} a new process takes over: {reason}\n", style("↻").green()));
+        let mut wishes: Vec<Wish> = Vec::new();
+        while let Some(wish) = received.recv().await {
+            wishes.push(wish);
+            let aside = aside.clone();
+            let trial = tokio::task::spawn_blocking(move || try_a_new_process(&aside));
+            let outcome = trial.await.unwrap_or_else(|error| Err(error.to_string()));
+            if !received.is_empty() {
+                continue; // who wished meanwhile may have changed something before that
+            }
+            let mut reasons: Vec<&str> = wishes.iter().map(|wish| &*wish.reason).collect();
+            reasons.dedup();
+            tell(&plain(&reasons.join("; ")), outcome.is_ok());
+            for wish in wishes.drain(..) {
+                wish.answer(outcome.clone());
+            }
+            if outcome.is_ok() {
                 return;
             }
-            let note = style("only a new process could, and there it does not load either").dim();
-            say(&format!("  {} {reason}: {note}\n", style("▲").yellow()));
         }
         std::future::pending().await
     }
 }
 
-/// Runs `snaxum check` with the arguments of this process.
-fn loads_in_a_new_process() -> bool {
+fn tell(reason: &str, is_taken_over: bool) {
+    if is_taken_over {
+        say(&format!("  {} a new process takes over: {reason}\n", style("↻").green()));
+    } else {
+        let note = style("a new process could take over, but the code does not load there").dim();
+        say(&format!("  {} {reason}: {note}\n", style("▲").yellow()));
+    }
+}
+
+/// Runs `snaxum check` with the arguments of this process; gives what it printed if it fails.
+fn try_a_new_process(aside: &Path) -> Result<(), String> {
     let mut arguments: Vec<OsString> = env::args_os().skip(1).collect();
     if let Some(command) = arguments.iter_mut().find(|argument| *argument == "dev") {
         *command = "check".into();
     }
-    env::current_exe().is_ok_and(|program| {
-        let mut command = in_first_environment(Command::new(program));
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    })
+    let run = || -> io::Result<(bool, Vec<u8>)> {
+        let mut options = fs::OpenOptions::new();
+        // A file and no pipe: a process that the code leaves behind may keep it open.
+        let mut printed =
+            options.read(true).write(true).create_new(true).mode(0o600).open(aside)?;
+        fs::remove_file(aside)?;
+        let mut command = in_first_environment(Command::new(env::current_exe()?));
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
+        let is_good = command.stderr(printed.try_clone()?).status()?.success();
+        let from = printed.metadata()?.len().saturating_sub(MAX_REFUSAL);
+        printed.seek(SeekFrom::Start(from))?;
+        let mut text = Vec::new();
+        printed.take(MAX_REFUSAL).read_to_end(&mut text)?;
+        Ok((is_good, text))
+    };
+    match run() {
+        Ok((true, _)) => Ok(()),
+        Ok((false, text)) => {
+            let text = String::from_utf8_lossy(&text);
+            Err(console::strip_ansi_codes(text.trim_end()).into_owned())
+        }
+        Err(error) => Err(format!("cannot try a new process: {error}")),
+    }
 }
 
 /// What modules have set, they will set again.
@@ -121,9 +158,10 @@ impl Successor {
     }
 
     /// Becomes that process, which counts on from `generation`; returns only if it cannot.
-    pub(crate) fn take_over(self, generation: u64) -> Error {
+    pub(crate) fn take_over(self, generation: u64, paused: bool) -> Error {
         keep_over_exec(self.socket.as_raw_fd(), true);
-        let legacy = Legacy { socket: self.socket.as_raw_fd(), token: self.token, generation };
+        let socket = self.socket.as_raw_fd();
+        let legacy = Legacy { socket, token: self.token, generation, paused };
         let legacy = serde_json::to_string(&legacy).expect("plain data");
         let source = match env::current_exe() {
             Ok(program) => in_first_environment(Command::new(program))

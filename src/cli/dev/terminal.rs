@@ -70,6 +70,7 @@ fn write(lines: &Receiver<Line>, lost: &AtomicU64) {
             Line::Event(Event::RequestEnd(record)) => say(&request(&record)),
             Line::Event(Event::ReloadStart { .. }) => {}
             Line::Event(Event::ReloadEnd(ended)) => say(&reload(&ended)),
+            Line::Event(Event::Paused(paused)) => say(&pause(paused)),
             Line::Done(done) => drop(done),
         }
         let missing = lost.swap(0, Ordering::Relaxed);
@@ -156,10 +157,20 @@ fn request(record: &RequestRecord) -> String {
     out
 }
 
+fn pause(paused: bool) -> String {
+    let (sign, text) = if paused {
+        (style("‖").yellow(), "paused: what is saved waits for `snaxum resume`")
+    } else {
+        (style("▶").green(), "resumed: what is saved is reloaded again")
+    };
+    format!("  {sign} {text}\n")
+}
+
 fn reload(reload: &Reload) -> String {
     let report = &reload.report;
     let ms = reload.total.as_secs_f64() * 1e3;
-    let files = plain(&reload.files.join(", "));
+    let by_hand = reload.cause == "manual" && reload.files.is_empty();
+    let files = if by_hand { "by hand".to_owned() } else { plain(&reload.files.join(", ")) };
     if report.outcome == LoadOutcome::Failed {
         let serving = state(true, report.generation);
         let mut out = format!("  {} {ms:.1} ms  {files}  {serving}\n", style("✖").red());

@@ -58,7 +58,7 @@ async fn code_that_no_process_loads_does_not_cost_the_one_that_serves() {
     let broken = format!("{app}onlyonce.register('metric')\n");
     let reload = world.save("app.py", &broken).await;
     assert!(reload.failure().contains("registered already"));
-    world.server.out.wait_for("does not load either").await;
+    world.server.out.wait_for("does not load there").await;
     assert_eq!(world.text("/").await, "1");
 }
 

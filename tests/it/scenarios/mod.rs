@@ -3,6 +3,7 @@
 //! `Row N` in a comment is the row of the list in docs/reload.md.
 
 mod broken;
+mod by_hand;
 mod code;
 mod files;
 mod graph;

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use serde::Deserialize;
 use snaxum::error::Error;
 
-use super::live::{Live, Reload, Status};
-use super::{project, style, traceback};
+use super::super::{project, style, traceback};
+use super::wait::PAUSED;
+use super::{Live, Reload, Status};
 
 /// An item of `/api/modules`.
 #[derive(Deserialize)]
@@ -39,6 +40,9 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode, Error> {
         style::say(&style::plain(&explanation(&shown, &real, &modules)));
         let last = reloads.iter().find(|reload| reload.files.contains(&shown));
         style::say(&last_save(last));
+        if status.paused {
+            style::say(&format!("  {PAUSED}\n"));
+        }
         if status.state != "ok"
             && let Some(raised) = status.last_reload.and_then(|reload| reload.traceback)
         {
