@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -81,6 +82,12 @@ def parse(text: str) -> Pattern:
     """Read a pattern; PatternError says what is wrong with it."""
     if not isinstance(text, str):
         raise PatternError("a pattern is a str; write `@route('/path')`")
+    return _parsed(text)
+
+
+# A module that runs again has the patterns that it had.
+@lru_cache(maxsize=16_384)
+def _parsed(text: str) -> Pattern:
     if not text.startswith("/"):
         raise PatternError(f"a pattern starts with a slash; write `/{text}`")
     if text.startswith("//"):
