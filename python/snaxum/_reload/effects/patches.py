@@ -98,7 +98,7 @@ def see(
         for root in roots or [module, sys.modules.get(full)]:
             for chain in run.targets.local:
                 run.look(root, chain[1:])
-    elif name in _IMPORTERS:
+    if name == run.node.name or name in _IMPORTERS:
         run.look_at_absolute()
 
 
