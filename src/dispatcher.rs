@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::Body as HttpBody;
+use axum::body::HttpBody as _;
 use axum::extract::{Request as HttpRequest, State};
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
 use axum::response::Response as HttpResponse;
 use bytes::{Bytes, BytesMut};
@@ -18,7 +19,8 @@ use tokio::sync::mpsc;
 
 use crate::event::{Event, TRACEBACK};
 use crate::message::{
-    Answer, Body, Failure, Outcome, Phases, Piece, Request, RequestRecord, Traceback, ms,
+    Answer, Body, Failure, Head, Marks, Outcome, Phases, Piece, Request, RequestRecord, Traceback,
+    ms,
 };
 use crate::problem;
 use crate::python_runtime::{CallError, PythonRuntime};
@@ -32,23 +34,22 @@ pub async fn handle_python_request(
     State(runtime): State<Arc<PythonRuntime>>,
     request: HttpRequest,
 ) -> HttpResponse {
-    let started = Instant::now();
-    let time = SystemTime::now();
+    let seen = runtime.config().dev.then(|| (SystemTime::now(), Instant::now()));
     let (parts, body) = request.into_parts();
     let id = runtime.next_request_id();
 
     let body = read_body(&parts, body, runtime.config().max_body_size).await;
+    let head = Head::new(parts);
     // A save that came before the request is live, or rejected, before Python sees it.
     runtime.gate().pass().await;
-    let sent = Instant::now();
+    let sent = seen.map(|_| Instant::now());
     let outcome = match body {
         Ok(body) => {
-            let request = message(&parts, id, body);
+            let request = Request { id, head: head.clone(), body };
             runtime.call(request).await.map_err(|error| failure_of(error, &runtime))
         }
         Err(failure) => Err(failure),
     };
-    let observed = runtime.config().dev;
     let (answer, outcome) = match outcome {
         Ok(answer) => {
             let Answer { generation, route, outcome, marks } = answer;
@@ -56,16 +57,13 @@ pub async fn handle_python_request(
         }
         Err(failure) => (None, Outcome::Failure(failure)),
     };
-    let mut phases = Phases { read: ms(sent - started), ..Phases::default() };
-    if let Some((_, _, marks)) = &answer {
-        phases.queue = ms(marks.taken.saturating_duration_since(marks.queued));
-        phases.gil = ms(marks.attached.saturating_duration_since(marks.taken));
-        phases.py = ms(marks.returned.saturating_duration_since(marks.attached));
-        phases.convert = ms(marks.converted.saturating_duration_since(marks.returned));
-    }
-    let (mut response, traceback) = respond(&runtime, &parts.headers, id, outcome);
-    if observed {
-        let generation = answer.as_ref().map(|(generation, ..)| *generation);
+    let (mut response, traceback) = respond(&runtime, head.headers(), id, outcome);
+    if let (Some((time, started)), Some(sent)) = (seen, sent) {
+        let (generation, route, marks) = answer
+            .map_or((None, None, None), |(generation, route, marks)| {
+                (Some(generation), route, marks)
+            });
+        let phases = Phases { read: ms(sent - started), ..phases(marks) };
         annotate(response.headers_mut(), id, generation, &phases);
         if generation.is_some() && runtime.serving().failing {
             // The newest save is not what answered.
@@ -75,14 +73,11 @@ pub async fn handle_python_request(
             Event::RequestEnd(Arc::new(RequestRecord {
                 id,
                 time,
-                method: parts.method.to_string(),
-                path: decoded_path(&parts),
-                query: parts.uri.query().unwrap_or_default().to_owned(),
-                request_headers: header_pairs(&parts.headers),
-                response_headers: header_pairs(response.headers()),
+                head,
+                response_headers: response.headers().clone(),
                 status: response.status().as_u16(),
                 generation,
-                route: answer.and_then(|(_, route, _)| route),
+                route,
                 total: started.elapsed(),
                 phases,
                 traceback,
@@ -92,26 +87,51 @@ pub async fn handle_python_request(
     response
 }
 
+fn phases(marks: Option<Marks>) -> Phases {
+    let Some(marks) = marks else { return Phases::default() };
+    let between = |from, to: Instant| ms(to.saturating_duration_since(from));
+    Phases {
+        read: 0.0,
+        queue: between(marks.queued, marks.taken),
+        gil: between(marks.taken, marks.attached),
+        py: between(marks.attached, marks.returned),
+        convert: between(marks.returned, marks.converted),
+    }
+}
+
 async fn read_body(parts: &Parts, body: HttpBody, limit: usize) -> Result<Bytes, Failure> {
     let too_large = || Failure {
         status: 413,
         detail: format!("the body has more than {limit} bytes, the limit of this server"),
         ..Failure::default()
     };
-    let declared = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if declared.and_then(|text| text.parse::<u64>().ok()).is_some_and(|n| n > limit as u64) {
+    if declared_size(parts).is_some_and(|size| size > limit) {
         return Err(too_large());
     }
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
     let mut body = Limited::new(body, limit);
+    // What comes in one piece is not copied.
+    let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     loop {
         match tokio::time::timeout(BODY_IDLE, body.frame()).await {
+            Ok(None) if whole.is_empty() => return Ok(first),
             Ok(None) => return Ok(whole.freeze()),
-            Ok(Some(Ok(frame))) => {
-                if let Ok(data) = frame.into_data() {
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) if first.is_empty() => first = data,
+                Ok(data) => {
+                    if whole.is_empty() {
+                        whole.reserve(
+                            declared_size(parts).unwrap_or(0).max(first.len() + data.len()),
+                        );
+                        whole.extend_from_slice(&first);
+                    }
                     whole.extend_from_slice(&data);
                 }
-            }
+                Err(_) => {} // trailers
+            },
             Ok(Some(Err(error))) if error.is::<LengthLimitError>() => return Err(too_large()),
             Ok(Some(Err(error))) => {
                 return Err(Failure {
@@ -131,28 +151,8 @@ async fn read_body(parts: &Parts, body: HttpBody, limit: usize) -> Result<Bytes,
     }
 }
 
-fn message(parts: &Parts, id: u64, body: Bytes) -> Request {
-    Request {
-        id,
-        method: parts.method.to_string(),
-        path: decoded_path(parts),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: header_pairs(&parts.headers),
-        body,
-    }
-}
-
-fn decoded_path(parts: &Parts) -> String {
-    percent_encoding::percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned()
-}
-
-fn header_pairs(headers: &HeaderMap) -> Vec<(String, String)> {
-    let text = |value: &HeaderValue| match std::str::from_utf8(value.as_bytes()) {
-        Ok(text) => text.to_owned(),
-        // Latin-1, as HTTP/1.0 had it: nothing is lost and nothing fails.
-        Err(_) => value.as_bytes().iter().map(|&byte| char::from(byte)).collect(),
-    };
-    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
+fn declared_size(parts: &Parts) -> Option<usize> {
+    parts.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn failure_of(error: CallError, runtime: &PythonRuntime) -> Failure {
@@ -176,9 +176,14 @@ fn respond(
     outcome: Outcome,
 ) -> (HttpResponse, Option<Box<Traceback>>) {
     let failure = match outcome {
-        Outcome::Response { status, headers, body } => {
+        Outcome::Response { status, content_type, headers, body } => {
             match response(runtime, id, status, &headers, body) {
-                Ok(response) => return (response, None),
+                Ok(mut response) => {
+                    if let Some(content_type) = content_type {
+                        response.headers_mut().insert(CONTENT_TYPE, content_type);
+                    }
+                    return (response, None);
+                }
                 Err(failure) => failure,
             }
         }

@@ -3,14 +3,17 @@
 //! Plain, owned data: no `PyObject`, no connection, no lock. The JSON of these types is what the
 //! console, the API and `snaxum routes --format json` show.
 
+mod head;
 mod load;
 
 use std::time::{Duration, Instant, SystemTime};
 
+use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+pub use head::{Head, header_texts};
 pub use load::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef,
 };
@@ -20,14 +23,8 @@ pub use load::{
 pub struct Request {
     /// Unique in this process, counted from 1.
     pub id: u64,
-    /// In capitals, as it was sent.
-    pub method: String,
-    /// Percent-decoded; what is not UTF-8 became U+FFFD.
-    pub path: String,
-    /// Raw, without the `?`.
-    pub query: String,
-    /// In the order of arrival; values that are not UTF-8 are read as Latin-1.
-    pub headers: Vec<(String, String)>,
+    /// Everything but the body.
+    pub head: Head,
     /// The whole body.
     pub body: Bytes,
 }
@@ -41,8 +38,8 @@ pub struct Answer {
     pub route: Option<String>,
     /// The answer itself.
     pub outcome: Outcome,
-    /// When what happened.
-    pub marks: Marks,
+    /// When what happened, where somebody wants to know.
+    pub marks: Option<Marks>,
 }
 
 /// A response, or what kept the handler from giving one.
@@ -52,6 +49,8 @@ pub enum Outcome {
     Response {
         /// 200 to 599.
         status: u16,
+        /// `content-type`, where it is not among the headers.
+        content_type: Option<HeaderValue>,
         /// Names in lower case.
         headers: Vec<(String, String)>,
         /// Whole or in pieces.
@@ -106,9 +105,6 @@ pub struct Marks {
     /// The result was turned into a response.
     pub converted: Instant,
 }
-
-/// The sending end for one answer.
-pub(crate) type Reply = oneshot::Sender<Answer>;
 
 /// An exception as data; terminal, page and console each draw it their own way.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -244,16 +240,10 @@ pub struct RequestRecord {
     pub id: u64,
     /// When the head had been read.
     pub time: SystemTime,
-    /// In capitals.
-    pub method: String,
-    /// Percent-decoded.
-    pub path: String,
-    /// Raw, without the `?`.
-    pub query: String,
-    /// The request's headers.
-    pub request_headers: Vec<(String, String)>,
+    /// What was asked.
+    pub head: Head,
     /// The answer's headers.
-    pub response_headers: Vec<(String, String)>,
+    pub response_headers: HeaderMap,
     /// The answer's status.
     pub status: u16,
     /// The generation that answered; `None` if Python was not reached.

@@ -18,14 +18,15 @@ pub(crate) mod embedded;
 mod env_file;
 mod gate;
 mod interpreter;
+mod queue;
 mod reloading;
+mod reply;
 mod thread;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::TrySendError;
 use tokio::sync::oneshot;
 
 use crate::config::SnaxumConfig;
@@ -36,9 +37,11 @@ use crate::venv::Venv;
 
 use abandoned::Abandoned;
 pub use gate::Gate;
+use queue::{Queue, Refused};
 use reloading::log_failures;
 pub use reloading::{Attempt, Change, Extent, Serving};
-use thread::{Boot, Call, Control, Work, Workers};
+use reply::Wakes;
+use thread::{Boot, Call, Calls, Control, Workers};
 
 /// The interpreter that the program was built against.
 pub const BUILD_PYTHON: &str = env!("SNAXUM_BUILD_PYTHON");
@@ -57,7 +60,8 @@ static RUNNING: AtomicBool = AtomicBool::new(false);
 /// stops it too.
 pub struct PythonRuntime {
     config: SnaxumConfig,
-    queue: crossbeam_channel::Sender<Work>,
+    queue: Arc<Calls>,
+    wakes: Arc<Wakes>,
     control: crossbeam_channel::Sender<Control>,
     workers: Arc<Workers>,
     abandoned: Arc<Abandoned>,
@@ -112,7 +116,8 @@ impl PythonRuntime {
             let what = what.to_owned();
             move |source| Error::Io { what, source }
         };
-        let queue = crossbeam_channel::bounded(config.max_queue);
+        let queue = Queue::new(config.max_queue);
+        let wakes = Arc::new(Wakes::default());
         let (control, control_receiver) = crossbeam_channel::bounded(MAX_CONTROL);
         let (reply, booted) = mpsc::sync_channel(1);
         let abandoned = Arc::new(Abandoned::new().map_err(io("cannot make a pipe"))?);
@@ -122,7 +127,8 @@ impl PythonRuntime {
             venv,
             abandoned: Arc::clone(&abandoned),
             control: control_receiver,
-            queue: queue.clone(),
+            queue: Arc::clone(&queue),
+            wakes: Arc::clone(&wakes),
             workers: Arc::clone(&workers),
             reply,
         })
@@ -153,7 +159,8 @@ impl PythonRuntime {
         };
         Ok(Self {
             config,
-            queue: queue.0,
+            queue,
+            wakes,
             control,
             workers,
             abandoned,
@@ -214,14 +221,20 @@ impl PythonRuntime {
         }
         let id = request.id;
         let now = Instant::now();
-        let (reply, answer) = oneshot::channel();
-        let marks = Marks { queued: now, taken: now, attached: now, returned: now, converted: now };
-        self.queue.try_send(Work::Call(Box::new(Call { request, reply, marks }))).map_err(
-            |error| match error {
-                TrySendError::Full(_) => CallError::QueueFull,
-                TrySendError::Disconnected(_) => CallError::Stopped,
-            },
-        )?;
+        let (reply, answer) = reply::channel(&self.wakes);
+        let marks = self.config.dev.then_some(Marks {
+            queued: now,
+            taken: now,
+            attached: now,
+            returned: now,
+            converted: now,
+        });
+        self.queue.push(Box::new(Call { request, reply, marks }), now).map_err(|refused| {
+            match refused {
+                Refused::Full => CallError::QueueFull,
+                Refused::Closed => CallError::Stopped,
+            }
+        })?;
         let limit = self.config.request_timeout;
         let mut given_up = GivenUp { runtime: self, id, deadline: now + limit, armed: true };
         let answer = if limit.is_zero() {
@@ -233,7 +246,7 @@ impl PythonRuntime {
             }
         };
         given_up.armed = false;
-        answer.map_err(|_| {
+        answer.ok_or_else(|| {
             if self.stopped.load(Ordering::Acquire) { CallError::Stopped } else { CallError::Lost }
         })
     }

@@ -17,9 +17,13 @@ from typing import Any, Protocol
 from . import _pool, _traceback, state
 from ._runtime import STREAM_THREADS, running
 from .http import HTTPError, Request, to_response
+from .response import PLAIN_TYPES, encode_plainly
 from .routing import Route
 
 _log = logging.getLogger("snaxum")
+
+# Whether anybody asks when a handler has returned.
+is_observed = False
 
 
 class BodyStream(Protocol):
@@ -36,7 +40,7 @@ class BodyStream(Protocol):
 
 
 class Exchange(Protocol):
-    """One request and its answer; implemented in Rust. Exactly one of the last three is called."""
+    """One request and its answer; implemented in Rust. Exactly one of the last four is called."""
 
     id: int
     method: str
@@ -47,6 +51,9 @@ class Exchange(Protocol):
     def body(self) -> bytes: ...
     def cancelled(self) -> bool: ...
     def returned(self) -> None: ...
+    def respond_plainly(
+        self, generation: int, route: str, content_type: str, body: bytes
+    ) -> None: ...
     def respond(
         self,
         generation: int,
@@ -104,7 +111,13 @@ def answer(
     generation = lease.generation
     try:
         result = route.handler(request, *more)
-        exchange.returned()
+        if is_observed:
+            exchange.returned()
+        content_type = PLAIN_TYPES.get(type(result))
+        if content_type is not None:
+            content = encode_plainly(result)
+            exchange.respond_plainly(generation.number, route.id, content_type, content)
+            return True
         status, headers, body = to_response(result).parts()
     except BaseException as error:
         _fail(exchange, generation, route, error)
@@ -113,13 +126,17 @@ def answer(
         exchange.respond(generation.number, route.id, status, headers, body)
         return True
     if isinstance(body, AsyncIterator):
-        chunks, stream = body, exchange.stream(generation.number, route.id, status, headers)
-        running().loop.spawn(exchange.id, lambda: _send_async(stream, chunks, lease, route))
-        return False
+        return _stream_on_loop(exchange, lease, route, status, headers, body)
     return _stream(exchange, lease, route, status, headers, body)
 
 
-async def answer_async(
+def on_loop(exchange: Exchange, lease: state.Lease, route: Route, request: Request) -> bool:
+    """Call an `async def` handler on the loop; the request has not ended yet."""
+    running().loop.spawn(exchange.id, lambda: _answer_async(exchange, lease, route, request))
+    return False
+
+
+async def _answer_async(
     exchange: Exchange, lease: state.Lease, route: Route, request: Request
 ) -> None:
     """Await the handler on the loop, and end its request."""
@@ -128,6 +145,7 @@ async def answer_async(
     try:
         ended = await _run_async(exchange, lease, route, request)
     finally:
+        running().loop.wake_soon()
         if ended:
             lease.end()
 
@@ -140,7 +158,13 @@ async def _run_async(
         return True  # before it began
     try:
         result = await route.handler(request)
-        exchange.returned()
+        if is_observed:
+            exchange.returned()
+        content_type = PLAIN_TYPES.get(type(result))
+        if content_type is not None:
+            content = encode_plainly(result)
+            exchange.respond_plainly(generation.number, route.id, content_type, content)
+            return True
         status, headers, body = to_response(result).parts()
     except asyncio.CancelledError as error:
         if exchange.cancelled():
@@ -155,6 +179,7 @@ async def _run_async(
         return True
     if isinstance(body, AsyncIterator):
         stream = exchange.stream(generation.number, route.id, status, headers)
+        running().loop.wake_soon()
         await _send_async(stream, body, lease, route)
         return True
     return _stream(exchange, lease, route, status, headers, body)
@@ -199,6 +224,20 @@ def _stream(
             lease.end()
 
     runtime.streaming.submit(run)
+    return False
+
+
+def _stream_on_loop(
+    exchange: Exchange,
+    lease: state.Lease,
+    route: Route,
+    status: int,
+    headers: list[tuple[str, str]],
+    chunks: AsyncIterator[bytes],
+) -> bool:
+    """Send an async iterator that a plain handler has returned."""
+    stream = exchange.stream(lease.generation.number, route.id, status, headers)
+    running().loop.spawn(exchange.id, lambda: _send_async(stream, chunks, lease, route))
     return False
 
 

@@ -14,10 +14,10 @@ import sys
 import threading
 from collections.abc import Callable
 
-from . import _interpreter, _runtime, state
-from ._answers import Exchange, answer, answer_async, aside, to_json
+from . import _answers, _interpreter, _runtime, state
+from ._answers import Exchange, answer, aside, on_loop, to_json
+from ._loop import Border
 from ._reload import effects, report
-from ._reload.env_file import Parse
 from ._runtime import running
 from .http import Request
 from .routing import Found, ImpliedOptions, MethodNotAllowed, RouteTable
@@ -26,18 +26,17 @@ from .routing import Found, ImpliedOptions, MethodNotAllowed, RouteTable
 def start(
     options: str,
     framework: dict[str, str],
-    wake_fd: int,
-    cancelled: Callable[[], list[int]],
-    parse_env: Parse,
+    border: Border,
 ) -> bytes:
     """Make everything that serves, load the user's modules, and report as JSON."""
     settings = json.loads(options)
     if settings["adopted"]:
         _interpreter.adopt(settings["venv"], settings["build_python"])
     _interpreter.set_up_streams()
+    _answers.is_observed = settings["dev"]
     state.first_number = settings["first_generation"]
     state.publish(state.Generation(0, RouteTable([])))
-    _runtime.start(_runtime.Runtime(settings, framework, wake_fd, cancelled, parse_env))
+    _runtime.start(_runtime.Runtime(settings, framework, border))
     if settings["load_only"]:
         return _aloud_on_stderr(reload)
     return reload()
@@ -88,30 +87,29 @@ def stop(timeout: float) -> None:
             pass  # the other end is gone, or the user closed it
 
 
-def dispatch(exchange: Exchange) -> None:
+def dispatch(exchange: Exchange, method: str, path: str) -> None:
     """Answer one request, or hand it to the loop or a thread that may wait."""
     lease = state.enter()
-    if _dispatch(exchange, lease):
+    if _dispatch(exchange, lease, method, path):
         lease.end()
     state.unpin()
 
 
-def _dispatch(exchange: Exchange, lease: state.Lease) -> bool:
+def _dispatch(exchange: Exchange, lease: state.Lease, method: str, path: str) -> bool:
     """Tell whether the request has ended; whoever takes it on ends the lease."""
     generation = lease.generation
-    found = generation.table.match(exchange.method, exchange.path)
+    found = generation.table.match(method, path)
     if type(found) is Found:
         route = found.route
-        request = Request(exchange, found.params)
+        request = Request(exchange, found.params or {})
         if route.use_process_pool:
             return aside(exchange, lease, route, request)
         if route.is_async:
-            running().loop.spawn(exchange.id, lambda: answer_async(exchange, lease, route, request))
-            return False
+            return on_loop(exchange, lease, route, request)
         return answer(exchange, lease, route, request)
     if type(found) is MethodNotAllowed:
         allow = ", ".join(found.allow)
-        detail = f"{exchange.path} does not answer {exchange.method}; it answers {allow}"
+        detail = f"{path} does not answer {method}; it answers {allow}"
         exchange.fail(generation.number, None, 405, detail, [("allow", allow)], None)
     elif type(found) is ImpliedOptions:
         headers = [("allow", ", ".join(found.allow))]
@@ -119,7 +117,7 @@ def _dispatch(exchange: Exchange, lease: state.Lease) -> bool:
     elif generation.broken:
         _answer_broken(exchange, generation)
     else:
-        exchange.fail(generation.number, None, 404, f"no route for {exchange.path}", [], None)
+        exchange.fail(generation.number, None, 404, f"no route for {path}", [], None)
     return True
 
 

@@ -11,40 +11,68 @@ import concurrent.futures
 import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 _log = logging.getLogger("snaxum")
 
 STOP_TIMEOUT_S = 5.0
 
 
+Start = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Border(Protocol):
+    """What Rust lends to the whole runtime."""
+
+    @property
+    def wake_fd(self) -> int:
+        """A pipe that is readable when there is something in `given_up`."""
+
+    def given_up(self) -> list[int]:
+        """List the ids of the requests that nobody waits for any more, since the last call."""
+
+    def leave_answers(self) -> None:
+        """Let the answers of this thread wait for `wake` from now on."""
+
+    def wake(self) -> None:
+        """Send what has been left."""
+
+    def parse_env(self, text: str) -> list[tuple[str, str]] | tuple[int, str]:
+        """Read environment variables, or say which line cannot be read, and why."""
+
+
 class LoopThread:
-    """Runs coroutines for requests; `cancelled` lists the ids given up since it was last asked.
+    """Runs coroutines for requests; `give_up` hears of those given up that are not on the loop."""
 
-    `give_up` hears of those that are not on the loop.
-    """
-
-    def __init__(
-        self,
-        wake_fd: int,
-        cancelled: Callable[[], list[int]],
-        give_up: Callable[[int], None],
-    ) -> None:
-        self._wake_fd = wake_fd
-        self._cancelled = cancelled
+    def __init__(self, border: Border, give_up: Callable[[int], None]) -> None:
+        self._border = border
         self._give_up = give_up
         self._loop = asyncio.new_event_loop()
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._arrived: deque[tuple[int, Start]] = deque()
+        self._is_told = False
+        self._wakes_soon = False
         self._stopping = False
         # Whether something would not end when it was last waited for.
         self._is_stuck = False
         self._thread = threading.Thread(target=self._run, name="asyncio-loop", daemon=True)
         self._thread.start()
 
-    def spawn(self, request_id: int, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def spawn(self, request_id: int, start: Start) -> None:
         """Run `start()` as a task; safe from any thread."""
-        self._loop.call_soon_threadsafe(self._start, request_id, start)
+        self._arrived.append((request_id, start))
+        if not self._is_told:
+            # To wake the loop is a system call: one for all that come before it looks.
+            self._is_told = True
+            self._loop.call_soon_threadsafe(self._take_in)
+
+    def wake_soon(self) -> None:
+        """Let Rust know of the answers given on the loop, once this round of it is over."""
+        if not self._wakes_soon:
+            self._wakes_soon = True
+            self._loop.call_soon(self._wake_now)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -74,20 +102,30 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(0 if self._is_stuck else STOP_TIMEOUT_S)
 
-    def _start(self, request_id: int, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def _take_in(self) -> None:
+        self._is_told = False  # first: who comes from now on tells again
+        while self._arrived:
+            self._start(*self._arrived.popleft())
+
+    def _wake_now(self) -> None:
+        self._wakes_soon = False
+        self._border.wake()
+
+    def _start(self, request_id: int, start: Start) -> None:
         task = self._loop.create_task(start(), name=f"request-{request_id}")
         self._tasks[request_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(request_id, None))
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.add_reader(self._wake_fd, self._cancel_given_up)
+        self._border.leave_answers()
+        self._loop.add_reader(self._border.wake_fd, self._cancel_given_up)
         while not self._stopping:
             try:
                 self._loop.run_forever()
             except BaseException:  # a user's task or callback raised SystemExit
                 _log.exception("a background task tried to end the event loop")
-        self._loop.remove_reader(self._wake_fd)
+        self._loop.remove_reader(self._border.wake_fd)
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
@@ -98,10 +136,10 @@ class LoopThread:
 
     def _cancel_given_up(self) -> None:
         try:
-            os.read(self._wake_fd, 4096)
+            os.read(self._border.wake_fd, 4096)
         except BlockingIOError:
             return
-        for request_id in self._cancelled():
+        for request_id in self._border.given_up():
             task = self._tasks.get(request_id)
             if task is not None:
                 task.cancel()

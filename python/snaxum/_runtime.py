@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import _loop, _pool
 from ._reload import effects, imports, inputs, loader, reloader, tasks
 from ._reload.drain import Drain
-from ._reload.env_file import EnvFile, Parse
+from ._reload.env_file import EnvFile
 from ._reload.watchdog import Watchdog
 
 # Deep recursion in a handler should end in RecursionError, not in a crash of the process.
@@ -34,9 +33,7 @@ class Runtime:
         self,
         options: dict[str, Any],
         framework: dict[str, str],
-        wake_fd: int,
-        cancelled: Callable[[], list[int]],
-        parse_env: Parse,
+        border: _loop.Border,
     ) -> None:
         self.with_locals: bool = options["dev"]
         self.warm_pool: bool = not options["load_only"]
@@ -47,7 +44,7 @@ class Runtime:
         if root not in sys.path:
             sys.path.insert(0, root)
         threading.stack_size(THREAD_STACK_BYTES)
-        self.loop = _loop.LoopThread(wake_fd, cancelled, self.give_up)
+        self.loop = _loop.LoopThread(border, self.give_up)
         self.pool = _pool.Pool(options["pool_workers"], framework, roots, project)
         self.waiting = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="snaxum-pool")
         self.streaming = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="snaxum-stream")
@@ -73,7 +70,9 @@ class Runtime:
             with_locals=self.with_locals,
             drain=self.drain,
             watchdog=watchdog,
-            env_file=EnvFile(options["env_file"], parse_env) if options["env_file"] else None,
+            env_file=EnvFile(options["env_file"], border.parse_env)
+            if options["env_file"]
+            else None,
         )
 
     def give_up(self, request_id: int) -> None:

@@ -106,6 +106,13 @@ class HTTPError(Exception):
         return f"{name}: {self.detail}" if self.detail else name
 
 
+def encode_plainly(result: object) -> bytes:
+    """Encode a value of one of the `PLAIN_TYPES`."""
+    if type(result) is bytes:
+        return result
+    return _bytes(result) if type(result) is str else dumps(result)
+
+
 def to_response(result: object) -> Response:
     """Turn whatever a handler returned into a Response, or raise a TypeError that helps."""
     if isinstance(result, Response):
@@ -150,14 +157,17 @@ def _phrase(status: int) -> str:
         return ""
 
 
-_BY_TYPE = {dict: JSON, list: JSON, str: HTML, bytes: BYTES, type(None): None}
+# What is a body with status 200 and no header but its content type.
+PLAIN_TYPES: dict[type, str] = {dict: JSON, list: JSON, str: HTML, bytes: BYTES}
 
 
 def _content_type(body: object) -> str | None:
     """Choose the content type by the kind of body, and refuse what is none."""
+    if body is None:
+        return None
     kind = type(body)
-    if kind in _BY_TYPE:
-        return _BY_TYPE[kind]
+    if kind in PLAIN_TYPES:
+        return PLAIN_TYPES[kind]
     if isinstance(body, str):
         return HTML
     if isinstance(body, bytes | bytearray | memoryview):

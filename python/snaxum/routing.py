@@ -184,7 +184,7 @@ class Route:
 
 @dataclass(slots=True)
 class Found:
-    """The route that answers, and the converted values of its parameters."""
+    """The route that answers, and the converted values of its parameters. Not to be changed."""
 
     route: Route
     params: dict[str, Any]
@@ -226,7 +226,7 @@ class RouteTable:
         self.routes = tuple(routes)
         self._root = _Node()
         # A path that is all text comes first at every level, so it needs no walk.
-        self._static: dict[str, dict[str, Route]] = {}
+        self._static: dict[str, dict[str, Found]] = {}
         self._depth = 1
         for route in self.routes:
             self._add(route)
@@ -240,9 +240,9 @@ class RouteTable:
         """
         methods = self._static.get(path)
         if methods is not None:
-            route = methods.get(method)
-            if route is not None:
-                return Found(route, {})
+            found = methods.get(method)
+            if found is not None:
+                return found
         if path[:2] == "//":
             path = "/" + path.lstrip("/")
         elif path[:1] != "/":
@@ -250,9 +250,9 @@ class RouteTable:
         # No pattern is deeper than `_depth`: what lies beyond stays one piece, with its slashes.
         segments = path.split("/", self._depth)
         seen: list[dict[str, Route]] = []
-        found = _search(self._root, segments, 1, (), method, seen)
-        if found is not None:
-            return found
+        searched = _search(self._root, segments, 1, (), method, seen)
+        if searched is not None:
+            return searched
         if not seen:
             return NotFound()
         allow = tuple(sorted({"OPTIONS"}.union(*seen)))
@@ -268,7 +268,10 @@ class RouteTable:
             node.methods[method] = route
         self._depth = max(self._depth, len(route.parsed.parts))
         if not route.names:
-            self._static[route.pattern] = node.methods
+            static = self._static.setdefault(route.pattern, {})
+            static.update((method, Found(route, {})) for method in route.methods)
+            if "GET" in static:
+                static.setdefault("HEAD", static["GET"])
 
 
 class _Node:

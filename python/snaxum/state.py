@@ -90,6 +90,8 @@ class Discarded(Staging):
 first_number = 1
 
 _current: Generation | None = None
+# A lease on it that nobody counts.
+_standing: Lease | None = None
 _staging: Staging | None = None
 # Routes of a module imported outside the server (a unit test, a notebook): kept, never served.
 _unserved: list[Route] = []
@@ -148,7 +150,8 @@ class Lease:
 def enter() -> Lease:
     """Begin a request on the current generation."""
     if _on_drained is None:
-        return Lease(current(), False)
+        assert _standing is not None, "published before the first request"
+        return _standing
     with _lock:
         generation = current()
         generation.active += 1
@@ -178,9 +181,9 @@ def _leave(generation: Generation) -> None:
 
 def publish(generation: Generation) -> None:
     """Make `generation` the one that new requests start on."""
-    global _current
+    global _current, _standing
     with _lock:
-        _current = generation
+        _current, _standing = generation, Lease(generation, False)
 
 
 def staging() -> Staging | None:

@@ -2,6 +2,10 @@
 //!
 //! Decides by name; locals are masked by the same words in Python (`_traceback`).
 
+use axum::http::HeaderMap;
+
+use crate::message::header_texts;
+
 /// What stands in the place of a secret.
 pub(super) const MASK: &str = "••••";
 
@@ -54,7 +58,7 @@ pub(super) fn is_secret(name: &str) -> bool {
 }
 
 /// Masks the values of secret headers.
-pub(super) fn headers(headers: &[(String, String)]) -> Vec<(String, String)> {
+pub(super) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let shown = |name: &str, value: &str| {
         match value.split_once('?') {
             _ if is_secret(name) => MASK.to_owned(),
@@ -63,7 +67,7 @@ pub(super) fn headers(headers: &[(String, String)]) -> Vec<(String, String)> {
             None => value.to_owned(),
         }
     };
-    headers.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect()
+    header_texts(headers).map(|(name, value)| (name.to_owned(), shown(name, &value))).collect()
 }
 
 /// Masks the values of secret parameters in a query string, and leaves the rest as it is.
@@ -78,6 +82,8 @@ pub(super) fn query(query: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
+    use axum::http::header::LOCATION;
 
     #[test]
     fn secrets_are_told_by_whole_words() {
@@ -100,7 +106,10 @@ mod tests {
     #[test]
     fn a_query_keeps_all_but_its_secrets() {
         assert_eq!(query("a=1&token=abc&b"), format!("a=1&token={MASK}&b"));
-        let location = ("location".to_owned(), "/x?accessToken=abc".to_owned());
-        assert_eq!(headers(&[location])[0].1, format!("/x?accessToken={MASK}"));
+        let location = (LOCATION, HeaderValue::from_static("/x?accessToken=abc"));
+        assert_eq!(
+            headers(&HeaderMap::from_iter([location]))[0].1,
+            format!("/x?accessToken={MASK}")
+        );
     }
 }

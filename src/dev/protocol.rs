@@ -285,9 +285,9 @@ impl RequestDetail {
             summary: RequestSummary {
                 id: record.id.to_string(),
                 time_ms: unix_ms(record.time),
-                method: record.method.clone(),
-                path: record.path.clone(),
-                query: masking::query(&record.query),
+                method: record.head.method().to_owned(),
+                path: record.head.path().into_owned(),
+                query: masking::query(record.head.query()),
                 status: record.status,
                 generation: record.generation,
                 route: route.map(|route| route.path.clone()),
@@ -300,7 +300,7 @@ impl RequestDetail {
                     message: raised.message.clone(),
                 }),
             },
-            request_headers: masking::headers(&record.request_headers),
+            request_headers: masking::headers(record.head.headers()),
             response_headers: masking::headers(&record.response_headers),
             traceback: traceback.cloned(),
         }

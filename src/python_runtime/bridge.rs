@@ -3,23 +3,31 @@
 //! Plain data crosses: strings, bytes, numbers, JSON. Every function here runs with the
 //! interpreter held, on a thread that belongs to Python and never on one of tokio's.
 
+use std::borrow::Cow;
+use std::os::fd::RawFd;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::http::HeaderValue;
 use bytes::Bytes;
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi::c_str;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCFunction, PyDict, PyModule};
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyDict, PyModule, PyString};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use crate::message::{Answer, Body, Failure, LoadReport, Marks, Outcome, Piece, Reply, Request};
+use crate::message::{
+    Answer, Body, Failure, LoadReport, Marks, Outcome, Piece, Request, header_texts,
+};
 
 use super::abandoned::Abandoned;
 use super::reloading::Extent;
+use super::reply::{self, Reply, Wakes};
 use super::thread::Call;
 use super::{embedded, env_file};
 
@@ -51,7 +59,7 @@ impl Bridge {
     pub(crate) fn start(
         py: Python<'_>,
         options: &str,
-        abandoned: &std::sync::Arc<Abandoned>,
+        border: Border,
     ) -> PyResult<(Self, LoadReport)> {
         let sources = PyDict::new(py);
         for (name, text) in embedded::sources() {
@@ -62,18 +70,8 @@ impl Bridge {
         PyModule::from_code(py, &text, c_str!("<snaxum>/_embed.py"), c_str!("_snaxum_embed"))?
             .call_method1("install", (&sources,))?;
 
-        let list = std::sync::Arc::clone(abandoned);
-        let cancelled = PyCFunction::new_closure(py, None, None, move |_, _| list.take())?;
-        let parse_env = PyCFunction::new_closure(py, None, None, |args, _| {
-            let text: String = args.get_item(0)?.extract()?;
-            match env_file::parse(&text) {
-                Ok(pairs) => pairs.into_bound_py_any(args.py()).map(Bound::unbind),
-                Err(problem) => problem.into_bound_py_any(args.py()).map(Bound::unbind),
-            }
-        })?;
         let module = py.import("snaxum._bridge")?;
-        let arguments = (options, sources, abandoned.read_fd(), cancelled, parse_env);
-        let report = module.call_method1("start", arguments)?;
+        let report = module.call_method1("start", (options, sources, border))?;
         let report = parse(&report)?;
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {
@@ -87,14 +85,13 @@ impl Bridge {
     }
 
     /// Answers one request, now or later; a failure of the framework itself is logged.
-    pub(crate) fn dispatch(&self, py: Python<'_>, call: Call, taken: Instant) {
-        let marks = Marks { attached: Instant::now(), taken, ..call.marks };
-        let exchange = Exchange {
-            request: call.request,
-            reply: Mutex::new(Some(call.reply)),
-            marks: Mutex::new(marks),
-        };
-        if let Err(error) = self.dispatch.call1(py, (exchange,)) {
+    pub(crate) fn dispatch(&self, py: Python<'_>, call: Call) {
+        let Call { request, reply, marks } = call;
+        let (method, path) = (interned_method(py, request.head.method()), request.head.path());
+        let path = PyString::new(py, &path);
+        let exchange =
+            Exchange { request, reply: Mutex::new(Some(reply)), marks: Mutex::new(marks) };
+        if let Err(error) = self.dispatch.call1(py, (exchange, method, path)) {
             // The reply was dropped with the exchange: the client gets a 500.
             tracing::error!("the framework failed to answer: {}", error_text(py, &error));
         }
@@ -148,12 +145,49 @@ fn parse<T: DeserializeOwned>(json: &Bound<'_, PyAny>) -> PyResult<T> {
         .map_err(|error| PyValueError::new_err(format!("the bridge sent JSON that {error}")))
 }
 
+/// What Python may ask of Rust besides.
+#[pyclass(frozen)]
+pub(crate) struct Border {
+    pub(super) abandoned: Arc<Abandoned>,
+    pub(super) wakes: Arc<Wakes>,
+}
+
+#[pymethods]
+impl Border {
+    #[getter]
+    fn wake_fd(&self) -> RawFd {
+        self.abandoned.read_fd()
+    }
+
+    fn given_up(&self) -> Vec<u64> {
+        self.abandoned.take()
+    }
+
+    #[staticmethod]
+    fn leave_answers() {
+        reply::leave_answers();
+    }
+
+    fn wake(&self) {
+        self.wakes.wake();
+    }
+
+    #[staticmethod]
+    fn parse_env<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+        match env_file::parse(text) {
+            Ok(pairs) => pairs.into_bound_py_any(py),
+            Err(problem) => problem.into_bound_py_any(py),
+        }
+    }
+}
+
 /// One request, and the means to answer it. Dropped unanswered, it is a 500.
 #[pyclass(frozen)]
 struct Exchange {
     request: Request,
     reply: Mutex<Option<Reply>>,
-    marks: Mutex<Marks>,
+    /// Where somebody wants to know.
+    marks: Mutex<Option<Marks>>,
 }
 
 #[pymethods]
@@ -165,21 +199,21 @@ impl Exchange {
 
     #[getter]
     fn method(&self) -> &str {
-        &self.request.method
+        self.request.head.method()
     }
 
     #[getter]
-    fn path(&self) -> &str {
-        &self.request.path
+    fn path(&self) -> Cow<'_, str> {
+        self.request.head.path()
     }
 
     #[getter]
     fn query(&self) -> &str {
-        &self.request.query
+        self.request.head.query()
     }
 
-    fn headers(&self) -> Vec<(&str, &str)> {
-        self.request.headers.iter().map(|(name, value)| (&**name, &**value)).collect()
+    fn headers(&self) -> Vec<(&str, Cow<'_, str>)> {
+        header_texts(self.request.head.headers()).collect()
     }
 
     fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
@@ -192,40 +226,62 @@ impl Exchange {
         reply.as_ref().is_none_or(Reply::is_closed)
     }
 
-    /// Notes that the handler has returned.
+    /// Notes that the handler has returned; only dev mode asks.
     fn returned(&self) {
-        self.marks.lock().unwrap_or_else(PoisonError::into_inner).returned = Instant::now();
+        if let Some(marks) = &mut *self.marks.lock().unwrap_or_else(PoisonError::into_inner) {
+            marks.returned = Instant::now();
+        }
+    }
+
+    /// Answers with 200 and no header but the type.
+    fn respond_plainly(
+        &self,
+        generation: u64,
+        route: &str,
+        content_type: &str,
+        body: Bound<'_, PyBytes>,
+    ) {
+        let content_type = Some(match content_type {
+            JSON => const { HeaderValue::from_static(JSON) },
+            HTML => const { HeaderValue::from_static(HTML) },
+            _ => const { HeaderValue::from_static(BYTES) },
+        });
+        let (headers, body) = (Vec::new(), Body::Full(shared(body)));
+        let response = Outcome::Response { status: 200, content_type, headers, body };
+        self.answer(generation, Some(route), response);
     }
 
     fn respond(
         &self,
         generation: u64,
-        route: Option<String>,
+        route: Option<&str>,
         status: u16,
         headers: Vec<(String, String)>,
-        body: &[u8],
+        body: Bound<'_, PyBytes>,
     ) {
-        let body = Body::Full(Bytes::copy_from_slice(body));
-        self.answer(generation, route, Outcome::Response { status, headers, body });
+        let body = Body::Full(shared(body));
+        let response = Outcome::Response { status, content_type: None, headers, body };
+        self.answer(generation, route, response);
     }
 
     fn stream(
         &self,
         generation: u64,
-        route: Option<String>,
+        route: Option<&str>,
         status: u16,
         headers: Vec<(String, String)>,
     ) -> BodyStream {
         let (pieces, receiver) = mpsc::channel(STREAM_PIECES);
         let body = Body::Stream(receiver);
-        self.answer(generation, route, Outcome::Response { status, headers, body });
+        let response = Outcome::Response { status, content_type: None, headers, body };
+        self.answer(generation, route, response);
         BodyStream { pieces }
     }
 
     fn fail(
         &self,
         generation: u64,
-        route: Option<String>,
+        route: Option<&str>,
         status: u16,
         detail: String,
         headers: Vec<(String, String)>,
@@ -239,17 +295,46 @@ impl Exchange {
 }
 
 impl Exchange {
-    fn answer(&self, generation: u64, route: Option<String>, outcome: Outcome) {
+    fn answer(&self, generation: u64, route: Option<&str>, outcome: Outcome) {
         let mut marks = *self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        marks.converted = Instant::now();
-        if marks.returned < marks.attached {
-            marks.returned = marks.converted; // it raised
+        if let Some(marks) = &mut marks {
+            marks.converted = Instant::now();
+            if marks.returned < marks.attached {
+                marks.returned = marks.converted; // it raised
+            }
         }
+        // Nobody asks for it where nothing is observed.
+        let route = route.filter(|_| marks.is_some()).map(str::to_owned);
         let reply = self.reply.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(reply) = reply {
-            // An error means that the client is gone, which is no fault of anybody here.
-            let _ = reply.send(Answer { generation, route, outcome, marks });
+            reply.send(Answer { generation, route, outcome, marks });
         }
+    }
+}
+
+/// The types of what handlers return most, as `snaxum.response` has them.
+const JSON: &str = "application/json";
+const HTML: &str = "text/html; charset=utf-8";
+const BYTES: &str = "application/octet-stream";
+
+/// A body from here on is not copied.
+const LARGE: usize = 16 * 1024;
+
+/// Gives Rust what Python holds, without a copy if it is large.
+fn shared(body: Bound<'_, PyBytes>) -> Bytes {
+    if body.as_bytes().len() < LARGE {
+        Bytes::copy_from_slice(body.as_bytes())
+    } else {
+        Bytes::from_owner(PyBackedBytes::from(body))
+    }
+}
+
+/// The method as a string that Python has already, for the common ones.
+fn interned_method<'py>(py: Python<'py>, method: &str) -> Bound<'py, PyString> {
+    match method {
+        "GET" => intern!(py, "GET").clone(),
+        "POST" => intern!(py, "POST").clone(),
+        other => PyString::new(py, other),
     }
 }
 
@@ -262,14 +347,14 @@ struct BodyStream {
 #[pymethods]
 impl BodyStream {
     /// Waits for room; false when the client is gone.
-    fn send(&self, py: Python<'_>, chunk: &[u8]) -> bool {
-        let chunk = Bytes::copy_from_slice(chunk);
+    fn send(&self, py: Python<'_>, chunk: Bound<'_, PyBytes>) -> bool {
+        let chunk = shared(chunk);
         py.detach(|| self.pieces.blocking_send(Piece::Chunk(chunk)).is_ok())
     }
 
     /// Sends if there is room; `None` when there is none, false when the client is gone.
-    fn try_send(&self, chunk: &[u8]) -> Option<bool> {
-        match self.pieces.try_send(Piece::Chunk(Bytes::copy_from_slice(chunk))) {
+    fn try_send(&self, chunk: Bound<'_, PyBytes>) -> Option<bool> {
+        match self.pieces.try_send(Piece::Chunk(shared(chunk))) {
             Ok(()) => Some(true),
             Err(mpsc::error::TrySendError::Full(_)) => None,
             Err(mpsc::error::TrySendError::Closed(_)) => Some(false),

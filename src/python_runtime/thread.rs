@@ -9,40 +9,42 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 use pyo3::Python;
 use tokio::sync::oneshot;
 
 use crate::config::SnaxumConfig;
 use crate::error::Error;
-use crate::message::{LoadReport, Marks, Reply, Request};
+use crate::message::{LoadReport, Marks, Request};
 use crate::venv::Venv;
 
 use super::RUNNING;
 use super::abandoned::Abandoned;
-use super::bridge::{self, Bridge, Prepared};
+use super::bridge::{self, Border, Bridge, Prepared};
 use super::interpreter::{self, Origin, keeping_signals};
+use super::queue::{Queue, Taken, Taker};
 use super::reloading::Extent;
+use super::reply::{self, Reply, Wakes};
 
 /// Deep recursion in user code should end in RecursionError, not in a crash.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
 /// Handlers that may hang at once before their threads are no longer replaced.
 const MAX_STUCK: usize = 64;
 
+/// Answers of handlers that take longer are not left for the next wake.
+const LEFT_FOR: Duration = Duration::from_micros(50);
+
 /// A request on its way to a dispatch worker.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) request: Request,
     pub(crate) reply: Reply,
-    pub(crate) marks: Marks,
+    /// Where somebody wants to know.
+    pub(crate) marks: Option<Marks>,
 }
 
-/// Everything a dispatch worker can be asked to do.
-#[derive(Debug)]
-pub(crate) enum Work {
-    Call(Box<Call>),
-    Stop,
-}
+/// Requests that wait for a dispatch worker.
+pub(crate) type Calls = Queue<Box<Call>>;
 
 /// What became of a request to reload.
 #[derive(Debug)]
@@ -78,7 +80,8 @@ pub(crate) struct Boot {
     pub(crate) venv: Option<Venv>,
     pub(crate) abandoned: Arc<Abandoned>,
     pub(crate) control: Receiver<Control>,
-    pub(crate) queue: (Sender<Work>, Receiver<Work>),
+    pub(crate) queue: Arc<Calls>,
+    pub(crate) wakes: Arc<Wakes>,
     pub(crate) workers: Arc<Workers>,
     pub(crate) reply: mpsc::SyncSender<Result<LoadReport, Error>>,
 }
@@ -102,7 +105,8 @@ fn run(boot: Boot) {
     };
     Python::attach(|py| {
         let options = options(&boot.config, boot.venv.as_ref(), origin);
-        let started = keeping_signals(|| Bridge::start(py, &options, &boot.abandoned));
+        let border = Border { abandoned: boot.abandoned, wakes: Arc::clone(&boot.wakes) };
+        let started = keeping_signals(|| Bridge::start(py, &options, border));
         let (bridge, report) = match started {
             Ok((bridge, report)) => (Arc::new(bridge), report),
             Err(error) => {
@@ -110,10 +114,15 @@ fn run(boot: Boot) {
                 return;
             }
         };
+        let source = Source {
+            bridge: Arc::clone(&bridge),
+            queue: Arc::clone(&boot.queue),
+            wakes: Arc::clone(&boot.wakes),
+        };
         for _ in 0..boot.config.dispatch_workers {
-            boot.workers.spawn(&bridge, &boot.queue.1);
+            boot.workers.spawn(&source);
         }
-        boot.workers.set_source(Arc::clone(&bridge), boot.queue.1.clone());
+        boot.workers.set_source(source);
         let _ = boot.reply.send(Ok(report));
 
         let mut done = None;
@@ -143,7 +152,7 @@ fn run(boot: Boot) {
                 }
             }
         }
-        py.detach(|| boot.workers.stop(&boot.queue.0, deadline));
+        py.detach(|| boot.workers.stop(&boot.queue, deadline));
         if let Err(error) = bridge.stop(py, deadline) {
             tracing::error!("while stopping Python: {}", bridge::error_text(py, &error));
         }
@@ -179,7 +188,15 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
 #[derive(Default)]
 pub(crate) struct Workers {
     slots: Mutex<Vec<Slot>>,
-    source: Mutex<Option<(Arc<Bridge>, Receiver<Work>)>>,
+    source: Mutex<Option<Source>>,
+}
+
+/// What a dispatch worker works with.
+#[derive(Clone)]
+struct Source {
+    bridge: Arc<Bridge>,
+    queue: Arc<Calls>,
+    wakes: Arc<Wakes>,
 }
 
 struct Slot {
@@ -198,24 +215,24 @@ struct SlotState {
 
 impl Workers {
     /// Starts one more worker.
-    fn spawn(&self, bridge: &Arc<Bridge>, queue: &Receiver<Work>) {
+    fn spawn(&self, source: &Source) {
         let state = Arc::new(SlotState::default());
-        let (bridge, queue, shown) = (Arc::clone(bridge), queue.clone(), Arc::clone(&state));
+        let (source, taker, shown) = (source.clone(), source.queue.taker(), Arc::clone(&state));
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that were replaced and have come back since.
         slots.retain(|slot| !slot.thread.is_finished());
         let started = thread::Builder::new()
             .name(format!("dispatch-{}", slots.len()))
             .stack_size(STACK_BYTES)
-            .spawn(move || work(&bridge, &queue, &shown));
+            .spawn(move || work(&source, &taker, &shown));
         match started {
             Ok(thread) => slots.push(Slot { state, thread }),
             Err(error) => tracing::error!("no further dispatch worker: {error}"),
         }
     }
 
-    fn set_source(&self, bridge: Arc<Bridge>, queue: Receiver<Work>) {
-        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = Some((bridge, queue));
+    fn set_source(&self, source: Source) {
+        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
     }
 
     /// Puts a fresh worker in the place of the one that is stuck in the handler of `id`, if one is.
@@ -235,23 +252,18 @@ impl Workers {
             }
         }
         let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((bridge, queue)) = source.as_ref() {
-            self.spawn(bridge, queue);
+        if let Some(source) = source.as_ref() {
+            self.spawn(source);
         }
     }
 
     /// Lets the workers finish what is queued, and joins those that end within `timeout`.
-    fn stop(&self, queue: &Sender<Work>, timeout: Duration) {
+    fn stop(&self, queue: &Calls, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         // Lets go of the bridge before the threads do.
         self.source.lock().unwrap_or_else(PoisonError::into_inner).take();
         let slots = std::mem::take(&mut *self.slots.lock().unwrap_or_else(PoisonError::into_inner));
-        let waiting = slots.iter().filter(|slot| !slot.state.replaced.load(Ordering::Acquire));
-        for _ in waiting {
-            if queue.send_deadline(Work::Stop, deadline).is_err() {
-                break;
-            }
-        }
+        queue.close();
         // A thread cannot be joined with a deadline: one more waits for all and reports.
         let (done, all_joined) = crossbeam_channel::bounded(1);
         let joiner = thread::Builder::new().name("dispatch-join".into()).spawn(move || {
@@ -269,30 +281,38 @@ impl Workers {
     }
 }
 
-fn work(bridge: &Bridge, queue: &Receiver<Work>, slot: &SlotState) {
+fn work(source: &Source, queue: &Taker<Box<Call>>, slot: &SlotState) {
+    let Source { bridge, wakes, .. } = source;
+    reply::leave_answers();
+    let wake = || wakes.wake();
     Python::attach(|py| {
+        let mut before = Instant::now();
         loop {
             // Attached once and for all: only the wait lets the interpreter go.
-            let (work, taken) = match queue.try_recv() {
-                Ok(work) => (work, Instant::now()),
-                Err(_) => match py.detach(|| queue.recv().map(|work| (work, Instant::now()))) {
-                    Ok(received) => received,
-                    Err(_) => return,
-                },
-            };
-            match work {
-                Work::Stop => return,
-                // Nobody waits for it: the client went away, or the time limit passed.
-                Work::Call(call) if call.reply.is_closed() => {}
-                Work::Call(call) => {
-                    slot.busy_with.store(call.request.id, Ordering::Release);
-                    bridge.dispatch(py, *call, taken);
-                    slot.busy_with.store(0, Ordering::Release);
-                    if slot.replaced.load(Ordering::Acquire) {
-                        return;
-                    }
-                }
+            let taken = queue.try_take().or_else(|| {
+                wakes.wake();
+                py.detach(|| queue.take(&wake))
+            });
+            let Some(Taken { item: mut call, at, is_last }) = taken else { return };
+            // What is left must not wait for a handler that takes its time.
+            if is_last || at - before > LEFT_FOR {
+                wakes.wake();
+            }
+            before = at;
+            if call.reply.is_closed() {
+                continue; // nobody waits for it: the client went away, or the time limit passed
+            }
+            if let Some(marks) = &mut call.marks {
+                marks.taken = at;
+                marks.attached = Instant::now();
+            }
+            slot.busy_with.store(call.request.id, Ordering::Release);
+            bridge.dispatch(py, *call);
+            slot.busy_with.store(0, Ordering::Release);
+            if slot.replaced.load(Ordering::Acquire) {
+                break;
             }
         }
+        wakes.wake();
     });
 }

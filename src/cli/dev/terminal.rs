@@ -135,7 +135,7 @@ fn state(failing: bool, generation: u64) -> String {
 fn request(record: &RequestRecord) -> String {
     // Browsers ask for these by themselves.
     let unasked = ["/favicon.ico", "/.well-known/appspecific/com.chrome.devtools.json"];
-    if unasked.contains(&&*record.path) && record.status < 500 {
+    if unasked.contains(&&*record.head.path()) && record.status < 500 {
         return String::new();
     }
     let status = match record.status {
@@ -146,8 +146,8 @@ fn request(record: &RequestRecord) -> String {
     let generation = record.generation.map_or("-".to_owned(), |number| format!("G{number}"));
     let mut out = format!(
         "  {:<6} {}  {status}  {:.1} ms  {generation} #{}\n",
-        plain(&record.method),
-        plain(&record.path),
+        plain(record.head.method()),
+        plain(&record.head.path()),
         record.total.as_secs_f64() * 1e3,
         record.id,
     );

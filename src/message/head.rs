@@ -1,0 +1,81 @@
+//! A request's head, read as far as somebody asks.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+
+/// Method, address and headers of a request as they arrived. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Head(Arc<Parts>);
+
+impl Head {
+    /// Takes over what was received.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// As it was sent: `GET`.
+    pub fn method(&self) -> &str {
+        self.0.method.as_str()
+    }
+
+    /// Percent-decoded; what is not UTF-8 becomes U+FFFD.
+    pub fn path(&self) -> Cow<'_, str> {
+        let path = self.0.uri.path();
+        if !path.contains('%') {
+            return Cow::Borrowed(path);
+        }
+        percent_encoding::percent_decode_str(path).decode_utf8_lossy()
+    }
+
+    /// Raw, without the `?`.
+    pub fn query(&self) -> &str {
+        self.0.uri.query().unwrap_or_default()
+    }
+
+    /// The headers as they arrived.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.headers
+    }
+}
+
+/// Names in lower case with their values, in the order of arrival.
+///
+/// Values that are not UTF-8 are read as Latin-1, as HTTP/1.0 had it: nothing is lost and nothing
+/// fails.
+pub fn header_texts(headers: &HeaderMap) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+    headers.iter().map(|(name, value)| (name.as_str(), header_text(value)))
+}
+
+fn header_text(value: &HeaderValue) -> Cow<'_, str> {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => value.as_bytes().iter().map(|&byte| char::from(byte)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::Request;
+
+    fn head(uri: &str) -> Head {
+        Head::new(Request::get(uri).body(()).expect("a request").into_parts().0)
+    }
+
+    #[test]
+    fn a_path_is_decoded_and_a_query_is_not() {
+        let head = head("/a%20b/%C3%A9%FF?q=%20");
+        assert_eq!(head.path(), "/a b/é\u{fffd}");
+        assert_eq!(head.query(), "q=%20");
+    }
+
+    #[test]
+    fn a_value_that_is_not_utf_8_is_latin_1() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-name", HeaderValue::from_bytes(b"Zo\xeb").expect("a value"));
+        assert_eq!(header_texts(&headers).next(), Some(("x-name", Cow::from("Zoë"))));
+    }
+}
