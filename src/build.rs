@@ -13,6 +13,21 @@ print(os.path.realpath(getattr(sys, '_base_executable', None) or sys.executable)
 print(sysconfig.get_config_var('INSTSONAME') or '')
 ";
 
+const COMPILE: &str = "
+import importlib.util, marshal, os
+codes = {}
+for directory, _, names in os.walk(SOURCE):
+    for name in sorted(names):
+        if name.endswith('.py'):
+            path = os.path.join(directory, name)
+            file = os.path.relpath(path, SOURCE).replace(os.sep, '/')
+            with open(path, encoding='utf-8') as text:
+                code = compile(text.read(), '<snaxum>/' + file, 'exec', dont_inherit=True)
+            codes[file] = marshal.dumps(code)
+with open(TARGET, 'wb') as target:
+    target.write(importlib.util.MAGIC_NUMBER + marshal.dumps(codes))
+";
+
 fn main() {
     println!("cargo:rerun-if-changed=src/build.rs");
     println!("cargo:rerun-if-changed=python/snaxum");
@@ -41,10 +56,24 @@ fn main() {
     link_into_target(&library, &format!("lib{}", config.lib_name().unwrap_or_default()));
     pyo3_build_config::add_libpython_rpath_link_args();
 
+    compile_framework(config);
+
     println!("cargo:rustc-env=SNAXUM_BUILD_PYTHON_VERSION={version}");
     println!("cargo:rustc-env=SNAXUM_BUILD_PYTHON={executable}");
     println!("cargo:libpython_dir={}", lib_dir.display());
     println!("cargo:python_version={version}");
+}
+
+/// Compiles the framework's Python files once and for all, for `python_runtime/embedded.rs`.
+fn compile_framework(config: &pyo3_build_config::InterpreterConfig) {
+    let directory = |name| PathBuf::from(env::var_os(name).expect("cargo sets it"));
+    let source = directory("CARGO_MANIFEST_DIR").join("python/snaxum");
+    let target = directory("OUT_DIR").join("framework.bin");
+    // The debug format of a path is a string literal for Python as well.
+    let script = format!("SOURCE = {source:?}\nTARGET = {target:?}\n{COMPILE}");
+    if let Err(error) = config.run_python_script(&script) {
+        fail(&format!("the framework's Python files do not compile: {error}"));
+    }
 }
 
 /// Puts a link to libpython below the target directory.

@@ -6,15 +6,15 @@ matches a route, and never raises into Rust on behalf of a handler.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 
 # By name: the user's code may put something else into `json`.
 from json import dumps
-from typing import Any, Protocol
+from typing import Any
 
-from . import _pool, _traceback, state
+from . import _traceback, state
+from ._border import BodyStream, Exchange
 from ._runtime import STREAM_THREADS, running
 from .http import HTTPError, Request, to_response
 from .response import PLAIN_TYPES, encode_plainly
@@ -26,56 +26,6 @@ _log = logging.getLogger("snaxum")
 is_observed = False
 
 
-class BodyStream(Protocol):
-    """The sending end of a streamed answer; implemented in Rust."""
-
-    def send(self, chunk: bytes) -> bool:
-        """Wait for room and send; False when the client is gone."""
-
-    def try_send(self, chunk: bytes) -> bool | None:
-        """Send if there is room now; None when there is none, False when the client is gone."""
-
-    def finish(self) -> None:
-        """End the answer as complete."""
-
-
-class Exchange(Protocol):
-    """One request and its answer; implemented in Rust. Exactly one of the last four is called."""
-
-    id: int
-    method: str
-    path: str
-    query: str
-
-    def headers(self) -> list[tuple[str, str]]: ...
-    def body(self) -> bytes: ...
-    def cancelled(self) -> bool: ...
-    def returned(self) -> None: ...
-    def respond_plainly(
-        self, generation: int, route: str, content_type: str, body: bytes
-    ) -> None: ...
-    def respond(
-        self,
-        generation: int,
-        route: str | None,
-        status: int,
-        headers: list[tuple[str, str]],
-        body: bytes,
-    ) -> None: ...
-    def stream(
-        self, generation: int, route: str | None, status: int, headers: list[tuple[str, str]]
-    ) -> BodyStream: ...
-    def fail(
-        self,
-        generation: int,
-        route: str | None,
-        status: int,
-        detail: str,
-        headers: list[tuple[str, str]],
-        traceback: bytes | None,
-    ) -> None: ...
-
-
 def aside(exchange: Exchange, lease: state.Lease, route: Route, request: Request) -> bool:
     """Call a handler that gets the pool from a thread that may wait; tells whether it has ended."""
     runtime = running()
@@ -85,7 +35,7 @@ def aside(exchange: Exchange, lease: state.Lease, route: Route, request: Request
         exchange.fail(number, route.id, 503, detail, [("retry-after", "1")], None)
         return True
     runtime.at_pool.add(exchange.id)
-    pool = runtime.pools[exchange.id] = _pool.RequestPool(runtime.pool, runtime.grace)
+    pool = runtime.pools[exchange.id] = runtime.pool.for_request(runtime.grace)
 
     def run() -> None:
         state.pin(lease.generation)
@@ -120,72 +70,25 @@ def answer(
             return True
         status, headers, body = to_response(result).parts()
     except BaseException as error:
-        _fail(exchange, generation, route, error)
+        fail(exchange, generation, route, error)
         return True
     if isinstance(body, bytes):
         exchange.respond(generation.number, route.id, status, headers, body)
         return True
     if isinstance(body, AsyncIterator):
         return _stream_on_loop(exchange, lease, route, status, headers, body)
-    return _stream(exchange, lease, route, status, headers, body)
+    return stream(exchange, lease, route, status, headers, body)
 
 
 def on_loop(exchange: Exchange, lease: state.Lease, route: Route, request: Request) -> bool:
     """Call an `async def` handler on the loop; the request has not ended yet."""
-    running().loop.spawn(exchange.id, lambda: _answer_async(exchange, lease, route, request))
+    running().loop.spawn(
+        exchange.id, lambda: running().coroutines.answer(exchange, lease, route, request)
+    )
     return False
 
 
-async def _answer_async(
-    exchange: Exchange, lease: state.Lease, route: Route, request: Request
-) -> None:
-    """Await the handler on the loop, and end its request."""
-    state.pin(lease.generation)
-    ended = True
-    try:
-        ended = await _run_async(exchange, lease, route, request)
-    finally:
-        running().loop.wake_soon()
-        if ended:
-            lease.end()
-
-
-async def _run_async(
-    exchange: Exchange, lease: state.Lease, route: Route, request: Request
-) -> bool:
-    generation = lease.generation
-    if exchange.cancelled():
-        return True  # before it began
-    try:
-        result = await route.handler(request)
-        if is_observed:
-            exchange.returned()
-        content_type = PLAIN_TYPES.get(type(result))
-        if content_type is not None:
-            content = encode_plainly(result)
-            exchange.respond_plainly(generation.number, route.id, content_type, content)
-            return True
-        status, headers, body = to_response(result).parts()
-    except asyncio.CancelledError as error:
-        if exchange.cancelled():
-            raise  # the client went away: nobody waits for an answer
-        _fail(exchange, generation, route, error)
-        return True
-    except BaseException as error:
-        _fail(exchange, generation, route, error)
-        return True
-    if isinstance(body, bytes):
-        exchange.respond(generation.number, route.id, status, headers, body)
-        return True
-    if isinstance(body, AsyncIterator):
-        stream = exchange.stream(generation.number, route.id, status, headers)
-        running().loop.wake_soon()
-        await _send_async(stream, body, lease, route)
-        return True
-    return _stream(exchange, lease, route, status, headers, body)
-
-
-def _fail(
+def fail(
     exchange: Exchange, generation: state.Generation, route: Route, error: BaseException
 ) -> None:
     if isinstance(error, HTTPError):
@@ -197,7 +100,7 @@ def _fail(
     exchange.fail(generation.number, route.id, 500, "", [], to_json(traceback))
 
 
-def _stream(
+def stream(
     exchange: Exchange,
     lease: state.Lease,
     route: Route,
@@ -237,7 +140,9 @@ def _stream_on_loop(
 ) -> bool:
     """Send an async iterator that a plain handler has returned."""
     stream = exchange.stream(lease.generation.number, route.id, status, headers)
-    running().loop.spawn(exchange.id, lambda: _send_async(stream, chunks, lease, route))
+    running().loop.spawn(
+        exchange.id, lambda: running().coroutines.send(stream, chunks, lease, route)
+    )
     return False
 
 
@@ -255,34 +160,6 @@ def _send(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> None:
         close = getattr(chunks, "close", None)
         if close is not None:
             close()
-
-
-async def _send_async(
-    stream: BodyStream, chunks: AsyncIterator[bytes], lease: state.Lease, route: Route
-) -> None:
-    """Send an async stream, and end its request."""
-    state.pin(lease.generation)
-    loop = asyncio.get_running_loop()
-    try:
-        async for chunk in chunks:
-            sent = stream.try_send(chunk) if chunk else True
-            if sent is None:
-                sent = await loop.run_in_executor(running().slow, stream.send, chunk)
-            if not sent:
-                break
-        else:
-            stream.finish()
-    except asyncio.CancelledError:
-        raise
-    except BaseException:
-        _log.exception("the stream of %s broke off", route.handler_name)
-    finally:
-        try:
-            close = getattr(chunks, "aclose", None)
-            if close is not None:
-                await close()
-        finally:
-            lease.end()
 
 
 def to_json(value: object) -> bytes:

@@ -15,17 +15,17 @@ import threading
 from collections.abc import Callable
 
 from . import _answers, _interpreter, _runtime, state
-from ._answers import Exchange, answer, aside, on_loop, to_json
-from ._loop import Border
+from ._answers import answer, aside, on_loop, to_json
+from ._border import Border, Exchange
 from ._reload import effects, report
-from ._runtime import running
+from ._runtime import Framework, running
 from .http import Request
 from .routing import Found, ImpliedOptions, MethodNotAllowed, RouteTable
 
 
 def start(
     options: str,
-    framework: dict[str, str],
+    framework: Framework,
     border: Border,
 ) -> bytes:
     """Make everything that serves, load the user's modules, and report as JSON."""
@@ -55,6 +55,7 @@ def reload() -> bytes:
     """Make the attempt that `prepare` has found, or load everything; the report as JSON."""
     runtime = running()
     made = runtime.reloader.load()
+    runtime.prepare_for(state.current().routes)
     if runtime.warm_pool and any(route.use_process_pool for route in state.current().routes):
         # The first pool request should not pay for the start of a process.
         threading.Thread(target=runtime.pool.warm_up, daemon=True).start()
@@ -64,20 +65,25 @@ def reload() -> bytes:
 def describe(what: str) -> bytes:
     """Describe the `pool` or the `modules`, as JSON."""
     if what == "pool":
-        return to_json(running().pool.status())
+        return to_json(running().pool_status())
     return to_json(report.describe(state.current()))
 
 
 def stop(timeout: float) -> None:
     """Stop loop and pool, run what `atexit` holds, flush. The interpreter itself stays."""
     runtime = running()
-    runtime.loop.end_requests()
+    loop, pool = runtime.made()
+    if loop is not None:
+        loop.end_requests()
     for threads in (runtime.waiting, runtime.streaming, runtime.slow):
         threads.shutdown(wait=False, cancel_futures=True)
-    runtime.pool.close(timeout)
-    _stop_resource_tracker()
+    if pool is not None:
+        pool.close(timeout)
+        _stop_resource_tracker()
     runtime.drain.end_now(state.current(), timeout)
-    runtime.loop.stop()
+    loop = runtime.made()[0]  # a hook may have been the first to need it
+    if loop is not None:
+        loop.stop()
     effects.run_at_exit(state.current().graph.nodes.values())
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

@@ -8,7 +8,6 @@ the start (the encoding of file names, Python's main thread) stays as it is.
 from __future__ import annotations
 
 import locale
-import multiprocessing
 import os
 import site
 import sys
@@ -20,7 +19,9 @@ def adopt(venv: str | None, build_python: str) -> None:
     if executable is not None:
         sys.executable = executable
         # Pool workers are started with it; the embedding program would start itself, without end.
-        multiprocessing.set_executable(executable)
+        # If it is imported later, `multiprocessing` looks at the line above.
+        if "multiprocessing" in sys.modules:
+            sys.modules["multiprocessing"].set_executable(executable)
     if venv is not None:
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         sys.prefix = sys.exec_prefix = venv

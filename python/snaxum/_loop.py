@@ -13,7 +13,9 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any
+
+from ._border import Border
 
 _log = logging.getLogger("snaxum")
 
@@ -21,26 +23,6 @@ STOP_TIMEOUT_S = 5.0
 
 
 Start = Callable[[], Coroutine[Any, Any, None]]
-
-
-class Border(Protocol):
-    """What Rust lends to the whole runtime."""
-
-    @property
-    def wake_fd(self) -> int:
-        """A pipe that is readable when there is something in `given_up`."""
-
-    def given_up(self) -> list[int]:
-        """List the ids of the requests that nobody waits for any more, since the last call."""
-
-    def leave_answers(self) -> None:
-        """Let the answers of this thread wait for `wake` from now on."""
-
-    def wake(self) -> None:
-        """Send what has been left."""
-
-    def parse_env(self, text: str) -> list[tuple[str, str]] | tuple[int, str]:
-        """Read environment variables, or say which line cannot be read, and why."""
 
 
 class LoopThread:

@@ -18,7 +18,7 @@ import pickle
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
@@ -28,6 +28,7 @@ from typing import Any
 from . import _worker, state
 from ._reload import loader
 from ._reload.sources import Source
+from ._runtime import Framework
 
 _log = logging.getLogger("snaxum.pool")
 
@@ -40,13 +41,14 @@ class Pool(ProcessPoolExecutor):
     """
 
     def __init__(
-        self, workers: int, framework: Mapping[str, str], roots: Sequence[str], project: str
+        self, workers: int, framework: Framework, roots: Sequence[str], project: str
     ) -> None:
         # Not super().__init__(): the executors underneath are the ones that run.
         self._size = workers
+        sources, compiled = framework
         self._boot = (
             _worker.BOOT,
-            {"sources": dict(framework), "roots": list(roots), "project": project},
+            {"sources": sources, "compiled": compiled, "roots": list(roots), "project": project},
         )
         self._lock = threading.Lock()
         self._workers: list[_Worker] = []
@@ -75,6 +77,10 @@ class Pool(ProcessPoolExecutor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Do nothing: the pool is the server's, and outlives every handler."""
+
+    def for_request(self, grace: float) -> RequestPool:
+        """Give a handler its view of the pool."""
+        return RequestPool(self, grace)
 
     def warm_up(self) -> None:
         """Start all workers now, in the background."""

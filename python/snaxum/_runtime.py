@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import _loop, _pool
-from ._reload import effects, imports, inputs, loader, reloader, tasks
+from ._border import Border
+from ._reload import effects, imports, inputs, loader, reloader
 from ._reload.drain import Drain
 from ._reload.env_file import EnvFile
 from ._reload.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from ._loop import LoopThread
+    from ._pool import Pool, RequestPool
+    from .routing import Route
+
+# The framework's files as text, and as the build has compiled them.
+Framework = tuple[dict[str, str], bytes]
 
 # Deep recursion in a handler should end in RecursionError, not in a crash of the process.
 THREAD_STACK_BYTES = 16 * 1024 * 1024
@@ -32,8 +41,8 @@ class Runtime:
     def __init__(
         self,
         options: dict[str, Any],
-        framework: dict[str, str],
-        border: _loop.Border,
+        framework: Framework,
+        border: Border,
     ) -> None:
         self.with_locals: bool = options["dev"]
         self.warm_pool: bool = not options["load_only"]
@@ -44,14 +53,19 @@ class Runtime:
         if root not in sys.path:
             sys.path.insert(0, root)
         threading.stack_size(THREAD_STACK_BYTES)
-        self.loop = _loop.LoopThread(border, self.give_up)
-        self.pool = _pool.Pool(options["pool_workers"], framework, roots, project)
+        self._border = border
+        self._lock = threading.Lock()
+        self._loop: LoopThread | None = None
+        self.coroutines: Any = None  # the module, once there is a loop
+        self._pool: Pool | None = None
+        self._pool_workers: int = options["pool_workers"]
+        self._pool_boot = (framework, roots, project)
         self.waiting = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="snaxum-pool")
         self.streaming = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="snaxum-stream")
         self.slow = ThreadPoolExecutor(SLOW_CLIENT_THREADS, thread_name_prefix="snaxum-slow")
         # Ids of the requests that hold or await a thread of the first two.
         self.at_pool: set[int] = set()
-        self.pools: dict[int, _pool.RequestPool] = {}
+        self.pools: dict[int, RequestPool] = {}
         # What a pool task gets beyond its request's own time.
         self.grace: float = options["request_timeout_s"] or 30.0
         self.at_stream: set[int] = set()
@@ -62,6 +76,8 @@ class Runtime:
             imports.install()
             effects.install()
             inputs.install(project)
+            from ._reload import tasks
+
             tasks.install(self.loop.loop)
             watchdog = Watchdog(options["import_warning_s"], options["import_timeout_s"])
         self.reloader = reloader.Reloader(
@@ -74,6 +90,47 @@ class Runtime:
             if options["env_file"]
             else None,
         )
+
+    @property
+    def loop(self) -> LoopThread:
+        """The loop, from the first moment on at which something needs it: asyncio is large."""
+        if self._loop is None:
+            from . import _coroutines, _loop
+
+            with self._lock:
+                self.coroutines = _coroutines
+                self._loop = self._loop or _loop.LoopThread(self._border, self.give_up)
+        return self._loop
+
+    @property
+    def pool(self) -> Pool:
+        """The pool; likewise."""
+        if self._pool is None:
+            from . import _pool
+
+            with self._lock:
+                self._pool = self._pool or _pool.Pool(self._pool_workers, *self._pool_boot)
+        return self._pool
+
+    def made(self) -> tuple[LoopThread | None, Pool | None]:
+        """Give what has been needed so far."""
+        return self._loop, self._pool
+
+    def prepare_for(self, routes: Iterable[Route]) -> None:
+        """Make what these routes need, so that no request has to wait for it."""
+        for route in routes:
+            if route.use_process_pool:
+                # It is the loop that hears of requests that were given up.
+                _ = self.loop, self.pool
+            elif route.is_async:
+                _ = self.loop
+
+    def pool_status(self) -> dict[str, Any]:
+        """Describe the pool for the console."""
+        if self._pool is not None:
+            return self._pool.status()
+        none = {"workers": [], "busy": 0, "waiting": 0, "done": 0, "failed": 0, "replaced": 0}
+        return {"size": self._pool_workers, **none}
 
     def give_up(self, request_id: int) -> None:
         """Let go of what a request that nobody waits for has in the pool."""

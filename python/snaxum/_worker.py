@@ -28,7 +28,7 @@ from ._reload.sources import Sources
 BOOT = """
 namespace = {"__name__": "_snaxum_embed"}
 exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
-namespace["install"](sources)
+namespace["install"](sources, compiled)
 from snaxum import _worker
 _worker.start(roots, project)
 """

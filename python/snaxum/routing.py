@@ -6,7 +6,6 @@ and never changes. Never runs a handler, and never speaks HTTP beyond methods an
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from . import state
+from .digests import sha256
 from .handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
 from .headers import is_token
 from .patterns import Part, PatternError, parse
@@ -99,7 +99,7 @@ class Route:
                 "make it a `def`, or drop `use_process_pool`"
             )
         key = f"{' '.join(self.methods)} {pattern}"
-        self.id = "r_" + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:8]
+        self.id = "r_" + sha256(key.encode(errors="surrogatepass")).hexdigest()[:8]
 
     @property
     def params(self) -> list[dict[str, str]]:

@@ -68,10 +68,13 @@ impl Bridge {
         let text: String = sources.as_any().get_item("_embed.py")?.extract()?;
         let text = std::ffi::CString::new(text)?;
         PyModule::from_code(py, &text, c_str!("<snaxum>/_embed.py"), c_str!("_snaxum_embed"))?
-            .call_method1("install", (&sources,))?;
+            .call_method1("install", (&sources, PyBytes::new(py, embedded::COMPILED)))?;
 
         let module = py.import("snaxum._bridge")?;
-        let report = module.call_method1("start", (options, sources, border))?;
+        let report = module.call_method1(
+            "start",
+            (options, (sources, PyBytes::new(py, embedded::COMPILED)), border),
+        )?;
         let report = parse(&report)?;
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {

@@ -10,6 +10,14 @@ use rust_embed::Embed;
 #[include = "py.typed"]
 struct Framework;
 
+/// What the build's Python made of the files; see `_embed.py`. A debug build has none: there the
+/// texts may be newer.
+pub(crate) const COMPILED: &[u8] = if cfg!(debug_assertions) {
+    &[]
+} else {
+    include_bytes!(concat!(env!("OUT_DIR"), "/framework.bin"))
+};
+
 /// File name and text of each file of the Python package `snaxum`.
 pub(crate) fn sources() -> Vec<(String, String)> {
     Framework::iter()

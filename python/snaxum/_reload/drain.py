@@ -8,7 +8,6 @@ request.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import inspect
 import logging
@@ -18,12 +17,15 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle, state
 from ..lifecycle import Hook, Kept
-from . import effects, tasks
+from . import effects
 from .graph import MARK, Node
+
+if TYPE_CHECKING:
+    import asyncio
 
 _log = logging.getLogger("snaxum")
 
@@ -117,6 +119,10 @@ class Drain:
         self.release(list(kept))
 
     def _end_tasks(self, nodes: list[Node], whose: str) -> None:
+        if not any(node.tasks for node in nodes):
+            return
+        from . import tasks  # with asyncio, which not every server needs
+
         for node in tasks.end(nodes, self._loop(), HOOK_TIMEOUT_S):
             running = tasks.started_by(node)
             what = f"of module `{node.name}` in {whose} that go on after they were cancelled"
@@ -137,6 +143,8 @@ class Drain:
 
     def _look_after(self) -> None:
         """Collect, and see what is still there."""
+        from . import tasks  # with asyncio, which not every server needs
+
         gc.collect()
         suspects, self._suspects = self._suspects, []
         for number, reference in suspects:
@@ -163,6 +171,7 @@ def call_hook(node: Node, hook: Hook, loop: Callable[[], asyncio.AbstractEventLo
         state.starter.set(node)  # this thread is made for one hook
     result = hook.function()
     if inspect.isawaitable(result):
+        import asyncio  # large; not every server needs it
 
         async def wait() -> None:
             await result

@@ -7,7 +7,6 @@ Never reads a file of its own accord before somebody asks for a digest.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import state
+from ..digests import blake2b
 
 # Larger files are told apart by time stamp and size, not by content.
 MAX_HASHED_BYTES = 16 * 1024 * 1024
@@ -58,7 +58,8 @@ def file_digest(path: str) -> bytes | None:
             if size > MAX_HASHED_BYTES:
                 stamp = os.fstat(file.fileno())
                 return f"{stamp.st_mtime_ns} {size} {stamp.st_ino}".encode()
-            return hashlib.blake2b(file.read(), digest_size=16).digest()
+            digest: bytes = blake2b(file.read(), digest_size=16).digest()
+            return digest
     except OSError:
         return None
 
@@ -69,7 +70,9 @@ def listing_digest(path: str) -> bytes | None:
         names = sorted(n for n in os.listdir(path) if n != "__pycache__" and not n.startswith("."))
     except OSError:
         return None
-    return hashlib.blake2b("\0".join(names).encode("utf-8", "replace"), digest_size=16).digest()
+    text = "\0".join(names).encode("utf-8", "replace")
+    digest: bytes = blake2b(text, digest_size=16).digest()
+    return digest
 
 
 def _on_event(event: str, args: tuple[Any, ...]) -> None:

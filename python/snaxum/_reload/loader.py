@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
@@ -127,7 +126,8 @@ def find_user_module(name: str) -> bool:
     return module is not None and is_user_module(module)
 
 
-class UserFinder(MetaPathFinder):
+# No subclass of `importlib.abc`, which brings half of the standard library along.
+class UserFinder:
     """Finds the user's modules below the roots; everything else is left to Python."""
 
     def __init__(self, sources: Sources) -> None:
@@ -168,7 +168,8 @@ class UserFinder(MetaPathFinder):
             return None  # an extension module, or a library's
         if "." not in fullname:
             tops.add(fullname)
-        found = ModuleSpec(fullname, NamespaceLoader(fullname), is_package=True)
+        loader: Any = NamespaceLoader(fullname)  # what the import system asks of one is all there
+        found = ModuleSpec(fullname, loader, is_package=True)
         found.submodule_search_locations = locations
         return found
 
@@ -232,7 +233,7 @@ class UserPackage(ModuleType):
         return module
 
 
-class NamespaceLoader(Loader):
+class NamespaceLoader:
     """Makes a package that has no code: a directory without `__init__.py`."""
 
     def __init__(self, fullname: str) -> None:

@@ -6,10 +6,11 @@ are.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from types import CodeType
 from typing import TYPE_CHECKING
+
+from ..digests import blake2b
 
 if TYPE_CHECKING:
     from .effects.patches import Targets
@@ -23,7 +24,7 @@ class Source:
     def __init__(self, path: str, content: bytes) -> None:
         self.path = path
         self.content = content
-        self.digest = hashlib.blake2b(content, digest_size=16).digest()
+        self.digest = blake2b(content, digest_size=16).digest()
         self.code: CodeType | None = None
         # What it may assign to of others, once somebody has looked (`effects.patches`).
         self.targets: Targets | None = None

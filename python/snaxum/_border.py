@@ -1,0 +1,78 @@
+"""What Rust lends to Python: the border as Python sees it.
+
+Owns the shapes of the objects that `python_runtime/bridge.rs` implements, and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Border(Protocol):
+    """What Rust lends to the whole runtime."""
+
+    @property
+    def wake_fd(self) -> int:
+        """A pipe that is readable when there is something in `given_up`."""
+
+    def given_up(self) -> list[int]:
+        """List the ids of the requests that nobody waits for any more, since the last call."""
+
+    def leave_answers(self) -> None:
+        """Let the answers of this thread wait for `wake` from now on."""
+
+    def wake(self) -> None:
+        """Send what has been left."""
+
+    def parse_env(self, text: str) -> list[tuple[str, str]] | tuple[int, str]:
+        """Read environment variables, or say which line cannot be read, and why."""
+
+
+class BodyStream(Protocol):
+    """The sending end of a streamed answer; implemented in Rust."""
+
+    def send(self, chunk: bytes) -> bool:
+        """Wait for room and send; False when the client is gone."""
+
+    def try_send(self, chunk: bytes) -> bool | None:
+        """Send if there is room now; None when there is none, False when the client is gone."""
+
+    def finish(self) -> None:
+        """End the answer as complete."""
+
+
+class Exchange(Protocol):
+    """One request and its answer; implemented in Rust. Exactly one of the last four is called."""
+
+    id: int
+    method: str
+    path: str
+    query: str
+
+    def headers(self) -> list[tuple[str, str]]: ...
+    def body(self) -> bytes: ...
+    def cancelled(self) -> bool: ...
+    def returned(self) -> None: ...
+    def respond_plainly(
+        self, generation: int, route: str, content_type: str, body: bytes
+    ) -> None: ...
+    def respond(
+        self,
+        generation: int,
+        route: str | None,
+        status: int,
+        headers: list[tuple[str, str]],
+        body: bytes,
+    ) -> None: ...
+    def stream(
+        self, generation: int, route: str | None, status: int, headers: list[tuple[str, str]]
+    ) -> BodyStream: ...
+    def fail(
+        self,
+        generation: int,
+        route: str | None,
+        status: int,
+        detail: str,
+        headers: list[tuple[str, str]],
+        traceback: bytes | None,
+    ) -> None: ...

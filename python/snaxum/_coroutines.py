@@ -1,0 +1,95 @@
+"""The same for `async def` handlers, and for async streams: what runs on the loop.
+
+Owns the coroutines of a request. Apart from `_answers`, because without any of them a server needs
+no asyncio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+from . import _answers, state
+from ._border import BodyStream, Exchange
+from ._runtime import running
+from .http import Request, to_response
+from .response import PLAIN_TYPES, encode_plainly
+from .routing import Route
+
+_log = logging.getLogger("snaxum")
+
+
+async def answer(exchange: Exchange, lease: state.Lease, route: Route, request: Request) -> None:
+    """Await the handler on the loop, and end its request."""
+    state.pin(lease.generation)
+    ended = True
+    try:
+        ended = await _run_async(exchange, lease, route, request)
+    finally:
+        running().loop.wake_soon()
+        if ended:
+            lease.end()
+
+
+async def _run_async(
+    exchange: Exchange, lease: state.Lease, route: Route, request: Request
+) -> bool:
+    generation = lease.generation
+    if exchange.cancelled():
+        return True  # before it began
+    try:
+        result = await route.handler(request)
+        if _answers.is_observed:
+            exchange.returned()
+        content_type = PLAIN_TYPES.get(type(result))
+        if content_type is not None:
+            content = encode_plainly(result)
+            exchange.respond_plainly(generation.number, route.id, content_type, content)
+            return True
+        status, headers, body = to_response(result).parts()
+    except asyncio.CancelledError as error:
+        if exchange.cancelled():
+            raise  # the client went away: nobody waits for an answer
+        _answers.fail(exchange, generation, route, error)
+        return True
+    except BaseException as error:
+        _answers.fail(exchange, generation, route, error)
+        return True
+    if isinstance(body, bytes):
+        exchange.respond(generation.number, route.id, status, headers, body)
+        return True
+    if isinstance(body, AsyncIterator):
+        stream = exchange.stream(generation.number, route.id, status, headers)
+        running().loop.wake_soon()
+        await send(stream, body, lease, route)
+        return True
+    return _answers.stream(exchange, lease, route, status, headers, body)
+
+
+async def send(
+    stream: BodyStream, chunks: AsyncIterator[bytes], lease: state.Lease, route: Route
+) -> None:
+    """Send an async stream, and end its request."""
+    state.pin(lease.generation)
+    loop = asyncio.get_running_loop()
+    try:
+        async for chunk in chunks:
+            sent = stream.try_send(chunk) if chunk else True
+            if sent is None:
+                sent = await loop.run_in_executor(running().slow, stream.send, chunk)
+            if not sent:
+                break
+        else:
+            stream.finish()
+    except asyncio.CancelledError:
+        raise
+    except BaseException:
+        _log.exception("the stream of %s broke off", route.handler_name)
+    finally:
+        try:
+            close = getattr(chunks, "aclose", None)
+            if close is not None:
+                await close()
+        finally:
+            lease.end()
