@@ -6,6 +6,7 @@ mod dev_api;
 mod example;
 mod http;
 mod invariants;
+mod limits;
 mod live;
 mod pool;
 mod quick_start;

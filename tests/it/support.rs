@@ -323,6 +323,13 @@ impl Server {
         self.ended().await
     }
 
+    /// Bytes of memory that the server itself has in use.
+    pub(crate) fn memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("it has some");
+        line.split_whitespace().nth(1).and_then(|kb| kb.parse::<usize>().ok()).expect("kB") * 1024
+    }
+
     /// The server's descendants.
     pub(crate) fn children(&self) -> Vec<Process> {
         Process::below(self.pid)

@@ -1,0 +1,254 @@
+//! Much of everything: large bodies, slow readers, many connections, many paths. Memory stays
+//! bounded, and others are served.
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use super::support::{Project, Server, in_time, send};
+
+const MB: usize = 1024 * 1024;
+
+const LARGE: &str = r#"
+from snaxum import Response, route
+
+@route("/large")
+def large(request):
+    return Response(b"x" * 100 * 1024 * 1024)
+
+@route("/back", methods=["POST"])
+def back(request):
+    return Response(request.data)
+
+@route("/hello")
+def hello(request): return "hello"
+"#;
+
+/// A client with small buffers that reads only when it is told to.
+struct Slow {
+    stream: TcpStream,
+}
+
+impl Slow {
+    async fn get(server: &Server, path: &str) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("it has one");
+        let address = server.authority().parse().expect("an address");
+        let mut slow = Self { stream: socket.connect(address).await.expect("it listens") };
+        slow.ask(path).await;
+        slow
+    }
+
+    async fn ask(&mut self, path: &str) {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        self.stream.write_all(request.as_bytes()).await.expect("it reads");
+    }
+
+    async fn read(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        in_time("some bytes", self.stream.read_exact(&mut bytes)).await.expect("an open stream");
+        bytes
+    }
+
+    /// Reads the head byte by byte.
+    async fn head(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.extend(self.read(1).await);
+        }
+        String::from_utf8(head).expect("ASCII")
+    }
+}
+
+#[tokio::test]
+async fn a_large_answer_is_held_once_for_a_client_that_does_not_read_it() {
+    let server =
+        Project::new().file("app.py", LARGE).args(&["--dispatch-workers", "1"]).serve().await;
+    assert_eq!(server.get("/hello").await.text(), "hello");
+    let before = server.memory();
+
+    let mut slow = Slow::get(&server, "/large").await;
+    let head = slow.head().await;
+    for _ in 0..100 {
+        assert_eq!(slow.read(1).await, b"x");
+        assert_eq!(server.get("/hello").await.text(), "hello");
+    }
+    let while_it_waits = server.memory() - before;
+    let rest = slow.read(100 * MB - 100).await;
+    slow.ask("/hello").await;
+    slow.head().await;
+    let afterwards = server.memory() - before;
+
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("content-length: 104857600"));
+    assert!(rest.iter().all(|&byte| byte == b'x'));
+    assert!(while_it_waits < 108 * MB, "{while_it_waits}");
+    assert!(afterwards < 8 * MB, "{afterwards}");
+}
+
+#[tokio::test]
+async fn a_large_body_goes_up_and_comes_back_and_nothing_of_it_stays() {
+    let server =
+        Project::new().file("app.py", LARGE).args(&["--max-body-size", "100MB"]).serve().await;
+    let body: Vec<u8> = (0..100_000_000_u32).map(|n| n.to_le_bytes()[2]).collect();
+    assert_eq!(server.get("/hello").await.text(), "hello");
+    let before = server.memory();
+
+    let sent = server.request(Method::POST, "/back").body(body.clone());
+    let reply = send(sent).await;
+    assert_eq!(server.get("/hello").await.text(), "hello");
+    let afterwards = server.memory() - before;
+
+    assert!(reply.body == body, "{} bytes came back", reply.body.len());
+    assert!(afterwards < 8 * MB, "{afterwards}");
+}
+
+const ENDLESS: &str = r#"
+import _gate
+from snaxum import route
+
+PIECE = b"x" * 65536
+made = 0
+
+@route("/plain")
+def plain(request):
+    def pieces():
+        global made
+        try:
+            while True:
+                made += len(PIECE)
+                yield PIECE
+        finally:
+            _gate.tell("closed")
+    return pieces()
+
+@route("/async")
+async def later(request):
+    async def pieces():
+        global made
+        try:
+            while True:
+                made += len(PIECE)
+                yield PIECE
+        finally:
+            _gate.tell("closed")
+    return pieces()
+
+@route("/made")
+def count(request):
+    return {"made": made}
+"#;
+
+#[tokio::test]
+async fn a_stream_runs_no_further_than_its_client_reads() {
+    // What the kernel, hyper and the channel may hold.
+    const AHEAD: u64 = 12 * MB as u64;
+    for path in ["/plain", "/async"] {
+        let server = Project::new().gate().file("app.py", ENDLESS).serve().await;
+        assert_eq!(server.get("/made").await.json()["made"], 0);
+        let before = server.memory();
+
+        let mut slow = Slow::get(&server, path).await;
+        slow.head().await;
+        slow.read(20 * MB).await;
+        for _ in 0..200 {
+            slow.read(1).await;
+            let made = server.get("/made").await.json()["made"].as_u64().expect("a number");
+            assert!(made <= 20 * MB as u64 + AHEAD, "{path}: {made}");
+        }
+        let grown = server.memory() - before;
+        drop(slow);
+
+        assert!(grown < 12 * MB, "{path}: {grown}");
+        assert_eq!(server.arrival().await.name, "closed", "{path}");
+    }
+}
+
+async fn idle(server: &Server, count: usize) -> Vec<TcpStream> {
+    let connect = || async { TcpStream::connect(server.authority()).await.expect("it listens") };
+    join_all((0..count).map(|_| connect())).await
+}
+
+#[tokio::test]
+async fn thousands_of_long_paths_leave_nothing_behind() {
+    const BATCH: usize = 124;
+    const BATCHES: usize = 4;
+    // Every other one matches. Each has 8 kB with its query, so what is kept of them shows soon.
+    let batch = |from: usize| -> String {
+        let long = "x".repeat(4000);
+        let ask = |n: usize| {
+            let place = ["item", "nowhere"][n % 2];
+            let close = if n + 1 == from + BATCH { "connection: close\r\n" } else { "" };
+            format!("GET /{place}/{n}-{long}?{n}={long} HTTP/1.1\r\nhost: localhost\r\n{close}\r\n")
+        };
+        (from..from + BATCH).map(ask).collect()
+    };
+    let source = "from snaxum import route\n\n\
+                  @route('/item/<name>')\ndef item(request): return 'item'\n";
+    for command in ["serve", "dev"] {
+        let project = Project::new().file("app.py", source).env("MALLOC_ARENA_MAX", "1");
+        let server = match command {
+            "dev" => project.dev().await,
+            _ => project.serve().await,
+        };
+        let mut memory = Vec::new();
+        // The first round fills what has a bound.
+        for round in 0..=8 {
+            let from = |n| (round * BATCHES + n) * BATCH;
+            let asked = (0..BATCHES).map(|n| {
+                let batch = batch(from(n));
+                let server = &server;
+                async move { server.raw(&batch).await }
+            });
+            for answers in join_all(asked).await {
+                assert_eq!(answers.matches("HTTP/1.1 200 ").count(), BATCH / 2);
+                assert_eq!(answers.matches("HTTP/1.1 404 ").count(), BATCH / 2);
+            }
+            memory.push(server.memory());
+        }
+        // Addresses of 32 MB came in between.
+        assert!(memory[8].saturating_sub(memory[0]) < 8 * MB, "{command}: {memory:?}");
+    }
+}
+
+fn with_header(size: usize, end: &str) -> String {
+    let long = "x".repeat(size);
+    format!("GET /size HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-long: {long}{end}")
+}
+
+const SIZE: &str = r#"
+from snaxum import route
+
+@route("/size")
+def size(request):
+    return str(len(request.headers.get("x-long", "")))
+"#;
+
+#[tokio::test]
+async fn a_header_of_60_kb_is_read_and_one_of_half_a_megabyte_refused() {
+    let server = Project::new().file("app.py", SIZE).serve().await;
+
+    let long = server.raw(&with_header(60_000, "\r\n\r\n")).await;
+    let too_long = server.raw(&with_header(500_000, "")).await;
+
+    assert!(long.starts_with("HTTP/1.1 200 ") && long.ends_with("60000"), "{long}");
+    assert!(too_long.starts_with("HTTP/1.1 431 "), "{too_long}");
+    assert_eq!(server.get("/size").await.text(), "0");
+}
+
+#[tokio::test]
+async fn long_headers_that_do_not_end_cost_their_own_length_and_hold_up_nobody() {
+    const CLIENTS: usize = 200;
+    let server = Project::new().file("app.py", SIZE).serve().await;
+    assert_eq!(server.get("/size").await.text(), "0");
+    let before = server.memory();
+
+    let mut open = idle(&server, CLIENTS).await;
+    for stream in &mut open {
+        stream.write_all(with_header(60_000, "").as_bytes()).await.expect("it reads");
+        assert_eq!(server.get("/size").await.text(), "0");
+    }
+    let grown = server.memory() - before;
+
+    assert!(grown < CLIENTS * 160 * 1024, "{grown}");
+}
