@@ -12,7 +12,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +20,9 @@ use tower::ServiceExt;
 
 use crate::error::Error;
 
+/// Clients that may wait to be let in; the system may allow fewer. One for whom there is no room
+/// tries again after a second, so a burst should fit.
+const MOST_WAITING: u32 = 4096;
 /// How long a client may take to send a request's headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a stopping server waits for open requests and streams.
@@ -31,7 +34,14 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// Names the port if it is taken, and the way out.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A port that is left can be taken again at once.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(MOST_WAITING)
+    };
+    listen().map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => Error::PortTaken(address),
         _ => Error::Listen { address, source },
     })

@@ -164,9 +164,54 @@ async fn a_stream_runs_no_further_than_its_client_reads() {
     }
 }
 
+/// Lets this process open as many sockets as it may.
+fn raise_limit_of_descriptors() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls get a pointer to a limit of our own.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
+        limit.rlim_cur = limit.rlim_max;
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
+    }
+    usize::try_from(limit.rlim_cur).expect("a number")
+}
+
 async fn idle(server: &Server, count: usize) -> Vec<TcpStream> {
     let connect = || async { TcpStream::connect(server.authority()).await.expect("it listens") };
     join_all((0..count).map(|_| connect())).await
+}
+
+#[tokio::test]
+async fn ten_thousand_idle_connections_cost_little_and_hold_up_nobody() {
+    // The server has the same limit, and keeps a thousand for other things.
+    let count = 10_000.min(raise_limit_of_descriptors() - 1500);
+    let server = Project::new().file("app.py", LARGE).serve().await;
+    assert_eq!(server.get("/hello").await.text(), "hello");
+    let before = server.memory();
+
+    let mut open = Vec::new();
+    while open.len() < count {
+        open.extend(idle(&server, 500.min(count - open.len())).await);
+        // A socket's queue is answered in order: these have been accepted.
+        let mut next = Slow::get(&server, "/hello").await;
+        assert!(next.head().await.starts_with("HTTP/1.1 200 "));
+    }
+    let grown = server.memory() - before;
+
+    assert_eq!(server.get("/hello").await.text(), "hello");
+    assert!(grown < count * 16 * 1024, "{grown}");
+}
+
+#[tokio::test]
+async fn a_burst_of_clients_waits_in_line_while_the_server_is_busy() {
+    let server = Project::new().file("app.py", LARGE).serve().await;
+
+    server.signal(libc::SIGSTOP);
+    let line = in_time("their turn in the line", idle(&server, 500)).await;
+    server.signal(libc::SIGCONT);
+
+    assert_eq!(server.get("/hello").await.text(), "hello");
+    drop(line);
 }
 
 #[tokio::test]
