@@ -3,10 +3,13 @@
 //! `axum::serve` sets no timer, so a client that never finishes its headers stays for ever, and
 //! at shutdown it waits without end for open streams. Knows nothing of Python.
 
+mod descriptors;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
@@ -14,11 +17,14 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::error::Error;
+
+pub use descriptors::raise_limit as raise_limit_of_descriptors;
 
 /// Clients that may wait to be let in; the system may allow fewer. One for whom there is no room
 /// tries again after a second, so a burst should fit.
@@ -27,6 +33,10 @@ const MOST_WAITING: u32 = 4096;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a stopping server waits for open requests and streams.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a trouble that goes on is not told of again.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long to wait before a socket that could not be opened is tried again.
+const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// Listens on `address`.
 ///
@@ -49,8 +59,9 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
 
 /// Serves `app` until `stop` is cancelled, then drains for at most `drain`.
 ///
-/// Each request carries `ConnectInfo<SocketAddr>`. Returns the number of connections that were
-/// still open when the time was up.
+/// Each request carries `ConnectInfo<SocketAddr>`. Connections leave some file descriptors to
+/// everything else; one for which there is no room waits in the socket's queue until another ends.
+/// Returns the number of connections that were still open when the time was up.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
@@ -58,26 +69,62 @@ pub async fn serve(
     drain: Duration,
 ) -> usize {
     let connections = TaskTracker::new();
+    let mut door = Door::new(listener);
     loop {
-        let accepted = tokio::select! {
+        let (stream, peer, place) = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = door.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, peer)) => {
-                connections.spawn(converse(stream, peer, app.clone(), stop.clone()));
-            }
-            // Out of file descriptors, or a client that was gone at once: others go on.
-            Err(error) => {
-                tracing::warn!("cannot accept a connection: {error}");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
+        let conversation = converse(stream, peer, app.clone(), stop.clone());
+        connections.spawn(async move {
+            conversation.await;
+            drop(place);
+        });
     }
-    drop(listener);
+    drop(door);
     connections.close();
     let _ = tokio::time::timeout(drain, connections.wait()).await;
     connections.len()
+}
+
+/// Lets in one client after the other, as long as there is room.
+struct Door {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    last_told: Option<Instant>,
+}
+
+impl Door {
+    fn new(listener: TcpListener) -> Self {
+        let places = Arc::new(Semaphore::new(descriptors::room_for_connections()));
+        Self { listener, places, last_told: None }
+    }
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+        if self.places.available_permits() == 0 {
+            self.tell("all connections that the limit of open files allows are taken; others wait");
+        }
+        let place = Arc::clone(&self.places).acquire_owned().await.expect("it is never closed");
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => return (stream, peer, place),
+                // The client was gone at once.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                // Out of file descriptors: those who are here go on, and may end.
+                Err(error) => {
+                    self.tell(&format!("cannot accept a connection: {error}"));
+                    tokio::time::sleep(BACK_OFF).await;
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, what: &str) {
+        if self.last_told.is_none_or(|told| told.elapsed() > SILENCE) {
+            self.last_told = Some(Instant::now());
+            tracing::warn!("{what}");
+        }
+    }
 }
 
 /// Serves one connection to its end; after `stop` it finishes the request at hand.

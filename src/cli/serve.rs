@@ -47,6 +47,7 @@ pub(crate) async fn start(
         let what = what.to_owned();
         move |source| Error::Io { what, source }
     };
+    server::raise_limit_of_descriptors();
     // Before Python, which takes SIGINT where nobody has it.
     let mut signals = StopSignals::register().map_err(io("cannot listen for signals"))?;
     let listener = match socket {

@@ -176,6 +176,14 @@ fn raise_limit_of_descriptors() -> usize {
     usize::try_from(limit.rlim_cur).expect("a number")
 }
 
+/// Starts `snaxum serve` under a limit of open files, as `ulimit` takes it.
+async fn serve_under(limit: &str, project: Project) -> Server {
+    let mut command = project.command("sh");
+    let serve = format!("ulimit {limit} && exec \"$0\" serve --port 0");
+    command.args(["-c", &serve, env!("CARGO_BIN_EXE_snaxum")]);
+    project.spawn_process(command).listening().await
+}
+
 async fn idle(server: &Server, count: usize) -> Vec<TcpStream> {
     let connect = || async { TcpStream::connect(server.authority()).await.expect("it listens") };
     join_all((0..count).map(|_| connect())).await
@@ -212,6 +220,84 @@ async fn a_burst_of_clients_waits_in_line_while_the_server_is_busy() {
 
     assert_eq!(server.get("/hello").await.text(), "hello");
     drop(line);
+}
+
+#[tokio::test]
+async fn a_low_limit_of_open_files_is_raised_as_far_as_it_may_be() {
+    let server = serve_under("-Sn 64", Project::new().file("app.py", LARGE)).await;
+    let mut open = Vec::new();
+    for _ in 0..100 {
+        let mut slow = Slow::get(&server, "/hello").await;
+        assert!(slow.head().await.starts_with("HTTP/1.1 200 "));
+        open.push(slow);
+    }
+}
+
+const FILES: &str = r#"
+from snaxum import route
+
+files = []
+
+@route("/open")
+def open_files(request):
+    with open(__file__), open(__file__), open(__file__):
+        return "opened"
+
+@route("/take-all")
+def take_all(request):
+    try:
+        while True:
+            files.append(open(__file__))
+    except OSError:
+        return "taken"
+
+@route("/give-back")
+def give_back(request):
+    for file in files:
+        file.close()
+    return "given back"
+"#;
+
+#[tokio::test]
+async fn connections_leave_some_descriptors_to_the_handlers_and_the_rest_wait() {
+    let server = serve_under("-n 64", Project::new().file("app.py", FILES)).await;
+    let mut first = Slow::get(&server, "/open").await;
+    assert!(first.head().await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(first.read(6).await, b"opened");
+
+    let others = idle(&server, 200).await;
+    server.err.wait_for("the limit of open files").await;
+    let waiting = server.begin("/open");
+    for _ in 0..100 {
+        first.ask("/open").await;
+        assert!(first.head().await.starts_with("HTTP/1.1 200 "));
+        assert_eq!(first.read(6).await, b"opened");
+    }
+    assert!(!waiting.is_finished());
+    drop(others);
+
+    assert_eq!(waiting.await.expect("an answer").text(), "opened");
+    assert_eq!(server.err.text().matches("WARN").count(), 1, "{}", server.err.text());
+}
+
+#[tokio::test]
+async fn a_server_out_of_descriptors_says_so_once_and_lets_clients_in_when_there_are_some() {
+    let server = serve_under("-n 64", Project::new().file("app.py", FILES)).await;
+    let mut first = Slow::get(&server, "/take-all").await;
+    first.head().await;
+    assert_eq!(first.read(5).await, b"taken");
+
+    let waiting = server.begin("/open");
+    server.err.wait_for("cannot accept a connection").await;
+    for _ in 0..100 {
+        first.ask("/take-all").await;
+        first.head().await;
+        first.read(5).await;
+    }
+    first.ask("/give-back").await;
+
+    assert_eq!(waiting.await.expect("an answer").text(), "opened");
+    assert_eq!(server.err.text().matches("WARN").count(), 1, "{}", server.err.text());
 }
 
 #[tokio::test]
