@@ -117,10 +117,10 @@ impl PythonRuntime {
             move |source| Error::Io { what, source }
         };
         let queue = Queue::new(config.max_queue);
-        let wakes = Arc::new(Wakes::default());
         let (control, control_receiver) = crossbeam_channel::bounded(MAX_CONTROL);
         let (reply, booted) = mpsc::sync_channel(1);
         let abandoned = Arc::new(Abandoned::new().map_err(io("cannot make a pipe"))?);
+        let wakes = Wakes::new(Arc::clone(&abandoned));
         let workers = Arc::new(Workers::default());
         let thread = thread::spawn(Boot {
             config: config.clone(),

@@ -82,9 +82,9 @@ def answer(
 
 def on_loop(exchange: Exchange, lease: state.Lease, route: Route, request: Request) -> bool:
     """Call an `async def` handler on the loop; the request has not ended yet."""
-    running().loop.spawn(
-        exchange.id, lambda: running().coroutines.answer(exchange, lease, route, request)
-    )
+    runtime = running()
+    loop = runtime.loop  # makes the coroutines, too
+    loop.spawn(exchange.id, runtime.coroutines.answer, exchange, lease, route, request)
     return False
 
 
@@ -140,9 +140,9 @@ def _stream_on_loop(
 ) -> bool:
     """Send an async iterator that a plain handler has returned."""
     stream = exchange.stream(lease.generation.number, route.id, status, headers)
-    running().loop.spawn(
-        exchange.id, lambda: running().coroutines.send(stream, chunks, lease, route)
-    )
+    runtime = running()
+    loop = runtime.loop
+    loop.spawn(exchange.id, runtime.coroutines.end_with, exchange, stream, chunks, lease, route)
     return False
 
 

@@ -13,7 +13,10 @@ class Border(Protocol):
 
     @property
     def wake_fd(self) -> int:
-        """A pipe that is readable when there is something in `given_up`."""
+        """A pipe that is readable after a `ring`, or when there is something in `given_up`."""
+
+    def ring(self) -> None:
+        """Make the pipe readable: at once, or with the next wake if this thread leaves answers."""
 
     def given_up(self) -> list[int]:
         """List the ids of the requests that nobody waits for any more, since the last call."""

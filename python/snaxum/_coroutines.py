@@ -27,7 +27,9 @@ async def answer(exchange: Exchange, lease: state.Lease, route: Route, request: 
     try:
         ended = await _run_async(exchange, lease, route, request)
     finally:
-        running().loop.wake_soon()
+        loop = running().loop
+        loop.wake_soon()
+        loop.forget(exchange.id)
         if ended:
             lease.end()
 
@@ -65,6 +67,20 @@ async def _run_async(
         await send(stream, body, lease, route)
         return True
     return _answers.stream(exchange, lease, route, status, headers, body)
+
+
+async def end_with(
+    exchange: Exchange,
+    stream: BodyStream,
+    chunks: AsyncIterator[bytes],
+    lease: state.Lease,
+    route: Route,
+) -> None:
+    """Send the async stream that a plain handler has returned."""
+    try:
+        await send(stream, chunks, lease, route)
+    finally:
+        running().loop.forget(exchange.id)
 
 
 async def send(

@@ -22,7 +22,7 @@ _log = logging.getLogger("snaxum")
 STOP_TIMEOUT_S = 5.0
 
 
-Start = Callable[[], Coroutine[Any, Any, None]]
+Start = Callable[..., Coroutine[Any, Any, None]]
 
 
 class LoopThread:
@@ -33,8 +33,7 @@ class LoopThread:
         self._give_up = give_up
         self._loop = asyncio.new_event_loop()
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._arrived: deque[tuple[int, Start]] = deque()
-        self._is_told = False
+        self._arrived: deque[tuple[int, Start, tuple[Any, ...]]] = deque()
         self._wakes_soon = False
         self._stopping = False
         # Whether something would not end when it was last waited for.
@@ -42,13 +41,14 @@ class LoopThread:
         self._thread = threading.Thread(target=self._run, name="asyncio-loop", daemon=True)
         self._thread.start()
 
-    def spawn(self, request_id: int, start: Start) -> None:
-        """Run `start()` as a task; safe from any thread."""
-        self._arrived.append((request_id, start))
-        if not self._is_told:
-            # To wake the loop is a system call: one for all that come before it looks.
-            self._is_told = True
-            self._loop.call_soon_threadsafe(self._take_in)
+    def spawn(self, request_id: int, start: Start, *args: Any) -> None:
+        """Run `start(*args)` as a task; safe from any thread."""
+        self._arrived.append((request_id, start, args))
+        self._border.ring()
+
+    def forget(self, request_id: int) -> None:
+        """Let go of a task that is ending."""
+        self._tasks.pop(request_id, None)
 
     def wake_soon(self) -> None:
         """Let Rust know of the answers given on the loop, once this round of it is over."""
@@ -84,24 +84,14 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(0 if self._is_stuck else STOP_TIMEOUT_S)
 
-    def _take_in(self) -> None:
-        self._is_told = False  # first: who comes from now on tells again
-        while self._arrived:
-            self._start(*self._arrived.popleft())
-
     def _wake_now(self) -> None:
         self._wakes_soon = False
         self._border.wake()
 
-    def _start(self, request_id: int, start: Start) -> None:
-        task = self._loop.create_task(start(), name=f"request-{request_id}")
-        self._tasks[request_id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(request_id, None))
-
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._border.leave_answers()
-        self._loop.add_reader(self._border.wake_fd, self._cancel_given_up)
+        self._loop.add_reader(self._border.wake_fd, self._on_ring)
         while not self._stopping:
             try:
                 self._loop.run_forever()
@@ -116,13 +106,19 @@ class LoopThread:
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
-    def _cancel_given_up(self) -> None:
+    def _on_ring(self) -> None:
+        """Start what has arrived, and cancel what nobody waits for any more."""
         try:
             os.read(self._border.wake_fd, 4096)
         except BlockingIOError:
             return
+        arrived = self._arrived
+        while arrived:
+            request_id, start, args = arrived.popleft()
+            self._tasks[request_id] = self._loop.create_task(start(*args))
         for request_id in self._border.given_up():
-            task = self._tasks.get(request_id)
+            # Forgotten here: one that is cancelled before its first step never comes to its end.
+            task = self._tasks.pop(request_id, None)
             if task is not None:
                 task.cancel()
             else:

@@ -6,11 +6,14 @@
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// The ids, and both ends of the pipe.
 #[derive(Debug)]
 pub(crate) struct Abandoned {
+    /// Whether there is a loop. Without one, nothing is there that could be given up.
+    is_heard: AtomicBool,
     ids: Mutex<Vec<u64>>,
     write: UnixStream,
     read: UnixStream,
@@ -21,12 +24,19 @@ impl Abandoned {
         let (read, write) = UnixStream::pair()?;
         read.set_nonblocking(true)?;
         write.set_nonblocking(true)?;
-        Ok(Self { ids: Mutex::default(), write, read })
+        Ok(Self { is_heard: AtomicBool::new(false), ids: Mutex::default(), write, read })
     }
 
     /// Notes that the answer to `id` has no taker.
     pub(crate) fn push(&self, id: u64) {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        if self.is_heard.load(Ordering::Acquire) {
+            self.ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+            self.ring();
+        }
+    }
+
+    /// Makes the loop look.
+    pub(crate) fn ring(&self) {
         // A full pipe wakes the loop just as well.
         let _ = (&self.write).write(&[0]);
     }
@@ -36,8 +46,9 @@ impl Abandoned {
         std::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What the selector watches; open as long as `self`.
+    /// What the selector watches; open as long as `self`. Who asks for it, listens.
     pub(crate) fn read_fd(&self) -> RawFd {
+        self.is_heard.store(true, Ordering::Release);
         self.read.as_raw_fd()
     }
 }

@@ -162,6 +162,10 @@ impl Border {
         self.abandoned.read_fd()
     }
 
+    fn ring(&self) {
+        self.wakes.ring();
+    }
+
     fn given_up(&self) -> Vec<u64> {
         self.abandoned.take()
     }

@@ -14,6 +14,8 @@ use std::task::{Context, Poll, Waker};
 
 use crate::message::Answer;
 
+use super::abandoned::Abandoned;
+
 thread_local! {
     /// Whether answers of this thread are left until it says [`Wakes::wake`].
     static LEAVES: Cell<bool> = const { Cell::new(false) };
@@ -46,12 +48,15 @@ pub(super) struct Pending {
 }
 
 /// Tasks that have an answer and do not know it yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Wakes {
     left: Mutex<Vec<Arc<Slot>>>,
     /// What the task that was woken is to wake.
     passed_on: Mutex<Vec<Arc<Slot>>>,
     is_passed_on: AtomicBool,
+    /// The asyncio loop, and whether it has work that it does not know of.
+    bell: Arc<Abandoned>,
+    is_loop_left: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -143,8 +148,33 @@ impl Drop for Pending {
 }
 
 impl Wakes {
-    /// Lets all tasks know whose answers have been left.
+    /// With `bell` for the asyncio loop.
+    pub(super) fn new(bell: Arc<Abandoned>) -> Arc<Self> {
+        Arc::new(Self {
+            left: Mutex::default(),
+            passed_on: Mutex::default(),
+            is_passed_on: AtomicBool::new(false),
+            bell,
+            is_loop_left: AtomicBool::new(false),
+        })
+    }
+
+    /// Lets the asyncio loop know that there is something, now or with the next [`Self::wake`].
+    pub(super) fn ring(&self) {
+        if LEAVES.get() {
+            self.is_loop_left.store(true, Ordering::Release);
+        } else {
+            self.bell.ring();
+        }
+    }
+
+    /// Lets all know who have been left something: the loop, and the tasks with an answer.
     pub(super) fn wake(&self) {
+        if self.is_loop_left.load(Ordering::Relaxed)
+            && self.is_loop_left.swap(false, Ordering::AcqRel)
+        {
+            self.bell.ring();
+        }
         let mut left = std::mem::take(&mut *lock(&self.left));
         while let Some(slot) = left.pop() {
             let mut state = slot.lock();
@@ -194,6 +224,10 @@ mod tests {
     use super::*;
     use crate::message::{Failure, Outcome};
 
+    fn wakes() -> Arc<Wakes> {
+        Wakes::new(Arc::new(Abandoned::new().expect("a pipe")))
+    }
+
     fn answer(generation: u64) -> Answer {
         let outcome = Outcome::Failure(Failure::default());
         Answer { generation, route: None, outcome, marks: None }
@@ -201,7 +235,7 @@ mod tests {
 
     #[tokio::test]
     async fn answers_that_are_left_come_with_one_wake_even_if_some_of_the_tasks_go() {
-        let wakes = Arc::new(Wakes::default());
+        let wakes = wakes();
         let (replies, pending): (Vec<_>, Vec<_>) = (0..6).map(|_| channel(&wakes)).unzip();
         let tasks: Vec<_> = pending.into_iter().map(tokio::spawn).collect();
         tokio::task::yield_now().await; // all wait now
@@ -231,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reply_that_is_dropped_says_so() {
-        let (reply, pending) = channel(&Arc::default());
+        let (reply, pending) = channel(&wakes());
         let waiting = tokio::spawn(pending);
         tokio::task::yield_now().await;
         drop(reply);
@@ -240,7 +274,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_no_more_closes_the_channel() {
-        let (reply, pending) = channel(&Arc::default());
+        let (reply, pending) = channel(&wakes());
         assert!(!reply.is_closed());
         drop(pending);
         assert!(reply.is_closed());
