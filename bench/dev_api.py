@@ -20,6 +20,11 @@ def reloads(app: Path) -> list[dict[str, Any]]:
     return list(reversed(found)) if isinstance(found, list) else []
 
 
+def token(app: Path) -> str:
+    """What lets a console in."""
+    return str(json.loads(_announcement(app).read_text())["token"])
+
+
 def is_there(app: Path) -> bool:
     return _announcement(app).exists()
 

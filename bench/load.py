@@ -33,6 +33,10 @@ class Workload:
     path: str
     answer: object
     body: str = ""
+    # The one directory of `peers/` that knows it; None is each of them.
+    only: str | None = None
+    # How long a connection waits before the next request, on average.
+    think_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,11 @@ def _one_kilobyte() -> str:
 ECHO = _one_kilobyte()
 WORKLOADS = (
     Workload("hello", "GET", "/python/hello", {"message": "hello"}),
+    Workload("async hello", "GET", "/python/async-hello", {"welcome": "hello"}, only="snaxum"),
     Workload("path parameter", "GET", "/python/users/42", {"user_id": 42}),
     Workload("1 KB JSON echo", "POST", "/python/echo", json.loads(ECHO), ECHO),
 )
+RUST_HELLO = Workload("hello in Rust", "GET", "/rust/hello", {"message": "hello"})
 
 # `request` and `response` would run for each request; `done` runs once.
 _DONE = """
@@ -123,10 +129,14 @@ def measure(
 
 
 def _script(workload: Workload) -> str:
-    if not workload.body:
-        return _DONE
-    return (
-        f'wrk.method = "{workload.method}"\n'
-        f"wrk.body = [==[{workload.body}]==]\n"
-        'wrk.headers["Content-Type"] = "application/json"\n'
-    ) + _DONE
+    script = _DONE
+    if workload.think_ms:
+        about = (workload.think_ms // 2, workload.think_ms * 3 // 2)
+        script += f"function delay() return math.random{about} end\n"
+    if workload.body:
+        script += (
+            f'wrk.method = "{workload.method}"\n'
+            f"wrk.body = [==[{workload.body}]==]\n"
+            'wrk.headers["Content-Type"] = "application/json"\n'
+        )
+    return script

@@ -11,6 +11,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,17 @@ def choose_cores() -> Cores:
     if len(allowed) < 2 or shutil.which("taskset") is None:
         return Cores()
     return Cores(*allowed[:2])
+
+
+@contextmanager
+def on_core(core: int | None) -> Iterator[None]:
+    """Keep this process on one core while the block runs."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, before if core is None else {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def facts(installation: Installation, cores: Cores) -> dict[str, object]:
@@ -83,7 +96,8 @@ def _locked_version(lock: Path, package: str) -> str:
 def _packages(installation: Installation) -> dict[str, str]:
     """What is installed, by the names of the directories: asking pip takes a second."""
     # Last is what counts: the venv of most rows.
-    venvs = [installation.venvs[name] for name in ("hmr", "peers") if name in installation.venvs]
+    places = ("hmr", "robyn", "peers")
+    venvs = [installation.venvs[name] for name in places if name in installation.venvs]
     names = [
         name
         for venv in venvs

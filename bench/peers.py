@@ -10,12 +10,18 @@ from dataclasses import dataclass, field
 
 # Rows that every other row is divided by, if they take part in the run.
 BASELINES = ("axum", "granian", "granian-orjson")
+# Plain Rust: what no Python server can reach.
+CEILING = "axum"
+# This project as users have it, and without orjson.
+OWN = "snaxum-orjson"
+BARE = "snaxum"
 
 
 @dataclass(frozen=True)
 class Peer:
     """One row. `command` may name {port}, {app} (a fresh copy of the program's directory, also the
-    working directory), {NAME_bin} (of a venv of setup.py), {axum} and {snaxum} (the binaries)."""
+    working directory), {NAME_bin} (of a venv of setup.py), and {axum}, {mounted} and {snaxum} (the
+    binaries); `env` may name {port}."""
 
     name: str
     app: str
@@ -25,6 +31,9 @@ class Peer:
     edited: str = "app.py"
     # What the copy finds as `.venv`: "bare" is an empty one, "peers" has requirements.txt in it.
     dot_venv: str | None = None
+    # A library of the system, without which the row is left out.
+    needs: str | None = None
+    heeds_sigterm: bool = True
 
 
 _SNAXUM = "{snaxum} serve {app} --port {port}"
@@ -36,22 +45,49 @@ _UVICORN = (
     "{peers_bin}/uvicorn app:app --host 127.0.0.1 --port {port}"
     " --workers 1 --loop uvloop --http httptools --log-level warning --no-access-log"
 )
+_ROBYN = "{robyn_bin}/python app.py --log-level WARN --disable-openapi"
 _GUNICORN = (
     "{peers_bin}/gunicorn app:app --bind 127.0.0.1:{port}"
     " --workers 1 --worker-class gthread --threads 4 --log-level warning"
 )
 
 PEERS = (
-    Peer("axum", "axum_plain", "{axum} {port}"),
-    Peer("snaxum", "snaxum", _SNAXUM, dot_venv="bare"),
-    Peer("snaxum-orjson", "snaxum", _SNAXUM, dot_venv="peers"),
+    Peer(CEILING, "axum_plain", "{axum} {port}"),
+    Peer(BARE, "snaxum", _SNAXUM, dot_venv="bare"),
+    Peer(OWN, "snaxum", _SNAXUM, dot_venv="peers"),
     Peer("granian", "granian", _GRANIAN),
     Peer("granian-orjson", "granian", _GRANIAN, env={"BENCH_JSON": "orjson"}),
+    Peer("socketify", "socketify", "{peers_bin}/python app.py {port}", needs="libuv.so.1"),
+    Peer("blacksheep", "blacksheep", _GRANIAN.replace("rsgi", "asgi")),
+    Peer("robyn", "robyn", _ROBYN, env={"ROBYN_PORT": "{port}"}, heeds_sigterm=False),
     Peer("fastapi", "fastapi", _UVICORN),
     Peer("flask", "flask", _GUNICORN),
 )
 
 _DEV = "{snaxum} dev {app} --port {port}"
+
+# The same program for production, and while it may change; the last one with a console open.
+SERVE = Peer("serve", "snaxum", _SNAXUM, dot_venv="peers")
+DEV = Peer("dev", "snaxum", _DEV, dot_venv="peers")
+WATCHED = Peer("dev, a console open", "snaxum", _DEV, dot_venv="peers")
+
+# A Rust endpoint alone, and with Python in the same process.
+ALONE = Peer("alone", "axum_plain", "{axum} {port}")
+MOUNTED = Peer("beside Python", "axum_mounted", "{mounted} {port}", dot_venv="peers")
+
+# Two sizes of one generated program.
+FEW_ROUTES = Peer("10 routes", "snaxum", _SNAXUM, dot_venv="peers")
+MANY_ROUTES = Peer("10,000 routes", "snaxum", _SNAXUM, dot_venv="peers")
+
+# With `import polars` at the top.
+POLARS = Peer("snaxum with polars", "snaxum", _SNAXUM, dot_venv="peers")
+# No servers: that import in Python alone, and a plain executor.
+IMPORT_ALONE = "import polars alone"
+EXECUTOR = "ProcessPoolExecutor"
+
+# Times its own pool.
+POOL = Peer("snaxum", "snaxum_pool", _SNAXUM + " --pool-workers 2", dot_venv="bare")
+
 _HMR = "{hmr_bin}/uvicorn-hmr app:app --host 127.0.0.1 --port {port} --log-level warning"
 _JURIGGED = _UVICORN.replace("uvicorn", "jurigged -w {app} -m uvicorn", 1)
 _FLASK = "{peers_bin}/python app.py {port}"

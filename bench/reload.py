@@ -18,16 +18,16 @@ from functools import partial
 from pathlib import Path
 
 import machine
+import records
 import reload_costs
 import reload_latency
 import reload_load
 import reload_report
-import report
 from edits import VARIANTS
 from machine import Cores
 from options import at_least_one, listing, rows, some_of
 from peers import PROBE, RELOADERS
-from report import Record
+from records import Record
 from servers import ServerError
 from setup import HOME, Installation, SetupError, frozen, install_for_reload
 
@@ -67,7 +67,7 @@ def main() -> int:
         print(listing(RELOADERS))
         return 0
     if options.report:
-        print(reload_report.markdown(report.read(options.report)))
+        print(reload_report.markdown(records.read(options.report)))
         return 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -112,7 +112,7 @@ def _run(options: argparse.Namespace) -> int:
     about = machine.facts(installation, cores)
     about |= {"procedure": f"edits: {options.edits} per kind of connection"}
     about |= {"binary_given": options.snaxum is not None}
-    report.append(results, {"type": "machine", **about})
+    records.append(results, {"type": "machine", **about})
     if cores.load is not None:
         # The load is this process.
         os.sched_setaffinity(0, {cores.load})
@@ -121,12 +121,12 @@ def _run(options: argparse.Namespace) -> int:
         for step in _steps(options, measured, cores):
             print(f"{step.during}: {step.peer}", file=sys.stderr, flush=True)
             for record in _records(step):
-                report.append(results, record)
+                records.append(results, record)
 
-    records = report.read(results)
-    print(reload_report.markdown(records))
+    kept = records.read(results)
+    print(reload_report.markdown(kept))
     print(f"\nRaw figures: {results}")
-    return 0 if all(map(_is_sound, records)) else 1
+    return 0 if all(map(_is_sound, kept)) else 1
 
 
 def _steps(options: argparse.Namespace, installation: Installation, cores: Cores) -> Iterator[Step]:

@@ -15,8 +15,8 @@ import edits
 from client import Client, connected
 from edits import Source
 from peers import PROBE, Peer
+from records import Record
 from reload_latency import wait_until_ready
-from report import Record
 from servers import Server, ServerError, running
 from setup import Installation
 

@@ -18,7 +18,7 @@ import edits
 from client import Client, connected
 from edits import Source
 from peers import Peer
-from report import Record
+from records import Record
 from servers import Server, ServerError, running
 from setup import Installation
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import edits
 from edits import Source
 from peers import Peer
+from records import Record
 from reload_latency import wait_until_ready
-from report import Record
 from servers import running
 from setup import Installation
 from traffic import Reply, traffic

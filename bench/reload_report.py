@@ -10,7 +10,8 @@ from math import ceil
 from statistics import median
 
 from peers import PROBE
-from report import NONE, Record, machine, not_measured, table
+from records import NONE, Record, table
+from report import machine, not_measured
 
 OWN = PROBE.name
 PHASES = ("settle", "compile", "stage", "commit")

@@ -1,57 +1,70 @@
-"""Turns the raw figures of one run into Markdown, and keeps them as JSON lines.
+"""Turns the raw figures of one run of `run.py` into Markdown.
 
 Never measures: the same file gives the same report on any machine.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterable
 from statistics import median
-from typing import Any
 
+import peers
 from peers import BASELINES
+from records import NONE, Record, table, unique
+from targets import targets_table
 
-# A record is one line: {"type": "machine" | "load" | "memory" | "failure", ...}.
-Record = dict[str, Any]
-
-NONE = "–"
 # Packages whose versions are named.
 SHOWN = (
-    *("granian", "uvicorn", "uvloop", "httptools", "fastapi", "flask", "gunicorn", "orjson"),
-    *("watchfiles", "watchdog", "jurigged", "uvicorn_hmr", "numpy", "pandas", "polars"),
+    *("granian", "socketify", "blacksheep", "robyn", "uvicorn", "uvloop", "httptools", "fastapi"),
+    *("flask", "gunicorn", "orjson", "watchfiles", "watchdog", "jurigged", "uvicorn_hmr", "numpy"),
+    *("pandas", "polars"),
 )
-
-
-def append(path: Path, record: Record) -> None:
-    """Write it at once, so that a run that is cut short keeps what it has."""
-    with path.open("a") as file:
-        file.write(json.dumps(record) + "\n")
-
-
-def read(path: Path) -> list[Record]:
-    """Take the records back from a file."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
+_TITLES = {
+    "dev": "Dev mode",
+    "rust": "A Rust endpoint in the same process",
+    "routes": "Few routes and many",
+}
+# What the rows of a section are divided by.
+_BASES = {
+    "dev": (peers.SERVE.name,),
+    "rust": (peers.ALONE.name,),
+    "routes": (peers.FEW_ROUTES.name,),
+}
 
 
 def markdown(records: list[Record]) -> str:
     """The whole report."""
+    machines = [machine(record) for record in records if record["type"] == "machine"]
+    parts = [*machines, f"### Targets\n\n{targets_table(records)}", *details(records)]
+    if failures := [record for record in records if record["type"] == "failure"]:
+        parts.append(not_measured(failures))
+    return "\n\n".join(parts)
+
+
+def details(records: list[Record]) -> Iterable[str]:
+    """The tables behind the targets."""
 
     def of(kind: str) -> list[Record]:
         return [record for record in records if record["type"] == kind]
 
-    parts = [machine(record) for record in of("machine")]
     loads = of("load")
-    for workload, connections in _unique(loads, lambda r: (r["workload"], r["connections"])):
-        cell = [r for r in loads if (r["workload"], r["connections"]) == (workload, connections)]
+    for key in unique(loads, _cell):
+        cell = [r for r in loads if _cell(r) == key]
+        section, workload, connections = key
         plural = "" if connections == 1 else "s"
-        parts.append(f"### {workload}, {connections} connection{plural}\n\n{_load_table(cell)}")
+        title = f"{workload}, {connections} connection{plural}"
+        if section in _TITLES:
+            title = f"{_TITLES[section]}: {title}"
+        yield f"### {title}\n\n{_load_table(cell, _BASES.get(section, BASELINES))}"
+    if neighbours := of("neighbour"):
+        title = "A Rust endpoint while every Python worker computes"
+        yield f"### {title}\n\n{_neighbour_table(neighbours)}"
     if memory := of("memory"):
-        parts.append(f"### Idle memory, after one hello\n\n{_memory_table(memory)}")
-    if failures := of("failure"):
-        parts.append(not_measured(failures))
-    return "\n\n".join(parts)
+        yield f"### Idle memory, after one hello\n\n{_memory_table(memory)}"
+    if starts := of("startup"):
+        yield f"### From the start to the first answer\n\n{_times_table(starts, 'ms')}"
+    if trips := of("roundtrip"):
+        yield f"### A task of the pool\n\n{_times_table(trips, 'us')}"
 
 
 def machine(record: Record) -> str:
@@ -65,14 +78,15 @@ def machine(record: Record) -> str:
     # A binary that was not built here may be of another commit.
     commit = "a binary given with --snaxum" if record.get("binary_given") else record["commit"]
     where = f"{record['cores']} cores of {record['cpu']}, {record['memory_gb']} GB"
-    return "\n".join(
-        [
-            f"- {where}, {record['system']}",
-            f"- {record['pinning']}; load average before: {load}",
-            f"- {record['procedure']}, snaxum from {commit}",
-            f"- Python {record['python']}, {record['rustc']}; {', '.join(versions)}",
-        ]
-    )
+    lines = [
+        f"- {where}, {record['system']}",
+        f"- {record['pinning']}; load average before: {load}",
+        f"- {record['procedure']}, snaxum from {commit}",
+        f"- Python {record['python']}, {record['rustc']}; {', '.join(versions)}",
+    ]
+    for peer, library in record.get("left_out", {}).items():
+        lines.append(f"- left out: {peer}, which needs {library}")
+    return "\n".join(lines)
 
 
 def not_measured(failures: list[Record]) -> str:
@@ -81,12 +95,17 @@ def not_measured(failures: list[Record]) -> str:
     return "### Not measured\n\n" + "\n".join(lines)
 
 
-def _load_table(cell: list[Record]) -> str:
+def _cell(record: Record) -> tuple[str, str, int]:
+    # Runs of before there were sections have none.
+    return record.get("section", "requests"), record["workload"], record["connections"]
+
+
+def _load_table(cell: list[Record], bases: tuple[str, ...]) -> str:
     rates = {
         peer: {r["round"]: r["requests"] / r["seconds"] for r in cell if r["peer"] == peer}
-        for peer in _unique(cell, lambda r: r["peer"])
+        for peer in unique(cell, lambda r: r["peer"])
     }
-    baselines = [name for name in BASELINES if name in rates]
+    baselines = [name for name in bases if name in rates]
     head = ["server", "requests/s", "min–max", *(f"× {name}" for name in baselines)]
     rows = [[*head, "p50 ms", "p99 ms", "CPU µs/request", "errors"]]
     for peer, by_round in rates.items():
@@ -113,21 +132,35 @@ def _ratio(mine: dict[int, float], base: dict[int, float]) -> str:
     return f"{median(ratios):.2f}" if ratios else NONE
 
 
+def _neighbour_table(records: list[Record]) -> str:
+    rows = [["load, and Python", "requests/s", "p50 ms", "p99 ms", "p99 × idle"]]
+    for load in unique(records, lambda r: r["load"]):
+        mine = [r for r in records if r["load"] == load]
+        ratio = median(r["busy"]["p99_us"] / r["idle"]["p99_us"] for r in mine)
+        for phase, last in (("idle", NONE), ("busy", f"{ratio:.2f}")):
+            seen = [r[phase] for r in mine]
+            rate = median(s["requests"] / s["seconds"] for s in seen)
+            times = [f"{median(s[key] for s in seen) / 1e3:.2f}" for key in ("p50_us", "p99_us")]
+            rows.append([f"{load}, {phase}", f"{rate:,.0f}", *times, last])
+    return table(rows)
+
+
 def _memory_table(records: list[Record]) -> str:
     rows = [["server", "RSS MB", "PSS MB", "processes"]]
-    for peer in _unique(records, lambda r: r["peer"]):
+    for peer in unique(records, lambda r: r["peer"]):
         mine = [r for r in records if r["peer"] == peer]
         rss, pss = (median(r[key] for r in mine) for key in ("rss_mb", "pss_mb"))
         rows.append([peer, f"{rss:.1f}", f"{pss:.1f}", str(mine[-1]["processes"])])
     return table(rows)
 
 
-def table(rows: list[list[str]]) -> str:
-    """The first row is the head; all columns but the first are figures."""
-    rule = ["---"] + ["---:"] * (len(rows[0]) - 1)
-    return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], rule, *rows[1:]])
-
-
-def _unique(records: list[Record], key: Callable[[Record], Any]) -> list[Any]:
-    """The values of `key` in the order in which they first come."""
-    return list(dict.fromkeys(map(key, records)))
+def _times_table(records: list[Record], field: str) -> str:
+    """Of rows that were timed by themselves, several times a round."""
+    unit = {"ms": "ms", "us": "µs"}[field]
+    rows = [["", f"median {unit}", f"min {unit}", f"p99 {unit}", "times"]]
+    for peer in unique(records, lambda r: r["peer"]):
+        values = sorted(value for r in records if r["peer"] == peer for value in r[field])
+        p99 = values[max(-(-len(values) * 99 // 100) - 1, 0)]
+        figures = [f"{value:.0f}" for value in (median(values), values[0], p99)]
+        rows.append([peer, *figures, f"{len(values):,}"])
+    return table(rows)

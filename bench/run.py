@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""`python3 bench/run.py`: this project beside its peers, in one run, as a Markdown table.
+"""`python3 bench/run.py`: this project beside its peers, in one run, as Markdown tables.
 
-Owns the command line and the order of the measurements. Never knows a peer by its name.
+Owns the command line. What is measured is in `plan.py`. Never knows a peer by its name.
 """
 
 from __future__ import annotations
@@ -11,34 +11,23 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
+from subprocess import SubprocessError
 
-import load
 import machine
+import records
 import report
-from load import WARM_UP_S, WORKLOADS, LoadError, Workload
-from machine import Cores
-from options import at_least_one, listing, rows
+from load import LoadError
+from options import at_least_one, listing, rows, some_of
 from peers import PEERS, Peer
-from servers import ServerError, running
-from setup import HOME, Installation, SetupError, frozen, install_for_throughput
+from plan import SECTIONS, Effort, Place, Step
+from records import Record
+from servers import ServerError
+from setup import HOME, SetupError, frozen, install_for_run, missing_library
 
-# Between the first answer and the look at the memory: allocators and collectors settle.
-REST_S = 2.0
-
-
-@dataclass(frozen=True)
-class Step:
-    """One measurement of one peer."""
-
-    during: str
-    peer: Peer
-    round: int
-    workload: Workload
-    # None is the memory at rest.
-    connections: int | None = None
+FULL = Effort(rounds=3, seconds=4, connections=(1, 64), starts=3, tasks=3000)
+QUICK = Effort(rounds=1, seconds=1, connections=(64,), starts=2, tasks=500)
 
 
 def main() -> int:
@@ -47,7 +36,7 @@ def main() -> int:
         print(listing(PEERS))
         return 0
     if options.report:
-        print(report.markdown(report.read(options.report)))
+        print(report.markdown(records.read(options.report)))
         return 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -63,7 +52,14 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure snaxum beside its peers.")
     parser.add_argument(
-        "--only", type=rows(PEERS), default=PEERS, metavar="A,B", help="these rows only"
+        "--sections",
+        type=some_of(tuple(SECTIONS)),
+        default=tuple(SECTIONS),
+        metavar="A,B",
+        help=f"these measurements only [{','.join(SECTIONS)}]",
+    )
+    parser.add_argument(
+        "--only", type=rows(PEERS), default=PEERS, metavar="A,B", help="these servers only"
     )
     parser.add_argument("--rounds", type=at_least_one, help="how often each row is measured [3]")
     parser.add_argument("--seconds", type=at_least_one, help="length of one measurement [4]")
@@ -71,72 +67,59 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="1 round, 1 second, 64 connections")
     parser.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
     parser.add_argument("--report", type=Path, metavar="FILE", help="print kept figures again")
-    parser.add_argument("--list", action="store_true", help="name the rows and end")
+    parser.add_argument("--list", action="store_true", help="name the servers and end")
     options = parser.parse_args()
-    rounds, seconds, connections = (1, 1, [64]) if options.quick else (3, 4, [1, 64])
-    options.rounds = options.rounds or rounds
-    options.seconds = options.seconds or seconds
-    options.connections = options.connections or connections
+    given = {name: getattr(options, name) for name in ("rounds", "seconds", "connections")}
+    effort = QUICK if options.quick else FULL
+    options.effort = replace(effort, **{name: value for name, value in given.items() if value})
     return options
 
 
 def _run(options: argparse.Namespace) -> int:
-    installation = install_for_throughput(options.snaxum)
+    effort: Effort = options.effort
+    installation = install_for_run(options.snaxum, mounted="rust" in options.sections)
     cores = machine.choose_cores()
+    left_out = {peer.name: peer.needs for peer in options.only if _lacks(peer)}
+    servers = [peer for peer in options.only if peer.name not in left_out]
     results = HOME / "results" / time.strftime("%Y%m%dT%H%M%SZ.jsonl", time.gmtime())
     results.parent.mkdir(parents=True, exist_ok=True)
     about = machine.facts(installation, cores)
-    about |= {"procedure": f"rounds: {options.rounds} of {options.seconds} s"}
-    about |= {"binary_given": options.snaxum is not None}
-    report.append(results, {"type": "machine", **about})
+    about |= {"procedure": f"rounds: {effort.rounds} of {effort.seconds} s"}
+    about |= {"binary_given": options.snaxum is not None, "quick": options.quick}
+    about |= {"left_out": left_out}
+    records.append(results, {"type": "machine", **about})
 
     with frozen(installation) as measured:
-        for step in _steps(options):
-            progress = f"round {step.round}: {step.during}: {step.peer.name}"
-            print(progress, file=sys.stderr, flush=True)
-            report.append(results, _record(step, measured, cores, options.seconds))
+        place = Place(measured, cores, servers)
+        for number in range(1, effort.rounds + 1):
+            for section in options.sections:
+                for step in SECTIONS[section](place, effort):
+                    progress = f"round {number}: {step.during}: {step.peer}"
+                    print(progress, file=sys.stderr, flush=True)
+                    about = {"section": section, "peer": step.peer, "round": number}
+                    for record in _records(step):
+                        records.append(results, record | about)
 
-    records = report.read(results)
-    print(report.markdown(records))
+    kept = records.read(results)
+    print(report.markdown(kept))
     print(f"\nRaw figures: {results}")
-    return 0 if all(_is_sound(record) for record in records) else 1
+    return 0 if all(_is_sound(record) for record in kept) else 1
 
 
-def _steps(options: argparse.Namespace) -> Iterator[Step]:
-    """All peers side by side within each measurement, so that a noisy minute meets all of them."""
-    for number in range(1, options.rounds + 1):
-        for workload in WORKLOADS:
-            for connections in options.connections:
-                for peer in options.only:
-                    during = f"{workload.name} at {connections}"
-                    yield Step(during, peer, number, workload, connections)
-        for peer in options.only:
-            yield Step("idle memory", peer, number, WORKLOADS[0])
+def _lacks(peer: Peer) -> bool:
+    """Whether the system lacks what the row needs."""
+    return peer.needs is not None and missing_library(peer.needs)
 
 
-def _record(step: Step, installation: Installation, cores: Cores, seconds: int) -> report.Record:
-    about = {"peer": step.peer.name, "round": step.round}
+def _records(step: Step) -> Iterator[Record]:
     try:
-        with running(step.peer, installation, cores.server) as server:
-            load.check(server.port, step.workload)
-            if step.connections is None:
-                time.sleep(REST_S)
-                return {"type": "memory", **about, **asdict(server.memory())}
-            about |= {"workload": step.workload.name, "connections": step.connections}
-            target = (server.port, step.workload, step.connections)
-            wrk = partial(load.measure, installation.programs["wrk"], *target, core=cores.load)
-            wrk(seconds=WARM_UP_S)
-            cpu_before = server.cpu_s()
-            measurement = wrk(seconds=seconds)
-            cpu_s = round(server.cpu_s() - cpu_before, 2)
-            return {"type": "load", **about, **asdict(measurement), "cpu_s": cpu_s}
-    except (ServerError, LoadError) as error:
+        yield from step.measure()
+    except (ServerError, LoadError, OSError, ValueError, SubprocessError) as error:
         print(f"  {error}", file=sys.stderr)
-        during = f"{step.during}, round {step.round}"
-        return {"type": "failure", **about, "during": during, "error": str(error)}
+        yield {"type": "failure", "during": step.during, "error": str(error)}
 
 
-def _is_sound(record: report.Record) -> bool:
+def _is_sound(record: Record) -> bool:
     return record["type"] != "failure" and not any(record.get("errors", {}).values())
 
 

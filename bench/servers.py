@@ -50,6 +50,8 @@ class Server:
     app: Path
     port: int
     session: int
+    # By `time.perf_counter`, right before it was started.
+    began: float
 
     def pids(self) -> list[int]:
         """Every process of it that lives."""
@@ -95,10 +97,11 @@ def running(
         app = _copy(peer, installation, Path(scratch))
         prepare(app)
         port = _free_port()
+        began = time.perf_counter()
         process = subprocess.Popen(
             pinned(core) + _command(peer, installation, app, port),
             cwd=app,
-            env=_environment(peer, app),
+            env={**environment(), "HOME": str(app), **_own(peer, port)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -106,19 +109,25 @@ def running(
         )
         try:
             _wait_for(port, process, log_path)
-            yield Server(app, port, session=process.pid)
+            yield Server(app, port, process.pid, began)
             if process.poll() is not None:
                 raise ServerError(_last_words(process, log_path))
         finally:
             # An impatient second Ctrl-C waits until nothing is left behind.
             signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-            _end(process, peer.name)
+            _end(process, peer)
             signal.pthread_sigmask(signal.SIG_SETMASK, signals)
 
 
 def pinned(core: int | None) -> list[str]:
     """The words before a command that keep it on one core."""
     return [] if core is None else ["taskset", "--cpu-list", str(core)]
+
+
+def environment() -> dict[str, str]:
+    """What every program gets: PYTHON*, SNAXUM_*, UVICORN_* and the like would change what is
+    measured."""
+    return {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
 
 
 def _copy(peer: Peer, installation: Installation, scratch: Path) -> Path:
@@ -144,10 +153,8 @@ def _command(peer: Peer, installation: Installation, app: Path, port: int) -> li
         raise ServerError(f"`{error.args[0]}` is not there; setup said why") from None
 
 
-def _environment(peer: Peer, app: Path) -> dict[str, str]:
-    # Little on purpose: PYTHON*, SNAXUM_*, UVICORN_* and the like would change what is measured.
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return {**kept, "HOME": str(app), **peer.env}
+def _own(peer: Peer, port: int) -> dict[str, str]:
+    return {name: value.format(port=port) for name, value in peer.env.items()}
 
 
 def _free_port() -> int:
@@ -165,7 +172,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            time.sleep(0.01)
+            time.sleep(0.001)
         else:
             return
     raise ServerError(f"port {port} is not open after {START_TIMEOUT_S:.0f} s; see {log}")
@@ -176,8 +183,9 @@ def _last_words(process: subprocess.Popen[bytes], log: Path) -> str:
     return f"ended by itself with {process.returncode}: {last_line}; see {log}"
 
 
-def _end(process: subprocess.Popen[bytes], name: str) -> None:
-    for stop in (signal.SIGTERM, signal.SIGKILL):
+def _end(process: subprocess.Popen[bytes], peer: Peer) -> None:
+    polite = (signal.SIGTERM,) if peer.heeds_sigterm else ()
+    for stop in (*polite, signal.SIGKILL):
         for pid in _session(process.pid):
             try:
                 os.kill(pid, stop)
@@ -190,7 +198,7 @@ def _end(process: subprocess.Popen[bytes], name: str) -> None:
                 process.wait()
                 return
             time.sleep(0.01)
-        print(f"{name}: still there {STOP_TIMEOUT_S:.0f} s after {stop.name}", file=sys.stderr)
+        print(f"{peer.name}: still there {STOP_TIMEOUT_S:.0f} s after {stop.name}", file=sys.stderr)
 
 
 def _session(leader: int) -> dict[int, list[str]]:

@@ -6,6 +6,7 @@ the system's packages. Never starts a server.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import shutil
@@ -22,6 +23,7 @@ ROOT = BENCH.parent
 TARGET = ROOT / "target"
 HOME = TARGET / "bench"
 AXUM = BENCH / "peers" / "axum_plain"
+MOUNTED = BENCH / "peers" / "axum_mounted"
 
 
 class SetupError(Exception):
@@ -40,13 +42,18 @@ class Installation:
         return self.programs["snaxum"]
 
 
-def install_for_throughput(snaxum: Path | None) -> Installation:
-    """Provide what `run.py` uses. A `snaxum` that is given is measured as it is, not built."""
+def install_for_run(snaxum: Path | None, *, mounted: bool) -> Installation:
+    """Provide what `run.py` uses. A `snaxum` that is given is measured as it is, not built; the
+    program that mounts it is always built from here."""
     _check_system()
     wrk = _wrk()
-    venvs = {"bare": _bare(), "peers": _peers()}
+    venvs = {"bare": _bare(), "peers": _peers(), "robyn": _robyn()}
     axum = _cargo(AXUM, HOME / "axum", "axum-plain", "--locked")
-    return Installation(venvs, {"wrk": wrk, "axum": axum, "snaxum": _snaxum(snaxum)})
+    programs = {"wrk": wrk, "axum": axum, "snaxum": _snaxum(snaxum)}
+    if mounted:
+        # Not --locked: its lock file follows the project's manifest.
+        programs["mounted"] = _cargo(MOUNTED, HOME / "mounted", "axum-mounted")
+    return Installation(venvs, programs)
 
 
 def install_for_reload(snaxum: Path | None) -> Installation:
@@ -96,6 +103,12 @@ def _peers() -> Path:
     return place
 
 
+def _robyn() -> Path:
+    place = HOME / "venv-robyn"
+    _venv(place, BENCH / "requirements-robyn.txt")
+    return place
+
+
 def _newer_python() -> str | None:
     """A Python of at least 3.12, which uvicorn-hmr asks for."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
@@ -126,6 +139,15 @@ def _wrk() -> Path:
         if found := shutil.which("wrk"):
             return Path(found)
     raise SetupError(f"{missing}, and `apt-get install wrk` did not bring it")
+
+
+def missing_library(name: str) -> bool:
+    """Whether the system lacks a shared library."""
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return True
+    return False
 
 
 def _root_prefix() -> list[str] | None:

@@ -1,4 +1,5 @@
-//! The three endpoints in plain axum: `axum-plain PORT`.
+//! The three endpoints in plain axum: `axum-plain PORT`. The first is there once more under the path
+//! that `axum-mounted` has for it.
 //!
 //! Written as an axum user would on the first day, with nothing tuned.
 
@@ -23,6 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port: u16 = std::env::args().nth(1).ok_or("usage: axum-plain PORT")?.parse()?;
     let app = Router::new()
         .route("/python/hello", get(hello))
+        .route("/rust/hello", get(hello))
         .route("/python/users/{user_id}", get(user))
         .route("/python/echo", post(echo));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;

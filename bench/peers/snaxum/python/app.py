@@ -1,4 +1,4 @@
-"""The three endpoints in Snaxum."""
+"""The three endpoints in Snaxum, and the first once more as a coroutine."""
 
 from typing import Any
 
@@ -8,6 +8,12 @@ from snaxum import Request, route
 @route("/python/hello")
 def hello(request: Request) -> dict[str, str]:
     return {"message": "hello"}
+
+
+@route("/python/async-hello")
+async def async_hello(request: Request) -> dict[str, str]:
+    # As long as the other, and no second `"message"`: reload.py edits the one that is there.
+    return {"welcome": "hello"}
 
 
 @route("/python/users/<int:user_id>")

@@ -1,0 +1,154 @@
+"""What `run.py` measures, and in which order: one function a section.
+
+Within a round, what is compared is measured one right after the other, so that a noisy minute meets
+all of it. Never measures by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+
+import load
+import many_routes
+import peers
+import rates
+import roundtrip
+import rust_endpoint
+import startup
+from console import open_console
+from load import RUST_HELLO, WORKLOADS
+from machine import Cores
+from peers import Peer
+from records import Record
+from servers import running
+from setup import Installation
+
+# The number of connections at which all but the first section is measured.
+CONNECTIONS = 64
+# Between the first answer and the look at the memory: allocators and collectors settle.
+REST_S = 2.0
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much of everything."""
+
+    rounds: int
+    seconds: int
+    connections: Sequence[int]
+    # Of each server in each round.
+    starts: int
+    tasks: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where it is measured, and which rows."""
+
+    installation: Installation
+    cores: Cores
+    rows: Sequence[Peer]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One measurement of one row; gives records that know neither section nor row."""
+
+    during: str
+    peer: str
+    measure: Callable[[], Iterable[Record]]
+
+
+def requests(place: Place, effort: Effort) -> Iterator[Step]:
+    """This project beside its peers."""
+    for workload in WORKLOADS:
+        for connections in effort.connections:
+            for peer in place.rows:
+                if workload.only in (None, peer.app):
+                    during = f"{workload.name} at {connections}"
+                    measure = partial(rates.measure, peer, workload, connections)
+                    yield _load(during, peer, measure, place, effort)
+
+
+def dev(place: Place, effort: Effort) -> Iterator[Step]:
+    """The development server beside the one for production."""
+    measure = partial(rates.measure, workload=WORKLOADS[0], connections=CONNECTIONS)
+    for peer in (peers.SERVE, peers.DEV):
+        yield _load("dev mode", peer, partial(measure, peer), place, effort)
+    watched = partial(measure, peers.WATCHED, meanwhile=open_console)
+    yield _load("dev mode", peers.WATCHED, watched, place, effort)
+
+
+def rust(place: Place, effort: Effort) -> Iterator[Step]:
+    """A Rust endpoint in one process with Python."""
+    for peer in (peers.ALONE, peers.MOUNTED):
+        measure = partial(rates.measure, peer, RUST_HELLO, CONNECTIONS)
+        yield _load("a Rust endpoint", peer, measure, place, effort)
+    measure_neighbour = partial(rust_endpoint.measure, place.installation, effort.seconds)
+    yield Step("a Rust endpoint while Python computes", peers.MOUNTED.name, measure_neighbour)
+
+
+def routes(place: Place, effort: Effort) -> Iterator[Step]:
+    """Few routes and many."""
+    sizes = ((peers.FEW_ROUTES, 10), (peers.MANY_ROUTES, 10_000))
+    for kind in (0, 1):
+        for peer, count in sizes:
+            workload, write = many_routes.workloads(count)[kind], many_routes.written(count)
+            measure = partial(rates.measure, peer, workload, CONNECTIONS, prepare=write)
+            yield _load(f"routes, {workload.name}", peer, measure, place, effort)
+
+
+def memory(place: Place, effort: Effort) -> Iterator[Step]:
+    """What each server holds when it has nothing to do."""
+    for peer in place.rows:
+        yield Step("idle memory", peer.name, partial(_memory, peer, place))
+
+
+def start(place: Place, effort: Effort) -> Iterator[Step]:
+    """From nothing to the first answer."""
+    where = (place.installation, place.cores, effort.starts)
+    for peer in place.rows:
+        yield _one("start-up", peer.name, partial(startup.measure, peer, *where))
+    polars = partial(startup.measure, peers.POLARS, *where, startup.add_import)
+    yield _one("start-up", peers.POLARS.name, polars)
+    plain = partial(startup.measure_import, *where)
+    yield _one("start-up", peers.IMPORT_ALONE, plain)
+
+
+def pool(place: Place, effort: Effort) -> Iterator[Step]:
+    """A task of the pool beside one of a plain executor."""
+    where = (place.installation, place.cores, effort.tasks)
+    yield _one("the pool", peers.POOL.name, partial(roundtrip.measure, *where))
+    yield _one("the pool", peers.EXECUTOR, partial(roundtrip.measure_plain, *where))
+
+
+SECTIONS: dict[str, Callable[[Place, Effort], Iterator[Step]]] = {
+    "requests": requests,
+    "dev": dev,
+    "rust": rust,
+    "routes": routes,
+    "memory": memory,
+    "startup": start,
+    "pool": pool,
+}
+
+
+def _load(
+    during: str, peer: Peer, measure: Callable[..., Record], place: Place, effort: Effort
+) -> Step:
+    where = {"installation": place.installation, "cores": place.cores, "seconds": effort.seconds}
+    return _one(during, peer.name, partial(measure, **where))
+
+
+def _one(during: str, peer: str, measure: Callable[[], Record]) -> Step:
+    return Step(during, peer, lambda: [measure()])
+
+
+def _memory(peer: Peer, place: Place) -> Iterator[Record]:
+    with running(peer, place.installation, place.cores.server) as server:
+        load.check(server.port, WORKLOADS[0])
+        time.sleep(REST_S)
+        yield {"type": "memory", **asdict(server.memory())}

@@ -1,0 +1,186 @@
+"""The bounds that this project has set itself, beside what a run measured.
+
+Each ratio is taken round by round, and then the median: what disturbs a round disturbs both sides.
+Only judges figures; a target whose figures are missing is left open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+import peers
+from load import WORKLOADS
+from many_routes import workloads
+from records import NONE, Record, table
+from rust_endpoint import LOADS
+
+# Figures by round.
+Rounds = Mapping[int, float]
+
+_HELLO, _ASYNC_HELLO, _PARAMETER, _ECHO = (workload.name for workload in WORKLOADS)
+MANY = 64
+
+
+@dataclass(frozen=True)
+class Target:
+    """`bound` is the least that is good, or the most if `at_most`."""
+
+    what: str
+    bound: float
+    unit: str
+    by_round: Rounds
+    at_most: bool = False
+
+    @property
+    def measured(self) -> float | None:
+        return median(self.by_round.values()) if self.by_round else None
+
+    @property
+    def is_kept(self) -> bool | None:
+        if (measured := self.measured) is None:
+            return None
+        return measured <= self.bound if self.at_most else measured >= self.bound
+
+
+def targets(records: list[Record]) -> list[Target]:
+    """All of them, in the order of the table."""
+    return [
+        *_beside_peers(records),
+        *_alone(records),
+        *_rust(records),
+        *_routes(records),
+        *_costs(records),
+    ]
+
+
+def targets_table(records: list[Record]) -> str:
+    """What, how much at least or at most, how much it is, and whether that will do."""
+    rows = [["what", "target", "measured", "min–max of the rounds", ""]]
+    for target in targets(records):
+        sign = "≤" if target.at_most else "≥"
+        values = target.by_round.values()
+        cells = [NONE, NONE]
+        if (measured := target.measured) is not None:
+            lowest, highest = (_digits(value, target.unit) for value in (min(values), max(values)))
+            cells = [f"{_digits(measured, target.unit)} {target.unit}", f"{lowest}–{highest}"]
+        verdict = {True: "kept", False: "**missed**", None: "not measured"}[target.is_kept]
+        rows.append([target.what, f"{sign} {target.bound:g} {target.unit}", *cells, verdict])
+    return table(rows)
+
+
+def _beside_peers(records: list[Record]) -> Iterator[Target]:
+    for workload in (_HELLO, _PARAMETER):
+        rates = _rates(records, "requests", workload, MANY)
+        own = rates.get(peers.OWN, {})
+
+        def against(peer: str, bound: float, name: str = "") -> Target:
+            what = f"{workload}, {MANY} connections, against {name or peer}"  # noqa: B023
+            return _at_least(what, bound, own, rates.get(peer, {}))  # noqa: B023
+
+        yield against(peers.CEILING, 0.65, "plain axum")
+        yield against("granian-orjson", 1.5, "granian RSGI with orjson")
+        fastest = _fastest_python_peer(rates)
+        yield against(fastest, 1.25, f"the fastest Python peer ({fastest})")
+        yield against("fastapi", 6, "FastAPI on uvicorn")
+    echo = _rates(records, "requests", _ECHO, MANY)
+    what = f"{_ECHO}, {MANY} connections, against granian RSGI with orjson"
+    yield _at_least(what, 2, echo.get(peers.OWN, {}), echo.get("granian-orjson", {}))
+    one = _rates(records, "requests", _HELLO, 1)
+    what = f"{_HELLO}, 1 connection, against plain axum"
+    yield _at_least(what, 0.8, one.get(peers.OWN, {}), one.get(peers.CEILING, {}))
+
+
+def _alone(records: list[Record]) -> Iterator[Target]:
+    plain = _rates(records, "requests", _HELLO, MANY).get(peers.OWN, {})
+    coroutine = _rates(records, "requests", _ASYNC_HELLO, MANY).get(peers.OWN, {})
+    yield _at_least("async hello, against the sync one", 0.7, coroutine, plain)
+    rates = _rates(records, "dev", _HELLO, MANY)
+    serve = rates.get(peers.SERVE.name, {})
+    for peer, bound, what in (
+        (peers.DEV, 0.95, "dev mode with no console open, against serve"),
+        (peers.WATCHED, 0.9, "dev mode with one console open, against serve"),
+    ):
+        yield _at_least(what, bound, rates.get(peer.name, {}), serve)
+
+
+def _rust(records: list[Record]) -> Iterator[Target]:
+    rates = _rates(records, "rust", "hello in Rust", MANY)
+    mounted, alone = (rates.get(peer.name, {}) for peer in (peers.MOUNTED, peers.ALONE))
+    yield _at_least("a Rust endpoint in the same server, against plain axum", 0.97, mounted, alone)
+    for load in LOADS:
+        by_round = {
+            r["round"]: r["busy"]["p99_us"] / r["idle"]["p99_us"]
+            for r in records
+            if r["type"] == "neighbour" and r["load"] == load and not any(r["errors"].values())
+        }
+        what = f"its p99 while every Python worker computes, against idle, {load}"
+        yield Target(what, 2, "×", by_round, at_most=True)
+
+
+def _routes(records: list[Record]) -> Iterator[Target]:
+    for workload in workloads(10):
+        rates = _rates(records, "routes", workload.name, MANY)
+        many, few = (rates.get(peer.name, {}) for peer in (peers.MANY_ROUTES, peers.FEW_ROUTES))
+        yield _at_least(f"10,000 routes against 10, {workload.name}", 0.95, many, few)
+
+
+def _costs(records: list[Record]) -> Iterator[Target]:
+    memory = _medians(records, "memory", "rss_mb").get(peers.BARE, {})
+    yield Target("idle memory, hello, without the pool", 25, "MB", memory, at_most=True)
+    start = _medians(records, "startup", "ms")
+    own, granian = start.get(peers.BARE, {}), start.get("granian", {})
+    yield Target("start-up to the first answer, hello", 150, "ms", own, at_most=True)
+    what = "the same, against granian"
+    yield Target(what, 0.5, "×", _ratios(own, granian), at_most=True)
+    polars, alone = start.get(peers.POLARS.name, {}), start.get(peers.IMPORT_ALONE, {})
+    more = {n: polars[n] - alone[n] for n in polars if n in alone}
+    what = "start-up with polars, more than `python -c 'import polars'`"
+    yield Target(what, 50, "ms", more, at_most=True)
+    trips = _medians(records, "roundtrip", "us")
+    ratios = _ratios(trips.get(peers.POOL.name, {}), trips.get(peers.EXECUTOR, {}))
+    what = "a task of the pool, against a plain ProcessPoolExecutor's"
+    yield Target(what, 1.3, "×", ratios, at_most=True)
+
+
+def _rates(
+    records: list[Record], section: str, workload: str, connections: int
+) -> dict[str, dict[int, float]]:
+    """Requests a second of each row; those with errors are worth nothing."""
+    found: dict[str, dict[int, float]] = {}
+    for r in records:
+        key = (r.get("section", "requests"), r.get("workload"), r.get("connections"))
+        if key == (section, workload, connections) and not any(r["errors"].values()):
+            found.setdefault(r["peer"], {})[r["round"]] = r["requests"] / r["seconds"]
+    return found
+
+
+def _medians(records: list[Record], kind: str, field: str) -> dict[str, dict[int, float]]:
+    found: dict[str, dict[int, float]] = {}
+    for r in records:
+        if r["type"] == kind:
+            values = r[field] if isinstance(r[field], list) else [r[field]]
+            found.setdefault(r["peer"], {})[r["round"]] = median(values)
+    return found
+
+
+def _fastest_python_peer(rates: Mapping[str, Rounds]) -> str:
+    others = {
+        peer: median(by_round.values())
+        for peer, by_round in rates.items()
+        if peer not in (peers.CEILING, peers.OWN, peers.BARE)
+    }
+    return max(others, key=others.__getitem__, default=NONE)
+
+
+def _at_least(what: str, bound: float, mine: Rounds, base: Rounds) -> Target:
+    return Target(what, bound, "×", _ratios(mine, base))
+
+
+def _ratios(mine: Rounds, base: Rounds) -> Rounds:
+    return {n: mine[n] / base[n] for n in mine if base.get(n)}
+
+
+def _digits(value: float, unit: str) -> str:
+    return f"{value:.2f}" if unit == "×" else f"{value:.1f}"
