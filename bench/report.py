@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from statistics import median
 
 import peers
+from figures import Rounds, ratios
 from peers import BASELINES
 from records import NONE, Record, table, unique
 from targets import targets_table
@@ -126,10 +127,9 @@ def _load_table(cell: list[Record], bases: tuple[str, ...]) -> str:
     return table(rows)
 
 
-def _ratio(mine: dict[int, float], base: dict[int, float]) -> str:
-    """The median of the ratios of each round: what disturbs a round disturbs both."""
-    ratios = [mine[n] / base[n] for n in mine if base.get(n)]
-    return f"{median(ratios):.2f}" if ratios else NONE
+def _ratio(mine: Rounds, base: Rounds) -> str:
+    by_round = ratios(mine, base)
+    return f"{median(by_round.values()):.2f}" if by_round else NONE
 
 
 def _neighbour_table(records: list[Record]) -> str:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from subprocess import SubprocessError
 
+import docs
 import machine
 import records
 import report
@@ -36,8 +37,7 @@ def main() -> int:
         print(listing(PEERS))
         return 0
     if options.report:
-        print(report.markdown(records.read(options.report)))
-        return 0
+        return _show(records.read(options.report), options.docs)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(options)
@@ -67,12 +67,34 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="1 round, 1 second, 64 connections")
     parser.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
     parser.add_argument("--report", type=Path, metavar="FILE", help="print kept figures again")
+    parser.add_argument(
+        "--docs",
+        type=Path,
+        nargs="?",
+        const=docs.DOCS,
+        metavar="DIR",
+        help="with --report: write bench.md and bench.svg there [docs]",
+    )
     parser.add_argument("--list", action="store_true", help="name the servers and end")
     options = parser.parse_args()
+    if options.docs and not options.report:
+        parser.error("--docs needs --report: look at the figures first")
     given = {name: getattr(options, name) for name in ("rounds", "seconds", "connections")}
     effort = QUICK if options.quick else FULL
     options.effort = replace(effort, **{name: value for name, value in given.items() if value})
     return options
+
+
+def _show(kept: list[Record], directory: Path | None) -> int:
+    if directory is None:
+        print(report.markdown(kept))
+        return 0
+    try:
+        docs.write(kept, directory)
+    except (docs.QuickError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from statistics import median
 
 import peers
+from figures import Rounds, medians, rates_of, ratios
 from load import WORKLOADS
 from many_routes import workloads
 from records import NONE, Record, table
 from rust_endpoint import LOADS
-
-# Figures by round.
-Rounds = Mapping[int, float]
 
 _HELLO, _ASYNC_HELLO, _PARAMETER, _ECHO = (workload.name for workload in WORKLOADS)
 MANY = 64
@@ -72,7 +70,7 @@ def targets_table(records: list[Record]) -> str:
 
 def _beside_peers(records: list[Record]) -> Iterator[Target]:
     for workload in (_HELLO, _PARAMETER):
-        rates = _rates(records, "requests", workload, MANY)
+        rates = rates_of(records, "requests", workload, MANY)
         own = rates.get(peers.OWN, {})
 
         def against(peer: str, bound: float, name: str = "") -> Target:
@@ -84,19 +82,19 @@ def _beside_peers(records: list[Record]) -> Iterator[Target]:
         fastest = _fastest_python_peer(rates)
         yield against(fastest, 1.25, f"the fastest Python peer ({fastest})")
         yield against("fastapi", 6, "FastAPI on uvicorn")
-    echo = _rates(records, "requests", _ECHO, MANY)
+    echo = rates_of(records, "requests", _ECHO, MANY)
     what = f"{_ECHO}, {MANY} connections, against granian RSGI with orjson"
     yield _at_least(what, 2, echo.get(peers.OWN, {}), echo.get("granian-orjson", {}))
-    one = _rates(records, "requests", _HELLO, 1)
+    one = rates_of(records, "requests", _HELLO, 1)
     what = f"{_HELLO}, 1 connection, against plain axum"
     yield _at_least(what, 0.8, one.get(peers.OWN, {}), one.get(peers.CEILING, {}))
 
 
 def _alone(records: list[Record]) -> Iterator[Target]:
-    plain = _rates(records, "requests", _HELLO, MANY).get(peers.OWN, {})
-    coroutine = _rates(records, "requests", _ASYNC_HELLO, MANY).get(peers.OWN, {})
+    plain = rates_of(records, "requests", _HELLO, MANY).get(peers.OWN, {})
+    coroutine = rates_of(records, "requests", _ASYNC_HELLO, MANY).get(peers.OWN, {})
     yield _at_least("async hello, against the sync one", 0.7, coroutine, plain)
-    rates = _rates(records, "dev", _HELLO, MANY)
+    rates = rates_of(records, "dev", _HELLO, MANY)
     serve = rates.get(peers.SERVE.name, {})
     for peer, bound, what in (
         (peers.DEV, 0.95, "dev mode with no console open, against serve"),
@@ -106,7 +104,7 @@ def _alone(records: list[Record]) -> Iterator[Target]:
 
 
 def _rust(records: list[Record]) -> Iterator[Target]:
-    rates = _rates(records, "rust", "hello in Rust", MANY)
+    rates = rates_of(records, "rust", "hello in Rust", MANY)
     mounted, alone = (rates.get(peer.name, {}) for peer in (peers.MOUNTED, peers.ALONE))
     yield _at_least("a Rust endpoint in the same server, against plain axum", 0.97, mounted, alone)
     for load in LOADS:
@@ -121,48 +119,27 @@ def _rust(records: list[Record]) -> Iterator[Target]:
 
 def _routes(records: list[Record]) -> Iterator[Target]:
     for workload in workloads(10):
-        rates = _rates(records, "routes", workload.name, MANY)
+        rates = rates_of(records, "routes", workload.name, MANY)
         many, few = (rates.get(peer.name, {}) for peer in (peers.MANY_ROUTES, peers.FEW_ROUTES))
         yield _at_least(f"10,000 routes against 10, {workload.name}", 0.95, many, few)
 
 
 def _costs(records: list[Record]) -> Iterator[Target]:
-    memory = _medians(records, "memory", "rss_mb").get(peers.BARE, {})
+    memory = medians(records, "memory", "rss_mb").get(peers.BARE, {})
     yield Target("idle memory, hello, without the pool", 25, "MB", memory, at_most=True)
-    start = _medians(records, "startup", "ms")
+    start = medians(records, "startup", "ms")
     own, granian = start.get(peers.BARE, {}), start.get("granian", {})
     yield Target("start-up to the first answer, hello", 150, "ms", own, at_most=True)
     what = "the same, against granian"
-    yield Target(what, 0.5, "×", _ratios(own, granian), at_most=True)
+    yield Target(what, 0.5, "×", ratios(own, granian), at_most=True)
     polars, alone = start.get(peers.POLARS.name, {}), start.get(peers.IMPORT_ALONE, {})
     more = {n: polars[n] - alone[n] for n in polars if n in alone}
     what = "start-up with polars, more than `python -c 'import polars'`"
     yield Target(what, 50, "ms", more, at_most=True)
-    trips = _medians(records, "roundtrip", "us")
-    ratios = _ratios(trips.get(peers.POOL.name, {}), trips.get(peers.EXECUTOR, {}))
+    trips = medians(records, "roundtrip", "us")
+    tasks = ratios(trips.get(peers.POOL.name, {}), trips.get(peers.EXECUTOR, {}))
     what = "a task of the pool, against a plain ProcessPoolExecutor's"
-    yield Target(what, 1.3, "×", ratios, at_most=True)
-
-
-def _rates(
-    records: list[Record], section: str, workload: str, connections: int
-) -> dict[str, dict[int, float]]:
-    """Requests a second of each row; those with errors are worth nothing."""
-    found: dict[str, dict[int, float]] = {}
-    for r in records:
-        key = (r.get("section", "requests"), r.get("workload"), r.get("connections"))
-        if key == (section, workload, connections) and not any(r["errors"].values()):
-            found.setdefault(r["peer"], {})[r["round"]] = r["requests"] / r["seconds"]
-    return found
-
-
-def _medians(records: list[Record], kind: str, field: str) -> dict[str, dict[int, float]]:
-    found: dict[str, dict[int, float]] = {}
-    for r in records:
-        if r["type"] == kind:
-            values = r[field] if isinstance(r[field], list) else [r[field]]
-            found.setdefault(r["peer"], {})[r["round"]] = median(values)
-    return found
+    yield Target(what, 1.3, "×", tasks, at_most=True)
 
 
 def _fastest_python_peer(rates: Mapping[str, Rounds]) -> str:
@@ -175,11 +152,7 @@ def _fastest_python_peer(rates: Mapping[str, Rounds]) -> str:
 
 
 def _at_least(what: str, bound: float, mine: Rounds, base: Rounds) -> Target:
-    return Target(what, bound, "×", _ratios(mine, base))
-
-
-def _ratios(mine: Rounds, base: Rounds) -> Rounds:
-    return {n: mine[n] / base[n] for n in mine if base.get(n)}
+    return Target(what, bound, "×", ratios(mine, base))
 
 
 def _digits(value: float, unit: str) -> str:

@@ -1,0 +1,57 @@
+"""Writes the pages of the documentation that show a run: `bench.md` and its picture.
+
+Never measures, and never writes figures of a quick run into the project's documentation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import chart
+import report
+from records import Record
+from setup import ROOT
+from targets import targets_table
+
+DOCS = ROOT / "docs"
+
+_HEAD = """# How fast it is
+
+Made by `python3 bench/run.py --report FILE --docs` from the raw figures of one run of
+`python3 bench/run.py`. How it is measured, and what the numbers mean, is in
+[`bench/README.md`](../bench/README.md). Quote ratios: absolute numbers belong to one machine on one
+day.
+
+{machine}
+
+![Requests a second of each server, relative to plain axum](bench.svg)
+
+## Targets
+
+{targets}
+
+## Measured
+
+{details}
+"""
+
+
+class QuickError(Exception):
+    """The figures are of a run that only shows whether all of it works."""
+
+
+def write(records: list[Record], directory: Path) -> None:
+    """Replace both files."""
+    machines = [record for record in records if record["type"] == "machine"]
+    if directory.resolve() == DOCS and any(record.get("quick", True) for record in machines):
+        raise QuickError(f"figures of a --quick run are not for `{DOCS}`; name another directory")
+    details = [*report.details(records)]
+    if failures := [record for record in records if record["type"] == "failure"]:
+        details.append(report.not_measured(failures))
+    page = _HEAD.format(
+        machine="\n".join(map(report.machine, machines)),
+        targets=targets_table(records),
+        details="\n\n".join(details),
+    )
+    (directory / "bench.md").write_text(page)
+    (directory / "bench.svg").write_text(chart.svg(records))
