@@ -61,6 +61,10 @@ fmt:
 bench *args:
     python3 bench/run.py {{ args }}
 
+# Count the instructions that a request takes
+bench-instructions *args:
+    python3 bench/instructions.py {{ args }}
+
 # Measure live reload beside that of peers
 bench-reload *args:
     python3 bench/reload.py {{ args }}

@@ -33,20 +33,28 @@ class Client:
     def get(self, path: str, timeout_s: float = 10.0) -> Answer:
         """Ask once."""
         try:
-            return self._exchange(path, timeout_s)
-        except ConnectionRefusedError:
-            return self._lost("refused")
-        except TimeoutError:
-            return self._lost("timeout")
-        except OSError:
-            return self._lost("reset")
+            return self._receive(self._send(path, timeout_s))
+        except OSError as error:
+            return self._lost(_fault(error))
+
+    def send(self, path: str, timeout_s: float = 10.0) -> None:
+        """The first half of `get`; an OSError if it does not work."""
+        self._send(path, timeout_s)
+
+    def receive(self) -> Answer:
+        """The other half."""
+        assert self._socket is not None, "something was sent"
+        try:
+            return self._receive(self._socket)
+        except OSError as error:
+            return self._lost(_fault(error))
 
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def _exchange(self, path: str, timeout_s: float) -> Answer:
+    def _send(self, path: str, timeout_s: float) -> socket.socket:
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout_s)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -54,9 +62,12 @@ class Client:
         wish = "keep-alive" if self._keep else "close"
         request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: {wish}\r\n\r\n"
         self._socket.sendall(request.encode())
+        return self._socket
+
+    def _receive(self, stream: socket.socket) -> Answer:
         received, length = b"", None
         while length is None or len(received) < length:
-            piece = self._socket.recv(65536)
+            piece = stream.recv(65536)
             if not piece:
                 break
             received += piece
@@ -74,6 +85,15 @@ class Client:
     def _lost(self, fault: str) -> Answer:
         self.close()
         return Answer(fault)
+
+
+def _fault(error: OSError) -> str:
+    match error:
+        case ConnectionRefusedError():
+            return "refused"
+        case TimeoutError():
+            return "timeout"
+    return "reset"
 
 
 @contextlib.contextmanager

@@ -81,6 +81,15 @@ MANY_ROUTES = Peer("10,000 routes", "snaxum", _SNAXUM, dot_venv="peers")
 
 # With `import polars` at the top.
 POLARS = Peer("snaxum with polars", "snaxum", _SNAXUM, dot_venv="peers")
+# Under valgrind, which counts once it is told to.
+COUNTED = Peer(
+    "snaxum counted",
+    "snaxum",
+    "{valgrind} --tool=callgrind --instr-atstart=no --callgrind-out-file={app}/callgrind.out "
+    + _SNAXUM,
+    dot_venv="peers",
+)
+
 # No servers: that import in Python alone, and a plain executor.
 IMPORT_ALONE = "import polars alone"
 EXECUTOR = "ProcessPoolExecutor"

@@ -1,7 +1,7 @@
-"""Makes everything that the runs need: wrk, the peers' venvs, the binaries.
+"""Makes everything that the runs need: wrk, valgrind, the peers' venvs, the binaries.
 
-Does nothing that is done already, and writes only below `target/`, but for wrk, which comes from
-the system's packages. Never starts a server.
+Does nothing that is done already, and writes only below `target/`, but for the first two, which
+come from the system's packages. Never starts a server.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def install_for_run(snaxum: Path | None, *, mounted: bool) -> Installation:
     """Provide what `run.py` uses. A `snaxum` that is given is measured as it is, not built; the
     program that mounts it is always built from here."""
     _check_system()
-    wrk = _wrk()
+    wrk = _system_program("wrk", "https://github.com/wg/wrk")
     venvs = {"bare": _bare(), "peers": _peers(), "robyn": _robyn()}
     axum = _cargo(AXUM, HOME / "axum", "axum-plain", "--locked")
     programs = {"wrk": wrk, "axum": axum, "snaxum": _snaxum(snaxum)}
@@ -70,6 +70,13 @@ def install_for_soak(snaxum: Path | None) -> Installation:
     """Provide what `soak.py` uses: no peers."""
     _check_system()
     return Installation({"bare": _bare()}, {"snaxum": _snaxum(snaxum)})
+
+
+def install_for_instructions(snaxum: Path | None) -> Installation:
+    """Provide what `instructions.py` uses: no peers, but the venv for orjson."""
+    _check_system()
+    valgrind = _system_program("valgrind", "https://valgrind.org")
+    return Installation({"peers": _peers()}, {"valgrind": valgrind, "snaxum": _snaxum(snaxum)})
 
 
 @contextmanager
@@ -123,22 +130,25 @@ def _newer_python() -> str | None:
     return None
 
 
-def _wrk() -> Path:
-    if found := shutil.which("wrk"):
+def _system_program(name: str, source: str) -> Path:
+    """A program that has no package but the system's, which has its name; installed if need be."""
+    if found := shutil.which(name):
         return Path(found)
-    missing = "no `wrk` on the PATH"
+    missing = f"no `{name}` on the PATH"
     if shutil.which("apt-get") is None:
-        raise SetupError(f"{missing}, and no apt-get; build it from https://github.com/wg/wrk")
+        raise SetupError(f"{missing}, and no apt-get; get it from {source}")
     as_root = _root_prefix()
     if as_root is None:
-        raise SetupError(f"{missing}, and no right to install it; run `sudo apt-get install wrk`")
-    install = [*as_root, "apt-get", "install", "-y", "--no-install-recommends", "wrk"]
+        raise SetupError(
+            f"{missing}, and no right to install it; run `sudo apt-get install {name}`"
+        )
+    install = [*as_root, "apt-get", "install", "-y", "--no-install-recommends", name]
     # A fresh image has no package lists: the second try comes after an update.
     for command in (install, [*as_root, "apt-get", "update"], install):
-        _run(command, "wrk", check=False)
-        if found := shutil.which("wrk"):
+        _run(command, name, check=False)
+        if found := shutil.which(name):
             return Path(found)
-    raise SetupError(f"{missing}, and `apt-get install wrk` did not bring it")
+    raise SetupError(f"{missing}, and `apt-get install {name}` did not bring it")
 
 
 def missing_library(name: str) -> bool:

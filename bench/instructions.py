@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""`python3 bench/instructions.py`: how many instructions the server spends on a request, and where.
+
+Counts with callgrind, so that a regression shows on a machine that is busy with other things. Tells
+nothing of time: waiting, and what the kernel does, are not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import load
+from client import Client, connected
+from load import WORKLOADS, Workload
+from options import at_least_one
+from peers import COUNTED
+from records import table
+from servers import ServerError, running
+from setup import Installation, SetupError, frozen, install_for_instructions
+
+MEASURED = tuple(w for w in WORKLOADS if w.name in ("hello", "path parameter"))
+# What is done once, such as to start threads and fill caches, is done in these.
+WARM_UP = 400
+# Instrumentation starts with an empty cache of translated code; to be told takes a moment too.
+CONTROL_TIMEOUT_S = 60.0
+# Files that have a column.
+FILES = 4
+
+_TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.M)
+# "1,234,567 (12.34%)  file.c:function [/path/of/object]"
+_LINE = re.compile(r"^\s*([\d,]+) \(.+?%\)[ ]+[^:\n]*:(.+?)(?: \[(.+)\])?$", re.M)
+# Callgrind counts the inner calls of a recursion apart.
+_INNER = re.compile(r"'\d+$")
+
+
+@dataclass(frozen=True)
+class Count:
+    """Of one workload, all divided by the number of requests."""
+
+    workload: str
+    total: float
+    # Instructions of a function itself, by its name and that of its file.
+    functions: Mapping[tuple[str, str], float]
+
+    def by_file(self) -> Counter[str]:
+        """Instructions in all functions of a file."""
+        sums: Counter[str] = Counter()
+        for (_, file), own in self.functions.items():
+            sums[file] += round(own)
+        return sums
+
+
+def main() -> int:
+    options = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        installation = install_for_instructions(options.snaxum)
+        with frozen(installation) as measured:
+            counts = list(_counts(measured, options.requests, options.connections))
+    except (SetupError, ServerError, load.LoadError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; every server has been ended", file=sys.stderr)
+        return 130
+    print(_markdown(counts, options.top))
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Count the instructions of a request.")
+    parser.add_argument("--requests", type=at_least_one, default=4000, help="that count [4000]")
+    parser.add_argument(
+        "--connections", type=_counts_of, default=[1, 16], metavar="N,M", help="at once [1,16]"
+    )
+    parser.add_argument("--top", type=at_least_one, default=15, help="functions shown [15]")
+    parser.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
+    return parser.parse_args()
+
+
+def _counts_of(text: str) -> list[int]:
+    return [at_least_one(part) for part in text.split(",")]
+
+
+def _counts(installation: Installation, requests: int, connections: list[int]) -> Iterator[Count]:
+    for workload in MEASURED:
+        for count in connections:
+            print(f"{workload.name} at {count}", file=sys.stderr, flush=True)
+            yield _count(installation, workload, requests // count * count, count)
+
+
+def _count(
+    installation: Installation, workload: Workload, requests: int, connections: int
+) -> Count:
+    with tempfile.TemporaryDirectory(prefix="snaxum-bench-") as scratch:
+        kept = Path(scratch) / "callgrind.out"
+        with ExitStack() as stack:
+            server = stack.enter_context(running(COUNTED, installation, None))
+            load.check(server.port, workload)
+            opened = [connected(server.port, keep=True) for _ in range(connections)]
+            clients = [stack.enter_context(client) for client in opened]
+            _ask(clients, workload, WARM_UP)
+            _control(server.session, "--instr=on")
+            _ask(clients, workload, requests)
+            _control(server.session, "--instr=off")
+            _control(server.session, "--dump")
+            dumped = server.app / "callgrind.out.1"
+            kept.write_bytes(dumped.read_bytes())
+        return Count(f"{workload.name}, {connections} at once", *_read(kept, requests))
+
+
+def _ask(clients: list[Client], workload: Workload, requests: int) -> None:
+    """On all connections at once, and the next when all have their answer, so that what is done for
+    several requests together is the same in each run."""
+    for _ in range(requests // len(clients)):
+        for client in clients:
+            client.send(workload.path)
+        for client in clients:
+            if fault := client.receive().fault:
+                raise ServerError(f"{workload.path}: {fault}")
+
+
+def _control(pid: int, *order: str) -> None:
+    done = subprocess.run(
+        ["callgrind_control", *order, str(pid)],
+        capture_output=True,
+        text=True,
+        timeout=CONTROL_TIMEOUT_S,
+    )
+    if done.returncode:
+        raise ServerError(f"callgrind_control {order[0]}: {(done.stderr or done.stdout).strip()}")
+
+
+def _read(dumped: Path, requests: int) -> tuple[float, Mapping[tuple[str, str], float]]:
+    """The total and the functions, each for one request."""
+    found = _TOTAL.findall(dumped.read_text())
+    if not found:
+        raise ServerError("callgrind has counted nothing")
+    listed = subprocess.run(
+        ["callgrind_annotate", "--auto=no", "--threshold=100", str(dumped)],
+        capture_output=True,
+        text=True,
+    )
+    lines = [(_INNER.sub("", name), n, file) for n, name, file in _LINE.findall(listed.stdout)]
+    # What was inlined into a function has lines of its own, which name no file.
+    files = {name: Path(file).name for name, _, file in lines if file}
+    functions: Counter[tuple[str, str]] = Counter()
+    for name, count, file in lines:
+        key = (name, Path(file).name if file else files.get(name, "?"))
+        functions[key] += int(count.replace(",", ""))
+    return int(found[-1]) / requests, {key: own / requests for key, own in functions.items()}
+
+
+def _markdown(counts: list[Count], top: int) -> str:
+    files = [file for file, _ in sum((c.by_file() for c in counts), Counter()).most_common(FILES)]
+    rows = [["request", "instructions", *(f"in {file}" for file in files)]]
+    for count in counts:
+        parts = count.by_file()
+        rows.append([count.workload, f"{count.total:,.0f}", *(f"{parts[f]:,}" for f in files)])
+    tables = [table(rows)]
+    for count in counts:
+        rows = [["function", "instructions", "%", "file"]]
+        largest = sorted(count.functions.items(), key=lambda item: -item[1])
+        for (name, file), own in largest[:top]:
+            rows.append([f"`{name}`", f"{own:,.0f}", f"{own / count.total * 100:.1f}", file])
+        tables.append(f"### {count.workload}\n\n{table(rows)}")
+    return "\n\n".join(tables)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
