@@ -45,16 +45,24 @@ const SECRET_WORDS: [&str; 31] = [
 
 /// Whether a value of this name is a secret: one of its words is, in whichever case it is written.
 pub(super) fn is_secret(name: &str) -> bool {
-    let mut words = String::with_capacity(name.len() + 4);
-    let mut before = ' ';
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit()) {
-            words.push(' ');
+    let bytes = name.as_bytes();
+    let mut start = 0;
+    for end in 0..=bytes.len() {
+        let is_end = end == bytes.len() || !bytes[end].is_ascii_alphanumeric();
+        // `apiKey` has two words.
+        let is_hump = !is_end
+            && end > start
+            && bytes[end].is_ascii_uppercase()
+            && (bytes[end - 1].is_ascii_lowercase() || bytes[end - 1].is_ascii_digit());
+        if is_end || is_hump {
+            let word = &bytes[start..end];
+            if SECRET_WORDS.iter().any(|secret| secret.as_bytes().eq_ignore_ascii_case(word)) {
+                return true;
+            }
+            start = if is_end { end + 1 } else { end };
         }
-        words.push(if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' });
-        before = c;
     }
-    words.split(' ').any(|word| SECRET_WORDS.contains(&word))
+    false
 }
 
 /// Masks the values of secret headers.

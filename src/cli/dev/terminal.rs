@@ -1,12 +1,12 @@
 //! What a dev server says on the terminal: the banner, a line a request, a line a reload.
 //!
 //! Writes from a thread of its own behind a bounded queue: a terminal that is stopped or slow
-//! loses lines, and is told how many, but never holds up a request.
+//! loses lines, and is told how many, but never holds up a request. Of many requests at once the
+//! first are listed, and the others counted.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use console::style;
@@ -18,8 +18,13 @@ use snaxum::python_runtime::PythonRuntime;
 use super::super::style::{plain, say};
 use super::super::traceback;
 
-/// Events that may wait for the terminal.
+/// Lines that may wait for the terminal.
 const MAX_WAITING: usize = 1024;
+/// How long it waits after it has written: nobody reads faster, and a server under load has other
+/// things to do than to wake a thread for each request.
+const FRAME: Duration = Duration::from_millis(50);
+/// Requests that are listed in that time; those that went well are counted from then on.
+const MAX_REQUESTS: usize = 20;
 /// How long a stopping server waits for its last lines.
 const LAST_LINES: Duration = Duration::from_millis(500);
 /// Routes that the banner lists; more are for `snaxum routes` and the console.
@@ -27,56 +32,121 @@ const MAX_LISTED: usize = 30;
 
 /// The way to the terminal's thread.
 #[derive(Clone)]
-pub(crate) struct Terminal {
-    lines: SyncSender<Line>,
-    lost: Arc<AtomicU64>,
+pub(crate) struct Terminal(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    bell: Condvar,
 }
 
-enum Line {
-    Event(Event),
-    Done(SyncSender<()>),
+#[derive(Default)]
+struct State {
+    waiting: Vec<Event>,
+    requests: usize,
+    /// Requests that are counted and not listed.
+    more: usize,
+    /// Lines that found no place.
+    lost: usize,
+    /// Whether the thread sleeps until something happens.
+    is_resting: bool,
+    /// Whether somebody waits for the last lines.
+    is_ending: bool,
+    has_ended: bool,
 }
 
 impl Terminal {
     pub(crate) fn start() -> std::io::Result<Self> {
-        let (lines, received) = sync_channel(MAX_WAITING);
-        let lost = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&lost);
-        std::thread::Builder::new()
-            .name("terminal".into())
-            .spawn(move || write(&received, &counted))?;
-        Ok(Self { lines, lost })
+        let terminal = Self(Arc::default());
+        let shared = Arc::clone(&terminal.0);
+        thread::Builder::new().name("terminal".into()).spawn(move || shared.write())?;
+        Ok(terminal)
     }
 
     /// Says what happened, soon.
     pub(crate) fn tell(&self, event: &Event) {
-        if self.lines.try_send(Line::Event(event.clone())).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.0.lock();
+        state.add(event);
+        if std::mem::take(&mut state.is_resting) {
+            drop(state);
+            self.0.bell.notify_all();
         }
     }
 
     /// Waits for the lines so far, if the terminal takes them.
     pub(crate) fn finish(&self) {
-        let (done, finished) = sync_channel(1);
-        if self.lines.try_send(Line::Done(done)).is_ok() {
-            let _ = finished.recv_timeout(LAST_LINES);
+        let mut state = self.0.lock();
+        state.is_ending = true;
+        self.0.bell.notify_all();
+        let _ = self.0.bell.wait_timeout_while(state, LAST_LINES, |state| !state.has_ended);
+    }
+}
+
+impl Shared {
+    fn write(&self) {
+        let mut state = self.lock();
+        loop {
+            state.is_resting = true;
+            let waited = self.bell.wait_while(state, |state| !state.is_ending && !state.has_news());
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+            state.is_resting = false;
+            let events = std::mem::take(&mut state.waiting);
+            let (more, lost) = (std::mem::take(&mut state.more), std::mem::take(&mut state.lost));
+            state.requests = 0;
+            drop(state);
+
+            let mut text: String = events.iter().map(line).collect();
+            if more > 0 {
+                text += &format!("  … and {more} more requests\n");
+            }
+            if lost > 0 {
+                text += &format!("  … {lost} lines were left out: the terminal was too slow\n");
+            }
+            say(&text);
+
+            state = self.lock();
+            if state.is_ending && !state.has_news() {
+                state.has_ended = true;
+                self.bell.notify_all();
+                return;
+            }
+            let paused = self.bell.wait_timeout_while(state, FRAME, |state| !state.is_ending);
+            state = paused.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn has_news(&self) -> bool {
+        !self.waiting.is_empty() || self.more > 0 || self.lost > 0
+    }
+
+    fn add(&mut self, event: &Event) {
+        if let Event::RequestEnd(record) = event {
+            self.requests += 1;
+            if self.requests > MAX_REQUESTS && record.status < 400 {
+                self.more += 1;
+                return;
+            }
+        }
+        if self.waiting.len() < MAX_WAITING {
+            self.waiting.push(event.clone());
+        } else {
+            self.lost += 1;
         }
     }
 }
 
-fn write(lines: &Receiver<Line>, lost: &AtomicU64) {
-    while let Ok(line) = lines.recv() {
-        match line {
-            Line::Event(Event::RequestEnd(record)) => say(&request(&record)),
-            Line::Event(Event::ReloadStart { .. }) => {}
-            Line::Event(Event::ReloadEnd(ended)) => say(&reload(&ended)),
-            Line::Event(Event::Paused(paused)) => say(&pause(paused)),
-            Line::Done(done) => drop(done),
-        }
-        let missing = lost.swap(0, Ordering::Relaxed);
-        if missing > 0 {
-            say(&format!("  … {missing} lines were left out: the terminal was too slow\n"));
-        }
+fn line(event: &Event) -> String {
+    match event {
+        Event::RequestEnd(record) => request(record),
+        Event::ReloadStart { .. } => String::new(),
+        Event::ReloadEnd(ended) => reload(ended),
+        Event::Paused(paused) => pause(*paused),
     }
 }
 
