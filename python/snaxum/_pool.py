@@ -12,7 +12,6 @@ import functools
 import io
 import logging
 import multiprocessing
-import multiprocessing.connection
 import multiprocessing.process
 import pickle
 import signal
@@ -316,8 +315,7 @@ class _Worker:
         return self.executor.submit(_worker.run, news, task.payload)
 
     def is_dead(self) -> bool:
-        sentinels = [process.sentinel for process in self._processes()]
-        return bool(multiprocessing.connection.wait(sentinels, timeout=0))
+        return not all(process.is_alive() for process in self._processes())
 
     def kill(self) -> None:
         for process in self._processes():
