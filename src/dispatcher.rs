@@ -15,12 +15,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
 use axum::response::Response as HttpResponse;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::sync::mpsc;
 
 use crate::event::{Event, TRACEBACK};
 use crate::message::{
-    Answer, Body, Failure, Head, Marks, Outcome, Phases, Piece, Request, RequestRecord, Traceback,
-    ms,
+    Answer, Body, Failure, Head, Marks, Outcome, Phases, Piece, Pieces, Request, RequestRecord,
+    Traceback, ms,
 };
 use crate::problem;
 use crate::python_runtime::{CallError, PythonRuntime};
@@ -220,9 +219,9 @@ fn response(
 }
 
 /// A body that grows as the handler sends; it tells Python when the client goes.
-fn streamed(pieces: mpsc::Receiver<Piece>, runtime: Arc<PythonRuntime>, id: u64) -> HttpBody {
+fn streamed(pieces: Pieces, runtime: Arc<PythonRuntime>, id: u64) -> HttpBody {
     struct Receiving {
-        pieces: mpsc::Receiver<Piece>,
+        pieces: Pieces,
         runtime: Arc<PythonRuntime>,
         id: u64,
     }

@@ -1,22 +1,23 @@
 //! What crosses between Rust and Python, and between the core and whoever observes it.
 //!
-//! Plain, owned data: no `PyObject`, no connection, no lock. The JSON of these types is what the
-//! console, the API and `snaxum routes --format json` show.
+//! Plain, owned data: no `PyObject`, no connection, no lock but a stream's. The JSON of these types
+//! is what the console, the API and `snaxum routes --format json` show.
 
 mod head;
 mod load;
+pub(crate) mod stream;
 
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 
 pub use head::{Head, header_texts};
 pub use load::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef,
 };
+pub use stream::{Piece, Pieces};
 
 /// A request on its way to Python, its body read to the end.
 #[derive(Debug)]
@@ -65,17 +66,8 @@ pub enum Outcome {
 pub enum Body {
     /// All of it.
     Full(Bytes),
-    /// Piece by piece; the bound of the channel is the back-pressure.
-    Stream(mpsc::Receiver<Piece>),
-}
-
-/// A piece of a streamed body.
-#[derive(Debug)]
-pub enum Piece {
-    /// Some bytes.
-    Chunk(Bytes),
-    /// The body is complete; a stream that ends without it broke off.
-    End,
+    /// Piece by piece; their bound is the back-pressure.
+    Stream(Pieces),
 }
 
 /// An answer that is an error (RFC 9457).

@@ -12,12 +12,12 @@
 //! notice what Python does. What a request can suffer on its way (a full queue, its time limit, a
 //! server that stops) is a [`CallError`], and becomes a response.
 
-mod abandoned;
 mod bridge;
 pub(crate) mod embedded;
 mod env_file;
 mod gate;
 mod interpreter;
+mod notices;
 mod queue;
 mod reloading;
 mod reply;
@@ -35,8 +35,8 @@ use crate::event::{EventBus, Reload};
 use crate::message::{Answer, LoadReport, Marks, Request};
 use crate::venv::Venv;
 
-use abandoned::Abandoned;
 pub use gate::Gate;
+use notices::Notices;
 use queue::{Queue, Refused};
 use reloading::log_failures;
 pub use reloading::{Attempt, Change, Extent, Serving};
@@ -64,7 +64,7 @@ pub struct PythonRuntime {
     wakes: Arc<Wakes>,
     control: crossbeam_channel::Sender<Control>,
     workers: Arc<Workers>,
-    abandoned: Arc<Abandoned>,
+    notices: Arc<Notices>,
     serving: RwLock<Arc<Serving>>,
     stopped: AtomicBool,
     events: Arc<EventBus>,
@@ -119,13 +119,13 @@ impl PythonRuntime {
         let queue = Queue::new(config.max_queue);
         let (control, control_receiver) = crossbeam_channel::bounded(MAX_CONTROL);
         let (reply, booted) = mpsc::sync_channel(1);
-        let abandoned = Arc::new(Abandoned::new().map_err(io("cannot make a pipe"))?);
-        let wakes = Wakes::new(Arc::clone(&abandoned));
+        let notices = Arc::new(Notices::new().map_err(io("cannot make a pipe"))?);
+        let wakes = Wakes::new(Arc::clone(&notices));
         let workers = Arc::new(Workers::default());
         let thread = thread::spawn(Boot {
             config: config.clone(),
             venv,
-            abandoned: Arc::clone(&abandoned),
+            notices: Arc::clone(&notices),
             control: control_receiver,
             queue: Arc::clone(&queue),
             wakes: Arc::clone(&wakes),
@@ -163,7 +163,7 @@ impl PythonRuntime {
             wakes,
             control,
             workers,
-            abandoned,
+            notices,
             serving: RwLock::new(Arc::new(Serving::after(first))),
             stopped: AtomicBool::new(false),
             events: Arc::default(),
@@ -253,7 +253,7 @@ impl PythonRuntime {
 
     /// Tells the asyncio loop that nobody waits for the answer to `id` any more.
     pub(crate) fn abandon(&self, id: u64) {
-        self.abandoned.push(id);
+        self.notices.give_up(id);
     }
 
     /// What the process pool does, as JSON; null while a module loads or Python is stopping.

@@ -13,13 +13,13 @@ class Border(Protocol):
 
     @property
     def wake_fd(self) -> int:
-        """A pipe that is readable after a `ring`, or when there is something in `given_up`."""
+        """A pipe that is readable after a `ring`, or when there is something in `notices`."""
 
     def ring(self) -> None:
         """Make the pipe readable: at once, or with the next wake if this thread leaves answers."""
 
-    def given_up(self) -> list[int]:
-        """List the ids of the requests that nobody waits for any more, since the last call."""
+    def notices(self) -> tuple[list[int], list[int]]:
+        """List what is new: requests that nobody waits for, and those whose stream has room."""
 
     def leave_answers(self) -> None:
         """Let the answers of this thread wait for `wake` from now on."""
@@ -34,11 +34,13 @@ class Border(Protocol):
 class BodyStream(Protocol):
     """The sending end of a streamed answer; implemented in Rust."""
 
+    id: int
+
     def send(self, chunk: bytes) -> bool:
         """Wait for room and send; False when the client is gone."""
 
-    def try_send(self, chunk: bytes) -> bool | None:
-        """Send if there is room now; None when there is none, False when the client is gone."""
+    def try_send(self, chunk: bytes, border: Border) -> bool | None:
+        """Send if there is room; None if not, and `border` will tell. False: the client is gone."""
 
     def finish(self) -> None:
         """End the answer as complete."""

@@ -75,7 +75,7 @@ def stop(timeout: float) -> None:
     loop, pool = runtime.made()
     if loop is not None:
         loop.end_requests()
-    for threads in (runtime.waiting, runtime.streaming, runtime.slow):
+    for threads in (runtime.waiting, runtime.streaming):
         threads.shutdown(wait=False, cancel_futures=True)
     if pool is not None:
         pool.close(timeout)

@@ -88,13 +88,10 @@ async def send(
 ) -> None:
     """Send an async stream, and end its request."""
     state.pin(lease.generation)
-    loop = asyncio.get_running_loop()
+    loop = running().loop
     try:
         async for chunk in chunks:
-            sent = stream.try_send(chunk) if chunk else True
-            if sent is None:
-                sent = await loop.run_in_executor(running().slow, stream.send, chunk)
-            if not sent:
+            if chunk and not await loop.send(stream, chunk):
                 break
         else:
             stream.finish()

@@ -1,7 +1,8 @@
 """The asyncio loop that `async def` handlers run on, in a thread of its own.
 
-Owns the loop, its tasks and their cancellation. Rust says which requests were given up through a
-pipe, so that no tokio thread ever waits for the interpreter. Never matches a route.
+Owns the loop, its tasks and their cancellation. Rust says through a pipe which requests were given
+up and which clients have read on, so that no tokio thread ever waits for the interpreter, and no
+thread for a client. Never matches a route.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ._border import Border
+from ._border import BodyStream, Border
 
 _log = logging.getLogger("snaxum")
 
@@ -33,6 +34,8 @@ class LoopThread:
         self._give_up = give_up
         self._loop = asyncio.new_event_loop()
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        # Those that have sent more than their clients have read.
+        self._room: dict[int, asyncio.Future[None]] = {}
         self._arrived: deque[tuple[int, Start, tuple[Any, ...]]] = deque()
         self._wakes_soon = False
         self._stopping = False
@@ -49,6 +52,16 @@ class LoopThread:
     def forget(self, request_id: int) -> None:
         """Let go of a task that is ending."""
         self._tasks.pop(request_id, None)
+
+    async def send(self, stream: BodyStream, chunk: bytes) -> bool:
+        """Send a piece once there is room for it; False when the client is gone."""
+        while (sent := stream.try_send(chunk, self._border)) is None:
+            room = self._room[stream.id] = self._loop.create_future()
+            try:
+                await room
+            finally:
+                del self._room[stream.id]
+        return sent
 
     def wake_soon(self) -> None:
         """Let Rust know of the answers given on the loop, once this round of it is over."""
@@ -107,7 +120,7 @@ class LoopThread:
         self._loop.close()
 
     def _on_ring(self) -> None:
-        """Start what has arrived, and cancel what nobody waits for any more."""
+        """Start what has arrived, cancel what nobody waits for, go on where there is room."""
         try:
             os.read(self._border.wake_fd, 4096)
         except BlockingIOError:
@@ -116,10 +129,15 @@ class LoopThread:
         while arrived:
             request_id, start, args = arrived.popleft()
             self._tasks[request_id] = self._loop.create_task(start(*args))
-        for request_id in self._border.given_up():
+        given_up, roomy = self._border.notices()
+        for request_id in given_up:
             # Forgotten here: one that is cancelled before its first step never comes to its end.
             task = self._tasks.pop(request_id, None)
             if task is not None:
                 task.cancel()
             else:
                 self._give_up(request_id)
+        for request_id in roomy:
+            room = self._room.get(request_id)
+            if room is not None and not room.done():
+                room.set_result(None)

@@ -31,8 +31,6 @@ THREAD_STACK_BYTES = 16 * 1024 * 1024
 POOL_THREADS = 64
 # So have the streams of `def` handlers, one each; more streams at once are refused.
 STREAM_THREADS = 64
-# And async streams whose clients read too slowly.
-SLOW_CLIENT_THREADS = 16
 
 
 class Runtime:
@@ -62,8 +60,7 @@ class Runtime:
         self._pool_boot = (framework, roots, project)
         self.waiting = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="snaxum-pool")
         self.streaming = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="snaxum-stream")
-        self.slow = ThreadPoolExecutor(SLOW_CLIENT_THREADS, thread_name_prefix="snaxum-slow")
-        # Ids of the requests that hold or await a thread of the first two.
+        # Ids of the requests that hold or await a thread of these.
         self.at_pool: set[int] = set()
         self.pools: dict[int, RequestPool] = {}
         # What a pool task gets beyond its request's own time.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use axum::http::HeaderValue;
@@ -19,20 +20,15 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyModule, PyString};
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc;
 
-use crate::message::{
-    Answer, Body, Failure, LoadReport, Marks, Outcome, Piece, Request, header_texts,
-};
+use crate::message::stream::{self, PieceSender, Unsent};
+use crate::message::{Answer, Body, Failure, LoadReport, Marks, Outcome, Request, header_texts};
 
-use super::abandoned::Abandoned;
+use super::notices::{Notices, Room};
 use super::reloading::Extent;
 use super::reply::{self, Reply, Wakes};
 use super::thread::Call;
 use super::{embedded, env_file};
-
-/// Pieces of a streamed body that may wait for the client.
-const STREAM_PIECES: usize = 16;
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
@@ -151,7 +147,7 @@ fn parse<T: DeserializeOwned>(json: &Bound<'_, PyAny>) -> PyResult<T> {
 /// What Python may ask of Rust besides.
 #[pyclass(frozen)]
 pub(crate) struct Border {
-    pub(super) abandoned: Arc<Abandoned>,
+    pub(super) notices: Arc<Notices>,
     pub(super) wakes: Arc<Wakes>,
 }
 
@@ -159,15 +155,16 @@ pub(crate) struct Border {
 impl Border {
     #[getter]
     fn wake_fd(&self) -> RawFd {
-        self.abandoned.read_fd()
+        self.notices.read_fd()
     }
 
     fn ring(&self) {
         self.wakes.ring();
     }
 
-    fn given_up(&self) -> Vec<u64> {
-        self.abandoned.take()
+    /// Ids of requests given up, and of those whose stream has room again.
+    fn notices(&self) -> (Vec<u64>, Vec<u64>) {
+        self.notices.take()
     }
 
     #[staticmethod]
@@ -278,11 +275,11 @@ impl Exchange {
         status: u16,
         headers: Vec<(String, String)>,
     ) -> BodyStream {
-        let (pieces, receiver) = mpsc::channel(STREAM_PIECES);
+        let (pieces, receiver) = stream::channel();
         let body = Body::Stream(receiver);
         let response = Outcome::Response { status, content_type: None, headers, body };
         self.answer(generation, route, response);
-        BodyStream { pieces }
+        BodyStream { id: self.request.id, pieces }
     }
 
     fn fail(
@@ -348,29 +345,35 @@ fn interned_method<'py>(py: Python<'py>, method: &str) -> Bound<'py, PyString> {
 /// The sending end of a streamed body. Dropped unfinished, it cuts the response off.
 #[pyclass(frozen)]
 struct BodyStream {
-    pieces: mpsc::Sender<Piece>,
+    id: u64,
+    pieces: PieceSender,
 }
 
 #[pymethods]
 impl BodyStream {
+    #[getter]
+    fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Waits for room; false when the client is gone.
     fn send(&self, py: Python<'_>, chunk: Bound<'_, PyBytes>) -> bool {
         let chunk = shared(chunk);
-        py.detach(|| self.pieces.blocking_send(Piece::Chunk(chunk)).is_ok())
+        py.detach(|| self.pieces.send(&chunk))
     }
 
     /// Sends if there is room; `None` when there is none, false when the client is gone.
-    fn try_send(&self, chunk: Bound<'_, PyBytes>) -> Option<bool> {
-        match self.pieces.try_send(Piece::Chunk(shared(chunk))) {
+    fn try_send(&self, chunk: Bound<'_, PyBytes>, border: &Border) -> Option<bool> {
+        let room = || Room { notices: Arc::clone(&border.notices), id: self.id };
+        match self.pieces.try_send(|| shared(chunk), || Waker::from(Arc::new(room()))) {
             Ok(()) => Some(true),
-            Err(mpsc::error::TrySendError::Full(_)) => None,
-            Err(mpsc::error::TrySendError::Closed(_)) => Some(false),
+            Err(Unsent::Full) => None,
+            Err(Unsent::Closed) => Some(false),
         }
     }
 
     /// Ends the body as complete.
-    fn finish(&self, py: Python<'_>) {
-        // The client may be gone, which is no fault of anybody here.
-        let _ = py.detach(|| self.pieces.blocking_send(Piece::End));
+    fn finish(&self) {
+        self.pieces.finish();
     }
 }

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::message::Answer;
 
-use super::abandoned::Abandoned;
+use super::notices::Notices;
 
 thread_local! {
     /// Whether answers of this thread are left until it says [`Wakes::wake`].
@@ -55,7 +55,7 @@ pub(super) struct Wakes {
     passed_on: Mutex<Vec<Arc<Slot>>>,
     is_passed_on: AtomicBool,
     /// The asyncio loop, and whether it has work that it does not know of.
-    bell: Arc<Abandoned>,
+    bell: Arc<Notices>,
     is_loop_left: AtomicBool,
 }
 
@@ -149,7 +149,7 @@ impl Drop for Pending {
 
 impl Wakes {
     /// With `bell` for the asyncio loop.
-    pub(super) fn new(bell: Arc<Abandoned>) -> Arc<Self> {
+    pub(super) fn new(bell: Arc<Notices>) -> Arc<Self> {
         Arc::new(Self {
             left: Mutex::default(),
             passed_on: Mutex::default(),
@@ -225,7 +225,7 @@ mod tests {
     use crate::message::{Failure, Outcome};
 
     fn wakes() -> Arc<Wakes> {
-        Wakes::new(Arc::new(Abandoned::new().expect("a pipe")))
+        Wakes::new(Arc::new(Notices::new().expect("a pipe")))
     }
 
     fn answer(generation: u64) -> Answer {

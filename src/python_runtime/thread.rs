@@ -19,9 +19,9 @@ use crate::message::{LoadReport, Marks, Request};
 use crate::venv::Venv;
 
 use super::RUNNING;
-use super::abandoned::Abandoned;
 use super::bridge::{self, Border, Bridge, Prepared};
 use super::interpreter::{self, Origin, keeping_signals};
+use super::notices::Notices;
 use super::queue::{Queue, Taken, Taker};
 use super::reloading::Extent;
 use super::reply::{self, Reply, Wakes};
@@ -78,7 +78,7 @@ pub(crate) enum Control {
 pub(crate) struct Boot {
     pub(crate) config: SnaxumConfig,
     pub(crate) venv: Option<Venv>,
-    pub(crate) abandoned: Arc<Abandoned>,
+    pub(crate) notices: Arc<Notices>,
     pub(crate) control: Receiver<Control>,
     pub(crate) queue: Arc<Calls>,
     pub(crate) wakes: Arc<Wakes>,
@@ -105,7 +105,7 @@ fn run(boot: Boot) {
     };
     Python::attach(|py| {
         let options = options(&boot.config, boot.venv.as_ref(), origin);
-        let border = Border { abandoned: boot.abandoned, wakes: Arc::clone(&boot.wakes) };
+        let border = Border { notices: boot.notices, wakes: Arc::clone(&boot.wakes) };
         let started = keeping_signals(|| Bridge::start(py, &options, border));
         let (bridge, report) = match started {
             Ok((bridge, report)) => (Arc::new(bridge), report),

@@ -59,6 +59,24 @@ impl Slow {
         }
         String::from_utf8(head).expect("ASCII")
     }
+
+    /// Reads a chunked body to its end, and counts its bytes.
+    async fn chunks(&mut self) -> usize {
+        let mut count = 0;
+        loop {
+            let mut size = Vec::new();
+            while !size.ends_with(b"\r\n") {
+                size.extend(self.read(1).await);
+            }
+            let size = std::str::from_utf8(&size).expect("ASCII").trim_end();
+            let size = usize::from_str_radix(size, 16).expect("a size");
+            self.read(size + 2).await;
+            if size == 0 {
+                return count;
+            }
+            count += size;
+        }
+    }
 }
 
 #[tokio::test]
@@ -161,6 +179,58 @@ async fn a_stream_runs_no_further_than_its_client_reads() {
 
         assert!(grown < 12 * MB, "{path}: {grown}");
         assert_eq!(server.arrival().await.name, "closed", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_their_async_streams_hold_up_no_other_stream() {
+    let server = Project::new().gate().file("app.py", ENDLESS).serve().await;
+    let mut waiting = Vec::new();
+    for _ in 0..40 {
+        let mut slow = Slow::get(&server, "/async").await;
+        slow.head().await;
+        waiting.push(slow);
+    }
+
+    let mut other = Slow::get(&server, "/async").await;
+    other.head().await;
+    other.read(20 * MB).await;
+
+    drop((waiting, other));
+    for _ in 0..41 {
+        assert_eq!(server.arrival().await.name, "closed");
+    }
+}
+
+const ENDING: &str = r#"
+from snaxum import route
+
+@route("/pieces/<int:count>")
+async def pieces(request):
+    async def pieces():
+        for _ in range(request.path_params["count"]):
+            yield b"x" * 65536
+    return pieces()
+
+@route("/hello")
+async def hello(request): return "hello"
+"#;
+
+#[tokio::test]
+async fn an_async_stream_that_ends_unread_holds_up_nobody() {
+    let server = Project::new().file("app.py", ENDING).serve().await;
+    let mut open = Vec::new();
+    // Among these are some that end with the last piece that there is room for.
+    for count in 1..100 {
+        let mut slow = Slow::get(&server, &format!("/pieces/{count}")).await;
+        slow.head().await;
+        open.push((count, slow));
+        assert_eq!(server.get("/hello").await.text(), "hello");
+    }
+
+    for (count, mut slow) in open {
+        let rest = slow.chunks().await;
+        assert_eq!(rest, count * 65536);
     }
 }
 

@@ -1,0 +1,267 @@
+//! A streamed body on its way from a handler to its client.
+//!
+//! Bounded: who sends more than the client reads is told so, and woken when there is room. Knows
+//! nothing of asyncio; whoever sends brings what wakes it.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use bytes::Bytes;
+
+/// Pieces that may wait for the client.
+const MAX_PIECES: usize = 16;
+
+/// Makes the two ends of a body.
+pub(crate) fn channel() -> (PieceSender, Pieces) {
+    let shared = Arc::new(Shared::default());
+    (PieceSender(Arc::clone(&shared)), Pieces(shared))
+}
+
+/// The receiving end.
+#[derive(Debug)]
+pub struct Pieces(Arc<Shared>);
+
+/// A piece of a streamed body.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Some bytes.
+    Chunk(Bytes),
+    /// The body is complete.
+    End,
+}
+
+/// The sending end. Dropped before [`PieceSender::finish`], it cuts the body off.
+#[derive(Debug)]
+pub(crate) struct PieceSender(Arc<Shared>);
+
+/// Why a piece was not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unsent {
+    /// There is no room for it; whoever asked will be woken.
+    Full,
+    /// The client is gone.
+    Closed,
+}
+
+#[derive(Debug, Default)]
+struct Shared(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Bytes>,
+    /// The body is complete.
+    is_whole: bool,
+    /// The sender has gone.
+    is_over: bool,
+    /// The receiver has gone.
+    is_closed: bool,
+    /// Waits for a piece.
+    receiver: Option<Waker>,
+    /// Waits for room.
+    sender: Option<Waker>,
+}
+
+impl PieceSender {
+    /// Sends if there is room. If not, what `waker` makes is woken once it is worth another try.
+    pub(crate) fn try_send(
+        &self,
+        chunk: impl FnOnce() -> Bytes,
+        waker: impl FnOnce() -> Waker,
+    ) -> Result<(), Unsent> {
+        let mut state = self.0.lock();
+        if state.is_closed {
+            return Err(Unsent::Closed);
+        }
+        if !state.has_room() {
+            state.sender = Some(waker());
+            return Err(Unsent::Full);
+        }
+        state.waiting.push_back(chunk());
+        let receiver = state.receiver.take();
+        drop(state);
+        wake(receiver);
+        Ok(())
+    }
+
+    /// Sends, and keeps this thread until there is room; false when the client is gone.
+    pub(crate) fn send(&self, chunk: &Bytes) -> bool {
+        let waker = || Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            match self.try_send(|| chunk.clone(), waker) {
+                Ok(()) => return true,
+                Err(Unsent::Full) => thread::park(), // may end early: then it tries in vain
+                Err(Unsent::Closed) => return false,
+            }
+        }
+    }
+
+    /// Ends the body as complete.
+    pub(crate) fn finish(&self) {
+        let mut state = self.0.lock();
+        state.is_whole = true;
+        let receiver = state.receiver.take();
+        drop(state);
+        wake(receiver);
+    }
+}
+
+impl Drop for PieceSender {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.is_over = true;
+        let receiver = state.receiver.take();
+        drop(state);
+        wake(receiver);
+    }
+}
+
+impl Pieces {
+    /// The next piece; `None` when the body has broken off.
+    pub async fn recv(&mut self) -> Option<Piece> {
+        poll_fn(|context| {
+            let mut state = self.0.lock();
+            let Some(chunk) = state.waiting.pop_front() else {
+                if state.is_whole {
+                    return Poll::Ready(Some(Piece::End));
+                }
+                if state.is_over {
+                    return Poll::Ready(None);
+                }
+                state.receiver = Some(context.waker().clone());
+                return Poll::Pending;
+            };
+            // Not for each piece: to wake the sender costs more than to send.
+            let sender = if state.is_worth_a_try() { state.sender.take() } else { None };
+            drop(state);
+            wake(sender);
+            Poll::Ready(Some(Piece::Chunk(chunk)))
+        })
+        .await
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.is_closed = true;
+        let (unread, sender) = (std::mem::take(&mut state.waiting), state.sender.take());
+        drop(state);
+        drop(unread);
+        wake(sender);
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn has_room(&self) -> bool {
+        self.waiting.len() < MAX_PIECES
+    }
+
+    fn is_worth_a_try(&self) -> bool {
+        self.waiting.len() <= MAX_PIECES / 2
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn send(sender: &PieceSender, woken: &Arc<Woken>) -> Result<(), Unsent> {
+        sender.try_send(|| Bytes::from_static(b"x"), || Waker::from(Arc::clone(woken)))
+    }
+
+    #[tokio::test]
+    async fn whoever_found_no_room_is_woken_once_when_half_of_it_is_free() {
+        let woken = Arc::new(Woken::default());
+        let (sender, mut pieces) = channel();
+        for _ in 0..MAX_PIECES {
+            assert_eq!(send(&sender, &woken), Ok(()));
+        }
+        assert_eq!(send(&sender, &woken), Err(Unsent::Full));
+
+        for taken in 1..=MAX_PIECES {
+            pieces.recv().await;
+            let expected = usize::from(taken >= MAX_PIECES / 2);
+            assert_eq!(woken.0.load(Ordering::Relaxed), expected, "{taken}");
+        }
+        assert_eq!(send(&sender, &woken), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn whoever_found_no_room_hears_that_the_client_goes() {
+        let woken = Arc::new(Woken::default());
+        let (sender, pieces) = channel();
+        while send(&sender, &woken).is_ok() {}
+
+        drop(pieces);
+
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!(send(&sender, &woken), Err(Unsent::Closed));
+    }
+
+    #[tokio::test]
+    async fn a_full_body_can_end_and_one_that_does_not_has_broken_off() {
+        for is_whole in [true, false] {
+            let woken = Arc::new(Woken::default());
+            let (sender, mut pieces) = channel();
+            let mut sent = 0;
+            while send(&sender, &woken).is_ok() {
+                sent += 1;
+            }
+            if is_whole {
+                sender.finish();
+            }
+            drop(sender);
+
+            for _ in 0..sent {
+                assert!(matches!(pieces.recv().await, Some(Piece::Chunk(_))));
+            }
+            assert_eq!(pieces.recv().await, is_whole.then_some(Piece::End));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_waits_gets_what_is_sent() {
+        let (sender, mut pieces) = channel();
+        let waiting = tokio::spawn(async move { pieces.recv().await });
+        tokio::task::yield_now().await;
+
+        assert_eq!(send(&sender, &Arc::default()), Ok(()));
+
+        let piece = waiting.await.expect("no panic");
+        assert_eq!(piece, Some(Piece::Chunk(Bytes::from_static(b"x"))));
+    }
+}
