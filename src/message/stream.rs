@@ -11,8 +11,10 @@ use std::thread::{self, Thread};
 
 use bytes::Bytes;
 
-/// Pieces that may wait for the client.
-const MAX_PIECES: usize = 16;
+/// Bytes that may wait for the client; a larger piece waits alone.
+const MAX_BYTES: usize = 1024 * 1024;
+/// What a piece counts at least: very many small ones are no better.
+const MIN_PIECE: usize = 4 * 1024;
 
 /// Makes the two ends of a body.
 pub(crate) fn channel() -> (PieceSender, Pieces) {
@@ -52,6 +54,8 @@ struct Shared(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Bytes>,
+    /// What those count.
+    bytes: usize,
     /// The body is complete.
     is_whole: bool,
     /// The sender has gone.
@@ -60,25 +64,28 @@ struct State {
     is_closed: bool,
     /// Waits for a piece.
     receiver: Option<Waker>,
-    /// Waits for room.
-    sender: Option<Waker>,
+    /// Waits for room, and for how much.
+    sender: Option<(usize, Waker)>,
 }
 
 impl PieceSender {
-    /// Sends if there is room. If not, what `waker` makes is woken once it is worth another try.
+    /// Sends `size` bytes if there is room. If not, what `waker` makes is woken once there is.
     pub(crate) fn try_send(
         &self,
+        size: usize,
         chunk: impl FnOnce() -> Bytes,
         waker: impl FnOnce() -> Waker,
     ) -> Result<(), Unsent> {
+        let size = size.max(MIN_PIECE);
         let mut state = self.0.lock();
         if state.is_closed {
             return Err(Unsent::Closed);
         }
-        if !state.has_room() {
-            state.sender = Some(waker());
+        if !state.has_room(size) {
+            state.sender = Some((size, waker()));
             return Err(Unsent::Full);
         }
+        state.bytes += size;
         state.waiting.push_back(chunk());
         let receiver = state.receiver.take();
         drop(state);
@@ -90,7 +97,7 @@ impl PieceSender {
     pub(crate) fn send(&self, chunk: &Bytes) -> bool {
         let waker = || Waker::from(Arc::new(Unpark(thread::current())));
         loop {
-            match self.try_send(|| chunk.clone(), waker) {
+            match self.try_send(chunk.len(), || chunk.clone(), waker) {
                 Ok(()) => return true,
                 Err(Unsent::Full) => thread::park(), // may end early: then it tries in vain
                 Err(Unsent::Closed) => return false,
@@ -133,8 +140,8 @@ impl Pieces {
                 state.receiver = Some(context.waker().clone());
                 return Poll::Pending;
             };
-            // Not for each piece: to wake the sender costs more than to send.
-            let sender = if state.is_worth_a_try() { state.sender.take() } else { None };
+            state.bytes -= chunk.len().max(MIN_PIECE);
+            let sender = state.sender_to_wake();
             drop(state);
             wake(sender);
             Poll::Ready(Some(Piece::Chunk(chunk)))
@@ -150,7 +157,7 @@ impl Drop for Pieces {
         let (unread, sender) = (std::mem::take(&mut state.waiting), state.sender.take());
         drop(state);
         drop(unread);
-        wake(sender);
+        wake(sender.map(|(_, waker)| waker));
     }
 }
 
@@ -161,12 +168,17 @@ impl Shared {
 }
 
 impl State {
-    fn has_room(&self) -> bool {
-        self.waiting.len() < MAX_PIECES
+    fn has_room(&self, size: usize) -> bool {
+        self.waiting.is_empty() || self.bytes + size <= MAX_BYTES
     }
 
-    fn is_worth_a_try(&self) -> bool {
-        self.waiting.len() <= MAX_PIECES / 2
+    /// Not for each piece that was taken: to wake the sender costs more than to send.
+    fn sender_to_wake(&mut self) -> Option<Waker> {
+        let size = self.sender.as_ref()?.0;
+        if self.bytes > MAX_BYTES / 2 || !self.has_room(size) {
+            return None;
+        }
+        self.sender.take().map(|(_, waker)| waker)
     }
 }
 
@@ -199,25 +211,58 @@ mod tests {
         }
     }
 
+    /// As many pieces of one byte may wait.
+    const SMALL: usize = MAX_BYTES / MIN_PIECE;
+
     fn send(sender: &PieceSender, woken: &Arc<Woken>) -> Result<(), Unsent> {
-        sender.try_send(|| Bytes::from_static(b"x"), || Waker::from(Arc::clone(woken)))
+        send_sized(1, sender, woken)
+    }
+
+    fn send_sized(size: usize, sender: &PieceSender, woken: &Arc<Woken>) -> Result<(), Unsent> {
+        sender.try_send(size, || Bytes::from(vec![0; size]), || Waker::from(Arc::clone(woken)))
+    }
+
+    impl Woken {
+        fn times(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
     }
 
     #[tokio::test]
     async fn whoever_found_no_room_is_woken_once_when_half_of_it_is_free() {
         let woken = Arc::new(Woken::default());
         let (sender, mut pieces) = channel();
-        for _ in 0..MAX_PIECES {
+        for _ in 0..SMALL {
             assert_eq!(send(&sender, &woken), Ok(()));
         }
         assert_eq!(send(&sender, &woken), Err(Unsent::Full));
 
-        for taken in 1..=MAX_PIECES {
+        for taken in 1..=SMALL {
             pieces.recv().await;
-            let expected = usize::from(taken >= MAX_PIECES / 2);
-            assert_eq!(woken.0.load(Ordering::Relaxed), expected, "{taken}");
+            let expected = usize::from(taken >= SMALL / 2);
+            assert_eq!(woken.times(), expected, "{taken}");
         }
         assert_eq!(send(&sender, &woken), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn large_pieces_wait_together_up_to_the_bound_and_one_beyond_it_alone() {
+        let woken = Arc::new(Woken::default());
+        let (sender, mut pieces) = channel();
+        for _ in 0..4 {
+            assert_eq!(send_sized(MAX_BYTES / 4, &sender, &woken), Ok(()));
+        }
+        assert_eq!(send_sized(10 * MAX_BYTES, &sender, &woken), Err(Unsent::Full));
+
+        for _ in 0..4 {
+            assert_eq!(woken.times(), 0);
+            pieces.recv().await;
+        }
+        assert_eq!(woken.times(), 1);
+        assert_eq!(send_sized(10 * MAX_BYTES, &sender, &woken), Ok(()));
+        assert_eq!(send(&sender, &woken), Err(Unsent::Full));
+        pieces.recv().await;
+        assert_eq!(woken.times(), 2);
     }
 
     #[tokio::test]
@@ -228,7 +273,7 @@ mod tests {
 
         drop(pieces);
 
-        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!(woken.times(), 1);
         assert_eq!(send(&sender, &woken), Err(Unsent::Closed));
     }
 
@@ -262,6 +307,6 @@ mod tests {
         assert_eq!(send(&sender, &Arc::default()), Ok(()));
 
         let piece = waiting.await.expect("no panic");
-        assert_eq!(piece, Some(Piece::Chunk(Bytes::from_static(b"x"))));
+        assert_eq!(piece, Some(Piece::Chunk(Bytes::from(vec![0]))));
     }
 }

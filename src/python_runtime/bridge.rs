@@ -365,7 +365,8 @@ impl BodyStream {
     /// Sends if there is room; `None` when there is none, false when the client is gone.
     fn try_send(&self, chunk: Bound<'_, PyBytes>, border: &Border) -> Option<bool> {
         let room = || Room { notices: Arc::clone(&border.notices), id: self.id };
-        match self.pieces.try_send(|| shared(chunk), || Waker::from(Arc::new(room()))) {
+        let (size, waker) = (chunk.as_bytes().len(), || Waker::from(Arc::new(room())));
+        match self.pieces.try_send(size, || shared(chunk), waker) {
             Ok(()) => Some(true),
             Err(Unsent::Full) => None,
             Err(Unsent::Closed) => Some(false),

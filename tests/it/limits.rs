@@ -159,8 +159,8 @@ def count(request):
 
 #[tokio::test]
 async fn a_stream_runs_no_further_than_its_client_reads() {
-    // What the kernel, hyper and the channel may hold.
-    const AHEAD: u64 = 12 * MB as u64;
+    // What the kernel, hyper and the channel may hold: up to 4, 1 and 1 MB.
+    const AHEAD: u64 = 8 * MB as u64;
     for path in ["/plain", "/async"] {
         let server = Project::new().gate().file("app.py", ENDLESS).serve().await;
         assert_eq!(server.get("/made").await.json()["made"], 0);
@@ -179,6 +179,59 @@ async fn a_stream_runs_no_further_than_its_client_reads() {
 
         assert!(grown < 12 * MB, "{path}: {grown}");
         assert_eq!(server.arrival().await.name, "closed", "{path}");
+    }
+}
+
+const HUGE: &str = r#"
+from snaxum import route
+
+SIZE = 10 * 1024 * 1024
+made = 0
+
+def piece():
+    global made
+    made += 1
+    return b"x" * SIZE
+
+@route("/plain")
+def plain(request):
+    def pieces():
+        while True:
+            yield piece()
+    return pieces()
+
+@route("/async")
+async def later(request):
+    async def pieces():
+        while True:
+            yield piece()
+    return pieces()
+
+@route("/made")
+def count(request):
+    return str(made)
+"#;
+
+#[tokio::test]
+async fn a_stream_of_huge_pieces_holds_few_of_them_for_a_client_that_does_not_read() {
+    for path in ["/plain", "/async"] {
+        let server = Project::new().file("app.py", HUGE).serve().await;
+        assert_eq!(server.get("/made").await.text(), "0");
+        let before = server.memory();
+
+        let mut slow = Slow::get(&server, path).await;
+        slow.head().await;
+        for _ in 0..200 {
+            slow.read(1).await;
+            let made: usize = server.get("/made").await.text().parse().expect("a number");
+            // One is on its way, one waits, and one waits for room.
+            assert!(made <= 3, "{path}: {made}");
+        }
+        let grown = server.memory() - before;
+
+        assert!(grown < 40 * MB, "{path}: {grown}");
+        // Some more, each after the one before.
+        slow.read(40 * MB).await;
     }
 }
 
