@@ -8,6 +8,7 @@ mod announcement;
 mod batch;
 mod by_hand;
 mod console;
+mod cutting;
 mod git;
 mod guard;
 mod masking;

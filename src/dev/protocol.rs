@@ -14,7 +14,7 @@ use crate::message::{
     LoadOutcome, LoadPhases, ModuleRun, Phases, RequestRecord, RouteDiff, RouteInfo, Traceback, ms,
 };
 
-use super::masking;
+use super::{cutting, masking};
 
 /// The version in `"v"` of every message.
 pub const VERSION: u32 = 1;
@@ -276,7 +276,7 @@ pub struct Reload {
 }
 
 impl RequestDetail {
-    /// Puts a record into the outside's terms, secrets masked.
+    /// Puts a record into the outside's terms, secrets masked and what is long cut.
     pub(super) fn of(record: &RequestRecord, routes: &[RouteInfo]) -> Self {
         let route =
             record.route.as_ref().and_then(|id| routes.iter().find(|route| route.id == *id));
@@ -285,9 +285,9 @@ impl RequestDetail {
             summary: RequestSummary {
                 id: record.id.to_string(),
                 time_ms: unix_ms(record.time),
-                method: record.head.method().to_owned(),
-                path: record.head.path().into_owned(),
-                query: masking::query(record.head.query()),
+                method: cutting::value(record.head.method().to_owned()),
+                path: cutting::value(record.head.path().into_owned()),
+                query: cutting::value(masking::query(record.head.query())),
                 status: record.status,
                 generation: record.generation,
                 route: route.map(|route| route.path.clone()),
@@ -300,8 +300,8 @@ impl RequestDetail {
                     message: raised.message.clone(),
                 }),
             },
-            request_headers: masking::headers(record.head.headers()),
-            response_headers: masking::headers(&record.response_headers),
+            request_headers: cutting::headers(masking::headers(record.head.headers())),
+            response_headers: cutting::headers(masking::headers(&record.response_headers)),
             traceback: traceback.cloned(),
         }
     }

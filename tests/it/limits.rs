@@ -465,6 +465,37 @@ async fn thousands_of_long_paths_leave_nothing_behind() {
     }
 }
 
+#[tokio::test]
+async fn long_heads_of_requests_are_not_kept_by_dev_mode() {
+    let server = Project::new()
+        .file("app.py", LARGE)
+        .env("MALLOC_ARENA_MAX", "1")
+        .args(&["--dispatch-workers", "1"])
+        .dev()
+        .await;
+    let headers: String = (0..90).map(|n| format!("x-{n}: {}\r\n", "y".repeat(3000))).collect();
+    let long = "x".repeat(5000);
+    let head =
+        |end| format!("GET /{long}?{long} HTTP/1.1\r\nhost: localhost\r\n{headers}{end}\r\n");
+    let asked = head("").repeat(49) + &head("connection: close\r\n");
+    let mut memory = vec![server.memory()];
+    for _ in 0..10 {
+        let answers = server.raw(&asked).await;
+        assert_eq!(answers.matches("HTTP/1.1 404 ").count(), 50);
+        memory.push(server.memory());
+    }
+
+    let newest = &server.api("requests").await[0];
+    let detail = server.api(&format!("requests/{}", newest["id"].as_str().expect("text"))).await;
+
+    // 140 MB came in; of each of the 500 requests 40 kB are kept.
+    assert!(memory[10] - memory[0] < 40 * MB, "{memory:?}");
+    assert_eq!(newest["path"], format!("/{}… (905 bytes more)", &long[..4095]));
+    assert_eq!(newest["query"], format!("{}… (904 bytes more)", &long[..4096]));
+    let last = &detail["request_headers"].as_array().expect("a list").last().expect("some")[1];
+    assert_eq!(*last, "(81 headers more)");
+}
+
 fn with_header(size: usize, end: &str) -> String {
     let long = "x".repeat(size);
     format!("GET /size HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-long: {long}{end}")
