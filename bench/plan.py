@@ -111,7 +111,8 @@ def start(place: Place, effort: Effort) -> Iterator[Step]:
     """From nothing to the first answer."""
     where = (place.installation, place.cores, effort.starts)
     for peer in place.rows:
-        yield _one("start-up", peer.name, partial(startup.measure, peer, *where))
+        measure = partial(startup.measure, peer, *where, startup.plain_only)
+        yield _one("start-up", peer.name, measure)
     polars = partial(startup.measure, peers.POLARS, *where, startup.add_import)
     yield _one("start-up", peers.POLARS.name, polars)
     plain = partial(startup.measure_import, *where)
@@ -148,7 +149,7 @@ def _one(during: str, peer: str, measure: Callable[[], Record]) -> Step:
 
 
 def _memory(peer: Peer, place: Place) -> Iterator[Record]:
-    with running(peer, place.installation, place.cores.server) as server:
+    with running(peer, place.installation, place.cores.server, startup.plain_only) as server:
         load.check(server.port, WORKLOADS[0])
         time.sleep(REST_S)
         yield {"type": "memory", **asdict(server.memory())}

@@ -19,6 +19,8 @@ from servers import START_TIMEOUT_S, ServerError, environment, pinned, running
 from setup import Installation
 
 IMPORT = "import polars"
+# Where the coroutine of our own program begins.
+COROUTINE = '@route("/python/async-hello")'
 
 
 def measure(
@@ -38,6 +40,14 @@ def add_import(app: Path) -> None:
     """Let the program import something large first."""
     program = app / "python" / "app.py"
     program.write_text(f"{IMPORT}\n{program.read_text()}")
+
+
+def plain_only(app: Path) -> None:
+    """Leave the coroutine out of our own program: without one, no server of ours has a loop."""
+    program = app / "python" / "app.py"
+    if program.exists():
+        before, _, after = program.read_text().partition(COROUTINE)
+        program.write_text(before + after.partition("\n\n\n")[2])
 
 
 def measure_import(installation: Installation, cores: Cores, count: int) -> Record:
