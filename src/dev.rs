@@ -32,6 +32,7 @@ use crate::python_runtime::PythonRuntime;
 
 pub use announcement::Announcement;
 use guard::Guard;
+pub use guard::Protected;
 use protocol::Status;
 use recorder::Recorder;
 use reloader::Reloader;
@@ -95,8 +96,8 @@ impl Dev {
 
     /// Lets only requests through that name this machine in `Host`, or a name that is allowed: a
     /// page of another site cannot reach the app through a name that it points here.
-    pub fn protect(&self, app: Router) -> Router {
-        app.layer(middleware::from_fn_with_state(self.clone(), guard::check_app))
+    pub fn protect(&self, app: Router) -> Protected {
+        Protected { dev: self.clone(), app }
     }
 
     /// What lets a request in; for a process that takes over.

@@ -11,9 +11,9 @@ use axum::body::Body as HttpBody;
 use axum::body::HttpBody as _;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, request::Parts};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request::Parts};
 use axum::response::Response as HttpResponse;
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::event::{Event, TRACEBACK};
@@ -26,6 +26,10 @@ use crate::python_runtime::{CallError, PythonRuntime};
 
 /// How long a client may pause in the middle of a body.
 const BODY_IDLE: Duration = Duration::from_secs(30);
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Answers a request from the user's Python handlers. Takes any method and any path:
 /// `any(handle_python_request)` on a route, or as a fallback.
@@ -69,18 +73,18 @@ pub async fn handle_python_request(
             response.headers_mut().insert("x-snaxum-stale", HeaderValue::from_static("1"));
         }
         runtime.events().emit(|| {
-            Event::RequestEnd(Arc::new(RequestRecord {
+            Event::RequestEnd(RequestRecord {
                 id,
                 time,
-                head,
-                response_headers: response.headers().clone(),
+                head: &head,
+                response_headers: response.headers(),
                 status: response.status().as_u16(),
                 generation,
-                route,
+                route: route.as_deref(),
                 total: started.elapsed(),
                 phases,
-                traceback,
-            }))
+                traceback: traceback.as_ref(),
+            })
         });
     }
     response
@@ -173,7 +177,7 @@ fn respond(
     request: &HeaderMap,
     id: u64,
     outcome: Outcome,
-) -> (HttpResponse, Option<Box<Traceback>>) {
+) -> (HttpResponse, Option<Arc<Traceback>>) {
     let failure = match outcome {
         Outcome::Response { status, content_type, headers, body } => {
             match response(runtime, id, status, &headers, body) {
@@ -192,7 +196,7 @@ fn respond(
         tracing::error!(target: TRACEBACK, "request {id}: the handler raised\n{}", traceback.text);
     }
     let response = problem::respond(&failure, request, id, runtime.config().dev);
-    (response, failure.traceback)
+    (response, failure.traceback.map(Arc::from))
 }
 
 fn response(
@@ -242,15 +246,43 @@ fn streamed(pieces: Pieces, runtime: Arc<PythonRuntime>, id: u64) -> HttpBody {
 }
 
 fn annotate(headers: &mut HeaderMap, id: u64, generation: Option<u64>, phases: &Phases) {
-    let Phases { queue, gil, py, convert, .. } = phases;
-    let timing =
-        format!("queue;dur={queue:.3}, gil;dur={gil:.3}, py;dur={py:.3}, convert;dur={convert:.3}");
-    headers.insert("x-request-id", HeaderValue::from(id));
+    headers.reserve(4);
+    headers.insert(X_REQUEST_ID, HeaderValue::from(id));
     if let Some(generation) = generation {
-        headers.insert("x-snaxum-gen", HeaderValue::from(generation));
+        headers.insert(X_SNAXUM_GEN, HeaderValue::from(generation));
     }
-    headers.insert(
-        "server-timing",
-        HeaderValue::try_from(timing).expect("digits and ASCII punctuation"),
-    );
+    headers.insert(SERVER_TIMING, server_timing(phases));
+}
+
+/// Durations in milliseconds (W3C Server Timing).
+fn server_timing(phases: &Phases) -> HeaderValue {
+    let Phases { queue, gil, py, convert, .. } = *phases;
+    let mut text = BytesMut::with_capacity(80);
+    let mut digits = itoa::Buffer::new();
+    for (name, ms) in [("queue", queue), (", gil", gil), (", py", py), (", convert", convert)] {
+        // To write floats would cost as much as all the rest.
+        let us = (ms * 1e3).round() as u64;
+        let after_point = 1000 + us % 1000; // keeps the zeros in front
+        text.put_slice(name.as_bytes());
+        text.put_slice(b";dur=");
+        text.put_slice(digits.format(us / 1000).as_bytes());
+        text.put_u8(b'.');
+        text.put_slice(&digits.format(after_point).as_bytes()[1..]);
+    }
+    HeaderValue::from_maybe_shared(text.freeze()).expect("digits and ASCII punctuation")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_keep_three_digits_after_the_point() {
+        let phases =
+            Phases { queue: 0.0, gil: 0.007, py: 1234.05, convert: 0.9, ..Phases::default() };
+        assert_eq!(
+            server_timing(&phases),
+            "queue;dur=0.000, gil;dur=0.007, py;dur=1234.050, convert;dur=0.900"
+        );
+    }
 }

@@ -12,9 +12,9 @@ pub const TRACEBACK: &str = "snaxum::traceback";
 
 /// Something that an observer may want to know.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum Event<'a> {
     /// A request was answered.
-    RequestEnd(Arc<RequestRecord>),
+    RequestEnd(RequestRecord<'a>),
     /// A reload began, because of these files.
     ReloadStart {
         /// Relative to the project.
@@ -43,7 +43,7 @@ pub struct Reload {
     pub report: LoadReport,
 }
 
-type Listener = Box<dyn Fn(&Event) + Send + Sync>;
+type Listener = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 
 /// Passes events from the core to its listeners.
 #[derive(Default)]
@@ -54,7 +54,7 @@ pub struct EventBus {
 
 impl EventBus {
     /// Tells `listener` of every event from now on. It runs on the emitting thread.
-    pub fn listen(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
+    pub fn listen(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) {
         let listeners = self.listeners.get_or_init(RwLock::default);
         listeners.write().expect("no listener panics while registering").push(Box::new(listener));
     }
@@ -65,7 +65,7 @@ impl EventBus {
     }
 
     /// Builds the event and passes it on, if anybody listens.
-    pub fn emit(&self, event: impl FnOnce() -> Event) {
+    pub fn emit<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         let Some(listeners) = self.listeners.get() else { return };
         let event = event();
         for listener in listeners.read().expect("no listener panics while registering").iter() {

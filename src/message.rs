@@ -7,6 +7,7 @@ mod head;
 mod load;
 pub(crate) mod stream;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::http::{HeaderMap, HeaderValue};
@@ -225,29 +226,29 @@ pub struct Param {
     pub kind: String,
 }
 
-/// A finished request, for observers.
-#[derive(Debug)]
-pub struct RequestRecord {
+/// A finished request, lent to observers.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestRecord<'a> {
     /// As in the `x-request-id` header.
     pub id: u64,
     /// When the head had been read.
     pub time: SystemTime,
     /// What was asked.
-    pub head: Head,
+    pub head: &'a Head,
     /// The answer's headers.
-    pub response_headers: HeaderMap,
+    pub response_headers: &'a HeaderMap,
     /// The answer's status.
     pub status: u16,
     /// The generation that answered; `None` if Python was not reached.
     pub generation: Option<u64>,
     /// The route that matched.
-    pub route: Option<String>,
+    pub route: Option<&'a str>,
     /// From the head to the answer.
     pub total: Duration,
     /// Where that time went.
     pub phases: Phases,
     /// What the handler raised.
-    pub traceback: Option<Box<Traceback>>,
+    pub traceback: Option<&'a Arc<Traceback>>,
 }
 
 /// Where the time of a request went, in milliseconds.
@@ -269,4 +270,10 @@ pub struct Phases {
 /// Milliseconds, as all that is shown to people and tools gives durations.
 pub(crate) fn ms(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Milliseconds since 1970 (UTC).
+pub(crate) fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

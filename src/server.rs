@@ -5,14 +5,15 @@
 
 mod descriptors;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -20,7 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use crate::error::Error;
 
@@ -57,6 +58,20 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     })
 }
 
+/// What can be served: a `Router`, or whatever stands in front of one.
+pub trait App:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S> App for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
 /// Serves `app` until `stop` is cancelled, then drains for at most `drain`.
 ///
 /// Each request carries `ConnectInfo<SocketAddr>`. Connections leave some file descriptors to
@@ -64,7 +79,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
 /// Returns the number of connections that were still open when the time was up.
 pub async fn serve(
     listener: TcpListener,
-    app: Router,
+    app: impl App,
     stop: CancellationToken,
     drain: Duration,
 ) -> usize {
@@ -128,7 +143,7 @@ impl Door {
 }
 
 /// Serves one connection to its end; after `stop` it finishes the request at hand.
-async fn converse(stream: TcpStream, peer: SocketAddr, app: Router, stop: CancellationToken) {
+async fn converse(stream: TcpStream, peer: SocketAddr, app: impl App, stop: CancellationToken) {
     // Answers are small: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {

@@ -10,7 +10,7 @@ use snaxum::config::SnaxumConfig;
 use snaxum::dispatcher::handle_python_request;
 use snaxum::error::Error;
 use snaxum::python_runtime::PythonRuntime;
-use snaxum::server::{self, DRAIN_TIMEOUT, StopSignals};
+use snaxum::server::{self, App, DRAIN_TIMEOUT, StopSignals};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -76,7 +76,7 @@ pub(crate) enum End {
 /// second Ctrl-C ends the process at once.
 pub(crate) async fn serve_until_end(
     start: Start,
-    app: Router,
+    app: impl App,
     stopping: impl FnOnce(End),
     other: impl Future<Output = ()>,
 ) {

@@ -15,7 +15,7 @@ use rust_embed::Embed;
 use crate::message::RouteInfo;
 use crate::pages;
 
-use super::protocol::{Reload, RequestDetail, RequestSummary, Status};
+use super::protocol::{Reload, RequestSummary, Status};
 use super::{Dev, PREFIX, by_hand, guard, socket};
 
 #[derive(Embed)]
@@ -100,7 +100,7 @@ async fn request_list(State(dev): State<Dev>) -> Json<Vec<RequestSummary>> {
 
 async fn request(State(dev): State<Dev>, Path(id): Path<String>) -> Response {
     match dev.inner.recorder.request(&id) {
-        Some(detail) => Json::<RequestDetail>((*detail).clone()).into_response(),
+        Some(detail) => Json(detail).into_response(),
         None => (StatusCode::NOT_FOUND, "No such request among the newest.\n").into_response(),
     }
 }

@@ -5,6 +5,7 @@
 //! looks at what is behind it.
 
 mod host;
+mod protected;
 mod refusal;
 
 use std::collections::HashSet;
@@ -24,6 +25,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 
 use super::{Dev, PREFIX};
+pub use protected::Protected;
 use refusal::Refusal;
 
 /// A header that a page can send only to where it is from, and a form not at all.
@@ -120,14 +122,6 @@ pub(super) async fn check_console(
     };
     harden(response.headers_mut());
     response
-}
-
-/// The layer in front of the app in dev mode: the Host check alone.
-pub(super) async fn check_app(State(dev): State<Dev>, request: Request, next: Next) -> Response {
-    match host::check(&request, &dev.inner.guard.allow_hosts) {
-        Ok(_) => next.run(request).await,
-        Err(refusal) => dev.inner.guard.refuse(refusal),
-    }
 }
 
 enum Admission {

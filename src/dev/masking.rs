@@ -2,46 +2,56 @@
 //!
 //! Decides by name; locals are masked by the same words in Python (`_traceback`).
 
-use axum::http::HeaderMap;
-
-use crate::message::header_texts;
-
 /// What stands in the place of a secret.
 pub(super) const MASK: &str = "••••";
 
-const SECRET_WORDS: [&str; 31] = [
-    "api",
-    "auth",
-    "auths",
-    "authorization",
-    "cookie",
-    "cookies",
-    "credential",
-    "credentials",
-    "csrf",
-    "cvv",
-    "dsn",
-    "jwt",
-    "key",
-    "keys",
-    "otp",
-    "pass",
-    "passwd",
-    "password",
-    "passwords",
-    "passphrase",
-    "pat",
-    "pin",
-    "private",
-    "secret",
-    "secrets",
-    "session",
-    "sessions",
-    "signature",
-    "ssn",
-    "token",
-    "tokens",
-];
+/// The longest word that tells a secret.
+const LONGEST: usize = 13;
+
+fn is_secret_word(word: &[u8]) -> bool {
+    // Nearly all words end here.
+    if word.len() < 3 || !b"acdjkopst".contains(&word[0].to_ascii_lowercase()) {
+        return false;
+    }
+    let mut lower = [0; LONGEST];
+    let Some(lower) = lower.get_mut(..word.len()) else { return false };
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    matches!(
+        &*lower,
+        b"api"
+            | b"auth"
+            | b"auths"
+            | b"authorization"
+            | b"cookie"
+            | b"cookies"
+            | b"credential"
+            | b"credentials"
+            | b"csrf"
+            | b"cvv"
+            | b"dsn"
+            | b"jwt"
+            | b"key"
+            | b"keys"
+            | b"otp"
+            | b"pass"
+            | b"passwd"
+            | b"password"
+            | b"passwords"
+            | b"passphrase"
+            | b"pat"
+            | b"pin"
+            | b"private"
+            | b"secret"
+            | b"secrets"
+            | b"session"
+            | b"sessions"
+            | b"signature"
+            | b"ssn"
+            | b"token"
+            | b"tokens"
+    )
+}
 
 /// Whether a value of this name is a secret: one of its words is, in whichever case it is written.
 pub(super) fn is_secret(name: &str) -> bool {
@@ -55,8 +65,7 @@ pub(super) fn is_secret(name: &str) -> bool {
             && bytes[end].is_ascii_uppercase()
             && (bytes[end - 1].is_ascii_lowercase() || bytes[end - 1].is_ascii_digit());
         if is_end || is_hump {
-            let word = &bytes[start..end];
-            if SECRET_WORDS.iter().any(|secret| secret.as_bytes().eq_ignore_ascii_case(word)) {
+            if is_secret_word(&bytes[start..end]) {
                 return true;
             }
             start = if is_end { end + 1 } else { end };
@@ -65,33 +74,40 @@ pub(super) fn is_secret(name: &str) -> bool {
     false
 }
 
-/// Masks the values of secret headers.
-pub(super) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
-    let shown = |name: &str, value: &str| {
-        match value.split_once('?') {
-            _ if is_secret(name) => MASK.to_owned(),
-            // `location`, `referer`: addresses have queries too.
-            Some((address, rest)) => format!("{address}?{}", query(rest)),
-            None => value.to_owned(),
+/// Adds a header's value to `text`, masked if it is a secret.
+pub(super) fn add_header(text: &mut String, name: &str, value: &str) {
+    match value.split_once('?') {
+        _ if is_secret(name) => text.push_str(MASK),
+        // `location`, `referer`: addresses have queries too.
+        Some((address, query)) => {
+            text.push_str(address);
+            text.push('?');
+            add_query(text, query);
         }
-    };
-    header_texts(headers).map(|(name, value)| (name.to_owned(), shown(name, &value))).collect()
+        None => text.push_str(value),
+    }
 }
 
-/// Masks the values of secret parameters in a query string, and leaves the rest as it is.
-pub(super) fn query(query: &str) -> String {
-    let masked = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}={MASK}"),
-        _ => pair.to_owned(),
-    };
-    query.split('&').map(masked).collect::<Vec<_>>().join("&")
+/// Adds a query string to `text` with the values of secret parameters masked.
+pub(super) fn add_query(text: &mut String, query: &str) {
+    for (place, pair) in query.split('&').enumerate() {
+        if place > 0 {
+            text.push('&');
+        }
+        match pair.split_once('=') {
+            Some((name, _)) if is_secret(name) => {
+                text.push_str(name);
+                text.push('=');
+                text.push_str(MASK);
+            }
+            _ => text.push_str(pair),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
-    use axum::http::header::LOCATION;
 
     #[test]
     fn secrets_are_told_by_whole_words() {
@@ -113,11 +129,19 @@ mod tests {
 
     #[test]
     fn a_query_keeps_all_but_its_secrets() {
-        assert_eq!(query("a=1&token=abc&b"), format!("a=1&token={MASK}&b"));
-        let location = (LOCATION, HeaderValue::from_static("/x?accessToken=abc"));
+        let added = |add: &dyn Fn(&mut String)| {
+            let mut text = String::new();
+            add(&mut text);
+            text
+        };
         assert_eq!(
-            headers(&HeaderMap::from_iter([location]))[0].1,
+            added(&|text| add_query(text, "a=1&token=abc&b")),
+            format!("a=1&token={MASK}&b")
+        );
+        assert_eq!(
+            added(&|text| add_header(text, "location", "/x?accessToken=abc")),
             format!("/x?accessToken={MASK}")
         );
+        assert_eq!(added(&|text| add_header(text, "cookie", "a=b")), MASK);
     }
 }

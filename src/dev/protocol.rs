@@ -4,17 +4,14 @@
 //! since 1970 (UTC), absent is null. Messages carry summaries; what is large is fetched by id.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::event;
 use crate::message::{
-    LoadOutcome, LoadPhases, ModuleRun, Phases, RequestRecord, RouteDiff, RouteInfo, Traceback, ms,
+    LoadOutcome, LoadPhases, ModuleRun, Phases, RouteDiff, RouteInfo, Traceback, ms, unix_ms,
 };
-
-use super::{cutting, masking};
 
 /// The version in `"v"` of every message.
 pub const VERSION: u32 = 1;
@@ -105,7 +102,8 @@ pub enum Body<'a> {
         /// The whole table.
         routes: &'a [RouteInfo],
     },
-    /// Events that this client missed, because it was too slow; a snapshot follows.
+    /// Events that this client missed: it was too slow, or there were too many. If the routes or
+    /// the state of the server may be others now, `hello` and a snapshot follow.
     #[serde(rename = "dropped")]
     Dropped {
         /// How many.
@@ -275,38 +273,6 @@ pub struct Reload {
     pub traceback: Option<Traceback>,
 }
 
-impl RequestDetail {
-    /// Puts a record into the outside's terms, secrets masked and what is long cut.
-    pub(super) fn of(record: &RequestRecord, routes: &[RouteInfo]) -> Self {
-        let route =
-            record.route.as_ref().and_then(|id| routes.iter().find(|route| route.id == *id));
-        let traceback = record.traceback.as_deref();
-        Self {
-            summary: RequestSummary {
-                id: record.id.to_string(),
-                time_ms: unix_ms(record.time),
-                method: cutting::value(record.head.method().to_owned()),
-                path: cutting::value(record.head.path().into_owned()),
-                query: cutting::value(masking::query(record.head.query())),
-                status: record.status,
-                generation: record.generation,
-                route: route.map(|route| route.path.clone()),
-                handler: route.map(|route| route.handler.clone()),
-                mode: route.map(|route| route.mode.clone()),
-                phases: record.phases,
-                total_ms: ms(record.total),
-                error: traceback.map(|raised| ErrorSummary {
-                    kind: raised.kind.clone(),
-                    message: raised.message.clone(),
-                }),
-            },
-            request_headers: cutting::headers(masking::headers(record.head.headers())),
-            response_headers: cutting::headers(masking::headers(&record.response_headers)),
-            traceback: traceback.cloned(),
-        }
-    }
-}
-
 impl From<&Arc<event::Reload>> for Reload {
     fn from(reload: &Arc<event::Reload>) -> Self {
         let report = &reload.report;
@@ -329,11 +295,6 @@ impl From<&Arc<event::Reload>> for Reload {
             traceback: report.failures.first().map(|failure| failure.traceback.clone()),
         }
     }
-}
-
-fn unix_ms(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

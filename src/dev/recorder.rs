@@ -1,138 +1,126 @@
-//! Keeps the newest requests and reloads, and passes them on to open consoles.
+//! Keeps the newest requests and reloads, and tells open consoles of them.
 //!
-//! Every list is bounded, secrets are masked before anything is kept, and a console that does not
-//! read loses events, never the server time. Knows nothing of HTTP.
+//! Every list is bounded, secrets are masked before anything is kept, and nothing is written for a
+//! console that is not there. Each event has a number, and a console reads on from the last one it
+//! was told: one that does not read loses events, never the server time. Knows nothing of HTTP.
+
+mod follower;
+mod kept;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use axum::extract::ws::Utf8Bytes;
 use serde_json::Value;
-use tokio::sync::broadcast;
+use tokio::sync::Notify;
 
 use crate::event::Event;
-use crate::message::{LoadOutcome, Traceback};
-use crate::python_runtime::PythonRuntime;
+use crate::message::{LoadOutcome, RequestRecord, Traceback};
+use crate::python_runtime::{PythonRuntime, Serving};
 
 use super::guard;
-use super::protocol::{self, Body, Limits, Message, Reload, RequestDetail, RequestSummary, Status};
+use super::protocol::{Limits, Reload, RequestDetail, RequestSummary, Status};
+
+pub(super) use follower::encode;
+use kept::{Kept, Routes};
 
 /// What is kept.
 pub(super) const LIMITS: Limits = Limits { requests: 500, reloads: 100 };
-/// Events that a console may be behind before it loses some.
-const BACKLOG: usize = 1024;
+/// Changes of the server that are kept for consoles that read on.
+const MAX_CHANGES: usize = 64;
 
-/// The rings, and the consoles that follow them.
+/// The rings, and what consoles wait for.
 pub(super) struct Recorder {
     runtime: Weak<PythonRuntime>,
     /// Tells two runs of the server apart.
     run_id: String,
-    /// Whether saves are not acted on.
-    paused: AtomicBool,
     state: Mutex<State>,
-    frames: broadcast::Sender<Frame>,
+    news: Notify,
 }
 
-/// What goes to every console.
-#[derive(Clone, Debug)]
-pub(super) enum Frame {
-    Text(Utf8Bytes),
-    /// The server stops.
-    Close,
-}
-
-#[derive(Default)]
 struct State {
+    /// Of the newest event.
     seq: u64,
-    requests: VecDeque<Arc<RequestDetail>>,
+    requests: VecDeque<Kept>,
+    changes: VecDeque<(u64, Change)>,
     reloads: VecDeque<Arc<Reload>>,
-    last_failure: Option<Traceback>,
+    last_failure: Option<Arc<Traceback>>,
+    routes: Arc<Routes>,
+    /// Whether saves are not acted on.
+    is_paused: bool,
+    is_closed: bool,
+    /// Whether a console has read everything and waits.
+    is_awaited: bool,
+}
+
+/// An event that is no request.
+#[derive(Clone)]
+enum Change {
+    ReloadStart(Vec<String>),
+    Reload(Arc<Reload>, Box<Status>),
+    Routes(Arc<Serving>),
+    Status(Box<Status>),
 }
 
 impl Recorder {
     pub(super) fn new(runtime: &Arc<PythonRuntime>) -> Self {
-        let first = Reload::from(&runtime.serving().last_reload);
+        let serving = runtime.serving();
+        let first = Reload::from(&serving.last_reload);
         let state = State {
-            last_failure: first.traceback.clone(),
+            seq: 0,
+            requests: VecDeque::with_capacity(LIMITS.requests),
+            changes: VecDeque::new(),
+            last_failure: first.traceback.clone().map(Arc::new),
             reloads: VecDeque::from([Arc::new(first)]),
-            ..State::default()
+            routes: Arc::new(Routes::new(serving)),
+            is_paused: false,
+            is_closed: false,
+            is_awaited: false,
         };
         Self {
             runtime: Arc::downgrade(runtime),
             run_id: guard::random_text(12),
-            paused: AtomicBool::new(false),
             state: Mutex::new(state),
-            frames: broadcast::Sender::new(BACKLOG),
+            news: Notify::new(),
         }
     }
 
     /// Notes an event; runs where it was emitted and returns at once.
-    pub(super) fn record(&self, event: &Event) {
-        let Some(runtime) = self.runtime.upgrade() else { return };
+    pub(super) fn record(&self, event: &Event<'_>) {
         match event {
             Event::RequestEnd(record) => {
-                let detail = RequestDetail::of(record, &runtime.serving().routes);
-                let detail = Arc::new(detail);
                 let mut state = self.lock();
-                if let Some(traceback) = &detail.traceback {
-                    state.last_failure = Some(traceback.clone());
-                }
-                push(&mut state.requests, Arc::clone(&detail), LIMITS.requests);
-                self.send(&mut state, Body::RequestEnd { request: &detail.summary });
+                state.keep(record);
+                self.tell(state);
             }
-            Event::ReloadStart { files } => {
-                self.send(&mut self.lock(), Body::ReloadStart { files });
-            }
-            Event::Paused(paused) => {
-                self.paused.store(*paused, Ordering::Release);
-                let status = Box::new(self.status(&runtime, Value::Null));
-                self.send(&mut self.lock(), Body::Status { status });
-            }
-            Event::ReloadEnd(reload) => {
-                let reload = Arc::new(Reload::from(reload));
-                let status = Box::new(self.status(&runtime, Value::Null));
-                let mut state = self.lock();
-                if reload.traceback.is_some() {
-                    state.last_failure.clone_from(&reload.traceback);
-                }
-                push(&mut state.reloads, Arc::clone(&reload), LIMITS.reloads);
-                let body = match reload.outcome {
-                    LoadOutcome::Failed => Body::ReloadFail { reload: &reload, status },
-                    _ => Body::ReloadOk { reload: &reload, status },
-                };
-                self.send(&mut state, body);
-                if reload.outcome != LoadOutcome::Failed {
-                    self.send(&mut state, Body::Routes { routes: &runtime.serving().routes });
+            Event::ReloadStart { files } => self.note(Change::ReloadStart(files.clone())),
+            Event::Paused(is_paused) => {
+                self.lock().is_paused = *is_paused;
+                if let Some(status) = self.status_now() {
+                    self.note(Change::Status(status));
                 }
             }
+            Event::ReloadEnd(reload) => self.keep_reload(Reload::from(reload)),
         }
     }
 
-    /// Everything so far as two frames, and what comes after them: nothing between is lost.
-    pub(super) fn follow(&self) -> Option<(Vec<Utf8Bytes>, broadcast::Receiver<Frame>)> {
-        let runtime = self.runtime.upgrade()?;
-        let serving = runtime.serving();
-        let state = self.lock();
-        let receiver = self.frames.subscribe();
-        let hello = Body::Hello {
-            run_id: &self.run_id,
-            generation: serving.generation,
-            version: env!("CARGO_PKG_VERSION"),
-            python: runtime.python_version(),
-            limits: LIMITS,
+    fn keep_reload(&self, reload: Reload) {
+        let (Some(runtime), Some(status)) = (self.runtime.upgrade(), self.status_now()) else {
+            return;
         };
-        let summaries: Vec<&RequestSummary> =
-            state.requests.iter().rev().map(|request| &request.summary).collect();
-        let snapshot = Body::Snapshot {
-            status: Box::new(self.status(&runtime, Value::Null)),
-            routes: &serving.routes,
-            requests: summaries,
-            reloads: state.reloads.iter().rev().map(|reload| &**reload).collect(),
-            last_failure: state.last_failure.as_ref(),
-        };
-        let frames = [hello, snapshot].map(|body| encode(state.seq, body));
-        Some((frames.into(), receiver))
+        let has_failed = reload.outcome == LoadOutcome::Failed;
+        let reload = Arc::new(reload);
+        let mut state = self.lock();
+        if let Some(traceback) = &reload.traceback {
+            state.last_failure = Some(Arc::new(traceback.clone()));
+        }
+        push(&mut state.reloads, Arc::clone(&reload), LIMITS.reloads);
+        state.note(Change::Reload(reload, status));
+        if !has_failed {
+            let serving = runtime.serving();
+            state.routes = Arc::new(Routes::new(Arc::clone(&serving)));
+            state.note(Change::Routes(serving));
+        }
+        self.tell(state);
     }
 
     /// The state of the server as the API tells it.
@@ -145,7 +133,7 @@ impl Recorder {
             run_id: self.run_id.clone(),
             generation: serving.generation,
             state: if serving.failing { "failing" } else { "ok" },
-            paused: self.paused.load(Ordering::Acquire),
+            paused: self.lock().is_paused,
             routes: serving.routes.len(),
             uptime_s: runtime.started().elapsed().as_secs_f64(),
             last_reload: Some(Reload::from(&serving.last_reload)),
@@ -155,12 +143,13 @@ impl Recorder {
 
     /// Newest first.
     pub(super) fn requests(&self) -> Vec<RequestSummary> {
-        self.lock().requests.iter().rev().map(|request| request.summary.clone()).collect()
+        self.lock().requests.iter().rev().map(Kept::summary).collect()
     }
 
     /// One request, while it is among the newest.
-    pub(super) fn request(&self, id: &str) -> Option<Arc<RequestDetail>> {
-        self.lock().requests.iter().rev().find(|request| request.summary.id == id).cloned()
+    pub(super) fn request(&self, id: &str) -> Option<RequestDetail> {
+        let id: u64 = id.parse().ok()?;
+        self.lock().requests.iter().rev().find(|kept| kept.id() == id).map(Kept::detail)
     }
 
     /// Newest first.
@@ -170,16 +159,28 @@ impl Recorder {
 
     /// Tells every console that the server stops.
     pub(super) fn close(&self) {
-        let seq = self.lock().seq;
-        let _ = self.frames.send(Frame::Text(encode(seq, Body::Bye { reason: "shutdown" })));
-        let _ = self.frames.send(Frame::Close);
+        let mut state = self.lock();
+        state.is_closed = true;
+        self.tell(state);
     }
 
-    fn send(&self, state: &mut State, body: Body<'_>) {
-        state.seq += 1;
-        // With no console open nothing is written.
-        if self.frames.receiver_count() > 0 {
-            let _ = self.frames.send(Frame::Text(encode(state.seq, body)));
+    fn status_now(&self) -> Option<Box<Status>> {
+        let runtime = self.runtime.upgrade()?;
+        Some(Box::new(self.status(&runtime, Value::Null)))
+    }
+
+    fn note(&self, change: Change) {
+        let mut state = self.lock();
+        state.note(change);
+        self.tell(state);
+    }
+
+    /// Wakes the consoles that wait, if there are any.
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        let is_awaited = std::mem::take(&mut state.is_awaited);
+        drop(state);
+        if is_awaited {
+            self.news.notify_waiters();
         }
     }
 
@@ -188,10 +189,24 @@ impl Recorder {
     }
 }
 
-/// Writes a message as it goes over the socket.
-pub(super) fn encode(seq: u64, body: Body<'_>) -> Utf8Bytes {
-    let message = Message { v: protocol::VERSION, seq, body };
-    serde_json::to_string(&message).expect("plain data").into()
+impl State {
+    fn keep(&mut self, record: &RequestRecord<'_>) {
+        self.seq += 1;
+        // The oldest gives its place, and its memory, to the newest.
+        let is_full = self.requests.len() == LIMITS.requests;
+        let oldest = if is_full { self.requests.pop_front() } else { None };
+        let mut kept = oldest.unwrap_or_default();
+        kept.fill(self.seq, record, &self.routes);
+        if let Some(traceback) = record.traceback {
+            self.last_failure = Some(Arc::clone(traceback));
+        }
+        self.requests.push_back(kept);
+    }
+
+    fn note(&mut self, change: Change) {
+        self.seq += 1;
+        push(&mut self.changes, (self.seq, change), MAX_CHANGES);
+    }
 }
 
 fn push<T>(ring: &mut VecDeque<T>, item: T, limit: usize) {

@@ -1,19 +1,19 @@
 //! `GET /__snaxum/ws`: the event stream.
 //!
 //! A client looks and never acts: of what it sends only a close has an effect. One that is too
-//! slow loses events, is told how many, and gets a fresh snapshot.
+//! slow loses events and is told how many.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
-use tokio::sync::broadcast::error::RecvError;
+use futures_util::SinkExt;
 
 use super::Dev;
 use super::protocol::Body;
-use super::recorder::{Frame, encode};
+use super::recorder::encode;
 
 const SUBPROTOCOL: &str = "snaxum.v1";
 /// Consoles open at once.
@@ -59,34 +59,23 @@ async fn serve(dev: Dev, mut socket: WebSocket) {
         close(&mut socket, close_code::AGAIN, "too many consoles are open").await;
         return;
     };
-    let recorder = &dev.inner.recorder;
-    let Some((first, mut frames)) = recorder.follow() else { return };
-    for frame in first {
-        if !send(&mut socket, Message::Text(frame)).await {
-            return;
-        }
+    let Some((first, mut follower)) = dev.inner.recorder.follow() else { return };
+    if !send_all(&mut socket, first).await {
+        return;
     }
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.reset();
     loop {
-        let alive = tokio::select! {
-            frame = frames.recv() => match frame {
-                Ok(Frame::Text(text)) => send(&mut socket, Message::Text(text)).await,
-                Ok(Frame::Close) | Err(RecvError::Closed) => {
+        let is_alive = tokio::select! {
+            () = follower.has_news() => {
+                let is_at_end = follower.is_at_end();
+                let is_alive = send_all(&mut socket, follower.read()).await;
+                if is_at_end {
+                    send_all(&mut socket, vec![encode(0, Body::Bye { reason: "shutdown" })]).await;
                     close(&mut socket, close_code::AWAY, "the server is stopping").await;
-                    false
                 }
-                Err(RecvError::Lagged(count)) => {
-                    let Some((fresh, receiver)) = recorder.follow() else { return };
-                    frames = receiver;
-                    let dropped = encode(0, Body::Dropped { count });
-                    let mut alive = send(&mut socket, Message::Text(dropped)).await;
-                    for frame in fresh {
-                        alive = alive && send(&mut socket, Message::Text(frame)).await;
-                    }
-                    alive
-                }
-            },
+                is_alive && !is_at_end
+            }
             message = socket.recv() => match message {
                 None | Some(Err(_) | Ok(Message::Close(_))) => false,
                 Some(Ok(Message::Binary(_))) => {
@@ -97,10 +86,21 @@ async fn serve(dev: Dev, mut socket: WebSocket) {
             },
             _ = ping.tick() => send(&mut socket, Message::Ping(Default::default())).await,
         };
-        if !alive {
+        if !is_alive {
             return;
         }
     }
+}
+
+/// Sends frames together; false when the client is gone, or does not read.
+async fn send_all(socket: &mut WebSocket, frames: Vec<Utf8Bytes>) -> bool {
+    let send = async {
+        for frame in frames {
+            socket.feed(Message::Text(frame)).await?;
+        }
+        socket.flush().await
+    };
+    matches!(tokio::time::timeout(SEND_TIMEOUT, send).await, Ok(Ok(())))
 }
 
 /// False when the client is gone, or does not read.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use console::style;
 use snaxum::dev::Dev;
 use snaxum::event::{Event, Reload};
-use snaxum::message::{LoadOutcome, LoadReport, RequestRecord, RouteRef};
+use snaxum::message::{LoadOutcome, LoadReport, RouteRef, Traceback};
 use snaxum::python_runtime::PythonRuntime;
 
 use super::super::style::{plain, say};
@@ -42,7 +42,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Event>,
+    waiting: Vec<News>,
     requests: usize,
     /// Requests that are counted and not listed.
     more: usize,
@@ -64,7 +64,7 @@ impl Terminal {
     }
 
     /// Says what happened, soon.
-    pub(crate) fn tell(&self, event: &Event) {
+    pub(crate) fn tell(&self, event: &Event<'_>) {
         let mut state = self.0.lock();
         state.add(event);
         if std::mem::take(&mut state.is_resting) {
@@ -90,12 +90,12 @@ impl Shared {
             let waited = self.bell.wait_while(state, |state| !state.is_ending && !state.has_news());
             state = waited.unwrap_or_else(PoisonError::into_inner);
             state.is_resting = false;
-            let events = std::mem::take(&mut state.waiting);
+            let news = std::mem::take(&mut state.waiting);
             let (more, lost) = (std::mem::take(&mut state.more), std::mem::take(&mut state.lost));
             state.requests = 0;
             drop(state);
 
-            let mut text: String = events.iter().map(line).collect();
+            let mut text: String = news.iter().map(line).collect();
             if more > 0 {
                 text += &format!("  … and {more} more requests\n");
             }
@@ -125,7 +125,7 @@ impl State {
         !self.waiting.is_empty() || self.more > 0 || self.lost > 0
     }
 
-    fn add(&mut self, event: &Event) {
+    fn add(&mut self, event: &Event<'_>) {
         if let Event::RequestEnd(record) = event {
             self.requests += 1;
             if self.requests > MAX_REQUESTS && record.status < 400 {
@@ -133,20 +133,57 @@ impl State {
                 return;
             }
         }
+        let Some(news) = News::of(event) else { return };
         if self.waiting.len() < MAX_WAITING {
-            self.waiting.push(event.clone());
+            self.waiting.push(news);
         } else {
             self.lost += 1;
         }
     }
 }
 
-fn line(event: &Event) -> String {
-    match event {
-        Event::RequestEnd(record) => request(record),
-        Event::ReloadStart { .. } => String::new(),
-        Event::ReloadEnd(ended) => reload(ended),
-        Event::Paused(paused) => pause(*paused),
+/// What there is to say, as the terminal's thread takes it.
+enum News {
+    Request(Heard),
+    Reload(Arc<Reload>),
+    Pause(bool),
+}
+
+/// What the terminal keeps of a request.
+struct Heard {
+    id: u64,
+    method: String,
+    path: String,
+    status: u16,
+    generation: Option<u64>,
+    total: Duration,
+    traceback: Option<Arc<Traceback>>,
+}
+
+impl News {
+    fn of(event: &Event<'_>) -> Option<Self> {
+        match event {
+            Event::RequestEnd(record) => Some(Self::Request(Heard {
+                id: record.id,
+                method: record.head.method().to_owned(),
+                path: record.head.path().into_owned(),
+                status: record.status,
+                generation: record.generation,
+                total: record.total,
+                traceback: record.traceback.cloned(),
+            })),
+            Event::ReloadStart { .. } => None,
+            Event::ReloadEnd(reload) => Some(Self::Reload(Arc::clone(reload))),
+            Event::Paused(is_paused) => Some(Self::Pause(*is_paused)),
+        }
+    }
+}
+
+fn line(news: &News) -> String {
+    match news {
+        News::Request(heard) => request(heard),
+        News::Reload(ended) => reload(ended),
+        News::Pause(is_paused) => pause(*is_paused),
     }
 }
 
@@ -202,26 +239,26 @@ fn state(failing: bool, generation: u64) -> String {
     }
 }
 
-fn request(record: &RequestRecord) -> String {
+fn request(heard: &Heard) -> String {
     // Browsers ask for these by themselves.
     let unasked = ["/favicon.ico", "/.well-known/appspecific/com.chrome.devtools.json"];
-    if unasked.contains(&&*record.head.path()) && record.status < 500 {
+    if unasked.contains(&&*heard.path) && heard.status < 500 {
         return String::new();
     }
-    let status = match record.status {
-        500.. => style(record.status).red(),
-        400.. => style(record.status).yellow(),
-        _ => style(record.status).green(),
+    let status = match heard.status {
+        500.. => style(heard.status).red(),
+        400.. => style(heard.status).yellow(),
+        _ => style(heard.status).green(),
     };
-    let generation = record.generation.map_or("-".to_owned(), |number| format!("G{number}"));
+    let generation = heard.generation.map_or("-".to_owned(), |number| format!("G{number}"));
     let mut out = format!(
         "  {:<6} {}  {status}  {:.1} ms  {generation} #{}\n",
-        plain(record.head.method()),
-        plain(&record.head.path()),
-        record.total.as_secs_f64() * 1e3,
-        record.id,
+        plain(&heard.method),
+        plain(&heard.path),
+        heard.total.as_secs_f64() * 1e3,
+        heard.id,
     );
-    if let Some(raised) = &record.traceback {
+    if let Some(raised) = &heard.traceback {
         out += &traceback::render(raised);
     }
     out

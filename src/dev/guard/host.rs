@@ -16,10 +16,16 @@ pub(super) fn check<'a>(request: &'a Request, allowed: &[String]) -> Result<&'a 
     if request.uri().authority().is_some_and(|authority| authority != host) {
         return Err(Refusal::Host);
     }
-    let name = host_name(host).ok_or(Refusal::Host)?.to_ascii_lowercase();
-    let local = matches!(&*name, "localhost" | "127.0.0.1" | "[::1]")
-        || name.strip_suffix(".localhost").is_some_and(|label| !label.is_empty());
-    if local || allowed.contains(&name) { Ok(host) } else { Err(Refusal::Host) }
+    let name = host_name(host).ok_or(Refusal::Host)?;
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    let local = is("localhost") || is("127.0.0.1") || is("[::1]") || is_below_localhost(name);
+    if local || allowed.iter().any(|known| is(known)) { Ok(host) } else { Err(Refusal::Host) }
+}
+
+fn is_below_localhost(name: &str) -> bool {
+    let suffix = ".localhost";
+    let Some(start) = name.len().checked_sub(suffix.len()) else { return false };
+    start > 0 && name.as_bytes()[start..].eq_ignore_ascii_case(suffix.as_bytes())
 }
 
 /// The name in `Host`, without the port; `None` if it is malformed.

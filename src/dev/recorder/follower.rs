@@ -1,0 +1,173 @@
+//! What one console is told: everything so far, then what comes after.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::Utf8Bytes;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::message::LoadOutcome;
+
+use super::super::protocol::{self, Body, Message, RequestSummary};
+use super::kept::Kept;
+use super::{Change, LIMITS, Recorder, State};
+
+/// How long a console rests between two looks: nobody sees faster, and a server under load has
+/// other things to do than to write.
+const REST: Duration = Duration::from_millis(100);
+/// Events that are read at once; requests that end wait so long.
+const AT_ONCE: usize = 32;
+
+/// A console's place in the stream of events.
+pub(in crate::dev) struct Follower {
+    recorder: Arc<Recorder>,
+    /// Of the last event it was told.
+    seq: u64,
+    /// When it looks again.
+    next_look: Instant,
+}
+
+/// An event on its way to a console.
+enum Item {
+    Request(Box<RequestSummary>),
+    Change(Change),
+}
+
+impl Recorder {
+    /// Everything so far as two frames, and what comes after them: nothing between is lost.
+    pub(in crate::dev) fn follow(self: &Arc<Self>) -> Option<(Vec<Utf8Bytes>, Follower)> {
+        let (frames, seq) = self.everything()?;
+        let recorder = Arc::clone(self);
+        Some((frames.into(), Follower { recorder, seq, next_look: Instant::now() }))
+    }
+
+    /// `hello` and `snapshot`, and the number of the last event that is in them.
+    fn everything(&self) -> Option<([Utf8Bytes; 2], u64)> {
+        let runtime = self.runtime.upgrade()?;
+        let status = Box::new(self.status(&runtime, Value::Null));
+        let serving = runtime.serving();
+        let state = self.lock();
+        let (seq, last_failure) = (state.seq, state.last_failure.clone());
+        let requests: Vec<_> = state.requests.iter().rev().map(Kept::summary).collect();
+        let reloads: Vec<_> = state.reloads.iter().rev().cloned().collect();
+        drop(state);
+
+        let hello = Body::Hello {
+            run_id: &self.run_id,
+            generation: serving.generation,
+            version: env!("CARGO_PKG_VERSION"),
+            python: runtime.python_version(),
+            limits: LIMITS,
+        };
+        let snapshot = Body::Snapshot {
+            status,
+            routes: &serving.routes,
+            requests: requests.iter().collect(),
+            reloads: reloads.iter().map(|reload| &**reload).collect(),
+            last_failure: last_failure.as_deref(),
+        };
+        Some(([hello, snapshot].map(|body| encode(seq, body)), seq))
+    }
+}
+
+impl Follower {
+    /// Waits until there is something to read. May be dropped at any time.
+    pub(in crate::dev) async fn has_news(&self) {
+        tokio::time::sleep_until(self.next_look).await;
+        loop {
+            let news = self.recorder.news.notified();
+            {
+                let mut state = self.recorder.lock();
+                if state.seq > self.seq || state.is_closed {
+                    return;
+                }
+                state.is_awaited = true;
+            }
+            news.await;
+        }
+    }
+
+    /// Whether the server stops: what [`read`](Self::read) gives then is the last.
+    pub(in crate::dev) fn is_at_end(&self) -> bool {
+        self.recorder.lock().is_closed
+    }
+
+    /// Gives what has happened since the last time. Of what is no longer kept, it tells how much
+    /// that was; if a change of the server is among it, everything is told anew.
+    pub(in crate::dev) fn read(&mut self) -> Vec<Utf8Bytes> {
+        self.next_look = Instant::now() + REST;
+        let end = self.recorder.lock().seq;
+        let mut frames = Vec::new();
+        let mut lost = 0;
+        while self.seq < end {
+            let state = self.recorder.lock();
+            let has_lost_change = state.oldest_change() > self.seq + 1;
+            let items = state.after(self.seq, AT_ONCE);
+            drop(state);
+            let Some((last, _)) = items.last() else { break };
+            lost += last - self.seq - items.len() as u64;
+            if lost > 0
+                && has_lost_change
+                && let Some((all, seq)) = self.recorder.everything()
+            {
+                frames = all.into();
+                self.seq = seq;
+                break;
+            }
+            self.seq = *last;
+            frames.extend(items.iter().map(|(seq, item)| encode(*seq, item.body())));
+        }
+        if lost > 0 {
+            frames.insert(0, encode(self.seq, Body::Dropped { count: lost }));
+        }
+        frames
+    }
+}
+
+impl State {
+    /// The number from which on no change is missing.
+    fn oldest_change(&self) -> u64 {
+        match self.changes.front() {
+            Some((seq, _)) if self.changes.len() == super::MAX_CHANGES => *seq,
+            _ => 0,
+        }
+    }
+
+    /// The oldest events after `seq` that are kept, in order.
+    fn after(&self, seq: u64, limit: usize) -> Vec<(u64, Item)> {
+        let first = self.requests.partition_point(|kept| kept.seq() <= seq);
+        let mut requests = self.requests.range(first..).peekable();
+        let first = self.changes.partition_point(|(change, _)| *change <= seq);
+        let mut changes = self.changes.range(first..).peekable();
+        let next = || match (requests.peek(), changes.peek()) {
+            (Some(kept), Some((change, _))) if *change < kept.seq() => {
+                changes.next().map(|(seq, change)| (*seq, Item::Change(change.clone())))
+            }
+            (None, _) => changes.next().map(|(seq, change)| (*seq, Item::Change(change.clone()))),
+            _ => requests.next().map(|kept| (kept.seq(), Item::Request(Box::new(kept.summary())))),
+        };
+        std::iter::from_fn(next).take(limit).collect()
+    }
+}
+
+impl Item {
+    fn body(&self) -> Body<'_> {
+        match self {
+            Self::Request(request) => Body::RequestEnd { request },
+            Self::Change(Change::ReloadStart(files)) => Body::ReloadStart { files },
+            Self::Change(Change::Status(status)) => Body::Status { status: status.clone() },
+            Self::Change(Change::Routes(serving)) => Body::Routes { routes: &serving.routes },
+            Self::Change(Change::Reload(reload, status)) => match reload.outcome {
+                LoadOutcome::Failed => Body::ReloadFail { reload, status: status.clone() },
+                _ => Body::ReloadOk { reload, status: status.clone() },
+            },
+        }
+    }
+}
+
+/// Writes a message as it goes over the socket.
+pub(in crate::dev) fn encode(seq: u64, body: Body<'_>) -> Utf8Bytes {
+    let message = Message { v: protocol::VERSION, seq, body };
+    serde_json::to_string(&message).expect("plain data").into()
+}

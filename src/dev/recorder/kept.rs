@@ -1,0 +1,163 @@
+//! A request as it is kept: a few numbers, and all its text in one buffer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+
+use crate::message::{Phases, RequestRecord, RouteInfo, Traceback, header_texts, ms, unix_ms};
+use crate::python_runtime::Serving;
+
+use super::super::protocol::{ErrorSummary, RequestDetail, RequestSummary};
+use super::super::{cutting, masking};
+
+/// Bytes of text whose memory the next request takes over; what is larger is given back.
+const USUAL: usize = 8 * 1024;
+/// The texts before the headers: method, path, query and the route's id.
+const FIRST_HEADER: usize = 4;
+
+/// A table of routes, to look up what answered a request when somebody asks.
+pub(super) struct Routes {
+    serving: Arc<Serving>,
+    places: OnceLock<HashMap<String, usize>>,
+}
+
+impl Routes {
+    pub(super) fn new(serving: Arc<Serving>) -> Self {
+        Self { serving, places: OnceLock::new() }
+    }
+
+    fn find(&self, id: &str) -> Option<&RouteInfo> {
+        let routes = &self.serving.routes;
+        let places = self.places.get_or_init(|| {
+            routes.iter().enumerate().map(|(place, route)| (route.id.clone(), place)).collect()
+        });
+        routes.get(*places.get(id)?)
+    }
+}
+
+/// Secrets are masked and what is long is cut before it gets in here.
+#[derive(Default)]
+pub(super) struct Kept {
+    seq: u64,
+    id: u64,
+    time_ms: u64,
+    status: u16,
+    generation: Option<u64>,
+    phases: Phases,
+    total: Duration,
+    traceback: Option<Arc<Traceback>>,
+    routes: Option<Arc<Routes>>,
+    text: String,
+    /// Where each text ends: the first [`FIRST_HEADER`], then names and values in turn.
+    ends: Vec<usize>,
+    /// How many of them belong to the request.
+    request_ends: usize,
+}
+
+impl Kept {
+    /// Becomes another request.
+    pub(super) fn fill(&mut self, seq: u64, record: &RequestRecord<'_>, routes: &Arc<Routes>) {
+        self.seq = seq;
+        self.id = record.id;
+        self.time_ms = unix_ms(record.time);
+        self.status = record.status;
+        self.generation = record.generation;
+        self.phases = record.phases;
+        self.total = record.total;
+        self.traceback = record.traceback.cloned();
+        self.routes = Some(Arc::clone(routes));
+
+        self.text.clear();
+        self.text.shrink_to(USUAL);
+        self.ends.clear();
+        self.add(record.head.method());
+        self.add(&record.head.path());
+        masking::add_query(&mut self.text, record.head.query());
+        self.end();
+        self.add(record.route.unwrap_or_default());
+        self.add_headers(record.head.headers());
+        self.request_ends = self.ends.len();
+        self.add_headers(record.response_headers);
+    }
+
+    pub(super) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn summary(&self) -> RequestSummary {
+        let [method, path, query, route] = std::array::from_fn(|place| self.text_at(place));
+        let route = self.routes.as_ref().and_then(|routes| routes.find(route));
+        RequestSummary {
+            id: self.id.to_string(),
+            time_ms: self.time_ms,
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            status: self.status,
+            generation: self.generation,
+            route: route.map(|route| route.path.clone()),
+            handler: route.map(|route| route.handler.clone()),
+            mode: route.map(|route| route.mode.clone()),
+            phases: self.phases,
+            total_ms: ms(self.total),
+            error: self.traceback.as_ref().map(|raised| ErrorSummary {
+                kind: raised.kind.clone(),
+                message: raised.message.clone(),
+            }),
+        }
+    }
+
+    pub(super) fn detail(&self) -> RequestDetail {
+        RequestDetail {
+            summary: self.summary(),
+            request_headers: self.headers(FIRST_HEADER, self.request_ends),
+            response_headers: self.headers(self.request_ends, self.ends.len()),
+            traceback: self.traceback.as_deref().cloned(),
+        }
+    }
+
+    fn add(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.end();
+    }
+
+    fn add_headers(&mut self, headers: &HeaderMap) {
+        let (start, count) = (self.text.len(), headers.len());
+        for (place, (name, value)) in header_texts(headers).enumerate() {
+            let (before, ends) = (self.text.len(), self.ends.len());
+            self.add(name);
+            masking::add_header(&mut self.text, name, &value);
+            self.end();
+            if self.text.len() - start > cutting::HEADERS {
+                self.text.truncate(before);
+                self.ends.truncate(ends);
+                self.add("…");
+                self.add(&format!("({} headers more)", count - place));
+                return;
+            }
+        }
+    }
+
+    /// Ends a text, cut if it is too long.
+    fn end(&mut self) {
+        let start = self.ends.last().copied().unwrap_or_default();
+        cutting::cut(&mut self.text, start);
+        self.ends.push(self.text.len());
+    }
+
+    fn text_at(&self, place: usize) -> &str {
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[place]]
+    }
+
+    fn headers(&self, from: usize, to: usize) -> Vec<(String, String)> {
+        let pair = |place| (self.text_at(place).to_owned(), self.text_at(place + 1).to_owned());
+        (from..to).step_by(2).map(pair).collect()
+    }
+}
