@@ -26,39 +26,36 @@ _log = logging.getLogger("snaxum")
 is_observed = False
 
 
-def aside(exchange: Exchange, lease: state.Lease, route: Route, request: Request) -> bool:
-    """Call a handler that gets the pool from a thread that may wait; tells whether it has ended."""
+def aside(exchange: Exchange, generation: state.Generation, route: Route, request: Request) -> None:
+    """Call a handler that gets the pool from a thread that may wait."""
     runtime = running()
     if len(runtime.at_pool) >= runtime.max_queue:
         detail = "too many requests wait for the process pool"
-        number = lease.generation.number
-        exchange.fail(number, route.id, 503, detail, [("retry-after", "1")], None)
-        return True
+        retry = [("retry-after", "1")]
+        exchange.fail(generation.number, route.id, 503, detail, retry, None)
+        return
     runtime.at_pool.add(exchange.id)
     pool = runtime.pools[exchange.id] = runtime.pool.for_request(runtime.grace)
+    lease = state.Lease(generation)
 
     def run() -> None:
-        state.pin(lease.generation)
-        ended = True
+        state.pin_thread(generation)
         try:
             if not exchange.cancelled():
-                ended = answer(exchange, lease, route, request, pool)
+                answer(exchange, generation, route, request, pool)
         finally:
             runtime.pools.pop(exchange.id, None)
             runtime.at_pool.discard(exchange.id)
-            state.unpin()
-            if ended:
-                lease.end()
+            state.pin_thread(None)
+            lease.end()
 
     runtime.waiting.submit(run)
-    return False
 
 
 def answer(
-    exchange: Exchange, lease: state.Lease, route: Route, request: Request, *more: Any
-) -> bool:
-    """Call the handler right here; tells whether the request has ended."""
-    generation = lease.generation
+    exchange: Exchange, generation: state.Generation, route: Route, request: Request, *more: Any
+) -> None:
+    """Call the handler right here."""
     try:
         result = route.handler(request, *more)
         if is_observed:
@@ -67,25 +64,27 @@ def answer(
         if content_type is not None:
             content = encode_plainly(result)
             exchange.respond_plainly(generation.number, route.id, content_type, content)
-            return True
+            return
         status, headers, body = to_response(result).parts()
     except BaseException as error:
         fail(exchange, generation, route, error)
-        return True
+        return
     if isinstance(body, bytes):
         exchange.respond(generation.number, route.id, status, headers, body)
-        return True
-    if isinstance(body, AsyncIterator):
-        return _stream_on_loop(exchange, lease, route, status, headers, body)
-    return stream(exchange, lease, route, status, headers, body)
+    elif isinstance(body, AsyncIterator):
+        _stream_on_loop(exchange, generation, route, status, headers, body)
+    else:
+        stream(exchange, generation, route, status, headers, body)
 
 
-def on_loop(exchange: Exchange, lease: state.Lease, route: Route, request: Request) -> bool:
-    """Call an `async def` handler on the loop; the request has not ended yet."""
+def on_loop(
+    exchange: Exchange, generation: state.Generation, route: Route, request: Request
+) -> None:
+    """Call an `async def` handler on the loop."""
     runtime = running()
     loop = runtime.loop  # makes the coroutines, too
+    lease = state.Lease(generation)
     loop.spawn(exchange.id, runtime.coroutines.answer, exchange, lease, route, request)
-    return False
 
 
 def fail(
@@ -102,48 +101,47 @@ def fail(
 
 def stream(
     exchange: Exchange,
-    lease: state.Lease,
+    generation: state.Generation,
     route: Route,
     status: int,
     headers: list[tuple[str, str]],
     chunks: Iterator[bytes],
-) -> bool:
+) -> None:
     """Send a plain iterator from a thread of its own, or refuse while none is free."""
-    runtime, generation = running(), lease.generation
+    runtime = running()
     if len(runtime.at_stream) >= STREAM_THREADS:
         detail = "too many streams are open; an `async def` handler has no such limit"
         exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
-        return True
+        return
     runtime.at_stream.add(exchange.id)
     stream = exchange.stream(generation.number, route.id, status, headers)
+    lease = state.Lease(generation)
 
     def run() -> None:
-        state.pin(generation)
+        state.pin_thread(generation)
         try:
             _send(stream, chunks, route)
         finally:
             runtime.at_stream.discard(exchange.id)
-            state.unpin()
+            state.pin_thread(None)
             lease.end()
 
     runtime.streaming.submit(run)
-    return False
 
 
 def _stream_on_loop(
     exchange: Exchange,
-    lease: state.Lease,
+    generation: state.Generation,
     route: Route,
     status: int,
     headers: list[tuple[str, str]],
     chunks: AsyncIterator[bytes],
-) -> bool:
+) -> None:
     """Send an async iterator that a plain handler has returned."""
-    stream = exchange.stream(lease.generation.number, route.id, status, headers)
-    runtime = running()
+    stream = exchange.stream(generation.number, route.id, status, headers)
+    runtime, lease = running(), state.Lease(generation)
     loop = runtime.loop
     loop.spawn(exchange.id, runtime.coroutines.end_with, exchange, stream, chunks, lease, route)
-    return False
 
 
 def _send(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> None:

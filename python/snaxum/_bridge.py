@@ -95,25 +95,25 @@ def stop(timeout: float) -> None:
 
 def dispatch(exchange: Exchange, method: str, path: str) -> None:
     """Answer one request, or hand it to the loop or a thread that may wait."""
-    lease = state.enter()
-    if _dispatch(exchange, lease, method, path):
-        lease.end()
-    state.unpin()
+    generation = state.enter()
+    try:
+        _dispatch(exchange, generation, method, path)
+    finally:
+        state.leave(generation)
 
 
-def _dispatch(exchange: Exchange, lease: state.Lease, method: str, path: str) -> bool:
-    """Tell whether the request has ended; whoever takes it on ends the lease."""
-    generation = lease.generation
+def _dispatch(exchange: Exchange, generation: state.Generation, method: str, path: str) -> None:
     found = generation.table.match(method, path)
     if type(found) is Found:
         route = found.route
         request = Request(exchange, found.params or {})
         if route.use_process_pool:
-            return aside(exchange, lease, route, request)
-        if route.is_async:
-            return on_loop(exchange, lease, route, request)
-        return answer(exchange, lease, route, request)
-    if type(found) is MethodNotAllowed:
+            aside(exchange, generation, route, request)
+        elif route.is_async:
+            on_loop(exchange, generation, route, request)
+        else:
+            answer(exchange, generation, route, request)
+    elif type(found) is MethodNotAllowed:
         allow = ", ".join(found.allow)
         detail = f"{path} does not answer {method}; it answers {allow}"
         exchange.fail(generation.number, None, 405, detail, [("allow", allow)], None)
@@ -124,7 +124,6 @@ def _dispatch(exchange: Exchange, lease: state.Lease, method: str, path: str) ->
         _answer_broken(exchange, generation)
     else:
         exchange.fail(generation.number, None, 404, f"no route for {path}", [], None)
-    return True
 
 
 def _answer_broken(exchange: Exchange, generation: state.Generation) -> None:

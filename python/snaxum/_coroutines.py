@@ -22,24 +22,22 @@ _log = logging.getLogger("snaxum")
 
 async def answer(exchange: Exchange, lease: state.Lease, route: Route, request: Request) -> None:
     """Await the handler on the loop, and end its request."""
-    state.pin(lease.generation)
-    ended = True
+    state.pin_task(lease.generation)
     try:
-        ended = await _run_async(exchange, lease, route, request)
+        await _run_async(exchange, lease, route, request)
     finally:
         loop = running().loop
         loop.wake_soon()
         loop.forget(exchange.id)
-        if ended:
-            lease.end()
+        lease.end()
 
 
 async def _run_async(
     exchange: Exchange, lease: state.Lease, route: Route, request: Request
-) -> bool:
+) -> None:
     generation = lease.generation
     if exchange.cancelled():
-        return True  # before it began
+        return  # before it began
     try:
         result = await route.handler(request)
         if _answers.is_observed:
@@ -48,25 +46,24 @@ async def _run_async(
         if content_type is not None:
             content = encode_plainly(result)
             exchange.respond_plainly(generation.number, route.id, content_type, content)
-            return True
+            return
         status, headers, body = to_response(result).parts()
     except asyncio.CancelledError as error:
         if exchange.cancelled():
             raise  # the client went away: nobody waits for an answer
         _answers.fail(exchange, generation, route, error)
-        return True
+        return
     except BaseException as error:
         _answers.fail(exchange, generation, route, error)
-        return True
+        return
     if isinstance(body, bytes):
         exchange.respond(generation.number, route.id, status, headers, body)
-        return True
-    if isinstance(body, AsyncIterator):
+    elif isinstance(body, AsyncIterator):
         stream = exchange.stream(generation.number, route.id, status, headers)
         running().loop.wake_soon()
         await send(stream, body, lease, route)
-        return True
-    return _answers.stream(exchange, lease, route, status, headers, body)
+    else:
+        _answers.stream(exchange, generation, route, status, headers, body)
 
 
 async def end_with(
@@ -87,7 +84,7 @@ async def send(
     stream: BodyStream, chunks: AsyncIterator[bytes], lease: state.Lease, route: Route
 ) -> None:
     """Send an async stream, and end its request."""
-    state.pin(lease.generation)
+    state.pin_task(lease.generation)
     loop = running().loop
     try:
         async for chunk in chunks:

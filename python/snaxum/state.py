@@ -2,7 +2,8 @@
 
 Owns the pointer that a reload swaps, and the count of requests on each generation. A `Generation`
 is everything that belongs to one version of the user's code; a request enters the current one once
-and keeps it to its end (`Lease`). Never loads code (`_reload`), never answers one (`_bridge`).
+and keeps it to its end, by a `Lease` where that is not in the thread in which it began. Never loads
+code (`_reload`), never answers one (`_bridge`).
 """
 
 from __future__ import annotations
@@ -90,15 +91,21 @@ class Discarded(Staging):
 first_number = 1
 
 _current: Generation | None = None
-# A lease on it that nobody counts.
-_standing: Lease | None = None
 _staging: Staging | None = None
 # Routes of a module imported outside the server (a unit test, a notebook): kept, never served.
 _unserved: list[Route] = []
 # The run of a module for which the caller works: it loads, or this is one of its start-up hooks, or
 # a task of those.
 starter: ContextVar[Node | None] = ContextVar("snaxum_starter", default=None)
-_pinned: ContextVar[Generation | None] = ContextVar("snaxum_generation", default=None)
+# What a task, and what a thread works for: a thread is cheaper to change.
+_of_task: ContextVar[Generation | None] = ContextVar("snaxum_generation", default=None)
+
+
+class _OfThread(threading.local):
+    generation: Generation | None = None
+
+
+_of_thread = _OfThread()
 # Reentrant: a collection may end a lease in the middle of one that begins.
 _lock = threading.RLock()
 # Set in dev mode: without reloads nobody asks who is still on which generation.
@@ -118,7 +125,7 @@ def current_or_none() -> Generation | None:
 
 def here() -> Generation | None:
     """Return the generation of the request that the caller works for, or else the current one."""
-    return _pinned.get() or _current
+    return _of_task.get() or _of_thread.generation or _current
 
 
 def count(on_drained: Callable[[], None]) -> None:
@@ -128,13 +135,17 @@ def count(on_drained: Callable[[], None]) -> None:
 
 
 class Lease:
-    """A request's stay on a generation; ends once, at the latest when nobody has it any more."""
+    """A longer stay on a generation; ends once, at the latest when nobody has it any more."""
 
     __slots__ = ("_is_open", "generation")
 
-    def __init__(self, generation: Generation, is_open: bool) -> None:
+    def __init__(self, generation: Generation) -> None:
+        """Begin it, while the caller is on `generation` itself."""
         self.generation = generation
-        self._is_open = is_open
+        self._is_open = _on_drained is not None
+        if self._is_open:
+            with _lock:
+                generation.active += 1
 
     def end(self) -> None:
         """End the stay; a second call does nothing."""
@@ -147,28 +158,33 @@ class Lease:
         self.end()
 
 
-def enter() -> Lease:
-    """Begin a request on the current generation."""
+def enter() -> Generation:
+    """Begin a stay of the calling thread on the current generation."""
     if _on_drained is None:
-        assert _standing is not None, "published before the first request"
-        return _standing
+        return current()
     with _lock:
         generation = current()
         generation.active += 1
-    _pinned.set(generation)
-    return Lease(generation, True)
+    _of_thread.generation = generation
+    return generation
 
 
-def pin(generation: Generation) -> None:
-    """Make the calling thread or task one that works for a request on `generation`."""
+def leave(generation: Generation) -> None:
+    """End what `enter` began; a `Lease` made in between goes on."""
     if _on_drained is not None:
-        _pinned.set(generation)
+        _of_thread.generation = None
+        _leave(generation)
 
 
-def unpin() -> None:
-    """Let the calling thread work for no request any more."""
+def pin_thread(generation: Generation | None) -> None:
+    """Make the calling thread one that works for a request on `generation`; None ends that."""
+    _of_thread.generation = generation
+
+
+def pin_task(generation: Generation) -> None:
+    """Make the calling task one that works for a request on `generation`."""
     if _on_drained is not None:
-        _pinned.set(None)
+        _of_task.set(generation)
 
 
 def _leave(generation: Generation) -> None:
@@ -181,9 +197,9 @@ def _leave(generation: Generation) -> None:
 
 def publish(generation: Generation) -> None:
     """Make `generation` the one that new requests start on."""
-    global _current, _standing
+    global _current
     with _lock:
-        _current, _standing = generation, Lease(generation, False)
+        _current = generation
 
 
 def staging() -> Staging | None:

@@ -159,9 +159,8 @@ impl Recorder {
 
     /// Tells every console that the server stops.
     pub(super) fn close(&self) {
-        let mut state = self.lock();
-        state.is_closed = true;
-        self.tell(state);
+        self.lock().is_closed = true;
+        self.news.notify_waiters();
     }
 
     fn status_now(&self) -> Option<Box<Status>> {

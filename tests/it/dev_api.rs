@@ -310,6 +310,37 @@ async fn the_stream_tells_what_changes_in_order() {
 }
 
 #[tokio::test]
+async fn a_console_is_told_of_each_request_or_that_it_missed_it() {
+    const REQUESTS: u64 = 3000;
+    let server = app().await;
+    let mut console = server.console().await;
+
+    // More in a moment than are kept.
+    let client = |_| async {
+        for _ in 0..REQUESTS / 30 {
+            server.get("/hello").await;
+        }
+    };
+    futures_util::future::join_all((0..30).map(client)).await;
+
+    let (mut told, mut last) = (0, 0);
+    while told < REQUESTS {
+        let message = console.next().await;
+        match message["type"].as_str() {
+            Some("request.end") => {
+                let seq = message["seq"].as_u64().expect("a number");
+                assert!(seq > last, "{seq} after {last}");
+                (told, last) = (told + 1, seq);
+            }
+            Some("dropped") => told += message["count"].as_u64().expect("a number"),
+            other => panic!("{other:?} in a burst of requests"),
+        }
+    }
+    assert_eq!(told, REQUESTS);
+    assert_eq!(list(&server.api("requests").await).len(), 500);
+}
+
+#[tokio::test]
 async fn the_stream_is_refused_without_the_token_and_to_other_sites() {
     let server = app().await;
     let (bearer, cookie) = (format!("Bearer {}", server.token), cookie(&server).await);

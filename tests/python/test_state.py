@@ -5,6 +5,7 @@ Owns the count that a reload waits for before it ends old code. Never loads a mo
 
 from __future__ import annotations
 
+import contextvars
 import gc
 from collections.abc import Iterator
 
@@ -21,25 +22,26 @@ def drained(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     monkeypatch.setattr(state, "_on_drained", lambda: marks.append(True))
     monkeypatch.setattr(state, "_current", state.Generation(1, RouteTable([])))
     yield marks
-    state.unpin()
+    state.pin_thread(None)
 
 
 def test_a_generation_is_drained_when_its_last_request_ends(drained: list[bool]) -> None:
-    first, second = state.enter(), state.enter()
-    old = first.generation
+    old = state.enter()
+    lease = state.Lease(old)
     state.publish(state.Generation(2, RouteTable([])))
-    first.end()
+    state.leave(old)
     assert (old.active, drained) == (1, [])
-    second.end()
+    lease.end()
     assert (old.active, drained) == (0, [True])
 
 
 def test_a_lease_ends_once(drained: list[bool]) -> None:
-    lease, other = state.enter(), state.enter()
+    generation = state.current()
+    lease, other = state.Lease(generation), state.Lease(generation)
     lease.end()
     lease.end()
     del lease
-    assert other.generation.active == 1
+    assert generation.active == 1
     other.end()
 
 
@@ -49,7 +51,7 @@ def test_a_lease_that_nobody_has_any_more_ends_by_itself(drained: list[bool]) ->
     async def never_begun(lease: state.Lease) -> None:
         lease.end()
 
-    coroutine = never_begun(state.enter())
+    coroutine = never_begun(state.Lease(generation))
     assert generation.active == 1
     coroutine.close()
     del coroutine
@@ -58,9 +60,17 @@ def test_a_lease_that_nobody_has_any_more_ends_by_itself(drained: list[bool]) ->
 
 
 def test_the_caller_works_for_the_generation_that_it_entered(drained: list[bool]) -> None:
-    lease = state.enter()
+    generation = state.enter()
     state.publish(state.Generation(2, RouteTable([])))
-    assert state.here() is lease.generation
-    state.unpin()
+    assert state.here() is generation
+    state.leave(generation)
     assert state.here() is state.current()
-    lease.end()
+
+
+def test_a_task_works_for_its_own_generation_whatever_its_thread_does(drained: list[bool]) -> None:
+    generation = state.current()
+    context = contextvars.copy_context()
+    context.run(state.pin_task, generation)
+    state.publish(state.Generation(2, RouteTable([])))
+    assert context.run(state.here) is generation
+    assert state.here() is state.current()

@@ -67,7 +67,7 @@ impl Terminal {
     pub(crate) fn tell(&self, event: &Event<'_>) {
         let mut state = self.0.lock();
         state.add(event);
-        if std::mem::take(&mut state.is_resting) {
+        if state.has_news() && std::mem::take(&mut state.is_resting) {
             drop(state);
             self.0.bell.notify_all();
         }

@@ -13,9 +13,11 @@ use super::super::protocol::{self, Body, Message, RequestSummary};
 use super::kept::Kept;
 use super::{Change, LIMITS, Recorder, State};
 
-/// How long a console rests between two looks: nobody sees faster, and a server under load has
-/// other things to do than to write.
-const REST: Duration = Duration::from_millis(100);
+/// How long a console rests for each event that it was told: what happens now and then is told at
+/// once, but a server under load has other things to do than to write.
+const REST: Duration = Duration::from_millis(1);
+/// The longest rest: nobody sees faster.
+const LONGEST_REST: Duration = Duration::from_millis(100);
 /// Events that are read at once; requests that end wait so long.
 const AT_ONCE: usize = 32;
 
@@ -74,17 +76,21 @@ impl Recorder {
 impl Follower {
     /// Waits until there is something to read. May be dropped at any time.
     pub(in crate::dev) async fn has_news(&self) {
-        tokio::time::sleep_until(self.next_look).await;
         loop {
             let news = self.recorder.news.notified();
+            let is_resting = Instant::now() < self.next_look;
             {
                 let mut state = self.recorder.lock();
-                if state.seq > self.seq || state.is_closed {
+                if state.is_closed || (!is_resting && state.seq > self.seq) {
                     return;
                 }
-                state.is_awaited = true;
+                state.is_awaited |= !is_resting;
             }
-            news.await;
+            if is_resting {
+                let _ = tokio::time::timeout_at(self.next_look, news).await;
+            } else {
+                news.await;
+            }
         }
     }
 
@@ -96,7 +102,6 @@ impl Follower {
     /// Gives what has happened since the last time. Of what is no longer kept, it tells how much
     /// that was; if a change of the server is among it, everything is told anew.
     pub(in crate::dev) fn read(&mut self) -> Vec<Utf8Bytes> {
-        self.next_look = Instant::now() + REST;
         let end = self.recorder.lock().seq;
         let mut frames = Vec::new();
         let mut lost = 0;
@@ -121,6 +126,8 @@ impl Follower {
         if lost > 0 {
             frames.insert(0, encode(self.seq, Body::Dropped { count: lost }));
         }
+        let count = u32::try_from(frames.len()).unwrap_or(u32::MAX);
+        self.next_look = Instant::now() + REST.saturating_mul(count).min(LONGEST_REST);
         frames
     }
 }
