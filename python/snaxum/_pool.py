@@ -1,24 +1,24 @@
-"""The process pool: a `ProcessPoolExecutor` to its users, one executor a worker underneath.
+"""The process pool: a `ProcessPoolExecutor` to its users, a process and a thread a worker.
 
 Owns the worker processes. A plain executor breaks for good when one worker dies, and takes every
 other task along; here each worker stands alone, so only the task it ran is lost, and a new worker
-takes its place. Tasks travel by module and name, never as function objects. Never matches a
-route.
+takes its place. A task is written to its worker's pipe by the thread that submits it, and the
+answer read by the worker's own: a plain executor has two more threads on that way. Tasks travel by
+module and name, never as function objects. Never matches a route.
 """
 
 from __future__ import annotations
 
-import functools
 import io
 import logging
 import multiprocessing
-import multiprocessing.process
 import pickle
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
 from types import FunctionType
@@ -42,13 +42,15 @@ class Pool(ProcessPoolExecutor):
     def __init__(
         self, workers: int, framework: Framework, roots: Sequence[str], project: str
     ) -> None:
-        # Not super().__init__(): the executors underneath are the ones that run.
+        # Not super().__init__(): nothing of a plain executor runs.
         self._size = workers
         sources, compiled = framework
-        self._boot = (
-            _worker.BOOT,
-            {"sources": sources, "compiled": compiled, "roots": list(roots), "project": project},
-        )
+        self._boot = {
+            "sources": sources,
+            "compiled": compiled,
+            "roots": list(roots),
+            "project": project,
+        }
         self._lock = threading.Lock()
         self._workers: list[_Worker] = []
         self._idle: list[_Worker] = []
@@ -95,22 +97,15 @@ class Pool(ProcessPoolExecutor):
             workers = list(self._workers)
         for task in waiting:
             task.future.cancel()
-        threads = [
-            threading.Thread(
-                target=worker.executor.shutdown,
-                kwargs={"wait": True, "cancel_futures": True},
-                daemon=True,
-            )
-            for worker in workers
-        ]
-        for thread in threads:
-            thread.start()
-        killer = threading.Timer(timeout, _kill, (workers,))
-        killer.daemon = True
-        killer.start()
-        for thread in threads:
-            thread.join(timeout + 2.0)
-        killer.cancel()
+        deadline = time.monotonic() + timeout
+        for worker in workers:
+            worker.stop(deadline)
+        for worker in workers:
+            worker.thread.join(max(0.0, deadline - time.monotonic()))
+        for worker in workers:
+            worker.kill()
+        for worker in workers:
+            worker.thread.join(2.0)
 
     def status(self) -> dict[str, Any]:
         """Describe the pool for the console: its workers, and what they did."""
@@ -137,10 +132,11 @@ class Pool(ProcessPoolExecutor):
         """End the worker that runs the task of `future`, if one does; it is replaced."""
         with self._lock:
             running = [w for w in self._workers if w.task and w.task.future is future]
-        _kill(running)
+        for worker in running:
+            worker.kill()
 
     def _add_worker(self) -> _Worker:
-        worker = _Worker(self._boot)
+        worker = _Worker(self._boot, self._listen)
         self._workers.append(worker)
         return worker
 
@@ -149,24 +145,15 @@ class Pool(ProcessPoolExecutor):
         while task is not None:
             if task.future.set_running_or_notify_cancel():
                 try:
-                    worker = self._start(worker, task)
+                    if not worker.send(task, state.current()):
+                        # One that died while it had nothing to do costs nobody anything.
+                        worker = self._replace(worker)
+                        if not worker.send(task, state.current()):
+                            raise _died(task)
                     return
                 except Exception as error:  # the server is closing, or out of processes
                     task.future.set_exception(error)
             task = self._next_for(worker)
-
-    def _start(self, worker: _Worker, task: _Task) -> _Worker:
-        # One that died while it had nothing to do costs nobody anything; its executor may need a
-        # moment to notice, so the process itself is asked.
-        if worker.is_dead():
-            worker = self._replace(worker)
-        try:
-            inner = worker.submit(task, state.current())
-        except BrokenProcessPool:
-            worker = self._replace(worker)
-            inner = worker.submit(task, state.current())
-        inner.add_done_callback(functools.partial(self._finished, worker, task))
-        return worker
 
     def _next_for(self, worker: _Worker) -> _Task | None:
         """Take the task that waits longest; without one, the worker is idle from now on."""
@@ -176,59 +163,48 @@ class Pool(ProcessPoolExecutor):
             self._idle.append(worker)
             return None
 
-    def _finished(self, worker: _Worker, task: _Task, inner: Future[Any]) -> None:
-        died = not inner.cancelled() and isinstance(inner.exception(), BrokenProcessPool)
-        worker.task = None
+    def _listen(self, worker: _Worker) -> None:
+        """Pass on what a worker answers, to its end."""
+        while (answer := worker.receive()) is not None:
+            task, worker.task = worker.task, None
+            if task is not None:
+                self._finish(task, *load_answer(answer))
+            del answer, task  # which may be large
+            self._run(worker, self._next_for(worker))
+        task = worker.lose(kill=not self._closed)
+        if task is None:
+            return  # the next task that it is to run finds it dead
+        if self._closed:
+            self._finish(task, None, RuntimeError("the server shut down before the task ended"))
+            return
+        _log.error("a pool worker died while it ran %s; replaced", task.name)
+        self._finish(task, None, _died(task))
+        del task
         try:
-            error = self._pass_on(task, inner, died)
-        finally:
-            if died:
-                _log.error("a pool worker died while it ran %s; replaced", task.name)
-                # In a thread of its own: the executor calls us with its lock held.
-                threading.Thread(target=self._after_death, args=(worker,), daemon=True).start()
-            else:
-                self._run(worker, self._next_for(worker))
+            worker = self._replace(worker)
+        except (OSError, RuntimeError):
+            pass  # the server is closing, or out of processes: a later task tries again
+        self._run(worker, self._next_for(worker))
+
+    def _finish(self, task: _Task, result: Any, error: BaseException | None) -> None:
         with self._lock:
             self._done += 1
             self._failed += error is not None
-
-    def _pass_on(self, task: _Task, inner: Future[Any], died: bool) -> BaseException | None:
-        """Give the task's own future what the worker answered; returns the error, if it is one."""
-        error: BaseException | None = None
-        if inner.cancelled():
-            error = RuntimeError("the server shut down before the task ended")
-        elif died:
-            error = BrokenProcessPool(f"the pool worker that ran {task.name} died; it is replaced")
-        else:
-            error = inner.exception()
-        if error is None:
-            try:
-                result, error = load_answer(inner.result())
-            except Exception as failure:
-                error = failure
-            else:
-                if error is None:
-                    task.future.set_result(result)
-                    return None
-        task.future.set_exception(error)
-        return error
-
-    def _after_death(self, worker: _Worker) -> None:
         try:
-            worker = self._replace(worker)
-        except RuntimeError:
-            return  # the server is closing: nothing waits any more
-        self._run(worker, self._next_for(worker))
+            if error is None:
+                task.future.set_result(result)
+            else:
+                task.future.set_exception(error)
+        except InvalidStateError:
+            pass  # somebody else has set it
 
     def _replace(self, dead: _Worker) -> _Worker:
         with self._lock:
-            if dead in self._workers:
-                self._workers.remove(dead)
             if self._closed:
                 raise RuntimeError("the server is shutting down; the pool takes no more tasks")
-            self._replaced += 1
             fresh = self._add_worker()
-        dead.executor.shutdown(wait=False, cancel_futures=True)
+            self._workers.remove(dead)
+            self._replaced += 1
         return fresh
 
 
@@ -272,35 +248,38 @@ class RequestPool(ProcessPoolExecutor):
 
 
 class _Worker:
-    """One process, alone in an executor of its own."""
+    """A process, the pipes to it, and the thread that listens to it."""
 
-    def __init__(self, boot: tuple[str, dict[str, Any]]) -> None:
+    def __init__(self, boot: dict[str, Any], listen: Callable[[_Worker], None]) -> None:
         self.task: _Task | None = None
+        self._sending = threading.Lock()
         # What it was given last.
         self._generation = 0
         self._sources: dict[str, Source] = {}
-        self.executor = ProcessPoolExecutor(
-            max_workers=1,
-            # Never `fork`: the server has threads, and tokio's would be copied half-alive.
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=exec,
-            initargs=boot,
-        )
+        # Never `fork`: the server has threads, and tokio's would be copied half-alive.
+        context = multiprocessing.get_context("spawn")
+        calls, self._calls = context.Pipe(duplex=False)
+        self._answers, answers = context.Pipe(duplex=False)
+        names = {**boot, "calls": calls, "answers": answers}
+        self._process = context.Process(target=exec, args=(_worker.BOOT, names))
         resource_tracker.ensure_running()  # it unblocks SIGINT when it starts
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:  # the first task starts the process, which inherits the mask until it ignores SIGINT
-            self.executor.submit(_worker.ready)
+        try:  # the process inherits the mask, until it ignores SIGINT
+            self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        self.pid = self._process.pid
+        # With the process's ends in no other hands, they close when it ends.
+        calls.close()
+        answers.close()
+        self.thread = threading.Thread(
+            target=listen, args=(self,), name="snaxum-worker", daemon=True
+        )
+        self.thread.start()
 
-    @property
-    def pid(self) -> int | None:
-        return next((process.pid for process in self._processes()), None)
-
-    def submit(self, task: _Task, generation: state.Generation) -> Future[Any]:
-        """Send a task, after what has changed in the code since the last one."""
-        self.task = task
-        news = None
+    def send(self, task: _Task, generation: state.Generation) -> bool:
+        """Send a task, with what has changed in the code since the last; False to a dead one."""
+        message = task.payload
         if generation.number != self._generation and generation.sources is not None:
             sources = generation.sources.all()
             changed = {
@@ -311,19 +290,43 @@ class _Worker:
             gone = [path for path in self._sources if path not in sources]
             fed = _fed_since(self._generation, generation)
             news = (generation.number, changed, gone, fed, generation.variables)
+            message = pickle.dumps((_worker.run_after, (news, message), {}))
             self._generation, self._sources = generation.number, sources
-        return self.executor.submit(_worker.run, news, task.payload)
+        with self._sending:
+            self.task = task
+            try:
+                self._calls.send_bytes(message)
+            except OSError:
+                self.task = None
+                return False
+        return True
 
-    def is_dead(self) -> bool:
-        return not all(process.is_alive() for process in self._processes())
+    def receive(self) -> bytes | None:
+        """Wait for the next answer; None at the end of the process."""
+        try:
+            return self._answers.recv_bytes()
+        except (EOFError, OSError):
+            return None
+
+    def stop(self, deadline: float) -> None:
+        """Let it end once it has nothing to do."""
+        if self._sending.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            self._calls.close()
+            self._sending.release()
+
+    def lose(self, *, kill: bool) -> _Task | None:
+        """Wait for the end of a process that answers no more; returns the task that is lost."""
+        if kill:
+            self.kill()
+        self._process.join()
+        self.pid = None
+        with self._sending:
+            self._calls.close()
+            task, self.task = self.task, None
+        return task
 
     def kill(self) -> None:
-        for process in self._processes():
-            process.kill()
-
-    def _processes(self) -> list[multiprocessing.process.BaseProcess]:
-        # Private to the executor, which empties it when it breaks.
-        return list((getattr(self.executor, "_processes", None) or {}).values())
+        self._process.kill()
 
 
 def _fed_since(number: int, generation: state.Generation) -> list[str]:
@@ -331,9 +334,8 @@ def _fed_since(number: int, generation: state.Generation) -> list[str]:
     return [name for name, ran in generation.ran.items() if ran > number]
 
 
-def _kill(workers: list[_Worker]) -> None:
-    for worker in workers:
-        worker.kill()
+def _died(task: _Task) -> BrokenProcessPool:
+    return BrokenProcessPool(f"the pool worker that ran {task.name} died; it is replaced")
 
 
 class _Task:
@@ -368,7 +370,10 @@ class _ByName(pickle.Pickler):
 
 def load_answer(payload: bytes) -> tuple[Any, BaseException | None]:
     """Unpickle a worker's answer; the user's classes are those of the serving generation."""
-    answer: tuple[Any, BaseException | None] = _FromServing(io.BytesIO(payload)).load()
+    try:
+        answer: tuple[Any, BaseException | None] = _FromServing(io.BytesIO(payload)).load()
+    except BaseException as error:
+        return None, error
     return answer
 
 

@@ -15,6 +15,8 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from typing import Any
 
 from . import _interpreter, state
@@ -23,14 +25,15 @@ from ._reload.env_file import replace
 from ._reload.graph import Graph
 from ._reload.sources import Sources
 
-# What `ProcessPoolExecutor` runs first in a worker. It travels as text, because nothing of the
-# framework can be imported there before it has run.
+# What a worker runs. It travels as text, because nothing of the framework can be imported there
+# before its first lines have run.
 BOOT = """
 namespace = {"__name__": "_snaxum_embed"}
 exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
 namespace["install"](sources, compiled)
 from snaxum import _worker
 _worker.start(roots, project)
+_worker.serve(calls, answers)
 """
 
 _sources = Sources()
@@ -53,27 +56,33 @@ def start(roots: list[str], project: str) -> None:
     loader.install(_sources)
 
 
-def ready() -> int:
-    """Answer with the process id, once the worker can take tasks."""
-    return os.getpid()
+def serve(calls: Connection, answers: Connection) -> None:
+    """Run one task after the other, until the pool is closed."""
+
+    def let_go() -> None:
+        calls.close()
+        answers.close()
+
+    # A process that outlives this one would keep the pool from hearing of its end.
+    os.register_at_fork(after_in_child=let_go)
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            answers.send_bytes(run(calls.recv_bytes()))
 
 
 News = tuple[int, dict[str, bytes], list[str], list[str], dict[str, str]]
 
 
-def run(news: News | None, payload: bytes) -> bytes:
-    """Take over `news` of the code, if there is any, and run one task.
+def run(payload: bytes) -> bytes:
+    """Run one task; returns the pickled pair of result and exception.
 
-    Returns the pickled pair of result and exception. It is unpickled where it was waited for: what
-    cannot be unpickled there is that task's error, and does not break the executor.
+    It is unpickled where it was waited for: what cannot be unpickled there is that task's error.
     """
     result, error = None, None
     try:
-        if news is not None:
-            _follow(*news)
         function, args, kwargs = pickle.loads(payload)
         result = function(*args, **kwargs)
-    except Exception as raised:
+    except BaseException as raised:
         error = _portable(raised)
     try:
         return pickle.dumps((result, error), pickle.HIGHEST_PROTOCOL)
@@ -81,7 +90,14 @@ def run(news: News | None, payload: bytes) -> bytes:
         return pickle.dumps((None, _portable(raised)), pickle.HIGHEST_PROTOCOL)
 
 
-def _portable(error: Exception) -> BaseException:
+def run_after(news: News, payload: bytes) -> Any:
+    """Take over `news` of the code, and run a task; returns its result."""
+    _follow(*news)
+    function, args, kwargs = pickle.loads(payload)
+    return function(*args, **kwargs)
+
+
+def _portable(error: BaseException) -> BaseException:
     """Give an exception that survives the way, with the worker's traceback as its cause."""
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     try:

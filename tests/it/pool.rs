@@ -25,6 +25,10 @@ def who(request, pool):
 def die(request, pool):
     return pool.submit(tasks.die).result()
 
+@route("/orphan", use_process_pool=True)
+def orphan(request, pool):
+    return pool.submit(tasks.orphan).result()
+
 @route("/raise", use_process_pool=True)
 def fail(request, pool):
     return pool.submit(tasks.fail).result()
@@ -60,6 +64,12 @@ def who():
     return {"pid": os.getpid(), "version": VERSION}
 
 def die():
+    os._exit(7)
+
+def orphan():
+    if os.fork() == 0:
+        import _gate
+        _gate.wait("orphan")
     os._exit(7)
 
 def fail():
@@ -129,6 +139,18 @@ async fn a_worker_that_dies_costs_its_request_a_500_and_the_next_works() {
     assert_ne!(after.json()["pid"], before["pid"]);
     let pool = pool(&server).await;
     assert_eq!((&pool["size"], &pool["replaced"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_is_replaced_though_a_process_that_it_forked_lives_on() {
+    let server = one_worker().await;
+
+    let lost = server.begin("/orphan");
+    let orphan = server.arrival().await;
+
+    assert_eq!(lost.await.expect("an answer").status, 500);
+    assert_eq!(server.get("/square/3").await.json(), json!({"square": 9}));
+    orphan.open().await;
 }
 
 #[tokio::test]
