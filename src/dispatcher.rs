@@ -4,11 +4,12 @@
 //! the handler each become a response, and an observed request becomes an event.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use axum::BoxError;
 use axum::body::Body as HttpBody;
-use axum::body::HttpBody as _;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request::Parts};
@@ -37,6 +38,14 @@ pub async fn handle_python_request(
     State(runtime): State<Arc<PythonRuntime>>,
     request: HttpRequest,
 ) -> HttpResponse {
+    answer(runtime, request).await
+}
+
+/// The same without an extractor, for any body.
+pub async fn answer<B>(runtime: Arc<PythonRuntime>, request: hyper::Request<B>) -> HttpResponse
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
     let seen = runtime.config().dev.then(|| (SystemTime::now(), Instant::now()));
     let (parts, body) = request.into_parts();
     let id = runtime.next_request_id();
@@ -102,7 +111,10 @@ fn phases(marks: Option<Marks>) -> Phases {
     }
 }
 
-async fn read_body(parts: &Parts, body: HttpBody, limit: usize) -> Result<Bytes, Failure> {
+async fn read_body<B>(parts: &Parts, body: B, limit: usize) -> Result<Bytes, Failure>
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
     let too_large = || Failure {
         status: 413,
         detail: format!("the body has more than {limit} bytes, the limit of this server"),
@@ -114,7 +126,7 @@ async fn read_body(parts: &Parts, body: HttpBody, limit: usize) -> Result<Bytes,
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let mut body = Limited::new(body, limit);
+    let mut body = pin!(Limited::new(body, limit));
     // What comes in one piece is not copied.
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();

@@ -12,16 +12,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{ConnectInfo, Request};
+use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::response::Response;
 use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::{Service, ServiceExt};
+use tower::ServiceExt;
 
 use crate::error::Error;
 
@@ -58,20 +60,6 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     })
 }
 
-/// What can be served: a `Router`, or whatever stands in front of one.
-pub trait App:
-    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
-{
-}
-
-impl<S> App for S where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send>
-        + Clone
-        + Send
-        + 'static
-{
-}
-
 /// Serves `app` until `stop` is cancelled, then drains for at most `drain`.
 ///
 /// Each request carries `ConnectInfo<SocketAddr>`. Connections leave some file descriptors to
@@ -79,7 +67,22 @@ impl<S> App for S where
 /// Returns the number of connections that were still open when the time was up.
 pub async fn serve(
     listener: TcpListener,
-    app: impl App,
+    app: Router,
+    stop: CancellationToken,
+    drain: Duration,
+) -> usize {
+    let answer = move |mut request: hyper::Request<Incoming>, peer: SocketAddr| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answered = app.clone().oneshot(request);
+        async { answered.await.unwrap_or_else(|never| match never {}) }
+    };
+    serve_with(listener, answer, stop, drain).await
+}
+
+/// The same for one function that answers everything: without a router in front of it.
+pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
+    listener: TcpListener,
+    answer: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     stop: CancellationToken,
     drain: Duration,
 ) -> usize {
@@ -90,7 +93,12 @@ pub async fn serve(
             () = stop.cancelled() => break,
             accepted = door.accept() => accepted,
         };
-        let conversation = converse(stream, peer, app.clone(), stop.clone());
+        let answer = answer.clone();
+        let service = service_fn(move |request| {
+            let answered = answer(request, peer);
+            async { Ok::<_, Infallible>(answered.await) }
+        });
+        let conversation = converse(stream, peer, service, stop.clone());
         connections.spawn(async move {
             conversation.await;
             drop(place);
@@ -143,14 +151,14 @@ impl Door {
 }
 
 /// Serves one connection to its end; after `stop` it finishes the request at hand.
-async fn converse(stream: TcpStream, peer: SocketAddr, app: impl App, stop: CancellationToken) {
+async fn converse<S>(stream: TcpStream, peer: SocketAddr, service: S, stop: CancellationToken)
+where
+    S: Service<hyper::Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
+        + Send
+        + 'static,
+{
     // Answers are small: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        app.clone().oneshot(request)
-    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)

@@ -12,6 +12,7 @@ use axum::handler::Handler;
 use snaxum::dev::Dev;
 use snaxum::dispatcher::handle_python_request;
 use snaxum::error::Error;
+use snaxum::server::{self, DRAIN_TIMEOUT};
 use snaxum::venv;
 
 use super::style::{say, say_setup};
@@ -62,7 +63,8 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
             drop(announcement); // nobody should look for a server that is about to go
             dev.stop();
         };
-        serve::serve_until_end(start, app, stopping, wanted).await;
+        let serve = |listener, stop| server::serve(listener, app, stop, DRAIN_TIMEOUT);
+        serve::serve_until_end(start, serve, stopping, wanted).await;
         terminal.finish();
         let (generation, paused) = (runtime.serving().generation, dev.is_paused());
         Ok::<_, Error>(successor.map(|successor| (successor, generation, paused)))

@@ -4,13 +4,11 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::handler::Handler;
 use snaxum::config::SnaxumConfig;
-use snaxum::dispatcher::handle_python_request;
+use snaxum::dispatcher;
 use snaxum::error::Error;
 use snaxum::python_runtime::PythonRuntime;
-use snaxum::server::{self, App, DRAIN_TIMEOUT, StopSignals};
+use snaxum::server::{self, DRAIN_TIMEOUT, StopSignals};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -21,10 +19,11 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
     let config = project::read(args)?.1.build()?;
     project::tokio_runtime()?.block_on(async {
         let start = start(config, None).await?;
-        let app = Router::new()
-            .fallback_service(handle_python_request.with_state(Arc::clone(&start.runtime)));
+        let runtime = Arc::clone(&start.runtime);
+        let answer = move |request, _| dispatcher::answer(Arc::clone(&runtime), request);
+        let serve = |listener, stop| server::serve_with(listener, answer, stop, DRAIN_TIMEOUT);
         style::say(&format!("listening on http://{}\n", start.address));
-        serve_until_end(start, app, |_| (), std::future::pending()).await;
+        serve_until_end(start, serve, |_| (), std::future::pending()).await;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -74,15 +73,15 @@ pub(crate) enum End {
 
 /// Serves, and stops gracefully at the first signal or when `other` is ready, after `stopping`; a
 /// second Ctrl-C ends the process at once.
-pub(crate) async fn serve_until_end(
+pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
     start: Start,
-    app: impl App,
+    serve: impl FnOnce(TcpListener, CancellationToken) -> S,
     stopping: impl FnOnce(End),
     other: impl Future<Output = ()>,
 ) {
     let Start { mut signals, listener, runtime, .. } = start;
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(server::serve(listener, app, stop.clone(), DRAIN_TIMEOUT));
+    let serving = tokio::spawn(serve(listener, stop.clone()));
     let end = tokio::select! {
         () = signals.received() => End::Signal,
         () = other => End::Other,
