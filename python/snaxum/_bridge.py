@@ -20,7 +20,7 @@ from ._border import Border, Exchange
 from ._reload import effects, report
 from ._runtime import Framework, running
 from .http import Request
-from .routing import Found, ImpliedOptions, MethodNotAllowed, RouteTable
+from .routing import ImpliedOptions, MethodNotAllowed, RouteTable
 
 
 def start(
@@ -104,9 +104,9 @@ def dispatch(exchange: Exchange, method: str, path: str) -> None:
 
 def _dispatch(exchange: Exchange, generation: state.Generation, method: str, path: str) -> None:
     found = generation.table.match(method, path)
-    if type(found) is Found:
-        route = found.route
-        request = Request(exchange, found.params or {})
+    if type(found) is tuple:
+        route, params = found
+        request = Request(exchange, params or {})
         if route.use_process_pool:
             aside(exchange, generation, route, request)
         elif route.is_async:

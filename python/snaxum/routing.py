@@ -183,14 +183,6 @@ class Route:
 
 
 @dataclass(slots=True)
-class Found:
-    """The route that answers, and the converted values of its parameters. Not to be changed."""
-
-    route: Route
-    params: dict[str, Any]
-
-
-@dataclass(slots=True)
 class MethodNotAllowed:
     """The path is known, the method is not; `allow` lists those that are."""
 
@@ -209,6 +201,8 @@ class NotFound:
     """No route has this path."""
 
 
+# The route that answers, and the converted values of its parameters. Not to be changed.
+Found = tuple[Route, dict[str, Any]]
 Match = Found | MethodNotAllowed | ImpliedOptions | NotFound
 
 
@@ -220,17 +214,17 @@ class RouteTable:
     leads nowhere is left again. Raises DuplicateRoute.
     """
 
-    __slots__ = ("_depth", "_root", "_static", "routes")
+    __slots__ = ("_depth", "_start", "_static", "routes")
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
-        self._root = _Node()
+        self._start = _Node(0)
         # A path that is all text comes first at every level, so it needs no walk.
         self._static: dict[str, dict[str, Found]] = {}
         self._depth = 1
         for route in self.routes:
             self._add(route)
-        for node in self._root.walk():
+        for node in self._start.walk():
             node.finish()
 
     def match(self, method: str, path: str) -> Match:
@@ -243,23 +237,50 @@ class RouteTable:
             found = methods.get(method)
             if found is not None:
                 return found
-        if path[:2] == "//":
-            path = "/" + path.lstrip("/")
-        elif path[:1] != "/":
-            return NotFound()
         # No pattern is deeper than `_depth`: what lies beyond stays one piece, with its slashes.
         segments = path.split("/", self._depth)
+        # Only where this leads nowhere is there anything to go back for.
+        found = self._follow(segments, method)
+        if found is not None:
+            return found
+        if path[:1] != "/":
+            return NotFound()
+        if path[:2] == "//":
+            segments = ("/" + path.lstrip("/")).split("/", self._depth)
         seen: list[dict[str, Route]] = []
-        searched = _search(self._root, segments, 1, (), method, seen)
-        if searched is not None:
-            return searched
+        found = _search(self._start, segments, 0, (), method, seen)
+        if found is not None:
+            return found
         if not seen:
             return NotFound()
         allow = tuple(sorted({"OPTIONS"}.union(*seen)))
         return ImpliedOptions(allow) if method == "OPTIONS" else MethodNotAllowed(allow)
 
+    def _follow(self, segments: list[str], method: str) -> Found | None:
+        """Take the first branch that fits at each level; None if that way leads to no route."""
+        node = self._start
+        values: tuple[object, ...] = ()
+        for segment in segments:
+            child = node.static.get(segment)
+            if child is None:
+                for match, branch, takes_rest in node.dynamic:
+                    matched = match("/".join(segments[node.depth :]) if takes_rest else segment)
+                    if matched is not None:
+                        child = branch
+                        values += matched
+                        break
+                else:
+                    return None
+                if takes_rest:
+                    node = child
+                    break
+            node = child
+        route = node.methods.get(method)
+        return None if route is None else _found(route, values)
+
     def _add(self, route: Route) -> None:
-        node = self._root
+        # What comes before the slash that every path begins with is a segment, too.
+        node = self._start.static.setdefault("", _Node(1))
         for part in route.parsed.parts:
             node = node.child(part)
         for method in route.methods:
@@ -269,17 +290,18 @@ class RouteTable:
         self._depth = max(self._depth, len(route.parsed.parts))
         if not route.names:
             static = self._static.setdefault(route.pattern, {})
-            static.update((method, Found(route, {})) for method in route.methods)
+            static.update((method, (route, {})) for method in route.methods)
             if "GET" in static:
                 static.setdefault("HEAD", static["GET"])
 
 
 class _Node:
-    """The state after some parts of a path; `methods` are the routes that end here."""
+    """The state after `depth` parts of a path; `methods` are the routes that end here."""
 
-    __slots__ = ("branches", "dynamic", "methods", "static")
+    __slots__ = ("branches", "depth", "dynamic", "methods", "static")
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
         self.static: dict[str, _Node] = {}
         self.branches: dict[tuple[object, ...], tuple[Part, _Node]] = {}
         self.dynamic: list[tuple[Callable[[str], Any], _Node, bool]] = []
@@ -287,9 +309,10 @@ class _Node:
 
     def child(self, part: Part) -> _Node:
         """Give the node behind `part`, made if need be."""
+        child = _Node(self.depth + 1)
         if part.match is None:
-            return self.static.setdefault("".join(map(str, part.pieces)), _Node())
-        return self.branches.setdefault(part.pieces, (part, _Node()))[1]
+            return self.static.setdefault("".join(map(str, part.pieces)), child)
+        return self.branches.setdefault(part.pieces, (part, child))[1]
 
     def finish(self) -> None:
         """Order the branches and add the implied HEAD."""
@@ -329,7 +352,7 @@ def _search(
     else:
         route = node.methods.get(method)
         if route is not None:
-            return Found(route, dict(zip(route.names, values)))
+            return _found(route, values)
         if node.methods:
             seen.append(node.methods)
         return None
@@ -345,6 +368,12 @@ def _search(
             if found is not None:
                 return found
     return None
+
+
+def _found(route: Route, values: tuple[object, ...]) -> Found:
+    if len(values) == 1:
+        return route, {route.names[0]: values[0]}
+    return route, dict(zip(route.names, values))
 
 
 def _checked_methods(methods: Iterable[str] | None) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from werkzeug.exceptions import NotFound as TheirNotFound
 from werkzeug.routing import Map, Rule
 
 from snaxum.patterns import CONVERTERS, Converter, match_long
-from snaxum.routing import Found, ImpliedOptions, MethodNotAllowed, NotFound, Route, RouteTable
+from snaxum.routing import ImpliedOptions, MethodNotAllowed, NotFound, Route, RouteTable
 
 UUID = "12345678-1234-5678-1234-567812345678"
 METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
@@ -119,7 +119,7 @@ def ask_werkzeug(routes: Sequence[Route], path: str, method: str) -> object:
         return ImpliedOptions(allow) if method == "OPTIONS" else MethodNotAllowed(allow)
     except TheirNotFound:
         return NotFound()
-    return Found(route, dict(params))
+    return route, dict(params)
 
 
 @moderate

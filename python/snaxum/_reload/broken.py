@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from ..routing import Found, Route, RouteError, RouteTable
+from ..routing import Route, RouteError, RouteTable
 from .sources import Sources
 
 
@@ -43,8 +43,8 @@ class BrokenRoutes:
         """Name the module that has a route for a request."""
         for table in self._tables:
             found = table.match(method, path)
-            if isinstance(found, Found) and isinstance(found.route.handler, Missing):
-                return found.route.handler.module
+            if isinstance(found, tuple) and isinstance(found[0].handler, Missing):
+                return found[0].handler.module
         return None
 
 

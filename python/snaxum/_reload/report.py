@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .. import state
-from ..routing import Found, Route, RouteTable
+from ..routing import Route, RouteTable
 from . import loader
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def diff_routes(
 def _answered(table: RouteTable, route: Route) -> list[Route]:
     """Give what a table without `route` answers for an example of its paths."""
     found = (table.match(method, route.parsed.example) for method in route.methods)
-    return list(dict.fromkeys(match.route for match in found if isinstance(match, Found)))
+    return list(dict.fromkeys(match[0] for match in found if isinstance(match, tuple)))
 
 
 def diff_rows(old: Mapping[str, Row], new: Mapping[str, Row]) -> dict[str, list[Row]]:
