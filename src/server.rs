@@ -4,6 +4,7 @@
 //! at shutdown it waits without end for open streams. Knows nothing of Python.
 
 mod descriptors;
+mod head_timer;
 
 use std::convert::Infallible;
 use std::io;
@@ -17,7 +18,7 @@ use axum::extract::ConnectInfo;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -26,6 +27,8 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::error::Error;
+
+use head_timer::HeadTimer;
 
 pub use descriptors::raise_limit as raise_limit_of_descriptors;
 
@@ -160,7 +163,7 @@ where
     // Answers are small: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::default())
         .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
