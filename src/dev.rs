@@ -9,6 +9,7 @@ mod batch;
 mod by_hand;
 mod console;
 mod cutting;
+mod front;
 mod git;
 mod guard;
 mod masking;
@@ -31,8 +32,8 @@ use crate::error::Error;
 use crate::python_runtime::PythonRuntime;
 
 pub use announcement::Announcement;
+pub use front::Front;
 use guard::Guard;
-pub use guard::Protected;
 use protocol::Status;
 use recorder::Recorder;
 use reloader::Reloader;
@@ -94,10 +95,11 @@ impl Dev {
             .with_state(self.clone())
     }
 
-    /// Lets only requests through that name this machine in `Host`, or a name that is allowed: a
-    /// page of another site cannot reach the app through a name that it points here.
-    pub fn protect(&self, app: Router) -> Protected {
-        Protected { dev: self.clone(), app }
+    /// Console and handlers together, for a server that has nothing else. Lets only requests
+    /// through that name this machine in `Host`, or a name that is allowed: a page of another site
+    /// cannot reach the app through a name that it points here.
+    pub fn front(&self) -> Front {
+        Front::new(self.clone())
     }
 
     /// What lets a request in; for a process that takes over.

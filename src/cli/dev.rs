@@ -7,10 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
-use axum::handler::Handler;
 use snaxum::dev::Dev;
-use snaxum::dispatcher::handle_python_request;
 use snaxum::error::Error;
 use snaxum::server::{self, DRAIN_TIMEOUT};
 use snaxum::venv;
@@ -46,9 +43,6 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
             move |event| terminal.tell(event)
         });
         let dev = Dev::start_with_token(&start.runtime, token)?;
-        let app = Router::new()
-            .fallback_service(handle_python_request.with_state(Arc::clone(&start.runtime)));
-        let app = dev.protect(app.merge(dev.router()));
         let announcement = dev.announce(start.address)?;
         say(&terminal::banner(&start.runtime, &dev, start.address, began.elapsed()));
         if was_paused {
@@ -63,7 +57,9 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
             drop(announcement); // nobody should look for a server that is about to go
             dev.stop();
         };
-        let serve = |listener, stop| server::serve(listener, app, stop, DRAIN_TIMEOUT);
+        let front = dev.front();
+        let answer = move |request, peer| front.clone().answer(request, peer);
+        let serve = |listener, stop| server::serve_with(listener, answer, stop, DRAIN_TIMEOUT);
         serve::serve_until_end(start, serve, stopping, wanted).await;
         terminal.finish();
         let (generation, paused) = (runtime.serving().generation, dev.is_paused());

@@ -5,7 +5,6 @@
 //! looks at what is behind it.
 
 mod host;
-mod protected;
 mod refusal;
 
 use std::collections::HashSet;
@@ -25,7 +24,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 
 use super::{Dev, PREFIX};
-pub use protected::Protected;
 use refusal::Refusal;
 
 /// A header that a page can send only to where it is from, and a form not at all.
@@ -47,6 +45,12 @@ impl Guard {
 
     pub(super) fn token(&self) -> &str {
         &self.token
+    }
+
+    /// Checks that a request for the app names this machine; gives the answer to one that does not.
+    pub(super) fn refuse_host<B>(&self, request: &axum::http::Request<B>) -> Option<Response> {
+        let refusal = host::check(request, &self.allow_hosts).err()?;
+        Some(self.refuse(refusal))
     }
 
     /// Checks all but the token.

@@ -2,14 +2,17 @@
 //!
 //! A page of another site can point a name of its own here, and then counts as from here.
 
-use axum::extract::Request;
+use axum::http::Request;
 use axum::http::header::HOST;
 
 use super::refusal::Refusal;
 
 /// Checks that `Host` names this machine, or what `--allow-host` allows; returns its value. A
 /// request line in absolute form must name the same.
-pub(super) fn check<'a>(request: &'a Request, allowed: &[String]) -> Result<&'a str, Refusal> {
+pub(super) fn check<'a, B>(
+    request: &'a Request<B>,
+    allowed: &[String],
+) -> Result<&'a str, Refusal> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Refusal::Host) };
     let host = host.to_str().map_err(|_| Refusal::Host)?;
@@ -47,8 +50,8 @@ mod tests {
     use super::*;
     use axum::http::HeaderValue;
 
-    fn request(uri: &str, host: Option<&str>) -> Request {
-        let mut request = Request::new(axum::body::Body::empty());
+    fn request(uri: &str, host: Option<&str>) -> Request<()> {
+        let mut request = Request::new(());
         *request.uri_mut() = uri.parse().expect("a URI");
         if let Some(host) = host {
             request.headers_mut().insert(HOST, host.parse().expect("a value"));
@@ -59,7 +62,7 @@ mod tests {
     #[test]
     fn only_names_of_this_machine_pass() {
         let allowed = ["dev.example".to_owned()];
-        let passes = |request: &Request| check(request, &allowed).is_ok();
+        let passes = |request: &Request<()>| check(request, &allowed).is_ok();
         for good in ["localhost:3000", "a.localhost", "127.0.0.1:1", "[::1]:3000", "Dev.Example"] {
             assert!(passes(&request("/", Some(good))), "{good}");
         }

@@ -1,0 +1,53 @@
+//! What a dev server answers, without a router in front of the app: that costs each request some
+//! allocations.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::response::Response;
+use axum::{BoxError, Router};
+use bytes::Bytes;
+use tower::ServiceExt;
+
+use crate::dispatcher;
+
+use super::{Dev, PREFIX};
+
+/// The console below its prefix, and the user's handlers everywhere else; both only under a name of
+/// this machine.
+#[derive(Clone)]
+pub struct Front {
+    dev: Dev,
+    console: Router,
+}
+
+impl Front {
+    pub(super) fn new(dev: Dev) -> Self {
+        let console = dev.router();
+        Self { dev, console }
+    }
+
+    /// Answers one request of `peer`.
+    pub async fn answer<B>(self, mut request: axum::http::Request<B>, peer: SocketAddr) -> Response
+    where
+        B: axum::body::HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        if let Some(refused) = self.dev.inner.guard.refuse_host(&request) {
+            return refused;
+        }
+        if !is_below_prefix(request.uri().path()) {
+            let runtime = Arc::clone(&self.dev.inner.runtime);
+            return dispatcher::answer(runtime, request).await;
+        }
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answered = self.console.oneshot(request.map(Body::new)).await;
+        answered.unwrap_or_else(|never| match never {})
+    }
+}
+
+fn is_below_prefix(path: &str) -> bool {
+    path.strip_prefix(PREFIX.trim_end_matches('/'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
