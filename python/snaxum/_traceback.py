@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
+from ._masking import MASK, is_secret, mask_repr, mask_text
 from ._reload import loader
 from .http import Headers, Request
 
@@ -28,15 +29,6 @@ CONTEXT_LINES = 5
 REPR_BUDGET_S = 0.020
 
 _IMPORTLIB = importlib.__file__
-MASK = "••••"
-_SECRET = re.compile(
-    r"(?:^|_)(?:api|auths?|authorization|cookies?|credentials?|csrf|cvv|dsn|jwt|keys?|otp|pass|passwd|"
-    r"passwords?|passphrase|pat|pin|private|secrets?|sessions?|signature|ssn|tokens?)(?:_|$)"
-    r"|database_url|connection_string"
-)
-_WORD_EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
-_QUERY_PAIR = re.compile(r"""([?&]([^\s=&'"]+)=)([^\s&'"]*)""")
-_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
 
 
 def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
@@ -47,11 +39,6 @@ def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
     """
     deadline = time.monotonic() + REPR_BUDGET_S if with_locals else None
     return _describe(error, deadline, set(), 0)
-
-
-def is_secret(name: str) -> bool:
-    """Tell whether a value of this name is masked wherever it would be shown."""
-    return bool(_SECRET.search(_WORD_EDGE.sub("_", name).lower()))
 
 
 def _describe(
@@ -65,7 +52,7 @@ def _describe(
         "type": _type_name(error),
         "message": _message(error),
         "hint": _hint(error),
-        "notes": [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)],
+        "notes": [mask_text(n) for n in getattr(error, "__notes__", ()) if isinstance(n, str)],
         "frames": frames,
         "cause": None,
         "relation": None,
@@ -200,9 +187,10 @@ def safe_repr(name: str, value: object, deadline: float | None) -> str:
         text = repr(_without_secrets(value))
     except BaseException as error:  # a hostile __repr__ may even raise SystemExit
         return f"<{kind}: repr raised {type(error).__name__}>"
-    text = _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
-    text = _QUERY_PAIR.sub(lambda pair: pair[1] + (MASK if is_secret(pair[2]) else pair[3]), text)
-    return text if len(text) <= MAX_REPR else f"{text[:MAX_REPR]}… ({len(text)} characters)"
+    length = len(text)
+    # Masked before it is cut for good, so that half a secret is none of what is shown.
+    text = mask_repr(text[: 4 * MAX_REPR])
+    return text if length <= MAX_REPR else f"{text[:MAX_REPR]}… ({length} characters)"
 
 
 def _without_secrets(value: object) -> object:
@@ -221,7 +209,8 @@ def _type_name(error: BaseException) -> str:
 
 def _message(error: BaseException) -> str:
     try:
-        return (error.msg if isinstance(error, SyntaxError) and error.msg else str(error))[:4096]
+        text = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
+        return mask_text(text[:4096])
     except BaseException as failure:
         return f"<str raised {type(failure).__name__}>"
 
@@ -240,7 +229,7 @@ def _text(error: BaseException) -> str:
         lines = traceback.format_exception(type(error), error, _first_user(error.__traceback__))
     except BaseException:
         return f"{_type_name(error)}: {_message(error)}\n"
-    return "".join(lines)
+    return mask_text("".join(lines))
 
 
 def _first_user(tb: TracebackType | None) -> TracebackType | None:

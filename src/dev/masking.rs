@@ -1,6 +1,11 @@
 //! Secrets are masked where they are captured: before ring, socket, disk or clipboard.
 //!
-//! Decides by name; locals are masked by the same words in Python (`_traceback`).
+//! Decides by name and by looks; what Python captures is masked there by the same words and shapes
+//! (`_masking.py`).
+
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 /// What stands in the place of a secret.
 pub(super) const MASK: &str = "••••";
@@ -23,6 +28,8 @@ fn is_secret_word(word: &[u8]) -> bool {
             | b"auth"
             | b"auths"
             | b"authorization"
+            | b"card"
+            | b"cards"
             | b"cookie"
             | b"cookies"
             | b"credential"
@@ -47,6 +54,7 @@ fn is_secret_word(word: &[u8]) -> bool {
             | b"session"
             | b"sessions"
             | b"signature"
+            | b"signatures"
             | b"ssn"
             | b"token"
             | b"tokens"
@@ -74,17 +82,57 @@ pub(super) fn is_secret(name: &str) -> bool {
     false
 }
 
+/// What is a secret wherever it stands: RFC 7468 (PEM), RFC 7519 (JWT), the keys of services that
+/// mark theirs, and the password of an address.
+static SHAPES: LazyLock<Regex> = LazyLock::new(|| {
+    let shapes = [
+        r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*-----|\z)",
+        r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*",
+        r"\bA[KS]IA[A-Z0-9]{16}\b",
+        r"\bgh[opsur]_\w{20,}",
+        r"\bgithub_pat_\w{20,}",
+        r"\bsk-[\w-]{16,}",
+        r"\bxox[abprs]-[\w-]{10,}",
+        r"://[^/\s:@]*:[^/\s@]+@",
+    ];
+    Regex::new(&shapes.join("|")).expect("it is tested")
+});
+/// Shorter values have none of the shapes.
+const SHORTEST_SHAPE: usize = 8;
+
+/// Adds a value to `text`, what looks like a secret masked.
+fn add_value(text: &mut String, value: &str) {
+    let mut from = 0;
+    if value.len() >= SHORTEST_SHAPE {
+        for found in SHAPES.find_iter(value) {
+            text.push_str(&value[from..found.start()]);
+            // Of an address the user's name stays.
+            match found.as_str().strip_prefix("://").and_then(|user| user.split_once(':')) {
+                Some((user, _)) => text.extend(["://", user, ":", MASK, "@"]),
+                None => text.push_str(MASK),
+            }
+            from = found.end();
+        }
+    }
+    text.push_str(&value[from..]);
+}
+
+/// Adds a path to `text`, what looks like a secret masked.
+pub(super) fn add_path(text: &mut String, path: &str) {
+    add_value(text, path);
+}
+
 /// Adds a header's value to `text`, masked if it is a secret.
 pub(super) fn add_header(text: &mut String, name: &str, value: &str) {
     match value.split_once('?') {
         _ if is_secret(name) => text.push_str(MASK),
         // `location`, `referer`: addresses have queries too.
         Some((address, query)) => {
-            text.push_str(address);
+            add_value(text, address);
             text.push('?');
             add_query(text, query);
         }
-        None => text.push_str(value),
+        None => add_value(text, value),
     }
 }
 
@@ -100,7 +148,7 @@ pub(super) fn add_query(text: &mut String, query: &str) {
                 text.push('=');
                 text.push_str(MASK);
             }
-            _ => text.push_str(pair),
+            _ => add_value(text, pair),
         }
     }
 }
@@ -143,5 +191,24 @@ mod tests {
             format!("/x?accessToken={MASK}")
         );
         assert_eq!(added(&|text| add_header(text, "cookie", "a=b")), MASK);
+    }
+
+    #[test]
+    fn secrets_are_told_by_their_shape_wherever_they_stand() {
+        let masked = |value: &str| {
+            let mut text = String::new();
+            add_value(&mut text, value);
+            text
+        };
+        let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl";
+        assert_eq!(masked(&format!("a {jwt} b")), format!("a {MASK} b"));
+        assert_eq!(masked(&format!("AKIA{}", "A1".repeat(8))), MASK);
+        assert_eq!(masked(&format!("x=ghp_{}", "a1B2".repeat(9))), format!("x={MASK}"));
+        assert_eq!(masked(&format!("sk-{}", "abcd1234".repeat(4))), MASK);
+        assert_eq!(masked("-----BEGIN EC PRIVATE KEY-----\nMIIE and cut"), MASK);
+        assert_eq!(masked("http://ada:hunter2@db/x"), format!("http://ada:{MASK}@db/x"));
+        for plain in ["text/html, */*;q=0.8", "http://localhost:3000/a", "eyJ or AKIA or sk-etch"] {
+            assert_eq!(masked(plain), plain);
+        }
     }
 }

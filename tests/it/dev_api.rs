@@ -155,6 +155,9 @@ async fn secrets_are_masked_wherever_a_request_is_shown() {
         ("cookie", "id=swordfish-5"),
         ("x-api-key", "swordfish-6"),
         ("x-csrf-token", "swordfish-7"),
+        // By their looks, under whichever name.
+        ("x-note", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.swordfish-9"),
+        ("x-database", "postgres://ada:swordfish-10@db/shop"),
         ("x-plain", "harmless"),
     ];
     let failed = get_with(&server, "/raise?token=swordfish-8&plain=yes", &headers).await;

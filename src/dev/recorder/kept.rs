@@ -73,7 +73,8 @@ impl Kept {
         self.text.shrink_to(USUAL);
         self.ends.clear();
         self.add(record.head.method());
-        self.add(&record.head.path());
+        masking::add_path(&mut self.text, &record.head.path());
+        self.end();
         masking::add_query(&mut self.text, record.head.query());
         self.end();
         self.add(record.route.unwrap_or_default());
