@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, OnceLock, RwLock};
 
-use crate::message::{LoadReport, RequestRecord};
+use crate::message::{LoadReport, LogRecord, RequestRecord};
 
 /// The log's target for tracebacks of user code, for those who show them in another way.
 pub const TRACEBACK: &str = "snaxum::traceback";
@@ -15,6 +15,8 @@ pub const TRACEBACK: &str = "snaxum::traceback";
 pub enum Event<'a> {
     /// A request was answered.
     RequestEnd(RequestRecord<'a>),
+    /// A line was printed or logged.
+    Log(LogRecord<'a>),
     /// A reload began, because of these files.
     ReloadStart {
         /// Relative to the project.

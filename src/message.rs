@@ -251,6 +251,19 @@ pub struct RequestRecord<'a> {
     pub traceback: Option<&'a Arc<Traceback>>,
 }
 
+/// A line that code has printed or logged, lent to observers.
+#[derive(Clone, Copy, Debug)]
+pub struct LogRecord<'a> {
+    /// When it ended.
+    pub time: SystemTime,
+    /// The [`RequestRecord::id`] it was written for.
+    pub request: Option<u64>,
+    /// `stdout` or `stderr`.
+    pub stream: &'static str,
+    /// Without its end; secrets masked, cut.
+    pub line: &'a str,
+}
+
 /// Where the time of a request went, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -12,6 +12,7 @@
 //! notice what Python does. What a request can suffer on its way (a full queue, its time limit, a
 //! server that stops) is a [`CallError`], and becomes a response.
 
+mod border;
 mod bridge;
 pub(crate) mod embedded;
 mod env_file;
@@ -122,6 +123,7 @@ impl PythonRuntime {
         let notices = Arc::new(Notices::new().map_err(io("cannot make a pipe"))?);
         let wakes = Wakes::new(Arc::clone(&notices));
         let workers = Arc::new(Workers::default());
+        let events = Arc::<EventBus>::default();
         let thread = thread::spawn(Boot {
             config: config.clone(),
             venv,
@@ -130,6 +132,7 @@ impl PythonRuntime {
             queue: Arc::clone(&queue),
             wakes: Arc::clone(&wakes),
             workers: Arc::clone(&workers),
+            events: Arc::clone(&events),
             reply,
         })
         .map_err(io("cannot start the Python thread"))?;
@@ -166,7 +169,7 @@ impl PythonRuntime {
             notices,
             serving: RwLock::new(Arc::new(Serving::after(first))),
             stopped: AtomicBool::new(false),
-            events: Arc::default(),
+            events,
             gate: Gate::default(),
             started,
             last_request: AtomicU64::new(0),

@@ -39,14 +39,14 @@ def aside(exchange: Exchange, generation: state.Generation, route: Route, reques
     lease = state.Lease(generation)
 
     def run() -> None:
-        state.pin_thread(generation)
+        state.pin_thread(generation, exchange.id)
         try:
             if not exchange.cancelled():
                 answer(exchange, generation, route, request, pool)
         finally:
             runtime.pools.pop(exchange.id, None)
             runtime.at_pool.discard(exchange.id)
-            state.pin_thread(None)
+            state.unpin_thread()
             lease.end()
 
     runtime.waiting.submit(run)
@@ -118,12 +118,12 @@ def stream(
     lease = state.Lease(generation)
 
     def run() -> None:
-        state.pin_thread(generation)
+        state.pin_thread(generation, exchange.id)
         try:
             _send(stream, chunks, route)
         finally:
             runtime.at_stream.discard(exchange.id)
-            state.pin_thread(None)
+            state.unpin_thread()
             lease.end()
 
     runtime.streaming.submit(run)

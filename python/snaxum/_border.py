@@ -27,6 +27,9 @@ class Border(Protocol):
     def wake(self) -> None:
         """Send what has been left."""
 
+    def print(self, request: int | None, stream: str, line: str) -> None:
+        """Tell observers of a line that was written to `stdout` or `stderr`."""
+
     def parse_env(self, text: str) -> list[tuple[str, str]] | tuple[int, str]:
         """Read environment variables, or say which line cannot be read, and why."""
 

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from . import _answers, _interpreter, _runtime, state
+from . import _answers, _interpreter, _output, _runtime, state
 from ._answers import answer, aside, on_loop, to_json
 from ._border import Border, Exchange
 from ._reload import effects, report
@@ -34,6 +34,8 @@ def start(
         _interpreter.adopt(settings["venv"], settings["build_python"])
     _interpreter.set_up_streams()
     _answers.is_observed = settings["dev"]
+    if settings["dev"] and not settings["load_only"]:
+        _output.install(border.print)
     state.first_number = settings["first_generation"]
     state.publish(state.Generation(0, RouteTable([])))
     _runtime.start(_runtime.Runtime(settings, framework, border))
@@ -95,7 +97,7 @@ def stop(timeout: float) -> None:
 
 def dispatch(exchange: Exchange, method: str, path: str) -> None:
     """Answer one request, or hand it to the loop or a thread that may wait."""
-    generation = state.enter()
+    generation = state.enter(exchange.id)
     try:
         _dispatch(exchange, generation, method, path)
     finally:

@@ -22,7 +22,7 @@ _log = logging.getLogger("snaxum")
 
 async def answer(exchange: Exchange, lease: state.Lease, route: Route, request: Request) -> None:
     """Await the handler on the loop, and end its request."""
-    state.pin_task(lease.generation)
+    state.pin_task(lease.generation, exchange.id)
     try:
         await _run_async(exchange, lease, route, request)
     finally:
@@ -84,7 +84,7 @@ async def send(
     stream: BodyStream, chunks: AsyncIterator[bytes], lease: state.Lease, route: Route
 ) -> None:
     """Send an async stream, and end its request."""
-    state.pin_task(lease.generation)
+    state.pin_task(lease.generation, stream.id)
     loop = running().loop
     try:
         async for chunk in chunks:

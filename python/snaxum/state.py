@@ -99,10 +99,12 @@ _unserved: list[Route] = []
 starter: ContextVar[Node | None] = ContextVar("snaxum_starter", default=None)
 # What a task, and what a thread works for: a thread is cheaper to change.
 _of_task: ContextVar[Generation | None] = ContextVar("snaxum_generation", default=None)
+_request_of_task: ContextVar[int | None] = ContextVar("snaxum_request", default=None)
 
 
 class _OfThread(threading.local):
     generation: Generation | None = None
+    request: int | None = None
 
 
 _of_thread = _OfThread()
@@ -126,6 +128,11 @@ def current_or_none() -> Generation | None:
 def here() -> Generation | None:
     """Return the generation of the request that the caller works for, or else the current one."""
     return _of_task.get() or _of_thread.generation or _current
+
+
+def request() -> int | None:
+    """Return the id of the request that the caller works for, in dev mode."""
+    return _request_of_task.get() or _of_thread.request
 
 
 def count(on_drained: Callable[[], None]) -> None:
@@ -158,33 +165,41 @@ class Lease:
         self.end()
 
 
-def enter() -> Generation:
-    """Begin a stay of the calling thread on the current generation."""
+def enter(request: int) -> Generation:
+    """Begin a stay of the calling thread on the current generation, for a request."""
     if _on_drained is None:
         return current()
     with _lock:
         generation = current()
         generation.active += 1
     _of_thread.generation = generation
+    _of_thread.request = request
     return generation
 
 
 def leave(generation: Generation) -> None:
     """End what `enter` began; a `Lease` made in between goes on."""
     if _on_drained is not None:
-        _of_thread.generation = None
+        unpin_thread()
         _leave(generation)
 
 
-def pin_thread(generation: Generation | None) -> None:
-    """Make the calling thread one that works for a request on `generation`; None ends that."""
+def pin_thread(generation: Generation, request: int) -> None:
+    """Make the calling thread work for a request on `generation`, until `unpin_thread`."""
     _of_thread.generation = generation
+    _of_thread.request = request
 
 
-def pin_task(generation: Generation) -> None:
+def unpin_thread() -> None:
+    """Let the calling thread work for no request any more."""
+    _of_thread.generation = _of_thread.request = None
+
+
+def pin_task(generation: Generation, request: int) -> None:
     """Make the calling task one that works for a request on `generation`."""
     if _on_drained is not None:
         _of_task.set(generation)
+        _request_of_task.set(request)
 
 
 def _leave(generation: Generation) -> None:

@@ -15,7 +15,7 @@ use rust_embed::Embed;
 use crate::message::RouteInfo;
 use crate::pages;
 
-use super::protocol::{Reload, RequestSummary, Status};
+use super::protocol::{LogLine, Reload, RequestSummary, Status};
 use super::{Dev, PREFIX, by_hand, guard, socket};
 
 #[derive(Embed)]
@@ -39,6 +39,7 @@ pub(super) fn routes() -> Router<Dev> {
         .route("/__snaxum/api/requests", get(request_list))
         .route("/__snaxum/api/requests/{id}", get(request))
         .route("/__snaxum/api/reloads", get(reload_list))
+        .route("/__snaxum/api/logs", get(log_list))
         .route("/__snaxum/api/reload", post(by_hand::reload))
         .route("/__snaxum/api/restart", post(by_hand::restart))
         .route("/__snaxum/api/pause", post(by_hand::pause))
@@ -107,6 +108,11 @@ async fn request(State(dev): State<Dev>, Path(id): Path<String>) -> Response {
 
 async fn reload_list(State(dev): State<Dev>) -> Json<Vec<Reload>> {
     Json(dev.inner.recorder.reloads().into_iter().map(Arc::unwrap_or_clone).collect())
+}
+
+async fn log_list(State(dev): State<Dev>) -> Json<Vec<LogLine>> {
+    let lines = dev.inner.recorder.logs();
+    Json(lines.iter().map(|line| LogLine::clone(line)).collect())
 }
 
 async fn nothing() -> Response {

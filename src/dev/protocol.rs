@@ -59,6 +59,8 @@ pub enum Body<'a> {
         requests: Vec<&'a RequestSummary>,
         /// Newest first.
         reloads: Vec<&'a Reload>,
+        /// Newest first.
+        logs: Vec<&'a LogLine>,
         /// The newest traceback of a failed reload or request.
         last_failure: Option<&'a Traceback>,
     },
@@ -67,6 +69,12 @@ pub enum Body<'a> {
     RequestEnd {
         /// In short.
         request: &'a RequestSummary,
+    },
+    /// A line was printed or logged.
+    #[serde(rename = "log")]
+    Log {
+        /// Whole.
+        log: &'a LogLine,
     },
     /// A reload began.
     #[serde(rename = "reload.start")]
@@ -125,6 +133,8 @@ pub struct Limits {
     pub requests: usize,
     /// Newest reloads.
     pub reloads: usize,
+    /// Newest lines.
+    pub logs: usize,
 }
 
 /// `GET /__snaxum/api/status`.
@@ -233,6 +243,22 @@ pub struct RequestDetail {
     pub response_headers: Vec<(String, String)>,
     /// Where the handler raised.
     pub traceback: Option<Traceback>,
+    /// What was printed and logged for it, oldest first, as far as it is kept.
+    pub logs: Vec<LogLine>,
+}
+
+/// A line that code has printed or logged; `GET /__snaxum/api/logs` lists them, newest first.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LogLine {
+    /// When it ended.
+    pub time_ms: u64,
+    /// The request that it was written for.
+    pub request: Option<String>,
+    /// `stdout` or `stderr`.
+    pub stream: &'static str,
+    /// Without its end; secrets masked, and cut if it is long.
+    pub line: String,
 }
 
 /// One attempt to load the user's modules.

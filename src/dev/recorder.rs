@@ -14,17 +14,19 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::event::Event;
-use crate::message::{LoadOutcome, RequestRecord, Traceback};
+use crate::message::{LoadOutcome, LogRecord, RequestRecord, Traceback, unix_ms};
 use crate::python_runtime::{PythonRuntime, Serving};
 
 use super::guard;
-use super::protocol::{Limits, Reload, RequestDetail, RequestSummary, Status};
+use super::protocol::{Limits, LogLine, Reload, RequestDetail, RequestSummary, Status};
 
 pub(super) use follower::encode;
 use kept::{Kept, Routes};
 
 /// What is kept.
-pub(super) const LIMITS: Limits = Limits { requests: 500, reloads: 100 };
+pub(super) const LIMITS: Limits = Limits { requests: 500, reloads: 100, logs: 5000 };
+/// Bytes of lines that are kept, however few they are.
+const MAX_LOG_BYTES: usize = 4 * 1024 * 1024;
 /// Changes of the server that are kept for consoles that read on.
 const MAX_CHANGES: usize = 64;
 
@@ -42,6 +44,9 @@ struct State {
     seq: u64,
     requests: VecDeque<Kept>,
     changes: VecDeque<(u64, Change)>,
+    logs: VecDeque<(u64, Arc<LogLine>)>,
+    /// Of the lines in `logs`.
+    log_bytes: usize,
     reloads: VecDeque<Arc<Reload>>,
     last_failure: Option<Arc<Traceback>>,
     routes: Arc<Routes>,
@@ -69,6 +74,8 @@ impl Recorder {
             seq: 0,
             requests: VecDeque::with_capacity(LIMITS.requests),
             changes: VecDeque::new(),
+            logs: VecDeque::new(),
+            log_bytes: 0,
             last_failure: first.traceback.clone().map(Arc::new),
             reloads: VecDeque::from([Arc::new(first)]),
             routes: Arc::new(Routes::new(serving)),
@@ -90,6 +97,11 @@ impl Recorder {
             Event::RequestEnd(record) => {
                 let mut state = self.lock();
                 state.keep(record);
+                self.tell(state);
+            }
+            Event::Log(record) => {
+                let mut state = self.lock();
+                state.keep_line(record);
                 self.tell(state);
             }
             Event::ReloadStart { files } => self.note(Change::ReloadStart(files.clone())),
@@ -149,7 +161,17 @@ impl Recorder {
     /// One request, while it is among the newest.
     pub(super) fn request(&self, id: &str) -> Option<RequestDetail> {
         let id: u64 = id.parse().ok()?;
-        self.lock().requests.iter().rev().find(|kept| kept.id() == id).map(Kept::detail)
+        let state = self.lock();
+        let mut detail = state.requests.iter().rev().find(|kept| kept.id() == id)?.detail();
+        let lines = state.logs.iter().map(|(_, line)| line);
+        let is_its = |line: &&Arc<LogLine>| line.request.as_ref() == Some(&detail.summary.id);
+        detail.logs = lines.filter(is_its).map(|line| LogLine::clone(line)).collect();
+        Some(detail)
+    }
+
+    /// Newest first.
+    pub(super) fn logs(&self) -> Vec<Arc<LogLine>> {
+        self.lock().logs.iter().rev().map(|(_, line)| Arc::clone(line)).collect()
     }
 
     /// Newest first.
@@ -200,6 +222,22 @@ impl State {
             self.last_failure = Some(Arc::clone(traceback));
         }
         self.requests.push_back(kept);
+    }
+
+    fn keep_line(&mut self, record: &LogRecord<'_>) {
+        self.seq += 1;
+        let line = LogLine {
+            time_ms: unix_ms(record.time),
+            request: record.request.map(|id| id.to_string()),
+            stream: record.stream,
+            line: record.line.to_owned(),
+        };
+        self.log_bytes += line.line.len();
+        self.logs.push_back((self.seq, Arc::new(line)));
+        while self.logs.len() > LIMITS.logs || self.log_bytes > MAX_LOG_BYTES {
+            let Some((_, oldest)) = self.logs.pop_front() else { break };
+            self.log_bytes -= oldest.line.len();
+        }
     }
 
     fn note(&mut self, change: Change) {

@@ -1,10 +1,10 @@
-//! All that speaks PyO3: calls into `snaxum._bridge`, and the two objects that Rust lends it.
+//! All that speaks PyO3: calls into `snaxum._bridge`, and the objects that Rust lends it for a
+//! request.
 //!
 //! Plain data crosses: strings, bytes, numbers, JSON. Every function here runs with the
 //! interpreter held, on a thread that belongs to Python and never on one of tokio's.
 
 use std::borrow::Cow;
-use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use axum::http::HeaderValue;
 use bytes::Bytes;
-use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi::c_str;
 use pyo3::intern;
@@ -24,11 +23,12 @@ use serde::de::DeserializeOwned;
 use crate::message::stream::{self, PieceSender, Unsent};
 use crate::message::{Answer, Body, Failure, LoadReport, Marks, Outcome, Request, header_texts};
 
-use super::notices::{Notices, Room};
+use super::border::Border;
+use super::embedded;
+use super::notices::Room;
 use super::reloading::Extent;
-use super::reply::{self, Reply, Wakes};
+use super::reply::Reply;
 use super::thread::Call;
-use super::{embedded, env_file};
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
@@ -142,47 +142,6 @@ fn parse<T: DeserializeOwned>(json: &Bound<'_, PyAny>) -> PyResult<T> {
     let bytes: &[u8] = json.extract()?;
     serde_json::from_slice(bytes)
         .map_err(|error| PyValueError::new_err(format!("the bridge sent JSON that {error}")))
-}
-
-/// What Python may ask of Rust besides.
-#[pyclass(frozen)]
-pub(crate) struct Border {
-    pub(super) notices: Arc<Notices>,
-    pub(super) wakes: Arc<Wakes>,
-}
-
-#[pymethods]
-impl Border {
-    #[getter]
-    fn wake_fd(&self) -> RawFd {
-        self.notices.read_fd()
-    }
-
-    fn ring(&self) {
-        self.wakes.ring();
-    }
-
-    /// Ids of requests given up, and of those whose stream has room again.
-    fn notices(&self) -> (Vec<u64>, Vec<u64>) {
-        self.notices.take()
-    }
-
-    #[staticmethod]
-    fn leave_answers() {
-        reply::leave_answers();
-    }
-
-    fn wake(&self) {
-        self.wakes.wake();
-    }
-
-    #[staticmethod]
-    fn parse_env<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-        match env_file::parse(text) {
-            Ok(pairs) => pairs.into_bound_py_any(py),
-            Err(problem) => problem.into_bound_py_any(py),
-        }
-    }
 }
 
 /// One request, and the means to answer it. Dropped unanswered, it is a 500.

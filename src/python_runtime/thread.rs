@@ -15,11 +15,13 @@ use tokio::sync::oneshot;
 
 use crate::config::SnaxumConfig;
 use crate::error::Error;
+use crate::event::EventBus;
 use crate::message::{LoadReport, Marks, Request};
 use crate::venv::Venv;
 
 use super::RUNNING;
-use super::bridge::{self, Border, Bridge, Prepared};
+use super::border::Border;
+use super::bridge::{self, Bridge, Prepared};
 use super::interpreter::{self, Origin, keeping_signals};
 use super::notices::Notices;
 use super::queue::{Queue, Taken, Taker};
@@ -83,6 +85,7 @@ pub(crate) struct Boot {
     pub(crate) queue: Arc<Calls>,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) workers: Arc<Workers>,
+    pub(crate) events: Arc<EventBus>,
     pub(crate) reply: mpsc::SyncSender<Result<LoadReport, Error>>,
 }
 
@@ -105,7 +108,8 @@ fn run(boot: Boot) {
     };
     Python::attach(|py| {
         let options = options(&boot.config, boot.venv.as_ref(), origin);
-        let border = Border { notices: boot.notices, wakes: Arc::clone(&boot.wakes) };
+        let (notices, events) = (boot.notices, boot.events);
+        let border = Border { notices, wakes: Arc::clone(&boot.wakes), events };
         let started = keeping_signals(|| Bridge::start(py, &options, border));
         let (bridge, report) = match started {
             Ok((bridge, report)) => (Arc::new(bridge), report),

@@ -48,12 +48,21 @@ function Summary({ id, request }) {
 function Rest({ request }) {
   return html`
     ${request.traceback && html`<h3>Traceback</h3><${Traceback} traceback=${request.traceback} />`}
+    ${request.logs?.length > 0 && html`<h3>Logs</h3><${Logs} lines=${request.logs} />`}
     ${request.query && html`<h3>Query</h3><${Pairs} pairs=${[...new URLSearchParams(String(request.query))]} />`}
     <h3>Request headers</h3>
     <${Pairs} pairs=${request.request_headers} />
     ${request.body_preview && html`<h3>Request body</h3><pre class="body" tabindex="0">${visible(request.body_preview)}</pre>`}
     <h3>Response headers</h3>
     <${Pairs} pairs=${request.response_headers} />
+  `;
+}
+
+function Logs({ lines }) {
+  return html`
+    <pre class="logs" tabindex="0" data-testid="logs">${lines.map(
+      ({ time_ms, stream, line }) => html`<span class="dim">${clock(time_ms)}</span> ${stream === "stderr" && html`<span class="warn">stderr </span>`}${visible(line)}${"\n"}`,
+    )}</pre>
   `;
 }
 

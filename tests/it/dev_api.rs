@@ -177,6 +177,49 @@ async fn secrets_are_masked_wherever_a_request_is_shown() {
 }
 
 #[tokio::test]
+async fn what_a_request_prints_and_logs_is_shown_with_it() {
+    let source = "\
+import asyncio, logging, sys
+from snaxum import route
+
+@route('/loud')
+def loud(request):
+    print('one', request.query_params['n'])
+    logging.getLogger('shop').warning('two \\x1b[31m')
+    return 'ok'
+
+@route('/async')
+async def later(request):
+    await asyncio.sleep(0)
+    print('three', file=sys.stderr)
+    return 'ok'
+";
+    let server = Project::new().file("app.py", source).dev().await;
+    let mut console = server.console().await;
+
+    let (first, second) = (server.get("/loud?n=1").await, server.get("/loud?n=2").await);
+    let third = server.get("/async").await;
+
+    let logs = async |reply: &Reply| {
+        let id = reply.header("x-request-id");
+        let detail = server.api(&format!("requests/{id}")).await;
+        let lines = list(&detail["logs"]).iter();
+        lines.map(|log| format!("{} {}", log["stream"], log["line"])).collect::<Vec<_>>()
+    };
+    let two = r#""stderr" "two \u001b[31m""#.replace("\\\\", "\\");
+    assert_eq!(logs(&first).await, [r#""stdout" "one 1""#.to_owned(), two.clone()]);
+    assert_eq!(logs(&second).await, [r#""stdout" "one 2""#.to_owned(), two]);
+    assert_eq!(logs(&third).await, [r#""stderr" "three""#]);
+    let log = console.next_of_type("log").await;
+    assert_eq!(log["log"]["line"], "one 1");
+    assert_eq!(log["log"]["request"], first.header("x-request-id"));
+    let newest = server.api("logs").await;
+    assert_eq!(newest[0]["line"], "three");
+    // Nothing is taken away from the terminal.
+    server.out.wait_for("one 2").await;
+}
+
+#[tokio::test]
 async fn a_request_that_is_not_known_is_a_404() {
     let server = app().await;
     for id in ["999", "0", "x", "..%2f..%2fetc%2fpasswd", "1%00"] {

@@ -44,6 +44,7 @@ fn one_place_speaks_pyo3() {
         names_of(&files, |text| text.contains("pyo3")),
         [
             "src/build.rs", // pyo3-build-config, at build time
+            "src/python_runtime/border.rs",
             "src/python_runtime/bridge.rs",
             "src/python_runtime/interpreter.rs",
             "src/python_runtime/thread.rs",

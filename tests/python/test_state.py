@@ -22,11 +22,11 @@ def drained(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     monkeypatch.setattr(state, "_on_drained", lambda: marks.append(True))
     monkeypatch.setattr(state, "_current", state.Generation(1, RouteTable([])))
     yield marks
-    state.pin_thread(None)
+    state.unpin_thread()
 
 
 def test_a_generation_is_drained_when_its_last_request_ends(drained: list[bool]) -> None:
-    old = state.enter()
+    old = state.enter(1)
     lease = state.Lease(old)
     state.publish(state.Generation(2, RouteTable([])))
     state.leave(old)
@@ -60,17 +60,19 @@ def test_a_lease_that_nobody_has_any_more_ends_by_itself(drained: list[bool]) ->
 
 
 def test_the_caller_works_for_the_generation_that_it_entered(drained: list[bool]) -> None:
-    generation = state.enter()
+    generation = state.enter(1)
     state.publish(state.Generation(2, RouteTable([])))
-    assert state.here() is generation
+    assert (state.here(), state.request()) == (generation, 1)
     state.leave(generation)
+    assert state.request() is None
     assert state.here() is state.current()
 
 
 def test_a_task_works_for_its_own_generation_whatever_its_thread_does(drained: list[bool]) -> None:
     generation = state.current()
     context = contextvars.copy_context()
-    context.run(state.pin_task, generation)
+    context.run(state.pin_task, generation, 7)
     state.publish(state.Generation(2, RouteTable([])))
     assert context.run(state.here) is generation
     assert state.here() is state.current()
+    assert (context.run(state.request), state.request()) == (7, None)

@@ -172,7 +172,8 @@ impl News {
                 total: record.total,
                 traceback: record.traceback.cloned(),
             })),
-            Event::ReloadStart { .. } => None,
+            // Lines that are printed reach the terminal by themselves.
+            Event::ReloadStart { .. } | Event::Log(_) => None,
             Event::ReloadEnd(reload) => Some(Self::Reload(Arc::clone(reload))),
             Event::Paused(is_paused) => Some(Self::Pause(*is_paused)),
         }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::message::LoadOutcome;
 
-use super::super::protocol::{self, Body, Message, RequestSummary};
+use super::super::protocol::{self, Body, LogLine, Message, RequestSummary};
 use super::kept::Kept;
 use super::{Change, LIMITS, Recorder, State};
 
@@ -20,6 +20,9 @@ const REST: Duration = Duration::from_millis(1);
 const LONGEST_REST: Duration = Duration::from_millis(100);
 /// Events that are read at once; requests that end wait so long.
 const AT_ONCE: usize = 32;
+
+/// The newest lines that a console gets when it opens; the others are at `/api/logs`.
+const LINES_AT_FIRST: usize = 500;
 
 /// A console's place in the stream of events.
 pub(in crate::dev) struct Follower {
@@ -34,6 +37,7 @@ pub(in crate::dev) struct Follower {
 enum Item {
     Request(Box<RequestSummary>),
     Change(Change),
+    Log(Arc<LogLine>),
 }
 
 impl Recorder {
@@ -52,6 +56,13 @@ impl Recorder {
         let state = self.lock();
         let (seq, last_failure) = (state.seq, state.last_failure.clone());
         let requests: Vec<_> = state.requests.iter().rev().map(Kept::summary).collect();
+        let logs: Vec<_> = state
+            .logs
+            .iter()
+            .rev()
+            .take(LINES_AT_FIRST)
+            .map(|(_, line)| Arc::clone(line))
+            .collect();
         let reloads: Vec<_> = state.reloads.iter().rev().cloned().collect();
         drop(state);
 
@@ -67,6 +78,7 @@ impl Recorder {
             routes: &serving.routes,
             requests: requests.iter().collect(),
             reloads: reloads.iter().map(|reload| &**reload).collect(),
+            logs: logs.iter().map(|line| &**line).collect(),
             last_failure: last_failure.as_deref(),
         };
         Some(([hello, snapshot].map(|body| encode(seq, body)), seq))
@@ -144,17 +156,18 @@ impl State {
     /// The oldest events after `seq` that are kept, in order.
     fn after(&self, seq: u64, limit: usize) -> Vec<(u64, Item)> {
         let first = self.requests.partition_point(|kept| kept.seq() <= seq);
-        let mut requests = self.requests.range(first..).peekable();
+        let requests = self.requests.range(first..).take(limit);
+        let mut found: Vec<(u64, Item)> =
+            requests.map(|kept| (kept.seq(), Item::Request(Box::new(kept.summary())))).collect();
         let first = self.changes.partition_point(|(change, _)| *change <= seq);
-        let mut changes = self.changes.range(first..).peekable();
-        let next = || match (requests.peek(), changes.peek()) {
-            (Some(kept), Some((change, _))) if *change < kept.seq() => {
-                changes.next().map(|(seq, change)| (*seq, Item::Change(change.clone())))
-            }
-            (None, _) => changes.next().map(|(seq, change)| (*seq, Item::Change(change.clone()))),
-            _ => requests.next().map(|kept| (kept.seq(), Item::Request(Box::new(kept.summary())))),
-        };
-        std::iter::from_fn(next).take(limit).collect()
+        let changes = self.changes.range(first..).take(limit);
+        found.extend(changes.map(|(seq, change)| (*seq, Item::Change(change.clone()))));
+        let first = self.logs.partition_point(|(line, _)| *line <= seq);
+        let lines = self.logs.range(first..).take(limit);
+        found.extend(lines.map(|(seq, line)| (*seq, Item::Log(Arc::clone(line)))));
+        found.sort_by_key(|(seq, _)| *seq);
+        found.truncate(limit);
+        found
     }
 }
 
@@ -162,6 +175,7 @@ impl Item {
     fn body(&self) -> Body<'_> {
         match self {
             Self::Request(request) => Body::RequestEnd { request },
+            Self::Log(log) => Body::Log { log },
             Self::Change(Change::ReloadStart(files)) => Body::ReloadStart { files },
             Self::Change(Change::Status(status)) => Body::Status { status: status.clone() },
             Self::Change(Change::Routes(serving)) => Body::Routes { routes: &serving.routes },

@@ -120,6 +120,7 @@ impl Kept {
             request_headers: self.headers(FIRST_HEADER, self.request_ends),
             response_headers: self.headers(self.request_ends, self.ends.len()),
             traceback: self.traceback.as_deref().cloned(),
+            logs: Vec::new(), // they are not kept in here
         }
     }
 

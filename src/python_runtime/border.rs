@@ -1,0 +1,64 @@
+//! The object that Rust lends to the whole runtime: what Python may ask of it besides requests.
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+
+use crate::event::{Event, EventBus};
+use crate::message::LogRecord;
+
+use super::env_file;
+use super::notices::Notices;
+use super::reply::{self, Wakes};
+
+/// What Python may ask of Rust besides.
+#[pyclass(frozen)]
+pub(crate) struct Border {
+    pub(super) notices: Arc<Notices>,
+    pub(super) wakes: Arc<Wakes>,
+    pub(super) events: Arc<EventBus>,
+}
+
+#[pymethods]
+impl Border {
+    #[getter]
+    fn wake_fd(&self) -> RawFd {
+        self.notices.read_fd()
+    }
+
+    fn ring(&self) {
+        self.wakes.ring();
+    }
+
+    /// Ids of requests given up, and of those whose stream has room again.
+    fn notices(&self) -> (Vec<u64>, Vec<u64>) {
+        self.notices.take()
+    }
+
+    #[staticmethod]
+    fn leave_answers() {
+        reply::leave_answers();
+    }
+
+    fn wake(&self) {
+        self.wakes.wake();
+    }
+
+    /// Tells observers of a line that was written to `stdout` or `stderr`.
+    fn print(&self, request: Option<u64>, stream: &str, line: &str) {
+        let stream = if stream == "stderr" { "stderr" } else { "stdout" };
+        let time = SystemTime::now();
+        self.events.emit(|| Event::Log(LogRecord { time, request, stream, line }));
+    }
+
+    #[staticmethod]
+    fn parse_env<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
+        match env_file::parse(text) {
+            Ok(pairs) => pairs.into_bound_py_any(py),
+            Err(problem) => problem.into_bound_py_any(py),
+        }
+    }
+}
