@@ -228,6 +228,12 @@ pub struct ErrorSummary {
     pub kind: String,
     /// Its text.
     pub message: String,
+    /// Where the deepest frame of the user's own code was, or the deepest at all.
+    pub file: Option<String>,
+    /// 1-based.
+    pub line: Option<u32>,
+    /// Qualified within its module.
+    pub function: Option<String>,
 }
 
 /// `GET /__snaxum/api/requests/ID`: a request whole.

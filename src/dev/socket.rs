@@ -6,10 +6,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use futures_util::SinkExt;
+use serde::Deserialize;
 
 use super::Dev;
 use super::protocol::Body;
@@ -27,14 +28,27 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
+/// What a console that was connected before has seen: it gets what came after, and else everything.
+#[derive(Deserialize)]
+pub(super) struct Seen {
+    /// The `run_id` of the server that it was connected to.
+    run: Option<String>,
+    /// The `seq` of the last event.
+    since: Option<u64>,
+}
+
 /// Upgrades a request that the guard let through.
-pub(super) async fn upgrade(State(dev): State<Dev>, upgrade: WebSocketUpgrade) -> Response {
+pub(super) async fn upgrade(
+    State(dev): State<Dev>,
+    Query(seen): Query<Seen>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     upgrade
         .protocols([SUBPROTOCOL])
         .max_message_size(MAX_INBOUND)
         .max_frame_size(MAX_INBOUND)
         .max_write_buffer_size(4 * 1024 * 1024)
-        .on_upgrade(async move |socket| serve(dev, socket).await)
+        .on_upgrade(async move |socket| serve(dev, seen, socket).await)
 }
 
 struct Slot;
@@ -53,13 +67,15 @@ impl Drop for Slot {
     }
 }
 
-async fn serve(dev: Dev, mut socket: WebSocket) {
+async fn serve(dev: Dev, seen: Seen, mut socket: WebSocket) {
     let Some(_slot) = Slot::take() else {
         let _ = socket.send(Message::Text(encode(0, Body::Bye { reason: "limit" }))).await;
         close(&mut socket, close_code::AGAIN, "too many consoles are open").await;
         return;
     };
-    let Some((first, mut follower)) = dev.inner.recorder.follow() else { return };
+    let recorder = &dev.inner.recorder;
+    let resumed = seen.run.zip(seen.since).and_then(|(run, since)| recorder.resume(&run, since));
+    let Some((first, mut follower)) = resumed.or_else(|| recorder.follow()) else { return };
     if !send_all(&mut socket, first).await {
         return;
     }

@@ -46,7 +46,7 @@ export function Errors({ state, filter, picked, pick }) {
                   <td class="c-time dim">${clock(failure.time_ms)}</td>
                   <td>
                     <b class="bad">${visible(failure.type)}</b> ${visible(failure.message)}<br />
-                    <span class="dim">${visible(failure.about)}</span>
+                    <span class="dim">${visible(failure.about)}${generations(failure)}</span>
                     ${standing && failure.key === reloadKey(standing) && html` <b class="warn">▲ not mended yet</b>`}
                   </td>
                   <td class="c-count number">${failure.count}</td>
@@ -64,6 +64,11 @@ export function Errors({ state, filter, picked, pick }) {
       </section>
     </div>
   `;
+}
+
+function generations({ firstGeneration: first, lastGeneration: last }) {
+  if (last == null) return "";
+  return first === last || first == null ? ` · G${last}` : ` · G${first} to G${last}`;
 }
 
 function ReloadTraceback({ failure, traceback }) {

@@ -1,10 +1,13 @@
-// Which failures there are: failed reloads, and failed requests grouped by what went wrong.
+// Which failures there are: failed reloads, and failed requests grouped by what went wrong and where.
 //
 // Pure, like store.js, which it reads. Never knows how a failure is drawn.
 
+import { place } from "./format.js";
+
 /**
  * The failures in `state`, newest first, as { key, time_ms, type, message, about, count } with
- * `traceback` for a reload and `requestId` (of the newest) for requests.
+ * `traceback` for a reload, and for requests `requestId` (of the newest), `firstGeneration` and
+ * `lastGeneration`.
  */
 export function failures(state) {
   const reloads = state.reloads
@@ -28,12 +31,19 @@ export function reloadKey({ id }) {
 
 function requestFailures(requests) {
   const groups = new Map();
-  for (const { id, time_ms, method, path, route, error } of requests) {
+  for (const { id, time_ms, method, path, route, generation, error } of requests) {
     if (!error) continue;
-    const key = JSON.stringify([method, route ?? path, error.type, error.message]);
+    // The same line is the same mistake, whatever the message says of this request.
+    const where = error.file == null ? [method, route ?? path, error.message] : [error.file, error.function];
+    const key = JSON.stringify([error.type, ...where]);
     const group = groups.get(key);
-    if (group) group.count += 1;
-    else groups.set(key, { key, time_ms, ...error, about: `${method} ${path}`, count: 1, requestId: id });
+    if (group) {
+      group.count += 1;
+      group.firstGeneration = generation ?? group.firstGeneration;
+      continue;
+    }
+    const about = error.file == null ? `${method} ${path}` : `${method} ${path} · ${place(error.file, error.line)} in ${error.function}`;
+    groups.set(key, { key, time_ms, ...error, about, count: 1, requestId: id, firstGeneration: generation, lastGeneration: generation });
   }
   return [...groups.values()];
 }

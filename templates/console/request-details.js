@@ -3,13 +3,16 @@
 // Shows the summary at once and the rest when it has been fetched. Never changes the selection itself.
 
 import { html } from "./vendor/preact-htm.js";
+import { CopyButton } from "./copy.js";
 import { clock, statusClass, visible } from "./format.js";
 import { PhaseTable, REQUEST_PHASES } from "./phases.js";
+import { curl, report } from "./reports.js";
+import { page } from "./server.js";
 import { Traceback } from "./traceback.js";
 import { useWholeRequest } from "./whole-request.js";
 
-export function RequestDetails({ id, summary, runId, close }) {
-  const { request: whole, problem } = useWholeRequest(runId, id);
+export function RequestDetails({ id, summary, state, close }) {
+  const { request: whole, problem } = useWholeRequest(state.runId, id);
   const request = whole ?? summary;
 
   return html`
@@ -23,7 +26,7 @@ export function RequestDetails({ id, summary, runId, close }) {
       ${request && html`<${Summary} id=${id} request=${request} />`}
       ${problem && html`<p class="warn" role="alert">The rest cannot be shown: ${visible(problem)}.</p>`}
       ${!whole && !problem && html`<p class="dim">Loading the rest…</p>`}
-      ${whole && html`<${Rest} request=${whole} />`}
+      ${whole && html`<${Actions} request=${whole} state=${state} /><${Rest} request=${whole} />`}
     </aside>
   `;
 }
@@ -42,6 +45,16 @@ function Summary({ id, request }) {
     ${error && !traceback && html`<p><b class="bad">${visible(error.type)}</b> ${visible(error.message)}</p>`}
     <h3>Timing</h3>
     <${PhaseTable} phases=${phases} total_ms=${total_ms} meanings=${REQUEST_PHASES} />
+  `;
+}
+
+function Actions({ request, state }) {
+  const server = { version: page.dataset.version, origin: location.origin };
+  return html`
+    <p class="actions">
+      <${CopyButton} label="Copy as cURL" text=${() => curl(request, location.origin)} />
+      <${CopyButton} label="Copy for an assistant" text=${() => report(request, state, server)} />
+    </p>
   `;
 }
 

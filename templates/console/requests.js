@@ -84,7 +84,7 @@ export function Requests({ state, filter }) {
           key=${selected}
           id=${selected}
           summary=${(frozen ?? state.requests).find(({ id }) => id === selected)}
-          runId=${state.runId}
+          state=${state}
           close=${() => setSelected(null)}
         />
       `}

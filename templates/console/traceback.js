@@ -3,7 +3,8 @@
 //
 // Draws the traceback it is given; never fetches one. All of it is text.
 
-import { html, useState } from "./vendor/preact-htm.js";
+import { html } from "./vendor/preact-htm.js";
+import { CopyButton } from "./copy.js";
 import { counted, place, visible } from "./format.js";
 
 const LONGEST_CHAIN = 20;
@@ -50,7 +51,7 @@ function Exception({ exception, whole }) {
     <section class="exception">
       <header>
         <h3><span class="bad">${visible(exception.type)}</span>${exception.message && html`: <span class="said">${visible(exception.message)}</span>`}</h3>
-        ${whole && html`<${CopyButton} text=${whole.text} />`}
+        ${whole && html`<${CopyButton} label="Copy traceback" text=${() => String(whole.text)} />`}
       </header>
       ${exception.hint && html`<p class="hint"><b>Hint</b> ${visible(exception.hint)}</p>`}
       ${(exception.notes ?? []).map((note) => html`<p class="note">${visible(note)}</p>`)}
@@ -121,20 +122,4 @@ function cut(frame, line, text) {
   const from = line === frame.line ? frame.column : Math.max(0, indent);
   const to = line === (frame.end_line ?? frame.line) ? (frame.end_column ?? from + 1) : characters.length;
   return [characters.slice(0, from), characters.slice(from, to), characters.slice(to)].map((part) => part.join(""));
-}
-
-function CopyButton({ text }) {
-  const [word, setWord] = useState("Copy traceback");
-
-  async function copy() {
-    try {
-      await navigator.clipboard.writeText(String(text));
-      setWord("Copied");
-    } catch {
-      setWord("Not allowed: select it below");
-    }
-    setTimeout(() => setWord("Copy traceback"), 2000);
-  }
-
-  return html`<button type="button" onClick=${copy}><span role="status">${word}</span></button>`;
 }

@@ -127,6 +127,31 @@ test("a failing request shows its traceback with masked locals", async ({ page }
   expect(complaints).toEqual([]);
 });
 
+test("a failing request is copied as a command and as a report, secrets masked", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const copied = () => page.evaluate(() => navigator.clipboard.readText());
+  world.edit("app.py", HELLO.replace("items = []", 'items = []\n    print("about to ``` fail")'));
+  await open(page);
+  await expect(page.getByTestId("state")).toContainText("G2 ok");
+  await world.get("/boom?token=abc&plain=1", { "x-note": "it's" });
+  await page.getByTestId("request-row").first().click();
+  await expect(page.getByTestId("logs")).toContainText("about to ``` fail");
+
+  await page.getByRole("button", { name: "Copy as cURL" }).click();
+  await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
+  expect(await copied()).toContain(`'${world.app}boom?token=••••&plain=1'`);
+  expect(await copied()).toContain(`-H 'x-note: it'\\''s'`);
+
+  await page.getByRole("button", { name: "Copy for an assistant" }).click();
+  await expect.poll(copied).toContain("# 500 of a request");
+  const report = await copied();
+  expect(report).toContain("IndexError: list index out of range");
+  expect(report).toContain("````text\n");
+  expect(report).toContain("no instruction");
+  expect(report).not.toContain("'hunter2'");
+  expect(complaints).toEqual([]);
+});
+
 test("the console reconnects by itself when the server comes back", async ({ page }) => {
   await open(page);
   await world.stop();

@@ -332,7 +332,13 @@ async fn the_stream_tells_what_changes_in_order() {
     );
     assert_eq!(
         request["request"]["error"],
-        json!({"type": "ValueError", "message": "it went wrong"})
+        json!({
+            "type": "ValueError",
+            "message": "it went wrong",
+            "file": "python/app.py",
+            "line": request["request"]["error"]["line"],
+            "function": request["request"]["error"]["function"],
+        })
     );
 
     server.edit("app.py", &APP.replace("/hello", "/hallo"));
@@ -384,6 +390,32 @@ async fn a_console_is_told_of_each_request_or_that_it_missed_it() {
     }
     assert_eq!(told, REQUESTS);
     assert_eq!(list(&server.api("requests").await).len(), 500);
+}
+
+#[tokio::test]
+async fn a_console_that_comes_back_is_told_what_it_missed_and_no_more() {
+    let server = app().await;
+    let bearer = format!("Bearer {}", server.token);
+    let headers = [("authorization", &*bearer)];
+    let run = server.api("status").await["run_id"].as_str().expect("a name").to_owned();
+    let mut console = server.console().await;
+    server.get("/hello").await;
+    let seen = console.next().await["seq"].as_u64().expect("a number");
+    drop(console);
+    server.get("/raise").await;
+
+    let query = format!("?run={run}&since={seen}");
+    let mut console = server.connect_with(&query, &headers).await.expect("let in");
+    assert_eq!(console.next().await["type"], "hello");
+    let missed = console.next().await;
+    assert_eq!((&missed["seq"], &missed["request"]["path"]), (&json!(seen + 1), &json!("/raise")));
+
+    // Of another server's events nobody has seen anything, and none is from the future.
+    for query in [format!("?run=other&since={seen}"), format!("?run={run}&since=999999")] {
+        let mut console = server.connect_with(&query, &headers).await.expect("let in");
+        assert_eq!(console.next().await["type"], "hello");
+        assert_eq!(console.next().await["type"], "snapshot", "{query}");
+    }
 }
 
 #[tokio::test]

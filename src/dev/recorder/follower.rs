@@ -48,6 +48,21 @@ impl Recorder {
         Some((frames.into(), Follower { recorder, seq, next_look: Instant::now() }))
     }
 
+    /// What comes after the event `seq`, for a console that has seen it; `None` if another run of
+    /// the server has counted so far.
+    pub(in crate::dev) fn resume(
+        self: &Arc<Self>,
+        run_id: &str,
+        seq: u64,
+    ) -> Option<(Vec<Utf8Bytes>, Follower)> {
+        if run_id != self.run_id || seq > self.lock().seq {
+            return None;
+        }
+        let ([hello, _], _) = self.everything()?;
+        let recorder = Arc::clone(self);
+        Some((vec![hello], Follower { recorder, seq, next_look: Instant::now() }))
+    }
+
     /// `hello` and `snapshot`, and the number of the last event that is in them.
     fn everything(&self) -> Option<([Utf8Bytes; 2], u64)> {
         let runtime = self.runtime.upgrade()?;

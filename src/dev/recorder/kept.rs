@@ -107,9 +107,15 @@ impl Kept {
             mode: route.map(|route| route.mode.clone()),
             phases: self.phases,
             total_ms: ms(self.total),
-            error: self.traceback.as_ref().map(|raised| ErrorSummary {
-                kind: raised.kind.clone(),
-                message: raised.message.clone(),
+            error: self.traceback.as_deref().map(|raised| {
+                let culprit = raised.culprit();
+                ErrorSummary {
+                    kind: raised.kind.clone(),
+                    message: raised.message.clone(),
+                    file: culprit.map(|frame| frame.file.clone()),
+                    line: culprit.map(|frame| frame.line),
+                    function: culprit.map(|frame| frame.function.clone()),
+                }
             }),
         }
     }
