@@ -62,6 +62,14 @@ enum Command {
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
+    /// Follows the events of the running dev server: requests, what they print, reloads.
+    Tail {
+        /// The directory that the server serves.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        #[command(flatten)]
+        options: live::tail::Options,
+    },
     /// Waits until what is on disk now is live in the running dev server; exits with 1 if it does
     /// not load, or if reloading is paused.
     Wait {
@@ -139,6 +147,7 @@ pub(crate) fn run() -> ExitCode {
             routes::run(project, format)
         }
         Command::Sync { dir } => sync::run(&dir),
+        Command::Tail { dir, options } => live::tail::run(&dir, &options),
         Command::Wait { dir } => live::wait::run(&dir),
         Command::Explain { file } => live::explain::run(&file),
         Command::Reload { dir, full } => live::by_hand::reload(&dir, full),

@@ -4,7 +4,9 @@
 //! Owns how it is found and asked; a file a command. Never starts or stops one.
 
 pub(super) mod by_hand;
+mod events;
 pub(super) mod explain;
+pub(super) mod tail;
 pub(super) mod wait;
 
 use std::path::{Path, PathBuf};

@@ -50,11 +50,12 @@ pub(crate) fn say_error(text: &str) {
     complain(&format!("{} {text}\n", console::style("error:").red().bold().for_stderr()));
 }
 
-/// Escapes control characters and bidi overrides: text of the user's stays text.
+/// Escapes control characters and bidi overrides, line breaks among them: text of the user's stays
+/// text, and on its line.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         match c {
-            '\n' | '\t' => out.push(c),
+            '\t' => out.push(c),
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.extend(c.escape_unicode()),
             c if c.is_control() => out.extend(c.escape_unicode()),
             c => out.push(c),
@@ -63,10 +64,17 @@ pub(crate) fn plain(text: &str) -> String {
     })
 }
 
+/// The same for text of several lines, which stay lines.
+pub(crate) fn plain_lines(text: &str) -> String {
+    text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
     fn text_cannot_steer_the_terminal() {
         assert_eq!(super::plain("a\u{1b}[31m\u{202e}b"), "a\\u{1b}[31m\\u{202e}b");
+        assert_eq!(super::plain("a\n  GET /forged"), "a\\u{a}  GET /forged");
+        assert_eq!(super::plain_lines("a\r\nb"), "a\\u{d}\nb");
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use console::style;
 use snaxum::message::{Frame, Traceback};
 
-use super::style::plain;
+use super::style::{plain, plain_lines};
 
 /// Draws the traceback and what it came from, oldest first.
 pub(crate) fn render(traceback: &Traceback) -> String {
@@ -24,7 +24,7 @@ pub(crate) fn render(traceback: &Traceback) -> String {
         draw(&mut out, frame);
     }
     let head = style(plain(&traceback.kind)).red().bold();
-    let _ = writeln!(out, "  {head}: {}", plain(&traceback.message));
+    let _ = writeln!(out, "  {head}: {}", plain_lines(&traceback.message));
     if let Some(hint) = &traceback.hint {
         let _ = writeln!(out, "  {} {hint}", style("→").cyan());
     }

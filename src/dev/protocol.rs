@@ -4,13 +4,14 @@
 //! since 1970 (UTC), absent is null. Messages carry summaries; what is large is fetched by id.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::event;
 use crate::message::{
-    LoadOutcome, LoadPhases, ModuleRun, Phases, RouteDiff, RouteInfo, Traceback, ms, unix_ms,
+    LoadOutcome, LoadPhases, ModuleRun, Phases, RouteDiff, RouteInfo, Traceback, ms,
 };
 
 /// The version in `"v"` of every message.
@@ -327,6 +328,12 @@ impl From<&Arc<event::Reload>> for Reload {
             traceback: report.failures.first().map(|failure| failure.traceback.clone()),
         }
     }
+}
+
+/// Milliseconds since 1970 (UTC).
+pub(super) fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

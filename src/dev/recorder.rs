@@ -14,11 +14,11 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::event::Event;
-use crate::message::{LoadOutcome, LogRecord, RequestRecord, Traceback, unix_ms};
+use crate::message::{LoadOutcome, LogRecord, RequestRecord, Traceback};
 use crate::python_runtime::{PythonRuntime, Serving};
 
 use super::guard;
-use super::protocol::{Limits, LogLine, Reload, RequestDetail, RequestSummary, Status};
+use super::protocol::{Limits, LogLine, Reload, RequestDetail, RequestSummary, Status, unix_ms};
 
 pub(super) use follower::encode;
 use kept::{Kept, Routes};

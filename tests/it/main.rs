@@ -15,4 +15,5 @@ mod robustness;
 mod scenarios;
 mod shutdown;
 mod support;
+mod tail;
 mod watch;

@@ -461,3 +461,11 @@ async fn a_referer_shows_no_secret_of_its_query_as_a_header_or_as_a_local() {
 async fn recorded(server: &Server, reply: &Reply) -> Value {
     server.api(&format!("requests/{}", reply.header("x-request-id"))).await
 }
+
+#[tokio::test]
+async fn a_line_break_in_a_path_forges_no_line_on_the_terminal() {
+    let server = Project::new().file("app.py", "").dev().await;
+    server.get("/a%0a%0d%20%20GET%20/forged%1b[31m").await;
+    let line = server.out.wait_for("forged").await;
+    assert!(line.contains("/a\\u{a}\\u{d}  GET /forged\\u{1b}[31m  404"), "{line}");
+}

@@ -76,7 +76,7 @@ fn order(
             Some(restart) => {
                 let generation = outcome.status.generation;
                 style::say_error(&format!("no new process takes over; G{generation} serves"));
-                style::complain(&style::plain(&restart.refusal));
+                style::complain(&style::plain_lines(&restart.refusal));
                 style::complain("\n");
                 Ok(ExitCode::from(1))
             }

@@ -37,7 +37,7 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode, Error> {
         let status: Status = live.ask("wait").await?;
         let modules: Vec<Module> = live.ask("modules").await?;
         let reloads: Vec<Reload> = live.ask("reloads").await?;
-        style::say(&style::plain(&explanation(&shown, &real, &modules)));
+        style::say(&style::plain_lines(&explanation(&shown, &real, &modules)));
         let last = reloads.iter().find(|reload| reload.files.contains(&shown));
         style::say(&last_save(last));
         if status.paused {

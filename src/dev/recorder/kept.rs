@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 
-use crate::message::{Phases, RequestRecord, RouteInfo, Traceback, header_texts, ms, unix_ms};
+use crate::message::{Phases, RequestRecord, RouteInfo, Traceback, header_texts, ms};
 use crate::python_runtime::Serving;
 
-use super::super::protocol::{ErrorSummary, RequestDetail, RequestSummary};
+use super::super::protocol::{ErrorSummary, RequestDetail, RequestSummary, unix_ms};
 use super::super::{cutting, masking};
 
 /// Bytes of text whose memory the next request takes over; what is larger is given back.
