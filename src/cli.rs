@@ -55,6 +55,8 @@ enum Command {
         /// How to write the list.
         #[arg(long, value_enum, default_value_t = routes::Format::Table)]
         format: routes::Format,
+        #[command(flatten)]
+        filter: Box<routes::Filter>,
     },
     /// Makes DIR/.venv, or brings it up to date with pyproject.toml.
     Sync {
@@ -142,9 +144,9 @@ pub(crate) fn run() -> ExitCode {
             log_to_stderr("info");
             serve::run(project)
         }
-        Command::Routes { project, format } => {
+        Command::Routes { project, format, filter } => {
             log_to_stderr("off");
-            routes::run(project, format)
+            routes::run(project, format, &filter)
         }
         Command::Sync { dir } => sync::run(&dir),
         Command::Tail { dir, options } => live::tail::run(&dir, &options),

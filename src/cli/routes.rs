@@ -2,6 +2,8 @@
 //!
 //! The list alone goes to stdout; what did not load goes to stderr.
 
+mod filter;
+
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -12,25 +14,35 @@ use snaxum::message::RouteInfo;
 
 use super::style::plain;
 use super::{ProjectArgs, project};
+pub(crate) use filter::Filter;
 
 /// How to write the list.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
     Table,
+    /// One list.
     Json,
+    /// One object a line.
+    Ndjson,
     Md,
+    /// RFC 4180.
+    Csv,
 }
 
 /// Prints the routes; exits with 1 if a module does not load.
-pub(crate) fn run(args: ProjectArgs, format: Format) -> Result<ExitCode, Error> {
+pub(crate) fn run(args: ProjectArgs, format: Format, filter: &Filter) -> Result<ExitCode, Error> {
     project::load(args, |runtime| {
         let serving = runtime.serving();
+        let routes = filter.of(&serving.routes);
         let list = match format {
-            Format::Table => table(&serving.routes),
-            Format::Json => {
-                serde_json::to_string_pretty(&serving.routes).expect("plain data") + "\n"
-            }
-            Format::Md => markdown(&serving.routes),
+            Format::Table => table(&routes),
+            Format::Json => serde_json::to_string_pretty(&routes).expect("plain data") + "\n",
+            Format::Ndjson => routes
+                .iter()
+                .map(|route| serde_json::to_string(route).expect("plain data") + "\n")
+                .collect(),
+            Format::Md => markdown(&routes),
+            Format::Csv => csv(&routes),
         };
         // A reader that has seen enough (`| head`) is no error.
         let _ = std::io::stdout().write_all(list.as_bytes());
@@ -82,4 +94,14 @@ fn markdown(routes: &[RouteInfo]) -> String {
         out += &format!("| {} |\n", escaped.join(" | "));
     }
     out
+}
+
+fn csv(routes: &[RouteInfo]) -> String {
+    let cell = |text: String| {
+        let is_plain = !text.contains(['"', ',', '\r', '\n']);
+        if is_plain { text } else { format!("\"{}\"", text.replace('"', "\"\"")) }
+    };
+    let line = |cells: [String; 5]| cells.map(cell).join(",") + "\r\n";
+    let rows = routes.iter().map(|route| line(cells(route)));
+    std::iter::once(line(TITLES.map(str::to_owned))).chain(rows).collect()
 }

@@ -12,6 +12,7 @@ mod pool;
 mod quick_start;
 mod reload;
 mod robustness;
+mod routes;
 mod scenarios;
 mod shutdown;
 mod support;
