@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-pub use options::{COLLECTING, OPTION_NAMES, Options, nearest_option};
-pub use values::{parse_count, parse_duration, parse_host, parse_port, parse_size};
+pub use options::{COLLECTING, OPTION_NAMES, Options, SWITCHES, nearest_option};
+pub use values::{parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch};
 
 /// Where the modules' environment variables come from when nobody names another file. It may be
 /// missing, and come later.
@@ -54,6 +54,10 @@ pub struct SnaxumConfig {
     pub watch_dirs: Vec<PathBuf>,
     /// A file of environment variables (`KEY=VALUE`), which the modules see; absolute.
     pub env_file: Option<PathBuf>,
+    /// Whether dev mode leaves the user's pages as they are.
+    pub no_inject: bool,
+    /// Whether what it adds to them shows nothing.
+    pub no_overlay: bool,
     /// Whether to reload on save and to serve the console.
     pub dev: bool,
     /// Whether the runtime only loads the modules, so that somebody can look at the routes.
@@ -183,6 +187,20 @@ impl SnaxumConfigBuilder {
         self
     }
 
+    /// Leaves HTML pages as they are in dev mode: they do not load anew by themselves after a save.
+    /// Default: off.
+    pub fn no_inject(mut self, on: bool) -> Self {
+        self.options.no_inject = Some(on);
+        self
+    }
+
+    /// Shows nothing in the pages in dev mode when a save does not load or a handler raises.
+    /// Default: off.
+    pub fn no_overlay(mut self, on: bool) -> Self {
+        self.options.no_overlay = Some(on);
+        self
+    }
+
     /// Turns dev mode on: reload on save, console, tracebacks. Default: off.
     pub fn dev(mut self, on: bool) -> Self {
         self.dev = on;
@@ -251,6 +269,8 @@ impl SnaxumConfigBuilder {
             import_timeout: options.import_timeout.unwrap_or(Duration::from_secs(10)),
             watch_dirs,
             env_file,
+            no_inject: options.no_inject.unwrap_or(false),
+            no_overlay: options.no_overlay.unwrap_or(false),
             project_dir,
             dev: self.dev,
             load_only: self.load_only,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use crate::config::{
-    self, COLLECTING, ENV_FILE, OPTION_NAMES, Options, SnaxumConfig, SnaxumConfigBuilder,
+    self, COLLECTING, ENV_FILE, OPTION_NAMES, Options, SWITCHES, SnaxumConfig, SnaxumConfigBuilder,
 };
 use crate::error::Error;
 
@@ -135,6 +135,7 @@ fn parse(text: &str) -> Result<(Vec<String>, Options), Error> {
             DeValue::Array(items) if COLLECTING.contains(&name) => {
                 items.iter().map(|item| text_of(item.get_ref())).collect()
             }
+            DeValue::Boolean(on) if SWITCHES.contains(&name) => Some(vec![on.to_string()]),
             single => text_of(single).map(|text| vec![text]),
         };
         let values: Vec<String> = values
@@ -169,13 +170,15 @@ mod tests {
     #[test]
     fn pyproject_gives_dependencies_and_options() {
         let text = "[project]\ndependencies = [\"polars>=1\"]\n\n[tool.snaxum]\nport = 8080\n\
-                    module = [\"a\", \"b\"]\nrequest_timeout = 2.5\nmax-body-size = \"1MiB\"\n";
+                    module = [\"a\", \"b\"]\nrequest_timeout = 2.5\nmax-body-size = \"1MiB\"\n\
+                    no-inject = true\nno-overlay = \"off\"\n";
         let (dependencies, options) = parse(text).expect("valid");
         assert_eq!(dependencies, ["polars>=1"]);
         assert_eq!(options.port, Some(8080));
         assert_eq!(options.modules, ["a", "b"]);
         assert_eq!(options.request_timeout, Some(std::time::Duration::from_millis(2500)));
         assert_eq!(options.max_body_size, Some(1 << 20));
+        assert_eq!((options.no_inject, options.no_overlay), (Some(true), Some(false)));
     }
 
     #[test]

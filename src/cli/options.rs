@@ -58,6 +58,12 @@ pub(crate) struct ServerOptions {
     /// [default: .env, if it is there]
     #[arg(long, value_name = "PATH")]
     env_file: Option<PathBuf>,
+    /// Leave HTML pages as they are in dev mode: they do not load anew after a save
+    #[arg(long)]
+    no_inject: bool,
+    /// Show nothing in pages in dev mode when a save does not load or a handler raises
+    #[arg(long)]
+    no_overlay: bool,
 }
 
 impl From<ServerOptions> for Options {
@@ -78,6 +84,8 @@ impl From<ServerOptions> for Options {
         options.import_timeout = flags.import_timeout;
         options.watch = flags.watch;
         options.env_file = flags.env_file;
+        options.no_inject = flags.no_inject.then_some(true);
+        options.no_overlay = flags.no_overlay.then_some(true);
         options
     }
 }

@@ -7,10 +7,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::values::{parse_count, parse_duration, parse_host, parse_port, parse_size};
+use super::values::{
+    parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch,
+};
 
 /// The names of all options, as `[tool.snaxum]` spells them.
-pub const OPTION_NAMES: [&str; 15] = [
+pub const OPTION_NAMES: [&str; 17] = [
     "host",
     "port",
     "python-dir",
@@ -26,7 +28,12 @@ pub const OPTION_NAMES: [&str; 15] = [
     "import-timeout",
     "watch",
     "env-file",
+    "no-inject",
+    "no-overlay",
 ];
+
+/// The options that are on or off; on the command line their name alone turns them on.
+pub const SWITCHES: [&str; 2] = ["no-inject", "no-overlay"];
 
 /// The options that may be given more than once.
 pub const COLLECTING: [&str; 3] = ["module", "allow-host", "watch"];
@@ -65,6 +72,10 @@ pub struct Options {
     pub watch: Vec<PathBuf>,
     /// `env-file`; empty is none
     pub env_file: Option<PathBuf>,
+    /// `no-inject`
+    pub no_inject: Option<bool>,
+    /// `no-overlay`
+    pub no_overlay: Option<bool>,
 }
 
 impl Options {
@@ -86,6 +97,8 @@ impl Options {
             import_timeout: self.import_timeout.or(other.import_timeout),
             watch: either(self.watch, other.watch),
             env_file: self.env_file.or(other.env_file),
+            no_inject: self.no_inject.or(other.no_inject),
+            no_overlay: self.no_overlay.or(other.no_overlay),
         }
     }
 
@@ -112,6 +125,8 @@ impl Options {
             "import-timeout" => self.import_timeout = Some(parse_duration(value)?),
             "watch" => self.watch.push(PathBuf::from(value)),
             "env-file" => self.env_file = Some(PathBuf::from(value)),
+            "no-inject" => self.no_inject = Some(parse_switch(value)?),
+            "no-overlay" => self.no_overlay = Some(parse_switch(value)?),
             _ => unreachable!("the caller took the name from OPTION_NAMES"),
         }
         Ok(())
@@ -145,6 +160,7 @@ mod tests {
         let sample = |name: &str| match name {
             "host" => "127.0.0.1",
             "python-dir" | "module" | "allow-host" | "watch" | "env-file" => "x",
+            _ if SWITCHES.contains(&name) => "true",
             _ => "7",
         };
         for name in OPTION_NAMES {

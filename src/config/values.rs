@@ -16,6 +16,15 @@ pub fn parse_port(value: &str) -> Result<u16, String> {
     value.parse().map_err(|_| format!("`{value}`; it must be a number from 0 to 65535"))
 }
 
+/// Reads whether something is on.
+pub fn parse_switch(value: &str) -> Result<bool, String> {
+    match &*value.to_ascii_lowercase() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(format!("`{value}`; it must be true or false")),
+    }
+}
+
 /// Reads a count of 1 to 65536.
 pub fn parse_count(value: &str) -> Result<usize, String> {
     match value.parse() {
