@@ -12,6 +12,7 @@ mod cutting;
 mod front;
 mod git;
 mod guard;
+mod live;
 mod masking;
 mod orders;
 pub mod protocol;
@@ -34,6 +35,7 @@ use crate::python_runtime::PythonRuntime;
 pub use announcement::Announcement;
 pub use front::Front;
 use guard::Guard;
+use live::Live;
 use protocol::Status;
 use recorder::Recorder;
 use reloader::Reloader;
@@ -52,6 +54,7 @@ pub struct Dev {
 struct Inner {
     runtime: Arc<PythonRuntime>,
     recorder: Arc<Recorder>,
+    live: Arc<Live>,
     guard: Guard,
     reloader: Reloader,
     restarts: Restarts,
@@ -81,10 +84,18 @@ impl Dev {
             let recorder = Arc::clone(&recorder);
             move |event| recorder.record(event)
         });
-        let reloader = Reloader::start(runtime)?;
+        let live = Arc::new(Live::new(runtime, recorder.run_id()));
+        runtime.events().listen({
+            let live = Arc::clone(&live);
+            move |event| live.hear(event)
+        });
+        let reloader = Reloader::start(runtime, {
+            let live = Arc::clone(&live);
+            move || live.style_saved()
+        })?;
         let guard = Guard::new(&runtime.config().allow_hosts, token);
         let (runtime, restarts) = (Arc::clone(runtime), Restarts::default());
-        let inner = Inner { runtime, recorder, guard, reloader, restarts };
+        let inner = Inner { runtime, recorder, live, guard, reloader, restarts };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -143,9 +154,10 @@ impl Dev {
         self.inner.recorder.status(&self.inner.runtime, pool)
     }
 
-    /// Says goodbye to open consoles; call it when the server begins to stop.
+    /// Says goodbye to open consoles and pages; call it when the server begins to stop.
     pub fn stop(&self) {
         self.inner.recorder.close();
+        self.inner.live.close();
     }
 }
 

@@ -16,7 +16,7 @@ use crate::message::RouteInfo;
 use crate::pages;
 
 use super::protocol::{LogLine, Reload, RequestSummary, Status};
-use super::{Dev, PREFIX, by_hand, guard, socket};
+use super::{Dev, PREFIX, by_hand, guard, live, socket};
 
 #[derive(Embed)]
 #[folder = "templates/console"]
@@ -32,6 +32,8 @@ pub(super) fn routes() -> Router<Dev> {
         .route("/__snaxum/", get(page))
         .route("/__snaxum/assets/{*path}", get(asset))
         .route("/__snaxum/ws", get(socket::upgrade))
+        .route(live::SCRIPT, get(live_script))
+        .route(live::CHANNEL, get(live::upgrade))
         .route("/__snaxum/api/status", get(status))
         .route("/__snaxum/api/wait", get(wait))
         .route("/__snaxum/api/modules", get(module_list))
@@ -60,6 +62,10 @@ async fn page(headers: HeaderMap) -> Response {
     let headers =
         [(CONTENT_TYPE, "text/html; charset=utf-8".to_owned()), (CONTENT_SECURITY_POLICY, policy)];
     (headers, page).into_response()
+}
+
+async fn live_script() -> Response {
+    asset(Path("live.js".to_owned())).await
 }
 
 async fn asset(Path(path): Path<String>) -> Response {

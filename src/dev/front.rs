@@ -13,6 +13,7 @@ use tower::ServiceExt;
 
 use crate::dispatcher;
 
+use super::live::Ask;
 use super::{Dev, PREFIX};
 
 /// The console below its prefix, and the user's handlers everywhere else; both only under a name of
@@ -39,7 +40,9 @@ impl Front {
         }
         if !is_below_prefix(request.uri().path()) {
             let runtime = Arc::clone(&self.dev.inner.runtime);
-            return dispatcher::answer(runtime, request).await;
+            let ask = Ask::new(&request);
+            let response = dispatcher::answer(runtime, request).await;
+            return self.dev.inner.live.inject(ask, response).await;
         }
         request.extensions_mut().insert(ConnectInfo(peer));
         let answered = self.console.oneshot(request.map(Body::new)).await;

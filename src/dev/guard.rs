@@ -23,7 +23,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 
-use super::{Dev, PREFIX};
+use super::{Dev, PREFIX, live};
 use refusal::Refusal;
 
 /// A header that a page can send only to where it is from, and a form not at all.
@@ -148,6 +148,9 @@ fn admit(guard: &Guard, request: &Request) -> Result<Admission, Refusal> {
         return Err(Refusal::Method);
     }
     let is_upgrade = headers.contains_key("upgrade");
+    if is_for_pages(request)? {
+        return Ok(Admission::Pass);
+    }
     match guard.has_token(headers) {
         // Browsers always send Origin with an upgrade; what sends none is a tool, with a header.
         Some(Credential::Cookie) if is_upgrade && !headers.contains_key(ORIGIN) => {
@@ -160,6 +163,20 @@ fn admit(guard: &Guard, request: &Request) -> Result<Admission, Refusal> {
         }
         Some(_) => check_change(request).map(|()| Admission::Pass),
         None => Err(Refusal::Token),
+    }
+}
+
+/// Whether a page of the app asks, which has no token: for its script, or for its channel, which
+/// has to say where the page is from.
+fn is_for_pages(request: &Request) -> Result<bool, Refusal> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(false);
+    }
+    match request.uri().path() {
+        live::SCRIPT => Ok(true),
+        live::CHANNEL if request.headers().contains_key(ORIGIN) => Ok(true),
+        live::CHANNEL => Err(Refusal::Origin),
+        _ => Ok(false),
     }
 }
 

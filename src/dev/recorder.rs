@@ -91,6 +91,11 @@ impl Recorder {
         }
     }
 
+    /// Tells two runs of the server apart.
+    pub(super) fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
     /// Notes an event; runs where it was emitted and returns at once.
     pub(super) fn record(&self, event: &Event<'_>) {
         match event {

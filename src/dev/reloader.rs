@@ -35,8 +35,12 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    /// Starts watching the python dir of `runtime`, and puts a lookout on its gate.
-    pub(super) fn start(runtime: &Arc<PythonRuntime>) -> Result<Self, Error> {
+    /// Starts watching the python dir of `runtime`, and puts a lookout on its gate. `style_saved`
+    /// hears of style sheets that no module was made from.
+    pub(super) fn start(
+        runtime: &Arc<PythonRuntime>,
+        style_saved: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
         let config = runtime.config();
         let io = |what: String| move |source: io::Error| Error::Io { what, source };
         let orders = Arc::new(Orders::default());
@@ -50,7 +54,7 @@ impl Reloader {
                 }
             }
         };
-        let watcher = Watcher::start(&config.python_dir, mark)
+        let watcher = Watcher::start(&config.python_dir, mark, style_saved)
             .map_err(io(format!("cannot watch `{}`", config.python_dir.display())))?;
         let watcher = Arc::new(watcher);
         runtime.gate().post(config.reload_wait, {

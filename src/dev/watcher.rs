@@ -65,6 +65,8 @@ pub(super) struct Watcher {
     state: Mutex<State>,
     /// Called with each piece of news, before anybody else can look and find none.
     mark: Box<dyn Fn() + Send + Sync>,
+    /// Called when a style sheet was saved that no code was made from.
+    style_saved: Box<dyn Fn() + Send + Sync>,
     bell: UnixStream,
     ear: UnixStream,
     called: AtomicBool,
@@ -79,7 +81,11 @@ struct State {
 
 impl Watcher {
     /// Watches what is below `root` and not ignored, and whether `root` is replaced.
-    pub(super) fn start(root: &Path, mark: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
+    pub(super) fn start(
+        root: &Path,
+        mark: impl Fn() + Send + Sync + 'static,
+        style_saved: impl Fn() + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let (bell, ear) = UnixStream::pair()?;
         bell.set_nonblocking(true)?;
         ear.set_nonblocking(true)?;
@@ -89,6 +95,7 @@ impl Watcher {
             root: root.to_owned(),
             state: Mutex::new(State { eyes, concern, pending: Vec::new() }),
             mark: Box::new(mark),
+            style_saved: Box::new(style_saved),
             bell,
             ear,
             called: AtomicBool::new(false),
@@ -211,6 +218,9 @@ impl Watcher {
     /// Adds what matters to the pending hints; whether there was any.
     fn keep(&self, news: Vec<Hint>, state: &mut State) -> bool {
         let before = state.pending.len();
+        if news.iter().any(|hint| state.concern.is_style(hint)) {
+            (self.style_saved)();
+        }
         for hint in news {
             state.concern.keep(hint, &mut state.pending);
         }

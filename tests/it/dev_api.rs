@@ -404,17 +404,17 @@ async fn a_console_that_comes_back_is_told_what_it_missed_and_no_more() {
     drop(console);
     server.get("/raise").await;
 
-    let query = format!("?run={run}&since={seen}");
-    let mut console = server.connect_with(&query, &headers).await.expect("let in");
+    let path = format!("/__snaxum/ws?run={run}&since={seen}");
+    let mut console = server.connect_to(&path, &headers).await.expect("let in");
     assert_eq!(console.next().await["type"], "hello");
     let missed = console.next().await;
     assert_eq!((&missed["seq"], &missed["request"]["path"]), (&json!(seen + 1), &json!("/raise")));
 
     // Of another server's events nobody has seen anything, and none is from the future.
-    for query in [format!("?run=other&since={seen}"), format!("?run={run}&since=999999")] {
-        let mut console = server.connect_with(&query, &headers).await.expect("let in");
+    for path in [format!("/__snaxum/ws?run=other&since={seen}"), format!("/__snaxum/ws?run={run}&since=999999")] {
+        let mut console = server.connect_to(&path, &headers).await.expect("let in");
         assert_eq!(console.next().await["type"], "hello");
-        assert_eq!(console.next().await["type"], "snapshot", "{query}");
+        assert_eq!(console.next().await["type"], "snapshot", "{path}");
     }
 }
 

@@ -8,6 +8,7 @@ mod http;
 mod invariants;
 mod limits;
 mod live;
+mod live_pages;
 mod pool;
 mod quick_start;
 mod reload;

@@ -253,16 +253,16 @@ impl Server {
         &self,
         headers: &[(&'static str, &str)],
     ) -> Result<Console, StatusCode> {
-        self.connect_with("", headers).await
+        self.connect_to("/__snaxum/ws", headers).await
     }
 
-    /// The same with a query.
-    pub(crate) async fn connect_with(
+    /// The same for any socket.
+    pub(crate) async fn connect_to(
         &self,
-        query: &str,
+        path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<Console, StatusCode> {
-        let url = format!("{}/__snaxum/ws{query}", self.url.replace("http://", "ws://"));
+        let url = format!("{}{path}", self.url.replace("http://", "ws://"));
         let mut request = url.into_client_request().expect("a URL");
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().expect("a header"));

@@ -70,6 +70,19 @@ impl Concern {
         }
     }
 
+    /// Whether a style sheet was saved, of the tree or beside it, that is nothing to the code.
+    pub(super) fn is_style(&self, hint: &Hint) -> bool {
+        let Hint { path, kind, .. } = hint;
+        let is_saved = matches!(kind, Kind::Finished | Kind::Changed);
+        let is_ours = is_in_tree(&self.root, path)
+            || (path.parent() == self.root.parent() && !path.file_name().is_none_or(is_noise));
+        is_saved
+            && path.extension().is_some_and(|suffix| suffix == "css")
+            && is_ours
+            && !self.inputs.contains(path)
+            && !self.outputs.contains(path)
+    }
+
     /// What the code read.
     pub(super) fn inputs(&self) -> &HashSet<PathBuf> {
         &self.inputs
@@ -154,6 +167,29 @@ mod tests {
         assert_eq!(kept(&concern, "/p/list/new.txt", Kind::Begun), ["/p/list"]);
         for path in ["/p/python/log.txt", "/p/list/out.txt", "/p/list/.new.swp"] {
             assert_eq!(kept(&concern, path, Kind::Finished), [""; 0], "{path}");
+        }
+    }
+
+    #[test]
+    fn a_style_sheet_is_one_if_no_code_was_made_from_it() {
+        let mut concern = Concern::new(Path::new("/p/python"));
+        concern.follow(&["/p/python/read.css".to_owned()], &["/p/python/made.css".to_owned()]);
+        let is_style = |path: &str, kind| {
+            concern.is_style(&Hint { path: PathBuf::from(path), kind, is_entry: false })
+        };
+        for path in ["/p/python/a.css", "/p/python/static/b.css", "/p/c.css"] {
+            assert!(is_style(path, Kind::Finished), "{path}");
+            assert!(!is_style(path, Kind::Begun) && !is_style(path, Kind::Gone), "{path}");
+        }
+        for path in [
+            "/p/python/read.css",
+            "/p/python/made.css",
+            "/p/python/a.py",
+            "/p/python/node_modules/a.css",
+            "/p/.#a.css",
+            "/elsewhere/a.css",
+        ] {
+            assert!(!is_style(path, Kind::Finished), "{path}");
         }
     }
 
