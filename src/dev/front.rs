@@ -40,7 +40,7 @@ impl Front {
         }
         if !is_below_prefix(request.uri().path()) {
             let runtime = Arc::clone(&self.dev.inner.runtime);
-            let ask = Ask::new(&request);
+            let ask = Ask::new(&request, peer);
             let response = dispatcher::answer(runtime, request).await;
             return self.dev.inner.live.inject(ask, response).await;
         }

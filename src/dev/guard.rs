@@ -221,7 +221,8 @@ fn cookie_name(headers: &HeaderMap) -> String {
     format!("snaxum_{}", if digits { port } else { "80" })
 }
 
-fn is_loopback(ip: IpAddr) -> bool {
+/// Whether this is the machine itself.
+pub(super) fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }
 

@@ -240,6 +240,20 @@ async fn a_page_hears_what_became_of_each_save() {
 }
 
 #[tokio::test]
+async fn a_page_of_old_code_says_so() {
+    const SLOW: &str = "import _gate\nfrom snaxum import Request, Response, route\n\n@route('/')\ndef slow(request: Request):\n    _gate.wait('page')\n    return Response('<body></body>', content_type='text/html')\n";
+    let server = Project::new().gate().file("app.py", SLOW).dev().await;
+    let (mut page, _) = listen(&server).await;
+    let answer = server.begin("/");
+    let held = server.arrival().await;
+    server.edit("app.py", &format!("{SLOW}\nX = 1\n"));
+    assert_eq!(page.next().await["g"], 2);
+    held.open().await;
+    let tag = parts(&answer.await.expect("an answer")).1;
+    assert!(tag.contains(" data-g=\"1\""), "{tag}");
+}
+
+#[tokio::test]
 async fn a_style_sheet_is_news_of_its_own_unless_a_module_read_it() {
     const READS: &str =
         "import pathlib\nREAD = pathlib.Path(__file__).with_name('read.css').read_text()\n";

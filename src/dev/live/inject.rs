@@ -2,11 +2,14 @@
 //!
 //! Reads a body only if it is there as a whole and small. Never adds a policy or takes one away.
 
+use std::net::SocketAddr;
+
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::http::header::{
     CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
     CONTENT_TYPE, ETAG,
 };
+use axum::http::response::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 use super::super::guard;
@@ -14,6 +17,7 @@ use super::csp::{self, Problem};
 use super::{Live, SCRIPT};
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");
 
 /// Bytes of the largest page that is read.
 const MAX_PAGE: u64 = 4 * 1024 * 1024;
@@ -25,12 +29,14 @@ pub(in crate::dev) struct Ask {
 }
 
 impl Ask {
-    pub(in crate::dev) fn new<B>(request: &Request<B>) -> Self {
+    /// A page on another machine may not have the script.
+    pub(in crate::dev) fn new<B>(request: &Request<B>, peer: SocketAddr) -> Self {
         let is_document = request
             .headers()
             .get(SEC_FETCH_DEST)
             .is_none_or(|destination| destination == "document");
-        Self { may_be_page: is_document && request.method() != Method::HEAD }
+        let is_here = guard::is_loopback(peer.ip());
+        Self { may_be_page: is_here && is_document && request.method() != Method::HEAD }
     }
 }
 
@@ -55,7 +61,7 @@ impl Live {
                 .inspect_err(|problem| self.warn_of_policy(problem))
                 .ok()?;
             let nonce = policies.apply(&mut head.headers).then_some(&*nonce);
-            let tag = self.tag(head.status, nonce);
+            let tag = self.tag(&head, nonce);
             let mut whole = Vec::with_capacity(page.len() + tag.len());
             whole.extend_from_slice(&page[..place]);
             whole.extend_from_slice(tag.as_bytes());
@@ -73,11 +79,14 @@ impl Live {
         Response::from_parts(head, Body::from(whole))
     }
 
-    fn tag(&self, status: StatusCode, nonce: Option<&str>) -> String {
-        let generation = self.now().map_or(0, |now| now.generation);
+    fn tag(&self, head: &Parts, nonce: Option<&str>) -> String {
+        // What answered, which may not be what serves now.
+        let generation = head.headers.get(X_SNAXUM_GEN).and_then(|value| value.to_str().ok());
+        let generation = generation
+            .map_or_else(|| self.now().map_or(0, |now| now.generation).to_string(), str::to_owned);
         let mut tag =
             format!("<script src=\"{SCRIPT}\" data-run=\"{}\" data-g=\"{generation}\"", self.run);
-        if status == StatusCode::INTERNAL_SERVER_ERROR && self.has_overlay {
+        if head.status == StatusCode::INTERNAL_SERVER_ERROR && self.has_overlay {
             tag += " data-failed";
         }
         if !self.has_overlay {
@@ -155,6 +164,21 @@ impl Policies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_document_for_this_machine_may_get_the_script() {
+        let ask = |method: Method, destination: &str, peer: &str| {
+            let request =
+                Request::builder().method(method).header(SEC_FETCH_DEST, destination).body(());
+            let peer = peer.parse().expect("an address");
+            Ask::new(&request.expect("a request"), peer).may_be_page
+        };
+        assert!(ask(Method::GET, "document", "127.0.0.1:9"));
+        assert!(ask(Method::POST, "document", "[::1]:9"));
+        assert!(!ask(Method::HEAD, "document", "127.0.0.1:9"));
+        assert!(!ask(Method::GET, "iframe", "127.0.0.1:9"));
+        assert!(!ask(Method::GET, "document", "10.0.0.2:9"));
+    }
 
     #[test]
     fn the_script_goes_before_the_last_end_of_the_body() {
