@@ -10,10 +10,12 @@
   const SETTLE_MS = 20;
   const MARK = "snaxum-live";
   const CONSOLE = "/__snaxum/";
+  const BROKEN = "The newest save does not load";
+  const FAILED = "This page was answered with a 500";
 
   const LOOK = `
     :host { all: initial; }
-    div { position: fixed; right: 12px; bottom: 12px; z-index: 2147483647; max-width: 22rem;
+    main { position: fixed; right: 12px; bottom: 12px; z-index: 2147483647; max-width: 22rem;
       display: grid; gap: 8px; justify-items: end; font: 13px/1.45 system-ui, sans-serif; }
     [hidden] { display: none; }
     span, section { background: #b42318; color: #fff; box-shadow: 0 2px 12px #0006; }
@@ -28,6 +30,8 @@
   const { run, g, failed, quiet } = document.currentScript.dataset;
   // What this document was made by.
   const here = { run, g: Number(g) };
+  // What there is to say.
+  const state = { isBroken: false, isFailed: failed !== undefined, isClosed: false };
 
   let socket = null;
   let wait = FIRST_WAIT_MS;
@@ -74,7 +78,8 @@
       settling = setTimeout(() => location.reload(), SETTLE_MS);
     }
     if (kind === "css") swapStyles();
-    if (!quiet) show("pill", kind === "error" || (kind === "css" && isShown("pill")));
+    else state.isBroken = kind === "error";
+    show();
   }
 
   // Whether this page has not been loaded for the sake of it: one that comes out of a cache is
@@ -125,36 +130,43 @@
     sheet.replaceSync(LOOK);
     shadow.adoptedStyleSheets = [sheet];
     const close = make("button", { type: "button", text: "Close" });
-    close.onclick = () => show("overlay", false);
+    close.onclick = dismiss;
     const overlay = make(
       "section",
       { role: "alertdialog", "aria-labelledby": "t", "aria-describedby": "d", tabindex: "-1", hidden: "" },
-      make("strong", { id: "t", text: "This page was answered with a 500" }),
+      make("strong", { id: "t", text: FAILED }),
       make("p", { id: "d", text: "It loads anew by itself after the next save that works." }),
       make("a", { href: CONSOLE, target: "_blank", rel: "noopener", text: "Console" }),
       close,
     );
     // A status is read out only if it was there before its text.
-    const status = make("div", { role: "status" });
-    const pill = make("span", { text: "The newest save does not load", hidden: "" });
-    status.append(pill);
-    status.style.position = "static";
-    shadow.append(make("div", {}, overlay, status));
+    const pill = make("div", { role: "status" });
+    shadow.append(make("main", {}, overlay, pill));
     document.documentElement.append(host);
     addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && isShown("overlay")) show("overlay", false);
+      if (event.key === "Escape" && !overlay.hidden) dismiss();
     });
     return { overlay, pill };
   }
 
-  function isShown(part) {
-    return parts !== null && !parts[part].hidden;
+  function dismiss() {
+    state.isClosed = true;
+    show();
   }
 
-  function show(part, isWanted) {
-    if (isWanted === isShown(part)) return;
+  function show() {
+    const { isBroken, isFailed, isClosed } = state;
+    if (quiet !== undefined || (parts === null && !isBroken && !isFailed)) return;
     parts ??= build();
-    parts[part].hidden = !isWanted;
+    const { overlay, pill } = parts;
+    const isOpen = isFailed && !isClosed;
+    if (isOpen && overlay.hidden) {
+      overlay.hidden = false;
+      overlay.focus({ preventScroll: true });
+    }
+    overlay.hidden = !isOpen;
+    const text = isBroken ? BROKEN : isFailed && isClosed ? FAILED : "";
+    if (pill.textContent !== text) pill.replaceChildren(...(text ? [make("span", { text })] : []));
   }
 
   document.addEventListener("visibilitychange", hurry);
@@ -169,6 +181,6 @@
   addEventListener("pageshow", ({ persisted }) => {
     if (persisted) hurry();
   });
-  if (failed !== undefined) show("overlay", true);
+  show();
   connect();
 })();

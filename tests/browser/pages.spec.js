@@ -1,0 +1,114 @@
+// The user's own pages as a person meets them: they follow what is saved.
+
+const { test, expect } = require("@playwright/test");
+const { World } = require("./world");
+
+const POLICY = "default-src 'none'; script-src 'nonce-own'; style-src 'self'";
+const app = (text) => `import pathlib
+from snaxum import Request, Response, route
+
+@route("/")
+def index(request: Request):
+    page = "<!doctype html><link rel=stylesheet href=/look.css><h1>${text}</h1><input></body></html>"
+    return Response(page, headers={"content-type": "text/html", "content-security-policy": "${POLICY}"})
+
+@route("/look.css")
+def look(request: Request):
+    sheet = pathlib.Path(__file__).with_name("look.css").read_text()
+    return Response(sheet, headers={"content-type": "text/css"})
+
+@route("/boom")
+def boom(request: Request):
+    raise ValueError("oops")
+`;
+const color = (name) => `h1 { color: ${name} }`;
+
+let world;
+let loads;
+
+test.beforeEach(async ({ page }) => {
+  world = new World({ "app.py": app("one"), "look.css": color("rgb(1, 2, 3)") });
+  loads = 0;
+  page.on("load", () => (loads += 1));
+  await world.start();
+});
+
+test.afterEach(async () => {
+  await world.remove();
+});
+
+// Opens a page and waits until it listens.
+async function open(page, address = world.app) {
+  const welcome = page
+    .waitForEvent("websocket")
+    .then((socket) => socket.waitForEvent("framereceived"));
+  await Promise.all([welcome, page.goto(address)]);
+}
+
+test("a page loads anew after a save and keeps what was typed otherwise", async ({ page }) => {
+  await open(page);
+  await page.locator("input").fill("half");
+
+  world.edit("app.py", `${app("two")}\nX = \n`);
+  await expect(page.getByText("The newest save does not load")).toBeVisible();
+  await expect(page.locator("input")).toHaveValue("half");
+
+  world.edit("look.css", color("rgb(4, 5, 6)"));
+  await expect(page.locator("h1")).toHaveCSS("color", "rgb(4, 5, 6)");
+  await expect(page.locator("link")).toHaveCount(1);
+  await expect(page.locator("input")).toHaveValue("half");
+  await expect(page.getByText("The newest save does not load")).toBeVisible();
+  expect(loads).toBe(1);
+
+  world.edit("app.py", app("two"));
+  await expect(page.locator("h1")).toHaveText("two");
+  await expect(page.getByText("The newest save does not load")).toHaveCount(0);
+});
+
+test("a page that was cut off comes back as it was", async ({ page }) => {
+  const channels = [];
+  let frames = 0;
+  await page.routeWebSocket(/\/__snaxum\/live$/, (channel) => {
+    channels.push(channel);
+    channel.connectToServer().onMessage((message) => {
+      channel.send(message);
+      frames += 1;
+    });
+  });
+  await page.goto(world.app);
+  await expect.poll(() => frames).toBe(1);
+  await page.locator("input").fill("half");
+
+  await channels[0].close();
+  await expect.poll(() => frames).toBe(2);
+
+  await page.evaluate(() => new Promise(requestAnimationFrame));
+  await expect(page.locator("input")).toHaveValue("half");
+  expect([channels.length, loads]).toEqual([2, 1]);
+});
+
+test("a lost server loads nothing anew, another one does", async ({ page }) => {
+  await open(page);
+  await page.locator("input").fill("half");
+  await world.stop();
+
+  const back = page.waitForEvent("websocket");
+  await back; // it tries, and finds nobody
+  await expect(page.locator("input")).toHaveValue("half");
+  expect(loads).toBe(1);
+
+  await world.start(world.port);
+  await expect(page.locator("input")).toHaveValue("");
+});
+
+test("a page that was answered with a 500 says so until Escape, and heals by itself", async ({ page }) => {
+  await open(page, `${world.app}boom`);
+  const overlay = page.getByRole("alertdialog");
+  await expect(overlay).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(overlay).toHaveCount(0);
+  await expect(page.getByRole("status")).toHaveText("This page was answered with a 500");
+
+  world.edit("app.py", app("two").replace('raise ValueError("oops")', 'return "well"'));
+  await expect(page.getByText("well")).toBeVisible();
+});
