@@ -212,6 +212,16 @@ async fn an_error_page_gets_the_script_and_says_that_it_is_one() {
 async fn nothing_is_put_in_where_nobody_wants_it() {
     let server = dev(&["--no-inject"]).await;
     assert_eq!(server.get("/page").await.text(), PAGE);
+    let server = Project::new().file("app.py", APP).env("SNAXUM_NO_INJECT", "1").dev().await;
+    assert_eq!(server.get("/page").await.text(), PAGE);
+    let vague = Project::new().file("app.py", APP).env("SNAXUM_NO_OVERLAY", "maybe");
+    let refused = vague.snaxum(&["dev", "--port", "0"]).await;
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("`no-overlay` is `maybe`; it must be true or false"),
+        "{}",
+        refused.stderr
+    );
     let served = Project::new().file("app.py", APP).serve().await;
     assert_eq!(served.get("/page").await.text(), PAGE);
     assert_eq!(served.get("/__snaxum/live.js").await.status, 404);
