@@ -411,7 +411,10 @@ async fn a_console_that_comes_back_is_told_what_it_missed_and_no_more() {
     assert_eq!((&missed["seq"], &missed["request"]["path"]), (&json!(seen + 1), &json!("/raise")));
 
     // Of another server's events nobody has seen anything, and none is from the future.
-    for path in [format!("/__snaxum/ws?run=other&since={seen}"), format!("/__snaxum/ws?run={run}&since=999999")] {
+    for path in [
+        format!("/__snaxum/ws?run=other&since={seen}"),
+        format!("/__snaxum/ws?run={run}&since=999999"),
+    ] {
         let mut console = server.connect_to(&path, &headers).await.expect("let in");
         assert_eq!(console.next().await["type"], "hello");
         assert_eq!(console.next().await["type"], "snapshot", "{path}");
