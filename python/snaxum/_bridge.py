@@ -17,6 +17,7 @@ from collections.abc import Callable
 from . import _answers, _interpreter, _output, _runtime, state
 from ._answers import answer, aside, on_loop, to_json
 from ._border import Border, Exchange
+from ._near_misses import near_misses
 from ._reload import effects, report
 from ._runtime import Framework, running
 from .http import Request
@@ -125,7 +126,10 @@ def _dispatch(exchange: Exchange, generation: state.Generation, method: str, pat
     elif generation.broken:
         _answer_broken(exchange, generation)
     else:
-        exchange.fail(generation.number, None, 404, f"no route for {path}", [], None)
+        detail = f"no route for {path}"
+        if _answers.is_observed and (near := near_misses(generation.routes, path)):
+            detail += "; near it: " + ", ".join(near)
+        exchange.fail(generation.number, None, 404, detail, [], None)
 
 
 def _answer_broken(exchange: Exchange, generation: state.Generation) -> None:

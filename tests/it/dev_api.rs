@@ -220,6 +220,18 @@ async def later(request):
 }
 
 #[tokio::test]
+async fn a_path_that_no_route_has_is_told_what_is_near_it_in_dev_mode_alone() {
+    let reply = app().await.get("/helo").await;
+    assert_eq!(reply.status, 404);
+    assert_eq!(
+        reply.json()["detail"],
+        "no route for /helo; near it: `/hello` has `hello` where the path has `helo`"
+    );
+    let server = Project::new().file("app.py", APP).serve().await;
+    assert_eq!(server.get("/helo").await.json()["detail"], "no route for /helo");
+}
+
+#[tokio::test]
 async fn a_request_that_is_not_known_is_a_404() {
     let server = app().await;
     for id in ["999", "0", "x", "..%2f..%2fetc%2fpasswd", "1%00"] {
