@@ -57,6 +57,11 @@ fmt:
     cargo fmt --all
     cargo test --test python -- --ignored format_in_place
 
+# Draw the console's pictures for the docs
+screenshots:
+    cargo build -q
+    cd tests/browser && SNAXUM_BIN="$PWD/../../target/debug/snaxum" node screenshots.js
+
 # Measure this project beside its peers
 bench *args:
     python3 bench/run.py {{ args }}
