@@ -52,11 +52,8 @@ enum Command {
     Routes {
         #[command(flatten)]
         project: ProjectArgs,
-        /// How to write the list.
-        #[arg(long, value_enum, default_value_t = routes::Format::Table)]
-        format: routes::Format,
         #[command(flatten)]
-        filter: Box<routes::Filter>,
+        options: Box<routes::Options>,
     },
     /// Makes DIR/.venv, or brings it up to date with pyproject.toml.
     Sync {
@@ -144,9 +141,9 @@ pub(crate) fn run() -> ExitCode {
             log_to_stderr("info");
             serve::run(project)
         }
-        Command::Routes { project, format, filter } => {
+        Command::Routes { project, options } => {
             log_to_stderr("off");
-            routes::run(project, format, &filter)
+            routes::run(project, &options)
         }
         Command::Sync { dir } => sync::run(&dir),
         Command::Tail { dir, options } => live::tail::run(&dir, &options),

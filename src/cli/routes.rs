@@ -3,18 +3,20 @@
 //! The list alone goes to stdout; what did not load goes to stderr.
 
 mod filter;
+mod saved;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use console::{measure_text_width, style};
 use snaxum::error::Error;
 use snaxum::message::RouteInfo;
 
-use super::style::plain;
+use super::style::{complain, plain};
 use super::{ProjectArgs, project};
 pub(crate) use filter::Filter;
+use saved::Saved;
 
 /// How to write the list.
 #[derive(Clone, Copy, ValueEnum)]
@@ -29,12 +31,42 @@ pub(crate) enum Format {
     Csv,
 }
 
+/// What to do with the list.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How to write the list.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    #[command(flatten)]
+    filter: Filter,
+    /// Prints no list, but how it differs from FILE, which `--format json` has printed; exits with 1
+    /// if it does.
+    #[arg(long, value_name = "FILE", value_parser = Saved::read)]
+    check: Option<Saved>,
+    /// Exits with 3 if a route has a warning, or a module does not load.
+    #[arg(long)]
+    strict: bool,
+}
+
 /// Prints the routes; exits with 1 if a module does not load.
-pub(crate) fn run(args: ProjectArgs, format: Format, filter: &Filter) -> Result<ExitCode, Error> {
+pub(crate) fn run(args: ProjectArgs, options: &Options) -> Result<ExitCode, Error> {
     project::load(args, |runtime| {
         let serving = runtime.serving();
-        let routes = filter.of(&serving.routes);
-        let list = match format {
+        let routes = options.filter.of(&serving.routes);
+        project::print_failures(runtime);
+        let is_odd = serving.failing || routes.iter().any(|route| !route.warnings.is_empty());
+        let trouble = match is_odd {
+            true if options.strict => 3,
+            _ => u8::from(serving.failing),
+        };
+        if let Some(saved) = &options.check {
+            let differences = saved.differences(&routes);
+            for line in &differences {
+                complain(&format!("{line}\n"));
+            }
+            return ExitCode::from(trouble.max(u8::from(!differences.is_empty())));
+        }
+        let list = match options.format {
             Format::Table => table(&routes),
             Format::Json => serde_json::to_string_pretty(&routes).expect("plain data") + "\n",
             Format::Ndjson => routes
@@ -46,8 +78,7 @@ pub(crate) fn run(args: ProjectArgs, format: Format, filter: &Filter) -> Result<
         };
         // A reader that has seen enough (`| head`) is no error.
         let _ = std::io::stdout().write_all(list.as_bytes());
-        project::print_failures(runtime);
-        ExitCode::from(u8::from(serving.failing))
+        ExitCode::from(trouble)
     })
 }
 

@@ -96,3 +96,49 @@ async fn a_filter_that_cannot_be_read_is_bad_usage() {
         assert!(finished.stderr.contains(args[1]), "{}", finished.stderr);
     }
 }
+
+#[tokio::test]
+async fn a_list_that_differs_from_the_saved_one_is_told_how_and_ends_with_1() {
+    let project = shop();
+    let saved = project.path().join("routes.json").display().to_string();
+    let list = project.snaxum(&["routes", "--format", "json"]).await.stdout;
+    std::fs::write(&saved, list).expect("it is ours");
+    let same = project.snaxum(&["routes", "--check", &saved]).await;
+    assert_eq!((same.code, &*same.stdout, &*same.stderr), (Some(0), "", ""));
+
+    let moved = format!("\n\n{}", USERS.replace("methods=['GET', 'DELETE']", "methods=['GET']"));
+    let project =
+        project.file("users.py", &moved.replace("def users", "async def everybody")).file(
+            "carts.py",
+            "from snaxum import route\n\n@route('/cart')\ndef cart(request): return ''\n",
+        );
+    let other = project.snaxum(&["routes", "--check", &saved]).await;
+    assert_eq!(other.code, Some(1));
+    assert_eq!(
+        other.stderr.lines().collect::<Vec<_>>(),
+        [
+            "- DELETE /users/<int:id>  users.one",
+            "+ GET /cart  carts.cart",
+            "~ GET /users  users.users (in-thread) is now users.everybody (async)",
+        ]
+    );
+
+    std::fs::write(&saved, "[{}]").expect("it is ours");
+    let bad = project.snaxum(&["routes", "--check", &saved]).await;
+    assert_eq!(bad.code, Some(2));
+    assert!(bad.stderr.contains("routes.json") && bad.stderr.contains("--format json"));
+}
+
+#[tokio::test]
+async fn strict_ends_with_3_where_something_is_odd() {
+    let code = async |source: &str, args: &[&str]| {
+        let project = Project::new().file("app.py", source);
+        project.snaxum(&[&["routes"], args].concat()).await.code
+    };
+    let odd = "from snaxum import route\n\n@route('/a/{id}')\ndef a(request): return ''\n";
+    assert_eq!(code(odd, &[]).await, Some(0));
+    assert_eq!(code(odd, &["--strict"]).await, Some(3));
+    assert_eq!(code("def oops(:", &[]).await, Some(1));
+    assert_eq!(code("def oops(:", &["--strict"]).await, Some(3));
+    assert_eq!(code(USERS, &["--strict"]).await, Some(0));
+}
