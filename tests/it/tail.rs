@@ -121,6 +121,18 @@ async fn without_a_server_it_says_so() {
 }
 
 #[tokio::test]
+async fn a_server_that_has_no_place_left_says_so() {
+    let server = app().await;
+    let mut open = Vec::new();
+    for _ in 0..16 {
+        open.push(server.console().await);
+    }
+    let refused = server.project.snaxum(&["tail"]).await;
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("close one"), "{}", refused.stderr);
+}
+
+#[tokio::test]
 async fn a_server_that_ends_is_waited_for() {
     let mut server = app().await;
     let mut tail = Tail::of(&server.project, &[]);

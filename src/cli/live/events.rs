@@ -37,6 +37,8 @@ enum Body {
     Status { status: Status },
     #[serde(rename = "dropped")]
     Dropped { count: u64 },
+    #[serde(rename = "bye")]
+    Bye { reason: String },
     #[serde(other)]
     Other,
 }
@@ -108,6 +110,11 @@ impl Event {
         }
     }
 
+    /// Whether the server has no place for one more.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(&self.body, Body::Bye { reason } if reason == "limit")
+    }
+
     pub(super) fn is_snapshot(&self) -> bool {
         matches!(self.body, Body::Snapshot { .. })
     }
@@ -135,7 +142,7 @@ impl Events {
             }
             Body::Status { .. } => format!("  {} not paused\n", style("▶").green()),
             Body::Dropped { count } => format!("  … {count} events were too many to show\n"),
-            Body::Other => String::new(),
+            Body::Bye { .. } | Body::Other => String::new(),
         }
     }
 

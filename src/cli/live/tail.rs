@@ -100,6 +100,9 @@ async fn listen(live: &Live, place: &mut Place, options: &Options) -> Result<End
     while let Some(Ok(message)) = socket.next().await {
         let tungstenite::Message::Text(frame) = message else { continue };
         let Ok(event) = serde_json::from_str::<Event>(&frame) else { continue };
+        if event.is_refusal() {
+            return Err("it has as many consoles as it takes; close one".to_owned());
+        }
         let is_news = place.run_id != event.run_id().unwrap_or(&place.run_id);
         if let Some(run_id) = event.run_id() {
             run_id.clone_into(&mut place.run_id);
