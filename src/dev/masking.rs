@@ -97,13 +97,29 @@ static SHAPES: LazyLock<Regex> = LazyLock::new(|| {
     ];
     Regex::new(&shapes.join("|")).expect("it is tested")
 });
-/// Shorter values have none of the shapes.
-const SHORTEST_SHAPE: usize = 8;
+/// Whether one of the shapes may be in `value`: it has what that begins with, or an address with a
+/// user. To ask the expression of each value would cost more than all the rest of a request.
+fn may_have_shape(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    (0..bytes.len()).any(|start| {
+        matches!(
+            bytes[start..],
+            [b'-', b'-', b'-', b'-', b'-', ..]
+                | [b'e', b'y', b'J', ..]
+                | [b'A', b'K' | b'S', b'I', b'A', ..]
+                | [b'g', b'h', b'o' | b'p' | b's' | b'u' | b'r', b'_', ..]
+                | [b'g', b'i', b't', b'h', b'u', b'b', b'_', ..]
+                | [b's', b'k', b'-', ..]
+                | [b'x', b'o', b'x', ..]
+                | [b'@', ..]
+        )
+    })
+}
 
 /// Adds a value to `text`, what looks like a secret masked.
 fn add_value(text: &mut String, value: &str) {
     let mut from = 0;
-    if value.len() >= SHORTEST_SHAPE {
+    if may_have_shape(value) {
         for found in SHAPES.find_iter(value) {
             text.push_str(&value[from..found.start()]);
             // Of an address the user's name stays.
@@ -205,6 +221,12 @@ mod tests {
         assert_eq!(masked(&format!("AKIA{}", "A1".repeat(8))), MASK);
         assert_eq!(masked(&format!("x=ghp_{}", "a1B2".repeat(9))), format!("x={MASK}"));
         assert_eq!(masked(&format!("sk-{}", "abcd1234".repeat(4))), MASK);
+        assert_eq!(masked(&format!("github_pat_{}", "a1B2".repeat(9))), MASK);
+        assert_eq!(masked("ASIAA1A1A1A1A1A1A1A1"), MASK);
+        assert_eq!(masked("xoxb-1234567890-abc"), MASK);
+        for kind in ["gho", "ghs", "ghu", "ghr"] {
+            assert_eq!(masked(&format!("{kind}_{}", "a1B2".repeat(9))), MASK);
+        }
         assert_eq!(masked("-----BEGIN EC PRIVATE KEY-----\nMIIE and cut"), MASK);
         assert_eq!(masked("http://ada:hunter2@db/x"), format!("http://ada:{MASK}@db/x"));
         for plain in ["text/html, */*;q=0.8", "http://localhost:3000/a", "eyJ or AKIA or sk-etch"] {
