@@ -42,6 +42,8 @@ enum Command {
     Dev {
         #[command(flatten)]
         project: ProjectArgs,
+        #[command(flatten)]
+        options: dev::Options,
     },
     /// Serves DIR for production: no watcher, no console, no tracebacks to clients.
     Serve {
@@ -132,10 +134,10 @@ pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     cli.color.apply();
     let result = match cli.command {
-        Command::Dev { project } => {
+        Command::Dev { project, options } => {
             // Tracebacks are drawn, not logged.
             log_to_stderr("warn,snaxum::traceback=off");
-            dev::run(project)
+            dev::run(project, options)
         }
         Command::Serve { project } => {
             log_to_stderr("info");

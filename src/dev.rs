@@ -30,7 +30,7 @@ use axum::middleware;
 use tokio::sync::mpsc;
 
 use crate::error::Error;
-use crate::python_runtime::PythonRuntime;
+use crate::python_runtime::{Attempt, Extent, PythonRuntime};
 
 pub use announcement::Announcement;
 pub use front::Front;
@@ -131,6 +131,12 @@ impl Dev {
     pub fn announce(&self, address: SocketAddr) -> Result<Announcement, Error> {
         let project = &self.inner.runtime.config().project_dir;
         Announcement::write(project, address, self.inner.guard.token())
+    }
+
+    /// Looks at all files now, and reloads what differs from what serves; `None` if the server is
+    /// stopping, or too many ask.
+    pub async fn reload(&self) -> Option<Attempt> {
+        self.inner.reloader.reload(Extent::Differing, &self.inner.runtime).await
     }
 
     /// Notices from now on what is saved, and acts on it only when somebody resumes.

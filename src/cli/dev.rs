@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use console::Term;
 use snaxum::dev::Dev;
 use snaxum::error::Error;
 use snaxum::server::{self, DRAIN_TIMEOUT};
@@ -16,10 +17,21 @@ use super::style::{say, say_setup};
 use super::{ProjectArgs, project, serve};
 use restart::Successor;
 use serve::End;
-use terminal::Terminal;
+use terminal::{Keys, Terminal};
+
+/// What `dev` alone takes; `check`, which tries a new process, does not.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Says with each reload which of its phases took how long.
+    #[arg(short = 'v', long)]
+    explain_reload: bool,
+    /// Reads no keys and draws nothing over: for `breakpoint()` and `input()` in handlers.
+    #[arg(long)]
+    no_keys: bool,
+}
 
 /// Serves until a signal comes; says what happens as it happens.
-pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
+pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error> {
     let before = restart::take_over();
     let (project, mut builder) = project::read(args)?;
     if let Some(before) = &before {
@@ -36,7 +48,7 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let was_paused = before.as_ref().is_some_and(|before| before.paused);
         let (socket, token) = before.map_or((None, None), |b| (Some(b.socket), Some(b.token)));
         let start = serve::start(config, socket).await?;
-        let terminal = Terminal::start()
+        let terminal = Terminal::start(&start.runtime, options.explain_reload)
             .map_err(|source| Error::Io { what: "cannot start a thread".to_owned(), source })?;
         start.runtime.events().listen({
             let terminal = terminal.clone();
@@ -44,7 +56,17 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         });
         let dev = Dev::start_with_token(&start.runtime, token)?;
         let announcement = dev.announce(start.address)?;
-        say(&terminal::banner(&start.runtime, &dev, start.address, began.elapsed()));
+        let reads_keys = !options.no_keys && terminal::mode::is_interactive();
+        let width = reads_keys.then(|| Term::stdout().size().1);
+        say(&terminal::banner(&start.runtime, &dev, start.address, began.elapsed(), width));
+        if width.is_some() {
+            let (terminal, dev) = (terminal.clone(), dev.clone());
+            let (runtime, address) = (Arc::clone(&start.runtime), start.address);
+            match (Keys { terminal: terminal.clone(), runtime, dev, address }).start() {
+                Ok(()) => terminal.go_live(),
+                Err(error) => tracing::warn!("no keys are read: {error}"),
+            }
+        }
         if was_paused {
             dev.pause();
         }

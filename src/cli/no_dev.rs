@@ -6,8 +6,12 @@ use snaxum::error::Error;
 
 use super::{ProjectArgs, style};
 
+/// No option of a dev mode that is not there.
+#[derive(clap::Args)]
+pub(crate) struct Options {}
+
 /// Says what is missing.
-pub(crate) fn run(_: ProjectArgs) -> Result<ExitCode, Error> {
+pub(crate) fn run(_: ProjectArgs, _: Options) -> Result<ExitCode, Error> {
     style::say_error("this build has no dev mode; build Snaxum with the cargo feature `dev`");
     Ok(ExitCode::from(2))
 }

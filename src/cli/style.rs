@@ -32,7 +32,8 @@ impl Color {
 
 /// Writes to stdout. A reader that has gone (`| head`, a closed terminal) is no error.
 pub(crate) fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Writes to stderr, likewise.

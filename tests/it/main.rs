@@ -18,4 +18,5 @@ mod scenarios;
 mod shutdown;
 mod support;
 mod tail;
+mod terminal;
 mod watch;

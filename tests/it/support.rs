@@ -64,6 +64,11 @@ impl Project {
         self
     }
 
+    /// What has been added to it.
+    pub(crate) fn arguments(&self) -> &[String] {
+        &self.args
+    }
+
     /// Sets a variable for the processes started here.
     pub(crate) fn env(mut self, key: &str, value: &str) -> Self {
         self.env.push((key.to_owned(), value.to_owned()));

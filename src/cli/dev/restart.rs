@@ -108,6 +108,10 @@ fn try_a_new_process(aside: &Path) -> Result<(), String> {
     if let Some(command) = arguments.iter_mut().find(|argument| *argument == "dev") {
         *command = "check".into();
     }
+    // What `check` has no use for.
+    arguments.retain(|argument| {
+        !["-v", "--explain-reload", "--no-keys"].iter().any(|unknown| argument == unknown)
+    });
     let run = || -> io::Result<(bool, Vec<u8>)> {
         let mut options = fs::OpenOptions::new();
         // A file and no pipe: a process that the code leaves behind may keep it open.

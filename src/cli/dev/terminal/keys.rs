@@ -1,0 +1,110 @@
+//! Single keys: what they are called, and what each does.
+//!
+//! A thread reads them. What concerns the lines themselves goes to the terminal's thread.
+
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+
+use console::style;
+use snaxum::dev::Dev;
+use snaxum::python_runtime::{Attempt, PythonRuntime};
+use tokio::runtime::Handle;
+
+use super::banner::{app_url, routes};
+use super::{Press, Terminal, mode};
+
+/// What `h` shows.
+const HELP: &str = "
+  r  look at all files now, and reload what differs
+  o  open the app in the browser
+  c  open the console in the browser
+  l  list the routes
+  e  show the last error in full
+  v  show errors and reloads only; again: everything
+  k  clear the screen
+  h  this help
+  q  stop the server, as Ctrl-C does
+
+";
+
+/// What the keys act on.
+pub(crate) struct Keys {
+    pub(crate) terminal: Terminal,
+    pub(crate) runtime: Arc<PythonRuntime>,
+    pub(crate) dev: Dev,
+    pub(crate) address: SocketAddr,
+}
+
+impl Keys {
+    /// Reads keys from now on; call it where tokio runs.
+    pub(crate) fn start(self) -> io::Result<()> {
+        mode::enter()?;
+        let tokio = Handle::current();
+        thread::Builder::new().name("keys".into()).spawn(move || self.read(&tokio)).map(drop)
+    }
+
+    fn read(&self, tokio: &Handle) {
+        let mut key = [0];
+        loop {
+            match io::stdin().read(&mut key) {
+                Ok(1..) => self.press(key[0], tokio),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(0) | Err(_) => return, // the terminal is gone
+            }
+        }
+    }
+
+    fn press(&self, key: u8, tokio: &Handle) {
+        let terminal = &self.terminal;
+        match key {
+            b'r' => drop(tokio.spawn(reload(self.dev.clone(), terminal.clone()))),
+            b'o' => self.open(app_url(&self.dev.console_url(self.address))),
+            b'c' => self.open(&self.dev.console_url(self.address)),
+            b'l' => terminal.say(format!("\n{}\n", routes(&self.runtime.serving().routes))),
+            b'e' => terminal.press(Press::LastError),
+            b'v' => terminal.press(Press::Quieter),
+            b'k' => terminal.press(Press::Clear),
+            b'h' | b'?' => terminal.say(HELP.to_owned()),
+            b'q' => quit(),
+            _ => {}
+        }
+    }
+
+    /// Opens one of our own addresses; no shell sees it.
+    fn open(&self, url: &str) {
+        let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+        let (url, terminal) = (url.to_owned(), self.terminal.clone());
+        let run = move || {
+            let mut command = Command::new(program);
+            let command = command.arg(&url).stdin(Stdio::null());
+            let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+            let problem = match status {
+                Ok(status) if status.success() => return,
+                Ok(status) => status.to_string(),
+                Err(error) => error.to_string(),
+            };
+            let sign = style("▲").yellow();
+            terminal.say(format!("  {sign} `{program}` opens no browser ({problem}): {url}\n"));
+        };
+        if let Err(error) = thread::Builder::new().name("browser".into()).spawn(run) {
+            tracing::warn!("cannot start a thread: {error}");
+        }
+    }
+}
+
+async fn reload(dev: Dev, terminal: Terminal) {
+    let words = match dev.reload().await {
+        Some(Attempt::Made(_)) => return, // has its line
+        Some(Attempt::Unchanged | Attempt::Held) => "what serves is what the files hold",
+        None => "no reload: the server is stopping, or too many are asked for",
+    };
+    terminal.say(format!("  {} {words}\n", style("=").dim()));
+}
+
+fn quit() {
+    // SAFETY: a signal to this very process, whose handler stops it gracefully.
+    unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
+}

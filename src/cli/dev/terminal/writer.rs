@@ -1,0 +1,167 @@
+//! The terminal's thread at work: turns what happened into lines, and keeps the status line below.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use console::style;
+use snaxum::message::{LoadOutcome, Traceback};
+use snaxum::python_runtime::PythonRuntime;
+
+use super::super::super::traceback;
+use super::folds::Folds;
+use super::reloads::{Reloads, pause};
+use super::requests::{self, Heard};
+use super::status_line::{StatusLine, state};
+use super::{News, Press, clock};
+
+/// How often those that are only counted are told of.
+const COUNT: Duration = Duration::from_secs(2);
+
+/// What the lines depend on.
+pub(super) struct Writer {
+    runtime: Arc<PythonRuntime>,
+    reloads: Reloads,
+    folds: Folds,
+    status_line: StatusLine,
+    last_error: Option<Arc<Traceback>>,
+    /// Requests that have been counted and not told of, and when they will be.
+    more: usize,
+    count_at: Option<Instant>,
+    /// Whether keys are read.
+    is_live: bool,
+    is_quiet: bool,
+    is_paused: bool,
+}
+
+impl Writer {
+    pub(super) fn new(runtime: Arc<PythonRuntime>, explains: bool) -> Self {
+        let serving = runtime.serving();
+        let failure = serving.last_reload.report.failures.first();
+        Self {
+            reloads: Reloads::new(explains, &serving.routes),
+            folds: Folds::default(),
+            status_line: StatusLine::default(),
+            last_error: failure.map(|failure| Arc::new(failure.traceback.clone())),
+            more: 0,
+            count_at: None,
+            is_live: false,
+            is_quiet: false,
+            is_paused: false,
+            runtime,
+        }
+    }
+
+    /// When it has something to say by itself.
+    pub(super) fn next(&self) -> Option<Instant> {
+        [self.folds.next(), self.count_at].into_iter().flatten().min()
+    }
+
+    /// What to write of this.
+    pub(super) fn frame(
+        &mut self,
+        news: Vec<News>,
+        more: usize,
+        lost: usize,
+        is_last: bool,
+    ) -> String {
+        let due = self.folds.due(Instant::now());
+        let mut out = self.requests(&due);
+        for news in news {
+            out += &self.lines(news);
+        }
+        out += &self.count(more, is_last);
+        if lost > 0 {
+            out += &format!("  … {lost} lines were left out: the terminal was too slow\n");
+        }
+        if is_last {
+            let kept = self.folds.take();
+            out += &self.requests(&kept);
+            return out + &self.status_line.remove();
+        }
+        if self.is_live {
+            out += &self.status_line.draw(&self.status());
+        }
+        out
+    }
+
+    /// Tells now and then how many requests were too many to list.
+    fn count(&mut self, more: usize, is_last: bool) -> String {
+        self.more += more;
+        if self.more == 0 {
+            return String::new();
+        }
+        let now = Instant::now();
+        if !is_last && *self.count_at.get_or_insert(now + COUNT) > now {
+            return String::new();
+        }
+        self.count_at = None;
+        let more = std::mem::take(&mut self.more);
+        if self.is_quiet { String::new() } else { format!("  … and {more} more requests\n") }
+    }
+
+    fn lines(&mut self, news: News) -> String {
+        match news {
+            News::Request(heard) => {
+                if let Some(raised) = &heard.traceback {
+                    self.last_error = Some(Arc::clone(raised));
+                }
+                let shown = self.folds.add(heard, Instant::now());
+                self.requests(&shown)
+            }
+            News::Reload(reload) => {
+                if let (LoadOutcome::Failed, Some(failure)) =
+                    (reload.report.outcome, reload.report.failures.first())
+                {
+                    self.last_error = Some(Arc::new(failure.traceback.clone()));
+                }
+                self.reloads.draw(&reload, &clock::local(reload.time), self.is_live)
+            }
+            News::Pause(is_paused) => {
+                self.is_paused = is_paused;
+                pause(is_paused)
+            }
+            News::Text(text) => text,
+            News::Press(key) => self.press(key),
+            News::Live => {
+                self.is_live = true;
+                String::new()
+            }
+        }
+    }
+
+    fn requests(&self, shown: &[Heard]) -> String {
+        let is_shown = |heard: &&Heard| !self.is_quiet || heard.status >= 500;
+        let draw = |heard: &Heard| requests::draw(heard, &clock::local(heard.time), self.is_live);
+        shown.iter().filter(is_shown).map(draw).collect()
+    }
+
+    fn press(&mut self, key: Press) -> String {
+        match key {
+            Press::LastError => match &self.last_error {
+                Some(raised) => format!("\n{}\n", traceback::render(raised)),
+                None => format!("  {} no error so far\n", style("●").green()),
+            },
+            Press::Quieter => {
+                self.is_quiet = !self.is_quiet;
+                let words = if self.is_quiet {
+                    "errors and reloads only; v shows everything again"
+                } else {
+                    "everything is shown again"
+                };
+                format!("  {}\n", style(words).dim())
+            }
+            Press::Clear => "\x1b[H\x1b[2J".to_owned(),
+        }
+    }
+
+    fn status(&self) -> String {
+        let serving = self.runtime.serving();
+        let quiet = if self.is_quiet { " · quiet" } else { "" };
+        let paused = if self.is_paused { " · ‖ paused" } else { "" };
+        format!(
+            "{}{}",
+            state(serving.failing, serving.generation),
+            style(format!("{paused}{quiet}")).dim()
+        )
+    }
+}

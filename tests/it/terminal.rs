@@ -1,0 +1,321 @@
+//! `snaxum dev` on a terminal: what its keys do, what it draws, and how it leaves the terminal.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::process::Child;
+use tokio::sync::watch;
+
+use crate::support::{Project, in_time};
+
+/// Far longer than anything takes.
+const WATCHDOG: Duration = Duration::from_secs(30);
+
+const APP: &str = "from snaxum import route
+
+
+@route('/')
+def index(request):
+    return 'hello'
+
+
+@route('/boom')
+def boom(request):
+    count = 0
+    return 1 / count
+";
+
+/// A server on a pseudo-terminal.
+struct Screen {
+    project: Project,
+    child: Child,
+    master: File,
+    /// Its mode is asked for after the server has gone.
+    slave: OwnedFd,
+    text: watch::Receiver<String>,
+    url: String,
+}
+
+impl Screen {
+    /// Starts `snaxum dev` and returns when it reads keys, or answers if it reads none.
+    async fn start(project: Project, columns: u16) -> Self {
+        let size = libc::winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let (mut master, mut slave) = (0, 0);
+        // SAFETY: the pointers are to values of ours, or null where that is allowed.
+        let made = unsafe {
+            libc::openpty(
+                &raw mut master,
+                &raw mut slave,
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+                &raw const size as _,
+            )
+        };
+        assert_eq!(made, 0, "a pseudo-terminal");
+        // SAFETY: sets a flag of two descriptors of ours: processes of other tests get neither.
+        unsafe {
+            libc::fcntl(master, libc::F_SETFD, libc::FD_CLOEXEC);
+            libc::fcntl(slave, libc::F_SETFD, libc::FD_CLOEXEC);
+        }
+        // SAFETY: both were just made, for us alone.
+        let (master, slave) = unsafe { (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
+        let end = || Stdio::from(slave.try_clone().expect("a descriptor"));
+        let mut command = project.command(env!("CARGO_BIN_EXE_snaxum"));
+        command
+            .args(["dev", "--port", "0"])
+            .args(project.arguments())
+            .env("TERM", "xterm-256color");
+        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().expect("it starts");
+        let (sender, text) = watch::channel(String::new());
+        let mut reader = master.try_clone().expect("a descriptor");
+        std::thread::spawn(move || {
+            let (mut bytes, mut whole) = ([0; 4096], Vec::new());
+            while let Ok(count @ 1..) = reader.read(&mut bytes) {
+                whole.extend_from_slice(&bytes[..count]);
+                sender.send_modify(|text| *text = String::from_utf8_lossy(&whole).into_owned());
+            }
+        });
+        let mut screen = Self { project, child, master, slave, text, url: String::new() };
+        screen.wait_for("/__snaxum/?t=").await;
+        let announced = fs::read(screen.project.path().join(".snaxum/dev.json")).expect("a file");
+        let announced: Value = serde_json::from_slice(&announced).expect("JSON");
+        screen.url = announced["url"].as_str().expect("a URL").to_owned();
+        screen
+    }
+
+    /// Waits until this has been written.
+    async fn wait_for(&self, what: &str) {
+        self.wait_for_times(what, 1).await;
+    }
+
+    async fn wait_for_times(&self, what: &str, times: usize) {
+        self.wait_until(what, |text| text.matches(what).count() >= times).await;
+    }
+
+    async fn wait_until(&self, what: &str, is_there: impl Fn(&str) -> bool) {
+        let mut text = self.text.clone();
+        let waiting = tokio::time::timeout(WATCHDOG, text.wait_for(|text| is_there(text)));
+        let found = waiting.await.is_ok_and(|found| found.is_ok());
+        assert!(found, "no {what:?} in:\n{}", self.text.borrow().escape_debug());
+    }
+
+    fn press(&mut self, key: &str) {
+        self.master.write_all(key.as_bytes()).expect("the terminal takes it");
+    }
+
+    async fn get(&self, path: &str) {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        in_time(path, client.get(format!("{}{path}", self.url)).send()).await.expect("an answer");
+    }
+
+    /// The bits of the terminal's mode that matter to what a person types.
+    fn mode(&self) -> [bool; 3] {
+        // SAFETY: all of it is numbers, for which zero is a value.
+        let mut mode: libc::termios = unsafe { std::mem::zeroed() };
+        // SAFETY: points to a value of ours that outlives the call.
+        let asked = unsafe { libc::tcgetattr(self.slave.as_raw_fd(), &raw mut mode) };
+        assert_eq!(asked, 0, "it has a mode");
+        [libc::ICANON, libc::ECHO, libc::ISIG].map(|flag| mode.c_lflag & flag != 0)
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        in_time("the server to end", self.child.wait()).await.expect("a child of ours")
+    }
+
+    /// Nothing is left of what is set up at the start.
+    async fn assert_left_as_found(&self) {
+        assert_eq!(self.mode(), [true; 3]);
+        let count = |text: &str, what| text.matches(what).count();
+        self.wait_until("as many ends of the status line as starts", |text| {
+            let set_up = count(text, "\x1b[1;23r");
+            set_up > 0 && count(text, "\x1b7\x1b[r\x1b[24;1H\x1b[2K") == set_up
+        })
+        .await;
+    }
+}
+
+fn app() -> Project {
+    Project::new().file("app.py", APP).env("CI", "").env("NO_COLOR", "1")
+}
+
+#[tokio::test]
+async fn keys_act_without_enter_and_the_terminal_is_left_as_it_was() {
+    let mut screen = Screen::start(app(), 100).await;
+    screen.wait_for("r reload  o open  c console  l routes  e last error").await;
+    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    assert_eq!(screen.mode(), [false, false, true]);
+
+    screen.press("e");
+    screen.wait_for("no error so far").await;
+    screen.press("r");
+    screen.wait_for("what serves is what the files hold").await;
+    screen.press("l");
+    screen.wait_for_times("/boom  app.boom", 2).await;
+    screen.press("h");
+    screen.wait_for("show errors and reloads only").await;
+    screen.press("k");
+    screen.wait_for("\x1b[H\x1b[2J").await;
+
+    screen.press("q");
+    assert_eq!(screen.ended().await.code(), Some(0));
+    screen.assert_left_as_found().await;
+}
+
+#[tokio::test]
+async fn an_error_has_two_lines_and_its_whole_traceback_on_a_key() {
+    let mut screen = Screen::start(app(), 100).await;
+    screen.wait_for("\x1b[2K  ● G1 ok").await;
+
+    screen.get("/boom").await;
+    screen.wait_for("└ python/app.py:12 in boom   return 1 / count   count=0").await;
+    assert!(!screen.text.borrow().contains("ZeroDivisionError: division by zero"));
+    screen.press("e");
+    screen.wait_for("ZeroDivisionError: division by zero").await;
+}
+
+#[tokio::test]
+async fn the_status_line_tells_of_a_broken_save_and_of_its_end() {
+    let screen = Screen::start(app(), 100).await;
+    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    let file = screen.project.path().join("python/app.py");
+
+    fs::write(&file, "def oops(:\n").expect("a file");
+    screen.wait_for("▲ still serving G1").await;
+    screen.wait_for("\x1b[2K  ▲ G1 serving, newest save broken").await;
+    screen.wait_for("│ 1 › def oops(:").await;
+
+    fs::write(&file, APP.replace("hello", "hi")).expect("a file");
+    screen.wait_for("fixed after").await;
+    screen.wait_for("\x1b[2K  ● G2 ok").await;
+}
+
+#[tokio::test]
+async fn quiet_shows_errors_and_no_other_requests() {
+    let mut screen = Screen::start(app(), 100).await;
+    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.press("v");
+    screen.wait_for("\x1b[2K  ● G1 ok · quiet").await;
+
+    screen.get("/left-out").await;
+    screen.get("/boom").await;
+    screen.wait_for("└ python/app.py:12").await;
+    assert!(!screen.text.borrow().contains("/left-out"));
+
+    screen.press("v");
+    screen.wait_for("everything is shown again").await;
+    screen.get("/shown").await;
+    screen.wait_for("/shown").await;
+}
+
+#[tokio::test]
+async fn a_path_cannot_steer_the_terminal() {
+    let screen = Screen::start(app(), 100).await;
+    screen.get("/a%0a%1b%5b2J%9b").await;
+    screen.wait_for("/a\\u{a}\\u{1b}[2J").await;
+    assert!(!screen.text.borrow().contains("\x1b[2J"));
+}
+
+#[tokio::test]
+async fn a_new_process_takes_the_keys_over_and_leaves_the_terminal_as_it_was() {
+    let mut screen = Screen::start(app(), 60).await;
+    screen.wait_for("h help  q quit").await;
+    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    assert!(!screen.text.borrow().contains("r reload"));
+
+    let restart = screen.project.snaxum(&["restart"]).await;
+    assert_eq!(restart.code, Some(0), "{}", restart.stderr);
+    screen.wait_for_times("h help  q quit", 2).await;
+    screen.wait_for("\x1b[2K  ● G2 ok").await;
+    assert_eq!(screen.mode(), [false, false, true]);
+
+    screen.press("q");
+    assert_eq!(screen.ended().await.code(), Some(0));
+    screen.assert_left_as_found().await;
+}
+
+#[tokio::test]
+async fn the_browser_gets_our_own_addresses_as_one_argument() {
+    let project = app().top_file("bin/xdg-open", "#!/bin/sh\necho \"$# $1\" >> opened\n");
+    let program = project.path().join("bin/xdg-open");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let bin = program.parent().expect("a directory").to_str().expect("UTF-8").to_owned();
+    let path = std::env::var("PATH").expect("there is one");
+    let mut screen = Screen::start(project.env("PATH", &format!("{bin}:{path}")), 100).await;
+    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    let fifo = screen.project.path().join("opened");
+    let name = std::ffi::CString::new(fifo.to_str().expect("UTF-8")).expect("no zero");
+    // SAFETY: the name outlives the call.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0, "a pipe");
+
+    for (key, rest) in [("o", "/"), ("c", "/__snaxum/?t=")] {
+        screen.press(key);
+        let opened = in_time("the address", tokio::fs::read_to_string(&fifo)).await.expect("text");
+        assert!(opened.starts_with(&format!("1 {}{rest}", screen.url)), "{opened}");
+    }
+}
+
+#[tokio::test]
+async fn the_console_is_a_link_where_the_terminal_takes_one() {
+    let screen = Screen::start(app().env("VTE_VERSION", "7600"), 100).await;
+    let link = format!("\x1b]8;;{}/__snaxum/?t=", screen.url);
+    screen.wait_for(&link).await;
+}
+
+#[tokio::test]
+async fn a_second_ctrl_c_leaves_the_terminal_as_it_was_too() {
+    let held = APP.replace("    count = 0", "    print('held')\n    __import__('time').sleep(99)");
+    let project = app().file("app.py", &held).env("RUST_LOG", "info");
+    let mut screen = Screen::start(project, 100).await;
+    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    let url = format!("{}/boom", screen.url);
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let request = tokio::spawn(client.get(url).send());
+    screen.wait_for("held").await;
+
+    let pid = i32::try_from(screen.child.id().expect("it runs")).expect("a pid");
+    // SAFETY: sends a signal to our own child, which is not yet waited for.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGINT) }, 0, "it is there");
+    screen.wait_for("stopping").await;
+    // SAFETY: the same.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGINT) }, 0, "it is there");
+    assert_eq!(screen.ended().await.code(), Some(130));
+    screen.assert_left_as_found().await;
+    assert!(in_time("no answer", request).await.expect("a task").is_err());
+}
+
+#[tokio::test]
+async fn in_ci_no_key_is_read_and_nothing_is_drawn_over() {
+    let project = Project::new().file("app.py", APP).env("CI", "true").env("NO_COLOR", "1");
+    appends_lines_only(Screen::start(project, 100).await).await;
+}
+
+#[tokio::test]
+async fn no_keys_leaves_stdin_to_the_handlers() {
+    appends_lines_only(Screen::start(app().args(&["--no-keys"]), 100).await).await;
+}
+
+async fn appends_lines_only(screen: Screen) {
+    assert_eq!(screen.mode(), [true; 3]);
+    screen.get("/boom").await;
+    screen.wait_for("ZeroDivisionError: division by zero").await;
+    let text = screen.text.borrow();
+    assert!(!text.contains("q quit") && !text.contains('\x1b'), "{text:?}");
+}
+
+#[tokio::test]
+async fn the_phases_of_a_reload_are_told_on_request_by_a_new_process_too() {
+    let server = Project::new().file("app.py", APP).args(&["--explain-reload"]).dev().await;
+    server.edit("app.py", &APP.replace("hello", "hi"));
+    let line = server.out.wait_for("settle ").await;
+    assert!(line.contains("(app ") && line.contains(" · commit "), "{line}");
+
+    let restart = server.project.snaxum(&["restart"]).await;
+    assert_eq!(restart.code, Some(0), "{}", restart.stderr);
+    server.edit("app.py", &APP.replace("hello", "hey"));
+    server.out.wait_for("↻ G4").await;
+}
