@@ -319,3 +319,21 @@ async fn the_phases_of_a_reload_are_told_on_request_by_a_new_process_too() {
     server.edit("app.py", &APP.replace("hello", "hey"));
     server.out.wait_for("↻ G4").await;
 }
+
+#[tokio::test]
+async fn no_request_is_left_out_of_the_count() {
+    let mut server = Project::new().file("app.py", APP).dev().await;
+    for _ in 0..10 {
+        server.get("/").await;
+    }
+    server.stop().await;
+    let said = server.out.whole().await;
+    let times = |line: &str| line.split_once("(×").map_or(1, |(_, rest)| number(rest));
+    let of_requests =
+        said.lines().filter(|line| line.contains("  GET    /  ") && line.contains(" ms "));
+    assert_eq!(of_requests.map(times).sum::<usize>(), 10, "{said}");
+}
+
+fn number(text: &str) -> usize {
+    text.split(')').next().and_then(|digits| digits.parse().ok()).expect("a number")
+}

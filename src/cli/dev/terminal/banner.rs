@@ -11,7 +11,7 @@ use snaxum::python_runtime::PythonRuntime;
 use super::super::super::style::plain;
 use super::super::super::traceback;
 use super::reloads::warnings;
-use super::status_line::state;
+use super::status_line::of;
 
 /// Routes that the banner lists; more are for `l`, `snaxum routes` and the console.
 const MAX_LISTED: usize = 30;
@@ -49,7 +49,7 @@ pub(crate) fn banner(
     out += &format!("  {arrow}  Network  {network}\n\n");
     out += &format!(
         "  {}  {} routes · {} modules · pool {} workers · watching {}\n\n",
-        state(serving.failing, serving.generation),
+        of(&serving),
         serving.routes.len(),
         serving.last_reload.report.modules.len(),
         config.pool_workers,

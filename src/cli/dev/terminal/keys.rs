@@ -7,14 +7,19 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use console::style;
 use snaxum::dev::Dev;
 use snaxum::python_runtime::{Attempt, PythonRuntime};
 use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::banner::{app_url, routes};
 use super::{Press, Terminal, mode};
+
+/// How often a server in the background of a shell looks whether it has come back.
+const BACKGROUND: Duration = Duration::from_millis(250);
 
 /// What `h` shows.
 const HELP: &str = "
@@ -42,6 +47,14 @@ impl Keys {
     /// Reads keys from now on; call it where tokio runs.
     pub(crate) fn start(self) -> io::Result<()> {
         mode::enter()?;
+        let mut stops = signal(SignalKind::from_raw(libc::SIGTSTP))?;
+        let terminal = self.terminal.clone();
+        tokio::spawn(async move {
+            while stops.recv().await.is_some() {
+                mode::stop();
+                go_on(&terminal);
+            }
+        });
         let tokio = Handle::current();
         thread::Builder::new().name("keys".into()).spawn(move || self.read(&tokio)).map(drop)
     }
@@ -49,6 +62,15 @@ impl Keys {
     fn read(&self, tokio: &Handle) {
         let mut key = [0];
         loop {
+            mode::wait_for_input();
+            if !mode::is_in_foreground() {
+                // What is typed is the shell's. Nobody tells when that ends.
+                while !mode::is_in_foreground() {
+                    thread::sleep(BACKGROUND);
+                }
+                go_on(&self.terminal);
+                continue;
+            }
             match io::stdin().read(&mut key) {
                 Ok(1..) => self.press(key[0], tokio),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -92,6 +114,17 @@ impl Keys {
         if let Err(error) = thread::Builder::new().name("browser".into()).spawn(run) {
             tracing::warn!("cannot start a thread: {error}");
         }
+    }
+}
+
+/// Takes the terminal again after a stop, unless it is somebody else's.
+fn go_on(terminal: &Terminal) {
+    if !mode::is_in_foreground() {
+        return;
+    }
+    match mode::enter() {
+        Ok(()) => terminal.go_live(),
+        Err(error) => tracing::warn!("no keys are read: {error}"),
     }
 }
 

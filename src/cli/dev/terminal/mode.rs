@@ -1,15 +1,17 @@
 //! The terminal's mode while single keys are read, and its way back.
 //!
 //! Keys come without Enter and are not echoed; Ctrl-C and Ctrl-Z are signals as ever. The mode is
-//! given back however the process ends, short of a kill.
+//! given back however the process ends, short of a kill, and while it is stopped.
 
 use std::io::{self, IsTerminal};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 
 use super::status_line;
 
 /// The mode that was found, and by which process: children that user code forks leave it alone.
 static FOUND: Mutex<Option<(libc::pid_t, libc::termios)>> = Mutex::new(None);
+
+static AT_EXIT: Once = Once::new();
 
 /// Whether keys can be read, and lines be drawn over.
 pub(crate) fn is_interactive() -> bool {
@@ -22,7 +24,7 @@ pub(crate) fn is_interactive() -> bool {
 }
 
 /// In the background of a shell the kernel stops whoever touches the terminal.
-fn is_in_foreground() -> bool {
+pub(super) fn is_in_foreground() -> bool {
     // SAFETY: two questions to the kernel.
     let (foreground, own) = unsafe { (libc::tcgetpgrp(libc::STDIN_FILENO), libc::getpgrp()) };
     // Without an answer it is the terminal of no session that this process is in.
@@ -39,10 +41,11 @@ pub(super) fn enter() -> io::Result<()> {
     }
     let found = (pid(), mode);
     let mut kept = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.replace(found).is_none() {
+    kept.get_or_insert(found);
+    AT_EXIT.call_once(|| {
         // SAFETY: the function lives as long as the process, and never unwinds.
         unsafe { libc::atexit(restore_at_exit) };
-    }
+    });
     mode.c_lflag &= !(libc::ICANON | libc::ECHO);
     mode.c_cc[libc::VMIN] = 1;
     mode.c_cc[libc::VTIME] = 0;
@@ -55,6 +58,20 @@ pub(crate) fn restore() {
     let Some((_, mode)) = found.filter(|(owner, _)| *owner == pid()) else { return };
     let _ = set(&mode);
     write_if_it_takes_it(&status_line::abandoned());
+}
+
+/// Stops this process, as Ctrl-Z does, and returns when it goes on.
+pub(super) fn stop() {
+    restore();
+    // SAFETY: a signal to this very thread, which has it before the call returns; it stops them all.
+    unsafe { libc::raise(libc::SIGSTOP) };
+}
+
+/// Waits until there is something to read, or a signal has come.
+pub(super) fn wait_for_input() {
+    let mut input = libc::pollfd { fd: libc::STDIN_FILENO, events: libc::POLLIN, revents: 0 };
+    // SAFETY: the value is ours, and the only one.
+    unsafe { libc::poll(&raw mut input, 1, -1) };
 }
 
 /// Writes past the stream's lock, which a thread may hold that waits for a stopped terminal.

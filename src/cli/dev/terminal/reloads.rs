@@ -165,7 +165,7 @@ fn failed(report: &LoadReport, cause: &str) -> String {
 
 fn serving_still(generation: u64) -> String {
     match generation {
-        0 => state(true, 0),
+        0 => state(0, None),
         n => style(format!("▲ still serving G{n}")).yellow().to_string(),
     }
 }

@@ -11,8 +11,8 @@ use super::super::super::traceback;
 use super::folds::Folds;
 use super::reloads::{Reloads, pause};
 use super::requests::{self, Heard};
-use super::status_line::{StatusLine, state};
-use super::{News, Press, clock};
+use super::status_line::{StatusLine, of};
+use super::{News, Press, clock, mode};
 
 /// How often those that are only counted are told of.
 const COUNT: Duration = Duration::from_secs(2);
@@ -78,7 +78,7 @@ impl Writer {
             out += &self.requests(&kept);
             return out + &self.status_line.remove();
         }
-        if self.is_live {
+        if self.is_live && mode::is_in_foreground() {
             out += &self.status_line.draw(&self.status());
         }
         out
@@ -158,10 +158,6 @@ impl Writer {
         let serving = self.runtime.serving();
         let quiet = if self.is_quiet { " · quiet" } else { "" };
         let paused = if self.is_paused { " · ‖ paused" } else { "" };
-        format!(
-            "{}{}",
-            state(serving.failing, serving.generation),
-            style(format!("{paused}{quiet}")).dim()
-        )
+        format!("{}{}", of(&serving), style(format!("{paused}{quiet}")).dim())
     }
 }
