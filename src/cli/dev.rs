@@ -64,7 +64,10 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
             let (runtime, address) = (Arc::clone(&start.runtime), start.address);
             match (Keys { terminal: terminal.clone(), runtime, dev, address }).start() {
                 Ok(()) => terminal.go_live(),
-                Err(error) => tracing::warn!("no keys are read: {error}"),
+                Err(error) => {
+                    terminal::mode::restore();
+                    tracing::warn!("no keys are read: {error}");
+                }
             }
         }
         if was_paused {

@@ -154,9 +154,9 @@ async fn keys_act_without_enter_and_the_terminal_is_left_as_it_was() {
     screen.wait_for("no error so far").await;
     screen.press("r");
     screen.wait_for("what serves is what the files hold").await;
-    screen.press("l");
+    screen.press("\x1b[q");
+    screen.press("lh");
     screen.wait_for_times("/boom  app.boom", 2).await;
-    screen.press("h");
     screen.wait_for("show errors and reloads only").await;
     screen.press("k");
     screen.wait_for("\x1b[H\x1b[2J").await;

@@ -2,7 +2,7 @@
 //!
 //! A thread reads them. What concerns the lines themselves goes to the terminal's thread.
 
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -20,6 +20,9 @@ use super::{Press, Terminal, mode};
 
 /// How often a server in the background of a shell looks whether it has come back.
 const BACKGROUND: Duration = Duration::from_millis(250);
+
+/// What keys that are no characters begin with.
+const ESCAPE: u8 = 0x1b;
 
 /// What `h` shows.
 const HELP: &str = "
@@ -60,7 +63,7 @@ impl Keys {
     }
 
     fn read(&self, tokio: &Handle) {
-        let mut key = [0];
+        let mut keys = [0; 64];
         loop {
             mode::wait_for_input();
             if !mode::is_in_foreground() {
@@ -71,8 +74,10 @@ impl Keys {
                 go_on(&self.terminal);
                 continue;
             }
-            match io::stdin().read(&mut key) {
-                Ok(1..) => self.press(key[0], tokio),
+            match mode::read(&mut keys) {
+                Ok(count @ 1..) => {
+                    letters(&keys[..count]).iter().for_each(|key| self.press(*key, tokio));
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(0) | Err(_) => return, // the terminal is gone
             }
@@ -117,6 +122,26 @@ impl Keys {
     }
 }
 
+/// What was typed without the keys that are no characters, such as arrows.
+fn letters(typed: &[u8]) -> Vec<u8> {
+    let (mut letters, mut rest) = (Vec::new(), typed);
+    while let [first, after @ ..] = rest {
+        rest = match (*first, after) {
+            (ESCAPE, [b'[', sequence @ ..]) => {
+                let end = sequence.iter().position(|byte| (0x40..=0x7e).contains(byte));
+                end.map_or(&[][..], |end| &sequence[end + 1..])
+            }
+            (ESCAPE, [_, more @ ..]) => more, // with Alt
+            (ESCAPE, []) => after,
+            (letter, _) => {
+                letters.push(letter);
+                after
+            }
+        };
+    }
+    letters
+}
+
 /// Takes the terminal again after a stop, unless it is somebody else's.
 fn go_on(terminal: &Terminal) {
     if !mode::is_in_foreground() {
@@ -140,4 +165,15 @@ async fn reload(dev: Dev, terminal: Terminal) {
 fn quit() {
     // SAFETY: a signal to this very process, whose handler stops it gracefully.
     unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn keys_that_are_no_characters_do_nothing() {
+        assert_eq!(super::letters(b"rl"), b"rl");
+        assert_eq!(super::letters(b"r\x1b[Al\x1b[5~h\x1b[1;2Qv"), b"rlhv");
+        assert_eq!(super::letters(b"\x1bqe\x1b"), b"e");
+        assert_eq!(super::letters(b"\x1b["), b"");
+    }
 }

@@ -74,6 +74,13 @@ pub(super) fn wait_for_input() {
     unsafe { libc::poll(&raw mut input, 1, -1) };
 }
 
+/// Reads what has been typed, past the stream's buffer: what lay there would wait for the next key.
+pub(super) fn read(keys: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the buffer is ours and outlives the call.
+    let count = unsafe { libc::read(libc::STDIN_FILENO, keys.as_mut_ptr().cast(), keys.len()) };
+    usize::try_from(count).map_err(|_| io::Error::last_os_error())
+}
+
 /// Writes past the stream's lock, which a thread may hold that waits for a stopped terminal.
 fn write_if_it_takes_it(text: &str) {
     let mut out = libc::pollfd { fd: libc::STDOUT_FILENO, events: libc::POLLOUT, revents: 0 };
