@@ -270,6 +270,16 @@ impl PythonRuntime {
         self.describe("modules").await
     }
 
+    /// Which route answers `method` on the decoded `path`, and why those near it do not, as JSON;
+    /// `None` if Python is stopping. Blocks while a module loads.
+    pub fn explain(&self, method: &str, path: &str) -> Option<serde_json::Value> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        let (method, path) = (method.to_owned(), path.to_owned());
+        self.control.send(Control::Explain { method, path, reply }).ok()?;
+        let answer = answer.recv().ok()?;
+        answer.inspect_err(|text| tracing::error!("the framework failed to match: {text}")).ok()
+    }
+
     async fn describe(&self, what: &'static str) -> serde_json::Value {
         let (reply, answer) = oneshot::channel();
         if self.control.try_send(Control::Describe { what, reply }).is_err() {

@@ -1,4 +1,4 @@
-"""All that Rust calls: start, dispatch, prepare, reload, status, stop.
+"""All that Rust calls: start, dispatch, prepare, reload, status, explain, stop.
 
 Owns the border: plain data crosses, and `Exchange` is the one object that Rust lends, a request
 and the means to answer it. Matches a request; how it is answered is in `_answers`. Never reads a
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from . import _answers, _interpreter, _output, _runtime, state
 from ._answers import answer, aside, on_loop, to_json
 from ._border import Border, Exchange
+from ._matching import explain as explain_match
 from ._near_misses import near_misses
 from ._reload import effects, report
 from ._runtime import Framework, running
@@ -70,6 +71,11 @@ def describe(what: str) -> bytes:
     if what == "pool":
         return to_json(running().pool_status())
     return to_json(report.describe(state.current()))
+
+
+def explain(method: str, path: str) -> bytes:
+    """Tell which route answers a request, and why others do not, as JSON."""
+    return to_json(explain_match(state.current().table, method, path))
 
 
 def stop(timeout: float) -> None:

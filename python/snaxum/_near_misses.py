@@ -29,33 +29,35 @@ def near_misses(routes: Iterable[Route], path: str) -> list[str]:
 
 def _why_not(parts: Sequence[Part], segments: Sequence[str]) -> str | None:
     if len(segments) == len(parts) + 1:
-        only_a_slash = segments[-1] == "" and all(map(_fits, parts, segments))
+        only_a_slash = segments[-1] == "" and all(map(fits, parts, segments))
         return "has no slash at its end" if only_a_slash else None
     if len(parts) == len(segments) + 1:
-        only_a_slash = _text(parts[-1]) == "" and all(map(_fits, parts, segments))
+        only_a_slash = text_of(parts[-1]) == "" and all(map(fits, parts, segments))
         return "ends with a slash" if only_a_slash else None
     if len(parts) != len(segments):
         return None
-    differences = [pair for pair in zip(parts, segments) if not _fits(*pair)]
+    differences = [pair for pair in zip(parts, segments) if not fits(*pair)]
     if len(differences) != 1:
         return None
     part, segment = differences[0]
     if part.match is not None:
-        return f"takes no `{segment}` where it has `{_text(part)}`"
-    is_alike = _is_alike(_text(part), segment)
-    return f"has `{_text(part)}` where the path has `{segment}`" if is_alike else None
+        return f"takes no `{segment}` where it has `{text_of(part)}`"
+    alike = is_alike(text_of(part), segment)
+    return f"has `{text_of(part)}` where the path has `{segment}`" if alike else None
 
 
-def _fits(part: Part, segment: str) -> bool:
-    return _text(part) == segment if part.match is None else part.match(segment) is not None
+def fits(part: Part, segment: str) -> bool:
+    """Tell whether a part takes a segment, or what is left if it takes the rest."""
+    return text_of(part) == segment if part.match is None else part.match(segment) is not None
 
 
-def _text(part: Part) -> str:
+def text_of(part: Part) -> str:
     """Write a part as in a pattern, without the names of its parameters."""
     return "".join(p if isinstance(p, str) else f"<{p.name}>" for p in part.pieces)
 
 
-def _is_alike(one: str, other: str) -> bool:
+def is_alike(one: str, other: str) -> bool:
+    """Tell whether one may be the other, mistyped."""
     from difflib import SequenceMatcher  # only once somebody mistypes
 
     return SequenceMatcher(None, one.lower(), other.lower()).ratio() >= ALIKE

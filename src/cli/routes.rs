@@ -3,6 +3,7 @@
 //! The list alone goes to stdout; what did not load goes to stderr.
 
 mod filter;
+mod matching;
 mod saved;
 
 use std::io::Write;
@@ -13,9 +14,10 @@ use console::{measure_text_width, style};
 use snaxum::error::Error;
 use snaxum::message::RouteInfo;
 
-use super::style::{complain, plain};
+use super::style::{complain, plain, say_error};
 use super::{ProjectArgs, project};
 pub(crate) use filter::Filter;
+use matching::Wanted;
 use saved::Saved;
 
 /// How to write the list.
@@ -43,6 +45,12 @@ pub(crate) struct Options {
     /// if it does.
     #[arg(long, value_name = "FILE", value_parser = Saved::read)]
     check: Option<Saved>,
+    /// Prints no list, but the route that answers REQUEST, such as `POST /orders/9`, with its
+    /// parameters, and why those near it do not; exits with 1 if none answers.
+    #[arg(long = "match", value_name = "REQUEST", value_parser = Wanted::read, conflicts_with_all = [
+        "check", "strict", "grep", "method", "path", "except_path", "sort", "all_methods",
+    ])]
+    wanted: Option<Wanted>,
     /// Exits with 3 if a route has a warning, or a module does not load.
     #[arg(long)]
     strict: bool,
@@ -50,8 +58,17 @@ pub(crate) struct Options {
 
 /// Prints the routes; exits with 1 if a module does not load.
 pub(crate) fn run(args: ProjectArgs, options: &Options) -> Result<ExitCode, Error> {
+    if options.wanted.is_some() && matches!(options.format, Format::Md | Format::Csv) {
+        say_error("`--match` writes a table, json or ndjson; leave `--format` out, or choose one");
+        return Ok(ExitCode::from(2));
+    }
     project::load(args, |runtime| {
         let serving = runtime.serving();
+        if let Some(wanted) = &options.wanted {
+            project::print_failures(runtime);
+            let code = wanted.explain(runtime, options.format);
+            return if serving.failing { ExitCode::FAILURE } else { code };
+        }
         let routes = options.filter.of(&serving.routes);
         project::print_failures(runtime);
         let is_odd = serving.failing || routes.iter().any(|route| !route.warnings.is_empty());

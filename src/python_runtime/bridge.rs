@@ -36,6 +36,7 @@ pub(crate) struct Bridge {
     prepare: Py<PyAny>,
     reload: Py<PyAny>,
     describe: Py<PyAny>,
+    explain: Py<PyAny>,
     stop: Py<PyAny>,
 }
 
@@ -78,6 +79,7 @@ impl Bridge {
             prepare: function("prepare")?,
             reload: function("reload")?,
             describe: function("describe")?,
+            explain: function("explain")?,
             stop: function("stop")?,
         };
         Ok((bridge, report))
@@ -123,6 +125,16 @@ impl Bridge {
     /// `pool`: what the process pool does; `modules`: what each was made from. As JSON.
     pub(crate) fn describe(&self, py: Python<'_>, what: &str) -> PyResult<serde_json::Value> {
         parse(self.describe.call1(py, (what,))?.bind(py))
+    }
+
+    /// Which route answers a request, and why others do not. As JSON.
+    pub(crate) fn explain(
+        &self,
+        py: Python<'_>,
+        method: &str,
+        path: &str,
+    ) -> PyResult<serde_json::Value> {
+        parse(self.explain.call1(py, (method, path))?.bind(py))
     }
 
     /// Ends loop and pool, runs `atexit` functions, flushes.

@@ -70,6 +70,11 @@ pub(crate) enum Control {
         what: &'static str,
         reply: oneshot::Sender<serde_json::Value>,
     },
+    Explain {
+        method: String,
+        path: String,
+        reply: mpsc::SyncSender<Result<serde_json::Value, String>>,
+    },
     Shutdown {
         timeout: Duration,
         reply: oneshot::Sender<()>,
@@ -145,6 +150,10 @@ fn run(boot: Boot) {
                             Ok(Loaded::Report(Box::new(report)))
                         }
                     });
+                    let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
+                }
+                Control::Explain { method, path, reply } => {
+                    let result = bridge.explain(py, &method, &path);
                     let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
                 }
                 Control::Describe { what, reply } => {

@@ -142,3 +142,54 @@ async fn strict_ends_with_3_where_something_is_odd() {
     assert_eq!(code("def oops(:", &["--strict"]).await, Some(3));
     assert_eq!(code(USERS, &["--strict"]).await, Some(0));
 }
+
+#[tokio::test]
+async fn a_request_is_told_its_route_and_those_that_nearly_have_it() {
+    let project = shop();
+    let asked = async |request: &str, format: &str| {
+        project.snaxum(&["routes", "--match", request, "--format", format]).await
+    };
+
+    let found = asked("delete /users/07?x=1", "table").await;
+    assert_eq!((found.code, &*found.stderr), (Some(0), ""));
+    assert_eq!(
+        found.stdout,
+        "DELETE /users/07\n  DELETE,GET /users/<int:id>  users.one (in-thread)\n    id = 7  (int)\n\
+         \nnear it\n  GET /users  users.users: is too short: ends before `/07`, and answers only GET\n"
+    );
+
+    let refused = asked("/users/%61da", "json").await;
+    assert_eq!((refused.code, &*refused.stderr), (Some(1), ""));
+    let told: Value = serde_json::from_str(&refused.stdout).expect("JSON alone");
+    assert_eq!((&told["status"], &told["answer"]), (&404.into(), &Value::Null));
+    assert_eq!(told["misses"][0]["path"], "/users/<int:id>");
+    assert_eq!(told["misses"][0]["why"], "takes no `ada` where it has `<int>`");
+
+    let other_method = asked("GET /orders", "table").await;
+    assert_eq!(other_method.code, Some(1));
+    assert!(other_method.stdout.contains("405: the path answers OPTIONS, POST"));
+    assert!(other_method.stdout.contains("POST /orders  shop.orders.create: answers only POST"));
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_read_is_bad_usage() {
+    let usage = [
+        &["--match", "orders"][..],
+        &["--match", "GET orders"],
+        &["--match", "/", "--sort", "path"],
+        &["--match", "/", "--format", "csv"],
+    ];
+    for args in usage {
+        let finished = shop().snaxum(&[&["routes"], args].concat()).await;
+        assert_eq!((finished.code, &*finished.stdout), (Some(2), ""), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_matched_with_the_routes_that_did_load() {
+    let project = shop().file("oops.py", "def oops(:");
+    let finished = project.snaxum(&["routes", "--match", "/users"]).await;
+    assert_eq!(finished.code, Some(1));
+    assert!(finished.stdout.contains("users.users"), "{}", finished.stdout);
+    assert!(finished.stderr.contains("oops"), "{}", finished.stderr);
+}
