@@ -6,7 +6,6 @@ mod filter;
 mod matching;
 mod saved;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -14,7 +13,7 @@ use console::{measure_text_width, style};
 use snaxum::error::Error;
 use snaxum::message::RouteInfo;
 
-use super::style::{complain, plain, say_error};
+use super::style::{complain, plain, say, say_error};
 use super::{ProjectArgs, project};
 pub(crate) use filter::Filter;
 use matching::Wanted;
@@ -45,10 +44,13 @@ pub(crate) struct Options {
     /// if it does.
     #[arg(long, value_name = "FILE", value_parser = Saved::read)]
     check: Option<Saved>,
+    /// Likewise, but on stdout, and a difference is no failure.
+    #[arg(long, value_name = "FILE", value_parser = Saved::read, conflicts_with = "check")]
+    diff: Option<Saved>,
     /// Prints no list, but the route that answers REQUEST, such as `POST /orders/9`, with its
     /// parameters, and why those near it do not; exits with 1 if none answers.
     #[arg(long = "match", value_name = "REQUEST", value_parser = Wanted::read, conflicts_with_all = [
-        "check", "strict", "grep", "method", "path", "except_path", "sort", "all_methods",
+        "check", "diff", "strict", "grep", "method", "path", "except_path", "sort", "all_methods",
     ])]
     wanted: Option<Wanted>,
     /// Exits with 3 if a route has a warning, or a module does not load.
@@ -83,6 +85,11 @@ pub(crate) fn run(args: ProjectArgs, options: &Options) -> Result<ExitCode, Erro
             }
             return ExitCode::from(trouble.max(u8::from(!differences.is_empty())));
         }
+        if let Some(saved) = &options.diff {
+            let lines = saved.differences(&routes);
+            say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+            return ExitCode::from(trouble);
+        }
         let list = match options.format {
             Format::Table => table(&routes),
             Format::Json => serde_json::to_string_pretty(&routes).expect("plain data") + "\n",
@@ -93,8 +100,7 @@ pub(crate) fn run(args: ProjectArgs, options: &Options) -> Result<ExitCode, Erro
             Format::Md => markdown(&routes),
             Format::Csv => csv(&routes),
         };
-        // A reader that has seen enough (`| head`) is no error.
-        let _ = std::io::stdout().write_all(list.as_bytes());
+        say(&list);
         ExitCode::from(trouble)
     })
 }

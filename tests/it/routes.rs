@@ -123,6 +123,11 @@ async fn a_list_that_differs_from_the_saved_one_is_told_how_and_ends_with_1() {
         ]
     );
 
+    let told = project.snaxum(&["routes", "--diff", &saved]).await;
+    assert_eq!((told.code, told.stdout, &*told.stderr), (Some(0), other.stderr, ""));
+    let both = project.snaxum(&["routes", "--diff", &saved, "--check", &saved]).await;
+    assert_eq!(both.code, Some(2), "one or the other");
+
     std::fs::write(&saved, "[{}]").expect("it is ours");
     let bad = project.snaxum(&["routes", "--check", &saved]).await;
     assert_eq!(bad.code, Some(2));
