@@ -58,6 +58,8 @@ pub struct SnaxumConfig {
     pub no_inject: bool,
     /// Whether what it adds to them shows nothing.
     pub no_overlay: bool,
+    /// Whether dev mode keeps no bodies.
+    pub no_capture_bodies: bool,
     /// Whether to reload on save and to serve the console.
     pub dev: bool,
     /// Whether the runtime only loads the modules, so that somebody can look at the routes.
@@ -201,6 +203,12 @@ impl SnaxumConfigBuilder {
         self
     }
 
+    /// Keeps no bodies in dev mode, neither of requests nor of answers. Default: off.
+    pub fn no_capture_bodies(mut self, on: bool) -> Self {
+        self.options.no_capture_bodies = Some(on);
+        self
+    }
+
     /// Turns dev mode on: reload on save, console, tracebacks. Default: off.
     pub fn dev(mut self, on: bool) -> Self {
         self.dev = on;
@@ -271,6 +279,7 @@ impl SnaxumConfigBuilder {
             env_file,
             no_inject: options.no_inject.unwrap_or(false),
             no_overlay: options.no_overlay.unwrap_or(false),
+            no_capture_bodies: options.no_capture_bodies.unwrap_or(false),
             project_dir,
             dev: self.dev,
             load_only: self.load_only,

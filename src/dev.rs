@@ -15,9 +15,11 @@ mod guard;
 mod live;
 mod masking;
 mod orders;
+mod pins;
 pub mod protocol;
 mod recorder;
 mod reloader;
+mod replay;
 mod restarts;
 mod socket;
 mod watcher;
@@ -36,6 +38,7 @@ pub use announcement::Announcement;
 pub use front::Front;
 use guard::Guard;
 use live::Live;
+use pins::Pins;
 use protocol::Status;
 use recorder::Recorder;
 use reloader::Reloader;
@@ -55,6 +58,7 @@ struct Inner {
     runtime: Arc<PythonRuntime>,
     recorder: Arc<Recorder>,
     live: Arc<Live>,
+    pins: Arc<Pins>,
     guard: Guard,
     reloader: Reloader,
     restarts: Restarts,
@@ -89,13 +93,18 @@ impl Dev {
             let live = Arc::clone(&live);
             move |event| live.hear(event)
         });
+        let pins = Arc::<Pins>::default();
+        runtime.events().listen({
+            let pins = Arc::clone(&pins);
+            move |event| pins.hear(event)
+        });
         let reloader = Reloader::start(runtime, {
             let live = Arc::clone(&live);
             move || live.style_saved()
         })?;
         let guard = Guard::new(&runtime.config().allow_hosts, token);
         let (runtime, restarts) = (Arc::clone(runtime), Restarts::default());
-        let inner = Inner { runtime, recorder, live, guard, reloader, restarts };
+        let inner = Inner { runtime, recorder, live, pins, guard, reloader, restarts };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -164,6 +173,7 @@ impl Dev {
     pub fn stop(&self) {
         self.inner.recorder.close();
         self.inner.live.close();
+        self.inner.pins.close();
     }
 }
 

@@ -55,6 +55,8 @@ where
     // A save that came before the request is live, or rejected, before Python sees it.
     runtime.gate().pass().await;
     let sent = seen.map(|_| Instant::now());
+    // What observers are lent; to clone is to count.
+    let request_body = seen.and(body.as_ref().ok().cloned());
     let outcome = match body {
         Ok(body) => {
             let request = Request { id, head: head.clone(), body };
@@ -68,6 +70,10 @@ where
             (Some((generation, route, marks)), outcome)
         }
         Err(failure) => (None, Outcome::Failure(failure)),
+    };
+    let response_body = match &outcome {
+        Outcome::Response { body: Body::Full(body), .. } if seen.is_some() => Some(body.clone()),
+        _ => None,
     };
     let (mut response, traceback) = respond(&runtime, head.headers(), id, outcome);
     if let (Some((time, started)), Some(sent)) = (seen, sent) {
@@ -86,6 +92,8 @@ where
                 id,
                 time,
                 head: &head,
+                request_body: request_body.as_ref(),
+                response_body: response_body.as_ref(),
                 response_headers: response.headers(),
                 status: response.status().as_u16(),
                 generation,

@@ -26,6 +26,13 @@ pub enum Event<'a> {
     ReloadEnd(Arc<Reload>),
     /// From now on saves are noticed and not acted on, or (false) are acted on again.
     Paused(bool),
+    /// Pinned requests were sent again after a reload.
+    PinsReplayed {
+        /// How many are answered well now.
+        green: usize,
+        /// How many fail still.
+        red: usize,
+    },
 }
 
 /// One attempt to load the user's modules, with its cause.

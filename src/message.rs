@@ -235,6 +235,10 @@ pub struct RequestRecord<'a> {
     pub time: SystemTime,
     /// What was asked.
     pub head: &'a Head,
+    /// Its body; `None` if it could not be read.
+    pub request_body: Option<&'a Bytes>,
+    /// The answer's body; `None` if it is a stream, or not the handler's.
+    pub response_body: Option<&'a Bytes>,
     /// The answer's headers.
     pub response_headers: &'a HeaderMap,
     /// The answer's status.

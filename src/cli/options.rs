@@ -64,6 +64,9 @@ pub(crate) struct ServerOptions {
     /// Show nothing in pages in dev mode when a save does not load or a handler raises
     #[arg(long)]
     no_overlay: bool,
+    /// Keep no bodies in dev mode, neither of requests nor of answers
+    #[arg(long)]
+    no_capture_bodies: bool,
 }
 
 impl From<ServerOptions> for Options {
@@ -86,6 +89,7 @@ impl From<ServerOptions> for Options {
         options.env_file = flags.env_file;
         options.no_inject = flags.no_inject.then_some(true);
         options.no_overlay = flags.no_overlay.then_some(true);
+        options.no_capture_bodies = flags.no_capture_bodies.then_some(true);
         options
     }
 }

@@ -12,7 +12,7 @@ use super::values::{
 };
 
 /// The names of all options, as `[tool.snaxum]` spells them.
-pub const OPTION_NAMES: [&str; 17] = [
+pub const OPTION_NAMES: [&str; 18] = [
     "host",
     "port",
     "python-dir",
@@ -30,10 +30,11 @@ pub const OPTION_NAMES: [&str; 17] = [
     "env-file",
     "no-inject",
     "no-overlay",
+    "no-capture-bodies",
 ];
 
 /// The options that are on or off; on the command line their name alone turns them on.
-pub const SWITCHES: [&str; 2] = ["no-inject", "no-overlay"];
+pub const SWITCHES: [&str; 3] = ["no-inject", "no-overlay", "no-capture-bodies"];
 
 /// The options that may be given more than once.
 pub const COLLECTING: [&str; 3] = ["module", "allow-host", "watch"];
@@ -76,6 +77,8 @@ pub struct Options {
     pub no_inject: Option<bool>,
     /// `no-overlay`
     pub no_overlay: Option<bool>,
+    /// `no-capture-bodies`
+    pub no_capture_bodies: Option<bool>,
 }
 
 impl Options {
@@ -99,6 +102,7 @@ impl Options {
             env_file: self.env_file.or(other.env_file),
             no_inject: self.no_inject.or(other.no_inject),
             no_overlay: self.no_overlay.or(other.no_overlay),
+            no_capture_bodies: self.no_capture_bodies.or(other.no_capture_bodies),
         }
     }
 
@@ -127,6 +131,7 @@ impl Options {
             "env-file" => self.env_file = Some(PathBuf::from(value)),
             "no-inject" => self.no_inject = Some(parse_switch(value)?),
             "no-overlay" => self.no_overlay = Some(parse_switch(value)?),
+            "no-capture-bodies" => self.no_capture_bodies = Some(parse_switch(value)?),
             _ => unreachable!("the caller took the name from OPTION_NAMES"),
         }
         Ok(())

@@ -1,10 +1,10 @@
-//! What changes something when it is asked for: reload, restart, pause, resume.
+//! What changes something when it is asked for: reload, restart, pause, resume; replay, pin, unpin.
 //!
 //! Each answers once it has happened. The guard has seen to it that somebody meant it.
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use serde::Deserialize;
@@ -12,7 +12,8 @@ use serde::Deserialize;
 use crate::python_runtime::{Attempt, Extent};
 
 use super::Dev;
-use super::protocol::{ByHand, Reload};
+use super::protocol::{ByHand, Pin, Reload};
+use super::replay::{self, Changes, Refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +58,49 @@ pub(super) async fn resume(State(dev): State<Dev>) -> Response {
     runtime.gate().settled().await;
     let last = Arc::clone(&runtime.serving().last_reload);
     answer(&dev, (last.id > before).then(|| Reload::from(&last))).await
+}
+
+/// Sends a request again, and answers with what came of it, once it has ended.
+pub(super) async fn replay(
+    State(dev): State<Dev>,
+    Path(id): Path<String>,
+    Json(changes): Json<Changes>,
+) -> Result<Response, Refusal> {
+    let (number, sent) = replay::original(&dev.inner.recorder, &id)?;
+    let replay = sent.change(changes)?.send(&dev.inner.runtime, number).await?;
+    let detail = dev.inner.recorder.request(&replay).ok_or(Refusal::Unknown)?;
+    Ok(Json(detail).into_response())
+}
+
+/// Sends a request that failed again after each reload, until it is answered well.
+pub(super) async fn pin(
+    State(dev): State<Dev>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<Pin>>, Refusal> {
+    let (_, sent) = replay::original(&dev.inner.recorder, &id)?;
+    if sent.body.is_none() {
+        return Err(Refusal::Cut("its body"));
+    }
+    let detail = dev.inner.recorder.request(&id).ok_or(Refusal::Unknown)?;
+    dev.pin(&detail.summary, sent).map_err(Refusal::Bad)?;
+    Ok(Json(dev.pins().to_vec()))
+}
+
+/// Lets a pinned request go; one that is not pinned stays so.
+pub(super) async fn unpin(State(dev): State<Dev>, Path(id): Path<String>) -> Json<Vec<Pin>> {
+    dev.unpin(&id);
+    Json(dev.pins().to_vec())
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::Unknown => StatusCode::NOT_FOUND,
+            Self::Cut(_) => StatusCode::CONFLICT,
+            Self::Bad(_) => StatusCode::BAD_REQUEST,
+        };
+        (status, format!("Not done: {self}.\n")).into_response()
+    }
 }
 
 /// Tells what `reload` has done; what only a new process can do is done first.

@@ -15,7 +15,7 @@ use rust_embed::Embed;
 use crate::message::RouteInfo;
 use crate::pages;
 
-use super::protocol::{LogLine, Reload, RequestSummary, Status};
+use super::protocol::{LogLine, Pin, Reload, RequestSummary, Status};
 use super::{Dev, PREFIX, by_hand, guard, live, socket};
 
 #[derive(Embed)]
@@ -40,6 +40,10 @@ pub(super) fn routes() -> Router<Dev> {
         .route("/__snaxum/api/routes", get(route_list))
         .route("/__snaxum/api/requests", get(request_list))
         .route("/__snaxum/api/requests/{id}", get(request))
+        .route("/__snaxum/api/requests/{id}/replay", post(by_hand::replay))
+        .route("/__snaxum/api/requests/{id}/pin", post(by_hand::pin))
+        .route("/__snaxum/api/requests/{id}/unpin", post(by_hand::unpin))
+        .route("/__snaxum/api/pins", get(pin_list))
         .route("/__snaxum/api/reloads", get(reload_list))
         .route("/__snaxum/api/logs", get(log_list))
         .route("/__snaxum/api/reload", post(by_hand::reload))
@@ -114,6 +118,10 @@ async fn request(State(dev): State<Dev>, Path(id): Path<String>) -> Response {
 
 async fn reload_list(State(dev): State<Dev>) -> Json<Vec<Reload>> {
     Json(dev.inner.recorder.reloads().into_iter().map(Arc::unwrap_or_clone).collect())
+}
+
+async fn pin_list(State(dev): State<Dev>) -> Json<Vec<Pin>> {
+    Json(dev.pins().to_vec())
 }
 
 async fn log_list(State(dev): State<Dev>) -> Json<Vec<LogLine>> {

@@ -3,6 +3,8 @@
 //! Decides by name and by looks; what Python captures is masked there by the same words and shapes
 //! (`_masking.py`).
 
+mod json;
+
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -167,6 +169,19 @@ pub(super) fn add_query(text: &mut String, query: &str) {
             _ => add_value(text, pair),
         }
     }
+}
+
+/// A body of this type (in lower case) with its secrets masked.
+pub(super) fn body(text: &str, content_type: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    if content_type.starts_with("application/x-www-form-urlencoded") {
+        add_query(&mut masked, text);
+    } else if content_type.contains("json") || text.trim_start().starts_with(['{', '[']) {
+        json::add(&mut masked, text);
+    } else {
+        add_value(&mut masked, text);
+    }
+    masked
 }
 
 #[cfg(test)]

@@ -62,6 +62,8 @@ pub enum Body<'a> {
         reloads: Vec<&'a Reload>,
         /// Newest first.
         logs: Vec<&'a LogLine>,
+        /// In the order they were pinned.
+        pins: &'a [Pin],
         /// The newest traceback of a failed reload or request.
         last_failure: Option<&'a Traceback>,
     },
@@ -110,6 +112,12 @@ pub enum Body<'a> {
     Routes {
         /// The whole table.
         routes: &'a [RouteInfo],
+    },
+    /// A request was pinned or let go, or pinned ones were sent again.
+    #[serde(rename = "pins")]
+    Pins {
+        /// All of them, in the order they were pinned.
+        pins: &'a [Pin],
     },
     /// Events that this client missed: it was too slow, or there were too many. If the routes or
     /// the state of the server may be others now, `hello` and a snapshot follow.
@@ -216,6 +224,8 @@ pub struct RequestSummary {
     pub phases: Phases,
     /// From head to answer.
     pub total_ms: f64,
+    /// The request that it repeats.
+    pub replay_of: Option<String>,
     /// What the handler raised, in short.
     pub error: Option<ErrorSummary>,
 }
@@ -248,10 +258,48 @@ pub struct RequestDetail {
     pub request_headers: Vec<(String, String)>,
     /// Secrets masked.
     pub response_headers: Vec<(String, String)>,
+    /// Null if it could not be read.
+    pub request_body: Option<Content>,
+    /// Null if it was a stream, or Snaxum's own: an error page.
+    pub response_body: Option<Content>,
     /// Where the handler raised.
     pub traceback: Option<Traceback>,
     /// What was printed and logged for it, oldest first, as far as it is kept.
     pub logs: Vec<LogLine>,
+}
+
+/// A request that is sent again after each reload until its answer is below 400.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Pin {
+    /// Of the request that was pinned.
+    pub id: String,
+    /// In capitals.
+    pub method: String,
+    /// Percent-decoded.
+    pub path: String,
+    /// `red`, or `green` since an answer was below 400.
+    pub state: &'static str,
+    /// Of the newest answer.
+    pub status: u16,
+    /// That gave it; null if Python was not reached.
+    pub generation: Option<u64>,
+    /// The newest replay; null before the first.
+    pub replay: Option<String>,
+    /// How often it was sent again.
+    pub replays: u64,
+}
+
+/// A body as far as it is kept: 64 KiB at most.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Content {
+    /// Of the whole, in bytes.
+    pub size: u64,
+    /// Secrets masked; null if it cannot be shown.
+    pub text: Option<String>,
+    /// Why there is no text, or not all of it; null if there is.
+    pub note: Option<&'static str>,
 }
 
 /// A line that code has printed or logged; `GET /__snaxum/api/logs` lists them, newest first.

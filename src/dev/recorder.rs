@@ -4,8 +4,10 @@
 //! console that is not there. Each event has a number, and a console reads on from the last one it
 //! was told: one that does not read loses events, never the server time. Knows nothing of HTTP.
 
+mod bodies;
 mod follower;
 mod kept;
+mod original;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,15 +20,20 @@ use crate::message::{LoadOutcome, LogRecord, RequestRecord, Traceback};
 use crate::python_runtime::{PythonRuntime, Serving};
 
 use super::guard;
-use super::protocol::{Limits, LogLine, Reload, RequestDetail, RequestSummary, Status, unix_ms};
+use super::protocol::{
+    Limits, LogLine, Pin, Reload, RequestDetail, RequestSummary, Status, unix_ms,
+};
 
 pub(super) use follower::encode;
 use kept::{Kept, Routes};
+pub(super) use original::Sent;
 
 /// What is kept.
 pub(super) const LIMITS: Limits = Limits { requests: 500, reloads: 100, logs: 5000 };
 /// Bytes of lines that are kept, however few they are.
 const MAX_LOG_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of bodies that are kept, however few they are.
+const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// Changes of the server that are kept for consoles that read on.
 const MAX_CHANGES: usize = 64;
 
@@ -43,6 +50,10 @@ struct State {
     /// Of the newest event.
     seq: u64,
     requests: VecDeque<Kept>,
+    /// Of the bodies in `requests`.
+    body_bytes: usize,
+    /// Whether bodies are kept at all.
+    keeps_bodies: bool,
     changes: VecDeque<(u64, Change)>,
     logs: VecDeque<(u64, Arc<LogLine>)>,
     /// Of the lines in `logs`.
@@ -50,6 +61,7 @@ struct State {
     reloads: VecDeque<Arc<Reload>>,
     last_failure: Option<Arc<Traceback>>,
     routes: Arc<Routes>,
+    pins: Arc<[Pin]>,
     /// Whether saves are not acted on.
     is_paused: bool,
     is_closed: bool,
@@ -63,6 +75,7 @@ enum Change {
     ReloadStart(Vec<String>),
     Reload(Arc<Reload>, Box<Status>),
     Routes(Arc<Serving>),
+    Pins(Arc<[Pin]>),
     Status(Box<Status>),
 }
 
@@ -73,12 +86,15 @@ impl Recorder {
         let state = State {
             seq: 0,
             requests: VecDeque::with_capacity(LIMITS.requests),
+            body_bytes: 0,
+            keeps_bodies: !runtime.config().no_capture_bodies,
             changes: VecDeque::new(),
             logs: VecDeque::new(),
             log_bytes: 0,
             last_failure: first.traceback.clone().map(Arc::new),
             reloads: VecDeque::from([Arc::new(first)]),
             routes: Arc::new(Routes::new(serving)),
+            pins: Arc::new([]),
             is_paused: false,
             is_closed: false,
             is_awaited: false,
@@ -116,6 +132,7 @@ impl Recorder {
                     self.note(Change::Status(status));
                 }
             }
+            Event::PinsReplayed { .. } => {} // `keep_pins` tells more
             Event::ReloadEnd(reload) => self.keep_reload(Reload::from(reload)),
         }
     }
@@ -174,6 +191,13 @@ impl Recorder {
         Some(detail)
     }
 
+    /// What was sent as the request `id`, while it is among the newest; `Some(None)` if that is not
+    /// kept from end to end.
+    pub(super) fn sent(&self, id: u64) -> Option<Option<Sent>> {
+        let state = self.lock();
+        state.requests.iter().rev().find(|kept| kept.id() == id).map(Kept::sent)
+    }
+
     /// Newest first.
     pub(super) fn logs(&self) -> Vec<Arc<LogLine>> {
         self.lock().logs.iter().rev().map(|(_, line)| Arc::clone(line)).collect()
@@ -182,6 +206,14 @@ impl Recorder {
     /// Newest first.
     pub(super) fn reloads(&self) -> Vec<Arc<Reload>> {
         self.lock().reloads.iter().rev().cloned().collect()
+    }
+
+    /// The pins are others now.
+    pub(super) fn keep_pins(&self, pins: Arc<[Pin]>) {
+        let mut state = self.lock();
+        state.pins = Arc::clone(&pins);
+        state.note(Change::Pins(pins));
+        self.tell(state);
     }
 
     /// Tells every console that the server stops.
@@ -222,11 +254,26 @@ impl State {
         let is_full = self.requests.len() == LIMITS.requests;
         let oldest = if is_full { self.requests.pop_front() } else { None };
         let mut kept = oldest.unwrap_or_default();
-        kept.fill(self.seq, record, &self.routes);
+        self.body_bytes -= kept.body_bytes();
+        kept.fill(self.seq, record, &self.routes, self.keeps_bodies);
+        self.body_bytes += kept.body_bytes();
         if let Some(traceback) = record.traceback {
             self.last_failure = Some(Arc::clone(traceback));
         }
         self.requests.push_back(kept);
+        if self.body_bytes > MAX_BODY_BYTES {
+            self.forget_oldest_bodies();
+        }
+    }
+
+    fn forget_oldest_bodies(&mut self) {
+        for kept in &mut self.requests {
+            if self.body_bytes <= MAX_BODY_BYTES {
+                break;
+            }
+            self.body_bytes -= kept.body_bytes();
+            kept.forget_bodies();
+        }
     }
 
     fn keep_line(&mut self, record: &LogRecord<'_>) {

@@ -35,6 +35,16 @@ impl Head {
         self.0.uri.query().unwrap_or_default()
     }
 
+    /// Path and query as they were sent.
+    pub fn target(&self) -> &str {
+        self.0.uri.path_and_query().map_or("/", |target| target.as_str())
+    }
+
+    /// What a layer in front has put beside the request, if it is of this type.
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.0.extensions.get()
+    }
+
     /// The headers as they arrived.
     pub fn headers(&self) -> &HeaderMap {
         &self.0.headers

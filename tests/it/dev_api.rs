@@ -176,6 +176,84 @@ async fn secrets_are_masked_wherever_a_request_is_shown() {
     }
 }
 
+/// The newest request whole.
+async fn newest(server: &Server) -> Value {
+    let requests = server.api("requests").await;
+    let id = requests[0]["id"].as_str().expect("an id").to_owned();
+    server.api(&format!("requests/{id}")).await
+}
+
+const ECHO: &str = r#"
+from snaxum import Response, route
+
+@route("/echo", methods=["POST"])
+def echo(request):
+    return Response(request.data, content_type=request.headers["content-type"])
+
+@route("/stream")
+def stream(request):
+    def pieces():
+        yield b"piece"
+    return Response(pieces())
+"#;
+
+async fn echo(server: &Server, content_type: &str, body: impl Into<reqwest::Body>) {
+    let request = server.request(Method::POST, "/echo").header("content-type", content_type);
+    assert_eq!(send(request.body(body)).await.status, 200);
+}
+
+#[tokio::test]
+async fn bodies_of_both_ways_are_shown_with_their_secrets_masked() {
+    let server = Project::new().file("app.py", ECHO).dev().await;
+    echo(&server, "application/json", r#"{"user": "ada", "password": "swordfish"}"#).await;
+    let detail = newest(&server).await;
+    for body in ["request_body", "response_body"] {
+        let shown = &detail[body];
+        assert_eq!(shown["text"], r#"{"user": "ada", "password": "••••"}"#, "{detail}");
+        assert_eq!((&shown["size"], &shown["note"]), (&json!(40), &Value::Null));
+    }
+    echo(&server, "application/octet-stream", vec![0xff_u8; 9]).await;
+    let detail = newest(&server).await;
+    assert_eq!(detail["request_body"], json!({"size": 9, "text": null, "note": "it is not text"}));
+
+    server.get("/stream").await;
+    let detail = newest(&server).await;
+    assert_eq!(
+        (&detail["response_body"], &detail["request_body"]["size"]),
+        (&Value::Null, &json!(0))
+    );
+}
+
+#[tokio::test]
+async fn of_a_large_body_the_beginning_is_kept_and_of_many_the_newest() {
+    let server = Project::new().file("app.py", ECHO).dev().await;
+    for _ in 0..300 {
+        echo(&server, "text/plain", "x".repeat(100_000)).await; // 64 KiB twice are kept: 256 fit
+    }
+    let requests = server.api("requests").await;
+    let detail = async |place: usize| {
+        let id = requests[place]["id"].as_str().expect("an id").to_owned();
+        server.api(&format!("requests/{id}")).await
+    };
+    let newest = detail(0).await;
+    assert_eq!(newest["request_body"]["note"], "it is cut", "{newest:.600}");
+    assert_eq!(newest["request_body"]["text"].as_str().map(str::len), Some(64 * 1024));
+    assert_eq!(detail(255).await["response_body"]["note"], "it is cut");
+    assert_eq!(
+        detail(256).await["response_body"],
+        json!({"size": 100_000, "text": null, "note": "it is not kept"})
+    );
+}
+
+#[tokio::test]
+async fn no_body_is_kept_where_none_is_wanted() {
+    let server = Project::new().file("app.py", ECHO).args(&["--no-capture-bodies"]).dev().await;
+    echo(&server, "text/plain", "swordfish").await;
+    let detail = newest(&server).await;
+    assert_eq!(detail["request_body"], json!({"size": 9, "text": null, "note": "it is not kept"}));
+    assert!(!detail.to_string().contains("swordfish"), "{detail}");
+}
+
 #[tokio::test]
 async fn what_a_request_prints_and_logs_is_shown_with_it() {
     let source = "\

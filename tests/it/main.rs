@@ -12,6 +12,7 @@ mod live_pages;
 mod pool;
 mod quick_start;
 mod reload;
+mod replay;
 mod robustness;
 mod routes;
 mod scenarios;

@@ -195,6 +195,7 @@ impl State {
             Event::RequestEnd(record) => self.request(Heard::of(record)),
             Event::ReloadEnd(reload) => self.add(News::Reload(Arc::clone(reload))),
             Event::Paused(is_paused) => self.add(News::Pause(*is_paused)),
+            Event::PinsReplayed { green, red } => self.add(News::Text(reloads::pins(*green, *red))),
             // Lines that are printed reach the terminal by themselves.
             Event::ReloadStart { .. } | Event::Log(_) => {}
         }

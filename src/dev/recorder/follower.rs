@@ -78,6 +78,7 @@ impl Recorder {
             .take(LINES_AT_FIRST)
             .map(|(_, line)| Arc::clone(line))
             .collect();
+        let pins = Arc::clone(&state.pins);
         let reloads: Vec<_> = state.reloads.iter().rev().cloned().collect();
         drop(state);
 
@@ -94,6 +95,7 @@ impl Recorder {
             requests: requests.iter().collect(),
             reloads: reloads.iter().map(|reload| &**reload).collect(),
             logs: logs.iter().map(|line| &**line).collect(),
+            pins: &pins,
             last_failure: last_failure.as_deref(),
         };
         Some(([hello, snapshot].map(|body| encode(seq, body)), seq))
@@ -193,6 +195,7 @@ impl Item {
             Self::Log(log) => Body::Log { log },
             Self::Change(Change::ReloadStart(files)) => Body::ReloadStart { files },
             Self::Change(Change::Status(status)) => Body::Status { status: status.clone() },
+            Self::Change(Change::Pins(pins)) => Body::Pins { pins },
             Self::Change(Change::Routes(serving)) => Body::Routes { routes: &serving.routes },
             Self::Change(Change::Reload(reload, status)) => match reload.outcome {
                 LoadOutcome::Failed => Body::ReloadFail { reload, status: status.clone() },

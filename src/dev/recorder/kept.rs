@@ -1,4 +1,5 @@
-//! A request as it is kept: a few numbers, and all its text in one buffer.
+//! A request as it is kept: a few numbers, and all its text in one buffer; beside it what a replay
+//! needs (`original.rs`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -10,7 +11,10 @@ use crate::message::{Phases, RequestRecord, RouteInfo, Traceback, header_texts, 
 use crate::python_runtime::Serving;
 
 use super::super::protocol::{ErrorSummary, RequestDetail, RequestSummary, unix_ms};
+use super::super::replay::ReplayOf;
 use super::super::{cutting, masking};
+use super::bodies::content;
+use super::original::{Original, Sent};
 
 /// Bytes of text whose memory the next request takes over; what is larger is given back.
 const USUAL: usize = 8 * 1024;
@@ -37,7 +41,7 @@ impl Routes {
     }
 }
 
-/// Secrets are masked and what is long is cut before it gets in here.
+/// Of the text that is shown, secrets are masked and what is long is cut before it gets in here.
 #[derive(Default)]
 pub(super) struct Kept {
     seq: u64,
@@ -47,6 +51,7 @@ pub(super) struct Kept {
     generation: Option<u64>,
     phases: Phases,
     total: Duration,
+    replay_of: Option<u64>,
     traceback: Option<Arc<Traceback>>,
     routes: Option<Arc<Routes>>,
     text: String,
@@ -54,11 +59,18 @@ pub(super) struct Kept {
     ends: Vec<usize>,
     /// How many of them belong to the request.
     request_ends: usize,
+    original: Original,
 }
 
 impl Kept {
     /// Becomes another request.
-    pub(super) fn fill(&mut self, seq: u64, record: &RequestRecord<'_>, routes: &Arc<Routes>) {
+    pub(super) fn fill(
+        &mut self,
+        seq: u64,
+        record: &RequestRecord<'_>,
+        routes: &Arc<Routes>,
+        with_bodies: bool,
+    ) {
         self.seq = seq;
         self.id = record.id;
         self.time_ms = unix_ms(record.time);
@@ -66,6 +78,7 @@ impl Kept {
         self.generation = record.generation;
         self.phases = record.phases;
         self.total = record.total;
+        self.replay_of = record.head.extension().map(|ReplayOf(id)| *id);
         self.traceback = record.traceback.cloned();
         self.routes = Some(Arc::clone(routes));
 
@@ -81,6 +94,21 @@ impl Kept {
         self.add_headers(record.head.headers());
         self.request_ends = self.ends.len();
         self.add_headers(record.response_headers);
+        self.original.fill(record, with_bodies);
+    }
+
+    /// Bytes of its bodies.
+    pub(super) fn body_bytes(&self) -> usize {
+        self.original.body_bytes()
+    }
+
+    pub(super) fn forget_bodies(&mut self) {
+        self.original.forget_bodies();
+    }
+
+    /// What was sent, secrets and all; `None` if it is not kept from end to end.
+    pub(super) fn sent(&self) -> Option<Sent> {
+        self.original.sent(self.text_at(0))
     }
 
     pub(super) fn seq(&self) -> u64 {
@@ -107,6 +135,7 @@ impl Kept {
             mode: route.map(|route| route.mode.clone()),
             phases: self.phases,
             total_ms: ms(self.total),
+            replay_of: self.replay_of.map(|id| id.to_string()),
             error: self.traceback.as_deref().map(|raised| {
                 let culprit = raised.culprit();
                 ErrorSummary {
@@ -121,10 +150,14 @@ impl Kept {
     }
 
     pub(super) fn detail(&self) -> RequestDetail {
+        let request_headers = self.headers(FIRST_HEADER, self.request_ends);
+        let response_headers = self.headers(self.request_ends, self.ends.len());
         RequestDetail {
             summary: self.summary(),
-            request_headers: self.headers(FIRST_HEADER, self.request_ends),
-            response_headers: self.headers(self.request_ends, self.ends.len()),
+            request_body: content(self.original.request_body(), &request_headers),
+            response_body: content(self.original.response_body(), &response_headers),
+            request_headers,
+            response_headers,
             traceback: self.traceback.as_deref().cloned(),
             logs: Vec::new(), // they are not kept in here
         }

@@ -103,11 +103,12 @@ fn legend(width: u16) -> String {
         ("c", "console"),
         ("l", "routes"),
         ("e", "last error"),
+        ("p", "pin"),
         ("v", "quieter"),
         ("h", "help"),
         ("q", "quit"),
     ];
-    let shown = if width < WIDE { &all[6..] } else { &all[..] };
+    let shown = if width < WIDE { &all[7..] } else { &all[..] };
     let words =
         shown.iter().map(|(key, what)| format!("{} {}", style(key).bold(), style(what).dim()));
     format!("  {}\n", words.collect::<Vec<_>>().join("  "))
@@ -119,8 +120,7 @@ mod tests {
 
     #[test]
     fn the_legend_names_the_keys_and_is_short_where_there_is_no_room() {
-        let all =
-            "  r reload  o open  c console  l routes  e last error  v quieter  h help  q quit\n";
+        let all = "  r reload  o open  c console  l routes  e last error  p pin  v quieter  h help  q quit\n";
         assert_eq!(legend(80), all);
         assert!(console::measure_text_width(&all.replace('\n', "")) <= 80);
         assert_eq!(legend(79), "  h help  q quit\n");

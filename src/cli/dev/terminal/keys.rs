@@ -15,6 +15,7 @@ use snaxum::python_runtime::{Attempt, PythonRuntime};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::super::super::style::plain;
 use super::banner::{app_url, routes};
 use super::{Press, Terminal, mode};
 
@@ -31,6 +32,7 @@ const HELP: &str = "
   c  open the console in the browser
   l  list the routes
   e  show the last error in full
+  p  pin the last request that failed: sent again after each reload until it is answered well
   v  show errors and reloads only; again: everything
   k  clear the screen
   h  this help
@@ -92,12 +94,27 @@ impl Keys {
             b'c' => self.open(&self.dev.console_url(self.address)),
             b'l' => terminal.say(format!("\n{}\n", routes(&self.runtime.serving().routes))),
             b'e' => terminal.press(Press::LastError),
+            b'p' => self.pin(tokio),
             b'v' => terminal.press(Press::Quieter),
             b'k' => terminal.press(Press::Clear),
             b'h' | b'?' => terminal.say(HELP.to_owned()),
             b'q' => quit(),
             _ => {}
         }
+    }
+
+    /// Sends the newest failure again after each reload.
+    fn pin(&self, tokio: &Handle) {
+        let _on_tokio = tokio.enter();
+        let line = match self.dev.pin_last_failure() {
+            Ok((method, path)) => format!(
+                "  ⚑ {} {} is pinned: it is sent again after each reload until it is green\n",
+                plain(&method),
+                plain(&path)
+            ),
+            Err(why) => format!("  {} nothing is pinned: {why}\n", style("●").dim()),
+        };
+        self.terminal.say(line);
     }
 
     /// Opens one of our own addresses; no shell sees it.

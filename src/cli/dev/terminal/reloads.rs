@@ -113,6 +113,19 @@ pub(super) fn pause(paused: bool) -> String {
     format!("  {sign} {text}\n")
 }
 
+/// What came of the requests that are sent again after a reload.
+pub(super) fn pins(green: usize, red: usize) -> String {
+    let requests = if green + red == 1 { "request" } else { "requests" };
+    let mut words = Vec::new();
+    if green > 0 {
+        words.push(style(format!("{green} green")).green().to_string());
+    }
+    if red > 0 {
+        words.push(style(format!("{red} still red")).red().to_string());
+    }
+    format!("  ⚑ {} pinned {requests}: {}\n", green + red, words.join(", "))
+}
+
 /// What the code does that a reload cannot do justice to.
 pub(super) fn warnings(report: &LoadReport) -> String {
     let line = |text: &String| format!("  {} {}\n", style("▲").yellow(), plain(text));

@@ -1,0 +1,170 @@
+//! Requests that failed and are sent again after each reload, until they are answered well.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::Notify;
+
+use crate::event::Event;
+use crate::message::LoadOutcome;
+
+use super::protocol::{Pin, RequestSummary};
+use super::recorder::Sent;
+use super::replay;
+use super::{Dev, Inner};
+
+/// More than a person keeps in view.
+const MAX_PINS: usize = 16;
+/// An answer from here on is a failure.
+const FIRST_FAILURE: u16 = 400;
+
+/// The pinned requests. One task sends them, from the first pin on.
+#[derive(Default)]
+pub(super) struct Pins {
+    state: Mutex<State>,
+    reloaded: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    pins: Vec<(Pin, Sent)>,
+    is_watched: bool,
+    is_closed: bool,
+}
+
+impl Pins {
+    /// Hears that a reload took effect.
+    pub(super) fn hear(&self, event: &Event<'_>) {
+        if matches!(event, Event::ReloadEnd(reload) if reload.report.outcome == LoadOutcome::Ok) {
+            self.reloaded.notify_one();
+        }
+    }
+
+    /// Sends nothing any more.
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+        self.reloaded.notify_one();
+    }
+
+    fn list(&self) -> Arc<[Pin]> {
+        self.lock().pins.iter().map(|(pin, _)| pin.clone()).collect()
+    }
+
+    /// Waits for a reload; `None` when the server stops.
+    async fn next_round(&self) -> Option<Vec<(Pin, Sent)>> {
+        self.reloaded.notified().await;
+        let state = self.lock();
+        if state.is_closed {
+            return None;
+        }
+        Some(state.pins.iter().filter(|(pin, _)| pin.state == "red").cloned().collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Dev {
+    /// The pins, in the order they were made.
+    pub(super) fn pins(&self) -> Arc<[Pin]> {
+        self.inner.pins.list()
+    }
+
+    /// Sends the request again from the next reload on. Must run on tokio.
+    ///
+    /// # Errors
+    ///
+    /// A text for a person: it did not fail, or there are too many.
+    pub(super) fn pin(&self, request: &RequestSummary, sent: Sent) -> Result<(), String> {
+        if request.status < FIRST_FAILURE {
+            return Err(format!(
+                "it was answered with {}: there is nothing to wait for",
+                request.status
+            ));
+        }
+        let pins = &self.inner.pins;
+        let mut state = pins.lock();
+        if state.pins.iter().all(|(pin, _)| pin.id != request.id) {
+            if state.pins.len() == MAX_PINS {
+                return Err(format!("{MAX_PINS} requests are pinned: let one go first"));
+            }
+            let pin = Pin {
+                id: request.id.clone(),
+                method: request.method.clone(),
+                path: request.path.clone(),
+                state: "red",
+                status: request.status,
+                generation: request.generation,
+                replay: None,
+                replays: 0,
+            };
+            state.pins.push((pin, sent));
+        }
+        if !std::mem::replace(&mut state.is_watched, true) {
+            tokio::spawn(send_after_reloads(Arc::downgrade(&self.inner), Arc::clone(pins)));
+        }
+        drop(state);
+        self.inner.recorder.keep_pins(pins.list());
+        Ok(())
+    }
+
+    /// Pins the newest request that failed; gives its method and path. Must run on tokio.
+    ///
+    /// # Errors
+    ///
+    /// A text for a person: why there is none.
+    pub fn pin_last_failure(&self) -> Result<(String, String), String> {
+        let failed = |request: &RequestSummary| request.status >= FIRST_FAILURE;
+        let newest = self.inner.recorder.requests().into_iter().find(failed);
+        let request = newest.ok_or("no request has failed so far")?;
+        let (_, sent) = replay::original(&self.inner.recorder, &request.id)
+            .map_err(|refusal| refusal.to_string())?;
+        self.pin(&request, sent)?;
+        Ok((request.method, request.path))
+    }
+
+    /// Forgets a pin, if it is one.
+    pub(super) fn unpin(&self, id: &str) {
+        let pins = &self.inner.pins;
+        pins.lock().pins.retain(|(pin, _)| pin.id != id);
+        self.inner.recorder.keep_pins(pins.list());
+    }
+}
+
+async fn send_after_reloads(dev: Weak<Inner>, pins: Arc<Pins>) {
+    while let Some(round) = pins.next_round().await {
+        let Some(inner) = dev.upgrade() else { return };
+        let dev = Dev { inner };
+        if round.is_empty() {
+            continue;
+        }
+        let sending = round.into_iter().map(|(pin, sent)| dev.send_pinned(pin, sent));
+        let answers = futures_util::future::join_all(sending).await;
+        let green = answers.iter().filter(|pin| pin.state == "green").count();
+        let red = answers.len() - green;
+        for answered in answers {
+            let mut state = pins.lock();
+            // It may have been let go meanwhile.
+            if let Some((pin, _)) = state.pins.iter_mut().find(|(pin, _)| pin.id == answered.id) {
+                *pin = answered;
+            }
+        }
+        dev.inner.recorder.keep_pins(pins.list());
+        dev.inner.runtime.events().emit(|| Event::PinsReplayed { green, red });
+    }
+}
+
+impl Dev {
+    async fn send_pinned(&self, mut pin: Pin, sent: Sent) -> Pin {
+        let original = pin.id.parse().unwrap_or_default();
+        pin.replays += 1;
+        let Ok(replay) = sent.send(&self.inner.runtime, original).await else { return pin };
+        if let Some(answer) = self.inner.recorder.request(&replay) {
+            pin.status = answer.summary.status;
+            pin.generation = answer.summary.generation;
+            pin.state = if pin.status < FIRST_FAILURE { "green" } else { "red" };
+        }
+        pin.replay = Some(replay);
+        pin
+    }
+}
