@@ -8,10 +8,11 @@ import { lastGoodReload } from "./store.js";
 const LONGEST_REPORT = 12_000;
 const LONGEST_CHAIN = 5;
 const LOG_LINES = 20;
+const BODY_CHARACTERS = 2000;
 // These say how a message was sent, and are wrong for the next one.
 const LEFT_OUT = new Set(["host", "content-length", "connection", "transfer-encoding", "accept-encoding"]);
 
-/** The request as a `curl` command line. What was masked stays masked, and the body is left out. */
+/** The request as a `curl` command line. What was masked stays masked; a body that is kept whole as text is in it. */
 export function curl(request, origin) {
   const path = String(request.path).split("/").map(encodeURIComponent).join("/");
   const query = request.query ? `?${request.query}` : "";
@@ -21,12 +22,14 @@ export function curl(request, origin) {
   for (const [name, value] of request.request_headers ?? []) {
     if (!LEFT_OUT.has(name)) words.push("-H", quoted(`${name}: ${value}`));
   }
+  const body = request.request_body;
+  if (body?.text && !body.note) words.push("--data-raw", quoted(body.text));
   return [...words, quoted(origin + path + query)].join(" ");
 }
 
-/** For a POSIX shell: nothing in single quotes means anything. */
+/** For a POSIX shell: nothing in single quotes means anything, and a line may end in them. */
 function quoted(text) {
-  const plain = visible(String(text).replaceAll("\n", " "));
+  const plain = String(text).split("\n").map(visible).join("\n");
   return `'${plain.replaceAll("'", `'\\''`)}'`;
 }
 
@@ -48,6 +51,7 @@ export function report(request, state, { version, origin }) {
   }
   const headers = (request.request_headers ?? []).map(([name, value]) => `${name}: ${value}`);
   parts.push("## Request", fenced([`${method} ${path}${request.query ? `?${request.query}` : ""}`, ...headers].join("\n")));
+  if (request.request_body?.text) parts.push("## Its body", fenced(request.request_body.text.slice(0, BODY_CHARACTERS)));
   if (logs?.length) {
     const lines = logs.slice(-LOG_LINES).map(({ time_ms, stream, line }) => `${clock(time_ms)} ${stream} ${line}`);
     parts.push("## Logs", fenced(lines.join("\n")));

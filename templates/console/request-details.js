@@ -4,14 +4,16 @@
 
 import { html } from "./vendor/preact-htm.js";
 import { CopyButton } from "./copy.js";
-import { clock, statusClass, visible } from "./format.js";
+import { Compare } from "./compare.js";
+import { clock, counted, statusClass, visible } from "./format.js";
 import { PhaseTable, REQUEST_PHASES } from "./phases.js";
+import { Replay } from "./replay.js";
 import { curl, report } from "./reports.js";
 import { page } from "./server.js";
 import { Traceback } from "./traceback.js";
 import { useWholeRequest } from "./whole-request.js";
 
-export function RequestDetails({ id, summary, state, close }) {
+export function RequestDetails({ id, summary, state, select, close }) {
   const { request: whole, problem } = useWholeRequest(state.runId, id);
   const request = whole ?? summary;
 
@@ -26,7 +28,7 @@ export function RequestDetails({ id, summary, state, close }) {
       ${request && html`<${Summary} id=${id} request=${request} />`}
       ${problem && html`<p class="warn" role="alert">The rest cannot be shown: ${visible(problem)}.</p>`}
       ${!whole && !problem && html`<p class="dim">Loading the rest…</p>`}
-      ${whole && html`<${Actions} request=${whole} state=${state} /><${Rest} request=${whole} />`}
+      ${whole && html`<${Actions} request=${whole} state=${state} /><${Replay} key=${id} request=${whole} state=${state} select=${select} />${whole.replay_of && html`<${Compare} request=${whole} runId=${state.runId} />`}<${Rest} request=${whole} />`}
     </aside>
   `;
 }
@@ -65,9 +67,18 @@ function Rest({ request }) {
     ${request.query && html`<h3>Query</h3><${Pairs} pairs=${[...new URLSearchParams(String(request.query))]} />`}
     <h3>Request headers</h3>
     <${Pairs} pairs=${request.request_headers} />
-    ${request.body_preview && html`<h3>Request body</h3><pre class="body" tabindex="0">${visible(request.body_preview)}</pre>`}
+    ${request.request_body?.size > 0 && html`<h3>Request body</h3><${Body} body=${request.request_body} />`}
     <h3>Response headers</h3>
     <${Pairs} pairs=${request.response_headers} />
+    ${request.response_body?.size > 0 && html`<h3>Response body</h3><${Body} body=${request.response_body} />`}
+  `;
+}
+
+/** HTML is shown as its source, like any other text. */
+function Body({ body: { size, text, note } }) {
+  return html`
+    ${text !== null && html`<pre class="body" tabindex="0" data-testid="body">${text.split("\n").map((line) => `${visible(line)}\n`)}</pre>`}
+    <p class="dim">${counted(size, "byte")}${note && `: ${note}`}</p>
   `;
 }
 

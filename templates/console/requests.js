@@ -5,6 +5,7 @@
 import { Component, html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { matcher } from "./filter.js";
 import { clock, counted, milliseconds, statusClass, visible } from "./format.js";
+import { Pins } from "./replay.js";
 import { PhaseBar, PhaseLegend, REQUEST_PHASES } from "./phases.js";
 import { RequestDetails } from "./request-details.js";
 import { onPick, walkRows } from "./rows.js";
@@ -49,6 +50,7 @@ export function Requests({ state, filter }) {
             ${frozen ? `Resume · ${waiting(frozen, state.requests)} new` : "Pause"}
           </button>
         </div>
+        <${Pins} pins=${state.pins} select=${setSelected} />
         <table class="rows request-rows">
           <caption class="unseen">Newest requests first</caption>
           <thead>
@@ -85,6 +87,7 @@ export function Requests({ state, filter }) {
           id=${selected}
           summary=${(frozen ?? state.requests).find(({ id }) => id === selected)}
           state=${state}
+          select=${setSelected}
           close=${() => setSelected(null)}
         />
       `}
@@ -115,7 +118,7 @@ class RequestRow extends Component {
   }
 
   render({ request, isSelected, isReachable, select }) {
-    const { id, time_ms, method, path, query, status, total_ms, phases, generation, error } = request;
+    const { id, time_ms, method, path, query, status, total_ms, phases, generation, error, replay_of } = request;
     const address = visible(path) + (query ? `?${visible(query)}` : "");
     return html`
       <tr
@@ -128,7 +131,7 @@ class RequestRow extends Component {
         <td class="c-time dim">${clock(time_ms)}</td>
         <td class="c-method">${visible(method)}</td>
         <td class="c-path" title=${address}>
-          ${address}${error && html` <span class="bad">${visible(error.type)}</span>`}
+          ${replay_of && html`<span class="dim" title=${`repeats #${visible(replay_of)}`}>↺ </span>`}${address}${error && html` <span class="bad">${visible(error.type)}</span>`}
         </td>
         <td class=${`c-status ${statusClass(status)}`}>${status}</td>
         <td class="c-total number">${milliseconds(total_ms)}</td>

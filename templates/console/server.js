@@ -1,6 +1,6 @@
 // The addresses of this server and the one way its JSON is read.
 //
-// Never asks for anything that changes the server: the console only looks.
+// Only looks: what changes the server is in actions.js.
 
 export const page = document.getElementById("console");
 const base = page.dataset.base;

@@ -17,6 +17,8 @@ export const nothingYet = {
   routes: [],
   requests: [],
   reloads: [],
+  // In the order they were pinned.
+  pins: [],
   lastFailure: null,
   // The files of the reload that runs now, or null.
   reloading: null,
@@ -42,6 +44,7 @@ const changes = {
       routes: message.routes,
       requests: message.requests.slice(0, REQUESTS_KEPT),
       reloads: message.reloads.slice(0, RELOADS_KEPT),
+      pins: message.pins ?? [],
       lastFailure: message.last_failure,
     };
   },
@@ -56,6 +59,7 @@ const changes = {
 
   routes: (state, { routes }) => ({ routes }),
   status: (state, { status }) => ({ status }),
+  pins: (state, { pins }) => ({ pins }),
   dropped: (state, { count }) => ({ missed: state.missed + count }),
 };
 

@@ -1,0 +1,107 @@
+// Sending a request again: as it was, changed in a form, or pinned until it is answered well.
+//
+// Sends only what a person has changed: the server fills in the rest, secrets too.
+
+import { html, useState } from "./vendor/preact-htm.js";
+import { pin, replay, unpin } from "./actions.js";
+import { visible } from "./format.js";
+
+const FIRST_FAILURE = 400;
+
+/** Buttons for one request; `select` opens the request that a replay has become. */
+export function Replay({ request, state, select }) {
+  const [isEditing, edit] = useState(false);
+  const [problem, setProblem] = useState("");
+  const [isSending, setSending] = useState(false);
+  const pinned = state.pins.find(({ id }) => id === request.id);
+
+  async function attempt(ask) {
+    setSending(true);
+    setProblem("");
+    try {
+      return await ask();
+    } catch (error) {
+      setProblem(error.message);
+      return null;
+    } finally {
+      setSending(false);
+    }
+  }
+
+  async function send(changes) {
+    const sent = await attempt(() => replay(request.id, changes));
+    if (sent) select(sent.id);
+  }
+
+  return html`
+    <p class="actions">
+      <button type="button" disabled=${isSending} onClick=${() => send({})}>Replay</button>
+      <button type="button" aria-expanded=${isEditing} onClick=${() => edit(!isEditing)}>Edit and replay</button>
+      ${pinned
+        ? html`<button type="button" aria-pressed="true" onClick=${() => attempt(() => unpin(request.id))}>⚑ Unpin</button>`
+        : request.status >= FIRST_FAILURE &&
+          html`<button type="button" onClick=${() => attempt(() => pin(request.id))}>⚑ Pin until green</button>`}
+    </p>
+    <div role="status">${isSending ? html`<p class="dim">Waiting for the answer…</p>` : problem && html`<p class="bad">${visible(problem)}</p>`}</div>
+    ${isEditing && html`<${EditForm} request=${request} send=${send} isSending=${isSending} />`}
+  `;
+}
+
+function EditForm({ request, send, isSending }) {
+  const asSent = {
+    method: request.method,
+    target: request.path.split("/").map(encodeURIComponent).join("/") + (request.query ? `?${request.query}` : ""),
+    headers: request.request_headers.map(([name, value]) => `${name}: ${value}`).join("\n"),
+    body: request.request_body?.text ?? "",
+  };
+  const [draft, setDraft] = useState(asSent);
+  const change = (name) => (event) => setDraft({ ...draft, [name]: event.target.value });
+  const hasFixedBody = request.request_body?.text == null;
+
+  function submit(event) {
+    event.preventDefault();
+    const changes = {};
+    for (const [name, value] of Object.entries(draft)) if (value !== asSent[name]) changes[name] = value;
+    if (changes.headers !== undefined) changes.headers = pairs(changes.headers);
+    send(changes);
+  }
+
+  return html`
+    <form class="edit" onSubmit=${submit} data-testid="edit-form">
+      <label>Method <input name="method" value=${draft.method} onInput=${change("method")} required spellcheck=${false} /></label>
+      <label>Path and query <input name="target" value=${draft.target} onInput=${change("target")} required spellcheck=${false} /></label>
+      <label>Headers <textarea name="headers" rows="5" value=${draft.headers} onInput=${change("headers")} spellcheck=${false}></textarea></label>
+      <label>Body <textarea name="body" rows="6" value=${draft.body} onInput=${change("body")} spellcheck=${false}></textarea></label>
+      <p class="dim">•••• stands for the value that was sent. ${hasFixedBody && !draft.body && "The body stays as it was."}</p>
+      <p class="actions"><button type="submit" disabled=${isSending}>Send</button></p>
+    </form>
+  `;
+}
+
+/** Lines as `name: value`; an empty line is none. */
+function pairs(text) {
+  const lines = text.split("\n").filter((line) => line.trim());
+  return lines.map((line) => {
+    const [name, ...value] = line.split(":");
+    return [name.trim(), value.join(":").trim()];
+  });
+}
+
+/** The pinned requests, above the list of all. */
+export function Pins({ pins, select }) {
+  if (!pins.length) return null;
+  return html`
+    <ul class="pins" aria-label="Pinned requests" data-testid="pins">
+      ${pins.map(
+        ({ id, method, path, state, status, generation, replay: last, replays }) => html`
+          <li key=${id}>
+            <b class=${state === "green" ? "good" : "bad"}>⚑ ${state}</b>
+            <button type="button" class="link" onClick=${() => select(last ?? id)}>${visible(method)} ${visible(path)}</button>
+            <span class="dim">${status} in G${generation ?? "–"}${replays > 0 && `, sent again ${replays}×`}</span>
+            <button type="button" class="quiet" title="Unpin" onClick=${() => unpin(id)}><span aria-hidden="true">✕</span><span class="unseen">Unpin ${visible(method)} ${visible(path)}</span></button>
+          </li>
+        `,
+      )}
+    </ul>
+  `;
+}

@@ -1,0 +1,76 @@
+// A request that failed, sent again: by hand, changed, and by itself until it is green.
+
+const { test, expect } = require("@playwright/test");
+const { World } = require("./world");
+
+const APP = `from snaxum import route
+
+@route("/share", methods=["GET", "POST"])
+def share(request):
+    count = 0
+    return {"share": 12 / count, "said": request.text}
+`;
+
+let world;
+let complaints;
+
+test.beforeEach(async ({ page }) => {
+  world = new World({ "app.py": APP });
+  complaints = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().includes("status of 4")) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await world.start();
+  await page.goto(world.console);
+  await expect(page.getByTestId("connection")).toContainText("live");
+});
+
+test.afterEach(async () => {
+  await world.remove();
+  expect(complaints).toEqual([]);
+});
+
+test("a pinned failure turns green by itself after the save that mends it", async ({ page }) => {
+  await world.get("/share");
+  await page.getByTestId("request-row").first().click();
+  await page.getByRole("button", { name: "Pin until green" }).click();
+  await expect(page.getByTestId("pins")).toContainText("red");
+
+  world.edit("app.py", APP.replace("count = 0", "count = 4"));
+  await expect(page.getByTestId("pins")).toContainText("green");
+  await page.getByTestId("pins").getByRole("button", { name: "GET /share", exact: true }).click();
+  const compare = page.getByTestId("compare");
+  await expect(compare).toContainText("- 500");
+  await expect(compare).toContainText("+ 200");
+  await expect(compare).toContainText("- ZeroDivisionError");
+
+  await page.getByRole("button", { name: "Unpin GET /share" }).click();
+  await expect(page.getByTestId("pins")).toHaveCount(0);
+});
+
+test("a request is sent again as it was, and with another body", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  world.edit("app.py", APP.replace("count = 0", "count = 4"));
+  await expect(page.getByTestId("state")).toContainText("G2 ok");
+  await fetch(new URL("/share", world.app), { method: "POST", body: "<b>first</b>" });
+  await page.getByTestId("request-row").first().click();
+  await expect(page.getByTestId("body").first()).toHaveText("<b>first</b>\n");
+
+  await page.getByRole("button", { name: "Copy as cURL" }).click();
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain("--data-raw '<b>first</b>'");
+  await page.getByRole("button", { name: "Replay", exact: true }).click();
+  await expect(page.getByTestId("request-row")).toHaveCount(2);
+  await expect(page.getByTestId("compare")).toHaveText("The same answer.");
+
+  await page.getByRole("button", { name: "Edit and replay" }).click();
+  await page.getByLabel("Body").fill("second");
+  await page.getByRole("button", { name: "Send" }).click();
+  await expect(page.getByTestId("request-row")).toHaveCount(3);
+  await expect(page.getByTestId("compare")).toContainText('+ {"share":3.0,"said":"second"}');
+
+  await page.getByRole("button", { name: "Edit and replay" }).click();
+  await page.getByLabel("Path and query").fill("nowhere");
+  await page.getByRole("button", { name: "Send" }).click();
+  await expect(page.getByText("`nowhere` is no path")).toBeVisible();
+});
