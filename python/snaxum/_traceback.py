@@ -12,9 +12,9 @@ import linecache
 import re
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import CodeType, FrameType, TracebackType
-from typing import Any
+from typing import Any, cast
 
 from ._masking import MASK, is_secret, mask_repr, mask_text
 from ._reload import loader
@@ -29,6 +29,7 @@ CONTEXT_LINES = 5
 REPR_BUDGET_S = 0.020
 
 _IMPORTLIB = importlib.__file__
+_KIND_NAME: Callable[[type], str] = type.__dict__["__name__"].__get__
 
 
 def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def _describe(
         "type": _type_name(error),
         "message": _message(error),
         "hint": _hint(error),
-        "notes": [mask_text(n) for n in getattr(error, "__notes__", ()) if isinstance(n, str)],
+        "notes": _notes(error),
         "frames": frames,
         "cause": None,
         "relation": None,
@@ -176,17 +177,17 @@ def _locals(frame: FrameType, deadline: float | None) -> list[dict[str, str]]:
 
 def safe_repr(name: str, value: object, deadline: float | None) -> str:
     """Give `repr(value)`, bounded in time and size, with secrets masked by `name`."""
-    kind = type(value).__name__
+    kind = _KIND_NAME(type(value))  # a metaclass may say anything
     if is_secret(name):
         return MASK
-    if isinstance(value, Request):
-        return f"<{kind} {value.method}>"  # its path and query may carry anything
+    if issubclass(type(value), Request):  # `isinstance` would ask the value itself
+        return f"<{kind} {cast(Request, value).method}>"  # its path and query may carry anything
     if deadline is not None and time.monotonic() > deadline:
         return f"<{kind}: not shown, out of time>"
     try:
-        text = repr(_without_secrets(value))
+        text = str.__str__(repr(_without_secrets(value)))  # what is more than a str may do more
     except BaseException as error:  # a hostile __repr__ may even raise SystemExit
-        return f"<{kind}: repr raised {type(error).__name__}>"
+        return f"<{kind}: repr raised {_KIND_NAME(type(error))}>"
     length = len(text)
     # Masked before it is cut for good, so that half a secret is none of what is shown.
     text = mask_repr(text[: 4 * MAX_REPR])
@@ -202,9 +203,11 @@ def _without_secrets(value: object) -> object:
 
 def _type_name(error: BaseException) -> str:
     kind = type(error)
-    if kind.__module__ == "builtins":
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
+    try:
+        module, name = kind.__module__, kind.__qualname__
+        return name if module == "builtins" else f"{module}.{name}"
+    except BaseException:  # a metaclass may do anything
+        return _KIND_NAME(kind)
 
 
 def _message(error: BaseException) -> str:
@@ -212,7 +215,14 @@ def _message(error: BaseException) -> str:
         text = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
         return mask_text(text[:4096])
     except BaseException as failure:
-        return f"<str raised {type(failure).__name__}>"
+        return f"<str raised {_KIND_NAME(type(failure))}>"
+
+
+def _notes(error: BaseException) -> list[str]:
+    try:
+        return [mask_text(note) for note in getattr(error, "__notes__", ()) if type(note) is str]
+    except BaseException:
+        return []
 
 
 def _hint(error: BaseException) -> str | None:
