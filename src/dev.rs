@@ -12,6 +12,7 @@ mod cutting;
 mod front;
 mod git;
 mod guard;
+mod inbound;
 mod live;
 mod masking;
 mod orders;

@@ -9,6 +9,7 @@ mod refusal;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
 
 use axum::extract::{ConnectInfo, Request, State};
@@ -21,6 +22,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt;
 use subtle::ConstantTimeEq;
 
 use super::{Dev, PREFIX, live};
@@ -120,12 +122,20 @@ pub(super) async fn check_console(
 ) -> Response {
     let guard = &dev.inner.guard;
     let mut response = match admit(guard, &request) {
-        Ok(Admission::Pass) => next.run(request).await,
+        Ok(Admission::Pass) => unharmed(next.run(request)).await,
         Ok(Admission::SignIn) => sign_in(guard, request.headers()),
         Err(refusal) => guard.refuse(refusal),
     };
     harden(response.headers_mut());
     response
+}
+
+/// Answers with a 500 where the console panics: the connection, which the app may share, goes on.
+async fn unharmed(answer: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("the console panicked; the app goes on");
+        (StatusCode::INTERNAL_SERVER_ERROR, "The console could not answer.\n").into_response()
+    })
 }
 
 enum Admission {
@@ -340,6 +350,14 @@ mod tests {
             assert_eq!(refusal(&guard, &request) == Some(Refusal::Peer), refused, "{peer}");
         }
     }
+
+    #[tokio::test]
+    async fn a_panic_in_the_console_is_a_500_of_its_own() {
+        let answer = unharmed(async { panic!("on purpose") }).await;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(unharmed(async { StatusCode::OK.into_response() }).await.status(), 200);
+    }
+
     #[test]
     fn what_may_change_something_is_json_with_a_mark_and_the_token() {
         let guard = Guard::new(&[], None);

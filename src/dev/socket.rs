@@ -1,10 +1,11 @@
 //! `GET /__snaxum/ws`: the event stream.
 //!
-//! A client looks and never acts: of what it sends only a close has an effect. One that is too
-//! slow loses events and is told how many.
+//! A client looks and never acts: what it sends can only end its own stream. One that is too slow
+//! loses events and is told how many.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State};
@@ -13,6 +14,7 @@ use futures_util::SinkExt;
 use serde::Deserialize;
 
 use super::Dev;
+use super::inbound::Inbound;
 use super::protocol::Body;
 use super::recorder::encode;
 
@@ -79,6 +81,7 @@ async fn serve(dev: Dev, seen: Seen, mut socket: WebSocket) {
     if !send_all(&mut socket, first).await {
         return;
     }
+    let mut inbound = Inbound::new(Instant::now());
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.reset();
     loop {
@@ -92,15 +95,17 @@ async fn serve(dev: Dev, seen: Seen, mut socket: WebSocket) {
                 }
                 is_alive && !is_at_end
             }
-            message = socket.recv() => match message {
-                None | Some(Err(_) | Ok(Message::Close(_))) => false,
-                Some(Ok(Message::Binary(_))) => {
-                    close(&mut socket, close_code::UNSUPPORTED, "text only").await;
+            message = socket.recv() => match inbound.judge(Instant::now(), message) {
+                ControlFlow::Continue(()) => true,
+                ControlFlow::Break(frame) => {
+                    if frame.is_some() {
+                        send(&mut socket, Message::Close(frame)).await;
+                    }
                     false
                 }
-                Some(Ok(_)) => true,
             },
-            _ = ping.tick() => send(&mut socket, Message::Ping(Default::default())).await,
+            _ = ping.tick() => !inbound.is_silent(Instant::now())
+                && send(&mut socket, Message::Ping(Default::default())).await,
         };
         if !is_alive {
             return;

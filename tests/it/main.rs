@@ -16,6 +16,7 @@ mod replay;
 mod robustness;
 mod routes;
 mod scenarios;
+mod security;
 mod shutdown;
 mod support;
 mod tail;

@@ -386,6 +386,17 @@ pub(crate) struct Console {
 }
 
 impl Console {
+    /// Opens the event stream over a connection of the test's own.
+    pub(crate) async fn over(stream: TcpStream, server: &Server) -> Self {
+        let url = format!("ws://{}/__snaxum/ws", server.authority());
+        let mut request = url.into_client_request().expect("a URL");
+        let bearer = format!("Bearer {}", server.token).parse().expect("a header");
+        request.headers_mut().insert("authorization", bearer);
+        let opening = tokio_tungstenite::client_async(request, MaybeTlsStream::Plain(stream));
+        let (socket, _) = in_time("the upgrade", opening).await.expect("it is let in");
+        Self { socket }
+    }
+
     /// The next message.
     pub(crate) async fn next(&mut self) -> Value {
         in_time("a message", self.receive()).await
@@ -416,6 +427,20 @@ impl Console {
     /// Sends a frame, as no console does.
     pub(crate) async fn send(&mut self, message: Message) {
         self.socket.send(message).await.expect("an open stream");
+    }
+
+    /// Reads to the end of the stream; the code that it was closed with.
+    pub(crate) async fn close_code(mut self) -> Option<u16> {
+        let mut code = None;
+        in_time("the end of the stream", async {
+            while let Some(Ok(message)) = self.socket.next().await {
+                if let Message::Close(frame) = message {
+                    code = frame.map(|frame| frame.code.into());
+                }
+            }
+        })
+        .await;
+        code
     }
 
     /// Reads to the end of the stream; the types that came.

@@ -4,7 +4,8 @@
 //! A WebSocket: its handshake names the page that asks, and open ones do not use up the few
 //! connections that a browser has for one server.
 
-use std::time::Duration;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
@@ -15,9 +16,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::super::Dev;
+use super::super::inbound::Inbound;
 use super::{Kind, Live, News};
 
-/// Bytes of a message from a page, none of which is looked at.
+/// Bytes of a message from a page, which has nothing to say.
 const MAX_INBOUND: usize = 1024;
 /// How long a page may take to accept a frame.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +46,7 @@ async fn serve(live: &Live, mut socket: WebSocket, _place: OwnedSemaphorePermit)
     if !send(&mut socket, live.frame(first)).await {
         return;
     }
+    let mut inbound = Inbound::new(Instant::now());
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.reset();
     loop {
@@ -60,11 +63,20 @@ async fn serve(live: &Live, mut socket: WebSocket, _place: OwnedSemaphorePermit)
                 Ok(news) => live.frame(news),
                 Err(_) => return,
             },
-            message = socket.recv() => match message {
-                None | Some(Err(_) | Ok(Message::Close(_))) => return,
-                Some(Ok(_)) => continue,
+            message = socket.recv() => match inbound.judge(Instant::now(), message) {
+                ControlFlow::Continue(()) => continue,
+                ControlFlow::Break(None) => return,
+                ControlFlow::Break(Some(frame)) => {
+                    send(&mut socket, Message::Close(Some(frame))).await;
+                    return;
+                }
             },
-            _ = ping.tick() => Message::Ping(Default::default()),
+            _ = ping.tick() => {
+                if inbound.is_silent(Instant::now()) {
+                    return;
+                }
+                Message::Ping(Default::default())
+            }
         };
         if !send(&mut socket, frame).await {
             return;

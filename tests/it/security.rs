@@ -1,0 +1,349 @@
+//! What somebody hostile tries on a dev server, item by item of docs/security.md: those that no
+//! other file has.
+
+use std::net::SocketAddr;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::support::{Console, Project, Server, in_time, send};
+
+const APP: &str = r#"
+from snaxum import Request, route
+
+@route("/hello")
+def hello(request: Request):
+    return "hello"
+"#;
+
+async fn app() -> Server {
+    Project::new().file("app.py", APP).dev().await
+}
+
+/// A console that is let in, before it has read anything.
+async fn unread(server: &Server) -> Console {
+    let bearer = format!("Bearer {}", server.token);
+    server.connect(&[("authorization", &bearer)]).await.expect("it is let in")
+}
+
+/// The paths of the console's own routing table, with something in place of what varies.
+fn console_paths() -> Vec<String> {
+    let table = include_str!("../../src/dev/console.rs");
+    let quoted = table.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let filled = quoted.map(|path| {
+        path.replace("{*path}", "console.js").replace("{id}", "1").replace("{*rest}", "else/where")
+    });
+    let paths: Vec<String> = filled.collect();
+    assert!(paths.len() > 10, "{paths:?}");
+    paths
+}
+
+#[tokio::test]
+async fn every_route_of_the_console_is_behind_the_guard() {
+    let server = app().await;
+    for path in console_paths() {
+        assert!(path.starts_with("/__snaxum"), "{path}");
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::DELETE] {
+            let request = server.request(method.clone(), &path).header("x-snaxum", "1");
+            let status = send(request.json(&json!({}))).await.status;
+            assert_eq!(status, 401, "{method} {path}");
+        }
+        let status = send(server.request(Method::OPTIONS, &path).bearer_auth(&server.token)).await;
+        assert_eq!(status.status, 403, "OPTIONS {path}");
+    }
+}
+
+#[tokio::test]
+async fn no_body_and_no_frame_holds_the_token() {
+    let server = app().await;
+    let mut console = unread(&server).await;
+    let origin = [("origin", server.url.as_str())];
+    let mut page = server.connect_to("/__snaxum/live", &origin).await.expect("it is let in");
+    let mut seen = vec![console.next().await.to_string(), console.next().await.to_string()];
+    seen.push(page.next().await.to_string());
+    for path in console_paths() {
+        let reply = send(server.request(Method::GET, &path).bearer_auth(&server.token)).await;
+        seen.push(format!("{path} {:?} {}", reply.headers, reply.text()));
+    }
+    server.edit("app.py", &APP.replace("\"hello\"", "\"hello again\""));
+    seen.push(page.next().await.to_string());
+    seen.push(console.next_of_type("reload.ok").await.to_string());
+
+    for text in seen {
+        assert!(!text.contains(&server.token), "{text}");
+    }
+    assert!(!server.err.text().contains(&server.token));
+    let told = server.out.text().matches(&server.token).count();
+    assert_eq!(told, 1, "the link is printed once");
+}
+
+/// Numbers by chance, the same in each run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from((self.0 >> 33) % end as u64).expect("it is small")
+    }
+
+    /// JSON that may look like a command.
+    fn json(&mut self, depth: usize) -> Value {
+        const WORDS: [&str; 12] = [
+            "type",
+            "reload",
+            "restart",
+            "pause",
+            "resume",
+            "ping",
+            "subscribe",
+            "reload.ok",
+            "../../etc/passwd",
+            "\u{202e}\u{1b}[31m",
+            "__proto__",
+            "",
+        ];
+        match self.below(if depth == 0 { 5 } else { 7 }) {
+            0 => Value::Null,
+            1 => json!(self.below(2) == 0),
+            2 => json!(self.below(usize::MAX >> 34)),
+            3 | 4 => json!(WORDS[self.below(WORDS.len())]),
+            5 => (0..self.below(5)).map(|_| self.json(depth - 1)).collect(),
+            _ => {
+                let mut object = json!({ "type": WORDS[self.below(WORDS.len())] });
+                for _ in 0..self.below(4) {
+                    object[WORDS[self.below(WORDS.len())]] = self.json(depth - 1);
+                }
+                object
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_frames_by_chance_change_nothing_and_log_nothing() {
+    let server = app().await;
+    let said = |server: &Server| (server.out.text(), server.err.text());
+    let state = async |server: &Server| {
+        let mut status = server.api("status").await;
+        status["uptime_s"] = Value::Null;
+        (status, server.api("reloads").await, server.api("modules").await)
+    };
+    server.get("/hello").await;
+    server.out.wait_for(" 200 ").await;
+    let (lines, before) = (said(&server), state(&server).await);
+    let mut chance = Chance(41);
+    for _ in 0..500 {
+        let mut console = unread(&server).await;
+        for _ in 0..20 {
+            console.send(Message::text(chance.json(4).to_string())).await;
+        }
+        // One more than it may send: the answer shows that the others were read.
+        console.send(Message::text("{}")).await;
+        assert_eq!(console.close_code().await, Some(1008));
+    }
+
+    assert_eq!(state(&server).await, before);
+    server.get("/nowhere").await;
+    server.out.wait_for(" 404 ").await;
+    let (out, err) = said(&server);
+    assert_eq!(out.lines().count(), lines.0.lines().count() + 1, "{out}");
+    assert_eq!(err, lines.1);
+}
+
+#[tokio::test]
+async fn a_socket_is_closed_with_the_reason_of_what_was_wrong() {
+    let server = app().await;
+    let large = Message::text("1".repeat(64 * 1024 + 1));
+    let allowed = Message::text("1".repeat(64 * 1024));
+    for (messages, code) in [
+        (vec![large], 1009),
+        (vec![Message::binary(vec![1])], 1003),
+        (["{", "]", "nope"].map(Message::text).to_vec(), 1008),
+        (vec![allowed; 21], 1008),
+    ] {
+        let mut console = unread(&server).await;
+        let is = format!("{} of {} bytes", messages.len(), messages[0].len());
+        for message in messages {
+            console.send(message).await;
+        }
+        assert_eq!(console.close_code().await, Some(code), "{is}");
+    }
+}
+
+/// Asks for `/hello` so many times over one connection.
+async fn ask(server: &Server, count: usize) {
+    let mut stream = TcpStream::connect(server.authority()).await.expect("it listens");
+    let request = format!("GET /hello HTTP/1.1\r\nhost: {}\r\n\r\n", server.authority());
+    for _ in 0..count.div_ceil(100) {
+        stream.write_all(request.repeat(100).as_bytes()).await.expect("it reads");
+        let mut answers = Vec::new();
+        while answers.windows(8).filter(|text| text == b"HTTP/1.1").count() < 100 {
+            let read = in_time("answers", stream.read_buf(&mut answers)).await.expect("an answer");
+            assert!(read > 0, "it keeps the connection");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_console_that_never_reads_costs_no_memory_and_is_told_what_it_missed() {
+    let server = app().await;
+    ask(&server, 2_000).await; // more than is kept
+    // What the kernel holds for it is little.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a size");
+    let address: SocketAddr = server.authority().parse().expect("an address");
+    let stream = socket.connect(address).await.expect("it listens");
+    let mut stuck = Console::over(stream, &server).await;
+    let before = server.memory();
+
+    ask(&server, 5_000).await;
+
+    let grown = server.memory().saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes");
+    server.get("/last").await;
+    let (mut told, mut dropped) = (0, 0);
+    loop {
+        let message = stuck.next().await;
+        match message["type"].as_str() {
+            Some("request.end") if message["request"]["path"] == "/last" => break,
+            Some("request.end") => told += 1,
+            Some("dropped") => dropped += message["count"].as_u64().expect("a number"),
+            _ => {}
+        }
+    }
+    assert!(dropped > 0);
+    assert_eq!(told + dropped, 5_000);
+}
+
+#[tokio::test]
+async fn no_parameter_is_taken_for_a_path() {
+    let server = app().await;
+    std::os::unix::fs::symlink("/etc/passwd", server.python("link.js")).expect("a link");
+    for place in ["/__snaxum/assets/", "/__snaxum/api/requests/", "/__snaxum/"] {
+        for hostile in [
+            "../../../../../../etc/passwd",
+            "..%2f..%2f..%2f..%2fetc%2fpasswd",
+            "%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+            "..%252f..%252fetc%252fpasswd",
+            "....//....//etc/passwd",
+            "..%5c..%5cwindows%5cwin.ini",
+            "%00",
+            "console.js%00.css",
+            "%5c%5cserver%5cshare%5cfile",
+            "//server/share/file",
+            "file:///etc/passwd",
+            "file:%2f%2f%2fetc%2fpasswd",
+            "/etc/passwd",
+            "%2fetc%2fpasswd",
+            "link.js",
+            "python/link.js",
+            "../../python/app.py",
+            "..;/..;/etc/passwd",
+            "%c0%ae%c0%ae/etc/passwd",
+            "%ff%fe",
+        ] {
+            let path = format!("{place}{hostile}");
+            let answer = server
+                .raw(&format!(
+                    "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
+                     connection: close\r\n\r\n",
+                    server.token
+                ))
+                .await;
+            let status = answer.split(' ').nth(1).expect("a status");
+            assert!(["400", "404"].contains(&status), "{path}: {answer}");
+            assert!(!answer.contains("root:") && !answer.contains("snaxum import"), "{path}");
+        }
+    }
+}
+
+const HOSTILE: &str = r#"
+import os
+import threading
+from snaxum import Request, route
+
+def repr_of(body):
+    return type("Hostile", (), {"__repr__": body, "note": "shown by type"})()
+
+def raising(self):
+    raise SystemExit(3)
+
+def recursive(self):
+    return repr(self)
+
+def nothing(self):
+    return None
+
+class Longer(str):
+    def __len__(self):
+        raise ValueError("no length")
+
+class Meta(type):
+    @property
+    def __name__(cls):
+        raise ValueError("no name")
+
+class Nameless(metaclass=Meta):
+    pass
+
+class Liar:
+    @property
+    def __class__(self):
+        raise ValueError("no class")
+
+class Noted(Exception):
+    @property
+    def __notes__(self):
+        raise ValueError("no notes")
+
+@route("/hostile")
+def hostile(request: Request):
+    raises = repr_of(raising)
+    recurses = repr_of(recursive)
+    is_none = repr_of(nothing)
+    no_length = repr_of(lambda self: Longer("x"))
+    nameless = Nameless()
+    liar = Liar()
+    huge = repr_of(lambda self: "x" * 5_000_000)
+    slow = repr_of(lambda self: threading.Event().wait(0.1) and "" or "slow")
+    late = "after the slow one"
+    raise Noted("it went wrong")
+
+@route("/hello")
+def hello(request: Request):
+    return "hello"
+"#;
+
+#[tokio::test]
+async fn a_hostile_repr_neither_stalls_nor_stops_the_server() {
+    let server = Project::new().file("app.py", HOSTILE).dev().await;
+
+    let reply = server.get("/hostile").await;
+
+    assert_eq!(reply.status, 500);
+    assert_eq!(server.get("/hello").await.text(), "hello");
+    let request = server.api(&format!("requests/{}", reply.header("x-request-id"))).await;
+    let traceback = &request["traceback"];
+    assert_eq!(
+        (&traceback["type"], &traceback["message"]),
+        (&json!("app.Noted"), &json!("it went wrong"))
+    );
+    let frames = traceback["frames"].as_array().expect("frames");
+    let locals = frames[0]["locals"].as_array().expect("locals");
+    let shown = |name: &str| {
+        let local = locals.iter().find(|local| local["name"] == name).expect("it is shown");
+        local["value"].as_str().expect("text").to_owned()
+    };
+    assert_eq!(shown("raises"), "<Hostile: repr raised SystemExit>");
+    assert_eq!(shown("recurses"), "<Hostile: repr raised RecursionError>");
+    assert_eq!(shown("is_none"), "<Hostile: repr raised TypeError>");
+    assert_eq!(shown("no_length"), "x");
+    assert!(shown("nameless").contains("Nameless"));
+    assert!(shown("liar").contains("Liar"));
+    assert!(shown("huge").len() < 1200 && shown("huge").contains("5000000 characters"));
+    // No clock stops a `repr` that runs; what comes after one that took the time is left out.
+    assert_eq!(shown("late"), "<str: not shown, out of time>");
+}
