@@ -118,6 +118,9 @@ pub struct Traceback {
     pub cause: Option<Box<Traceback>>,
     /// `cause` (`raise … from`) or `context`.
     pub relation: Option<String>,
+    /// Those of an exception group (PEP 654), the first few.
+    #[serde(default)]
+    pub exceptions: Vec<Traceback>,
     /// The lines that Python itself would print.
     #[serde(default)]
     pub text: String,

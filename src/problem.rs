@@ -29,7 +29,7 @@ pub(crate) fn respond(
         (_, detail) => detail.to_owned(),
     };
     let (content_type, body) = if prefers_html(request) {
-        let page = pages::error(status.as_u16(), title, &detail, traceback);
+        let page = pages::error(status.as_u16(), title, &detail, request_id, traceback);
         ("text/html; charset=utf-8", page)
     } else {
         let mut problem = json!({

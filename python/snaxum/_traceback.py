@@ -12,7 +12,7 @@ import linecache
 import re
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
@@ -24,6 +24,8 @@ MAX_FRAMES = 100
 MAX_LOCALS = 50
 MAX_REPR = 1024
 MAX_CHAIN = 10
+# Of one exception group; `text` has all.
+MAX_GROUP = 8
 CONTEXT_LINES = 5
 # All `repr` calls of one traceback together; what comes later shows its type only.
 REPR_BUDGET_S = 0.020
@@ -35,8 +37,9 @@ _KIND_NAME: Callable[[type], str] = type.__dict__["__name__"].__get__
 def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
     """Describe `error` and the chain behind it.
 
-    Gives `type`, `message`, `hint`, `notes`, `frames` (oldest first), `cause`, `relation` and
-    `text`, the classic lines. Columns are 0-based characters, or None.
+    Gives `type`, `message`, `hint`, `notes`, `frames` (oldest first), `cause`, `relation`,
+    `exceptions` (those of a group, PEP 654), and `text`, the classic lines.
+    Columns are 0-based characters, or None.
     """
     deadline = time.monotonic() + REPR_BUDGET_S if with_locals else None
     return _describe(error, deadline, set(), 0)
@@ -57,6 +60,7 @@ def _describe(
         "frames": frames,
         "cause": None,
         "relation": None,
+        "exceptions": [],
         "text": _text(error) if depth == 0 else "",
     }
     linked, relation = error.__cause__, "cause"
@@ -65,7 +69,22 @@ def _describe(
     if linked is not None and id(linked) not in seen and depth < MAX_CHAIN:
         data["cause"] = _describe(linked, deadline, seen, depth + 1)
         data["relation"] = relation
+    if depth < MAX_CHAIN:
+        data["exceptions"] = [
+            _describe(each, deadline, seen, depth + 1)
+            for each in _members(error)[:MAX_GROUP]
+            if id(each) not in seen
+        ]
     return data
+
+
+def _members(error: BaseException) -> Sequence[BaseException]:
+    # By its shape: 3.10 has groups from a package only.
+    try:
+        members = error.exceptions if "Group" in _KIND_NAME(type(error)) else ()  # type: ignore[attr-defined]
+        return [each for each in members if isinstance(each, BaseException)]
+    except Exception:
+        return ()
 
 
 def _frames(tb: TracebackType | None, deadline: float | None) -> Iterator[dict[str, Any]]:

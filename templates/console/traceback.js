@@ -55,6 +55,11 @@ function Exception({ exception, whole }) {
       </header>
       ${exception.hint && html`<p class="hint"><b>Hint</b> ${visible(exception.hint)}</p>`}
       ${(exception.notes ?? []).map((note) => html`<p class="note">${visible(note)}</p>`)}
+      ${(exception.exceptions ?? []).length > 0 && html`
+        <ul class="group" aria-label="What it holds">
+          ${exception.exceptions.map((each) => html`<li><${Traceback} traceback=${each} /></li>`)}
+        </ul>
+      `}
       ${folded(frames).map((group, index) =>
         group[0].user || !failing?.user
           ? group.map((frame) => html`<${Frame} frame=${frame} isFailing=${frame === failing} />`)

@@ -146,6 +146,40 @@ async fn a_request_is_told_whole_with_its_traceback_and_locals() {
     assert_eq!(inner["locals"], json!([{"name": "text", "value": "'plain text'"}]));
 }
 
+const GROUP: &str = r#"
+from snaxum import route
+
+class SeveralGroup(Exception):  # 3.10 has no other
+    def __init__(self, exceptions):
+        super().__init__("several")
+        self.exceptions = exceptions
+
+def deeper():
+    raise KeyError("inside")
+
+@route("/group")
+def group(request):
+    inner = []
+    for number in range(12):
+        try:
+            deeper()
+        except KeyError as error:
+            inner.append(error)
+    raise SeveralGroup(inner)
+"#;
+
+#[tokio::test]
+async fn what_an_exception_group_holds_is_told_up_to_a_bound() {
+    let server = Project::new().file("app.py", GROUP).dev().await;
+    let reply = server.get("/group").await;
+    let held = &reply.json()["traceback"]["exceptions"];
+    assert_eq!(held.as_array().map(Vec::len), Some(8), "{held}");
+    assert_eq!(held[0]["frames"][1]["function"], "deeper", "{held}");
+
+    let page = get_with(&server, "/group", &[("accept", "text/html")]).await;
+    assert_eq!(page.text().matches("<b>KeyError</b>").count(), 8, "{}", page.text());
+}
+
 #[tokio::test]
 async fn secrets_are_masked_wherever_a_request_is_shown() {
     let server = app().await;
