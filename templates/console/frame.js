@@ -63,10 +63,13 @@ export function Frame({ state, connection, traffic }) {
           </a>
         `)}
       </nav>
-      <${FilterBox} tab=${tab.name} filter=${filter} onFilter=${(text) => setFilters({ ...filters, [tab.name]: text })} />
+      <div class="search" role="search">
+        <${FilterBox} tab=${tab.name} filter=${filter} onFilter=${(text) => setFilters({ ...filters, [tab.name]: text })} />
+      </div>
     </div>
     <div aria-live="polite"><${Banner} state=${state} show=${showFailure} /></div>
     <main>
+      <h2 class="unseen">${tab.title}</h2>
       ${state.status
         ? html`<${Sheltered} key=${tab.name}><${tab.content} state=${state} filter=${filter} picked=${picked} pick=${pick} /></>`
         : html`<${Waiting} connection=${connection} />`}

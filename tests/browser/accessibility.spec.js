@@ -1,0 +1,68 @@
+// The console for people who use no mouse, see little or hear the page: axe finds nothing in any tab, light or dark.
+
+const { AxeBuilder } = require("@axe-core/playwright");
+const { test, expect } = require("@playwright/test");
+const { World } = require("./world");
+
+const SHOP = `from snaxum import Request, route
+
+@route("/items")
+def items(request: Request) -> dict:
+    """All that there is to buy."""
+    print("somebody looks")
+    return {"items": ["tea"]}
+
+@route("/items/<int:id>")
+def item(request: Request) -> dict:
+    return {"name": ["tea"][request.path_params["id"]]}
+`;
+const TABS = { requests: "request-row", routes: "route-row", reloads: "reload-row", errors: "error-row" };
+
+let world;
+
+test.beforeEach(async () => {
+  world = new World({ "shop.py": SHOP });
+  await world.start();
+});
+
+test.afterEach(async () => {
+  await world.remove();
+});
+
+// What axe says of the page as it is now, one line for each element.
+async function violations(page) {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations.flatMap(({ id, help, nodes }) => nodes.map(({ target }) => `${id}: ${help}: ${target.join(" ")}`));
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`no tab and no opened row has a barrier, ${colorScheme}`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.goto(world.console);
+    await expect(page.getByTestId("connection")).toContainText("live");
+    for (const tab of Object.keys(TABS)) {
+      await page.getByTestId(`tab-${tab}`).click();
+      await expect(page.getByTestId(`tab-${tab}`)).toHaveAttribute("aria-current", "page");
+      expect.soft(await violations(page), `${tab}, with nothing in it yet`).toEqual([]);
+    }
+
+    for (const address of ["/items?a=1", "/items/0", "/items/9", "/nowhere"]) await world.get(address);
+    world.edit("shop.py", SHOP.replace('"/items/<int:id>"', '"/things/<int:id>"'));
+    await expect(page.getByTestId("state")).toContainText("G2 ok");
+    world.edit("shop.py", SHOP.replace('["tea"]}', '["tea"}'));
+    await expect(page.getByTestId("banner")).toBeVisible();
+    for (const [tab, row] of Object.entries(TABS)) {
+      await page.getByTestId(`tab-${tab}`).click();
+      await expect(page.getByTestId(row).first()).toBeVisible();
+      expect.soft(await violations(page), tab).toEqual([]);
+      const rows = tab === "requests" ? page.getByTestId(row).filter({ hasText: "/items/9" }) : page.getByTestId(row);
+      await rows.first().click();
+      const opened = tab === "routes" || tab === "reloads" ? page.locator("tr.unfolded") : page.getByTestId("traceback");
+      await expect(opened.first()).toBeVisible();
+      expect.soft(await violations(page), `${tab}, a row opened`).toEqual([]);
+    }
+    await page.keyboard.press("?");
+    await expect(page.getByTestId("keys")).toBeVisible();
+    expect.soft(await violations(page), "the keys").toEqual([]);
+  });
+}
