@@ -45,6 +45,10 @@ test-all: lint test test-pythons
 test-pythons:
     tests/pythons
 
+# Let Autobahn's client send the WebSocket server all that a protocol allows and forbids
+autobahn:
+    tests/autobahn/run
+
 # Check format, lints and types
 lint:
     cargo fmt --all --check
