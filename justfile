@@ -45,6 +45,13 @@ test-all: lint test test-pythons
 test-pythons:
     tests/pythons
 
+# Check what the dependencies may be, then whether an advisory names one: that list is downloaded
+audit:
+    command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2
+    cargo deny --all-features --offline check bans licenses sources
+    cargo deny fetch db || { echo "error: no list of advisories, so none was looked up" >&2; exit 1; }
+    cargo deny --all-features --offline check advisories
+
 # Let Autobahn's client send the WebSocket server all that a protocol allows and forbids
 autobahn:
     tests/autobahn/run
