@@ -15,6 +15,9 @@ use super::Dev;
 use super::protocol::{ByHand, Pin, Reload};
 use super::replay::{self, Changes, Refusal};
 
+/// Why a reload is not even tried.
+pub(super) const BUSY: &str = "The server is stopping, or too many ask for a reload.\n";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
@@ -25,16 +28,20 @@ pub(super) struct Wanted {
 
 /// Looks at all files now, and reloads what differs from what serves.
 pub(super) async fn reload(State(dev): State<Dev>, Json(wanted): Json<Wanted>) -> Response {
-    let extent = if wanted.full { Extent::All } else { Extent::Differing };
-    let Some(attempt) = dev.inner.reloader.reload(extent, &dev.inner.runtime).await else {
-        let text = "The server is stopping, or too many ask for a reload.\n";
-        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
-    };
-    let made = match attempt {
+    match reload_now(&dev, wanted.full).await {
+        Some(outcome) => Json(outcome).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, BUSY).into_response(),
+    }
+}
+
+/// The same for whoever asks otherwise; `None` if the answer is [`BUSY`].
+pub(super) async fn reload_now(dev: &Dev, full: bool) -> Option<ByHand> {
+    let extent = if full { Extent::All } else { Extent::Differing };
+    let made = match dev.inner.reloader.reload(extent, &dev.inner.runtime).await? {
         Attempt::Made(reload) => Some(Reload::from(&reload)),
         Attempt::Unchanged | Attempt::Held => None,
     };
-    answer(&dev, made).await
+    Some(outcome(dev, made).await)
 }
 
 /// Lets a new process take over, if the code loads there.
@@ -47,7 +54,7 @@ pub(super) async fn restart(State(dev): State<Dev>) -> Response {
 pub(super) async fn pause(State(dev): State<Dev>) -> Response {
     dev.inner.runtime.gate().settled().await;
     dev.pause();
-    answer(&dev, None).await
+    Json(outcome(&dev, None).await).into_response()
 }
 
 /// Reloads what was kept, and goes on.
@@ -57,7 +64,8 @@ pub(super) async fn resume(State(dev): State<Dev>) -> Response {
     dev.inner.reloader.resume(runtime);
     runtime.gate().settled().await;
     let last = Arc::clone(&runtime.serving().last_reload);
-    answer(&dev, (last.id > before).then(|| Reload::from(&last))).await
+    let made = (last.id > before).then(|| Reload::from(&last));
+    Json(outcome(&dev, made).await).into_response()
 }
 
 /// Sends a request again, and answers with what came of it, once it has ended.
@@ -104,12 +112,12 @@ impl IntoResponse for Refusal {
 }
 
 /// Tells what `reload` has done; what only a new process can do is done first.
-async fn answer(dev: &Dev, reload: Option<Reload>) -> Response {
+async fn outcome(dev: &Dev, reload: Option<Reload>) -> ByHand {
     let restart = match &reload {
         Some(reload) if reload.rung == "restart" => {
             Some(dev.inner.restarts.wish(&reload.reason).await)
         }
         _ => None,
     };
-    Json(ByHand { status: dev.status().await, reload, restart }).into_response()
+    ByHand { status: dev.status().await, reload, restart }
 }
