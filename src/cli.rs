@@ -135,8 +135,8 @@ pub(crate) fn run() -> ExitCode {
     cli.color.apply();
     let result = match cli.command {
         Command::Dev { project, options } => {
-            // Tracebacks are drawn, not logged.
-            log_to_stderr("warn,snaxum::traceback=off");
+            // Tracebacks are drawn, not logged; that an assistant has left is no news.
+            log_to_stderr("warn,rmcp=off,snaxum::traceback=off");
             dev::run(project, options)
         }
         Command::Serve { project } => {

@@ -15,6 +15,7 @@ mod guard;
 mod inbound;
 mod live;
 mod masking;
+mod mcp;
 mod orders;
 mod pins;
 pub mod protocol;
@@ -26,7 +27,7 @@ mod socket;
 mod watcher;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::middleware;
@@ -39,6 +40,7 @@ pub use announcement::Announcement;
 pub use front::Front;
 use guard::Guard;
 use live::Live;
+use mcp::Mcp;
 use pins::Pins;
 use protocol::Status;
 use recorder::Recorder;
@@ -61,6 +63,7 @@ struct Inner {
     live: Arc<Live>,
     pins: Arc<Pins>,
     guard: Guard,
+    mcp: OnceLock<Mcp>,
     reloader: Reloader,
     restarts: Restarts,
 }
@@ -105,7 +108,8 @@ impl Dev {
         })?;
         let guard = Guard::new(&runtime.config().allow_hosts, token);
         let (runtime, restarts) = (Arc::clone(runtime), Restarts::default());
-        let inner = Inner { runtime, recorder, live, pins, guard, reloader, restarts };
+        let mcp = OnceLock::new();
+        let inner = Inner { runtime, recorder, live, pins, guard, mcp, reloader, restarts };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -133,6 +137,23 @@ impl Dev {
         format!("{}{PREFIX}?t={}", announcement::base_url(address), self.inner.guard.token())
     }
 
+    /// Lets assistants ask over MCP, at `/__snaxum/mcp`, with a token of its own; with `may_write`
+    /// also for what changes something. `token` is that of a process that this one takes over
+    /// from. The first call counts; without one nothing is there.
+    pub fn open_mcp(&self, may_write: bool, token: Option<String>) {
+        self.inner.mcp.get_or_init(|| Mcp::new(may_write, token));
+    }
+
+    /// What lets an assistant in, if that is open.
+    pub fn mcp_token(&self) -> Option<&str> {
+        self.inner.mcp.get().map(Mcp::token)
+    }
+
+    /// Where assistants ask, without the token, if that is open.
+    pub fn mcp_url(&self, address: SocketAddr) -> Option<String> {
+        self.inner.mcp.get().map(|_| format!("{}{}", announcement::base_url(address), mcp::PATH))
+    }
+
     /// Writes `.snaxum/dev.json`, by which tools find this server; gone when the result is dropped.
     ///
     /// # Errors
@@ -140,7 +161,7 @@ impl Dev {
     /// The file cannot be written.
     pub fn announce(&self, address: SocketAddr) -> Result<Announcement, Error> {
         let project = &self.inner.runtime.config().project_dir;
-        Announcement::write(project, address, self.inner.guard.token())
+        Announcement::write(project, address, self.inner.guard.token(), self.mcp_token())
     }
 
     /// Looks at all files now, and reloads what differs from what serves; `None` if the server is
@@ -175,6 +196,9 @@ impl Dev {
         self.inner.recorder.close();
         self.inner.live.close();
         self.inner.pins.close();
+        if let Some(mcp) = self.inner.mcp.get() {
+            mcp.close();
+        }
     }
 }
 

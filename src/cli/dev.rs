@@ -28,6 +28,12 @@ pub(crate) struct Options {
     /// Reads no keys and draws nothing over: for `breakpoint()` and `input()` in handlers.
     #[arg(long)]
     no_keys: bool,
+    /// Lets an assistant look on over MCP, at /__snaxum/mcp: what fails, is printed, is loaded.
+    #[arg(long)]
+    mcp: bool,
+    /// Lets it reload too.
+    #[arg(long, requires = "mcp")]
+    mcp_write: bool,
 }
 
 /// Serves until a signal comes; says what happens as it happens.
@@ -46,7 +52,8 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
     let began = Instant::now();
     let successor = project::tokio_runtime()?.block_on(async {
         let was_paused = before.as_ref().is_some_and(|before| before.paused);
-        let (socket, token) = before.map_or((None, None), |b| (Some(b.socket), Some(b.token)));
+        let (socket, token, mcp_token) =
+            before.map_or((None, None, None), |b| (Some(b.socket), Some(b.token), b.mcp_token));
         let start = serve::start(config, socket).await?;
         let terminal = Terminal::start(&start.runtime, options.explain_reload)
             .map_err(|source| Error::Io { what: "cannot start a thread".to_owned(), source })?;
@@ -55,6 +62,9 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
             move |event| terminal.tell(event)
         });
         let dev = Dev::start_with_token(&start.runtime, token)?;
+        if options.mcp {
+            dev.open_mcp(options.mcp_write, mcp_token);
+        }
         let announcement = dev.announce(start.address)?;
         let reads_keys = !options.no_keys && terminal::mode::is_interactive();
         let width = reads_keys.then(|| Term::stdout().size().1);
@@ -74,7 +84,7 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
             dev.pause();
         }
         let (runtime, wanted) = (Arc::clone(&start.runtime), restart::wanted(&dev, &project.root));
-        let mut successor = Some(Successor::new(&start, dev.token())?);
+        let mut successor = Some(Successor::new(&start, &dev)?);
         let stopping = |end| {
             if end == End::Signal {
                 successor = None; // closes the socket: nobody is going to take it over

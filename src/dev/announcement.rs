@@ -1,4 +1,4 @@
-//! `.snaxum/dev.json`: how tools find a running dev server, and the token for it.
+//! `.snaxum/dev.json`: how tools find a running dev server, and the tokens for it.
 
 use std::fs;
 use std::io::{self, Write};
@@ -10,6 +10,8 @@ use serde_json::json;
 use crate::error::Error;
 use crate::venv::state_dir;
 
+use super::mcp;
+
 /// The file, as long as the server runs.
 #[derive(Debug)]
 pub struct Announcement {
@@ -18,10 +20,19 @@ pub struct Announcement {
 }
 
 impl Announcement {
-    pub(super) fn write(project: &Path, address: SocketAddr, token: &str) -> Result<Self, Error> {
+    pub(super) fn write(
+        project: &Path,
+        address: SocketAddr,
+        token: &str,
+        mcp_token: Option<&str>,
+    ) -> Result<Self, Error> {
+        let url = base_url(address);
+        let mcp =
+            mcp_token.map(|token| json!({ "url": format!("{url}{}", mcp::PATH), "token": token }));
         let content = json!({
-            "url": base_url(address),
+            "url": url,
             "token": token,
+            "mcp": mcp,
             "pid": std::process::id(),
             "version": env!("CARGO_PKG_VERSION"),
         })
@@ -76,13 +87,16 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let address = "0.0.0.0:81".parse().expect("an address");
 
-        let announcement = Announcement::write(dir.path(), address, "abc").expect("written");
+        let announcement =
+            Announcement::write(dir.path(), address, "abc", Some("def")).expect("written");
 
         let path = dir.path().join(".snaxum/dev.json");
         let found: serde_json::Value =
             serde_json::from_str(&fs::read_to_string(&path).expect("a file")).expect("JSON");
         assert_eq!(found["url"], "http://127.0.0.1:81");
         assert_eq!(found["token"], "abc");
+        let mcp = json!({ "url": "http://127.0.0.1:81/__snaxum/mcp", "token": "def" });
+        assert_eq!(found["mcp"], mcp);
         let mode = fs::metadata(&path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let ignore = fs::read_to_string(dir.path().join(".snaxum/.gitignore")).expect("a file");

@@ -16,7 +16,7 @@ use crate::message::RouteInfo;
 use crate::pages;
 
 use super::protocol::{LogLine, Pin, Reload, RequestSummary, Status};
-use super::{Dev, PREFIX, by_hand, guard, live, socket};
+use super::{Dev, PREFIX, by_hand, guard, live, mcp, socket};
 
 #[derive(Embed)]
 #[folder = "templates/console"]
@@ -50,6 +50,7 @@ pub(super) fn routes() -> Router<Dev> {
         .route("/__snaxum/api/restart", post(by_hand::restart))
         .route("/__snaxum/api/pause", post(by_hand::pause))
         .route("/__snaxum/api/resume", post(by_hand::resume))
+        .route(mcp::PATH, any(mcp::answer))
         .route("/__snaxum/{*rest}", any(nothing))
 }
 
@@ -129,6 +130,6 @@ async fn log_list(State(dev): State<Dev>) -> Json<Vec<LogLine>> {
     Json(lines.iter().map(|line| LogLine::clone(line)).collect())
 }
 
-async fn nothing() -> Response {
+pub(super) async fn nothing() -> Response {
     (StatusCode::NOT_FOUND, "Nothing here.\n").into_response()
 }

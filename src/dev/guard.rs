@@ -4,28 +4,26 @@
 //! connect; no single lock is enough. What is no GET has to show besides that no form sent it. Never
 //! looks at what is behind it.
 
+mod answers;
+mod assistant;
 mod host;
 mod refusal;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
-use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY,
-    SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::FutureExt;
 use subtle::ConstantTimeEq;
 
-use super::{Dev, PREFIX, live};
+use super::{Dev, PREFIX, live, mcp};
+use answers::{harden, unharmed};
 use refusal::Refusal;
 
 /// A header that a page can send only to where it is from, and a form not at all.
@@ -75,16 +73,13 @@ impl Guard {
     }
 
     fn is_token(&self, given: &str) -> bool {
-        given.as_bytes().ct_eq(self.token.as_bytes()).into()
+        is_same(given, &self.token)
     }
 
     /// Whether the request carries the token. A browser's cookie is not enough to open a socket
     /// without saying where the page is from: see `check_console`.
     fn has_token(&self, headers: &HeaderMap) -> Option<Credential> {
-        let bearer = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        if bearer.is_some_and(|token| self.is_token(token.trim())) {
+        if bearer(headers).is_some_and(|token| self.is_token(token)) {
             return Some(Credential::Bearer);
         }
         let name = cookie_name(headers);
@@ -121,7 +116,11 @@ pub(super) async fn check_console(
     next: Next,
 ) -> Response {
     let guard = &dev.inner.guard;
-    let mut response = match admit(guard, &request) {
+    let admission = match request.uri().path() {
+        mcp::PATH => assistant::admit(guard, dev.inner.mcp.get(), &request),
+        _ => admit(guard, &request),
+    };
+    let mut response = match admission {
         Ok(Admission::Pass) => unharmed(next.run(request)).await,
         Ok(Admission::SignIn) => sign_in(guard, request.headers()),
         Err(refusal) => guard.refuse(refusal),
@@ -130,22 +129,14 @@ pub(super) async fn check_console(
     response
 }
 
-/// Answers with a 500 where the console panics: the connection, which the app may share, goes on.
-async fn unharmed(answer: impl Future<Output = Response>) -> Response {
-    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!("the console panicked; the app goes on");
-        (StatusCode::INTERNAL_SERVER_ERROR, "The console could not answer.\n").into_response()
-    })
-}
-
 enum Admission {
     Pass,
     /// The printed link was opened: answer with the cookie.
     SignIn,
 }
 
-fn admit(guard: &Guard, request: &Request) -> Result<Admission, Refusal> {
-    let headers = request.headers();
+/// Checks where a request is from and where to, whatever it asks for.
+fn check_way(guard: &Guard, request: &Request) -> Result<(), Refusal> {
     // Without `ConnectInfo` (a server of the caller's that does not provide it) Host, Origin and
     // token have to do.
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>()
@@ -157,6 +148,12 @@ fn admit(guard: &Guard, request: &Request) -> Result<Admission, Refusal> {
     if request.method() == Method::OPTIONS {
         return Err(Refusal::Method);
     }
+    Ok(())
+}
+
+fn admit(guard: &Guard, request: &Request) -> Result<Admission, Refusal> {
+    check_way(guard, request)?;
+    let headers = request.headers();
     let is_upgrade = headers.contains_key("upgrade");
     if is_for_pages(request)? {
         return Ok(Admission::Pass);
@@ -206,6 +203,16 @@ fn check_change(request: &Request) -> Result<(), Refusal> {
     }
 }
 
+/// Compares in a time that does not tell how much is right.
+fn is_same(given: &str, token: &str) -> bool {
+    given.as_bytes().ct_eq(token.as_bytes()).into()
+}
+
+/// The token in `Authorization`.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    Some(headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?.trim())
+}
+
 fn link_token(request: &Request) -> Option<String> {
     if request.uri().path() != PREFIX {
         return None;
@@ -236,20 +243,6 @@ pub(super) fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }
 
-fn harden(headers: &mut HeaderMap) {
-    let fixed = [
-        (CACHE_CONTROL, "no-store"),
-        (REFERRER_POLICY, "no-referrer"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ];
-    for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-}
-
 /// Random bytes as URL-safe text.
 pub(super) fn random_text(bytes: usize) -> String {
     let mut buffer = vec![0; bytes];
@@ -260,6 +253,7 @@ pub(super) fn random_text(bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderName;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs
@@ -349,13 +343,6 @@ mod tests {
             request.extensions_mut().insert(ConnectInfo(peer));
             assert_eq!(refusal(&guard, &request) == Some(Refusal::Peer), refused, "{peer}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_panic_in_the_console_is_a_500_of_its_own() {
-        let answer = unharmed(async { panic!("on purpose") }).await;
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(unharmed(async { StatusCode::OK.into_response() }).await.status(), 200);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod invariants;
 mod limits;
 mod live;
 mod live_pages;
+mod mcp;
 mod pool;
 mod quick_start;
 mod reload;

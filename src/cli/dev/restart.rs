@@ -36,6 +36,7 @@ static ENVIRONMENT: OnceLock<Vec<(OsString, OsString)>> = OnceLock::new();
 struct Legacy {
     socket: RawFd,
     token: String,
+    mcp_token: Option<String>,
     generation: u64,
     paused: bool,
 }
@@ -44,6 +45,7 @@ struct Legacy {
 pub(crate) struct Before {
     pub(crate) socket: TcpListener,
     pub(crate) token: String,
+    pub(crate) mcp_token: Option<String>,
     pub(crate) generation: u64,
     pub(crate) paused: bool,
 }
@@ -60,8 +62,8 @@ pub(crate) fn take_over() -> Option<Before> {
     let socket = TcpListener::from(unsafe { OwnedFd::from_raw_fd(legacy.socket) });
     keep_over_exec(socket.as_raw_fd(), false);
     socket.set_nonblocking(true).ok()?;
-    let Legacy { token, generation, paused, .. } = legacy;
-    Some(Before { socket, token, generation, paused })
+    let Legacy { token, mcp_token, generation, paused, .. } = legacy;
+    Some(Before { socket, token, mcp_token, generation, paused })
 }
 
 /// Is ready when a reload, or somebody by hand, wants a new process and a trial one has loaded the
@@ -110,7 +112,9 @@ fn try_a_new_process(aside: &Path) -> Result<(), String> {
     }
     // What `check` has no use for.
     arguments.retain(|argument| {
-        !["-v", "--explain-reload", "--no-keys"].iter().any(|unknown| argument == unknown)
+        !["-v", "--explain-reload", "--no-keys", "--mcp", "--mcp-write"]
+            .iter()
+            .any(|unknown| argument == unknown)
     });
     let run = || -> io::Result<(bool, Vec<u8>)> {
         let mut options = fs::OpenOptions::new();
@@ -149,23 +153,26 @@ fn in_first_environment(mut command: Command) -> Command {
 pub(crate) struct Successor {
     socket: OwnedFd,
     token: String,
+    mcp_token: Option<String>,
 }
 
 impl Successor {
     /// Keeps the socket open for it.
-    pub(crate) fn new(start: &Start, token: &str) -> Result<Self, Error> {
+    pub(crate) fn new(start: &Start, dev: &Dev) -> Result<Self, Error> {
         let socket = start.listener.as_fd().try_clone_to_owned().map_err(|source| Error::Io {
             what: "cannot keep the listening socket".to_owned(),
             source,
         })?;
-        Ok(Self { socket, token: token.to_owned() })
+        let mcp_token = dev.mcp_token().map(str::to_owned);
+        Ok(Self { socket, token: dev.token().to_owned(), mcp_token })
     }
 
     /// Becomes that process, which counts on from `generation`; returns only if it cannot.
     pub(crate) fn take_over(self, generation: u64, paused: bool) -> Error {
         keep_over_exec(self.socket.as_raw_fd(), true);
         let socket = self.socket.as_raw_fd();
-        let legacy = Legacy { socket, token: self.token, generation, paused };
+        let (token, mcp_token) = (self.token, self.mcp_token);
+        let legacy = Legacy { socket, token, mcp_token, generation, paused };
         let legacy = serde_json::to_string(&legacy).expect("plain data");
         let source = match env::current_exe() {
             Ok(program) => in_first_environment(Command::new(program))

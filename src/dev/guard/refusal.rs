@@ -17,6 +17,10 @@ pub(super) enum Refusal {
     Form,
     /// It may change something, and lacks the header.
     Unmarked,
+    /// A browser asks where only assistants should.
+    Browser,
+    /// An assistant lacks its token.
+    AssistantToken,
 }
 
 impl Refusal {
@@ -53,6 +57,16 @@ impl Refusal {
                 StatusCode::FORBIDDEN,
                 "What changes something needs the header X-Snaxum.\n",
                 "a request that may change something was not marked: send `X-Snaxum: 1`",
+            ),
+            Self::Browser => (
+                StatusCode::FORBIDDEN,
+                "This is for assistants, not for browsers.\n",
+                "a request to the MCP endpoint looked like a browser's and was refused: send no Origin, Sec-Fetch-* or Cookie",
+            ),
+            Self::AssistantToken => (
+                StatusCode::UNAUTHORIZED,
+                "This needs the token for assistants.\n",
+                "a request to the MCP endpoint lacked its token: it is `mcp.token` in .snaxum/dev.json",
             ),
         }
     }

@@ -41,6 +41,10 @@ pub(crate) fn banner(
     out += &format!("  {arrow}  App      {}\n", style(app).cyan());
     let note = style("(token, this run only)").dim();
     out += &format!("  {arrow}  Console  {}   {note}\n", link(&console, width.is_some()));
+    if let Some(url) = dev.mcp_url(address) {
+        let note = style("(its token is in .snaxum/dev.json)").dim();
+        out += &format!("  {arrow}  MCP      {}   {note}\n", style(url).cyan());
+    }
     let network = if address.ip().is_loopback() {
         style("off: use --host to expose the app (the console stays local)").dim().to_string()
     } else {

@@ -1,0 +1,530 @@
+//! The endpoint for assistants over HTTP: who is let in, what the tools tell, and how much of it
+//! (security.md, S-24 to S-27).
+
+use std::os::unix::fs::PermissionsExt;
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::support::{Project, Reply, Server, send};
+
+const APP: &str = r#"
+import sys
+from snaxum import route
+
+@route("/hello")
+def hello(request):
+    """Says hello."""
+    print("said hello")
+    return "hello"
+
+@route("/raise")
+def fail(request):
+    api_key = "hunter" + str(2)
+    print("about to fail", file=sys.stderr)
+    raise ValueError("it went wrong")
+"#;
+
+const READING: [&str; 7] =
+    ["routes", "errors", "requests", "reloads", "logs", "workers", "await_reload"];
+const PATH: &str = "/__snaxum/mcp";
+/// Bytes of what a tool answers.
+const MAX_TEXT: usize = 64 * 1024;
+
+async fn app() -> Server {
+    Project::new().file("app.py", APP).args(&["--mcp"]).dev().await
+}
+
+fn token(server: &Server) -> String {
+    let announced = server.announcement().expect("the server has written it");
+    announced["mcp"]["token"].as_str().expect("a token").to_owned()
+}
+
+/// A message of an assistant, with nobody's token yet.
+fn message(server: &Server, method: &str, params: &Value) -> RequestBuilder {
+    server
+        .request(Method::POST, PATH)
+        .header("accept", "application/json, text/event-stream")
+        .json(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
+}
+
+async fn ask(server: &Server, method: &str, params: Value) -> Value {
+    let reply = send(message(server, method, &params).bearer_auth(token(server))).await;
+    assert_eq!(reply.status, 200, "{method}: {}", reply.text());
+    let answer = reply.json();
+    assert_eq!((&answer["jsonrpc"], &answer["id"]), (&json!("2.0"), &json!(1)));
+    answer
+}
+
+/// What a tool answers, as text.
+async fn text(server: &Server, tool: &str, arguments: Value) -> Result<String, String> {
+    let answer = ask(server, "tools/call", json!({ "name": tool, "arguments": arguments })).await;
+    let result = &answer["result"];
+    let [content] = &result["content"].as_array().expect("a list")[..] else {
+        panic!("one content: {answer}")
+    };
+    assert_eq!(content["type"], "text");
+    let text = content["text"].as_str().expect("text").to_owned();
+    if result["isError"] == true { Err(text) } else { Ok(text) }
+}
+
+async fn tool(server: &Server, name: &str, arguments: Value) -> Value {
+    let text = text(server, name, arguments).await.unwrap_or_else(|error| panic!("{error}"));
+    let answer: Value = serde_json::from_str(&text).expect("JSON");
+    assert!(answer["note"].as_str().is_some_and(|note| note.contains("untrusted")), "{answer}");
+    answer
+}
+
+async fn tools(server: &Server) -> Vec<Value> {
+    ask(server, "tools/list", json!({})).await["result"]["tools"]
+        .as_array()
+        .expect("a list")
+        .clone()
+}
+
+fn names(tools: &[Value]) -> Vec<&str> {
+    tools.iter().map(|tool| tool["name"].as_str().expect("a name")).collect()
+}
+
+fn list<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
+    answer[name].as_array().unwrap_or_else(|| panic!("no {name}: {answer}"))
+}
+
+// Who is let in
+
+#[tokio::test]
+async fn nothing_is_there_unless_it_is_asked_for() {
+    let server = Project::new().file("app.py", APP).dev().await;
+
+    for token in ["", &server.token] {
+        let reply = send(message(&server, "tools/list", &json!({})).bearer_auth(token)).await;
+        assert_eq!((reply.status, reply.text()), (404, "Nothing here.\n"));
+    }
+    let reply = send(server.request(Method::GET, PATH).bearer_auth(&server.token)).await;
+    assert_eq!(reply.status, 404);
+    assert_eq!(server.announcement().expect("a file")["mcp"], Value::Null);
+    assert!(!server.out.text().contains("MCP"), "{}", server.out.text());
+}
+
+#[tokio::test]
+async fn the_token_is_in_a_private_file_and_nowhere_else() {
+    let server = app().await;
+
+    let announced = server.announcement().expect("a file");
+    let file = server.project.path().join(".snaxum/dev.json");
+    let mode = std::fs::metadata(file).expect("a file").permissions().mode();
+
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(announced["mcp"]["url"], format!("{}{PATH}", server.url));
+    assert_eq!(token(&server).len(), server.token.len());
+    let line = server.out.wait_for("MCP").await;
+    assert!(line.contains(&format!("{}{PATH}", server.url)), "{line}");
+    assert!(line.contains(".snaxum/dev.json"), "{line}");
+    for said in [server.out.text(), server.err.text()] {
+        assert!(!said.contains(&token(&server)), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn only_its_own_token_opens_it() {
+    let server = app().await;
+    let with = async |token: &str| -> Reply {
+        send(message(&server, "tools/list", &json!({})).bearer_auth(token)).await
+    };
+
+    assert_eq!(with(&token(&server)).await.status, 200);
+    for wrong in ["", "wrong", &server.token] {
+        let reply = with(wrong).await;
+        assert_eq!(reply.status, 401);
+        assert_eq!(reply.text(), "This needs the token for assistants.\n");
+    }
+    let reply = send(message(&server, "tools/list", &json!({}))).await;
+    assert_eq!(reply.status, 401, "no token at all");
+    let link = format!("{PATH}?t={}", token(&server));
+    assert_eq!(server.get(&link).await.status, 401, "a link is no token");
+}
+
+#[tokio::test]
+async fn its_token_opens_nothing_else() {
+    let server = app().await;
+    let token = token(&server);
+    for path in ["/__snaxum/", "/__snaxum/api/status", "/__snaxum/mcp/", "/__snaxum/%6dcp"] {
+        let reply = send(server.request(Method::GET, path).bearer_auth(&token)).await;
+        assert_eq!(reply.status, 401, "{path}");
+    }
+    assert_eq!(server.get(&format!("/__snaxum/?t={token}")).await.status, 401);
+    let reload = server.request(Method::POST, "/__snaxum/api/reload").json(&json!({}));
+    assert_eq!(send(reload.header("x-snaxum", "1").bearer_auth(&token)).await.status, 401);
+    let bearer = format!("Bearer {token}");
+    let socket = server.connect(&[("authorization", &bearer)]).await;
+    assert_eq!(socket.err().map(|status| status.as_u16()), Some(401));
+}
+
+#[tokio::test]
+async fn a_browser_is_refused_even_with_the_token() {
+    let server = app().await;
+    let with = async |name: &str, value: &str| -> u16 {
+        let request = message(&server, "tools/list", &json!({})).bearer_auth(token(&server));
+        send(request.header(name, value)).await.status
+    };
+
+    assert_eq!(with("x-anything", "else").await, 200);
+    for (name, value) in [
+        ("origin", &*server.url),
+        ("origin", "http://evil.example"),
+        ("origin", "null"),
+        ("cookie", "a=b"),
+        ("sec-fetch-site", "same-origin"),
+        ("sec-fetch-site", "none"),
+        ("sec-fetch-mode", "cors"),
+        ("sec-fetch-dest", "empty"),
+        ("sec-fetch-user", "?1"),
+    ] {
+        assert_eq!(with(name, value).await, 403, "{name}: {value}");
+    }
+    assert_eq!(with("host", "evil.example").await, 403);
+    let preflight = server.request(Method::OPTIONS, PATH).bearer_auth(token(&server));
+    assert_eq!(send(preflight).await.status, 403);
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_refused() {
+    let server = app().await;
+    let bearer = token(&server);
+    let post = || {
+        let accept = "application/json, text/event-stream";
+        server.request(Method::POST, PATH).bearer_auth(&bearer).header("accept", accept)
+    };
+    let json = || post().header("content-type", "application/json");
+
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let reply = send(server.request(method.clone(), PATH).bearer_auth(&bearer)).await;
+        assert_eq!(reply.status, 405, "{method}");
+    }
+    assert_eq!(send(post().header("content-type", "text/plain").body("{}")).await.status, 415);
+    assert!((400..500).contains(&send(json().body("{")).await.status));
+    assert_eq!(send(json().body(" ".repeat(65 * 1024))).await.status, 413);
+    assert_eq!(tools(&server).await.len(), READING.len(), "it answers on");
+}
+
+#[tokio::test]
+async fn answers_have_the_headers_of_the_console() {
+    let server = app().await;
+    let reply = send(message(&server, "ping", &json!({})).bearer_auth(token(&server))).await;
+    assert_eq!(reply.header("cache-control"), "no-store");
+    assert_eq!(reply.header("x-content-type-options"), "nosniff");
+    assert_eq!(reply.header("content-type"), "application/json");
+    assert!(reply.headers.keys().all(|name| !name.as_str().starts_with("access-control-")));
+}
+
+// The tools
+
+#[tokio::test]
+async fn an_assistant_is_told_what_this_is_and_what_not_to_trust() {
+    let server = app().await;
+    let client = json!({ "name": "test", "version": "1" });
+
+    let answer = ask(
+        &server,
+        "initialize",
+        json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client }),
+    )
+    .await;
+
+    let result = &answer["result"];
+    assert_eq!(result["protocolVersion"], "2025-06-18");
+    assert_eq!(
+        result["serverInfo"],
+        json!({ "name": "snaxum", "version": env!("CARGO_PKG_VERSION") })
+    );
+    assert_eq!(result["capabilities"], json!({ "tools": {} }));
+    let instructions = result["instructions"].as_str().expect("text");
+    assert!(instructions.contains("untrusted") && instructions.contains("await_reload"));
+    let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    let request = message(&server, "", &json!({})).bearer_auth(token(&server)).json(&initialized);
+    assert_eq!(send(request).await.status, 202);
+}
+
+#[tokio::test]
+async fn the_tools_read_unless_more_is_allowed() {
+    let server = app().await;
+
+    let found = tools(&server).await;
+
+    assert_eq!(names(&found), READING);
+    for tool in &found {
+        assert_eq!(tool["annotations"]["readOnlyHint"], true, "{tool}");
+        assert_eq!(tool["inputSchema"]["additionalProperties"], false, "{tool}");
+        assert!(tool["description"].as_str().is_some_and(|text| text.contains('{')), "{tool}");
+    }
+    let answer = ask(&server, "tools/call", json!({ "name": "reload", "arguments": {} })).await;
+    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    assert_eq!(server.api("reloads").await.as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn an_assistant_that_may_write_reloads() {
+    let server = Project::new().file("app.py", APP).args(&["--mcp", "--mcp-write"]).dev().await;
+
+    let found = tools(&server).await;
+    assert_eq!(names(&found), [&READING[..], &["reload"]].concat());
+    assert_eq!(found[7]["annotations"]["readOnlyHint"], false);
+
+    let nothing = tool(&server, "reload", json!({})).await;
+    assert_eq!((&nothing["reload"], &nothing["status"]["generation"]), (&Value::Null, &json!(1)));
+    let full = tool(&server, "reload", json!({ "full": true })).await;
+    assert_eq!(
+        (&full["reload"]["rung"], &full["reload"]["cause"]),
+        (&json!("all"), &json!("manual"))
+    );
+    assert_eq!(full["status"]["generation"], 2);
+}
+
+#[tokio::test]
+async fn to_write_without_to_read_is_an_error_that_names_the_option() {
+    let project = Project::new().file("app.py", APP);
+    let finished = project.snaxum(&["dev", "--mcp-write"]).await;
+    assert_eq!(finished.code, Some(2));
+    assert!(finished.stderr.contains("--mcp"), "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn the_routes_are_those_that_serve() {
+    let server = app().await;
+    let answer = tool(&server, "routes", json!({})).await;
+    assert_eq!(answer["state"], "ok");
+    assert_eq!(answer["routes"], server.api("routes").await);
+    let second = tool(&server, "routes", json!({ "skip": 1, "limit": 1 })).await;
+    assert_eq!(second["routes"][0], answer["routes"][1]);
+}
+
+#[tokio::test]
+async fn requests_are_listed_and_one_is_told_whole() {
+    let server = app().await;
+    server.get("/hello?a=1").await;
+    let failed = server.get("/raise").await;
+    let id = failed.header("x-request-id");
+
+    let all = tool(&server, "requests", json!({})).await;
+    assert_eq!(all["requests"], server.api("requests").await);
+    let newest = tool(&server, "requests", json!({ "limit": 1 })).await;
+    assert_eq!((&newest["left_out"], &newest["next_skip"]), (&json!(1), &json!(1)));
+    assert_eq!(newest["requests"][0]["id"], id);
+
+    let number: u64 = id.parse().expect("a number");
+    for id in [json!(id), json!(number)] {
+        let one = tool(&server, "requests", json!({ "id": id })).await;
+        assert_eq!((&one["status"], &one["path"]), (&json!(500), &json!("/raise")));
+        assert_eq!(one["traceback"]["message"], "it went wrong");
+        assert_eq!(one["logs"][0]["line"], "about to fail");
+        assert!(one.to_string().contains("api_key") && !one.to_string().contains("hunter2"));
+    }
+    let unknown = text(&server, "requests", json!({ "id": "../../etc" })).await;
+    assert!(unknown.is_err_and(|text| text.contains("no such request")));
+}
+
+#[tokio::test]
+async fn errors_are_requests_and_reloads_that_failed() {
+    let server = app().await;
+    server.get("/hello").await;
+    server.get("/raise").await;
+    server.edit("app.py", "def oops(:\n");
+    tool(&server, "await_reload", json!({})).await;
+
+    let answer = tool(&server, "errors", json!({})).await;
+
+    assert_eq!(answer["state"], "failing");
+    let [reload, request] = list(&answer, "errors") else { panic!("two errors: {answer}") };
+    assert_eq!(
+        (&reload["kind"], &reload["traceback"]["type"]),
+        (&json!("reload"), &json!("SyntaxError"))
+    );
+    assert_eq!((&request["kind"], &request["path"]), (&json!("request"), &json!("/raise")));
+    assert_eq!(request["traceback"]["type"], "ValueError");
+    assert_eq!(request["traceback"]["frames"][0]["function"], "fail");
+}
+
+#[tokio::test]
+async fn reloads_and_logs_are_told_newest_first() {
+    let server = app().await;
+    server.get("/hello").await;
+    let failed = server.get("/raise").await;
+    server.edit("app.py", &APP.replace("\"hello\"", "\"hi\""));
+    tool(&server, "await_reload", json!({})).await;
+
+    let reloads = tool(&server, "reloads", json!({})).await;
+    assert_eq!(reloads["reloads"], server.api("reloads").await);
+    assert_eq!(list(&reloads, "reloads").len(), 2);
+
+    let logs = tool(&server, "logs", json!({ "limit": 1 })).await;
+    let [line] = list(&logs, "logs") else { panic!("one line: {logs}") };
+    assert_eq!((&line["line"], &line["stream"]), (&json!("about to fail"), &json!("stderr")));
+    assert_eq!(line["request"], failed.header("x-request-id"));
+    assert_eq!(logs["left_out"], 1);
+}
+
+#[tokio::test]
+async fn workers_are_those_of_the_pool_and_the_threads() {
+    let server = app().await;
+    let answer = tool(&server, "workers", json!({})).await;
+    assert_eq!((&answer["pid"], &answer["dispatch_workers"]), (&json!(server.pid), &json!(4)));
+    assert_eq!((&answer["state"], &answer["paused"]), (&json!("ok"), &json!(false)));
+    assert!(answer["pool"]["size"].as_u64().is_some_and(|size| size >= 1), "{answer}");
+}
+
+#[tokio::test]
+async fn an_edit_is_live_or_rejected_when_the_wait_is_over() {
+    let server = app().await;
+
+    server.edit("app.py", &APP.replace("return \"hello\"", "return \"hi\""));
+    let good = tool(&server, "await_reload", json!({})).await;
+    assert_eq!((&good["settled"], &good["state"]), (&json!(true), &json!("ok")));
+    assert_eq!((&good["last_reload"]["outcome"], &good["generation"]), (&json!("ok"), &json!(2)));
+    assert_eq!(server.get("/hello").await.text(), "hi");
+
+    server.edit("app.py", "raise RuntimeError('not like this')\n");
+    let bad = tool(&server, "await_reload", json!({ "timeout_ms": 30_000 })).await;
+    assert_eq!((&bad["settled"], &bad["state"]), (&json!(true), &json!("failing")));
+    assert_eq!((&bad["last_reload"]["outcome"], &bad["generation"]), (&json!("failed"), &json!(2)));
+    assert_eq!(bad["last_reload"]["traceback"]["message"], "not like this");
+}
+
+#[tokio::test]
+async fn a_wait_ends_when_its_time_is_up() {
+    let server = Project::new().gate().file("app.py", APP).args(&["--mcp"]).dev().await;
+    server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{APP}"));
+    let held = server.arrival().await;
+
+    let answer = tool(&server, "await_reload", json!({ "timeout_ms": 1 })).await;
+
+    assert_eq!((&answer["settled"], &answer["generation"]), (&json!(false), &json!(1)));
+    held.open().await;
+    let answer = tool(&server, "await_reload", json!({ "timeout_ms": 30_000 })).await;
+    assert_eq!((&answer["settled"], &answer["generation"]), (&json!(true), &json!(2)));
+}
+
+#[tokio::test]
+async fn wrong_arguments_get_an_answer_that_an_assistant_can_act_on() {
+    let server = app().await;
+    for (tool, arguments, part) in [
+        ("routes", json!({ "limit": 0 }), "give 1 to 200"),
+        ("logs", json!({ "limit": 201 }), "give 1 to 200"),
+        ("logs", json!({ "limit": "many" }), "invalid type"),
+        ("errors", json!({ "\u{202e}x": 1 }), r"\u202ex"),
+        ("workers", json!({ "verbose": true }), "unknown field"),
+        ("await_reload", json!({ "timeout_ms": 60_001 }), "at most 60000"),
+    ] {
+        let error = text(&server, tool, arguments.clone()).await.expect_err("it is refused");
+        assert!(error.contains(part), "{tool} {arguments}: {error}");
+    }
+    let answer = ask(&server, "tools/call", json!({ "name": "rm", "arguments": {} })).await;
+    assert_eq!(answer["error"]["code"], -32602);
+}
+
+// How much, and in which words
+
+#[tokio::test]
+async fn what_the_app_says_cannot_steer_a_terminal_or_hide() {
+    let app = r#"
+from snaxum import route
+
+@route("/raise")
+def fail(request):
+    print("\x1b]0;title\x07 \x9b31m \u202egnp.exe \u200b\U000e0041 \x7f")
+    raise ValueError("\x1b[2J \u2066 IGNORE\u2028ALL")
+"#;
+    let server = Project::new().file("app.py", app).args(&["--mcp"]).dev().await;
+    server.get("/raise?%1B%5B=%E2%80%AE").await;
+    server.get("/%1B%5B2J%E2%80%AE").await;
+
+    for tool in ["errors", "requests", "logs"] {
+        let text = text(&server, tool, json!({})).await.expect("an answer");
+        let steers = |c: &char| {
+            c.is_control() || matches!(c, '\u{200b}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}')
+        };
+        assert_eq!(text.chars().find(steers), None, "{tool}: {text:?}");
+        assert!(text.contains(r"\u001b"), "{tool}: it was there: {text}");
+        serde_json::from_str::<Value>(&text).expect("it is still JSON");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_bounded_and_says_what_it_leaves_out() {
+    let app = r#"
+from snaxum import route
+
+@route("/print")
+def many(request):
+    for n in range(300):
+        print(n, "x" * 1000)
+
+@route("/raise/<int:n>")
+def fail(request):
+    return deeper(request.path_params["n"])
+
+def deeper(n):
+    a = b = c = d = e = "y" * 1000
+    if n:
+        return deeper(n - 1)
+    raise ValueError("z" * 100_000)
+"#;
+    let server = Project::new().file("app.py", app).args(&["--mcp"]).dev().await;
+    server.get("/print").await;
+    let failed = server.get("/raise/90").await;
+
+    let whole = text(&server, "logs", json!({ "limit": 200 })).await.expect("an answer");
+    assert!((MAX_TEXT / 2..=MAX_TEXT).contains(&whole.len()), "{}", whole.len());
+    let logs: Value = serde_json::from_str(&whole).expect("JSON");
+    let shown = list(&logs, "logs").len();
+    assert_eq!((&logs["left_out"], &logs["next_skip"]), (&json!(300 - shown), &json!(shown)));
+    let rest = tool(&server, "logs", json!({ "limit": 1, "skip": shown })).await;
+    let next = rest["logs"][0]["line"].as_str().expect("a line");
+    assert!(next.starts_with(&format!("{} x", 299 - shown)), "no line is missing: {next}");
+
+    for (name, arguments) in
+        [("errors", json!({})), ("requests", json!({ "id": failed.header("x-request-id") }))]
+    {
+        let text = text(&server, name, arguments).await.expect("an answer");
+        assert!(text.len() <= MAX_TEXT, "{name}: {}", text.len());
+        let answer: Value = serde_json::from_str(&text).expect("JSON");
+        let one = answer["errors"].get(0).unwrap_or(&answer);
+        assert_eq!(one["traceback"]["type"], "ValueError", "{name}");
+        let frames = list(&one["traceback"], "frames");
+        assert_eq!(frames[frames.len() - 1]["function"], "deeper", "the deepest is told");
+        assert!(text.contains("more) …"), "{name}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_process_goes_on_with_the_same_token() {
+    let server = Project::new().file("app.py", APP).args(&["--mcp", "--mcp-write"]).dev().await;
+    let before = tool(&server, "workers", json!({})).await;
+    let announced = server.announcement();
+
+    let restart = server.project.snaxum(&["restart"]).await;
+    assert_eq!(restart.code, Some(0), "{}", restart.stderr);
+
+    let after = tool(&server, "workers", json!({})).await;
+    assert_ne!(before["run_id"], after["run_id"]);
+    assert_eq!(server.announcement(), announced);
+    assert!(names(&tools(&server).await).contains(&"reload"));
+}
+
+#[tokio::test]
+async fn a_reload_that_only_a_new_process_can_make_is_answered_before_it_takes_over() {
+    let settings = |workers: u32| format!("[tool.snaxum]\npool-workers = {workers}\n");
+    let project = Project::new().file("app.py", APP).top_file("pyproject.toml", &settings(1));
+    let server = project.args(&["--mcp", "--mcp-write"]).dev().await;
+    let before = tool(&server, "workers", json!({})).await;
+
+    assert_eq!(server.project.snaxum(&["pause"]).await.code, Some(0));
+    std::fs::write(server.project.path().join("pyproject.toml"), settings(2)).expect("a file");
+    let answer = tool(&server, "reload", json!({})).await;
+
+    assert_eq!(answer["reload"]["rung"], "restart", "{answer}");
+    assert_eq!(answer["restart"], json!({ "accepted": true, "refusal": "" }));
+    server.out.wait_for("pool 2 workers").await;
+    let after = tool(&server, "workers", json!({})).await;
+    assert_ne!(before["run_id"], after["run_id"]);
+    assert_eq!(after["pool"]["size"], 2);
+}
