@@ -5,8 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 
-use super::support::{Project, Reply, Server, send};
+use super::support::{Project, Reply, Server, in_time, send};
 
 const APP: &str = r#"
 import sys
@@ -401,6 +403,37 @@ async fn a_wait_ends_when_its_time_is_up() {
     held.open().await;
     let answer = tool(&server, "await_reload", json!({ "timeout_ms": 30_000 })).await;
     assert_eq!((&answer["settled"], &answer["generation"]), (&json!(true), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_wait_ends_when_the_server_stops() {
+    let mut server = Project::new().gate().file("app.py", APP).args(&["--mcp"]).dev().await;
+    server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{APP}"));
+    let held = server.arrival().await;
+    let params = json!({ "name": "await_reload", "arguments": { "timeout_ms": 60_000 } });
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let (body, bearer, host) = (message.to_string(), token(&server), server.authority());
+    let head = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {bearer}\r\n\
+         Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    let mut stream = BufReader::new(TcpStream::connect(host).await.expect("it listens"));
+    stream.write_all(head.as_bytes()).await.expect("it reads");
+    let mut line = String::new();
+    in_time("the wish for the message", stream.read_line(&mut line)).await.expect("it answers");
+    assert_eq!(line, "HTTP/1.1 100 Continue\r\n", "the endpoint has the request");
+
+    server.signal(libc::SIGTERM);
+    stream.write_all(body.as_bytes()).await.expect("it reads");
+
+    let mut answer = String::new();
+    in_time("the answer", stream.read_to_string(&mut answer)).await.expect("it answers");
+    assert!(answer.contains("the server is stopping"), "{answer}");
+    held.open().await;
+    server.ended().await;
+    assert!(!server.err.text().contains("ERROR"), "{}", server.err.text());
 }
 
 #[tokio::test]

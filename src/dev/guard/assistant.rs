@@ -37,7 +37,9 @@ pub(super) fn admit(
 mod tests {
     use super::*;
     use axum::body::Body;
+    use axum::extract::ConnectInfo;
     use axum::http::Method;
+    use std::net::SocketAddr;
 
     fn refusal(mcp: Option<&Mcp>, headers: &[(&str, &str)]) -> Option<Refusal> {
         let guard = Guard::new(&[], Some("console".to_owned()));
@@ -80,6 +82,24 @@ mod tests {
             let found = refusal(Some(&mcp), &[&base[..], &[header]].concat());
             assert_eq!(found, Some(refused), "{header:?}");
         }
+    }
+
+    #[test]
+    fn another_machine_is_refused_even_with_the_token() {
+        let (guard, mcp) = (Guard::new(&[], None), Mcp::new(false, None));
+        let from = |peer: &str| {
+            let peer: SocketAddr = peer.parse().expect("an address");
+            let request = Request::post("/__snaxum/mcp")
+                .header("host", "localhost")
+                .header("authorization", format!("Bearer {}", mcp.token()))
+                .header("x-forwarded-for", "127.0.0.1")
+                .extension(ConnectInfo(peer))
+                .body(Body::empty())
+                .expect("a request");
+            admit(&guard, Some(&mcp), &request).err()
+        };
+        assert_eq!(from("127.0.0.1:9"), None);
+        assert_eq!(from("10.0.0.2:9"), Some(Refusal::Peer));
     }
 
     #[test]
