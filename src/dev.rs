@@ -9,6 +9,7 @@ mod batch;
 mod by_hand;
 mod console;
 mod cutting;
+mod events;
 mod front;
 mod git;
 mod guard;
@@ -37,6 +38,7 @@ use crate::error::Error;
 use crate::python_runtime::{Attempt, Extent, PythonRuntime};
 
 pub use announcement::Announcement;
+pub use events::Events;
 pub use front::Front;
 use guard::Guard;
 use live::Live;
@@ -162,6 +164,12 @@ impl Dev {
     pub fn announce(&self, address: SocketAddr) -> Result<Announcement, Error> {
         let project = &self.inner.runtime.config().project_dir;
         Announcement::write(project, address, self.inner.guard.token(), self.mcp_token())
+    }
+
+    /// What happens from now on, after `hello`, the newest reload and the routes; `None` if the
+    /// server has stopped.
+    pub fn events(&self) -> Option<Events> {
+        self.inner.recorder.begin().map(Events::new)
     }
 
     /// Looks at all files now, and reloads what differs from what serves; `None` if the server is

@@ -1,5 +1,6 @@
 //! `snaxum dev`: the routes with live reload and the console.
 
+mod log;
 mod restart;
 mod terminal;
 
@@ -15,6 +16,7 @@ use snaxum::venv;
 
 use super::style::{say, say_setup};
 use super::{ProjectArgs, project, serve};
+use log::{Log, Stdout};
 use restart::Successor;
 use serve::End;
 use terminal::{Keys, Terminal};
@@ -34,11 +36,20 @@ pub(crate) struct Options {
     /// Lets it reload too.
     #[arg(long, requires = "mcp")]
     mcp_write: bool,
+    /// What goes to stdout: lines for people, or the events as the console gets them, a JSON object
+    /// a line. With `json` everything else goes to stderr, what user code prints included.
+    #[arg(long, value_enum, default_value_t = log::Format::Text)]
+    log_format: log::Format,
 }
 
 /// Serves until a signal comes; says what happens as it happens.
 pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error> {
     let before = restart::take_over();
+    let cannot_write = |source| Error::Io { what: "cannot write the log".to_owned(), source };
+    let stdout = match options.log_format {
+        log::Format::Json => Some(Stdout::take().map_err(cannot_write)?),
+        log::Format::Text => None,
+    };
     let (project, mut builder) = project::read(args)?;
     if let Some(before) = &before {
         builder = builder.first_generation(before.generation + 1);
@@ -57,16 +68,22 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
         let start = serve::start(config, socket).await?;
         let terminal = Terminal::start(&start.runtime, options.explain_reload)
             .map_err(|source| Error::Io { what: "cannot start a thread".to_owned(), source })?;
-        start.runtime.events().listen({
-            let terminal = terminal.clone();
-            move |event| terminal.tell(event)
-        });
+        if stdout.is_none() {
+            start.runtime.events().listen({
+                let terminal = terminal.clone();
+                move |event| terminal.tell(event)
+            });
+        }
         let dev = Dev::start_with_token(&start.runtime, token)?;
         if options.mcp {
             dev.open_mcp(options.mcp_write, mcp_token);
         }
+        let log = match stdout.as_ref().zip(dev.events()) {
+            Some((stdout, events)) => Some(Log::start(stdout, events).map_err(cannot_write)?),
+            None => None,
+        };
         let announcement = dev.announce(start.address)?;
-        let reads_keys = !options.no_keys && terminal::mode::is_interactive();
+        let reads_keys = !options.no_keys && stdout.is_none() && terminal::mode::is_interactive();
         let width = reads_keys.then(|| Term::stdout().size().1);
         say(&terminal::banner(&start.runtime, &dev, start.address, began.elapsed(), width));
         if width.is_some() {
@@ -97,11 +114,19 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
         let serve = |listener, stop| server::serve_with(listener, answer, stop, DRAIN_TIMEOUT);
         serve::serve_until_end(start, serve, stopping, wanted).await;
         terminal.finish();
+        if let Some(log) = log {
+            log.finish();
+        }
         let (generation, paused) = (runtime.serving().generation, dev.is_paused());
         Ok::<_, Error>(successor.map(|successor| (successor, generation, paused)))
     })?;
     match successor {
-        Some((successor, generation, paused)) => Err(successor.take_over(generation, paused)),
+        Some((successor, generation, paused)) => {
+            if let Some(stdout) = stdout {
+                stdout.give_back().map_err(cannot_write)?;
+            }
+            Err(successor.take_over(generation, paused))
+        }
         None => Ok(ExitCode::SUCCESS),
     }
 }

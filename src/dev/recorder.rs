@@ -24,7 +24,7 @@ use super::protocol::{
     Limits, LogLine, Pin, Reload, RequestDetail, RequestSummary, Status, unix_ms,
 };
 
-pub(super) use follower::encode;
+pub(super) use follower::{Follower, encode};
 use kept::{Kept, Routes};
 pub(super) use original::Sent;
 

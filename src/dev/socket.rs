@@ -86,15 +86,13 @@ async fn serve(dev: Dev, seen: Seen, mut socket: WebSocket) {
     ping.reset();
     loop {
         let is_alive = tokio::select! {
-            () = follower.has_news() => {
-                let is_at_end = follower.is_at_end();
-                let is_alive = send_all(&mut socket, follower.read()).await;
-                if is_at_end {
-                    send_all(&mut socket, vec![encode(0, Body::Bye { reason: "shutdown" })]).await;
+            frames = follower.next() => match frames {
+                Some(frames) => send_all(&mut socket, frames).await,
+                None => {
                     close(&mut socket, close_code::AWAY, "the server is stopping").await;
+                    false
                 }
-                is_alive && !is_at_end
-            }
+            },
             message = socket.recv() => match inbound.judge(Instant::now(), message) {
                 ControlFlow::Continue(()) => true,
                 ControlFlow::Break(frame) => {

@@ -205,8 +205,18 @@ impl Server {
     }
 
     /// Waits until a dev server answers, and takes its address and token.
-    pub(crate) async fn answering(mut self) -> Self {
+    pub(crate) async fn answering(self) -> Self {
         self.out.wait_for("/__snaxum/?t=").await;
+        self.announced()
+    }
+
+    /// The same for one whose stdout is a log of events.
+    pub(crate) async fn logging(self) -> Self {
+        self.err.wait_for("/__snaxum/?t=").await;
+        self.announced()
+    }
+
+    fn announced(mut self) -> Self {
         let announced = self.announcement().expect("a dev server that answers has written it");
         self.url = announced["url"].as_str().expect("a URL").to_owned();
         self.token = announced["token"].as_str().expect("a token").to_owned();

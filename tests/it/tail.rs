@@ -2,9 +2,14 @@
 
 use std::process::Stdio;
 
-use serde_json::Value;
+use futures_util::SinkExt;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
+use tokio::net::TcpListener;
 use tokio::process::Child;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 use super::support::{Project, Server, in_time};
 
@@ -110,6 +115,46 @@ async fn as_json_the_messages_are_those_of_the_socket() {
         types.push(message["type"].as_str().expect("a name").to_owned());
     }
     assert_eq!(types[0], "hello");
+}
+
+#[tokio::test]
+async fn json_cannot_steer_the_terminal() {
+    let app = APP.replace("said \\x1b[31m", "said \\x7f\\x9b31m\\u202e");
+    let server = Project::new().file("app.py", &app).dev().await;
+    let mut tail = Tail::of(&server.project, &["--format", "json"]);
+    tail.line_with("snapshot").await;
+    server.get("/hello").await;
+    let line = tail.line_with("said").await;
+    assert!(line.contains(r"said \u007f\u009b31m\u202e"), "{line}");
+    let message: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(message["log"]["line"], "said \u{7f}\u{9b}31m\u{202e}");
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_is_told_of() {
+    let project = Project::new().file("app.py", APP);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let announced = json!({ "url": url, "token": "t", "pid": 1 }).to_string();
+    let project = project.top_file(".snaxum/dev.json", &announced);
+    let mut tail = Tail::of(&project, &["--format", "json"]);
+
+    let (stream, _) = in_time("a connection", listener.accept()).await.expect("a client");
+    #[expect(clippy::result_large_err, reason = "the type is the library's")]
+    let answer = |_: &Request, mut response: Response| {
+        let protocol = HeaderValue::from_static("snaxum.v1");
+        response.headers_mut().insert("sec-websocket-protocol", protocol);
+        Ok(response)
+    };
+    let mut socket =
+        tokio_tungstenite::accept_hdr_async(stream, answer).await.expect("a handshake");
+    for frame in ["{\"seq\":1,\"type\":\"log\",\"x\":\"\u{9b}\"}", "{\"seq\":2,\"type\":\"new\"}"] {
+        socket.send(Message::text(frame)).await.expect("it reads");
+    }
+
+    assert_eq!(tail.line_with("{").await, "{\"seq\":2,\"type\":\"new\"}");
+    let note = find(&mut tail.err, "note:").await;
+    assert!(note.contains("cannot be read") && note.contains(r#"\u{9b}"#), "{note}");
 }
 
 #[tokio::test]

@@ -334,6 +334,73 @@ async fn no_request_is_left_out_of_the_count() {
     assert_eq!(of_requests.map(times).sum::<usize>(), 10, "{said}");
 }
 
+#[tokio::test]
+async fn as_json_stdout_has_events_and_nothing_else() {
+    let noisy = format!(
+        "{APP}
+@route('/say')
+def say(request):
+    import os, subprocess
+    print('said \\x1b[2J\\x9b\\u202e')
+    os.write(1, b'written\\n')
+    subprocess.run(['echo', 'from a child'])
+    return ''
+
+
+print('loaded')
+"
+    );
+    let project = Project::new().file("app.py", &noisy).args(&["--log-format", "json"]);
+    let mut server = project.spawn("dev").logging().await;
+    server.get("/say").await;
+    server.get("/boom").await;
+    server.edit("app.py", "def oops(:");
+    server.out.wait_for("\"reload.fail\"").await;
+    let restart = server.project.snaxum(&["restart"]).await;
+    assert_eq!(restart.code, Some(1), "{}", restart.stdout);
+    server.edit("app.py", &noisy.replace("hello", "hi"));
+    server.out.wait_for("\"generation\":2").await;
+    let restart = server.project.snaxum(&["restart"]).await;
+    assert_eq!(restart.code, Some(0), "{}", restart.stderr);
+    server.get("/say").await;
+    assert!(server.stop().await.success());
+
+    let (out, err) = (server.out.whole().await, server.err.whole().await);
+    let events: Vec<Value> =
+        out.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let types: Vec<&str> =
+        events.iter().map(|event| event["type"].as_str().expect("a type")).collect();
+    let start = ["hello", "reload.ok", "routes"];
+    let (first, second) =
+        (&types[..3], types.iter().rposition(|kind| *kind == "hello").expect("a start"));
+    assert_eq!((first, &types[second..second + 3]), (&start[..], &start[..]), "{types:?}");
+    assert_eq!((types[second - 1], types.last()), ("bye", Some(&"bye")));
+    let said: Vec<_> = events.iter().filter(|event| event["type"] == "log").collect();
+    assert_eq!(said[0]["log"]["line"], "said \u{1b}[2J\u{9b}\u{202e}");
+    assert!(!out.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{out}");
+    let token = err
+        .split("?t=")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next())
+        .expect("it is told");
+    assert!(!token.is_empty() && !out.contains(token));
+    for printed in ["loaded", "written", "from a child"] {
+        assert!(err.contains(printed) && !out.contains(&format!("\n{printed}")), "{err}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_any_more_holds_up_nothing() {
+    let project = Project::new().file("app.py", APP).args(&["--log-format=json"]);
+    let mut server = project.spawn("dev").logging().await;
+    server.out.wait_for("\"routes\"").await;
+    server.out.hang_up().await;
+    for _ in 0..3 {
+        assert_eq!(server.get("/").await.text(), "hello");
+    }
+    assert!(server.stop().await.success());
+}
+
 fn number(text: &str) -> usize {
     text.split(')').next().and_then(|digits| digits.parse().ok()).expect("a number")
 }

@@ -110,12 +110,7 @@ fn try_a_new_process(aside: &Path) -> Result<(), String> {
     if let Some(command) = arguments.iter_mut().find(|argument| *argument == "dev") {
         *command = "check".into();
     }
-    // What `check` has no use for.
-    arguments.retain(|argument| {
-        !["-v", "--explain-reload", "--no-keys", "--mcp", "--mcp-write"]
-            .iter()
-            .any(|unknown| argument == unknown)
-    });
+    let arguments = known_to_check(arguments);
     let run = || -> io::Result<(bool, Vec<u8>)> {
         let mut options = fs::OpenOptions::new();
         // A file and no pipe: a process that the code leaves behind may keep it open.
@@ -139,6 +134,20 @@ fn try_a_new_process(aside: &Path) -> Result<(), String> {
         }
         Err(error) => Err(format!("cannot try a new process: {error}")),
     }
+}
+
+/// Without what `dev` alone takes.
+fn known_to_check(arguments: Vec<OsString>) -> Vec<OsString> {
+    let (mut known, mut rest) = (Vec::new(), arguments.into_iter());
+    while let Some(argument) = rest.next() {
+        match &*argument.to_string_lossy() {
+            "-v" | "--explain-reload" | "--no-keys" | "--mcp" | "--mcp-write" => {}
+            "--log-format" => drop(rest.next()),
+            text if text.starts_with("--log-format=") => {}
+            _ => known.push(argument),
+        }
+    }
+    known
 }
 
 /// What modules have set, they will set again.

@@ -148,8 +148,8 @@ impl Events {
 
     /// The lists are newest first; what is shown is not.
     fn newest(&self, requests: &[Request], reloads: &[Reload]) -> String {
-        let requests = requests.iter().map(|request| (request.time_ms, request.line()));
-        let reloads = reloads.iter().map(|reload| (reload.time_ms, reload.lines()));
+        let requests = requests.iter().rev().map(|request| (request.time_ms, request.line()));
+        let reloads = reloads.iter().rev().map(|reload| (reload.time_ms, reload.lines()));
         let mut all: Vec<_> = requests.chain(reloads).collect();
         all.sort_by_key(|(time, _)| *time);
         let start = all.len().saturating_sub(self.last);

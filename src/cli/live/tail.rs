@@ -20,6 +20,8 @@ use super::events::{Event, Events};
 /// How long to wait before the server is looked for again: at first, and at most.
 const WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Characters of a message that cannot be read.
+const MAX_NOTE: usize = 200;
 
 /// What to show, and how.
 #[derive(Args)]
@@ -99,7 +101,13 @@ async fn listen(live: &Live, place: &mut Place, options: &Options) -> Result<End
         .map_err(|error| error.to_string())?;
     while let Some(Ok(message)) = socket.next().await {
         let tungstenite::Message::Text(frame) = message else { continue };
-        let Ok(event) = serde_json::from_str::<Event>(&frame) else { continue };
+        let event: Event = match serde_json::from_str(&frame) {
+            Ok(event) => event,
+            Err(error) => {
+                note(&frame, &error);
+                continue;
+            }
+        };
         if event.is_refusal() {
             return Err("it has as many consoles as it takes; close one".to_owned());
         }
@@ -109,7 +117,7 @@ async fn listen(live: &Live, place: &mut Place, options: &Options) -> Result<End
         }
         place.seq = event.seq.max(if is_news { 0 } else { place.seq });
         let text = match options.format {
-            Format::Json => format!("{frame}\n"),
+            Format::Json => format!("{}\n", style::plain_json(&frame)),
             Format::Text => Events { last: options.last }.lines(&event),
         };
         let mut out = io::stdout();
@@ -121,6 +129,16 @@ async fn listen(live: &Live, place: &mut Place, options: &Options) -> Result<End
         }
     }
     Ok(End::Lost)
+}
+
+/// Tells of a message that cannot be read.
+fn note(frame: &str, error: &serde_json::Error) {
+    let mut shown: String = frame.chars().take(MAX_NOTE).collect();
+    if shown.len() < frame.len() {
+        shown.push('…');
+    }
+    let shown = style::plain(&shown);
+    style::complain(&format!("note: left out a message that cannot be read ({error}): {shown}\n"));
 }
 
 fn request(live: &Live, place: &Place) -> tungstenite::handshake::client::Request {

@@ -29,6 +29,8 @@ pub(in crate::dev) struct Follower {
     recorder: Arc<Recorder>,
     /// Of the last event it was told.
     seq: u64,
+    /// Whether it was told that the server stops.
+    is_over: bool,
     /// When it looks again.
     next_look: Instant,
 }
@@ -44,8 +46,7 @@ impl Recorder {
     /// Everything so far as two frames, and what comes after them: nothing between is lost.
     pub(in crate::dev) fn follow(self: &Arc<Self>) -> Option<(Vec<Utf8Bytes>, Follower)> {
         let (frames, seq) = self.everything()?;
-        let recorder = Arc::clone(self);
-        Some((frames.into(), Follower { recorder, seq, next_look: Instant::now() }))
+        Some((frames.into(), self.follower(seq)))
     }
 
     /// What comes after the event `seq`, for a console that has seen it; `None` if another run of
@@ -59,8 +60,23 @@ impl Recorder {
             return None;
         }
         let ([hello, _], _) = self.everything()?;
-        let recorder = Arc::clone(self);
-        Some((vec![hello], Follower { recorder, seq, next_look: Instant::now() }))
+        Some((vec![hello], self.follower(seq)))
+    }
+
+    /// What serves, as `hello`, the newest reload and the routes, and what comes after them: for a
+    /// log, to which nothing has happened yet.
+    pub(in crate::dev) fn begin(self: &Arc<Self>) -> Option<(Vec<Utf8Bytes>, Follower)> {
+        let ([hello, _], seq) = self.everything()?;
+        let serving = self.runtime.upgrade()?.serving();
+        let reload = Arc::clone(self.lock().reloads.back()?);
+        let reload = Change::Reload(reload, self.status_now()?);
+        let rest = [reload, Change::Routes(serving)];
+        let rest = rest.map(|change| encode(seq, Item::Change(change).body()));
+        Some((std::iter::once(hello).chain(rest).collect(), self.follower(seq)))
+    }
+
+    fn follower(self: &Arc<Self>, seq: u64) -> Follower {
+        Follower { recorder: Arc::clone(self), seq, is_over: false, next_look: Instant::now() }
     }
 
     /// `hello` and `snapshot`, and the number of the last event that is in them.
@@ -103,8 +119,22 @@ impl Recorder {
 }
 
 impl Follower {
-    /// Waits until there is something to read. May be dropped at any time.
-    pub(in crate::dev) async fn has_news(&self) {
+    /// Waits for what comes next; `None` after the end, which is a `bye`. May be dropped at any time.
+    pub(in crate::dev) async fn next(&mut self) -> Option<Vec<Utf8Bytes>> {
+        if self.is_over {
+            return None;
+        }
+        self.has_news().await;
+        self.is_over = self.recorder.lock().is_closed;
+        let mut frames = self.read();
+        if self.is_over {
+            frames.push(encode(0, Body::Bye { reason: "shutdown" }));
+        }
+        Some(frames)
+    }
+
+    /// Waits until there is something to read.
+    async fn has_news(&self) {
         loop {
             let news = self.recorder.news.notified();
             let is_resting = Instant::now() < self.next_look;
@@ -123,14 +153,9 @@ impl Follower {
         }
     }
 
-    /// Whether the server stops: what [`read`](Self::read) gives then is the last.
-    pub(in crate::dev) fn is_at_end(&self) -> bool {
-        self.recorder.lock().is_closed
-    }
-
     /// Gives what has happened since the last time. Of what is no longer kept, it tells how much
     /// that was; if a change of the server is among it, everything is told anew.
-    pub(in crate::dev) fn read(&mut self) -> Vec<Utf8Bytes> {
+    fn read(&mut self) -> Vec<Utf8Bytes> {
         let end = self.recorder.lock().seq;
         let mut frames = Vec::new();
         let mut lost = 0;
