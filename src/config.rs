@@ -60,6 +60,8 @@ pub struct SnaxumConfig {
     pub no_overlay: bool,
     /// Whether dev mode keeps no bodies.
     pub no_capture_bodies: bool,
+    /// Whether what code prints in dev mode reaches the terminal as it is.
+    pub raw_output: bool,
     /// Whether to reload on save and to serve the console.
     pub dev: bool,
     /// Whether the runtime only loads the modules, so that somebody can look at the routes.
@@ -209,6 +211,13 @@ impl SnaxumConfigBuilder {
         self
     }
 
+    /// Passes on what code prints in dev mode as it is, control characters included, instead of
+    /// escaping what could steer the terminal. Default: off.
+    pub fn raw_output(mut self, on: bool) -> Self {
+        self.options.raw_output = Some(on);
+        self
+    }
+
     /// Turns dev mode on: reload on save, console, tracebacks. Default: off.
     pub fn dev(mut self, on: bool) -> Self {
         self.dev = on;
@@ -280,6 +289,7 @@ impl SnaxumConfigBuilder {
             no_inject: options.no_inject.unwrap_or(false),
             no_overlay: options.no_overlay.unwrap_or(false),
             no_capture_bodies: options.no_capture_bodies.unwrap_or(false),
+            raw_output: options.raw_output.unwrap_or(false),
             project_dir,
             dev: self.dev,
             load_only: self.load_only,

@@ -37,7 +37,7 @@ def start(
     _interpreter.set_up_streams()
     _answers.is_observed = settings["dev"]
     if settings["dev"] and not settings["load_only"]:
-        _output.install(border.print)
+        _output.install(border.print, is_raw=settings["raw_output"])
     state.first_number = settings["first_generation"]
     state.publish(state.Generation(0, RouteTable([])))
     _runtime.start(_runtime.Runtime(settings, framework, border))

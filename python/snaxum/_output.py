@@ -1,11 +1,13 @@
 """What code prints and logs in dev mode: line by line, with the request it was written for.
 
-Owns the standard streams there. Passes everything on at once and unchanged, and tells Rust of each
-line, secrets masked and what is long cut. Never keeps a line.
+Owns the standard streams there. Passes everything on at once, what could steer a terminal escaped
+unless raw output is wanted, and tells Rust of each line, secrets masked and what is long cut. Never
+keeps a line.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -17,13 +19,19 @@ from ._masking import mask_text
 # Characters that are told of one line.
 MAX_LINE = 4096
 
+# Control characters but tab and line break, and bidi overrides.
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# The same, with what may stay: colours (SGR), line breaks of both kinds.
+_PART = re.compile(rf"(?P<colour>\x1b\[[0-9;:]*m)|(?P<end>\r?\n)|{_STEERING.pattern}")
+_NO_COLOUR = "\x1b[0m"
+
 Tell = Callable[[int | None, str, str], None]
 
 
-def install(tell: Tell) -> None:
+def install(tell: Tell, *, is_raw: bool) -> None:
     """Tell of each line from now on."""
-    sys.stdout = _Stream(sys.stdout, "stdout", tell)
-    sys.stderr = _Stream(sys.stderr, "stderr", tell)
+    sys.stdout = _Stream(sys.stdout, "stdout", tell, is_raw=is_raw)
+    sys.stderr = _Stream(sys.stderr, "stderr", tell, is_raw=is_raw)
 
 
 class _Unfinished(threading.local):
@@ -32,25 +40,29 @@ class _Unfinished(threading.local):
     text = ""
     # What it has of it that was too much to keep.
     more = 0
+    # Whether it has a colour that may not have been ended.
+    is_coloured = False
 
 
 class _Stream:
     """A text stream around another one, whose every other attribute it has."""
 
-    def __init__(self, stream: TextIO, name: str, tell: Tell) -> None:
+    def __init__(self, stream: TextIO, name: str, tell: Tell, *, is_raw: bool = False) -> None:
         self._stream = stream
         self._name = name
         self._tell = tell
+        self._is_raw = is_raw
+        self._has_colours = stream.isatty()
         self._unfinished = _Unfinished()
 
     def write(self, text: str) -> int:
-        written = self._stream.write(text)
+        self._stream.write(text if self._is_raw else self._plain(text))
         *ended, begun = text.split("\n")
         for part in ended:
             self._add(part)
             self._end()
         self._add(begun)
-        return written
+        return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -58,6 +70,23 @@ class _Stream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+    def _plain(self, text: str) -> str:
+        """Escape what could steer a terminal; on one, colours stay within their line."""
+        line = self._unfinished
+        if not line.is_coloured and not _STEERING.search(text):
+            return text
+
+        def part(found: re.Match[str]) -> str:
+            if found["end"]:
+                was_coloured, line.is_coloured = line.is_coloured, False
+                return _NO_COLOUR + found[0] if was_coloured else found[0]
+            if found["colour"] and self._has_colours:
+                line.is_coloured = found[0] != _NO_COLOUR
+                return found[0]
+            return f"\\u{{{ord(found[0][0]):x}}}" + found[0][1:]
+
+        return _PART.sub(part, text)
 
     def _add(self, part: str) -> None:
         line = self._unfinished

@@ -67,6 +67,10 @@ pub(crate) struct ServerOptions {
     /// Keep no bodies in dev mode, neither of requests nor of answers
     #[arg(long)]
     no_capture_bodies: bool,
+    /// Pass on what code prints in dev mode as it is, instead of escaping control characters other
+    /// than the colours of a terminal
+    #[arg(long)]
+    raw_output: bool,
 }
 
 impl From<ServerOptions> for Options {
@@ -90,6 +94,7 @@ impl From<ServerOptions> for Options {
         options.no_inject = flags.no_inject.then_some(true);
         options.no_overlay = flags.no_overlay.then_some(true);
         options.no_capture_bodies = flags.no_capture_bodies.then_some(true);
+        options.raw_output = flags.raw_output.then_some(true);
         options
     }
 }

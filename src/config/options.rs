@@ -12,7 +12,7 @@ use super::values::{
 };
 
 /// The names of all options, as `[tool.snaxum]` spells them.
-pub const OPTION_NAMES: [&str; 18] = [
+pub const OPTION_NAMES: [&str; 19] = [
     "host",
     "port",
     "python-dir",
@@ -31,10 +31,11 @@ pub const OPTION_NAMES: [&str; 18] = [
     "no-inject",
     "no-overlay",
     "no-capture-bodies",
+    "raw-output",
 ];
 
 /// The options that are on or off; on the command line their name alone turns them on.
-pub const SWITCHES: [&str; 3] = ["no-inject", "no-overlay", "no-capture-bodies"];
+pub const SWITCHES: [&str; 4] = ["no-inject", "no-overlay", "no-capture-bodies", "raw-output"];
 
 /// The options that may be given more than once.
 pub const COLLECTING: [&str; 3] = ["module", "allow-host", "watch"];
@@ -79,6 +80,8 @@ pub struct Options {
     pub no_overlay: Option<bool>,
     /// `no-capture-bodies`
     pub no_capture_bodies: Option<bool>,
+    /// `raw-output`
+    pub raw_output: Option<bool>,
 }
 
 impl Options {
@@ -103,6 +106,7 @@ impl Options {
             no_inject: self.no_inject.or(other.no_inject),
             no_overlay: self.no_overlay.or(other.no_overlay),
             no_capture_bodies: self.no_capture_bodies.or(other.no_capture_bodies),
+            raw_output: self.raw_output.or(other.raw_output),
         }
     }
 
@@ -132,6 +136,7 @@ impl Options {
             "no-inject" => self.no_inject = Some(parse_switch(value)?),
             "no-overlay" => self.no_overlay = Some(parse_switch(value)?),
             "no-capture-bodies" => self.no_capture_bodies = Some(parse_switch(value)?),
+            "raw-output" => self.raw_output = Some(parse_switch(value)?),
             _ => unreachable!("the caller took the name from OPTION_NAMES"),
         }
         Ok(())

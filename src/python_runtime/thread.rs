@@ -189,6 +189,7 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "env_file": config.env_file,
         "first_generation": config.first_generation,
         "dev": config.dev,
+        "raw_output": config.raw_output,
         "load_only": config.load_only,
         "adopted": origin == Origin::Adopted,
         "venv": venv.map(|venv| &venv.root),

@@ -220,6 +220,45 @@ async fn a_path_cannot_steer_the_terminal() {
     assert!(!screen.text.borrow().contains("\x1b[2J"));
 }
 
+/// Prints what could steer a terminal, and a line in colour.
+const SPEAKER: &str = "import logging
+from snaxum import route
+
+@route('/')
+def index(request):
+    print('\\x1b[32mgreen', end=' ')
+    print('\\x1b[2J\\x1b]0;title\\x07\\x9b1A\\u202e\\r 14:02:11  GET   /forged')
+    logging.warning('logged \\x1b[1;1H')
+    return ''
+";
+
+#[tokio::test]
+async fn what_code_prints_cannot_steer_the_terminal_but_may_be_coloured() {
+    let screen = Screen::start(app().file("app.py", SPEAKER), 100).await;
+    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.get("/").await;
+    let line = "\x1b[32mgreen \\u{1b}[2J\\u{1b}]0;title\\u{7}\\u{9b}1A\\u{202e}\\u{d} 14:02:11  \
+                GET   /forged\x1b[0m\r\n";
+    screen.wait_for(line).await;
+    screen.wait_for("logged \\u{1b}[1;1H").await;
+}
+
+#[tokio::test]
+async fn raw_output_reaches_the_terminal_as_it_is() {
+    let project = app().file("app.py", SPEAKER).args(&["--raw-output"]);
+    let screen = Screen::start(project, 100).await;
+    screen.get("/").await;
+    screen.wait_for("green \x1b[2J\x1b]0;title\x07\u{9b}1A\u{202e}\r 14:02:11").await;
+}
+
+#[tokio::test]
+async fn without_a_terminal_colours_are_escaped_too() {
+    let server = Project::new().file("app.py", SPEAKER).dev().await;
+    server.get("/").await;
+    let line = server.out.wait_for("green").await;
+    assert!(line.starts_with("\\u{1b}[32mgreen \\u{1b}[2J"), "{line:?}");
+}
+
 #[tokio::test]
 async fn a_new_process_takes_the_keys_over_and_leaves_the_terminal_as_it_was() {
     let mut screen = Screen::start(app(), 60).await;

@@ -1,4 +1,4 @@
-"""Lines that are printed go through unchanged, and are told of with their request."""
+"""Lines that are printed cannot steer the terminal, and are told of with their request."""
 
 from __future__ import annotations
 
@@ -50,6 +50,43 @@ def test_a_long_line_is_cut_and_says_so(told: Told) -> None:
 def test_secrets_are_masked_in_what_is_told_and_odd_characters_cross(told: Told) -> None:
     told.stream.write("postgres://ada:hunter2@db \ud800\n")
     assert told.lines[0][2] == f"postgres://ada:{MASK}@db ?"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def printed(through: io.StringIO, *texts: str, is_raw: bool = False) -> str:
+    stream = _Stream(through, "stdout", lambda *line: None, is_raw=is_raw)
+    for text in texts:
+        assert stream.write(text) == len(text)
+    return through.getvalue()
+
+
+NASTY = "a\rb\x1b[2J\x1b]0;x\x07\x9b1m\x7f\u202ec\u2066\td\r\ne\n"
+ESCAPED = "a\\u{d}b\\u{1b}[2J\\u{1b}]0;x\\u{7}\\u{9b}1m\\u{7f}\\u{202e}c\\u{2066}\td\r\ne\n"
+
+
+@pytest.mark.parametrize("through", [io.StringIO, Terminal])
+def test_what_could_steer_a_terminal_is_escaped(through: type[io.StringIO]) -> None:
+    assert printed(through(), NASTY) == ESCAPED
+    assert printed(through(), "a\x1b", "[2J") == "a\\u{1b}[2J"
+
+
+def test_colours_stay_on_a_terminal_and_end_with_their_line() -> None:
+    assert printed(Terminal(), "\x1b[1;31mred", "\n", "x\n") == "\x1b[1;31mred\x1b[0m\nx\n"
+    assert printed(Terminal(), "\x1b[31mred\x1b[0m\n") == "\x1b[31mred\x1b[0m\n"
+    assert printed(io.StringIO(), "\x1b[31mred\x1b[0m\n") == "\\u{1b}[31mred\\u{1b}[0m\n"
+
+
+def test_raw_output_goes_through_unchanged() -> None:
+    assert printed(io.StringIO(), NASTY, is_raw=True) == NASTY
+
+
+def test_what_is_told_of_is_not_escaped(told: Told) -> None:
+    told.stream.write("a\x1b[31m\n")
+    assert told.lines[0][2] == "a\x1b[31m"
 
 
 def test_everything_else_is_the_streams_own(told: Told) -> None:
