@@ -4,6 +4,7 @@
 mod cli;
 mod dev_api;
 mod example;
+mod golden;
 mod http;
 mod invariants;
 mod limits;

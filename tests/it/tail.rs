@@ -26,14 +26,15 @@ def fail(request):
     raise ValueError('it went wrong')
 ";
 
-struct Tail {
+/// A running `snaxum tail`.
+pub(super) struct Tail {
     process: Child,
     out: Lines<BufReader<Box<dyn AsyncRead + Unpin>>>,
     err: Lines<BufReader<Box<dyn AsyncRead + Unpin>>>,
 }
 
 impl Tail {
-    fn of(project: &Project, args: &[&str]) -> Self {
+    pub(super) fn of(project: &Project, args: &[&str]) -> Self {
         let mut command = project.command(env!("CARGO_BIN_EXE_snaxum"));
         command.arg("tail").arg(project.path()).args(args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -43,8 +44,12 @@ impl Tail {
         Self { process, out: BufReader::new(out).lines(), err: BufReader::new(err).lines() }
     }
 
-    async fn line_with(&mut self, text: &str) -> String {
+    pub(super) async fn line_with(&mut self, text: &str) -> String {
         find(&mut self.out, text).await
+    }
+
+    pub(super) async fn end(&mut self) {
+        self.process.kill().await.expect("it is ours");
     }
 }
 
@@ -191,5 +196,5 @@ async fn a_server_that_ends_is_waited_for() {
     let mut again = again.spawn().expect("it starts");
     tail.line_with("G1").await;
     again.kill().await.expect("it is ours");
-    tail.process.kill().await.expect("it is ours");
+    tail.end().await;
 }
