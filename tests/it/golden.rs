@@ -133,7 +133,7 @@ async fn whoever_follows_is_told_the_same() {
     let (first, routes) = (&golden[1], &golden[2]["routes"]);
     let snapshot = json!({
         "v": 1, "seq": 0, "type": "snapshot", "status": first["status"], "routes": routes,
-        "requests": [], "reloads": [first["reload"]], "logs": [], "last_failure": null,
+        "requests": [], "reloads": [first["reload"]], "logs": [], "pins": [], "last_failure": null,
     });
     same(&from_socket[1..2], &[snapshot], "the snapshot");
     same(&from_socket[2..], &golden[3..], "the socket");

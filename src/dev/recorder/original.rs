@@ -10,8 +10,10 @@ use axum::http::{HeaderName, HeaderValue, Method};
 
 use crate::message::RequestRecord;
 
-/// Bytes that are kept of one body, and of a head.
-pub(in crate::dev) const MAX_BYTES: usize = 64 * 1024;
+/// Bytes that are kept of one body.
+const MAX_BODY: usize = 64 * 1024;
+/// Bytes of the longest head that is kept: half of one could not be sent again.
+const MAX_HEAD: usize = 16 * 1024;
 /// Bytes of memory that the next request takes over.
 const USUAL: usize = 4 * 1024;
 
@@ -68,8 +70,12 @@ impl Original {
         self.is_head_whole = record.head.headers().iter().all(|(name, value)| {
             self.add(name.as_str().as_bytes());
             self.add(value.as_bytes());
-            self.bytes.len() <= MAX_BYTES
+            self.bytes.len() <= MAX_HEAD
         });
+        if !self.is_head_whole {
+            self.bytes = Vec::new();
+            self.ends.clear();
+        }
         self.request = self.keep(record.request_body, with_bodies);
         self.response = self.keep(record.response_body, with_bodies);
     }
@@ -127,7 +133,7 @@ impl Original {
         let body = body?;
         let start = self.bytes.len();
         if is_wanted {
-            self.bytes.extend_from_slice(&body[..body.len().min(MAX_BYTES)]);
+            self.bytes.extend_from_slice(&body[..body.len().min(MAX_BODY)]);
         }
         Some(Part { kept: start..self.bytes.len(), size: body.len() })
     }
