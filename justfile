@@ -39,7 +39,11 @@ test *args:
     cargo test --workspace {{ args }}
 
 # Run every test, on every Python that is here, and the lints
-test-all: lint test test-pythons
+test-all: lint test test-pythons without-dev
+
+# Check that a binary without dev mode has nothing of it
+without-dev:
+    cargo test --test it -- --ignored a_binary_without_dev_mode
 
 # Run the tests of the runtime on Python 3.10 to 3.13
 test-pythons:

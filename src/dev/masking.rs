@@ -63,10 +63,13 @@ fn is_secret_word(word: &[u8]) -> bool {
     )
 }
 
+/// Words that tell a secret together.
+const PAIRS: [[&str; 2]; 2] = [["database", "url"], ["connection", "string"]];
+
 /// Whether a value of this name is a secret: one of its words is, in whichever case it is written.
 pub(super) fn is_secret(name: &str) -> bool {
     let bytes = name.as_bytes();
-    let mut start = 0;
+    let (mut start, mut before) = (0, &bytes[..0]);
     for end in 0..=bytes.len() {
         let is_end = end == bytes.len() || !bytes[end].is_ascii_alphanumeric();
         // `apiKey` has two words.
@@ -75,13 +78,22 @@ pub(super) fn is_secret(name: &str) -> bool {
             && bytes[end].is_ascii_uppercase()
             && (bytes[end - 1].is_ascii_lowercase() || bytes[end - 1].is_ascii_digit());
         if is_end || is_hump {
-            if is_secret_word(&bytes[start..end]) {
+            let word = &bytes[start..end];
+            if is_secret_word(word) || is_secret_pair(before, word) {
                 return true;
             }
+            before = word;
             start = if is_end { end + 1 } else { end };
         }
     }
     false
+}
+
+fn is_secret_pair(first: &[u8], second: &[u8]) -> bool {
+    PAIRS.iter().any(|pair| {
+        first.eq_ignore_ascii_case(pair[0].as_bytes())
+            && second.eq_ignore_ascii_case(pair[1].as_bytes())
+    })
 }
 
 /// What is a secret wherever it stands: RFC 7468 (PEM), RFC 7519 (JWT), the keys of services that
@@ -198,6 +210,8 @@ mod tests {
             "csrf-token",
             "accessToken",
             "apiKey",
+            "DATABASE_URL",
+            "connectionString",
         ] {
             assert!(is_secret(secret), "{secret}");
         }

@@ -115,6 +115,7 @@ test("whatever is said shows as text", async ({ page }) => {
     await page.getByTestId("request-row").nth(1).click();
     await expect(details.locator("h2")).toContainText("/answer/");
     await shows(details.getByRole("row", { name: "x-evil" }).last());
+    await shows(details.getByTestId("body"));
     await nothingElse();
 
     await page.getByTestId("tab-errors").click();

@@ -184,3 +184,45 @@ fn standard_library() -> Vec<String> {
     let names = String::from_utf8(output.stdout).expect("UTF-8");
     names.split_whitespace().map(str::to_owned).collect()
 }
+
+#[test]
+fn each_item_of_security_names_tests_that_are_there() {
+    let read = |path: &str| {
+        let path = Path::new(ROOT).join(path);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let table = read("docs/security.md");
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .filter(|line| line.starts_with("| S-"))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+
+    let items: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    let expected: Vec<String> = (1..=41).map(|number| format!("S-{number:02}")).collect();
+    assert_eq!(items, expected);
+    for row in &rows {
+        let names: Vec<&str> = row[2].split('`').skip(1).step_by(2).collect();
+        assert!(row[1].contains("Not built") || !names.is_empty(), "{row:?}");
+        for name in names {
+            let (file, test) = name.split_once("::").expect("file::name");
+            let is_there = if test.contains(' ') {
+                read(&format!("tests/browser/{file}.spec.js")).contains(&format!("test(\"{test}\""))
+            } else if file.ends_with(".py") {
+                read(file).contains(&format!("def {test}("))
+            } else {
+                let file =
+                    if file.ends_with(".rs") { file } else { &format!("tests/it/{file}.rs") };
+                let text = read(file);
+                let mut lines = text.lines().map(str::trim);
+                let mut last = "";
+                lines.any(|line| {
+                    let is_test = last.starts_with("#[") && line.contains(&format!("fn {test}("));
+                    last = line;
+                    is_test
+                })
+            };
+            assert!(is_there, "{}: no test {name}", row[0]);
+        }
+    }
+}

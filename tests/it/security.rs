@@ -1,7 +1,10 @@
 //! What somebody hostile tries on a dev server, item by item of docs/security.md: those that no
 //! other file has.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -78,6 +81,144 @@ async fn no_body_and_no_frame_holds_the_token() {
     assert!(!server.err.text().contains(&server.token));
     let told = server.out.text().matches(&server.token).count();
     assert_eq!(told, 1, "the link is printed once");
+}
+
+/// Each asset's name and text.
+fn assets() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/console");
+    let entries =
+        fs::read_dir(folder).expect("a directory").map(|entry| entry.expect("one").path());
+    let texts = entries.filter(|path| path.is_file()).map(|path| {
+        let name = path.file_name().expect("it has one").to_string_lossy().into_owned();
+        (name, fs::read_to_string(path).expect("UTF-8"))
+    });
+    texts.collect()
+}
+
+#[test]
+fn no_asset_makes_code_or_markup_of_text() {
+    for (name, text) in assets() {
+        for way in [
+            "eval(",
+            "new Function",
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "srcdoc",
+            "javascript:",
+        ] {
+            assert!(!text.contains(way), "{name}: {way}");
+        }
+        if name.ends_with(".html") {
+            let handlers = text.split_whitespace().filter(|word| word.starts_with("on"));
+            assert_eq!(handlers.filter(|word| word.contains('=')).count(), 0, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_asset_has_its_type() {
+    let server = app().await;
+    for (name, _) in assets() {
+        let kind = match name.rsplit_once('.').expect("a suffix").1 {
+            "js" => "text/javascript; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
+            "svg" => "image/svg+xml",
+            _ => continue,
+        };
+        let path = format!("/__snaxum/assets/{name}");
+        let reply = send(server.request(Method::GET, &path).bearer_auth(&server.token)).await;
+        let headers = ["content-type", "x-content-type-options"].map(|name| reply.header(name));
+        assert_eq!((reply.status, headers), (200, [kind, "nosniff"]), "{name}");
+    }
+    for path in ["/__snaxum/api/status", "/__snaxum/api/requests"] {
+        let reply = send(server.request(Method::GET, path).bearer_auth(&server.token)).await;
+        let headers = ["content-type", "x-content-type-options"].map(|name| reply.header(name));
+        assert_eq!(headers, ["application/json", "nosniff"], "{path}");
+    }
+}
+
+/// Builds the binary without dev mode, which takes long: part of `just test-all`.
+#[tokio::test]
+#[ignore = "builds the binary once more"]
+async fn a_binary_without_dev_mode_contains_no_console() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("without-dev");
+    let status = std::process::Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--no-default-features", "--features", "cli", "--target-dir"])
+        .arg(&target)
+        .current_dir(root)
+        .status()
+        .expect("cargo starts");
+    assert!(status.success());
+    let has = |path: &Path, text: &str| {
+        let binary = fs::read(path).expect("a binary");
+        binary.windows(text.len()).any(|bytes| bytes == text.as_bytes())
+    };
+    for text in
+        ["connect-src 'self' ws://", "The console needs the link", "too many consoles are open"]
+    {
+        assert!(has(Path::new(env!("CARGO_BIN_EXE_snaxum")), text), "{text}");
+        assert!(!has(&target.join("debug/snaxum"), text), "{text}");
+    }
+}
+
+/// What stands between `start` and `end` in `text`.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let from = text.find(start).expect("it begins") + start.len();
+    &text[from..from + text[from..].find(end).expect("it ends")]
+}
+
+#[test]
+fn rust_and_python_take_the_same_for_secrets() {
+    let rust = include_str!("../../src/dev/masking.rs");
+    let python = include_str!("../../python/snaxum/_masking.py");
+
+    let words = between(rust, "        &*lower,", "    )\n");
+    let words: BTreeSet<String> =
+        words.split('"').skip(1).step_by(2).map(ToOwned::to_owned).collect();
+    let pattern: String =
+        between(python, "_WORDS = re.compile(", "\n)\n").split('"').skip(1).step_by(2).collect();
+    let same: BTreeSet<String> = between(&pattern, "(?:^|_)(?:", ")(?:_|$)")
+        .split('|')
+        .flat_map(|word| match word.strip_suffix("s?") {
+            Some(one) => vec![one.to_owned(), format!("{one}s")],
+            None => vec![word.to_owned()],
+        })
+        .collect();
+    assert!(words.len() > 30);
+    assert_eq!(words, same);
+    let pairs: BTreeSet<String> =
+        between(rust, "const PAIRS", "]];").split('"').skip(1).step_by(2).map(Into::into).collect();
+    let same = pattern.rsplit("(?:_|$)").next().expect("a last part");
+    let same: BTreeSet<String> =
+        same.split('|').skip(1).flat_map(|pair| pair.split('_')).map(Into::into).collect();
+    assert_eq!(pairs, same);
+
+    let shape =
+        |line: &str| line.trim().trim_start_matches("r\"").trim_end_matches([',', '"']).to_owned();
+    let rust: BTreeSet<String> = between(rust, "let shapes = [", "];")
+        .lines()
+        .map(shape)
+        .filter(|shape| !shape.is_empty() && !shape.starts_with("://"))
+        .map(|shape| shape.replace("(?s)", "").replace("\\z", "\\Z"))
+        .collect();
+    let python: BTreeSet<String> = between(python, "_SHAPES = re.compile(", "    re.DOTALL")
+        .lines()
+        .map(shape)
+        .flat_map(|line| line.split("|\\b").map(ToOwned::to_owned).collect::<Vec<_>>())
+        .filter(|shape| !shape.is_empty())
+        .map(|shape| {
+            if shape.starts_with("---") {
+                shape
+            } else {
+                format!("\\b{}", shape.trim_start_matches("\\b"))
+            }
+        })
+        .collect();
+    assert!(rust.len() > 6);
+    assert_eq!(rust, python);
 }
 
 /// Numbers by chance, the same in each run.
