@@ -270,6 +270,12 @@ impl PythonRuntime {
         self.describe("modules").await
     }
 
+    /// The ids of the routes that serve, in the order in which they are tried; empty while a module
+    /// loads or Python is stopping.
+    pub async fn matching_order(&self) -> Vec<String> {
+        serde_json::from_value(self.describe("order").await).unwrap_or_default()
+    }
+
     /// Which route answers `method` on the decoded `path`, and why those near it do not, as JSON;
     /// `None` if Python is stopping. Blocks while a module loads.
     pub fn explain(&self, method: &str, path: &str) -> Option<serde_json::Value> {

@@ -18,6 +18,7 @@ from . import _answers, _interpreter, _output, _runtime, state
 from ._answers import answer, aside, on_loop, to_json
 from ._border import Border, Exchange
 from ._matching import explain as explain_match
+from ._matching import order as matching_order
 from ._near_misses import near_misses
 from ._reload import effects, report
 from ._runtime import Framework, running
@@ -67,9 +68,11 @@ def reload() -> bytes:
 
 
 def describe(what: str) -> bytes:
-    """Describe the `pool` or the `modules`, as JSON."""
+    """Describe the `pool`, the `modules` or the `order` of matching, as JSON."""
     if what == "pool":
         return to_json(running().pool_status())
+    if what == "order":
+        return to_json(matching_order(state.current().table))
     return to_json(report.describe(state.current()))
 
 

@@ -1,4 +1,4 @@
-"""Which route answers a request, and why each of those that nearly would does not.
+"""Which route answers a request, in which order they are tried, and why those near it do not.
 
 Only for people who develop: compares every route, one after the other.
 """
@@ -46,6 +46,18 @@ def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
         "answer": answer,
         "misses": [miss for _, miss in misses[:MAX_MISSES]],
     }
+
+
+def order(table: RouteTable) -> list[str]:
+    """List the ids of the routes in the order in which they are tried."""
+
+    def key(route: Route) -> list[tuple[Any, ...]]:
+        return [
+            (1, *part.order) if part.match else (0, "".join(map(str, part.pieces)))
+            for part in route.parsed.parts
+        ]
+
+    return [route.id for route in sorted(table.routes, key=key)]
 
 
 def _named(route: Route) -> dict[str, Any]:

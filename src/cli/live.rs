@@ -6,6 +6,7 @@
 pub(super) mod by_hand;
 mod events;
 pub(super) mod explain;
+pub(super) mod table;
 pub(super) mod tail;
 pub(super) mod wait;
 

@@ -4,16 +4,20 @@
 
 mod filter;
 mod matching;
+mod openapi;
 mod saved;
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use console::{measure_text_width, style};
+use serde::Serialize;
 use snaxum::error::Error;
 use snaxum::message::RouteInfo;
 
-use super::style::{complain, plain, say, say_error};
+use super::live::table::{self, Table};
+use super::style::{complain, plain, plain_json, say, say_error};
 use super::{ProjectArgs, project};
 pub(crate) use filter::Filter;
 use matching::Wanted;
@@ -23,6 +27,8 @@ use saved::Saved;
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
     Table,
+    /// The table with ids, docstrings and warnings.
+    Wide,
     /// One list.
     Json,
     /// One object a line.
@@ -30,6 +36,8 @@ pub(crate) enum Format {
     Md,
     /// RFC 4180.
     Csv,
+    /// An OpenAPI 3.1 document of the paths, their parameters and their docstrings.
+    Openapi,
 }
 
 /// What to do with the list.
@@ -51,58 +59,122 @@ pub(crate) struct Options {
     /// parameters, and why those near it do not; exits with 1 if none answers.
     #[arg(long = "match", value_name = "REQUEST", value_parser = Wanted::read, conflicts_with_all = [
         "check", "diff", "strict", "grep", "method", "path", "except_path", "sort", "all_methods",
+        "live", "unused",
     ])]
     wanted: Option<Wanted>,
     /// Exits with 3 if a route has a warning, or a module does not load.
     #[arg(long)]
     strict: bool,
+    /// Asks the running dev server, instead of loading the modules: what serves there, with the
+    /// number of requests that each route has answered. Server options do nothing then.
+    #[arg(long)]
+    live: bool,
+    /// Loads the modules afresh; this is what happens without it too.
+    #[arg(long, conflicts_with_all = ["live", "unused"])]
+    offline: bool,
+    /// Only routes that have answered no request of the running dev server; implies `--live`.
+    #[arg(long)]
+    unused: bool,
 }
 
 /// Prints the routes; exits with 1 if a module does not load.
 pub(crate) fn run(args: ProjectArgs, options: &Options) -> Result<ExitCode, Error> {
-    if options.wanted.is_some() && matches!(options.format, Format::Md | Format::Csv) {
+    let forms = matches!(options.format, Format::Table | Format::Json | Format::Ndjson);
+    if options.wanted.is_some() && !forms {
         say_error("`--match` writes a table, json or ndjson; leave `--format` out, or choose one");
         return Ok(ExitCode::from(2));
     }
+    let name = std::path::absolute(&args.dir).unwrap_or_default();
+    let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if options.live || options.unused {
+        return Ok(options.print(&table::ask(&args.dir)?, &name));
+    }
     project::load(args, |runtime| {
         let serving = runtime.serving();
+        project::print_failures(runtime);
         if let Some(wanted) = &options.wanted {
-            project::print_failures(runtime);
             let code = wanted.explain(runtime, options.format);
             return if serving.failing { ExitCode::FAILURE } else { code };
         }
-        let routes = options.filter.of(&serving.routes);
-        project::print_failures(runtime);
-        let is_odd = serving.failing || routes.iter().any(|route| !route.warnings.is_empty());
+        let order = tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(runtime.matching_order())
+        });
+        let (routes, is_failing) = (serving.routes.clone(), serving.failing);
+        options.print(&Table { routes, hits: HashMap::new(), order, is_failing }, &name)
+    })
+}
+
+impl Options {
+    /// Prints what is asked for of this table.
+    fn print(&self, table: &Table, project: &str) -> ExitCode {
+        let mut routes = self.filter.of(&table.routes, &table.order);
+        if self.unused {
+            routes.retain(|route| !table.hits.contains_key(&route.id));
+        }
+        let is_odd = table.is_failing || routes.iter().any(|route| !route.warnings.is_empty());
         let trouble = match is_odd {
-            true if options.strict => 3,
-            _ => u8::from(serving.failing),
+            true if self.strict => 3,
+            _ => u8::from(table.is_failing),
         };
-        if let Some(saved) = &options.check {
+        if let Some(saved) = &self.check {
             let differences = saved.differences(&routes);
             for line in &differences {
                 complain(&format!("{line}\n"));
             }
             return ExitCode::from(trouble.max(u8::from(!differences.is_empty())));
         }
-        if let Some(saved) = &options.diff {
+        if let Some(saved) = &self.diff {
             let lines = saved.differences(&routes);
             say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
             return ExitCode::from(trouble);
         }
-        let list = match options.format {
-            Format::Table => table(&routes),
-            Format::Json => serde_json::to_string_pretty(&routes).expect("plain data") + "\n",
+        let hits = (self.live || self.unused).then_some(&table.hits);
+        let list = match self.format {
+            Format::Table | Format::Wide => {
+                columns(&routes, matches!(self.format, Format::Wide), hits)
+            }
+            Format::Json => {
+                pretty(&routes.iter().map(|route| Row::of(route, hits)).collect::<Vec<_>>())
+            }
             Format::Ndjson => routes
                 .iter()
-                .map(|route| serde_json::to_string(route).expect("plain data") + "\n")
+                .map(|route| serde_json::to_string(&Row::of(route, hits)).expect("plain data"))
+                .map(|row| plain_json(&row) + "\n")
                 .collect(),
             Format::Md => markdown(&routes),
             Format::Csv => csv(&routes),
+            Format::Openapi => {
+                let (document, left_out) = openapi::document(project, &routes);
+                for note in left_out {
+                    complain(&format!("note: left out: {}\n", plain(&note)));
+                }
+                pretty(&document)
+            }
         };
         say(&list);
         ExitCode::from(trouble)
-    })
+    }
+}
+
+fn pretty(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value).expect("plain data");
+    text.split('\n').map(|line| plain_json(line) + "\n").collect()
+}
+
+/// A route as JSON.
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    route: &'a RouteInfo,
+    /// Where a server has counted them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hits: Option<u64>,
+}
+
+impl<'a> Row<'a> {
+    fn of(route: &'a RouteInfo, hits: Option<&HashMap<String, u64>>) -> Self {
+        Self { route, hits: hits.map(|hits| hits.get(&route.id).copied().unwrap_or(0)) }
+    }
 }
 
 const TITLES: [&str; 5] = ["METHOD", "PATH", "HANDLER", "MODE", "SOURCE"];
@@ -117,27 +189,37 @@ fn cells(route: &RouteInfo) -> [String; 5] {
     ]
 }
 
-fn table(routes: &[RouteInfo]) -> String {
-    let rows: Vec<[String; 5]> = routes.iter().map(cells).collect();
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| measure_text_width(&row[column]));
-        cells.chain([TITLES[column].len()]).max().unwrap_or(0)
-    };
-    let widths: [usize; 5] = std::array::from_fn(width);
-    let line = |cells: [String; 5]| {
-        let padded: Vec<String> = cells
+/// The table for people.
+fn columns(routes: &[RouteInfo], is_wide: bool, hits: Option<&HashMap<String, u64>>) -> String {
+    let mut rows = vec![TITLES.map(str::to_owned).to_vec()];
+    rows.extend(routes.iter().map(|route| cells(route).to_vec()));
+    if let Some(hits) = hits {
+        rows[0].push("HITS".to_owned());
+        for (row, route) in rows[1..].iter_mut().zip(routes) {
+            row.push(hits.get(&route.id).copied().unwrap_or(0).to_string());
+        }
+    }
+    if is_wide {
+        rows[0].extend(["ID", "DOC", "WARNINGS"].map(str::to_owned));
+        for (row, route) in rows[1..].iter_mut().zip(routes) {
+            let doc = route.doc.as_deref().unwrap_or_default().lines().next().unwrap_or_default();
+            row.extend([plain(&route.id), plain(doc), plain(&route.warnings.join("; "))]);
+        }
+    }
+    let width = |column: usize| rows.iter().map(|row| measure_text_width(&row[column])).max();
+    let widths: Vec<usize> = (0..rows[0].len()).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |cells: &Vec<String>| {
+        let padded: Vec<_> = cells
             .iter()
-            .zip(widths)
+            .zip(&widths)
             .map(|(cell, width)| {
-                console::pad_str(cell, width, console::Alignment::Left, None).into_owned()
+                console::pad_str(cell, *width, console::Alignment::Left, None).into_owned()
             })
             .collect();
         padded.join("  ").trim_end().to_owned() + "\n"
     };
-    let mut out = style(line(TITLES.map(str::to_owned))).bold().to_string();
-    for row in rows {
-        out += &line(row);
-    }
+    let mut out = style(line(&rows[0])).bold().to_string();
+    out.extend(rows[1..].iter().map(line));
     out + &format!("\n{} routes\n", routes.len())
 }
 

@@ -1,6 +1,7 @@
 //! What is behind the guard: the page, its assets, the JSON API. What changes something is in
 //! `by_hand.rs`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -38,6 +39,8 @@ pub(super) fn routes() -> Router<Dev> {
         .route("/__snaxum/api/wait", get(wait))
         .route("/__snaxum/api/modules", get(module_list))
         .route("/__snaxum/api/routes", get(route_list))
+        .route("/__snaxum/api/order", get(matching_order))
+        .route("/__snaxum/api/hits", get(hits))
         .route("/__snaxum/api/requests", get(request_list))
         .route("/__snaxum/api/requests/{id}", get(request))
         .route("/__snaxum/api/requests/{id}/replay", post(by_hand::replay))
@@ -104,6 +107,14 @@ async fn module_list(State(dev): State<Dev>) -> Json<serde_json::Value> {
 
 async fn route_list(State(dev): State<Dev>) -> Json<Vec<RouteInfo>> {
     Json(dev.inner.runtime.serving().routes.clone())
+}
+
+async fn matching_order(State(dev): State<Dev>) -> Json<Vec<String>> {
+    Json(dev.inner.runtime.matching_order().await)
+}
+
+async fn hits(State(dev): State<Dev>) -> Json<HashMap<String, u64>> {
+    Json(dev.inner.recorder.hits())
 }
 
 async fn request_list(State(dev): State<Dev>) -> Json<Vec<RequestSummary>> {

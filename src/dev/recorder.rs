@@ -9,7 +9,7 @@ mod follower;
 mod kept;
 mod original;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde_json::Value;
@@ -34,6 +34,8 @@ pub(super) const LIMITS: Limits = Limits { requests: 500, reloads: 100, logs: 50
 const MAX_LOG_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of bodies that are kept, however few they are.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+/// Routes whose requests are counted, those of old generations included.
+const MAX_COUNTED: usize = 10_000;
 /// Changes of the server that are kept for consoles that read on.
 const MAX_CHANGES: usize = 64;
 
@@ -62,6 +64,8 @@ struct State {
     last_failure: Option<Arc<Traceback>>,
     routes: Arc<Routes>,
     pins: Arc<[Pin]>,
+    /// How many requests each route has answered, by its id.
+    hits: HashMap<String, u64>,
     /// Whether saves are not acted on.
     is_paused: bool,
     is_closed: bool,
@@ -95,6 +99,7 @@ impl Recorder {
             reloads: VecDeque::from([Arc::new(first)]),
             routes: Arc::new(Routes::new(serving)),
             pins: Arc::new([]),
+            hits: HashMap::new(),
             is_paused: false,
             is_closed: false,
             is_awaited: false,
@@ -198,6 +203,11 @@ impl Recorder {
         state.requests.iter().rev().find(|kept| kept.id() == id).map(Kept::sent)
     }
 
+    /// How many requests each route has answered, by its id; routes that have none are not there.
+    pub(super) fn hits(&self) -> HashMap<String, u64> {
+        self.lock().hits.clone()
+    }
+
     /// Newest first.
     pub(super) fn logs(&self) -> Vec<Arc<LogLine>> {
         self.lock().logs.iter().rev().map(|(_, line)| Arc::clone(line)).collect()
@@ -263,6 +273,12 @@ impl State {
         self.requests.push_back(kept);
         if self.body_bytes > MAX_BODY_BYTES {
             self.forget_oldest_bodies();
+        }
+        let Some(id) = record.route else { return };
+        if let Some(hits) = self.hits.get_mut(id) {
+            *hits += 1;
+        } else if self.hits.len() < MAX_COUNTED {
+            self.hits.insert(id.to_owned(), 1);
         }
     }
 

@@ -122,7 +122,8 @@ impl Bridge {
         parse(self.reload.call0(py)?.bind(py))
     }
 
-    /// `pool`: what the process pool does; `modules`: what each was made from. As JSON.
+    /// `pool`: what the process pool does; `modules`: what each was made from; `order`: that of
+    /// matching. As JSON.
     pub(crate) fn describe(&self, py: Python<'_>, what: &str) -> PyResult<serde_json::Value> {
         parse(self.describe.call1(py, (what,))?.bind(py))
     }

@@ -72,6 +72,145 @@ async fn the_order_is_what_is_asked_for() {
 }
 
 #[tokio::test]
+async fn the_order_of_matching_is_the_real_one() {
+    let routes =
+        ["/<path:rest>", "/<x>", "/u/<x>", "/u/<int:x>", "/u/<uuid:x>", "/u/a-<x>", "/u/me", "/u"];
+    let app: String = std::iter::once("from snaxum import route\n".to_owned())
+        .chain(routes.iter().enumerate().map(|(number, path)| {
+            format!("\n@route('{path}')\ndef h{number}(request): return '{path}'\n")
+        }))
+        .collect();
+    let project = Project::new().file("app.py", &app);
+    let listed = project.snaxum(&["routes", "--sort", "match", "--format", "ndjson"]).await;
+    let order: Vec<Value> = listed.stdout.lines().map(read).collect();
+    let order: Vec<&str> =
+        order.iter().map(|route| route["path"].as_str().expect("a path")).collect();
+    assert_eq!(
+        order,
+        ["/u", "/u/me", "/u/a-<x>", "/u/<int:x>", "/u/<uuid:x>", "/u/<x>", "/<x>", "/<path:rest>"]
+    );
+
+    // What comes first answers what others would answer too.
+    let server = project.dev().await;
+    for (path, route) in [
+        ("/u", "/u"),
+        ("/u/me", "/u/me"),
+        ("/u/a-1", "/u/a-<x>"),
+        ("/u/1", "/u/<int:x>"),
+        ("/u/other", "/u/<x>"),
+        ("/o", "/<x>"),
+        ("/o/1", "/<path:rest>"),
+    ] {
+        assert_eq!(server.get(path).await.text(), route, "{path}");
+    }
+    let live = ["routes", "--live", "--sort", "match", "--format", "ndjson"];
+    let live = server.project.snaxum(&live).await;
+    let same: Vec<Value> = live.stdout.lines().map(read).collect();
+    assert_eq!(same.iter().map(|route| &route["path"]).collect::<Vec<_>>(), order);
+}
+
+fn read(line: &str) -> Value {
+    serde_json::from_str(line).expect("one object a line")
+}
+
+#[tokio::test]
+async fn a_running_server_tells_what_has_been_hit_and_what_has_not() {
+    let server = shop().dev().await;
+    for path in ["/users/1", "/users/2", "/", "/nowhere"] {
+        server.get(path).await;
+    }
+    // Not saved as a change that loads: what serves is what is listed.
+    server.edit("users.py", "def oops(:");
+    assert_eq!(server.project.snaxum(&["wait"]).await.code, Some(1));
+
+    let listed = server.project.snaxum(&["routes", "--live", "-g", "users"]).await;
+    assert_eq!(listed.code, Some(1), "the newest save does not load: {}", listed.stderr);
+    let lines: Vec<_> = listed.stdout.lines().collect();
+    assert!(lines[0].ends_with("HITS") && lines[1].ends_with("  2"), "{}", listed.stdout);
+    assert!(lines[2].ends_with("  0"), "{}", listed.stdout);
+
+    let unused = server.project.snaxum(&["routes", "--unused", "--format", "ndjson"]).await;
+    let unused: Vec<Value> = unused.stdout.lines().map(read).collect();
+    let paths: Vec<_> = unused.iter().map(|route| (&route["path"], &route["hits"])).collect();
+    let zero = &Value::from(0);
+    let expected = ["/orders", "/orders/export/all", "/users"].map(Value::from);
+    assert_eq!(paths, expected.iter().map(|path| (path, zero)).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn without_a_server_nothing_is_known_of_hits() {
+    for args in
+        [&["--unused"][..], &["--live"], &["--offline", "--unused"], &["--live", "--match", "/"]]
+    {
+        let finished = shop().snaxum(&[&["routes"], args].concat()).await;
+        assert_eq!((finished.code, &*finished.stdout), (Some(2), ""), "{args:?}");
+        assert!(!finished.stderr.is_empty());
+    }
+    let unused = shop().snaxum(&["routes", "--unused"]).await;
+    assert!(unused.stderr.contains("snaxum dev"), "{}", unused.stderr);
+    assert_eq!(shop().snaxum(&["routes", "--offline"]).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn wide_has_ids_docstrings_and_warnings() {
+    let app = "from snaxum import route\n\n@route('/a/{id}')\ndef a(request):\n    \"\"\"Say a.\n\n    \
+               More.\n    \"\"\"\n    return ''\n";
+    let listed = Project::new().file("app.py", app).snaxum(&["routes", "--format", "wide"]).await;
+    let lines: Vec<_> = listed.stdout.lines().collect();
+    assert!(lines[0].contains("SOURCE") && lines[0].ends_with("WARNINGS"), "{}", lines[0]);
+    assert!(lines[1].contains("  r_") && lines[1].contains("  Say a.  "), "{}", lines[1]);
+    assert!(lines[1].contains("is plain text here"), "{}", lines[1]);
+}
+
+#[tokio::test]
+async fn as_openapi_paths_have_typed_parameters_and_docstrings() {
+    let app = "from snaxum import route
+
+
+@route('/users/<int:id>', methods=['GET', 'DELETE'])
+def one(request):
+    \"\"\"Show a user.
+
+    Or delete it.
+    \"\"\"
+
+
+@route('/files/<uuid:key>/<path:rest>')
+@route('/all/<float:x>')
+def files(request): return ''
+
+
+@route('/users/<id>')
+def by_name(request): return ''
+";
+    let project = Project::new().file("app.py", app);
+    let listed = project.snaxum(&["routes", "--format", "openapi", "--sort", "match"]).await;
+    assert_eq!(listed.code, Some(0), "{}", listed.stderr);
+    assert!(listed.stderr.contains("another route has GET /users/<id> too: app.by_name"));
+    let document: Value = serde_json::from_str(&listed.stdout).expect("JSON alone");
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["info"]["title"].is_string() && document["info"]["version"].is_string());
+    let paths = &document["paths"];
+    let keys: Vec<_> = paths.as_object().expect("an object").keys().collect();
+    assert_eq!(keys, ["/all/{x}", "/files/{key}/{rest}", "/users/{id}"]);
+    let get = &paths["/users/{id}"]["get"];
+    assert_eq!(
+        (&get["summary"], &get["description"]),
+        (&"Show a user.".into(), &"Or delete it.".into())
+    );
+    assert_eq!(get["operationId"], "app.one.get");
+    let schema = serde_json::json!({ "type": "integer", "minimum": 0 });
+    let parameter =
+        serde_json::json!({ "name": "id", "in": "path", "required": true, "schema": schema });
+    assert_eq!(get["parameters"], Value::from(vec![parameter]));
+    assert_eq!(paths["/users/{id}"]["delete"]["operationId"], "app.one.delete");
+    let files = &paths["/files/{key}/{rest}"]["get"];
+    assert_eq!(files["parameters"][0]["schema"]["format"], "uuid");
+    let ids = [&files["operationId"], &paths["/all/{x}"]["get"]["operationId"]];
+    assert_ne!(ids[0], ids[1], "each has its own");
+}
+
+#[tokio::test]
 async fn implied_methods_are_listed_when_they_are_asked_for() {
     let listed = shop().snaxum(&["routes", "--all-methods", "--method", "head"]).await.stdout;
     assert!(listed.contains("DELETE,GET,HEAD,OPTIONS  /users/<int:id>"), "{listed}");

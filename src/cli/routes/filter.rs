@@ -34,6 +34,8 @@ enum Sort {
     Method,
     Module,
     Source,
+    /// The order in which they are tried.
+    Match,
 }
 
 fn glob(text: &str) -> Result<GlobMatcher, globset::Error> {
@@ -41,8 +43,8 @@ fn glob(text: &str) -> Result<GlobMatcher, globset::Error> {
 }
 
 impl Filter {
-    /// Gives the routes that are to be listed.
-    pub(super) fn of(&self, routes: &[RouteInfo]) -> Vec<RouteInfo> {
+    /// Gives the routes that are to be listed; `order` has their ids as they are tried.
+    pub(super) fn of(&self, routes: &[RouteInfo], order: &[String]) -> Vec<RouteInfo> {
         let mut kept: Vec<RouteInfo> = routes.to_vec();
         if self.all_methods {
             kept.iter_mut().for_each(add_implied);
@@ -54,6 +56,10 @@ impl Filter {
             Some(Sort::Method) => kept.sort_by(|a, b| a.methods.cmp(&b.methods)),
             Some(Sort::Module) => kept.sort_by(|a, b| a.module.cmp(&b.module)),
             Some(Sort::Source) => kept.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line))),
+            Some(Sort::Match) => {
+                let place = |route: &RouteInfo| order.iter().position(|id| *id == route.id);
+                kept.sort_by_cached_key(|route| place(route).unwrap_or(usize::MAX));
+            }
         }
         kept
     }

@@ -1,0 +1,107 @@
+//! The routes as an OpenAPI 3.1 document, for generators of clients and documentation.
+//!
+//! Says what the table knows: paths, typed parameters, docstrings. Nothing of bodies.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+use snaxum::message::{Param, RouteInfo};
+
+/// The methods that a path item has a place for.
+const METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"];
+
+/// Makes the document; also says what has no place in it.
+pub(super) fn document(title: &str, routes: &[RouteInfo]) -> (Value, Vec<String>) {
+    let (mut paths, mut left_out) = (Map::new(), Vec::new());
+    let mut ids = BTreeSet::new();
+    for route in routes {
+        let path = template(&route.path);
+        for method in &route.methods {
+            let item = paths.entry(path.as_str()).or_insert_with(|| json!({}));
+            let key = method.to_lowercase();
+            if !METHODS.contains(&&**method) {
+                left_out.push(format!("OpenAPI has no method {method}: {}", route.path));
+            } else if item.get(&key).is_some() {
+                let (path, handler) = (&route.path, &route.handler);
+                left_out.push(format!("another route has {method} {path} too: {handler}"));
+            } else {
+                let id = match &*route.methods {
+                    [_] => route.handler.clone(),
+                    _ => format!("{}.{key}", route.handler),
+                };
+                item[key] = operation(route, unique(id, &mut ids));
+            }
+        }
+    }
+    paths.retain(|_, item| item.as_object().is_some_and(|item| !item.is_empty()));
+    let info = json!({ "title": title, "version": "0.0.0" });
+    (json!({ "openapi": "3.1.0", "info": info, "paths": paths }), left_out)
+}
+
+fn operation(route: &RouteInfo, id: String) -> Value {
+    let mut operation = json!({
+        "operationId": id,
+        "tags": [route.module],
+        "parameters": route.params.iter().map(parameter).collect::<Value>(),
+        "responses": { "default": { "description": "What the handler returns" } },
+    });
+    let doc = route.doc.as_deref().unwrap_or_default().trim();
+    let (summary, description) = doc.split_once('\n').unwrap_or((doc, ""));
+    for (name, text) in [("summary", summary), ("description", description)] {
+        if !text.trim().is_empty() {
+            operation[name] = text.trim().into();
+        }
+    }
+    operation
+}
+
+fn parameter(param: &Param) -> Value {
+    let schema = match &*param.kind {
+        "int" => json!({ "type": "integer", "minimum": 0 }),
+        "float" => json!({ "type": "number", "minimum": 0 }),
+        "uuid" => json!({ "type": "string", "format": "uuid" }),
+        _ => json!({ "type": "string", "minLength": 1 }),
+    };
+    json!({ "name": param.name, "in": "path", "required": true, "schema": schema })
+}
+
+/// `/users/<int:id>` as `/users/{id}`.
+fn template(path: &str) -> String {
+    let (mut out, mut rest) = (String::new(), path);
+    while let Some((text, after)) = rest.split_once('<') {
+        let Some((inner, tail)) = after.split_once('>') else { break };
+        let name = inner.rsplit(':').next().unwrap_or(inner);
+        out += &format!("{text}{{{name}}}");
+        rest = tail;
+    }
+    out + rest
+}
+
+/// A handler may have several routes; a name is given once.
+fn unique(id: String, given: &mut BTreeSet<String>) -> String {
+    let mut names = (2..).map(|count| format!("{id}.{count}"));
+    let mut name = id.clone();
+    while !given.insert(name.clone()) {
+        name = names.next().expect("there is always another number");
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_template_wherever_its_parameters_stand() {
+        assert_eq!(template("/"), "/");
+        assert_eq!(template("/a/<int:id>/b-<name>.<uuid:x>"), "/a/{id}/b-{name}.{x}");
+        assert_eq!(template("/files/<path:rest>"), "/files/{rest}");
+    }
+
+    #[test]
+    fn a_name_is_given_once() {
+        let mut given = BTreeSet::new();
+        let names = ["a", "a", "b", "a"].map(|id| unique(id.to_owned(), &mut given));
+        assert_eq!(names, ["a", "a.2", "b", "a.3"]);
+    }
+}
