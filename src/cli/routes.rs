@@ -3,6 +3,7 @@
 //! The list alone goes to stdout; what did not load goes to stderr.
 
 mod filter;
+mod generations;
 mod matching;
 mod openapi;
 mod saved;
@@ -20,6 +21,7 @@ use super::live::table::{self, Table};
 use super::style::{complain, plain, plain_json, say, say_error};
 use super::{ProjectArgs, project};
 pub(crate) use filter::Filter;
+use generations::Generations;
 use matching::Wanted;
 use saved::Saved;
 
@@ -52,9 +54,10 @@ pub(crate) struct Options {
     /// if it does.
     #[arg(long, value_name = "FILE", value_parser = Saved::read)]
     check: Option<Saved>,
-    /// Likewise, but on stdout, and a difference is no failure.
-    #[arg(long, value_name = "FILE", value_parser = Saved::read, conflicts_with = "check")]
-    diff: Option<Saved>,
+    /// Likewise, but on stdout, and a difference is no failure; or how two generations of the
+    /// running dev server differ, such as `G7..G8`.
+    #[arg(long, value_name = "FILE|G7..G8", value_parser = Before::read, conflicts_with = "check")]
+    diff: Option<Before>,
     /// Prints no list, but the route that answers REQUEST, such as `POST /orders/9`, with its
     /// parameters, and why those near it do not; exits with 1 if none answers.
     #[arg(long = "match", value_name = "REQUEST", value_parser = Wanted::read, conflicts_with_all = [
@@ -77,12 +80,40 @@ pub(crate) struct Options {
     unused: bool,
 }
 
+/// What a list is compared with.
+#[derive(Clone)]
+enum Before {
+    Saved(Saved),
+    Generations(Generations),
+}
+
+impl Before {
+    fn read(text: &str) -> Result<Self, String> {
+        match Generations::read(text) {
+            Some(generations) => Ok(Self::Generations(generations)),
+            None => Saved::read(text).map(Self::Saved),
+        }
+    }
+}
+
 /// Prints the routes; exits with 1 if a module does not load.
 pub(crate) fn run(args: ProjectArgs, options: &Options) -> Result<ExitCode, Error> {
     let forms = matches!(options.format, Format::Table | Format::Json | Format::Ndjson);
     if options.wanted.is_some() && !forms {
         say_error("`--match` writes a table, json or ndjson; leave `--format` out, or choose one");
         return Ok(ExitCode::from(2));
+    }
+    if let Some(Before::Generations(generations)) = options.diff {
+        return Ok(match generations.differences(&args.dir)? {
+            Ok(lines) => {
+                say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+                ExitCode::SUCCESS
+            }
+            Err(problem) => {
+                say_error(&problem);
+                ExitCode::from(2)
+            }
+        });
     }
     let name = std::path::absolute(&args.dir).unwrap_or_default();
     let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -123,7 +154,7 @@ impl Options {
             }
             return ExitCode::from(trouble.max(u8::from(!differences.is_empty())));
         }
-        if let Some(saved) = &self.diff {
+        if let Some(Before::Saved(saved)) = &self.diff {
             let lines = saved.differences(&routes);
             say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
             return ExitCode::from(trouble);

@@ -138,6 +138,35 @@ async fn a_running_server_tells_what_has_been_hit_and_what_has_not() {
 }
 
 #[tokio::test]
+async fn a_running_server_tells_how_two_generations_differ() {
+    let server = shop().dev().await;
+    for (name, source) in [
+        ("users.py", USERS.replace("'/users'", "'/everybody'")),
+        ("shopping.py", "def oops(:".to_owned()),
+        ("shopping.py", "x = 1\n".to_owned()),
+    ] {
+        server.edit(name, &source);
+        server.project.snaxum(&["wait"]).await;
+    }
+    let diff = async |text: &str| server.project.snaxum(&["routes", "--diff", text]).await;
+
+    let first = diff("G1..G2").await;
+    assert_eq!(
+        (first.code, &*first.stdout),
+        (Some(0), "+ GET /everybody  users.users\n- GET /users  users.users\n"),
+    );
+    let all = diff("G1..G3").await;
+    assert_eq!(
+        all.stdout,
+        "- GET /  shopping.index\n+ GET /everybody  users.users\n- GET /users  users.users\n"
+    );
+    let unknown = diff("G1..G4").await;
+    assert_eq!((unknown.code, &*unknown.stdout), (Some(2), ""));
+    assert!(unknown.stderr.contains("G1 to G3"), "{}", unknown.stderr);
+    assert_eq!(shop().snaxum(&["routes", "--diff", "G1..G2"]).await.code, Some(2), "no server");
+}
+
+#[tokio::test]
 async fn without_a_server_nothing_is_known_of_hits() {
     for args in
         [&["--unused"][..], &["--live"], &["--offline", "--unused"], &["--live", "--match", "/"]]

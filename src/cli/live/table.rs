@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use snaxum::error::Error;
 use snaxum::message::RouteInfo;
 
@@ -18,6 +19,12 @@ pub(crate) struct Table {
     pub(crate) order: Vec<String>,
     /// Whether not all code loads.
     pub(crate) is_failing: bool,
+}
+
+/// Its reloads, newest first.
+pub(crate) fn reloads<T: DeserializeOwned>(dir: &Path) -> Result<Vec<T>, Error> {
+    let live = Live::find(dir)?;
+    project::tokio_runtime()?.block_on(live.ask("reloads"))
 }
 
 /// Asks the server of the project in `dir`.
