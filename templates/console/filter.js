@@ -1,6 +1,7 @@
 // The filter: its box, and what it means for a row to match.
 //
-// Plain text, no language: each word must occur somewhere in the row. Never changes a list itself.
+// Plain text: each word must occur somewhere in the row. The language of the requests' filter is in
+// query.js. Never changes a list itself.
 
 import { html } from "./vendor/preact-htm.js";
 
@@ -35,6 +36,7 @@ export function FilterBox({ filter, onFilter, tab }) {
         value=${filter}
         spellcheck=${false}
         autocomplete="off"
+        aria-describedby="filter-problems"
         onInput=${(event) => onFilter(event.target.value)}
         onKeyDown=${onKeyDown}
       />

@@ -1,8 +1,10 @@
 // What is on every page: the state, the connection, the tabs and the banner.
 //
-// Owns which tab is shown and the filter of each. Never draws what is inside a tab.
+// Owns which tab is shown, the filter of each and the address that names them. Never draws what is
+// inside a tab.
 
-import { html, useEffect, useErrorBoundary, useState } from "./vendor/preact-htm.js";
+import { html, useEffect, useErrorBoundary, useRef, useState } from "./vendor/preact-htm.js";
+import { addressOf, readAddress } from "./address.js";
 import { Errors } from "./errors.js";
 import { failures, reloadKey } from "./failures.js";
 import { FilterBox } from "./filter.js";
@@ -16,23 +18,25 @@ import { standingFailure } from "./store.js";
 import { ThemeButton } from "./theme.js";
 import { failingFrame } from "./traceback.js";
 
+const WRITE_AFTER_MS = 200;
+
 // A tab is a row here; its place is its key.
 const TABS = [
   { name: "requests", title: "Requests", content: Requests, count: (state) => state.requests.length },
   { name: "routes", title: "Routes", content: Routes, count: (state) => state.routes.length },
-  { name: "reloads", title: "Reloads", content: Reloads, count: (state) => state.reloads.length },
   { name: "errors", title: "Errors", content: Errors, count: (state) => failures(state).length },
+  { name: "reloads", title: "Reloads", content: Reloads, count: (state) => state.reloads.length },
 ];
 
 export function Frame({ state, connection, traffic }) {
-  const [tab, goTo] = useTab();
-  const [filters, setFilters] = useState({});
+  const { tab, filters, open, goTo, setFilter, setOpen } = useAddress();
   const [picked, pick] = useState(null);
   const [helps, setHelps] = useState(false);
   useKeys({ goTo: (index) => TABS[index] && goTo(TABS[index]), toggleHelp: () => setHelps(!helps) });
   useEffect(() => pick(null), [state.runId]);
 
   const filter = filters[tab.name] ?? "";
+  const Content = tab.content;
   const health = healthOf(state.status);
   useEffect(() => {
     document.title = `${health.glyph} ${health.short} · Snaxum console`;
@@ -58,36 +62,70 @@ export function Frame({ state, connection, traffic }) {
     <div class="bar-of-tabs">
       <nav aria-label="Tabs">
         ${TABS.map((each, index) => html`
-          <a key=${each.name} href=${`#${each.name}`} data-testid=${`tab-${each.name}`} aria-current=${each === tab ? "page" : null}>
+          <a key=${each.name} href=${hashOf({ tab: each, filters })} data-testid=${`tab-${each.name}`} aria-current=${each === tab ? "page" : null}>
             <kbd aria-hidden="true">${index + 1}</kbd>${each.title} <span class="count">${each.count(state)}</span>
           </a>
         `)}
       </nav>
       <div class="search" role="search">
-        <${FilterBox} tab=${tab.name} filter=${filter} onFilter=${(text) => setFilters({ ...filters, [tab.name]: text })} />
+        <${FilterBox} tab=${tab.name} filter=${filter} onFilter=${setFilter} />
       </div>
     </div>
     <div aria-live="polite"><${Banner} state=${state} show=${showFailure} /></div>
     <main>
       <h2 class="unseen">${tab.title}</h2>
       ${state.status
-        ? html`<${Sheltered} key=${tab.name}><${tab.content} state=${state} filter=${filter} picked=${picked} pick=${pick} /></>`
+        ? html`<${Sheltered} key=${tab.name}><${Content} state=${state} filter=${filter} onFilter=${setFilter} open=${open} onOpen=${setOpen}
+            picked=${picked} pick=${pick} /></>`
         : html`<${Waiting} connection=${connection} />`}
     </main>
     <${KeysDialog} isOpen=${helps} close=${() => setHelps(false)} about=${aboutServer(state)} />
   `;
 }
 
-/** The tab that the address names, so that reloading the page or going back keeps it. */
-function useTab() {
-  const named = () => TABS.find(({ name }) => `#${name}` === location.hash) ?? TABS[0];
-  const [tab, setTab] = useState(named);
+/**
+ * What the address names: the tab, its filter and what is opened in it. Each tab keeps its filter
+ * while another one is shown.
+ */
+function useAddress() {
+  const [view, setView] = useState(() => follow({ filters: {} }));
+  const writing = useRef(null);
   useEffect(() => {
-    const follow = () => setTab(named());
-    addEventListener("hashchange", follow);
-    return () => removeEventListener("hashchange", follow);
+    const onHash = () => {
+      clearTimeout(writing.current);
+      setView(follow);
+    };
+    addEventListener("hashchange", onHash);
+    return () => removeEventListener("hashchange", onHash);
   }, []);
-  return [tab, ({ name }) => (location.hash = name)];
+
+  function change(changed) {
+    setView(changed);
+    // No step back for each letter typed, and browsers refuse an address that changes too often.
+    clearTimeout(writing.current);
+    writing.current = setTimeout(() => {
+      setView((view) => {
+        history.replaceState(null, "", hashOf(view));
+        return view;
+      });
+    }, WRITE_AFTER_MS);
+  }
+  return {
+    ...view,
+    goTo: ({ name }) => (location.hash = hashOf({ ...view, tab: { name }, open: null })),
+    setFilter: (text) => change((view) => ({ ...view, filters: { ...view.filters, [view.tab.name]: text } })),
+    setOpen: (id) => change((view) => ({ ...view, open: id })),
+  };
+}
+
+function hashOf({ tab, filters, open }) {
+  return addressOf({ tab: tab.name, q: filters[tab.name], open });
+}
+
+function follow({ filters }) {
+  const { tab: named, q, open } = readAddress(location.hash);
+  const tab = TABS.find(({ name }) => name === named) ?? TABS[0];
+  return { tab, filters: { ...filters, [tab.name]: q }, open };
 }
 
 function healthOf(status) {

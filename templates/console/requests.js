@@ -1,56 +1,63 @@
 // The Requests tab: the newest requests as a table, one of them opened beside it.
 //
-// Owns the row, the pause and the selection. The opened request is in request-details.js.
+// Owns the row, the chips and the pause. What the filter means is in query.js, the opened request in
+// request-details.js.
 
-import { Component, html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
-import { matcher } from "./filter.js";
+import { Component, html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { clock, counted, milliseconds, statusClass, visible } from "./format.js";
 import { Pins } from "./replay.js";
 import { PhaseBar, PhaseLegend, REQUEST_PHASES } from "./phases.js";
+import { CHIPS, hasTerm, parse, toggleTerm } from "./query.js";
 import { RequestDetails } from "./request-details.js";
 import { onPick, walkRows } from "./rows.js";
 import { appAddress } from "./server.js";
 
 // Rows drawn at first, and again each time the end of the list comes into sight:
-// a browser cannot lay out 500 rows anew for every burst of requests.
+// a browser cannot lay out thousands of rows anew for every burst of requests.
 const ROWS_AT_A_TIME = 60;
 
-export function Requests({ state, filter }) {
-  const [selected, setSelected] = useState(null);
+export function Requests({ state, filter, onFilter, open: selected, onOpen }) {
   // The list as it was when the person paused; the newest go on arriving behind it.
   const [frozen, setFrozen] = useState(null);
   const [drawn, setDrawn] = useState(ROWS_AT_A_TIME);
 
   // A restarted server counts its requests from 1 again, so old numbers mean other requests.
+  const runId = useRef(state.runId);
   useEffect(() => {
-    setSelected(null);
+    if (runId.current === state.runId) return;
+    runId.current = state.runId;
+    if (selected !== null) onOpen(null);
     setFrozen(null);
   }, [state.runId]);
   useEffect(() => {
-    const close = (event) => event.key === "Escape" && !document.querySelector("dialog[open]") && setSelected(null);
+    const close = (event) => event.key === "Escape" && !document.querySelector("dialog[open]") && selected !== null && onOpen(null);
     addEventListener("keydown", close);
     return () => removeEventListener("keydown", close);
-  }, []);
+  });
+  const { matches, problems } = useMemo(() => parse(filter), [filter]);
+  const listed = frozen ?? state.requests;
+  const requests = useMemo(() => listed.filter(matches), [listed, matches]);
 
   if (!state.requests.length) return html`<${NoRequest} routes=${state.routes} />`;
 
-  const matches = matcher(filter);
-  const requests = (frozen ?? state.requests).filter((request) =>
-    matches(request.method, request.path, request.query ?? "", request.status),
-  );
   const reachable = requests.some(({ id }) => id === selected) ? selected : requests[0]?.id;
 
   return html`
     <div class=${selected === null ? "requests" : "requests opened"}>
       <div class="list">
         <div class="toolbar">
+          <${Chips} filter=${filter} onFilter=${onFilter} />
           <${PhaseLegend} phases=${REQUEST_PHASES} />
           ${state.missed > 0 && html`<span class="warn">${counted(state.missed, "event")} missed</span>`}
+          ${filter && html`<span class="dim" data-testid="found">${requests.length} of ${listed.length}</span>`}
           <button type="button" aria-pressed=${frozen !== null} onClick=${() => setFrozen(frozen ? null : state.requests)}>
             ${frozen ? `Resume · ${waiting(frozen, state.requests)} new` : "Pause"}
           </button>
         </div>
-        <${Pins} pins=${state.pins} select=${setSelected} />
+        <div id="filter-problems" role="status" data-testid="filter-problems">
+          ${problems.map((problem) => html`<p class="problem"><b class="warn">▲ left out</b> ${visible(problem)}</p>`)}
+        </div>
+        <${Pins} pins=${state.pins} select=${onOpen} />
         <table class="rows request-rows">
           <caption class="unseen">Newest requests first</caption>
           <thead>
@@ -72,7 +79,7 @@ export function Requests({ state, filter }) {
                   request=${request}
                   isSelected=${request.id === selected}
                   isReachable=${request.id === reachable}
-                  select=${setSelected}
+                  select=${onOpen}
                 />
               `,
             )}
@@ -85,12 +92,24 @@ export function Requests({ state, filter }) {
         <${RequestDetails}
           key=${selected}
           id=${selected}
-          summary=${(frozen ?? state.requests).find(({ id }) => id === selected)}
+          summary=${listed.find(({ id }) => id === selected)}
           state=${state}
-          select=${setSelected}
-          close=${() => setSelected(null)}
+          select=${onOpen}
+          close=${() => onOpen(null)}
         />
       `}
+    </div>
+  `;
+}
+
+/** The commonest terms as buttons. They write the filter's text, and nothing else. */
+function Chips({ filter, onFilter }) {
+  return html`
+    <div class="chips" role="group" aria-label="Common filters">
+      ${CHIPS.map(({ term, label }) => html`
+        <button key=${term} type="button" title=${term} aria-pressed=${hasTerm(filter, term)}
+          onClick=${() => onFilter(toggleTerm(filter, term))}>${label}</button>
+      `)}
     </div>
   `;
 }

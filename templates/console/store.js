@@ -3,7 +3,8 @@
 // Pure functions over plain data: never touches the page, the network or the clock.
 // Every list has a bound, so a console left open over a weekend stays small.
 
-export const REQUESTS_KEPT = 500;
+// More than the server keeps: this page gathers what it is told.
+export const REQUESTS_KEPT = 10_000;
 export const RELOADS_KEPT = 100;
 
 /** The state before the first message. Lists are newest first, as the server sends them. */
@@ -42,7 +43,8 @@ const changes = {
       seq: message.seq,
       status: message.status,
       routes: message.routes,
-      requests: message.requests.slice(0, REQUESTS_KEPT),
+      // The same run: what the server has let go of by now is still known here.
+      requests: state.awaitsSnapshot ? message.requests : gathered(message.requests, state.requests),
       reloads: message.reloads.slice(0, RELOADS_KEPT),
       pins: message.pins ?? [],
       lastFailure: message.last_failure,
@@ -62,6 +64,11 @@ const changes = {
   pins: (state, { pins }) => ({ pins }),
   dropped: (state, { count }) => ({ missed: state.missed + count }),
 };
+
+function gathered(newest, known) {
+  const told = new Set(newest.map(({ id }) => id));
+  return [...newest, ...known.filter(({ id }) => !told.has(id))].slice(0, REQUESTS_KEPT);
+}
 
 function reloadEnded(state, { reload, status }) {
   return {

@@ -1,0 +1,215 @@
+// The requests' filter: what its text means, that the address keeps it, and that thousands of
+// requests are no hindrance.
+
+const fs = require("node:fs");
+const http = require("node:http");
+const path = require("node:path");
+const { test, expect } = require("@playwright/test");
+const { World } = require("./world");
+
+const SHOP = `from snaxum import Request, Response, route
+
+@route("/orders/<int:id>", methods=["GET", "POST"])
+def order(request: Request) -> dict:
+    return {"id": request.path_params["id"]}
+
+@route("/boom")
+def boom(request: Request) -> dict:
+    return {"count": 1 / 0}
+`;
+
+// What a row holds, as the server sends it.
+const REQUEST = {
+  id: "7", method: "POST", path: "/orders/9", query: "by=ann", status: 201, generation: 8,
+  route: "/orders/<int:id>", handler: "shop.order", mode: "in-thread", total_ms: 120,
+  phases: { read: 0, queue: 60, gil: 0, py: 55, convert: 5 }, error: null,
+};
+const FAILED = { ...REQUEST, method: "GET", path: "/boom", status: 500, error: { type: "ZeroDivisionError", message: "division by zero" } };
+
+async function query() {
+  const text = fs.readFileSync(path.join(__dirname, "../../templates/console/query.js"), "utf8");
+  return import(`data:text/javascript,${encodeURIComponent(text)}`);
+}
+
+test.describe("the language", () => {
+  for (const [text, request, expected] of [
+    ["", REQUEST, true],
+    ["status:201", REQUEST, true],
+    ["status:2xx", REQUEST, true],
+    ["status:5xx", REQUEST, false],
+    ["status:5XX", FAILED, true],
+    ["method:post", REQUEST, true],
+    ["method:GET", REQUEST, false],
+    ["path:/orders*", REQUEST, true],
+    ["path:/orders", REQUEST, false],
+    ["path:*/9", REQUEST, true],
+    ["path:/o*r*9", REQUEST, true],
+    ["path:/orders/9*9", REQUEST, false],
+    ["-path:/orders/9", REQUEST, false],
+    ["-path:/health", REQUEST, true],
+    ["route:/orders/<int:id>", REQUEST, true],
+    ["handler:order", REQUEST, true],
+    ["mode:in-thread", REQUEST, true],
+    ["gen:8", REQUEST, true],
+    ["gen:G8", REQUEST, true],
+    ["gen:7", REQUEST, false],
+    ["id:7", REQUEST, true],
+    [">100ms", REQUEST, true],
+    [">0.2s", REQUEST, false],
+    [">=120", REQUEST, true],
+    ["<120ms", REQUEST, false],
+    ["queue>50ms", REQUEST, true],
+    ["py<50ms", REQUEST, false],
+    ["->100ms", REQUEST, false],
+    ["error:ZeroDiv", FAILED, true],
+    ["error:*", FAILED, true],
+    ["error:*", REQUEST, false],
+    ['error:"by zero"', FAILED, true],
+    ['"division by"', FAILED, true],
+    ['-"division by"', FAILED, false],
+    ["orders by=ann", REQUEST, true],
+    ["orders status:5xx", REQUEST, false],
+    ['"status:5xx"', FAILED, false],
+  ]) {
+    test(`${text || "nothing"} is ${expected} of ${request.method} ${request.path}`, async () => {
+      const { matches, problems } = (await query()).parse(text);
+      expect(problems).toEqual([]);
+      expect(matches(request)).toBe(expected);
+    });
+  }
+
+  for (const [text, said] of [
+    ["stauts:5xx", "`stauts:` is no field"],
+    ["status:ok", "`status:5xx`"],
+    ["status:", "`status:5xx`"],
+    ["gen:new", "`gen:8`"],
+    ["cpu>5ms", "`cpu` is no time"],
+    [">soon", "`>100ms`"],
+  ]) {
+    test(`${text} is told of, and the rest applies`, async () => {
+      const { matches, problems } = (await query()).parse(`${text} method:GET`);
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).toContain(said);
+      expect([matches(REQUEST), matches(FAILED)]).toEqual([false, true]);
+    });
+  }
+
+  test("a term is put in and taken out, wherever it stands", async () => {
+    const { hasTerm, parse, quoted, toggleTerm } = await query();
+    expect(toggleTerm("", "status:5xx")).toBe("status:5xx");
+    expect(toggleTerm('"a status:5xx b" x', "status:5xx")).toBe('"a status:5xx b" x status:5xx');
+    expect(toggleTerm("status:5xx x", "status:5xx")).toBe("x");
+    expect(hasTerm("-status:5xx", "status:5xx")).toBe(false);
+    expect(parse(`path:${quoted("/a b")}`).matches({ ...REQUEST, path: "/a b" })).toBe(true);
+  });
+});
+
+test.describe("in the console", () => {
+  let world;
+
+  test.beforeEach(async () => {
+    world = new World({ "shop.py": SHOP });
+    await world.start();
+  });
+  test.afterEach(async () => {
+    await world.remove();
+  });
+
+  async function open(page) {
+    await page.goto(world.console);
+    await expect(page.getByTestId("connection")).toContainText("live");
+  }
+
+  test("the text is in the address, and survives a reload, a tab and going back", async ({ page }) => {
+    await open(page);
+    for (const address of ["/orders/1", "/boom", "/orders/2"]) await world.get(address);
+    const rows = page.getByTestId("request-row");
+    await expect(rows).toHaveCount(3);
+
+    await page.keyboard.press("/");
+    await page.keyboard.type('status:5xx path:"/boom"');
+    await expect(rows).toHaveCount(1);
+    await expect(page.getByTestId("found")).toHaveText("1 of 3");
+    await expect(page).toHaveURL(/#requests\?q=status%3A5xx/);
+
+    await page.reload();
+    await expect(page.getByTestId("filter")).toHaveValue('status:5xx path:"/boom"');
+    await expect(rows).toHaveCount(1);
+
+    await page.getByTestId("tab-routes").click();
+    await expect(page.getByTestId("filter")).toHaveValue("");
+    await page.goBack();
+    await expect(page.getByTestId("filter")).toHaveValue('status:5xx path:"/boom"');
+    await expect(rows).toHaveCount(1);
+  });
+
+  test("a chip writes its term, and takes it out again", async ({ page }) => {
+    await open(page);
+    for (const address of ["/orders/1", "/boom"]) await world.get(address);
+    const chip = page.getByRole("button", { name: "5xx" });
+    await page.getByTestId("filter").fill("method:GET");
+    await chip.click();
+    await expect(page.getByTestId("filter")).toHaveValue("method:GET status:5xx");
+    await expect(chip).toHaveAttribute("aria-pressed", "true");
+    await expect(page.getByTestId("request-row")).toHaveCount(1);
+    await chip.click();
+    await expect(page.getByTestId("filter")).toHaveValue("method:GET");
+    await expect(chip).toHaveAttribute("aria-pressed", "false");
+    await expect(page.getByTestId("request-row")).toHaveCount(2);
+  });
+
+  test("a term that means nothing is told of while the others apply", async ({ page }) => {
+    await open(page);
+    for (const address of ["/orders/1", "/boom"]) await world.get(address);
+    await page.getByTestId("filter").fill("colour:red path:/boom");
+    await expect(page.getByTestId("filter-problems")).toContainText("`colour:` is no field");
+    await expect(page.getByTestId("request-row")).toHaveCount(1);
+  });
+
+  test("an opened request is in the address", async ({ page }) => {
+    await open(page);
+    await world.get("/boom");
+    await page.getByTestId("request-row").click();
+    await expect(page).toHaveURL(/#requests\?open=1$/);
+    await page.reload();
+    await expect(page.getByTestId("request-details")).toContainText("ZeroDivisionError");
+    await page.keyboard.press("Escape");
+    await expect(page.getByTestId("request-details")).toHaveCount(0);
+    await expect(page).toHaveURL(/#requests$/);
+  });
+
+  test("ten thousand requests are counted, found and typed over", async ({ page }) => {
+    test.setTimeout(180_000);
+    await open(page);
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
+    const ask = (address) =>
+      new Promise((resolve, reject) => {
+        http.get(new URL(address, world.app), { agent }, (answer) => answer.resume().on("end", resolve)).on("error", reject);
+      });
+    const count = page.getByTestId("tab-requests").locator(".count");
+    // The server keeps 500: the page has to hear of each batch before the next one.
+    for (let sent = 0; sent < 10_000; sent += 250) {
+      await Promise.all(Array.from({ length: 250 }, (_, index) => ask(index === 7 ? "/boom" : `/orders/${sent + index}`)));
+      await expect(count).toHaveText(String(sent + 250));
+    }
+    agent.destroy();
+
+    const rows = page.getByTestId("request-row");
+    expect(await rows.count()).toBeLessThan(500);
+    await page.keyboard.press("/");
+    await page.keyboard.type("path:/orders/42 status:200");
+    await expect(page.getByTestId("filter")).toHaveValue("path:/orders/42 status:200");
+    await expect(rows).toHaveCount(1);
+    await page.getByTestId("filter").fill("error:ZeroDiv");
+    await expect(page.getByTestId("found")).toHaveText("40 of 10000");
+    await expect(rows).toHaveCount(40);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("End");
+    await page.keyboard.press("Enter");
+    await expect(page.getByTestId("request-details")).toContainText("the server keeps only its newest requests");
+
+    // One more lets the oldest go.
+    await world.get("/orders/1");
+    await expect(page.getByTestId("found")).toHaveText("40 of 10000");
+  });
+});
