@@ -9,6 +9,7 @@ mod batch;
 mod by_hand;
 mod console;
 mod cutting;
+mod editor;
 mod events;
 mod front;
 mod git;
@@ -26,6 +27,7 @@ mod replay;
 mod restarts;
 mod socket;
 mod watcher;
+mod workers;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};

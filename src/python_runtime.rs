@@ -17,8 +17,10 @@ mod bridge;
 pub(crate) mod embedded;
 mod env_file;
 mod gate;
+mod in_flight;
 mod interpreter;
 mod notices;
+mod questions;
 mod queue;
 mod reloading;
 mod reply;
@@ -37,11 +39,13 @@ use crate::message::{Answer, LoadReport, Marks, Request};
 use crate::venv::Venv;
 
 pub use gate::Gate;
+use in_flight::InFlight;
 use notices::Notices;
 use queue::{Queue, Refused};
 use reloading::log_failures;
 pub use reloading::{Attempt, Change, Extent, Serving};
 use reply::Wakes;
+pub use thread::DispatchWorker;
 use thread::{Boot, Call, Calls, Control, Workers};
 
 /// The interpreter that the program was built against.
@@ -49,8 +53,6 @@ pub const BUILD_PYTHON: &str = env!("SNAXUM_BUILD_PYTHON");
 /// The version of Python that the program was built for.
 pub const BUILD_VERSION: &str = env!("SNAXUM_BUILD_PYTHON_VERSION");
 
-/// How long a question about the pool waits for its answer.
-const STATUS_TIMEOUT: Duration = Duration::from_secs(1);
 /// Control messages that may wait while a module loads.
 const MAX_CONTROL: usize = 64;
 
@@ -63,6 +65,7 @@ pub struct PythonRuntime {
     config: SnaxumConfig,
     queue: Arc<Calls>,
     wakes: Arc<Wakes>,
+    in_flight: Arc<InFlight>,
     control: crossbeam_channel::Sender<Control>,
     workers: Arc<Workers>,
     notices: Arc<Notices>,
@@ -164,6 +167,7 @@ impl PythonRuntime {
             config,
             queue,
             wakes,
+            in_flight: Arc::default(),
             control,
             workers,
             notices,
@@ -232,11 +236,12 @@ impl PythonRuntime {
             returned: now,
             converted: now,
         });
-        self.queue.push(Box::new(Call { request, reply, marks }), now).map_err(|refused| {
-            match refused {
-                Refused::Full => CallError::QueueFull,
-                Refused::Closed => CallError::Stopped,
-            }
+        let is_watched = self.config.dev;
+        let ticket = is_watched.then(|| self.in_flight.add(id, request.head.clone(), now));
+        let call = Box::new(Call { request, reply, marks, ticket });
+        self.queue.push(call, now).map_err(|refused| match refused {
+            Refused::Full => CallError::QueueFull,
+            Refused::Closed => CallError::Stopped,
         })?;
         let limit = self.config.request_timeout;
         let mut given_up = GivenUp { runtime: self, id, deadline: now + limit, armed: true };
@@ -257,43 +262,6 @@ impl PythonRuntime {
     /// Tells the asyncio loop that nobody waits for the answer to `id` any more.
     pub(crate) fn abandon(&self, id: u64) {
         self.notices.give_up(id);
-    }
-
-    /// What the process pool does, as JSON; null while a module loads or Python is stopping.
-    pub async fn pool_status(&self) -> serde_json::Value {
-        self.describe("pool").await
-    }
-
-    /// The user's modules and what each was made from, as JSON; null while a module loads or
-    /// Python is stopping.
-    pub async fn modules(&self) -> serde_json::Value {
-        self.describe("modules").await
-    }
-
-    /// The ids of the routes that serve, in the order in which they are tried; empty while a module
-    /// loads or Python is stopping.
-    pub async fn matching_order(&self) -> Vec<String> {
-        serde_json::from_value(self.describe("order").await).unwrap_or_default()
-    }
-
-    /// Which route answers `method` on the decoded `path`, and why those near it do not, as JSON;
-    /// `None` if Python is stopping. Blocks while a module loads.
-    pub fn explain(&self, method: &str, path: &str) -> Option<serde_json::Value> {
-        let (reply, answer) = mpsc::sync_channel(1);
-        let (method, path) = (method.to_owned(), path.to_owned());
-        self.control.send(Control::Explain { method, path, reply }).ok()?;
-        let answer = answer.recv().ok()?;
-        answer.inspect_err(|text| tracing::error!("the framework failed to match: {text}")).ok()
-    }
-
-    async fn describe(&self, what: &'static str) -> serde_json::Value {
-        let (reply, answer) = oneshot::channel();
-        if self.control.try_send(Control::Describe { what, reply }).is_err() {
-            return serde_json::Value::Null;
-        }
-        // While a module loads, however long, the runtime thread has no time.
-        let answer = tokio::time::timeout(STATUS_TIMEOUT, answer).await;
-        answer.ok().and_then(Result::ok).unwrap_or_default()
     }
 
     /// Finishes what is queued, ends loop and pool, runs Python's `atexit` functions, and joins

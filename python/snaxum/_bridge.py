@@ -67,13 +67,26 @@ def reload() -> bytes:
     return to_json(vars(made))
 
 
-def describe(what: str) -> bytes:
-    """Describe the `pool`, the `modules` or the `order` of matching, as JSON."""
+def describe(what: str, about: list[str]) -> bytes:
+    """Answer a question of the console as JSON; it is null where there is nothing to tell.
+
+    There are `pool`, `modules`, `order` (of matching), `workers`, `source` (of a route's id) and
+    `match` (method, path).
+    """
+    generation = state.current()
     if what == "pool":
         return to_json(running().pool_status())
     if what == "order":
-        return to_json(matching_order(state.current().table))
-    return to_json(report.describe(state.current()))
+        return to_json(matching_order(generation.table))
+    if what == "workers":
+        from . import _workers
+
+        return to_json(_workers.describe(running()))
+    if what == "source":
+        return to_json(report.source_of(generation, *about))
+    if what == "match":
+        return to_json(explain_match(generation.table, *about))
+    return to_json(report.describe(generation))
 
 
 def explain(method: str, path: str) -> bytes:

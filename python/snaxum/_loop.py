@@ -77,6 +77,10 @@ class LoopThread:
         """Count the requests that are on the loop."""
         return len(self._tasks)
 
+    def requests(self) -> list[int]:
+        """List the ids of the same."""
+        return sorted(self._tasks.copy())
+
     def end_requests(self) -> None:
         """Cancel what runs for requests, and wait for its end. The loop goes on, for hooks."""
 

@@ -107,27 +107,6 @@ class Pool(ProcessPoolExecutor):
         for worker in workers:
             worker.thread.join(2.0)
 
-    def status(self) -> dict[str, Any]:
-        """Describe the pool for the console: its workers, and what they did."""
-        with self._lock:
-            idle = set(map(id, self._idle))
-            return {
-                "size": self._size,
-                "workers": [
-                    {
-                        "pid": worker.pid,
-                        "busy": id(worker) not in idle,
-                        "task": worker.task.name if worker.task else None,
-                    }
-                    for worker in self._workers
-                ],
-                "busy": len(self._workers) - len(idle),
-                "waiting": len(self._waiting),
-                "done": self._done,
-                "failed": self._failed,
-                "replaced": self._replaced,
-            }
-
     def kill_task(self, future: Future[Any]) -> None:
         """End the worker that runs the task of `future`, if one does; it is replaced."""
         with self._lock:
@@ -168,7 +147,7 @@ class Pool(ProcessPoolExecutor):
         while (answer := worker.receive()) is not None:
             task, worker.task = worker.task, None
             if task is not None:
-                self._finish(task, *load_answer(answer))
+                self._finish(task, *load_answer(answer), worker)
             del answer, task  # which may be large
             self._run(worker, self._next_for(worker))
         task = worker.lose(kill=not self._closed)
@@ -186,10 +165,15 @@ class Pool(ProcessPoolExecutor):
             pass  # the server is closing, or out of processes: a later task tries again
         self._run(worker, self._next_for(worker))
 
-    def _finish(self, task: _Task, result: Any, error: BaseException | None) -> None:
+    def _finish(
+        self, task: _Task, result: Any, error: BaseException | None, worker: _Worker | None = None
+    ) -> None:
         with self._lock:
             self._done += 1
             self._failed += error is not None
+            if worker is not None:
+                worker.done += 1
+                worker.failed += error is not None
         try:
             if error is None:
                 task.future.set_result(result)
@@ -252,9 +236,11 @@ class _Worker:
 
     def __init__(self, boot: dict[str, Any], listen: Callable[[_Worker], None]) -> None:
         self.task: _Task | None = None
+        self.task_since = 0.0
+        self.done = self.failed = 0
         self._sending = threading.Lock()
-        # What it was given last.
-        self._generation = 0
+        # What it was given last; 0 before its first task.
+        self.generation = 0
         self._sources: dict[str, Source] = {}
         # Never `fork`: the server has threads, and tokio's would be copied half-alive.
         context = multiprocessing.get_context("spawn")
@@ -280,7 +266,7 @@ class _Worker:
     def send(self, task: _Task, generation: state.Generation) -> bool:
         """Send a task, with what has changed in the code since the last; False to a dead one."""
         message = task.payload
-        if generation.number != self._generation and generation.sources is not None:
+        if generation.number != self.generation and generation.sources is not None:
             sources = generation.sources.all()
             changed = {
                 path: source.content
@@ -288,12 +274,12 @@ class _Worker:
                 if self._sources.get(path) is not source
             }
             gone = [path for path in self._sources if path not in sources]
-            fed = _fed_since(self._generation, generation)
+            fed = _fed_since(self.generation, generation)
             news = (generation.number, changed, gone, fed, generation.variables)
             message = pickle.dumps((_worker.run_after, (news, message), {}))
-            self._generation, self._sources = generation.number, sources
+            self.generation, self._sources = generation.number, sources
         with self._sending:
-            self.task = task
+            self.task, self.task_since = task, time.monotonic()
             try:
                 self._calls.send_bytes(message)
             except OSError:

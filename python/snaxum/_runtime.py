@@ -125,7 +125,9 @@ class Runtime:
     def pool_status(self) -> dict[str, Any]:
         """Describe the pool for the console."""
         if self._pool is not None:
-            return self._pool.status()
+            from . import _workers
+
+            return _workers.pool_status(self._pool)
         none = {"workers": [], "busy": 0, "waiting": 0, "done": 0, "failed": 0, "replaced": 0}
         return {"size": self._pool_workers, **none}
 

@@ -5,19 +5,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{any, get, post};
 use minijinja::context;
+use percent_encoding::percent_decode_str;
 use rust_embed::Embed;
+use serde::Deserialize;
 
 use crate::message::RouteInfo;
 use crate::pages;
 
 use super::protocol::{LogLine, Pin, Reload, RequestSummary, Status};
-use super::{Dev, PREFIX, by_hand, guard, live, mcp, socket};
+use super::{Dev, PREFIX, by_hand, guard, live, mcp, socket, workers};
 
 #[derive(Embed)]
 #[folder = "templates/console"]
@@ -41,6 +43,9 @@ pub(super) fn routes() -> Router<Dev> {
         .route("/__snaxum/api/routes", get(route_list))
         .route("/__snaxum/api/order", get(matching_order))
         .route("/__snaxum/api/hits", get(hits))
+        .route("/__snaxum/api/routes/{id}/source", get(route_source))
+        .route("/__snaxum/api/match", get(route_match))
+        .route("/__snaxum/api/workers", get(workers::workers))
         .route("/__snaxum/api/requests", get(request_list))
         .route("/__snaxum/api/requests/{id}", get(request))
         .route("/__snaxum/api/requests/{id}/replay", post(by_hand::replay))
@@ -115,6 +120,42 @@ async fn matching_order(State(dev): State<Dev>) -> Json<Vec<String>> {
 
 async fn hits(State(dev): State<Dev>) -> Json<HashMap<String, u64>> {
     Json(dev.inner.recorder.hits())
+}
+
+/// The lines of a handler as they were loaded. The id is looked up, and nothing in it is a path.
+async fn route_source(State(dev): State<Dev>, Path(id): Path<String>) -> Response {
+    let runtime = &dev.inner.runtime;
+    if !runtime.serving().routes.iter().any(|route| route.id == id) {
+        return (StatusCode::NOT_FOUND, "No such route serves now.\n").into_response();
+    }
+    answer(runtime.source(&id).await)
+}
+
+/// A request that somebody wonders about; the path as it is written in an address.
+#[derive(Deserialize)]
+struct Wanted {
+    method: String,
+    path: String,
+}
+
+/// Which route answers a request, and why those near it do not.
+async fn route_match(State(dev): State<Dev>, Query(wanted): Query<Wanted>) -> Response {
+    let path = wanted.path.split(['?', '#']).next().unwrap_or_default();
+    if wanted.method.is_empty() || !path.starts_with('/') {
+        let text = "Give a method, and a path that starts with a slash.\n";
+        return (StatusCode::BAD_REQUEST, text).into_response();
+    }
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    answer(dev.inner.runtime.explain_soon(&wanted.method.to_uppercase(), &path).await)
+}
+
+/// What Python told, if it had the time.
+fn answer(told: serde_json::Value) -> Response {
+    if told.is_null() {
+        let text = "Not known, or Python is busy with a reload; ask again.\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    }
+    Json(told).into_response()
 }
 
 async fn request_list(State(dev): State<Dev>) -> Json<Vec<RequestSummary>> {

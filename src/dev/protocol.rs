@@ -3,6 +3,9 @@
 //! One schema for the socket and the HTTP API. Durations are milliseconds, times are milliseconds
 //! since 1970 (UTC), absent is null. Messages carry summaries; what is large is fetched by id.
 
+#[cfg(test)]
+mod schema;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -170,6 +173,9 @@ pub struct Status {
     pub uptime_s: f64,
     /// The newest attempt.
     pub last_reload: Option<Reload>,
+    /// Opens a file of the project in an editor, once `{file}` and `{line}` are put in; the file is
+    /// relative to the project and percent-encoded.
+    pub editor: String,
     /// The process pool; null in messages of the socket.
     pub pool: Value,
 }
@@ -382,38 +388,4 @@ impl From<&Arc<event::Reload>> for Reload {
 pub(super) fn unix_ms(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use schemars::{JsonSchema, SchemaGenerator};
-    use serde_json::json;
-
-    fn schema() -> String {
-        let mut generator = SchemaGenerator::default();
-        let message = Message::json_schema(&mut generator);
-        // What only the HTTP API answers with hangs at the same file.
-        generator.subschema_for::<RequestDetail>();
-        generator.subschema_for::<ByHand>();
-        let mut schema = json!({
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "title": "What Snaxum's dev server sends over its socket and its HTTP API",
-            "$defs": generator.definitions(),
-        });
-        let fields = message.to_value();
-        let fields = fields.as_object().expect("a message is an object");
-        schema.as_object_mut().expect("an object").extend(fields.clone());
-        format!("{schema:#}\n")
-    }
-
-    #[test]
-    fn the_published_schema_is_that_of_the_types() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/events.schema.json");
-        if std::env::var_os("SNAXUM_WRITE_SCHEMA").is_some() {
-            std::fs::write(path, schema()).expect("the repository is writable");
-        }
-        let published = std::fs::read_to_string(path).unwrap_or_default();
-        assert_eq!(published, schema(), "run with SNAXUM_WRITE_SCHEMA=1 and look at the diff");
-    }
 }

@@ -19,10 +19,10 @@ use crate::event::Event;
 use crate::message::{LoadOutcome, LogRecord, RequestRecord, Traceback};
 use crate::python_runtime::{PythonRuntime, Serving};
 
-use super::guard;
 use super::protocol::{
     Limits, LogLine, Pin, Reload, RequestDetail, RequestSummary, Status, unix_ms,
 };
+use super::{editor, guard};
 
 pub(super) use follower::{Follower, encode};
 use kept::{Kept, Routes};
@@ -176,6 +176,7 @@ impl Recorder {
             routes: serving.routes.len(),
             uptime_s: runtime.started().elapsed().as_secs_f64(),
             last_reload: Some(Reload::from(&serving.last_reload)),
+            editor: editor::template(&runtime.config().project_dir),
             pool,
         }
     }

@@ -25,6 +25,7 @@ use crate::message::{Answer, Body, Failure, LoadReport, Marks, Outcome, Request,
 
 use super::border::Border;
 use super::embedded;
+use super::in_flight::Ticket;
 use super::notices::Room;
 use super::reloading::Extent;
 use super::reply::Reply;
@@ -87,11 +88,11 @@ impl Bridge {
 
     /// Answers one request, now or later; a failure of the framework itself is logged.
     pub(crate) fn dispatch(&self, py: Python<'_>, call: Call) {
-        let Call { request, reply, marks } = call;
+        let Call { request, reply, marks, ticket } = call;
         let (method, path) = (interned_method(py, request.head.method()), request.head.path());
         let path = PyString::new(py, &path);
-        let exchange =
-            Exchange { request, reply: Mutex::new(Some(reply)), marks: Mutex::new(marks) };
+        let (reply, marks) = (Mutex::new(Some(reply)), Mutex::new(marks));
+        let exchange = Exchange { request, reply, marks, _ticket: ticket };
         if let Err(error) = self.dispatch.call1(py, (exchange, method, path)) {
             // The reply was dropped with the exchange: the client gets a 500.
             tracing::error!("the framework failed to answer: {}", error_text(py, &error));
@@ -122,10 +123,14 @@ impl Bridge {
         parse(self.reload.call0(py)?.bind(py))
     }
 
-    /// `pool`: what the process pool does; `modules`: what each was made from; `order`: that of
-    /// matching. As JSON.
-    pub(crate) fn describe(&self, py: Python<'_>, what: &str) -> PyResult<serde_json::Value> {
-        parse(self.describe.call1(py, (what,))?.bind(py))
+    /// What the framework knows of `what`, as JSON; `about` narrows it.
+    pub(crate) fn describe(
+        &self,
+        py: Python<'_>,
+        what: &str,
+        about: Vec<String>,
+    ) -> PyResult<serde_json::Value> {
+        parse(self.describe.call1(py, (what, about))?.bind(py))
     }
 
     /// Which route answers a request, and why others do not. As JSON.
@@ -164,6 +169,8 @@ struct Exchange {
     reply: Mutex<Option<Reply>>,
     /// Where somebody wants to know.
     marks: Mutex<Option<Marks>>,
+    /// Likewise: says that it runs, until the last who has it lets it go.
+    _ticket: Option<Ticket>,
 }
 
 #[pymethods]

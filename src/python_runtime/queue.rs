@@ -118,6 +118,12 @@ impl<T> Queue<T> {
         }
     }
 
+    /// What `look` makes of the first `limit` that wait, and how many wait in all.
+    pub(super) fn look<R>(&self, limit: usize, look: impl FnMut(&T) -> R) -> (Vec<R>, usize) {
+        let state = self.lock();
+        (state.waiting.iter().take(limit).map(look).collect(), state.waiting.len())
+    }
+
     /// One more worker, which is awake.
     pub(super) fn taker(self: &Arc<Self>) -> Taker<T> {
         self.lock().awake += 1;

@@ -22,6 +22,7 @@ use crate::venv::Venv;
 use super::RUNNING;
 use super::border::Border;
 use super::bridge::{self, Bridge, Prepared};
+use super::in_flight::Ticket;
 use super::interpreter::{self, Origin, keeping_signals};
 use super::notices::Notices;
 use super::queue::{Queue, Taken, Taker};
@@ -43,6 +44,8 @@ pub(crate) struct Call {
     pub(crate) reply: Reply,
     /// Where somebody wants to know.
     pub(crate) marks: Option<Marks>,
+    /// Likewise.
+    pub(crate) ticket: Option<Ticket>,
 }
 
 /// Requests that wait for a dispatch worker.
@@ -68,6 +71,7 @@ pub(crate) enum Control {
     },
     Describe {
         what: &'static str,
+        about: Vec<String>,
         reply: oneshot::Sender<serde_json::Value>,
     },
     Explain {
@@ -156,8 +160,12 @@ fn run(boot: Boot) {
                     let result = bridge.explain(py, &method, &path);
                     let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
                 }
-                Control::Describe { what, reply } => {
-                    let _ = reply.send(bridge.describe(py, what).unwrap_or_default());
+                Control::Describe { what, about, reply } => {
+                    let told = bridge.describe(py, what, about).unwrap_or_else(|error| {
+                        tracing::error!("no word of {what}: {}", bridge::error_text(py, &error));
+                        serde_json::Value::Null
+                    });
+                    let _ = reply.send(told);
                 }
                 Control::Shutdown { timeout, reply } => {
                     (deadline, done) = (timeout, Some(reply));
@@ -213,6 +221,17 @@ struct Source {
     wakes: Arc<Wakes>,
 }
 
+/// What a dispatch worker is at.
+#[derive(Clone, Debug)]
+pub struct DispatchWorker {
+    /// Its thread's.
+    pub name: String,
+    /// The id of the request whose handler it runs.
+    pub request: Option<u64>,
+    /// Whether another one has taken its place: the handler outlived its time limit.
+    pub is_replaced: bool,
+}
+
 struct Slot {
     state: Arc<SlotState>,
     thread: JoinHandle<()>,
@@ -243,6 +262,21 @@ impl Workers {
             Ok(thread) => slots.push(Slot { state, thread }),
             Err(error) => tracing::error!("no further dispatch worker: {error}"),
         }
+    }
+
+    /// What each of them is at now.
+    pub(crate) fn look(&self) -> Vec<DispatchWorker> {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = slots.iter().filter(|slot| !slot.thread.is_finished());
+        live.map(|slot| {
+            let id = slot.state.busy_with.load(Ordering::Acquire);
+            DispatchWorker {
+                name: slot.thread.thread().name().unwrap_or_default().to_owned(),
+                request: (id != 0).then_some(id),
+                is_replaced: slot.state.replaced.load(Ordering::Acquire),
+            }
+        })
+        .collect()
     }
 
     fn set_source(&self, source: Source) {

@@ -36,12 +36,15 @@ async def later(request):
 "#;
 
 /// Every path under the prefix, and one that is not there.
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 12] = [
     "/__snaxum/",
     "/__snaxum",
     "/__snaxum/ws",
     "/__snaxum/api/status",
     "/__snaxum/api/routes",
+    "/__snaxum/api/routes/r_00000000/source",
+    "/__snaxum/api/match?method=GET&path=/",
+    "/__snaxum/api/workers",
     "/__snaxum/api/requests",
     "/__snaxum/api/requests/1",
     "/__snaxum/api/reloads",

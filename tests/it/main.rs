@@ -2,6 +2,7 @@
 //! file. The worlds that the tests act in are made by [`support`].
 
 mod cli;
+mod console_api;
 mod dev_api;
 mod example;
 mod golden;

@@ -18,6 +18,9 @@ from . import loader
 if TYPE_CHECKING:
     from .. import state
 
+# Of a handler's source, in the console.
+MAX_SOURCE_LINES = 400
+
 Failure = dict[str, Any]
 Row = dict[str, Any]
 
@@ -82,6 +85,26 @@ def describe(generation: state.Generation) -> list[dict[str, object]]:
         }
         for node in graph.nodes.values()
     ]
+
+
+def source_of(generation: state.Generation, route_id: str) -> dict[str, object] | None:
+    """Give the lines of a route's handler as they were loaded; None if they are not known.
+
+    They come from memory: what the file holds by now is another matter.
+    """
+    route = next((route for route in generation.routes if route.id == route_id), None)
+    kept = generation.sources.kept(route.file) if route and generation.sources else None
+    if route is None or kept is None:
+        return None
+    last = min(route.end_line, route.line + MAX_SOURCE_LINES - 1)
+    texts = kept.text.splitlines()[max(route.line - 1, 0) : last]
+    lines = [{"line": route.line + offset, "text": text} for offset, text in enumerate(texts)]
+    return {
+        "file": loader.display_path(route.file),
+        "generation": generation.ran.get(route.module, generation.number),
+        "lines": lines,
+        "is_cut": last < route.end_line,
+    }
 
 
 def diff_routes(

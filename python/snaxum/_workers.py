@@ -1,0 +1,75 @@
+"""What runs now, for the console: on the loop, on the threads that may wait, in the pool.
+
+Only looks. What a dispatch worker runs is Rust's to tell.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from . import state
+
+if TYPE_CHECKING:
+    from ._pool import Pool
+    from ._runtime import Runtime
+
+
+def describe(runtime: Runtime) -> dict[str, Any]:
+    """Name the requests that are neither queued nor at a dispatch worker, and tell of the pool.
+
+    `loop` is null as long as nothing has needed one.
+    """
+    loop, _ = runtime.made()
+    return {
+        "generation": state.current().number,
+        "loop": None if loop is None else loop.requests(),
+        "at_pool": sorted(runtime.at_pool.copy()),
+        "at_stream": sorted(runtime.at_stream.copy()),
+        "pool": runtime.pool_status(),
+    }
+
+
+def pool_status(pool: Pool) -> dict[str, Any]:
+    """Describe the pool: its workers, and what they did."""
+    current, now = state.current().number, time.monotonic()
+    with pool._lock:
+        idle = set(map(id, pool._idle))
+        rows: list[dict[str, Any]] = []
+        for worker in pool._workers:
+            task = worker.task
+            rows.append(
+                {
+                    "pid": worker.pid,
+                    "busy": id(worker) not in idle,
+                    "task": task.name if task else None,
+                    "task_ms": round((now - worker.task_since) * 1000, 1) if task else None,
+                    # The one whose code it was given last; it follows with its next task.
+                    "generation": worker.generation or None,
+                    "stale": 0 < worker.generation < current,
+                    "done": worker.done,
+                    "failed": worker.failed,
+                }
+            )
+        status = {
+            "size": pool._size,
+            "workers": rows,
+            "busy": len(rows) - len(idle),
+            "waiting": len(pool._waiting),
+            "done": pool._done,
+            "failed": pool._failed,
+            "replaced": pool._replaced,
+        }
+    for row in rows:
+        row["rss_bytes"] = resident_bytes(row["pid"])
+    return status
+
+
+def resident_bytes(pid: int | None) -> int | None:
+    """Give how much memory a process holds, where the system tells."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None

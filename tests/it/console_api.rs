@@ -1,0 +1,199 @@
+//! What the console asks for beside the stream of events: sources, matches, workers.
+
+use serde_json::{Value, json};
+
+use super::support::{Project, Server, in_time};
+
+const APP: &str = r#"import _gate
+import tasks
+from snaxum import Request, route
+
+@route("/orders/<int:id>", methods=["GET", "POST"])
+def order(request: Request) -> dict:
+    """One order."""
+    return {"id": request.path_params["id"]}
+
+@route("/orders/new")
+def new(request: Request) -> dict:
+    return {}
+
+@route("/hold")
+def hold(request: Request) -> str:
+    _gate.wait("thread")
+    return "held"
+
+@route("/later")
+async def later(request: Request) -> str:
+    await _gate.wait_async("loop")
+    return "later"
+
+@route("/work", use_process_pool=True)
+def work(request: Request, pool) -> str:
+    return str(pool.submit(tasks.hold).result())
+
+@route("/version", use_process_pool=True)
+def version(request: Request, pool) -> str:
+    return str(pool.submit(tasks.version).result())
+"#;
+const TASKS: &str = r#"import _gate
+VERSION = 1
+
+def hold():
+    _gate.wait("pool")
+    return 1
+
+def version():
+    return VERSION
+"#;
+
+async fn app(args: &[&str]) -> Server {
+    let project = Project::new().gate().file("app.py", APP).file("tasks.py", TASKS);
+    project.args(args).dev().await
+}
+
+async fn id_of(server: &Server, path: &str) -> String {
+    let routes = server.api("routes").await;
+    let route = routes.as_array().expect("a list").iter().find(|route| route["path"] == path);
+    route.expect("it serves")["id"].as_str().expect("an id").to_owned()
+}
+
+fn texts(source: &Value) -> Vec<&str> {
+    let lines = source["lines"].as_array().expect("lines");
+    lines.iter().map(|line| line["text"].as_str().expect("text")).collect()
+}
+
+#[tokio::test]
+async fn a_source_is_that_of_the_code_that_serves_whatever_the_file_holds() {
+    let server = app(&[]).await;
+    let id = id_of(&server, "/orders/new").await;
+    let path = format!("routes/{id}/source");
+
+    server.edit("app.py", "def oops(:\n");
+    server.api("wait").await;
+    let source = server.api(&path).await;
+
+    assert_eq!(source["file"], "python/app.py");
+    assert_eq!((&source["generation"], &source["is_cut"]), (&json!(1), &json!(false)));
+    assert_eq!(source["lines"][0]["line"], 10);
+    assert_eq!(
+        texts(&source),
+        ["@route(\"/orders/new\")", "def new(request: Request) -> dict:", "    return {}"]
+    );
+
+    server.edit("app.py", &format!("# one line more\n{APP}"));
+    server.api("wait").await;
+    let source = server.api(&path).await;
+    assert_eq!((&source["lines"][0]["line"], texts(&source).len()), (&json!(11), 3));
+}
+
+#[tokio::test]
+async fn no_part_of_a_source_s_address_is_taken_for_a_path() {
+    let server = app(&[]).await;
+    for id in [
+        "r_00000000",
+        "..%2F..%2Fetc%2Fpasswd",
+        "%2Fetc%2Fpasswd",
+        "file:%2F%2F%2Fetc%2Fpasswd",
+        "python%2Fapp.py",
+        "app.py%00",
+        "%5C%5Chost%5Cshare",
+    ] {
+        let path = format!("/__snaxum/api/routes/{id}/source");
+        let request = server.request(reqwest::Method::GET, &path).bearer_auth(&server.token);
+        assert_eq!(super::support::send(request).await.status, 404, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_match_names_the_winner_its_parameters_and_why_others_lost() {
+    let server = app(&[]).await;
+
+    let told = server.api("match?method=post&path=/orders/9?x=1").await;
+    assert_eq!((&told["method"], &told["path"]), (&json!("POST"), &json!("/orders/9")));
+    assert_eq!(told["answer"]["handler"], "app.order");
+    assert_eq!(told["answer"]["params"], json!([{"name": "id", "type": "int", "value": "9"}]));
+
+    let told = server.api("match?method=GET&path=/orders/n%2565w").await;
+    assert_eq!((&told["status"], &told["path"]), (&json!(200), &json!("/orders/new")));
+    let told = server.api("match?method=GET&path=/orders/x").await;
+    assert_eq!((&told["status"], &told["answer"]), (&json!(404), &Value::Null));
+    assert!(told["misses"][0]["why"].as_str().is_some_and(|why| why.contains("`x`")), "{told}");
+
+    let path = "/__snaxum/api/match?method=GET&path=orders";
+    let request = server.request(reqwest::Method::GET, path).bearer_auth(&server.token);
+    assert_eq!(super::support::send(request).await.status, 400);
+}
+
+#[tokio::test]
+async fn each_worker_tells_what_it_runs() {
+    let server = app(&["--dispatch-workers", "1", "--pool-workers", "1"]).await;
+    let idle = server.api("workers").await;
+    assert_eq!(idle["dispatch"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        (&idle["dispatch"][0]["request"], &idle["queue"]["count"]),
+        (&Value::Null, &json!(0))
+    );
+
+    let work = server.begin("/work");
+    let at_pool = server.arrival().await;
+    let later = server.begin("/later");
+    let on_loop = server.arrival().await;
+    let hold = server.begin("/hold");
+    let in_thread = server.arrival().await;
+    let waiting = server.begin("/orders/7");
+    let told = in_time("a request in the queue", async {
+        loop {
+            let told = server.api("workers").await;
+            if told["queue"]["count"] == 1 {
+                return told;
+            }
+        }
+    })
+    .await;
+
+    assert_eq!(told["generation"], 1);
+    let thread = &told["dispatch"][0];
+    assert_eq!((&thread["name"], &thread["replaced"]), (&json!("dispatch-0"), &json!(false)));
+    for (request, path) in [
+        (&thread["request"], "/hold"),
+        (&told["queue"]["requests"][0], "/orders/7"),
+        (&told["loop"]["requests"][0], "/later"),
+        (&told["at_pool"]["requests"][0], "/work"),
+    ] {
+        assert_eq!((&request["method"], &request["path"]), (&json!("GET"), &json!(path)));
+        assert!(request["age_ms"].as_f64().is_some_and(|age| age > 0.0), "{request}");
+    }
+    let worker = &told["pool"]["workers"][0];
+    assert_eq!((&worker["task"], &worker["busy"]), (&json!("tasks.hold"), &json!(true)));
+    assert!(worker["task_ms"].as_f64().is_some_and(|age| age > 0.0), "{worker}");
+    assert!(worker["rss_bytes"].as_u64().is_some_and(|bytes| bytes > 1_000_000), "{worker}");
+
+    for held in [in_thread, on_loop, at_pool] {
+        held.open().await;
+    }
+    for request in [work, later, hold, waiting] {
+        assert_eq!(request.await.expect("no panic").status, 200);
+    }
+    let told = server.api("workers").await;
+    let worker = &told["pool"]["workers"][0];
+    assert_eq!((&worker["done"], &worker["failed"]), (&json!(1), &json!(0)));
+    assert_eq!(worker["task"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_pool_worker_is_stale_until_its_next_task() {
+    let server = app(&["--pool-workers", "1"]).await;
+    let worker = async || server.api("workers").await["pool"]["workers"][0].clone();
+    assert_eq!(server.get("/version").await.text(), "1");
+    let before = worker().await;
+    assert_eq!((&before["generation"], &before["stale"]), (&json!(1), &json!(false)));
+
+    server.edit("tasks.py", &TASKS.replace("VERSION = 1", "VERSION = 2"));
+    server.api("wait").await;
+    assert_eq!(worker().await["stale"], true);
+
+    assert_eq!(server.get("/version").await.text(), "2");
+    let after = worker().await;
+    assert_eq!((&after["generation"], &after["stale"]), (&json!(2), &json!(false)));
+    assert_eq!(after["pid"], before["pid"]);
+}
