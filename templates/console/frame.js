@@ -5,10 +5,12 @@
 
 import { html, useEffect, useErrorBoundary, useRef, useState } from "./vendor/preact-htm.js";
 import { addressOf, readAddress } from "./address.js";
+import { Sparkline } from "./charts.js";
+import { Editor, Place } from "./editor.js";
 import { Errors } from "./errors.js";
 import { failures, reloadKey } from "./failures.js";
 import { FilterBox } from "./filter.js";
-import { duration, milliseconds, place, rate, visible } from "./format.js";
+import { duration, milliseconds, rate, visible } from "./format.js";
 import { KeysDialog, useKeys } from "./keys.js";
 import { Reloads } from "./reloads.js";
 import { Requests } from "./requests.js";
@@ -17,6 +19,7 @@ import { page } from "./server.js";
 import { standingFailure } from "./store.js";
 import { ThemeButton } from "./theme.js";
 import { failingFrame } from "./traceback.js";
+import { Workers } from "./workers.js";
 
 const WRITE_AFTER_MS = 200;
 
@@ -26,6 +29,7 @@ const TABS = [
   { name: "routes", title: "Routes", content: Routes, count: (state) => state.routes.length },
   { name: "errors", title: "Errors", content: Errors, count: (state) => failures(state).length },
   { name: "reloads", title: "Reloads", content: Reloads, count: (state) => state.reloads.length },
+  { name: "workers", title: "Workers", content: Workers },
 ];
 
 export function Frame({ state, connection, traffic }) {
@@ -47,7 +51,7 @@ export function Frame({ state, connection, traffic }) {
     goTo(TABS.find(({ name }) => name === "errors"));
   }
 
-  return html`
+  return html`<${Editor.Provider} value=${state.status?.editor ?? null}>
     <header class="top">
       <h1>snaxum</h1>
       <p class=${`state ${health.className}`} data-testid="state"><span aria-hidden="true">${health.glyph}</span> ${health.words}</p>
@@ -63,7 +67,7 @@ export function Frame({ state, connection, traffic }) {
       <nav aria-label="Tabs">
         ${TABS.map((each, index) => html`
           <a key=${each.name} href=${hashOf({ tab: each, filters })} data-testid=${`tab-${each.name}`} aria-current=${each === tab ? "page" : null}>
-            <kbd aria-hidden="true">${index + 1}</kbd>${each.title} <span class="count">${each.count(state)}</span>
+            <kbd aria-hidden="true">${index + 1}</kbd>${each.title}${each.count && html` <span class="count">${each.count(state)}</span>`}
           </a>
         `)}
       </nav>
@@ -80,7 +84,7 @@ export function Frame({ state, connection, traffic }) {
         : html`<${Waiting} connection=${connection} />`}
     </main>
     <${KeysDialog} isOpen=${helps} close=${() => setHelps(false)} about=${aboutServer(state)} />
-  `;
+  </>`;
 }
 
 /**
@@ -138,10 +142,12 @@ function healthOf(status) {
 
 function Numbers({ status, traffic }) {
   const pool = status?.pool;
+  const { seconds } = traffic;
   return html`
     <ul class="numbers dim" aria-label="Traffic of the last minute">
-      <li>${rate(traffic)}</li>
-      <li>p95 ${milliseconds(traffic.p95_ms)}</li>
+      <li>${rate(traffic)} <${Sparkline} values=${seconds.map(({ count }) => count)} label="requests a second in the last minute" /></li>
+      <li>p50 ${milliseconds(traffic.p50_ms)} · p95 ${milliseconds(traffic.p95_ms)}
+        ${" "}<${Sparkline} values=${seconds.map(({ p95_ms }) => p95_ms)} format=${milliseconds} label="95th percentile of each second in the last minute" /></li>
       ${pool?.workers > 0 && html`<li>pool ${pool.busy ?? 0} of ${pool.workers} busy</li>`}
     </ul>
   `;
@@ -168,7 +174,7 @@ function Banner({ state, show }) {
       <p>
         <b>${generation ? `▲ Serving G${generation}. The newest save does not load.` : "✖ Nothing is served. The code does not load."}</b>
         ${traceback && html` <span><code>${visible(traceback.type)}</code>${traceback.message && `: ${visible(traceback.message)}`}</span>`}
-        ${frame && html` <code class="place">${place(frame.file, frame.line)}</code>`}
+        ${frame && html` <${Place} file=${frame.file} line=${frame.line} className="place" />`}
       </p>
       ${traceback && html`<button type="button" onClick=${() => show(reload)}>Show traceback</button>`}
     </div>

@@ -3,8 +3,9 @@
 // Shows what the server measured. Never starts a reload.
 
 import { html, useState } from "./vendor/preact-htm.js";
+import { Place } from "./editor.js";
 import { matcher } from "./filter.js";
-import { clock, milliseconds, place, visible } from "./format.js";
+import { clock, milliseconds, visible } from "./format.js";
 import { PhaseBar, PhaseLegend, PhaseTable, RELOAD_PHASES } from "./phases.js";
 import { MARKERS } from "./routes.js";
 import { onPick, toggled, walkRows } from "./rows.js";
@@ -118,7 +119,7 @@ function ReloadDetails({ reload }) {
           <h3>Cause</h3>
           <p>${visible(cause)}${rung != null && html` <span class="dim">· ${visible(RUNGS[rung] ?? rung)}</span>`}</p>
           ${reason && html`<p class="dim">${visible(reason)}</p>`}
-          ${files.map((file) => html`<p><code>${visible(file)}</code></p>`)}
+          ${files.map((file) => html`<p><${Place} file=${file} /></p>`)}
         </section>
         <section>
           <h3>Modules, in the order they ran</h3>
@@ -147,7 +148,7 @@ function ReloadDetails({ reload }) {
         <section>
           <h3>Routes</h3>
           ${kinds.map((kind) => diff[kind].map((route) => html`
-            <p><b class=${MARKERS[kind].className}>${MARKERS[kind].word}</b> <code>${routeWords(route)}</code> ${route.by && html`by <code>${visible(route.by)}</code> `}<span class="dim">${place(route.file, route.line)}</span></p>
+            <p><b class=${MARKERS[kind].className}>${MARKERS[kind].word}</b> <code>${routeWords(route)}</code> ${route.by && html`by <code>${visible(route.by)}</code> `}<${Place} file=${route.file} line=${route.line} className="dim" /></p>
           `))}
           ${!kinds.length && html`<p class="dim">unchanged</p>`}
         </section>

@@ -1,13 +1,19 @@
 // The Routes tab: every route, with what the last reload added, moved or removed.
 //
-// Draws the table the server sent, in its order. Never matches a path to a route: the server does.
+// Draws the table the server sent, in its order. Never matches a path to a route: the server does. An
+// opened route is in route-details.js.
 
-import { html, useState } from "./vendor/preact-htm.js";
+import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
+import { addressOf } from "./address.js";
+import { Place } from "./editor.js";
 import { matcher } from "./filter.js";
-import { place, visible } from "./format.js";
+import { milliseconds, place, visible } from "./format.js";
+import { quoted } from "./query.js";
+import { RouteDetails } from "./route-details.js";
+import { statsName, statsOf } from "./route-stats.js";
 import { onPick, toggled, walkRows } from "./rows.js";
-import { appAddress } from "./server.js";
 import { lastGoodReload } from "./store.js";
+import { WhichHandler } from "./which-handler.js";
 
 export const MARKERS = {
   added: { word: "+ new", className: "good" },
@@ -17,17 +23,33 @@ export const MARKERS = {
   removed: { word: "− removed", className: "bad" },
 };
 
-export function Routes({ state, filter }) {
+export function Routes({ state, filter, onFilter }) {
   const [opened, setOpened] = useState(new Set());
+  const stats = useMemo(() => statsOf(state.requests), [state.requests]);
+  const list = useRef(null);
+  const [wanted, setWanted] = useState(null);
+  useEffect(() => {
+    if (!wanted) return;
+    list.current?.querySelector(`[data-key="${CSS.escape(wanted)}"]`)?.focus();
+    setWanted(null);
+  }, [wanted]);
   const matches = matcher(filter);
   const all = withRemoved(state);
   const rows = all.filter(({ route, marker }) =>
     matches(route.methods.join(" "), route.path, route.handler, route.mode ?? "", route.file, marker?.word ?? ""),
   );
 
+  function show(route) {
+    const key = nameOf(route);
+    if (!rows.some((row) => row.key === key)) onFilter("");
+    setOpened(new Set([...opened, key]));
+    setWanted(key);
+  }
+
   if (!all.length) return html`<${NoRoute} status=${state.status} />`;
   return html`
-    <div class="list">
+    <div class="list" ref=${list}>
+      <div class="toolbar"><${WhichHandler} open=${show} /></div>
       <table class="rows route-rows">
         <caption class="unseen">Routes of the code that serves now</caption>
         <thead>
@@ -37,14 +59,23 @@ export function Routes({ state, filter }) {
             <th scope="col" class="c-handler">Handler</th>
             <th scope="col" class="c-mode">Mode</th>
             <th scope="col" class="c-source">Source</th>
+            <th scope="col" class="c-count number"><abbr title="requests that this page knows">Hits</abbr></th>
+            <th scope="col" class="c-total number"><abbr title="95 % of them took at most this long">p95</abbr></th>
+            <th scope="col" class="c-count number"><abbr title="answers from 500 on">Errors</abbr></th>
           </tr>
         </thead>
         <tbody onKeyDown=${walkRows}>
-          ${rows.map(({ route, marker, key }, index) => html`
-            <${RouteRow} key=${key} route=${route} marker=${marker} isFirst=${index === 0}
-              isOpen=${opened.has(key)} toggle=${() => setOpened(toggled(opened, key))} />
-            ${opened.has(key) && html`<tr class="unfolded" key=${`${key} details`}><td colspan="5"><${RouteDetails} route=${route} /></td></tr>`}
-          `)}
+          ${rows.map(({ route, marker, key }, index) => {
+            const serves = marker !== MARKERS.removed;
+            const its = serves ? stats.get(statsName(route.path, route.handler)) : undefined;
+            return html`
+              <${RouteRow} key=${key} name=${key} route=${route} marker=${marker} isFirst=${index === 0} stats=${its}
+                isOpen=${opened.has(key)} toggle=${() => setOpened(toggled(opened, key))} />
+              ${opened.has(key) && html`<tr class="unfolded" key=${`${key} details`}><td colspan="8">
+                <${RouteDetails} route=${route} stats=${its} serves=${serves} generation=${state.status.generation} />
+              </td></tr>`}
+            `;
+          })}
         </tbody>
       </table>
       ${!rows.length && html`<p class="nothing">No route matches <q>${filter}</q>.</p>`}
@@ -71,10 +102,10 @@ function nameOf({ methods, path }) {
   return `${methods.join(",")} ${path}`;
 }
 
-function RouteRow({ route, marker, isFirst, isOpen, toggle }) {
+function RouteRow({ name, route, marker, stats, isFirst, isOpen, toggle }) {
   const isRemoved = marker === MARKERS.removed;
   return html`
-    <tr data-row data-testid="route-row" class=${isRemoved ? "removed" : ""} tabindex=${isFirst ? 0 : -1} onClick=${onPick(toggle)}>
+    <tr data-row data-key=${name} data-testid="route-row" class=${isRemoved ? "removed" : ""} tabindex=${isFirst ? 0 : -1} onClick=${onPick(toggle)}>
       <td class="c-methods">
         <button type="button" class="fold" tabindex="-1" aria-expanded=${isOpen}><span class="unseen">Details of </span>${visible(route.methods.join(" "))}</button>
       </td>
@@ -85,25 +116,16 @@ function RouteRow({ route, marker, isFirst, isOpen, toggle }) {
       </td>
       <td class="c-handler"><span class="struck">${visible(route.handler)}</span></td>
       <td class="c-mode dim">${visible(route.mode)}</td>
-      <td class="c-source dim" title=${place(route.file, route.line)}><span class="struck">${place(route.file, route.line)}</span></td>
+      <td class="c-source dim" title=${place(route.file, route.line)}><span class="struck"><${Place} file=${route.file} line=${route.line} quiet /></span></td>
+      <td class="c-count number">${stats ? html`<a tabindex="-1" href=${requestsOf(route)}>${stats.hits}</a>` : html`<span class="dim">0</span>`}</td>
+      <td class="c-total number">${stats ? milliseconds(stats.p95_ms) : html`<span class="dim">–</span>`}</td>
+      <td class=${`c-count number ${stats?.errors ? "bad" : "dim"}`}>${stats?.errors ?? 0}</td>
     </tr>
   `;
 }
 
-function RouteDetails({ route }) {
-  const canOpen = route.methods.includes("GET") && route.params?.length === 0;
-  const address = canOpen ? appAddress(route.path) : null;
-  return html`
-    <div class="unfolded-content">
-      ${route.doc ? html`<p class="doc">${visible(route.doc)}</p>` : html`<p class="dim">The handler has no docstring.</p>`}
-      ${(route.warnings ?? []).map((warning) => html`<p class="warn">⚠ ${visible(warning)}</p>`)}
-      ${route.params?.length > 0 && html`
-        <p>Takes ${route.params.map(({ name, type }, index) => html`${index > 0 && ", "}<code>${visible(name)}</code> <span class="dim">(${visible(type)})</span>`)}</p>
-      `}
-      <p><code>${visible(route.handler)}</code> <span class="dim">in</span> <code>${place(route.file, route.line)}</code>${route.mode && html` <span class="dim">· ${visible(route.mode)}</span>`}</p>
-      ${address && html`<p><a href=${address} target="_blank" rel="noopener noreferrer">Open ${visible(address)}</a></p>`}
-    </div>
-  `;
+function requestsOf({ path, handler }) {
+  return addressOf({ tab: "requests", q: `route:${quoted(path)} handler:${quoted(handler)}` });
 }
 
 const FIRST_ROUTE = `from snaxum import route, Request

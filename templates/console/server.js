@@ -25,6 +25,14 @@ export async function fetchRequest(id, signal) {
   return parse(await answer.text());
 }
 
+/** Fetches what else a path of the API tells. The error it throws is a sentence for the person. */
+export async function fetchJson(path, signal) {
+  const answer = await fetch(`${base}api/${path}`, { signal, cache: "no-store" });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(text.trim().replace(/\.$/, "") || `the server answered ${answer.status}`);
+  return parse(text);
+}
+
 /** Tells whether the server is up but no longer accepts this page's cookie. */
 export async function isSignedOut() {
   try {

@@ -5,7 +5,8 @@
 
 import { html } from "./vendor/preact-htm.js";
 import { CopyButton } from "./copy.js";
-import { counted, place, visible } from "./format.js";
+import { Place } from "./editor.js";
+import { counted, visible } from "./format.js";
 
 const LONGEST_CHAIN = 20;
 
@@ -89,7 +90,7 @@ function Frame({ frame, isFailing }) {
   return html`
     <article class="frame">
       <p class="where">
-        <code>${place(frame.file, frame.line)}</code> <span class="dim">in</span> <code>${visible(frame.function)}</code>
+        <${Place} file=${frame.file} line=${frame.line} /> <span class="dim">in</span> <code>${visible(frame.function)}</code>
       </p>
       ${frame.source?.length > 0 && html`
         <pre class="source" tabindex="0">${frame.source.map((line) => html`<${SourceLine} frame=${frame} line=${line} />`)}</pre>

@@ -1,4 +1,4 @@
-// The rate of requests and their 95th percentile over the last minute.
+// The rate of requests and their percentiles over the last minute, whole and second by second.
 //
 // Counts what it is given, one bucket a second. Never sees what a request was about.
 
@@ -32,7 +32,10 @@ export class Traffic {
     if (bucket.durations.length < DURATIONS_A_SECOND) bucket.durations.push(total_ms);
   }
 
-  /** How many requests the last minute had, and the time that 95 % of them stayed within. */
+  /**
+   * How many requests the last minute had, and the times that half and 95 % of them stayed within;
+   * `seconds` has the same for each of its seconds, oldest first.
+   */
   measure() {
     this.#forgetOld();
     const durations = [];
@@ -41,9 +44,18 @@ export class Traffic {
       count += bucket.count;
       durations.push(...bucket.durations);
     }
-    const sorted = Float64Array.from(durations).sort();
-    const p95_ms = sorted.length ? sorted[Math.ceil(sorted.length * 0.95) - 1] : null;
-    return { count, perSecond: count / SECONDS, p95_ms };
+    return { count, perSecond: count / SECONDS, ...percentiles(durations), seconds: this.#seconds() };
+  }
+
+  #seconds() {
+    const newest = now();
+    return Array.from({ length: SECONDS }, (_, index) => {
+      const bucket = this.#buckets.get(newest - SECONDS + 1 + index);
+      // Whole seconds that have passed do not change any more.
+      if (!bucket) return { count: 0, p50_ms: null, p95_ms: null };
+      if (bucket.measured?.count !== bucket.count) bucket.measured = { count: bucket.count, ...percentiles(bucket.durations) };
+      return bucket.measured;
+    });
   }
 
   isFlowing() {
@@ -54,6 +66,12 @@ export class Traffic {
     const oldest = now() - SECONDS;
     for (const second of this.#buckets.keys()) if (second <= oldest) this.#buckets.delete(second);
   }
+}
+
+function percentiles(durations) {
+  const sorted = Float64Array.from(durations).sort();
+  const within = (part) => (sorted.length ? sorted[Math.ceil(sorted.length * part) - 1] : null);
+  return { p50_ms: within(0.5), p95_ms: within(0.95) };
 }
 
 function now() {

@@ -8,7 +8,11 @@ const config = require("./playwright.config");
 const { World } = require("./world");
 
 const SHOP = `import logging
+import threading
+import stock
 from snaxum import Request, route
+
+closing = threading.Event()
 
 ITEMS = {1: ("tea", 3.5), 2: ("cake", 4.0)}
 log = logging.getLogger("shop")
@@ -31,12 +35,32 @@ def average(request: Request) -> dict:
     prices = [price for _, price in ITEMS.values() if price > 5]
     log.warning("of %d prices", len(prices))
     return {"average": sum(prices) / len(prices)}
+
+@route("/closing")
+def close(request: Request) -> str:
+    """Waits for the end of the day."""
+    closing.wait()
+    return "closed"
+
+@route("/closed")
+def closed(request: Request) -> str:
+    """Ends the day."""
+    closing.set()
+    return "closed"
+
+@route("/stock", use_process_pool=True)
+def count(request: Request, pool) -> dict:
+    """Counts what is there, in another process."""
+    return {"stock": pool.submit(stock.count).result()}
 `;
-const TABS = ["requests", "errors", "routes", "reloads"];
+const STOCK = `def count():
+    return 42
+`;
+const TABS = ["requests", "routes", "errors", "reloads", "workers"];
 
 async function main(target) {
   fs.mkdirSync(target, { recursive: true });
-  const world = new World({ "shop.py": SHOP });
+  const world = new World({ "shop.py": SHOP, "stock.py": STOCK });
   const browser = await chromium.launch(config.use.launchOptions);
   try {
     await world.start();
@@ -44,12 +68,13 @@ async function main(target) {
     await page.goto(world.console);
     const shows = (id, text) => page.getByTestId(id).filter({ hasText: text }).first().waitFor();
     await shows("connection", "live");
-    for (const address of ["/items", "/items/1", "/items/2?token=abc", "/items/9", "/average", "/cart"]) await world.get(address);
+    for (const address of ["/items", "/items/1", "/items/2?token=abc", "/items/9", "/average", "/cart", "/stock"]) await world.get(address);
     world.edit("shop.py", SHOP.replace('@route("/average")', '@route("/mean")'));
     await shows("state", "G2 ok");
     await world.get("/mean");
     world.edit("shop.py", SHOP.replace('return {"items"', 'return {"items'));
     await page.getByTestId("banner").waitFor();
+    const closing = world.get("/closing");
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       for (const tab of TABS) {
@@ -58,9 +83,19 @@ async function main(target) {
           await page.getByTestId("request-row").first().click();
           await page.getByTestId("logs").waitFor();
         }
+        if (tab === "routes") {
+          await page.getByTestId("route-row").filter({ hasText: "/items/<int:id>" }).click();
+          await page.getByTestId("route-source").waitFor();
+          await page.getByTestId("which").fill("GET /items/tea");
+          await page.getByTestId("which").press("Enter");
+          await shows("which-answer", "Near it");
+        }
+        if (tab === "workers") await shows("dispatch-row", "/closing");
         await page.screenshot({ path: path.join(target, `${tab}-${colorScheme}.png`) });
       }
     }
+    await world.get("/closed");
+    await closing;
   } finally {
     await browser.close();
     await world.remove();

@@ -1,0 +1,40 @@
+// What the server is asked for while somebody looks at it: a source, the workers, a match.
+//
+// Owns the asking and the asking again. Never keeps an answer that nobody looks at.
+
+import { useEffect, useState } from "./vendor/preact-htm.js";
+import { fetchJson } from "./server.js";
+
+/**
+ * Gives { answer, problem } for a path of the API; both null until it has answered. Asks again when
+ * `version` is another, and every `every_ms` if that is given, but not while the page is hidden.
+ */
+export function useFetched(path, { version, every_ms } = {}) {
+  const [told, setTold] = useState({});
+  const name = `${path} ${version}`;
+
+  useEffect(() => {
+    const stop = new AbortController();
+    let timer = null;
+    async function ask() {
+      if (!document.hidden) {
+        try {
+          const answer = await fetchJson(path, stop.signal);
+          setTold({ name, answer });
+        } catch (error) {
+          if (stop.signal.aborted) return;
+          setTold((before) => ({ name, answer: before.name === name ? before.answer : null, problem: error.message }));
+        }
+      }
+      if (every_ms && !stop.signal.aborted) timer = setTimeout(ask, every_ms);
+    }
+    ask();
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
+  }, [name, every_ms]);
+
+  if (told.name !== name) return { answer: null, problem: null };
+  return { answer: told.answer ?? null, problem: told.problem ?? null };
+}

@@ -1,0 +1,158 @@
+// The Workers tab: what runs now, what waits, and how the pool does.
+//
+// Asks once a second while it is looked at. Shows what the server can tell, and says where it cannot.
+
+import { html, useRef } from "./vendor/preact-htm.js";
+import { Sparkline } from "./charts.js";
+import { useFetched } from "./fetched.js";
+import { matcher } from "./filter.js";
+import { counted, milliseconds, visible } from "./format.js";
+import { walkRows } from "./rows.js";
+
+const ASK_EVERY_MS = 1000;
+const SAMPLES = 60;
+
+export function Workers({ state, filter }) {
+  const { answer, problem } = useFetched("workers", { version: state.runId, every_ms: ASK_EVERY_MS });
+  const busy = useSamples(answer, busyOf);
+  if (!answer) {
+    return html`<div class="empty"><h2>Looking at the workers</h2>${problem && html`<p>${visible(problem)}.</p>`}</div>`;
+  }
+  const { dispatch, queue, loop, at_pool: atPool, at_stream: atStream, pool, generation } = answer;
+  const matches = matcher(filter);
+  return html`
+    <div class="workers" data-testid="workers">
+      ${problem && html`<p class="warn" role="status">▲ As it was last told; ${visible(problem)}.</p>`}
+      <section aria-labelledby="threads-title">
+        <header>
+          <h2 id="threads-title">Python threads</h2>
+          <p class="dim">${dispatch.filter(({ request }) => request).length} of ${dispatch.length} busy</p>
+          <${Sparkline} values=${busy} top=${dispatch.length} label=${`busy Python threads in the last minute, of ${dispatch.length}`} />
+        </header>
+        <table class="rows">
+          <caption class="unseen">What each thread runs</caption>
+          <thead><tr><th scope="col" class="c-handler">Thread</th><th scope="col">Runs</th><th scope="col" class="c-mode number"><abbr title="since it came in">Age</abbr></th></tr></thead>
+          <tbody onKeyDown=${walkRows}>
+            ${dispatch.filter(({ name, request }) => matches(name, wordsOf(request))).map(({ name, request, replaced }, index) => html`
+              <tr key=${name} data-row data-testid="dispatch-row" tabindex=${index === 0 ? 0 : -1}>
+                <td class="c-handler">${visible(name)}${replaced && html` <b class="warn" title="its handler has outlived the time limit">▲ replaced</b>`}</td>
+                <td class="c-path"><${Running} request=${request} /></td>
+                <td class="c-mode number">${age(request)}</td>
+              </tr>
+            `)}
+          </tbody>
+        </table>
+      </section>
+      <${List} title="Queue" about="waiting for a Python thread" list=${queue} matches=${matches} />
+      <${List} title="asyncio loop" about="on the loop" list=${loop} matches=${matches} none="nothing has needed the loop yet" />
+      ${atStream?.count > 0 && html`<${List} title="Streams" about="of def handlers" list=${atStream} matches=${matches} />`}
+      <${Pool} pool=${pool} atPool=${atPool} generation=${generation} matches=${matches} />
+    </div>
+  `;
+}
+
+/** Requests with their ages, or why there are none. */
+function List({ title, about, list, none, matches }) {
+  const id = `list-${title.replaceAll(" ", "-")}`;
+  const shown = list?.requests.filter((request) => matches(wordsOf(request))) ?? [];
+  return html`
+    <section aria-labelledby=${id} data-testid=${id}>
+      <header>
+        <h2 id=${id}>${title}</h2>
+        <p class="dim">${list ? `${counted(list.count, "request")} ${about}` : (none ?? "not known while the code reloads")}</p>
+      </header>
+      ${shown.length > 0 && html`
+        <table class="rows">
+          <caption class="unseen">${title}: ${about}</caption>
+          <thead><tr><th scope="col">Request</th><th scope="col" class="c-mode number"><abbr title="since it came in">Age</abbr></th></tr></thead>
+          <tbody>
+            ${shown.map((request) => html`<tr key=${request.id}><td class="c-path"><${Running} request=${request} /></td><td class="c-mode number">${age(request)}</td></tr>`)}
+          </tbody>
+        </table>
+      `}
+      ${list?.count > list?.requests.length && html`<p class="dim">The first ${list.requests.length} are shown.</p>`}
+    </section>
+  `;
+}
+
+function Pool({ pool, atPool, generation, matches }) {
+  if (!pool) return html`<${List} title="Process pool" list=${null} />`;
+  const { size, workers, busy, waiting, done, failed, replaced } = pool;
+  return html`
+    <section aria-labelledby="pool-title">
+      <header>
+        <h2 id="pool-title">Process pool</h2>
+        <p class="dim">
+          ${busy} of ${size} busy · ${counted(waiting, "task")} waiting · ${done} done · <span class=${failed ? "bad" : ""}>${failed} failed</span>
+          ${replaced > 0 && html` · <span class="warn">▲ ${counted(replaced, "worker")} died and replaced</span>`}
+        </p>
+      </header>
+      ${workers.length === 0
+        ? html`<p class="dim">No process has been started: they come with the first handler that uses the pool.</p>`
+        : html`
+          <table class="rows pool-rows">
+            <caption class="unseen">Processes of the pool</caption>
+            <thead>
+              <tr>
+                <th scope="col" class="c-method">PID</th>
+                <th scope="col" class="c-outcome"><abbr title="generation of the code it was given last">G</abbr></th>
+                <th scope="col" class="c-method">State</th>
+                <th scope="col">Task</th>
+                <th scope="col" class="c-total number">Elapsed</th>
+                <th scope="col" class="c-count number">Done</th>
+                <th scope="col" class="c-count number">Failed</th>
+                <th scope="col" class="c-total number"><abbr title="resident memory">RSS</abbr></th>
+              </tr>
+            </thead>
+            <tbody onKeyDown=${walkRows}>
+              ${workers.filter(({ pid, task }) => matches(String(pid), task ?? "")).map((worker, index) => html`<${PoolRow} key=${worker.pid ?? index} worker=${worker} isFirst=${index === 0} generation=${generation} />`)}
+            </tbody>
+          </table>
+        `}
+      ${atPool?.count > 0 && html`<${List} title="Handlers at the pool" about="using or awaiting it" list=${atPool} matches=${matches} />`}
+    </section>
+  `;
+}
+
+function PoolRow({ worker, isFirst, generation }) {
+  const { pid, busy, task, task_ms, stale, done, failed, rss_bytes } = worker;
+  return html`
+    <tr data-row data-testid="pool-row" tabindex=${isFirst ? 0 : -1}>
+      <td class="c-method">${pid ?? html`<span class="dim">gone</span>`}</td>
+      <td class="c-outcome">${worker.generation ? `G${worker.generation}` : html`<span class="dim">–</span>`}${stale && html` <b class="warn" title=${`G${generation} serves; it gets that code with its next task`}>▲ stale</b>`}</td>
+      <td class="c-method">${busy ? "● busy" : html`<span class="dim">○ idle</span>`}</td>
+      <td class="c-path">${task && html`<code>${visible(task)}</code>`}</td>
+      <td class="c-total number">${task_ms != null && milliseconds(task_ms)}</td>
+      <td class="c-count number">${done}</td>
+      <td class=${`c-count number ${failed ? "bad" : "dim"}`}>${failed}</td>
+      <td class="c-total number">${rss_bytes == null ? html`<span class="dim">–</span>` : `${(rss_bytes / 2 ** 20).toFixed(0)} MiB`}</td>
+    </tr>
+  `;
+}
+
+function Running({ request }) {
+  if (!request) return html`<span class="dim">○ idle</span>`;
+  return html`<span class="dim">#${visible(request.id)}</span> <code>${visible(request.method)} ${visible(request.path)}</code>`;
+}
+
+function wordsOf(request) {
+  return request ? `#${request.id} ${request.method ?? ""} ${request.path ?? ""}` : "idle";
+}
+
+function age(request) {
+  return request?.age_ms == null ? "" : milliseconds(request.age_ms);
+}
+
+function busyOf({ dispatch }) {
+  return dispatch.filter(({ request }) => request).length;
+}
+
+/** What `measure` made of each answer of the last minute, oldest first. */
+function useSamples(answer, measure) {
+  const samples = useRef({ last: null, values: [] }).current;
+  if (answer && answer !== samples.last) {
+    samples.last = answer;
+    samples.values = [...samples.values.slice(1 - SAMPLES), measure(answer)];
+  }
+  return [...Array(SAMPLES - samples.values.length).fill(null), ...samples.values];
+}

@@ -1,0 +1,158 @@
+// The Routes tab: a route opened, tried and looked up, and the links into an editor.
+
+const { test, expect } = require("@playwright/test");
+const { World } = require("./world");
+
+const SHOP = `from snaxum import Request, Response, route
+
+@route("/orders/<int:id>", methods=["GET", "POST"])
+def order(request: Request) -> Response:
+    """One order."""
+    body = request.text if request.method == "POST" else None
+    text = f"<b>{request.method}</b> {request.path_params['id']} {request.query_params.get('q')} {body}"
+    return Response(text, status=201, headers={"content-type": "text/html", "x-kind": "order"})
+
+@route("/orders/new")
+def new(request: Request) -> dict:
+    return {}
+
+@route("/files/<path:rest>")
+def files(request: Request) -> dict:
+    return {"rest": request.path_params["rest"]}
+
+@route("/boom")
+def boom(request: Request) -> dict:
+    return {"count": 1 / 0}
+`;
+
+let world;
+let complaints;
+
+test.beforeEach(async ({ page }) => {
+  world = new World({ "shop.py": SHOP });
+  complaints = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await world.start();
+  await page.goto(world.console);
+  await expect(page.getByTestId("connection")).toContainText("live");
+  await page.keyboard.press("2");
+});
+
+test.afterEach(async () => {
+  await world.remove();
+});
+
+const row = (page, text) => page.getByTestId("route-row").filter({ hasText: text });
+
+test("a route shows its docstring, and its source as loaded while the file is broken", async ({ page }) => {
+  world.edit("shop.py", "def oops(:\n");
+  await expect(page.getByTestId("banner")).toBeVisible();
+  await row(page, "/orders/<int:id>").focus();
+  await page.keyboard.press("Enter");
+  const details = page.getByTestId("route-details");
+  await expect(details).toContainText("One order.");
+  await expect(details.getByTestId("route-source")).toContainText("def order(request: Request) -> Response:");
+  await expect(details.getByTestId("route-source")).toContainText("status=201");
+  await expect(details).toContainText("of G1");
+  expect(complaints).toEqual([]);
+});
+
+test("hits, errors and recent requests of a route are counted, and lead to the requests", async ({ page }) => {
+  for (const address of ["/boom", "/boom", "/orders/new"]) await world.get(address);
+  const boom = row(page, "/boom");
+  await expect(boom.locator("td").nth(5)).toHaveText("2");
+  await expect(boom.locator("td").nth(6)).toContainText("ms");
+  await expect(boom.locator("td").nth(7)).toHaveText("2");
+  await expect(row(page, "/orders/new").locator("td").nth(7)).toHaveText("0");
+  await expect(row(page, "/files").locator("td").nth(5)).toHaveText("0");
+
+  await boom.click();
+  await page.getByTestId("route-details").getByRole("link", { name: "#2" }).click();
+  await expect(page.getByTestId("request-details")).toContainText("ZeroDivisionError");
+  await page.goBack();
+  await row(page, "/boom").click();
+  await page.getByRole("link", { name: "All of them" }).click();
+  await expect(page.getByTestId("filter")).toHaveValue("route:/boom handler:shop.boom");
+  await expect(page.getByTestId("request-row")).toHaveCount(2);
+  expect(complaints).toEqual([]);
+});
+
+test("the form is made of the parameters, checks them, and shows the answer as text", async ({ page }) => {
+  await row(page, "/orders/<int:id>").click();
+  const form = page.getByTestId("try-it");
+  const id = form.getByLabel("id");
+  await expect(id).toHaveAttribute("type", "number");
+
+  await form.getByRole("button", { name: "Send" }).click();
+  expect(await id.evaluate((input) => input.validity.valueMissing)).toBe(true);
+  await id.fill("1.5");
+  expect(await id.evaluate((input) => input.validity.stepMismatch)).toBe(true);
+  await id.fill("42");
+  await form.getByLabel("Query").fill("q=tea");
+  await form.getByRole("button", { name: "Send" }).click();
+  const result = page.getByTestId("try-result");
+  await expect(result).toContainText("201 Created");
+  await expect(result).toContainText("x-kind");
+  await expect(result.getByLabel("Response body")).toHaveText("<b>GET</b> 42 tea None");
+  expect(await result.locator("pre b").count()).toBe(0);
+
+  await form.getByLabel("Method").selectOption("POST");
+  await form.getByLabel("JSON body").fill('{"n": ');
+  await expect(form).toContainText("This is no JSON");
+  await expect(form.getByRole("button", { name: "Send" })).toBeDisabled();
+  await form.getByLabel("JSON body").fill('{"n": 1}');
+  await form.getByRole("button", { name: "Send" }).click();
+  await expect(result.getByLabel("Response body")).toHaveText('<b>POST</b> 42 tea {"n": 1}');
+
+  await result.getByRole("link", { name: /^request #/ }).click();
+  await expect(page.getByTestId("request-details")).toContainText("/orders/42");
+  expect(complaints).toEqual([]);
+});
+
+test("a value cannot leave its place in the path", async ({ page }) => {
+  await row(page, "/files/<path:rest>").click();
+  await page.getByTestId("try-it").getByLabel("rest").fill("a b/c?d#e");
+  await page.getByTestId("try-it").getByRole("button", { name: "Send" }).click();
+  await expect(page.getByTestId("try-result").getByLabel("Response body")).toHaveText('{"rest":"a b/c?d#e"}');
+  expect(complaints).toEqual([]);
+});
+
+test("the box tells which handler answers, and why those near it do not", async ({ page }) => {
+  const box = page.getByTestId("which");
+  const answer = page.getByTestId("which-answer");
+  await box.fill("POST /orders/9");
+  await box.press("Enter");
+  await expect(answer).toContainText("shop.order");
+  await expect(answer).toContainText("id = 9");
+  await answer.getByRole("button", { name: "POST /orders/<int:id>" }).click();
+  await expect(page.getByTestId("route-details")).toContainText("One order.");
+  await expect(row(page, "/orders/<int:id>")).toBeFocused();
+
+  await box.fill("/orders/x");
+  await box.press("Enter");
+  await expect(answer).toContainText("404");
+  await expect(answer).toContainText("takes no `x`");
+  await box.fill("DELETE /boom");
+  await box.press("Enter");
+  await expect(answer).toContainText("405");
+  await box.fill("orders");
+  await box.press("Enter");
+  await expect(answer).toContainText("as in POST /orders/9");
+  expect(complaints).toEqual([]);
+});
+
+test("places in the code open in an editor", async ({ page }) => {
+  const root = world.root.split("/").map(encodeURIComponent).join("/");
+  await expect(row(page, "/boom").locator("a.place-link")).toHaveAttribute("href", `vscode://file${root}/python/shop.py:18`);
+  await world.get("/boom");
+  await page.keyboard.press("3");
+  await expect(page.getByTestId("traceback").locator("a.place-link").first()).toHaveAttribute("href", `vscode://file${root}/python/shop.py:20`);
+  world.edit("shop.py", "\ndef oops(:\n");
+  await expect(page.getByTestId("banner").locator("a.place-link")).toHaveAttribute("href", `vscode://file${root}/python/shop.py:2`);
+  await page.keyboard.press("4");
+  await page.getByTestId("reload-row").first().click();
+  await expect(page.locator(".unfolded a.place-link").first()).toHaveAttribute("href", /python\/shop\.py:\d+$/);
+});

@@ -1,0 +1,122 @@
+// The Workers tab and the charts: what runs is seen while it runs.
+
+const fs = require("node:fs");
+const net = require("node:net");
+const path = require("node:path");
+const { test, expect } = require("@playwright/test");
+const { World } = require("./world");
+
+// A handler stops here until the test opens the gate.
+const GATE = `import asyncio, pathlib, socket
+
+PATH = str(pathlib.Path(__file__).parent.parent / "gate.sock")
+
+def wait():
+    with socket.socket(socket.AF_UNIX) as gate:
+        gate.connect(PATH)
+        gate.sendall(b"x")
+        gate.recv(1)
+
+async def wait_async():
+    reader, writer = await asyncio.open_unix_connection(PATH)
+    writer.write(b"x")
+    await reader.read(1)
+    writer.close()
+`;
+const APP = `import gate, tasks
+from snaxum import Request, route
+
+@route("/hold")
+def hold(request: Request) -> str:
+    gate.wait()
+    return "held"
+
+@route("/later")
+async def later(request: Request) -> str:
+    await gate.wait_async()
+    return "later"
+
+@route("/work", use_process_pool=True)
+def work(request: Request, pool) -> str:
+    return str(pool.submit(tasks.hold).result())
+`;
+const TASKS = `import gate
+
+def hold():
+    gate.wait()
+    return 1
+`;
+
+let world;
+let gate;
+let arrivals;
+let complaints;
+
+test.beforeEach(async ({ page }) => {
+  world = new World({ "gate.py": GATE, "app.py": APP, "tasks.py": TASKS });
+  arrivals = [];
+  const expected = [];
+  gate = net.createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => (expected.length ? expected.shift()(socket) : arrivals.push(socket)));
+  });
+  gate.arrival = () => (arrivals.length ? Promise.resolve(arrivals.shift()) : new Promise((resolve) => expected.push(resolve)));
+  await new Promise((resolve) => gate.listen(path.join(world.root, "gate.sock"), resolve));
+  complaints = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await world.start();
+  await page.goto(world.console);
+  await expect(page.getByTestId("connection")).toContainText("live");
+  await page.keyboard.press("5");
+});
+
+test.afterEach(async () => {
+  gate.close();
+  await world.remove();
+  expect(fs.existsSync(world.root)).toBe(false);
+});
+
+test("what runs is shown with its place and age, and is gone afterwards", async ({ page }) => {
+  const hold = world.get("/hold");
+  const held = await gate.arrival();
+  const later = world.get("/later");
+  const onLoop = await gate.arrival();
+  const work = world.get("/work");
+  const inPool = await gate.arrival();
+
+  const busy = page.getByTestId("dispatch-row").filter({ hasText: "/hold" });
+  await expect(busy).toContainText("dispatch-");
+  await expect(busy).toContainText(/\d (ms|s)/);
+  await expect(page.getByTestId("list-asyncio-loop")).toContainText("GET /later");
+  await expect(page.getByTestId("list-Handlers-at-the-pool")).toContainText("GET /work");
+  const process = page.getByTestId("pool-row").filter({ hasText: "tasks.hold" });
+  await expect(process).toContainText("● busy");
+  await expect(process).toContainText("G1");
+  await expect(process).toContainText("MiB");
+
+  world.edit("tasks.py", `${TASKS}\nMORE = 1\n`);
+  await expect(process).toContainText("▲ stale");
+
+  for (const socket of [held, onLoop, inPool]) socket.end("x");
+  for (const request of [hold, later, work]) expect((await request).status).toBe(200);
+  await expect(page.getByTestId("dispatch-row").filter({ hasText: "/hold" })).toHaveCount(0);
+  await expect(page.getByTestId("list-asyncio-loop")).toContainText("0 requests");
+  await expect(page.getByTestId("pool-row").filter({ hasText: "tasks.hold" })).toHaveCount(0);
+  await expect(page.getByRole("img", { name: /^busy Python threads/ })).toBeVisible();
+  expect(complaints).toEqual([]);
+});
+
+test("rate and percentiles are drawn, and said in words", async ({ page }) => {
+  const chart = (name) => page.getByRole("img", { name });
+  await expect(chart("requests a second in the last minute: now 0, at most 0")).toBeVisible();
+  await expect(chart("95th percentile of each second in the last minute: nothing yet")).toBeVisible();
+  arrivals.push = (socket) => socket.end("x");
+  await world.get("/hold");
+  await expect(chart(/^requests a second in the last minute: now \d, at most [1-9]/)).toBeVisible();
+  await expect(chart(/^95th percentile of each second in the last minute: now .*, at most [\d.<]+ m?s/)).toBeVisible();
+  expect(await chart(/^95th/).locator("path.run").count()).toBeGreaterThan(0);
+  expect(complaints).toEqual([]);
+});
