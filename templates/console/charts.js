@@ -12,13 +12,13 @@ export function Sparkline({ values, label, top, format = String }) {
   const known = values.filter((value) => value != null);
   const words = known.length ? `${label}: now ${format(values.at(-1) ?? 0)}, at most ${format(Math.max(...known))}` : `${label}: nothing yet`;
   const highest = Math.max(top ?? 0, ...known, Number.MIN_VALUE);
-  const step = WIDTH / Math.max(1, values.length - 1);
-  const y = (value) => HEIGHT - 1 - (value / highest) * (HEIGHT - 2);
+  const step = (WIDTH - 2) / Math.max(1, values.length - 1);
+  const y = (value) => HEIGHT - 2 - (value / highest) * (HEIGHT - 4);
   return html`
     <svg class="sparkline" role="img" aria-label=${words} viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} width=${WIDTH} height=${HEIGHT} preserveAspectRatio="none">
       <title>${words}</title>
       <path d=${`M0 ${HEIGHT - 0.5}H${WIDTH}`} class="ground" />
-      ${runs(values).map((run) => html`<path d=${line(run, step, y)} class="run" />`)}
+      ${runs(values).map((run) => html`<path d=${line(run, step, y)} class=${run.values.length > 1 ? "run" : "run dot"} />`)}
     </svg>
   `;
 }
@@ -36,7 +36,7 @@ function runs(values) {
 }
 
 function line({ at, values }, step, y) {
-  const points = values.map((value, index) => `${((at + index) * step).toFixed(1)} ${y(value).toFixed(1)}`);
-  // One value alone is a dot.
-  return points.length > 1 ? `M${points.join("L")}` : `M${points[0]}h1`;
+  const points = values.map((value, index) => `${(1 + (at + index) * step).toFixed(1)} ${y(value).toFixed(1)}`);
+  // One value alone is a dot, which a line of no length is with round ends.
+  return points.length > 1 ? `M${points.join("L")}` : `M${points[0]}h0`;
 }

@@ -32,7 +32,7 @@ export function FilterBox({ filter, onFilter, tab }) {
       <input
         type="search"
         data-testid="filter"
-        placeholder=${`Filter ${tab}`}
+        placeholder=${tab === "requests" ? "status:5xx path:/a* >100ms" : `Filter ${tab}`}
         value=${filter}
         spellcheck=${false}
         autocomplete="off"

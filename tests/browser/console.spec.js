@@ -176,7 +176,7 @@ test("markup in a path, an exception and a docstring shows as text", async ({ pa
   await world.get(`/evil/${encodeURIComponent(evil)}`);
   await expect(page.getByTestId("request-row").first()).toContainText("<img src=x");
   await page.getByTestId("request-row").first().click();
-  for (const tab of ["errors", "routes", "reloads"]) {
+  for (const tab of ["errors", "routes", "reloads", "workers"]) {
     await page.getByTestId(`tab-${tab}`).click();
   }
   await page.goto(`${world.app}evil/${encodeURIComponent(evil)}`);
