@@ -31,13 +31,13 @@ export function Workers({ state, filter }) {
         </header>
         <table class="rows">
           <caption class="unseen">What each thread runs</caption>
-          <thead><tr><th scope="col" class="c-handler">Thread</th><th scope="col">Runs</th><th scope="col" class="c-mode number"><abbr title="since it came in">Age</abbr></th></tr></thead>
+          <thead><tr><th scope="col" class="c-handler">Thread</th><th scope="col">Runs</th><th scope="col" class="c-total number"><abbr title="since it came in">Age</abbr></th></tr></thead>
           <tbody onKeyDown=${walkRows}>
             ${dispatch.filter(({ name, request }) => matches(name, wordsOf(request))).map(({ name, request, replaced }, index) => html`
               <tr key=${name} data-row data-testid="dispatch-row" tabindex=${index === 0 ? 0 : -1}>
                 <td class="c-handler">${visible(name)}${replaced && html` <b class="warn" title="its handler has outlived the time limit">▲ replaced</b>`}</td>
                 <td class="c-path"><${Running} request=${request} /></td>
-                <td class="c-mode number">${age(request)}</td>
+                <td class="c-total number">${age(request)}</td>
               </tr>
             `)}
           </tbody>
@@ -64,9 +64,9 @@ function List({ title, about, list, none, matches }) {
       ${shown.length > 0 && html`
         <table class="rows">
           <caption class="unseen">${title}: ${about}</caption>
-          <thead><tr><th scope="col">Request</th><th scope="col" class="c-mode number"><abbr title="since it came in">Age</abbr></th></tr></thead>
+          <thead><tr><th scope="col">Request</th><th scope="col" class="c-total number"><abbr title="since it came in">Age</abbr></th></tr></thead>
           <tbody>
-            ${shown.map((request) => html`<tr key=${request.id}><td class="c-path"><${Running} request=${request} /></td><td class="c-mode number">${age(request)}</td></tr>`)}
+            ${shown.map((request) => html`<tr key=${request.id}><td class="c-path"><${Running} request=${request} /></td><td class="c-total number">${age(request)}</td></tr>`)}
           </tbody>
         </table>
       `}
