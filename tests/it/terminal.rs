@@ -146,7 +146,7 @@ fn app() -> Project {
 #[tokio::test]
 async fn keys_act_without_enter_and_the_terminal_is_left_as_it_was() {
     let mut screen = Screen::start(app(), 100).await;
-    screen.wait_for("r reload  o open  c console  l routes  e last error").await;
+    screen.wait_for("r reload  o open  c console  l routes  e error").await;
     screen.wait_for("\x1b[2K  ● G1 ok").await;
     assert_eq!(screen.mode(), [false, false, true]);
 
