@@ -28,6 +28,7 @@ pub mod error;
 pub mod event;
 pub mod message;
 mod pages;
+pub mod plain;
 pub mod prelude;
 mod problem;
 pub mod project;

@@ -8,6 +8,7 @@ use minijinja::{Environment, context};
 use rust_embed::Embed;
 
 use crate::message::Traceback;
+use crate::plain::plain_lines;
 
 #[derive(Embed)]
 #[folder = "templates"]
@@ -33,7 +34,7 @@ pub(crate) fn render(name: &str, context: minijinja::Value) -> String {
     static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
     let environment = ENVIRONMENT.get_or_init(|| {
         let mut environment = Environment::new();
-        environment.add_filter("visible", |text: String| visible(&text));
+        environment.add_filter("visible", |text: String| plain_lines(&text));
         environment.add_filter("marked", |frame: minijinja::Value| marked(&frame));
         for name in Templates::iter() {
             let file = Templates::get(&name).expect("the name came from the same list");
@@ -48,25 +49,6 @@ pub(crate) fn render(name: &str, context: minijinja::Value) -> String {
         .get_template(name)
         .and_then(|template| template.render(context))
         .expect("the templates are tested")
-}
-
-/// Shows what is in a text: control characters, and those that reorder it, as their numbers.
-fn visible(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '\t' | '\n' => out.push(c),
-            '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{feff}' => {
-                out.extend(c.escape_unicode());
-            }
-            c if c.is_control() => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
-        out
-    })
 }
 
 /// A line of a frame in three: what failed (PEP 657) is in the middle.

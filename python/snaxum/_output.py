@@ -20,7 +20,7 @@ from ._masking import mask_text
 MAX_LINE = 4096
 
 # Control characters but tab and line break, and bidi overrides.
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 # The same, with what may stay: colours (SGR), line breaks of both kinds.
 _PART = re.compile(rf"(?P<colour>\x1b\[[0-9;:]*m)|(?P<end>\r?\n)|{_STEERING.pattern}")
 _NO_COLOUR = "\x1b[0m"

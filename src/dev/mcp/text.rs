@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::plain::{escape_json, steers};
+
 /// Bytes of an answer.
 pub(super) const MAX_TEXT: usize = 64 * 1024;
 /// Bytes of an answer that are kept free for what stands around a list.
@@ -54,15 +56,7 @@ pub(super) fn list(
 
 /// Escapes what could steer a terminal, turn text around, or hide in it; JSON stays the same JSON.
 pub(super) fn safe(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        if c.is_control() || is_unseen(c) {
-            let mut units = [0; 2];
-            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
-        } else {
-            out.push(c);
-        }
-        out
-    })
+    escape_json(text, |c| steers(c) || is_unseen(c))
 }
 
 /// Directions, joiners, separators, tags: what shows nothing itself.

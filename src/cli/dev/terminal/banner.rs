@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn the_legend_names_the_keys_and_is_short_where_there_is_no_room() {
-        let all = "  r reload  o open  c console  l routes  e error  p pin  v quiet  h help  q quit\n";
+        let all =
+            "  r reload  o open  c console  l routes  e error  p pin  v quiet  h help  q quit\n";
         assert_eq!(legend(80), all);
         assert!(console::measure_text_width(&all.replace('\n', "")) <= 80);
         assert_eq!(legend(79), "  h help  q quit\n");
