@@ -16,7 +16,7 @@ def items(request: Request) -> dict:
 def item(request: Request) -> dict:
     return {"name": ["tea"][request.path_params["id"]]}
 `;
-const TABS = { requests: "request-row", routes: "route-row", reloads: "reload-row", errors: "error-row" };
+const TABS = { requests: "request-row", routes: "route-row", reloads: "reload-row", errors: "error-row", workers: "dispatch-row" };
 
 let world;
 
@@ -38,8 +38,7 @@ async function violations(page) {
 for (const colorScheme of ["light", "dark"]) {
   test(`no tab and no opened row has a barrier, ${colorScheme}`, async ({ page }) => {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.goto(world.console);
-    await expect(page.getByTestId("connection")).toContainText("live");
+    await world.open(page);
     for (const tab of Object.keys(TABS)) {
       await page.getByTestId(`tab-${tab}`).click();
       await expect(page.getByTestId(`tab-${tab}`)).toHaveAttribute("aria-current", "page");
@@ -56,10 +55,15 @@ for (const colorScheme of ["light", "dark"]) {
       await expect(page.getByTestId(row).first()).toBeVisible();
       expect.soft(await violations(page), tab).toEqual([]);
       const rows = tab === "requests" ? page.getByTestId(row).filter({ hasText: "/items/9" }) : page.getByTestId(row);
+      if (tab === "workers") continue; // its rows do not open
       await rows.first().click();
       const opened = tab === "routes" || tab === "reloads" ? page.locator("tr.unfolded") : page.getByTestId("traceback");
       await expect(opened.first()).toBeVisible();
       expect.soft(await violations(page), `${tab}, a row opened`).toEqual([]);
+      if (tab !== "requests") continue;
+      await page.getByRole("button", { name: "Edit and replay" }).click();
+      await expect(page.getByTestId("edit-form")).toBeVisible();
+      expect.soft(await violations(page), "a request being edited").toEqual([]);
     }
     await page.keyboard.press("?");
     await expect(page.getByTestId("keys")).toBeVisible();

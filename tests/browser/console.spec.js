@@ -1,7 +1,7 @@
 // The console as a person meets it: opened by the printed link, watched while files change.
 
 const { test, expect } = require("@playwright/test");
-const { World } = require("./world");
+const { World, complaintsOf } = require("./world");
 
 const HELLO = `from snaxum import Request, route
 
@@ -21,15 +21,7 @@ let complaints;
 
 test.beforeEach(async ({ page }) => {
   world = new World({ "app.py": HELLO });
-  complaints = [];
-  page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("dialog", (dialog) => {
-    complaints.push(`dialog: ${dialog.message()}`);
-    dialog.dismiss();
-  });
+  complaints = complaintsOf(page);
   await world.start();
 });
 
@@ -37,13 +29,8 @@ test.afterEach(async () => {
   await world.remove();
 });
 
-async function open(page) {
-  await page.goto(world.console);
-  await expect(page.getByTestId("connection")).toContainText("live");
-}
-
 test("the printed link opens the console and leaves no token in the address", async ({ page }) => {
-  await open(page);
+  await world.open(page);
 
   expect(page.url()).toBe(`${world.app}__snaxum/`);
   expect(await page.content()).not.toContain(new URL(world.console).searchParams.get("t"));
@@ -52,7 +39,7 @@ test("the printed link opens the console and leaves no token in the address", as
 });
 
 test("a pause is shown as long as it lasts", async ({ page }) => {
-  await open(page);
+  await world.open(page);
   world.snaxum("pause");
   await expect(page.getByTestId("paused")).toBeVisible();
   world.snaxum("resume");
@@ -61,7 +48,7 @@ test("a pause is shown as long as it lasts", async ({ page }) => {
 });
 
 test("a request, a reload, a broken save and its repair appear by themselves", async ({ page }) => {
-  await open(page);
+  await world.open(page);
 
   await world.get("/hello");
   await expect(page.getByTestId("request-row").first()).toContainText("/hello");
@@ -88,7 +75,7 @@ test("a module that does not load at the start is told of, while the others serv
   await world.stop();
   world.edit("broken.py", "import no_such_module\n");
   await world.start();
-  await open(page);
+  await world.open(page);
 
   await expect(page.getByTestId("banner")).toContainText("no_such_module");
   await page.getByTestId("tab-errors").click();
@@ -101,7 +88,7 @@ test("a module that does not load at the start is told of, while the others serv
 });
 
 test("the routes are listed with handler, mode and place, and follow a save", async ({ page }) => {
-  await open(page);
+  await world.open(page);
   await page.getByTestId("tab-routes").click();
   const rows = page.getByTestId("route-row");
   await expect(rows).toHaveCount(2);
@@ -115,7 +102,7 @@ test("the routes are listed with handler, mode and place, and follow a save", as
 });
 
 test("a failing request shows its traceback with masked locals", async ({ page }) => {
-  await open(page);
+  await world.open(page);
   await world.get("/boom");
   await page.getByTestId("tab-errors").click();
 
@@ -131,7 +118,7 @@ test("a failing request is copied as a command and as a report, secrets masked",
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const copied = () => page.evaluate(() => navigator.clipboard.readText());
   world.edit("app.py", HELLO.replace("items = []", 'items = []\n    print("about to ``` fail")'));
-  await open(page);
+  await world.open(page);
   await expect(page.getByTestId("state")).toContainText("G2 ok");
   await world.get("/boom?token=abc&plain=1", { "x-note": "it's" });
   await page.getByTestId("request-row").first().click();
@@ -153,15 +140,14 @@ test("a failing request is copied as a command and as a report, secrets masked",
 });
 
 test("the console reconnects by itself when the server comes back", async ({ page }) => {
-  await open(page);
+  await world.open(page);
   await world.stop();
   await expect(page.getByTestId("connection")).not.toContainText("live");
 
   // Another process has another token: the page says so instead of trying for ever.
   await world.start(world.port);
   await expect(page.getByTestId("connection")).toContainText("signed out", { timeout: 15_000 });
-  await page.goto(world.console);
-  await expect(page.getByTestId("connection")).toContainText("live");
+  await world.open(page);
 });
 
 test("markup in a path, an exception and a docstring shows as text", async ({ page }) => {
@@ -170,7 +156,7 @@ test("markup in a path, an exception and a docstring shows as text", async ({ pa
     "evil.py",
     `from snaxum import route\n\n@route("/evil/<path:rest>")\ndef evil(request):\n    """${evil}"""\n    raise ValueError(${JSON.stringify(evil)})\n`,
   );
-  await open(page);
+  await world.open(page);
   await expect(page.getByTestId("state")).toContainText("G2 ok");
 
   await world.get(`/evil/${encodeURIComponent(evil)}`);

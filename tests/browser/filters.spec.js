@@ -115,13 +115,8 @@ test.describe("in the console", () => {
     await world.remove();
   });
 
-  async function open(page) {
-    await page.goto(world.console);
-    await expect(page.getByTestId("connection")).toContainText("live");
-  }
-
   test("the text is in the address, and survives a reload, a tab and going back", async ({ page }) => {
-    await open(page);
+    await world.open(page);
     for (const address of ["/orders/1", "/boom", "/orders/2"]) await world.get(address);
     const rows = page.getByTestId("request-row");
     await expect(rows).toHaveCount(3);
@@ -144,7 +139,7 @@ test.describe("in the console", () => {
   });
 
   test("a chip writes its term, and takes it out again", async ({ page }) => {
-    await open(page);
+    await world.open(page);
     for (const address of ["/orders/1", "/boom"]) await world.get(address);
     const chip = page.getByRole("button", { name: "5xx" });
     await page.getByTestId("filter").fill("method:GET");
@@ -159,7 +154,7 @@ test.describe("in the console", () => {
   });
 
   test("a term that means nothing is told of while the others apply", async ({ page }) => {
-    await open(page);
+    await world.open(page);
     for (const address of ["/orders/1", "/boom"]) await world.get(address);
     await page.getByTestId("filter").fill("colour:red path:/boom");
     await expect(page.getByTestId("filter-problems")).toContainText("`colour:` is no field");
@@ -167,7 +162,7 @@ test.describe("in the console", () => {
   });
 
   test("an opened request is in the address", async ({ page }) => {
-    await open(page);
+    await world.open(page);
     await world.get("/boom");
     await page.getByTestId("request-row").click();
     await expect(page).toHaveURL(/#requests\?open=1$/);
@@ -180,7 +175,7 @@ test.describe("in the console", () => {
 
   test("ten thousand requests are counted, found and typed over", async ({ page }) => {
     test.setTimeout(180_000);
-    await open(page);
+    await world.open(page);
     const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
     const ask = (address) =>
       new Promise((resolve, reject) => {

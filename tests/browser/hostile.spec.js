@@ -1,7 +1,7 @@
 // Text that wants to be markup, through every place where the console shows what the app or its clients said.
 
 const { test, expect } = require("@playwright/test");
-const { World } = require("./world");
+const { World, complaintsOf } = require("./world");
 
 // None has a slash or a dot, so that each can be the name of a file and of a module.
 const CORPUS = [
@@ -63,15 +63,7 @@ let complaints;
 
 test.beforeEach(async ({ page }) => {
   world = new World({ "app.py": "" });
-  complaints = [];
-  page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("dialog", (dialog) => {
-    complaints.push(`dialog: ${dialog.message()}`);
-    dialog.dismiss();
-  });
+  complaints = complaintsOf(page);
   // Whatever the policy stops was let through by the console.
   await page.addInitScript(() =>
     document.addEventListener("securitypolicyviolation", ({ violatedDirective, sample }) =>
@@ -87,8 +79,7 @@ test.afterEach(async () => {
 
 test("whatever is said shows as text", async ({ page }) => {
   test.setTimeout(180_000);
-  await page.goto(world.console);
-  await expect(page.getByTestId("connection")).toContainText("live");
+  await world.open(page);
   for (const evil of CORPUS) {
     const shows = async (locator) => expect(locator.filter({ hasText: evil }).first()).toBeVisible();
     const nothingElse = async () => expect(await page.locator(ELEMENTS).count(), evil).toBe(0);

@@ -1,7 +1,7 @@
 // A request that failed, sent again: by hand, changed, and by itself until it is green.
 
 const { test, expect } = require("@playwright/test");
-const { World } = require("./world");
+const { World, complaintsOf } = require("./world");
 
 const APP = `from snaxum import route
 
@@ -16,14 +16,9 @@ let complaints;
 
 test.beforeEach(async ({ page }) => {
   world = new World({ "app.py": APP });
-  complaints = [];
-  page.on("console", (message) => {
-    if (message.type() === "error" && !message.text().includes("status of 4")) complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
+  complaints = complaintsOf(page, (text) => text.includes("status of 4"));
   await world.start();
-  await page.goto(world.console);
-  await expect(page.getByTestId("connection")).toContainText("live");
+  await world.open(page);
 });
 
 test.afterEach(async () => {

@@ -1,7 +1,7 @@
 // The Routes tab: a route opened, tried and looked up, and the links into an editor.
 
 const { test, expect } = require("@playwright/test");
-const { World } = require("./world");
+const { World, complaintsOf } = require("./world");
 
 const SHOP = `from snaxum import Request, Response, route
 
@@ -30,14 +30,9 @@ let complaints;
 
 test.beforeEach(async ({ page }) => {
   world = new World({ "shop.py": SHOP });
-  complaints = [];
-  page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
+  complaints = complaintsOf(page);
   await world.start();
-  await page.goto(world.console);
-  await expect(page.getByTestId("connection")).toContainText("live");
+  await world.open(page);
   await page.keyboard.press("2");
 });
 

@@ -4,7 +4,7 @@ const fs = require("node:fs");
 const net = require("node:net");
 const path = require("node:path");
 const { test, expect } = require("@playwright/test");
-const { World } = require("./world");
+const { World, complaintsOf } = require("./world");
 
 // A handler stops here until the test opens the gate.
 const GATE = `import asyncio, pathlib, socket
@@ -62,14 +62,9 @@ test.beforeEach(async ({ page }) => {
   });
   gate.arrival = () => (arrivals.length ? Promise.resolve(arrivals.shift()) : new Promise((resolve) => expected.push(resolve)));
   await new Promise((resolve) => gate.listen(path.join(world.root, "gate.sock"), resolve));
-  complaints = [];
-  page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
+  complaints = complaintsOf(page);
   await world.start();
-  await page.goto(world.console);
-  await expect(page.getByTestId("connection")).toContainText("live");
+  await world.open(page);
   await page.keyboard.press("5");
 });
 

@@ -1,12 +1,14 @@
 // A little world for a test: a project of its own, and the real server on it.
 //
-// Owns the temporary directory and the process; ends both. Never touches a browser.
+// Owns the temporary directory and the process; ends both. Of the browser it knows how the console is
+// opened, and what a page must not say.
 
 const { execFileSync, spawn } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 const readline = require("node:readline");
+const { expect } = require("@playwright/test");
 
 class World {
   // `files` maps paths below python/ to their text.
@@ -40,6 +42,12 @@ class World {
     this.port = Number(new URL(this.app).port);
   }
 
+  // Opens the console as a person does, and waits until it listens.
+  async open(page) {
+    await page.goto(this.console);
+    await expect(page.getByTestId("connection")).toContainText("live");
+  }
+
   get(pathname, headers = {}) {
     return fetch(new URL(pathname, this.app), { headers });
   }
@@ -60,4 +68,18 @@ class World {
   }
 }
 
-module.exports = { World };
+// What the browser complains of from now on; `isExpected` tells what is part of the test.
+function complaintsOf(page, isExpected = () => false) {
+  const complaints = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" && !isExpected(message.text())) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("dialog", (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  return complaints;
+}
+
+module.exports = { World, complaintsOf };

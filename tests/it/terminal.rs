@@ -195,6 +195,23 @@ async fn the_status_line_tells_of_a_broken_save_and_of_its_end() {
 }
 
 #[tokio::test]
+async fn the_newest_failure_is_pinned_by_a_key_and_told_of_until_it_is_green() {
+    let mut screen = Screen::start(app(), 100).await;
+    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.press("p");
+    screen.wait_for("nothing is pinned: no request has failed so far").await;
+    screen.get("/boom").await;
+    screen.press("p");
+    screen.wait_for("⚑ GET /boom is pinned").await;
+
+    let file = screen.project.path().join("python/app.py");
+    fs::write(&file, APP.replace("1 / count", "2 / count")).expect("a file");
+    screen.wait_for("⚑ 1 pinned request: 1 still red").await;
+    fs::write(&file, APP.replace("1 / count", "str(count)")).expect("a file");
+    screen.wait_for("⚑ 1 pinned request: 1 green").await;
+}
+
+#[tokio::test]
 async fn quiet_shows_errors_and_no_other_requests() {
     let mut screen = Screen::start(app(), 100).await;
     screen.wait_for("\x1b[2K  ● G1 ok").await;
