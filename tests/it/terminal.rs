@@ -212,6 +212,21 @@ async fn the_newest_failure_is_pinned_by_a_key_and_told_of_until_it_is_green() {
 }
 
 #[tokio::test]
+async fn what_the_old_code_answered_stands_above_the_reload() {
+    let screen = Screen::start(app(), 100).await;
+    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    for _ in 0..3 {
+        screen.get("/nowhere").await; // two of them share a line that comes later
+    }
+    let file = screen.project.path().join("python/app.py");
+    fs::write(&file, APP.replace("hello", "hi")).expect("a file");
+    screen.wait_for("↻ G2").await;
+    let text = screen.text.borrow().clone();
+    let (repeats, reload) = (text.find("(×2)"), text.find("↻ G2"));
+    assert!(repeats.is_some() && repeats < reload, "{text}");
+}
+
+#[tokio::test]
 async fn quiet_shows_errors_and_no_other_requests() {
     let mut screen = Screen::start(app(), 100).await;
     screen.wait_for("\x1b[2K  ● G1 ok").await;

@@ -114,7 +114,10 @@ impl Writer {
                 {
                     self.last_error = Some(Arc::new(failure.traceback.clone()));
                 }
-                self.reloads.draw(&reload, &clock::local(reload.time), self.is_live)
+                // What the old code answered stands above.
+                let kept = self.folds.take();
+                self.requests(&kept)
+                    + &self.reloads.draw(&reload, &clock::local(reload.time), self.is_live)
             }
             News::Pause(is_paused) => {
                 self.is_paused = is_paused;
