@@ -81,7 +81,7 @@ where
             .map_or((None, None, None), |(generation, route, marks)| {
                 (Some(generation), route, marks)
             });
-        let phases = Phases { read: ms(sent - started), ..phases(marks) };
+        let phases = Phases { read: ms(sent - started), ..phases(marks.as_ref()) };
         annotate(response.headers_mut(), id, generation, &phases);
         if generation.is_some() && runtime.serving().failing {
             // The newest save is not what answered.
@@ -100,6 +100,8 @@ where
                 route: route.as_deref(),
                 total: started.elapsed(),
                 phases,
+                computed: marks.as_ref().and_then(|marks| marks.computed),
+                holders: marks.as_ref().map_or(&[], |marks| &marks.holders),
                 traceback: traceback.as_ref(),
             })
         });
@@ -107,7 +109,7 @@ where
     response
 }
 
-fn phases(marks: Option<Marks>) -> Phases {
+fn phases(marks: Option<&Marks>) -> Phases {
     let Some(marks) = marks else { return Phases::default() };
     let between = |from, to: Instant| ms(to.saturating_duration_since(from));
     Phases {

@@ -85,18 +85,54 @@ pub struct Failure {
 }
 
 /// When a request passed which point; phases are the differences.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Marks {
     /// Put in the queue.
     pub queued: Instant,
-    /// Taken by a dispatch worker.
+    /// Taken by a dispatch worker; begun, if it is not the worker that runs the handler.
     pub taken: Instant,
-    /// The worker held the interpreter.
+    /// Its thread held the interpreter.
     pub attached: Instant,
     /// The handler returned.
     pub returned: Instant,
     /// The result was turned into a response.
     pub converted: Instant,
+    /// Whether the dispatch worker itself runs the handler.
+    pub is_on_worker: bool,
+    /// What the worker's thread had computed when the handler began.
+    pub computed_before: Duration,
+    /// What the handler computed itself, where that was measured.
+    pub computed: Option<Duration>,
+    /// Who held the threads while it was queued.
+    pub holders: Vec<Holder>,
+}
+
+impl Marks {
+    /// All at `now`.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            queued: now,
+            taken: now,
+            attached: now,
+            returned: now,
+            converted: now,
+            is_on_worker: true,
+            computed_before: Duration::ZERO,
+            computed: None,
+            holders: Vec::new(),
+        }
+    }
+}
+
+/// A request that held a Python thread while another one waited.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// As in its `x-request-id` header.
+    pub id: u64,
+    /// What it asked.
+    pub head: Head,
+    /// For how long, of the time that the other one waited.
+    pub time: Duration,
 }
 
 /// An exception as data; terminal, page and console each draw it their own way.
@@ -254,6 +290,10 @@ pub struct RequestRecord<'a> {
     pub total: Duration,
     /// Where that time went.
     pub phases: Phases,
+    /// What the handler computed itself, where that was measured; the rest of `phases.py` it waited.
+    pub computed: Option<Duration>,
+    /// Who held the threads while it was queued, the longest first.
+    pub holders: &'a [Holder],
     /// What the handler raised.
     pub traceback: Option<&'a Arc<Traceback>>,
 }
@@ -277,7 +317,7 @@ pub struct LogRecord<'a> {
 pub struct Phases {
     /// Reading the body, and waiting for a reload to settle.
     pub read: f64,
-    /// Waiting for a dispatch worker.
+    /// Waiting for a thread to run on: a dispatch worker, the asyncio loop.
     pub queue: f64,
     /// Waiting for the interpreter.
     pub gil: f64,

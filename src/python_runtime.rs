@@ -14,6 +14,7 @@
 
 mod border;
 mod bridge;
+mod cpu;
 pub(crate) mod embedded;
 mod env_file;
 mod gate;
@@ -24,6 +25,7 @@ mod questions;
 mod queue;
 mod reloading;
 mod reply;
+mod runs;
 mod thread;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -126,6 +128,7 @@ impl PythonRuntime {
         let notices = Arc::new(Notices::new().map_err(io("cannot make a pipe"))?);
         let wakes = Wakes::new(Arc::clone(&notices));
         let workers = Arc::new(Workers::default());
+        let in_flight = Arc::<InFlight>::default();
         let events = Arc::<EventBus>::default();
         let thread = thread::spawn(Boot {
             config: config.clone(),
@@ -135,6 +138,7 @@ impl PythonRuntime {
             queue: Arc::clone(&queue),
             wakes: Arc::clone(&wakes),
             workers: Arc::clone(&workers),
+            in_flight: Arc::clone(&in_flight),
             events: Arc::clone(&events),
             reply,
         })
@@ -167,7 +171,7 @@ impl PythonRuntime {
             config,
             queue,
             wakes,
-            in_flight: Arc::default(),
+            in_flight,
             control,
             workers,
             notices,
@@ -229,14 +233,8 @@ impl PythonRuntime {
         let id = request.id;
         let now = Instant::now();
         let (reply, answer) = reply::channel(&self.wakes);
-        let marks = self.config.dev.then_some(Marks {
-            queued: now,
-            taken: now,
-            attached: now,
-            returned: now,
-            converted: now,
-        });
         let is_watched = self.config.dev;
+        let marks = is_watched.then(|| Marks::new(now));
         let ticket = is_watched.then(|| self.in_flight.add(id, request.head.clone(), now));
         let call = Box::new(Call { request, reply, marks, ticket });
         self.queue.push(call, now).map_err(|refused| match refused {

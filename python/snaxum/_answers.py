@@ -42,6 +42,8 @@ def aside(exchange: Exchange, generation: state.Generation, route: Route, reques
         state.pin_thread(generation, exchange.id)
         try:
             if not exchange.cancelled():
+                if is_observed:
+                    exchange.began()
                 answer(exchange, generation, route, request, pool)
         finally:
             runtime.pools.pop(exchange.id, None)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from typing import Any
 
 from . import _answers, state
 from ._border import BodyStream, Exchange
@@ -39,9 +40,12 @@ async def _run_async(
     if exchange.cancelled():
         return  # before it began
     try:
-        result = await route.handler(request)
         if _answers.is_observed:
+            exchange.began()
+            result = await Steps(route.handler(request), exchange)
             exchange.returned()
+        else:
+            result = await route.handler(request)
         content_type = PLAIN_TYPES.get(type(result))
         if content_type is not None:
             content = encode_plainly(result)
@@ -64,6 +68,43 @@ async def _run_async(
         await send(stream, body, lease, route)
     else:
         _answers.stream(exchange, generation, route, status, headers, body)
+
+
+class Steps:
+    """Awaits a handler and says when it holds the loop: from each time it goes on to its next wait.
+
+    What it yields, is sent and has raised in it passes through, as with `yield from` (PEP 380).
+    """
+
+    __slots__ = ("_awaitable", "_exchange")
+
+    def __init__(self, awaitable: Awaitable[Any], exchange: Exchange) -> None:
+        self._awaitable = awaitable
+        self._exchange = exchange
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps = self._awaitable.__await__()
+        if not isinstance(steps, Generator):
+            return (yield from steps)
+        resumed, suspended = self._exchange.resumed, self._exchange.suspended
+        go_on: Callable[[Any], Any] = steps.send
+        what: Any = None
+        while True:
+            resumed()
+            try:
+                waits_for = go_on(what)
+            except StopIteration as end:
+                return end.value
+            finally:
+                suspended()
+            try:
+                what = yield waits_for
+                go_on = steps.send
+            except GeneratorExit:
+                steps.close()
+                raise
+            except BaseException as error:
+                what, go_on = error, steps.throw
 
 
 async def end_with(

@@ -9,6 +9,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::message::Head;
+
+use super::cutting;
+
 /// What stands in the place of a secret.
 pub(super) const MASK: &str = "••••";
 
@@ -150,6 +154,14 @@ fn add_value(text: &mut String, value: &str) {
 /// Adds a path to `text`, what looks like a secret masked.
 pub(super) fn add_path(text: &mut String, path: &str) {
     add_value(text, path);
+}
+
+/// A request's path for a list, what looks like a secret masked, and cut.
+pub(super) fn path(head: &Head) -> String {
+    let mut text = String::new();
+    add_path(&mut text, &head.path());
+    cutting::cut(&mut text, 0);
+    text
 }
 
 /// Adds a header's value to `text`, masked if it is a secret.

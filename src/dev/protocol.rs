@@ -3,6 +3,7 @@
 //! One schema for the socket and the HTTP API. Durations are milliseconds, times are milliseconds
 //! since 1970 (UTC), absent is null. Messages carry summaries; what is large is fetched by id.
 
+mod request;
 #[cfg(test)]
 mod schema;
 
@@ -13,8 +14,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::event;
-use crate::message::{
-    LoadOutcome, LoadPhases, ModuleRun, Phases, RouteDiff, RouteInfo, Traceback, ms,
+use crate::message::{LoadOutcome, LoadPhases, ModuleRun, RouteDiff, RouteInfo, Traceback, ms};
+
+pub use request::{
+    Content, ErrorSummary, Holder, Metrics, Pin, RequestDetail, RequestSummary, Running,
 };
 
 /// The version in `"v"` of every message.
@@ -122,6 +125,13 @@ pub enum Body<'a> {
         /// All of them, in the order they were pinned.
         pins: &'a [Pin],
     },
+    /// Each second, to those who have asked for it with `?metrics=1`. A message of the moment: it has
+    /// the number of the event before it, and none is sent again.
+    #[serde(rename = "metrics")]
+    Metrics {
+        /// As it is now.
+        metrics: Metrics,
+    },
     /// Events that this client missed: it was too slow, or there were too many. If the routes or
     /// the state of the server may be others now, `hello` and a snapshot follow.
     #[serde(rename = "dropped")]
@@ -200,112 +210,6 @@ pub struct Restart {
     pub accepted: bool,
     /// Why not: what a trial process printed.
     pub refusal: String,
-}
-
-/// A request in short.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct RequestSummary {
-    /// As in `x-request-id`.
-    pub id: String,
-    /// When its head had been read.
-    pub time_ms: u64,
-    /// In capitals.
-    pub method: String,
-    /// Percent-decoded.
-    pub path: String,
-    /// Raw, secrets masked.
-    pub query: String,
-    /// Of the answer.
-    pub status: u16,
-    /// That answered; null if Python was not reached.
-    pub generation: Option<u64>,
-    /// The pattern that matched.
-    pub route: Option<String>,
-    /// Its handler.
-    pub handler: Option<String>,
-    /// Its mode.
-    pub mode: Option<String>,
-    /// Where the time went.
-    pub phases: Phases,
-    /// From head to answer.
-    pub total_ms: f64,
-    /// The request that it repeats.
-    pub replay_of: Option<String>,
-    /// What the handler raised, in short.
-    pub error: Option<ErrorSummary>,
-}
-
-/// An exception in short.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ErrorSummary {
-    /// Its type.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Its text.
-    pub message: String,
-    /// Where the deepest frame of the user's own code was, or the deepest at all.
-    pub file: Option<String>,
-    /// 1-based.
-    pub line: Option<u32>,
-    /// Qualified within its module.
-    pub function: Option<String>,
-}
-
-/// `GET /__snaxum/api/requests/ID`: a request whole.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct RequestDetail {
-    /// What the list shows.
-    #[serde(flatten)]
-    pub summary: RequestSummary,
-    /// Secrets masked.
-    pub request_headers: Vec<(String, String)>,
-    /// Secrets masked.
-    pub response_headers: Vec<(String, String)>,
-    /// Null if it could not be read.
-    pub request_body: Option<Content>,
-    /// Null if it was a stream, or Snaxum's own: an error page.
-    pub response_body: Option<Content>,
-    /// Where the handler raised.
-    pub traceback: Option<Traceback>,
-    /// What was printed and logged for it, oldest first, as far as it is kept.
-    pub logs: Vec<LogLine>,
-}
-
-/// A request that is sent again after each reload until its answer is below 400.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Pin {
-    /// Of the request that was pinned.
-    pub id: String,
-    /// In capitals.
-    pub method: String,
-    /// Percent-decoded.
-    pub path: String,
-    /// `red`, or `green` since an answer was below 400.
-    pub state: &'static str,
-    /// Of the newest answer.
-    pub status: u16,
-    /// That gave it; null if Python was not reached.
-    pub generation: Option<u64>,
-    /// The newest replay; null before the first.
-    pub replay: Option<String>,
-    /// How often it was sent again.
-    pub replays: u64,
-}
-
-/// A body as far as it is kept: 64 KiB at most.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Content {
-    /// Of the whole, in bytes.
-    pub size: u64,
-    /// Secrets masked; null if it cannot be shown.
-    pub text: Option<String>,
-    /// Why there is no text, or not all of it; null if there is.
-    pub note: Option<&'static str>,
 }
 
 /// A line that code has printed or logged; `GET /__snaxum/api/logs` lists them, newest first.

@@ -7,6 +7,7 @@
 mod bodies;
 mod follower;
 mod kept;
+mod meter;
 mod original;
 
 use std::collections::{HashMap, VecDeque};
@@ -26,6 +27,7 @@ use super::{editor, guard};
 
 pub(super) use follower::{Follower, encode};
 use kept::{Kept, Routes};
+pub(super) use meter::Meter;
 pub(super) use original::Sent;
 
 /// What is kept.
@@ -51,6 +53,8 @@ pub(super) struct Recorder {
 struct State {
     /// Of the newest event.
     seq: u64,
+    /// How many requests there were.
+    answered: u64,
     requests: VecDeque<Kept>,
     /// Of the bodies in `requests`.
     body_bytes: usize,
@@ -89,6 +93,7 @@ impl Recorder {
         let first = Reload::from(&serving.last_reload);
         let state = State {
             seq: 0,
+            answered: 0,
             requests: VecDeque::with_capacity(LIMITS.requests),
             body_bytes: 0,
             keeps_bodies: !runtime.config().no_capture_bodies,
@@ -261,6 +266,7 @@ impl Recorder {
 impl State {
     fn keep(&mut self, record: &RequestRecord<'_>) {
         self.seq += 1;
+        self.answered += 1;
         // The oldest gives its place, and its memory, to the newest.
         let is_full = self.requests.len() == LIMITS.requests;
         let oldest = if is_full { self.requests.pop_front() } else { None };

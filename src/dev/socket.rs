@@ -12,11 +12,12 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use futures_util::SinkExt;
 use serde::Deserialize;
+use tokio::time::MissedTickBehavior;
 
 use super::Dev;
 use super::inbound::Inbound;
 use super::protocol::Body;
-use super::recorder::encode;
+use super::recorder::{Meter, encode};
 
 const SUBPROTOCOL: &str = "snaxum.v1";
 /// Consoles open at once.
@@ -25,24 +26,28 @@ const MAX_SOCKETS: usize = 16;
 const MAX_INBOUND: usize = 64 * 1024;
 /// How long a client may take to accept a frame.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a client that wants to know is told what the server does.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// How often a quiet connection is tested.
 const PING_EVERY: Duration = Duration::from_secs(15);
 
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
-/// What a console that was connected before has seen: it gets what came after, and else everything.
+/// What a console wants. If it was connected before, it gets what came after, and else everything.
 #[derive(Deserialize)]
-pub(super) struct Seen {
+pub(super) struct Wishes {
     /// The `run_id` of the server that it was connected to.
     run: Option<String>,
     /// The `seq` of the last event.
     since: Option<u64>,
+    /// Whether it wants to hear of each second: `1`.
+    metrics: Option<u8>,
 }
 
 /// Upgrades a request that the guard let through.
 pub(super) async fn upgrade(
     State(dev): State<Dev>,
-    Query(seen): Query<Seen>,
+    Query(wishes): Query<Wishes>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     upgrade
@@ -50,7 +55,7 @@ pub(super) async fn upgrade(
         .max_message_size(MAX_INBOUND)
         .max_frame_size(MAX_INBOUND)
         .max_write_buffer_size(4 * 1024 * 1024)
-        .on_upgrade(async move |socket| serve(dev, seen, socket).await)
+        .on_upgrade(async move |socket| serve(dev, wishes, socket).await)
 }
 
 struct Slot;
@@ -69,14 +74,15 @@ impl Drop for Slot {
     }
 }
 
-async fn serve(dev: Dev, seen: Seen, mut socket: WebSocket) {
+async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
     let Some(_slot) = Slot::take() else {
         let _ = socket.send(Message::Text(encode(0, Body::Bye { reason: "limit" }))).await;
         close(&mut socket, close_code::AGAIN, "too many consoles are open").await;
         return;
     };
     let recorder = &dev.inner.recorder;
-    let resumed = seen.run.zip(seen.since).and_then(|(run, since)| recorder.resume(&run, since));
+    let resumed =
+        wishes.run.zip(wishes.since).and_then(|(run, since)| recorder.resume(&run, since));
     let Some((first, mut follower)) = resumed.or_else(|| recorder.follow()) else { return };
     if !send_all(&mut socket, first).await {
         return;
@@ -84,6 +90,9 @@ async fn serve(dev: Dev, seen: Seen, mut socket: WebSocket) {
     let mut inbound = Inbound::new(Instant::now());
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.reset();
+    let mut meter = (wishes.metrics == Some(1)).then(|| recorder.meter());
+    let mut second = tokio::time::interval(MEASURE_EVERY);
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let is_alive = tokio::select! {
             frames = follower.next() => match frames {
@@ -102,6 +111,12 @@ async fn serve(dev: Dev, seen: Seen, mut socket: WebSocket) {
                     false
                 }
             },
+            _ = second.tick(), if meter.is_some() => {
+                match meter.as_mut().and_then(Meter::read) {
+                    Some(frame) => send(&mut socket, Message::Text(frame)).await,
+                    None => true, // it is stopping, and will say so
+                }
+            }
             _ = ping.tick() => !inbound.is_silent(Instant::now())
                 && send(&mut socket, Message::Ping(Default::default())).await,
         };

@@ -98,15 +98,10 @@ fn listed(runtime: &PythonRuntime, ids: &[u64]) -> Listed {
 
 fn running(runtime: &PythonRuntime, id: u64) -> Running {
     let known = runtime.in_flight(id);
-    let path = known.as_ref().map(|(head, _)| {
-        let mut path = String::new();
-        masking::add_path(&mut path, &head.path());
-        path
-    });
     Running {
         id: id.to_string(),
         method: known.as_ref().map(|(head, _)| head.method().to_owned()),
-        path,
+        path: known.as_ref().map(|(head, _)| masking::path(head)),
         age_ms: known.map(|(_, since): (_, Instant)| ms(since.elapsed())),
     }
 }

@@ -24,6 +24,7 @@ use crate::message::stream::{self, PieceSender, Unsent};
 use crate::message::{Answer, Body, Failure, LoadReport, Marks, Outcome, Request, header_texts};
 
 use super::border::Border;
+use super::cpu;
 use super::embedded;
 use super::in_flight::Ticket;
 use super::notices::Room;
@@ -92,7 +93,7 @@ impl Bridge {
         let (method, path) = (interned_method(py, request.head.method()), request.head.path());
         let path = PyString::new(py, &path);
         let (reply, marks) = (Mutex::new(Some(reply)), Mutex::new(marks));
-        let exchange = Exchange { request, reply, marks, _ticket: ticket };
+        let exchange = Exchange { request, reply, marks, ticket };
         if let Err(error) = self.dispatch.call1(py, (exchange, method, path)) {
             // The reply was dropped with the exchange: the client gets a 500.
             tracing::error!("the framework failed to answer: {}", error_text(py, &error));
@@ -170,7 +171,7 @@ struct Exchange {
     /// Where somebody wants to know.
     marks: Mutex<Option<Marks>>,
     /// Likewise: says that it runs, until the last who has it lets it go.
-    _ticket: Option<Ticket>,
+    ticket: Option<Ticket>,
 }
 
 #[pymethods]
@@ -209,10 +210,35 @@ impl Exchange {
         reply.as_ref().is_none_or(Reply::is_closed)
     }
 
-    /// Notes that the handler has returned; only dev mode asks.
+    /// Notes that the handler begins now, on another thread than the one that took the request;
+    /// like the next three, only dev mode calls it.
+    fn began(&self) {
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(marks), Some(ticket)) = (&mut *marks, &self.ticket) {
+            let now = Instant::now();
+            (marks.taken, marks.attached, marks.is_on_worker) = (now, now, false);
+            marks.holders = ticket.holders(marks.queued, now);
+        }
+    }
+
+    /// Notes that the handler holds the loop from now on.
+    fn resumed(&self) {
+        if let Some(ticket) = &self.ticket {
+            ticket.enter_loop(Instant::now());
+        }
+    }
+
+    /// Notes that the handler lets the loop go.
+    fn suspended(&self) {
+        if let Some(ticket) = &self.ticket {
+            ticket.leave_loop(&self.request.head, Instant::now());
+        }
+    }
+
+    /// Notes that the handler has returned.
     fn returned(&self) {
         if let Some(marks) = &mut *self.marks.lock().unwrap_or_else(PoisonError::into_inner) {
-            marks.returned = Instant::now();
+            cpu::returned(marks, Instant::now());
         }
     }
 
@@ -279,11 +305,14 @@ impl Exchange {
 
 impl Exchange {
     fn answer(&self, generation: u64, route: Option<&str>, outcome: Outcome) {
-        let mut marks = *self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(marks) = &mut marks {
             marks.converted = Instant::now();
             if marks.returned < marks.attached {
-                marks.returned = marks.converted; // it raised
+                cpu::returned(marks, marks.converted); // it raised
+            }
+            if let Some(ticket) = self.ticket.as_ref().filter(|_| marks.is_on_worker) {
+                ticket.held(&self.request.head, marks.attached, marks.converted);
             }
         }
         // Nobody asks for it where nothing is observed.

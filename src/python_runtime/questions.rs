@@ -65,6 +65,11 @@ impl PythonRuntime {
         self.in_flight.find(id)
     }
 
+    /// Requests that came in before `time` and have not ended, the oldest first; only in dev mode.
+    pub fn in_flight_since_before(&self, time: Instant) -> Vec<(u64, Head, Instant)> {
+        self.in_flight.since_before(time)
+    }
+
     /// Which route answers `method` on the decoded `path`, and why those near it do not, as JSON;
     /// `None` if Python is stopping. Blocks while a module loads.
     pub fn explain(&self, method: &str, path: &str) -> Option<serde_json::Value> {

@@ -4,7 +4,7 @@
 //! pass the others on. The interpreter is let go whenever a thread waits for a message.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -22,12 +22,14 @@ use crate::venv::Venv;
 use super::RUNNING;
 use super::border::Border;
 use super::bridge::{self, Bridge, Prepared};
-use super::in_flight::Ticket;
+use super::cpu;
+use super::in_flight::{InFlight, Ticket};
 use super::interpreter::{self, Origin, keeping_signals};
 use super::notices::Notices;
 use super::queue::{Queue, Taken, Taker};
 use super::reloading::Extent;
 use super::reply::{self, Reply, Wakes};
+use super::runs::Seat;
 
 /// Deep recursion in user code should end in RecursionError, not in a crash.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -94,6 +96,7 @@ pub(crate) struct Boot {
     pub(crate) queue: Arc<Calls>,
     pub(crate) wakes: Arc<Wakes>,
     pub(crate) workers: Arc<Workers>,
+    pub(crate) in_flight: Arc<InFlight>,
     pub(crate) events: Arc<EventBus>,
     pub(crate) reply: mpsc::SyncSender<Result<LoadReport, Error>>,
 }
@@ -131,6 +134,7 @@ fn run(boot: Boot) {
             bridge: Arc::clone(&bridge),
             queue: Arc::clone(&boot.queue),
             wakes: Arc::clone(&boot.wakes),
+            in_flight: boot.in_flight,
         };
         for _ in 0..boot.config.dispatch_workers {
             boot.workers.spawn(&source);
@@ -219,6 +223,7 @@ struct Source {
     bridge: Arc<Bridge>,
     queue: Arc<Calls>,
     wakes: Arc<Wakes>,
+    in_flight: Arc<InFlight>,
 }
 
 /// What a dispatch worker is at.
@@ -238,10 +243,8 @@ struct Slot {
 }
 
 /// What a worker shows of itself.
-#[derive(Default)]
 struct SlotState {
-    /// The id of the request it is at; 0 while it waits.
-    busy_with: AtomicU64,
+    seat: Arc<Seat>,
     /// Set when another worker has taken its place: it ends once its handler does.
     replaced: AtomicBool,
 }
@@ -249,7 +252,8 @@ struct SlotState {
 impl Workers {
     /// Starts one more worker.
     fn spawn(&self, source: &Source) {
-        let state = Arc::new(SlotState::default());
+        let (seat, replaced) = (source.in_flight.runs.seat(), AtomicBool::new(false));
+        let state = Arc::new(SlotState { seat, replaced });
         let (source, taker, shown) = (source.clone(), source.queue.taker(), Arc::clone(&state));
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that were replaced and have come back since.
@@ -268,13 +272,10 @@ impl Workers {
     pub(crate) fn look(&self) -> Vec<DispatchWorker> {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let live = slots.iter().filter(|slot| !slot.thread.is_finished());
-        live.map(|slot| {
-            let id = slot.state.busy_with.load(Ordering::Acquire);
-            DispatchWorker {
-                name: slot.thread.thread().name().unwrap_or_default().to_owned(),
-                request: (id != 0).then_some(id),
-                is_replaced: slot.state.replaced.load(Ordering::Acquire),
-            }
+        live.map(|slot| DispatchWorker {
+            name: slot.thread.thread().name().unwrap_or_default().to_owned(),
+            request: slot.state.seat.request(),
+            is_replaced: slot.state.replaced.load(Ordering::Acquire),
         })
         .collect()
     }
@@ -293,7 +294,7 @@ impl Workers {
                 tracing::error!("{MAX_STUCK} handlers hang; the next one keeps its worker");
                 return;
             }
-            let is_at_it = |slot: &&Slot| slot.state.busy_with.load(Ordering::Acquire) == id;
+            let is_at_it = |slot: &&Slot| slot.state.seat.request() == Some(id);
             match slots.iter().find(is_at_it) {
                 Some(slot) if !slot.state.replaced.swap(true, Ordering::AcqRel) => {}
                 _ => return,
@@ -330,11 +331,12 @@ impl Workers {
 }
 
 fn work(source: &Source, queue: &Taker<Box<Call>>, slot: &SlotState) {
-    let Source { bridge, wakes, .. } = source;
+    let Source { bridge, wakes, in_flight, .. } = source;
     reply::leave_answers();
     let wake = || wakes.wake();
     Python::attach(|py| {
         let mut before = Instant::now();
+        let mut computed = cpu::Computed::new(before);
         loop {
             // Attached once and for all: only the wait lets the interpreter go.
             let taken = queue.try_take().or_else(|| {
@@ -350,13 +352,16 @@ fn work(source: &Source, queue: &Taker<Box<Call>>, slot: &SlotState) {
             if call.reply.is_closed() {
                 continue; // nobody waits for it: the client went away, or the time limit passed
             }
-            if let Some(marks) = &mut call.marks {
-                marks.taken = at;
-                marks.attached = Instant::now();
+            let mut began = at;
+            if let (Some(marks), Some(ticket)) = (&mut call.marks, &call.ticket) {
+                began = Instant::now();
+                (marks.taken, marks.attached) = (at, began);
+                marks.computed_before = computed.by(began);
+                marks.holders = ticket.holders(marks.queued, at);
             }
-            slot.busy_with.store(call.request.id, Ordering::Release);
+            in_flight.runs.enter(&slot.seat, call.request.id, began);
             bridge.dispatch(py, *call);
-            slot.busy_with.store(0, Ordering::Release);
+            slot.seat.leave();
             if slot.replaced.load(Ordering::Acquire) {
                 break;
             }

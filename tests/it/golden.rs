@@ -24,7 +24,7 @@ def user(request):
 const BROKEN: &str = "raise RuntimeError('not yet')\n";
 
 /// What differs from run to run, from machine to machine, or from Python to Python.
-const VOLATILE: [&str; 15] = [
+const VOLATILE: [&str; 16] = [
     "column",
     "editor",
     "end_column",
@@ -32,6 +32,7 @@ const VOLATILE: [&str; 15] = [
     "ms",
     "pid",
     "pool",
+    "py_cpu_ms",
     "python",
     "run_id",
     "text",

@@ -24,4 +24,5 @@ mod shutdown;
 mod support;
 mod tail;
 mod terminal;
+mod waiting;
 mod watch;

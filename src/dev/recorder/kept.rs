@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use crate::message::{Phases, RequestRecord, RouteInfo, Traceback, header_texts, ms};
 use crate::python_runtime::Serving;
 
-use super::super::protocol::{ErrorSummary, RequestDetail, RequestSummary, unix_ms};
+use super::super::protocol::{ErrorSummary, Holder, RequestDetail, RequestSummary, unix_ms};
 use super::super::replay::ReplayOf;
 use super::super::{cutting, masking};
 use super::bodies::content;
@@ -51,6 +51,8 @@ pub(super) struct Kept {
     generation: Option<u64>,
     phases: Phases,
     total: Duration,
+    computed: Option<Duration>,
+    holders: Vec<Holder>,
     replay_of: Option<u64>,
     traceback: Option<Arc<Traceback>>,
     routes: Option<Arc<Routes>>,
@@ -78,6 +80,14 @@ impl Kept {
         self.generation = record.generation;
         self.phases = record.phases;
         self.total = record.total;
+        self.computed = record.computed;
+        self.holders.clear();
+        self.holders.extend(record.holders.iter().map(|holder| Holder {
+            id: holder.id.to_string(),
+            method: holder.head.method().to_owned(),
+            path: masking::path(&holder.head),
+            ms: ms(holder.time),
+        }));
         self.replay_of = record.head.extension().map(|ReplayOf(id)| *id);
         self.traceback = record.traceback.cloned();
         self.routes = Some(Arc::clone(routes));
@@ -119,6 +129,14 @@ impl Kept {
         self.id
     }
 
+    pub(super) fn time_ms(&self) -> u64 {
+        self.time_ms
+    }
+
+    pub(super) fn total(&self) -> Duration {
+        self.total
+    }
+
     pub(super) fn summary(&self) -> RequestSummary {
         let [method, path, query, route] = std::array::from_fn(|place| self.text_at(place));
         let route = self.routes.as_ref().and_then(|routes| routes.find(route));
@@ -135,6 +153,8 @@ impl Kept {
             mode: route.map(|route| route.mode.clone()),
             phases: self.phases,
             total_ms: ms(self.total),
+            py_cpu_ms: self.computed.map(ms),
+            blocked_by: self.holders.clone(),
             replay_of: self.replay_of.map(|id| id.to_string()),
             error: self.traceback.as_deref().map(|raised| {
                 let culprit = raised.culprit();

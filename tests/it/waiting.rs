@@ -1,0 +1,203 @@
+//! Why a request waited: which others held the threads, and what a handler computed itself.
+
+use serde_json::{Value, json};
+
+use super::support::{Project, Server, in_time};
+
+const APP: &str = r#"import time
+import _gate
+from snaxum import route
+
+@route("/hold")
+def hold(request):
+    _gate.wait("held")
+    return "held"
+
+@route("/block/<name>")
+async def block(request):
+    _gate.wait("held")  # holds the whole loop
+    return "held"
+
+@route("/steps")
+async def steps(request):
+    try:
+        await _gate.wait_async("first")
+        await _gate.wait_async("second")
+        raise ValueError("as expected")
+    except ValueError as error:
+        return str(error)
+
+@route("/quick/<name>")
+def quick(request):
+    return "quick"
+
+@route("/later")
+async def later(request):
+    return "later"
+
+@route("/compute")
+def compute(request):
+    began = time.thread_time()
+    while time.thread_time() - began < 0.05:
+        pass
+    return "computed"
+"#;
+
+/// Long enough to be put down to somebody.
+const LONG_MS: f64 = 20.0;
+
+async fn app() -> Server {
+    Project::new().gate().file("app.py", APP).args(&["--dispatch-workers", "1"]).dev().await
+}
+
+/// Waits until a request of that path has waited for [`LONG_MS`].
+async fn waits(server: &Server, list: &str, path: &str) {
+    in_time("a request to wait", async {
+        loop {
+            let told = server.api("workers").await;
+            let requests = told[list]["requests"].as_array().cloned().unwrap_or_default();
+            let waits = |request: &Value| {
+                request["path"] == path && request["age_ms"].as_f64() > Some(LONG_MS)
+            };
+            if requests.iter().any(waits) {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+async fn told(server: &Server, path: &str) -> Value {
+    let requests = server.api("requests").await;
+    let found = requests.as_array().expect("a list").iter().find(|each| each["path"] == path);
+    found.expect("it has ended").clone()
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_a_thread_names_the_one_that_held_it() {
+    let server = app().await;
+    let hold = server.begin("/hold");
+    let held = server.arrival().await;
+    let first = server.begin("/quick/first");
+    waits(&server, "queue", "/quick/first").await;
+    held.open().await;
+    for request in [hold, first] {
+        assert_eq!(request.await.expect("no panic").status, 200);
+    }
+
+    let (hold, first) = (told(&server, "/hold").await, told(&server, "/quick/first").await);
+    let holder = &first["blocked_by"][0];
+    assert_eq!(
+        (&holder["id"], &holder["method"], &holder["path"]),
+        (&hold["id"], &json!("GET"), &json!("/hold"))
+    );
+    let (waited, by) = (first["phases"]["queue"].as_f64(), holder["ms"].as_f64());
+    assert!(waited > Some(LONG_MS) && by > Some(0.9 * LONG_MS) && by <= waited, "{first}");
+    assert_eq!(hold["blocked_by"], json!([]));
+
+    server.get("/quick/second").await;
+    assert_eq!(told(&server, "/quick/second").await["blocked_by"], json!([]));
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_the_loop_names_the_one_that_blocks_it() {
+    let server = app().await;
+    let block = server.begin("/block/long");
+    let held = server.arrival().await;
+    let later = server.begin("/later");
+    // It is in no queue any more, and on the loop only when that gets to it.
+    in_time("a slow request", async {
+        let mut console = metrics(&server).await;
+        loop {
+            let told = console.next().await;
+            let slow = told["metrics"]["running"].as_array().cloned().unwrap_or_default();
+            if slow.iter().any(|each| each["path"] == "/later") {
+                return;
+            }
+        }
+    })
+    .await;
+    held.open().await;
+    for request in [block, later] {
+        assert_eq!(request.await.expect("no panic").status, 200);
+    }
+
+    let later = told(&server, "/later").await;
+    assert_eq!(later["blocked_by"][0]["path"], "/block/long", "{later}");
+    assert!(later["phases"]["queue"].as_f64() > Some(LONG_MS), "{later}");
+}
+
+#[tokio::test]
+async fn a_coroutine_waits_and_raises_as_it_would_unobserved() {
+    let server = app().await;
+    let steps = server.begin("/steps");
+    server.arrival().await.open().await;
+    server.arrival().await.open().await;
+    assert_eq!(steps.await.expect("no panic").text(), "as expected");
+}
+
+#[tokio::test]
+async fn what_a_handler_computes_is_told_from_what_it_waits_for() {
+    let server = app().await;
+    let hold = server.begin("/hold");
+    let held = server.arrival().await;
+    let next = server.begin("/quick/next");
+    waits(&server, "queue", "/quick/next").await;
+    held.open().await;
+    hold.await.expect("no panic");
+    next.await.expect("no panic");
+    server.get("/compute").await;
+
+    let hold = told(&server, "/hold").await;
+    let (computed, py) = (hold["py_cpu_ms"].as_f64(), hold["phases"]["py"].as_f64());
+    assert!(computed.is_some() && computed.map(|ms| ms * 2.0) < py, "{hold}");
+    let compute = told(&server, "/compute").await;
+    assert!(compute["py_cpu_ms"].as_f64() >= Some(50.0), "{compute}");
+    assert_eq!(told(&server, "/quick/next").await["py_cpu_ms"], Value::Null);
+}
+
+async fn metrics(server: &Server) -> super::support::Console {
+    let bearer = format!("Bearer {}", server.token);
+    let connected =
+        server.connect_to("/__snaxum/ws?metrics=1", &[("authorization", &bearer)]).await;
+    connected.expect("it is let in")
+}
+
+#[tokio::test]
+async fn who_asks_for_it_is_told_each_second_what_the_server_does() {
+    let server = app().await;
+    let mut console = metrics(&server).await;
+    let mut next = async |what: &str, is_it: fn(&Value) -> bool| {
+        in_time(what, async {
+            loop {
+                let told = console.next().await;
+                if told["type"] == "metrics" && is_it(&told["metrics"]) {
+                    return told["metrics"].clone();
+                }
+            }
+        })
+        .await
+    };
+    let idle = next("the first numbers", |_| true).await;
+    assert_eq!(
+        (&idle["queued"], &idle["busy"], &idle["dispatch_workers"], &idle["slow"]),
+        (&json!(0), &json!(0), &json!(1), &json!(0))
+    );
+    assert_eq!((&idle["p50_ms"], &idle["running"]), (&Value::Null, &json!([])));
+
+    let hold = server.begin("/hold");
+    let held = server.arrival().await;
+    let waiting = server.begin("/quick/name");
+    let busy = next("two slow requests", |told| told["slow"] == 2).await;
+    assert_eq!((&busy["queued"], &busy["busy"]), (&json!(1), &json!(1)));
+    let paths: Vec<_> =
+        busy["running"].as_array().expect("a list").iter().map(|each| &each["path"]).collect();
+    assert_eq!(paths, ["/hold", "/quick/name"]);
+    held.open().await;
+    hold.await.expect("no panic");
+    waiting.await.expect("no panic");
+
+    let after = next("the rate", |told| told["requests_per_s"].as_f64() > Some(0.0)).await;
+    assert!(after["p99_ms"].as_f64() >= after["p50_ms"].as_f64(), "{after}");
+    assert!(after["p50_ms"].as_f64() > Some(0.0), "{after}");
+}
