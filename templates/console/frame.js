@@ -12,6 +12,7 @@ import { failures, reloadKey } from "./failures.js";
 import { FilterBox } from "./filter.js";
 import { duration, milliseconds, rate, visible } from "./format.js";
 import { KeysDialog, useKeys } from "./keys.js";
+import { Now } from "./now.js";
 import { Reloads } from "./reloads.js";
 import { Requests } from "./requests.js";
 import { Routes } from "./routes.js";
@@ -57,7 +58,7 @@ export function Frame({ state, connection, traffic }) {
       <p class=${`state ${health.className}`} data-testid="state"><span aria-hidden="true">${health.glyph}</span> ${health.words}</p>
       ${state.status?.paused && html`<p class="warn" data-testid="paused">‖ reloading is paused</p>`}
       ${state.reloading && html`<p class="dim">↻ reloading</p>`}
-      <${Numbers} status=${state.status} traffic=${traffic} />
+      <${Numbers} status=${state.status} metrics=${state.metrics} traffic=${traffic} />
       <span class="space"></span>
       <${ConnectionState} connection=${connection} />
       <${ThemeButton} />
@@ -140,7 +141,7 @@ function healthOf(status) {
   return { glyph: "▲", short: `serving G${generation}`, words: `serving G${generation}, newest save does not load`, className: "warn" };
 }
 
-function Numbers({ status, traffic }) {
+function Numbers({ status, metrics, traffic }) {
   const pool = status?.pool;
   const { seconds } = traffic;
   return html`
@@ -148,6 +149,7 @@ function Numbers({ status, traffic }) {
       <li>${rate(traffic)} <${Sparkline} values=${seconds.map(({ count }) => count)} label="requests a second in the last minute" /></li>
       <li>p50 ${milliseconds(traffic.p50_ms)} · p95 ${milliseconds(traffic.p95_ms)}
         ${" "}<${Sparkline} values=${seconds.map(({ p95_ms }) => p95_ms)} format=${milliseconds} label="95th percentile of each second in the last minute" /></li>
+      <${Now} metrics=${metrics} />
       ${pool?.workers > 0 && html`<li>pool ${pool.busy ?? 0} of ${pool.workers} busy</li>`}
     </ul>
   `;

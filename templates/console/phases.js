@@ -7,7 +7,7 @@ import { milliseconds, visible } from "./format.js";
 
 export const REQUEST_PHASES = {
   read: "receiving the body",
-  queue: "waiting for a Python thread",
+  queue: "waiting for a Python thread or the loop",
   gil: "waiting for the interpreter lock",
   py: "running the handler",
   convert: "turning the result into a response",

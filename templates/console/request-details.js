@@ -11,6 +11,7 @@ import { Replay } from "./replay.js";
 import { curl, report } from "./reports.js";
 import { page } from "./server.js";
 import { Traceback } from "./traceback.js";
+import { Waited } from "./waited.js";
 import { useWholeRequest } from "./whole-request.js";
 
 export function RequestDetails({ id, summary, state, select, close }) {
@@ -25,7 +26,7 @@ export function RequestDetails({ id, summary, state, select, close }) {
         </h2>
         <button type="button" class="quiet" onClick=${close} title="Close (Esc)"><span aria-hidden="true">✕</span><span class="unseen">Close</span></button>
       </header>
-      ${request && html`<${Summary} id=${id} request=${request} />`}
+      ${request && html`<${Summary} id=${id} request=${request} select=${select} />`}
       ${problem && html`<p class="warn" role="alert">The rest cannot be shown: ${visible(problem)}.</p>`}
       ${!whole && !problem && html`<p class="dim">Loading the rest…</p>`}
       ${whole && html`<${Actions} request=${whole} state=${state} /><${Replay} key=${id} request=${whole} state=${state} select=${select} />${whole.replay_of && html`<${Compare} request=${whole} runId=${state.runId} />`}<${Rest} request=${whole} />`}
@@ -33,7 +34,7 @@ export function RequestDetails({ id, summary, state, select, close }) {
   `;
 }
 
-function Summary({ id, request }) {
+function Summary({ id, request, select }) {
   const { time_ms, generation, mode, route, handler, phases, total_ms, error, traceback } = request;
   return html`
     <p class="dim">
@@ -47,6 +48,7 @@ function Summary({ id, request }) {
     ${error && !traceback && html`<p><b class="bad">${visible(error.type)}</b> ${visible(error.message)}</p>`}
     <h3>Timing</h3>
     <${PhaseTable} phases=${phases} total_ms=${total_ms} meanings=${REQUEST_PHASES} />
+    <${Waited} request=${request} select=${select} />
   `;
 }
 

@@ -5,12 +5,14 @@
 
 import { Component, html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { clock, counted, milliseconds, statusClass, visible } from "./format.js";
+import { SlowRequests } from "./now.js";
 import { Pins } from "./replay.js";
 import { PhaseBar, PhaseLegend, REQUEST_PHASES } from "./phases.js";
 import { CHIPS, hasTerm, parse, toggleTerm } from "./query.js";
 import { RequestDetails } from "./request-details.js";
 import { onPick, walkRows } from "./rows.js";
 import { appAddress } from "./server.js";
+import { Holder } from "./waited.js";
 
 // Rows drawn at first, and again each time the end of the list comes into sight:
 // a browser cannot lay out thousands of rows anew for every burst of requests.
@@ -38,7 +40,7 @@ export function Requests({ state, filter, onFilter, open: selected, onOpen }) {
   const listed = frozen ?? state.requests;
   const requests = useMemo(() => listed.filter(matches), [listed, matches]);
 
-  if (!state.requests.length) return html`<${NoRequest} routes=${state.routes} />`;
+  if (!state.requests.length) return html`<div><${SlowRequests} metrics=${state.metrics} /><${NoRequest} routes=${state.routes} /></div>`;
 
   const reachable = requests.some(({ id }) => id === selected) ? selected : requests[0]?.id;
 
@@ -57,6 +59,7 @@ export function Requests({ state, filter, onFilter, open: selected, onOpen }) {
         <div id="filter-problems" role="status" data-testid="filter-problems">
           ${problems.map((problem) => html`<p class="problem"><b class="warn">▲ left out</b> ${visible(problem)}</p>`)}
         </div>
+        <${SlowRequests} metrics=${state.metrics} />
         <${Pins} pins=${state.pins} select=${onOpen} />
         <table class="rows request-rows">
           <caption class="unseen">Newest requests first</caption>
@@ -150,7 +153,7 @@ class RequestRow extends Component {
         <td class="c-time dim">${clock(time_ms)}</td>
         <td class="c-method">${visible(method)}</td>
         <td class="c-path" title=${address}>
-          ${replay_of && html`<span class="dim" title=${`repeats #${visible(replay_of)}`}>↺ </span>`}${address}${error && html` <span class="bad">${visible(error.type)}</span>`}
+          ${replay_of && html`<span class="dim" title=${`repeats #${visible(replay_of)}`}>↺ </span>`}${address}${error && html` <span class="bad">${visible(error.type)}</span>`}<${Holder} request=${request} />
         </td>
         <td class=${`c-status ${statusClass(status)}`}>${status}</td>
         <td class="c-total number">${milliseconds(total_ms)}</td>

@@ -12,9 +12,10 @@ export function parse(text) {
 
 /** Where the event stream is, resuming after the last event that `state` holds. */
 export function streamAddress(state) {
-  const query = state.runId ? `?${new URLSearchParams({ since: state.seq, run: state.runId })}` : "";
+  const resumed = state.runId ? { since: state.seq, run: state.runId } : {};
+  const query = new URLSearchParams({ metrics: 1, ...resumed });
   // The page's own scheme without its first four letters: nothing, or the "s" of a secure one.
-  return `ws${location.protocol.slice(4)}//${location.host}${base}ws${query}`;
+  return `ws${location.protocol.slice(4)}//${location.host}${base}ws?${query}`;
 }
 
 /** Fetches one request whole. The error it throws is a sentence for the person. */

@@ -21,6 +21,8 @@ export const nothingYet = {
   // In the order they were pinned.
   pins: [],
   lastFailure: null,
+  // What the server does at this moment, or null.
+  metrics: null,
   // The files of the reload that runs now, or null.
   reloading: null,
   missed: 0,
@@ -30,7 +32,7 @@ const changes = {
   hello(state, { run_id, python }) {
     if (run_id === state.runId) return { python };
     // The process restarted: keep the old picture until the snapshot replaces it whole.
-    return { runId: run_id, python, seq: 0, awaitsSnapshot: true };
+    return { runId: run_id, python, seq: 0, awaitsSnapshot: true, metrics: null };
   },
 
   snapshot(state, message) {
@@ -62,6 +64,7 @@ const changes = {
   routes: (state, { routes }) => ({ routes }),
   status: (state, { status }) => ({ status }),
   pins: (state, { pins }) => ({ pins }),
+  metrics: (state, { metrics }) => ({ metrics }),
   dropped: (state, { count }) => ({ missed: state.missed + count }),
 };
 

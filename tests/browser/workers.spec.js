@@ -115,3 +115,30 @@ test("rate and percentiles are drawn, and said in words", async ({ page }) => {
   expect(await chart(/^95th/).locator("path.run").count()).toBeGreaterThan(0);
   expect(complaints).toEqual([]);
 });
+
+test("a request that waits is seen, and afterwards whom it waited for", async ({ page }) => {
+  await page.goto("about:blank"); // nothing is open on a server that stops
+  await world.stop();
+  fs.writeFileSync(path.join(world.root, "pyproject.toml"), "[tool.snaxum]\ndispatch-workers = 1\n");
+  await world.start();
+  await world.open(page);
+  const hold = world.get("/hold");
+  const held = await gate.arrival();
+  const later = world.get("/later");
+  await expect(page.getByTestId("slow")).toContainText("GET /later");
+  await expect(page.getByTestId("now")).toHaveText("queue 1 · 1 of 1 thread busy");
+  held.end("x");
+  await hold;
+  (await gate.arrival()).end("x");
+  await later;
+
+  const row = page.getByTestId("request-row").filter({ hasText: "/later" });
+  await expect(row).toContainText("← #1 /hold");
+  await row.click();
+  await page.getByTestId("blocked-by").getByRole("button", { name: "#1 GET /hold" }).click();
+  await expect(page.getByTestId("request-details")).toContainText("GET /hold");
+  await expect(page.getByTestId("hint")).toContainText("of its time waiting");
+  await expect(page.getByTestId("slow")).toHaveCount(0);
+  await expect(page.getByTestId("now")).toHaveText("queue 0 · 0 of 1 thread busy");
+  expect(complaints).toEqual([]);
+});
