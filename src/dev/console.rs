@@ -67,8 +67,8 @@ async fn page(headers: HeaderMap) -> Response {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
-         img-src 'self' data:; connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'; require-trusted-types-for 'script'"
+         img-src data:; connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types snaxum-preview"
     );
     let version = env!("CARGO_PKG_VERSION");
     let page = pages::render("console/console.html", context! { nonce, version, base => PREFIX });

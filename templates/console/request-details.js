@@ -7,6 +7,7 @@ import { CopyButton } from "./copy.js";
 import { Compare } from "./compare.js";
 import { clock, counted, statusClass, visible } from "./format.js";
 import { PhaseTable, REQUEST_PHASES } from "./phases.js";
+import { Preview } from "./preview.js";
 import { Replay } from "./replay.js";
 import { curl, report } from "./reports.js";
 import { page } from "./server.js";
@@ -72,8 +73,13 @@ function Rest({ request }) {
     ${request.request_body?.size > 0 && html`<h3>Request body</h3><${Body} body=${request.request_body} />`}
     <h3>Response headers</h3>
     <${Pairs} pairs=${request.response_headers} />
-    ${request.response_body?.size > 0 && html`<h3>Response body</h3><${Body} body=${request.response_body} />`}
+    ${request.response_body?.size > 0 && html`<h3>Response body</h3><${Body} body=${request.response_body} />
+      ${request.response_body.text && isHtml(request.response_headers) && html`<${Preview} key=${request.id} text=${request.response_body.text} />`}`}
   `;
+}
+
+function isHtml(headers) {
+  return headers.some(([name, value]) => name === "content-type" && /^text\/html\b/i.test(value));
 }
 
 /** HTML is shown as its source, like any other text. */

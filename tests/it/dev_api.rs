@@ -719,11 +719,11 @@ async fn the_page_carries_every_protective_header_and_a_fresh_nonce() {
         "default-src 'none'",
         "script-src 'nonce-",
         "style-src 'nonce-",
-        "img-src 'self' data:",
+        "img-src data:;",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
-        "require-trusted-types-for 'script'",
+        "require-trusted-types-for 'script'; trusted-types snaxum-preview",
         &format!("connect-src 'self' ws://{}", server.authority()),
     ] {
         assert!(policy.contains(part), "{part} in {policy}");

@@ -1,0 +1,116 @@
+// An answer's HTML, rendered: it looks like a page and can do nothing.
+
+const net = require("node:net");
+const { test, expect } = require("@playwright/test");
+const { World, complaintsOf } = require("./world");
+
+// Each would run, load, connect or lead away; `HERE` is the app, `AWAY` a listener of the test.
+const HOSTILE = `<!doctype html><html><head><title>shop</title>
+<base href="AWAY"><meta http-equiv="refresh" content="0;url=HERE/ran?refresh">
+<meta http-equiv="Content-Security-Policy" content="default-src *">
+<script>parent.document.title = "taken"; fetch("HERE/ran?script")</script>
+<script src="HERE/ran?src"></script>
+<link rel="stylesheet" href="HERE/ran?sheet"><link rel="preconnect" href="AWAY"><link rel="dns-prefetch" href="AWAY">
+<link rel="preload" as="image" href="HERE/ran?preload"><link rel="prefetch" href="HERE/ran?prefetch">
+<style>@import "HERE/ran?import"; body { background: url(HERE/ran?background) } h1 { display: none }</style></head>
+<body onload="top.location = 'HERE/ran?onload'" background="HERE/ran?attribute">
+<h1>Welcome</h1><img alt="" src="HERE/ran?img" srcset="HERE/ran?srcset 2x" onerror="alert(1)"><img alt="dot" src="data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACH5BAAAAAAALAAAAAABAAEAAAICRAEAOw==">
+<svg onload="alert(2)"><image href="HERE/ran?svg" /><use href="HERE/ran?use#a" /><script>alert(3)</script></svg>
+<noscript><img src="HERE/ran?noscript"><link rel="preconnect" href="AWAY"></noscript>
+<template shadowrootmode="open"><link rel="preconnect" href="AWAY"><img src="HERE/ran?shadow"></template>
+<iframe src="HERE/ran?frame"></iframe><iframe srcdoc="<script>top.alert(4)</script><img src=HERE/ran?inner>"></iframe>
+<object data="HERE/ran?object"></object><embed src="HERE/ran?embed"><video poster="HERE/ran?poster" src="HERE/ran?video" autoplay></video>
+<input type="image" src="HERE/ran?input" autofocus onfocus="alert(5)">
+<form action="HERE/ran?form" method="post"><button>Buy</button></form>
+<a href="HERE/ran?link" ping="HERE/ran?ping">on</a> <a href="HERE/ran?top" target="_top">up</a> <a href="javascript:alert(6)">js</a>
+<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;link rel=preconnect href=AWAY&gt;&lt;img src=HERE/ran?mutated&gt;"></math>
+</body></html>`;
+
+let world;
+let away;
+let arrivals;
+
+test.beforeEach(async () => {
+  arrivals = 0;
+  away = net.createServer((socket) => {
+    arrivals += 1;
+    socket.destroy();
+  });
+  await new Promise((resolve) => away.listen(0, "127.0.0.1", resolve));
+  world = new World({ "shop.py": "" });
+  await world.start();
+});
+
+test.afterEach(async () => {
+  await new Promise((resolve) => away.close(resolve));
+  await world.remove();
+});
+
+test("hostile HTML is rendered without running, loading or leading anywhere", async ({ page }) => {
+  const here = world.app.replace(/\/$/, "");
+  const hostile = HOSTILE.replaceAll("HERE", here).replaceAll("AWAY", `http://127.0.0.1:${away.address().port}`);
+  world.edit(
+    "shop.py",
+    `from snaxum import Request, Response, route
+
+@route("/shop")
+def shop(request: Request):
+    return Response(${JSON.stringify(hostile)}, headers={"content-type": "text/html; charset=utf-8"})
+
+@route("/ran", methods=["GET", "POST"])
+def ran(request: Request):
+    return "ran"
+`,
+  );
+  // What the frame is refused is said by the browser, and of the frame; of the page nothing.
+  const complaints = complaintsOf(page, (text) => /about:srcdoc|sandboxed|Content Security Policy|attachShadow/.test(text));
+  await page.addInitScript(() => {
+    window.reports = [];
+    document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => window.reports.push(`${violatedDirective} ${blockedURI}`));
+  });
+  await world.get("/shop");
+  await world.open(page);
+  await page.getByTestId("request-row").first().click();
+  await expect(page.getByTestId("body")).toContainText("<h1>Welcome</h1>");
+  await expect(page.locator("iframe")).toHaveCount(0);
+
+  const answers = [];
+  page.on("response", (response) => answers.push(response.url()));
+  await page.getByRole("button", { name: "Render" }).click();
+  await expect(page.locator("iframe")).toHaveAttribute("sandbox", "");
+  const frame = page.frameLocator('[data-testid="preview"] iframe');
+  await expect(frame.getByRole("heading", { name: "Welcome" })).toBeVisible();
+  await expect(frame.getByAltText("dot")).toHaveJSProperty("naturalWidth", 1);
+  await expect(frame.locator("link, meta[http-equiv=refresh]")).toHaveCount(0);
+  await expect(frame.locator("img").first()).toHaveJSProperty("complete", true);
+
+  for (const name of ["on", "js"]) await frame.getByRole("link", { name, exact: true }).click();
+  await frame.getByRole("link", { name: "up" }).click();
+  await frame.getByRole("button", { name: "Buy" }).click();
+  await expect(frame.getByRole("heading", { name: "Welcome" })).toBeVisible();
+  // What the frame had asked for before would have come by the time that this is shown.
+  await world.get("/ran?after");
+  await expect(page.getByTestId("request-row")).toHaveCount(2);
+  await expect(page.getByTestId("request-row").first()).toContainText("/ran?after");
+  expect(answers).toEqual([]);
+  expect(arrivals).toBe(0);
+  expect(page.url()).toContain("/__snaxum/");
+  expect(await page.title()).toContain("Snaxum console");
+  expect(await page.evaluate(() => window.reports)).toEqual([]);
+  expect(page.context().pages()).toHaveLength(1);
+  expect(complaints).toEqual([]);
+});
+
+test("only HTML can be rendered", async ({ page }) => {
+  world.edit("shop.py", `from snaxum import Request, Response, route
+
+@route("/text")
+def text(request: Request):
+    return Response("<b>bold</b>", headers={"content-type": "text/plain"})
+`);
+  await world.get("/text");
+  await world.open(page);
+  await page.getByTestId("request-row").first().click();
+  await expect(page.getByTestId("body")).toContainText("<b>bold</b>");
+  await expect(page.getByRole("button", { name: "Render" })).toHaveCount(0);
+});
