@@ -34,7 +34,7 @@ const TABS = [
 ];
 
 export function Frame({ state, connection, traffic }) {
-  const { tab, filters, open, goTo, setFilter, setOpen } = useAddress();
+  const { tab, filters, open, run, goTo, setFilter, setOpen } = useAddress();
   const [picked, pick] = useState(null);
   const [helps, setHelps] = useState(false);
   useKeys({ goTo: (index) => TABS[index] && goTo(TABS[index]), toggleHelp: () => setHelps(!helps) });
@@ -80,7 +80,7 @@ export function Frame({ state, connection, traffic }) {
     <main>
       <h2 class="unseen">${tab.title}</h2>
       ${state.status
-        ? html`<${Sheltered} key=${tab.name}><${Content} state=${state} filter=${filter} onFilter=${setFilter} open=${open} onOpen=${setOpen}
+        ? html`<${Sheltered} key=${tab.name}><${Content} state=${state} filter=${filter} onFilter=${setFilter} open=${open} run=${run} onOpen=${setOpen}
             picked=${picked} pick=${pick} /></>`
         : html`<${Waiting} connection=${connection} />`}
     </main>
@@ -117,20 +117,20 @@ function useAddress() {
   }
   return {
     ...view,
-    goTo: ({ name }) => (location.hash = hashOf({ ...view, tab: { name }, open: null })),
+    goTo: ({ name }) => (location.hash = hashOf({ ...view, tab: { name }, open: null, run: null })),
     setFilter: (text) => change((view) => ({ ...view, filters: { ...view.filters, [view.tab.name]: text } })),
-    setOpen: (id) => change((view) => ({ ...view, open: id })),
+    setOpen: (id) => change((view) => ({ ...view, open: id, run: null })),
   };
 }
 
-function hashOf({ tab, filters, open }) {
-  return addressOf({ tab: tab.name, q: filters[tab.name], open });
+function hashOf({ tab, filters, open, run }) {
+  return addressOf({ tab: tab.name, q: filters[tab.name], open, run });
 }
 
 function follow({ filters }) {
-  const { tab: named, q, open } = readAddress(location.hash);
+  const { tab: named, q, open, run } = readAddress(location.hash);
   const tab = TABS.find(({ name }) => name === named) ?? TABS[0];
-  return { tab, filters: { ...filters, [tab.name]: q }, open };
+  return { tab, filters: { ...filters, [tab.name]: q }, open, run };
 }
 
 function healthOf(status) {

@@ -3,6 +3,7 @@
 // Shows the summary at once and the rest when it has been fetched. Never changes the selection itself.
 
 import { html } from "./vendor/preact-htm.js";
+import { addressOf } from "./address.js";
 import { CopyButton } from "./copy.js";
 import { Compare } from "./compare.js";
 import { clock, counted, statusClass, visible } from "./format.js";
@@ -59,8 +60,14 @@ function Actions({ request, state }) {
     <p class="actions">
       <${CopyButton} label="Copy as cURL" text=${() => curl(request, location.origin)} />
       <${CopyButton} label="Copy for an assistant" text=${() => report(request, state, server)} />
+      <${CopyButton} label="Copy link" text=${() => linkTo(request, state)} />
     </p>
   `;
+}
+
+/** Opens this request for whoever is signed in; never holds the token. */
+function linkTo({ id }, { runId }) {
+  return location.origin + page.dataset.base + addressOf({ tab: "requests", open: id, run: runId });
 }
 
 function Rest({ request }) {

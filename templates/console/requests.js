@@ -18,7 +18,7 @@ import { Holder } from "./waited.js";
 // a browser cannot lay out thousands of rows anew for every burst of requests.
 const ROWS_AT_A_TIME = 60;
 
-export function Requests({ state, filter, onFilter, open: selected, onOpen }) {
+export function Requests({ state, filter, onFilter, open: selected, run, onOpen }) {
   // The list as it was when the person paused; the newest go on arriving behind it.
   const [frozen, setFrozen] = useState(null);
   const [drawn, setDrawn] = useState(ROWS_AT_A_TIME);
@@ -40,6 +40,8 @@ export function Requests({ state, filter, onFilter, open: selected, onOpen }) {
   const listed = frozen ?? state.requests;
   const requests = useMemo(() => listed.filter(matches), [listed, matches]);
 
+  const isOfAnotherRun = selected !== null && Boolean(run) && run !== state.runId;
+  if (isOfAnotherRun) return html`<${OtherRun} id=${selected} close=${() => onOpen(null)} />`;
   if (!state.requests.length) return html`<div><${SlowRequests} metrics=${state.metrics} /><${NoRequest} routes=${state.routes} /></div>`;
 
   const reachable = requests.some(({ id }) => id === selected) ? selected : requests[0]?.id;
@@ -162,6 +164,16 @@ class RequestRow extends Component {
       </tr>
     `;
   }
+}
+
+function OtherRun({ id, close }) {
+  return html`
+    <div class="empty" data-testid="other-run">
+      <h2>Request #${visible(id)} is gone</h2>
+      <p>The link is of a process that has ended; the one that runs now counts its own requests.</p>
+      <p><button type="button" onClick=${close}>Show its requests</button></p>
+    </div>
+  `;
 }
 
 function NoRequest({ routes }) {

@@ -139,6 +139,29 @@ test("a failing request is copied as a command and as a report, secrets masked",
   expect(complaints).toEqual([]);
 });
 
+test("a copied link opens exactly its request, and none of a later process", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await world.open(page);
+  for (const address of ["/hello", "/boom", "/hello"]) await world.get(address);
+  await page.getByTestId("request-row").nth(1).click();
+  await page.getByRole("button", { name: "Copy link" }).click();
+  await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  expect(link).toMatch(new RegExp(`^${world.app}__snaxum/#requests\\?open=2&run=`));
+  expect(link).not.toContain(new URL(world.console).searchParams.get("t"));
+
+  await page.goto("about:blank");
+  await page.goto(link);
+  await expect(page.getByTestId("request-details")).toContainText("IndexError");
+
+  await page.goto("about:blank");
+  await page.goto(link.replace(/run=.*/, "run=another"));
+  await expect(page.getByTestId("other-run")).toContainText("#2");
+  await page.getByRole("button", { name: "Show its requests" }).click();
+  await expect(page.getByTestId("request-row")).toHaveCount(3);
+  expect(complaints).toEqual([]);
+});
+
 test("the console reconnects by itself when the server comes back", async ({ page }) => {
   await world.open(page);
   await world.stop();
