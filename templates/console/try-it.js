@@ -1,11 +1,13 @@
 // A form that sends one request to a route of the app, and what came back.
 //
 // Sends to the app's own origin, as any of its pages could, and only when somebody says so. All of
-// an answer is shown as text.
+// an answer is shown as text. How a body and headers are written is in message.js.
 
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { addressOf } from "./address.js";
 import { statusClass, visible } from "./format.js";
+import { BODIES, headersOf } from "./message.js";
+import { Preview } from "./preview.js";
 
 const LONGEST_BODY = 64 * 1024;
 const BODILESS = new Set(["GET", "HEAD"]);
@@ -29,24 +31,30 @@ export function TryIt({ route }) {
   const [method, setMethod] = useState(route.methods.includes("GET") ? "GET" : route.methods[0]);
   const [values, setValues] = useState({});
   const [query, setQuery] = useState("");
+  const [headerText, setHeaderText] = useState("");
+  const [kind, setKind] = useState("json");
   const [body, setBody] = useState("");
   const [result, setResult] = useState(null);
   const sending = useRef(null);
   useEffect(() => () => sending.current?.abort(), []);
 
   const hasBody = !BODILESS.has(method);
-  const bodyProblem = hasBody && body.trim() ? jsonProblem(body) : null;
+  const sendsBody = hasBody && body.trim() !== "";
+  const bodyProblem = sendsBody ? BODIES[kind].problem(body) : null;
+  const headers = headersOf(headerText);
   const path = filledPath(route.pattern, values) + (query ? `?${query.replace(/^\?/, "").replaceAll("#", "%23")}` : "");
   const name = (what) => `try ${route.id} ${what}`.replaceAll(" ", "-");
 
   async function send(event) {
     event.preventDefault();
-    if (bodyProblem) return;
+    if (bodyProblem || headers.problem) return;
     sending.current?.abort();
     const stop = (sending.current = new AbortController());
     setResult({ isPending: true });
-    const options = { method, signal: stop.signal, cache: "no-store" };
-    if (hasBody && body.trim()) Object.assign(options, { body, headers: { "content-type": "application/json" } });
+    const all = new Headers(headers.pairs);
+    if (sendsBody && !all.has("content-type")) all.set("content-type", BODIES[kind].type);
+    const options = { method, headers: all, signal: stop.signal, cache: "no-store" };
+    if (sendsBody) options.body = BODIES[kind].encode(body);
     try {
       // Several slashes at the start would be another host.
       const answer = await fetch(new URL(path.replace(/^\/+/, "/"), location.origin), options);
@@ -72,20 +80,33 @@ export function TryIt({ route }) {
       `)}
       <label>Query <input type="text" name="query" placeholder="a=1&b=2" value=${query} autocomplete="off" spellcheck=${false}
         onInput=${(event) => setQuery(event.target.value)} /></label>
+      <label class="wide">Headers
+        <textarea rows="2" name="headers" placeholder="accept-language: en" spellcheck=${false} value=${headerText} aria-invalid=${headers.problem ? "true" : null}
+          aria-describedby=${name("header-problem")} onInput=${(event) => setHeaderText(event.target.value)}></textarea>
+      </label>
+      <p id=${name("header-problem")} role="status" class="warn wide">${headerWords(headers)}</p>
       ${hasBody && html`
-        <label class="wide">JSON body
-          <textarea rows="4" name="body" spellcheck=${false} value=${body} aria-invalid=${bodyProblem ? "true" : null}
+        <label>Body is <select name="kind" value=${kind} onChange=${(event) => setKind(event.target.value)}>
+          ${Object.entries(BODIES).map(([each, { label }]) => html`<option key=${each} value=${each}>${label}</option>`)}
+        </select></label>
+        <label class="wide">${BODIES[kind].label} body
+          <textarea rows="4" name="body" placeholder=${BODIES[kind].placeholder} spellcheck=${false} value=${body} aria-invalid=${bodyProblem ? "true" : null}
             aria-describedby=${name("problem")} onInput=${(event) => setBody(event.target.value)}></textarea>
         </label>
-        <p id=${name("problem")} role="status" class="warn wide">${bodyProblem && `▲ This is no JSON: ${bodyProblem}`}</p>
+        <p id=${name("problem")} role="status" class="warn wide">${bodyProblem && `▲ ${visible(bodyProblem)}`}</p>
       `}
       <p class="wide actions">
-        <button type="submit" disabled=${Boolean(bodyProblem)}>Send</button>
+        <button type="submit" disabled=${Boolean(bodyProblem || headers.problem)}>Send</button>
         <code class="dim">${method} ${visible(path)}</code>
       </p>
       <div role="status" class="wide" data-testid="try-result"><${Result} result=${result} /></div>
     </form>
   `;
+}
+
+function headerWords({ problem, kept }) {
+  if (problem) return `▲ ${visible(problem)}`;
+  return kept.length > 0 && `▲ no page may set: ${kept.map(visible).join(", ")}; left out`;
 }
 
 function Result({ result }) {
@@ -105,6 +126,7 @@ function Result({ result }) {
       <tbody>${[...answer.headers].map(([name, value]) => html`<tr key=${name}><th scope="row"><code>${visible(name)}</code></th><td><code>${visible(value)}</code></td></tr>`)}</tbody>
     </table>
     ${text ? html`<pre class="body" tabindex="0" aria-label="Response body">${visible(text)}</pre>` : html`<p class="dim">The body is empty.</p>`}
+    ${text && /^text\/html\b/i.test(answer.headers.get("content-type") ?? "") && html`<${Preview} key=${id} text=${text} />`}
     ${isCut && html`<p class="dim">Cut after ${LONGEST_BODY / 1024} KiB.</p>`}
   `;
 }
@@ -125,14 +147,5 @@ async function start(answer) {
       reader.cancel();
       return { text, isCut: true };
     }
-  }
-}
-
-function jsonProblem(text) {
-  try {
-    JSON.parse(text);
-    return null;
-  } catch (error) {
-    return error.message;
   }
 }

@@ -107,6 +107,45 @@ test("the form is made of the parameters, checks them, and shows the answer as t
   expect(complaints).toEqual([]);
 });
 
+test("headers and every kind of body are sent as they are meant", async ({ page }) => {
+  world.edit("echo.py", `from snaxum import Request, route
+
+@route("/echo", methods=["GET", "POST"])
+def echo(request: Request) -> dict:
+    form = request.form if "form" in (request.headers.get("content-type") or "") else None
+    return {"kind": request.headers.get("content-type"), "mine": request.headers.get("x-mine"), "form": form and dict(form), "text": request.text}
+`);
+  await row(page, "/echo").click();
+  const form = page.getByTestId("try-it");
+  const answer = page.getByTestId("try-result").getByLabel("Response body");
+  const send = form.getByRole("button", { name: "Send" });
+  await form.getByLabel("Method").selectOption("POST");
+
+  await form.getByLabel("Headers").fill("x-mine: it's: tea\ncookie: a=1");
+  await expect(form).toContainText("no page may set: cookie");
+  await form.getByLabel("Body is").selectOption("form");
+  await form.getByLabel("Form body").fill("tea");
+  await expect(form).toContainText('"tea" is no field');
+  await expect(send).toBeDisabled();
+  await form.getByLabel("Form body").fill("name=tea & cake\nprice=3=3");
+  await send.click();
+  await expect(answer).toContainText('"kind":"application/x-www-form-urlencoded","mine":"it\'s: tea","form":{"name":"tea & cake","price":"3=3"}');
+
+  await form.getByLabel("Body is").selectOption("text");
+  await send.click();
+  await expect(answer).toContainText('"kind":"text/plain;charset=utf-8"');
+  await form.getByLabel("Headers").fill("Content-Type: text/csv");
+  await send.click();
+  await expect(answer).toContainText('"kind":"text/csv","mine":null,"form":null,"text":"name=tea & cake\\nprice=3=3"');
+
+  await form.getByLabel("Headers").fill("no header");
+  await expect(form).toContainText('"no header" is no header');
+  await expect(send).toBeDisabled();
+  await form.getByLabel("Headers").fill("bad name: x");
+  await expect(form).toContainText("cannot be sent as a header");
+  expect(complaints).toEqual([]);
+});
+
 test("a value cannot leave its place in the path", async ({ page }) => {
   await row(page, "/files/<path:rest>").click();
   await page.getByTestId("try-it").getByLabel("rest").fill("a b/c?d#e");
