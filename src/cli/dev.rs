@@ -33,7 +33,7 @@ pub(crate) struct Options {
     /// Lets an assistant look on over MCP, at /__snaxum/mcp: what fails, is printed, is loaded.
     #[arg(long)]
     mcp: bool,
-    /// Lets it reload too.
+    /// Lets it reload, send requests to the app, and send recorded ones again.
     #[arg(long, requires = "mcp")]
     mcp_write: bool,
     /// What goes to stdout: lines for people, or the events as the console gets them, a JSON object

@@ -50,7 +50,8 @@ impl Front {
     }
 }
 
-fn is_below_prefix(path: &str) -> bool {
+/// Whether this is the console's, spelt as the console's router reads it.
+pub(super) fn is_below_prefix(path: &str) -> bool {
     path.strip_prefix(PREFIX.trim_end_matches('/'))
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -2,9 +2,11 @@
 //!
 //! Owns the endpoint, which is not there until somebody opens it. It keeps no sessions: each
 //! request brings the token, and is answered by itself. Which tools there are is in `offers.rs`, what
-//! they tell in `tools.rs`, how that becomes text in `text.rs`; who gets this far, in
-//! `guard/assistant.rs`.
+//! they are given in `arguments.rs`, what they tell in `tools.rs` and `calling.rs`, how that becomes
+//! text in `text.rs`; who gets this far, in `guard/assistant.rs`.
 
+mod arguments;
+mod calling;
 mod offers;
 mod text;
 mod tools;

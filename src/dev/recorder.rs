@@ -25,6 +25,7 @@ use super::protocol::{
 };
 use super::{editor, guard};
 
+pub(super) use bodies::shown as shown_body;
 pub(super) use follower::{Follower, encode};
 use kept::{Kept, Routes};
 pub(super) use meter::Meter;

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::{HeaderName, HeaderValue, Method, Request, Uri};
+use axum::response::Response;
 use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::dispatcher;
 use crate::python_runtime::PythonRuntime;
 
+use super::front::is_below_prefix;
 use super::masking::MASK;
 use super::recorder::{Recorder, Sent};
 
@@ -60,8 +62,7 @@ impl Sent {
     /// The original with the changes in it.
     pub(super) fn change(mut self, changes: Changes) -> Result<Self, Refusal> {
         if let Some(method) = changes.method {
-            self.method = Method::from_bytes(method.as_bytes())
-                .map_err(|_| Refusal::Bad(format!("`{method}` is no method")))?;
+            self.method = read_method(&method)?;
         }
         if let Some(target) = changes.target {
             refuse_mask("the address", &target)?;
@@ -83,8 +84,23 @@ impl Sent {
         runtime: &Arc<PythonRuntime>,
         original: u64,
     ) -> Result<String, Refusal> {
-        let uri = Uri::try_from(&self.target).ok().filter(|uri| uri.path().starts_with('/'));
+        // The answer's body is kept already; of a stream nobody reads on.
+        let response = self.answer(runtime, Some(original)).await?;
+        Ok(number_of(&response))
+    }
+
+    /// Sends it to the handlers, as a replay of `original` if it is one.
+    pub(super) async fn answer(
+        self,
+        runtime: &Arc<PythonRuntime>,
+        original: Option<u64>,
+    ) -> Result<Response, Refusal> {
+        // An address of another host has a path too.
+        let uri = Uri::try_from(&self.target).ok().filter(|_| self.target.starts_with('/'));
         let uri = uri.ok_or_else(|| Refusal::Bad(format!("`{}` is no path", self.target)))?;
+        if is_below_prefix(uri.path()) {
+            return Err(Refusal::Bad("what is below `/__snaxum/` is not the app's".to_owned()));
+        }
         let body = self.body.ok_or(Refusal::Cut("its body"))?;
         let mut request = Request::new(Body::empty());
         *request.method_mut() = self.method;
@@ -100,12 +116,37 @@ impl Sent {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
         *request.body_mut() = Body::from(body);
-        request.extensions_mut().insert(ReplayOf(original));
-        // The answer's body is kept already; of a stream nobody reads on.
-        let response = dispatcher::answer(Arc::clone(runtime), request).await;
-        let id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
-        Ok(id.unwrap_or_default().to_owned())
+        if let Some(original) = original {
+            request.extensions_mut().insert(ReplayOf(original));
+        }
+        Ok(dispatcher::answer(Arc::clone(runtime), request).await)
     }
+}
+
+/// The number of the request that this answers.
+pub(super) fn number_of(response: &Response) -> String {
+    let id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+    id.unwrap_or_default().to_owned()
+}
+
+/// A request that somebody writes by hand.
+pub(super) fn written(
+    method: &str,
+    target: String,
+    headers: &[(String, String)],
+    body: String,
+) -> Result<Sent, Refusal> {
+    Ok(Sent {
+        method: read_method(method)?,
+        target,
+        headers: filled_in(headers, &[])?,
+        body: Some(Bytes::from(body)),
+    })
+}
+
+fn read_method(method: &str) -> Result<Method, Refusal> {
+    Method::from_bytes(method.as_bytes())
+        .map_err(|_| Refusal::Bad(format!("`{method}` is no method")))
 }
 
 /// Finds what was sent as the request `id`.

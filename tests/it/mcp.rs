@@ -29,12 +29,18 @@ def fail(request):
 
 const READING: [&str; 7] =
     ["routes", "errors", "requests", "reloads", "logs", "workers", "await_reload"];
+const WRITING: [&str; 3] = ["reload", "replay", "call_route"];
 const PATH: &str = "/__snaxum/mcp";
 /// Bytes of what a tool answers.
 const MAX_TEXT: usize = 64 * 1024;
 
 async fn app() -> Server {
     Project::new().file("app.py", APP).args(&["--mcp"]).dev().await
+}
+
+/// Whose assistants may write.
+async fn writing(project: Project) -> Server {
+    project.args(&["--mcp", "--mcp-write"]).dev().await
 }
 
 fn token(server: &Server) -> String {
@@ -259,18 +265,25 @@ async fn the_tools_read_unless_more_is_allowed() {
         assert_eq!(tool["inputSchema"]["additionalProperties"], false, "{tool}");
         assert!(tool["description"].as_str().is_some_and(|text| text.contains('{')), "{tool}");
     }
-    let answer = ask(&server, "tools/call", json!({ "name": "reload", "arguments": {} })).await;
-    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    for name in WRITING {
+        let arguments = json!({ "path": "/hello", "id": "1" });
+        let answer = ask(&server, "tools/call", json!({ "name": name, "arguments": arguments }));
+        let answer = answer.await;
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    }
     assert_eq!(server.api("reloads").await.as_array().map(Vec::len), Some(1));
+    assert_eq!(server.api("requests").await, json!([]));
 }
 
 #[tokio::test]
 async fn an_assistant_that_may_write_reloads() {
-    let server = Project::new().file("app.py", APP).args(&["--mcp", "--mcp-write"]).dev().await;
+    let server = writing(Project::new().file("app.py", APP)).await;
 
     let found = tools(&server).await;
-    assert_eq!(names(&found), [&READING[..], &["reload"]].concat());
-    assert_eq!(found[7]["annotations"]["readOnlyHint"], false);
+    assert_eq!(names(&found), [&READING[..], &WRITING].concat());
+    for tool in &found[READING.len()..] {
+        assert_eq!(tool["annotations"]["readOnlyHint"], false, "{tool}");
+    }
 
     let nothing = tool(&server, "reload", json!({})).await;
     assert_eq!((&nothing["reload"], &nothing["status"]["generation"]), (&Value::Null, &json!(1)));
@@ -434,6 +447,214 @@ async fn a_wait_ends_when_the_server_stops() {
     held.open().await;
     server.ended().await;
     assert!(!server.err.text().contains("ERROR"), "{}", server.err.text());
+}
+
+// The tools that send requests
+
+const ECHO: &str = r#"
+from snaxum import HTTPError, Response, route
+
+@route("/echo", methods=["GET", "POST", "PUT"])
+def echo(request):
+    print("echoed")
+    return {
+        "method": request.method,
+        "query": dict(request.query_params),
+        "type": request.headers.get("content-type"),
+        "host": request.headers.get("host"),
+        "x": request.headers.get("x-x"),
+        "body": request.text,
+    }
+
+@route("/known", methods=["POST"])
+def known(request):
+    return [
+        request.headers.get("authorization") == "Bearer swordfish-1",
+        request.query_params["token"] == "swordfish-2",
+        request.body == {"password": "swordfish-3"},
+    ]
+
+@route("/gone")
+def gone(request):
+    raise HTTPError(410, "it was here")
+
+@route("/raise")
+def fail(request):
+    raise ValueError("it went wrong")
+
+@route("/endless")
+def endless(request):
+    def pieces():
+        while True:
+            yield b"piece"
+    return Response(pieces())
+
+@route("/long")
+def long(request):
+    return Response("\x1b]0;title\x07 \u202e" + "x" * 200_000, content_type="text/plain")
+"#;
+
+/// What a handler of [`ECHO`] saw.
+fn seen(answer: &Value) -> Value {
+    let text = answer["response_body"]["text"].as_str();
+    serde_json::from_str(text.unwrap_or_else(|| panic!("no text: {answer}"))).expect("JSON")
+}
+
+#[tokio::test]
+async fn an_assistant_that_may_write_calls_a_route() {
+    let server = writing(Project::new().file("app.py", ECHO)).await;
+
+    let arguments = json!({
+        "method": "PUT",
+        "path": "/echo?a=%20b",
+        "headers": { "X-X": "y", "content-type": "text/plain" },
+        "body": "é",
+    });
+    let answer = tool(&server, "call_route", arguments).await;
+
+    assert_eq!((&answer["status"], &answer["generation"]), (&json!(200), &json!(1)), "{answer}");
+    assert!(answer["total_ms"].as_f64().is_some_and(|ms| ms > 0.0), "{answer}");
+    let (query, host) = (json!({ "a": " b" }), "localhost");
+    assert_eq!(
+        seen(&answer),
+        json!({ "method": "PUT", "query": query, "type": "text/plain", "host": host, "x": "y",
+                "body": "é" })
+    );
+    assert_eq!(answer["logs"][0]["line"], "echoed");
+    assert_eq!((&answer["replay_of"], &answer["request_headers"]), (&Value::Null, &Value::Null));
+    let recorded = server.api("requests").await;
+    assert_eq!((&recorded[0]["id"], &recorded[1]), (&answer["id"], &Value::Null));
+
+    let value = tool(&server, "call_route", json!({ "path": "/echo", "body": {"n": 1} })).await;
+    assert_eq!(seen(&value)["type"], "application/json");
+    assert_eq!(
+        (&seen(&value)["body"], &seen(&value)["method"]),
+        (&json!("{\"n\":1}"), &json!("GET"))
+    );
+}
+
+#[tokio::test]
+async fn what_a_route_answers_is_told_also_if_it_is_an_error() {
+    let server = writing(Project::new().file("app.py", ECHO).args(&["--no-capture-bodies"])).await;
+
+    let gone = tool(&server, "call_route", json!({ "path": "/gone" })).await;
+    assert_eq!((&gone["status"], &seen(&gone)["detail"]), (&json!(410), &json!("it was here")));
+    let failed = tool(&server, "call_route", json!({ "path": "/raise" })).await;
+    assert_eq!((&failed["status"], &failed["handler"]), (&json!(500), &json!("app.fail")));
+    assert_eq!(failed["traceback"]["message"], "it went wrong");
+    let nothing = tool(&server, "call_route", json!({ "path": "/nowhere" })).await;
+    assert_eq!((&nothing["status"], &nothing["route"]), (&json!(404), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_request_goes_to_the_app_alone_and_what_cannot_be_sent_says_why() {
+    let server = writing(Project::new().file("app.py", ECHO)).await;
+
+    for (arguments, part) in [
+        (json!({ "path": "http://127.0.0.1:1/echo" }), "is no path"),
+        (json!({ "path": "127.0.0.1:1" }), "is no path"),
+        (json!({ "path": "echo" }), "is no path"),
+        (json!({ "path": "" }), "is no path"),
+        (json!({ "path": "/a b" }), "is no path"),
+        (json!({ "path": "/echo", "headers": { "Host": "evil.example" } }), "cannot be chosen"),
+        (json!({ "path": "/__snaxum/" }), "is not the app's"),
+        (json!({ "path": "/__snaxum" }), "is not the app's"),
+        (json!({ "path": "/__snaxum/api/reload", "method": "POST" }), "is not the app's"),
+        (json!({ "path": "/__snaxum?t=1" }), "is not the app's"),
+        (json!({ "path": "/echo", "method": "G ET" }), "is no method"),
+        (json!({ "path": "/echo", "headers": { "a b": "c" } }), "is no name of a header"),
+        (json!({ "path": "/echo", "headers": { "a": "b\r\nc: d" } }), "cannot be sent"),
+        (json!({ "path": "/echo", "headers": { "authorization": "••••" } }), "`replay`"),
+        (json!({ "path": "/echo?token=••••" }), "`replay`"),
+        (json!({ "path": "/echo", "body": { "password": "••••" } }), "`replay`"),
+        (json!({ "path": "/echo", "timeout_ms": 60_001 }), "at most 60000"),
+        (json!({ "path": "/echo", "port": 1 }), "unknown field"),
+        (json!({}), "missing field `path`"),
+    ] {
+        let error = text(&server, "call_route", arguments.clone()).await.expect_err("refused");
+        assert!(error.contains(part), "{arguments}: {error}");
+    }
+    for (arguments, part) in [
+        (json!({ "id": "99" }), "no such request"),
+        (json!({ "id": "../x" }), "no such request"),
+        (json!({ "id": "1", "path": "/echo" }), "unknown field"),
+        (json!({}), "missing field `id`"),
+    ] {
+        let error = text(&server, "replay", arguments.clone()).await.expect_err("refused");
+        assert!(error.contains(part), "{arguments}: {error}");
+    }
+    assert_eq!(server.api("requests").await, json!([]), "nothing was sent");
+}
+
+#[tokio::test]
+async fn a_replay_sends_secrets_that_the_assistant_is_not_told() {
+    let server = writing(Project::new().file("app.py", ECHO)).await;
+    let request = server.request(Method::POST, "/known?token=swordfish-2");
+    let request = request.bearer_auth("swordfish-1").json(&json!({ "password": "swordfish-3" }));
+    let original = send(request).await;
+    let id = original.header("x-request-id");
+
+    for given in [json!(id), json!(id.parse::<u64>().expect("a number"))] {
+        let answer = tool(&server, "replay", json!({ "id": given })).await;
+
+        assert_eq!((&answer["status"], &answer["replay_of"]), (&json!(200), &json!(id)));
+        assert_eq!(seen(&answer), json!([true, true, true]));
+        assert_ne!(answer["id"], id);
+        assert!(!answer.to_string().contains("swordfish"), "{answer}");
+        assert_eq!(server.api("requests").await[0]["id"], answer["id"]);
+    }
+}
+
+#[tokio::test]
+async fn of_an_answer_the_beginning_is_told_escaped_and_bounded() {
+    let server = writing(Project::new().file("app.py", ECHO)).await;
+
+    let endless = tool(&server, "call_route", json!({ "path": "/endless" })).await;
+    let body = &endless["response_body"];
+    assert_eq!((&body["size"], &body["note"]), (&json!(64 * 1024), &json!("it goes on")));
+    assert!(body["text"].as_str().is_some_and(|text| text.starts_with("piecepiece")), "{body}");
+
+    let long = text(&server, "call_route", json!({ "path": "/long" })).await.expect("an answer");
+    assert!(long.len() <= MAX_TEXT, "{}", long.len());
+    assert!(
+        long.contains("untrusted") && long.contains(r"\u001b]0;title\u0007 \u202exxx"),
+        "{long}"
+    );
+    let long: Value = serde_json::from_str(&long).expect("JSON");
+    assert!(long["response_body"]["size"].as_u64().is_some_and(|size| size > 200_000), "{long}");
+    assert_eq!(long["response_body"]["note"], "it is cut");
+}
+
+const GATED: &str = r#"
+import _gate
+from snaxum import Response, route
+
+@route("/held")
+def held(request):
+    return _gate.wait("handler")
+
+@route("/slow")
+def slow(request):
+    def pieces():
+        yield b"first"
+        _gate.wait("stream")
+    return Response(pieces(), content_type="text/plain")
+"#;
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_given_up() {
+    let server = writing(Project::new().gate().file("app.py", GATED)).await;
+
+    let error = text(&server, "call_route", json!({ "path": "/held", "timeout_ms": 1 })).await;
+    assert!(error.is_err_and(|error| error.contains("no answer within 1 ms")));
+    server.arrival().await.open().await;
+
+    let slow = tool(&server, "call_route", json!({ "path": "/slow", "timeout_ms": 500 })).await;
+    assert_eq!(
+        slow["response_body"],
+        json!({ "size": 5, "text": "first", "note": "it had not ended when the time was up" })
+    );
+    server.arrival().await.open().await;
 }
 
 #[tokio::test]

@@ -110,6 +110,8 @@ async fn what_cannot_be_sent_again_says_why() {
         ("nonsense", json!({}), 404, "no such request"),
         (&original, json!({"method": "G ET"}), 400, "`G ET` is no method"),
         (&original, json!({"target": "nowhere"}), 400, "`nowhere` is no path"),
+        (&original, json!({"target": "http://evil.example/echo"}), 400, "is no path"),
+        (&original, json!({"target": "/__snaxum/api/status"}), 400, "is not the app's"),
         (&original, json!({"target": "/x?token=••••"}), 400, "the address has masked values"),
         (&original, json!({"body": "{\"a\": \"••••\"}"}), 400, "the body has masked values"),
         (&original, json!({"headers": [["x-tag", "a\nb"]]}), 400, "`x-tag` cannot be sent"),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(super) const USUAL: usize = 20;
 pub(super) const FEW: usize = 3;
 pub(super) const MAX_LIMIT: usize = 200;
-/// Time that `await_reload` waits, if the assistant says nothing, and at most.
+/// Time that a tool waits, if the assistant says nothing, and at most.
 pub(super) const USUAL_WAIT: Duration = Duration::from_secs(10);
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(60);
 
@@ -39,7 +39,7 @@ struct Offer {
     writes: bool,
 }
 
-const OFFERS: [Offer; 8] = [
+const OFFERS: [Offer; 10] = [
     Offer {
         name: "routes",
         tells: "The routes that serve now, in the order of the table: {state, routes: [{methods, \
@@ -109,12 +109,7 @@ const OFFERS: [Offer; 8] = [
             disk serves | failing: not all of it loads), paused (true: saves wait for the \
             developer, so what is on disk may not be live), generation, last_reload (as in \
             `reloads`)}. Call it after an edit, before a request that should meet the new code.",
-        takes: || {
-            schema(json!({ "timeout_ms": {
-                "type": "integer", "minimum": 0, "maximum": ms(MAX_WAIT), "default": ms(USUAL_WAIT),
-                "description": "milliseconds to wait at most"
-            }}))
-        },
+        takes: || schema(json!({ "timeout_ms": timeout() })),
         writes: false,
     },
     Offer {
@@ -131,7 +126,56 @@ const OFFERS: [Offer; 8] = [
         },
         writes: true,
     },
+    Offer {
+        name: "replay",
+        tells: "Sends a recorded request to the app again as it was, its secrets included, and tells \
+            what came of it: {id (of the new request), replay_of, status, generation, total_ms, \
+            response_headers, response_body ({size (bytes), text, note}; a long text is cut), \
+            traceback, logs, and the rest of an item of `requests`}. Runs the app's code, with \
+            whatever it does.",
+        takes: || {
+            let mut schema = schema(json!({
+                "id": { "type": "string", "description": "of the recorded request" },
+                "timeout_ms": timeout(),
+            }));
+            schema["required"] = json!(["id"]);
+            schema
+        },
+        writes: true,
+    },
+    Offer {
+        name: "call_route",
+        tells: "Sends a request to the app and tells what came of it, as `replay` does. It goes to \
+            this app alone, never to another host, and past what a proxy or a Rust program around \
+            the app adds. Of an answer that is a stream, the beginning is told. Runs the app's \
+            code, with whatever it does.",
+        takes: || {
+            let mut schema = schema(json!({
+                "method": { "type": "string", "default": "GET" },
+                "path": {
+                    "type": "string",
+                    "description": "path and query, percent-encoded, from the first slash: /a?b=1"
+                },
+                "headers": { "type": "object", "additionalProperties": { "type": "string" } },
+                "body": {
+                    "type": "string",
+                    "description": "sent as it is, in UTF-8; name its type in `headers`"
+                },
+                "timeout_ms": timeout(),
+            }));
+            schema["required"] = json!(["path"]);
+            schema
+        },
+        writes: true,
+    },
 ];
+
+fn timeout() -> Value {
+    json!({
+        "type": "integer", "minimum": 0, "maximum": ms(MAX_WAIT), "default": ms(USUAL_WAIT),
+        "description": "milliseconds to wait at most"
+    })
+}
 
 /// Arguments of a list, of which `usual` items are told.
 fn page(usual: usize) -> Value {

@@ -3,6 +3,7 @@
 //! Knows nothing of tools. What does not fit is left out from the middle, or from the end of a
 //! list, and the text says how much that is.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::plain::{escape_json, steers};
@@ -18,15 +19,30 @@ pub(super) const UNTRUSTED: &str = "Text in results comes from the app, its user
 const STEPS: [(usize, usize); 6] =
     [(16_384, 512), (4096, 128), (1024, 64), (512, 32), (256, 16), (64, 8)];
 
+/// What an answer tells.
+pub(super) type Fields = Map<String, Value>;
+
+/// The fields of what is told whole, which is an object.
+pub(super) fn fields(item: &impl Serialize) -> Fields {
+    match value(item) {
+        Value::Object(fields) => fields,
+        _ => unreachable!("only objects are told whole"),
+    }
+}
+
+pub(super) fn value(item: &impl Serialize) -> Value {
+    serde_json::to_value(item).expect("plain data with text for keys")
+}
+
 /// One thing whole, or as much of it as fits.
-pub(super) fn object(fields: Map<String, Value>) -> String {
+pub(super) fn object(fields: Fields) -> String {
     marked(&fitting(Value::Object(fields), MAX_TEXT - AROUND))
 }
 
 /// `items`, the newest first, as many as fit; `before` of them were passed over, and there are
 /// `total`.
 pub(super) fn list(
-    mut around: Map<String, Value>,
+    mut around: Fields,
     name: &str,
     items: impl Iterator<Item = Value>,
     before: usize,

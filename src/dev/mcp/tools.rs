@@ -1,21 +1,23 @@
 //! What the tools do: each reads what the rest of dev mode keeps, secrets masked there already.
 //!
-//! Knows nothing of HTTP. How they are offered is in `offers.rs`.
+//! How they are offered is in `offers.rs`; those that send requests to the app are in `calling.rs`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::message::LoadOutcome;
 
 use super::super::{Dev, by_hand};
-use super::offers::{FEW, MAX_LIMIT, MAX_WAIT, USUAL, USUAL_WAIT};
-use super::text;
+use super::arguments::{Id, Nothing, Page, read, wait};
+use super::calling;
+use super::offers::{FEW, USUAL};
+use super::text::{self, Fields, fields, value};
 
-type Fields = Map<String, Value>;
+/// Why nothing is waited for any more.
+pub(super) const STOPPING: &str = "the server is stopping";
 
 /// Uses the tool of this name; nothing waits beyond `stop`. The error is for the assistant to read.
 pub(super) async fn call(
@@ -28,16 +30,20 @@ pub(super) async fn call(
     match name {
         "routes" => {
             let serving = dev.inner.runtime.serving();
-            Page::read(arguments, USUAL)?.tell(state(dev), name, &serving.routes, as_it_is)
+            tell(&Page::read(arguments, USUAL)?, state(dev), name, &serving.routes, as_it_is)
         }
-        "errors" => Page::read(arguments, FEW)?
-            .tell(state(dev), name, &failures(dev), |failure| failure.tell(dev)),
+        "errors" => {
+            let page = Page::read(arguments, FEW)?;
+            tell(&page, state(dev), name, &failures(dev), |failure| failure.tell(dev))
+        }
         "requests" => requests(dev, read(arguments)?),
         "reloads" => {
-            Page::read(arguments, FEW)?.tell(Fields::new(), name, &recorder.reloads(), as_it_is)
+            let page = Page::read(arguments, FEW)?;
+            tell(&page, Fields::new(), name, &recorder.reloads(), as_it_is)
         }
         "logs" => {
-            Page::read(arguments, USUAL)?.tell(Fields::new(), name, &recorder.logs(), as_it_is)
+            let page = Page::read(arguments, USUAL)?;
+            tell(&page, Fields::new(), name, &recorder.logs(), as_it_is)
         }
         "workers" => {
             let Nothing {} = read(arguments)?;
@@ -45,54 +51,22 @@ pub(super) async fn call(
         }
         "await_reload" => await_reload(dev, stop, &read(arguments)?).await,
         "reload" => reload(dev, &read(arguments)?).await,
+        "replay" => calling::replay(dev, stop, read(arguments)?).await,
+        "call_route" => calling::call_route(dev, stop, read(arguments)?).await,
         _ => Err("no such tool".to_owned()),
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
-/// Which part of a list is asked for.
-struct Page {
-    limit: usize,
-    skip: usize,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Part {
-    limit: Option<usize>,
-    skip: Option<usize>,
-}
-
-impl Page {
-    fn read(arguments: Value, usual: usize) -> Result<Self, String> {
-        let Part { limit, skip } = read(arguments)?;
-        Self::of(limit, skip, usual)
-    }
-
-    fn of(limit: Option<usize>, skip: Option<usize>, usual: usize) -> Result<Self, String> {
-        let limit = limit.unwrap_or(usual);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(format!(
-                "`limit` is {limit}; give 1 to {MAX_LIMIT}, and go on with `skip`"
-            ));
-        }
-        Ok(Self { limit, skip: skip.unwrap_or_default() })
-    }
-
-    /// Tells the part of `items`; what is gone meanwhile tells nothing.
-    fn tell<T>(
-        &self,
-        around: Fields,
-        name: &str,
-        items: &[T],
-        tell: impl Fn(&T) -> Option<Value>,
-    ) -> Result<String, String> {
-        let part = items.iter().skip(self.skip).take(self.limit).filter_map(tell);
-        Ok(text::list(around, name, part, self.skip, items.len()))
-    }
+/// Tells a part of `items`; what is gone meanwhile tells nothing.
+fn tell<T>(
+    page: &Page,
+    around: Fields,
+    name: &str,
+    items: &[T],
+    tell: impl Fn(&T) -> Option<Value>,
+) -> Result<String, String> {
+    let part = items.iter().skip(page.skip).take(page.limit).filter_map(tell);
+    Ok(text::list(around, name, part, page.skip, items.len()))
 }
 
 #[derive(Deserialize)]
@@ -103,25 +77,13 @@ struct Requests {
     id: Option<Id>,
 }
 
-/// Assistants write it as either.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Id {
-    Number(u64),
-    Text(String),
-}
-
 fn requests(dev: &Dev, asked: Requests) -> Result<String, String> {
     let recorder = &dev.inner.recorder;
     let Some(id) = asked.id else {
         let page = Page::of(asked.limit, asked.skip, USUAL)?;
-        return page.tell(Fields::new(), "requests", &recorder.requests(), as_it_is);
+        return tell(&page, Fields::new(), "requests", &recorder.requests(), as_it_is);
     };
-    let id = match id {
-        Id::Number(id) => id.to_string(),
-        Id::Text(id) => id,
-    };
-    match recorder.request(&id) {
+    match recorder.request(&id.text()) {
         Some(detail) => Ok(text::object(fields(&detail))),
         None => Err("no such request among the newest; `requests` without `id` lists them".into()),
     }
@@ -186,16 +148,12 @@ async fn await_reload(
     stop: &CancellationToken,
     asked: &Await,
 ) -> Result<String, String> {
-    let limit = asked.timeout_ms.map_or(USUAL_WAIT, Duration::from_millis);
-    if limit > MAX_WAIT {
-        let most = MAX_WAIT.as_millis();
-        return Err(format!("`timeout_ms` is {}; give at most {most}", limit.as_millis()));
-    }
+    let limit = wait(asked.timeout_ms)?;
     let runtime = &dev.inner.runtime;
     let began = Instant::now();
     let settled = tokio::select! {
         settled = tokio::time::timeout(limit, runtime.gate().settled()) => settled.is_ok(),
-        () = stop.cancelled() => return Err("the server is stopping".to_owned()),
+        () = stop.cancelled() => return Err(STOPPING.to_owned()),
     };
     let status = dev.inner.recorder.status(runtime, Value::Null);
     let told = json!({
@@ -227,23 +185,6 @@ fn state(dev: &Dev) -> Fields {
     Fields::from_iter([("state".to_owned(), state.into())])
 }
 
-/// Reads the arguments of a tool.
-fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
-    serde_json::from_value(arguments)
-        .map_err(|error| format!("{error}; `tools/list` has the arguments of each tool"))
-}
-
 fn as_it_is<T: Serialize>(item: &T) -> Option<Value> {
     Some(value(item))
-}
-
-fn fields(item: &impl Serialize) -> Fields {
-    match value(item) {
-        Value::Object(fields) => fields,
-        _ => unreachable!("only objects are told whole"),
-    }
-}
-
-fn value(item: &impl Serialize) -> Value {
-    serde_json::to_value(item).expect("plain data with text for keys")
 }

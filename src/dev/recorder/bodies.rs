@@ -4,6 +4,15 @@ use super::super::masking;
 use super::super::protocol::Content;
 use super::original::Body;
 
+/// The same of a body that somebody has read: of `size` bytes in all.
+pub(in crate::dev) fn shown(
+    bytes: &[u8],
+    size: usize,
+    headers: &[(String, String)],
+) -> Option<Content> {
+    content(Some(Body { bytes, size }), headers)
+}
+
 /// How the body of a message looks that has these headers (names in lower case).
 pub(super) fn content(body: Option<Body<'_>>, headers: &[(String, String)]) -> Option<Content> {
     let body = body?;
