@@ -2,6 +2,7 @@
 //!
 //! Checks that the python dir is there and holds modules; never imports anything.
 
+mod modules;
 mod options;
 mod values;
 
@@ -12,7 +13,9 @@ use std::time::Duration;
 use crate::error::Error;
 
 pub use options::{COLLECTING, OPTION_NAMES, Options, SWITCHES, nearest_option};
-pub use values::{parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch};
+pub use values::{
+    parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch, parse_words,
+};
 
 /// Where the modules' environment variables come from when nobody names another file. It may be
 /// missing, and come later.
@@ -60,6 +63,8 @@ pub struct SnaxumConfig {
     pub no_overlay: bool,
     /// Whether dev mode keeps no bodies.
     pub no_capture_bodies: bool,
+    /// Words that name a secret besides those that are known: what they name is masked.
+    pub redact_extra: Vec<String>,
     /// Whether what code prints in dev mode reaches the terminal as it is.
     pub raw_output: bool,
     /// Whether to reload on save and to serve the console.
@@ -211,6 +216,13 @@ impl SnaxumConfigBuilder {
         self
     }
 
+    /// Masks values of such a name, too, wherever dev mode shows them: `iban`, or `national-id`, where
+    /// the words follow one another. `NationalId` and `x-national-id` are such names.
+    pub fn redact_extra(mut self, words: impl Into<String>) -> Self {
+        self.options.redact_extra.push(words.into());
+        self
+    }
+
     /// Passes on what code prints in dev mode as it is, control characters included, instead of
     /// escaping what could steer the terminal. Default: off.
     pub fn raw_output(mut self, on: bool) -> Self {
@@ -259,7 +271,7 @@ impl SnaxumConfigBuilder {
         if !python_dir.is_dir() {
             return Err(Error::NoPythonDir(python_dir));
         }
-        check_modules(&python_dir, &options.modules)?;
+        modules::check(&python_dir, &options.modules)?;
         let parent = || python_dir.parent().unwrap_or(&python_dir).to_owned();
         let project_dir = self.project_dir.map_or_else(|| Ok(parent()), |dir| absolute(&dir))?;
         let below = |path: &Path| absolute(&project_dir.join(path));
@@ -270,6 +282,9 @@ impl SnaxumConfigBuilder {
         let env_file = named.as_deref().map(below).transpose()?;
         if named.is_some_and(|path| path != Path::new(ENV_FILE)) {
             check_paths(&env_file, "env-file", Path::is_file)?;
+        }
+        for words in &options.redact_extra {
+            parse_words(words).map_err(|why| bad_value("options", "redact-extra", why))?;
         }
         Ok(SnaxumConfig {
             modules: options.modules,
@@ -289,6 +304,7 @@ impl SnaxumConfigBuilder {
             no_inject: options.no_inject.unwrap_or(false),
             no_overlay: options.no_overlay.unwrap_or(false),
             no_capture_bodies: options.no_capture_bodies.unwrap_or(false),
+            redact_extra: options.redact_extra,
             raw_output: options.raw_output.unwrap_or(false),
             project_dir,
             dev: self.dev,
@@ -331,46 +347,6 @@ fn absolute(path: &Path) -> Result<PathBuf, Error> {
         }
         clean
     }))
-}
-
-fn check_modules(python_dir: &Path, named: &[String]) -> Result<(), Error> {
-    let found = modules_in(python_dir)?;
-    for name in named {
-        let path = python_dir.join(name.replace('.', "/"));
-        if !path.is_dir() && !path.with_extension("py").is_file() {
-            return Err(Error::UnknownModule {
-                name: name.clone(),
-                python_dir: python_dir.to_owned(),
-                known: if found.is_empty() { "none".to_owned() } else { found.join(", ") },
-            });
-        }
-    }
-    if named.is_empty() && found.is_empty() {
-        return Err(Error::NoModule(python_dir.to_owned()));
-    }
-    Ok(())
-}
-
-/// Lists what would load by itself, by the same rule as `_reload.roots.discover` in Python.
-fn modules_in(python_dir: &Path) -> Result<Vec<String>, Error> {
-    let unreadable = |source| Error::Unreadable { path: python_dir.to_owned(), source };
-    let mut names: Vec<String> = std::fs::read_dir(python_dir)
-        .map_err(unreadable)?
-        .filter_map(Result::ok)
-        .filter_map(|entry| {
-            let path = entry.path();
-            let module = path.extension().is_some_and(|suffix| suffix == "py") && path.is_file();
-            let package = path.join("__init__.py").is_file();
-            let name = path.file_stem()?.to_str()?.to_owned();
-            let named = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
-                && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-            let hidden =
-                name.starts_with(['_', '.']) || name.starts_with("test_") || name == "conftest";
-            ((module || package) && named && !hidden).then_some(name)
-        })
-        .collect();
-    names.sort();
-    Ok(names)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use head::{Head, header_texts};
 pub use load::{
-    LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef,
+    LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef, Secret,
 };
 pub use stream::{Piece, Pieces};
 

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from . import _answers, _interpreter, _output, _runtime, state
+from . import _answers, _interpreter, _masking, _output, _runtime, state
 from ._answers import answer, aside, on_loop, to_json
 from ._border import Border, Exchange
 from ._matching import explain as explain_match
@@ -37,6 +37,7 @@ def start(
         _interpreter.adopt(settings["venv"], settings["build_python"])
     _interpreter.set_up_streams()
     _answers.is_observed = settings["dev"]
+    _masking.add_words(settings["redact_extra"])
     if settings["dev"] and not settings["load_only"]:
         _output.install(border.print, is_raw=settings["raw_output"])
     state.first_number = settings["first_generation"]
@@ -60,6 +61,8 @@ def reload() -> bytes:
     """Make the attempt that `prepare` has found, or load everything; the report as JSON."""
     runtime = running()
     made = runtime.reloader.load()
+    if _answers.is_observed:
+        made.secrets = _masking.secret_values()
     runtime.prepare_for(state.current().routes)
     if runtime.warm_pool and any(route.use_process_pool for route in state.current().routes):
         # The first pool request should not pay for the start of a process.

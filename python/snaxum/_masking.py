@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 
 MASK = "••••"
 
@@ -17,11 +18,13 @@ _WORDS = re.compile(
     r"|database_url|connection_string"
 )
 _WORD_EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+# Those of a language, for the words of a project.
+_ANY_WORD_EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+")
 _QUERY_PAIR = re.compile(r"""([?&]([^\s=&'"]+)=)([^\s&'"]*)""")
 _URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
 # `name: value` and `name=value` as a repr writes them, however deep.
 _PAIR = re.compile(
-    r"""((['"]?)\b([A-Za-z_][\w-]*)\2\s*[:=]\s*)"""
+    r"""((['"]?)\b([^\W\d][\w-]*)\2\s*[:=]\s*)"""
     r"""(b?'(?:[^'\\]|\\.)*'|b?"(?:[^"\\]|\\.)*"|[^\s,)}\]]+)"""
 )
 # What is a secret wherever it stands: RFC 7468 (PEM), RFC 7519 (JWT), and the keys of services that
@@ -37,11 +40,27 @@ _SHAPES = re.compile(
 )
 # Shorter values of the environment are words that may stand anywhere.
 _SHORTEST_VALUE = 8
+# What names a secret in this project besides, as `_spaced` writes it.
+_extra: tuple[str, ...] = ()
+
+
+def add_words(names: Iterable[str]) -> None:
+    """Take values of these names, too, for secrets from now on."""
+    global _extra
+    _extra = (*_extra, *map(_spaced, names))
 
 
 def is_secret(name: str) -> bool:
     """Tell whether a value of this name is masked wherever it would be shown."""
-    return bool(_WORDS.search(_WORD_EDGE.sub("_", name).lower()))
+    if _WORDS.search(_WORD_EDGE.sub("_", name).lower()):
+        return True
+    return bool(_extra) and any(words in _spaced(name) for words in _extra)
+
+
+def secret_values() -> list[str]:
+    """Give what the secret variables of the environment hold, but for what is short."""
+    values = list(os.environ.items())
+    return [value for name, value in values if len(value) >= _SHORTEST_VALUE and is_secret(name)]
 
 
 def mask_text(text: str) -> str:
@@ -60,3 +79,8 @@ def mask_repr(text: str) -> str:
     """Mask the same, and what a `repr` says after the name of a secret."""
     text = _PAIR.sub(lambda pair: pair[1] + (MASK if is_secret(pair[3]) else pair[4]), text)
     return mask_text(text)
+
+
+def _spaced(name: str) -> str:
+    """Give the words of a name, in lower case, with a space before each and after the last."""
+    return f" {_ANY_WORD_EDGE.sub(' ', name).strip().lower()} "

@@ -67,6 +67,10 @@ pub(crate) struct ServerOptions {
     /// Keep no bodies in dev mode, neither of requests nor of answers
     #[arg(long)]
     no_capture_bodies: bool,
+    /// Name whose values are secrets, besides passwords, tokens and the like, such as iban or
+    /// national-id; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = config::parse_words)]
+    redact_extra: Vec<String>,
     /// Pass on what code prints in dev mode as it is, instead of escaping control characters other
     /// than the colours of a terminal
     #[arg(long)]
@@ -94,6 +98,7 @@ impl From<ServerOptions> for Options {
         options.no_inject = flags.no_inject.then_some(true);
         options.no_overlay = flags.no_overlay.then_some(true);
         options.no_capture_bodies = flags.no_capture_bodies.then_some(true);
+        options.redact_extra = flags.redact_extra;
         options.raw_output = flags.raw_output.then_some(true);
         options
     }

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::values::{
-    parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch,
+    parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch, parse_words,
 };
 
 /// The names of all options, as `[tool.snaxum]` spells them.
-pub const OPTION_NAMES: [&str; 19] = [
+pub const OPTION_NAMES: [&str; 20] = [
     "host",
     "port",
     "python-dir",
@@ -31,6 +31,7 @@ pub const OPTION_NAMES: [&str; 19] = [
     "no-inject",
     "no-overlay",
     "no-capture-bodies",
+    "redact-extra",
     "raw-output",
 ];
 
@@ -38,7 +39,7 @@ pub const OPTION_NAMES: [&str; 19] = [
 pub const SWITCHES: [&str; 4] = ["no-inject", "no-overlay", "no-capture-bodies", "raw-output"];
 
 /// The options that may be given more than once.
-pub const COLLECTING: [&str; 3] = ["module", "allow-host", "watch"];
+pub const COLLECTING: [&str; 4] = ["module", "allow-host", "watch", "redact-extra"];
 
 /// Options as one source gives them: each may be missing.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +81,8 @@ pub struct Options {
     pub no_overlay: Option<bool>,
     /// `no-capture-bodies`
     pub no_capture_bodies: Option<bool>,
+    /// `redact-extra`
+    pub redact_extra: Vec<String>,
     /// `raw-output`
     pub raw_output: Option<bool>,
 }
@@ -106,6 +109,7 @@ impl Options {
             no_inject: self.no_inject.or(other.no_inject),
             no_overlay: self.no_overlay.or(other.no_overlay),
             no_capture_bodies: self.no_capture_bodies.or(other.no_capture_bodies),
+            redact_extra: either(self.redact_extra, other.redact_extra),
             raw_output: self.raw_output.or(other.raw_output),
         }
     }
@@ -136,6 +140,7 @@ impl Options {
             "no-inject" => self.no_inject = Some(parse_switch(value)?),
             "no-overlay" => self.no_overlay = Some(parse_switch(value)?),
             "no-capture-bodies" => self.no_capture_bodies = Some(parse_switch(value)?),
+            "redact-extra" => self.redact_extra.push(parse_words(value)?),
             "raw-output" => self.raw_output = Some(parse_switch(value)?),
             _ => unreachable!("the caller took the name from OPTION_NAMES"),
         }
@@ -169,7 +174,7 @@ mod tests {
     fn every_option_name_can_be_set_from_text() {
         let sample = |name: &str| match name {
             "host" => "127.0.0.1",
-            "python-dir" | "module" | "allow-host" | "watch" | "env-file" => "x",
+            "python-dir" | "module" | "allow-host" | "watch" | "env-file" | "redact-extra" => "x",
             _ if SWITCHES.contains(&name) => "true",
             _ => "7",
         };

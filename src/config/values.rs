@@ -25,6 +25,14 @@ pub fn parse_switch(value: &str) -> Result<bool, String> {
     }
 }
 
+/// Reads words that name something, as they would stand in a name: `iban`, `national-id`.
+pub fn parse_words(value: &str) -> Result<String, String> {
+    match value.chars().any(char::is_alphanumeric) {
+        true => Ok(value.to_owned()),
+        false => Err(format!("`{value}`; it must be a name such as iban or national-id")),
+    }
+}
+
 /// Reads a count of 1 to 65536.
 pub fn parse_count(value: &str) -> Result<usize, String> {
     match value.parse() {

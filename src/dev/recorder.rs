@@ -20,6 +20,7 @@ use crate::event::Event;
 use crate::message::{LoadOutcome, LogRecord, RequestRecord, Traceback};
 use crate::python_runtime::{PythonRuntime, Serving};
 
+use super::masking::Masking;
 use super::protocol::{
     Limits, LogLine, Pin, Reload, RequestDetail, RequestSummary, Status, unix_ms,
 };
@@ -59,6 +60,8 @@ struct State {
     requests: VecDeque<Kept>,
     /// Of the bodies in `requests`.
     body_bytes: usize,
+    /// What is a secret, as far as it is known.
+    masking: Masking,
     /// Whether bodies are kept at all.
     keeps_bodies: bool,
     changes: VecDeque<(u64, Change)>,
@@ -92,11 +95,14 @@ impl Recorder {
     pub(super) fn new(runtime: &Arc<PythonRuntime>) -> Self {
         let serving = runtime.serving();
         let first = Reload::from(&serving.last_reload);
+        let mut masking = Masking::new(&runtime.config().redact_extra);
+        masking.learn(&serving.last_reload.report.secrets);
         let state = State {
             seq: 0,
             answered: 0,
             requests: VecDeque::with_capacity(LIMITS.requests),
             body_bytes: 0,
+            masking,
             keeps_bodies: !runtime.config().no_capture_bodies,
             changes: VecDeque::new(),
             logs: VecDeque::new(),
@@ -144,7 +150,10 @@ impl Recorder {
                 }
             }
             Event::PinsReplayed { .. } => {} // `keep_pins` tells more
-            Event::ReloadEnd(reload) => self.keep_reload(Reload::from(reload)),
+            Event::ReloadEnd(reload) => {
+                self.lock().masking.learn(&reload.report.secrets);
+                self.keep_reload(Reload::from(reload));
+            }
         }
     }
 
@@ -196,7 +205,8 @@ impl Recorder {
     pub(super) fn request(&self, id: &str) -> Option<RequestDetail> {
         let id: u64 = id.parse().ok()?;
         let state = self.lock();
-        let mut detail = state.requests.iter().rev().find(|kept| kept.id() == id)?.detail();
+        let kept = state.requests.iter().rev().find(|kept| kept.id() == id)?;
+        let mut detail = kept.detail(&state.masking);
         let lines = state.logs.iter().map(|(_, line)| line);
         let is_its = |line: &&Arc<LogLine>| line.request.as_ref() == Some(&detail.summary.id);
         detail.logs = lines.filter(is_its).map(|line| LogLine::clone(line)).collect();
@@ -208,6 +218,11 @@ impl Recorder {
     pub(super) fn sent(&self, id: u64) -> Option<Option<Sent>> {
         let state = self.lock();
         state.requests.iter().rev().find(|kept| kept.id() == id).map(Kept::sent)
+    }
+
+    /// What is a secret, as far as it is known now.
+    pub(super) fn masking(&self) -> Masking {
+        self.lock().masking.clone()
     }
 
     /// How many requests each route has answered, by its id; routes that have none are not there.
@@ -273,7 +288,7 @@ impl State {
         let oldest = if is_full { self.requests.pop_front() } else { None };
         let mut kept = oldest.unwrap_or_default();
         self.body_bytes -= kept.body_bytes();
-        kept.fill(self.seq, record, &self.routes, self.keeps_bodies);
+        kept.fill(self.seq, record, &self.routes, &self.masking, self.keeps_bodies);
         self.body_bytes += kept.body_bytes();
         if let Some(traceback) = record.traceback {
             self.last_failure = Some(Arc::clone(traceback));

@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::message::ms;
 use crate::python_runtime::PythonRuntime;
 
-use super::{Dev, masking};
+use super::Dev;
+use super::masking::Masking;
 
 /// Requests that a list holds at most; how many there are is told beside.
 const MAX_LISTED: usize = 100;
@@ -67,41 +68,42 @@ struct Running {
 
 pub(super) async fn workers(State(dev): State<Dev>) -> Json<Workers> {
     let runtime = &*dev.inner.runtime;
+    let masking = &dev.inner.recorder.masking();
     let mut told = runtime.workers().await;
     let dispatch = runtime.dispatch_workers().into_iter().map(|worker| Dispatch {
         name: worker.name,
-        request: worker.request.map(|id| running(runtime, id)),
+        request: worker.request.map(|id| running(runtime, masking, id)),
         replaced: worker.is_replaced,
     });
     let (waiting, count) = runtime.queued(MAX_LISTED);
     Json(Workers {
         generation: runtime.serving().generation,
         dispatch: dispatch.collect(),
-        queue: Listed { count, ..listed(runtime, &waiting) },
-        r#loop: named(runtime, &told["loop"]),
-        at_pool: named(runtime, &told["at_pool"]),
-        at_stream: named(runtime, &told["at_stream"]),
+        queue: Listed { count, ..listed(runtime, masking, &waiting) },
+        r#loop: named(runtime, masking, &told["loop"]),
+        at_pool: named(runtime, masking, &told["at_pool"]),
+        at_stream: named(runtime, masking, &told["at_stream"]),
         pool: told["pool"].take(),
     })
 }
 
 /// Requests that Python names by their ids.
-fn named(runtime: &PythonRuntime, ids: &Value) -> Option<Listed> {
+fn named(runtime: &PythonRuntime, masking: &Masking, ids: &Value) -> Option<Listed> {
     let ids: Vec<u64> = ids.as_array()?.iter().filter_map(Value::as_u64).collect();
-    Some(listed(runtime, &ids))
+    Some(listed(runtime, masking, &ids))
 }
 
-fn listed(runtime: &PythonRuntime, ids: &[u64]) -> Listed {
-    let requests = ids.iter().take(MAX_LISTED).map(|&id| running(runtime, id)).collect();
+fn listed(runtime: &PythonRuntime, masking: &Masking, ids: &[u64]) -> Listed {
+    let requests = ids.iter().take(MAX_LISTED).map(|&id| running(runtime, masking, id)).collect();
     Listed { count: ids.len(), requests }
 }
 
-fn running(runtime: &PythonRuntime, id: u64) -> Running {
+fn running(runtime: &PythonRuntime, masking: &Masking, id: u64) -> Running {
     let known = runtime.in_flight(id);
     Running {
         id: id.to_string(),
         method: known.as_ref().map(|(head, _)| head.method().to_owned()),
-        path: known.as_ref().map(|(head, _)| masking::path(head)),
+        path: known.as_ref().map(|(head, _)| masking.path(head)),
         age_ms: known.map(|(_, since): (_, Instant)| ms(since.elapsed())),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Plain data, read from the JSON that `snaxum._reload.report` writes.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{RouteInfo, Traceback};
@@ -49,9 +51,37 @@ pub struct LoadReport {
     /// and directories that were listed while modules ran.
     #[serde(default)]
     pub inputs: Vec<String>,
+    /// The values that the environment's variables of secret names have now; in dev mode only.
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(test, schemars(skip))]
+    pub secrets: Vec<Secret>,
     /// Absolute paths that this process itself has written since the last report.
     #[serde(default)]
     pub outputs: Vec<String>,
+}
+
+/// A text that is to be masked wherever it stands; nothing prints it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// How an attempt ended.

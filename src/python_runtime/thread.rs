@@ -202,6 +202,7 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "first_generation": config.first_generation,
         "dev": config.dev,
         "raw_output": config.raw_output,
+        "redact_extra": config.redact_extra,
         "load_only": config.load_only,
         "adopted": origin == Origin::Adopted,
         "venv": venv.map(|venv| &venv.root),

@@ -19,6 +19,7 @@ mod replay;
 mod robustness;
 mod routes;
 mod scenarios;
+mod secrets;
 mod security;
 mod shutdown;
 mod support;

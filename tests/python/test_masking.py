@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from snaxum._masking import MASK, is_secret, mask_repr, mask_text
+from snaxum import _masking
+from snaxum._masking import (
+    MASK,
+    add_words,
+    is_secret,
+    mask_repr,
+    mask_text,
+    secret_values,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +70,29 @@ def test_values_of_secret_variables_are_masked(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SHOP_SECRET", "correct horse")
     monkeypatch.setenv("SHOP_NAME", "corner shop")
     assert mask_text("correct horse at the corner shop") == f"{MASK} at the corner shop"
+
+
+def test_what_secret_variables_hold_is_told_unless_it_is_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOP_SECRET", "correct horse")
+    monkeypatch.setenv("SHOP_PIN", "4711")
+    monkeypatch.setenv("SHOP_NAME", "corner shop")
+    values = secret_values()
+    assert "correct horse" in values
+    assert not {"4711", "corner shop"} & set(values)
+
+
+def test_further_names_are_those_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_masking, "_extra", ())
+    add_words(["iban", "National-ID", "пароль"])
+    for secret in ["IBAN", "customer_iban", "nationalId", "x-national-id", "Пароль", "pin"]:
+        assert is_secret(secret)
+    for plain in ["ibanez", "national", "id_national", "international_id", "national-name-id"]:
+        assert not is_secret(plain)
+    masked = mask_repr("{'customerIban': 'DE1', 'пароль': 'x y', 'name': 'ada'}")
+    assert masked == f"{{'customerIban': {MASK}, 'пароль': {MASK}, 'name': 'ada'}}"
+    assert mask_text("/x?iban=DE1&b=2") == f"/x?iban={MASK}&b=2"
 
 
 @dataclass

@@ -47,6 +47,8 @@ class Report:
     # What the code does that a reload cannot do justice to, and the way out; each is told once.
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    # What is to be masked wherever it stands; for Rust alone.
+    secrets: list[str] = field(default_factory=list, repr=False)
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
 

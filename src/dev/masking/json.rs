@@ -1,10 +1,10 @@
 //! JSON (RFC 8259) with the values of secret names masked, at any depth; all else stays as it was
 //! sent. Reads what is cut, or no JSON at all, as far as it goes.
 
-use super::{MASK, add_value, is_secret};
+use super::{MASK, Masking, add_value};
 
 /// Adds the text to `masked`, the values of secret names masked, and what looks like one.
-pub(super) fn add(masked: &mut String, text: &str) {
+pub(super) fn add(masked: &mut String, text: &str, masking: &Masking) {
     let mut rest = text;
     while let Some(quote) = rest.find('"') {
         let (before, string) = rest.split_at(quote);
@@ -12,7 +12,7 @@ pub(super) fn add(masked: &mut String, text: &str) {
         let (string, after) = string.split_at(string_end(string));
         let space = after.len() - after.trim_start().len();
         let value = match after[space..].strip_prefix(':') {
-            Some(value) if is_secret(&name(string)) => value,
+            Some(value) if masking.is_secret(&name(string)) => value,
             // A value, or a name that tells no secret.
             _ => {
                 add_value(masked, string);
@@ -79,7 +79,7 @@ mod tests {
 
     fn masked(text: &str) -> String {
         let mut masked = String::new();
-        add(&mut masked, text);
+        add(&mut masked, text, &Masking::default());
         masked
     }
 

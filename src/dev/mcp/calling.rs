@@ -125,7 +125,8 @@ async fn ask(
         format!("request {id} was answered, but newer ones have taken its place in the records")
     })?;
     // What is recorded lacks the bodies of streams and error pages, or all of them.
-    let mut content = shown_body(&body.bytes, body.size, &detail.response_headers);
+    let masking = dev.inner.recorder.masking();
+    let mut content = shown_body(&body.bytes, body.size, &detail.response_headers, &masking);
     if let Some(content) = content.as_mut().filter(|_| body.note.is_some()) {
         (content.size, content.note) = (body.bytes.len() as u64, body.note);
     }

@@ -1,6 +1,6 @@
 //! A body as it is shown: text where it is text, its secrets masked.
 
-use super::super::masking;
+use super::super::masking::Masking;
 use super::super::protocol::Content;
 use super::original::Body;
 
@@ -9,12 +9,17 @@ pub(in crate::dev) fn shown(
     bytes: &[u8],
     size: usize,
     headers: &[(String, String)],
+    masking: &Masking,
 ) -> Option<Content> {
-    content(Some(Body { bytes, size }), headers)
+    content(Some(Body { bytes, size }), headers, masking)
 }
 
 /// How the body of a message looks that has these headers (names in lower case).
-pub(super) fn content(body: Option<Body<'_>>, headers: &[(String, String)]) -> Option<Content> {
+pub(super) fn content(
+    body: Option<Body<'_>>,
+    headers: &[(String, String)],
+    masking: &Masking,
+) -> Option<Content> {
     let body = body?;
     let of = |wanted: &str| {
         let found = headers.iter().find(|(name, _)| name == wanted);
@@ -36,7 +41,7 @@ pub(super) fn content(body: Option<Body<'_>>, headers: &[(String, String)]) -> O
     let Some(text) = text(&body) else {
         return untold("it is not text");
     };
-    let text = masking::body(text, &content_type);
+    let text = masking.body(text, &content_type);
     let note = (!body.is_whole()).then_some("it is cut");
     Some(Content { size, text: Some(text), note })
 }
@@ -54,11 +59,12 @@ fn text<'a>(body: &Body<'a>) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::masking::MASK;
     use super::*;
 
     fn of(bytes: &[u8], size: usize, content_type: &str) -> Content {
         let headers = [("content-type".to_owned(), content_type.to_owned())];
-        content(Some(Body { bytes, size }), &headers).expect("there is a body")
+        content(Some(Body { bytes, size }), &headers, &Masking::default()).expect("there is a body")
     }
 
     #[test]
@@ -80,6 +86,6 @@ mod tests {
         let shown = of(br#"{"password": "hunter2"}"#, 23, "application/json");
         assert!(!shown.text.expect("it is text").contains("hunter2"));
         let shown = of(b"a=1&token=abc", 13, "application/x-www-form-urlencoded");
-        assert_eq!(shown.text, Some(format!("a=1&token={}", masking::MASK)));
+        assert_eq!(shown.text, Some(format!("a=1&token={}", MASK)));
     }
 }

@@ -10,9 +10,10 @@ use axum::http::HeaderMap;
 use crate::message::{Phases, RequestRecord, RouteInfo, Traceback, header_texts, ms};
 use crate::python_runtime::Serving;
 
+use super::super::cutting;
+use super::super::masking::Masking;
 use super::super::protocol::{ErrorSummary, Holder, RequestDetail, RequestSummary, unix_ms};
 use super::super::replay::ReplayOf;
-use super::super::{cutting, masking};
 use super::bodies::content;
 use super::original::{Original, Sent};
 
@@ -71,6 +72,7 @@ impl Kept {
         seq: u64,
         record: &RequestRecord<'_>,
         routes: &Arc<Routes>,
+        masking: &Masking,
         with_bodies: bool,
     ) {
         self.seq = seq;
@@ -85,7 +87,7 @@ impl Kept {
         self.holders.extend(record.holders.iter().map(|holder| Holder {
             id: holder.id.to_string(),
             method: holder.head.method().to_owned(),
-            path: masking::path(&holder.head),
+            path: masking.path(&holder.head),
             ms: ms(holder.time),
         }));
         self.replay_of = record.head.extension().map(|ReplayOf(id)| *id);
@@ -96,14 +98,14 @@ impl Kept {
         self.text.shrink_to(USUAL);
         self.ends.clear();
         self.add(record.head.method());
-        masking::add_path(&mut self.text, &record.head.path());
+        masking.add_path(&mut self.text, &record.head.path());
         self.end();
-        masking::add_query(&mut self.text, record.head.query());
+        masking.add_query(&mut self.text, record.head.query());
         self.end();
         self.add(record.route.unwrap_or_default());
-        self.add_headers(record.head.headers());
+        self.add_headers(record.head.headers(), masking);
         self.request_ends = self.ends.len();
-        self.add_headers(record.response_headers);
+        self.add_headers(record.response_headers, masking);
         self.original.fill(record, with_bodies);
     }
 
@@ -169,13 +171,13 @@ impl Kept {
         }
     }
 
-    pub(super) fn detail(&self) -> RequestDetail {
+    pub(super) fn detail(&self, masking: &Masking) -> RequestDetail {
         let request_headers = self.headers(FIRST_HEADER, self.request_ends);
         let response_headers = self.headers(self.request_ends, self.ends.len());
         RequestDetail {
             summary: self.summary(),
-            request_body: content(self.original.request_body(), &request_headers),
-            response_body: content(self.original.response_body(), &response_headers),
+            request_body: content(self.original.request_body(), &request_headers, masking),
+            response_body: content(self.original.response_body(), &response_headers, masking),
             request_headers,
             response_headers,
             traceback: self.traceback.as_deref().cloned(),
@@ -188,12 +190,12 @@ impl Kept {
         self.end();
     }
 
-    fn add_headers(&mut self, headers: &HeaderMap) {
+    fn add_headers(&mut self, headers: &HeaderMap, masking: &Masking) {
         let (start, count) = (self.text.len(), headers.len());
         for (place, (name, value)) in header_texts(headers).enumerate() {
             let (before, ends) = (self.text.len(), self.ends.len());
             self.add(name);
-            masking::add_header(&mut self.text, name, &value);
+            masking.add_header(&mut self.text, name, &value);
             self.end();
             if self.text.len() - start > cutting::HEADERS {
                 self.text.truncate(before);

@@ -9,7 +9,6 @@ use axum::extract::ws::Utf8Bytes;
 
 use crate::message::ms;
 
-use super::super::masking;
 use super::super::protocol::{Body, Metrics, Running, unix_ms};
 use super::{Recorder, encode};
 
@@ -50,10 +49,11 @@ impl Meter {
         };
         let workers = runtime.dispatch_workers();
         let slow = runtime.in_flight_since_before(now - SLOW);
+        let masking = self.recorder.masking();
         let running = slow.iter().take(MAX_RUNNING).map(|(id, head, since)| Running {
             id: id.to_string(),
             method: head.method().to_owned(),
-            path: masking::path(head),
+            path: masking.path(head),
             age_ms: ms(now.duration_since(*since)),
         });
         let metrics = Metrics {

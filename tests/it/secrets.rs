@@ -1,0 +1,91 @@
+//! What a project calls a secret itself: further names, and values of its environment (security.md,
+//! S-35 and S-38).
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::support::{Project, Reply, Server, send};
+
+const ECHO: &str = r#"
+from snaxum import Response, route
+
+@route("/echo/<path:rest>", methods=["GET", "POST"])
+def echo(request):
+    return Response(request.data, content_type=request.headers.get("content-type", "text/plain"),
+                    headers={"x-seen": request.headers.get("x-note", "")})
+
+@route("/fail")
+def fail(request):
+    national_id = request.query_params["national_id"]
+    form = {"customer-iban": request.query_params["iban"], "harmless": "plain text"}
+    raise ValueError(f"see /x?iban={form['customer-iban']}")
+"#;
+
+/// All that the API tells of the request that was answered so.
+async fn told(server: &Server, reply: &Reply) -> String {
+    assert!(reply.status < 600);
+    let detail = server.api(&format!("requests/{}", reply.header("x-request-id"))).await;
+    let list: Value = server.api("requests").await;
+    format!("{detail}\n{list}")
+}
+
+#[tokio::test]
+async fn names_that_the_project_calls_secret_are_masked_everywhere() {
+    let server = Project::new()
+        .file("app.py", ECHO)
+        .top_file("pyproject.toml", "[tool.snaxum]\nredact-extra = [\"iban\", \"national-id\"]\n")
+        .dev()
+        .await;
+    let request = server.request(Method::POST, "/echo/x?iban=swordfish-1&b=plain-1");
+    let request = request.header("x-national-id", "swordfish-2").header("x-plain", "plain-2");
+    let body = r#"{"customerIban": "swordfish-3", "nationalId": ["swordfish-4"], "b": "plain-3"}"#;
+    let reply = send(request.header("content-type", "application/json").body(body)).await;
+    assert!(reply.text().contains("swordfish-4"), "what is answered stays: {}", reply.text());
+    let told = told(&server, &reply).await;
+    assert!(!told.contains("swordfish"), "{told}");
+    for plain in ["plain-1", "plain-2", "plain-3"] {
+        assert!(told.contains(plain), "{told}");
+    }
+
+    let reply = server.get("/fail?national_id=swordfish-5&iban=swordfish-6").await;
+    let told = self::told(&server, &reply).await;
+    assert!(!told.contains("swordfish"), "{told}");
+    assert!(told.contains("plain text") && told.contains("/x?iban=••••"), "{told}");
+}
+
+#[tokio::test]
+async fn a_name_without_a_letter_is_refused_with_an_example() {
+    let project = Project::new().file("app.py", ECHO);
+    let finished = project.snaxum(&["check", "--redact-extra=--"]).await;
+    assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+    assert!(finished.stderr.contains("a name such as iban or national-id"), "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn values_of_secret_variables_are_masked_wherever_a_request_has_them() {
+    let server = Project::new()
+        .file("app.py", ECHO)
+        .top_file(".env", "SHOP_TOKEN=\"sword fish/1\"\nSHOP_NAME=corner-shop\n")
+        .env("SHOP_SECRET", "swordfish-2")
+        .env("SHOP_PIN", "4711")
+        .dev()
+        .await;
+    let send_all = async || {
+        let target = "/echo/swordfish-2/x?q=sword%20fish%2F1&r=sword+fish%2F1&s=corner-shop";
+        let request = server.request(Method::POST, target).header("x-note", "is swordfish-2, 4711");
+        send(request.body("swordfish-2, sword fish/1, other-fish and corner-shop")).await
+    };
+    let reply = send_all().await;
+    assert_eq!(reply.header("x-seen"), "is swordfish-2, 4711");
+    let told = told(&server, &reply).await;
+    for secret in ["swordfish", "sword fish", "sword%20fish", "sword+fish"] {
+        assert!(!told.contains(secret), "{secret}: {told}");
+    }
+    assert!(told.contains("/echo/••••/x") && told.contains("is ••••, 4711"), "{told}");
+    assert!(told.contains("••••, ••••, other-fish and corner-shop"), "{told}");
+
+    server.edit("../.env", "SHOP_TOKEN=other-fish\nSHOP_NAME=corner-shop\n");
+    server.api("wait").await;
+    let told = self::told(&server, &send_all().await).await;
+    assert!(told.contains("••••, ••••, •••• and corner-shop"), "{told}");
+}
