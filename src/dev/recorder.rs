@@ -29,7 +29,6 @@ use super::{editor, guard};
 pub(super) use bodies::shown as shown_body;
 pub(super) use follower::{Follower, encode};
 use kept::{Kept, Routes};
-pub(super) use meter::Meter;
 pub(super) use original::Sent;
 
 /// What is kept.

@@ -17,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 use super::Dev;
 use super::inbound::Inbound;
 use super::protocol::Body;
-use super::recorder::{Meter, encode};
+use super::recorder::encode;
 
 const SUBPROTOCOL: &str = "snaxum.v1";
 /// Consoles open at once.
@@ -112,7 +112,7 @@ async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
                 }
             },
             _ = second.tick(), if meter.is_some() => {
-                match meter.as_mut().and_then(Meter::read) {
+                match meter.as_mut().and_then(|meter| meter.read(follower.seq())) {
                     Some(frame) => send(&mut socket, Message::Text(frame)).await,
                     None => true, // it is stopping, and will say so
                 }

@@ -167,10 +167,14 @@ async fn metrics(server: &Server) -> super::support::Console {
 async fn who_asks_for_it_is_told_each_second_what_the_server_does() {
     let server = app().await;
     let mut console = metrics(&server).await;
+    let mut last = 0;
     let mut next = async |what: &str, is_it: fn(&Value) -> bool| {
         in_time(what, async {
             loop {
                 let told = console.next().await;
+                // Who resumes after it misses nothing.
+                let seq = told["seq"].as_u64().expect("a number");
+                assert!(std::mem::replace(&mut last, seq) <= seq, "{told}");
                 if told["type"] == "metrics" && is_it(&told["metrics"]) {
                     return told["metrics"].clone();
                 }

@@ -119,6 +119,11 @@ impl Recorder {
 }
 
 impl Follower {
+    /// The number of the last event that it was told.
+    pub(in crate::dev) fn seq(&self) -> u64 {
+        self.seq
+    }
+
     /// Waits for what comes next; `None` after the end, which is a `bye`. May be dropped at any time.
     pub(in crate::dev) async fn next(&mut self) -> Option<Vec<Utf8Bytes>> {
         if self.is_over {

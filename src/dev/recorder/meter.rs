@@ -35,11 +35,11 @@ impl Recorder {
 }
 
 impl Meter {
-    /// What is now, as a message; `None` once the runtime is gone.
-    pub(in crate::dev) fn read(&mut self) -> Option<Utf8Bytes> {
+    /// What is now, as a message after the event `seq`; `None` once the runtime is gone.
+    pub(in crate::dev) fn read(&mut self, seq: u64) -> Option<Utf8Bytes> {
         let runtime = self.recorder.runtime.upgrade()?;
         let now = Instant::now();
-        let (seq, answered, mut totals) = self.recent();
+        let (answered, mut totals) = self.recent();
         let new = answered - std::mem::replace(&mut self.answered, answered);
         let time = now.duration_since(std::mem::replace(&mut self.read_at, now));
         totals.sort_unstable();
@@ -70,13 +70,13 @@ impl Meter {
         Some(encode(seq, Body::Metrics { metrics }))
     }
 
-    /// The number of the newest event, how many requests were answered so far, and how long those
-    /// of the last seconds took that are kept.
-    fn recent(&self) -> (u64, u64, Vec<Duration>) {
+    /// How many requests were answered so far, and how long those of the last seconds took that are
+    /// kept.
+    fn recent(&self) -> (u64, Vec<Duration>) {
         let oldest = unix_ms(SystemTime::now() - WINDOW);
         let state = self.recorder.lock();
         let recent = state.requests.iter().rev().take_while(|kept| kept.time_ms() >= oldest);
-        (state.seq, state.answered, recent.map(super::Kept::total).collect())
+        (state.answered, recent.map(super::Kept::total).collect())
     }
 }
 
