@@ -80,7 +80,7 @@ export function Frame({ state, connection, traffic }) {
     <main>
       <h2 class="unseen">${tab.title}</h2>
       ${state.status
-        ? html`<${Sheltered} key=${tab.name}><${Content} state=${state} filter=${filter} onFilter=${setFilter} open=${open} run=${run} onOpen=${setOpen}
+        ? html`<${Sheltered} key=${tab.name}><${Content} state=${state} traffic=${traffic} filter=${filter} onFilter=${setFilter} open=${open} run=${run} onOpen=${setOpen}
             picked=${picked} pick=${pick} /></>`
         : html`<${Waiting} connection=${connection} />`}
     </main>
@@ -147,7 +147,7 @@ function Numbers({ status, metrics, traffic }) {
   return html`
     <ul class="numbers dim" aria-label="Traffic of the last minute">
       <li>${rate(traffic)} <${Sparkline} values=${seconds.map(({ count }) => count)} label="requests a second in the last minute" /></li>
-      <li>p50 ${milliseconds(traffic.p50_ms)} · p95 ${milliseconds(traffic.p95_ms)}
+      <li title="half, 95 % and 99 % of the requests took at most this long">p50 ${milliseconds(traffic.p50_ms)} · p95 ${milliseconds(traffic.p95_ms)} · p99 ${milliseconds(traffic.p99_ms)}
         ${" "}<${Sparkline} values=${seconds.map(({ p95_ms }) => p95_ms)} format=${milliseconds} label="95th percentile of each second in the last minute" /></li>
       <${Now} metrics=${metrics} />
       ${pool?.workers > 0 && html`<li>pool ${pool.busy ?? 0} of ${pool.workers} busy</li>`}

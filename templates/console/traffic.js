@@ -33,7 +33,7 @@ export class Traffic {
   }
 
   /**
-   * How many requests the last minute had, and the times that half and 95 % of them stayed within;
+   * How many requests the last minute had, and the times that half, 95 % and 99 % of them stayed within;
    * `seconds` has the same for each of its seconds, oldest first.
    */
   measure() {
@@ -52,7 +52,7 @@ export class Traffic {
     return Array.from({ length: SECONDS }, (_, index) => {
       const bucket = this.#buckets.get(newest - SECONDS + 1 + index);
       // Whole seconds that have passed do not change any more.
-      if (!bucket) return { count: 0, p50_ms: null, p95_ms: null };
+      if (!bucket) return { count: 0, ...percentiles([]) };
       if (bucket.measured?.count !== bucket.count) bucket.measured = { count: bucket.count, ...percentiles(bucket.durations) };
       return bucket.measured;
     });
@@ -71,7 +71,7 @@ export class Traffic {
 function percentiles(durations) {
   const sorted = Float64Array.from(durations).sort();
   const within = (part) => (sorted.length ? sorted[Math.ceil(sorted.length * part) - 1] : null);
-  return { p50_ms: within(0.5), p95_ms: within(0.95) };
+  return { p50_ms: within(0.5), p95_ms: within(0.95), p99_ms: within(0.99) };
 }
 
 function now() {

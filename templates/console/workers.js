@@ -1,9 +1,9 @@
-// The Workers tab: what runs now, what waits, and how the pool does.
+// The Workers tab: how long requests take, what runs now, what waits, and how the pool does.
 //
 // Asks once a second while it is looked at. Shows what the server can tell, and says where it cannot.
 
 import { html, useRef } from "./vendor/preact-htm.js";
-import { Sparkline } from "./charts.js";
+import { LineChart, Sparkline } from "./charts.js";
 import { useFetched } from "./fetched.js";
 import { matcher } from "./filter.js";
 import { counted, milliseconds, visible } from "./format.js";
@@ -12,7 +12,7 @@ import { walkRows } from "./rows.js";
 const ASK_EVERY_MS = 1000;
 const SAMPLES = 60;
 
-export function Workers({ state, filter }) {
+export function Workers({ state, traffic, filter }) {
   const { answer, problem } = useFetched("workers", { version: state.runId, every_ms: ASK_EVERY_MS });
   const busy = useSamples(answer, busyOf);
   if (!answer) {
@@ -23,6 +23,7 @@ export function Workers({ state, filter }) {
   return html`
     <div class="workers" data-testid="workers">
       ${problem && html`<p class="warn" role="status">▲ As it was last told; ${visible(problem)}.</p>`}
+      <${Latency} traffic=${traffic} />
       <section aria-labelledby="threads-title">
         <header>
           <h2 id="threads-title">Python threads</h2>
@@ -48,6 +49,26 @@ export function Workers({ state, filter }) {
       ${atStream?.count > 0 && html`<${List} title="Streams" about="of def handlers" list=${atStream} matches=${matches} />`}
       <${Pool} pool=${pool} atPool=${atPool} generation=${generation} matches=${matches} />
     </div>
+  `;
+}
+
+const PERCENTILES = [
+  { name: "p50", key: "p50_ms", about: "half of the requests took at most this long" },
+  { name: "p95", key: "p95_ms", about: "95 % of them took at most this long" },
+  { name: "p99", key: "p99_ms", about: "99 % of them took at most this long" },
+];
+
+function Latency({ traffic }) {
+  const { count, seconds } = traffic;
+  const lines = PERCENTILES.map(({ name, key, about }) => ({ name, about, now: traffic[key], values: seconds.map((second) => second[key]) }));
+  return html`
+    <section aria-labelledby="latency-title" data-testid="latency">
+      <header>
+        <h2 id="latency-title">Latency</h2>
+        <p class="dim">${counted(count, "request")} in the last minute, second by second</p>
+      </header>
+      <${LineChart} lines=${lines} format=${milliseconds} title="Percentiles of the time that requests took" />
+    </section>
   `;
 }
 

@@ -113,6 +113,16 @@ test("rate and percentiles are drawn, and said in words", async ({ page }) => {
   await expect(chart(/^requests a second in the last minute: now \d, at most [1-9]/)).toBeVisible();
   await expect(chart(/^95th percentile of each second in the last minute: now .*, at most [\d.<]+ m?s/)).toBeVisible();
   expect(await chart(/^95th/).locator("path.run").count()).toBeGreaterThan(0);
+
+  const latency = page.getByTestId("latency");
+  await expect(latency).toContainText("1 request in the last minute");
+  for (const name of ["p50", "p95", "p99"]) {
+    await expect(latency.getByRole("row", { name: new RegExp(`^${name} [\\d.<]+ m?s [\\d.<]+ m?s$`) })).toBeVisible();
+  }
+  for (const [index, dashes] of ["none", "7px, 3px", "2px, 2px"].entries()) {
+    await expect(latency.locator(`.sample .line-${index}`)).toHaveCSS("stroke-dasharray", dashes);
+    await expect(latency.locator(`.chart > svg .line-${index}`)).toHaveCount(1);
+  }
   expect(complaints).toEqual([]);
 });
 
