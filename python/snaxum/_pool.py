@@ -28,6 +28,7 @@ from . import _worker, state
 from ._reload import loader
 from ._reload.sources import Source
 from ._runtime import Framework
+from ._workers import LOSSES_KEPT, Loss
 
 _log = logging.getLogger("snaxum.pool")
 
@@ -56,6 +57,7 @@ class Pool(ProcessPoolExecutor):
         self._idle: list[_Worker] = []
         self._waiting: deque[_Task] = deque()
         self._done = self._failed = self._replaced = 0
+        self._losses: deque[Loss] = deque(maxlen=LOSSES_KEPT)
         self._closed = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -112,6 +114,7 @@ class Pool(ProcessPoolExecutor):
         with self._lock:
             running = [w for w in self._workers if w.task and w.task.future is future]
         for worker in running:
+            worker.was_killed = True
             worker.kill()
 
     def _add_worker(self) -> _Worker:
@@ -158,9 +161,10 @@ class Pool(ProcessPoolExecutor):
             return
         _log.error("a pool worker died while it ran %s; replaced", task.name)
         self._finish(task, None, _died(task))
+        name = task.name
         del task
         try:
-            worker = self._replace(worker)
+            worker = self._replace(worker, name)
         except (OSError, RuntimeError):
             pass  # the server is closing, or out of processes: a later task tries again
         self._run(worker, self._next_for(worker))
@@ -182,13 +186,14 @@ class Pool(ProcessPoolExecutor):
         except InvalidStateError:
             pass  # somebody else has set it
 
-    def _replace(self, dead: _Worker) -> _Worker:
+    def _replace(self, dead: _Worker, task: str | None = None) -> _Worker:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the server is shutting down; the pool takes no more tasks")
             fresh = self._add_worker()
             self._workers.remove(dead)
             self._replaced += 1
+            self._losses.append(dead.loss(task, fresh))
         return fresh
 
 
@@ -238,6 +243,7 @@ class _Worker:
         self.task: _Task | None = None
         self.task_since = 0.0
         self.done = self.failed = 0
+        self.was_killed = False
         self._sending = threading.Lock()
         # What it was given last; 0 before its first task.
         self.generation = 0
@@ -313,6 +319,11 @@ class _Worker:
 
     def kill(self) -> None:
         self._process.kill()
+
+    def loss(self, task: str | None, successor: _Worker) -> Loss:
+        """Tell of its end, and of the one in its place."""
+        process, now_ms = self._process, time.time_ns() // 1_000_000
+        return Loss(now_ms, process.pid, task, process.exitcode, self.was_killed, successor.pid)
 
 
 def _fed_since(number: int, generation: state.Generation) -> list[str]:

@@ -128,8 +128,8 @@ class Runtime:
             from . import _workers
 
             return _workers.pool_status(self._pool)
-        none = {"workers": [], "busy": 0, "waiting": 0, "done": 0, "failed": 0, "replaced": 0}
-        return {"size": self._pool_workers, **none}
+        none = {"busy": 0, "waiting": 0, "done": 0, "failed": 0, "replaced": 0}
+        return {"size": self._pool_workers, "workers": [], **none, "losses": []}
 
     def give_up(self, request_id: int) -> None:
         """Let go of what a request that nobody waits for has in the pool."""

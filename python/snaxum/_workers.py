@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import state
@@ -16,14 +17,34 @@ if TYPE_CHECKING:
     from ._runtime import Runtime
 
 
+# How many of the newest replacements are told.
+LOSSES_KEPT = 20
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A worker that died and was replaced; `exit_code` is minus the signal that ended it."""
+
+    time_ms: int
+    pid: int | None
+    # What it ran.
+    task: str | None
+    exit_code: int | None
+    # Whether the server ended it: the request of its task was given up.
+    was_killed: bool
+    # The new one.
+    successor: int | None
+
+
 def describe(runtime: Runtime) -> dict[str, Any]:
     """Name the requests that are neither queued nor at a dispatch worker, and tell of the pool.
 
-    `loop` is null as long as nothing has needed one.
+    `loop` is null as long as nothing has needed one; `generations` has that of each request.
     """
     loop, _ = runtime.made()
     return {
         "generation": state.current().number,
+        "generations": {str(request): number for request, number in state.generations().items()},
         "loop": None if loop is None else loop.requests(),
         "at_pool": sorted(runtime.at_pool.copy()),
         "at_stream": sorted(runtime.at_stream.copy()),
@@ -60,6 +81,8 @@ def pool_status(pool: Pool) -> dict[str, Any]:
             "done": pool._done,
             "failed": pool._failed,
             "replaced": pool._replaced,
+            # The newest last.
+            "losses": [asdict(loss) for loss in pool._losses],
         }
     for row in rows:
         row["rss_bytes"] = resident_bytes(row["pid"])

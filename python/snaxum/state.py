@@ -112,6 +112,8 @@ _of_thread = _OfThread()
 _lock = threading.RLock()
 # Set in dev mode: without reloads nobody asks who is still on which generation.
 _on_drained: Callable[[], None] | None = None
+# Then also: the generation of each request that is on one, and how many stays it has there.
+_stays: dict[int, tuple[int, int]] = {}
 
 
 def current() -> Generation:
@@ -141,24 +143,30 @@ def count(on_drained: Callable[[], None]) -> None:
     _on_drained = on_drained
 
 
+def generations() -> dict[int, int]:
+    """Return the number of the generation that each request is on, in dev mode."""
+    return {request: number for request, (number, _) in _stays.copy().items()}
+
+
 class Lease:
     """A longer stay on a generation; ends once, at the latest when nobody has it any more."""
 
-    __slots__ = ("_is_open", "generation")
+    __slots__ = ("_is_open", "_request", "generation")
 
     def __init__(self, generation: Generation) -> None:
         """Begin it, while the caller is on `generation` itself."""
         self.generation = generation
         self._is_open = _on_drained is not None
         if self._is_open:
+            self._request = request()
             with _lock:
-                generation.active += 1
+                _stay(generation, self._request)
 
     def end(self) -> None:
         """End the stay; a second call does nothing."""
         if self._is_open:
             self._is_open = False
-            _leave(self.generation)
+            _leave(self.generation, self._request)
 
     def __del__(self) -> None:
         # A task that was cancelled before its first step has run no `finally`.
@@ -171,7 +179,7 @@ def enter(request: int) -> Generation:
         return current()
     with _lock:
         generation = current()
-        generation.active += 1
+        _stay(generation, request)
     _of_thread.generation = generation
     _of_thread.request = request
     return generation
@@ -180,8 +188,9 @@ def enter(request: int) -> Generation:
 def leave(generation: Generation) -> None:
     """End what `enter` began; a `Lease` made in between goes on."""
     if _on_drained is not None:
+        request = _of_thread.request
         unpin_thread()
-        _leave(generation)
+        _leave(generation, request)
 
 
 def pin_thread(generation: Generation, request: int) -> None:
@@ -202,9 +211,20 @@ def pin_task(generation: Generation, request: int) -> None:
         _request_of_task.set(request)
 
 
-def _leave(generation: Generation) -> None:
+def _stay(generation: Generation, request: int | None) -> None:
+    generation.active += 1
+    if request is not None:
+        _, stays = _stays.get(request, (0, 0))
+        _stays[request] = (generation.number, stays + 1)
+
+
+def _leave(generation: Generation, request: int | None) -> None:
     with _lock:
         generation.active -= 1
+        if request is not None:
+            _, stays = _stays.pop(request, (0, 0))
+            if stays > 1:
+                _stays[request] = (generation.number, stays - 1)
         drained = generation.active == 0 and generation is not _current
     if drained and _on_drained is not None:
         _on_drained()

@@ -64,46 +64,61 @@ struct Running {
     path: Option<String>,
     /// Since it came in.
     age_ms: Option<f64>,
+    /// That runs it; null while it waits, or if nobody can tell.
+    generation: Option<u64>,
 }
 
 pub(super) async fn workers(State(dev): State<Dev>) -> Json<Workers> {
     let runtime = &*dev.inner.runtime;
-    let masking = &dev.inner.recorder.masking();
     let mut told = runtime.workers().await;
+    let masking = dev.inner.recorder.masking();
+    let looks = Look { runtime, masking, generations: told["generations"].take() };
     let dispatch = runtime.dispatch_workers().into_iter().map(|worker| Dispatch {
         name: worker.name,
-        request: worker.request.map(|id| running(runtime, masking, id)),
+        request: worker.request.map(|id| looks.running(id)),
         replaced: worker.is_replaced,
     });
     let (waiting, count) = runtime.queued(MAX_LISTED);
     Json(Workers {
         generation: runtime.serving().generation,
         dispatch: dispatch.collect(),
-        queue: Listed { count, ..listed(runtime, masking, &waiting) },
-        r#loop: named(runtime, masking, &told["loop"]),
-        at_pool: named(runtime, masking, &told["at_pool"]),
-        at_stream: named(runtime, masking, &told["at_stream"]),
+        queue: Listed { count, ..looks.listed(&waiting) },
+        r#loop: looks.named(&told["loop"]),
+        at_pool: looks.named(&told["at_pool"]),
+        at_stream: looks.named(&told["at_stream"]),
         pool: told["pool"].take(),
     })
 }
 
-/// Requests that Python names by their ids.
-fn named(runtime: &PythonRuntime, masking: &Masking, ids: &Value) -> Option<Listed> {
-    let ids: Vec<u64> = ids.as_array()?.iter().filter_map(Value::as_u64).collect();
-    Some(listed(runtime, masking, &ids))
+/// What is known of requests at one moment.
+struct Look<'a> {
+    runtime: &'a PythonRuntime,
+    masking: Masking,
+    /// By the ids of requests.
+    generations: Value,
 }
 
-fn listed(runtime: &PythonRuntime, masking: &Masking, ids: &[u64]) -> Listed {
-    let requests = ids.iter().take(MAX_LISTED).map(|&id| running(runtime, masking, id)).collect();
-    Listed { count: ids.len(), requests }
-}
+impl Look<'_> {
+    /// Requests that Python names by their ids.
+    fn named(&self, ids: &Value) -> Option<Listed> {
+        let ids: Vec<u64> = ids.as_array()?.iter().filter_map(Value::as_u64).collect();
+        Some(self.listed(&ids))
+    }
 
-fn running(runtime: &PythonRuntime, masking: &Masking, id: u64) -> Running {
-    let known = runtime.in_flight(id);
-    Running {
-        id: id.to_string(),
-        method: known.as_ref().map(|(head, _)| head.method().to_owned()),
-        path: known.as_ref().map(|(head, _)| masking.path(head)),
-        age_ms: known.map(|(_, since): (_, Instant)| ms(since.elapsed())),
+    fn listed(&self, ids: &[u64]) -> Listed {
+        let requests = ids.iter().take(MAX_LISTED).map(|&id| self.running(id)).collect();
+        Listed { count: ids.len(), requests }
+    }
+
+    fn running(&self, id: u64) -> Running {
+        let known = self.runtime.in_flight(id);
+        let id = id.to_string();
+        Running {
+            generation: self.generations[&id].as_u64(),
+            method: known.as_ref().map(|(head, _)| head.method().to_owned()),
+            path: known.as_ref().map(|(head, _)| self.masking.path(head)),
+            age_ms: known.map(|(_, since): (_, Instant)| ms(since.elapsed())),
+            id,
+        }
     }
 }

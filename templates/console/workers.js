@@ -6,7 +6,7 @@ import { html, useRef } from "./vendor/preact-htm.js";
 import { LineChart, Sparkline } from "./charts.js";
 import { useFetched } from "./fetched.js";
 import { matcher } from "./filter.js";
-import { counted, milliseconds, visible } from "./format.js";
+import { clock, counted, milliseconds, visible } from "./format.js";
 import { walkRows } from "./rows.js";
 
 const ASK_EVERY_MS = 1000;
@@ -32,21 +32,22 @@ export function Workers({ state, traffic, filter }) {
         </header>
         <table class="rows">
           <caption class="unseen">What each thread runs</caption>
-          <thead><tr><th scope="col" class="c-handler">Thread</th><th scope="col">Runs</th><th scope="col" class="c-total number"><abbr title="since it came in">Age</abbr></th></tr></thead>
+          <thead><tr><th scope="col" class="c-handler">Thread</th><th scope="col">Runs</th><th scope="col" class="c-outcome"><abbr title="generation of the code that runs it">G</abbr></th><th scope="col" class="c-total number"><abbr title="since it came in">Age</abbr></th></tr></thead>
           <tbody onKeyDown=${walkRows}>
             ${dispatch.filter(({ name, request }) => matches(name, wordsOf(request))).map(({ name, request, replaced }, index) => html`
               <tr key=${name} data-row data-testid="dispatch-row" tabindex=${index === 0 ? 0 : -1}>
                 <td class="c-handler">${visible(name)}${replaced && html` <b class="warn" title="its handler has outlived the time limit">▲ replaced</b>`}</td>
                 <td class="c-path"><${Running} request=${request} /></td>
+                <td class="c-outcome"><${Generation} number=${request?.generation} current=${generation} /></td>
                 <td class="c-total number">${age(request)}</td>
               </tr>
             `)}
           </tbody>
         </table>
       </section>
-      <${List} title="Queue" about="waiting for a Python thread" list=${queue} matches=${matches} />
-      <${List} title="asyncio loop" about="on the loop" list=${loop} matches=${matches} none="nothing has needed the loop yet" />
-      ${atStream?.count > 0 && html`<${List} title="Streams" about="of def handlers" list=${atStream} matches=${matches} />`}
+      <${List} title="Queue" about="waiting for a Python thread" list=${queue} matches=${matches} generation=${generation} />
+      <${List} title="asyncio loop" about="on the loop" list=${loop} matches=${matches} generation=${generation} none="nothing has needed the loop yet" />
+      ${atStream?.count > 0 && html`<${List} title="Streams" about="of def handlers" list=${atStream} matches=${matches} generation=${generation} />`}
       <${Pool} pool=${pool} atPool=${atPool} generation=${generation} matches=${matches} />
     </div>
   `;
@@ -73,7 +74,7 @@ function Latency({ traffic }) {
 }
 
 /** Requests with their ages, or why there are none. */
-function List({ title, about, list, none, matches }) {
+function List({ title, about, list, none, matches, generation }) {
   const id = `list-${title.replaceAll(" ", "-")}`;
   const shown = list?.requests.filter((request) => matches(wordsOf(request))) ?? [];
   return html`
@@ -85,9 +86,9 @@ function List({ title, about, list, none, matches }) {
       ${shown.length > 0 && html`
         <table class="rows">
           <caption class="unseen">${title}: ${about}</caption>
-          <thead><tr><th scope="col">Request</th><th scope="col" class="c-total number"><abbr title="since it came in">Age</abbr></th></tr></thead>
+          <thead><tr><th scope="col">Request</th><th scope="col" class="c-outcome"><abbr title="generation of the code that runs it">G</abbr></th><th scope="col" class="c-total number"><abbr title="since it came in">Age</abbr></th></tr></thead>
           <tbody>
-            ${shown.map((request) => html`<tr key=${request.id}><td class="c-path"><${Running} request=${request} /></td><td class="c-total number">${age(request)}</td></tr>`)}
+            ${shown.map((request) => html`<tr key=${request.id}><td class="c-path"><${Running} request=${request} /></td><td class="c-outcome"><${Generation} number=${request.generation} current=${generation} /></td><td class="c-total number">${age(request)}</td></tr>`)}
           </tbody>
         </table>
       `}
@@ -98,7 +99,7 @@ function List({ title, about, list, none, matches }) {
 
 function Pool({ pool, atPool, generation, matches }) {
   if (!pool) return html`<${List} title="Process pool" list=${null} />`;
-  const { size, workers, busy, waiting, done, failed, replaced } = pool;
+  const { size, workers, busy, waiting, done, failed, replaced, losses = [] } = pool;
   return html`
     <section aria-labelledby="pool-title">
       <header>
@@ -130,7 +131,8 @@ function Pool({ pool, atPool, generation, matches }) {
             </tbody>
           </table>
         `}
-      ${atPool?.count > 0 && html`<${List} title="Handlers at the pool" about="using or awaiting it" list=${atPool} matches=${matches} />`}
+      ${losses.length > 0 && html`<${Losses} losses=${losses} replaced=${replaced} />`}
+      ${atPool?.count > 0 && html`<${List} title="Handlers at the pool" about="using or awaiting it" list=${atPool} matches=${matches} generation=${generation} />`}
     </section>
   `;
 }
@@ -140,7 +142,7 @@ function PoolRow({ worker, isFirst, generation }) {
   return html`
     <tr data-row data-testid="pool-row" tabindex=${isFirst ? 0 : -1}>
       <td class="c-method">${pid ?? html`<span class="dim">gone</span>`}</td>
-      <td class="c-outcome">${worker.generation ? `G${worker.generation}` : html`<span class="dim">–</span>`}${stale && html` <b class="warn" title=${`G${generation} serves; it gets that code with its next task`}>▲ stale</b>`}</td>
+      <td class="c-outcome">${worker.generation ? `G${worker.generation}` : html`<span class="dim">–</span>`}${stale && html` <b class="warn" title=${`G${generation} serves; it gets that code with its next task`}>▲ Stale</b>`}</td>
       <td class="c-method">${busy ? "● busy" : html`<span class="dim">○ idle</span>`}</td>
       <td class="c-path">${task && html`<code>${visible(task)}</code>`}</td>
       <td class="c-total number">${task_ms != null && milliseconds(task_ms)}</td>
@@ -149,6 +151,52 @@ function PoolRow({ worker, isFirst, generation }) {
       <td class="c-total number">${rss_bytes == null ? html`<span class="dim">–</span>` : `${(rss_bytes / 2 ** 20).toFixed(0)} MiB`}</td>
     </tr>
   `;
+}
+
+/** The workers that died, the newest first. */
+function Losses({ losses, replaced }) {
+  return html`
+    <section aria-labelledby="losses-title" data-testid="losses">
+      <header>
+        <h3 id="losses-title">Died and replaced</h3>
+        ${replaced > losses.length && html`<p class="dim">The newest ${losses.length} of ${replaced}.</p>`}
+      </header>
+      <table class="rows loss-rows">
+        <caption class="unseen">Processes that died</caption>
+        <thead>
+          <tr>
+            <th scope="col" class="c-time">Time</th>
+            <th scope="col" class="c-method">PID</th>
+            <th scope="col" class="c-files">Why</th>
+            <th scope="col">It ran</th>
+            <th scope="col" class="c-outcome">In its place</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${losses.toReversed().map(({ time_ms, pid, task, exit_code, was_killed, successor }) => html`
+            <tr key=${`${pid} ${time_ms}`}>
+              <td class="c-time dim">${clock(time_ms)}</td>
+              <td class="c-method">${pid}</td>
+              <td class="c-files">${was_killed ? "ended: nobody waited for its task" : html`<span class="bad">✖ ${exitWords(exit_code)}</span>`}</td>
+              <td class="c-path">${task ? html`<code>${visible(task)}</code>` : html`<span class="dim">nothing</span>`}</td>
+              <td class="c-outcome">${successor}</td>
+            </tr>
+          `)}
+        </tbody>
+      </table>
+    </section>
+  `;
+}
+
+function exitWords(code) {
+  if (code == null) return "died";
+  return code < 0 ? `died of signal ${-code}` : `exited with ${code}`;
+}
+
+/** The generation that runs a request; one that serves no more is said to be old. */
+function Generation({ number, current }) {
+  if (number == null) return html`<span class="dim">–</span>`;
+  return html`G${number}${number < current && html` <b class="warn" title=${`G${current} serves by now; a request ends on the code that it began with`}>▲ old</b>`}`;
 }
 
 function Running({ request }) {

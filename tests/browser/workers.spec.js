@@ -36,11 +36,18 @@ async def later(request: Request) -> str:
     await gate.wait_async()
     return "later"
 
+@route("/die", use_process_pool=True)
+def die(request: Request, pool) -> str:
+    return str(pool.submit(tasks.die).result())
+
 @route("/work", use_process_pool=True)
 def work(request: Request, pool) -> str:
     return str(pool.submit(tasks.hold).result())
 `;
-const TASKS = `import gate
+const TASKS = `import gate, os
+
+def die():
+    os._exit(3)
 
 def hold():
     gate.wait()
@@ -93,7 +100,9 @@ test("what runs is shown with its place and age, and is gone afterwards", async 
   await expect(process).toContainText("MiB");
 
   world.edit("tasks.py", `${TASKS}\nMORE = 1\n`);
-  await expect(process).toContainText("▲ stale");
+  await expect(process).toContainText("▲ Stale");
+  await expect(busy).toContainText("G1 ▲ old");
+  await expect(page.getByTestId("list-asyncio-loop")).toContainText("G1 ▲ old");
 
   for (const socket of [held, onLoop, inPool]) socket.end("x");
   for (const request of [hold, later, work]) expect((await request).status).toBe(200);
@@ -101,6 +110,19 @@ test("what runs is shown with its place and age, and is gone afterwards", async 
   await expect(page.getByTestId("list-asyncio-loop")).toContainText("0 requests");
   await expect(page.getByTestId("pool-row").filter({ hasText: "tasks.hold" })).toHaveCount(0);
   await expect(page.getByRole("img", { name: /^busy Python threads/ })).toBeVisible();
+  expect(complaints).toEqual([]);
+});
+
+test("a worker that died is told of, with what it ran and what came in its place", async ({ page }) => {
+  await expect(page.getByTestId("workers")).toBeVisible();
+  await expect(page.getByTestId("losses")).toHaveCount(0);
+  expect((await world.get("/die")).status).toBe(500);
+  const loss = page.getByTestId("losses").locator("tbody tr");
+  await expect(loss).toHaveCount(1);
+  await expect(loss).toContainText("tasks.die");
+  await expect(loss).toContainText("exited with 3");
+  const successor = await loss.locator("td").last().textContent();
+  await expect(page.getByTestId("pool-row").filter({ hasText: successor })).toHaveCount(1);
   expect(complaints).toEqual([]);
 });
 

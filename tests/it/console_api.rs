@@ -162,6 +162,8 @@ async fn each_worker_tells_what_it_runs() {
     ] {
         assert_eq!((&request["method"], &request["path"]), (&json!("GET"), &json!(path)));
         assert!(request["age_ms"].as_f64().is_some_and(|age| age > 0.0), "{request}");
+        let runs = path != "/orders/7";
+        assert_eq!(request["generation"], if runs { json!(1) } else { Value::Null }, "{path}");
     }
     let worker = &told["pool"]["workers"][0];
     assert_eq!((&worker["task"], &worker["busy"]), (&json!("tasks.hold"), &json!(true)));

@@ -35,6 +35,18 @@ def test_a_generation_is_drained_when_its_last_request_ends(drained: list[bool])
     assert (old.active, drained) == (0, [True])
 
 
+def test_a_request_is_on_its_generation_until_its_last_stay_ends(drained: list[bool]) -> None:
+    old = state.enter(7)
+    lease = state.Lease(old)
+    state.publish(state.Generation(2, RouteTable([])))
+    state.leave(old)
+    new = state.enter(8)
+    assert state.generations() == {7: 1, 8: 2}
+    lease.end()
+    state.leave(new)
+    assert state.generations() == {}
+
+
 def test_a_lease_ends_once(drained: list[bool]) -> None:
     generation = state.current()
     lease, other = state.Lease(generation), state.Lease(generation)

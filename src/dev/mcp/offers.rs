@@ -97,7 +97,8 @@ const OFFERS: [Offer; 10] = [
         tells: "The server and who works for it: {version, python, pid, run_id, generation, state \
             (ok | failing), paused (whether saves wait), routes (how many), uptime_s (seconds), \
             dispatch_workers (threads for `def` handlers), pool (of processes: {size, busy, \
-            waiting, done, failed, replaced, workers: [{pid, busy, task}]}, null while a module \
+            waiting, done, failed, replaced, workers: [{pid, busy, task}], losses: [{time_ms, pid, \
+            task, exit_code, was_killed, successor}] (died and replaced)}, null while a module \
             loads)}.",
         takes: || schema(json!({})),
         writes: false,
