@@ -248,6 +248,9 @@ pub struct RouteInfo {
     pub is_async: bool,
     /// `in-thread`, `async` or `process pool`.
     pub mode: String,
+    /// Whether nothing of what it gets and gives is kept, or shown.
+    #[serde(default)]
+    pub no_capture: bool,
     /// What is odd about it.
     pub warnings: Vec<String>,
     /// The generation that serves it.

@@ -4,6 +4,7 @@ Owns the public names, and nothing else. `route` declares an endpoint, a handler
 and returns JSON, text, bytes or a `Response`.
 """
 
+from .capture import no_capture
 from .http import HTTPError, Request, Response
 from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
 from .routing import RouteError, route
@@ -15,6 +16,7 @@ __all__ = [
     "RouteError",
     "__version__",
     "keep",
+    "no_capture",
     "on_resume",
     "on_shutdown",
     "on_startup",

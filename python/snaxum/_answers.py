@@ -16,6 +16,7 @@ from typing import Any
 from . import _traceback, state
 from ._border import BodyStream, Exchange
 from ._runtime import STREAM_THREADS, running
+from .capture import is_private
 from .http import HTTPError, Request, to_response
 from .response import PLAIN_TYPES, encode_plainly
 from .routing import Route
@@ -97,7 +98,8 @@ def fail(
         detail = error.detail.encode("utf-8", "replace").decode()  # lone surrogates do not cross
         exchange.fail(generation.number, route.id, error.status, detail, headers, None)
         return
-    traceback = _traceback.capture(error, with_locals=running().with_locals)
+    with_locals = running().with_locals and not is_private(route.handler)
+    traceback = _traceback.capture(error, with_locals=with_locals)
     exchange.fail(generation.number, route.id, 500, "", [], to_json(traceback))
 
 

@@ -28,6 +28,16 @@ def innermost(handler: object) -> Any:
     return target
 
 
+def is_async(handler: object) -> bool:
+    """Tell whether a call gives something to await.
+
+    A plain `def` around an `async def` counts as plain: only it knows whether it awaits inside.
+    """
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        type(handler).__call__
+    )
+
+
 def code_of(handler: object) -> CodeType | None:
     """Give the code that the user wrote for the handler, if it is Python."""
     target = innermost(handler)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from . import state
+from . import handlers, state
+from .capture import is_private
 from .digests import sha256
 from .handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
 from .headers import is_token
@@ -91,7 +92,7 @@ class Route:
         self.pattern = pattern
         self.handler = handler
         self.use_process_pool = bool(use_process_pool)
-        self.is_async = _is_async(handler)
+        self.is_async = handlers.is_async(handler)
         self.names = tuple(name for name, _ in self.parsed.params)
         if use_process_pool and (self.is_async or inspect.isasyncgenfunction(handler)):
             raise RouteError(
@@ -175,6 +176,7 @@ class Route:
             "pool": self.use_process_pool,
             "async": self.is_async,
             "mode": self.mode,
+            "no_capture": is_private(self.handler),
             "warnings": self.warnings,
         }
 
@@ -391,10 +393,3 @@ def _checked_methods(methods: Iterable[str] | None) -> tuple[str, ...]:
     if not names:
         raise PatternError("methods is empty; leave it out for GET")
     return tuple(sorted({name.upper() for name in names}))
-
-
-def _is_async(handler: Handler) -> bool:
-    # A plain `def` around an `async def` counts as plain: only it knows whether it awaits inside.
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
-        type(handler).__call__
-    )

@@ -1,5 +1,5 @@
-//! What a project calls a secret itself: further names, and values of its environment (security.md,
-//! S-35 and S-38).
+//! What a project calls a secret itself: further names, values of its environment, and what a handler
+//! deals with (security.md, S-35 and S-38).
 
 use reqwest::Method;
 use serde_json::Value;
@@ -24,9 +24,12 @@ def fail(request):
 /// All that the API tells of the request that was answered so.
 async fn told(server: &Server, reply: &Reply) -> String {
     assert!(reply.status < 600);
-    let detail = server.api(&format!("requests/{}", reply.header("x-request-id"))).await;
     let list: Value = server.api("requests").await;
-    format!("{detail}\n{list}")
+    format!("{}\n{list}", detail(server, reply).await)
+}
+
+async fn detail(server: &Server, reply: &Reply) -> Value {
+    server.api(&format!("requests/{}", reply.header("x-request-id"))).await
 }
 
 #[tokio::test]
@@ -88,4 +91,104 @@ async fn values_of_secret_variables_are_masked_wherever_a_request_has_them() {
     server.api("wait").await;
     let told = self::told(&server, &send_all().await).await;
     assert!(told.contains("••••, ••••, •••• and corner-shop"), "{told}");
+}
+
+const PRIVATE: &str = r#"
+import asyncio, functools
+from snaxum import Response, no_capture, route
+
+def echo(request):
+    return Response(request.data)
+
+def logged(handler):
+    @functools.wraps(handler)
+    def outer(request):
+        return handler(request)
+    return outer
+
+@no_capture
+@route("/above", methods=["POST"])
+def above(request):
+    return echo(request)
+
+@route("/below", methods=["POST"])
+@logged
+@no_capture
+def below(request):
+    return echo(request)
+
+@route("/async", methods=["POST"])
+@no_capture
+async def later(request):
+    return echo(request)
+
+@route("/late", methods=["POST"])
+@no_capture
+async def late(request):
+    await asyncio.Event().wait()
+
+@route("/fail", methods=["POST"])
+@no_capture
+def fail(request):
+    text = request.text
+    return deeper(text + "!")
+
+def deeper(text):
+    raise ValueError("it went wrong")
+
+@route("/open", methods=["POST"])
+def open_(request):
+    return echo(request)
+"#;
+
+#[tokio::test]
+async fn of_a_marked_handler_nothing_is_kept_that_a_request_carried() {
+    let project = Project::new().file("app.py", PRIVATE).args(&["--request-timeout", "500ms"]);
+    let server = project.dev().await;
+    let send_to = async |path: &str| {
+        let request = server.request(Method::POST, &format!("{path}?a=swordfish-1&swordfish-2"));
+        send(request.body("swordfish-3")).await
+    };
+    for (path, status) in [
+        ("/above", 200),
+        ("/below", 200),
+        ("/async", 200),
+        ("/fail", 500),
+        // What no route answered may have been meant for one of these.
+        ("/late", 504),
+        ("/abov", 404),
+    ] {
+        let reply = send_to(path).await;
+        assert_eq!(reply.status, status, "{path}: {}", reply.text());
+        assert!(status != 200 || reply.text() == "swordfish-3", "{path}");
+        let told = told(&server, &reply).await;
+        assert!(!told.contains("swordfish"), "{path}: {told}");
+        assert!(told.contains("a=••••&••••") && told.contains("it is not kept"), "{told}");
+    }
+    let failed = send_to("/fail").await;
+    let detail = detail(&server, &failed).await;
+    let frames = detail["traceback"]["frames"].as_array().expect("frames");
+    assert!(
+        frames.len() >= 2 && frames.iter().all(|frame| frame["locals"] == Value::Array(vec![]))
+    );
+
+    let reply = send_to("/open").await;
+    let kept = self::detail(&server, &reply).await;
+    assert_eq!(kept["request_body"]["text"], "swordfish-3", "others are kept as ever");
+    let marked = server
+        .api("routes")
+        .await
+        .as_array()
+        .map(|routes| routes.iter().filter(|route| route["no_capture"] == true).count());
+    assert_eq!(marked, Some(5));
+
+    // The mark goes with a save, and comes with one.
+    server.edit("app.py", &PRIVATE.replace("@no_capture\n", ""));
+    server.api("wait").await;
+    let kept = self::detail(&server, &send_to("/above").await).await;
+    assert_eq!(kept["request_body"]["text"], "swordfish-3", "{kept}");
+    server.edit("app.py", PRIVATE);
+    server.api("wait").await;
+    let kept = self::detail(&server, &send_to("/above").await).await;
+    assert!(!kept.to_string().contains("swordfish"), "{kept}");
 }

@@ -389,6 +389,7 @@ def test_a_route_as_a_row_is_what_the_console_and_the_command_line_show() -> Non
         "pool": False,
         "async": False,
         "mode": "in-thread",
+        "no_capture": False,
         "warnings": ["`{x}` is plain text here; a parameter is `<x>`"],
     }
     assert row.to_dict(str(folder.parent))["file"] == "python/test_routing.py"

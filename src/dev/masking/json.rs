@@ -1,7 +1,8 @@
 //! JSON (RFC 8259) with the values of secret names masked, at any depth; all else stays as it was
 //! sent. Reads what is cut, or no JSON at all, as far as it goes.
 
-use super::{MASK, Masking, add_value};
+use super::shapes::add_value;
+use super::{MASK, Masking};
 
 /// Adds the text to `masked`, the values of secret names masked, and what looks like one.
 pub(super) fn add(masked: &mut String, text: &str, masking: &Masking) {

@@ -1,7 +1,7 @@
 //! A request as it is kept: a few numbers, and all its text in one buffer; beside it what a replay
 //! needs (`original.rs`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -25,12 +25,28 @@ const FIRST_HEADER: usize = 4;
 /// A table of routes, to look up what answered a request when somebody asks.
 pub(super) struct Routes {
     serving: Arc<Serving>,
+    /// The ids of those of which nothing is kept.
+    private: HashSet<String>,
     places: OnceLock<HashMap<String, usize>>,
 }
 
 impl Routes {
     pub(super) fn new(serving: Arc<Serving>) -> Self {
-        Self { serving, places: OnceLock::new() }
+        let private = serving.routes.iter().filter(|route| route.no_capture);
+        let private = private.map(|route| route.id.clone()).collect();
+        Self { serving, private, places: OnceLock::new() }
+    }
+
+    /// Whether nothing may be kept of what a request carried.
+    fn hides(&self, record: &RequestRecord<'_>) -> bool {
+        if record.generation > Some(self.serving.generation) {
+            return true; // its routes are told of in a moment
+        }
+        match record.route {
+            Some(id) => self.private.contains(id),
+            // Nobody can tell which one it was meant for.
+            None => !self.private.is_empty() || !self.serving.last_reload.report.broken.is_empty(),
+        }
     }
 
     fn find(&self, id: &str) -> Option<&RouteInfo> {
@@ -75,6 +91,7 @@ impl Kept {
         masking: &Masking,
         with_bodies: bool,
     ) {
+        let is_private = routes.hides(record);
         self.seq = seq;
         self.id = record.id;
         self.time_ms = unix_ms(record.time);
@@ -100,13 +117,17 @@ impl Kept {
         self.add(record.head.method());
         masking.add_path(&mut self.text, &record.head.path());
         self.end();
-        masking.add_query(&mut self.text, record.head.query());
+        if is_private {
+            Masking::add_names(&mut self.text, record.head.query());
+        } else {
+            masking.add_query(&mut self.text, record.head.query());
+        }
         self.end();
         self.add(record.route.unwrap_or_default());
         self.add_headers(record.head.headers(), masking);
         self.request_ends = self.ends.len();
         self.add_headers(record.response_headers, masking);
-        self.original.fill(record, with_bodies);
+        self.original.fill(record, with_bodies && !is_private);
     }
 
     /// Bytes of its bodies.

@@ -1,0 +1,56 @@
+"""Which handlers deal with what nobody should look at.
+
+Owns the mark that `no_capture` sets, and finds it through decorators. Hides nothing itself: whoever
+records and shows requests asks here first.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import TypeVar
+
+from .handlers import Handler
+
+_H = TypeVar("_H", bound=Handler)
+
+_MARK = "__snaxum_no_capture__"
+
+
+def no_capture(handler: _H) -> _H:
+    """Keep what this handler gets and gives out of dev mode's console and terminal.
+
+    Of its requests no body is kept, no value of the query and no local variable of a traceback.
+    Path, other headers, the text of an exception and what the handler prints stay. Stands above or
+    below `@route`; decorators between the two must use `functools.wraps`.
+    """
+    if not callable(handler):
+        kind = type(handler).__name__
+        raise TypeError(f"`@no_capture` marks a function, and not a {kind}")
+    try:
+        setattr(handler, _MARK, True)
+    except AttributeError:
+        kind = type(handler).__name__
+        raise TypeError(
+            f"`@no_capture` cannot mark a {kind}; put it above the `def` of the handler"
+        ) from None
+    return handler
+
+
+def is_private(handler: object) -> bool:
+    """Tell whether `no_capture` marks the handler, or something that it is wrapped around."""
+    return any(getattr(layer, _MARK, False) is True for layer in _layers(handler))
+
+
+def _layers(handler: object) -> Iterator[object]:
+    seen: set[int] = set()  # what is wrapped in a circle has an end, too
+    layer: object = handler
+    while layer is not None and id(layer) not in seen:
+        seen.add(id(layer))
+        yield layer
+        if callable(layer):
+            yield type(layer).__call__
+        if isinstance(layer, functools.partial):
+            layer = layer.func
+        else:
+            layer = getattr(layer, "__wrapped__", None)
