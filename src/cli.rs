@@ -112,6 +112,13 @@ enum Command {
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
+    /// Lets an assistant talk to the running dev server over stdin and stdout (MCP); that has to be
+    /// started with `snaxum dev --mcp`.
+    Mcp {
+        /// The directory that the server serves.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
     /// Imports everything in DIR and prints every problem; exits with 1 if there is one.
     Check {
         #[command(flatten)]
@@ -155,6 +162,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Restart { dir } => live::by_hand::restart(&dir),
         Command::Pause { dir } => live::by_hand::pause(&dir),
         Command::Resume { dir } => live::by_hand::resume(&dir),
+        Command::Mcp { dir } => live::mcp::run(&dir),
         Command::Check { project } => {
             log_to_stderr("off");
             check::run(project)

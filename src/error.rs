@@ -142,6 +142,9 @@ pub enum Error {
     /// A command that needs a running dev server found none.
     #[error("no dev server is running on `{}`; start one with `snaxum dev`", .0.display())]
     NoServer(PathBuf),
+    /// A running dev server has nothing for assistants.
+    #[error("the dev server at {0} has no tools for assistants; start it with `snaxum dev --mcp`")]
+    NoMcp(String),
     /// A running dev server did not answer.
     #[error(
         "the dev server at {url} does not answer ({problem}); is it hanging? it has the pid {pid}"
@@ -168,7 +171,7 @@ impl Error {
     /// The exit code of the `snaxum` command: 2 for bad usage, 1 where the project is at fault.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoProject(_) | Self::NoServer(_) => 2,
+            Self::NoProject(_) | Self::NoServer(_) | Self::NoMcp(_) => 2,
             Self::BadValue { origin, .. } | Self::UnknownKey { origin, .. }
                 if !origin.contains(".toml") =>
             {

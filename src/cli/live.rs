@@ -6,6 +6,7 @@
 pub(super) mod by_hand;
 mod events;
 pub(super) mod explain;
+pub(super) mod mcp;
 pub(super) mod table;
 pub(super) mod tail;
 pub(super) mod wait;
@@ -26,11 +27,19 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 /// What the server has written of itself.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Live {
     url: String,
     token: String,
     pid: u64,
+    /// Where assistants ask, if that is open.
+    mcp: Option<Endpoint>,
+}
+
+#[derive(Clone, Deserialize)]
+struct Endpoint {
+    url: String,
+    token: String,
 }
 
 impl Live {
@@ -100,7 +109,10 @@ struct Conversation {
 
 impl Conversation {
     async fn open(authority: &str) -> Result<Self, Box<dyn std::error::Error>> {
-        let stream = TcpStream::connect(authority).await?;
+        Ok(Self::over(TcpStream::connect(authority).await?).await?)
+    }
+
+    async fn over(stream: TcpStream) -> hyper::Result<Self> {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         Ok(Self { sender, task: tokio::spawn(connection) })
     }

@@ -12,6 +12,7 @@ mod limits;
 mod live;
 mod live_pages;
 mod mcp;
+mod mcp_stdio;
 mod pool;
 mod quick_start;
 mod reload;

@@ -61,12 +61,12 @@ impl Refusal {
             Self::Browser => (
                 StatusCode::FORBIDDEN,
                 "This is for assistants, not for browsers.\n",
-                "a request to the MCP endpoint looked like a browser's and was refused: send no Origin, Sec-Fetch-* or Cookie",
+                "a request to the MCP endpoint looked like a browser's and was refused: send no Origin, Sec-Fetch-* or Cookie, or come through `snaxum mcp`",
             ),
             Self::AssistantToken => (
                 StatusCode::UNAUTHORIZED,
                 "This needs the token for assistants.\n",
-                "a request to the MCP endpoint lacked its token: it is `mcp.token` in .snaxum/dev.json",
+                "a request to the MCP endpoint lacked its token: it is `mcp.token` in .snaxum/dev.json, and `snaxum mcp` brings it along",
             ),
         }
     }
