@@ -3,19 +3,19 @@
 //! Knows no route. Dispatch never fails: a body that is too large, a full queue, an exception in
 //! the handler each become a response, and an observed request becomes an event.
 
+pub(crate) mod body;
+
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use axum::BoxError;
 use axum::body::Body as HttpBody;
 use axum::extract::{Request as HttpRequest, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request::Parts};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use bytes::{BufMut, Bytes, BytesMut};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::event::{Event, TRACEBACK};
 use crate::message::{
@@ -24,9 +24,6 @@ use crate::message::{
 };
 use crate::problem;
 use crate::python_runtime::{CallError, PythonRuntime};
-
-/// How long a client may pause in the middle of a body.
-const BODY_IDLE: Duration = Duration::from_secs(30);
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");
@@ -50,7 +47,7 @@ where
     let (parts, body) = request.into_parts();
     let id = runtime.next_request_id();
 
-    let body = read_body(&parts, body, runtime.config().max_body_size).await;
+    let body = body::read(&parts.headers, body, runtime.config().max_body_size).await;
     let head = Head::new(parts);
     // A save that came before the request is live, or rejected, before Python sees it.
     runtime.gate().pass().await;
@@ -119,65 +116,6 @@ fn phases(marks: Option<&Marks>) -> Phases {
         py: between(marks.attached, marks.returned),
         convert: between(marks.returned, marks.converted),
     }
-}
-
-async fn read_body<B>(parts: &Parts, body: B, limit: usize) -> Result<Bytes, Failure>
-where
-    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    let too_large = || Failure {
-        status: 413,
-        detail: format!("the body has more than {limit} bytes, the limit of this server"),
-        ..Failure::default()
-    };
-    if declared_size(parts).is_some_and(|size| size > limit) {
-        return Err(too_large());
-    }
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    let mut body = pin!(Limited::new(body, limit));
-    // What comes in one piece is not copied.
-    let mut first = Bytes::new();
-    let mut whole = BytesMut::new();
-    loop {
-        match tokio::time::timeout(BODY_IDLE, body.frame()).await {
-            Ok(None) if whole.is_empty() => return Ok(first),
-            Ok(None) => return Ok(whole.freeze()),
-            Ok(Some(Ok(frame))) => match frame.into_data() {
-                Ok(data) if first.is_empty() => first = data,
-                Ok(data) => {
-                    if whole.is_empty() {
-                        whole.reserve(
-                            declared_size(parts).unwrap_or(0).max(first.len() + data.len()),
-                        );
-                        whole.extend_from_slice(&first);
-                    }
-                    whole.extend_from_slice(&data);
-                }
-                Err(_) => {} // trailers
-            },
-            Ok(Some(Err(error))) if error.is::<LengthLimitError>() => return Err(too_large()),
-            Ok(Some(Err(error))) => {
-                return Err(Failure {
-                    status: 400,
-                    detail: format!("the body broke off: {error}"),
-                    ..Failure::default()
-                });
-            }
-            Err(_) => {
-                return Err(Failure {
-                    status: 408,
-                    detail: format!("no byte of the body came for {} s", BODY_IDLE.as_secs()),
-                    ..Failure::default()
-                });
-            }
-        }
-    }
-}
-
-fn declared_size(parts: &Parts) -> Option<usize> {
-    parts.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn failure_of(error: CallError, runtime: &PythonRuntime) -> Failure {

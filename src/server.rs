@@ -10,7 +10,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -19,6 +19,7 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -28,15 +29,15 @@ use tower::ServiceExt;
 
 use crate::error::Error;
 
-use head_timer::HeadTimer;
+use head_timer::{HEAD_TIMEOUT, HeadTimer};
 
 pub use descriptors::raise_limit as raise_limit_of_descriptors;
 
 /// Clients that may wait to be let in; the system may allow fewer. One for whom there is no room
 /// tries again after a second, so a burst should fit.
 const MOST_WAITING: u32 = 4096;
-/// How long a client may take to send a request's headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a request's head, which is its address and its headers; a longer one is a 431.
+pub const MAX_HEAD: usize = 400 * 1024;
 /// How long a stopping server waits for open requests and streams.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a trouble that goes on is not told of again.
@@ -79,13 +80,15 @@ pub async fn serve(
         let answered = app.clone().oneshot(request);
         async { answered.await.unwrap_or_else(|never| match never {}) }
     };
-    serve_with(listener, answer, stop, drain).await
+    serve_with(listener, answer, MAX_HEAD, stop, drain).await
 }
 
-/// The same for one function that answers everything: without a router in front of it.
+/// The same for one function that answers everything: without a router in front of it. Stops to
+/// read a head at about `max_head` bytes.
 pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
     listener: TcpListener,
     answer: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    max_head: usize,
     stop: CancellationToken,
     drain: Duration,
 ) -> usize {
@@ -101,7 +104,9 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
             let answered = answer(request, peer);
             async { Ok::<_, Infallible>(answered.await) }
         });
-        let conversation = converse(stream, peer, service, stop.clone());
+        // Answers are small: waiting to fill a packet only delays them.
+        let _ = stream.set_nodelay(true);
+        let conversation = converse(stream, peer, service, max_head, stop.clone());
         connections.spawn(async move {
             conversation.await;
             drop(place);
@@ -154,18 +159,26 @@ impl Door {
 }
 
 /// Serves one connection to its end; after `stop` it finishes the request at hand.
-async fn converse<S>(stream: TcpStream, peer: SocketAddr, service: S, stop: CancellationToken)
-where
+async fn converse<T, S>(
+    stream: T,
+    peer: SocketAddr,
+    service: S,
+    max_head: usize,
+    stop: CancellationToken,
+) where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: Service<hyper::Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
         + Send
         + 'static,
 {
-    // Answers are small: waiting to fill a packet only delays them.
-    let _ = stream.set_nodelay(true);
+    static TOO_LONG: Once = Once::new();
+    let timer = HeadTimer::default();
+    let stream = TokioIo::new(timer.listen(stream));
     let connection = hyper::server::conn::http1::Builder::new()
-        .timer(HeadTimer::default())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
+        .timer(timer)
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_header_size(max_head)
+        .serve_connection(stream, service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let result = tokio::select! {
@@ -176,6 +189,12 @@ where
         }
     };
     if let Err(error) = result {
+        if error.is_parse_too_large() {
+            let most = max_head / 1024;
+            TOO_LONG.call_once(|| {
+                tracing::warn!("a request was refused: address and headers have over {most} KiB");
+            });
+        }
         // A client that leaves in the middle is no event for the log.
         tracing::debug!(%peer, "connection ended: {error}");
     }
@@ -213,3 +232,6 @@ impl StopSignals {
         self.interrupt.recv().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use console::Term;
-use snaxum::dev::Dev;
+use snaxum::dev::{Dev, MAX_HEAD};
 use snaxum::error::Error;
 use snaxum::server::{self, DRAIN_TIMEOUT};
 use snaxum::venv;
@@ -111,7 +111,10 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
         };
         let front = dev.front();
         let answer = move |request, peer| front.clone().answer(request, peer);
-        let serve = |listener, stop| server::serve_with(listener, answer, stop, DRAIN_TIMEOUT);
+        // More is read than is accepted, for an answer that says why it is not.
+        let serve = |listener, stop| {
+            server::serve_with(listener, answer, 2 * MAX_HEAD, stop, DRAIN_TIMEOUT)
+        };
         serve::serve_until_end(start, serve, stopping, wanted).await;
         terminal.finish();
         if let Some(log) = log {

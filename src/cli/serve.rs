@@ -8,7 +8,7 @@ use snaxum::config::SnaxumConfig;
 use snaxum::dispatcher;
 use snaxum::error::Error;
 use snaxum::python_runtime::PythonRuntime;
-use snaxum::server::{self, DRAIN_TIMEOUT, StopSignals};
+use snaxum::server::{self, DRAIN_TIMEOUT, MAX_HEAD, StopSignals};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,8 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let start = start(config, None).await?;
         let runtime = Arc::clone(&start.runtime);
         let answer = move |request, _| dispatcher::answer(Arc::clone(&runtime), request);
-        let serve = |listener, stop| server::serve_with(listener, answer, stop, DRAIN_TIMEOUT);
+        let serve =
+            |listener, stop| server::serve_with(listener, answer, MAX_HEAD, stop, DRAIN_TIMEOUT);
         style::say(&format!("listening on http://{}\n", start.address));
         serve_until_end(start, serve, |_| (), std::future::pending()).await;
         Ok(ExitCode::SUCCESS)

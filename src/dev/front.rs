@@ -17,7 +17,7 @@ use super::live::Ask;
 use super::{Dev, PREFIX};
 
 /// The console below its prefix, and the user's handlers everywhere else; both only under a name of
-/// this machine.
+/// this machine, and with heads up to a limit.
 #[derive(Clone)]
 pub struct Front {
     dev: Dev,
@@ -35,7 +35,7 @@ impl Front {
     where
         B: axum::body::HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        if let Some(refused) = self.dev.inner.guard.refuse_host(&request) {
+        if let Some(refused) = self.dev.inner.guard.refuse_head(&request) {
             return refused;
         }
         if !is_below_prefix(request.uri().path()) {

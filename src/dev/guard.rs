@@ -6,6 +6,8 @@
 
 mod answers;
 mod assistant;
+mod body;
+mod head;
 mod host;
 mod refusal;
 
@@ -25,6 +27,8 @@ use subtle::ConstantTimeEq;
 use super::{Dev, PREFIX, live, mcp};
 use answers::{harden, unharmed};
 use refusal::Refusal;
+
+pub use head::MAX as MAX_HEAD;
 
 /// A header that a page can send only to where it is from, and a form not at all.
 const MARK: &str = "x-snaxum";
@@ -47,9 +51,11 @@ impl Guard {
         &self.token
     }
 
-    /// Checks that a request for the app names this machine; gives the answer to one that does not.
-    pub(super) fn refuse_host<B>(&self, request: &axum::http::Request<B>) -> Option<Response> {
-        let refusal = host::check(request, &self.allow_hosts).err()?;
+    /// Checks that a request for the app names this machine and is not too long up to its body;
+    /// gives the answer to one that does not.
+    pub(super) fn refuse_head<B>(&self, request: &axum::http::Request<B>) -> Option<Response> {
+        let named = host::check(request, &self.allow_hosts);
+        let refusal = named.and_then(|_| head::check(request)).err()?;
         Some(self.refuse(refusal))
     }
 
@@ -121,12 +127,19 @@ pub(super) async fn check_console(
         _ => admit(guard, &request),
     };
     let mut response = match admission {
-        Ok(Admission::Pass) => unharmed(next.run(request)).await,
+        Ok(Admission::Pass) => unharmed(pass(request, next)).await,
         Ok(Admission::SignIn) => sign_in(guard, request.headers()),
         Err(refusal) => guard.refuse(refusal),
     };
     harden(response.headers_mut());
     response
+}
+
+async fn pass(request: Request, next: Next) -> Response {
+    match body::whole(request).await {
+        Ok(request) => next.run(request).await,
+        Err(refused) => refused,
+    }
 }
 
 enum Admission {
@@ -145,6 +158,7 @@ fn check_way(guard: &Guard, request: &Request) -> Result<(), Refusal> {
         return Err(Refusal::Peer);
     }
     guard.check_origin(request)?;
+    head::check(request)?;
     if request.method() == Method::OPTIONS {
         return Err(Refusal::Method);
     }

@@ -7,15 +7,15 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State};
 use axum::response::Response;
-use futures_util::SinkExt;
 use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 
 use super::Dev;
 use super::inbound::Inbound;
+use super::outbound::{close, send, send_all};
 use super::protocol::Body;
 use super::recorder::encode;
 
@@ -24,8 +24,6 @@ const SUBPROTOCOL: &str = "snaxum.v1";
 const MAX_SOCKETS: usize = 16;
 /// Bytes of a message from a client.
 const MAX_INBOUND: usize = 64 * 1024;
-/// How long a client may take to accept a frame.
-const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a client that wants to know is told what the server does.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// How often a quiet connection is tested.
@@ -84,7 +82,7 @@ async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
     let resumed =
         wishes.run.zip(wishes.since).and_then(|(run, since)| recorder.resume(&run, since));
     let Some((first, mut follower)) = resumed.or_else(|| recorder.follow()) else { return };
-    if !send_all(&mut socket, first).await {
+    if !send_all(&mut socket, first.into_iter().map(Message::Text)).await {
         return;
     }
     let mut inbound = Inbound::new(Instant::now());
@@ -96,7 +94,7 @@ async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
     loop {
         let is_alive = tokio::select! {
             frames = follower.next() => match frames {
-                Some(frames) => send_all(&mut socket, frames).await,
+                Some(frames) => send_all(&mut socket, frames.into_iter().map(Message::Text)).await,
                 None => {
                     close(&mut socket, close_code::AWAY, "the server is stopping").await;
                     false
@@ -124,25 +122,4 @@ async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
             return;
         }
     }
-}
-
-/// Sends frames together; false when the client is gone, or does not read.
-async fn send_all(socket: &mut WebSocket, frames: Vec<Utf8Bytes>) -> bool {
-    let send = async {
-        for frame in frames {
-            socket.feed(Message::Text(frame)).await?;
-        }
-        socket.flush().await
-    };
-    matches!(tokio::time::timeout(SEND_TIMEOUT, send).await, Ok(Ok(())))
-}
-
-/// False when the client is gone, or does not read.
-async fn send(socket: &mut WebSocket, message: Message) -> bool {
-    matches!(tokio::time::timeout(SEND_TIMEOUT, socket.send(message)).await, Ok(Ok(())))
-}
-
-async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
-    let frame = CloseFrame { code, reason: reason.into() };
-    send(socket, Message::Close(Some(frame))).await;
 }

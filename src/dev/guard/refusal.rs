@@ -21,6 +21,8 @@ pub(super) enum Refusal {
     Browser,
     /// An assistant lacks its token.
     AssistantToken,
+    /// Address and headers are too long.
+    Head,
 }
 
 impl Refusal {
@@ -62,6 +64,11 @@ impl Refusal {
                 StatusCode::FORBIDDEN,
                 "This is for assistants, not for browsers.\n",
                 "a request to the MCP endpoint looked like a browser's and was refused: send no Origin, Sec-Fetch-* or Cookie, or come through `snaxum mcp`",
+            ),
+            Self::Head => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "Address and headers have more than 16 KiB, the limit of the dev server.\n",
+                "a request was refused: address and headers have over 16 KiB; large cookies are a usual cause",
             ),
             Self::AssistantToken => (
                 StatusCode::UNAUTHORIZED,

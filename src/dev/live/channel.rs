@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -17,12 +17,11 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::super::Dev;
 use super::super::inbound::Inbound;
+use super::super::outbound::{close, send};
 use super::{Kind, Live, News};
 
 /// Bytes of a message from a page, which has nothing to say.
 const MAX_INBOUND: usize = 1024;
-/// How long a page may take to accept a frame.
-const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a quiet connection is tested.
 const PING_EVERY: Duration = Duration::from_secs(15);
 
@@ -52,8 +51,7 @@ async fn serve(live: &Live, mut socket: WebSocket, _place: OwnedSemaphorePermit)
     loop {
         let frame = tokio::select! {
             () = live.end.cancelled() => {
-                let frame = CloseFrame { code: close_code::AWAY, reason: "stopping".into() };
-                send(&mut socket, Message::Close(Some(frame))).await;
+                close(&mut socket, close_code::AWAY, "stopping").await;
                 return;
             }
             news = news.recv() => match news.or_else(|error| match error {
@@ -94,9 +92,4 @@ impl Live {
         };
         Message::Text(json!({ "g": generation, "kind": kind, "run": self.run }).to_string().into())
     }
-}
-
-/// False when the page is gone, or does not read.
-async fn send(socket: &mut WebSocket, message: Message) -> bool {
-    matches!(tokio::time::timeout(SEND_TIMEOUT, socket.send(message)).await, Ok(Ok(())))
 }

@@ -1,0 +1,101 @@
+//! The times of a connection, by a clock that jumps.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::head_timer::{HEAD_TIMEOUT, IDLE_TIMEOUT};
+use super::{MAX_HEAD, converse};
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+/// A client of a server that answers everything with `ok`.
+fn client(max_head: usize) -> DuplexStream {
+    let (client, server) = tokio::io::duplex(1 << 20);
+    let service = service_fn(async |request: hyper::Request<Incoming>| {
+        request.into_body().collect().await.expect("a whole body");
+        Ok::<_, Infallible>(Response::new(Body::from("ok")))
+    });
+    let peer = SocketAddr::from(([127, 0, 0, 1], 9));
+    tokio::spawn(converse(server, peer, service, max_head, CancellationToken::new()));
+    client
+}
+
+async fn answered(client: &mut DuplexStream, request: &[u8]) {
+    client.write_all(request).await.expect("it reads");
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\nok") {
+        client.read_buf(&mut answer).await.expect("an answer");
+    }
+}
+
+/// How long the server waits before it closes, whole milliseconds aside; and what it says.
+async fn closed(client: &mut DuplexStream) -> (Duration, String) {
+    let began = Instant::now();
+    let mut said = String::new();
+    client.read_to_string(&mut said).await.expect("text");
+    (Duration::from_secs(began.elapsed().as_secs()), said)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_idle_between_requests_ends_after_a_minute() {
+    let mut client = client(MAX_HEAD);
+    answered(&mut client, REQUEST).await;
+    tokio::time::advance(IDLE_TIMEOUT - Duration::from_secs(1)).await;
+    answered(&mut client, REQUEST).await;
+    assert_eq!(closed(&mut client).await, (IDLE_TIMEOUT, String::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_on_which_nothing_is_asked_ends_after_the_time_of_a_head() {
+    let mut client = client(MAX_HEAD);
+    assert_eq!(closed(&mut client).await, (HEAD_TIMEOUT, String::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_comes_byte_by_byte_has_ten_seconds_whether_the_first_or_not() {
+    for earlier in [0, 1, 2] {
+        let mut client = client(MAX_HEAD);
+        for _ in 0..earlier {
+            answered(&mut client, REQUEST).await;
+            tokio::time::advance(Duration::from_secs(30)).await;
+        }
+        let (mut reading, mut writing) = tokio::io::split(client);
+        tokio::spawn(async move {
+            let mut each = tokio::time::interval(Duration::from_millis(900));
+            for byte in REQUEST.iter().cycle().filter(|byte| **byte != b'\n') {
+                each.tick().await;
+                if writing.write_all(&[*byte]).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let began = Instant::now();
+        let read = reading.read_to_end(&mut Vec::new()).await.expect("the end");
+        assert_eq!((read, began.elapsed().as_secs()), (0, 10), "after {earlier}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_over_the_limit_is_a_431_and_a_body_may_have_more() {
+    const LIMIT: usize = 16 * 1024;
+    let mut client = client(LIMIT);
+    let body = "x".repeat(20 * LIMIT);
+    let head =
+        format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
+    answered(&mut client, (head + &body).as_bytes()).await;
+
+    let long = format!("GET / HTTP/1.1\r\nx-long: {}", "x".repeat(20 * LIMIT));
+    client.write_all(long.as_bytes()).await.expect("it reads");
+    let (_, said) = closed(&mut client).await;
+    assert!(said.contains("HTTP/1.1 431 "), "{said}");
+}
