@@ -3,6 +3,7 @@
 //! Owns exit codes, colour and the log. What a command does is the library's business.
 
 mod check;
+mod lines;
 mod live;
 mod options;
 mod project;

@@ -26,13 +26,24 @@ pub enum Event<'a> {
     ReloadEnd(Arc<Reload>),
     /// From now on saves are noticed and not acted on, or (false) are acted on again.
     Paused(bool),
-    /// Pinned requests were sent again after a reload.
-    PinsReplayed {
-        /// How many are answered well now.
-        green: usize,
-        /// How many fail still.
+    /// A request was pinned or let go, or pinned ones were sent again after a reload.
+    Pins {
+        /// How many fail so far, and are sent again after the next reload.
         red: usize,
+        /// What came of those that were sent; `None` if none was.
+        round: Option<PinRound>,
     },
+}
+
+/// What came of pinned requests that were sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinRound {
+    /// The newest that answered; `None` if Python was not reached.
+    pub generation: Option<u64>,
+    /// How many are answered well now.
+    pub green: usize,
+    /// How many fail still.
+    pub red: usize,
 }
 
 /// One attempt to load the user's modules, with its cause.

@@ -213,6 +213,62 @@ impl Traceback {
     }
 }
 
+/// An exception in short: what a line can say of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ErrorSummary {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its text.
+    pub message: String,
+    /// Where the deepest frame of the user's own code was, or the deepest at all.
+    pub file: Option<String>,
+    /// 1-based.
+    pub line: Option<u32>,
+    /// Qualified within its module.
+    pub function: Option<String>,
+    /// The text of that line.
+    pub source: Option<String>,
+    /// The first variables that the line names, cut and masked.
+    pub locals: Vec<Local>,
+}
+
+impl ErrorSummary {
+    const MAX_LOCALS: usize = 2;
+    /// Characters of one of them.
+    const MAX_VALUE: usize = 40;
+}
+
+impl From<&Traceback> for ErrorSummary {
+    fn from(raised: &Traceback) -> Self {
+        let (kind, message) = (raised.kind.clone(), raised.message.clone());
+        let Some(frame) = raised.culprit() else {
+            return Self { kind, message, ..Self::default() };
+        };
+        let line = frame.source.iter().find(|source| source.line == frame.line);
+        let source = line.map_or("", |line| line.text.trim());
+        let names: Vec<&str> = source.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+        let on_line = frame.locals.iter().filter(|local| names.contains(&&*local.name));
+        let cut = |local: &Local| {
+            let mut value: String = local.value.chars().take(Self::MAX_VALUE).collect();
+            if value.len() < local.value.len() {
+                value.push('…');
+            }
+            Local { name: local.name.clone(), value }
+        };
+        Self {
+            kind,
+            message,
+            file: Some(frame.file.clone()),
+            line: Some(frame.line),
+            function: Some(frame.function.clone()),
+            source: line.map(|_| source.to_owned()),
+            locals: on_line.take(Self::MAX_LOCALS).map(cut).collect(),
+        }
+    }
+}
+
 /// A route as it is listed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -315,7 +371,7 @@ pub struct LogRecord<'a> {
 }
 
 /// Where the time of a request went, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Phases {
     /// Reading the body, and waiting for a reload to settle.

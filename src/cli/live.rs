@@ -11,6 +11,7 @@ pub(super) mod table;
 pub(super) mod tail;
 pub(super) mod wait;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use axum::body::{Body, Bytes};
@@ -34,6 +35,9 @@ struct Live {
     pid: u64,
     /// Where assistants ask, if that is open.
     mcp: Option<Endpoint>,
+    /// What it serves.
+    #[serde(skip)]
+    dir: PathBuf,
 }
 
 #[derive(Clone, Deserialize)]
@@ -47,7 +51,8 @@ impl Live {
     fn find(dir: &Path) -> Result<Self, Error> {
         let none = || Error::NoServer(dir.to_owned());
         let text = std::fs::read(dir.join(".snaxum").join("dev.json")).map_err(|_| none())?;
-        serde_json::from_slice(&text).map_err(|_| none())
+        let live = serde_json::from_slice(&text).map_err(|_| none())?;
+        Ok(Self { dir: dir.to_owned(), ..live })
     }
 
     /// Finds the nearest directory above `file` that a server is running on.
@@ -82,22 +87,34 @@ impl Live {
         request: Builder,
         body: Body,
     ) -> Result<(T, Conversation), Error> {
-        let lost = |problem| Error::ServerLost { url: self.url.clone(), pid: self.pid, problem };
         let authority = self.url.trim_start_matches("http://");
         let request = request
             .header(HOST, authority)
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
             .body(body)
             .expect("a path, a host and a token of URL-safe characters");
-        let mut conversation =
-            Conversation::open(authority).await.map_err(|error| lost(error.to_string()))?;
-        let (status, body) =
-            conversation.exchange(request).await.map_err(|error| lost(error.to_string()))?;
+        let stream =
+            TcpStream::connect(authority).await.map_err(|error| self.unreachable(&error))?;
+        let lost = |error: hyper::Error| self.lost(error.to_string());
+        let mut conversation = Conversation::over(stream).await.map_err(lost)?;
+        let (status, body) = conversation.exchange(request).await.map_err(lost)?;
         if !status.is_success() {
-            return Err(lost(format!("it answered {status}")));
+            return Err(self.lost(format!("it answered {status}")));
         }
-        let answer = serde_json::from_slice(&body).map_err(|error| lost(error.to_string()))?;
+        let answer = serde_json::from_slice(&body).map_err(|error| self.lost(error.to_string()))?;
         Ok((answer, conversation))
+    }
+
+    /// Why no connection comes about. One that ended without a goodbye has left its file.
+    fn unreachable(&self, error: &io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Error::NoServer(self.dir.clone()),
+            _ => self.lost(error.to_string()),
+        }
+    }
+
+    fn lost(&self, problem: String) -> Error {
+        Error::ServerLost { url: self.url.clone(), pid: self.pid, problem }
     }
 }
 
@@ -108,10 +125,6 @@ struct Conversation {
 }
 
 impl Conversation {
-    async fn open(authority: &str) -> Result<Self, Box<dyn std::error::Error>> {
-        Ok(Self::over(TcpStream::connect(authority).await?).await?)
-    }
-
     async fn over(stream: TcpStream) -> hyper::Result<Self> {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         Ok(Self { sender, task: tokio::spawn(connection) })

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
-use crate::event::Event;
+use crate::event::{Event, PinRound};
 use crate::message::LoadOutcome;
 
 use super::protocol::{Pin, RequestSummary};
@@ -104,7 +104,7 @@ impl Dev {
             tokio::spawn(send_after_reloads(Arc::downgrade(&self.inner), Arc::clone(pins)));
         }
         drop(state);
-        self.inner.recorder.keep_pins(pins.list());
+        self.tell_of_pins(None);
         Ok(())
     }
 
@@ -127,7 +127,15 @@ impl Dev {
     pub(super) fn unpin(&self, id: &str) {
         let pins = &self.inner.pins;
         pins.lock().pins.retain(|(pin, _)| pin.id != id);
-        self.inner.recorder.keep_pins(pins.list());
+        self.tell_of_pins(None);
+    }
+
+    /// Says what is pinned now, and what came of those that were just sent.
+    fn tell_of_pins(&self, round: Option<PinRound>) {
+        let pins = self.inner.pins.list();
+        let red = pins.iter().filter(|pin| pin.state == "red").count();
+        self.inner.recorder.keep_pins(pins);
+        self.inner.runtime.events().emit(|| Event::Pins { red, round });
     }
 }
 
@@ -141,7 +149,8 @@ async fn send_after_reloads(dev: Weak<Inner>, pins: Arc<Pins>) {
         let sending = round.into_iter().map(|(pin, sent)| dev.send_pinned(pin, sent));
         let answers = futures_util::future::join_all(sending).await;
         let green = answers.iter().filter(|pin| pin.state == "green").count();
-        let red = answers.len() - green;
+        let generation = answers.iter().filter_map(|pin| pin.generation).max();
+        let round = PinRound { generation, green, red: answers.len() - green };
         for answered in answers {
             let mut state = pins.lock();
             // It may have been let go meanwhile.
@@ -149,8 +158,7 @@ async fn send_after_reloads(dev: Weak<Inner>, pins: Arc<Pins>) {
                 *pin = answered;
             }
         }
-        dev.inner.recorder.keep_pins(pins.list());
-        dev.inner.runtime.events().emit(|| Event::PinsReplayed { green, red });
+        dev.tell_of_pins(Some(round));
     }
 }
 

@@ -14,11 +14,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::event;
+pub use crate::message::ErrorSummary;
 use crate::message::{LoadOutcome, LoadPhases, ModuleRun, RouteDiff, RouteInfo, Traceback, ms};
 
-pub use request::{
-    Content, ErrorSummary, Holder, Metrics, Pin, RequestDetail, RequestSummary, Running,
-};
+pub use request::{Content, Holder, Metrics, Pin, RequestDetail, RequestSummary, Running};
 
 /// The version in `"v"` of every message.
 pub const VERSION: u32 = 1;
@@ -262,6 +261,8 @@ pub struct Reload {
     pub notes: Vec<String>,
     /// The first module that did not load.
     pub traceback: Option<Traceback>,
+    /// What the other modules that did not load raised.
+    pub others: Vec<ErrorSummary>,
 }
 
 impl From<&Arc<event::Reload>> for Reload {
@@ -284,6 +285,7 @@ impl From<&Arc<event::Reload>> for Reload {
             warnings: report.warnings.clone(),
             notes: report.notes.clone(),
             traceback: report.failures.first().map(|failure| failure.traceback.clone()),
+            others: report.failures.iter().skip(1).map(|other| (&other.traceback).into()).collect(),
         }
     }
 }

@@ -148,7 +148,7 @@ impl Recorder {
                     self.note(Change::Status(status));
                 }
             }
-            Event::PinsReplayed { .. } => {} // `keep_pins` tells more
+            Event::Pins { .. } => {} // `keep_pins` tells more
             Event::ReloadEnd(reload) => {
                 self.lock().masking.learn(&reload.report.secrets);
                 self.keep_reload(Reload::from(reload));

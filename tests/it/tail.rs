@@ -11,7 +11,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
-use super::support::{Project, Server, in_time};
+use reqwest::Method;
+
+use super::support::{Project, Server, in_time, send};
 
 const APP: &str = "\
 from snaxum import route
@@ -23,7 +25,8 @@ def hello(request):
 
 @route('/raise')
 def fail(request):
-    raise ValueError('it went wrong')
+    why = request.query_params.get('why')
+    raise ValueError(why)
 ";
 
 /// A running `snaxum tail`.
@@ -79,17 +82,67 @@ async fn requests_what_they_print_and_reloads_are_lines() {
     let said = tail.line_with("said").await;
     assert!(said.contains("#1 stdout  said \\u{1b}[31m"), "{said}");
     let line = tail.line_with("/hello").await;
-    assert!(line.contains("GET    /hello  200  ") && line.ends_with("ms  G1 #1"), "{line}");
-    server.get("/raise").await;
+    assert!(line.contains("  GET    /hello  ") && line.ends_with("G1 #1"), "{line}");
+    server.get("/raise?why=it+went+wrong").await;
     let line = tail.line_with("/raise").await;
-    assert!(line.contains("500") && line.contains("ValueError: it went wrong  python/app.py:"));
+    assert!(line.contains("500") && line.contains("ValueError"), "{line}");
+    let line = tail.line_with("└").await;
+    assert!(line.contains("app.py:11 in fail   raise ValueError(why)   why='it went wrong'"));
 
     server.edit("app.py", "def oops(:");
-    tail.line_with("✖").await;
-    tail.line_with("python/app.py:1").await;
+    let line = tail.line_with("✖ G2").await;
+    assert!(line.contains("python/app.py:1  ") && line.contains("SyntaxError: "), "{line}");
+    tail.line_with("▲ still serving G1").await;
+    tail.line_with("│ 1 › def oops(:").await;
     server.edit("app.py", &APP.replace("/hello", "/hallo"));
-    let line = tail.line_with("↻").await;
-    assert!(line.contains("G2") && line.contains("+ GET /hallo"), "{line}");
+    let line = tail.line_with("↻ G2").await;
+    assert!(line.contains("+ GET /hallo") && line.contains("fixed after "), "{line}");
+}
+
+#[tokio::test]
+async fn the_lines_are_those_of_the_server() {
+    let server = app().await;
+    let mut tail = Tail::of(&server.project, &["-v"]);
+    tail.line_with("●").await;
+    server.get("/nowhere").await;
+    let line = tail.line_with("/nowhere").await;
+    assert_eq!(line, server.out.wait_for("/nowhere").await);
+    server.edit("app.py", &APP.replace("from snaxum", "\nfrom snaxum").replace("/raise", "/rise"));
+    let line = tail.line_with("↻ G2").await;
+    assert_eq!(line, server.out.wait_for("↻ G2").await);
+    assert!(line.contains("(moved 3→4)"), "{line}");
+    tail.line_with("· stage ").await;
+}
+
+#[tokio::test]
+async fn repeats_share_a_line_and_what_nobody_asked_for_has_none() {
+    let server = app().await;
+    let mut tail = Tail::of(&server.project, &[]);
+    tail.line_with("●").await;
+    for path in ["/hello", "/favicon.ico", "/hello", "/hello"] {
+        server.get(path).await;
+    }
+    let line = tail.line_with("GET    /hello").await;
+    assert!(line.ends_with("G1 #1"), "{line}");
+    let line = tail.line_with(" ms ").await;
+    assert!(line.contains("/hello") && line.contains("(×2)") && line.ends_with("#4"), "{line}");
+}
+
+#[tokio::test]
+async fn what_came_of_the_pins_stands_in_the_line_of_the_reload() {
+    let server = app().await;
+    assert_eq!(server.get("/raise").await.status, 500);
+    let pin =
+        server.request(Method::POST, "/__snaxum/api/requests/1/pin").bearer_auth(&server.token);
+    let pin = send(pin.header("x-snaxum", "1").json(&json!({}))).await;
+    assert_eq!(pin.status, 200, "{}", pin.text());
+    let mut tail = Tail::of(&server.project, &[]);
+    tail.line_with("/raise").await;
+    server.edit("app.py", &APP.replace("    raise ValueError(why)", "    return 'fine'"));
+    let line = tail.line_with("1 pinned request: 1 green").await;
+    assert!(line.contains("↻ G2"), "{line}");
+    let line = tail.line_with("/raise").await;
+    assert!(line.contains("200") && line.ends_with("G2 #2"), "{line}");
 }
 
 #[tokio::test]
@@ -168,6 +221,72 @@ async fn without_a_server_it_says_so() {
     let ended = project.snaxum(&["tail"]).await;
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("snaxum dev"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_server_that_was_killed_is_none() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let announced = json!({ "url": url, "token": "t", "pid": 1 }).to_string();
+    let project = Project::new().file("app.py", APP).top_file(".snaxum/dev.json", &announced);
+    for command in [&["tail"][..], &["wait"], &["routes", "--unused"], &["routes", "--live"]] {
+        let ended = project.snaxum(command).await;
+        assert_eq!(ended.code, Some(2), "{command:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("no dev server is running"), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_ends_it_though_nothing_happens() {
+    let server = app().await;
+    let mut tail = Tail::of(&server.project, &[]);
+    tail.line_with("●").await;
+    drop(tail.out);
+    let ended = in_time("an end", tail.process.wait()).await.expect("it is ours");
+    assert!(ended.success(), "{ended}");
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_it_though_its_reader_does_not_read() {
+    let app = APP.replace("print('said \\x1b[31m')", "print(('x' * 999 + '\\n') * 500)");
+    let server = Project::new().file("app.py", &app).dev().await;
+    server.get("/hello").await;
+    let mut tail = Tail::of(&server.project, &["--format", "json"]);
+    tail.line_with("\"hello\"").await;
+    // The snapshot has begun, and does not fit into the pipe.
+    let begun = in_time("a snapshot", tail.out.get_mut().fill_buf()).await.expect("text");
+    assert!(!begun.is_empty() && !begun.contains(&b'\n'));
+
+    let pid = i32::try_from(tail.process.id().expect("it runs")).expect("a pid");
+    // SAFETY: sends a signal to our own child, which is not yet waited for.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGINT) }, 0, "it is there");
+    let ended = in_time("an end", tail.process.wait()).await.expect("it is ours");
+    assert!(ended.success(), "{ended}");
+}
+
+#[tokio::test]
+async fn a_process_that_takes_over_is_followed_from_its_start() {
+    let server = app().await;
+    let mut tail = Tail::of(&server.project, &["--format", "json"]);
+    let read = |line: String| serde_json::from_str::<Value>(&line).expect("JSON");
+    let before = read(tail.line_with("\"hello\"").await);
+    server.get("/hello").await;
+    tail.line_with("\"request.end\"").await;
+
+    let restart = server.project.snaxum(&["restart"]).await;
+    assert_eq!(restart.code, Some(0), "{}", restart.stderr);
+    let after = read(tail.line_with("\"hello\"").await);
+    assert_ne!(before["run_id"], after["run_id"]);
+    assert_eq!(after["generation"], 2);
+    let snapshot = read(tail.line_with("\"snapshot\"").await);
+    assert_eq!(snapshot["requests"], json!([]));
+    server.get("/nowhere").await;
+    let told = read(tail.line_with("\"request.end\"").await);
+    assert_eq!(
+        (&told["request"]["path"], &told["request"]["id"]),
+        (&json!("/nowhere"), &json!("1"))
+    );
 }
 
 #[tokio::test]

@@ -5,26 +5,23 @@
 //! first are listed, and the others counted.
 
 mod banner;
-mod clock;
-mod folds;
 mod keys;
 pub(super) mod mode;
-mod reloads;
-mod requests;
 mod status_line;
+mod views;
 mod writer;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use snaxum::event::{Event, Reload};
+use snaxum::event::{Event, PinRound, Reload};
 use snaxum::python_runtime::PythonRuntime;
 
+use super::super::lines::Request;
 use super::super::style::say;
 pub(super) use banner::banner;
 pub(super) use keys::Keys;
-use requests::Heard;
 use writer::Writer;
 
 /// Lines that may wait for the terminal.
@@ -64,8 +61,9 @@ struct State {
 
 /// What there is to say, as the terminal's thread takes it.
 enum News {
-    Request(Heard),
+    Request(Box<Request>),
     Reload(Arc<Reload>),
+    Pins(usize, Option<PinRound>),
     Pause(bool),
     Text(String),
     Press(Press),
@@ -192,22 +190,16 @@ impl State {
             Event::RequestEnd(record) if self.requests >= MAX_REQUESTS && record.status < 400 => {
                 self.more += 1;
             }
-            Event::RequestEnd(record) => self.request(Heard::of(record)),
+            Event::RequestEnd(record) => {
+                self.requests += 1;
+                self.add(News::Request(Box::new(views::request(record))));
+            }
             Event::ReloadEnd(reload) => self.add(News::Reload(Arc::clone(reload))),
             Event::Paused(is_paused) => self.add(News::Pause(*is_paused)),
-            Event::PinsReplayed { green, red } => self.add(News::Text(reloads::pins(*green, *red))),
+            Event::Pins { red, round } => self.add(News::Pins(*red, *round)),
             // Lines that are printed reach the terminal by themselves.
             Event::ReloadStart { .. } | Event::Log(_) => {}
         }
-    }
-
-    /// Takes a request, unless a browser has made it by itself.
-    fn request(&mut self, heard: Heard) {
-        if heard.is_unasked() {
-            return;
-        }
-        self.requests += 1;
-        self.add(News::Request(heard));
     }
 
     fn add(&mut self, news: News) {

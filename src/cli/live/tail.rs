@@ -1,13 +1,17 @@
 //! `snaxum tail`: follows a dev server's events, across its restarts.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use futures_util::StreamExt;
 use snaxum::error::Error;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -20,6 +24,12 @@ use super::events::{Event, Events};
 /// How long to wait before the server is looked for again: at first, and at most.
 const WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How much longer or shorter each wait is: many that wait for one server do not come together.
+const JITTER: f64 = 0.2;
+/// How long a server may take to answer at first.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the last lines may take.
+const LAST_LINES: Duration = Duration::from_millis(500);
 /// Characters of a message that cannot be read.
 const MAX_NOTE: usize = 200;
 
@@ -35,6 +45,9 @@ pub(crate) struct Options {
     /// Shows those, and ends.
     #[arg(long)]
     no_follow: bool,
+    /// Says with each reload which of its phases took how long.
+    #[arg(short = 'v', long)]
+    explain_reload: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,11 +56,12 @@ enum Format {
     Json,
 }
 
-/// How far the events have been read.
-#[derive(Default)]
-struct Place {
+/// How far the events have been read, and what of them is still to be said.
+struct Tail<'a> {
+    options: &'a Options,
     run_id: String,
     seq: u64,
+    events: Events,
 }
 
 /// Why a connection is of no use any more.
@@ -61,74 +75,151 @@ enum End {
 /// Ends with 0 at Ctrl-C, or when nobody reads its output any more.
 pub(crate) fn run(dir: &Path, options: &Options) -> Result<ExitCode, Error> {
     let live = Live::find(dir)?;
-    project::tokio_runtime()?.block_on(async {
-        tokio::select! {
-            followed = follow(dir, live, options) => followed?,
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        Ok(ExitCode::SUCCESS)
-    })
+    let events = Events::new(options.last, options.explain_reload);
+    let mut tail = Tail { options, run_id: String::new(), seq: 0, events };
+    let runtime = project::tokio_runtime()?;
+    let ended = runtime.block_on(async {
+        let ended = tokio::select! {
+            followed = tail.follow(dir, live) => followed,
+            () = reader_has_gone() => Ok(()),
+            _ = tokio::signal::ctrl_c() => Ok(()),
+        };
+        let _ = tokio::time::timeout(LAST_LINES, write(tail.events.lines.rest())).await;
+        ended
+    });
+    runtime.shutdown_background(); // a write may wait for somebody to read
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
-async fn follow(dir: &Path, mut live: Live, options: &Options) -> Result<(), Error> {
-    let mut place = Place::default();
-    let mut wait = WAIT;
-    loop {
-        let has_begun = !place.run_id.is_empty();
-        match listen(&live, &mut place, options).await {
-            Ok(End::Finished) => return Ok(()),
-            Ok(End::Lost) => {
-                style::say_error("the server has gone; waiting for it to come back");
-                wait = WAIT;
+impl Tail<'_> {
+    async fn follow(&mut self, dir: &Path, mut live: Live) -> Result<(), Error> {
+        let mut wait = WAIT;
+        loop {
+            let has_begun = !self.run_id.is_empty();
+            match self.listen(&live).await {
+                Ok(End::Finished) => return Ok(()),
+                Ok(End::Lost) => {
+                    if write(self.events.lines.rest()).await.is_err() {
+                        return Ok(());
+                    }
+                    style::say_error("the server has gone; waiting for it to come back");
+                    wait = WAIT;
+                }
+                Err(problem) if !has_begun => return Err(problem),
+                Err(_) => wait = (wait * 2).min(LONGEST_WAIT),
             }
-            Err(problem) if !has_begun => {
-                return Err(Error::ServerLost { url: live.url, pid: live.pid, problem });
+            // Nothing tells of a server that starts; its address may be another, or the same again.
+            tokio::time::sleep(jittered(wait, RandomState::new().build_hasher().finish())).await;
+            if let Ok(found) = Live::find(dir) {
+                live = found;
             }
-            Err(_) => wait = (wait * 2).min(LONGEST_WAIT),
-        }
-        // Nothing tells of a server that starts; its address may be another, or the same again.
-        tokio::time::sleep(wait).await;
-        if let Ok(found) = Live::find(dir) {
-            live = found;
         }
     }
-}
 
-/// Shows what one connection brings; an error if there is none.
-async fn listen(live: &Live, place: &mut Place, options: &Options) -> Result<End, String> {
-    let (mut socket, _) = tokio_tungstenite::connect_async(request(live, place))
-        .await
-        .map_err(|error| error.to_string())?;
-    while let Some(Ok(message)) = socket.next().await {
-        let tungstenite::Message::Text(frame) = message else { continue };
-        let event: Event = match serde_json::from_str(&frame) {
-            Ok(event) => event,
-            Err(error) => {
-                note(&frame, &error);
-                continue;
+    /// Shows what one connection brings; an error if there is none.
+    async fn listen(&mut self, live: &Live) -> Result<End, Error> {
+        let connecting = tokio_tungstenite::connect_async(self.request(live));
+        let (mut socket, _) = tokio::time::timeout(PATIENCE, connecting)
+            .await
+            .map_err(|_| live.lost(format!("no answer within {} s", PATIENCE.as_secs())))?
+            .map_err(|error| match error {
+                tungstenite::Error::Io(error) => live.unreachable(&error),
+                error => live.lost(error.to_string()),
+            })?;
+        loop {
+            let next = self.events.lines.next();
+            let is_due = async {
+                match next {
+                    Some(next) => tokio::time::sleep_until(next.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let message = tokio::select! {
+                message = socket.next() => message,
+                () = is_due => {
+                    if write(self.events.lines.due(Instant::now())).await.is_err() {
+                        return Ok(End::Finished);
+                    }
+                    continue;
+                }
+            };
+            let Some(Ok(message)) = message else { return Ok(End::Lost) };
+            let tungstenite::Message::Text(frame) = message else { continue };
+            let event: Event = match serde_json::from_str(&frame) {
+                Ok(event) => event,
+                Err(error) => {
+                    note(&frame, &error);
+                    continue;
+                }
+            };
+            if event.is_refusal() {
+                return Err(live.lost("it has as many consoles as it takes; close one".to_owned()));
             }
-        };
-        if event.is_refusal() {
-            return Err("it has as many consoles as it takes; close one".to_owned());
+            let is_last = self.options.no_follow && event.is_snapshot();
+            // Nobody reads it, or nobody wants more.
+            if write(self.text(&frame, event)).await.is_err() || is_last {
+                return Ok(End::Finished);
+            }
         }
-        let is_news = place.run_id != event.run_id().unwrap_or(&place.run_id);
+    }
+
+    /// Takes an event in; gives what to write.
+    fn text(&mut self, frame: &str, event: Event) -> String {
+        let is_news = self.run_id != event.run_id().unwrap_or(&self.run_id);
         if let Some(run_id) = event.run_id() {
-            run_id.clone_into(&mut place.run_id);
+            run_id.clone_into(&mut self.run_id);
         }
-        place.seq = event.seq.max(if is_news { 0 } else { place.seq });
-        let text = match options.format {
-            Format::Json => format!("{}\n", style::plain_json(&frame)),
-            Format::Text => Events { last: options.last }.lines(&event),
-        };
-        let mut out = io::stdout();
-        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-            return Ok(End::Finished); // nobody reads it
-        }
-        if options.no_follow && event.is_snapshot() {
-            return Ok(End::Finished);
+        self.seq = event.seq.max(if is_news { 0 } else { self.seq });
+        match self.options.format {
+            Format::Json => format!("{}\n", style::plain_json(frame)),
+            Format::Text => self.events.draw(event, Instant::now()),
         }
     }
-    Ok(End::Lost)
+
+    fn request(&self, live: &Live) -> tungstenite::handshake::client::Request {
+        let seen = match &*self.run_id {
+            "" => String::new(),
+            run_id => format!("?run={run_id}&since={}", self.seq),
+        };
+        let address = format!("{}/__snaxum/ws{seen}", live.url.replacen("http", "ws", 1));
+        let mut request = address.into_client_request().expect("an address of our own");
+        let bearer = format!("Bearer {}", live.token);
+        let bearer = HeaderValue::from_str(&bearer).expect("a token of URL-safe characters");
+        request.headers_mut().insert(AUTHORIZATION, bearer);
+        let protocol = HeaderValue::from_static("snaxum.v1");
+        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        request
+    }
+}
+
+/// The wait, longer or shorter by at most [`JITTER`].
+fn jittered(wait: Duration, random: u64) -> Duration {
+    let place = random as f64 / u64::MAX as f64;
+    wait.mul_f64(1.0 - JITTER + 2.0 * JITTER * place)
+}
+
+/// Writes to stdout on a thread that may wait for whoever reads it; an error if nobody does.
+async fn write(text: String) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let write = move || {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    };
+    tokio::task::spawn_blocking(write).await?
+}
+
+/// Returns when the other end of stdout is closed; never where that cannot be told, as of a file.
+async fn reader_has_gone() {
+    // SAFETY: stdout stays open, and the same, until the process ends.
+    let out = unsafe { AsyncFd::register_with_interest(io::stdout(), Interest::ERROR) };
+    let Ok(out) = out else {
+        return std::future::pending().await;
+    };
+    if out.ready(Interest::ERROR).await.is_err() {
+        std::future::pending().await
+    }
 }
 
 /// Tells of a message that cannot be read.
@@ -141,17 +232,13 @@ fn note(frame: &str, error: &serde_json::Error) {
     style::complain(&format!("note: left out a message that cannot be read ({error}): {shown}\n"));
 }
 
-fn request(live: &Live, place: &Place) -> tungstenite::handshake::client::Request {
-    let seen = match &*place.run_id {
-        "" => String::new(),
-        run_id => format!("?run={run_id}&since={}", place.seq),
-    };
-    let address = format!("{}/__snaxum/ws{seen}", live.url.replacen("http", "ws", 1));
-    let mut request = address.into_client_request().expect("an address of our own");
-    let bearer = format!("Bearer {}", live.token);
-    let bearer = HeaderValue::from_str(&bearer).expect("a token of URL-safe characters");
-    request.headers_mut().insert(AUTHORIZATION, bearer);
-    let protocol = HeaderValue::from_static("snaxum.v1");
-    request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
-    request
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_longer_or_shorter_by_a_fifth_at_most() {
+        let wait = |random| jittered(LONGEST_WAIT, random).as_millis();
+        assert_eq!([0, u64::MAX / 2, u64::MAX].map(wait), [4000, 5000, 6000]);
+    }
 }

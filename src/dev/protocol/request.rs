@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::message::{Phases, Traceback};
+use crate::message::{ErrorSummary, Phases, Traceback};
 
 use super::LogLine;
 
@@ -58,23 +58,6 @@ pub struct Holder {
     pub path: String,
     /// For how long, of the other one's wait.
     pub ms: f64,
-}
-
-/// An exception in short.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ErrorSummary {
-    /// Its type.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Its text.
-    pub message: String,
-    /// Where the deepest frame of the user's own code was, or the deepest at all.
-    pub file: Option<String>,
-    /// 1-based.
-    pub line: Option<u32>,
-    /// Qualified within its module.
-    pub function: Option<String>,
 }
 
 /// `GET /__snaxum/api/requests/ID`: a request whole.

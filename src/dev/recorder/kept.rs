@@ -179,16 +179,7 @@ impl Kept {
             py_cpu_ms: self.computed.map(ms),
             blocked_by: self.holders.clone(),
             replay_of: self.replay_of.map(|id| id.to_string()),
-            error: self.traceback.as_deref().map(|raised| {
-                let culprit = raised.culprit();
-                ErrorSummary {
-                    kind: raised.kind.clone(),
-                    message: raised.message.clone(),
-                    file: culprit.map(|frame| frame.file.clone()),
-                    line: culprit.map(|frame| frame.line),
-                    function: culprit.map(|frame| frame.function.clone()),
-                }
-            }),
+            error: self.traceback.as_deref().map(ErrorSummary::from),
         }
     }
 

@@ -8,9 +8,9 @@ use snaxum::dev::Dev;
 use snaxum::message::RouteInfo;
 use snaxum::python_runtime::PythonRuntime;
 
+use super::super::super::lines::reloads::warnings;
 use super::super::super::style::plain;
 use super::super::super::traceback;
-use super::reloads::warnings;
 use super::status_line::of;
 
 /// Routes that the banner lists; more are for `l`, `snaxum routes` and the console.
@@ -67,7 +67,7 @@ pub(crate) fn banner(
         out += &format!("  {} {}\n", style("✖").red(), plain(&failure.module));
         out += &traceback::render(&failure.traceback);
     }
-    out += &warnings(&serving.last_reload.report);
+    out += &warnings(&serving.last_reload.report.warnings);
     if let Some(width) = width {
         out += &format!("{}\n", legend(width));
     }

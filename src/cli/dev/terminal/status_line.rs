@@ -8,6 +8,8 @@ use console::{Term, style, truncate_str};
 use snaxum::message::LoadOutcome;
 use snaxum::python_runtime::Serving;
 
+use super::super::super::lines::broken::NOTHING_SERVES;
+
 /// Rows that a terminal needs for it.
 const MIN_ROWS: u16 = 6;
 
@@ -21,9 +23,9 @@ pub(super) fn of(serving: &Serving) -> String {
 }
 
 /// The same of a generation, and how the newest load ended if something is wrong.
-pub(super) fn state(generation: u64, failing: Option<LoadOutcome>) -> String {
+fn state(generation: u64, failing: Option<LoadOutcome>) -> String {
     match (generation, failing) {
-        (0, _) => style("✖ no good generation".to_owned()).red().to_string(),
+        (0, _) => style(NOTHING_SERVES.to_owned()).red().to_string(),
         (n, Some(LoadOutcome::Failed)) => {
             style(format!("▲ G{n} serving, newest save broken")).yellow().to_string()
         }

@@ -7,12 +7,10 @@ use console::style;
 use snaxum::message::{LoadOutcome, Traceback};
 use snaxum::python_runtime::PythonRuntime;
 
+use super::super::super::lines::{Lines, pause};
 use super::super::super::traceback;
-use super::folds::Folds;
-use super::reloads::{Reloads, pause};
-use super::requests::{self, Heard};
 use super::status_line::{StatusLine, of};
-use super::{News, Press, clock, mode};
+use super::{News, Press, mode, views};
 
 /// How often those that are only counted are told of.
 const COUNT: Duration = Duration::from_secs(2);
@@ -20,8 +18,7 @@ const COUNT: Duration = Duration::from_secs(2);
 /// What the lines depend on.
 pub(super) struct Writer {
     runtime: Arc<PythonRuntime>,
-    reloads: Reloads,
-    folds: Folds,
+    lines: Lines,
     status_line: StatusLine,
     last_error: Option<Arc<Traceback>>,
     /// Requests that have been counted and not told of, and when they will be.
@@ -29,7 +26,6 @@ pub(super) struct Writer {
     count_at: Option<Instant>,
     /// Whether keys are read.
     is_live: bool,
-    is_quiet: bool,
     is_paused: bool,
 }
 
@@ -37,15 +33,15 @@ impl Writer {
     pub(super) fn new(runtime: Arc<PythonRuntime>, explains: bool) -> Self {
         let serving = runtime.serving();
         let failure = serving.last_reload.report.failures.first();
+        let mut lines = Lines::new(explains);
+        lines.serve(&serving.routes);
         Self {
-            reloads: Reloads::new(explains, &serving.routes),
-            folds: Folds::default(),
+            lines,
             status_line: StatusLine::default(),
             last_error: failure.map(|failure| Arc::new(failure.traceback.clone())),
             more: 0,
             count_at: None,
             is_live: false,
-            is_quiet: false,
             is_paused: false,
             runtime,
         }
@@ -53,7 +49,7 @@ impl Writer {
 
     /// When it has something to say by itself.
     pub(super) fn next(&self) -> Option<Instant> {
-        [self.folds.next(), self.count_at].into_iter().flatten().min()
+        [self.lines.next(), self.count_at].into_iter().flatten().min()
     }
 
     /// What to write of this.
@@ -64,19 +60,16 @@ impl Writer {
         lost: usize,
         is_last: bool,
     ) -> String {
-        let due = self.folds.due(Instant::now());
-        let mut out = self.requests(&due);
+        let mut out = self.lines.due(Instant::now());
         for news in news {
-            out += &self.lines(news);
+            out += &self.say(news);
         }
         out += &self.count(more, is_last);
         if lost > 0 {
             out += &format!("  … {lost} lines were left out: the terminal was too slow\n");
         }
         if is_last {
-            let kept = self.folds.take();
-            out += &self.requests(&kept);
-            return out + &self.status_line.remove();
+            return out + &self.lines.rest() + &self.status_line.remove();
         }
         if self.is_live && mode::is_in_foreground() {
             out += &self.status_line.draw(&self.status());
@@ -96,29 +89,42 @@ impl Writer {
         }
         self.count_at = None;
         let more = std::mem::take(&mut self.more);
-        if self.is_quiet { String::new() } else { format!("  … and {more} more requests\n") }
+        if self.lines.is_quiet {
+            String::new()
+        } else {
+            format!("  … and {more} more requests\n")
+        }
     }
 
-    fn lines(&mut self, news: News) -> String {
+    /// On a terminal stacks are left to a key.
+    fn say(&mut self, news: News) -> String {
         match news {
-            News::Request(heard) => {
-                if let Some(raised) = &heard.traceback {
+            News::Request(mut request) => {
+                if let Some(raised) = &request.traceback {
                     self.last_error = Some(Arc::clone(raised));
                 }
-                let shown = self.folds.add(heard, Instant::now());
-                self.requests(&shown)
-            }
-            News::Reload(reload) => {
-                if let (LoadOutcome::Failed, Some(failure)) =
-                    (reload.report.outcome, reload.report.failures.first())
-                {
-                    self.last_error = Some(Arc::new(failure.traceback.clone()));
+                if self.is_live {
+                    request.traceback = None;
                 }
-                // What the old code answered stands above.
-                let kept = self.folds.take();
-                self.requests(&kept)
-                    + &self.reloads.draw(&reload, &clock::local(reload.time), self.is_live)
+                self.lines.request(*request, Instant::now())
             }
+            News::Reload(event) => {
+                let mut reload = views::reload(&event);
+                if reload.outcome == LoadOutcome::Failed
+                    && let Some(raised) = &reload.traceback
+                {
+                    self.last_error = Some(Arc::new(raised.clone()));
+                }
+                if self.is_live {
+                    reload.tracebacks.clear();
+                }
+                let said = self.lines.reload(&reload, Instant::now());
+                if reload.outcome != LoadOutcome::Failed {
+                    self.lines.serve(&event.report.routes);
+                }
+                said
+            }
+            News::Pins(red, round) => self.lines.pins(red, round),
             News::Pause(is_paused) => {
                 self.is_paused = is_paused;
                 pause(is_paused)
@@ -132,12 +138,6 @@ impl Writer {
         }
     }
 
-    fn requests(&self, shown: &[Heard]) -> String {
-        let is_shown = |heard: &&Heard| !self.is_quiet || heard.status >= 500;
-        let draw = |heard: &Heard| requests::draw(heard, &clock::local(heard.time), self.is_live);
-        shown.iter().filter(is_shown).map(draw).collect()
-    }
-
     fn press(&mut self, key: Press) -> String {
         match key {
             Press::LastError => match &self.last_error {
@@ -145,8 +145,8 @@ impl Writer {
                 None => format!("  {} no error so far\n", style("●").green()),
             },
             Press::Quieter => {
-                self.is_quiet = !self.is_quiet;
-                let words = if self.is_quiet {
+                self.lines.is_quiet = !self.lines.is_quiet;
+                let words = if self.lines.is_quiet {
                     "errors and reloads only; v shows everything again"
                 } else {
                     "everything is shown again"
@@ -159,7 +159,7 @@ impl Writer {
 
     fn status(&self) -> String {
         let serving = self.runtime.serving();
-        let quiet = if self.is_quiet { " · quiet" } else { "" };
+        let quiet = if self.lines.is_quiet { " · quiet" } else { "" };
         let paused = if self.is_paused { " · ‖ paused" } else { "" };
         format!("{}{}", of(&serving), style(format!("{paused}{quiet}")).dim())
     }

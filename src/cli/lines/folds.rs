@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::requests::Heard;
+use super::requests::Request;
 
 /// How long what repeats a line is gathered.
 const WINDOW: Duration = Duration::from_secs(2);
@@ -14,32 +14,32 @@ const MAX_OPEN: usize = 32;
 pub(super) struct Folds(Vec<Fold>);
 
 struct Fold {
-    shown: Heard,
-    repeats: Option<Heard>,
+    shown: Request,
+    repeats: Option<Request>,
     until: Instant,
 }
 
 impl Folds {
     /// Takes a request; gives what is to be shown now.
-    pub(super) fn add(&mut self, heard: Heard, now: Instant) -> Vec<Heard> {
+    pub(super) fn add(&mut self, request: Request, now: Instant) -> Vec<Request> {
         let mut shown = self.due(now);
-        if let Some(fold) = self.0.iter_mut().find(|fold| fold.shown.is_like(&heard)) {
+        if let Some(fold) = self.0.iter_mut().find(|fold| fold.shown.is_like(&request)) {
             match &mut fold.repeats {
-                Some(repeats) => repeats.add(heard),
-                None => fold.repeats = Some(heard),
+                Some(repeats) => repeats.add(request),
+                None => fold.repeats = Some(request),
             }
             return shown;
         }
         if self.0.len() == MAX_OPEN {
             shown.extend(self.0.remove(0).repeats);
         }
-        shown.push(heard.clone());
-        self.0.push(Fold { shown: heard, repeats: None, until: now + WINDOW });
+        shown.push(request.clone());
+        self.0.push(Fold { shown: request, repeats: None, until: now + WINDOW });
         shown
     }
 
     /// What has been gathered for long enough.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<Heard> {
+    pub(super) fn due(&mut self, now: Instant) -> Vec<Request> {
         let (over, open) =
             std::mem::take(&mut self.0).into_iter().partition(|f: &Fold| f.until <= now);
         self.0 = open;
@@ -55,7 +55,7 @@ impl Folds {
     }
 
     /// All that has been gathered.
-    pub(super) fn take(&mut self) -> Vec<Heard> {
+    pub(super) fn take(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.0).into_iter().filter_map(|fold| fold.repeats).collect()
     }
 
@@ -67,22 +67,22 @@ impl Folds {
 
 #[cfg(test)]
 mod tests {
-    use super::super::requests::tests::heard;
+    use super::super::requests::tests::request;
     use super::*;
 
-    fn times(shown: &[Heard]) -> Vec<(&str, usize)> {
-        shown.iter().map(|heard| (&*heard.path, heard.times)).collect()
+    fn times(shown: &[Request]) -> Vec<(&str, usize)> {
+        shown.iter().map(|request| (&*request.path, request.others + 1)).collect()
     }
 
     #[test]
     fn repeats_share_a_line_after_two_seconds() {
         let (mut folds, start) = (Folds::default(), Instant::now());
-        assert_eq!(times(&folds.add(heard("/a", 200), start)), [("/a", 1)]);
+        assert_eq!(times(&folds.add(request("/a", 200), start)), [("/a", 1)]);
         for _ in 0..14 {
-            assert_eq!(times(&folds.add(heard("/a", 200), start)), []);
+            assert_eq!(times(&folds.add(request("/a", 200), start)), []);
         }
         assert_eq!(folds.next(), Some(start + WINDOW));
-        assert_eq!(times(&folds.add(heard("/b", 200), start)), [("/b", 1)]);
+        assert_eq!(times(&folds.add(request("/b", 200), start)), [("/b", 1)]);
         assert_eq!(times(&folds.due(start + WINDOW)), [("/a", 14)]);
         assert_eq!(folds.next(), None);
     }
@@ -90,19 +90,19 @@ mod tests {
     #[test]
     fn after_a_pause_a_request_has_its_line_again() {
         let (mut folds, start) = (Folds::default(), Instant::now());
-        folds.add(heard("/a", 200), start);
-        assert_eq!(times(&folds.add(heard("/a", 200), start + WINDOW)), [("/a", 1)]);
+        folds.add(request("/a", 200), start);
+        assert_eq!(times(&folds.add(request("/a", 200), start + WINDOW)), [("/a", 1)]);
     }
 
     #[test]
     fn the_number_of_watched_lines_is_bounded_and_nothing_is_lost() {
         let (mut folds, start) = (Folds::default(), Instant::now());
-        folds.add(heard("/0", 200), start);
-        folds.add(heard("/0", 200), start);
+        folds.add(request("/0", 200), start);
+        folds.add(request("/0", 200), start);
         for n in 1..MAX_OPEN {
-            folds.add(heard(&format!("/{n}"), 200), start);
+            folds.add(request(&format!("/{n}"), 200), start);
         }
-        assert_eq!(times(&folds.add(heard("/last", 200), start)), [("/0", 1), ("/last", 1)]);
+        assert_eq!(times(&folds.add(request("/last", 200), start)), [("/0", 1), ("/last", 1)]);
         assert_eq!(folds.0.len(), MAX_OPEN);
     }
 }

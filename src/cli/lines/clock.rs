@@ -1,11 +1,8 @@
 //! The time of day where the terminal is.
 
-use std::time::SystemTime;
-
-/// `14:02:11`.
-pub(super) fn local(time: SystemTime) -> String {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let seconds = libc::time_t::try_from(since.as_secs()).unwrap_or_default();
+/// `14:02:11`, of milliseconds since 1970 (UTC).
+pub(super) fn local(time_ms: u64) -> String {
+    let seconds = libc::time_t::try_from(time_ms / 1000).unwrap_or_default();
     // SAFETY: all of it is numbers and a pointer, for which zero is a value.
     let mut parts: libc::tm = unsafe { std::mem::zeroed() };
     // SAFETY: both point to values of ours that outlive the call.
