@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use console::{measure_text_width, style};
 use serde::Serialize;
+use snaxum::config;
 use snaxum::error::Error;
 use snaxum::message::RouteInfo;
 
@@ -69,7 +70,8 @@ pub(crate) struct Options {
     #[arg(long)]
     strict: bool,
     /// Asks the running dev server, instead of loading the modules: what serves there, with the
-    /// number of requests that each route has answered. Server options do nothing then.
+    /// number of requests that each route has answered. Of the server options only `--module` goes
+    /// with it: it lists the routes of those modules.
     #[arg(long)]
     live: bool,
     /// Loads the modules afresh; this is what happens without it too.
@@ -118,7 +120,18 @@ pub(crate) fn run(args: ProjectArgs, options: &Options) -> Result<ExitCode, Erro
     let name = std::path::absolute(&args.dir).unwrap_or_default();
     let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if options.live || options.unused {
-        return Ok(options.print(&table::ask(&args.dir)?, &name));
+        let mut flags = config::Options::from(args.options);
+        let modules = std::mem::take(&mut flags.modules);
+        if flags != config::Options::default() {
+            say_error(
+                "the running server has its options already: of them only `--module` goes with \
+                 `--live` and `--unused`; leave out the others",
+            );
+            return Ok(ExitCode::from(2));
+        }
+        let mut table = table::ask(&args.dir)?;
+        table.routes.retain(|route| modules.is_empty() || modules.contains(&route.module));
+        return Ok(options.print(&table, &name));
     }
     project::load(args, |runtime| {
         let serving = runtime.serving();
@@ -172,8 +185,8 @@ impl Options {
                 .map(|route| serde_json::to_string(&Row::of(route, hits)).expect("plain data"))
                 .map(|row| plain_json(&row) + "\n")
                 .collect(),
-            Format::Md => markdown(&routes),
-            Format::Csv => csv(&routes),
+            Format::Md => markdown(&routes, hits),
+            Format::Csv => csv(&routes, hits),
             Format::Openapi => {
                 let (document, left_out) = openapi::document(project, &routes);
                 for note in left_out {
@@ -203,33 +216,39 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(route: &'a RouteInfo, hits: Option<&HashMap<String, u64>>) -> Self {
-        Self { route, hits: hits.map(|hits| hits.get(&route.id).copied().unwrap_or(0)) }
+    fn of(route: &'a RouteInfo, hits: Hits<'_>) -> Self {
+        Self { route, hits: hits.map(|_| count(hits, route)) }
     }
 }
 
-const TITLES: [&str; 5] = ["METHOD", "PATH", "HANDLER", "MODE", "SOURCE"];
+/// How many requests each route has answered, by its id, where a server has counted them.
+type Hits<'a> = Option<&'a HashMap<String, u64>>;
 
-fn cells(route: &RouteInfo) -> [String; 5] {
-    [
-        route.methods.join(","),
-        plain(&route.path),
-        plain(&route.handler),
-        route.mode.clone(),
-        format!("{}:{}", plain(&route.file), route.line),
-    ]
+/// The titles, and a row a route.
+fn rows(routes: &[RouteInfo], hits: Hits<'_>) -> Vec<Vec<String>> {
+    let titles = ["METHOD", "PATH", "HANDLER", "MODE", "SOURCE", "HITS"].map(str::to_owned);
+    let cells = |route: &RouteInfo| {
+        [
+            route.methods.join(","),
+            plain(&route.path),
+            plain(&route.handler),
+            route.mode.clone(),
+            format!("{}:{}", plain(&route.file), route.line),
+            count(hits, route).to_string(),
+        ]
+    };
+    let rows = std::iter::once(titles).chain(routes.iter().map(cells));
+    let width = if hits.is_some() { 6 } else { 5 };
+    rows.map(|row| row.into_iter().take(width).collect()).collect()
+}
+
+fn count(hits: Hits<'_>, route: &RouteInfo) -> u64 {
+    hits.and_then(|hits| hits.get(&route.id)).copied().unwrap_or(0)
 }
 
 /// The table for people.
-fn columns(routes: &[RouteInfo], is_wide: bool, hits: Option<&HashMap<String, u64>>) -> String {
-    let mut rows = vec![TITLES.map(str::to_owned).to_vec()];
-    rows.extend(routes.iter().map(|route| cells(route).to_vec()));
-    if let Some(hits) = hits {
-        rows[0].push("HITS".to_owned());
-        for (row, route) in rows[1..].iter_mut().zip(routes) {
-            row.push(hits.get(&route.id).copied().unwrap_or(0).to_string());
-        }
-    }
+fn columns(routes: &[RouteInfo], is_wide: bool, hits: Hits<'_>) -> String {
+    let mut rows = rows(routes, hits);
     if is_wide {
         rows[0].extend(["ID", "DOC", "WARNINGS"].map(str::to_owned));
         for (row, route) in rows[1..].iter_mut().zip(routes) {
@@ -254,21 +273,23 @@ fn columns(routes: &[RouteInfo], is_wide: bool, hits: Option<&HashMap<String, u6
     out + &format!("\n{} routes\n", routes.len())
 }
 
-fn markdown(routes: &[RouteInfo]) -> String {
-    let mut out = format!("| {} |\n|{}\n", TITLES.join(" | "), "---|".repeat(TITLES.len()));
-    for route in routes {
-        let escaped = cells(route).map(|cell| format!("`{}`", cell.replace('|', "\\|")));
+fn markdown(routes: &[RouteInfo], hits: Hits<'_>) -> String {
+    let rows = rows(routes, hits);
+    let titles = &rows[0];
+    let mut out = format!("| {} |\n|{}\n", titles.join(" | "), "---|".repeat(titles.len()));
+    for row in &rows[1..] {
+        let escaped: Vec<_> =
+            row.iter().map(|cell| format!("`{}`", cell.replace('|', "\\|"))).collect();
         out += &format!("| {} |\n", escaped.join(" | "));
     }
     out
 }
 
-fn csv(routes: &[RouteInfo]) -> String {
+fn csv(routes: &[RouteInfo], hits: Hits<'_>) -> String {
     let cell = |text: String| {
         let is_plain = !text.contains(['"', ',', '\r', '\n']);
         if is_plain { text } else { format!("\"{}\"", text.replace('"', "\"\"")) }
     };
-    let line = |cells: [String; 5]| cells.map(cell).join(",") + "\r\n";
-    let rows = routes.iter().map(|route| line(cells(route)));
-    std::iter::once(line(TITLES.map(str::to_owned))).chain(rows).collect()
+    let line = |row: Vec<String>| row.into_iter().map(cell).collect::<Vec<_>>().join(",") + "\r\n";
+    rows(routes, hits).into_iter().map(line).collect()
 }

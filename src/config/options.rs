@@ -42,7 +42,7 @@ pub const SWITCHES: [&str; 4] = ["no-inject", "no-overlay", "no-capture-bodies",
 pub const COLLECTING: [&str; 4] = ["module", "allow-host", "watch", "redact-extra"];
 
 /// Options as one source gives them: each may be missing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
     /// `host`

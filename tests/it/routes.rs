@@ -129,6 +129,23 @@ async fn a_running_server_tells_what_has_been_hit_and_what_has_not() {
     assert!(lines[0].ends_with("HITS") && lines[1].ends_with("  2"), "{}", listed.stdout);
     assert!(lines[2].ends_with("  0"), "{}", listed.stdout);
 
+    for (format, first) in [
+        ("csv", "METHOD,PATH,HANDLER,MODE,SOURCE,HITS"),
+        ("md", "| METHOD | PATH | HANDLER | MODE | SOURCE | HITS |"),
+    ] {
+        let args = ["routes", "--live", "--module", "users", "--format", format];
+        let listed = server.project.snaxum(&args).await.stdout;
+        let lines: Vec<_> = listed.lines().filter(|line| !line.starts_with("|-")).collect();
+        assert_eq!((lines[0], lines.len()), (first, 3), "of one module: {listed}");
+        let hits = lines[1].trim_end_matches(" |").trim_matches('`');
+        assert!(hits.ends_with(['2']), "{listed}");
+    }
+    for option in ["--python-dir=elsewhere", "--no-inject", "--port=0"] {
+        let refused = server.project.snaxum(&["routes", "--live", option]).await;
+        assert_eq!((refused.code, &*refused.stdout), (Some(2), ""), "{option}");
+        assert!(refused.stderr.contains("leave out the others"), "{}", refused.stderr);
+    }
+
     let unused = server.project.snaxum(&["routes", "--unused", "--format", "ndjson"]).await;
     let unused: Vec<Value> = unused.stdout.lines().map(read).collect();
     let paths: Vec<_> = unused.iter().map(|route| (&route["path"], &route["hits"])).collect();
