@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use futures_util::SinkExt;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, Lines};
 use tokio::net::TcpListener;
 use tokio::process::Child;
 use tokio_tungstenite::tungstenite::Message;
@@ -244,6 +244,22 @@ async fn a_reader_that_goes_ends_it_though_nothing_happens() {
     tail.line_with("●").await;
     drop(tail.out);
     let ended = in_time("an end", tail.process.wait()).await.expect("it is ours");
+    assert!(ended.success(), "{ended}");
+}
+
+#[tokio::test]
+async fn a_reader_behind_a_socket_that_goes_ends_it_too() {
+    let server = app().await;
+    let (ours, its) = std::os::unix::net::UnixStream::pair().expect("sockets");
+    let mut command = server.project.command(env!("CARGO_BIN_EXE_snaxum"));
+    command.arg("tail").arg(server.project.path()).stdout(std::os::fd::OwnedFd::from(its));
+    let mut process = command.kill_on_drop(true).spawn().expect("it starts");
+    drop(command); // has its end too
+    ours.set_nonblocking(true).expect("a socket");
+    let mut ours = tokio::net::UnixStream::from_std(ours).expect("a socket");
+    in_time("a line", ours.read_u8()).await.expect("text");
+    drop(ours);
+    let ended = in_time("an end", process.wait()).await.expect("it is ours");
     assert!(ended.success(), "{ended}");
 }
 

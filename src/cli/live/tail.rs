@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use futures_util::StreamExt;
 use snaxum::error::Error;
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio_tungstenite::tungstenite;
+use tokio::io::{Interest, Ready};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite};
 
 use super::super::{project, style};
 use super::Live;
@@ -55,6 +57,8 @@ enum Format {
     Text,
     Json,
 }
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// How far the events have been read, and what of them is still to be said.
 struct Tail<'a> {
@@ -118,14 +122,7 @@ impl Tail<'_> {
 
     /// Shows what one connection brings; an error if there is none.
     async fn listen(&mut self, live: &Live) -> Result<End, Error> {
-        let connecting = tokio_tungstenite::connect_async(self.request(live));
-        let (mut socket, _) = tokio::time::timeout(PATIENCE, connecting)
-            .await
-            .map_err(|_| live.lost(format!("no answer within {} s", PATIENCE.as_secs())))?
-            .map_err(|error| match error {
-                tungstenite::Error::Io(error) => live.unreachable(&error),
-                error => live.lost(error.to_string()),
-            })?;
+        let mut socket = connect(live, self.request(live), PATIENCE).await?;
         loop {
             let next = self.events.lines.next();
             let is_due = async {
@@ -176,7 +173,7 @@ impl Tail<'_> {
         }
     }
 
-    fn request(&self, live: &Live) -> tungstenite::handshake::client::Request {
+    fn request(&self, live: &Live) -> Request {
         let seen = match &*self.run_id {
             "" => String::new(),
             run_id => format!("?run={run_id}&since={}", self.seq),
@@ -189,6 +186,17 @@ impl Tail<'_> {
         let protocol = HeaderValue::from_static("snaxum.v1");
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         request
+    }
+}
+
+/// Connects, if the server answers in time.
+async fn connect(live: &Live, request: Request, limit: Duration) -> Result<Socket, Error> {
+    let connecting = tokio_tungstenite::connect_async(request);
+    match tokio::time::timeout(limit, connecting).await {
+        Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Err(tungstenite::Error::Io(error))) => Err(live.unreachable(&error)),
+        Ok(Err(error)) => Err(live.lost(error.to_string())),
+        Err(_) => Err(live.lost(format!("not within {} s", limit.as_secs()))),
     }
 }
 
@@ -212,14 +220,18 @@ async fn write(text: String) -> io::Result<()> {
 
 /// Returns when the other end of stdout is closed; never where that cannot be told, as of a file.
 async fn reader_has_gone() {
+    let interest = Interest::WRITABLE | Interest::ERROR;
     // SAFETY: stdout stays open, and the same, until the process ends.
-    let out = unsafe { AsyncFd::register_with_interest(io::stdout(), Interest::ERROR) };
-    let Ok(out) = out else {
-        return std::future::pending().await;
-    };
-    if out.ready(Interest::ERROR).await.is_err() {
-        std::future::pending().await
+    let out = unsafe { AsyncFd::register_with_interest(io::stdout(), interest) };
+    if let Ok(out) = out {
+        while let Ok(mut guard) = out.ready(interest).await {
+            if guard.ready().is_error() || guard.ready().is_write_closed() {
+                return;
+            }
+            guard.clear_ready_matching(Ready::WRITABLE);
+        }
     }
+    std::future::pending().await
 }
 
 /// Tells of a message that cannot be read.
@@ -240,5 +252,20 @@ mod tests {
     fn a_wait_is_longer_or_shorter_by_a_fifth_at_most() {
         let wait = |random| jittered(LONGEST_WAIT, random).as_millis();
         assert_eq!([0, u64::MAX / 2, u64::MAX].map(wait), [4000, 5000, 6000]);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_answer_is_not_waited_for() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", silent.local_addr().expect("an address"));
+        let live = serde_json::json!({"url": url, "token": "t", "pid": 1});
+        let live: Live = serde_json::from_value(live).expect("an announcement");
+        let options =
+            Options { format: Format::Text, last: 0, no_follow: false, explain_reload: false };
+        let events = Events::new(0, false);
+        let tail = Tail { options: &options, run_id: String::new(), seq: 0, events };
+        let answer = connect(&live, tail.request(&live), Duration::from_millis(10)).await;
+        let problem = answer.expect_err("nobody answers").to_string();
+        assert!(problem.contains("does not answer (not within"), "{problem}");
     }
 }
