@@ -78,7 +78,8 @@ where
             .map_or((None, None, None), |(generation, route, marks)| {
                 (Some(generation), route, marks)
             });
-        let phases = Phases { read: ms(sent - started), ..phases(marks.as_ref()) };
+        let answered = Instant::now();
+        let phases = Phases { read: ms(sent - started), ..phases(marks.as_ref(), answered) };
         annotate(response.headers_mut(), id, generation, &phases);
         if generation.is_some() && runtime.serving().failing {
             // The newest save is not what answered.
@@ -95,7 +96,7 @@ where
                 status: response.status().as_u16(),
                 generation,
                 route: route.as_deref(),
-                total: started.elapsed(),
+                total: answered - started,
                 phases,
                 computed: marks.as_ref().and_then(|marks| marks.computed),
                 holders: marks.as_ref().map_or(&[], |marks| &marks.holders),
@@ -106,7 +107,7 @@ where
     response
 }
 
-fn phases(marks: Option<&Marks>) -> Phases {
+fn phases(marks: Option<&Marks>, answered: Instant) -> Phases {
     let Some(marks) = marks else { return Phases::default() };
     let between = |from, to: Instant| ms(to.saturating_duration_since(from));
     Phases {
@@ -115,6 +116,7 @@ fn phases(marks: Option<&Marks>) -> Phases {
         gil: between(marks.taken, marks.attached),
         py: between(marks.attached, marks.returned),
         convert: between(marks.returned, marks.converted),
+        send: between(marks.converted, answered),
     }
 }
 

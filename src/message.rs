@@ -384,6 +384,9 @@ pub struct Phases {
     pub py: f64,
     /// Turning its result into a response.
     pub convert: f64,
+    /// Handing the response over to its connection; of a stream, its head.
+    #[serde(default)]
+    pub send: f64,
 }
 
 /// Milliseconds, as all that is shown to people and tools gives durations.

@@ -18,7 +18,7 @@ use snaxum::message::{LoadOutcome, RouteInfo};
 use folds::Folds;
 use reloads::{Drawn, Reloads};
 pub(crate) use reloads::{Reload, pause};
-pub(crate) use requests::Request;
+pub(crate) use requests::{Holder, Request};
 
 /// How long a reload's line waits for the pinned requests.
 const PATIENCE: Duration = Duration::from_secs(1);

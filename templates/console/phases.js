@@ -11,6 +11,7 @@ export const REQUEST_PHASES = {
   gil: "waiting for the interpreter lock",
   py: "running the handler",
   convert: "turning the result into a response",
+  send: "handing it to the connection",
 };
 export const RELOAD_PHASES = {
   settle: "waiting until the save was complete",

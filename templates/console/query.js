@@ -3,7 +3,7 @@
 // Pure: never touches the page or the state. Terms stand side by side and all of them must hold;
 // what cannot be read is told of, and the others still apply.
 
-const TIMES = ["total", "read", "queue", "gil", "py", "convert"];
+const TIMES = ["total", "read", "queue", "gil", "py", "convert", "send"];
 const UNITS = { us: 0.001, "µs": 0.001, ms: 1, s: 1000, "": 1 };
 
 /** What `field:value` means, by field: a value gives the test, or null if it says nothing. */

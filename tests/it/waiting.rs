@@ -153,7 +153,15 @@ async fn what_a_handler_computes_is_told_from_what_it_waits_for() {
     assert!(computed.is_some() && computed.map(|ms| ms * 2.0) < py, "{hold}");
     let compute = told(&server, "/compute").await;
     assert!(compute["py_cpu_ms"].as_f64() >= Some(50.0), "{compute}");
-    assert_eq!(told(&server, "/quick/next").await["py_cpu_ms"], Value::Null);
+    let next = told(&server, "/quick/next").await;
+    assert_eq!(next["py_cpu_ms"], Value::Null);
+
+    for request in [hold, compute, next] {
+        let phases = request["phases"].as_object().expect("an object");
+        let sum: f64 = phases.values().filter_map(Value::as_f64).sum();
+        let total = request["total_ms"].as_f64().expect("a number");
+        assert!((sum - total).abs() <= total / 100.0, "the phases add up: {request}");
+    }
 }
 
 async fn metrics(server: &Server) -> super::support::Console {

@@ -28,6 +28,9 @@ pub(crate) struct Request {
     pub(crate) generation: Option<u64>,
     pub(crate) total_ms: f64,
     pub(crate) phases: Phases,
+    /// Who held the threads while it was queued, the longest first.
+    #[serde(default)]
+    pub(crate) blocked_by: Vec<Holder>,
     pub(crate) error: Option<ErrorSummary>,
     /// Is drawn instead of `error`, where nobody can ask for it.
     #[serde(skip)]
@@ -35,6 +38,13 @@ pub(crate) struct Request {
     /// How many others it stands for; the newest is described.
     #[serde(skip)]
     pub(crate) others: usize,
+}
+
+/// What is drawn of a request that held a thread.
+#[derive(Clone, Deserialize)]
+pub(crate) struct Holder {
+    pub(crate) id: String,
+    pub(crate) path: String,
 }
 
 impl Request {
@@ -81,7 +91,9 @@ impl Request {
         let generation = self.generation.map_or("-".to_owned(), |number| format!("G{number}"));
         let about = match &self.error {
             Some(raised) => style(plain(&raised.kind)).red().to_string(),
-            None => style(split(self.total_ms, &self.phases)).dim().to_string(),
+            None => {
+                style(split(self.total_ms, &self.phases, self.blocked_by.first())).dim().to_string()
+            }
         };
         let mut out = format!(
             " {}  {:<6} {}  {status}  {:>8}  {}  {times}{}\n",
@@ -106,14 +118,15 @@ pub(super) fn took(ms: f64) -> String {
     if ms < 99.95 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") }
 }
 
-/// Where the time went, if that is worth a word.
-fn split(total_ms: f64, phases: &Phases) -> String {
+/// Where the time went, if that is worth a word; the wait in the queue with its cause.
+fn split(total_ms: f64, phases: &Phases, holder: Option<&Holder>) -> String {
     let all = [
         ("read", phases.read),
         ("queue", phases.queue),
         ("gil", phases.gil),
         ("py", phases.py),
         ("convert", phases.convert),
+        ("send", phases.send),
     ];
     let has_waited =
         all.iter().any(|(name, ms)| *name != "py" && *ms >= (total_ms / 2.0).max(WAITED));
@@ -121,7 +134,11 @@ fn split(total_ms: f64, phases: &Phases) -> String {
         return String::new();
     }
     let told = all.iter().filter(|(_, ms)| *ms >= 0.5);
-    told.map(|(name, ms)| format!("{name} {ms:.0}")).collect::<Vec<_>>().join(" · ")
+    let words = told.map(|(name, ms)| match holder.filter(|_| *name == "queue") {
+        Some(Holder { id, path }) => format!("{name} {ms:.0} ← #{} {}", plain(id), plain(path)),
+        None => format!("{name} {ms:.0}"),
+    });
+    words.collect::<Vec<_>>().join(" · ")
 }
 
 /// The line that raised, and what it worked with.
@@ -154,6 +171,7 @@ pub(super) mod tests {
             generation: Some(7),
             total_ms: 3.1,
             phases: Phases::default(),
+            blocked_by: Vec::new(),
             error: None,
             traceback: None,
             others: 0,
@@ -211,11 +229,14 @@ pub(super) mod tests {
     #[test]
     fn a_short_wait_is_noise_and_a_long_one_is_told() {
         let phases = |queue, py| Phases { queue, py, ..Phases::default() };
-        let of = |ms, phases| split(ms, &phases);
+        let of = |ms, phases| split(ms, &phases, None);
         assert_eq!(of(4.0, phases(3.0, 1.0)), "");
         assert_eq!(of(12.0, phases(1.0, 11.0)), "");
         assert_eq!(of(12.0, phases(11.0, 1.0)), "queue 11 · py 1");
         assert_eq!(of(20.0, phases(0.1, 19.9)), "py 20");
+        let holder = Holder { id: "120".to_owned(), path: "/report\u{1b}[2J".to_owned() };
+        let told = split(905.0, &phases(812.0, 93.0), Some(&holder));
+        assert_eq!(told, "queue 812 ← #120 /report\\u{1b}[2J · py 93");
     }
 
     #[test]

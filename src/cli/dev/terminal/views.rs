@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use snaxum::event;
-use snaxum::message::RequestRecord;
+use snaxum::message::{self, RequestRecord};
 
-use super::super::super::lines::{Reload, Request};
+use super::super::super::lines::{Holder, Reload, Request};
 
 pub(super) fn request(record: &RequestRecord<'_>) -> Request {
     Request {
@@ -19,10 +19,15 @@ pub(super) fn request(record: &RequestRecord<'_>) -> Request {
         generation: record.generation,
         total_ms: ms(record.total),
         phases: record.phases,
+        blocked_by: record.holders.iter().map(holder).collect(),
         error: record.traceback.map(|raised| (&**raised).into()),
         traceback: record.traceback.cloned(),
         others: 0,
     }
+}
+
+fn holder(holder: &message::Holder) -> Holder {
+    Holder { id: holder.id.to_string(), path: holder.head.path().into_owned() }
 }
 
 pub(super) fn reload(reload: &Arc<event::Reload>) -> Reload {
