@@ -7,7 +7,7 @@ pub(crate) mod broken;
 mod clock;
 mod folds;
 pub(crate) mod reloads;
-mod requests;
+pub(crate) mod requests;
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use snaxum::message::{LoadOutcome, RouteInfo};
 use folds::Folds;
 use reloads::{Drawn, Reloads};
 pub(crate) use reloads::{Reload, pause};
-pub(crate) use requests::{Holder, Request};
+pub(crate) use requests::Request;
 
 /// How long a reload's line waits for the pinned requests.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 use snaxum::event;
 use snaxum::message::{self, RequestRecord};
 
-use super::super::super::lines::{Holder, Reload, Request};
+use super::super::super::lines::requests::Holder;
+use super::super::super::lines::{Reload, Request};
 
 pub(super) fn request(record: &RequestRecord<'_>) -> Request {
     Request {
