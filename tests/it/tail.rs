@@ -131,11 +131,7 @@ async fn repeats_share_a_line_and_what_nobody_asked_for_has_none() {
 #[tokio::test]
 async fn what_came_of_the_pins_stands_in_the_line_of_the_reload() {
     let server = app().await;
-    assert_eq!(server.get("/raise").await.status, 500);
-    let pin =
-        server.request(Method::POST, "/__snaxum/api/requests/1/pin").bearer_auth(&server.token);
-    let pin = send(pin.header("x-snaxum", "1").json(&json!({}))).await;
-    assert_eq!(pin.status, 200, "{}", pin.text());
+    pin_a_failure(&server).await;
     let mut tail = Tail::of(&server.project, &[]);
     tail.line_with("/raise").await;
     server.edit("app.py", &APP.replace("    raise ValueError(why)", "    return 'fine'"));
@@ -143,6 +139,35 @@ async fn what_came_of_the_pins_stands_in_the_line_of_the_reload() {
     assert!(line.contains("↻ G2"), "{line}");
     let line = tail.line_with("/raise").await;
     assert!(line.contains("200") && line.ends_with("G2 #2"), "{line}");
+}
+
+#[tokio::test]
+async fn pins_that_take_long_do_not_hold_the_line_of_the_reload() {
+    let app = format!("import _gate\n{APP}");
+    let server = Project::new().gate().file("app.py", &app).dev().await;
+    pin_a_failure(&server).await;
+    let mut tail = Tail::of(&server.project, &[]);
+    tail.line_with("GET    /raise").await;
+
+    let answer = "    _gate.wait('sent again')\n    return 'fine'";
+    server.edit("app.py", &app.replace("    raise ValueError(why)", answer));
+    let held = server.arrival().await;
+    for line in [tail.line_with("↻ G2").await, server.out.wait_for("↻ G2").await] {
+        assert!(!line.contains("pinned"), "{line}");
+    }
+    held.open().await;
+    for line in [tail.line_with("⚑").await, server.out.wait_for("⚑").await] {
+        assert_eq!(line, "  ⚑ 1 pinned request: 1 green");
+    }
+}
+
+/// Lets the first request of the server fail and pins it.
+async fn pin_a_failure(server: &Server) {
+    assert_eq!(server.get("/raise").await.status, 500);
+    let pin = server.request(Method::POST, "/__snaxum/api/requests/1/pin");
+    let pin = pin.bearer_auth(&server.token).header("x-snaxum", "1").json(&json!({}));
+    let pin = send(pin).await;
+    assert_eq!(pin.status, 200, "{}", pin.text());
 }
 
 #[tokio::test]
