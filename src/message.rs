@@ -129,8 +129,10 @@ impl Marks {
 pub struct Holder {
     /// As in its `x-request-id` header.
     pub id: u64,
-    /// What it asked.
-    pub head: Head,
+    /// `GET`.
+    pub method: String,
+    /// Percent-decoded.
+    pub path: String,
     /// For how long, of the time that the other one waited.
     pub time: Duration,
 }

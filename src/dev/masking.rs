@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
-use crate::message::{Head, Secret};
+use crate::message::Secret;
 
 use super::cutting;
 use shapes::add_value;
@@ -163,10 +163,10 @@ impl Masking {
         add_value(text, &self.values.masked(path));
     }
 
-    /// A request's path for a list, what looks like a secret masked, and cut.
-    pub(super) fn path(&self, head: &Head) -> String {
+    /// A path for a list, what looks like a secret masked, and cut.
+    pub(super) fn path(&self, path: &str) -> String {
         let mut text = String::new();
-        self.add_path(&mut text, &head.path());
+        self.add_path(&mut text, path);
         cutting::cut(&mut text, 0);
         text
     }

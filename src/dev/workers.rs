@@ -116,7 +116,7 @@ impl Look<'_> {
         Running {
             generation: self.generations[&id].as_u64(),
             method: known.as_ref().map(|(head, _)| head.method().to_owned()),
-            path: known.as_ref().map(|(head, _)| self.masking.path(head)),
+            path: known.as_ref().map(|(head, _)| self.masking.path(&head.path())),
             age_ms: known.map(|(_, since): (_, Instant)| ms(since.elapsed())),
             id,
         }

@@ -465,6 +465,8 @@ async fn the_stream_tells_what_changes_in_order() {
             "file": "python/app.py",
             "line": request["request"]["error"]["line"],
             "function": request["request"]["error"]["function"],
+            "source": "raise ValueError(\"it went wrong\")",
+            "locals": [],
         })
     );
 

@@ -108,7 +108,9 @@ fn no_asset_makes_code_or_markup_of_text() {
             "srcdoc",
             "javascript:",
         ] {
-            assert!(!text.contains(way), "{name}: {way}");
+            // One frame may show markup, and do nothing else.
+            let is_caged = name == "preview.js" && text.contains(r#"setAttribute("sandbox", "")"#);
+            assert!(!text.contains(way) || (way == "srcdoc" && is_caged), "{name}: {way}");
         }
         if name.ends_with(".html") {
             let handlers = text.split_whitespace().filter(|word| word.starts_with("on"));

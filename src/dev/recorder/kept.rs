@@ -103,8 +103,8 @@ impl Kept {
         self.holders.clear();
         self.holders.extend(record.holders.iter().map(|holder| Holder {
             id: holder.id.to_string(),
-            method: holder.head.method().to_owned(),
-            path: masking.path(&holder.head),
+            method: holder.method.clone(),
+            path: masking.path(&holder.path),
             ms: ms(holder.time),
         }));
         self.replay_of = record.head.extension().map(|ReplayOf(id)| *id);

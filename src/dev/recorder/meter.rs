@@ -53,7 +53,7 @@ impl Meter {
         let running = slow.iter().take(MAX_RUNNING).map(|(id, head, since)| Running {
             id: id.to_string(),
             method: head.method().to_owned(),
-            path: masking.path(head),
+            path: masking.path(&head.path()),
             age_ms: ms(now.duration_since(*since)),
         });
         let metrics = Metrics {

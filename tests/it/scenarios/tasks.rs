@@ -101,7 +101,7 @@ async fn a_task_that_a_module_started_while_it_loaded_is_cancelled_too() {
     let app = |n: u32| {
         index(
             &format!(
-                "import asyncio, _store\n\nasync def poll():\n    try:\n        await asyncio.Event().wait()\n    finally:\n        print('poll {n} ended')\n\nif _store.LOOP:\n    asyncio.run_coroutine_threadsafe(poll(), _store.LOOP)\n"
+                "import asyncio, _store\n\nasync def poll():\n    try:\n        await asyncio.Event().wait()\n    finally:\n        print('poll {n} ended')\n\nif _store.LOOP:\n    TASK = asyncio.run_coroutine_threadsafe(poll(), _store.LOOP)\n"
             ),
             &n.to_string(),
         )

@@ -28,7 +28,7 @@ pub(super) fn request(record: &RequestRecord<'_>) -> Request {
 }
 
 fn holder(holder: &message::Holder) -> Holder {
-    Holder { id: holder.id.to_string(), path: holder.head.path().into_owned() }
+    Holder { id: holder.id.to_string(), path: holder.path.clone() }
 }
 
 pub(super) fn reload(reload: &Arc<event::Reload>) -> Reload {
