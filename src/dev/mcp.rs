@@ -11,12 +11,14 @@ mod offers;
 mod text;
 mod tools;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::response::Response;
+use futures_util::FutureExt;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
     ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
@@ -112,16 +114,44 @@ impl ServerHandler for Assistant {
     async fn call_tool(
         &self,
         asked: CallToolRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if self.get_tool(&asked.name).is_none() {
             return Err(ErrorData::invalid_params("no such tool; `tools/list` names them", None));
         }
         let arguments = Value::Object(asked.arguments.unwrap_or_default());
-        let result = match tools::call(&self.dev, &self.stop, &asked.name, arguments).await {
+        let answer = unharmed(tools::call(&self.dev, &self.stop, &asked.name, arguments));
+        let answer = tokio::select! {
+            answer = answer => answer,
+            // This is a task of its own, which outlives the connection.
+            () = context.ct.cancelled() => Err("nobody waits for it any more".to_owned()),
+        };
+        let result = match answer {
             Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
-            Err(problem) => CallToolResult::error(vec![ContentBlock::text(text::safe(&problem))]),
+            Err(problem) => {
+                CallToolResult::error(vec![ContentBlock::text(text::problem(&problem))])
+            }
         };
         Ok(result.into())
+    }
+}
+
+/// Answers also where a tool panics: nothing else would, and whoever asked would wait for ever.
+async fn unharmed(answer: impl Future<Output = Result<String, String>>) -> Result<String, String> {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a tool for assistants panicked; the app goes on");
+        Err("the tool could not answer".to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_tool_that_panics_has_an_answer() {
+        let answer = unharmed(async { panic!("on purpose") }).await;
+        assert_eq!(answer, Err("the tool could not answer".to_owned()));
+        assert_eq!(unharmed(async { Ok("fine".to_owned()) }).await.as_deref(), Ok("fine"));
     }
 }

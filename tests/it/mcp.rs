@@ -419,6 +419,31 @@ async fn a_wait_ends_when_its_time_is_up() {
 }
 
 #[tokio::test]
+async fn what_only_a_new_process_takes_in_is_not_said_to_be_live() {
+    let project = Project::new().gate().file("app.py", APP);
+    let server = project.args(&["--mcp"]).dev().await;
+    server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{APP}"));
+    server.arrival().await.open().await;
+    let answer = tool(&server, "await_reload", json!({})).await;
+    assert_eq!((&answer["needs_restart"], &answer["generation"]), (&json!(false), &json!(2)));
+
+    let settings = "[tool.snaxum]\npool-workers = 1\n";
+    std::fs::write(server.project.path().join("pyproject.toml"), settings).expect("a file");
+    let trial = server.arrival().await;
+    let answer = tool(&server, "await_reload", json!({})).await;
+    assert_eq!((&answer["settled"], &answer["needs_restart"]), (&json!(true), &json!(true)));
+
+    trial.open().await;
+    server.arrival().await.open().await; // the new process
+    server.out.wait_for("pool 1 workers").await;
+    let answer = tool(&server, "await_reload", json!({})).await;
+    assert_eq!(
+        (&answer["needs_restart"], &answer["last_reload"]["cause"]),
+        (&json!(false), &json!("start"))
+    );
+}
+
+#[tokio::test]
 async fn a_wait_ends_when_the_server_stops() {
     let mut server = Project::new().gate().file("app.py", APP).args(&["--mcp"]).dev().await;
     server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{APP}"));
@@ -655,6 +680,33 @@ async fn a_request_that_takes_too_long_is_given_up() {
         json!({ "size": 5, "text": "first", "note": "it had not ended when the time was up" })
     );
     server.arrival().await.open().await;
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_waits_for_any_more_is_cancelled() {
+    let app = r#"
+import asyncio
+import _gate
+from snaxum import route
+
+@route("/held")
+async def held(request):
+    try:
+        await _gate.wait_async("handler")
+    except asyncio.CancelledError:
+        _gate.tell("cancelled")
+        raise
+"#;
+    let server = writing(Project::new().gate().file("app.py", app)).await;
+    let arguments = json!({ "path": "/held", "timeout_ms": 60_000 });
+    let params = json!({ "name": "call_route", "arguments": arguments });
+    let asking = message(&server, "tools/call", &params).bearer_auth(token(&server));
+    let asking = tokio::spawn(send(asking));
+    let _held = server.arrival().await;
+
+    asking.abort();
+
+    assert_eq!(server.arrival().await.name, "cancelled");
 }
 
 #[tokio::test]

@@ -108,8 +108,9 @@ const OFFERS: [Offer; 10] = [
         tells: "Waits until everything on disk is live or rejected, then tells the newest attempt: \
             {settled (false: the time was up, it still loads), waited_ms, state (ok: what is on \
             disk serves | failing: not all of it loads), paused (true: saves wait for the \
-            developer, so what is on disk may not be live), generation, last_reload (as in \
-            `reloads`)}. Call it after an edit, before a request that should meet the new code.",
+            developer, so what is on disk may not be live), needs_restart (true: only a new process \
+            takes in what is on disk; one takes over soon if the code loads there, so call this \
+            again), generation, last_reload (as in `reloads`)}. Call it after an edit, before a request that should meet the new code.",
         takes: || schema(json!({ "timeout_ms": timeout() })),
         writes: false,
     },

@@ -10,6 +10,8 @@ use crate::plain::{escape_json, steers};
 
 /// Bytes of an answer.
 pub(super) const MAX_TEXT: usize = 64 * 1024;
+/// Bytes of what is said in place of an answer.
+const MAX_PROBLEM: usize = 4096;
 /// Bytes of an answer that are kept free for what stands around a list.
 const AROUND: usize = 1024;
 /// Stands in each answer.
@@ -52,8 +54,9 @@ pub(super) fn list(
     let mut texts = Vec::new();
     for item in items {
         let mut text = safe(&item.to_string());
-        if text.len() > room && texts.is_empty() {
-            text = fitting(item, room);
+        // With its comma it has to fit, or a list would begin with nothing and never go on.
+        if text.len() >= room && texts.is_empty() {
+            text = fitting(item, room - 1);
         }
         let Some(rest) = room.checked_sub(text.len() + 1) else { break };
         room = rest;
@@ -68,6 +71,14 @@ pub(super) fn list(
     let comma = if around == "{}" { "" } else { "," };
     let head = around.strip_suffix('}').expect("an object");
     marked(&format!("{head}{comma}\"{name}\":[{}]}}", texts.join(",")))
+}
+
+/// Why there is no answer; it may name what the assistant has sent.
+pub(super) fn problem(text: &str) -> String {
+    match shortened(&text.into(), MAX_PROBLEM, 0) {
+        Value::String(text) => safe(&text),
+        _ => unreachable!("a text stays one"),
+    }
 }
 
 /// Escapes what could steer a terminal, turn text around, or hide in it; JSON stays the same JSON.
@@ -195,6 +206,22 @@ mod tests {
             assert_eq!((&frames[0]["n"], &frames[frames.len() - 1]["n"]), (&json!(0), &json!(99)));
             assert!(answer.to_string().contains("bytes more"), "{answer}");
         }
+    }
+
+    #[test]
+    fn an_item_of_any_size_is_told_or_the_list_would_never_go_on() {
+        for size in MAX_TEXT - AROUND - 20..MAX_TEXT - AROUND + 20 {
+            let item = json!({ "a": ["x".repeat(16_000), "x".repeat(16_000), "x".repeat(16_000),
+                                     "x".repeat(size - 48_000)] });
+            let answer = read(&list(Map::new(), "logs", std::iter::once(item), 3, 9));
+            assert_eq!(answer["next_skip"], 4, "{size}");
+        }
+    }
+
+    #[test]
+    fn a_problem_is_short_and_harmless() {
+        let text = problem(&format!("\u{1b}{}", "x".repeat(MAX_TEXT)));
+        assert!(text.len() < MAX_PROBLEM + 100 && text.starts_with(r"\u001b"), "{text}");
     }
 
     #[test]
