@@ -1,8 +1,8 @@
 """Turns an exception into plain data: frames, source lines, locals, causes.
 
 Owns what the terminal, the error page and the console show of a failure. The source is the text
-that ran, not what the file holds by now. Never raises, whatever a `__repr__` does, and never
-prints.
+that ran, not what the file holds by now. Never raises, whatever a `__repr__` does, never prints,
+and waits for no `__repr__` that its time box can end.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import importlib
 import linecache
 import re
-import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
 from ._masking import MASK, is_secret, mask_repr, mask_text
 from ._reload import loader
+from ._time_box import OutOfTime, TimeBox
 from .http import Headers, Request
 
 MAX_FRAMES = 100
@@ -29,9 +29,27 @@ MAX_GROUP = 8
 CONTEXT_LINES = 5
 # All `repr` calls of one traceback together; what comes later shows its type only.
 REPR_BUDGET_S = 0.020
+# Whose objects show their type only, since to describe one may ask a database or a peer.
+UNSHOWN = (
+    "socket.",
+    "ssl.",
+    "sqlalchemy.engine.",
+    "sqlalchemy.ext.asyncio.",
+    "sqlalchemy.orm.query.",
+    "sqlalchemy.orm.scoping.",
+    "sqlalchemy.orm.session.",
+    "django.db.backends.",
+    "django.db.models.manager.",
+    "django.db.models.query.",
+    "django.db.utils.",
+)
 
 _IMPORTLIB = importlib.__file__
+# A metaclass may say anything of a class; these ask the class itself.
 _KIND_NAME: Callable[[type], str] = type.__dict__["__name__"].__get__
+_KIND_MRO: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+_KIND_DICT: Callable[[type], Mapping[str, object]] = type.__dict__["__dict__"].__get__
+_PLAIN = frozenset({bool, bytes, complex, float, int, str, type(None)})
 
 
 def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
@@ -41,15 +59,22 @@ def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
     `exceptions` (those of a group, PEP 654), and `text`, the classic lines.
     Columns are 0-based characters, or None.
     """
-    deadline = time.monotonic() + REPR_BUDGET_S if with_locals else None
-    return _describe(error, deadline, set(), 0)
+    if not with_locals:
+        return _describe(error, None, set(), 0)
+    box = TimeBox(REPR_BUDGET_S, own_file=_repr.__code__.co_filename)
+    try:
+        return _describe(error, box, set(), 0)
+    except OutOfTime:  # no call was left to raise it in
+        return _describe(error, None, set(), 0)
+    finally:
+        box.close()
 
 
 def _describe(
-    error: BaseException, deadline: float | None, seen: set[int], depth: int
+    error: BaseException, box: TimeBox | None, seen: set[int], depth: int
 ) -> dict[str, Any]:
     seen.add(id(error))
-    frames = list(_frames(error.__traceback__, deadline))
+    frames = list(_frames(error.__traceback__, box))
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         frames.append(_syntax_frame(error))
     data: dict[str, Any] = {
@@ -67,11 +92,11 @@ def _describe(
     if linked is None and not error.__suppress_context__:
         linked, relation = error.__context__, "context"
     if linked is not None and id(linked) not in seen and depth < MAX_CHAIN:
-        data["cause"] = _describe(linked, deadline, seen, depth + 1)
+        data["cause"] = _describe(linked, box, seen, depth + 1)
         data["relation"] = relation
     if depth < MAX_CHAIN:
         data["exceptions"] = [
-            _describe(each, deadline, seen, depth + 1)
+            _describe(each, box, seen, depth + 1)
             for each in _members(error)[:MAX_GROUP]
             if id(each) not in seen
         ]
@@ -87,7 +112,7 @@ def _members(error: BaseException) -> Sequence[BaseException]:
         return ()
 
 
-def _frames(tb: TracebackType | None, deadline: float | None) -> Iterator[dict[str, Any]]:
+def _frames(tb: TracebackType | None, box: TimeBox | None) -> Iterator[dict[str, Any]]:
     entries: list[tuple[FrameType, int, tuple[int | None, ...]]] = []
     while tb is not None:
         entries.append((tb.tb_frame, tb.tb_lineno, _positions(tb)))
@@ -107,7 +132,7 @@ def _frames(tb: TracebackType | None, deadline: float | None) -> Iterator[dict[s
             "function": getattr(code, "co_qualname", code.co_name),
             "user": user,
             "source": _source(code.co_filename, line, frame.f_globals),
-            "locals": _locals(frame, deadline) if user and deadline is not None else [],
+            "locals": _locals(frame, box) if user and box is not None else [],
         }
 
 
@@ -184,33 +209,47 @@ def _syntax_frame(error: SyntaxError) -> dict[str, Any]:
     }
 
 
-def _locals(frame: FrameType, deadline: float | None) -> list[dict[str, str]]:
+def _locals(frame: FrameType, box: TimeBox) -> list[dict[str, str]]:
     shown: list[dict[str, str]] = []
     names = [name for name in frame.f_locals if not (name.startswith("__") and name.endswith("__"))]
     for name in names[:MAX_LOCALS]:
-        shown.append({"name": name, "value": safe_repr(name, frame.f_locals[name], deadline)})
+        shown.append({"name": name, "value": safe_repr(name, frame.f_locals[name], box)})
     if len(names) > MAX_LOCALS:
         shown.append({"name": "…", "value": f"{len(names) - MAX_LOCALS} more"})
     return shown
 
 
-def safe_repr(name: str, value: object, deadline: float | None) -> str:
+def safe_repr(name: str, value: object, box: TimeBox) -> str:
     """Give `repr(value)`, bounded in time and size, with secrets masked by `name`."""
-    kind = _KIND_NAME(type(value))  # a metaclass may say anything
+    kind = _KIND_NAME(type(value))
     if is_secret(name):
         return MASK
     if issubclass(type(value), Request):  # `isinstance` would ask the value itself
         return f"<{kind} {cast(Request, value).method}>"  # its path and query may carry anything
-    if deadline is not None and time.monotonic() > deadline:
-        return f"<{kind}: not shown, out of time>"
+    if _is_unshown(type(value)):
+        return f"<{kind}>"
+    out_of_time = f"<{kind}: not shown, out of time>"
+    if box.is_over():
+        return out_of_time
     try:
-        text = str.__str__(repr(_without_secrets(value)))  # what is more than a str may do more
+        text = repr(value) if type(value) in _PLAIN else box.call(_repr, value)
+    except OutOfTime:
+        return out_of_time
     except BaseException as error:  # a hostile __repr__ may even raise SystemExit
         return f"<{kind}: repr raised {_KIND_NAME(type(error))}>"
     length = len(text)
     # Masked before it is cut for good, so that half a secret is none of what is shown.
     text = mask_repr(text[: 4 * MAX_REPR])
     return text if length <= MAX_REPR else f"{text[:MAX_REPR]}… ({length} characters)"
+
+
+def _is_unshown(kind: type) -> bool:
+    modules = [_KIND_DICT(each).get("__module__") for each in _KIND_MRO(kind)]
+    return any(type(name) is str and f"{name}.".startswith(UNSHOWN) for name in modules)
+
+
+def _repr(value: object) -> str:
+    return str.__str__(repr(_without_secrets(value)))  # what is more than a str may do more
 
 
 def _without_secrets(value: object) -> object:

@@ -421,6 +421,10 @@ def recursive(self):
 def nothing(self):
     return None
 
+def endless(self):
+    while True:
+        pass
+
 class Longer(str):
     def __len__(self):
         raise ValueError("no length")
@@ -452,8 +456,19 @@ def hostile(request: Request):
     nameless = Nameless()
     liar = Liar()
     huge = repr_of(lambda self: "x" * 5_000_000)
-    slow = repr_of(lambda self: threading.Event().wait(0.1) and "" or "slow")
+    never_ends = repr_of(endless)
+    late = "after the one that does not end"
+    raise Noted("it went wrong")
+
+@route("/slow")
+def slow(request: Request):
+    library = repr_of(lambda self: threading.Event().wait(0.1) and "" or "slow")
     late = "after the slow one"
+    raise Noted("it went wrong")
+
+@route("/async")
+async def on_the_loop(request: Request):
+    never_ends = repr_of(endless)
     raise Noted("it went wrong")
 
 @route("/hello")
@@ -465,29 +480,46 @@ def hello(request: Request):
 async fn a_hostile_repr_neither_stalls_nor_stops_the_server() {
     let server = Project::new().file("app.py", HOSTILE).dev().await;
 
-    let reply = server.get("/hostile").await;
-
-    assert_eq!(reply.status, 500);
+    let hostile = Shown::of(&server, "/hostile").await;
     assert_eq!(server.get("/hello").await.text(), "hello");
-    let request = server.api(&format!("requests/{}", reply.header("x-request-id"))).await;
-    let traceback = &request["traceback"];
-    assert_eq!(
-        (&traceback["type"], &traceback["message"]),
-        (&json!("app.Noted"), &json!("it went wrong"))
-    );
-    let frames = traceback["frames"].as_array().expect("frames");
-    let locals = frames[0]["locals"].as_array().expect("locals");
-    let shown = |name: &str| {
-        let local = locals.iter().find(|local| local["name"] == name).expect("it is shown");
-        local["value"].as_str().expect("text").to_owned()
-    };
-    assert_eq!(shown("raises"), "<Hostile: repr raised SystemExit>");
-    assert_eq!(shown("recurses"), "<Hostile: repr raised RecursionError>");
-    assert_eq!(shown("is_none"), "<Hostile: repr raised TypeError>");
-    assert_eq!(shown("no_length"), "x");
-    assert!(shown("nameless").contains("Nameless"));
-    assert!(shown("liar").contains("Liar"));
-    assert!(shown("huge").len() < 1200 && shown("huge").contains("5000000 characters"));
-    // No clock stops a `repr` that runs; what comes after one that took the time is left out.
-    assert_eq!(shown("late"), "<str: not shown, out of time>");
+    assert_eq!(hostile.value("raises"), "<Hostile: repr raised SystemExit>");
+    assert_eq!(hostile.value("recurses"), "<Hostile: repr raised RecursionError>");
+    assert_eq!(hostile.value("is_none"), "<Hostile: repr raised TypeError>");
+    assert_eq!(hostile.value("no_length"), "x");
+    assert!(hostile.value("nameless").contains("Nameless"));
+    assert!(hostile.value("liar").contains("Liar"));
+    let huge = hostile.value("huge");
+    assert!(huge.len() < 1200 && huge.contains("5000000 characters"));
+    assert_eq!(hostile.value("never_ends"), "<Hostile: not shown, out of time>");
+    assert_eq!(hostile.value("late"), "<str: not shown, out of time>");
+
+    let slow = Shown::of(&server, "/slow").await;
+    assert_eq!(slow.value("library"), "slow", "what a library does is waited for");
+    assert_eq!(slow.value("late"), "<str: not shown, out of time>");
+
+    let on_the_loop = Shown::of(&server, "/async").await;
+    assert_eq!(on_the_loop.value("never_ends"), "<Hostile: not shown, out of time>");
+    assert_eq!(Shown::of(&server, "/async").await.locals.len(), 2, "the loop goes on");
+}
+
+/// The locals that a failed request is shown with.
+struct Shown {
+    locals: Vec<Value>,
+}
+
+impl Shown {
+    async fn of(server: &Server, path: &str) -> Self {
+        let reply = server.get(path).await;
+        assert_eq!(reply.status, 500);
+        let request = server.api(&format!("requests/{}", reply.header("x-request-id"))).await;
+        let traceback = &request["traceback"];
+        let raised = (&traceback["type"], &traceback["message"]);
+        assert_eq!(raised, (&json!("app.Noted"), &json!("it went wrong")));
+        Self { locals: traceback["frames"][0]["locals"].as_array().expect("locals").clone() }
+    }
+
+    fn value(&self, name: &str) -> &str {
+        let local = self.locals.iter().find(|local| local["name"] == name).expect("it is shown");
+        local["value"].as_str().expect("text")
+    }
 }
