@@ -41,6 +41,7 @@ use crate::error::Error;
 use crate::python_runtime::{Attempt, Extent, PythonRuntime};
 
 pub use announcement::Announcement;
+pub use editor::Editor;
 pub use events::Events;
 pub use front::Front;
 use guard::Guard;
@@ -148,6 +149,12 @@ impl Dev {
     /// from. The first call counts; without one nothing is there.
     pub fn open_mcp(&self, may_write: bool, token: Option<String>) {
         self.inner.mcp.get_or_init(|| Mcp::new(may_write, token));
+    }
+
+    /// Opens places in the code in this editor, from the console. The first call counts; without one
+    /// the page has links for Visual Studio Code.
+    pub fn use_editor(&self, editor: Editor) {
+        self.inner.recorder.use_editor(editor);
     }
 
     /// What lets an assistant in, if that is open.

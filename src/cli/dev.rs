@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use console::Term;
-use snaxum::dev::{Dev, MAX_HEAD};
+use snaxum::dev::{Dev, Editor, MAX_HEAD};
 use snaxum::error::Error;
 use snaxum::server::{self, DRAIN_TIMEOUT};
 use snaxum::venv;
@@ -36,6 +36,10 @@ pub(crate) struct Options {
     /// Lets it reload, send requests to the app, and send recorded ones again.
     #[arg(long, requires = "mcp")]
     mcp_write: bool,
+    /// Editor for places in the code: a scheme, whose links the console has, or a program, which the
+    /// server starts [default: vscode://]
+    #[arg(long, value_name = "SCHEME://|PROGRAM", env = "SNAXUM_EDITOR")]
+    editor: Option<Editor>,
     /// What goes to stdout: lines for people, or the events as the console gets them, a JSON object
     /// a line. With `json` everything else goes to stderr, what user code prints included.
     #[arg(long, value_enum, default_value_t = log::Format::Text)]
@@ -75,6 +79,9 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
             });
         }
         let dev = Dev::start_with_token(&start.runtime, token)?;
+        if let Some(editor) = options.editor {
+            dev.use_editor(editor);
+        }
         if options.mcp {
             dev.open_mcp(options.mcp_write, mcp_token);
         }

@@ -19,7 +19,7 @@ use crate::message::RouteInfo;
 use crate::pages;
 
 use super::protocol::{LogLine, Pin, Reload, RequestSummary, Status};
-use super::{Dev, PREFIX, by_hand, guard, live, mcp, socket, workers};
+use super::{Dev, PREFIX, by_hand, editor, guard, live, mcp, socket, workers};
 
 #[derive(Embed)]
 #[folder = "templates/console"]
@@ -58,6 +58,7 @@ pub(super) fn routes() -> Router<Dev> {
         .route("/__snaxum/api/restart", post(by_hand::restart))
         .route("/__snaxum/api/pause", post(by_hand::pause))
         .route("/__snaxum/api/resume", post(by_hand::resume))
+        .route("/__snaxum/api/open", post(editor::open))
         .route(mcp::PATH, any(mcp::answer))
         .route("/__snaxum/{*rest}", any(nothing))
 }

@@ -183,8 +183,10 @@ pub struct Status {
     /// The newest attempt.
     pub last_reload: Option<Reload>,
     /// Opens a file of the project in an editor, once `{file}` and `{line}` are put in; the file is
-    /// relative to the project and percent-encoded.
-    pub editor: String,
+    /// relative to the project and percent-encoded. Null if the editor has no such addresses.
+    pub editor: Option<String>,
+    /// Whether the server starts an editor at `POST /__snaxum/api/open`.
+    pub opens_editor: bool,
     /// The process pool; null in messages of the socket.
     pub pool: Value,
 }

@@ -11,7 +11,7 @@ mod meter;
 mod original;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -20,11 +20,12 @@ use crate::event::Event;
 use crate::message::{LoadOutcome, LogRecord, RequestRecord, Traceback};
 use crate::python_runtime::{PythonRuntime, Serving};
 
+use super::editor::Editor;
+use super::guard;
 use super::masking::Masking;
 use super::protocol::{
     Limits, LogLine, Pin, Reload, RequestDetail, RequestSummary, Status, unix_ms,
 };
-use super::{editor, guard};
 
 pub(super) use bodies::shown as shown_body;
 pub(super) use follower::{Follower, encode};
@@ -47,6 +48,7 @@ pub(super) struct Recorder {
     runtime: Weak<PythonRuntime>,
     /// Tells two runs of the server apart.
     run_id: String,
+    editor: OnceLock<Editor>,
     state: Mutex<State>,
     news: Notify,
 }
@@ -118,6 +120,7 @@ impl Recorder {
         Self {
             runtime: Arc::downgrade(runtime),
             run_id: guard::random_text(12),
+            editor: OnceLock::new(),
             state: Mutex::new(state),
             news: Notify::new(),
         }
@@ -126,6 +129,16 @@ impl Recorder {
     /// Tells two runs of the server apart.
     pub(super) fn run_id(&self) -> &str {
         &self.run_id
+    }
+
+    /// Takes this editor; the first one stays.
+    pub(super) fn use_editor(&self, editor: Editor) {
+        self.editor.get_or_init(|| editor);
+    }
+
+    /// How places in the code are opened.
+    pub(super) fn editor(&self) -> Editor {
+        self.editor.get().cloned().unwrap_or_default()
     }
 
     /// Notes an event; runs where it was emitted and returns at once.
@@ -179,6 +192,7 @@ impl Recorder {
     /// The state of the server as the API tells it.
     pub(super) fn status(&self, runtime: &PythonRuntime, pool: Value) -> Status {
         let serving = runtime.serving();
+        let editor = self.editor();
         Status {
             version: env!("CARGO_PKG_VERSION"),
             python: runtime.python_version(),
@@ -190,7 +204,8 @@ impl Recorder {
             routes: serving.routes.len(),
             uptime_s: runtime.started().elapsed().as_secs_f64(),
             last_reload: Some(Reload::from(&serving.last_reload)),
-            editor: editor::template(&runtime.config().project_dir),
+            editor: editor.link(&runtime.config().project_dir),
+            opens_editor: editor.program().is_some(),
             pool,
         }
     }

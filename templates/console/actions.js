@@ -18,4 +18,6 @@ async function act(path, body = {}) {
 /** Sends a kept request again; `changes` may hold method, target, headers and body. */
 export const replay = (id, changes) => act(`requests/${encodeURIComponent(id)}/replay`, changes);
 export const pin = (id) => act(`requests/${encodeURIComponent(id)}/pin`);
+/** Lets the server start its editor at a place: a route, or a frame of a request or a reload. */
+export const openInEditor = (target) => act("open", target);
 export const unpin = (id) => act(`requests/${encodeURIComponent(id)}/unpin`);

@@ -75,7 +75,7 @@ function ReloadTraceback({ failure, traceback }) {
   if (!traceback) return html`<p class="dim">The server sent no traceback for it.</p>`;
   return html`
     ${failure && html`<p class="dim">${visible(failure.about)} · ${clock(failure.time_ms)}</p>`}
-    <${Traceback} traceback=${traceback} />
+    <${Traceback} traceback=${traceback} origin=${failure && { reload: failure.reloadId }} />
   `;
 }
 
@@ -89,7 +89,7 @@ function RequestTraceback({ runId, failure }) {
   const { id, method, path, time_ms, traceback } = last.current;
   return html`
     <p class="dim">request #${visible(id)} · ${visible(method)} ${visible(path)} · ${clock(time_ms)}</p>
-    ${traceback ? html`<${Traceback} traceback=${traceback} />` : html`<p class="dim">The server kept no traceback for it.</p>`}
+    ${traceback ? html`<${Traceback} traceback=${traceback} origin=${{ request: id }} />` : html`<p class="dim">The server kept no traceback for it.</p>`}
   `;
 }
 

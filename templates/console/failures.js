@@ -6,8 +6,8 @@ import { place } from "./format.js";
 
 /**
  * The failures in `state`, newest first, as { key, time_ms, type, message, about, count } with
- * `traceback` for a reload, and for requests `requestId` (of the newest), `firstGeneration` and
- * `lastGeneration`.
+ * `traceback` and `reloadId` for a reload, and for requests `requestId` (of the newest),
+ * `firstGeneration` and `lastGeneration`.
  */
 export function failures(state) {
   const reloads = state.reloads
@@ -21,6 +21,7 @@ export function failures(state) {
       about: `reload of ${reload.files.join(", ") || reload.cause}`,
       count: 1,
       traceback: reload.traceback,
+      reloadId: reload.id,
     }));
   return [...reloads, ...requestFailures(state.requests)].sort((a, b) => b.time_ms - a.time_ms);
 }

@@ -3,7 +3,7 @@
 // Owns which tab is shown, the filter of each and the address that names them. Never draws what is
 // inside a tab.
 
-import { html, useEffect, useErrorBoundary, useRef, useState } from "./vendor/preact-htm.js";
+import { html, useEffect, useErrorBoundary, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { addressOf, readAddress } from "./address.js";
 import { Sparkline } from "./charts.js";
 import { Editor, Place } from "./editor.js";
@@ -19,7 +19,7 @@ import { Routes } from "./routes.js";
 import { page } from "./server.js";
 import { standingFailure } from "./store.js";
 import { ThemeButton } from "./theme.js";
-import { failingFrame } from "./traceback.js";
+import { failingFrame, numbered } from "./traceback.js";
 import { Workers } from "./workers.js";
 
 const WRITE_AFTER_MS = 200;
@@ -52,7 +52,9 @@ export function Frame({ state, connection, traffic }) {
     goTo(TABS.find(({ name }) => name === "errors"));
   }
 
-  return html`<${Editor.Provider} value=${state.status?.editor ?? null}>
+  const { editor = null, opens_editor: opens = false } = state.status ?? {};
+  const places = useMemo(() => ({ address: editor, opens }), [editor, opens]);
+  return html`<${Editor.Provider} value=${places}>
     <header class="top">
       <h1>snaxum</h1>
       <p class=${`state ${health.className}`} data-testid="state"><span aria-hidden="true">${health.glyph}</span> ${health.words}</p>
@@ -176,7 +178,7 @@ function Banner({ state, show }) {
       <p>
         <b>${generation ? `▲ Serving G${generation}. The newest save does not load.` : "✖ Nothing is served. The code does not load."}</b>
         ${traceback && html` <span><code>${visible(traceback.type)}</code>${traceback.message && `: ${visible(traceback.message)}`}</span>`}
-        ${frame && html` <${Place} file=${frame.file} line=${frame.line} className="place" />`}
+        ${frame && html` <${Place} file=${frame.file} line=${frame.line} target=${{ reload: reload.id, frame: numbered(traceback).get(frame) }} className="place" />`}
       </p>
       ${traceback && html`<button type="button" onClick=${() => show(reload)}>Show traceback</button>`}
     </div>

@@ -113,7 +113,7 @@ function ReloadDetails({ reload }) {
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   return html`
     <div class="unfolded-content">
-      ${traceback && html`<${Traceback} traceback=${traceback} />`}
+      ${traceback && html`<${Traceback} traceback=${traceback} origin=${{ reload: reload.id }} />`}
       <div class="columns">
         <section>
           <h3>Cause</h3>

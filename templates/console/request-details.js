@@ -72,7 +72,7 @@ function linkTo({ id }, { runId }) {
 
 function Rest({ request }) {
   return html`
-    ${request.traceback && html`<h3>Traceback</h3><${Traceback} traceback=${request.traceback} />`}
+    ${request.traceback && html`<h3>Traceback</h3><${Traceback} traceback=${request.traceback} origin=${{ request: request.id }} />`}
     ${request.logs?.length > 0 && html`<h3>Logs</h3><${Logs} lines=${request.logs} />`}
     ${request.query && html`<h3>Query</h3><${Pairs} pairs=${[...new URLSearchParams(String(request.query))]} />`}
     <h3>Request headers</h3>

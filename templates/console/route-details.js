@@ -22,7 +22,7 @@ export function RouteDetails({ route, stats, serves, generation }) {
       ${route.params?.length > 0 && html`
         <p>Takes ${route.params.map(({ name, type }, index) => html`${index > 0 && ", "}<code>${visible(name)}</code> <span class="dim">(${visible(type)})</span>`)}</p>
       `}
-      <p><code>${visible(route.handler)}</code> <span class="dim">in</span> <${Place} file=${route.file} line=${route.line} />${route.mode && html` <span class="dim">· ${visible(route.mode)}</span>`}</p>
+      <p><code>${visible(route.handler)}</code> <span class="dim">in</span> <${Place} file=${route.file} line=${route.line} target=${route.id && { route: route.id }} />${route.mode && html` <span class="dim">· ${visible(route.mode)}</span>`}</p>
       ${address && html`<p><a href=${address} target="_blank" rel="noopener noreferrer">Open ${visible(address)}</a></p>`}
       ${serves && html`
         <div class="columns">

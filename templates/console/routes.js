@@ -116,7 +116,7 @@ function RouteRow({ name, route, marker, stats, isFirst, isOpen, toggle }) {
       </td>
       <td class="c-handler"><span class="struck">${visible(route.handler)}</span></td>
       <td class="c-mode dim">${visible(route.mode)}</td>
-      <td class="c-source dim" title=${place(route.file, route.line)}><span class="struck"><${Place} file=${route.file} line=${route.line} quiet /></span></td>
+      <td class="c-source dim" title=${place(route.file, route.line)}><span class="struck"><${Place} file=${route.file} line=${route.line} target=${route.id && { route: route.id }} quiet /></span></td>
       <td class="c-count number">${stats ? html`<a tabindex="-1" href=${requestsOf(route)}>${stats.hits}</a>` : html`<span class="dim">0</span>`}</td>
       <td class="c-total number">${stats ? milliseconds(stats.p95_ms) : html`<span class="dim">–</span>`}</td>
       <td class=${`c-count number ${stats?.errors ? "bad" : "dim"}`}>${stats?.errors ?? 0}</td>

@@ -3,12 +3,15 @@
 //
 // Draws the traceback it is given; never fetches one. All of it is text.
 
-import { html } from "./vendor/preact-htm.js";
+import { createContext, html, useContext, useMemo } from "./vendor/preact-htm.js";
 import { CopyButton } from "./copy.js";
 import { Place } from "./editor.js";
 import { counted, visible } from "./format.js";
 
 const LONGEST_CHAIN = 20;
+
+/** What opens a frame on the server, or null: for the frames within. */
+const Targets = createContext(() => null);
 
 /** The frame a person wants to open: the newest of their own, else the newest of all. */
 export function failingFrame(traceback) {
@@ -16,7 +19,23 @@ export function failingFrame(traceback) {
   return frames.findLast((frame) => frame.user) ?? frames.at(-1) ?? null;
 }
 
-export function Traceback({ traceback }) {
+/** The frames of a traceback with their numbers, as the server counts them. */
+export function numbered(traceback, numbers = new Map()) {
+  for (const frame of traceback?.frames ?? []) numbers.set(frame, numbers.size);
+  for (const behind of [traceback?.cause, ...(traceback?.exceptions ?? [])]) if (behind) numbered(behind, numbers);
+  return numbers;
+}
+
+/** `origin` is what it belongs to: `{ request: id }` or `{ reload: id }`. */
+export function Traceback({ traceback, origin }) {
+  const target = useMemo(() => {
+    const numbers = origin ? numbered(traceback) : null;
+    return (frame) => numbers && { ...origin, frame: numbers.get(frame) };
+  }, [traceback, origin?.request, origin?.reload]);
+  return html`<${Targets.Provider} value=${target}><${Chain} traceback=${traceback} /></>`;
+}
+
+function Chain({ traceback }) {
   return html`
     <div class="traceback" data-testid="traceback">
       ${chain(traceback).map(
@@ -58,7 +77,7 @@ function Exception({ exception, whole }) {
       ${(exception.notes ?? []).map((note) => html`<p class="note">${visible(note)}</p>`)}
       ${(exception.exceptions ?? []).length > 0 && html`
         <ul class="group" aria-label="What it holds">
-          ${exception.exceptions.map((each) => html`<li><${Traceback} traceback=${each} /></li>`)}
+          ${exception.exceptions.map((each) => html`<li><${Chain} traceback=${each} /></li>`)}
         </ul>
       `}
       ${folded(frames).map((group, index) =>
@@ -86,11 +105,12 @@ function folded(frames) {
 }
 
 function Frame({ frame, isFailing }) {
+  const target = useContext(Targets)(frame);
   const locals = frame.locals ?? [];
   return html`
     <article class="frame">
       <p class="where">
-        <${Place} file=${frame.file} line=${frame.line} /> <span class="dim">in</span> <code>${visible(frame.function)}</code>
+        <${Place} file=${frame.file} line=${frame.line} target=${target} /> <span class="dim">in</span> <code>${visible(frame.function)}</code>
       </p>
       ${frame.source?.length > 0 && html`
         <pre class="source" tabindex="0">${frame.source.map((line) => html`<${SourceLine} frame=${frame} line=${line} />`)}</pre>

@@ -23,11 +23,12 @@ class World {
   }
 
   // Starts `snaxum dev`; resolves once it has printed where its console is. `port` is the one of
-  // an earlier start, for a test of what survives a restart.
-  async start(port = 0) {
-    const args = ["dev", this.root, "--port", String(port)];
+  // an earlier start, for a test of what survives a restart; `more` are further options.
+  async start(port = 0, more = []) {
+    const args = ["dev", this.root, "--port", String(port), ...more];
     const env = { ...process.env, NO_COLOR: "1" };
     delete env.PYTHONDONTWRITEBYTECODE;
+    delete env.SNAXUM_EDITOR;
     this.server = spawn(process.env.SNAXUM_BIN, args, { env, stdio: ["ignore", "pipe", "inherit"] });
     this.ended = new Promise((resolve) => this.server.once("exit", resolve));
     const lines = readline.createInterface({ input: this.server.stdout });

@@ -4,6 +4,7 @@
 mod cli;
 mod console_api;
 mod dev_api;
+mod editor;
 mod example;
 mod golden;
 mod http;

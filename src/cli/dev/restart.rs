@@ -142,8 +142,8 @@ fn known_to_check(arguments: Vec<OsString>) -> Vec<OsString> {
     while let Some(argument) = rest.next() {
         match &*argument.to_string_lossy() {
             "-v" | "--explain-reload" | "--no-keys" | "--mcp" | "--mcp-write" => {}
-            "--log-format" => drop(rest.next()),
-            text if text.starts_with("--log-format=") => {}
+            "--log-format" | "--editor" => drop(rest.next()),
+            text if text.starts_with("--log-format=") || text.starts_with("--editor=") => {}
             _ => known.push(argument),
         }
     }
