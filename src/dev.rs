@@ -95,7 +95,7 @@ impl Dev {
         token: Option<String>,
     ) -> Result<Self, Error> {
         let recorder = Arc::new(Recorder::new(runtime));
-        runtime.events().listen({
+        runtime.events().listen_from_the_start({
             let recorder = Arc::clone(&recorder);
             move |event| recorder.record(event)
         });

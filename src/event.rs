@@ -3,9 +3,12 @@
 //! The core emits, listeners are told on the spot and must return at once: whoever has slow work
 //! to do keeps a bounded queue of its own. With no listener an event is not even built.
 
-use std::sync::{Arc, OnceLock, RwLock};
+mod early;
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use crate::message::{LoadReport, LogRecord, RequestRecord};
+use early::EarlyLines;
 
 /// The log's target for tracebacks of user code, for those who show them in another way.
 pub const TRACEBACK: &str = "snaxum::traceback";
@@ -66,10 +69,17 @@ pub struct Reload {
 type Listener = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 
 /// Passes events from the core to its listeners.
-#[derive(Default)]
 pub struct EventBus {
     // Set once and empty in production: the check on the request path is one load.
     listeners: OnceLock<RwLock<Vec<Listener>>>,
+    /// `None` once somebody has heard them.
+    early: Mutex<Option<EarlyLines>>,
+}
+
+impl Default for EventBus {
+    fn default() -> Self {
+        Self { listeners: OnceLock::new(), early: Mutex::new(Some(EarlyLines::default())) }
+    }
 }
 
 impl EventBus {
@@ -77,6 +87,27 @@ impl EventBus {
     pub fn listen(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) {
         let listeners = self.listeners.get_or_init(RwLock::default);
         listeners.write().expect("no listener panics while registering").push(Box::new(listener));
+    }
+
+    /// The same, and of the lines that were printed before: code prints while it first loads, and
+    /// then nobody can listen yet. Who calls this next hears no earlier ones.
+    pub fn listen_from_the_start(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) {
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lines) = early.take() {
+            lines.tell(&listener);
+        }
+        self.listen(listener);
+    }
+
+    /// Tells of a line that was printed.
+    pub(crate) fn print(&self, line: LogRecord<'_>) {
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *early {
+            // Held to the end: whoever begins to listen in this moment hears it once.
+            Some(lines) => lines.keep(&line),
+            None => drop(early),
+        }
+        self.emit(|| Event::Log(line));
     }
 
     /// Whether anybody listens.

@@ -366,6 +366,8 @@ pub struct LogRecord<'a> {
     pub time: SystemTime,
     /// The [`RequestRecord::id`] it was written for.
     pub request: Option<u64>,
+    /// The [`Reload::id`](crate::event::Reload::id) of the load that wrote it.
+    pub reload: Option<u64>,
     /// `stdout` or `stderr`.
     pub stream: &'static str,
     /// Without its end; secrets masked, cut.

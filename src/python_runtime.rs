@@ -77,7 +77,8 @@ pub struct PythonRuntime {
     gate: Gate,
     started: Instant,
     last_request: AtomicU64,
-    reloads: AtomicU64,
+    /// How many loads have ended.
+    loads: Arc<AtomicU64>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -130,6 +131,7 @@ impl PythonRuntime {
         let workers = Arc::new(Workers::default());
         let in_flight = Arc::<InFlight>::default();
         let events = Arc::<EventBus>::default();
+        let loads = Arc::<AtomicU64>::default();
         let thread = thread::spawn(Boot {
             config: config.clone(),
             venv,
@@ -140,6 +142,7 @@ impl PythonRuntime {
             workers: Arc::clone(&workers),
             in_flight: Arc::clone(&in_flight),
             events: Arc::clone(&events),
+            loads: Arc::clone(&loads),
             reply,
         })
         .map_err(io("cannot start the Python thread"))?;
@@ -160,7 +163,7 @@ impl PythonRuntime {
             );
         }
         let first = Reload {
-            id: 1,
+            id: loads.fetch_add(1, Ordering::AcqRel) + 1,
             time,
             cause: "start",
             files: Vec::new(),
@@ -181,7 +184,7 @@ impl PythonRuntime {
             gate: Gate::default(),
             started,
             last_request: AtomicU64::new(0),
-            reloads: AtomicU64::new(1),
+            loads,
             thread: Mutex::new(Some(thread)),
         })
     }

@@ -27,8 +27,8 @@ class Border(Protocol):
     def wake(self) -> None:
         """Send what has been left."""
 
-    def print(self, request: int | None, stream: str, line: str) -> None:
-        """Tell observers of a line that was written to `stdout` or `stderr`."""
+    def print(self, request: int | None, stream: str, line: str, loads: bool) -> None:
+        """Tell observers of a line on `stdout` or `stderr`; `loads`: by what is loading now."""
 
     def parse_env(self, text: str) -> list[tuple[str, str]] | tuple[int, str]:
         """Read environment variables, or say which line cannot be read, and why."""

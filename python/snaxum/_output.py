@@ -25,7 +25,11 @@ _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2
 _PART = re.compile(rf"(?P<colour>\x1b\[[0-9;:]*m)|(?P<end>\r?\n)|{_STEERING.pattern}")
 _NO_COLOUR = "\x1b[0m"
 
-Tell = Callable[[int | None, str, str], None]
+# Of the request, the stream's name, the line, and whether it was written by what is loading now.
+Tell = Callable[[int | None, str, str, bool], None]
+
+# Whoever replaces `sys.stdout` may still print to these.
+_installed: list[_Stream] = []
 
 
 def install(tell: Tell, *, is_raw: bool) -> None:
@@ -100,4 +104,5 @@ class _Stream:
         line.text, line.more = "", 0
         text = mask_text(text) + (f"… ({more} characters more)" if more else "")
         # Half a surrogate pair does not cross.
-        self._tell(state.request(), self._name, text.encode("utf-8", "replace").decode())
+        text = text.encode("utf-8", "replace").decode()
+        self._tell(state.request(), self._name, text, state.is_loading())

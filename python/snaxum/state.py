@@ -248,6 +248,18 @@ def stage(target: Staging | None) -> None:
     _staging = target
 
 
+def is_loading() -> bool:
+    """Tell whether the caller works for the load that goes on: a module, or a start-up hook."""
+    target = _staging
+    if target is None or target.is_here():
+        return target is not None
+    node = starter.get()
+    if node is None or target.nodes.get(node.name) is not node:
+        return False
+    # What goes on from earlier loads has a starter, too.
+    return _current is None or _current.graph.nodes.get(node.name) is not node
+
+
 def executing() -> Node | None:
     """Return the node of the module that the calling thread is loading, if it is."""
     target = _staging

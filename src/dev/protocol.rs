@@ -221,6 +221,8 @@ pub struct LogLine {
     pub time_ms: u64,
     /// The request that it was written for.
     pub request: Option<String>,
+    /// The [`Reload::id`] of the load that wrote it, by a module that ran or a start-up hook.
+    pub reload: Option<u64>,
     /// `stdout` or `stderr`.
     pub stream: &'static str,
     /// Without its end; secrets masked, and cut if it is long.

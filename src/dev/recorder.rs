@@ -334,6 +334,7 @@ impl State {
         let line = LogLine {
             time_ms: unix_ms(record.time),
             request: record.request.map(|id| id.to_string()),
+            reload: record.reload,
             stream: record.stream,
             line: record.line.to_owned(),
         };

@@ -2,12 +2,13 @@
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 
-use crate::event::{Event, EventBus};
+use crate::event::EventBus;
 use crate::message::LogRecord;
 
 use super::env_file;
@@ -20,6 +21,8 @@ pub(crate) struct Border {
     pub(super) notices: Arc<Notices>,
     pub(super) wakes: Arc<Wakes>,
     pub(super) events: Arc<EventBus>,
+    /// How many loads have ended.
+    pub(super) loads: Arc<AtomicU64>,
 }
 
 #[pymethods]
@@ -47,11 +50,13 @@ impl Border {
         self.wakes.wake();
     }
 
-    /// Tells observers of a line that was written to `stdout` or `stderr`.
-    fn print(&self, request: Option<u64>, stream: &str, line: &str) {
+    /// Tells observers of a line that was written to `stdout` or `stderr`; `loads`: by what is
+    /// loading now.
+    fn print(&self, request: Option<u64>, stream: &str, line: &str, loads: bool) {
+        let reload = loads.then(|| self.loads.load(Ordering::Acquire) + 1);
         let stream = if stream == "stderr" { "stderr" } else { "stdout" };
         let time = SystemTime::now();
-        self.events.emit(|| Event::Log(LogRecord { time, request, stream, line }));
+        self.events.print(LogRecord { time, request, reload, stream, line });
     }
 
     #[staticmethod]

@@ -102,7 +102,7 @@ impl PythonRuntime {
         let differing = std::mem::take(&mut report.files);
         let files = if differing.is_empty() { files } else { differing };
         let mut reload = Reload {
-            id: self.reloads.fetch_add(1, Ordering::Relaxed) + 1,
+            id: self.loads.fetch_add(1, Ordering::AcqRel) + 1,
             time,
             cause,
             files,

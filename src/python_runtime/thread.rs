@@ -98,6 +98,8 @@ pub(crate) struct Boot {
     pub(crate) workers: Arc<Workers>,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) events: Arc<EventBus>,
+    /// How many loads have ended.
+    pub(crate) loads: Arc<AtomicU64>,
     pub(crate) reply: mpsc::SyncSender<Result<LoadReport, Error>>,
 }
 
@@ -120,8 +122,8 @@ fn run(boot: Boot) {
     };
     Python::attach(|py| {
         let options = options(&boot.config, boot.venv.as_ref(), origin);
-        let (notices, events) = (boot.notices, boot.events);
-        let border = Border { notices, wakes: Arc::clone(&boot.wakes), events };
+        let Boot { notices, events, loads, .. } = boot;
+        let border = Border { notices, wakes: Arc::clone(&boot.wakes), events, loads };
         let started = keeping_signals(|| Bridge::start(py, &options, border));
         let (bridge, report) = match started {
             Ok((bridge, report)) => (Arc::new(bridge), report),

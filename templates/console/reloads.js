@@ -4,9 +4,11 @@
 
 import { html, useState } from "./vendor/preact-htm.js";
 import { Place } from "./editor.js";
+import { useFetched } from "./fetched.js";
 import { matcher } from "./filter.js";
 import { clock, milliseconds, visible } from "./format.js";
 import { PhaseBar, PhaseLegend, PhaseTable, RELOAD_PHASES } from "./phases.js";
+import { Logs } from "./request-details.js";
 import { MARKERS } from "./routes.js";
 import { onPick, toggled, walkRows } from "./rows.js";
 import { Traceback } from "./traceback.js";
@@ -109,6 +111,8 @@ function routeWords({ methods, path }) {
 }
 
 function ReloadDetails({ reload }) {
+  const { answer } = useFetched("logs", { version: reload.id });
+  const logs = (answer ?? []).filter((line) => line.reload === reload.id).reverse();
   const { cause, rung, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback } = reload;
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   return html`
@@ -152,6 +156,12 @@ function ReloadDetails({ reload }) {
           `))}
           ${!kinds.length && html`<p class="dim">unchanged</p>`}
         </section>
+        ${logs.length > 0 && html`
+          <section>
+            <h3>Logs</h3>
+            <${Logs} lines=${logs} />
+          </section>
+        `}
         <section>
           <h3>Timing</h3>
           <${PhaseTable} phases=${phases} total_ms=${total_ms} meanings=${RELOAD_PHASES} />

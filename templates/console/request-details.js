@@ -97,7 +97,7 @@ function Body({ body: { size, text, note } }) {
   `;
 }
 
-function Logs({ lines }) {
+export function Logs({ lines }) {
   return html`
     <pre class="logs" tabindex="0" data-testid="logs">${lines.map(
       ({ time_ms, stream, line }) => html`<span class="dim">${clock(time_ms)}</span> ${stream === "stderr" && html`<span class="warn">stderr </span>`}${visible(line)}${"\n"}`,

@@ -334,6 +334,67 @@ async def later(request):
     server.out.wait_for("one 2").await;
 }
 
+/// Prints while it loads, and in a start-up hook, which has a thread of its own.
+const TALKATIVE: &str = "\
+import sys, threading
+from snaxum import on_startup, route
+
+print('VERSION loads, postgres://ada:hunter2@db \\x1b[2J')
+print('and warns', file=sys.stderr)
+
+@on_startup
+def greet():
+    print('VERSION starts up')
+
+@route('/')
+def index(request):
+    aside = threading.Thread(target=print, args=('aside',))
+    aside.start()
+    aside.join()
+    return 'ok'
+";
+
+#[tokio::test]
+async fn what_modules_print_while_they_load_is_told_with_the_load() {
+    let source = |version: &str| TALKATIVE.replace("VERSION", version);
+    let server = Project::new().file("app.py", &source("one")).dev().await;
+    let mut console = server.console().await;
+    let first = server.api("logs").await;
+
+    server.edit("app.py", &source("two"));
+    let begun = console.next_of_type("reload.start").await;
+    let line = console.next().await;
+    console.next_of_type("reload.ok").await;
+    let second = server.api("logs").await;
+    server.edit("app.py", &(source("three") + "\nraise RuntimeError\n"));
+    console.next_of_type("reload.fail").await;
+    server.get("/").await;
+
+    let told = |logs: &Value| -> Vec<Value> {
+        let lines = list(logs).iter().rev();
+        lines
+            .map(|log| json!([log["reload"], log["request"], log["stream"], log["line"]]))
+            .collect()
+    };
+    let expected = |version: &str, reload: u32| {
+        let loads = format!("{version} loads, postgres://ada:••••@db \u{1b}[2J");
+        let starts = format!("{version} starts up");
+        [
+            json!([reload, null, "stdout", loads]),
+            json!([reload, null, "stderr", "and warns"]),
+            json!([reload, null, "stdout", starts]),
+        ]
+    };
+    assert_eq!(told(&first), expected("one", 1));
+    assert_eq!(told(&second)[3..], expected("two", 2));
+    assert!(line["seq"].as_u64() > begun["seq"].as_u64() && line["type"] == "log", "{line}");
+    let whole = told(&server.api("logs").await);
+    assert_eq!(whole[6..8], expected("three", 3)[..2]);
+    // A thread that code starts works for no request.
+    assert_eq!(whole[8..], [json!([null, null, "stdout", "aside"])]);
+    server.out.wait_for("one loads, postgres://ada:hunter2@db \\u{1b}[2J").await;
+}
+
 #[tokio::test]
 async fn a_path_that_no_route_has_is_told_what_is_near_it_in_dev_mode_alone() {
     let reply = app().await.get("/helo").await;

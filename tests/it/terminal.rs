@@ -447,13 +447,14 @@ print('loaded')
         out.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     let types: Vec<&str> =
         events.iter().map(|event| event["type"].as_str().expect("a type")).collect();
-    let start = ["hello", "reload.ok", "routes"];
+    let start = ["hello", "log", "reload.ok", "routes"];
     let (first, second) =
         (&types[..3], types.iter().rposition(|kind| *kind == "hello").expect("a start"));
     assert_eq!((first, &types[second..second + 3]), (&start[..], &start[..]), "{types:?}");
     assert_eq!((types[second - 1], types.last()), ("bye", Some(&"bye")));
     let said: Vec<_> = events.iter().filter(|event| event["type"] == "log").collect();
-    assert_eq!(said[0]["log"]["line"], "said \u{1b}[2J\u{9b}\u{202e}");
+    assert_eq!((&said[0]["log"]["line"], &said[0]["log"]["reload"]), (&"loaded".into(), &1.into()));
+    assert_eq!(said[1]["log"]["line"], "said \u{1b}[2J\u{9b}\u{202e}");
     assert!(!out.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{out}");
     let token = err
         .split("?t=")

@@ -16,7 +16,11 @@ class Told:
     def __init__(self) -> None:
         self.through = io.StringIO()
         self.lines: list[tuple[int | None, str, str]] = []
-        self.stream = _Stream(self.through, "stdout", lambda *line: self.lines.append(line))
+        self.stream = _Stream(self.through, "stdout", self.tell)
+
+    def tell(self, request: int | None, stream: str, line: str, loads: bool) -> None:
+        assert not loads
+        self.lines.append((request, stream, line))
 
 
 @pytest.fixture

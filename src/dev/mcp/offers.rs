@@ -88,7 +88,8 @@ const OFFERS: [Offer; 10] = [
     Offer {
         name: "logs",
         tells: "What code has printed and logged, newest first: {logs: [{time_ms, request (its id, \
-            or null), stream (stdout | stderr), line}]}. Kept are the newest 5000 lines.",
+            or null), reload (the id of the load that wrote it, or null), stream (stdout | stderr), \
+            line}]}. Kept are the newest 5000 lines.",
         takes: || page(USUAL),
         writes: false,
     },

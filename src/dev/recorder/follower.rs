@@ -63,15 +63,21 @@ impl Recorder {
         Some((vec![hello], self.follower(seq)))
     }
 
-    /// What serves, as `hello`, the newest reload and the routes, and what comes after them: for a
-    /// log, to which nothing has happened yet.
+    /// What serves, as `hello`, the lines so far, the newest reload and the routes, and what comes
+    /// after them: for a log, to which nothing has happened yet.
     pub(in crate::dev) fn begin(self: &Arc<Self>) -> Option<(Vec<Utf8Bytes>, Follower)> {
         let ([hello, _], seq) = self.everything()?;
         let serving = self.runtime.upgrade()?.serving();
-        let reload = Arc::clone(self.lock().reloads.back()?);
+        let (reload, lines) = {
+            let state = self.lock();
+            let lines = state.logs.iter().take_while(|(line, _)| *line <= seq);
+            let lines: Vec<_> = lines.map(|(_, line)| Arc::clone(line)).collect();
+            (Arc::clone(state.reloads.back()?), lines)
+        };
         let reload = Change::Reload(reload, self.status_now()?);
-        let rest = [reload, Change::Routes(serving)];
-        let rest = rest.map(|change| encode(seq, Item::Change(change).body()));
+        let rest = [reload, Change::Routes(serving)].map(Item::Change);
+        let rest = lines.into_iter().map(Item::Log).chain(rest);
+        let rest = rest.map(|item| encode(seq, item.body()));
         Some((std::iter::once(hello).chain(rest).collect(), self.follower(seq)))
     }
 
