@@ -36,7 +36,7 @@ def aside(exchange: Exchange, generation: state.Generation, route: Route, reques
         exchange.fail(generation.number, route.id, 503, detail, retry, None)
         return
     runtime.at_pool.add(exchange.id)
-    pool = runtime.pools[exchange.id] = runtime.pool.for_request(runtime.grace)
+    pool = runtime.pools[exchange.id] = runtime.pool.for_request(exchange.id, runtime.grace)
     lease = state.Lease(generation)
 
     def run() -> None:

@@ -34,8 +34,16 @@ _installed: list[_Stream] = []
 
 def install(tell: Tell, *, is_raw: bool) -> None:
     """Tell of each line from now on."""
-    sys.stdout = _Stream(sys.stdout, "stdout", tell, is_raw=is_raw)
-    sys.stderr = _Stream(sys.stderr, "stderr", tell, is_raw=is_raw)
+    for name in ("stdout", "stderr"):
+        stream = _Stream(getattr(sys, name), name, tell, is_raw=is_raw)
+        setattr(sys, name, stream)
+        _installed.append(stream)
+
+
+def end_lines() -> None:
+    """Tell of what the calling thread has begun: it goes on to something else."""
+    for stream in _installed:
+        stream.end_line()
 
 
 class _Unfinished(threading.local):
@@ -71,6 +79,11 @@ class _Stream:
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.write(line)
+
+    def end_line(self) -> None:
+        """Tell of the line that the calling thread has begun, if it has."""
+        if self._unfinished.text:
+            self._end()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -4,12 +4,12 @@ Owns the worker processes. A plain executor breaks for good when one worker dies
 other task along; here each worker stands alone, so only the task it ran is lost, and a new worker
 takes its place. A task is written to its worker's pipe by the thread that submits it, and the
 answer read by the worker's own: a plain executor has two more threads on that way. Tasks travel by
-module and name, never as function objects. Never matches a route.
+module and name (`_task`). In dev mode what they print comes with their answers (`_lines`). Never
+matches a route.
 """
 
 from __future__ import annotations
 
-import io
 import logging
 import multiprocessing
 import pickle
@@ -21,13 +21,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
-from types import FunctionType
 from typing import Any
 
-from . import _worker, state
-from ._reload import loader
+from . import _lines, _output, _worker, state
 from ._reload.sources import Source
 from ._runtime import Framework
+from ._task import Task, load_answer
 from ._workers import LOSSES_KEPT, Loss
 
 _log = logging.getLogger("snaxum.pool")
@@ -41,21 +40,32 @@ class Pool(ProcessPoolExecutor):
     """
 
     def __init__(
-        self, workers: int, framework: Framework, roots: Sequence[str], project: str
+        self,
+        workers: int,
+        framework: Framework,
+        roots: Sequence[str],
+        project: str,
+        prints: tuple[_output.Tell, bool] | None = None,
     ) -> None:
+        """Make a pool without workers.
+
+        With `prints`, what tasks print is told to the first, and passed on raw or not.
+        """
         # Not super().__init__(): nothing of a plain executor runs.
         self._size = workers
+        self._tell = prints[0] if prints else None
         sources, compiled = framework
         self._boot = {
             "sources": sources,
             "compiled": compiled,
             "roots": list(roots),
             "project": project,
+            "raw_output": prints[1] if prints else None,
         }
         self._lock = threading.Lock()
         self._workers: list[_Worker] = []
         self._idle: list[_Worker] = []
-        self._waiting: deque[_Task] = deque()
+        self._waiting: deque[Task] = deque()
         self._done = self._failed = self._replaced = 0
         self._losses: deque[Loss] = deque(maxlen=LOSSES_KEPT)
         self._closed = False
@@ -65,7 +75,10 @@ class Pool(ProcessPoolExecutor):
 
         Raises TypeError for a function that a worker could not find by name.
         """
-        task = _Task(fn, args, kwargs)
+        return self.take(Task(fn, args, kwargs, state.request()))
+
+    def take(self, task: Task) -> Future[Any]:
+        """Run `task`; returns its future."""
         with self._lock:
             if self._closed:
                 raise RuntimeError("the server is shutting down; the pool takes no more tasks")
@@ -81,9 +94,9 @@ class Pool(ProcessPoolExecutor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Do nothing: the pool is the server's, and outlives every handler."""
 
-    def for_request(self, grace: float) -> RequestPool:
+    def for_request(self, request: int, grace: float) -> RequestPool:
         """Give a handler its view of the pool."""
-        return RequestPool(self, grace)
+        return RequestPool(self, request, grace)
 
     def warm_up(self) -> None:
         """Start all workers now, in the background."""
@@ -122,7 +135,7 @@ class Pool(ProcessPoolExecutor):
         self._workers.append(worker)
         return worker
 
-    def _run(self, worker: _Worker, task: _Task | None) -> None:
+    def _run(self, worker: _Worker, task: Task | None) -> None:
         """Give a free worker `task`, or the next that can be started, or let it rest."""
         while task is not None:
             if task.future.set_running_or_notify_cancel():
@@ -137,7 +150,7 @@ class Pool(ProcessPoolExecutor):
                     task.future.set_exception(error)
             task = self._next_for(worker)
 
-    def _next_for(self, worker: _Worker) -> _Task | None:
+    def _next_for(self, worker: _Worker) -> Task | None:
         """Take the task that waits longest; without one, the worker is idle from now on."""
         with self._lock:
             if self._waiting:
@@ -148,6 +161,12 @@ class Pool(ProcessPoolExecutor):
     def _listen(self, worker: _Worker) -> None:
         """Pass on what a worker answers, to its end."""
         while (answer := worker.receive()) is not None:
+            if self._tell is not None and (lines := _lines.read(answer)) is not None:
+                told = worker.task
+                request = told.request if told else None
+                for is_of_task, stream, line in lines:
+                    self._tell(request if is_of_task else None, stream, line, False)
+                continue
             task, worker.task = worker.task, None
             if task is not None:
                 self._finish(task, *load_answer(answer), worker)
@@ -170,7 +189,7 @@ class Pool(ProcessPoolExecutor):
         self._run(worker, self._next_for(worker))
 
     def _finish(
-        self, task: _Task, result: Any, error: BaseException | None, worker: _Worker | None = None
+        self, task: Task, result: Any, error: BaseException | None, worker: _Worker | None = None
     ) -> None:
         with self._lock:
             self._done += 1
@@ -204,9 +223,10 @@ class RequestPool(ProcessPoolExecutor):
     may go on for `grace` s, and is then killed, so that hanging tasks do not use the workers up.
     """
 
-    def __init__(self, pool: Pool, grace: float) -> None:
+    def __init__(self, pool: Pool, request: int, grace: float) -> None:
         # Not super().__init__(): everything is passed on.
         self._pool = pool
+        self._request = request
         self._grace = grace
         self._futures: list[Future[Any]] = []
         self._given_up = False
@@ -215,7 +235,7 @@ class RequestPool(ProcessPoolExecutor):
         """Run `fn(*args, **kwargs)` in a worker, on the newest code; returns a `Future`."""
         if self._given_up:
             raise RuntimeError("nobody waits for this request any more; it gets no more tasks")
-        future = self._pool.submit(fn, *args, **kwargs)
+        future = self._pool.take(Task(fn, args, kwargs, self._request))
         self._futures.append(future)
         return future
 
@@ -240,7 +260,7 @@ class _Worker:
     """A process, the pipes to it, and the thread that listens to it."""
 
     def __init__(self, boot: dict[str, Any], listen: Callable[[_Worker], None]) -> None:
-        self.task: _Task | None = None
+        self.task: Task | None = None
         self.task_since = 0.0
         self.done = self.failed = 0
         self.was_killed = False
@@ -251,7 +271,8 @@ class _Worker:
         # Never `fork`: the server has threads, and tokio's would be copied half-alive.
         context = multiprocessing.get_context("spawn")
         calls, self._calls = context.Pipe(duplex=False)
-        self._answers, answers = context.Pipe(duplex=False)
+        # Lines need what only a socket can: to send some and not to wait.
+        self._answers, answers = context.Pipe(duplex=boot["raw_output"] is not None)
         names = {**boot, "calls": calls, "answers": answers}
         self._process = context.Process(target=exec, args=(_worker.BOOT, names))
         resource_tracker.ensure_running()  # it unblocks SIGINT when it starts
@@ -269,7 +290,7 @@ class _Worker:
         )
         self.thread.start()
 
-    def send(self, task: _Task, generation: state.Generation) -> bool:
+    def send(self, task: Task, generation: state.Generation) -> bool:
         """Send a task, with what has changed in the code since the last; False to a dead one."""
         message = task.payload
         if generation.number != self.generation and generation.sources is not None:
@@ -306,7 +327,7 @@ class _Worker:
             self._calls.close()
             self._sending.release()
 
-    def lose(self, *, kill: bool) -> _Task | None:
+    def lose(self, *, kill: bool) -> Task | None:
         """Wait for the end of a process that answers no more; returns the task that is lost."""
         if kill:
             self.kill()
@@ -331,56 +352,5 @@ def _fed_since(number: int, generation: state.Generation) -> list[str]:
     return [name for name, ran in generation.ran.items() if ran > number]
 
 
-def _died(task: _Task) -> BrokenProcessPool:
+def _died(task: Task) -> BrokenProcessPool:
     return BrokenProcessPool(f"the pool worker that ran {task.name} died; it is replaced")
-
-
-class _Task:
-    """A call on its way to a worker: pickled at once, so that a mistake shows where it was made."""
-
-    def __init__(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        self.name = f"{getattr(fn, '__module__', '?')}.{getattr(fn, '__qualname__', repr(fn))}"
-        buffer = io.BytesIO()
-        _ByName(buffer, pickle.HIGHEST_PROTOCOL).dump((fn, args, kwargs))
-        self.payload = buffer.getvalue()
-        self.future: Future[Any] = Future()
-
-
-class _ByName(pickle.Pickler):
-    """Pickles the user's functions and classes by name.
-
-    A function captured before a reload is not the object that its name stands for afterwards, and
-    plain pickle refuses it; the worker has code of its own, so the name is what counts.
-    """
-
-    def reducer_override(self, obj: Any) -> Any:
-        if not isinstance(obj, (FunctionType, type)):
-            return NotImplemented
-        if "<" in obj.__qualname__:
-            raise TypeError(
-                f"a pool worker cannot find `{obj.__qualname__}` by name; "
-                "move it to the top level of a module"
-            )
-        spec = obj.__module__ and loader.find_user_module(obj.__module__)
-        return (_worker.resolve, (obj.__module__, obj.__qualname__)) if spec else NotImplemented
-
-
-def load_answer(payload: bytes) -> tuple[Any, BaseException | None]:
-    """Unpickle a worker's answer; the user's classes are those of the serving generation."""
-    try:
-        answer: tuple[Any, BaseException | None] = _FromServing(io.BytesIO(payload)).load()
-    except BaseException as error:
-        return None, error
-    return answer
-
-
-class _FromServing(pickle.Unpickler):
-    """Finds the user's classes where they serve: `sys.modules` may be in the middle of a reload."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        found: Any = state.current().modules.get(module)
-        if found is None:
-            return super().find_class(module, name)
-        for part in name.split("."):
-            found = getattr(found, part)
-        return found

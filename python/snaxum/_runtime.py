@@ -57,7 +57,9 @@ class Runtime:
         self.coroutines: Any = None  # the module, once there is a loop
         self._pool: Pool | None = None
         self._pool_workers: int = options["pool_workers"]
-        self._pool_boot = (framework, roots, project)
+        reloads = options["dev"] and not options["load_only"]
+        prints = (border.print, options["raw_output"]) if reloads else None
+        self._pool_boot = (framework, roots, project, prints)
         self.waiting = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="snaxum-pool")
         self.streaming = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="snaxum-stream")
         # Ids of the requests that hold or await a thread of these.
@@ -66,7 +68,6 @@ class Runtime:
         # What a pool task gets beyond its request's own time.
         self.grace: float = options["request_timeout_s"] or 30.0
         self.at_stream: set[int] = set()
-        reloads = options["dev"] and not options["load_only"]
         self.drain = Drain(lambda: self.loop.loop, counts=reloads)
         watchdog = None
         if reloads:

@@ -15,11 +15,12 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from . import _interpreter, state
+from . import _interpreter, _lines, _output, state
 from ._reload import imports, loader
 from ._reload.env_file import replace
 from ._reload.graph import Graph
@@ -33,7 +34,7 @@ exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
 namespace["install"](sources, compiled)
 from snaxum import _worker
 _worker.start(roots, project)
-_worker.serve(calls, answers)
+_worker.serve(calls, answers, raw_output)
 """
 
 _sources = Sources()
@@ -56,8 +57,16 @@ def start(roots: list[str], project: str) -> None:
     loader.install(_sources)
 
 
-def serve(calls: Connection, answers: Connection) -> None:
-    """Run one task after the other, until the pool is closed."""
+def serve(calls: Connection, answers: Connection, raw_output: bool | None) -> None:
+    """Run one task after the other, until the pool is closed.
+
+    What they print is told to the server, unless `raw_output` is None.
+    """
+    send: Callable[[bytes], None] = answers.send_bytes
+    if raw_output is not None:
+        sender = _lines.Sender(answers)
+        _output.install(sender.tell, is_raw=raw_output)
+        send = sender.answer
 
     def let_go() -> None:
         calls.close()
@@ -67,7 +76,9 @@ def serve(calls: Connection, answers: Connection) -> None:
     os.register_at_fork(after_in_child=let_go)
     with suppress(EOFError, BrokenPipeError):
         while True:
-            answers.send_bytes(run(calls.recv_bytes()))
+            answer = run(calls.recv_bytes())
+            _output.end_lines()
+            send(answer)
 
 
 News = tuple[int, dict[str, bytes], list[str], list[str], dict[str, str]]

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::support::{Project, Server, send};
+use super::support::{Project, Reply, Server, send};
 
 const HANDLERS: &str = r#"
 import tasks
@@ -143,6 +143,96 @@ async fn a_worker_that_dies_costs_its_request_a_500_and_the_next_works() {
     assert_eq!((&loss["pid"], &loss["task"]), (&before["pid"], &json!("tasks.die")));
     assert_eq!((&loss["successor"], &loss["was_killed"]), (&after.json()["pid"], &json!(false)));
     assert!(loss["exit_code"].is_i64() && loss["time_ms"].as_u64().is_some(), "{loss}");
+}
+
+/// Tasks that print, as `handlers.py` has them called: `/NAME`.
+const TALKING: &str = "\
+import logging, os, sys, threading
+from snaxum import route
+
+def talk():
+    print('out', 'postgres://ada:hunter2@db')
+    logging.getLogger('shop').warning('logged')
+    print('err \\x1b[2J', file=sys.stderr)
+    aside = threading.Thread(target=print, args=('aside',))
+    aside.start()
+    aside.join()
+    print('no end', end='')
+
+def much():
+    for number in range(4000):
+        print('line', number)
+
+def crash():
+    print('last words')
+    os.write(1, b'written\\n')
+    os.write(2, b'to both\\n')
+    os.abort()
+
+@route('/<task>', use_process_pool=True)
+def run(request, pool):
+    pool.submit(globals()[request.path_params['task']]).result()
+    return 'ok'
+";
+
+async fn talking() -> Server {
+    Project::new().file("handlers.py", TALKING).args(&["--pool-workers", "1"]).dev().await
+}
+
+/// What a request has printed, as `stream: line`.
+async fn printed(server: &Server, reply: &Reply) -> Vec<String> {
+    let detail = server.api(&format!("requests/{}", reply.header("x-request-id"))).await;
+    let lines = detail["logs"].as_array().expect("a list").iter();
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    lines.map(|log| format!("{}: {}", text(&log["stream"]), text(&log["line"]))).collect()
+}
+
+#[tokio::test]
+async fn what_a_task_prints_is_told_with_the_request_that_submitted_it() {
+    let server = talking().await;
+    let (first, second) = (server.get("/talk").await, server.get("/talk").await);
+
+    let expected = [
+        "stdout: out postgres://ada:••••@db",
+        "stderr: logged",
+        "stderr: err \u{1b}[2J",
+        "stdout: no end",
+    ];
+    assert_eq!(printed(&server, &first).await, expected);
+    assert_eq!(printed(&server, &second).await, expected);
+    let all = server.api("logs").await;
+    let aside = all.as_array().expect("a list").iter().filter(|log| log["line"] == "aside");
+    assert_eq!(aside.map(|log| &log["request"]).collect::<Vec<_>>(), [&Value::Null; 2]);
+    // Nothing is taken away from the terminal, but what could steer it.
+    server.out.wait_for("out postgres://ada:hunter2@db").await;
+    server.err.wait_for("err \\u{1b}[2J").await;
+}
+
+#[tokio::test]
+async fn no_line_of_a_task_that_prints_much_is_lost() {
+    let server = talking().await;
+    let reply = server.get("/much").await;
+    let expected: Vec<String> = (0..4000).map(|number| format!("stdout: line {number}")).collect();
+    assert!(printed(&server, &reply).await == expected);
+}
+
+#[tokio::test]
+async fn what_a_task_printed_before_it_crashed_is_told_and_on_the_terminal() {
+    let server = talking().await;
+    let reply = server.get("/crash").await;
+    assert_eq!(reply.status, 500);
+    assert_eq!(printed(&server, &reply).await[0], "stdout: last words");
+    server.out.wait_for("last words").await;
+    server.out.wait_for("written").await;
+    server.err.wait_for("to both").await;
+}
+
+#[tokio::test]
+async fn outside_dev_mode_what_a_task_prints_is_left_alone() {
+    let project = Project::new().file("handlers.py", TALKING);
+    let server = project.args(&["--pool-workers", "1"]).serve().await;
+    assert_eq!(server.get("/talk").await.status, 200);
+    server.err.wait_for("err \u{1b}[2J").await;
 }
 
 #[tokio::test]

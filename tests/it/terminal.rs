@@ -289,6 +289,33 @@ async fn raw_output_reaches_the_terminal_as_it_is() {
     screen.wait_for("green \x1b[2J\x1b]0;title\x07\u{9b}1A\u{202e}\r 14:02:11").await;
 }
 
+/// Says so in a pool worker, and while that loads the module.
+const POOL_SPEAKER: &str = "import os
+from snaxum import route
+
+print('loads \\x1b[2J')
+
+def say():
+    print('\\x1b[32mgreen \\x1b[2J\\u202e')
+
+@route('/', use_process_pool=True)
+def index(request, pool):
+    return str(pool.submit(say).result())
+";
+
+#[tokio::test]
+async fn what_modules_and_pool_workers_print_cannot_steer_the_terminal() {
+    let screen = Screen::start(app().file("app.py", POOL_SPEAKER), 100).await;
+    screen.wait_for("loads \\u{1b}[2J").await;
+    screen.get("/").await;
+    screen.wait_for("\x1b[32mgreen \\u{1b}[2J\\u{202e}\x1b[0m\r\n").await;
+
+    let project = app().file("app.py", POOL_SPEAKER).args(&["--raw-output"]);
+    let screen = Screen::start(project, 100).await;
+    screen.get("/").await;
+    screen.wait_for("green \x1b[2J\u{202e}").await;
+}
+
 #[tokio::test]
 async fn without_a_terminal_colours_are_escaped_too() {
     let server = Project::new().file("app.py", SPEAKER).dev().await;
@@ -449,8 +476,8 @@ print('loaded')
         events.iter().map(|event| event["type"].as_str().expect("a type")).collect();
     let start = ["hello", "log", "reload.ok", "routes"];
     let (first, second) =
-        (&types[..3], types.iter().rposition(|kind| *kind == "hello").expect("a start"));
-    assert_eq!((first, &types[second..second + 3]), (&start[..], &start[..]), "{types:?}");
+        (&types[..4], types.iter().rposition(|kind| *kind == "hello").expect("a start"));
+    assert_eq!((first, &types[second..second + 4]), (&start[..], &start[..]), "{types:?}");
     assert_eq!((types[second - 1], types.last()), ("bye", Some(&"bye")));
     let said: Vec<_> = events.iter().filter(|event| event["type"] == "log").collect();
     assert_eq!((&said[0]["log"]["line"], &said[0]["log"]["reload"]), (&"loaded".into(), &1.into()));
