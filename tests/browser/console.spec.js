@@ -63,11 +63,13 @@ test("a request, a reload, a broken save and its repair appear by themselves", a
   await expect(page.getByTestId("state")).toContainText("serving G2");
   expect(await (await world.get("/hello")).json()).toEqual({ message: "v2" });
 
-  world.edit("app.py", HELLO.replace("v1", "v3"));
+  world.edit("app.py", `${HELLO.replace("v1", "v3")}\nprint("v3 loads")\n`);
   await expect(page.getByTestId("state")).toContainText("G3 ok");
   await expect(page.getByTestId("banner")).toHaveCount(0);
   await page.getByTestId("tab-reloads").click();
   await expect(page.getByTestId("reload-row")).toHaveCount(4);
+  await page.getByTestId("reload-row").first().click();
+  await expect(page.getByTestId("logs")).toContainText("v3 loads");
   expect(complaints).toEqual([]);
 });
 
