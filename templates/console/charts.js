@@ -42,7 +42,7 @@ export function LineChart({ lines, title, format = String }) {
       </svg>
       <table class="facts">
         <caption class="unseen">${title}</caption>
-        <thead><tr><th scope="col"><span class="unseen">percentile</span></th><th scope="col" class="number">last minute</th><th scope="col" class="number">worst second</th></tr></thead>
+        <thead><tr><td></td><th scope="col" class="number">last minute</th><th scope="col" class="number">worst second</th></tr></thead>
         <tbody>
           ${lines.map(({ name, about, values, now }, index) => html`
             <tr key=${name}>

@@ -17,6 +17,7 @@ import { Reloads } from "./reloads.js";
 import { Requests } from "./requests.js";
 import { Routes } from "./routes.js";
 import { page } from "./server.js";
+import { Spoken, useSaid } from "./spoken.js";
 import { standingFailure } from "./store.js";
 import { ThemeButton } from "./theme.js";
 import { failingFrame, numbered } from "./traceback.js";
@@ -43,6 +44,8 @@ export function Frame({ state, connection, traffic }) {
   const filter = filters[tab.name] ?? "";
   const Content = tab.content;
   const health = healthOf(state.status);
+  useSaid("health", health.words + (state.status?.paused ? ", reloading is paused" : ""));
+  useSaid("failure", failureWords(state));
   useEffect(() => {
     document.title = `${health.glyph} ${health.short} · Snaxum console`;
   }, [health.glyph, health.short]);
@@ -78,7 +81,8 @@ export function Frame({ state, connection, traffic }) {
         <${FilterBox} tab=${tab.name} filter=${filter} onFilter=${setFilter} />
       </div>
     </div>
-    <div aria-live="polite"><${Banner} state=${state} show=${showFailure} /></div>
+    <${Banner} state=${state} show=${showFailure} />
+    <${Spoken} />
     <main>
       <h2 class="unseen">${tab.title}</h2>
       ${state.status
@@ -160,11 +164,19 @@ function Numbers({ status, metrics, traffic }) {
 function ConnectionState({ connection: { word, detail } }) {
   const className = { live: "good", "signed out": "bad" }[word] ?? "warn";
   const glyph = { live: "●", "signed out": "✖" }[word] ?? "◌";
+  useSaid("connection", `connection ${word}${detail && `: ${visible(detail)}`}`);
   return html`
-    <p class=${`connection ${className}`} role="status" data-testid="connection">
+    <p class=${`connection ${className}`} data-testid="connection">
       <span aria-hidden="true">${glyph}</span> ${word}${detail && html`<span class="dim">: ${visible(detail)}</span>`}
     </p>
   `;
+}
+
+function failureWords(state) {
+  const traceback = standingFailure(state)?.traceback;
+  const frame = failingFrame(traceback);
+  if (!traceback) return "";
+  return `${visible(traceback.type)}${frame ? ` in ${visible(frame.file)}, line ${frame.line}` : ""}`;
 }
 
 function Banner({ state, show }) {
@@ -174,14 +186,14 @@ function Banner({ state, show }) {
   const traceback = reload?.traceback;
   const frame = failingFrame(traceback);
   return html`
-    <div class=${generation ? "banner" : "banner grave"} data-testid="banner">
+    <section class=${generation ? "banner" : "banner grave"} aria-label="The newest save" data-testid="banner">
       <p>
         <b>${generation ? `▲ Serving G${generation}. The newest save does not load.` : "✖ Nothing is served. The code does not load."}</b>
         ${traceback && html` <span><code>${visible(traceback.type)}</code>${traceback.message && `: ${visible(traceback.message)}`}</span>`}
         ${frame && html` <${Place} file=${frame.file} line=${frame.line} target=${{ reload: reload.id, frame: numbered(traceback).get(frame) }} className="place" />`}
       </p>
       ${traceback && html`<button type="button" onClick=${() => show(reload)}>Show traceback</button>`}
-    </div>
+    </section>
   `;
 }
 

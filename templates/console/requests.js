@@ -12,6 +12,7 @@ import { CHIPS, hasTerm, parse, toggleTerm } from "./query.js";
 import { RequestDetails } from "./request-details.js";
 import { onPick, walkRows } from "./rows.js";
 import { appAddress } from "./server.js";
+import { useSaid } from "./spoken.js";
 import { Holder } from "./waited.js";
 
 // Rows drawn at first, and again each time the end of the list comes into sight:
@@ -39,6 +40,8 @@ export function Requests({ state, filter, onFilter, open: selected, run, onOpen 
   const { matches, problems } = useMemo(() => parse(filter), [filter]);
   const listed = frozen ?? state.requests;
   const requests = useMemo(() => listed.filter(matches), [listed, matches]);
+  const pinned = useMemo(() => new Set(state.pins.map(({ id }) => id)), [state.pins]);
+  useSaid("filter", problems.length ? `left out: ${problems.map(visible).join("; ")}` : "");
 
   const isOfAnotherRun = selected !== null && Boolean(run) && run !== state.runId;
   if (isOfAnotherRun) return html`<${OtherRun} id=${selected} close=${() => onOpen(null)} />`;
@@ -58,7 +61,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, onOpen 
             ${frozen ? `Resume · ${waiting(frozen, state.requests)} new` : "Pause"}
           </button>
         </div>
-        <div id="filter-problems" role="status" data-testid="filter-problems">
+        <div id="filter-problems" data-testid="filter-problems">
           ${problems.map((problem) => html`<p class="problem"><b class="warn">▲ left out</b> ${visible(problem)}</p>`)}
         </div>
         <${SlowRequests} metrics=${state.metrics} />
@@ -67,6 +70,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, onOpen 
           <caption class="unseen">Newest requests first</caption>
           <thead>
             <tr>
+              <th scope="col" class="c-id number"><abbr title="as in x-request-id">#</abbr></th>
               <th scope="col" class="c-time">Time</th>
               <th scope="col" class="c-method">Method</th>
               <th scope="col" class="c-path">Path</th>
@@ -84,6 +88,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, onOpen 
                   request=${request}
                   isSelected=${request.id === selected}
                   isReachable=${request.id === reachable}
+                  isPinned=${pinned.has(request.id)}
                   select=${onOpen}
                 />
               `,
@@ -137,11 +142,10 @@ function waiting(frozen, requests) {
 // A request never changes once it has ended, so most rows need no second drawing.
 class RequestRow extends Component {
   shouldComponentUpdate(next) {
-    const { request, isSelected, isReachable } = this.props;
-    return next.request !== request || next.isSelected !== isSelected || next.isReachable !== isReachable;
+    return ["request", "isSelected", "isReachable", "isPinned"].some((name) => next[name] !== this.props[name]);
   }
 
-  render({ request, isSelected, isReachable, select }) {
+  render({ request, isSelected, isReachable, isPinned, select }) {
     const { id, time_ms, method, path, query, status, total_ms, phases, generation, error, replay_of } = request;
     const address = visible(path) + (query ? `?${visible(query)}` : "");
     return html`
@@ -152,10 +156,11 @@ class RequestRow extends Component {
         aria-current=${isSelected ? "true" : null}
         onClick=${onPick(() => select(id))}
       >
+        <td class="c-id number dim">${visible(id)}</td>
         <td class="c-time dim">${clock(time_ms)}</td>
         <td class="c-method">${visible(method)}</td>
         <td class="c-path" title=${address}>
-          ${replay_of && html`<span class="dim" title=${`repeats #${visible(replay_of)}`}>↺ </span>`}${address}${error && html` <span class="bad">${visible(error.type)}</span>`}<${Holder} request=${request} />
+          ${replay_of && html`<span class="dim" title=${`repeats #${visible(replay_of)}`}>↺ </span>`}${address}${error && html` <span class="bad">${visible(error.type)}</span>`}${isPinned && html` <b class="warn">⚑ pinned</b>`}<${Holder} request=${request} />
         </td>
         <td class=${`c-status ${statusClass(status)}`}>${status}</td>
         <td class="c-total number">${milliseconds(total_ms)}</td>

@@ -8,6 +8,7 @@ import { addressOf } from "./address.js";
 import { statusClass, visible } from "./format.js";
 import { BODIES, headersOf } from "./message.js";
 import { Preview } from "./preview.js";
+import { useSaid } from "./spoken.js";
 
 const LONGEST_BODY = 64 * 1024;
 const BODILESS = new Set(["GET", "HEAD"]);
@@ -42,6 +43,8 @@ export function TryIt({ route }) {
   const sendsBody = hasBody && body.trim() !== "";
   const bodyProblem = sendsBody ? BODIES[kind].problem(body) : null;
   const headers = headersOf(headerText);
+  useSaid(`headers ${route.id}`, headerWords(headers) || "");
+  useSaid(`body ${route.id}`, bodyProblem ?? "");
   const path = filledPath(route.pattern, values) + (query ? `?${query.replace(/^\?/, "").replaceAll("#", "%23")}` : "");
   const name = (what) => `try ${route.id} ${what}`.replaceAll(" ", "-");
 
@@ -84,7 +87,7 @@ export function TryIt({ route }) {
         <textarea rows="2" name="headers" placeholder="accept-language: en" spellcheck=${false} value=${headerText} aria-invalid=${headers.problem ? "true" : null}
           aria-describedby=${name("header-problem")} onInput=${(event) => setHeaderText(event.target.value)}></textarea>
       </label>
-      <p id=${name("header-problem")} role="status" class="warn wide">${headerWords(headers)}</p>
+      <p id=${name("header-problem")} class="warn wide">${headerWords(headers)}</p>
       ${hasBody && html`
         <label>Body is <select name="kind" value=${kind} onChange=${(event) => setKind(event.target.value)}>
           ${Object.entries(BODIES).map(([each, { label }]) => html`<option key=${each} value=${each}>${label}</option>`)}
@@ -93,7 +96,7 @@ export function TryIt({ route }) {
           <textarea rows="4" name="body" placeholder=${BODIES[kind].placeholder} spellcheck=${false} value=${body} aria-invalid=${bodyProblem ? "true" : null}
             aria-describedby=${name("problem")} onInput=${(event) => setBody(event.target.value)}></textarea>
         </label>
-        <p id=${name("problem")} role="status" class="warn wide">${bodyProblem && `▲ ${visible(bodyProblem)}`}</p>
+        <p id=${name("problem")} class="warn wide">${bodyProblem && `▲ ${visible(bodyProblem)}`}</p>
       `}
       <p class="wide actions">
         <button type="submit" disabled=${Boolean(bodyProblem || headers.problem)}>Send</button>

@@ -70,3 +70,47 @@ for (const colorScheme of ["light", "dark"]) {
     expect.soft(await violations(page), "the keys").toEqual([]);
   });
 }
+
+test("at 200 %, and on a narrow screen, nothing is cut off sideways and details stand below", async ({ page }) => {
+  await world.open(page);
+  for (const address of ["/items?a=1", "/items/0", "/items/9"]) await world.get(address);
+  world.edit("shop.py", SHOP.replace('["tea"]}', '["tea"}'));
+  await expect(page.getByTestId("banner")).toBeVisible();
+  // A window of 1280 pixels, zoomed; one below 900; a telephone.
+  for (const [width, height] of [[640, 400], [880, 700], [360, 740]]) {
+    await page.setViewportSize({ width, height });
+    for (const [tab, row] of Object.entries(TABS)) {
+      await page.getByTestId(`tab-${tab}`).click();
+      await page.getByTestId(row).first().click();
+      if (tab === "requests") {
+        await expect(page.getByTestId("traceback")).toBeVisible();
+        const [list, details] = await Promise.all([page.locator(".list").boundingBox(), page.getByTestId("request-details").boundingBox()]);
+        expect(details.y, `${width}`).toBeGreaterThanOrEqual(list.y + list.height);
+      }
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      expect.soft(wide, `${tab} at ${width}`).toBeLessThanOrEqual(width);
+      if (tab === "routes" || tab === "reloads") await page.getByTestId(row).first().click();
+      if (tab === "requests") await page.keyboard.press("Escape");
+    }
+  }
+});
+
+test("what changes by itself is said once in two seconds, and the last of it is", async ({ page }) => {
+  await world.open(page);
+  const spoken = page.getByTestId("spoken");
+  await expect(spoken).toContainText("G1 ok");
+  await spoken.evaluate((region) => {
+    window.said = [];
+    new MutationObserver(() => window.said.push([performance.now(), region.textContent])).observe(region, { childList: true, characterData: true, subtree: true });
+  });
+  const broken = SHOP.replace('["tea"]}', '["tea"}');
+  for (const text of [broken, SHOP, broken, SHOP.replace("tea", "cake"), broken]) {
+    world.edit("shop.py", text);
+    await expect(page.getByTestId("banner")).toHaveCount(text === broken ? 1 : 0);
+  }
+  await expect(spoken).toContainText("serving G2, newest save does not load", { timeout: 10_000 });
+  await expect(spoken).toContainText("SyntaxError in python/shop.py, line 7");
+  const said = await page.evaluate(() => window.said);
+  expect(said.length).toBeGreaterThan(0);
+  for (let index = 1; index < said.length; index += 1) expect(said[index][0] - said[index - 1][0], `${said}`).toBeGreaterThan(1900);
+});
