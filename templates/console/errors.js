@@ -3,9 +3,12 @@
 // Shows the newest until the person picks another. What counts as a failure is in failures.js.
 
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
-import { failures, reloadKey } from "./failures.js";
+import { addressOf } from "./address.js";
+import { changedSince, failures, reloadKey } from "./failures.js";
 import { matcher } from "./filter.js";
 import { clock, visible } from "./format.js";
+import { Replay } from "./replay.js";
+import { Actions } from "./request-details.js";
 import { onPick, walkRows } from "./rows.js";
 import { standingFailure } from "./store.js";
 import { Traceback } from "./traceback.js";
@@ -46,7 +49,7 @@ export function Errors({ state, filter, picked, pick }) {
                   <td class="c-time dim">${clock(failure.time_ms)}</td>
                   <td>
                     <b class="bad">${visible(failure.type)}</b> ${visible(failure.message)}<br />
-                    <span class="dim">${visible(failure.about)}${generations(failure)}</span>
+                    <span class="dim">${visible(failure.about)}${failure.requestId !== undefined && generations(failure)}</span>
                     ${standing && failure.key === reloadKey(standing) && html` <b class="warn">▲ not mended yet</b>`}
                   </td>
                   <td class="c-count number">${failure.count}</td>
@@ -59,8 +62,8 @@ export function Errors({ state, filter, picked, pick }) {
       `}
       <section class="details" aria-label="Traceback">
         ${shown?.requestId !== undefined
-          ? html`<${RequestTraceback} runId=${state.runId} failure=${shown} />`
-          : html`<${ReloadTraceback} failure=${shown} traceback=${shown ? shown.traceback : state.lastFailure} />`}
+          ? html`<${RequestTraceback} state=${state} failure=${shown} />`
+          : html`<${ReloadTraceback} reloads=${state.reloads} failure=${shown} traceback=${shown ? shown.traceback : state.lastFailure} />`}
       </section>
     </div>
   `;
@@ -71,25 +74,28 @@ function generations({ firstGeneration: first, lastGeneration: last }) {
   return first === last || first == null ? ` · G${last}` : ` · G${first} to G${last}`;
 }
 
-function ReloadTraceback({ failure, traceback }) {
+function ReloadTraceback({ reloads, failure, traceback }) {
   if (!traceback) return html`<p class="dim">The server sent no traceback for it.</p>`;
   return html`
     ${failure && html`<p class="dim">${visible(failure.about)} · ${clock(failure.time_ms)}</p>`}
-    <${Traceback} traceback=${traceback} origin=${failure && { reload: failure.reloadId }} />
+    <${Traceback} traceback=${traceback} origin=${failure && { reload: failure.reloadId }} changed=${failure ? changedSince(reloads, { generation: failure.lastGeneration, time_ms: failure.time_ms }) : undefined} />
   `;
 }
 
-function RequestTraceback({ runId, failure }) {
-  const { request, problem } = useWholeRequest(runId, failure.requestId);
+function RequestTraceback({ state, failure }) {
+  const { request, problem } = useWholeRequest(state.runId, failure.requestId);
   // The one before stays until the next has arrived, so that nothing flickers.
   const last = useRef(null);
   if (request) last.current = request;
   if (problem) return html`<p class="warn" role="alert">The traceback cannot be shown: ${visible(problem)}.</p>`;
   if (!last.current) return html`<p class="dim">Loading the traceback…</p>`;
   const { id, method, path, time_ms, traceback } = last.current;
+  const address = (open) => addressOf({ tab: "requests", open });
   return html`
-    <p class="dim">request #${visible(id)} · ${visible(method)} ${visible(path)} · ${clock(time_ms)}</p>
-    ${traceback ? html`<${Traceback} traceback=${traceback} origin=${{ request: id }} />` : html`<p class="dim">The server kept no traceback for it.</p>`}
+    <p class="dim"><a href=${address(id)}>request #${visible(id)}</a> · ${visible(method)} ${visible(path)} · ${clock(time_ms)}</p>
+    <${Actions} request=${last.current} state=${state} />
+    <${Replay} key=${id} request=${last.current} state=${state} select=${(sent) => (location.hash = address(sent))} />
+    ${traceback ? html`<${Traceback} traceback=${traceback} origin=${{ request: id }} changed=${changedSince(state.reloads, last.current)} />` : html`<p class="dim">The server kept no traceback for it.</p>`}
   `;
 }
 

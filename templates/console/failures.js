@@ -20,10 +20,28 @@ export function failures(state) {
       message: reload.traceback?.message ?? "",
       about: `reload of ${reload.files.join(", ") || reload.cause}`,
       count: 1,
+      lastGeneration: reload.generation,
       traceback: reload.traceback,
       reloadId: reload.id,
     }));
   return [...reloads, ...requestFailures(state.requests)].sort((a, b) => b.time_ms - a.time_ms);
+}
+
+/**
+ * The files that have changed since something failed in `generation` at `time_ms`: those of a later
+ * generation, and those of later saves that did not load, unless they were taken back.
+ */
+export function changedSince(reloads, { generation, time_ms }) {
+  const changed = new Set();
+  const takenBack = new Set();
+  for (const reload of reloads) {
+    const isLater = reload.outcome === "failed" ? reload.time_ms > time_ms : reload.outcome === "ok" && reload.generation > (generation ?? 0);
+    for (const file of reload.files) {
+      if (isLater && !(reload.outcome === "failed" && takenBack.has(file))) changed.add(file);
+      if (reload.outcome !== "failed") takenBack.add(file);
+    }
+  }
+  return changed;
 }
 
 export function reloadKey({ id }) {

@@ -11,7 +11,9 @@ import { PhaseBar, PhaseLegend, PhaseTable, RELOAD_PHASES } from "./phases.js";
 import { Logs } from "./request-details.js";
 import { MARKERS } from "./routes.js";
 import { onPick, toggled, walkRows } from "./rows.js";
+import { changedSince } from "./failures.js";
 import { Traceback } from "./traceback.js";
+import { Why } from "./why.js";
 
 const OUTCOMES = {
   ok: { glyph: "✔", className: "good" },
@@ -62,7 +64,7 @@ export function Reloads({ state, filter }) {
           ${reloads.map((reload, index) => html`
             <${ReloadRow} key=${reload.id} reload=${reload} isFirst=${index === 0}
               isOpen=${opened.has(reload.id)} toggle=${() => setOpened(toggled(opened, reload.id))} />
-            ${opened.has(reload.id) && html`<tr class="unfolded" key=${`${reload.id} details`}><td colspan="7"><${ReloadDetails} reload=${reload} /></td></tr>`}
+            ${opened.has(reload.id) && html`<tr class="unfolded" key=${`${reload.id} details`}><td colspan="7"><${ReloadDetails} reload=${reload} state=${state} /></td></tr>`}
           `)}
         </tbody>
       </table>
@@ -110,14 +112,15 @@ function routeWords({ methods, path }) {
   return visible(`${methods.join(" ")} ${path}`);
 }
 
-function ReloadDetails({ reload }) {
+function ReloadDetails({ reload, state }) {
+  const [asks, ask] = useState(false);
   const { answer } = useFetched("logs", { version: reload.id });
   const logs = (answer ?? []).filter((line) => line.reload === reload.id).reverse();
   const { cause, rung, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback } = reload;
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   return html`
     <div class="unfolded-content">
-      ${traceback && html`<${Traceback} traceback=${traceback} origin=${{ reload: reload.id }} />`}
+      ${traceback && html`<${Traceback} traceback=${traceback} origin=${{ reload: reload.id }} changed=${changedSince(state.reloads, reload)} />`}
       <div class="columns">
         <section>
           <h3>Cause</h3>
@@ -130,6 +133,10 @@ function ReloadDetails({ reload }) {
           ${modules?.length
             ? html`<ol class="modules">${modules.map(({ name, ms }) => html`<li><code>${visible(name)}</code> <span class="dim">${milliseconds(ms)}</span></li>`)}</ol>`
             : html`<p class="dim">none</p>`}
+          ${modules?.length > 0 && cause !== "start" && html`
+            <p class="actions"><button type="button" aria-expanded=${asks} onClick=${() => ask(!asks)}>Why these?</button></p>
+            ${asks && html`<${Why} reload=${reload} generation=${state.status.generation} />`}
+          `}
         </section>
         ${state_reset?.length > 0 && html`
           <section>

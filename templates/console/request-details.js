@@ -6,6 +6,7 @@ import { html } from "./vendor/preact-htm.js";
 import { addressOf } from "./address.js";
 import { CopyButton } from "./copy.js";
 import { Compare } from "./compare.js";
+import { changedSince } from "./failures.js";
 import { clock, counted, statusClass, visible } from "./format.js";
 import { PhaseTable, REQUEST_PHASES } from "./phases.js";
 import { Preview } from "./preview.js";
@@ -31,7 +32,7 @@ export function RequestDetails({ id, summary, state, select, close }) {
       ${request && html`<${Summary} id=${id} request=${request} select=${select} />`}
       ${problem && html`<p class="warn" role="alert">The rest cannot be shown: ${visible(problem)}.</p>`}
       ${!whole && !problem && html`<p class="dim">Loading the rest…</p>`}
-      ${whole && html`<${Actions} request=${whole} state=${state} /><${Replay} key=${id} request=${whole} state=${state} select=${select} />${whole.replay_of && html`<${Compare} request=${whole} runId=${state.runId} />`}<${Rest} request=${whole} />`}
+      ${whole && html`<${Actions} request=${whole} state=${state} /><${Replay} key=${id} request=${whole} state=${state} select=${select} />${whole.replay_of && html`<${Compare} request=${whole} runId=${state.runId} />`}<${Rest} request=${whole} reloads=${state.reloads} />`}
     </aside>
   `;
 }
@@ -54,7 +55,8 @@ function Summary({ id, request, select }) {
   `;
 }
 
-function Actions({ request, state }) {
+/** The buttons that copy a request in one form or another. */
+export function Actions({ request, state }) {
   const server = { version: page.dataset.version, origin: location.origin };
   return html`
     <p class="actions">
@@ -70,9 +72,9 @@ function linkTo({ id }, { runId }) {
   return location.origin + page.dataset.base + addressOf({ tab: "requests", open: id, run: runId });
 }
 
-function Rest({ request }) {
+function Rest({ request, reloads }) {
   return html`
-    ${request.traceback && html`<h3>Traceback</h3><${Traceback} traceback=${request.traceback} origin=${{ request: request.id }} />`}
+    ${request.traceback && html`<h3>Traceback</h3><${Traceback} traceback=${request.traceback} origin=${{ request: request.id }} changed=${changedSince(reloads, request)} />`}
     ${request.logs?.length > 0 && html`<h3>Logs</h3><${Logs} lines=${request.logs} />`}
     ${request.query && html`<h3>Query</h3><${Pairs} pairs=${[...new URLSearchParams(String(request.query))]} />`}
     <h3>Request headers</h3>

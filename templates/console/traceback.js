@@ -1,14 +1,17 @@
-// An exception as a person debugs it: newest frame first, the failing columns
+// An exception as a person debugs it: newest frame first, or in Python's order, the failing columns
 // underlined, the locals beside the code, library frames folded, then what caused it.
 //
 // Draws the traceback it is given; never fetches one. All of it is text.
 
-import { createContext, html, useContext, useMemo } from "./vendor/preact-htm.js";
+import { createContext, html, useContext, useMemo, useState } from "./vendor/preact-htm.js";
 import { CopyButton } from "./copy.js";
 import { Place } from "./editor.js";
 import { counted, visible } from "./format.js";
 
 const LONGEST_CHAIN = 20;
+const KEY = "snaxum.traceback";
+const PYTHON = "python";
+const NOTHING = new Set();
 
 /** What opens a frame on the server, or null: for the frames within. */
 const Targets = createContext(() => null);
@@ -26,24 +29,42 @@ export function numbered(traceback, numbers = new Map()) {
   return numbers;
 }
 
-/** `origin` is what it belongs to: `{ request: id }` or `{ reload: id }`. */
-export function Traceback({ traceback, origin }) {
+/**
+ * `changed` has the files that are others by now; `origin` is what the traceback belongs to:
+ * `{ request: id }` or `{ reload: id }`.
+ */
+export function Traceback({ traceback, changed = NOTHING, origin }) {
+  const [order, setOrder] = useState(saved);
+  const isOldestFirst = order === PYTHON;
   const target = useMemo(() => {
     const numbers = origin ? numbered(traceback) : null;
     return (frame) => numbers && { ...origin, frame: numbers.get(frame) };
   }, [traceback, origin?.request, origin?.reload]);
-  return html`<${Targets.Provider} value=${target}><${Chain} traceback=${traceback} /></>`;
+
+  function turn() {
+    const next = order === PYTHON ? "" : PYTHON;
+    save(next);
+    setOrder(next);
+  }
+
+  return html`
+    <p class="actions">
+      <button type="button" aria-pressed=${isOldestFirst} onClick=${turn}>Python's order</button>
+      <${CopyButton} label="Copy traceback" text=${() => String(traceback.text)} />
+    </p>
+    <${Targets.Provider} value=${target}><${Chain} traceback=${traceback} changed=${changed} isOldestFirst=${isOldestFirst} /></>
+  `;
 }
 
-function Chain({ traceback }) {
+function Chain({ traceback, changed, isOldestFirst }) {
+  const exceptions = chain(traceback);
+  const shown = isOldestFirst ? exceptions.toReversed() : exceptions;
   return html`
     <div class="traceback" data-testid="traceback">
-      ${chain(traceback).map(
-        (exception, depth) => html`
-          <${Exception} exception=${exception} whole=${depth === 0 ? traceback : null} key=${depth} />
-          ${exception.cause && html`<p class="relation" key=${`relation-${depth}`}>${relation(exception)}</p>`}
-        `,
-      )}
+      ${shown.map((exception, depth) => html`
+        <${Exception} exception=${exception} changed=${changed} isOldestFirst=${isOldestFirst} key=${depth} />
+        ${depth < shown.length - 1 && html`<p class="relation" key=${`relation-${depth}`}>${isOldestFirst ? consequence(shown[depth + 1]) : relation(exception)}</p>`}
+      `)}
       ${traceback.text && html`
         <details class="plain" open=${!traceback.frames?.length}>
           <summary>As Python prints it</summary>
@@ -52,6 +73,21 @@ function Chain({ traceback }) {
       `}
     </div>
   `;
+}
+
+// Storage throws when the person has switched it off; the order then lasts as long as the traceback.
+function saved() {
+  try {
+    return localStorage.getItem(KEY) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function save(order) {
+  try {
+    localStorage.setItem(KEY, order);
+  } catch {}
 }
 
 function chain(traceback) {
@@ -64,29 +100,32 @@ function relation({ relation }) {
   return relation === "cause" ? "It was raised because of:" : "It was raised while this was being handled:";
 }
 
-function Exception({ exception, whole }) {
-  const frames = [...(exception.frames ?? [])].reverse();
+function consequence({ relation }) {
+  return relation === "cause" ? "Because of it was raised:" : "While it was being handled this was raised:";
+}
+
+function Exception({ exception, changed, isOldestFirst }) {
+  const frames = isOldestFirst ? (exception.frames ?? []) : (exception.frames ?? []).toReversed();
   const failing = failingFrame(exception);
   return html`
     <section class="exception">
       <header>
         <h3><span class="bad">${visible(exception.type)}</span>${exception.message && html`: <span class="said">${visible(exception.message)}</span>`}</h3>
-        ${whole && html`<${CopyButton} label="Copy traceback" text=${() => String(whole.text)} />`}
       </header>
       ${exception.hint && html`<p class="hint"><b>Hint</b> ${visible(exception.hint)}</p>`}
       ${(exception.notes ?? []).map((note) => html`<p class="note">${visible(note)}</p>`)}
       ${(exception.exceptions ?? []).length > 0 && html`
         <ul class="group" aria-label="What it holds">
-          ${exception.exceptions.map((each) => html`<li><${Chain} traceback=${each} /></li>`)}
+          ${exception.exceptions.map((each) => html`<li><${Chain} traceback=${each} changed=${changed} isOldestFirst=${isOldestFirst} /></li>`)}
         </ul>
       `}
       ${folded(frames).map((group, index) =>
         group[0].user || !failing?.user
-          ? group.map((frame) => html`<${Frame} frame=${frame} isFailing=${frame === failing} />`)
+          ? group.map((frame) => html`<${Frame} frame=${frame} isFailing=${frame === failing} isChanged=${changed.has(frame.file)} />`)
           : html`
               <details class="library" key=${index}>
                 <summary>${counted(group.length, "library frame")}</summary>
-                ${group.map((frame) => html`<${Frame} frame=${frame} />`)}
+                ${group.map((frame) => html`<${Frame} frame=${frame} isChanged=${changed.has(frame.file)} />`)}
               </details>
             `,
       )}
@@ -104,13 +143,14 @@ function folded(frames) {
   return groups;
 }
 
-function Frame({ frame, isFailing }) {
+function Frame({ frame, isFailing, isChanged }) {
   const target = useContext(Targets)(frame);
   const locals = frame.locals ?? [];
   return html`
     <article class="frame">
       <p class="where">
         <${Place} file=${frame.file} line=${frame.line} target=${target} /> <span class="dim">in</span> <code>${visible(frame.function)}</code>
+        ${isChanged && html` <b class="warn" title="the lines below are those that ran; the file holds others by now" data-testid="source-changed">▲ source changed since</b>`}
       </p>
       ${frame.source?.length > 0 && html`
         <pre class="source" tabindex="0">${frame.source.map((line) => html`<${SourceLine} frame=${frame} line=${line} />`)}</pre>
