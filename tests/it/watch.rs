@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
 
-use super::support::{Console, Project, Server};
+use super::support::{Console, Project, Server, send};
 
 fn answers(text: &str) -> String {
     format!("from snaxum import route\n\n@route('/')\ndef index(request):\n    return {text:?}\n")
@@ -231,6 +231,98 @@ async fn a_checkout_is_one_reload_when_git_is_done() {
 
     assert_eq!(server.get("/").await.text(), "three");
     assert_reloads(&server, 1).await;
+}
+
+#[tokio::test]
+async fn ten_thousand_files_are_one_reload_and_the_next_request_sees_it() {
+    const FILES: usize = 10_000;
+    let answer = |text: &str| {
+        answers(text)
+            .replace(
+                "from snaxum import route\n",
+                "from snaxum import route\nfrom many import m7\n",
+            )
+            .replace(&format!("{text:?}"), &format!("{text:?} + m7.X"))
+    };
+    let server = Project::new()
+        .file("app.py", &answer("one "))
+        .file("many/__init__.py", "")
+        .file("many/m7.py", "X = '0'\n")
+        .args(&["--reload-wait", "1h"])
+        .dev()
+        .await;
+    let mut console = server.console().await;
+    let write_all = |x: &str, app: &str| {
+        for n in 0..FILES {
+            server.edit(&format!("many/m{n}.py"), &format!("X = '{x}'\n"));
+        }
+        server.edit("app.py", &answer(app));
+    };
+
+    // All that the kernel has to tell comes at once, or that it was too much.
+    server.signal(libc::SIGSTOP);
+    write_all("1", "two ");
+    server.signal(libc::SIGCONT);
+    assert_eq!(server.get("/").await.text(), "two 1");
+    console.next_of_type("reload.ok").await;
+    assert_reloads(&server, 1).await;
+
+    // It comes while the server runs, and git says when it is done.
+    let lock = server.project.path().join(".git/index.lock");
+    fs::create_dir(server.project.path().join(".git")).expect("a directory");
+    fs::write(&lock, "").expect("a file");
+    write_all("2", "three ");
+    fs::remove_file(&lock).expect("it is there");
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/").await.text(), "three 2");
+    assert_reloads(&server, 2).await;
+
+    // Nobody says when it is done: there may be several, and the last is of the newest.
+    write_all("3", "four ");
+    assert_eq!(server.get("/").await.text(), "four 3");
+    assert_eq!(server.api("status").await["state"], "ok");
+}
+
+#[tokio::test]
+async fn links_out_of_the_tree_are_followed_once_and_never_upwards() {
+    let source = "from snaxum import route\nfrom outside import mod\n\n@route('/')\n\
+                  def index(request):\n    return mod.TEXT\n";
+    let project = Project::new()
+        .file("app.py", source)
+        .file("pkg/__init__.py", "")
+        .top_file("outside/mod.py", "TEXT = 'one'\n")
+        .top_file("outside/deep/more.py", "");
+    let python = project.path().join("python");
+    for (target, name) in [
+        ("/", "root"),
+        ("..", "up"),
+        ("../..", "pkg/up"),
+        ("../outside", "outside"),
+        ("../python", "outside_in"),
+        ("/nowhere/at/all", "nowhere"),
+        ("/nowhere/at/all.py", "_nowhere.py"),
+    ] {
+        symlink(target, python.join(name)).expect("a link");
+    }
+    symlink("../python", project.path().join("outside/back")).expect("a link");
+    let server = project.dev().await;
+    let mut console = server.console().await;
+    // The python directory, what it lies in, the package, and the two outside.
+    assert_eq!(watches(&server), 5);
+
+    for n in 1..=3 {
+        server.edit("../outside/mod.py", &format!("TEXT = 'edit {n}'\n"));
+        console.next_of_type("reload.ok").await;
+        assert_eq!(server.get("/").await.text(), format!("edit {n}"));
+        assert_reloads(&server, n).await;
+    }
+    let body = serde_json::json!({});
+    let looked = server.request(reqwest::Method::POST, "/__snaxum/api/reload").json(&body);
+    let looked = send(looked.bearer_auth(&server.token).header("x-snaxum", "1")).await;
+    assert_eq!(looked.status, 200);
+    let files = looked.json()["reload"]["files"].to_string();
+    assert!(!files.contains("/root/") && !files.contains("/up/"), "{files}");
+    assert_eq!(watches(&server), 5);
 }
 
 #[tokio::test]

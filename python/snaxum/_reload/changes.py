@@ -262,10 +262,12 @@ def module_name(root: str, path: str) -> str | None:
 def walk(directory: str) -> Iterator[str]:
     """Give the source files below a directory that can be the user's modules."""
     seen: set[str] = set()
+    homes = [os.path.realpath(root) for root in loader.roots()]
     for base, directories, files in os.walk(directory, followlinks=True):
         real = os.path.realpath(base)
-        if real in seen or os.path.exists(os.path.join(base, "pyvenv.cfg")):
-            directories.clear()  # a link in a circle; an environment
+        is_environment = os.path.exists(os.path.join(base, "pyvenv.cfg"))
+        if real in seen or is_environment or _leads_upwards(base, real, homes):
+            directories.clear()
             continue
         seen.add(real)
         directories[:] = [
@@ -274,6 +276,13 @@ def walk(directory: str) -> Iterator[str]:
             if name.isidentifier() and name not in ("__pycache__", "node_modules")
         ]
         yield from (os.path.join(base, name) for name in files if _is_source(name))
+
+
+def _leads_upwards(path: str, real: str, homes: Sequence[str]) -> bool:
+    """Tell whether a link leads to a root or to what one lies in, which may be the whole disk."""
+    if path in loader.roots() or not os.path.islink(path):
+        return False
+    return any(os.path.join(home, "").startswith(os.path.join(real, "")) for home in homes)
 
 
 def _is_source(path: str) -> bool:
