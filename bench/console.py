@@ -1,4 +1,4 @@
-"""Opens the console's event stream of a `snaxum dev`, and reads it as a page would.
+"""Opens the console's event stream of a `snaxum dev`, and reads it as a page would, or not at all.
 
 Knows just enough of WebSocket to be let in. Looks at no event, and sends none.
 """
@@ -15,6 +15,8 @@ from servers import Server, ServerError
 
 TIMEOUT_S = 10.0
 PIECE = 1 << 18
+# Of the server's memory, while one console does not read.
+MOST_GROWN_MB = 16.0
 # Any sixteen bytes do: the answer to them is not checked.
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
 
@@ -34,6 +36,17 @@ def open_console(server: Server) -> Iterator[None]:
             reader.join()
 
 
+@contextmanager
+def open_stuck_console(server: Server) -> Iterator[None]:
+    """One console that reads nothing, and for which the kernel holds little; ServerError if the
+    server keeps for it what it does not read."""
+    with _upgraded(server, receive_buffer=4096):
+        before = server.own_rss_mb()
+        yield
+        if (grown := server.own_rss_mb() - before) > MOST_GROWN_MB:
+            raise ServerError(f"the server grew by {grown:.1f} MB for a console that never reads")
+
+
 class _Reader(threading.Thread):
     def __init__(self, stream: socket.socket) -> None:
         super().__init__(daemon=True)
@@ -51,7 +64,7 @@ class _Reader(threading.Thread):
         self.ended.set()
 
 
-def _upgraded(server: Server) -> socket.socket:
+def _upgraded(server: Server, receive_buffer: int | None = None) -> socket.socket:
     lines = [
         "GET /__snaxum/ws HTTP/1.1",
         f"Host: 127.0.0.1:{server.port}",
@@ -61,7 +74,11 @@ def _upgraded(server: Server) -> socket.socket:
         "Sec-WebSocket-Version: 13",
         f"Sec-WebSocket-Key: {KEY}",
     ]
-    stream = socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S)
+    stream = socket.socket()
+    if receive_buffer is not None:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    stream.settimeout(TIMEOUT_S)
+    stream.connect(("127.0.0.1", server.port))
     stream.sendall("\r\n".join([*lines, "", ""]).encode())
     # Events may follow in the same packet; they count for nothing.
     head = stream.recv(PIECE)

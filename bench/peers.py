@@ -66,10 +66,12 @@ PEERS = (
 
 _DEV = "{snaxum} dev {app} --port {port}"
 
-# The same program for production, and while it may change; the last one with a console open.
+# The same program for production, and while it may change; the last two with a console open, which
+# reads or does not.
 SERVE = Peer("serve", "snaxum", _SNAXUM, dot_venv="peers")
 DEV = Peer("dev", "snaxum", _DEV, dot_venv="peers")
 WATCHED = Peer("dev, a console open", "snaxum", _DEV, dot_venv="peers")
+STUCK = Peer("dev, a console stuck", "snaxum", _DEV, dot_venv="peers")
 
 # A Rust endpoint alone, and with Python in the same process.
 ALONE = Peer("alone", "axum_plain", "{axum} {port}")

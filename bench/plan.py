@@ -18,7 +18,7 @@ import rates
 import roundtrip
 import rust_endpoint
 import startup
-from console import open_console
+from console import open_console, open_stuck_console
 from load import RUST_HELLO, WORKLOADS
 from machine import Cores
 from peers import Peer
@@ -78,8 +78,8 @@ def dev(place: Place, effort: Effort) -> Iterator[Step]:
     measure = partial(rates.measure, workload=WORKLOADS[0], connections=CONNECTIONS)
     for peer in (peers.SERVE, peers.DEV):
         yield _load("dev mode", peer, partial(measure, peer), place, effort)
-    watched = partial(measure, peers.WATCHED, meanwhile=open_console)
-    yield _load("dev mode", peers.WATCHED, watched, place, effort)
+    for peer, meanwhile in ((peers.WATCHED, open_console), (peers.STUCK, open_stuck_console)):
+        yield _load("dev mode", peer, partial(measure, peer, meanwhile=meanwhile), place, effort)
 
 
 def rust(place: Place, effort: Effort) -> Iterator[Step]:

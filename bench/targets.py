@@ -101,6 +101,19 @@ def _alone(records: list[Record]) -> Iterator[Target]:
         (peers.WATCHED, 0.9, "dev mode with one console open, against serve"),
     ):
         yield _at_least(what, bound, rates.get(peer.name, {}), serve)
+    none, stuck = (_p99s(records, peer.name) for peer in (peers.DEV, peers.STUCK))
+    by_round = {number: stuck[number] / none[number] for number in none.keys() & stuck.keys()}
+    what = "p99 of dev mode with a console that never reads, against none"
+    yield Target(what, 1.05, "×", by_round, at_most=True)
+
+
+def _p99s(records: list[Record], peer: str) -> dict[int, float]:
+    """Of dev mode, by round."""
+    return {
+        r["round"]: r["p99_us"]
+        for r in records
+        if (r["section"], r["peer"]) == ("dev", peer) and not any(r["errors"].values())
+    }
 
 
 def _rust(records: list[Record]) -> Iterator[Target]:
