@@ -99,6 +99,7 @@ where
                 total: answered - started,
                 phases,
                 computed: marks.as_ref().and_then(|marks| marks.computed),
+                pool: marks.as_ref().and_then(|marks| marks.pool),
                 holders: marks.as_ref().map_or(&[], |marks| &marks.holders),
                 traceback: traceback.as_ref(),
             })

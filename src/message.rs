@@ -6,9 +6,11 @@
 mod head;
 mod load;
 pub(crate) mod stream;
+mod timing;
+mod traceback;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
@@ -19,6 +21,8 @@ pub use load::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef, Secret,
 };
 pub use stream::{Piece, Pieces};
+pub use timing::{Holder, Marks, Phases, PoolTime};
+pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};
 
 /// A request on its way to Python, its body read to the end.
 #[derive(Debug)]
@@ -82,193 +86,6 @@ pub struct Failure {
     pub headers: Vec<(String, String)>,
     /// Where a handler raised.
     pub traceback: Option<Box<Traceback>>,
-}
-
-/// When a request passed which point; phases are the differences.
-#[derive(Debug)]
-pub struct Marks {
-    /// Put in the queue.
-    pub queued: Instant,
-    /// Taken by a dispatch worker; begun, if it is not the worker that runs the handler.
-    pub taken: Instant,
-    /// Its thread held the interpreter.
-    pub attached: Instant,
-    /// The handler returned.
-    pub returned: Instant,
-    /// The result was turned into a response.
-    pub converted: Instant,
-    /// Whether the dispatch worker itself runs the handler.
-    pub is_on_worker: bool,
-    /// What the worker's thread had computed when the handler began.
-    pub computed_before: Duration,
-    /// What the handler computed itself, where that was measured.
-    pub computed: Option<Duration>,
-    /// Who held the threads while it was queued.
-    pub holders: Vec<Holder>,
-}
-
-impl Marks {
-    /// All at `now`.
-    pub fn new(now: Instant) -> Self {
-        Self {
-            queued: now,
-            taken: now,
-            attached: now,
-            returned: now,
-            converted: now,
-            is_on_worker: true,
-            computed_before: Duration::ZERO,
-            computed: None,
-            holders: Vec::new(),
-        }
-    }
-}
-
-/// A request that held a Python thread while another one waited.
-#[derive(Clone, Debug)]
-pub struct Holder {
-    /// As in its `x-request-id` header.
-    pub id: u64,
-    /// `GET`.
-    pub method: String,
-    /// Percent-decoded.
-    pub path: String,
-    /// For how long, of the time that the other one waited.
-    pub time: Duration,
-}
-
-/// An exception as data; terminal, page and console each draw it their own way.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Traceback {
-    /// Qualified with its module, unless builtin.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// `str()` of the exception.
-    pub message: String,
-    /// A way out, where one is known.
-    pub hint: Option<String>,
-    /// `__notes__` (PEP 678).
-    pub notes: Vec<String>,
-    /// Oldest first, without those of the framework.
-    pub frames: Vec<Frame>,
-    /// What it was raised from, or while handling.
-    pub cause: Option<Box<Traceback>>,
-    /// `cause` (`raise … from`) or `context`.
-    pub relation: Option<String>,
-    /// Those of an exception group (PEP 654), the first few.
-    #[serde(default)]
-    pub exceptions: Vec<Traceback>,
-    /// The lines that Python itself would print.
-    #[serde(default)]
-    pub text: String,
-}
-
-/// One line of a traceback.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Frame {
-    /// Relative to the project where it lies below it.
-    pub file: String,
-    /// 1-based.
-    pub line: u32,
-    /// 1-based (PEP 657).
-    pub end_line: Option<u32>,
-    /// 0-based, in characters.
-    pub column: Option<u32>,
-    /// 0-based, exclusive.
-    pub end_column: Option<u32>,
-    /// Qualified within its module.
-    pub function: String,
-    /// Whether it is the user's own code.
-    pub user: bool,
-    /// The lines around, as they were when the code was loaded.
-    pub source: Vec<SourceLine>,
-    /// Names and bounded `repr`s, secrets masked; empty outside dev mode.
-    pub locals: Vec<Local>,
-}
-
-/// A line of source with its number.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct SourceLine {
-    /// 1-based.
-    pub line: u32,
-    /// Without the line break.
-    pub text: String,
-}
-
-/// A local variable as text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Local {
-    /// Its name.
-    pub name: String,
-    /// Its `repr`, cut and masked.
-    pub value: String,
-}
-
-impl Traceback {
-    /// The deepest frame in the user's own code, or the deepest at all.
-    pub fn culprit(&self) -> Option<&Frame> {
-        self.frames.iter().rev().find(|frame| frame.user).or(self.frames.last())
-    }
-}
-
-/// An exception in short: what a line can say of it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ErrorSummary {
-    /// Its type.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Its text.
-    pub message: String,
-    /// Where the deepest frame of the user's own code was, or the deepest at all.
-    pub file: Option<String>,
-    /// 1-based.
-    pub line: Option<u32>,
-    /// Qualified within its module.
-    pub function: Option<String>,
-    /// The text of that line.
-    pub source: Option<String>,
-    /// The first variables that the line names, cut and masked.
-    pub locals: Vec<Local>,
-}
-
-impl ErrorSummary {
-    const MAX_LOCALS: usize = 2;
-    /// Characters of one of them.
-    const MAX_VALUE: usize = 40;
-}
-
-impl From<&Traceback> for ErrorSummary {
-    fn from(raised: &Traceback) -> Self {
-        let (kind, message) = (raised.kind.clone(), raised.message.clone());
-        let Some(frame) = raised.culprit() else {
-            return Self { kind, message, ..Self::default() };
-        };
-        let line = frame.source.iter().find(|source| source.line == frame.line);
-        let source = line.map_or("", |line| line.text.trim());
-        let names: Vec<&str> = source.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
-        let on_line = frame.locals.iter().filter(|local| names.contains(&&*local.name));
-        let cut = |local: &Local| {
-            let mut value: String = local.value.chars().take(Self::MAX_VALUE).collect();
-            if value.len() < local.value.len() {
-                value.push('…');
-            }
-            Local { name: local.name.clone(), value }
-        };
-        Self {
-            kind,
-            message,
-            file: Some(frame.file.clone()),
-            line: Some(frame.line),
-            function: Some(frame.function.clone()),
-            source: line.map(|_| source.to_owned()),
-            locals: on_line.take(Self::MAX_LOCALS).map(cut).collect(),
-        }
-    }
 }
 
 /// A route as it is listed.
@@ -355,6 +172,8 @@ pub struct RequestRecord<'a> {
     pub computed: Option<Duration>,
     /// Who held the threads while it was queued, the longest first.
     pub holders: &'a [Holder],
+    /// What it had the process pool do.
+    pub pool: Option<PoolTime>,
     /// What the handler raised.
     pub traceback: Option<&'a Arc<Traceback>>,
 }
@@ -372,25 +191,6 @@ pub struct LogRecord<'a> {
     pub stream: &'static str,
     /// Without its end; secrets masked, cut.
     pub line: &'a str,
-}
-
-/// Where the time of a request went, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Phases {
-    /// Reading the body, and waiting for a reload to settle.
-    pub read: f64,
-    /// Waiting for a thread to run on: a dispatch worker, the asyncio loop.
-    pub queue: f64,
-    /// Waiting for the interpreter.
-    pub gil: f64,
-    /// In the handler.
-    pub py: f64,
-    /// Turning its result into a response.
-    pub convert: f64,
-    /// Handing the response over to its connection; of a stream, its head.
-    #[serde(default)]
-    pub send: f64,
 }
 
 /// Milliseconds, as all that is shown to people and tools gives durations.

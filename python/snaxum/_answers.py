@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 
 # By name: the user's code may put something else into `json`.
 from json import dumps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _traceback, state
 from ._border import BodyStream, Exchange
@@ -20,6 +20,9 @@ from .capture import is_private
 from .http import HTTPError, Request, to_response
 from .response import PLAIN_TYPES, encode_plainly
 from .routing import Route
+
+if TYPE_CHECKING:
+    from ._pool import RequestPool
 
 _log = logging.getLogger("snaxum")
 
@@ -60,9 +63,11 @@ def answer(
 ) -> None:
     """Call the handler right here."""
     try:
-        result = route.handler(request, *more)
-        if is_observed:
-            exchange.returned()
+        try:
+            result = route.handler(request, *more)
+        finally:
+            if is_observed:
+                _note_end(exchange, *more)
         content_type = PLAIN_TYPES.get(type(result))
         if content_type is not None:
             content = encode_plainly(result)
@@ -78,6 +83,15 @@ def answer(
         _stream_on_loop(exchange, generation, route, status, headers, body)
     else:
         stream(exchange, generation, route, status, headers, body)
+
+
+def _note_end(exchange: Exchange, pool: RequestPool | None = None) -> None:
+    """Say that the handler has come to its end, and what the pool did for it."""
+    exchange.returned()
+    if pool is not None:
+        tasks, waited, ran = pool.times()
+        if tasks:
+            exchange.pooled(tasks, waited, ran)
 
 
 def on_loop(

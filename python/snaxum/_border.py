@@ -52,7 +52,8 @@ class BodyStream(Protocol):
 class Exchange(Protocol):
     """One request and its answer; implemented in Rust. Exactly one of the last four is called.
 
-    `began`, `resumed`, `suspended` and `returned` are for dev mode: they say when what happened.
+    `began`, `resumed`, `suspended`, `pooled` and `returned` are for dev mode: they say when what
+    happened.
     """
 
     id: int
@@ -66,6 +67,7 @@ class Exchange(Protocol):
     def began(self) -> None: ...
     def resumed(self) -> None: ...
     def suspended(self) -> None: ...
+    def pooled(self, tasks: int, waited: float, ran: float) -> None: ...
     def returned(self) -> None: ...
     def respond_plainly(
         self, generation: int, route: str, content_type: str, body: bytes

@@ -169,6 +169,7 @@ class Pool(ProcessPoolExecutor):
                 continue
             task, worker.task = worker.task, None
             if task is not None:
+                task.end(worker.task_since)
                 self._finish(task, *load_answer(answer), worker)
             del answer, task  # which may be large
             self._run(worker, self._next_for(worker))
@@ -228,16 +229,16 @@ class RequestPool(ProcessPoolExecutor):
         self._pool = pool
         self._request = request
         self._grace = grace
-        self._futures: list[Future[Any]] = []
+        self._tasks: list[Task] = []
         self._given_up = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run `fn(*args, **kwargs)` in a worker, on the newest code; returns a `Future`."""
         if self._given_up:
             raise RuntimeError("nobody waits for this request any more; it gets no more tasks")
-        future = self._pool.take(Task(fn, args, kwargs, self._request))
-        self._futures.append(future)
-        return future
+        task = Task(fn, args, kwargs, self._request)
+        self._tasks.append(task)
+        return self._pool.take(task)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Do nothing: the pool is the server's, and outlives every handler."""
@@ -245,15 +246,21 @@ class RequestPool(ProcessPoolExecutor):
     def give_up(self) -> None:
         """Cancel what waits now, and kill what still runs after the grace time."""
         self._given_up = True
-        if any(not future.cancel() and not future.done() for future in self._futures):
+        futures = [task.future for task in self._tasks]
+        if any(not future.cancel() and not future.done() for future in futures):
             killer = threading.Timer(self._grace, self._kill)
             killer.daemon = True
             killer.start()
 
+    def times(self) -> tuple[int, float, float]:
+        """Tell of the tasks that have ended: how many, how long they waited, and ran, in s."""
+        ended = [task for task in self._tasks if task.ran_s]
+        return len(ended), sum(t.waited_s for t in ended), sum(t.ran_s for t in ended)
+
     def _kill(self) -> None:
-        for future in self._futures:
-            if not future.done():
-                self._pool.kill_task(future)
+        for task in self._tasks:
+            if not task.future.done():
+                self._pool.kill_task(task.future)
 
 
 class _Worker:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import FunctionType
@@ -28,6 +29,14 @@ class Task:
         self.future: Future[Any] = Future()
         # Whose it is: what it prints belongs there.
         self.request = request
+        # For how long it has waited for a worker, and one has been at it, once it has ended.
+        self.waited_s = self.ran_s = 0.0
+        self._made = time.monotonic()
+
+    def end(self, sent: float) -> None:
+        """Note that its answer came now; it was given to its worker at `sent`."""
+        self.waited_s, self.ran_s = sent - self._made, time.monotonic() - sent
+        self.payload = b""  # it may be large, and the request may go on for long
 
 
 class _ByName(pickle.Pickler):

@@ -21,7 +21,9 @@ use pyo3::types::{PyBytes, PyDict, PyModule, PyString};
 use serde::de::DeserializeOwned;
 
 use crate::message::stream::{self, PieceSender, Unsent};
-use crate::message::{Answer, Body, Failure, LoadReport, Marks, Outcome, Request, header_texts};
+use crate::message::{
+    Answer, Body, Failure, LoadReport, Marks, Outcome, PoolTime, Request, header_texts,
+};
 
 use super::border::Border;
 use super::cpu;
@@ -211,7 +213,7 @@ impl Exchange {
     }
 
     /// Notes that the handler begins now, on another thread than the one that took the request;
-    /// like the next three, only dev mode calls it.
+    /// like the next four, only dev mode calls it.
     fn began(&self) {
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(marks), Some(ticket)) = (&mut *marks, &self.ticket) {
@@ -232,6 +234,13 @@ impl Exchange {
     fn suspended(&self) {
         if let Some(ticket) = &self.ticket {
             ticket.leave_loop(&self.request.head, Instant::now());
+        }
+    }
+
+    /// Notes what the handler had the pool do, in seconds.
+    fn pooled(&self, tasks: u64, waited: f64, ran: f64) {
+        if let Some(marks) = &mut *self.marks.lock().unwrap_or_else(PoisonError::into_inner) {
+            marks.pool = Some(PoolTime { tasks, wait_ms: waited * 1e3, run_ms: ran * 1e3 });
         }
     }
 

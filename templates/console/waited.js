@@ -1,8 +1,8 @@
-// Why a request took its time: who held the threads while it was queued, and how much its handler
-// only waited.
+// Why a request took its time: who held the threads while it was queued, how much its handler only
+// waited, and what the process pool did for it.
 
 import { html } from "./vendor/preact-htm.js";
-import { milliseconds, visible } from "./format.js";
+import { counted, milliseconds, visible } from "./format.js";
 
 // Below these nobody would look for a cause.
 const WORTH_A_HOLDER_MS = 20;
@@ -11,7 +11,7 @@ const MOSTLY = 0.8;
 
 /** The holders and the hint of a request opened. */
 export function Waited({ request, select }) {
-  const { blocked_by: holders, phases } = request;
+  const { blocked_by: holders, phases, pool } = request;
   const part = partWaited(request);
   return html`
     ${holders?.length > 0 && html`
@@ -26,6 +26,11 @@ export function Waited({ request, select }) {
           `)}
         </ol>
       </div>
+    `}
+    ${pool && html`
+      <p data-testid="pool-time">
+        The pool did ${counted(pool.tasks, "task")} for it: ${milliseconds(pool.wait_ms)} until a worker was free, ${milliseconds(pool.run_ms)} at work.
+      </p>
     `}
     ${part !== null && html`
       <p class="hint" data-testid="hint">

@@ -4,8 +4,15 @@ use serde_json::{Value, json};
 
 use super::support::{Project, Server, in_time};
 
-const APP: &str = r#"import time
+const TASKS: &str = "\
 import _gate
+
+def hold():
+    _gate.wait('held')
+";
+
+const APP: &str = r#"import time
+import _gate, tasks
 from snaxum import route
 
 @route("/hold")
@@ -35,6 +42,11 @@ def quick(request):
 async def later(request):
     return "later"
 
+@route("/work", use_process_pool=True)
+def work(request, pool):
+    futures = [pool.submit(tasks.hold) for _ in range(2)]
+    return str([future.result() for future in futures])
+
 @route("/compute")
 def compute(request):
     began = time.thread_time()
@@ -47,7 +59,8 @@ def compute(request):
 const LONG_MS: f64 = 20.0;
 
 async fn app() -> Server {
-    Project::new().gate().file("app.py", APP).args(&["--dispatch-workers", "1"]).dev().await
+    let project = Project::new().gate().file("tasks.py", TASKS).file("app.py", APP);
+    project.args(&["--dispatch-workers", "1", "--pool-workers", "1"]).dev().await
 }
 
 /// Waits until a request of that path has waited for [`LONG_MS`].
@@ -162,6 +175,37 @@ async fn what_a_handler_computes_is_told_from_what_it_waits_for() {
         let total = request["total_ms"].as_f64().expect("a number");
         assert!((sum - total).abs() <= total / 100.0, "the phases add up: {request}");
     }
+}
+
+#[tokio::test]
+async fn what_the_pool_did_for_a_request_is_told() {
+    let server = app().await;
+    let work = server.begin("/work");
+    let first = server.arrival().await;
+    let mut since = None;
+    in_time("the second task to wait", async {
+        loop {
+            let pool = server.api("workers").await["pool"].take();
+            let at = pool["workers"][0]["task_ms"].as_f64().expect("it is at the first task");
+            if pool["waiting"] == 1 && at > *since.get_or_insert(at) + LONG_MS {
+                return;
+            }
+        }
+    })
+    .await;
+    first.open().await;
+    server.arrival().await.open().await;
+    assert_eq!(work.await.expect("no panic").status, 200);
+    server.get("/quick/name").await;
+
+    let request = told(&server, "/work").await;
+    let pool = &request["pool"];
+    assert_eq!(pool["tasks"], 2);
+    // There is one worker: the second task waited for as long as the first one ran.
+    assert!(pool["run_ms"].as_f64() > Some(LONG_MS), "{request}");
+    assert!(pool["wait_ms"].as_f64() > Some(LONG_MS), "{request}");
+    assert!(request["phases"]["py"].as_f64() >= pool["run_ms"].as_f64(), "{request}");
+    assert_eq!(told(&server, "/quick/name").await["pool"], Value::Null);
 }
 
 async fn metrics(server: &Server) -> super::support::Console {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::message::{ErrorSummary, Phases, Traceback};
+use crate::message::{ErrorSummary, Phases, PoolTime, Traceback};
 
 use super::LogLine;
 
@@ -40,6 +40,8 @@ pub struct RequestSummary {
     /// Who held the threads while it waited in `phases.queue`, the longest first: three at most, and
     /// none if that was less than 5 ms.
     pub blocked_by: Vec<Holder>,
+    /// What it had the process pool do, inside of `phases.py`; null if it gave it no task.
+    pub pool: Option<PoolTime>,
     /// The request that it repeats.
     pub replay_of: Option<String>,
     /// What the handler raised, in short.

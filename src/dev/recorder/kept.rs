@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 
-use crate::message::{Phases, RequestRecord, RouteInfo, Traceback, header_texts, ms};
+use crate::message::{Phases, PoolTime, RequestRecord, RouteInfo, Traceback, header_texts, ms};
 use crate::python_runtime::Serving;
 
 use super::super::cutting;
@@ -70,6 +70,7 @@ pub(super) struct Kept {
     total: Duration,
     computed: Option<Duration>,
     holders: Vec<Holder>,
+    pool: Option<PoolTime>,
     replay_of: Option<u64>,
     traceback: Option<Arc<Traceback>>,
     routes: Option<Arc<Routes>>,
@@ -100,6 +101,7 @@ impl Kept {
         self.phases = record.phases;
         self.total = record.total;
         self.computed = record.computed;
+        self.pool = record.pool;
         self.holders.clear();
         self.holders.extend(record.holders.iter().map(|holder| Holder {
             id: holder.id.to_string(),
@@ -178,6 +180,7 @@ impl Kept {
             total_ms: ms(self.total),
             py_cpu_ms: self.computed.map(ms),
             blocked_by: self.holders.clone(),
+            pool: self.pool,
             replay_of: self.replay_of.map(|id| id.to_string()),
             error: self.traceback.as_deref().map(ErrorSummary::from),
         }
