@@ -20,4 +20,9 @@ export const replay = (id, changes) => act(`requests/${encodeURIComponent(id)}/r
 export const pin = (id) => act(`requests/${encodeURIComponent(id)}/pin`);
 /** Lets the server start its editor at a place: a route, or a frame of a request or a reload. */
 export const openInEditor = (target) => act("open", target);
+/** Reloads what differs from what serves. */
+export const reload = () => act("reload");
+/** Keeps saves for later, and acts on them again. */
+export const pause = () => act("pause");
+export const resume = () => act("resume");
 export const unpin = (id) => act(`requests/${encodeURIComponent(id)}/unpin`);

@@ -5,6 +5,7 @@
 
 import { html, useEffect, useErrorBoundary, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { addressOf, readAddress } from "./address.js";
+import { ByHand } from "./by-hand.js";
 import { Sparkline } from "./charts.js";
 import { Editor, Place } from "./editor.js";
 import { Errors } from "./errors.js";
@@ -66,6 +67,7 @@ export function Frame({ state, connection, traffic }) {
       <${Numbers} status=${state.status} metrics=${state.metrics} traffic=${traffic} />
       <span class="space"></span>
       <${ConnectionState} connection=${connection} />
+      <${ByHand} status=${state.status} />
       <${ThemeButton} />
       <button type="button" class="quiet" onClick=${() => setHelps(true)} title="Keys (?)"><span aria-hidden="true">?</span><span class="unseen">Keys</span></button>
     </header>

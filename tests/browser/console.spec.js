@@ -47,6 +47,23 @@ test("a pause is shown as long as it lasts", async ({ page }) => {
   expect(complaints).toEqual([]);
 });
 
+test("reloading is paused, resumed and asked for by a click", async ({ page }) => {
+  await world.open(page);
+  await page.getByRole("button", { name: "Reload now" }).click();
+  await expect(page.getByTestId("by-hand")).toHaveText("nothing to reload");
+
+  await page.getByRole("button", { name: "Pause reloading" }).click();
+  await expect(page.getByTestId("paused")).toBeVisible();
+  world.edit("app.py", HELLO.replace("v1", "v2"));
+  await page.getByRole("button", { name: "Reload now" }).click();
+  await expect(page.getByTestId("by-hand")).toHaveText("reloaded: G2");
+  expect(await (await world.get("/hello")).json()).toEqual({ message: "v2" });
+
+  await page.getByRole("button", { name: "Resume reloading" }).click();
+  await expect(page.getByTestId("paused")).toHaveCount(0);
+  expect(complaints).toEqual([]);
+});
+
 test("a request, a reload, a broken save and its repair appear by themselves", async ({ page }) => {
   await world.open(page);
 
