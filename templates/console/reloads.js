@@ -62,7 +62,7 @@ export function Reloads({ state, filter }) {
         </thead>
         <tbody onKeyDown=${walkRows}>
           ${reloads.map((reload, index) => html`
-            <${ReloadRow} key=${reload.id} reload=${reload} isFirst=${index === 0}
+            <${ReloadRow} key=${reload.id} reload=${reload} round=${reload.outcome === "ok" ? state.pinRounds[reload.generation] : undefined} isFirst=${index === 0}
               isOpen=${opened.has(reload.id)} toggle=${() => setOpened(toggled(opened, reload.id))} />
             ${opened.has(reload.id) && html`<tr class="unfolded" key=${`${reload.id} details`}><td colspan="7"><${ReloadDetails} reload=${reload} state=${state} /></td></tr>`}
           `)}
@@ -73,7 +73,7 @@ export function Reloads({ state, filter }) {
   `;
 }
 
-function ReloadRow({ reload, isFirst, isOpen, toggle }) {
+function ReloadRow({ reload, round, isFirst, isOpen, toggle }) {
   const { time_ms, outcome, generation, total_ms, phases, files, cause, traceback } = reload;
   const { glyph, className } = OUTCOMES[outcome] ?? { glyph: "?", className: "dim" };
   return html`
@@ -86,9 +86,13 @@ function ReloadRow({ reload, isFirst, isOpen, toggle }) {
       <td class="c-total number">${milliseconds(total_ms)}</td>
       <td class="c-bar"><${PhaseBar} phases=${phases} total_ms=${total_ms} /></td>
       <td class="c-files" title=${files.map(visible).join("\n")}>${fileWords(files, cause)}</td>
-      <td class="c-diff">${traceback ? html`<span class="bad">${visible(traceback.type)}</span> ${visible(traceback.message)}` : diffWords(reload)}</td>
+      <td class="c-diff">${traceback ? html`<span class="bad">${visible(traceback.type)}</span> ${visible(traceback.message)}` : diffWords(reload)}${round && html` <${PinRound} round=${round} />`}</td>
     </tr>
   `;
+}
+
+function PinRound({ round: { green, red } }) {
+  return html`<span class="change" data-testid="pin-round">⚑ pinned: ${green > 0 && html`<b class="good">${green} green</b>`}${green > 0 && red > 0 && ", "}${red > 0 && html`<b class="bad">${red} red</b>`}</span>`;
 }
 
 function fileWords(files, cause) {

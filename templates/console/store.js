@@ -20,6 +20,8 @@ export const nothingYet = {
   reloads: [],
   // In the order they were pinned.
   pins: [],
+  // What came of them after a reload, by the generation that answered; as far as this page heard it.
+  pinRounds: {},
   lastFailure: null,
   // What the server does at this moment, or null.
   metrics: null,
@@ -49,6 +51,7 @@ const changes = {
       requests: state.awaitsSnapshot ? message.requests : gathered(message.requests, state.requests),
       reloads: message.reloads.slice(0, RELOADS_KEPT),
       pins: message.pins ?? [],
+      pinRounds: state.awaitsSnapshot ? {} : state.pinRounds,
       lastFailure: message.last_failure,
     };
   },
@@ -63,7 +66,7 @@ const changes = {
 
   routes: (state, { routes }) => ({ routes }),
   status: (state, { status }) => ({ status }),
-  pins: (state, { pins }) => ({ pins }),
+  pins: (state, { pins }) => ({ pins, pinRounds: { ...state.pinRounds, ...pinRound(state.pins, pins) } }),
   metrics: (state, { metrics }) => ({ metrics }),
   dropped: (state, { count }) => ({ missed: state.missed + count }),
 };
@@ -71,6 +74,15 @@ const changes = {
 function gathered(newest, known) {
   const told = new Set(newest.map(({ id }) => id));
   return [...newest, ...known.filter(({ id }) => !told.has(id))].slice(0, REQUESTS_KEPT);
+}
+
+/** What came of the pins that have been sent since `before`. */
+function pinRound(before, pins) {
+  const replays = new Map(before.map((pin) => [pin.id, pin.replays]));
+  const sent = pins.filter((pin) => pin.replays > (replays.get(pin.id) ?? pin.replays));
+  if (!sent.length) return {};
+  const green = sent.filter(({ state }) => state === "green").length;
+  return { [Math.max(...sent.map(({ generation }) => generation ?? 0))]: { green, red: sent.length - green } };
 }
 
 function reloadEnded(state, { reload, status }) {

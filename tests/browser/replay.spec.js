@@ -40,6 +40,9 @@ test("a pinned failure turns green by itself after the save that mends it", asyn
   await expect(compare).toContainText("+ 200");
   await expect(compare).toContainText("- ZeroDivisionError");
 
+  await page.getByTestId("tab-reloads").click();
+  await expect(page.getByTestId("pin-round")).toHaveText("⚑ pinned: 1 green");
+  await page.getByTestId("tab-requests").click();
   await page.getByRole("button", { name: "Unpin GET /share" }).click();
   await expect(page.getByTestId("pins")).toHaveCount(0);
 });
