@@ -1,6 +1,8 @@
 //! What stands on the terminal when the server answers.
 
+use std::env;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use console::style;
@@ -52,12 +54,12 @@ pub(crate) fn banner(
     };
     out += &format!("  {arrow}  Network  {network}\n\n");
     out += &format!(
-        "  {}  {} routes · {} modules · pool {} workers · watching {}\n\n",
+        "  {}  {} · {} · pool {} · watching {}\n\n",
         of(&serving),
-        serving.routes.len(),
-        serving.last_reload.report.modules.len(),
-        config.pool_workers,
-        plain(&config.python_dir.display().to_string())
+        counted(serving.routes.len(), "route"),
+        counted(serving.last_reload.report.modules.len(), "module"),
+        counted(config.pool_workers, "worker"),
+        plain(&near(&config.python_dir))
     );
     if (1..=MAX_LISTED).contains(&serving.routes.len()) {
         out += &routes(&serving.routes);
@@ -118,6 +120,18 @@ fn legend(width: u16) -> String {
     format!("  {}\n", words.collect::<Vec<_>>().join("  "))
 }
 
+/// `1 route`, `12 routes`.
+fn counted(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A path as seen from here, if it is below.
+fn near(path: &Path) -> String {
+    let below =
+        env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+    below.map_or_else(|| path.display().to_string(), |below| format!("./{}", below.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +148,13 @@ mod tests {
     #[test]
     fn the_app_is_where_the_console_is() {
         assert_eq!(app_url("http://127.0.0.1:3000/__snaxum/?t=x"), "http://127.0.0.1:3000/");
+    }
+
+    #[test]
+    fn what_is_told_is_told_shortly() {
+        assert_eq!([counted(1, "route"), counted(0, "route")], ["1 route", "0 routes"]);
+        let here = env::current_dir().expect("there is one");
+        assert_eq!(near(&here.join("app/python")), "./app/python");
+        assert_eq!(near(Path::new("/elsewhere/python")), "/elsewhere/python");
     }
 }
