@@ -6,7 +6,7 @@ Only judges figures; a target whose figures are missing is left open.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -101,16 +101,29 @@ def _alone(records: list[Record]) -> Iterator[Target]:
         (peers.WATCHED, 0.9, "dev mode with one console open, against serve"),
     ):
         yield _at_least(what, bound, rates.get(peer.name, {}), serve)
-    none, stuck = (_p99s(records, peer.name) for peer in (peers.DEV, peers.STUCK))
+    served, developed = (_of_dev(records, p.name, _cpu_us) for p in (peers.SERVE, peers.DEV))
+    more = {number: developed[number] - us for number, us in served.items() if number in developed}
+    yield Target("CPU that dev mode adds to a request", 5, "µs", more, at_most=True)
+    none, stuck = (_of_dev(records, p.name, _p99_us) for p in (peers.DEV, peers.STUCK))
     by_round = {number: stuck[number] / none[number] for number in none.keys() & stuck.keys()}
     what = "p99 of dev mode with a console that never reads, against none"
     yield Target(what, 1.05, "×", by_round, at_most=True)
 
 
-def _p99s(records: list[Record], peer: str) -> dict[int, float]:
-    """Of dev mode, by round."""
+def _p99_us(record: Record) -> float:
+    return float(record["p99_us"])
+
+
+def _cpu_us(record: Record) -> float:
+    return float(record["cpu_s"] / max(record["requests"], 1) * 1e6)
+
+
+def _of_dev(
+    records: list[Record], peer: str, figure: Callable[[Record], float]
+) -> dict[int, float]:
+    """Of the section of dev mode, by round."""
     return {
-        r["round"]: r["p99_us"]
+        r["round"]: figure(r)
         for r in records
         if (r["section"], r["peer"]) == ("dev", peer) and not any(r["errors"].values())
     }
