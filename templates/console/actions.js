@@ -18,6 +18,7 @@ async function act(path, body = {}) {
 /** Sends a kept request again; `changes` may hold method, target, headers and body. */
 export const replay = (id, changes) => act(`requests/${encodeURIComponent(id)}/replay`, changes);
 export const pin = (id) => act(`requests/${encodeURIComponent(id)}/pin`);
+export const unpin = (id) => act(`requests/${encodeURIComponent(id)}/unpin`);
 /** Lets the server start its editor at a place: a route, or a frame of a request or a reload. */
 export const openInEditor = (target) => act("open", target);
 /** Reloads what differs from what serves. */
@@ -25,4 +26,3 @@ export const reload = () => act("reload");
 /** Keeps saves for later, and acts on them again. */
 export const pause = () => act("pause");
 export const resume = () => act("resume");
-export const unpin = (id) => act(`requests/${encodeURIComponent(id)}/unpin`);

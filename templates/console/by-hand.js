@@ -17,7 +17,9 @@ export function ByHand({ status }) {
   }, [said]);
   if (!status) return null;
 
+  // Not by `disabled`: the button would lose the focus.
   async function ask(what, words) {
+    if (isBusy) return;
     setBusy(true);
     try {
       say(words(await what()));
@@ -29,11 +31,11 @@ export function ByHand({ status }) {
 
   return html`
     <span role="status" class="dim" data-testid="by-hand">${visible(said)}</span>
-    <button type="button" class="quiet" disabled=${isBusy} title=${status.paused ? "Resume reloading" : "Pause reloading: saves are kept for later"}
+    <button type="button" class="quiet" title=${status.paused ? "Resume reloading" : "Pause reloading: saves are kept for later"}
       onClick=${() => ask(status.paused ? resume : pause, () => "")}>
-      <span aria-hidden="true">${status.paused ? "▶" : "⏸"}</span><span class="unseen">${status.paused ? "Resume reloading" : "Pause reloading"}</span>
+      <span aria-hidden="true">${status.paused ? "▶" : "‖"}</span><span class="unseen">${status.paused ? "Resume reloading" : "Pause reloading"}</span>
     </button>
-    <button type="button" class="quiet" disabled=${isBusy} title="Reload what differs from what serves" onClick=${() => ask(reload, outcome)}>
+    <button type="button" class="quiet" title="Reload what differs from what serves" onClick=${() => ask(reload, outcome)}>
       <span aria-hidden="true">⟲</span><span class="unseen">Reload now</span>
     </button>
   `;

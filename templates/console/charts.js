@@ -12,7 +12,7 @@ const HIGH = 96;
 /** `label` says what the line is of; `top` is the value at the upper edge, by default the largest. */
 export function Sparkline({ values, label, top, format = String }) {
   const known = values.filter((value) => value != null);
-  const words = known.length ? `${label}: now ${format(values.at(-1) ?? 0)}, at most ${format(Math.max(...known))}` : `${label}: nothing yet`;
+  const words = known.length ? `${label}: now ${format(values.at(-1))}, at most ${format(Math.max(...known))}` : `${label}: nothing yet`;
   const highest = Math.max(top ?? 0, ...known, Number.MIN_VALUE);
   const step = (WIDTH - 2) / Math.max(1, values.length - 1);
   const y = (value) => HEIGHT - 2 - (value / highest) * (HEIGHT - 4);

@@ -13,8 +13,9 @@ const PING_EVERY_MS = 15000;
 const FAREWELLS = {
   shutdown: "the server stopped",
   limit: "too many consoles are open; close one",
-  slow: "this page could not keep up",
 };
+// How the server closes on who does not read (RFC 6455, section 7.4: try again later).
+const TOO_SLOW = 1013;
 
 /**
  * Connects and stays connected.
@@ -47,8 +48,9 @@ export function connect({ position, receive, announce }) {
       receive(message);
     };
 
-    mine.onclose = async () => {
+    mine.onclose = async ({ code }) => {
       socket = null;
+      if (code === TOO_SLOW && !farewell) farewell = "this page could not keep up";
       announce("reconnecting", farewell);
       plan();
       // A browser does not tell why a WebSocket was refused, so ask the plain way.

@@ -12,7 +12,7 @@ import { place, visible } from "./format.js";
 export const Editor = createContext({ address: null, opens: false });
 
 /** The address that opens a file of the project at a line, or null for any other file. */
-export function editorAddress(template, file, line) {
+function editorAddress(template, file, line) {
   if (!template || !isOfProject(file)) return null;
   const path = file.split("/").map(encodeURIComponent).join("/");
   return template.replace("{file}", () => path).replace("{line}", String(Number(line) || 1));

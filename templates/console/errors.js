@@ -4,7 +4,7 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { addressOf } from "./address.js";
-import { changedSince, failures, reloadKey } from "./failures.js";
+import { changedSince, changedSinceReload, failures, reloadKey } from "./failures.js";
 import { matcher } from "./filter.js";
 import { clock, visible } from "./format.js";
 import { Replay } from "./replay.js";
@@ -78,7 +78,7 @@ function ReloadTraceback({ reloads, failure, traceback }) {
   if (!traceback) return html`<p class="dim">The server sent no traceback for it.</p>`;
   return html`
     ${failure && html`<p class="dim">${visible(failure.about)} · ${clock(failure.time_ms)}</p>`}
-    <${Traceback} traceback=${traceback} origin=${failure && { reload: failure.reloadId }} changed=${failure ? changedSince(reloads, { generation: failure.lastGeneration, time_ms: failure.time_ms }) : undefined} />
+    <${Traceback} traceback=${traceback} origin=${failure && { reload: failure.reloadId }} changed=${failure ? changedSinceReload(reloads, failure) : undefined} />
   `;
 }
 

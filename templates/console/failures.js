@@ -44,6 +44,11 @@ export function changedSince(reloads, { generation, time_ms }) {
   return changed;
 }
 
+/** The same for a reload that failed: whatever came after it, a save that took it back too. */
+export function changedSinceReload(reloads, { time_ms }) {
+  return new Set(reloads.filter((reload) => reload.time_ms > time_ms).flatMap(({ files }) => files));
+}
+
 export function reloadKey({ id }) {
   return `reload ${id}`;
 }

@@ -1,4 +1,4 @@
-// What the server is asked for while somebody looks at it: a source, the workers, a match.
+// What the server is asked for while somebody looks at it: a source, the workers, logs, modules.
 //
 // Owns the asking and the asking again. Never keeps an answer that nobody looks at.
 

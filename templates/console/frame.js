@@ -36,7 +36,7 @@ const TABS = [
 ];
 
 export function Frame({ state, connection, traffic }) {
-  const { tab, filters, open, run, goTo, setFilter, setOpen } = useAddress();
+  const { tab, filters, open, run, goTo, setFilter, setOpen } = useAddress(state.runId);
   const [picked, pick] = useState(null);
   const [helps, setHelps] = useState(false);
   useKeys({ goTo: (index) => TABS[index] && goTo(TABS[index]), toggleHelp: () => setHelps(!helps) });
@@ -64,12 +64,14 @@ export function Frame({ state, connection, traffic }) {
       <p class=${`state ${health.className}`} data-testid="state"><span aria-hidden="true">${health.glyph}</span> ${health.words}</p>
       ${state.status?.paused && html`<p class="warn" data-testid="paused">‖ reloading is paused</p>`}
       ${state.reloading && html`<p class="dim">↻ reloading</p>`}
-      <${Numbers} status=${state.status} metrics=${state.metrics} traffic=${traffic} />
+      <${Numbers} metrics=${state.metrics} traffic=${traffic} />
       <span class="space"></span>
       <${ConnectionState} connection=${connection} />
-      <${ByHand} status=${state.status} />
-      <${ThemeButton} />
-      <button type="button" class="quiet" onClick=${() => setHelps(true)} title="Keys (?)"><span aria-hidden="true">?</span><span class="unseen">Keys</span></button>
+      <span class="tools">
+        <${ByHand} status=${state.status} />
+        <${ThemeButton} />
+        <button type="button" class="quiet" onClick=${() => setHelps(true)} title="Keys (?)"><span aria-hidden="true">?</span><span class="unseen">Keys</span></button>
+      </span>
     </header>
     <div class="bar-of-tabs">
       <nav aria-label="Tabs">
@@ -97,10 +99,10 @@ export function Frame({ state, connection, traffic }) {
 }
 
 /**
- * What the address names: the tab, its filter and what is opened in it. Each tab keeps its filter
- * while another one is shown.
+ * What the address names: the tab, its filter and what is opened in it, of which process. Each tab
+ * keeps its filter while another one is shown.
  */
-function useAddress() {
+function useAddress(runId) {
   const [view, setView] = useState(() => follow({ filters: {} }));
   const writing = useRef(null);
   useEffect(() => {
@@ -111,6 +113,11 @@ function useAddress() {
     addEventListener("hashchange", onHash);
     return () => removeEventListener("hashchange", onHash);
   }, []);
+
+  // A link within the page means this process.
+  useEffect(() => {
+    if (runId && view.open !== null && !view.run) change((view) => ({ ...view, run: runId }));
+  }, [runId, view.open, view.run]);
 
   function change(changed) {
     setView(changed);
@@ -127,7 +134,7 @@ function useAddress() {
     ...view,
     goTo: ({ name }) => (location.hash = hashOf({ ...view, tab: { name }, open: null, run: null })),
     setFilter: (text) => change((view) => ({ ...view, filters: { ...view.filters, [view.tab.name]: text } })),
-    setOpen: (id) => change((view) => ({ ...view, open: id, run: null })),
+    setOpen: (id) => change((view) => ({ ...view, open: id, run: id === null ? null : runId })),
   };
 }
 
@@ -149,8 +156,7 @@ function healthOf(status) {
   return { glyph: "▲", short: `serving G${generation}`, words: `serving G${generation}, newest save does not load`, className: "warn" };
 }
 
-function Numbers({ status, metrics, traffic }) {
-  const pool = status?.pool;
+function Numbers({ metrics, traffic }) {
   const { seconds } = traffic;
   return html`
     <ul class="numbers dim" aria-label="Traffic of the last minute">
@@ -158,7 +164,6 @@ function Numbers({ status, metrics, traffic }) {
       <li title="half, 95 % and 99 % of the requests took at most this long">p50 ${milliseconds(traffic.p50_ms)} · p95 ${milliseconds(traffic.p95_ms)} · p99 ${milliseconds(traffic.p99_ms)}
         ${" "}<${Sparkline} values=${seconds.map(({ p95_ms }) => p95_ms)} format=${milliseconds} label="95th percentile of each second in the last minute" /></li>
       <${Now} metrics=${metrics} />
-      ${pool?.workers > 0 && html`<li>pool ${pool.busy ?? 0} of ${pool.workers} busy</li>`}
     </ul>
   `;
 }

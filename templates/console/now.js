@@ -16,9 +16,9 @@ export function SlowRequests({ metrics }) {
   if (!metrics?.slow) return null;
   const { slow, running } = metrics;
   return html`
-    <ul class="slow" aria-label="Requests that run for more than half a second" data-testid="slow">
+    <ul class="slow" aria-label="Requests that take more than half a second" data-testid="slow">
       ${running.map(({ id, method, path, age_ms }) => html`
-        <li key=${id}><span class="warn">◌ running</span> <span class="dim">#${visible(id)}</span> <code>${visible(method)} ${visible(path)}</code> for ${milliseconds(age_ms)}</li>
+        <li key=${id}><span class="warn">◌ not ended</span> <span class="dim">#${visible(id)}</span> <code>${visible(method)} ${visible(path)}</code> for ${milliseconds(age_ms)}</li>
       `)}
       ${slow > running.length && html`<li class="dim">and ${slow - running.length} more</li>`}
     </ul>

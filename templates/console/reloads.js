@@ -2,16 +2,16 @@
 //
 // Shows what the server measured. Never starts a reload.
 
-import { html, useState } from "./vendor/preact-htm.js";
+import { html, useEffect, useState } from "./vendor/preact-htm.js";
 import { Place } from "./editor.js";
+import { changedSinceReload } from "./failures.js";
 import { useFetched } from "./fetched.js";
 import { matcher } from "./filter.js";
 import { clock, milliseconds, visible } from "./format.js";
 import { PhaseBar, PhaseLegend, PhaseTable, RELOAD_PHASES } from "./phases.js";
 import { Logs } from "./request-details.js";
 import { MARKERS } from "./routes.js";
-import { onPick, toggled, walkRows } from "./rows.js";
-import { changedSince } from "./failures.js";
+import { Keyed, onPick, toggled, walkRows } from "./rows.js";
 import { Traceback } from "./traceback.js";
 import { Why } from "./why.js";
 
@@ -31,6 +31,8 @@ const RUNGS = {
 
 export function Reloads({ state, filter }) {
   const [opened, setOpened] = useState(new Set());
+  // Another process counts its reloads from 1 again.
+  useEffect(() => setOpened(new Set()), [state.runId]);
   const matches = matcher(filter);
   const reloads = state.reloads.filter(({ generation, outcome, cause, files, traceback }) =>
     matches(`G${generation}`, outcome, cause, ...files, traceback?.type ?? "", traceback?.message ?? ""),
@@ -61,11 +63,11 @@ export function Reloads({ state, filter }) {
           </tr>
         </thead>
         <tbody onKeyDown=${walkRows}>
-          ${reloads.map((reload, index) => html`
-            <${ReloadRow} key=${reload.id} reload=${reload} round=${reload.outcome === "ok" ? state.pinRounds[reload.generation] : undefined} isFirst=${index === 0}
+          ${reloads.map((reload, index) => html`<${Keyed} key=${`${state.runId} ${reload.id}`}>
+            <${ReloadRow} reload=${reload} round=${reload.outcome === "ok" ? state.pinRounds[reload.generation] : undefined} isFirst=${index === 0}
               isOpen=${opened.has(reload.id)} toggle=${() => setOpened(toggled(opened, reload.id))} />
-            ${opened.has(reload.id) && html`<tr class="unfolded" key=${`${reload.id} details`}><td colspan="7"><${ReloadDetails} reload=${reload} state=${state} /></td></tr>`}
-          `)}
+            ${opened.has(reload.id) && html`<tr class="unfolded"><td colspan="7"><${ReloadDetails} reload=${reload} state=${state} /></td></tr>`}
+          </>`)}
         </tbody>
       </table>
       ${!reloads.length && html`<p class="nothing">No reload matches <q>${filter}</q>.</p>`}
@@ -118,13 +120,13 @@ function routeWords({ methods, path }) {
 
 function ReloadDetails({ reload, state }) {
   const [asks, ask] = useState(false);
-  const { answer } = useFetched("logs", { version: reload.id });
+  const { answer } = useFetched("logs", { version: `${state.runId} ${reload.id}` });
   const logs = (answer ?? []).filter((line) => line.reload === reload.id).reverse();
   const { cause, rung, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback } = reload;
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   return html`
     <div class="unfolded-content">
-      ${traceback && html`<${Traceback} traceback=${traceback} origin=${{ reload: reload.id }} changed=${changedSince(state.reloads, reload)} />`}
+      ${traceback && html`<${Traceback} traceback=${traceback} origin=${{ reload: reload.id }} changed=${changedSinceReload(state.reloads, reload)} />`}
       <div class="columns">
         <section>
           <h3>Cause</h3>
@@ -167,6 +169,12 @@ function ReloadDetails({ reload, state }) {
           `))}
           ${!kinds.length && html`<p class="dim">unchanged</p>`}
         </section>
+        ${reload.others?.length > 0 && html`
+          <section>
+            <h3>Other modules that did not load</h3>
+            ${reload.others.map(({ type, message, file, line }) => html`<p><span class="bad">${visible(type)}</span> ${visible(message)} ${file && html`<${Place} file=${file} line=${line} className="dim" />`}</p>`)}
+          </section>
+        `}
         ${logs.length > 0 && html`
           <section>
             <h3>Logs</h3>

@@ -15,7 +15,9 @@ export function Replay({ request, state, select }) {
   const [isSending, setSending] = useState(false);
   const pinned = state.pins.find(({ id }) => id === request.id);
 
+  // Not by `disabled`: a button would lose the focus.
   async function attempt(ask) {
+    if (isSending) return null;
     setSending(true);
     setProblem("");
     try {
@@ -35,7 +37,7 @@ export function Replay({ request, state, select }) {
 
   return html`
     <p class="actions">
-      <button type="button" disabled=${isSending} onClick=${() => send({})}>Replay</button>
+      <button type="button" onClick=${() => send({})}>Replay</button>
       <button type="button" aria-expanded=${isEditing} onClick=${() => edit(!isEditing)}>Edit and replay</button>
       ${pinned
         ? html`<button type="button" aria-pressed="true" onClick=${() => attempt(() => unpin(request.id))}>⚑ Unpin</button>`
@@ -43,11 +45,11 @@ export function Replay({ request, state, select }) {
           html`<button type="button" onClick=${() => attempt(() => pin(request.id))}>⚑ Pin until green</button>`}
     </p>
     <div role="status">${isSending ? html`<p class="dim">Waiting for the answer…</p>` : problem && html`<p class="bad">${visible(problem)}</p>`}</div>
-    ${isEditing && html`<${EditForm} request=${request} send=${send} isSending=${isSending} />`}
+    ${isEditing && html`<${EditForm} request=${request} send=${send} />`}
   `;
 }
 
-function EditForm({ request, send, isSending }) {
+function EditForm({ request, send }) {
   const asSent = {
     method: request.method,
     target: request.path.split("/").map(encodeURIComponent).join("/") + (request.query ? `?${request.query}` : ""),
@@ -73,7 +75,7 @@ function EditForm({ request, send, isSending }) {
       <label>Headers <textarea name="headers" rows="5" value=${draft.headers} onInput=${change("headers")} spellcheck=${false}></textarea></label>
       <label>Body <textarea name="body" rows="6" value=${draft.body} onInput=${change("body")} spellcheck=${false}></textarea></label>
       <p class="dim">•••• stands for the value that was sent. ${hasFixedBody && !draft.body && "The body stays as it was."}</p>
-      <p class="actions"><button type="submit" disabled=${isSending}>Send</button></p>
+      <p class="actions"><button type="submit">Send</button></p>
     </form>
   `;
 }
@@ -89,8 +91,11 @@ function pairs(text) {
 
 /** The pinned requests, above the list of all. */
 export function Pins({ pins, select }) {
+  const [problem, setProblem] = useState("");
+  const letGo = (id) => unpin(id).then(() => setProblem(""), (error) => setProblem(error.message));
   if (!pins.length) return null;
   return html`
+    ${problem && html`<p class="bad" role="alert">It is still pinned: ${visible(problem)}</p>`}
     <ul class="pins" aria-label="Pinned requests" data-testid="pins">
       ${pins.map(
         ({ id, method, path, state, status, generation, replay: last, replays }) => html`
@@ -98,7 +103,7 @@ export function Pins({ pins, select }) {
             <b class=${state === "green" ? "good" : "bad"}>⚑ ${state}</b>
             <button type="button" class="link" onClick=${() => select(last ?? id)}>${visible(method)} ${visible(path)}</button>
             <span class="dim">${status} in G${generation ?? "–"}${replays > 0 && `, sent again ${replays}×`}</span>
-            <button type="button" class="quiet" title="Unpin" onClick=${() => unpin(id)}><span aria-hidden="true">✕</span><span class="unseen">Unpin ${visible(method)} ${visible(path)}</span></button>
+            <button type="button" class="quiet" title="Unpin" onClick=${() => letGo(id)}><span aria-hidden="true">✕</span><span class="unseen">Unpin ${visible(method)} ${visible(path)}</span></button>
           </li>
         `,
       )}

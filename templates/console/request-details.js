@@ -4,8 +4,8 @@
 
 import { html } from "./vendor/preact-htm.js";
 import { addressOf } from "./address.js";
-import { CopyButton } from "./copy.js";
 import { Compare } from "./compare.js";
+import { CopyButton } from "./copy.js";
 import { changedSince } from "./failures.js";
 import { clock, counted, statusClass, visible } from "./format.js";
 import { PhaseTable, REQUEST_PHASES } from "./phases.js";

@@ -6,9 +6,9 @@
 import { Component, html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { clock, counted, milliseconds, statusClass, visible } from "./format.js";
 import { SlowRequests } from "./now.js";
-import { Pins } from "./replay.js";
 import { PhaseBar, PhaseLegend, REQUEST_PHASES } from "./phases.js";
 import { CHIPS, hasTerm, parse, toggleTerm } from "./query.js";
+import { Pins } from "./replay.js";
 import { RequestDetails } from "./request-details.js";
 import { onPick, walkRows } from "./rows.js";
 import { appAddress } from "./server.js";
@@ -33,10 +33,15 @@ export function Requests({ state, filter, onFilter, open: selected, run, onOpen 
     setFrozen(null);
   }, [state.runId]);
   useEffect(() => {
-    const close = (event) => event.key === "Escape" && !document.querySelector("dialog[open]") && selected !== null && onOpen(null);
+    const close = (event) => event.key === "Escape" && !document.querySelector("dialog[open]") && selected !== null && closeDetails();
     addEventListener("keydown", close);
     return () => removeEventListener("keydown", close);
   });
+  // The focus goes back to the row.
+  function closeDetails() {
+    document.querySelector('.request-rows [aria-current="true"]')?.focus();
+    onOpen(null);
+  }
   const { matches, problems } = useMemo(() => parse(filter), [filter]);
   const listed = frozen ?? state.requests;
   const requests = useMemo(() => listed.filter(matches), [listed, matches]);
@@ -47,7 +52,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, onOpen 
   if (isOfAnotherRun) return html`<${OtherRun} id=${selected} close=${() => onOpen(null)} />`;
   if (!state.requests.length) return html`<div><${SlowRequests} metrics=${state.metrics} /><${NoRequest} routes=${state.routes} /></div>`;
 
-  const reachable = requests.some(({ id }) => id === selected) ? selected : requests[0]?.id;
+  const reachable = requests.slice(0, drawn).some(({ id }) => id === selected) ? selected : requests[0]?.id;
 
   return html`
     <div class=${selected === null ? "requests" : "requests opened"}>
@@ -105,7 +110,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, onOpen 
           summary=${listed.find(({ id }) => id === selected)}
           state=${state}
           select=${onOpen}
-          close=${() => onOpen(null)}
+          close=${closeDetails}
         />
       `}
     </div>
@@ -135,7 +140,8 @@ function ListEnd({ reached }) {
 }
 
 function waiting(frozen, requests) {
-  const seen = requests.indexOf(frozen[0]);
+  // By its number: a snapshot has made the objects anew.
+  const seen = requests.findIndex(({ id }) => id === frozen[0].id);
   return seen < 0 ? `${requests.length}+` : seen;
 }
 

@@ -11,7 +11,7 @@ import { milliseconds, place, visible } from "./format.js";
 import { quoted } from "./query.js";
 import { RouteDetails } from "./route-details.js";
 import { statsName, statsOf } from "./route-stats.js";
-import { onPick, toggled, walkRows } from "./rows.js";
+import { Keyed, onPick, toggled, walkRows } from "./rows.js";
 import { lastGoodReload } from "./store.js";
 import { WhichHandler } from "./which-handler.js";
 
@@ -68,13 +68,13 @@ export function Routes({ state, filter, onFilter }) {
           ${rows.map(({ route, marker, key }, index) => {
             const serves = marker !== MARKERS.removed;
             const its = serves ? stats.get(statsName(route.path, route.handler)) : undefined;
-            return html`
-              <${RouteRow} key=${key} name=${key} route=${route} marker=${marker} isFirst=${index === 0} stats=${its}
+            return html`<${Keyed} key=${key}>
+              <${RouteRow} name=${key} route=${route} marker=${marker} isFirst=${index === 0} stats=${its}
                 isOpen=${opened.has(key)} toggle=${() => setOpened(toggled(opened, key))} />
-              ${opened.has(key) && html`<tr class="unfolded" key=${`${key} details`}><td colspan="8">
+              ${opened.has(key) && html`<tr class="unfolded"><td colspan="8">
                 <${RouteDetails} route=${route} stats=${its} serves=${serves} generation=${state.status.generation} />
               </td></tr>`}
-            `;
+            </>`;
           })}
         </tbody>
       </table>

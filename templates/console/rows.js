@@ -31,6 +31,14 @@ export function onPick(pick) {
   };
 }
 
+/**
+ * Several rows that belong together, under the one `key` of this: in a bare list of lists rows would be
+ * told apart by their place, and a new one in front would make all others anew.
+ */
+export function Keyed({ children }) {
+  return children;
+}
+
 /** A copy of `set` with `item` put in or taken out. */
 export function toggled(set, item) {
   const copy = new Set(set);

@@ -41,11 +41,11 @@ export function useSaid(source, text) {
 
 /** The region itself; once on the page. */
 export function Spoken() {
-  const [text, setText] = useState("");
+  const [{ text, count }, setSaid] = useState({ text: "", count: 0 });
   useEffect(() => {
-    speak = setText;
+    speak = (text) => setSaid(({ count }) => ({ text, count: count + 1 }));
     next();
     return () => (speak = null);
   }, []);
-  return html`<p class="unseen" role="status" data-testid="spoken">${text}</p>`;
+  return html`<p class="unseen" role="status" data-testid="spoken"><span key=${count}>${text}</span></p>`;
 }

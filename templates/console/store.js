@@ -4,8 +4,8 @@
 // Every list has a bound, so a console left open over a weekend stays small.
 
 // More than the server keeps: this page gathers what it is told.
-export const REQUESTS_KEPT = 10_000;
-export const RELOADS_KEPT = 100;
+const REQUESTS_KEPT = 10_000;
+const RELOADS_KEPT = 100;
 
 /** The state before the first message. Lists are newest first, as the server sends them. */
 export const nothingYet = {
@@ -66,7 +66,7 @@ const changes = {
 
   routes: (state, { routes }) => ({ routes }),
   status: (state, { status }) => ({ status }),
-  pins: (state, { pins }) => ({ pins, pinRounds: { ...state.pinRounds, ...pinRound(state.pins, pins) } }),
+  pins: (state, { pins }) => ({ pins, pinRounds: newest({ ...state.pinRounds, ...pinRound(state.pins, pins) }) }),
   metrics: (state, { metrics }) => ({ metrics }),
   dropped: (state, { count }) => ({ missed: state.missed + count }),
 };
@@ -83,6 +83,10 @@ function pinRound(before, pins) {
   if (!sent.length) return {};
   const green = sent.filter(({ state }) => state === "green").length;
   return { [Math.max(...sent.map(({ generation }) => generation ?? 0))]: { green, red: sent.length - green } };
+}
+
+function newest(rounds) {
+  return Object.fromEntries(Object.entries(rounds).slice(-RELOADS_KEPT)); // numbers are in their order
 }
 
 function reloadEnded(state, { reload, status }) {

@@ -19,7 +19,7 @@ const KINDS = {
 };
 
 /** The path of a route (as axum writes it) with values in the places of its parameters. */
-export function filledPath(pattern, values) {
+function filledPath(pattern, values) {
   return pattern.replace(/\{\{|\}\}|\{(\*?)([^{}]+)\}|[^{}]+/g, (part, rest, name) => {
     if (part === "{{" || part === "}}") return encodeURIComponent(part[0]);
     const text = name === undefined ? part : String(values[name] ?? "");

@@ -33,10 +33,7 @@ export function Waited({ request, select }) {
       </p>
     `}
     ${part !== null && html`
-      <p class="hint" data-testid="hint">
-        The handler spent ${Math.floor(part * 100)} % of its time waiting, and held its thread meanwhile:
-        a candidate for <code>async def</code> or the process pool.
-      </p>
+      <p class="hint" data-testid="hint">The handler spent ${Math.floor(part * 100)} % of its time waiting, and held its thread meanwhile: a candidate for <code>async def</code> or the process pool.</p>
     `}
   `;
 }

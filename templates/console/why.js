@@ -33,7 +33,7 @@ function Way({ name, way, reason }) {
  * The shortest way from one of `files` to the module `name`, as { file, verb, modules }, which ends
  * with `name`; null if there is none.
  */
-export function wayTo(name, files, modules) {
+function wayTo(name, files, modules) {
   const known = new Map(modules.map((module) => [module.module, module]));
   const changed = new Set(files);
   const ways = [[name]];

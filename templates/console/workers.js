@@ -14,7 +14,7 @@ const SAMPLES = 60;
 
 export function Workers({ state, traffic, filter }) {
   const { answer, problem } = useFetched("workers", { version: state.runId, every_ms: ASK_EVERY_MS });
-  const busy = useSamples(answer, busyOf);
+  const busy = useSamples(answer, busyOf, state.runId);
   if (!answer) {
     return html`<div class="empty"><h2>Looking at the workers</h2>${problem && html`<p>${visible(problem)}.</p>`}</div>`;
   }
@@ -35,7 +35,7 @@ export function Workers({ state, traffic, filter }) {
           <thead><tr><th scope="col" class="c-handler">Thread</th><th scope="col">Runs</th><th scope="col" class="c-outcome"><abbr title="generation of the code that runs it">G</abbr></th><th scope="col" class="c-total number"><abbr title="since it came in">Age</abbr></th></tr></thead>
           <tbody onKeyDown=${walkRows}>
             ${dispatch.filter(({ name, request }) => matches(name, wordsOf(request))).map(({ name, request, replaced }, index) => html`
-              <tr key=${name} data-row data-testid="dispatch-row" tabindex=${index === 0 ? 0 : -1}>
+              <tr key=${name} class="flat" data-row data-testid="dispatch-row" tabindex=${index === 0 ? 0 : -1}>
                 <td class="c-handler">${visible(name)}${replaced && html` <b class="warn" title="its handler has outlived the time limit">▲ replaced</b>`}</td>
                 <td class="c-path"><${Running} request=${request} /></td>
                 <td class="c-outcome"><${Generation} number=${request?.generation} current=${generation} /></td>
@@ -140,7 +140,7 @@ function Pool({ pool, atPool, generation, matches }) {
 function PoolRow({ worker, isFirst, generation }) {
   const { pid, busy, task, task_ms, stale, done, failed, rss_bytes } = worker;
   return html`
-    <tr data-row data-testid="pool-row" tabindex=${isFirst ? 0 : -1}>
+    <tr class="flat" data-row data-testid="pool-row" tabindex=${isFirst ? 0 : -1}>
       <td class="c-method">${pid ?? html`<span class="dim">gone</span>`}</td>
       <td class="c-outcome">${worker.generation ? `G${worker.generation}` : html`<span class="dim">–</span>`}${stale && html` <b class="warn" title=${`G${generation} serves; it gets that code with its next task`}>▲ Stale</b>`}</td>
       <td class="c-method">${busy ? "● busy" : html`<span class="dim">○ idle</span>`}</td>
@@ -216,9 +216,10 @@ function busyOf({ dispatch }) {
   return dispatch.filter(({ request }) => request).length;
 }
 
-/** What `measure` made of each answer of the last minute, oldest first. */
-function useSamples(answer, measure) {
+/** What `measure` made of each answer of the last minute, oldest first; of one process. */
+function useSamples(answer, measure, runId) {
   const samples = useRef({ last: null, values: [] }).current;
+  if (runId !== samples.runId) Object.assign(samples, { runId, values: [] });
   if (answer && answer !== samples.last) {
     samples.last = answer;
     samples.values = [...samples.values.slice(1 - SAMPLES), measure(answer)];

@@ -165,11 +165,12 @@ test.describe("in the console", () => {
     await world.open(page);
     await world.get("/boom");
     await page.getByTestId("request-row").click();
-    await expect(page).toHaveURL(/#requests\?open=1$/);
+    await expect(page).toHaveURL(/#requests\?open=1&run=[\w-]+$/);
     await page.reload();
     await expect(page.getByTestId("request-details")).toContainText("ZeroDivisionError");
     await page.keyboard.press("Escape");
     await expect(page.getByTestId("request-details")).toHaveCount(0);
+    await expect(page.getByTestId("request-row")).toBeFocused();
     await expect(page).toHaveURL(/#requests$/);
   });
 

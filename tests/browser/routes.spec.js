@@ -190,3 +190,14 @@ test("places in the code open in an editor", async ({ page }) => {
   await page.getByTestId("reload-row").first().click();
   await expect(page.locator(".unfolded a.place-link").first()).toHaveAttribute("href", /python\/shop\.py:\d+$/);
 });
+
+test("what is typed into a form stays when a save adds a route above", async ({ page }) => {
+  await row(page, "/orders/<int:id>").click();
+  const field = page.getByTestId("route-details").getByLabel("id", { exact: false }).first();
+  await field.fill("42");
+  const before = await page.getByTestId("route-row").count();
+  world.edit("shop.py", `${SHOP}\n@route("/aaa")\ndef aaa(request: Request) -> str:\n    return "a"\n`);
+  await expect(page.getByTestId("route-row")).toHaveCount(before + 1);
+  await expect(field).toHaveValue("42");
+  await expect(field).toBeFocused();
+});

@@ -100,3 +100,19 @@ test("a reload says which imports led to a module", async ({ page }) => {
     /^\s*python\/stock\.py is stock\s+→ imported by shop\s*$/,
   ]);
 });
+
+test("an opened reload stays open, with what is open and focused in it, when another comes", async ({ page }) => {
+  world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 3'));
+  await expect(page.getByTestId("state")).toContainText("G2 ok");
+  await page.keyboard.press("4");
+  await page.getByTestId("reload-row").first().click();
+  const why = page.getByRole("button", { name: "Why these?" });
+  await why.click();
+  await expect(page.locator(".why")).toContainText("shop");
+  await why.focus();
+
+  world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 4'));
+  await expect(page.getByTestId("reload-row")).toHaveCount(3);
+  await expect(page.locator(".why")).toContainText("shop");
+  await expect(why).toBeFocused();
+});

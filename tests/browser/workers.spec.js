@@ -157,7 +157,7 @@ test("a request that waits is seen, and afterwards whom it waited for", async ({
   const hold = world.get("/hold");
   const held = await gate.arrival();
   const later = world.get("/later");
-  await expect(page.getByTestId("slow")).toContainText("GET /later");
+  await expect(page.getByTestId("slow")).toContainText("not ended #2 GET /later");
   await expect(page.getByTestId("now")).toHaveText("queue 1 · 1 of 1 thread busy");
   held.end("x");
   await hold;
