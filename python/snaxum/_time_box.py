@@ -52,10 +52,14 @@ class TimeBox:
     def call(self, function: Callable[[object], str], value: object) -> str:
         """Return `function(value)`, or raise OutOfTime if the time ends first."""
         if self._end is None:
-            self._end = _thread.allocate_lock()
+            self._end, begun = _thread.allocate_lock(), _thread.allocate_lock()
             self._end.acquire()
+            begun.acquire()
             # Not from `threading`: a module that loads meanwhile would be taken for who started it.
-            _thread.start_new_thread(self._watch, (self._end,))
+            _thread.start_new_thread(self._watch, (self._end, begun))
+            # Before Python 3.12 a thread that has not begun has the number of the one that started
+            # it, and would get what is raised there.
+            begun.acquire()
         try:
             self._caller = sys._getframe()
             return function(value)
@@ -74,7 +78,8 @@ class TimeBox:
         if end is not None:
             end.release()
 
-    def _watch(self, end: _thread.LockType) -> None:
+    def _watch(self, end: _thread.LockType, begun: _thread.LockType) -> None:
+        begun.release()
         if end.acquire(timeout=max(0.0, self._deadline - time.monotonic())):
             return
         try:
