@@ -92,11 +92,11 @@ def test_a_library_is_waited_for() -> None:
 
 def test_nothing_is_raised_once_a_call_has_returned(of_user: Functions) -> None:
     seen = set()
-    for n in range(300):  # the end of the time and that of the call meet again and again
+    for n in range(200):  # the end of the time and that of the call meet again and again
         deadline = time.monotonic() + 0.001
         box = TimeBox(0.001)
         try:
-            seen.add(box.call(of_user["until"], deadline + (n % 20 - 5) * 0.001))
+            seen.add(box.call(of_user["until"], deadline + (n % 20 - 5) * 0.004))
         except OutOfTime:
             seen.add("ended")
         box.close()
