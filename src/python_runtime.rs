@@ -17,6 +17,7 @@ mod bridge;
 mod cpu;
 pub(crate) mod embedded;
 mod env_file;
+mod exchange;
 mod gate;
 mod in_flight;
 mod interpreter;

@@ -192,7 +192,7 @@ async fn converse<T, S>(
         if error.is_parse_too_large() {
             let most = max_head / 1024;
             TOO_LONG.call_once(|| {
-                tracing::warn!("a request was refused: address and headers have over {most} KiB");
+                tracing::warn!("a request was refused: address and headers have over {most} KiB; large cookies are a usual cause");
             });
         }
         // A client that leaves in the middle is no event for the log.

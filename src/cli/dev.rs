@@ -120,7 +120,7 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
         let answer = move |request, peer| front.clone().answer(request, peer);
         // More is read than is accepted, for an answer that says why it is not.
         let serve = |listener, stop| {
-            server::serve_with(listener, answer, 2 * MAX_HEAD, stop, DRAIN_TIMEOUT)
+            server::serve_with(listener, answer, 8 * MAX_HEAD, stop, DRAIN_TIMEOUT)
         };
         serve::serve_until_end(start, serve, stopping, wanted).await;
         terminal.finish();

@@ -110,7 +110,7 @@ impl Recorder {
             log_bytes: 0,
             last_failure: first.traceback.clone().map(Arc::new),
             reloads: VecDeque::from([Arc::new(first)]),
-            routes: Arc::new(Routes::new(serving)),
+            routes: Arc::new(Routes::new(serving, None)),
             pins: Arc::new([]),
             hits: HashMap::new(),
             is_paused: false,
@@ -183,7 +183,7 @@ impl Recorder {
         state.note(Change::Reload(reload, status));
         if !has_failed {
             let serving = runtime.serving();
-            state.routes = Arc::new(Routes::new(Arc::clone(&serving)));
+            state.routes = Arc::new(Routes::new(Arc::clone(&serving), Some(&state.routes)));
             state.note(Change::Routes(serving));
         }
         self.tell(state);
@@ -219,12 +219,23 @@ impl Recorder {
     pub(super) fn request(&self, id: &str) -> Option<RequestDetail> {
         let id: u64 = id.parse().ok()?;
         let state = self.lock();
-        let kept = state.requests.iter().rev().find(|kept| kept.id() == id)?;
-        let mut detail = kept.detail(&state.masking);
+        let kept = state.requests.iter().rev().find(|kept| kept.id() == id)?.clone();
+        let (masking, name) = (state.masking.clone(), id.to_string());
         let lines = state.logs.iter().map(|(_, line)| line);
-        let is_its = |line: &&Arc<LogLine>| line.request.as_ref() == Some(&detail.summary.id);
-        detail.logs = lines.filter(is_its).map(|line| LogLine::clone(line)).collect();
+        let its = lines.filter(|line| line.request.as_ref() == Some(&name));
+        let its: Vec<_> = its.map(Arc::clone).collect();
+        // To mask large bodies takes its time, and each request that ends needs the lock.
+        drop(state);
+        let mut detail = kept.detail(&masking);
+        detail.logs = its.iter().map(|line| LogLine::clone(line)).collect();
         Some(detail)
+    }
+
+    /// Whether what that request carried must not be shown: its handler is marked.
+    pub(super) fn is_private(&self, id: &str) -> bool {
+        let Ok(id) = id.parse::<u64>() else { return false };
+        let state = self.lock();
+        state.requests.iter().rev().find(|kept| kept.id() == id).is_some_and(Kept::is_private)
     }
 
     /// What was sent as the request `id`, while it is among the newest; `Some(None)` if that is not

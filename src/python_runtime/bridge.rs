@@ -1,37 +1,24 @@
-//! All that speaks PyO3: calls into `snaxum._bridge`, and the objects that Rust lends it for a
-//! request.
+//! Calls into `snaxum._bridge`.
 //!
 //! Plain data crosses: strings, bytes, numbers, JSON. Every function here runs with the
 //! interpreter held, on a thread that belongs to Python and never on one of tokio's.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::http::HeaderValue;
-use bytes::Bytes;
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi::c_str;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyModule, PyString};
 use serde::de::DeserializeOwned;
 
-use crate::message::stream::{self, PieceSender, Unsent};
-use crate::message::{
-    Answer, Body, Failure, LoadReport, Marks, Outcome, PoolTime, Request, header_texts,
-};
+use crate::message::LoadReport;
 
 use super::border::Border;
-use super::cpu;
 use super::embedded;
-use super::in_flight::Ticket;
-use super::notices::Room;
+use super::exchange::Exchange;
 use super::reloading::Extent;
-use super::reply::Reply;
 use super::thread::Call;
 
 /// The functions of `snaxum._bridge`.
@@ -91,11 +78,9 @@ impl Bridge {
 
     /// Answers one request, now or later; a failure of the framework itself is logged.
     pub(crate) fn dispatch(&self, py: Python<'_>, call: Call) {
-        let Call { request, reply, marks, ticket } = call;
-        let (method, path) = (interned_method(py, request.head.method()), request.head.path());
-        let path = PyString::new(py, &path);
-        let (reply, marks) = (Mutex::new(Some(reply)), Mutex::new(marks));
-        let exchange = Exchange { request, reply, marks, ticket };
+        let head = &call.request.head;
+        let (method, path) = (interned_method(py, head.method()), PyString::new(py, &head.path()));
+        let exchange = Exchange::new(call);
         if let Err(error) = self.dispatch.call1(py, (exchange, method, path)) {
             // The reply was dropped with the exchange: the client gets a 500.
             tracing::error!("the framework failed to answer: {}", error_text(py, &error));
@@ -159,195 +144,10 @@ pub(crate) fn error_text(py: Python<'_>, error: &PyErr) -> String {
 }
 
 /// Reads JSON that the framework wrote, as bytes.
-fn parse<T: DeserializeOwned>(json: &Bound<'_, PyAny>) -> PyResult<T> {
+pub(super) fn parse<T: DeserializeOwned>(json: &Bound<'_, PyAny>) -> PyResult<T> {
     let bytes: &[u8] = json.extract()?;
     serde_json::from_slice(bytes)
         .map_err(|error| PyValueError::new_err(format!("the bridge sent JSON that {error}")))
-}
-
-/// One request, and the means to answer it. Dropped unanswered, it is a 500.
-#[pyclass(frozen)]
-struct Exchange {
-    request: Request,
-    reply: Mutex<Option<Reply>>,
-    /// Where somebody wants to know.
-    marks: Mutex<Option<Marks>>,
-    /// Likewise: says that it runs, until the last who has it lets it go.
-    ticket: Option<Ticket>,
-}
-
-#[pymethods]
-impl Exchange {
-    #[getter]
-    fn id(&self) -> u64 {
-        self.request.id
-    }
-
-    #[getter]
-    fn method(&self) -> &str {
-        self.request.head.method()
-    }
-
-    #[getter]
-    fn path(&self) -> Cow<'_, str> {
-        self.request.head.path()
-    }
-
-    #[getter]
-    fn query(&self) -> &str {
-        self.request.head.query()
-    }
-
-    fn headers(&self) -> Vec<(&str, Cow<'_, str>)> {
-        header_texts(self.request.head.headers()).collect()
-    }
-
-    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.request.body)
-    }
-
-    /// Whether nobody waits for the answer any more.
-    fn cancelled(&self) -> bool {
-        let reply = self.reply.lock().unwrap_or_else(PoisonError::into_inner);
-        reply.as_ref().is_none_or(Reply::is_closed)
-    }
-
-    /// Notes that the handler begins now, on another thread than the one that took the request;
-    /// like the next four, only dev mode calls it.
-    fn began(&self) {
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(marks), Some(ticket)) = (&mut *marks, &self.ticket) {
-            let now = Instant::now();
-            (marks.taken, marks.attached, marks.is_on_worker) = (now, now, false);
-            marks.holders = ticket.holders(marks.queued, now);
-        }
-    }
-
-    /// Notes that the handler holds the loop from now on.
-    fn resumed(&self) {
-        if let Some(ticket) = &self.ticket {
-            ticket.enter_loop(Instant::now());
-        }
-    }
-
-    /// Notes that the handler lets the loop go.
-    fn suspended(&self) {
-        if let Some(ticket) = &self.ticket {
-            ticket.leave_loop(&self.request.head, Instant::now());
-        }
-    }
-
-    /// Notes what the handler had the pool do, in seconds.
-    fn pooled(&self, tasks: u64, waited: f64, ran: f64) {
-        if let Some(marks) = &mut *self.marks.lock().unwrap_or_else(PoisonError::into_inner) {
-            marks.pool = Some(PoolTime { tasks, wait_ms: waited * 1e3, run_ms: ran * 1e3 });
-        }
-    }
-
-    /// Notes that the handler has returned.
-    fn returned(&self) {
-        if let Some(marks) = &mut *self.marks.lock().unwrap_or_else(PoisonError::into_inner) {
-            cpu::returned(marks, Instant::now());
-        }
-    }
-
-    /// Answers with 200 and no header but the type.
-    fn respond_plainly(
-        &self,
-        generation: u64,
-        route: &str,
-        content_type: &str,
-        body: Bound<'_, PyBytes>,
-    ) {
-        let content_type = Some(match content_type {
-            JSON => const { HeaderValue::from_static(JSON) },
-            HTML => const { HeaderValue::from_static(HTML) },
-            _ => const { HeaderValue::from_static(BYTES) },
-        });
-        let (headers, body) = (Vec::new(), Body::Full(shared(body)));
-        let response = Outcome::Response { status: 200, content_type, headers, body };
-        self.answer(generation, Some(route), response);
-    }
-
-    fn respond(
-        &self,
-        generation: u64,
-        route: Option<&str>,
-        status: u16,
-        headers: Vec<(String, String)>,
-        body: Bound<'_, PyBytes>,
-    ) {
-        let body = Body::Full(shared(body));
-        let response = Outcome::Response { status, content_type: None, headers, body };
-        self.answer(generation, route, response);
-    }
-
-    fn stream(
-        &self,
-        generation: u64,
-        route: Option<&str>,
-        status: u16,
-        headers: Vec<(String, String)>,
-    ) -> BodyStream {
-        let (pieces, receiver) = stream::channel();
-        let body = Body::Stream(receiver);
-        let response = Outcome::Response { status, content_type: None, headers, body };
-        self.answer(generation, route, response);
-        BodyStream { id: self.request.id, pieces }
-    }
-
-    fn fail(
-        &self,
-        generation: u64,
-        route: Option<&str>,
-        status: u16,
-        detail: String,
-        headers: Vec<(String, String)>,
-        traceback: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        let traceback = traceback.map(|json| parse(&json)).transpose()?;
-        let failure = Failure { status, detail, headers, traceback };
-        self.answer(generation, route, Outcome::Failure(failure));
-        Ok(())
-    }
-}
-
-impl Exchange {
-    fn answer(&self, generation: u64, route: Option<&str>, outcome: Outcome) {
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(marks) = &mut marks {
-            marks.converted = Instant::now();
-            if marks.returned < marks.attached {
-                cpu::returned(marks, marks.converted); // it raised
-            }
-            if let Some(ticket) = self.ticket.as_ref().filter(|_| marks.is_on_worker) {
-                ticket.held(&self.request.head, marks.attached, marks.converted);
-            }
-        }
-        // Nobody asks for it where nothing is observed.
-        let route = route.filter(|_| marks.is_some()).map(str::to_owned);
-        let reply = self.reply.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(reply) = reply {
-            reply.send(Answer { generation, route, outcome, marks });
-        }
-    }
-}
-
-/// The types of what handlers return most, as `snaxum.response` has them.
-const JSON: &str = "application/json";
-const HTML: &str = "text/html; charset=utf-8";
-const BYTES: &str = "application/octet-stream";
-
-/// A body from here on is not copied.
-const LARGE: usize = 16 * 1024;
-
-/// Gives Rust what Python holds, without a copy if it is large.
-fn shared(body: Bound<'_, PyBytes>) -> Bytes {
-    if body.as_bytes().len() < LARGE {
-        Bytes::copy_from_slice(body.as_bytes())
-    } else {
-        Bytes::from_owner(PyBackedBytes::from(body))
-    }
 }
 
 /// The method as a string that Python has already, for the common ones.
@@ -356,42 +156,5 @@ fn interned_method<'py>(py: Python<'py>, method: &str) -> Bound<'py, PyString> {
         "GET" => intern!(py, "GET").clone(),
         "POST" => intern!(py, "POST").clone(),
         other => PyString::new(py, other),
-    }
-}
-
-/// The sending end of a streamed body. Dropped unfinished, it cuts the response off.
-#[pyclass(frozen)]
-struct BodyStream {
-    id: u64,
-    pieces: PieceSender,
-}
-
-#[pymethods]
-impl BodyStream {
-    #[getter]
-    fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// Waits for room; false when the client is gone.
-    fn send(&self, py: Python<'_>, chunk: Bound<'_, PyBytes>) -> bool {
-        let chunk = shared(chunk);
-        py.detach(|| self.pieces.send(&chunk))
-    }
-
-    /// Sends if there is room; `None` when there is none, false when the client is gone.
-    fn try_send(&self, chunk: Bound<'_, PyBytes>, border: &Border) -> Option<bool> {
-        let room = || Room { notices: Arc::clone(&border.notices), id: self.id };
-        let (size, waker) = (chunk.as_bytes().len(), || Waker::from(Arc::new(room())));
-        match self.pieces.try_send(size, || shared(chunk), waker) {
-            Ok(()) => Some(true),
-            Err(Unsent::Full) => None,
-            Err(Unsent::Closed) => Some(false),
-        }
-    }
-
-    /// Ends the body as complete.
-    fn finish(&self) {
-        self.pieces.finish();
     }
 }

@@ -35,7 +35,9 @@ impl Computed {
 pub(super) fn returned(marks: &mut Marks, now: Instant) {
     marks.returned = now;
     if marks.is_on_worker && now.saturating_duration_since(marks.attached) >= WORTH_MEASURING {
-        marks.computed = thread_time().checked_sub(marks.computed_before);
+        let computed = thread_time().checked_sub(marks.computed_before);
+        // What came before may count a little.
+        marks.computed = computed.map(|time| time.min(now - marks.attached));
     }
 }
 

@@ -52,6 +52,11 @@ impl Run {
         let (method, path) = (head.method().to_owned(), head.path().into_owned());
         Self { id, method, path, from, to }
     }
+
+    /// For how long it ran between the two.
+    fn within(&self, from: Instant, to: Instant) -> Duration {
+        self.to.min(to).saturating_duration_since(self.from.max(from))
+    }
 }
 
 impl Default for Runs {
@@ -121,12 +126,18 @@ impl Runs {
         for seat in &*lock(&self.seats) {
             let Some(running) = seat.request() else { continue };
             let from = self.since(seat);
-            if let Some(head) = find(running) {
+            if running != id
+                && to.saturating_duration_since(from) >= SHORTEST
+                && let Some(head) = find(running)
+            {
                 runs.push(Run::new(running, &head, from, to));
             }
         }
         // Read after those that run: none is missed that ends just now, but it may be in both.
         for run in &*lock(&self.ended) {
+            if run.id == id || run.within(from, to) < SHORTEST {
+                continue;
+            }
             if !runs.iter().any(|known| (known.id, known.from) == (run.id, run.from)) {
                 runs.push(run.clone());
             }
@@ -134,12 +145,8 @@ impl Runs {
         let mut holders: Vec<Holder> = Vec::new();
         // Of two that held on as long, the one that came later is the more likely cause.
         runs.sort_by_key(|run| std::cmp::Reverse(run.from));
-        for run in runs.into_iter().filter(|run| run.id != id) {
-            let (start, end) = (run.from.max(from), run.to.min(to));
-            let time = end.saturating_duration_since(start);
-            if time < SHORTEST {
-                continue;
-            }
+        for run in runs {
+            let time = run.within(from, to);
             // On the loop a request runs in many steps.
             match holders.iter_mut().find(|holder| holder.id == run.id) {
                 Some(holder) => holder.time += time,

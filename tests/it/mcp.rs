@@ -435,7 +435,7 @@ async fn what_only_a_new_process_takes_in_is_not_said_to_be_live() {
 
     trial.open().await;
     server.arrival().await.open().await; // the new process
-    server.out.wait_for("pool 1 workers").await;
+    server.out.wait_for("pool 1 worker · ").await;
     let answer = tool(&server, "await_reload", json!({})).await;
     assert_eq!(
         (&answer["needs_restart"], &answer["last_reload"]["cause"]),
@@ -833,4 +833,16 @@ async fn a_reload_that_only_a_new_process_can_make_is_answered_before_it_takes_o
     let after = tool(&server, "workers", json!({})).await;
     assert_ne!(before["run_id"], after["run_id"]);
     assert_eq!(after["pool"]["size"], 2);
+}
+
+#[tokio::test]
+async fn what_a_marked_handler_answers_is_not_shown() {
+    let app = "from snaxum import no_capture, route\n\n@route('/private')\n@no_capture\ndef private(request):\n    return 'swordfish'\n";
+    let server = writing(Project::new().file("app.py", app)).await;
+    let answer = tool(&server, "call_route", json!({ "path": "/private" })).await;
+    let body = &answer["response_body"];
+    assert_eq!((&answer["status"], &body["text"]), (&json!(200), &Value::Null), "{answer}");
+    assert!(body["note"].as_str().is_some_and(|note| note.contains("@no_capture")), "{answer}");
+    let again = tool(&server, "replay", json!({ "id": answer["id"] })).await;
+    assert!(again["status"] == 200 && !again.to_string().contains("swordfish"), "{again}");
 }

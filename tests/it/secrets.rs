@@ -192,3 +192,29 @@ async fn of_a_marked_handler_nothing_is_kept_that_a_request_carried() {
     let kept = self::detail(&server, &send_to("/above").await).await;
     assert!(!kept.to_string().contains("swordfish"), "{kept}");
 }
+
+const HELD: &str = r#"import _gate
+from snaxum import no_capture, route
+
+@route("/held", methods=["POST"])
+@no_capture
+def held(request):
+    _gate.wait("held")
+    return request.text
+"#;
+
+#[tokio::test]
+async fn a_marked_handler_stays_so_for_requests_that_outlive_it() {
+    let server = Project::new().gate().file("app.py", HELD).dev().await;
+    let request = server.request(Method::POST, "/held?a=swordfish-1").body("swordfish-2");
+    let asked = tokio::spawn(send(request));
+    let held = server.arrival().await;
+    server.edit("app.py", &HELD.replace("/held", "/other").replace("def held", "def other"));
+    server.api("wait").await;
+    held.open().await;
+    let reply = asked.await.expect("no panic");
+    assert_eq!((reply.status, reply.text()), (200, "swordfish-2"));
+
+    let told = told(&server, &reply).await;
+    assert!(!told.contains("swordfish"), "{told}");
+}

@@ -47,6 +47,13 @@ def work(request, pool):
     futures = [pool.submit(tasks.hold) for _ in range(2)]
     return str([future.result() for future in futures])
 
+KEPT = []
+
+@route("/kept")
+def kept(request):
+    KEPT.append(request)
+    return "kept"
+
 @route("/compute")
 def compute(request):
     began = time.thread_time()
@@ -253,6 +260,13 @@ async fn who_asks_for_it_is_told_each_second_what_the_server_does() {
     hold.await.expect("no panic");
     waiting.await.expect("no panic");
 
+    // Whatever a handler keeps: what is answered is at its end.
+    server.get("/kept").await;
+    for what in ["the numbers of this second", "and of the next"] {
+        let told = next(what, |_| true).await;
+        assert_eq!(told["slow"], 0, "{told}");
+    }
+    server.get("/quick/name").await;
     let after = next("the rate", |told| told["requests_per_s"].as_f64() > Some(0.0)).await;
     assert!(after["p99_ms"].as_f64() >= after["p50_ms"].as_f64(), "{after}");
     assert!(after["p50_ms"].as_f64() > Some(0.0), "{after}");

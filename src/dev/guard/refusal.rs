@@ -67,7 +67,9 @@ impl Refusal {
             ),
             Self::Head => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "Address and headers have more than 16 KiB, the limit of the dev server.\n",
+                "Address and headers have more than 16 KiB, the limit of the dev server. Cookies are \
+                 the usual cause: all servers on localhost share them, whatever their port. Delete \
+                 those of this host, or open the app at 127.0.0.1 instead of localhost.\n",
                 "a request was refused: address and headers have over 16 KiB; large cookies are a usual cause",
             ),
             Self::AssistantToken => (

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::Dev;
 use super::super::masking::MASK;
+use super::super::protocol::Content;
 use super::super::recorder::{Sent, shown_body};
 use super::super::replay::{self, number_of};
 use super::arguments::{Id, wait};
@@ -127,7 +128,10 @@ async fn ask(
     // What is recorded lacks the bodies of streams and error pages, or all of them.
     let masking = dev.inner.recorder.masking();
     let mut content = shown_body(&body.bytes, body.size, &detail.response_headers, &masking);
-    if let Some(content) = content.as_mut().filter(|_| body.note.is_some()) {
+    if dev.inner.recorder.is_private(&id) {
+        let note = Some("the handler is marked @no_capture");
+        content = Some(Content { size: body.size as u64, text: None, note });
+    } else if let Some(content) = content.as_mut().filter(|_| body.note.is_some()) {
         (content.size, content.note) = (body.bytes.len() as u64, body.note);
     }
     detail.response_body = content;

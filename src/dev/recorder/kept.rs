@@ -27,14 +27,19 @@ pub(super) struct Routes {
     serving: Arc<Serving>,
     /// The ids of those of which nothing is kept.
     private: HashSet<String>,
+    /// And those that ever were since the server started.
+    was_private: HashSet<String>,
     places: OnceLock<HashMap<String, usize>>,
 }
 
 impl Routes {
-    pub(super) fn new(serving: Arc<Serving>) -> Self {
+    /// The table that `serving` has; `before` are those that it takes the place of.
+    pub(super) fn new(serving: Arc<Serving>, before: Option<&Self>) -> Self {
         let private = serving.routes.iter().filter(|route| route.no_capture);
-        let private = private.map(|route| route.id.clone()).collect();
-        Self { serving, private, places: OnceLock::new() }
+        let private: HashSet<String> = private.map(|route| route.id.clone()).collect();
+        let mut was_private = before.map_or_else(HashSet::new, |before| before.was_private.clone());
+        was_private.extend(private.iter().cloned());
+        Self { serving, private, was_private, places: OnceLock::new() }
     }
 
     /// Whether nothing may be kept of what a request carried.
@@ -42,10 +47,13 @@ impl Routes {
         if record.generation > Some(self.serving.generation) {
             return true; // its routes are told of in a moment
         }
+        // One that began before a reload may have a route that is gone by now.
+        let is_old = record.generation.is_some_and(|number| number < self.serving.generation);
+        let private = if is_old { &self.was_private } else { &self.private };
         match record.route {
-            Some(id) => self.private.contains(id),
+            Some(id) => private.contains(id),
             // Nobody can tell which one it was meant for.
-            None => !self.private.is_empty() || !self.serving.last_reload.report.broken.is_empty(),
+            None => !private.is_empty() || !self.serving.last_reload.report.broken.is_empty(),
         }
     }
 
@@ -59,9 +67,11 @@ impl Routes {
 }
 
 /// Of the text that is shown, secrets are masked and what is long is cut before it gets in here.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Kept {
     seq: u64,
+    /// Whether it must not be shown what it carried.
+    is_private: bool,
     id: u64,
     time_ms: u64,
     status: u16,
@@ -93,7 +103,7 @@ impl Kept {
         with_bodies: bool,
     ) {
         let is_private = routes.hides(record);
-        self.seq = seq;
+        (self.seq, self.is_private) = (seq, is_private);
         self.id = record.id;
         self.time_ms = unix_ms(record.time);
         self.status = record.status;
@@ -154,12 +164,17 @@ impl Kept {
         self.id
     }
 
-    pub(super) fn time_ms(&self) -> u64 {
-        self.time_ms
+    pub(super) fn is_private(&self) -> bool {
+        self.is_private
     }
 
     pub(super) fn total(&self) -> Duration {
         self.total
+    }
+
+    /// When it was answered, in milliseconds since 1970.
+    pub(super) fn ended_ms(&self) -> u64 {
+        self.time_ms.saturating_add(u64::try_from(self.total.as_millis()).unwrap_or(u64::MAX))
     }
 
     pub(super) fn summary(&self) -> RequestSummary {

@@ -75,7 +75,7 @@ impl Meter {
     fn recent(&self) -> (u64, Vec<Duration>) {
         let oldest = unix_ms(SystemTime::now() - WINDOW);
         let state = self.recorder.lock();
-        let recent = state.requests.iter().rev().take_while(|kept| kept.time_ms() >= oldest);
+        let recent = state.requests.iter().rev().take_while(|kept| kept.ended_ms() >= oldest);
         (state.answered, recent.map(super::Kept::total).collect())
     }
 }

@@ -18,7 +18,7 @@ const MAX_HEAD: usize = 16 * 1024;
 const USUAL: usize = 4 * 1024;
 
 /// All bytes in one buffer, which the next request takes over.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Original {
     bytes: Vec<u8>,
     /// Where each text of the head ends: the target, then names and values in turn.
@@ -30,6 +30,7 @@ pub(super) struct Original {
 }
 
 /// One body in the buffer.
+#[derive(Clone)]
 struct Part {
     kept: Range<usize>,
     /// Of the whole.
