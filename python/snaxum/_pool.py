@@ -45,11 +45,13 @@ class Pool(ProcessPoolExecutor):
         framework: Framework,
         roots: Sequence[str],
         project: str,
+        secret_names: Sequence[str] = (),
         prints: tuple[_output.Tell, bool] | None = None,
     ) -> None:
         """Make a pool without workers.
 
-        With `prints`, what tasks print is told to the first, and passed on raw or not.
+        With `prints`, what tasks print is told to the first, and passed on raw or not; what
+        `secret_names` name besides is masked in what is told.
         """
         # Not super().__init__(): nothing of a plain executor runs.
         self._size = workers
@@ -60,6 +62,7 @@ class Pool(ProcessPoolExecutor):
             "compiled": compiled,
             "roots": list(roots),
             "project": project,
+            "secret_names": list(secret_names),
             "raw_output": prints[1] if prints else None,
         }
         self._lock = threading.Lock()

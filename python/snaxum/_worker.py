@@ -20,7 +20,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from . import _interpreter, _lines, _output, state
+from . import _interpreter, _lines, _masking, _output, state
 from ._reload import imports, loader
 from ._reload.env_file import replace
 from ._reload.graph import Graph
@@ -33,7 +33,7 @@ namespace = {"__name__": "_snaxum_embed"}
 exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
 namespace["install"](sources, compiled)
 from snaxum import _worker
-_worker.start(roots, project)
+_worker.start(roots, project, secret_names)
 _worker.serve(calls, answers, raw_output)
 """
 
@@ -44,13 +44,17 @@ _given: set[str] = set()
 _variables: dict[str, str] = {}
 
 
-def start(roots: list[str], project: str) -> None:
-    """Make this process a worker: deaf to Ctrl-C, and gone when its parent is."""
+def start(roots: list[str], project: str, secret_names: list[str]) -> None:
+    """Make this process a worker: deaf to Ctrl-C, and gone when its parent is.
+
+    `secret_names` are further names of what its output is not to show.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The parent blocked SIGINT while it started us, so that none could come before this line.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
     _interpreter.set_up_streams()
+    _masking.add_words(secret_names)
     loader.configure(roots, project)
     state.stage(state.Discarded())
     imports.install()

@@ -56,6 +56,31 @@ async fn names_that_the_project_calls_secret_are_masked_everywhere() {
     assert!(told.contains("plain text") && told.contains("/x?iban=••••"), "{told}");
 }
 
+const POOL: &str = r#"
+import os
+from snaxum import route
+
+def talk():
+    print("see /x?iban=swordfish-1&b=plain-1 of", os.environ["SHOP_IBAN"])
+
+@route("/pool", use_process_pool=True)
+def run(request, pool):
+    pool.submit(talk).result()
+"#;
+
+#[tokio::test]
+async fn names_that_the_project_calls_secret_are_masked_in_what_the_pool_prints() {
+    let server = Project::new()
+        .file("app.py", POOL)
+        .env("SHOP_IBAN", "swordfish-2")
+        .args(&["--redact-extra", "iban", "--pool-workers", "1"])
+        .dev()
+        .await;
+    let reply = server.get("/pool").await;
+    let detail = detail(&server, &reply).await;
+    assert_eq!(detail["logs"][0]["line"], "see /x?iban=••••&b=plain-1 of ••••");
+}
+
 #[tokio::test]
 async fn a_name_without_a_letter_is_refused_with_an_example() {
     let project = Project::new().file("app.py", ECHO);
