@@ -78,7 +78,7 @@ class Sender:
 
     def _send(self) -> None:
         """Send what there is room for, unless somebody is at it who sends this, too."""
-        while (self._lines or self._lost) and self._turn.acquire(blocking=False):
+        while self._has_some() and self._turn.acquire(blocking=False):
             try:
                 if not self._sends_all():
                     self._is_left.set()
@@ -87,9 +87,12 @@ class Sender:
             finally:
                 self._turn.release()
 
+    def _has_some(self) -> bool:
+        return self._socket is not None and bool(self._rest or self._lines or self._lost)
+
     def _sends_all(self) -> bool:
         """Send without waiting; False if there is no room for the rest."""
-        while self._socket is not None and (self._rest or self._lines or self._lost):
+        while self._socket is not None and self._has_some():
             self._rest = self._rest or self._message()
             try:
                 sent = self._socket.send(self._rest, socket.MSG_DONTWAIT)
@@ -124,6 +127,7 @@ class Sender:
             with self._turn:
                 if self._sends_all():
                     self._is_left.clear()
+            self._send()  # what came while nobody else could have the turn
 
     def _wait_for_room(self) -> None:
         held = self._socket

@@ -86,6 +86,41 @@ def test_who_prints_while_it_sends_is_told_of_too(ends: tuple[Connection, Sender
     assert received(server)[0] == [(True, "stdout", "goodbye")]
 
 
+def test_what_is_printed_as_the_thread_ends_its_turn_is_told_of(
+    ends: tuple[Connection, Sender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, sender = ends
+    sends_all, late = sender._sends_all, ["late"]
+
+    def sends_all_then_somebody_prints() -> bool:
+        is_done = sends_all()
+        if is_done and late and threading.current_thread() is sender._thread:
+            sender.tell(None, "stdout", late.pop(), False)
+        return is_done
+
+    monkeypatch.setattr(sender, "_sends_all", sends_all_then_somebody_prints)
+    while not sender._lines:
+        sender.tell(None, "stdout", "x" * 1000, False)
+    while server.poll(10):
+        if ("stdout", "late") in [line[1:] for line in read(server.recv_bytes()) or []]:
+            return
+    pytest.fail("the last line was left lying")
+
+
+def test_lines_that_were_lost_end_with_the_server() -> None:
+    server, worker = multiprocessing.Pipe()
+    sender = Sender(worker)
+    sender._thread = threading.Thread()  # which does not start: only the caller sends
+    while not sender._lost:
+        sender.tell(None, "stdout", "x" * 1000, False)
+    server.close()
+    worker.close()
+    ending = threading.Thread(target=sender._send, daemon=True)
+    ending.start()
+    ending.join(10)
+    assert not ending.is_alive()
+
+
 def test_a_server_that_is_gone_holds_up_nobody() -> None:
     server, worker = multiprocessing.Pipe()
     sender = Sender(worker)
