@@ -42,8 +42,10 @@ async def _run_async(
     try:
         if _answers.is_observed:
             exchange.began()
-            result = await Steps(route.handler(request), exchange)
-            exchange.returned()
+            try:
+                result = await _observed(route.handler(request), exchange)
+            finally:
+                exchange.returned()
         else:
             result = await route.handler(request)
         content_type = PLAIN_TYPES.get(type(result))
@@ -68,6 +70,11 @@ async def _run_async(
         await send(stream, body, lease, route)
     else:
         _answers.stream(exchange, generation, route, status, headers, body)
+
+
+def _observed(awaitable: Awaitable[Any], exchange: Exchange) -> Awaitable[Any]:
+    # A generator of `types.coroutine` can be awaited, and has no `__await__`.
+    return Steps(awaitable, exchange) if hasattr(awaitable, "__await__") else awaitable
 
 
 class Steps:

@@ -1,0 +1,66 @@
+"""An async handler's time ends where it does, whatever way that is."""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Callable, Generator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from snaxum import HTTPError, _answers, _coroutines, state
+
+
+class Marks:
+    """An exchange that keeps in which order it is called."""
+
+    id = 1
+
+    def __init__(self) -> None:
+        self.order: list[str] = []
+
+    def cancelled(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: self.order.append(name)
+
+
+def marks_of(handler: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(_answers, "is_observed", True)
+    exchange = Marks()
+    lease = SimpleNamespace(generation=state.Generation(1, cast(Any, None)))
+    route = SimpleNamespace(handler=handler, id="1")
+    asyncio.run(_coroutines._run_async(*cast(Any, (exchange, lease, route, None))))
+    return exchange.order
+
+
+async def answers(request: object) -> str:
+    return "x"
+
+
+async def fails(request: object) -> str:
+    raise HTTPError(418)
+
+
+@types.coroutine
+def generates(request: object) -> Generator[Any, Any, str]:
+    yield from asyncio.sleep(0).__await__()
+    return "x"
+
+
+STEP = ["resumed", "suspended"]
+
+
+def test_a_handler_that_answers_has_returned_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert marks_of(answers, monkeypatch) == ["began", *STEP, "returned", "respond_plainly"]
+
+
+def test_a_handler_that_fails_has_returned_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert marks_of(fails, monkeypatch) == ["began", *STEP, "returned", "fail"]
+
+
+def test_a_coroutine_made_of_a_generator_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert marks_of(generates, monkeypatch) == ["began", "returned", "respond_plainly"]
