@@ -130,8 +130,7 @@ class Pool(ProcessPoolExecutor):
         with self._lock:
             running = [w for w in self._workers if w.task and w.task.future is future]
         for worker in running:
-            worker.was_killed = True
-            worker.kill()
+            worker.kill_task(future)
 
     def _add_worker(self) -> _Worker:
         worker = _Worker(self._boot, self._listen)
@@ -170,7 +169,7 @@ class Pool(ProcessPoolExecutor):
                 for is_of_task, stream, line in lines:
                     self._tell(request if is_of_task else None, stream, line, False)
                 continue
-            task, worker.task = worker.task, None
+            task = worker.take_task()
             if task is not None:
                 task.end(worker.task_since)
                 self._finish(task, *load_answer(answer), worker)
@@ -275,6 +274,8 @@ class _Worker:
         self.done = self.failed = 0
         self.was_killed = False
         self._sending = threading.Lock()
+        # Who gives it a task, takes the task from it, or kills it for the task.
+        self._changing = threading.Lock()
         # What it was given last; 0 before its first task.
         self.generation = 0
         self._sources: dict[str, Source] = {}
@@ -316,13 +317,22 @@ class _Worker:
             message = pickle.dumps((_worker.run_after, (news, message), {}))
             self.generation, self._sources = generation.number, sources
         with self._sending:
-            self.task, self.task_since = task, time.monotonic()
+            with self._changing:
+                if self.was_killed:
+                    return False
+                self.task, self.task_since = task, time.monotonic()
             try:
                 self._calls.send_bytes(message)
             except OSError:
-                self.task = None
+                self.take_task()
                 return False
         return True
+
+    def take_task(self) -> Task | None:
+        """Give the task that it runs, and note that it runs none."""
+        with self._changing:
+            task, self.task = self.task, None
+        return task
 
     def receive(self) -> bytes | None:
         """Wait for the next answer; None at the end of the process."""
@@ -345,8 +355,14 @@ class _Worker:
         self.pid = None
         with self._sending:
             self._calls.close()
-            task, self.task = self.task, None
-        return task
+            return self.take_task()
+
+    def kill_task(self, future: Future[Any]) -> None:
+        """End it if it is the task of `future` that it runs."""
+        with self._changing:
+            if self.task is not None and self.task.future is future:
+                self.was_killed = True
+                self.kill()
 
     def kill(self) -> None:
         self._process.kill()

@@ -1,0 +1,90 @@
+"""A task that is given up ends alone: nothing else that its worker gets is lost with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+from snaxum import state
+from snaxum._pool import Pool, _Worker
+
+
+class Process:
+    pid, exitcode = 1, None
+    kills = 0
+
+    def kill(self) -> None:
+        self.kills += 1
+
+
+class Pipe:
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def send_bytes(self, message: bytes) -> None:
+        self.sent.append(message)
+
+
+def task() -> Any:
+    return SimpleNamespace(future=Future(), payload=b"a task")
+
+
+def worker() -> tuple[Any, Process, Pipe]:
+    """Make one without a process."""
+    made: Any = object.__new__(_Worker)
+    process, pipe = Process(), Pipe()
+    made.__dict__.update(task=None, task_since=0.0, was_killed=False, generation=0)
+    made.__dict__.update(_sending=threading.Lock(), _changing=threading.Lock())
+    made.__dict__.update(_process=process, _calls=pipe)
+    return made, process, pipe
+
+
+def pool(of: Any, once_looked_at: Callable[[], None]) -> Pool:
+    """Make one of one worker; what happens right after it was looked at is called."""
+    made: Any = object.__new__(Pool)
+
+    @contextmanager
+    def looked_at() -> Iterator[None]:
+        yield
+        once_looked_at()
+
+    made.__dict__.update(_workers=[of], _lock=looked_at())
+    return cast(Pool, made)
+
+
+GENERATION = state.Generation(0, cast(Any, None))
+
+
+def test_a_task_that_is_given_up_is_killed_with_its_worker() -> None:
+    of, process, _ = worker()
+    given_up = task()
+    of.send(given_up, GENERATION)
+    pool(of, lambda: None).kill_task(given_up.future)
+    assert (process.kills, of.was_killed) == (1, True)
+
+
+def test_the_next_task_of_a_worker_is_not_killed_for_the_one_before() -> None:
+    of, process, pipe = worker()
+    given_up = task()
+    of.send(given_up, GENERATION)
+
+    def answers_and_goes_on() -> None:
+        of.task = None
+        of.send(task(), GENERATION)
+
+    pool(of, answers_and_goes_on).kill_task(given_up.future)
+    assert (process.kills, of.was_killed, len(pipe.sent)) == (0, False, 2)
+
+
+def test_a_worker_that_was_killed_as_it_answered_gets_no_task() -> None:
+    of, _, pipe = worker()
+    given_up = task()
+    of.send(given_up, GENERATION)
+    pool(of, lambda: None).kill_task(given_up.future)
+    assert of.take_task() is given_up, "its answer was under way"
+    assert of.send(task(), GENERATION) is False
+    assert (len(pipe.sent), of.task) == (1, None)
