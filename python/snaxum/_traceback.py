@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
-from ._masking import MASK, is_secret, mask_repr, mask_text
+from ._masking import MASK, is_secret, mask_beginning, mask_repr, mask_text
 from ._reload import loader
 from ._time_box import OutOfTime, TimeBox
 from .http import Headers, Request
@@ -23,6 +23,7 @@ from .http import Headers, Request
 MAX_FRAMES = 100
 MAX_LOCALS = 50
 MAX_REPR = 1024
+MAX_MESSAGE = 4096
 MAX_CHAIN = 10
 # Of one exception group; `text` has all.
 MAX_GROUP = 8
@@ -237,10 +238,8 @@ def safe_repr(name: str, value: object, box: TimeBox) -> str:
         return out_of_time
     except BaseException as error:  # a hostile __repr__ may even raise SystemExit
         return f"<{kind}: repr raised {_KIND_NAME(type(error))}>"
-    length = len(text)
-    # Masked before it is cut for good, so that half a secret is none of what is shown.
-    text = mask_repr(text[: 4 * MAX_REPR])
-    return text if length <= MAX_REPR else f"{text[:MAX_REPR]}… ({length} characters)"
+    shown, _ = mask_beginning(text, MAX_REPR, mask_repr)
+    return shown if len(text) <= MAX_REPR else f"{shown}… ({len(text)} characters)"
 
 
 def _is_unshown(kind: type) -> bool:
@@ -271,7 +270,7 @@ def _type_name(error: BaseException) -> str:
 def _message(error: BaseException) -> str:
     try:
         text = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
-        return mask_text(text[:4096])
+        return mask_beginning(text, MAX_MESSAGE)[0]
     except BaseException as failure:
         return f"<str raised {_KIND_NAME(type(failure))}>"
 

@@ -11,6 +11,7 @@ from snaxum._masking import (
     MASK,
     add_words,
     is_secret,
+    mask_beginning,
     mask_repr,
     mask_text,
     secret_values,
@@ -81,6 +82,62 @@ def test_what_secret_variables_hold_is_told_unless_it_is_short(
     values = secret_values()
     assert "correct horse" in values
     assert not {"4711", "corner shop"} & set(values)
+
+
+def test_of_values_that_overlap_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_SECRET_A", "password1")
+    monkeypatch.setenv("MY_SECRET_B", "password12345xyz")
+    monkeypatch.setenv("MY_SECRET_C", "2345xyz and more")
+    assert mask_text("is password12345xyz, password1") == f"is {MASK}, {MASK}"
+    assert mask_text("is password12345xyz and more!") == f"is {MASK}!"
+
+
+def test_no_other_mask_hides_a_part_of_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEY2", "sk-abcdefghijklmnop!tailtail")
+    monkeypatch.setenv("PIN_TOKEN", "abc def ghi")
+    monkeypatch.setenv("LINK_SECRET", "/x?token=abcd&e=fgh")
+    assert mask_text("is sk-abcdefghijklmnop!tailtail.") == f"is {MASK}."
+    assert mask_text("ghp_0123456789abc def ghi") == "ghp_0123456789" + MASK
+    assert mask_text("ghp_0123456789012345678abc def ghi") == MASK
+    assert mask_text("see /x?token=abcd&e=fgh.") == f"see {MASK}."
+    assert mask_repr("token: abc def ghi") == f"token: {MASK}"
+
+
+def test_a_line_of_a_value_that_has_several_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_CREDENTIALS", "{\n  first line\n  second line\n}")
+    assert mask_text("  second line") == f"  {MASK}"
+    assert mask_text("}") == "}"
+
+
+def test_the_environment_counts_as_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ["correct horse", "battery staple"]:
+        monkeypatch.setenv("SHOP_SECRET", value)
+        assert mask_text(value) == MASK
+    assert mask_text("correct horse") == "correct horse"
+    monkeypatch.setenv("SHOP_IBAN", "correct horse")
+    assert mask_text("correct horse") == "correct horse"
+    monkeypatch.setattr(_masking, "_extra", ())
+    add_words(["iban"])
+    assert mask_text("correct horse") == MASK
+
+
+@pytest.mark.parametrize("place", [90, 100, 390, 400])
+def test_a_secret_across_a_cut_shows_no_part(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_SECRET", "correct horse")
+    text = "-" * (place - 5) + "correct horse" + "-" * 400
+    shown, more = mask_beginning(text, 100)
+    assert shown == ("-" * (place - 5) + MASK + "-" * 400)[:100]
+    assert more > 300
+
+
+def test_what_masks_make_short_does_not_bring_a_half_secret_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOP_SECRET", "correct horse")
+    monkeypatch.setenv("LONG_SECRET", "long" * 93)
+    shown, _ = mask_beginning("long" * 93 + "-" * 18 + "correct horse", 100)
+    assert "correct" not in shown
+    assert mask_beginning("long" * 93, 100) == (MASK, 0)
 
 
 def test_further_names_are_those_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
