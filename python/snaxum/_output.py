@@ -14,10 +14,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 from . import state
-from ._masking import mask_text
+from ._masking import MASK, SLACK, begins_key, end_of_key, mask_beginning, mask_text
 
 # Characters that are told of one line.
 MAX_LINE = 4096
+# What is kept of a line to its end: enough to see that there is more than what is masked.
+_KEPT = SLACK * MAX_LINE + 1
+# Lines of a private key; more are none of it.
+MAX_KEY_LINES = 200
 
 # Control characters but tab and line break, and bidi overrides.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
@@ -54,6 +58,10 @@ class _Unfinished(threading.local):
     more = 0
     # Whether it has a colour that may not have been ended.
     is_coloured = False
+    # How many lines more may be of the private key that it has begun to print.
+    key_lines = 0
+    # The request that prints it.
+    key_request: int | None = None
 
 
 class _Stream:
@@ -107,7 +115,7 @@ class _Stream:
 
     def _add(self, part: str) -> None:
         line = self._unfinished
-        room = MAX_LINE - len(line.text)
+        room = _KEPT - len(line.text)
         line.text += part[:room]
         line.more += max(0, len(part) - room)
 
@@ -115,7 +123,20 @@ class _Stream:
         line = self._unfinished
         text, more = line.text, line.more
         line.text, line.more = "", 0
-        text = mask_text(text) + (f"… ({more} characters more)" if more else "")
+        text, left = mask_beginning(text, MAX_LINE, self._masked)
+        if left + more:
+            text += f"… ({left + more} characters more)"
         # Half a surrogate pair does not cross.
         text = text.encode("utf-8", "replace").decode()
         self._tell(state.request(), self._name, text, state.is_loading())
+
+    def _masked(self, text: str) -> str:
+        """Mask a line, all of it where it is one of a private key."""
+        line, request = self._unfinished, state.request()
+        if line.key_lines and line.key_request == request:
+            end = end_of_key(text)
+            line.key_lines = line.key_lines - 1 if end is None else 0
+            return MASK if end is None else MASK + self._masked(text[end:])
+        if begins_key(text):
+            line.key_lines, line.key_request = MAX_KEY_LINES, request
+        return mask_text(text)

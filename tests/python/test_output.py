@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from snaxum import state
-from snaxum._masking import MASK
-from snaxum._output import MAX_LINE, _Stream
+from snaxum._masking import MASK, SLACK
+from snaxum._output import MAX_KEY_LINES, MAX_LINE, _Stream
 
 
 class Told:
@@ -54,6 +54,36 @@ def test_a_long_line_is_cut_and_says_so(told: Told) -> None:
 def test_secrets_are_masked_in_what_is_told_and_odd_characters_cross(told: Told) -> None:
     told.stream.write("postgres://ada:hunter2@db \ud800\n")
     assert told.lines[0][2] == f"postgres://ada:{MASK}@db ?"
+
+
+@pytest.mark.parametrize("place", [MAX_LINE, SLACK * MAX_LINE])
+def test_a_secret_across_a_cut_shows_no_part(
+    told: Told, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_SECRET", "correct horse")
+    told.stream.write("-" * (place - 7) + "correct horse" + "-" * MAX_LINE + "\n")
+    assert "correct" not in told.lines[0][2]
+    assert told.lines[0][2].endswith(" characters more)")
+
+
+KEY = "-----BEGIN PRIVATE KEY-----\nMIIE\n\nabc==\n-----END PRIVATE KEY-----"
+
+
+def test_a_private_key_is_masked_line_by_line(told: Told) -> None:
+    print(f"is {KEY}, of 5 lines\nMIIE", file=told.stream)  # type: ignore[call-overload]
+    lines = [line for _, _, line in told.lines]
+    assert lines == [f"is {MASK}", MASK, MASK, MASK, f"{MASK}, of 5 lines", "MIIE"]
+
+
+def test_a_key_that_does_not_end_hides_neither_all_nor_another_request(told: Told) -> None:
+    told.stream.write(KEY.splitlines()[0] + "\n" + "x\n" * (MAX_KEY_LINES + 1))
+    lines = [line for _, _, line in told.lines]
+    assert lines == [MASK] * (MAX_KEY_LINES + 1) + ["x"]
+
+    told.stream.write(KEY.splitlines()[0] + "\n")
+    state.pin_thread(state.Generation(1, None), 7)  # type: ignore[arg-type]
+    told.stream.write("y\n")
+    assert told.lines[-1] == (7, "stdout", "y")
 
 
 class Terminal(io.StringIO):
