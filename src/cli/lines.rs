@@ -131,7 +131,7 @@ impl Lines {
     }
 
     /// Says it below the reload that waits, if one does.
-    fn say(&mut self, text: &str) -> String {
+    pub(crate) fn say(&mut self, text: &str) -> String {
         match &mut self.held {
             Some(held) if held.below.len() + text.len() <= MAX_BELOW => {
                 held.below += text;

@@ -109,7 +109,8 @@ impl Events {
     pub(super) fn draw(&mut self, event: Event, now: Instant) -> String {
         match event.body {
             Body::Hello { generation, python, .. } => {
-                format!("  {} G{generation}, Python {}\n", style("●").green(), plain(&python))
+                let sign = style("●").green();
+                self.lines.say(&format!("  {sign} G{generation}, Python {}\n", plain(&python)))
             }
             Body::Snapshot { routes, mut requests, mut reloads, pins } => {
                 // The lists are newest first; what is shown is not.
@@ -120,15 +121,17 @@ impl Events {
                 self.lines.past(&requests, &reloads, self.last) + &self.pins(pins)
             }
             Body::Request { request } => self.lines.request(*request, now),
-            Body::Log { log } => log.line(),
+            Body::Log { log } => self.lines.say(&log.line()),
             Body::Reload { reload } => self.lines.reload(&reload, now),
             Body::Routes { routes } => {
                 self.lines.serve(&routes);
                 String::new()
             }
             Body::Pins { pins } => self.pins(pins),
-            Body::Status { status } => pause(status.paused),
-            Body::Dropped { count } => format!("  … {count} events were too many to show\n"),
+            Body::Status { status } => self.lines.say(&pause(status.paused)),
+            Body::Dropped { count } => {
+                self.lines.say(&format!("  … {count} events were too many to show\n"))
+            }
             Body::Bye { .. } | Body::Other => String::new(),
         }
     }
@@ -157,5 +160,48 @@ impl Log {
         let request = self.request.as_ref().map_or(String::new(), |id| format!("#{} ", plain(id)));
         let about = style(format!("{request}{}", plain(&self.stream))).dim();
         format!("  │ {about}  {}\n", plain(&self.line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn draw(events: &mut Events, message: Value) -> String {
+        let event = serde_json::from_value(message).expect("a message");
+        events.draw(event, Instant::now())
+    }
+
+    #[test]
+    fn nothing_stands_above_the_reload_that_it_came_after() {
+        let mut events = Events::new(10, false);
+        let pins = |state: &str, replays: u64| {
+            let pin = json!({"id": "1", "state": state, "generation": 9, "replays": replays});
+            json!({"seq": 1, "type": "pins", "pins": [pin]})
+        };
+        draw(&mut events, pins("red", 0));
+        let reload = json!({
+            "time_ms": 0, "generation": 9, "outcome": "ok", "cause": "save", "rung": "cone",
+            "reason": "", "files": ["python/app.py"], "modules": [], "total_ms": 38.0, "diff": {},
+            "phases": {"settle": 20.0, "compile": 1.0, "stage": 9.0, "commit": 1.0},
+            "state_reset": [], "warnings": [], "notes": [], "traceback": null, "others": [],
+        });
+        let reload = json!({"seq": 2, "type": "reload.ok", "reload": reload});
+        assert_eq!(draw(&mut events, reload), "");
+        let log = json!({"request": "2", "stream": "stdout", "line": "said"});
+        for message in [
+            json!({"seq": 3, "type": "log", "log": log}),
+            json!({"seq": 4, "type": "status", "status": {"paused": true}}),
+            json!({"seq": 5, "type": "dropped", "count": 7}),
+        ] {
+            assert_eq!(draw(&mut events, message.clone()), "", "{message}");
+        }
+        let said = draw(&mut events, pins("green", 1));
+        let lines: Vec<&str> = said.lines().collect();
+        for (line, part) in lines.iter().zip(["↻ G9", "said", "paus", "7 events"]) {
+            assert!(line.contains(part), "{part}: {said}");
+        }
+        assert_eq!(lines.len(), 4, "{said}");
     }
 }
