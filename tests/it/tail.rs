@@ -5,11 +5,14 @@ use std::process::Stdio;
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, Lines};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Child;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use reqwest::Method;
 
@@ -213,24 +216,36 @@ async fn json_cannot_steer_the_terminal() {
     assert_eq!(message["log"]["line"], "said \u{7f}\u{9b}31m\u{202e}");
 }
 
-#[tokio::test]
-async fn a_message_that_cannot_be_read_is_told_of() {
-    let project = Project::new().file("app.py", APP);
+/// A server of the test's own, and a project that announces it.
+async fn pretend() -> (TcpListener, Project) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let announced = json!({ "url": url, "token": "t", "pid": 1 }).to_string();
-    let project = project.top_file(".snaxum/dev.json", &announced);
-    let mut tail = Tail::of(&project, &["--format", "json"]);
+    let project = Project::new().file("app.py", APP).top_file(".snaxum/dev.json", &announced);
+    (listener, project)
+}
 
+/// The next socket, and where it asked for it.
+async fn accept(listener: &TcpListener) -> (WebSocketStream<TcpStream>, String) {
     let (stream, _) = in_time("a connection", listener.accept()).await.expect("a client");
+    let mut asked = String::new();
     #[expect(clippy::result_large_err, reason = "the type is the library's")]
-    let answer = |_: &Request, mut response: Response| {
+    let answer = |request: &Request, mut response: Response| {
+        asked = request.uri().to_string();
         let protocol = HeaderValue::from_static("snaxum.v1");
         response.headers_mut().insert("sec-websocket-protocol", protocol);
         Ok(response)
     };
-    let mut socket =
-        tokio_tungstenite::accept_hdr_async(stream, answer).await.expect("a handshake");
+    let socket = tokio_tungstenite::accept_hdr_async(stream, answer).await.expect("a handshake");
+    (socket, asked)
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_is_told_of() {
+    let (listener, project) = pretend().await;
+    let mut tail = Tail::of(&project, &["--format", "json"]);
+
+    let (mut socket, _) = accept(&listener).await;
     for frame in ["{\"seq\":1,\"type\":\"log\",\"x\":\"\u{9b}\"}", "{\"seq\":2,\"type\":\"new\"}"] {
         socket.send(Message::text(frame)).await.expect("it reads");
     }
@@ -238,6 +253,47 @@ async fn a_message_that_cannot_be_read_is_told_of() {
     assert_eq!(tail.line_with("{").await, "{\"seq\":2,\"type\":\"new\"}");
     let note = find(&mut tail.err, "note:").await;
     assert!(note.contains("cannot be read") && note.contains(r#"\u{9b}"#), "{note}");
+}
+
+#[tokio::test]
+async fn a_reader_that_was_too_slow_goes_on_and_sees_nothing_twice() {
+    let (listener, project) = pretend().await;
+    let mut tail = Tail::of(&project, &[]);
+    let hello = json!({"seq": 7, "type": "hello", "run_id": "r", "generation": 1, "python": "3"});
+    let reload = json!({
+        "time_ms": 0, "generation": 1, "outcome": "ok", "cause": "save", "rung": "cone",
+        "reason": "", "files": ["python/app.py"], "modules": [], "total_ms": 1.0, "diff": {},
+        "phases": {"settle": 1.0, "compile": 1.0, "stage": 1.0, "commit": 1.0},
+        "state_reset": [], "warnings": [], "notes": [], "traceback": null, "others": [],
+    });
+    let snapshot = json!({
+        "seq": 7, "type": "snapshot", "routes": [], "requests": [], "reloads": [reload], "pins": [],
+    });
+    let log = json!({"request": null, "stream": "stdout", "line": "said"});
+    let log = json!({"seq": 8, "type": "log", "log": log});
+    let slow = CloseFrame { code: CloseCode::Again, reason: "too slow".into() };
+    let frames = |last: &Value| {
+        let texts = [&hello, &snapshot, last].map(|frame| Message::text(frame.to_string()));
+        futures_util::stream::iter(texts.map(Ok))
+    };
+
+    let (mut socket, _) = accept(&listener).await;
+    socket.send_all(&mut frames(&log)).await.expect("it reads");
+    socket.close(Some(slow)).await.expect("it reads");
+    tail.line_with("app.py").await;
+    tail.line_with("said").await;
+    let note = find(&mut tail.err, "").await;
+    assert_eq!(note, "note: this reader was too slow; going on");
+
+    let (mut socket, asked) = accept(&listener).await;
+    assert!(asked.ends_with("?run=r&since=8"), "{asked}");
+    socket.send_all(&mut frames(&log)).await.expect("it reads");
+    assert!(tail.line_with("").await.contains("G1, Python"));
+    assert!(tail.line_with("").await.contains("said"));
+
+    drop(socket);
+    let problem = find(&mut tail.err, "").await;
+    assert!(problem.contains("the connection broke off"), "{problem}");
 }
 
 #[tokio::test]

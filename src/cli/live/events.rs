@@ -97,18 +97,24 @@ pub(super) struct Events {
     pub(super) lines: Lines,
     /// How many requests and reloads of a snapshot are shown.
     last: usize,
+    /// Which run of the server the last snapshot was of.
+    shown: Option<String>,
+    /// Which run it is now.
+    run_id: Option<String>,
     pins: Vec<Pin>,
 }
 
 impl Events {
     pub(super) fn new(last: usize, explains: bool) -> Self {
-        Self { lines: Lines::new(explains), last, pins: Vec::new() }
+        let lines = Lines::new(explains);
+        Self { lines, last, shown: None, run_id: None, pins: Vec::new() }
     }
 
     /// Draws an event; nothing for what nobody asks for.
     pub(super) fn draw(&mut self, event: Event, now: Instant) -> String {
         match event.body {
-            Body::Hello { generation, python, .. } => {
+            Body::Hello { run_id, generation, python } => {
+                self.run_id = Some(run_id);
                 let sign = style("●").green();
                 self.lines.say(&format!("  {sign} G{generation}, Python {}\n", plain(&python)))
             }
@@ -117,8 +123,15 @@ impl Events {
                 requests.reverse();
                 reloads.reverse();
                 self.lines.serve(&routes);
-                self.pins = Vec::new();
-                self.lines.past(&requests, &reloads, self.last) + &self.pins(pins)
+                // One that comes later in a run replaces what could not be told.
+                let is_later = self.shown.is_some() && self.shown == self.run_id;
+                self.shown.clone_from(&self.run_id);
+                let last = if is_later { 0 } else { self.last };
+                let past = self.lines.past(&requests, &reloads, last);
+                if !is_later {
+                    self.pins = Vec::new();
+                }
+                past + &self.pins(pins)
             }
             Body::Request { request } => self.lines.request(*request, now),
             Body::Log { log } => self.lines.say(&log.line()),

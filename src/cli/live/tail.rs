@@ -17,6 +17,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite};
 
 use super::super::{project, style};
@@ -72,8 +74,32 @@ struct Tail<'a> {
 enum End {
     /// Nobody wants to see more.
     Finished,
-    /// The server went, or closed it.
+    /// The server said goodbye.
+    Gone,
+    /// The server would not wait any longer for its lines to be read.
+    TooSlow,
+    /// It broke off without a word.
     Lost,
+}
+
+impl End {
+    fn of(frame: Option<&CloseFrame>) -> Self {
+        match frame.map(|frame| frame.code) {
+            Some(CloseCode::Away) => Self::Gone,
+            Some(CloseCode::Again) => Self::TooSlow,
+            _ => Self::Lost,
+        }
+    }
+
+    /// Says why it goes on elsewhere.
+    fn say(&self) {
+        match self {
+            Self::Finished => {}
+            Self::Gone => style::say_error("the server has gone; waiting for it to come back"),
+            Self::TooSlow => style::complain("note: this reader was too slow; going on\n"),
+            Self::Lost => style::say_error("the connection broke off; looking for the server"),
+        }
+    }
 }
 
 /// Ends with 0 at Ctrl-C, or when nobody reads its output any more.
@@ -102,11 +128,11 @@ impl Tail<'_> {
             let has_begun = !self.run_id.is_empty();
             match self.listen(&live).await {
                 Ok(End::Finished) => return Ok(()),
-                Ok(End::Lost) => {
+                Ok(end) => {
                     if write(self.events.lines.rest()).await.is_err() {
                         return Ok(());
                     }
-                    style::say_error("the server has gone; waiting for it to come back");
+                    end.say();
                     wait = WAIT;
                 }
                 Err(problem) if !has_begun => return Err(problem),
@@ -141,7 +167,11 @@ impl Tail<'_> {
                 }
             };
             let Some(Ok(message)) = message else { return Ok(End::Lost) };
-            let tungstenite::Message::Text(frame) = message else { continue };
+            let frame = match message {
+                tungstenite::Message::Text(frame) => frame,
+                tungstenite::Message::Close(frame) => return Ok(End::of(frame.as_ref())),
+                _ => continue,
+            };
             let event: Event = match serde_json::from_str(&frame) {
                 Ok(event) => event,
                 Err(error) => {
