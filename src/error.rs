@@ -142,6 +142,14 @@ pub enum Error {
     /// A command that needs a running dev server found none.
     #[error("no dev server is running on `{}`; start one with `snaxum dev`", .0.display())]
     NoServer(PathBuf),
+    /// `.snaxum/dev.json` is not as a dev server writes it.
+    #[error("`{}` {problem}; remove it, and start `snaxum dev` without `--host`", path.display())]
+    BadAnnouncement {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A running dev server has nothing for assistants.
     #[error("the dev server at {0} has no tools for assistants; start it with `snaxum dev --mcp`")]
     NoMcp(String),

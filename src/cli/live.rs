@@ -12,12 +12,13 @@ pub(super) mod tail;
 pub(super) mod wait;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::request::Builder;
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -26,6 +27,8 @@ use serde::de::DeserializeOwned;
 use snaxum::error::Error;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+
+use super::style::plain;
 
 /// What the server has written of itself.
 #[derive(Clone, Deserialize)]
@@ -49,19 +52,47 @@ struct Endpoint {
 impl Live {
     /// Finds the server of the project in `dir`.
     fn find(dir: &Path) -> Result<Self, Error> {
-        let none = || Error::NoServer(dir.to_owned());
-        let text = std::fs::read(dir.join(".snaxum").join("dev.json")).map_err(|_| none())?;
-        let live = serde_json::from_slice(&text).map_err(|_| none())?;
-        Ok(Self { dir: dir.to_owned(), ..live })
+        let path = dir.join(".snaxum").join("dev.json");
+        let text = std::fs::read(&path).map_err(|_| Error::NoServer(dir.to_owned()))?;
+        match Self::read(&text) {
+            Ok(live) => Ok(Self { dir: dir.to_owned(), ..live }),
+            Err(problem) => Err(Error::BadAnnouncement { path, problem: plain(&problem) }),
+        }
+    }
+
+    /// Reads the file, which may have come with the project: with what is in it, requests can be
+    /// made, of this machine.
+    fn read(text: &[u8]) -> Result<Self, String> {
+        let live: Self =
+            serde_json::from_slice(text).map_err(|error| format!("cannot be read ({error})"))?;
+        let elsewhere = |url: &str| format!("names {url:?}, which is no address of this machine");
+        match local(&live.url) {
+            Some((address, _)) if live.url == format!("http://{address}") => {}
+            _ => return Err(elsewhere(&live.url)),
+        }
+        if let Some(mcp) = &live.mcp
+            && local(&mcp.url).is_none()
+        {
+            return Err(elsewhere(&mcp.url));
+        }
+        let tokens = std::iter::once(&live.token).chain(live.mcp.iter().map(|mcp| &mcp.token));
+        for token in tokens {
+            if HeaderValue::from_str(token).is_err() {
+                return Err("has a token that no header can hold".to_owned());
+            }
+        }
+        Ok(live)
     }
 
     /// Finds the nearest directory above `file` that a server is running on.
     fn above(file: &Path) -> Result<(PathBuf, Self), Error> {
-        let found = file.ancestors().skip(1).find_map(|dir| Some((dir, Self::find(dir).ok()?)));
-        match found {
-            Some((dir, live)) => Ok((dir.to_owned(), live)),
-            None => Err(Error::NoServer(file.parent().unwrap_or(file).to_owned())),
+        for dir in file.ancestors().skip(1) {
+            match Self::find(dir) {
+                Err(Error::NoServer(_)) => {}
+                found => return Ok((dir.to_owned(), found?)),
+            }
         }
+        Err(Error::NoServer(file.parent().unwrap_or(file).to_owned()))
     }
 
     /// Asks `/__snaxum/api/PATH`.
@@ -92,7 +123,7 @@ impl Live {
             .header(HOST, authority)
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
             .body(body)
-            .expect("a path, a host and a token of URL-safe characters");
+            .expect("a path of our own; host and token were checked when they were read");
         let stream =
             TcpStream::connect(authority).await.map_err(|error| self.unreachable(&error))?;
         let lost = |error: hyper::Error| self.lost(error.to_string());
@@ -116,6 +147,14 @@ impl Live {
     fn lost(&self, problem: String) -> Error {
         Error::ServerLost { url: self.url.clone(), pid: self.pid, problem }
     }
+}
+
+/// Address and path of a URL of this machine.
+fn local(url: &str) -> Option<(SocketAddr, String)> {
+    let uri: Uri = url.parse().ok()?;
+    let address: SocketAddr = uri.authority()?.as_str().parse().ok()?;
+    let is_here = address.ip().to_canonical().is_loopback();
+    is_here.then(|| (address, uri.path().to_owned()))
 }
 
 /// One connection.
@@ -163,4 +202,50 @@ struct Reload {
     files: Vec<String>,
     total_ms: f64,
     traceback: Option<snaxum::message::Traceback>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read(change: &Value) -> Result<Live, String> {
+        let mcp = json!({ "url": "http://127.0.0.1:3000/__snaxum/mcp", "token": "t" });
+        let mut file =
+            json!({ "url": "http://127.0.0.1:3000", "token": "t", "pid": 1, "mcp": mcp });
+        let change = change.as_object().expect("an object").clone();
+        file.as_object_mut().expect("an object").extend(change);
+        Live::read(file.to_string().as_bytes())
+    }
+
+    #[test]
+    fn only_this_machine_is_asked() {
+        let found = local("http://127.0.0.1:3000/__snaxum/mcp").expect("it is local");
+        assert_eq!(found, (([127, 0, 0, 1], 3000).into(), "/__snaxum/mcp".to_owned()));
+        assert!(local("http://[::1]:3000/__snaxum/mcp").is_some());
+        for url in ["http://10.0.0.2:80/x", "http://evil.example/x", "http://127.0.0.1/x", "", "/x"]
+        {
+            assert!(local(url).is_none(), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_no_request_can_be_made_of_is_no_announcement() {
+        assert!(read(&json!({})).is_ok());
+        assert!(read(&json!({ "url": "http://[::1]:3000", "mcp": null })).is_ok());
+        let mcp = |url: &str, token: &str| json!({ "mcp": { "url": url, "token": token } });
+        for (change, part) in [
+            (json!({ "url": "http://127.0.0.1:30 00" }), "no address"),
+            (json!({ "url": "http://127.0.0.1:3000/x" }), "no address"),
+            (json!({ "url": "https://127.0.0.1:3000" }), "no address"),
+            (json!({ "url": "http://10.0.0.1:3000" }), "no address"),
+            (mcp("http://10.0.0.1:3000/__snaxum/mcp", "t"), "no address"),
+            (mcp("http://127.0.0.1:3000/__snaxum/mcp", "a\nb"), "a token"),
+            (json!({ "token": "a\r\nb" }), "a token"),
+            (json!({ "pid": null }), "cannot be read"),
+        ] {
+            let problem = read(&change).err().expect("it is refused");
+            assert!(problem.contains(part), "{change}: {problem}");
+        }
+    }
 }

@@ -72,6 +72,33 @@ async fn without_a_server_each_says_how_to_start_one() {
 }
 
 #[tokio::test]
+async fn of_a_broken_announcement_each_names_the_file_and_the_way_out() {
+    let good = serde_json::json!({ "url": "http://127.0.0.1:9", "token": "t", "pid": 1 });
+    for (key, value) in
+        [("url", "http://127.0.0.1:9 9"), ("url", "http://10.0.0.1:9"), ("token", "a\nb")]
+    {
+        let mut announced = good.clone();
+        announced[key] = value.into();
+        let project = Project::new().file("app.py", "");
+        let project = project.top_file(".snaxum/dev.json", &announced.to_string());
+        for command in [
+            &["tail"][..],
+            &["wait"],
+            &["explain", "python/app.py"],
+            &["reload"],
+            &["routes", "--live"],
+            &["mcp"],
+        ] {
+            let finished = project.snaxum(command).await;
+            assert_eq!(finished.code, Some(1), "{command:?}: {}", finished.stderr);
+            let is_told = ["dev.json", "remove it", "snaxum dev"];
+            let is_told = is_told.iter().all(|part| finished.stderr.contains(part));
+            assert!(is_told && !finished.stderr.contains(".rs"), "{}", finished.stderr);
+        }
+    }
+}
+
+#[tokio::test]
 async fn explain_says_what_a_save_runs_and_what_became_of_the_last() {
     let server = app().await;
     let util = explain(&server, "_util.py").await;

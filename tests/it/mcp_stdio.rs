@@ -403,11 +403,18 @@ async fn what_only_looks_is_sent_again_when_a_connection_breaks_and_nothing_else
 
 #[tokio::test]
 async fn an_address_that_came_with_the_project_is_not_asked() {
+    let (_listener, project) = pretend().await;
+    let mut bridge = Bridge::of(&project);
+    bridge.say("{").await;
+    bridge.next().await;
     let url = "http://10.0.0.1:3000";
     let mcp = json!({ "url": format!("{url}/__snaxum/mcp"), "token": "t" });
     let announced = json!({ "url": url, "token": "t", "pid": 1, "mcp": mcp }).to_string();
-    let project = Project::new().top_file(".snaxum/dev.json", &announced);
-    let mut bridge = Bridge::of(&project);
+    let project = project.top_file(".snaxum/dev.json", &announced);
     let answer = bridge.ask(1, "initialize", json!({})).await;
     assert!(error(&answer).1.contains("no address of this machine"), "{answer}");
+
+    let refused = project.snaxum(&["mcp"]).await;
+    assert_eq!((refused.code, &*refused.stdout), (Some(1), ""));
+    assert!(refused.stderr.contains("no address of this machine"), "{}", refused.stderr);
 }

@@ -148,7 +148,7 @@ impl Tail<'_> {
 
     /// Shows what one connection brings; an error if there is none.
     async fn listen(&mut self, live: &Live) -> Result<End, Error> {
-        let mut socket = connect(live, self.request(live), PATIENCE).await?;
+        let mut socket = connect(live, self.request(live)?, PATIENCE).await?;
         loop {
             let next = self.events.lines.next();
             let is_due = async {
@@ -203,19 +203,20 @@ impl Tail<'_> {
         }
     }
 
-    fn request(&self, live: &Live) -> Request {
+    fn request(&self, live: &Live) -> Result<Request, Error> {
         let seen = match &*self.run_id {
             "" => String::new(),
             run_id => format!("?run={run_id}&since={}", self.seq),
         };
         let address = format!("{}/__snaxum/ws{seen}", live.url.replacen("http", "ws", 1));
-        let mut request = address.into_client_request().expect("an address of our own");
+        let mut request =
+            address.into_client_request().map_err(|error| live.lost(error.to_string()))?;
         let bearer = format!("Bearer {}", live.token);
-        let bearer = HeaderValue::from_str(&bearer).expect("a token of URL-safe characters");
+        let bearer = HeaderValue::from_str(&bearer).expect("it was checked when it was read");
         request.headers_mut().insert(AUTHORIZATION, bearer);
         let protocol = HeaderValue::from_static("snaxum.v1");
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
-        request
+        Ok(request)
     }
 }
 
@@ -294,7 +295,8 @@ mod tests {
             Options { format: Format::Text, last: 0, no_follow: false, explain_reload: false };
         let events = Events::new(0, false);
         let tail = Tail { options: &options, run_id: String::new(), seq: 0, events };
-        let answer = connect(&live, tail.request(&live), Duration::from_millis(10)).await;
+        let request = tail.request(&live).expect("an address");
+        let answer = connect(&live, request, Duration::from_millis(10)).await;
         let problem = answer.expect_err("nobody answers").to_string();
         assert!(problem.contains("does not answer (not within"), "{problem}");
     }

@@ -4,19 +4,18 @@
 //! While a new process takes over there is no announcement; the socket stays, and messages wait in
 //! its queue.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, Request, Response, StatusCode, Uri};
+use axum::http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use snaxum::error::Error;
 use tokio::net::TcpStream;
 
-use super::super::{Conversation, Live};
+use super::super::{Conversation, Live, local};
 use super::event_stream::EventStream;
 use super::message::{Message, in_one_line};
 
@@ -67,7 +66,7 @@ impl Door {
         let mut tries = 0;
         loop {
             tries += 1;
-            let (live, is_announced) = self.look();
+            let (live, is_announced) = self.look().map_err(|error| error.to_string())?;
             let trouble = match self.send(&live, message, &mut answer).await {
                 Ok(()) => return Ok(()),
                 Err(trouble) => trouble,
@@ -86,14 +85,17 @@ impl Door {
     }
 
     /// The server as it is announced, or as it last was.
-    fn look(&self) -> (Live, bool) {
+    fn look(&self) -> Result<(Live, bool), Error> {
         let found = Live::find(&self.dir);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_announced = found.is_ok();
-        if let Ok(live) = found {
-            seen.live = live;
+        match found {
+            Ok(live) => {
+                seen.live = live.clone();
+                Ok((live, true))
+            }
+            Err(Error::NoServer(_)) => Ok((seen.live.clone(), false)),
+            Err(error) => Err(error),
         }
-        (seen.live.clone(), is_announced)
     }
 
     async fn send(
@@ -105,7 +107,7 @@ impl Door {
         let Some(mcp) = &live.mcp else {
             return Err(Trouble::Other(Error::NoMcp(live.url.clone()).to_string()));
         };
-        let (address, path) = local(&mcp.url).map_err(Trouble::Other)?;
+        let (address, path) = local(&mcp.url).expect("it was checked when it was read");
         let request = Request::post(path)
             .header(HOST, address.to_string())
             .header(AUTHORIZATION, format!("Bearer {}", mcp.token))
@@ -147,21 +149,6 @@ impl Door {
     }
 }
 
-/// Address and path of a server on this machine: the file may have come with the project.
-fn local(url: &str) -> Result<(SocketAddr, String), String> {
-    let uri: Option<Uri> = url.parse().ok();
-    let address = uri.as_ref().and_then(|uri| uri.authority()?.as_str().parse().ok());
-    match (uri, address) {
-        (Some(uri), Some(address)) if SocketAddr::ip(&address).is_loopback() => {
-            Ok((address, uri.path().to_owned()))
-        }
-        _ => Err(format!(
-            ".snaxum/dev.json names {url}, which is no address of this machine; start \
-             `snaxum dev --mcp` without `--host`, or remove the file"
-        )),
-    }
-}
-
 fn is_stream(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
@@ -186,20 +173,4 @@ async fn pass_events(
         }
     }
     Err(Trouble::Other("the answer broke off".to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_asked() {
-        let found = local("http://127.0.0.1:3000/__snaxum/mcp").expect("it is local");
-        assert_eq!(found, (([127, 0, 0, 1], 3000).into(), "/__snaxum/mcp".to_owned()));
-        assert!(local("http://[::1]:3000/__snaxum/mcp").is_ok());
-        for url in ["http://10.0.0.2:80/x", "http://evil.example/x", "http://127.0.0.1/x", "", "/x"]
-        {
-            assert!(local(url).is_err(), "{url}");
-        }
-    }
 }
