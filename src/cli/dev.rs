@@ -14,12 +14,15 @@ use snaxum::error::Error;
 use snaxum::server::{self, DRAIN_TIMEOUT};
 use snaxum::venv;
 
-use super::style::{say, say_setup};
+use super::style::{plain, say, say_setup};
 use super::{ProjectArgs, project, serve};
 use log::{Log, Stdout};
 use restart::Successor;
 use serve::End;
 use terminal::{Keys, Terminal};
+
+/// The variable that names an editor once and for all.
+const EDITOR: &str = "SNAXUM_EDITOR";
 
 /// What `dev` alone takes; `check`, which tries a new process, does not.
 #[derive(clap::Args)]
@@ -37,8 +40,8 @@ pub(crate) struct Options {
     #[arg(long, requires = "mcp")]
     mcp_write: bool,
     /// Editor for places in the code: a scheme, whose links the console has, or a program, which the
-    /// server starts [default: vscode://]
-    #[arg(long, value_name = "SCHEME://|PROGRAM", env = "SNAXUM_EDITOR")]
+    /// server starts; SNAXUM_EDITOR says the same [default: vscode://]
+    #[arg(long, value_name = "SCHEME://|PROGRAM")]
     editor: Option<Editor>,
     /// What goes to stdout: lines for people, or the events as the console gets them, a JSON object
     /// a line. With `json` everything else goes to stderr, what user code prints included.
@@ -58,6 +61,7 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
     if let Some(before) = &before {
         builder = builder.first_generation(before.generation + 1);
     }
+    let editor = editor(options.editor)?;
     let config = builder.dev(true).build()?;
     let environment = venv::ensure(&project, &say_setup)?;
     // Only editors and tests miss something without it.
@@ -79,7 +83,7 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
             });
         }
         let dev = Dev::start_with_token(&start.runtime, token)?;
-        if let Some(editor) = options.editor {
+        if let Some(editor) = editor {
             dev.use_editor(editor);
         }
         if options.mcp {
@@ -139,4 +143,17 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
         }
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// The editor that is asked for, or else that of the environment; an empty variable names none.
+fn editor(asked: Option<Editor>) -> Result<Option<Editor>, Error> {
+    let named = || std::env::var_os(EDITOR).filter(|named| !named.is_empty());
+    let Some(named) = asked.is_none().then(named).flatten() else { return Ok(asked) };
+    let named = named.to_string_lossy();
+    let bad = |problem| Error::BadValue {
+        origin: EDITOR.to_owned(),
+        name: "editor",
+        problem: format!("`{}`: {problem}", plain(&named)),
+    };
+    named.parse().map(Some).map_err(bad)
 }

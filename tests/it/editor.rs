@@ -182,3 +182,18 @@ async fn an_editor_that_does_not_start_or_cannot_says_why() {
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.contains("it needs a terminal"), "{}", refused.stderr);
 }
+
+#[tokio::test]
+async fn an_editor_of_the_environment_may_be_empty_and_is_named_where_it_cannot_be_used() {
+    let server = project().0.env("SNAXUM_EDITOR", "").dev().await;
+    let status = server.api("status").await;
+    assert!(status["editor"].as_str().is_some_and(|link| link.starts_with("vscode://")));
+
+    let project = project().0.env("SNAXUM_EDITOR", "nvim");
+    let refused = project.snaxum(&["dev"]).await;
+    assert_eq!(refused.code, Some(2));
+    let named = "SNAXUM_EDITOR: `editor` is `nvim`: it needs a terminal";
+    assert!(refused.stderr.contains(named), "{}", refused.stderr);
+    let server = project.args(&["--editor", "zed://"]).dev().await;
+    assert!(server.api("status").await["editor"].as_str().is_some_and(|e| e.starts_with("zed")));
+}
