@@ -418,3 +418,29 @@ async fn an_address_that_came_with_the_project_is_not_asked() {
     assert_eq!((refused.code, &*refused.stdout), (Some(1), ""));
     assert!(refused.stderr.contains("no address of this machine"), "{}", refused.stderr);
 }
+
+#[tokio::test]
+async fn cancellations_are_read_though_as_much_is_under_way_as_may_be() {
+    let (listener, project) = pretend().await;
+    let mut bridge = Bridge::of(&project);
+    let logs = json!({ "name": "logs" });
+    let mut open = Vec::new();
+    for id in 1..=64 {
+        bridge.send(id, "tools/call", logs.clone()).await;
+        open.push(request(&listener).await.0);
+    }
+    let refused = bridge.ask(65, "tools/call", logs.clone()).await;
+    assert_eq!(
+        error(&refused),
+        (Some(LOST), "64 messages are waited for; cancel one, or wait for an answer")
+    );
+
+    bridge.notify("notifications/cancelled", json!({ "requestId": 7 })).await;
+    let left = in_time("the end of its connection", open[6].read_u8()).await;
+    assert!(left.is_err(), "nobody waits for it");
+    bridge.send(66, "tools/call", logs).await;
+    let (stream, _) = request(&listener).await;
+    let answer = json!({ "jsonrpc": "2.0", "id": 66, "result": {} });
+    reply(stream, "200 OK", "application/json", &answer.to_string()).await;
+    assert_eq!(bridge.next().await, answer);
+}

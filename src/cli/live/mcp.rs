@@ -26,7 +26,7 @@ use message::{INVALID, Message, Problem};
 
 /// Bytes of a line that are read; the server takes fewer, and says so.
 const MAX_LINE: u64 = 1024 * 1024;
-/// Messages that are waited for at the same time; further ones wait in the pipe.
+/// Messages that are waited for at the same time; further ones are refused.
 const MAX_UNDER_WAY: usize = 64;
 /// Time for the answers that are missing when stdin ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -70,12 +70,13 @@ async fn relay(door: Arc<Door>, mut lines: mpsc::Receiver<Option<Vec<u8>>>) {
     let mut under_way: HashMap<String, AbortHandle> = HashMap::new();
     loop {
         let line = tokio::select! {
-            line = lines.recv(), if tasks.len() < MAX_UNDER_WAY => line,
+            biased; // what has ended counts no more for what is read next
+            () = out.is_closed.cancelled() => return,
             Some(_) = tasks.join_next() => {
                 under_way.retain(|_, task| !task.is_finished());
                 continue;
             }
-            () = out.is_closed.cancelled() => return,
+            line = lines.recv() => line,
         };
         let Some(line) = line else { break };
         let message = match line.as_deref().map(Message::read) {
@@ -95,7 +96,16 @@ async fn relay(door: Arc<Door>, mut lines: mpsc::Receiver<Option<Vec<u8>>>) {
             // The server notices that nobody waits any more.
             if let Some(task) = under_way.remove(&id) {
                 task.abort();
+                ended(&mut tasks, &task).await;
+                under_way.retain(|_, task| !task.is_finished());
             }
+            continue;
+        }
+        if tasks.len() >= MAX_UNDER_WAY {
+            let text = format!(
+                "{MAX_UNDER_WAY} messages are waited for; cancel one, or wait for an answer"
+            );
+            out.give_up(&message, text);
             continue;
         }
         let key = message.key();
@@ -111,11 +121,22 @@ async fn relay(door: Arc<Door>, mut lines: mpsc::Receiver<Option<Vec<u8>>>) {
     }
 }
 
+/// Waits until `task`, which is one of `tasks`, has been taken out of them.
+async fn ended(tasks: &mut JoinSet<()>, task: &AbortHandle) {
+    while let Some(ended) = tasks.join_next_with_id().await {
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
+        };
+        if id == task.id() {
+            return;
+        }
+    }
+}
+
 async fn answer(door: Arc<Door>, message: Message, out: Out) {
-    match door.pass(&message, |line| out.write(line)).await {
-        Ok(()) => {}
-        Err(text) if message.id.is_some() => out.refuse(&message.problem(text)),
-        Err(text) => style::say_error(&style::plain(&text)),
+    if let Err(text) = door.pass(&message, |line| out.write(line)).await {
+        out.give_up(&message, text);
     }
 }
 
@@ -131,6 +152,14 @@ impl Out {
         let written = out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n"));
         if written.and_then(|()| out.flush()).is_err() {
             self.is_closed.cancel();
+        }
+    }
+
+    /// Says why a message has no answer: to the assistant, or where that expects none, on stderr.
+    fn give_up(&self, message: &Message, text: String) {
+        match &message.id {
+            Some(_) => self.refuse(&message.problem(text)),
+            None => style::say_error(&style::plain(&text)),
         }
     }
 
