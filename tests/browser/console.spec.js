@@ -162,7 +162,7 @@ test("a copied link opens exactly its request, and none of a later process", asy
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await world.open(page);
   for (const address of ["/hello", "/boom", "/hello"]) await world.get(address);
-  await page.getByTestId("request-row").nth(1).click();
+  await page.getByTestId("request-row").filter({ hasText: "/boom" }).click();
   await page.getByRole("button", { name: "Copy link" }).click();
   await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
   const link = await page.evaluate(() => navigator.clipboard.readText());
