@@ -125,7 +125,7 @@ def _of_dev(
     return {
         r["round"]: figure(r)
         for r in records
-        if (r["section"], r["peer"]) == ("dev", peer) and not any(r["errors"].values())
+        if (r.get("section"), r.get("peer")) == ("dev", peer) and not any(r["errors"].values())
     }
 
 

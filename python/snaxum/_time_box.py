@@ -8,10 +8,6 @@ begun, such as a query or the use of a lock, it also ends. What runs in C is wai
 from __future__ import annotations
 
 import _thread
-import collections
-import dataclasses
-import enum
-import reprlib
 import sys
 import threading
 import time
@@ -22,8 +18,9 @@ from ._reload import loader
 
 # How often a call is looked at whose time is over.
 _AGAIN_S = 0.005
-# They do nothing but describe, by calling back.
-_DESCRIBING = {module.__file__ for module in (collections, dataclasses, enum, reprlib)}
+# They do nothing but describe, by calling back. By name: to import them costs memory, and what is
+# not loaded describes nothing.
+_DESCRIBING = ("collections", "dataclasses", "enum", "reprlib")
 
 
 class OutOfTime(BaseException):
@@ -108,4 +105,7 @@ class TimeBox:
 def _may_be_left(filename: str) -> bool:
     if filename.startswith("<"):  # what a dataclass or a named tuple made
         return not filename.startswith(("<snaxum>/", "<frozen "))
-    return filename in _DESCRIBING or loader.is_user_file(filename)
+    modules = (sys.modules.get(name) for name in _DESCRIBING)
+    if any(getattr(module, "__file__", None) == filename for module in modules):
+        return True
+    return loader.is_user_file(filename)
