@@ -617,7 +617,9 @@ impl Process {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The name in parentheses may hold anything.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let ended = matches!(fields[0], "Z" | "X");
+        // Its first thread may have ended before the others, which have its files open still.
+        let has_threads = fields[17].parse::<u32>().ok()? > 1;
+        let ended = matches!(fields[0], "Z" | "X") && !has_threads;
         let process = Self { pid, started: fields[19].to_owned() };
         (!ended).then_some((fields[1].parse().ok()?, process))
     }
