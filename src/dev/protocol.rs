@@ -8,14 +8,15 @@ mod request;
 mod schema;
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::event;
 pub use crate::message::ErrorSummary;
-use crate::message::{LoadOutcome, LoadPhases, ModuleRun, RouteDiff, RouteInfo, Traceback, ms};
+use crate::message::{
+    LoadOutcome, LoadPhases, ModuleRun, RouteDiff, RouteInfo, Traceback, ms, unix_ms,
+};
 
 pub use request::{Content, Holder, Metrics, Pin, RequestDetail, RequestSummary, Running};
 
@@ -292,10 +293,4 @@ impl From<&Arc<event::Reload>> for Reload {
             others: report.failures.iter().skip(1).map(|other| (&other.traceback).into()).collect(),
         }
     }
-}
-
-/// Milliseconds since 1970 (UTC).
-pub(super) fn unix_ms(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -17,15 +17,13 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::event::Event;
-use crate::message::{LoadOutcome, LogRecord, RequestRecord, Traceback};
+use crate::message::{LoadOutcome, LogRecord, RequestRecord, Traceback, unix_ms};
 use crate::python_runtime::{PythonRuntime, Serving};
 
 use super::editor::Editor;
 use super::guard;
 use super::masking::Masking;
-use super::protocol::{
-    Limits, LogLine, Pin, Reload, RequestDetail, RequestSummary, Status, unix_ms,
-};
+use super::protocol::{Limits, LogLine, Pin, Reload, RequestDetail, RequestSummary, Status};
 
 pub(super) use bodies::shown as shown_body;
 pub(super) use follower::{Follower, encode};

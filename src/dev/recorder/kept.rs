@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 
-use crate::message::{Phases, PoolTime, RequestRecord, RouteInfo, Traceback, header_texts, ms};
+use crate::message::{
+    Phases, PoolTime, RequestRecord, RouteInfo, Traceback, header_texts, ms, unix_ms,
+};
 use crate::python_runtime::Serving;
 
 use super::super::cutting;
 use super::super::masking::Masking;
-use super::super::protocol::{ErrorSummary, Holder, RequestDetail, RequestSummary, unix_ms};
+use super::super::protocol::{ErrorSummary, Holder, RequestDetail, RequestSummary};
 use super::super::replay::ReplayOf;
 use super::bodies::content;
 use super::original::{Original, Sent};

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use axum::extract::ws::Utf8Bytes;
 
-use crate::message::ms;
+use crate::message::{ms, unix_ms};
 
-use super::super::protocol::{Body, Metrics, Running, unix_ms};
+use super::super::protocol::{Body, Metrics, Running};
 use super::{Recorder, encode};
 
 /// Requests that ended within this time count for the percentiles.

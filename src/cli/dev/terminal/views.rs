@@ -1,10 +1,9 @@
 //! From events of the core to what is drawn of them.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use snaxum::event;
-use snaxum::message::{self, RequestRecord};
+use snaxum::message::{self, RequestRecord, ms, unix_ms};
 
 use super::super::super::lines::requests::Holder;
 use super::super::super::lines::{Reload, Request};
@@ -53,14 +52,4 @@ pub(super) fn reload(reload: &Arc<event::Reload>) -> Reload {
         others: tracebacks.iter().skip(1).map(|raised| (*raised).into()).collect(),
         tracebacks: tracebacks.into_iter().cloned().collect(),
     }
-}
-
-fn unix_ms(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// As exact as the socket tells it.
-fn ms(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
 }
