@@ -67,7 +67,9 @@ def answer(
             result = route.handler(request, *more)
         finally:
             if is_observed:
-                _note_end(exchange, *more)
+                exchange.returned()
+                if more:
+                    _note_pool(exchange, *more)
         content_type = PLAIN_TYPES.get(type(result))
         if content_type is not None:
             content = encode_plainly(result)
@@ -85,13 +87,11 @@ def answer(
         stream(exchange, generation, route, status, headers, body)
 
 
-def _note_end(exchange: Exchange, pool: RequestPool | None = None) -> None:
-    """Say that the handler has come to its end, and what the pool did for it."""
-    exchange.returned()
-    if pool is not None:
-        tasks, waited, ran = pool.times()
-        if tasks:
-            exchange.pooled(tasks, waited, ran)
+def _note_pool(exchange: Exchange, pool: RequestPool) -> None:
+    """Say what the pool did for the handler."""
+    tasks, waited, ran = pool.times()
+    if tasks:
+        exchange.pooled(tasks, waited, ran)
 
 
 def on_loop(

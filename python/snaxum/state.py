@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from threading import get_ident
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -45,14 +46,20 @@ class Generation:
     variables: dict[str, str] = field(default_factory=dict)
     # Which module that did not load would answer a request.
     broken_routes: BrokenRoutes | None = None
-    # Requests, streams and tasks that began on it and have not ended.
-    active: int = 0
+    # Leases of it that have not ended.
+    leases: int = 0
     # What ends with it: nodes whose modules its successor has replaced or dropped.
     leaving: list[Node] = field(default_factory=list)
 
     @property
     def routes(self) -> tuple[Route, ...]:
         return self.table.routes
+
+    def is_in_use(self) -> bool:
+        """Tell whether requests, streams or tasks that began on it have not ended, in dev mode."""
+        return self.leases > 0 or any(
+            stay.generation is self for stay in list(_stays_of_threads.values())
+        )
 
 
 @dataclass(eq=False)
@@ -102,18 +109,25 @@ _of_task: ContextVar[Generation | None] = ContextVar("snaxum_generation", defaul
 _request_of_task: ContextVar[int | None] = ContextVar("snaxum_request", default=None)
 
 
-class _OfThread(threading.local):
-    generation: Generation | None = None
-    request: int | None = None
+class _Stay:
+    """What a thread works for now."""
+
+    __slots__ = ("generation", "request")
+
+    def __init__(self) -> None:
+        self.generation: Generation | None = None
+        self.request: int | None = None
 
 
-_of_thread = _OfThread()
+# By the number of the thread, which a later one may take over. Cheaper than a `threading.local`,
+# and others can look.
+_stays_of_threads: dict[int, _Stay] = {}
 # Reentrant: a collection may end a lease in the middle of one that begins.
 _lock = threading.RLock()
 # Set in dev mode: without reloads nobody asks who is still on which generation.
 _on_drained: Callable[[], None] | None = None
-# Then also: the generation of each request that is on one, and how many stays it has there.
-_stays: dict[int, tuple[int, int]] = {}
+# Then also: the generation that each request has a lease of, and how many.
+_leases: dict[int, tuple[int, int]] = {}
 
 
 def current() -> Generation:
@@ -129,12 +143,14 @@ def current_or_none() -> Generation | None:
 
 def here() -> Generation | None:
     """Return the generation of the request that the caller works for, or else the current one."""
-    return _of_task.get() or _of_thread.generation or _current
+    stay = _stays_of_threads.get(get_ident())
+    return _of_task.get() or (stay.generation if stay is not None else None) or _current
 
 
 def request() -> int | None:
     """Return the id of the request that the caller works for, in dev mode."""
-    return _request_of_task.get() or _of_thread.request
+    stay = _stays_of_threads.get(get_ident())
+    return _request_of_task.get() or (stay.request if stay is not None else None)
 
 
 def count(on_drained: Callable[[], None]) -> None:
@@ -145,7 +161,12 @@ def count(on_drained: Callable[[], None]) -> None:
 
 def generations() -> dict[int, int]:
     """Return the number of the generation that each request is on, in dev mode."""
-    return {request: number for request, (number, _) in _stays.copy().items()}
+    found = {request: number for request, (number, _) in _leases.copy().items()}
+    for stay in list(_stays_of_threads.values()):
+        generation, request = stay.generation, stay.request
+        if generation is not None and request is not None:
+            found[request] = generation.number
+    return found
 
 
 class Lease:
@@ -160,13 +181,13 @@ class Lease:
         if self._is_open:
             self._request = request()
             with _lock:
-                _stay(generation, self._request)
+                _begin(generation, self._request)
 
     def end(self) -> None:
         """End the stay; a second call does nothing."""
         if self._is_open:
             self._is_open = False
-            _leave(self.generation, self._request)
+            _end(self.generation, self._request)
 
     def __del__(self) -> None:
         # A task that was cancelled before its first step has run no `finally`.
@@ -175,33 +196,39 @@ class Lease:
 
 def enter(request: int) -> Generation:
     """Begin a stay of the calling thread on the current generation, for a request."""
+    generation = current()
     if _on_drained is None:
-        return current()
-    with _lock:
+        return generation
+    stay = _stays_of_threads.get(get_ident()) or _first_stay()
+    stay.request = request
+    # Without a lock: who publishes another one looks at the stays afterwards, so that either sees
+    # this one, or is seen here.
+    while True:
+        stay.generation = generation
+        if generation is _current:
+            return generation
         generation = current()
-        _stay(generation, request)
-    _of_thread.generation = generation
-    _of_thread.request = request
-    return generation
 
 
 def leave(generation: Generation) -> None:
     """End what `enter` began; a `Lease` made in between goes on."""
     if _on_drained is not None:
-        request = _of_thread.request
         unpin_thread()
-        _leave(generation, request)
+        if generation is not _current:
+            _look_whether_drained(generation)
 
 
 def pin_thread(generation: Generation, request: int) -> None:
     """Make the calling thread work for a request on `generation`, until `unpin_thread`."""
-    _of_thread.generation = generation
-    _of_thread.request = request
+    stay = _stays_of_threads.get(get_ident()) or _first_stay()
+    stay.generation, stay.request = generation, request
 
 
 def unpin_thread() -> None:
     """Let the calling thread work for no request any more."""
-    _of_thread.generation = _of_thread.request = None
+    stay = _stays_of_threads.get(get_ident())
+    if stay is not None:
+        stay.generation = stay.request = None
 
 
 def pin_task(generation: Generation, request: int) -> None:
@@ -211,22 +238,30 @@ def pin_task(generation: Generation, request: int) -> None:
         _request_of_task.set(request)
 
 
-def _stay(generation: Generation, request: int | None) -> None:
-    generation.active += 1
+def _first_stay() -> _Stay:
+    return _stays_of_threads.setdefault(get_ident(), _Stay())
+
+
+def _begin(generation: Generation, request: int | None) -> None:
+    generation.leases += 1
     if request is not None:
-        _, stays = _stays.get(request, (0, 0))
-        _stays[request] = (generation.number, stays + 1)
+        _, leases = _leases.get(request, (0, 0))
+        _leases[request] = (generation.number, leases + 1)
 
 
-def _leave(generation: Generation, request: int | None) -> None:
+def _end(generation: Generation, request: int | None) -> None:
     with _lock:
-        generation.active -= 1
+        generation.leases -= 1
         if request is not None:
-            _, stays = _stays.pop(request, (0, 0))
-            if stays > 1:
-                _stays[request] = (generation.number, stays - 1)
-        drained = generation.active == 0 and generation is not _current
-    if drained and _on_drained is not None:
+            _, leases = _leases.pop(request, (0, 0))
+            if leases > 1:
+                _leases[request] = (generation.number, leases - 1)
+    if generation is not _current:
+        _look_whether_drained(generation)
+
+
+def _look_whether_drained(generation: Generation) -> None:
+    if _on_drained is not None and not generation.is_in_use():
         _on_drained()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextvars
 import gc
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -30,9 +31,9 @@ def test_a_generation_is_drained_when_its_last_request_ends(drained: list[bool])
     lease = state.Lease(old)
     state.publish(state.Generation(2, RouteTable([])))
     state.leave(old)
-    assert (old.active, drained) == (1, [])
+    assert (old.is_in_use(), drained) == (True, [])
     lease.end()
-    assert (old.active, drained) == (0, [True])
+    assert (old.is_in_use(), drained) == (False, [True])
 
 
 def test_a_request_is_on_its_generation_until_its_last_stay_ends(drained: list[bool]) -> None:
@@ -47,13 +48,50 @@ def test_a_request_is_on_its_generation_until_its_last_stay_ends(drained: list[b
     assert state.generations() == {}
 
 
+def test_a_request_that_begins_while_a_generation_is_replaced_is_on_the_new_one(
+    drained: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = state.current(), state.Generation(2, RouteTable([]))
+
+    class Replacing(dict[int, state._Stay]):
+        def get(self, *args: object) -> state._Stay | None:  # type: ignore[override]
+            # `enter` has read what was current.
+            state.publish(new)
+            return None
+
+    with monkeypatch.context() as patched:
+        patched.setattr(state, "_stays_of_threads", Replacing())
+        assert state.enter(1) is new
+        assert (old.is_in_use(), new.is_in_use()) == (False, True)
+
+
+def test_requests_of_other_threads_keep_a_generation(drained: list[bool]) -> None:
+    old = state.current()
+    is_on, may_end = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        generation = state.enter(9)
+        is_on.set()
+        may_end.wait(10)
+        state.leave(generation)
+
+    thread = threading.Thread(target=stay)
+    thread.start()
+    assert is_on.wait(10)
+    state.publish(state.Generation(2, RouteTable([])))
+    assert (old.is_in_use(), drained, state.generations()) == (True, [], {9: 1})
+    may_end.set()
+    thread.join()
+    assert (old.is_in_use(), drained, state.generations()) == (False, [True], {})
+
+
 def test_a_lease_ends_once(drained: list[bool]) -> None:
     generation = state.current()
     lease, other = state.Lease(generation), state.Lease(generation)
     lease.end()
     lease.end()
     del lease
-    assert generation.active == 1
+    assert generation.leases == 1
     other.end()
 
 
@@ -64,11 +102,11 @@ def test_a_lease_that_nobody_has_any_more_ends_by_itself(drained: list[bool]) ->
         lease.end()
 
     coroutine = never_begun(state.Lease(generation))
-    assert generation.active == 1
+    assert generation.leases == 1
     coroutine.close()
     del coroutine
     gc.collect()
-    assert generation.active == 0
+    assert generation.leases == 0
 
 
 def test_the_caller_works_for_the_generation_that_it_entered(drained: list[bool]) -> None:

@@ -99,7 +99,7 @@ class Drain:
             except queue.Empty:
                 self._look_after()
                 continue
-            while self._retired and self._retired[0][0].active == 0:
+            while self._retired and not self._retired[0][0].is_in_use():
                 old, kept = self._retired.popleft()
                 self._end(old.number, old.leaving, kept)
                 effects.end(old.leaving)
