@@ -15,7 +15,7 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::event::{Event, TRACEBACK};
 use crate::message::{
@@ -28,6 +28,8 @@ use crate::python_runtime::{CallError, PythonRuntime};
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+/// What [`annotate`] puts into each answer, whatever the handler had there.
+pub(crate) const NOTES: [HeaderName; 2] = [X_REQUEST_ID, SERVER_TIMING];
 
 /// Answers a request from the user's Python handlers. Takes any method and any path:
 /// `any(handle_python_request)` on a route, or as a fallback.
@@ -220,19 +222,19 @@ fn annotate(headers: &mut HeaderMap, id: u64, generation: Option<u64>, phases: &
 /// Durations in milliseconds (W3C Server Timing).
 fn server_timing(phases: &Phases) -> HeaderValue {
     let Phases { queue, gil, py, convert, .. } = *phases;
-    let mut text = BytesMut::with_capacity(80);
+    let mut text = Vec::with_capacity(80);
     let mut digits = itoa::Buffer::new();
     for (name, ms) in [("queue", queue), (", gil", gil), (", py", py), (", convert", convert)] {
         // To write floats would cost as much as all the rest.
         let us = (ms * 1e3).round() as u64;
         let after_point = 1000 + us % 1000; // keeps the zeros in front
-        text.put_slice(name.as_bytes());
-        text.put_slice(b";dur=");
-        text.put_slice(digits.format(us / 1000).as_bytes());
-        text.put_u8(b'.');
-        text.put_slice(&digits.format(after_point).as_bytes()[1..]);
+        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(b";dur=");
+        text.extend_from_slice(digits.format(us / 1000).as_bytes());
+        text.push(b'.');
+        text.extend_from_slice(&digits.format(after_point).as_bytes()[1..]);
     }
-    HeaderValue::from_maybe_shared(text.freeze()).expect("digits and ASCII punctuation")
+    HeaderValue::from_bytes(&text).expect("digits and ASCII punctuation")
 }
 
 #[cfg(test)]

@@ -56,7 +56,8 @@ struct State {
     seq: u64,
     /// How many requests there were.
     answered: u64,
-    requests: VecDeque<Kept>,
+    /// In boxes: to move one from the front to the back is to move an address.
+    requests: VecDeque<Box<Kept>>,
     /// Of the bodies in `requests`.
     body_bytes: usize,
     /// What is a secret, as far as it is known.
@@ -210,7 +211,7 @@ impl Recorder {
 
     /// Newest first.
     pub(super) fn requests(&self) -> Vec<RequestSummary> {
-        self.lock().requests.iter().rev().map(Kept::summary).collect()
+        self.lock().requests.iter().rev().map(|kept| kept.summary()).collect()
     }
 
     /// One request, while it is among the newest.
@@ -233,14 +234,19 @@ impl Recorder {
     pub(super) fn is_private(&self, id: &str) -> bool {
         let Ok(id) = id.parse::<u64>() else { return false };
         let state = self.lock();
-        state.requests.iter().rev().find(|kept| kept.id() == id).is_some_and(Kept::is_private)
+        state
+            .requests
+            .iter()
+            .rev()
+            .find(|kept| kept.id() == id)
+            .is_some_and(|kept| kept.is_private())
     }
 
     /// What was sent as the request `id`, while it is among the newest; `Some(None)` if that is not
     /// kept from end to end.
     pub(super) fn sent(&self, id: u64) -> Option<Option<Sent>> {
         let state = self.lock();
-        state.requests.iter().rev().find(|kept| kept.id() == id).map(Kept::sent)
+        state.requests.iter().rev().find(|kept| kept.id() == id).map(|kept| kept.sent())
     }
 
     /// What is a secret, as far as it is known now.

@@ -341,8 +341,10 @@ fn work(source: &Source, queue: &Taker<Box<Call>>, slot: &SlotState) {
         let mut before = Instant::now();
         let mut computed = cpu::Computed::new(before);
         loop {
+            let mut has_waited = false;
             // Attached once and for all: only the wait lets the interpreter go.
             let taken = queue.try_take().or_else(|| {
+                has_waited = true;
                 wakes.wake();
                 py.detach(|| queue.take(&wake))
             });
@@ -357,7 +359,9 @@ fn work(source: &Source, queue: &Taker<Box<Call>>, slot: &SlotState) {
             }
             let mut began = at;
             if let (Some(marks), Some(ticket)) = (&mut call.marks, &call.ticket) {
-                began = Instant::now();
+                if has_waited {
+                    began = Instant::now(); // it may have waited for the interpreter, too
+                }
                 (marks.taken, marks.attached) = (at, began);
                 marks.computed_before = computed.by(began);
                 marks.holders = ticket.holders(marks.queued, at);

@@ -26,6 +26,11 @@ static SHAPES: LazyLock<Regex> = LazyLock::new(|| {
 /// user. To ask the expression of each value would cost more than all the rest of a request.
 fn may_have_shape(value: &str) -> bool {
     let bytes = value.as_bytes();
+    // Each shape has one of these. Looked for to the end, many bytes are compared in one step.
+    let is_rare = |byte| matches!(byte, b'-' | b'@' | b'I' | b'J' | b'_');
+    if !bytes.iter().fold(false, |any, &byte| any | is_rare(byte)) {
+        return false;
+    }
     (0..bytes.len()).any(|start| {
         matches!(
             bytes[start..],

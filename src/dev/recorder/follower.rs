@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use crate::message::LoadOutcome;
 
 use super::super::protocol::{self, Body, LogLine, Message, RequestSummary};
-use super::kept::Kept;
 use super::{Change, LIMITS, Recorder, State};
 
 /// How long a console rests for each event that it was told: what happens now and then is told at
@@ -92,7 +91,7 @@ impl Recorder {
         let serving = runtime.serving();
         let state = self.lock();
         let (seq, last_failure) = (state.seq, state.last_failure.clone());
-        let requests: Vec<_> = state.requests.iter().rev().map(Kept::summary).collect();
+        let requests: Vec<_> = state.requests.iter().rev().map(|kept| kept.summary()).collect();
         let logs: Vec<_> = state
             .logs
             .iter()

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 
+use crate::dispatcher;
 use crate::message::{
     Phases, PoolTime, RequestRecord, RouteInfo, Traceback, header_texts, ms, unix_ms,
 };
@@ -138,9 +139,9 @@ impl Kept {
         }
         self.end();
         self.add(record.route.unwrap_or_default());
-        self.add_headers(record.head.headers(), masking);
+        self.add_headers(record.head.headers(), masking, &[]);
         self.request_ends = self.ends.len();
-        self.add_headers(record.response_headers, masking);
+        self.add_headers(record.response_headers, masking, &dispatcher::NOTES);
         self.original.fill(record, with_bodies && !is_private);
     }
 
@@ -222,12 +223,17 @@ impl Kept {
         self.end();
     }
 
-    fn add_headers(&mut self, headers: &HeaderMap, masking: &Masking) {
+    /// Adds all headers; those of the names `own` hold no secret.
+    fn add_headers(&mut self, headers: &HeaderMap, masking: &Masking, own: &[HeaderName]) {
         let (start, count) = (self.text.len(), headers.len());
         for (place, (name, value)) in header_texts(headers).enumerate() {
             let (before, ends) = (self.text.len(), self.ends.len());
             self.add(name);
-            masking.add_header(&mut self.text, name, &value);
+            if own.iter().any(|own| own == name) {
+                self.text.push_str(&value);
+            } else {
+                masking.add_header(&mut self.text, name, &value);
+            }
             self.end();
             if self.text.len() - start > cutting::HEADERS {
                 self.text.truncate(before);

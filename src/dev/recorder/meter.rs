@@ -76,7 +76,7 @@ impl Meter {
         let oldest = unix_ms(SystemTime::now() - WINDOW);
         let state = self.recorder.lock();
         let recent = state.requests.iter().rev().take_while(|kept| kept.ended_ms() >= oldest);
-        (state.answered, recent.map(super::Kept::total).collect())
+        (state.answered, recent.map(|kept| kept.total()).collect())
     }
 }
 
