@@ -3,6 +3,7 @@
 //! Knows no route. Dispatch never fails: a body that is too large, a full queue, an exception in
 //! the handler each become a response, and an observed request becomes an event.
 
+mod awaited;
 pub(crate) mod body;
 
 use std::io;
@@ -25,11 +26,13 @@ use crate::message::{
 use crate::problem;
 use crate::python_runtime::{CallError, PythonRuntime};
 
+use awaited::Awaited;
+
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-/// What [`annotate`] puts into each answer, whatever the handler had there.
-pub(crate) const NOTES: [HeaderName; 2] = [X_REQUEST_ID, SERVER_TIMING];
+/// The headers that each answer has in dev mode, in the place of the handler's own if it has set them.
+pub const DEV_HEADERS: [HeaderName; 2] = [X_REQUEST_ID, SERVER_TIMING];
 
 /// Answers a request from the user's Python handlers. Takes any method and any path:
 /// `any(handle_python_request)` on a route, or as a fallback.
@@ -48,9 +51,10 @@ where
     let seen = runtime.config().dev.then(|| (SystemTime::now(), Instant::now()));
     let (parts, body) = request.into_parts();
     let id = runtime.next_request_id();
-
-    let body = body::read(&parts.headers, body, runtime.config().max_body_size).await;
     let head = Head::new(parts);
+    let awaited = seen.map(|seen| Awaited::new(runtime.events(), id, &head, seen));
+
+    let body = body::read(head.headers(), body, runtime.config().max_body_size).await;
     // A save that came before the request is live, or rejected, before Python sees it.
     runtime.gate().pass().await;
     let sent = seen.map(|_| Instant::now());
@@ -74,6 +78,9 @@ where
         Outcome::Response { body: Body::Full(body), .. } if seen.is_some() => Some(body.clone()),
         _ => None,
     };
+    if let Some(awaited) = awaited {
+        awaited.answered();
+    }
     let (mut response, traceback) = respond(&runtime, head.headers(), id, outcome);
     if let (Some((time, started)), Some(sent)) = (seen, sent) {
         let (generation, route, marks) = answer

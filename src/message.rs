@@ -158,7 +158,7 @@ pub struct RequestRecord<'a> {
     pub response_body: Option<&'a Bytes>,
     /// The answer's headers.
     pub response_headers: &'a HeaderMap,
-    /// The answer's status.
+    /// The answer's status; [`CLIENT_GONE`] if nobody waited for it any more.
     pub status: u16,
     /// The generation that answered; `None` if Python was not reached.
     pub generation: Option<u64>,
@@ -177,6 +177,10 @@ pub struct RequestRecord<'a> {
     /// What the handler raised.
     pub traceback: Option<&'a Arc<Traceback>>,
 }
+
+/// The status of a request whose client went away before the answer, as nginx writes it in its log.
+/// Nobody is sent it.
+pub const CLIENT_GONE: u16 = 499;
 
 /// A line that code has printed or logged, lent to observers.
 #[derive(Clone, Copy, Debug)]

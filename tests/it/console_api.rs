@@ -199,3 +199,26 @@ async fn a_pool_worker_is_stale_until_its_next_task() {
     assert_eq!((&after["generation"], &after["stale"]), (&json!(2), &json!(false)));
     assert_eq!(after["pid"], before["pid"]);
 }
+
+#[tokio::test]
+async fn a_request_whose_client_went_away_is_listed_with_a_status_of_its_own() {
+    let server = app(&[]).await;
+    let mut console = server.console().await;
+    for path in ["/hold", "/later?a=1"] {
+        let client = server.begin(path);
+        let held = server.arrival().await;
+        client.abort();
+
+        let told = console.next_of_type("request.end").await["request"].clone();
+        assert_eq!((&told["status"], &told["generation"]), (&json!(499), &Value::Null), "{told}");
+        assert_eq!(told["path"], path.split('?').next().expect("a path"));
+        assert!(told["total_ms"].as_f64() > Some(0.0), "{told}");
+        drop(held); // which lets the handler go on
+    }
+    // One that was answered is listed once.
+    server.get("/orders/new").await;
+    let told = console.next_of_type("request.end").await["request"].clone();
+    assert_eq!((&told["status"], &told["path"]), (&json!(200), &json!("/orders/new")));
+    let requests = server.api("requests").await;
+    assert_eq!(requests.as_array().expect("a list").len(), 3, "{requests}");
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use console::{Alignment, pad_str, style};
 use serde::Deserialize;
-use snaxum::message::{ErrorSummary, Phases, Traceback};
+use snaxum::message::{CLIENT_GONE, ErrorSummary, Phases, Traceback};
 
 use super::super::style::plain;
 use super::super::traceback;
@@ -91,6 +91,10 @@ impl Request {
         let generation = self.generation.map_or("-".to_owned(), |number| format!("G{number}"));
         let about = match &self.error {
             Some(raised) => style(plain(&raised.kind)).red().to_string(),
+            // A handler may answer with that status, too.
+            None if self.status == CLIENT_GONE && self.generation.is_none() => {
+                style("the client went away").dim().to_string()
+            }
             None => {
                 style(split(self.total_ms, &self.phases, self.blocked_by.first())).dim().to_string()
             }
@@ -224,6 +228,16 @@ pub(super) mod tests {
 ");
         failed.traceback = Some(Arc::new(raised()));
         assert!(failed.draw("14:02:13").contains("ZeroDivisionError: division by zero"));
+    }
+
+    #[test]
+    fn a_client_that_went_away_is_told_of() {
+        let mut given_up = request("/slow", CLIENT_GONE);
+        let sent_by_a_handler = given_up.draw("14:02:13");
+        given_up.generation = None;
+        let line = given_up.draw("14:02:13");
+        assert!(line.contains("499") && line.contains("the client went away"), "{line}");
+        assert!(!sent_by_a_handler.contains("went away"), "{sent_by_a_handler}");
     }
 
     #[test]

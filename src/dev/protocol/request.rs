@@ -20,7 +20,7 @@ pub struct RequestSummary {
     pub path: String,
     /// Raw, secrets masked.
     pub query: String,
-    /// Of the answer.
+    /// Of the answer; 499 without a generation if the client went away before it.
     pub status: u16,
     /// That answered; null if Python was not reached.
     pub generation: Option<u64>,

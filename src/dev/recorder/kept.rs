@@ -141,7 +141,7 @@ impl Kept {
         self.add(record.route.unwrap_or_default());
         self.add_headers(record.head.headers(), masking, &[]);
         self.request_ends = self.ends.len();
-        self.add_headers(record.response_headers, masking, &dispatcher::NOTES);
+        self.add_headers(record.response_headers, masking, &dispatcher::DEV_HEADERS);
         self.original.fill(record, with_bodies && !is_private);
     }
 

@@ -1,0 +1,61 @@
+//! A request whose client goes away before the answer: nobody else would tell of it.
+
+use std::time::{Instant, SystemTime};
+
+use axum::http::HeaderMap;
+
+use crate::event::{Event, EventBus};
+use crate::message::{CLIENT_GONE, Head, Phases, RequestRecord};
+
+/// A request that somebody waits for. Dropped before it is answered, it is told of as an event.
+pub(super) struct Awaited<'a> {
+    events: &'a EventBus,
+    id: u64,
+    head: &'a Head,
+    /// When its head had been read.
+    seen: (SystemTime, Instant),
+}
+
+impl<'a> Awaited<'a> {
+    pub(super) fn new(
+        events: &'a EventBus,
+        id: u64,
+        head: &'a Head,
+        seen: (SystemTime, Instant),
+    ) -> Self {
+        Self { events, id, head, seen }
+    }
+
+    /// Its client gets an answer, and whoever gives it tells of it.
+    pub(super) fn answered(self) {
+        std::mem::forget(self); // it owns nothing
+    }
+}
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return; // it is not the client that ended this one
+        }
+        let headers = HeaderMap::new();
+        self.events.emit(|| {
+            Event::RequestEnd(RequestRecord {
+                id: self.id,
+                time: self.seen.0,
+                head: self.head,
+                request_body: None,
+                response_body: None,
+                response_headers: &headers,
+                status: CLIENT_GONE,
+                generation: None,
+                route: None,
+                total: self.seen.1.elapsed(),
+                phases: Phases::default(),
+                computed: None,
+                holders: &[],
+                pool: None,
+                traceback: None,
+            })
+        });
+    }
+}
