@@ -4,6 +4,10 @@ use super::super::masking::Masking;
 use super::super::protocol::Content;
 use super::original::Body;
 
+/// Bytes at the end of what is kept of a longer body that are not shown: half of a secret may be
+/// there, which neither its looks nor its value tell.
+const CUT_OFF: usize = 4 * 1024;
+
 /// The same of a body that somebody has read: of `size` bytes in all.
 pub(in crate::dev) fn shown(
     bytes: &[u8],
@@ -41,7 +45,11 @@ pub(super) fn content(
     let Some(text) = text(&body) else {
         return untold("it is not text");
     };
-    let text = masking.body(text, &content_type);
+    let mut text = masking.body(text, &content_type);
+    if !body.is_whole() && body.bytes.len() > CUT_OFF {
+        let end = text.len().saturating_sub(CUT_OFF);
+        text.truncate((0..=end).rfind(|&end| text.is_char_boundary(end)).unwrap_or_default());
+    }
     let note = (!body.is_whole()).then_some("it is cut");
     Some(Content { size, text: Some(text), note })
 }
@@ -79,6 +87,25 @@ mod tests {
         assert_eq!(of(b"\xff\xfe", 2, "text/plain").note, Some("it is not text"));
         assert_eq!(of(b"", 9, "text/plain").note, Some("it is not kept"));
         assert_eq!(of(b"x", 1, "multipart/form-data; boundary=y").text, None);
+    }
+
+    #[test]
+    fn a_secret_across_the_cut_shows_no_part() {
+        let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl";
+        let mut masking = Masking::default();
+        masking.learn(&["correct horse, battery".into()]);
+        for secret in [jwt, "correct horse, battery"] {
+            for there in 1..secret.len() {
+                let text = "é".repeat(30_000) + &secret[..there];
+                let shown = content(
+                    Some(Body { bytes: text.as_bytes(), size: 100_000 }),
+                    &[("content-type".to_owned(), "text/plain".to_owned())],
+                    &masking,
+                );
+                let shown = shown.and_then(|content| content.text).expect("it is text");
+                assert!(shown.len() > 55_000 && shown.chars().all(|c| c == 'é'), "{there}");
+            }
+        }
     }
 
     #[test]
