@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
+import computing
 import load
 import many_routes
 import peers
@@ -80,6 +81,10 @@ def dev(place: Place, effort: Effort) -> Iterator[Step]:
         yield _load("dev mode", peer, partial(measure, peer), place, effort)
     for peer, meanwhile in ((peers.WATCHED, open_console), (peers.STUCK, open_stuck_console)):
         yield _load("dev mode", peer, partial(measure, peer, meanwhile=meanwhile), place, effort)
+    for peer in (peers.SERVE, peers.DEV):
+        workload, write = computing.WORKLOAD, computing.write
+        computed = partial(rates.measure, peer, workload, CONNECTIONS, prepare=write)
+        yield _load(f"dev mode, {workload.name}", peer, computed, place, effort)
 
 
 def rust(place: Place, effort: Effort) -> Iterator[Step]:

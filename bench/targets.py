@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 import peers
+from computing import WORKLOAD as COMPUTING
 from figures import Rounds, medians, rates_of, ratios
 from load import WORKLOADS
 from many_routes import workloads
@@ -101,6 +102,10 @@ def _alone(records: list[Record]) -> Iterator[Target]:
         (peers.WATCHED, 0.9, "dev mode with one console open, against serve"),
     ):
         yield _at_least(what, bound, rates.get(peer.name, {}), serve)
+    computing = rates_of(records, "dev", COMPUTING.name, MANY)
+    what = f"dev mode with no console open, against serve, {COMPUTING.name}"
+    mine, base = (computing.get(peer.name, {}) for peer in (peers.DEV, peers.SERVE))
+    yield _at_least(what, 0.99, mine, base)
     served, developed = (_of_dev(records, p.name, _cpu_us) for p in (peers.SERVE, peers.DEV))
     more = {number: developed[number] - us for number, us in served.items() if number in developed}
     yield Target("CPU that dev mode adds to a request", 5, "µs", more, at_most=True)
@@ -125,7 +130,8 @@ def _of_dev(
     return {
         r["round"]: figure(r)
         for r in records
-        if (r.get("section"), r.get("peer")) == ("dev", peer) and not any(r["errors"].values())
+        if (r.get("section"), r.get("workload"), r.get("peer")) == ("dev", _HELLO, peer)
+        and not any(r["errors"].values())
     }
 
 
@@ -182,4 +188,7 @@ def _at_least(what: str, bound: float, mine: Rounds, base: Rounds) -> Target:
 
 
 def _digits(value: float, unit: str) -> str:
-    return f"{value:.2f}" if unit == "×" else f"{value:.1f}"
+    if unit == "×":
+        # A bound of 0.99 is not judged by two digits.
+        return f"{value:.3f}" if 0.95 < value < 1.05 else f"{value:.2f}"
+    return f"{value:.1f}"
