@@ -36,7 +36,7 @@ const TABS = [
 ];
 
 export function Frame({ state, connection, traffic }) {
-  const { tab, filters, open, run, goTo, setFilter, setOpen } = useAddress(state.runId);
+  const { tab, filters, open, run, part, goTo, setFilter, setOpen } = useAddress(state.runId);
   const [picked, pick] = useState(null);
   const [helps, setHelps] = useState(false);
   useKeys({ goTo: (index) => TABS[index] && goTo(TABS[index]), toggleHelp: () => setHelps(!helps) });
@@ -90,7 +90,7 @@ export function Frame({ state, connection, traffic }) {
     <main>
       <h2 class="unseen">${tab.title}</h2>
       ${state.status
-        ? html`<${Sheltered} key=${tab.name}><${Content} state=${state} traffic=${traffic} filter=${filter} onFilter=${setFilter} open=${open} run=${run} onOpen=${setOpen}
+        ? html`<${Sheltered} key=${tab.name}><${Content} state=${state} traffic=${traffic} filter=${filter} onFilter=${setFilter} open=${open} run=${run} part=${part} onOpen=${setOpen}
             picked=${picked} pick=${pick} /></>`
         : html`<${Waiting} connection=${connection} />`}
     </main>
@@ -99,11 +99,12 @@ export function Frame({ state, connection, traffic }) {
 }
 
 /**
- * What the address names: the tab, its filter and what is opened in it, of which process. Each tab
- * keeps its filter while another one is shown.
+ * What the address names: the tab, its filter and what is opened in it, of which process, and which
+ * `part` of that. Each tab keeps its filter while another one is shown, and what is opened next shows the
+ * part that was chosen last.
  */
 function useAddress(runId) {
-  const [view, setView] = useState(() => follow({ filters: {} }));
+  const [view, setView] = useState(() => follow({ filters: {}, chosen: null }));
   const writing = useRef(null);
   useEffect(() => {
     const onHash = () => {
@@ -132,20 +133,25 @@ function useAddress(runId) {
   }
   return {
     ...view,
-    goTo: ({ name }) => (location.hash = hashOf({ ...view, tab: { name }, open: null, run: null })),
+    goTo: ({ name }) => (location.hash = hashOf({ ...view, tab: { name }, open: null, run: null, named: null })),
     setFilter: (text) => change((view) => ({ ...view, filters: { ...view.filters, [view.tab.name]: text } })),
-    setOpen: (id) => change((view) => ({ ...view, open: id, run: id === null ? null : runId })),
+    setOpen: (id) => change((view) => ({ ...view, open: id, run: id === null ? null : runId, named: id === view.open ? view.named : null })),
+    part: {
+      named: view.named,
+      chosen: view.chosen,
+      choose: (name) => change((view) => ({ ...view, named: name, chosen: name })),
+    },
   };
 }
 
-function hashOf({ tab, filters, open, run }) {
-  return addressOf({ tab: tab.name, q: filters[tab.name], open, run });
+function hashOf({ tab, filters, open, run, named }) {
+  return addressOf({ tab: tab.name, q: filters[tab.name], open, run, part: named });
 }
 
-function follow({ filters }) {
-  const { tab: named, q, open, run } = readAddress(location.hash);
-  const tab = TABS.find(({ name }) => name === named) ?? TABS[0];
-  return { tab, filters: { ...filters, [tab.name]: q }, open, run };
+function follow({ filters, chosen }) {
+  const { tab: name, q, open, run, part } = readAddress(location.hash);
+  const tab = TABS.find((each) => each.name === name) ?? TABS[0];
+  return { tab, filters: { ...filters, [tab.name]: q }, open, run, named: part, chosen: part ?? chosen };
 }
 
 function healthOf(status) {

@@ -9,6 +9,7 @@ const HELP = [
   ["/", "filter the list; Esc empties the filter"],
   ["↑ ↓ Home End", "move between rows"],
   ["Enter", "open a row"],
+  ["← → Home End", "move between the parts of an opened request"],
   ["Esc", "close what is open"],
   ["?", "show these keys"],
 ];

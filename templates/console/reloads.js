@@ -9,7 +9,7 @@ import { useFetched } from "./fetched.js";
 import { matcher } from "./filter.js";
 import { clock, milliseconds, visible } from "./format.js";
 import { PhaseBar, PhaseLegend, PhaseTable, RELOAD_PHASES } from "./phases.js";
-import { Logs } from "./request-details.js";
+import { Logs } from "./request-parts.js";
 import { MARKERS } from "./routes.js";
 import { Keyed, onPick, toggled, walkRows } from "./rows.js";
 import { Traceback } from "./traceback.js";

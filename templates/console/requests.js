@@ -19,7 +19,7 @@ import { Holder } from "./waited.js";
 // a browser cannot lay out thousands of rows anew for every burst of requests.
 const ROWS_AT_A_TIME = 60;
 
-export function Requests({ state, filter, onFilter, open: selected, run, onOpen }) {
+export function Requests({ state, filter, onFilter, open: selected, run, part, onOpen }) {
   // The list as it was when the person paused; the newest go on arriving behind it.
   const [frozen, setFrozen] = useState(null);
   const [drawn, setDrawn] = useState(ROWS_AT_A_TIME);
@@ -109,6 +109,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, onOpen 
           id=${selected}
           summary=${listed.find(({ id }) => id === selected)}
           state=${state}
+          part=${part}
           select=${onOpen}
           close=${closeDetails}
         />

@@ -61,6 +61,10 @@ for (const colorScheme of ["light", "dark"]) {
       await expect(opened.first()).toBeVisible();
       expect.soft(await violations(page), `${tab}, a row opened`).toEqual([]);
       if (tab !== "requests") continue;
+      for (const part of await page.getByRole("tab").all()) {
+        await part.click();
+        expect.soft(await violations(page), `a request, its part ${await part.textContent()}`).toEqual([]);
+      }
       await page.getByRole("button", { name: "Edit and replay" }).click();
       await expect(page.getByTestId("edit-form")).toBeVisible();
       expect.soft(await violations(page), "a request being edited").toEqual([]);

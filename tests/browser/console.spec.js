@@ -141,6 +141,8 @@ test("a failing request is copied as a command and as a report, secrets masked",
   await expect(page.getByTestId("state")).toContainText("G2 ok");
   await world.get("/boom?token=abc&plain=1", { "x-note": "it's" });
   await page.getByTestId("request-row").first().click();
+  await page.getByRole("tab", { name: "Logs" }).click();
+  await expect(page.getByTestId("logs")).toBeVisible();
   await expect(page.getByTestId("logs")).toContainText("about to ``` fail");
 
   await page.getByRole("button", { name: "Copy as cURL" }).click();
@@ -171,7 +173,8 @@ test("a copied link opens exactly its request, and none of a later process", asy
 
   await page.goto("about:blank");
   await page.goto(link);
-  await expect(page.getByTestId("request-details")).toContainText("IndexError");
+  await expect(page.getByTestId("traceback")).toBeVisible();
+  await expect(page.getByTestId("traceback")).toContainText("IndexError");
 
   await page.goto("about:blank");
   await page.goto(link.replace(/run=.*/, "run=another"));

@@ -167,7 +167,7 @@ test.describe("in the console", () => {
     await page.getByTestId("request-row").click();
     await expect(page).toHaveURL(/#requests\?open=1&run=[\w-]+$/);
     await page.reload();
-    await expect(page.getByTestId("request-details")).toContainText("ZeroDivisionError");
+    await expect(page.getByRole("tabpanel", { name: "Error" })).toContainText("ZeroDivisionError");
     await page.keyboard.press("Escape");
     await expect(page.getByTestId("request-details")).toHaveCount(0);
     await expect(page.getByTestId("request-row")).toBeFocused();
@@ -203,6 +203,7 @@ test.describe("in the console", () => {
     await page.keyboard.press("End");
     await page.keyboard.press("Enter");
     await expect(page.getByTestId("request-details")).toContainText("the server keeps only its newest requests");
+    await expect(page.getByRole("tabpanel", { name: "Timing" })).toBeVisible();
 
     // One more lets the oldest go.
     await world.get("/orders/1");

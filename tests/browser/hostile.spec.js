@@ -101,13 +101,19 @@ test("whatever is said shows as text", async ({ page }) => {
     await shows(page.getByTestId("request-row"));
     await failed.click();
     const details = page.getByTestId("request-details");
-    await shows(details.getByTestId("logs"));
     for (const place of [".said", ".note", ".where", ".locals", ".path"]) await shows(details.locator(place));
+    const part = (name) => details.getByRole("tab", { name }).click();
+    await part("Logs");
+    await shows(details.getByTestId("logs"));
+    await part("Request");
     await shows(details.getByRole("row", { name: "x-evil" }));
     await nothingElse();
     await page.getByTestId("request-row").nth(1).click();
     await expect(details.locator("h2")).toContainText("/answer/");
-    await shows(details.getByRole("row", { name: "x-evil" }).last());
+    await part("Request");
+    await shows(details.getByRole("row", { name: "x-evil" }));
+    await part("Response");
+    await shows(details.getByRole("row", { name: "x-evil" }));
     await shows(details.getByTestId("body"));
     await nothingElse();
 

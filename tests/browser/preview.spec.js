@@ -71,6 +71,7 @@ def ran(request: Request):
   await world.get("/shop");
   await world.open(page);
   await page.getByTestId("request-row").first().click();
+  await page.getByRole("tab", { name: "Response" }).click();
   await expect(page.getByTestId("body")).toContainText("<h1>Welcome</h1>");
   await expect(page.locator("iframe")).toHaveCount(0);
 
@@ -111,6 +112,8 @@ def text(request: Request):
   await world.get("/text");
   await world.open(page);
   await page.getByTestId("request-row").first().click();
+  await page.getByRole("tab", { name: "Response" }).click();
+  await expect(page.getByTestId("body")).toBeVisible();
   await expect(page.getByTestId("body")).toContainText("<b>bold</b>");
   await expect(page.getByRole("button", { name: "Render" })).toHaveCount(0);
 });

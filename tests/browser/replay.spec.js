@@ -35,7 +35,9 @@ test("a pinned failure turns green by itself after the save that mends it", asyn
   world.edit("app.py", APP.replace("count = 0", "count = 4"));
   await expect(page.getByTestId("pins")).toContainText("green");
   await page.getByTestId("pins").getByRole("button", { name: "GET /share", exact: true }).click();
+  await page.getByRole("tab", { name: "Diff" }).click();
   const compare = page.getByTestId("compare");
+  await expect(compare).toBeVisible();
   await expect(compare).toContainText("- 500");
   await expect(compare).toContainText("+ 200");
   await expect(compare).toContainText("- ZeroDivisionError");
@@ -53,18 +55,23 @@ test("a request is sent again as it was, and with another body", async ({ page, 
   await expect(page.getByTestId("state")).toContainText("G2 ok");
   await fetch(new URL("/share", world.app), { method: "POST", body: "<b>first</b>" });
   await page.getByTestId("request-row").first().click();
-  await expect(page.getByTestId("body").first()).toHaveText("<b>first</b>\n");
+  await page.getByRole("tab", { name: "Request" }).click();
+  await expect(page.getByRole("tabpanel").getByTestId("body")).toHaveText("<b>first</b>\n");
 
   await page.getByRole("button", { name: "Copy as cURL" }).click();
   await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain("--data-raw '<b>first</b>'");
   await page.getByRole("button", { name: "Replay", exact: true }).click();
   await expect(page.getByTestId("request-row")).toHaveCount(2);
+  await page.getByRole("tab", { name: "Diff" }).click();
+  await expect(page.getByTestId("compare")).toBeVisible();
   await expect(page.getByTestId("compare")).toHaveText("The same answer.");
 
   await page.getByRole("button", { name: "Edit and replay" }).click();
   await page.getByLabel("Body").fill("second");
   await page.getByRole("button", { name: "Send" }).click();
   await expect(page.getByTestId("request-row")).toHaveCount(3);
+  // The part that was chosen last.
+  await expect(page.getByTestId("compare")).toBeVisible();
   await expect(page.getByTestId("compare")).toContainText('+ {"share":3.0,"said":"second"}');
 
   await page.getByRole("button", { name: "Edit and replay" }).click();

@@ -81,7 +81,7 @@ async function main(target) {
         await page.getByTestId(`tab-${tab}`).click();
         if (tab === "requests") {
           await page.getByTestId("request-row").first().click();
-          await page.getByTestId("logs").waitFor();
+          await page.getByTestId("traceback").waitFor();
         }
         if (tab === "routes") {
           await page.getByTestId("route-row").filter({ hasText: "/items/<int:id>" }).click();

@@ -82,11 +82,12 @@ test("a failure is sent again and its request opened from the list of errors", a
   await page.getByRole("button", { name: "Pin until green" }).click();
   await expect(page.getByRole("button", { name: "Unpin" })).toBeVisible();
   await page.getByRole("button", { name: "Replay", exact: true }).click();
-  await expect(page.getByTestId("request-details")).toContainText("Compared with #1");
+  await page.getByRole("tab", { name: "Diff" }).click();
+  await expect(page.getByRole("tabpanel", { name: "Diff" })).toContainText("Compared with #1");
   await expect(page.getByTestId("request-row").filter({ hasText: "pinned" })).toHaveCount(1);
   await page.goBack();
   await page.getByRole("link", { name: /^request #/ }).click();
-  await expect(page.getByTestId("request-details")).toContainText("KeyError");
+  await expect(page.getByRole("tabpanel", { name: "Error" })).toContainText("KeyError");
 });
 
 test("a reload says which imports led to a module", async ({ page }) => {

@@ -168,8 +168,10 @@ test("a request that waits is seen, and afterwards whom it waited for", async ({
   const row = page.getByTestId("request-row").filter({ hasText: "/later" });
   await expect(row).toContainText("← #1 /hold");
   await row.click();
+  await expect(page.getByRole("tabpanel", { name: "Timing" })).toBeVisible();
   await page.getByTestId("blocked-by").getByRole("button", { name: "#1 GET /hold" }).click();
   await expect(page.getByTestId("request-details")).toContainText("GET /hold");
+  await expect(page.getByTestId("hint")).toBeVisible();
   await expect(page.getByTestId("hint")).toContainText("of its time waiting");
   await expect(page.getByTestId("slow")).toHaveCount(0);
   await expect(page.getByTestId("now")).toHaveText("queue 0 · 0 of 1 thread busy");

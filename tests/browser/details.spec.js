@@ -1,0 +1,182 @@
+// One request opened: its parts are tabs, by mouse, by keyboard and by link.
+
+const { test, expect } = require("@playwright/test");
+const { World, complaintsOf } = require("./world");
+
+const SHOP = `from snaxum import Request, route
+
+@route("/items", methods=["GET", "POST"])
+def items(request: Request) -> dict:
+    return {"items": ["tea"]}
+
+@route("/told")
+def told(request: Request) -> dict:
+    print("first")
+    print("second")
+    return {}
+
+@route("/boom")
+def boom(request: Request) -> dict:
+    print("about to fail")
+    return {"count": 1 / 0}
+`;
+
+let world;
+let complaints;
+
+test.beforeEach(async ({ page }) => {
+  world = new World({ "shop.py": SHOP });
+  complaints = complaintsOf(page);
+  await world.start();
+  await world.open(page);
+});
+
+test.afterEach(async () => {
+  await world.remove();
+  expect(complaints).toEqual([]);
+});
+
+const tab = (page, name) => page.getByRole("tab", { name });
+const row = (page, text) => page.getByTestId("request-row").filter({ hasText: text });
+const names = (page) => page.getByRole("tab").evaluateAll((tabs) => tabs.map((each) => each.textContent.trim()));
+
+// Opens a request and waits until all of it is there.
+async function open(page, text) {
+  await row(page, text).click();
+  await expect(page.getByRole("button", { name: "Replay", exact: true })).toBeVisible();
+}
+
+test("a request has the parts that there is something in, and shows one of them", async ({ page }) => {
+  await fetch(new URL("/items?kind=tea", world.app), { method: "POST", body: "<b>sent</b>" });
+  await world.get("/told");
+  await world.get("/boom");
+
+  await open(page, "/items");
+  expect(await names(page)).toEqual(["Timing", "Request", "Response"]);
+  const panel = page.getByRole("tabpanel");
+  await expect(panel).toHaveAccessibleName("Timing");
+  await expect(panel.getByRole("row", { name: /^total/ })).toBeVisible();
+  await tab(page, "Request").click();
+  await expect(panel).toHaveAccessibleName("Request");
+  await expect(panel.getByRole("heading")).toHaveText(["Query", "Headers", "Body"]);
+  await expect(panel.getByTestId("body")).toHaveText("<b>sent</b>\n");
+  await tab(page, "Response").click();
+  await expect(panel.getByRole("row", { name: "content-type" })).toContainText("application/json");
+  await expect(panel.getByTestId("body")).toHaveText('{"items":["tea"]}\n');
+
+  await open(page, "/told");
+  expect(await names(page)).toEqual(["Timing", "Request", "Response", "Logs 2"]);
+  await tab(page, "Logs").click();
+  await expect(panel.getByTestId("logs")).toContainText("second");
+
+  await open(page, "/boom");
+  expect(await names(page)).toEqual(["Timing", "Request", "Response", "Logs 1", "Error"]);
+  await page.getByRole("button", { name: "Replay", exact: true }).click();
+  await expect(row(page, "/boom")).toHaveCount(2);
+  await expect(tab(page, "Diff")).toBeVisible();
+  await tab(page, "Diff").click();
+  await expect(panel.getByTestId("compare")).toHaveText("The same answer.");
+});
+
+test("a failure comes first, and otherwise what was chosen last", async ({ page }) => {
+  for (const address of ["/items", "/told", "/boom"]) await world.get(address);
+  await open(page, "/told");
+  await expect(tab(page, "Timing")).toHaveAttribute("aria-selected", "true");
+  await expect(page).toHaveURL(/#requests\?open=2&run=[\w-]+$/);
+  await tab(page, "Response").click();
+  await expect(page).toHaveURL(/&part=response$/);
+
+  await open(page, "/items");
+  await expect(tab(page, "Response")).toHaveAttribute("aria-selected", "true");
+  await expect(page).toHaveURL(/open=1&run=[\w-]+&part=response$/);
+  await open(page, "/boom");
+  await expect(tab(page, "Error")).toHaveAttribute("aria-selected", "true");
+  await expect(page.getByRole("tabpanel").getByTestId("traceback")).toBeVisible();
+  await expect(page).toHaveURL(/open=3&run=[\w-]+$/);
+
+  // What the next one has not is not shown of it, and not forgotten.
+  await open(page, "/told");
+  await tab(page, "Logs").click();
+  await open(page, "/items");
+  await expect(tab(page, "Timing")).toHaveAttribute("aria-selected", "true");
+  await open(page, "/told");
+  await expect(tab(page, "Logs")).toHaveAttribute("aria-selected", "true");
+});
+
+test("tabs are walked by keyboard, and the keys of the page go on working", async ({ page }) => {
+  for (const address of ["/items", "/boom"]) await world.get(address);
+  await open(page, "/boom");
+  const selected = (name) => expect(page.getByRole("tab", { selected: true })).toHaveText(name);
+  await selected("Error");
+
+  await page.getByRole("button", { name: "Unpin" }).or(page.getByRole("button", { name: "Pin until green" })).focus();
+  await page.keyboard.press("Tab");
+  await expect(tab(page, "Error")).toBeFocused();
+  await expect(tab(page, "Error")).toHaveCSS("outline-style", "solid");
+  for (const [key, name] of [["ArrowRight", "Timing"], ["ArrowRight", "Request"], ["ArrowLeft", "Timing"], ["ArrowLeft", "Error"], ["Home", "Timing"], ["End", "Error"], ["ArrowLeft", /^Logs/]]) {
+    await page.keyboard.press(key);
+    await selected(name);
+    await expect(tab(page, name)).toBeFocused();
+  }
+  await expect(page.locator('[role="tab"][tabindex="0"]')).toHaveCount(1);
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("tabpanel", { name: "Logs" })).toBeFocused();
+
+  await tab(page, "Logs").focus();
+  await page.keyboard.press("?");
+  await expect(page.getByRole("row", { name: "move between the parts" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByTestId("keys")).toBeHidden();
+  await page.keyboard.press("/");
+  await expect(page.getByTestId("filter")).toBeFocused();
+  await tab(page, "Logs").focus();
+  await page.keyboard.press("2");
+  await expect(page.getByTestId("tab-routes")).toHaveAttribute("aria-current", "page");
+  await page.keyboard.press("1");
+  await open(page, "/items");
+  await tab(page, "Timing").focus();
+  await page.keyboard.press("Escape");
+  await expect(page.getByTestId("request-details")).toHaveCount(0);
+  await expect(row(page, "/items")).toBeFocused();
+  await page.keyboard.press("ArrowUp");
+  await expect(row(page, "/boom")).toBeFocused();
+});
+
+test("a link opens the part that was shown", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const copied = async () => {
+    await page.getByRole("button", { name: "Copy link" }).click();
+    await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
+    return page.evaluate(() => navigator.clipboard.readText());
+  };
+  await world.get("/boom");
+  await open(page, "/boom");
+  const usual = await copied();
+  expect(usual).toMatch(/&part=error$/);
+  await tab(page, "Response").click();
+  const chosen = await copied();
+  expect(chosen).toMatch(/&part=response$/);
+
+  for (const [link, name] of [[usual, "Error"], [chosen, "Response"], [usual.replace("=error", "=nonsense"), "Error"]]) {
+    await page.goto("about:blank");
+    await page.goto(link);
+    await expect(page.getByRole("tab", { selected: true })).toHaveText(name);
+  }
+  await page.goto(chosen);
+  await page.reload();
+  await expect(page.getByRole("tab", { selected: true })).toHaveText("Response");
+});
+
+test("a part stays as it was while another one is shown", async ({ page }) => {
+  await world.get("/boom");
+  await open(page, "/boom");
+  const printed = page.getByText("As Python prints it");
+  await printed.click();
+  await expect(page.getByText("Traceback (most recent call last)")).toBeVisible();
+  await tab(page, "Request").click();
+  await expect(printed).toBeHidden();
+  await world.get("/items");
+  await expect(row(page, "/items")).toBeVisible();
+  await tab(page, "Error").click();
+  await expect(page.getByText("Traceback (most recent call last)")).toBeVisible();
+});
