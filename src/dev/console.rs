@@ -65,14 +65,19 @@ pub(super) fn routes() -> Router<Dev> {
 
 async fn page(headers: HeaderMap) -> Response {
     let nonce = guard::random_text(16);
+    // Another one: an answer that is rendered gets it (preview.js), and it must let no script run.
+    let style_nonce = guard::random_text(16);
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{style_nonce}'; \
          img-src data:; connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types snaxum-preview"
     );
     let version = env!("CARGO_PKG_VERSION");
-    let page = pages::render("console/console.html", context! { nonce, version, base => PREFIX });
+    let page = pages::render(
+        "console/console.html",
+        context! { nonce, style_nonce, version, base => PREFIX },
+    );
     let headers =
         [(CONTENT_TYPE, "text/html; charset=utf-8".to_owned()), (CONTENT_SECURITY_POLICY, policy)];
     (headers, page).into_response()

@@ -1,7 +1,8 @@
 // An answer's HTML as it would look, in a frame that can do nothing.
 //
-// The frame has no scripts, no origin and, by the policy that it takes over from this page and the
-// one put in front of its text, no request (docs/security.md). Never shows it unasked.
+// The frame has its own style elements, but no scripts, no origin and, by the policy that it takes over
+// from this page and the one put in front of its text, no request (docs/security.md). Never shows it
+// unasked.
 
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 
@@ -15,9 +16,23 @@ const markup = globalThis.trustedTypes?.createPolicy("snaxum-preview", { createH
 // have the page's own policy report what is in it.
 const LEADING = /<(\/?)(link|meta|base)/gi;
 
+// Opened developer tools would load what this names, whatever the policies say.
+const SOURCE_MAP = /sourceMappingURL/gi;
+
+// The page's nonce for styles; it lets no script run. Of two attributes of a name the first one counts,
+// and without quotes it ends no value that merely mentions a style.
+const { nonce } = document.querySelector('link[rel="stylesheet"]');
+const STYLE = /<style(?=[\s/>])/gi;
+
 // A link opens a window, which the frame may not: that way it leads nowhere.
 const BEFORE = `<!doctype html><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:"><base target="_blank">`;
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'nonce-${nonce}'; img-src data:"><base target="_blank">`;
+
+/** The text of the frame for an answer's HTML. */
+function framed(text) {
+  const inert = text.replace(LEADING, "<$1x$2").replace(SOURCE_MAP, "source-map");
+  return markup.createHTML(BEFORE + inert.replace(STYLE, `$& nonce=${nonce} `));
+}
 
 /** A button, and below it what it opens; `text` is the HTML. */
 export function Preview({ text }) {
@@ -35,12 +50,12 @@ function Rendered({ text }) {
     const frame = document.createElement("iframe");
     frame.setAttribute("sandbox", "");
     frame.title = "The answer, rendered";
-    frame.srcdoc = markup.createHTML(BEFORE + text.replace(LEADING, "<$1x$2"));
+    frame.srcdoc = framed(text);
     place.current.append(frame);
     return () => frame.remove();
   }, [text]);
   return html`
     <div class="preview" ref=${place} data-testid="preview"></div>
-    <p class="dim">Without scripts and styles, and without all that it would load.</p>
+    <p class="dim">Without scripts, style attributes, and all that it would load.</p>
   `;
 }

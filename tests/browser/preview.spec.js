@@ -12,7 +12,7 @@ const HOSTILE = `<!doctype html><html><head><title>shop</title>
 <script src="HERE/ran?src"></script>
 <link rel="stylesheet" href="HERE/ran?sheet"><link rel="preconnect" href="AWAY"><link rel="dns-prefetch" href="AWAY">
 <link rel="preload" as="image" href="HERE/ran?preload"><link rel="prefetch" href="HERE/ran?prefetch">
-<style>@import "HERE/ran?import"; body { background: url(HERE/ran?background) } h1 { display: none }</style></head>
+<style>@import "HERE/ran?import"; body { background: url(HERE/ran?background) }</style></head>
 <body onload="top.location = 'HERE/ran?onload'" background="HERE/ran?attribute">
 <h1>Welcome</h1><img alt="" src="HERE/ran?img" srcset="HERE/ran?srcset 2x" onerror="alert(1)"><img alt="dot" src="data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACH5BAAAAAAALAAAAAABAAEAAAICRAEAOw==">
 <svg onload="alert(2)"><image href="HERE/ran?svg" /><use href="HERE/ran?use#a" /><script>alert(3)</script></svg>
@@ -25,6 +25,17 @@ const HOSTILE = `<!doctype html><html><head><title>shop</title>
 <a href="HERE/ran?link" ping="HERE/ran?ping">on</a> <a href="HERE/ran?top" target="_top">up</a> <a href="javascript:alert(6)">js</a>
 <math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;link rel=preconnect href=AWAY&gt;&lt;img src=HERE/ran?mutated&gt;"></math>
 </body></html>`;
+
+// Each of these loads its address in a page of the app's own.
+const LOADING = `@import "HERE/ran?import"; @import url(HERE/ran?import-url) screen;
+@font-face { font-family: Own; src: url(HERE/ran?font) } h1 { font-family: Own }
+body { background: url(HERE/ran?background), image-set(url(HERE/ran?set) 1x) } ul { list-style-image: url(HERE/ran?list) }
+h1::before { content: url(HERE/ran?content) } h1 { border: 9px solid; border-image: url(HERE/ran?border) 3 }
+h1 { mask-image: url(HERE/ran?mask); filter: url(HERE/ran?filter#a); shape-outside: url(HERE/ran?shape); float: left }
+:root { --address: url(HERE/ran?variable) } p { background: var(--address) }
+/*# sourceMappingURL=HERE/ran?map */`;
+// A map is loaded by opened developer tools only.
+const LOADED = ["import", "import-url", "font", "background", "set", "list", "content", "border", "mask", "filter", "shape", "variable"];
 
 let world;
 let away;
@@ -100,6 +111,90 @@ def ran(request: Request):
   expect(await page.evaluate(() => window.reports)).toEqual([]);
   expect(page.context().pages()).toHaveLength(1);
   expect(complaints).toEqual([]);
+});
+
+test("styles of the page itself apply, and load nothing", async ({ page }) => {
+  const here = world.app.replace(/\/$/, "");
+  const plain = `<!doctype html><head><STYLE
+media=all>h1 { color: rgb(1, 2, 3) }</STYLE><style nonce="mine"/>h2 { color: rgb(4, 5, 6) }</style></head>
+<body><h1 title="a <style> and > more">Welcome</h1><h2>Tea</h2><svg><style>text { fill: rgb(7, 8, 9) }</style><text y="20">drawn</text></svg></body>`;
+  const loading = `<!doctype html><style>${LOADING.replaceAll("HERE", here)}</style><h1>Welcome</h1><p>Tea</p><ul><li>one</li></ul>`;
+  world.edit(
+    "shop.py",
+    `from snaxum import Request, Response, route
+
+def page(text):
+    return Response(text, headers={"content-type": "text/html; charset=utf-8"})
+
+@route("/plain")
+def plain(request: Request):
+    return page(${JSON.stringify(plain)})
+
+@route("/attribute")
+def attribute(request: Request):
+    return page("<h1 style='color: rgb(1, 2, 3)'>Welcome</h1>")
+
+@route("/loading")
+def loading(request: Request):
+    return page(${JSON.stringify(loading)})
+
+@route("/ran")
+def ran(request: Request):
+    return "ran"
+`,
+  );
+  const asked = new Set();
+  const own = await page.context().newPage();
+  own.on("request", (request) => asked.add(new URL(request.url()).search.slice(1)));
+  await own.goto(`${here}/loading`);
+  await expect.poll(() => LOADED.filter((name) => !asked.has(name))).toEqual([]);
+  await own.close();
+
+  // The browser says so when the test itself looks into the frame.
+  const complaints = complaintsOf(page, (text) => text.startsWith("Blocked script execution in 'about:srcdoc'"));
+  await page.addInitScript(() => {
+    window.reports = [];
+    document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => window.reports.push(`${violatedDirective} ${blockedURI}`));
+  });
+  for (const address of ["/plain", "/attribute"]) await world.get(address);
+  await world.open(page);
+  const render = async (address) => {
+    await page.getByTestId("request-row").filter({ hasText: address }).first().click();
+    await page.getByRole("tab", { name: "Response" }).click();
+    await page.getByRole("button", { name: "Render" }).click();
+  };
+  const frame = page.frameLocator('[data-testid="preview"] iframe');
+  const heading = frame.getByRole("heading", { name: "Welcome" });
+
+  await render("/plain");
+  await expect(heading).toHaveCSS("color", "rgb(1, 2, 3)");
+  await expect(heading).toHaveAttribute("title", /^a <style nonce=[\w-]{22} > and > more$/);
+  await expect(frame.getByRole("heading", { name: "Tea" })).toHaveCSS("color", "rgb(4, 5, 6)");
+  await expect(frame.getByText("drawn")).toHaveCSS("fill", "rgb(7, 8, 9)");
+  // Nothing in it is refused, so neither policy has anything to report.
+  expect(complaints).toEqual([]);
+
+  await render("/attribute");
+  await expect(heading).toHaveCSS("color", "rgb(0, 0, 0)");
+  await expect.poll(() => complaints.length).toBeGreaterThan(0);
+  expect(complaints.filter((text) => !text.includes("style-src"))).toEqual([]);
+
+  const rows = page.getByTestId("request-row").filter({ hasText: "/ran" });
+  await world.get("/ran?before");
+  await expect(rows.first()).toContainText("/ran?before");
+  const before = await rows.count();
+  await page.getByTestId("request-row").filter({ hasText: "/loading" }).first().click();
+  await expect(page.getByTestId("body")).toContainText("@import");
+  const answers = [];
+  page.on("response", (response) => answers.push(response.url()));
+  await render("/loading");
+  await expect(heading).toHaveCSS("border-top-width", "9px");
+  await expect(frame.locator("style")).not.toContainText("sourceMappingURL");
+  await world.get("/ran?after");
+  await expect(rows.first()).toContainText("/ran?after");
+  await expect(rows).toHaveCount(before + 1);
+  expect(answers).toEqual([]);
+  expect(await page.evaluate(() => window.reports)).toEqual([]);
 });
 
 test("only HTML can be rendered", async ({ page }) => {

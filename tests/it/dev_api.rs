@@ -1,6 +1,7 @@
 //! Dev mode over HTTP: the API, the event stream, and the guard in front of both (security.md,
 //! S-01 to S-13).
 
+use std::collections::HashSet;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 
@@ -792,6 +793,9 @@ async fn the_page_carries_every_protective_header_and_a_fresh_nonce() {
         assert!(policy.contains(part), "{part} in {policy}");
     }
     assert_ne!(policy, again.header("content-security-policy"));
+    // That of styles is in rendered answers, too; it must let no script run.
+    let nonces: HashSet<_> = policy.split('\'').filter(|part| part.starts_with("nonce-")).collect();
+    assert_eq!(nonces.len(), 2, "{policy}");
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
