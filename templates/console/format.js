@@ -58,3 +58,13 @@ export function statusClass(status) {
   if (status >= 400) return "warn";
   return status >= 300 ? "dim" : "good";
 }
+
+/** Whether a request was given up by its client. A handler may answer 499, too: then it has a generation. */
+export function isGivenUp({ status, generation }) {
+  return status === 499 && generation == null;
+}
+
+/** "G8", or nothing where Python was not reached. */
+export function generationName(generation) {
+  return generation == null ? "" : `G${generation}`;
+}

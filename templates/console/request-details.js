@@ -6,7 +6,7 @@
 import { html, useEffect } from "./vendor/preact-htm.js";
 import { addressOf } from "./address.js";
 import { CopyButton } from "./copy.js";
-import { clock, statusClass, visible } from "./format.js";
+import { clock, generationName, isGivenUp, statusClass, visible } from "./format.js";
 import { Replay } from "./replay.js";
 import { curl, report } from "./reports.js";
 import { partsOf, partsOfSummary, shownOf } from "./request-parts.js";
@@ -40,12 +40,12 @@ function Summary({ id, request }) {
   const { time_ms, generation, mode, route, handler, error, traceback } = request;
   return html`
     <p class="dim">
-      #${visible(id)} · ${clock(time_ms)} · G${generation}${mode && ` · ${visible(mode)}`}
+      ${[`#${visible(id)}`, clock(time_ms), generationName(generation), visible(mode)].filter(Boolean).join(" · ")}
     </p>
     <p>
       ${handler
         ? html`<code>${visible(handler)}</code> <span class="dim">for</span> <code>${visible(route)}</code>`
-        : html`<span class="dim">No route answered it.</span>`}
+        : html`<span class="dim">${isGivenUp(request) ? "The client went away before the answer." : "No route answered it."}</span>`}
     </p>
     ${error && !traceback && html`<p><b class="bad">${visible(error.type)}</b> ${visible(error.message)}</p>`}
   `;

@@ -4,7 +4,7 @@
 // request-details.js.
 
 import { Component, html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
-import { clock, counted, milliseconds, statusClass, visible } from "./format.js";
+import { clock, counted, isGivenUp, milliseconds, statusClass, visible } from "./format.js";
 import { SlowRequests } from "./now.js";
 import { PhaseBar, PhaseLegend, REQUEST_PHASES } from "./phases.js";
 import { CHIPS, hasTerm, parse, toggleTerm } from "./query.js";
@@ -167,7 +167,7 @@ class RequestRow extends Component {
         <td class="c-time dim">${clock(time_ms)}</td>
         <td class="c-method">${visible(method)}</td>
         <td class="c-path" title=${address}>
-          ${replay_of && html`<span class="dim" title=${`repeats #${visible(replay_of)}`}>↺ </span>`}${address}${error && html` <span class="bad">${visible(error.type)}</span>`}${isPinned && html` <b class="warn">⚑ pinned</b>`}<${Holder} request=${request} />
+          ${replay_of && html`<span class="dim" title=${`repeats #${visible(replay_of)}`}>↺ </span>`}${address}${error && html` <span class="bad">${visible(error.type)}</span>`}${isGivenUp(request) && html` <span class="dim">the client went away</span>`}${isPinned && html` <b class="warn">⚑ pinned</b>`}<${Holder} request=${request} />
         </td>
         <td class=${`c-status ${statusClass(status)}`}>${status}</td>
         <td class="c-total number">${milliseconds(total_ms)}</td>

@@ -216,3 +216,29 @@ test("markup in a path, an exception and a docstring shows as text", async ({ pa
   // The page is a 500 and the app has no icon; nothing else was said, and no dialog opened.
   expect(complaints.filter((text) => !text.startsWith("Failed to load resource"))).toEqual([]);
 });
+
+test("a request whose client went away says so", async ({ page }) => {
+  world.edit("waiting.py", `import asyncio
+from snaxum import Request, route
+
+@route("/waiting")
+async def waiting(request: Request) -> str:
+    await asyncio.Event().wait()
+`);
+  await world.open(page);
+  const client = new AbortController();
+  const asked = fetch(new URL("/waiting", world.app), { signal: client.signal }).catch(() => {});
+  // It is told of once it has waited for half a second: then it is there to be given up.
+  await expect(page.getByText("/waiting").first()).toBeVisible();
+  client.abort();
+  await asked;
+
+  const row = page.getByTestId("request-row").filter({ hasText: "/waiting" });
+  await expect(row).toContainText("the client went away");
+  await expect(row).toContainText("499");
+  await row.click();
+  const details = page.getByTestId("request-details");
+  await expect(details).toContainText("The client went away before the answer.");
+  await expect(details).not.toContainText("Gnull");
+  expect(complaints).toEqual([]);
+});
