@@ -11,6 +11,9 @@ from typing import Protocol
 class Border(Protocol):
     """What Rust lends to the whole runtime."""
 
+    def framework(self) -> tuple[dict[str, str], bytes]:
+        """Give the files of `snaxum` by name, and what the build has compiled them to."""
+
     @property
     def wake_fd(self) -> int:
         """A pipe that is readable after a `ring`, or when there is something in `notices`."""

@@ -21,16 +21,12 @@ from ._matching import explain as explain_match
 from ._matching import order as matching_order
 from ._near_misses import near_misses
 from ._reload import effects, report
-from ._runtime import Framework, running
+from ._runtime import running
 from .http import Request
 from .routing import ImpliedOptions, MethodNotAllowed, RouteTable
 
 
-def start(
-    options: str,
-    framework: Framework,
-    border: Border,
-) -> bytes:
+def start(options: str, border: Border) -> bytes:
     """Make everything that serves, load the user's modules, and report as JSON."""
     settings = json.loads(options)
     if settings["adopted"]:
@@ -42,7 +38,7 @@ def start(
         _output.install(border.print, is_raw=settings["raw_output"])
     state.first_number = settings["first_generation"]
     state.publish(state.Generation(0, RouteTable([])))
-    _runtime.start(_runtime.Runtime(settings, framework, border))
+    _runtime.start(_runtime.Runtime(settings, border))
     if settings["load_only"]:
         return _aloud_on_stderr(reload)
     return reload()

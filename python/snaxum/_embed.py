@@ -1,8 +1,8 @@
 """Makes the framework importable from the text that the binary carries.
 
-Owns one finder for `snaxum` and its submodules. Runs twice: in the server, where Rust hands the
-sources over, and in every pool worker, where they arrive with the first message. It imports
-nothing of the framework, and never touches the disk.
+Owns one finder for `snaxum` and its submodules. Runs twice: in the server, where Rust gives a text
+when somebody asks for it, and in every pool worker, where all arrive with the first message. It
+imports nothing of the framework, and never touches the disk.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from importlib.machinery import ModuleSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
     from types import CodeType, ModuleType
 
 PACKAGE = "snaxum"
 
 
-def install(sources: dict[str, str], compiled: bytes = b"") -> None:
+def install(files: Collection[str], read: Callable[[str], str], compiled: bytes) -> None:
     """Put the framework first on `sys.meta_path`.
 
-    `sources` maps a file name to its text. `compiled` is what the build made of them: a magic
+    `read` gives the text of one of `files`. `compiled` is what the build made of them: a magic
     number, then a dict of file names and marshalled code. Another Python than that of the build
     compiles the texts.
     """
@@ -30,7 +30,7 @@ def install(sources: dict[str, str], compiled: bytes = b"") -> None:
 
     is_ours = compiled[: len(MAGIC_NUMBER)] == MAGIC_NUMBER
     codes = marshal.loads(compiled[len(MAGIC_NUMBER) :]) if is_ours else {}
-    finder = EmbeddedFinder(sources, codes)
+    finder = EmbeddedFinder(frozenset(files), read, codes)
     sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != EmbeddedFinder.__name__]
     sys.meta_path.insert(0, finder)
 
@@ -39,8 +39,12 @@ def install(sources: dict[str, str], compiled: bytes = b"") -> None:
 class EmbeddedFinder:
     """Finds `snaxum` and `snaxum.x` among the embedded sources, before any installed copy."""
 
-    def __init__(self, sources: dict[str, str], codes: dict[str, bytes]) -> None:
-        self.sources = sources
+    def __init__(
+        self, files: Collection[str], read: Callable[[str], str], codes: dict[str, bytes]
+    ) -> None:
+        self.files = files
+        self.read = read
+        # Of what has not been imported yet: a module is made once.
         self.codes = codes
 
     def find_spec(
@@ -51,36 +55,36 @@ class EmbeddedFinder:
             return None
         base = tail.replace(".", "/")
         inits = f"{base}/__init__.py" if base else "__init__.py"
-        file = inits if inits in self.sources else f"{base}.py"
-        if file not in self.sources:
+        file = inits if inits in self.files else f"{base}.py"
+        if file not in self.files:
             return None
         # `<snaxum>/x.py` is a label that linecache follows to the loader; `<snaxum/x.py>` is not.
-        loader = EmbeddedLoader(f"<{PACKAGE}>/{file}", self.sources[file], self.codes.get(file))
+        loader = EmbeddedLoader(file, self)
         return ModuleSpec(fullname, loader, origin=loader.label, is_package=file == inits)  # type: ignore[arg-type]
 
 
 class EmbeddedLoader:
     """Loads one embedded file."""
 
-    def __init__(self, label: str, source: str, compiled: bytes | None) -> None:
-        self.label = label
-        self.source = source
-        self.compiled = compiled
+    def __init__(self, file: str, finder: EmbeddedFinder) -> None:
+        self.file = file
+        self.label = f"<{PACKAGE}>/{file}"
+        self.finder = finder
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return None  # an ordinary one
 
     def get_source(self, fullname: str) -> str:
-        return self.source
+        return self.finder.read(self.file)
 
     def get_filename(self, fullname: str) -> str:
         return self.label
 
     def get_code(self, fullname: str) -> CodeType:
-        if self.compiled is not None:
-            code: CodeType = marshal.loads(self.compiled)
-        else:
-            code = compile(self.source, self.label, "exec", dont_inherit=True)
+        compiled = self.finder.codes.pop(self.file, None)
+        if compiled is None:
+            return compile(self.get_source(fullname), self.label, "exec", dont_inherit=True)
+        code: CodeType = marshal.loads(compiled)
         return code
 
     def is_package(self, fullname: str) -> bool:

@@ -25,11 +25,13 @@ from typing import Any
 
 from . import _lines, _output, _worker, state
 from ._reload.sources import Source
-from ._runtime import Framework
 from ._task import Task, load_answer
 from ._workers import LOSSES_KEPT, Loss
 
 _log = logging.getLogger("snaxum.pool")
+
+# The framework's files as text, and as the build has compiled them.
+Framework = tuple[dict[str, str], bytes]
 
 
 class Pool(ProcessPoolExecutor):

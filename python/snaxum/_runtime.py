@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from ._pool import Pool, RequestPool
     from .routing import Route
 
-# The framework's files as text, and as the build has compiled them.
-Framework = tuple[dict[str, str], bytes]
-
 # Deep recursion in a handler should end in RecursionError, not in a crash of the process.
 THREAD_STACK_BYTES = 16 * 1024 * 1024
 # Handlers that wait for the pool have threads of their own: they hold up nobody.
@@ -36,12 +33,7 @@ STREAM_THREADS = 64
 class Runtime:
     """What lives as long as the server: reloader, loop, pool, threads that may wait."""
 
-    def __init__(
-        self,
-        options: dict[str, Any],
-        framework: Framework,
-        border: Border,
-    ) -> None:
+    def __init__(self, options: dict[str, Any], border: Border) -> None:
         self.with_locals: bool = options["dev"]
         self.warm_pool: bool = not options["load_only"]
         self.max_queue: int = options["max_queue"]
@@ -59,7 +51,7 @@ class Runtime:
         self._pool_workers: int = options["pool_workers"]
         reloads = options["dev"] and not options["load_only"]
         prints = (border.print, options["raw_output"]) if reloads else None
-        self._pool_boot = (framework, roots, project, options["redact_extra"], prints)
+        self._pool_boot = (roots, project, options["redact_extra"], prints)
         self.waiting = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="snaxum-pool")
         self.streaming = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="snaxum-stream")
         # Ids of the requests that hold or await a thread of these.
@@ -107,7 +99,9 @@ class Runtime:
             from . import _pool
 
             with self._lock:
-                self._pool = self._pool or _pool.Pool(self._pool_workers, *self._pool_boot)
+                if self._pool is None:
+                    framework = self._border.framework()
+                    self._pool = _pool.Pool(self._pool_workers, framework, *self._pool_boot)
         return self._pool
 
     def made(self) -> tuple[LoopThread | None, Pool | None]:

@@ -31,7 +31,7 @@ from ._reload.sources import Sources
 BOOT = """
 namespace = {"__name__": "_snaxum_embed"}
 exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
-namespace["install"](sources, compiled)
+namespace["install"](sources, sources.__getitem__, compiled)
 from snaxum import _worker
 _worker.start(roots, project, secret_names)
 _worker.serve(calls, answers, raw_output)

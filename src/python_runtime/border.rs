@@ -1,5 +1,6 @@
 //! The object that Rust lends to the whole runtime: what Python may ask of it besides requests.
 
+use std::collections::HashMap;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,10 +8,12 @@ use std::time::SystemTime;
 
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::event::EventBus;
 use crate::message::LogRecord;
 
+use super::embedded;
 use super::env_file;
 use super::notices::Notices;
 use super::reply::{self, Wakes};
@@ -27,6 +30,12 @@ pub(crate) struct Border {
 
 #[pymethods]
 impl Border {
+    /// The framework's files, and what the build has compiled them to.
+    #[staticmethod]
+    fn framework(py: Python<'_>) -> (HashMap<String, String>, Bound<'_, PyBytes>) {
+        (embedded::sources().collect(), PyBytes::new(py, embedded::COMPILED))
+    }
+
     #[getter]
     fn wake_fd(&self) -> RawFd {
         self.notices.read_fd()

@@ -6,11 +6,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::ffi::c_str;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyModule, PyString};
+use pyo3::types::{PyBytes, PyModule, PyString};
 use serde::de::DeserializeOwned;
 
 use crate::message::LoadReport;
@@ -49,20 +49,15 @@ impl Bridge {
         options: &str,
         border: Border,
     ) -> PyResult<(Self, LoadReport)> {
-        let sources = PyDict::new(py);
-        for (name, text) in embedded::sources() {
-            sources.set_item(name, text)?;
-        }
-        let text: String = sources.as_any().get_item("_embed.py")?.extract()?;
+        let text = embedded::source("_embed.py").expect("it is in the binary");
         let text = std::ffi::CString::new(text)?;
+        let files: Vec<_> = embedded::files().collect();
+        let read = wrap_pyfunction!(framework_source, py)?;
         PyModule::from_code(py, &text, c_str!("<snaxum>/_embed.py"), c_str!("_snaxum_embed"))?
-            .call_method1("install", (&sources, PyBytes::new(py, embedded::COMPILED)))?;
+            .call_method1("install", (files, read, PyBytes::new(py, embedded::COMPILED)))?;
 
         let module = py.import("snaxum._bridge")?;
-        let report = module.call_method1(
-            "start",
-            (options, (sources, PyBytes::new(py, embedded::COMPILED)), border),
-        )?;
+        let report = module.call_method1("start", (options, border))?;
         let report = parse(&report)?;
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {
@@ -135,6 +130,12 @@ impl Bridge {
     pub(crate) fn stop(&self, py: Python<'_>, timeout: Duration) -> PyResult<()> {
         self.stop.call1(py, (timeout.as_secs_f64(),)).map(drop)
     }
+}
+
+/// The text of a file of the framework.
+#[pyfunction]
+fn framework_source(name: &str) -> PyResult<String> {
+    embedded::source(name).ok_or_else(|| PyKeyError::new_err(name.to_owned()))
 }
 
 /// The classic text of a Python exception.

@@ -18,21 +18,30 @@ pub(crate) const COMPILED: &[u8] = if cfg!(debug_assertions) {
     include_bytes!(concat!(env!("OUT_DIR"), "/framework.bin"))
 };
 
-/// File name and text of each file of the Python package `snaxum`.
-pub(crate) fn sources() -> Vec<(String, String)> {
-    Framework::iter()
-        .map(|name| {
-            let file = Framework::get(&name).expect("the name came from the same list");
-            (name.to_string(), String::from_utf8_lossy(&file.data).into_owned())
-        })
-        .collect()
+/// The names of the files of the Python package `snaxum`.
+pub(crate) fn files() -> impl Iterator<Item = String> {
+    Framework::iter().map(|name| name.to_string())
+}
+
+/// The text of one of them.
+pub(crate) fn source(name: &str) -> Option<String> {
+    let file = Framework::get(name)?;
+    Some(String::from_utf8_lossy(&file.data).into_owned())
+}
+
+/// File name and text of each of them.
+pub(crate) fn sources() -> impl Iterator<Item = (String, String)> {
+    files().map(|name| {
+        let text = source(&name).expect("the name came from the same list");
+        (name, text)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn the_framework_is_in_the_binary() {
-        let names: Vec<String> = super::sources().into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = super::sources().map(|(name, _)| name).collect();
         for name in ["__init__.py", "_bridge.py", "_embed.py", "py.typed"] {
             assert!(names.iter().any(|found| found == name), "{name}");
         }

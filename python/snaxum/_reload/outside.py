@@ -9,12 +9,17 @@ from __future__ import annotations
 import os
 import re
 import sys
-import sysconfig
 from collections.abc import Iterable
 
 from . import inputs, loader
 
 _SECTION = re.compile(r"^\[tool\.snaxum\][^\n]*\n(.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def _packages() -> str:
+    """Return where a virtual environment has its packages; `sysconfig` takes 200 KB to say it."""
+    version = "python{}.{}".format(*sys.version_info)
+    return os.path.join(sys.prefix, "lib", version, "site-packages")
 
 
 class Outside:
@@ -23,7 +28,7 @@ class Outside:
     def __init__(self, project: str) -> None:
         self._pyproject = os.path.join(project, "pyproject.toml")
         self._environment = os.path.join(project, ".venv", "pyvenv.cfg")
-        self._packages = sysconfig.get_path("purelib") if sys.prefix != sys.base_prefix else ""
+        self._packages = _packages() if sys.prefix != sys.base_prefix else ""
         # The modules there were when they were last gone through, and what was found.
         self._modules = 0
         self._found: list[str] = []
