@@ -6,10 +6,13 @@
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 
 const EVERY_MS = 2000;
+// Who comes upon the region later reads nothing there that has long been otherwise.
+const STAYS_MS = 5000;
 
 // The newest text of each source that has not been said.
 const waiting = new Map();
 let timer = null;
+let fading = null;
 let speak = null;
 
 /** Has `text` said, unless `source` says another before its turn. An empty one takes it back. */
@@ -25,6 +28,8 @@ function next() {
   speak([...waiting.values()].join(". "));
   waiting.clear();
   timer = setTimeout(next, EVERY_MS);
+  clearTimeout(fading);
+  fading = setTimeout(() => speak?.(""), STAYS_MS);
 }
 
 /** Says what a component shows each time that it is another; not what it shows at first. */

@@ -114,6 +114,7 @@ test("what changes by itself is said once in two seconds, and the last of it is"
   }
   await expect(spoken).toContainText("serving G2, newest save does not load", { timeout: 10_000 });
   await expect(spoken).toContainText("SyntaxError in python/shop.py, line 7");
+  await expect(spoken, "and does not stay there").toHaveText("", { timeout: 15_000 });
   const said = await page.evaluate(() => window.said);
   expect(said.length).toBeGreaterThan(0);
   for (let index = 1; index < said.length; index += 1) expect(said[index][0] - said[index - 1][0], `${said}`).toBeGreaterThan(1900);
