@@ -87,8 +87,8 @@ function List({ title, about, list, none, matches, generation }) {
         <table class="rows">
           <caption class="unseen">${title}: ${about}</caption>
           <thead><tr><th scope="col">Request</th><th scope="col" class="c-outcome"><abbr title="generation of the code that runs it">G</abbr></th><th scope="col" class="c-total number"><abbr title="since it came in">Age</abbr></th></tr></thead>
-          <tbody>
-            ${shown.map((request) => html`<tr key=${request.id}><td class="c-path"><${Running} request=${request} /></td><td class="c-outcome"><${Generation} number=${request.generation} current=${generation} /></td><td class="c-total number">${age(request)}</td></tr>`)}
+          <tbody onKeyDown=${walkRows}>
+            ${shown.map((request, index) => html`<tr key=${request.id} class="flat" data-row tabindex=${index === 0 ? 0 : -1}><td class="c-path"><${Running} request=${request} /></td><td class="c-outcome"><${Generation} number=${request.generation} current=${generation} /></td><td class="c-total number">${age(request)}</td></tr>`)}
           </tbody>
         </table>
       `}
@@ -172,9 +172,9 @@ function Losses({ losses, replaced }) {
             <th scope="col" class="c-outcome">In its place</th>
           </tr>
         </thead>
-        <tbody>
-          ${losses.toReversed().map(({ time_ms, pid, task, exit_code, was_killed, successor }) => html`
-            <tr key=${`${pid} ${time_ms}`}>
+        <tbody onKeyDown=${walkRows}>
+          ${losses.toReversed().map(({ time_ms, pid, task, exit_code, was_killed, successor }, index) => html`
+            <tr key=${`${pid} ${time_ms}`} class="flat" data-row tabindex=${index === 0 ? 0 : -1}>
               <td class="c-time dim">${clock(time_ms)}</td>
               <td class="c-method">${pid}</td>
               <td class="c-files">${was_killed ? "ended: nobody waited for its task" : html`<span class="bad">✖ ${exitWords(exit_code)}</span>`}</td>

@@ -113,6 +113,32 @@ test("what runs is shown with its place and age, and is gone afterwards", async 
   expect(complaints).toEqual([]);
 });
 
+test("the rows of each table are walked by arrows", async ({ page }) => {
+  const threads = page.getByTestId("dispatch-row");
+  await expect(threads.first()).toBeVisible();
+  const asked = [];
+  const held = [];
+  for (const address of ["/later", "/later", ...Array(await threads.count()).fill("/hold")]) {
+    asked.push(world.get(address));
+    held.push(await gate.arrival());
+  }
+  for (const address of ["/hold", "/hold"]) asked.push(world.get(address));
+  const tables = { threads, queue: page.getByTestId("list-Queue").locator("tbody tr"), loop: page.getByTestId("list-asyncio-loop").locator("tbody tr") };
+  for (const [name, rows] of Object.entries(tables)) {
+    await expect(rows.nth(1), name).toBeVisible();
+    await rows.first().focus();
+    for (const [key, index] of [["ArrowDown", 1], ["ArrowUp", 0], ["End", -1], ["Home", 0]]) {
+      await page.keyboard.press(key);
+      await expect(rows.nth(index), `${name}: ${key}`).toBeFocused();
+    }
+    await expect(rows.and(page.locator('[tabindex="0"]')), name).toHaveCount(1);
+  }
+  for (const socket of held) socket.end("x");
+  for (let queued = 0; queued < 2; queued += 1) (await gate.arrival()).end("x");
+  for (const request of asked) expect((await request).status).toBe(200);
+  expect(complaints).toEqual([]);
+});
+
 test("a worker that died is told of, with what it ran and what came in its place", async ({ page }) => {
   await expect(page.getByTestId("workers")).toBeVisible();
   await expect(page.getByTestId("losses")).toHaveCount(0);
@@ -121,6 +147,7 @@ test("a worker that died is told of, with what it ran and what came in its place
   await expect(loss).toHaveCount(1);
   await expect(loss).toContainText("tasks.die");
   await expect(loss).toContainText("exited with 3");
+  await expect(loss).toHaveAttribute("tabindex", "0");
   const successor = await loss.locator("td").last().textContent();
   await expect(page.getByTestId("pool-row").filter({ hasText: successor })).toHaveCount(1);
   expect(complaints).toEqual([]);
