@@ -63,8 +63,3 @@ export function statusClass(status) {
 export function isGivenUp({ status, generation }) {
   return status === 499 && generation == null;
 }
-
-/** "G8", or nothing where Python was not reached. */
-export function generationName(generation) {
-  return generation == null ? "" : `G${generation}`;
-}

@@ -6,7 +6,7 @@
 import { html, useEffect } from "./vendor/preact-htm.js";
 import { addressOf } from "./address.js";
 import { CopyButton } from "./copy.js";
-import { clock, generationName, isGivenUp, statusClass, visible } from "./format.js";
+import { clock, isGivenUp, statusClass, visible } from "./format.js";
 import { Replay } from "./replay.js";
 import { curl, report } from "./reports.js";
 import { partsOf, partsOfSummary, shownOf } from "./request-parts.js";
@@ -40,7 +40,7 @@ function Summary({ id, request }) {
   const { time_ms, generation, mode, route, handler, error, traceback } = request;
   return html`
     <p class="dim">
-      ${[`#${visible(id)}`, clock(time_ms), generationName(generation), visible(mode)].filter(Boolean).join(" · ")}
+      #${visible(id)} · ${clock(time_ms)} · G${generation ?? "–"}${mode && ` · ${visible(mode)}`}
     </p>
     <p>
       ${handler
