@@ -3,7 +3,7 @@
 // Shows the summary at once and the rest when it has been fetched. Never changes the selection itself;
 // what is in the parts is in request-parts.js.
 
-import { html, useEffect } from "./vendor/preact-htm.js";
+import { html, useEffect, useState } from "./vendor/preact-htm.js";
 import { addressOf } from "./address.js";
 import { CopyButton } from "./copy.js";
 import { clock, isGivenUp, statusClass, visible } from "./format.js";
@@ -13,6 +13,9 @@ import { partsOf, partsOfSummary, shownOf } from "./request-parts.js";
 import { page } from "./server.js";
 import { Tabs } from "./tabs.js";
 import { useWholeRequest } from "./whole-request.js";
+
+// After so long it is worth a word that the rest has not come.
+const LONG_MS = 3000;
 
 /** `part` is { named, chosen, choose }: see `useAddress` in frame.js. */
 export function RequestDetails({ id, summary, state, part, select, close }) {
@@ -29,10 +32,22 @@ export function RequestDetails({ id, summary, state, part, select, close }) {
       </header>
       ${request && html`<${Summary} id=${id} request=${request} />`}
       ${problem && html`<p class="warn" role="alert">The rest cannot be shown: ${visible(problem)}.</p>`}
-      ${!whole && !problem && html`<p class="dim">Loading the rest…</p>`}
+      ${!whole && !problem && html`<${Loading} key=${id} />`}
       ${whole && html`<${Whole} request=${whole} state=${state} part=${part} select=${select} />`}
-      ${problem && summary && html`<${Tabs} label="Parts of the request" parts=${partsOfSummary(summary, { select })} shown="timing" show=${() => {}} />`}
+      ${!whole && summary && html`<div class=${problem ? null : "late"}><${Tabs} label="Parts of the request" parts=${partsOfSummary(summary, { select })} shown="timing" show=${() => {}} /></div>`}
     </aside>
+  `;
+}
+
+function Loading() {
+  const [isLong, setIsLong] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setIsLong(true), LONG_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return html`
+    <p class="dim">Loading the rest…</p>
+    ${isLong && html`<p role="status">It takes long. A browser has six connections to one address; pages that wait for the app may hold them all.</p>`}
   `;
 }
 

@@ -180,3 +180,30 @@ test("a part stays as it was while another one is shown", async ({ page }) => {
   await tab(page, "Error").click();
   await expect(page.getByText("Traceback (most recent call last)")).toBeVisible();
 });
+
+test("the timing is there while pages that wait hold all the browser's connections", async ({ page, context }) => {
+  world.edit("waiting.py", `import asyncio
+from snaxum import Request, Response, route
+
+@route("/waiting/<int:n>")
+async def waiting(request: Request) -> str:
+    await asyncio.Event().wait()
+
+@route("/page")
+def page(request: Request) -> Response:
+    return Response("<!doctype html><title>waits</title>", content_type="text/html")
+`);
+  await world.get("/told");
+  const app = await context.newPage();
+  await app.goto(new URL("/page", world.app).href);
+  await app.evaluate(() => {
+    for (const n of [1, 2, 3, 4, 5, 6]) fetch(`/waiting/${n}`).catch(() => {});
+  });
+  for (const n of [1, 2, 3, 4, 5, 6]) await expect(page.getByText(`/waiting/${n}`).first()).toBeVisible();
+
+  await row(page, "/told").click();
+  await expect(tab(page, "Timing")).toBeVisible();
+  await expect(page.getByTestId("request-details")).toContainText("six connections");
+  await app.close();
+  await expect(tab(page, "Logs")).toBeVisible();
+});
