@@ -5,6 +5,7 @@
 
 mod head;
 mod load;
+mod reload;
 pub(crate) mod stream;
 mod timing;
 mod traceback;
@@ -20,6 +21,7 @@ pub use head::{Head, header_texts};
 pub use load::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef, Secret,
 };
+pub use reload::Reload;
 pub use stream::{Piece, Pieces};
 pub use timing::{Holder, Marks, Phases, PoolTime};
 pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use console::style;
 use snaxum::event::PinRound;
-use snaxum::message::{LoadOutcome, RouteInfo};
+use snaxum::message::{LoadOutcome, Reload, RouteInfo, Traceback};
 
 use folds::Folds;
+pub(crate) use reloads::pause;
 use reloads::{Drawn, Reloads};
-pub(crate) use reloads::{Reload, pause};
 pub(crate) use requests::Request;
 
 /// How long a reload's line waits for the pinned requests.
@@ -66,11 +66,11 @@ impl Lines {
         self.say_requests(&shown)
     }
 
-    /// What to say of a reload.
-    pub(crate) fn reload(&mut self, reload: &Reload, now: Instant) -> String {
+    /// What to say of a reload; the tracebacks in `whole` are drawn where nobody can ask for them.
+    pub(crate) fn reload(&mut self, reload: &Reload, whole: &[&Traceback], now: Instant) -> String {
         // What the old code answered stands above.
         let above = self.rest();
-        let drawn = self.reloads.draw(reload, &clock::local(reload.time_ms));
+        let drawn = self.reloads.draw(reload, whole, &clock::local(reload.time_ms));
         if reload.outcome != LoadOutcome::Ok || self.red == 0 {
             return above + &drawn.with(String::new());
         }
@@ -94,7 +94,7 @@ impl Lines {
     pub(crate) fn past(&mut self, requests: &[Request], reloads: &[Reload], last: usize) -> String {
         let mut all: Vec<(u64, String)> = Vec::new();
         for reload in reloads {
-            let drawn = self.reloads.draw(reload, &clock::local(reload.time_ms));
+            let drawn = self.reloads.draw(reload, &[], &clock::local(reload.time_ms));
             all.push((reload.time_ms, drawn.with(String::new())));
         }
         let shown = requests.iter().filter(|request| !request.is_unasked());
@@ -187,7 +187,7 @@ mod tests {
     fn what_came_of_the_pins_stands_in_the_line_and_their_replays_below() {
         let (mut lines, now) = (Lines::new(false), Instant::now());
         assert_eq!(lines.pins(1, None), "");
-        assert_eq!(lines.reload(&reload(9), now), "");
+        assert_eq!(lines.reload(&reload(9), &[], now), "");
         assert_eq!(lines.request(request("/boom", 200), now), "");
         assert_eq!(lines.next(), Some(now + PATIENCE));
         let said = lines.pins(0, green(9));
@@ -195,14 +195,14 @@ mod tests {
         assert_eq!(first, "↻ G9  38.0 ms   python/app.py           1 pinned request: 1 green");
         assert!(second.starts_with("GET    /boom"), "{said}");
         assert_eq!(lines.next(), None);
-        assert_eq!(of(&lines.reload(&reload(10), now)), ["↻ G10  38.0 ms   python/app.py"]);
+        assert_eq!(of(&lines.reload(&reload(10), &[], now)), ["↻ G10  38.0 ms   python/app.py"]);
     }
 
     #[test]
     fn pins_that_take_long_have_a_line_of_their_own() {
         let (mut lines, now) = (Lines::new(false), Instant::now());
         lines.pins(1, None);
-        lines.reload(&reload(9), now);
+        lines.reload(&reload(9), &[], now);
         assert_eq!(lines.due(now), "");
         assert_eq!(of(&lines.due(now + PATIENCE)), ["↻ G9  38.0 ms   python/app.py"]);
         assert_eq!(lines.pins(0, green(9)), "  ⚑ 1 pinned request: 1 green\n");
@@ -212,8 +212,8 @@ mod tests {
     fn an_answer_of_older_code_is_none_of_the_newest_reload() {
         let (mut lines, now) = (Lines::new(false), Instant::now());
         lines.pins(2, None);
-        lines.reload(&reload(9), now);
-        assert_eq!(of(&lines.reload(&reload(10), now)), ["↻ G9  38.0 ms   python/app.py"]);
+        lines.reload(&reload(9), &[], now);
+        assert_eq!(of(&lines.reload(&reload(10), &[], now)), ["↻ G9  38.0 ms   python/app.py"]);
         assert_eq!(lines.pins(1, green(9)), "");
         let said = lines.pins(0, green(10));
         let expected = [
@@ -231,7 +231,7 @@ mod tests {
     fn what_waits_behind_a_reload_is_bounded() {
         let (mut lines, now) = (Lines::new(false), Instant::now());
         lines.pins(1, None);
-        lines.reload(&reload(9), now);
+        lines.reload(&reload(9), &[], now);
         let mut said = String::new();
         let mut count = 0;
         while said.is_empty() {

@@ -7,16 +7,11 @@ mod request;
 #[cfg(test)]
 mod schema;
 
-use std::sync::Arc;
-
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::event;
-pub use crate::message::ErrorSummary;
-use crate::message::{
-    LoadOutcome, LoadPhases, ModuleRun, RouteDiff, RouteInfo, Traceback, ms, unix_ms,
-};
+pub use crate::message::{ErrorSummary, Reload};
+use crate::message::{RouteInfo, Traceback};
 
 pub use request::{Content, Holder, Metrics, Pin, RequestDetail, RequestSummary, Running};
 
@@ -228,69 +223,4 @@ pub struct LogLine {
     pub stream: &'static str,
     /// Without its end; secrets masked, and cut if it is long.
     pub line: String,
-}
-
-/// One attempt to load the user's modules.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Reload {
-    /// Counted from 1.
-    pub id: u64,
-    /// When it began.
-    pub time_ms: u64,
-    /// That serves afterwards.
-    pub generation: u64,
-    /// `ok`, `failed`, or `noop` where nothing had to run.
-    pub outcome: LoadOutcome,
-    /// `start`, `save`, or `manual` if somebody asked for it by hand.
-    pub cause: &'static str,
-    /// How much was loaded anew: `none`, `lines`, `cone`, `all` or `restart`.
-    pub rung: String,
-    /// Why not less; empty for the cone of a change.
-    pub reason: String,
-    /// What changed.
-    pub files: Vec<String>,
-    /// What ran, in order.
-    pub modules: Vec<ModuleRun>,
-    /// Where the time went.
-    pub phases: LoadPhases,
-    /// From the first file event to the end.
-    pub total_ms: f64,
-    /// What changed in the table.
-    pub diff: RouteDiff,
-    /// `module.NAME` of what had changed since its module ran, and began anew.
-    pub state_reset: Vec<String>,
-    /// What the code does that a reload cannot do justice to, and the way out; each is told once.
-    pub warnings: Vec<String>,
-    /// What else there is to say.
-    pub notes: Vec<String>,
-    /// The first module that did not load.
-    pub traceback: Option<Traceback>,
-    /// What the other modules that did not load raised.
-    pub others: Vec<ErrorSummary>,
-}
-
-impl From<&Arc<event::Reload>> for Reload {
-    fn from(reload: &Arc<event::Reload>) -> Self {
-        let report = &reload.report;
-        Self {
-            id: reload.id,
-            time_ms: unix_ms(reload.time),
-            generation: report.generation,
-            outcome: report.outcome,
-            cause: reload.cause,
-            rung: report.rung.clone(),
-            reason: report.reason.clone(),
-            files: reload.files.clone(),
-            modules: report.modules.clone(),
-            phases: report.phases.clone(),
-            total_ms: ms(reload.total),
-            diff: report.diff.clone(),
-            state_reset: report.state_reset.clone(),
-            warnings: report.warnings.clone(),
-            notes: report.notes.clone(),
-            traceback: report.failures.first().map(|failure| failure.traceback.clone()),
-            others: report.failures.iter().skip(1).map(|other| (&other.traceback).into()).collect(),
-        }
-    }
 }

@@ -261,7 +261,7 @@ async fn a_reader_that_was_too_slow_goes_on_and_sees_nothing_twice() {
     let mut tail = Tail::of(&project, &[]);
     let hello = json!({"seq": 7, "type": "hello", "run_id": "r", "generation": 1, "python": "3"});
     let reload = json!({
-        "time_ms": 0, "generation": 1, "outcome": "ok", "cause": "save", "rung": "cone",
+        "id": 1, "time_ms": 0, "generation": 1, "outcome": "ok", "cause": "save", "rung": "cone",
         "reason": "", "files": ["python/app.py"], "modules": [], "total_ms": 1.0, "diff": {},
         "phases": {"settle": 1.0, "compile": 1.0, "stage": 1.0, "commit": 1.0},
         "state_reset": [], "warnings": [], "notes": [], "traceback": null, "others": [],

@@ -1,11 +1,11 @@
 //! A save that does not load: where, why, and what serves on.
 
 use console::style;
-use snaxum::message::{ErrorSummary, Traceback};
+use snaxum::message::{ErrorSummary, Reload, Traceback};
 
 use super::super::style::plain;
 use super::super::traceback;
-use super::reloads::{self, Reload};
+use super::reloads;
 
 /// What is said where nothing has ever loaded.
 pub(crate) const NOTHING_SERVES: &str = "✖ no good generation";
@@ -35,11 +35,12 @@ fn serving_still(generation: u64) -> String {
     }
 }
 
-/// What serves on, and what does not load.
-pub(super) fn details(reload: &Reload) -> String {
+/// What serves on, and what does not load: as the tracebacks in `whole`, where nobody can ask for
+/// them, and else in short.
+pub(super) fn details(reload: &Reload, whole: &[&Traceback]) -> String {
     let above = format!("           {}\n", serving_still(reload.generation));
-    if !reload.tracebacks.is_empty() {
-        return above + &reload.tracebacks.iter().map(traceback::render).collect::<String>();
+    if !whole.is_empty() {
+        return above + &whole.iter().map(|raised| traceback::render(raised)).collect::<String>();
     }
     let other = |raised: &ErrorSummary| {
         let file = plain(raised.file.as_deref().unwrap_or_default());

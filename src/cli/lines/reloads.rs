@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use console::{Alignment, pad_str, style};
-use serde::Deserialize;
 use snaxum::message::{
-    ErrorSummary, LoadOutcome, LoadPhases, ModuleRun, RouteDiff, RouteInfo, RouteRef, Traceback,
+    LoadOutcome, LoadPhases, ModuleRun, Reload, RouteDiff, RouteInfo, RouteRef, Traceback,
 };
 
 use super::super::style::plain;
@@ -17,31 +16,6 @@ use super::requests::took;
 const MAX_ROUTES: usize = 6;
 /// Columns that what changed is given at least.
 const CAUSE_WIDTH: usize = 21;
-
-/// What is drawn of a reload; as the socket tells it.
-#[derive(Deserialize)]
-pub(crate) struct Reload {
-    pub(crate) time_ms: u64,
-    pub(crate) generation: u64,
-    pub(crate) outcome: LoadOutcome,
-    pub(crate) cause: String,
-    pub(crate) rung: String,
-    pub(crate) reason: String,
-    pub(crate) files: Vec<String>,
-    pub(crate) modules: Vec<ModuleRun>,
-    pub(crate) phases: LoadPhases,
-    pub(crate) total_ms: f64,
-    pub(crate) diff: RouteDiff,
-    pub(crate) state_reset: Vec<String>,
-    pub(crate) warnings: Vec<String>,
-    pub(crate) notes: Vec<String>,
-    /// Of the first module that did not load.
-    pub(crate) traceback: Option<Traceback>,
-    pub(crate) others: Vec<ErrorSummary>,
-    /// Are drawn instead of those two, where nobody can ask for them.
-    #[serde(skip)]
-    pub(crate) tracebacks: Vec<Traceback>,
-}
 
 /// What the lines of reloads need to know of what was before.
 pub(super) struct Reloads {
@@ -82,8 +56,8 @@ impl Reloads {
         self.lines = routes.iter().map(place).collect();
     }
 
-    /// Draws one as of the time of day `at`.
-    pub(super) fn draw(&mut self, reload: &Reload, at: &str) -> Drawn {
+    /// Draws one as of the time of day `at`, with the tracebacks in `whole`.
+    pub(super) fn draw(&mut self, reload: &Reload, whole: &[&Traceback], at: &str) -> Drawn {
         let head = |sign| format!(" {}  {sign} {:>8}", style(at).dim(), took(reload.total_ms));
         let (generation, cause) = (reload.generation, cause(reload));
         let mut drawn = Drawn { line: String::new(), fixed: String::new(), below: String::new() };
@@ -91,7 +65,7 @@ impl Reloads {
             self.broken_since.get_or_insert(reload.time_ms);
             let sign = style(format!("✖ G{}", generation + 1)).red();
             drawn.line = words(&[head(sign), broken::words(reload, cause)]);
-            drawn.below = broken::details(reload) + &self.phases(reload);
+            drawn.below = broken::details(reload, whole) + &self.phases(reload);
             return drawn;
         }
         if let Some(since) = self.broken_since.take() {
@@ -233,7 +207,7 @@ pub(super) mod tests {
 
     pub(in super::super) fn reload(second: u64, files: &[&str], told: serde_json::Value) -> Reload {
         let mut reload = json!({
-            "time_ms": second * 1000, "cause": "save", "rung": "cone", "reason": "",
+            "id": 1, "time_ms": second * 1000, "cause": "save", "rung": "cone", "reason": "",
             "files": files, "total_ms": 38.0, "state_reset": [], "warnings": [], "notes": [],
             "modules": [{"name": "orders", "ms": 7.0}, {"name": "models", "ms": 2.0}],
             "phases": {"settle": 20.0, "compile": 1.0, "stage": 9.0, "commit": 1.0},
@@ -273,7 +247,7 @@ pub(super) mod tests {
     }
 
     fn draw(reloads: &mut Reloads, reload: &Reload) -> String {
-        reloads.draw(reload, "14:03:40").with(String::new())
+        reloads.draw(reload, &[], "14:03:40").with(String::new())
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::time::Instant;
 use console::style;
 use serde::Deserialize;
 use snaxum::event::PinRound;
-use snaxum::message::RouteInfo;
+use snaxum::message::{Reload, RouteInfo};
 
-use super::super::lines::{Lines, Reload, Request, pause};
+use super::super::lines::{Lines, Request, pause};
 use super::super::style::plain;
 
 /// One message of the stream.
@@ -135,7 +135,7 @@ impl Events {
             }
             Body::Request { request } => self.lines.request(*request, now),
             Body::Log { log } => self.lines.say(&log.line()),
-            Body::Reload { reload } => self.lines.reload(&reload, now),
+            Body::Reload { reload } => self.lines.reload(&reload, &[], now),
             Body::Routes { routes } => {
                 self.lines.serve(&routes);
                 String::new()
@@ -195,7 +195,7 @@ mod tests {
         };
         draw(&mut events, pins("red", 0));
         let reload = json!({
-            "time_ms": 0, "generation": 9, "outcome": "ok", "cause": "save", "rung": "cone",
+            "id": 1, "time_ms": 0, "generation": 9, "outcome": "ok", "cause": "save", "rung": "cone",
             "reason": "", "files": ["python/app.py"], "modules": [], "total_ms": 38.0, "diff": {},
             "phases": {"settle": 20.0, "compile": 1.0, "stage": 9.0, "commit": 1.0},
             "state_reset": [], "warnings": [], "notes": [], "traceback": null, "others": [],

@@ -1,12 +1,9 @@
 //! From events of the core to what is drawn of them.
 
-use std::sync::Arc;
-
-use snaxum::event;
 use snaxum::message::{self, RequestRecord, ms, unix_ms};
 
+use super::super::super::lines::Request;
 use super::super::super::lines::requests::Holder;
-use super::super::super::lines::{Reload, Request};
 
 pub(super) fn request(record: &RequestRecord<'_>) -> Request {
     Request {
@@ -28,28 +25,4 @@ pub(super) fn request(record: &RequestRecord<'_>) -> Request {
 
 fn holder(holder: &message::Holder) -> Holder {
     Holder { id: holder.id.to_string(), path: holder.path.clone() }
-}
-
-pub(super) fn reload(reload: &Arc<event::Reload>) -> Reload {
-    let report = &reload.report;
-    let tracebacks: Vec<_> = report.failures.iter().map(|failure| &failure.traceback).collect();
-    Reload {
-        time_ms: unix_ms(reload.time),
-        generation: report.generation,
-        outcome: report.outcome,
-        cause: reload.cause.to_owned(),
-        rung: report.rung.clone(),
-        reason: report.reason.clone(),
-        files: reload.files.clone(),
-        modules: report.modules.clone(),
-        phases: report.phases.clone(),
-        total_ms: ms(reload.total),
-        diff: report.diff.clone(),
-        state_reset: report.state_reset.clone(),
-        warnings: report.warnings.clone(),
-        notes: report.notes.clone(),
-        traceback: tracebacks.first().map(|raised| (*raised).clone()),
-        others: tracebacks.iter().skip(1).map(|raised| (*raised).into()).collect(),
-        tracebacks: tracebacks.into_iter().cloned().collect(),
-    }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use console::style;
-use snaxum::message::{LoadOutcome, Traceback};
+use snaxum::message::{LoadOutcome, Reload, Traceback};
 use snaxum::python_runtime::PythonRuntime;
 
 use super::super::super::lines::{Lines, pause};
 use super::super::super::traceback;
 use super::status_line::{StatusLine, of};
-use super::{News, Press, mode, views};
+use super::{News, Press, mode};
 
 /// How often those that are only counted are told of.
 const COUNT: Duration = Duration::from_secs(2);
@@ -109,16 +109,15 @@ impl Writer {
                 self.lines.request(*request, Instant::now())
             }
             News::Reload(event) => {
-                let mut reload = views::reload(&event);
+                let reload = Reload::from(&event);
                 if reload.outcome == LoadOutcome::Failed
                     && let Some(raised) = &reload.traceback
                 {
                     self.last_error = Some(Arc::new(raised.clone()));
                 }
-                if self.is_live {
-                    reload.tracebacks.clear();
-                }
-                let said = self.lines.reload(&reload, Instant::now());
+                let failures = event.report.failures.iter().filter(|_| !self.is_live);
+                let whole: Vec<_> = failures.map(|failure| &failure.traceback).collect();
+                let said = self.lines.reload(&reload, &whole, Instant::now());
                 if reload.outcome != LoadOutcome::Failed {
                     self.lines.serve(&event.report.routes);
                 }
