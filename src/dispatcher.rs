@@ -21,7 +21,7 @@ use bytes::Bytes;
 use crate::event::{Event, TRACEBACK};
 use crate::message::{
     Answer, Body, Failure, Head, Marks, Outcome, Phases, Piece, Pieces, Request, RequestRecord,
-    Traceback, ms,
+    StartRecord, Traceback, ms,
 };
 use crate::problem;
 use crate::python_runtime::{CallError, PythonRuntime};
@@ -52,6 +52,9 @@ where
     let (parts, body) = request.into_parts();
     let id = runtime.next_request_id();
     let head = Head::new(parts);
+    if let Some((time, _)) = seen {
+        runtime.events().start(|| StartRecord { id, time, head: &head });
+    }
     let awaited = seen.map(|seen| Awaited::new(runtime.events(), id, &head, seen));
 
     let body = body::read(head.headers(), body, runtime.config().max_body_size).await;

@@ -5,9 +5,10 @@
 
 mod early;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use crate::message::{LoadReport, LogRecord, RequestRecord};
+use crate::message::{LoadReport, LogRecord, RequestRecord, StartRecord, WorkerEvent};
 use early::EarlyLines;
 
 /// The log's target for tracebacks of user code, for those who show them in another way.
@@ -16,6 +17,8 @@ pub const TRACEBACK: &str = "snaxum::traceback";
 /// Something that an observer may want to know.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
+    /// A request's head was read; told only as long as somebody holds a [`StartsWanted`].
+    RequestStart(StartRecord<'a>),
     /// A request was answered.
     RequestEnd(RequestRecord<'a>),
     /// A line was printed or logged.
@@ -27,6 +30,8 @@ pub enum Event<'a> {
     },
     /// A reload ended, well or not.
     ReloadEnd(Arc<Reload>),
+    /// Something happened to a process of the pool; told in dev mode.
+    Worker(Arc<WorkerEvent>),
     /// From now on saves are noticed and not acted on, or (false) are acted on again.
     Paused(bool),
     /// A request was pinned or let go, or pinned ones were sent again after a reload.
@@ -74,11 +79,27 @@ pub struct EventBus {
     listeners: OnceLock<RwLock<Vec<Listener>>>,
     /// `None` once somebody has heard them.
     early: Mutex<Option<EarlyLines>>,
+    /// How many want to know of requests that begin.
+    starts_wanted: Arc<AtomicUsize>,
+}
+
+/// Lets the listeners be told of requests that begin, until it is dropped.
+#[derive(Debug)]
+pub struct StartsWanted(Arc<AtomicUsize>);
+
+impl Drop for StartsWanted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Default for EventBus {
     fn default() -> Self {
-        Self { listeners: OnceLock::new(), early: Mutex::new(Some(EarlyLines::default())) }
+        Self {
+            listeners: OnceLock::new(),
+            early: Mutex::new(Some(EarlyLines::default())),
+            starts_wanted: Arc::default(),
+        }
     }
 }
 
@@ -110,6 +131,19 @@ impl EventBus {
         self.emit(|| Event::Log(line));
     }
 
+    /// Asks to be told of requests that begin, too. Few want to know, so others do not pay for it.
+    pub fn want_starts(&self) -> StartsWanted {
+        self.starts_wanted.fetch_add(1, Ordering::Relaxed);
+        StartsWanted(Arc::clone(&self.starts_wanted))
+    }
+
+    /// Tells of a request that begins, if anybody wants to know: where nobody does, it is one load.
+    pub(crate) fn start<'a>(&self, record: impl FnOnce() -> StartRecord<'a>) {
+        if self.starts_wanted.load(Ordering::Relaxed) > 0 {
+            self.emit(|| Event::RequestStart(record()));
+        }
+    }
+
     /// Whether anybody listens.
     pub fn is_observed(&self) -> bool {
         self.listeners.get().is_some()
@@ -134,7 +168,7 @@ impl std::fmt::Debug for EventBus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use crate::message::Head;
 
     #[test]
     fn an_event_is_built_only_if_someone_listens() {
@@ -149,5 +183,27 @@ mod tests {
         bus.emit(|| Event::ReloadStart { files: vec![] });
 
         assert_eq!(seen.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_request_that_begins_is_told_of_only_as_long_as_somebody_wants_to_know() {
+        let bus = EventBus::default();
+        let head = Head::new(axum::http::Request::new(()).into_parts().0);
+        let record = || StartRecord { id: 1, time: std::time::SystemTime::now(), head: &head };
+        let (told, heard) = std::sync::mpsc::channel();
+        bus.listen(move |event| {
+            if let Event::RequestStart(record) = event {
+                told.send(record.id).expect("the test listens");
+            }
+        });
+
+        bus.start(|| unreachable!("nobody wants to know"));
+        let wanted = (bus.want_starts(), bus.want_starts());
+        drop(wanted.0);
+        bus.start(record);
+        drop(wanted.1);
+        bus.start(|| unreachable!("nobody wants to know any more"));
+
+        assert_eq!(heard.try_iter().count(), 1);
     }
 }

@@ -9,6 +9,7 @@ mod reload;
 pub(crate) mod stream;
 mod timing;
 mod traceback;
+mod worker;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -25,6 +26,7 @@ pub use reload::Reload;
 pub use stream::{Piece, Pieces};
 pub use timing::{Holder, Marks, Phases, PoolTime};
 pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};
+pub use worker::{WorkerChange, WorkerEvent};
 
 /// A request on its way to Python, its body read to the end.
 #[derive(Debug)]
@@ -143,6 +145,17 @@ pub struct Param {
     /// The converter.
     #[serde(rename = "type")]
     pub kind: String,
+}
+
+/// A request that begins, lent to observers.
+#[derive(Clone, Copy, Debug)]
+pub struct StartRecord<'a> {
+    /// As in the `x-request-id` header.
+    pub id: u64,
+    /// When the head had been read.
+    pub time: SystemTime,
+    /// What is asked.
+    pub head: &'a Head,
 }
 
 /// A finished request, lent to observers.

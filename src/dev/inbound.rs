@@ -1,11 +1,17 @@
-//! What a client of a socket sends: judged for its size, its form and its rate, and never acted on.
+//! What a client of a socket sends: judged for its size, its form and its rate.
+//!
+//! What it may say (`said.rs`) is about what it is told itself.
+
+mod said;
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::{CloseFrame, Message, close_code};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, close_code};
 use serde::de::IgnoredAny;
 use tokio_tungstenite::tungstenite;
+
+pub(super) use said::{Problem, Said};
 
 /// Messages in one second, control frames included.
 const MAX_RATE: u32 = 20;
@@ -33,12 +39,13 @@ impl Inbound {
         now.duration_since(self.heard) > MAX_SILENCE
     }
 
-    /// Judges what has come. The socket ends at a break, with this frame if it is still open.
+    /// Judges what has come; gives a message that is JSON. The socket ends at a break, with
+    /// this frame if it is still open.
     pub(super) fn judge(
         &mut self,
         now: Instant,
         received: Option<Result<Message, axum::Error>>,
-    ) -> ControlFlow<Option<CloseFrame>> {
+    ) -> ControlFlow<Option<CloseFrame>, Option<Utf8Bytes>> {
         let message = match received {
             Some(Ok(message)) => message,
             Some(Err(error)) => return ControlFlow::Break(why_unreadable(error)),
@@ -60,14 +67,15 @@ impl Inbound {
                     return end(close_code::POLICY, "no JSON");
                 }
             }
+            Message::Text(text) => return ControlFlow::Continue(Some(text)),
             // The answer to a close goes out with the next look; then the stream is at its end.
             _ => {}
         }
-        ControlFlow::Continue(())
+        ControlFlow::Continue(None)
     }
 }
 
-fn end(code: u16, reason: &'static str) -> ControlFlow<Option<CloseFrame>> {
+fn end<C>(code: u16, reason: &'static str) -> ControlFlow<Option<CloseFrame>, C> {
     ControlFlow::Break(Some(CloseFrame { code, reason: reason.into() }))
 }
 
@@ -91,7 +99,7 @@ mod tests {
         let now = Instant::now();
         let mut inbound = Inbound::new(now);
         let judge = |message| match inbound.judge(now, Some(Ok(message))) {
-            ControlFlow::Continue(()) => None,
+            ControlFlow::Continue(_) => None,
             ControlFlow::Break(frame) => frame.map(|frame| frame.code),
         };
         messages.into_iter().map(judge).collect()

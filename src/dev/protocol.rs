@@ -6,14 +6,17 @@
 mod request;
 #[cfg(test)]
 mod schema;
+pub(in crate::dev) mod types;
 
 use serde::Serialize;
 use serde_json::Value;
 
 pub use crate::message::{ErrorSummary, Reload};
-use crate::message::{RouteInfo, Traceback};
+use crate::message::{RouteDiff, RouteInfo, Traceback, WorkerEvent};
 
-pub use request::{Content, Holder, Metrics, Pin, RequestDetail, RequestSummary, Running};
+pub use request::{
+    Content, Holder, Metrics, Pin, RequestDetail, RequestStart, RequestSummary, Running,
+};
 
 /// The version in `"v"` of every message.
 pub const VERSION: u32 = 1;
@@ -68,6 +71,12 @@ pub enum Body<'a> {
         /// The newest traceback of a failed reload or request.
         last_failure: Option<&'a Traceback>,
     },
+    /// A request's head was read. Only for who asks for it: `request.end` says all of this, later.
+    #[serde(rename = "request.start")]
+    RequestStart {
+        /// As far as it is known then.
+        request: &'a RequestStart,
+    },
     /// A request was answered.
     #[serde(rename = "request.end")]
     RequestEnd {
@@ -79,6 +88,20 @@ pub enum Body<'a> {
     Log {
         /// Whole.
         log: &'a LogLine,
+    },
+    /// A request or a reload failed, and there is a traceback. Only for who asks for it: it has the
+    /// number of the `request.end`, `reload.ok` or `reload.fail` that says the same, and follows it.
+    /// A reload has one for each module that raised.
+    #[serde(rename = "error")]
+    Error {
+        /// The request that failed, or null.
+        request: Option<&'a str>,
+        /// The [`Reload::id`] of the reload that failed, or null.
+        reload: Option<u64>,
+        /// That answered the request, or serves after the reload.
+        generation: Option<u64>,
+        /// What was raised, in short.
+        error: &'a ErrorSummary,
     },
     /// A reload began.
     #[serde(rename = "reload.start")]
@@ -114,21 +137,39 @@ pub enum Body<'a> {
         /// The whole table.
         routes: &'a [RouteInfo],
     },
+    /// What a reload changed in the table. Only for who asks for it: it has the number of the
+    /// `reload.ok` that says the same, and follows it.
+    #[serde(rename = "route.diff")]
+    RouteDiff {
+        /// The [`Reload::id`] of the reload.
+        reload: u64,
+        /// That serves now.
+        generation: u64,
+        /// Empty lists where nothing changed.
+        diff: &'a RouteDiff,
+    },
     /// A request was pinned or let go, or pinned ones were sent again.
     #[serde(rename = "pins")]
     Pins {
         /// All of them, in the order they were pinned.
         pins: &'a [Pin],
     },
-    /// Each second, to those who have asked for it with `?metrics=1`. A message of the moment: it has
+    /// Something happened to a process of the pool.
+    #[serde(rename = "worker")]
+    Worker {
+        /// Whole.
+        worker: &'a WorkerEvent,
+    },
+    /// Each second, to who asks for it, as with `?metrics=1`. A message of the moment: it has
     /// the number of the event before it, and none is sent again.
     #[serde(rename = "metrics")]
     Metrics {
         /// As it is now.
         metrics: Metrics,
     },
-    /// Events that this client missed: it was too slow, or there were too many. If the routes or
-    /// the state of the server may be others now, `hello` and a snapshot follow.
+    /// Events that this client missed of those that it asked for: it was too slow, or there were too
+    /// many. If the routes or the state of the server may be others now, `hello` and a snapshot
+    /// follow.
     #[serde(rename = "dropped")]
     Dropped {
         /// How many.
@@ -139,6 +180,24 @@ pub enum Body<'a> {
     Bye {
         /// `shutdown` or `limit`.
         reason: &'static str,
+    },
+    /// The answer to a `ping`, with the number of the last event that this client was told of.
+    #[serde(rename = "pong")]
+    Pong {
+        /// As the ping had it, or null.
+        id: &'a Value,
+    },
+    /// What this client has sent is not understood, and without effect.
+    #[serde(rename = "problem")]
+    Problem {
+        /// The type of what it sent: `ping`, `subscribe` or `ack`; null if it is none of these.
+        about: Option<&'static str>,
+        /// Why.
+        detail: &'a str,
+        /// The names in it that mean nothing, the first few, cut.
+        unknown: &'a [String],
+        /// Those that it could have named instead.
+        known: &'static [&'static str],
     },
 }
 

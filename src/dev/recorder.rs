@@ -6,7 +6,10 @@
 
 mod bodies;
 mod follower;
+mod item;
 mod kept;
+mod ledger;
+mod lines;
 mod meter;
 mod original;
 
@@ -17,29 +20,36 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::event::Event;
-use crate::message::{LoadOutcome, LogRecord, RequestRecord, Traceback, unix_ms};
-use crate::python_runtime::{PythonRuntime, Serving};
+use crate::message::{LoadOutcome, RequestRecord, StartRecord, Traceback, WorkerEvent, unix_ms};
+use crate::python_runtime::PythonRuntime;
 
 use super::editor::Editor;
 use super::guard;
 use super::masking::Masking;
-use super::protocol::{Limits, LogLine, Pin, Reload, RequestDetail, RequestSummary, Status};
+use super::protocol::types::Types;
+use super::protocol::{
+    Limits, LogLine, Pin, Reload, RequestDetail, RequestStart, RequestSummary, Status,
+};
 
 pub(super) use bodies::shown as shown_body;
 pub(super) use follower::{Follower, encode};
+use item::Change;
 use kept::{Kept, Routes};
+use ledger::Ledger;
 pub(super) use original::Sent;
 
 /// What is kept.
 pub(super) const LIMITS: Limits = Limits { requests: 500, reloads: 100, logs: 5000 };
-/// Bytes of lines that are kept, however few they are.
-const MAX_LOG_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of bodies that are kept, however few they are.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// Routes whose requests are counted, those of old generations included.
 const MAX_COUNTED: usize = 10_000;
 /// Changes of the server that are kept for consoles that read on.
 const MAX_CHANGES: usize = 64;
+/// Beginnings of requests that are kept, likewise.
+const MAX_STARTS: usize = 500;
+/// Events of the pool's processes that are kept, likewise.
+const MAX_WORKER_EVENTS: usize = 200;
 
 /// The rings, and what consoles wait for.
 pub(super) struct Recorder {
@@ -52,8 +62,7 @@ pub(super) struct Recorder {
 }
 
 struct State {
-    /// Of the newest event.
-    seq: u64,
+    ledger: Ledger,
     /// How many requests there were.
     answered: u64,
     /// In boxes: to move one from the front to the back is to move an address.
@@ -65,6 +74,8 @@ struct State {
     /// Whether bodies are kept at all.
     keeps_bodies: bool,
     changes: VecDeque<(u64, Change)>,
+    starts: VecDeque<(u64, Arc<RequestStart>)>,
+    workers: VecDeque<(u64, Arc<WorkerEvent>)>,
     logs: VecDeque<(u64, Arc<LogLine>)>,
     /// Of the lines in `logs`.
     log_bytes: usize,
@@ -81,16 +92,6 @@ struct State {
     is_awaited: bool,
 }
 
-/// An event that is no request.
-#[derive(Clone)]
-enum Change {
-    ReloadStart(Vec<String>),
-    Reload(Arc<Reload>, Box<Status>),
-    Routes(Arc<Serving>),
-    Pins(Arc<[Pin]>),
-    Status(Box<Status>),
-}
-
 impl Recorder {
     pub(super) fn new(runtime: &Arc<PythonRuntime>) -> Self {
         let serving = runtime.serving();
@@ -98,13 +99,15 @@ impl Recorder {
         let mut masking = Masking::new(&runtime.config().redact_extra);
         masking.learn(&serving.last_reload.report.secrets);
         let state = State {
-            seq: 0,
+            ledger: Ledger::new(),
             answered: 0,
             requests: VecDeque::with_capacity(LIMITS.requests),
             body_bytes: 0,
             masking,
             keeps_bodies: !runtime.config().no_capture_bodies,
             changes: VecDeque::new(),
+            starts: VecDeque::new(),
+            workers: VecDeque::new(),
             logs: VecDeque::new(),
             log_bytes: 0,
             last_failure: first.traceback.clone().map(Arc::new),
@@ -143,6 +146,11 @@ impl Recorder {
     /// Notes an event; runs where it was emitted and returns at once.
     pub(super) fn record(&self, event: &Event<'_>) {
         match event {
+            Event::RequestStart(record) => {
+                let mut state = self.lock();
+                state.keep_start(record);
+                self.tell(state);
+            }
             Event::RequestEnd(record) => {
                 let mut state = self.lock();
                 state.keep(record);
@@ -151,6 +159,12 @@ impl Recorder {
             Event::Log(record) => {
                 let mut state = self.lock();
                 state.keep_line(record);
+                self.tell(state);
+            }
+            Event::Worker(event) => {
+                let mut state = self.lock();
+                let seq = state.ledger.add(Types::WORKER);
+                push(&mut state.workers, (seq, Arc::clone(event)), MAX_WORKER_EVENTS);
                 self.tell(state);
             }
             Event::ReloadStart { files } => self.note(Change::ReloadStart(files.clone())),
@@ -309,15 +323,30 @@ impl Recorder {
 }
 
 impl State {
+    fn keep_start(&mut self, record: &StartRecord<'_>) {
+        let start = RequestStart {
+            id: record.id.to_string(),
+            time_ms: unix_ms(record.time),
+            method: record.head.method().to_owned(),
+            path: self.masking.path(&record.head.path()),
+        };
+        let seq = self.ledger.add(Types::REQUEST_START);
+        push(&mut self.starts, (seq, Arc::new(start)), MAX_STARTS);
+    }
+
     fn keep(&mut self, record: &RequestRecord<'_>) {
-        self.seq += 1;
+        let types = match record.traceback {
+            Some(_) => Types::REQUEST_END.or(Types::ERROR),
+            None => Types::REQUEST_END,
+        };
+        let seq = self.ledger.add(types);
         self.answered += 1;
         // The oldest gives its place, and its memory, to the newest.
         let is_full = self.requests.len() == LIMITS.requests;
         let oldest = if is_full { self.requests.pop_front() } else { None };
         let mut kept = oldest.unwrap_or_default();
         self.body_bytes -= kept.body_bytes();
-        kept.fill(self.seq, record, &self.routes, &self.masking, self.keeps_bodies);
+        kept.fill(seq, record, &self.routes, &self.masking, self.keeps_bodies);
         self.body_bytes += kept.body_bytes();
         if let Some(traceback) = record.traceback {
             self.last_failure = Some(Arc::clone(traceback));
@@ -344,26 +373,9 @@ impl State {
         }
     }
 
-    fn keep_line(&mut self, record: &LogRecord<'_>) {
-        self.seq += 1;
-        let line = LogLine {
-            time_ms: unix_ms(record.time),
-            request: record.request.map(|id| id.to_string()),
-            reload: record.reload,
-            stream: record.stream,
-            line: record.line.to_owned(),
-        };
-        self.log_bytes += line.line.len();
-        self.logs.push_back((self.seq, Arc::new(line)));
-        while self.logs.len() > LIMITS.logs || self.log_bytes > MAX_LOG_BYTES {
-            let Some((_, oldest)) = self.logs.pop_front() else { break };
-            self.log_bytes -= oldest.line.len();
-        }
-    }
-
     fn note(&mut self, change: Change) {
-        self.seq += 1;
-        push(&mut self.changes, (self.seq, change), MAX_CHANGES);
+        let seq = self.ledger.add(change.types());
+        push(&mut self.changes, (seq, change), MAX_CHANGES);
     }
 }
 

@@ -1,23 +1,24 @@
 //! `GET /__snaxum/ws`: the event stream.
 //!
-//! A client looks and never acts: what it sends can only end its own stream. One that is too slow
-//! loses events and is told how many.
+//! A client looks and never acts: what it sends decides what it is told, or ends its own stream. One
+//! that is too slow loses events and is told how many.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 
 use super::Dev;
-use super::inbound::Inbound;
+use super::inbound::{Inbound, Problem, Said};
 use super::outbound::{close, send, send_all};
 use super::protocol::Body;
-use super::recorder::encode;
+use super::protocol::types::Types;
+use super::recorder::{Follower, encode};
 
 const SUBPROTOCOL: &str = "snaxum.v1";
 /// Consoles open at once.
@@ -40,6 +41,18 @@ pub(super) struct Wishes {
     since: Option<u64>,
     /// Whether it wants to hear of each second: `1`.
     metrics: Option<u8>,
+    /// What it wants to hear of, as in a `subscribe`, with commas between.
+    types: Option<String>,
+}
+
+impl Wishes {
+    fn types(&self) -> Result<Types, Problem> {
+        let chosen = self.types.as_deref().map_or(Ok(Types::USUAL), |types| {
+            Types::read(types.split(',').filter(|name| !name.is_empty()))
+        });
+        let metrics = if self.metrics == Some(1) { Types::METRICS } else { Types::NONE };
+        chosen.map(|chosen| chosen.or(metrics)).map_err(Problem::unknown_types)
+    }
 }
 
 /// Upgrades a request that the guard let through.
@@ -79,16 +92,21 @@ async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
         return;
     };
     let recorder = &dev.inner.recorder;
+    let chosen = wishes.types();
     let resumed =
         wishes.run.zip(wishes.since).and_then(|(run, since)| recorder.resume(&run, since));
-    let Some((first, mut follower)) = resumed.or_else(|| recorder.follow()) else { return };
+    let Some((mut first, mut follower)) = resumed.or_else(|| recorder.follow()) else { return };
+    match chosen {
+        Ok(types) => follower.choose(types),
+        Err(problem) => first.push(encode(follower.seq(), problem.body())),
+    }
     if !send_all(&mut socket, first.into_iter().map(Message::Text)).await {
         return;
     }
     let mut inbound = Inbound::new(Instant::now());
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.reset();
-    let mut meter = (wishes.metrics == Some(1)).then(|| recorder.meter());
+    let mut meter = None;
     let mut second = tokio::time::interval(MEASURE_EVERY);
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -101,7 +119,11 @@ async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
                 }
             },
             message = socket.recv() => match inbound.judge(Instant::now(), message) {
-                ControlFlow::Continue(()) => true,
+                ControlFlow::Continue(None) => true,
+                ControlFlow::Continue(Some(said)) => match reply(&mut follower, &said) {
+                    Some(reply) => send(&mut socket, Message::Text(reply)).await,
+                    None => true,
+                },
                 ControlFlow::Break(frame) => {
                     if frame.is_some() {
                         send(&mut socket, Message::Close(frame)).await;
@@ -109,8 +131,9 @@ async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
                     false
                 }
             },
-            _ = second.tick(), if meter.is_some() => {
-                match meter.as_mut().and_then(|meter| meter.read(follower.seq())) {
+            _ = second.tick(), if follower.wants(Types::METRICS) && follower.room() > 0 => {
+                let meter = meter.get_or_insert_with(|| recorder.meter());
+                match meter.read(follower.seq()) {
                     Some(frame) => send(&mut socket, Message::Text(frame)).await,
                     None => true, // it is stopping, and will say so
                 }
@@ -122,4 +145,18 @@ async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
             return;
         }
     }
+}
+
+/// Takes in what a client says; gives the answer, if there is one.
+fn reply(follower: &mut Follower, said: &str) -> Option<Utf8Bytes> {
+    let problem = match Said::read(said) {
+        Ok(Said::Ping(id)) => return Some(encode(follower.seq(), Body::Pong { id: &id })),
+        Ok(Said::Subscribe(types)) => {
+            follower.choose(types);
+            return None;
+        }
+        Ok(Said::Ack(seq)) => follower.acknowledge(seq).err()?,
+        Err(problem) => problem,
+    };
+    Some(encode(follower.seq(), problem.body()))
 }

@@ -15,6 +15,7 @@ mod live_pages;
 mod mcp;
 mod mcp_stdio;
 mod pool;
+mod protocol;
 mod quick_start;
 mod reload;
 mod replay;

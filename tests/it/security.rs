@@ -1,7 +1,7 @@
 //! What somebody hostile tries on a dev server, item by item of docs/security.md: those that no
 //! other file has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -235,7 +235,13 @@ impl Chance {
 
     /// JSON that may look like a command.
     fn json(&mut self, depth: usize) -> Value {
-        const WORDS: [&str; 12] = [
+        const WORDS: [&str; 18] = [
+            "ack",
+            "seq",
+            "types",
+            "id",
+            "*",
+            "request.*",
             "type",
             "reload",
             "restart",
@@ -249,12 +255,19 @@ impl Chance {
             "__proto__",
             "",
         ];
-        match self.below(if depth == 0 { 5 } else { 7 }) {
+        match self.below(if depth == 0 { 5 } else { 8 }) {
             0 => Value::Null,
             1 => json!(self.below(2) == 0),
             2 => json!(self.below(usize::MAX >> 34)),
             3 | 4 => json!(WORDS[self.below(WORDS.len())]),
             5 => (0..self.below(5)).map(|_| self.json(depth - 1)).collect(),
+            6 => {
+                // What is understood, or nearly.
+                let types = ["*", "error", "reload.*", "request.start", "eror"];
+                let types: Vec<_> = (0..self.below(3)).map(|_| types[self.below(5)]).collect();
+                let said = ["ping", "subscribe", "ack"][self.below(3)];
+                json!({"type": said, "types": types, "seq": self.below(3), "id": self.json(0)})
+            }
             _ => {
                 let mut object = json!({ "type": WORDS[self.below(WORDS.len())] });
                 for _ in 0..self.below(4) {
@@ -278,16 +291,25 @@ async fn ten_thousand_frames_by_chance_change_nothing_and_log_nothing() {
     server.get("/hello").await;
     server.out.wait_for(" 200 ").await;
     let (lines, before) = (said(&server), state(&server).await);
-    let mut chance = Chance(41);
+    let (mut chance, mut answers) = (Chance(41), HashMap::<String, usize>::new());
     for _ in 0..500 {
         let mut console = unread(&server).await;
         for _ in 0..20 {
             console.send(Message::text(chance.json(4).to_string())).await;
         }
-        // One more than it may send: the answer shows that the others were read.
+        // One more than it may send: the close shows that the others were read.
         console.send(Message::text("{}")).await;
-        assert_eq!(console.close_code().await, Some(1008));
+        let (told, code) = console.end().await;
+        assert_eq!(code, Some(1008));
+        for kind in told {
+            *answers.entry(kind).or_default() += 1;
+        }
     }
+    // Nothing is told but what was wrong, what was asked for, and the two of the beginning.
+    let (pongs, problems) = (answers.remove("pong"), answers.remove("problem"));
+    assert!(pongs > Some(100) && problems > Some(5_000), "{pongs:?} {problems:?}");
+    answers.retain(|kind, _| !["hello", "snapshot", "metrics"].contains(&&**kind));
+    assert_eq!(answers, HashMap::new());
 
     assert_eq!(state(&server).await, before);
     server.get("/nowhere").await;

@@ -440,32 +440,32 @@ impl Console {
     }
 
     /// Reads to the end of the stream; the code that it was closed with.
-    pub(crate) async fn close_code(mut self) -> Option<u16> {
-        let mut code = None;
-        in_time("the end of the stream", async {
-            while let Some(Ok(message)) = self.socket.next().await {
-                if let Message::Close(frame) = message {
-                    code = frame.map(|frame| frame.code.into());
-                }
-            }
-        })
-        .await;
-        code
+    pub(crate) async fn close_code(self) -> Option<u16> {
+        self.end().await.1
     }
 
     /// Reads to the end of the stream; the types that came.
-    pub(crate) async fn rest(mut self) -> Vec<String> {
-        let mut kinds = Vec::new();
+    pub(crate) async fn rest(self) -> Vec<String> {
+        self.end().await.0
+    }
+
+    /// Reads to the end of the stream; the types that came, and the code that it was closed with.
+    pub(crate) async fn end(mut self) -> (Vec<String>, Option<u16>) {
+        let (mut kinds, mut code) = (Vec::new(), None);
         in_time("the end of the stream", async {
             while let Some(Ok(message)) = self.socket.next().await {
-                if let Message::Text(text) = message {
-                    let message: Value = serde_json::from_str(&text).expect("JSON");
-                    kinds.push(message["type"].as_str().expect("a type").to_owned());
+                match message {
+                    Message::Text(text) => {
+                        let message: Value = serde_json::from_str(&text).expect("JSON");
+                        kinds.push(message["type"].as_str().expect("a type").to_owned());
+                    }
+                    Message::Close(frame) => code = frame.map(|frame| frame.code.into()),
+                    _ => {}
                 }
             }
         })
         .await;
-        kinds
+        (kinds, code)
     }
 }
 

@@ -197,8 +197,11 @@ impl State {
             Event::ReloadEnd(reload) => self.add(News::Reload(Arc::clone(reload))),
             Event::Paused(is_paused) => self.add(News::Pause(*is_paused)),
             Event::Pins { red, round } => self.add(News::Pins(*red, *round)),
-            // Lines that are printed reach the terminal by themselves.
-            Event::ReloadStart { .. } | Event::Log(_) => {}
+            // Lines that are printed, and what the log says of workers, get there by themselves.
+            Event::RequestStart(_)
+            | Event::ReloadStart { .. }
+            | Event::Log(_)
+            | Event::Worker(_) => {}
         }
     }
 

@@ -62,7 +62,7 @@ async fn serve(live: &Live, mut socket: WebSocket, _place: OwnedSemaphorePermit)
                 Err(_) => return,
             },
             message = socket.recv() => match inbound.judge(Instant::now(), message) {
-                ControlFlow::Continue(()) => continue,
+                ControlFlow::Continue(_) => continue,
                 ControlFlow::Break(None) => return,
                 ControlFlow::Break(Some(frame)) => {
                     send(&mut socket, Message::Close(Some(frame))).await;

@@ -6,6 +6,20 @@ use crate::message::{ErrorSummary, Phases, PoolTime, Traceback};
 
 use super::LogLine;
 
+/// A request that begins.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RequestStart {
+    /// As in `x-request-id`.
+    pub id: String,
+    /// When its head had been read.
+    pub time_ms: u64,
+    /// In capitals.
+    pub method: String,
+    /// Percent-decoded, secrets masked.
+    pub path: String,
+}
+
 /// A request in short.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

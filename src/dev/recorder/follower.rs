@@ -1,5 +1,6 @@
 //! What one console is told: everything so far, then what comes after.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,10 +8,13 @@ use axum::extract::ws::Utf8Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::message::LoadOutcome;
+use crate::event::StartsWanted;
 
-use super::super::protocol::{self, Body, LogLine, Message, RequestSummary};
-use super::{Change, LIMITS, Recorder, State};
+use super::super::inbound::Problem;
+use super::super::protocol::types::Types;
+use super::super::protocol::{self, Body, Message};
+use super::item::{Change, Item};
+use super::{LIMITS, Recorder, State};
 
 /// How long a console rests for each event that it was told: what happens now and then is told at
 /// once, but a server under load has other things to do than to write.
@@ -19,6 +23,8 @@ const REST: Duration = Duration::from_millis(1);
 const LONGEST_REST: Duration = Duration::from_millis(100);
 /// Events that are read at once; requests that end wait so long.
 const AT_ONCE: usize = 32;
+/// Events that a console which acknowledges is told of beyond those that it has acknowledged.
+const WINDOW: usize = 256;
 
 /// The newest lines that a console gets when it opens; the others are at `/api/logs`.
 const LINES_AT_FIRST: usize = 500;
@@ -26,19 +32,17 @@ const LINES_AT_FIRST: usize = 500;
 /// A console's place in the stream of events.
 pub(in crate::dev) struct Follower {
     recorder: Arc<Recorder>,
-    /// Of the last event it was told.
+    /// Of the last event that it was told, or does not want to be.
     seq: u64,
+    wanted: Types,
+    /// Held as long as it wants to know of requests that begin.
+    starts: Option<StartsWanted>,
+    /// The events that it has not acknowledged; `None` if it never acknowledges.
+    open: Option<VecDeque<u64>>,
     /// Whether it was told that the server stops.
     is_over: bool,
     /// When it looks again.
     next_look: Instant,
-}
-
-/// An event on its way to a console.
-enum Item {
-    Request(Box<RequestSummary>),
-    Change(Change),
-    Log(Arc<LogLine>),
 }
 
 impl Recorder {
@@ -55,7 +59,7 @@ impl Recorder {
         run_id: &str,
         seq: u64,
     ) -> Option<(Vec<Utf8Bytes>, Follower)> {
-        if run_id != self.run_id || seq > self.lock().seq {
+        if run_id != self.run_id || seq > self.lock().ledger.newest() {
             return None;
         }
         let ([hello, _], _) = self.everything()?;
@@ -75,13 +79,23 @@ impl Recorder {
         };
         let reload = Change::Reload(reload, self.status_now()?);
         let rest = [reload, Change::Routes(serving)].map(Item::Change);
-        let rest = lines.into_iter().map(Item::Log).chain(rest);
-        let rest = rest.map(|item| encode(seq, item.body()));
-        Some((std::iter::once(hello).chain(rest).collect(), self.follower(seq)))
+        let mut frames = vec![hello];
+        for item in lines.into_iter().map(Item::Log).chain(rest) {
+            item.write(seq, Types::USUAL, &mut frames);
+        }
+        Some((frames, self.follower(seq)))
     }
 
     fn follower(self: &Arc<Self>, seq: u64) -> Follower {
-        Follower { recorder: Arc::clone(self), seq, is_over: false, next_look: Instant::now() }
+        Follower {
+            recorder: Arc::clone(self),
+            seq,
+            wanted: Types::USUAL,
+            starts: None,
+            open: None,
+            is_over: false,
+            next_look: Instant::now(),
+        }
     }
 
     /// `hello` and `snapshot`, and the number of the last event that is in them.
@@ -90,7 +104,7 @@ impl Recorder {
         let status = Box::new(self.status(&runtime, Value::Null));
         let serving = runtime.serving();
         let state = self.lock();
-        let (seq, last_failure) = (state.seq, state.last_failure.clone());
+        let (seq, last_failure) = (state.ledger.newest(), state.last_failure.clone());
         let requests: Vec<_> = state.requests.iter().rev().map(|kept| kept.summary()).collect();
         let logs: Vec<_> = state
             .logs
@@ -129,6 +143,41 @@ impl Follower {
         self.seq
     }
 
+    /// What it is told from now on.
+    pub(in crate::dev) fn choose(&mut self, wanted: Types) {
+        self.wanted = wanted;
+        self.starts = match (self.starts.take(), wanted.has_any(Types::REQUEST_START)) {
+            (_, false) => None,
+            (None, true) => {
+                self.recorder.runtime.upgrade().map(|runtime| runtime.events().want_starts())
+            }
+            (before, true) => before,
+        };
+    }
+
+    /// Whether it wants messages of that type.
+    pub(in crate::dev) fn wants(&self, types: Types) -> bool {
+        self.wanted.has_any(types)
+    }
+
+    /// It has dealt with everything up to `seq`, and from now on wants no more than it can deal
+    /// with: what it is sent beyond that is bounded.
+    pub(in crate::dev) fn acknowledge(&mut self, seq: u64) -> Result<(), Problem> {
+        if seq > self.seq {
+            return Err(Problem::untold(self.seq));
+        }
+        let open = self.open.get_or_insert_default();
+        while open.front().is_some_and(|told| *told <= seq) {
+            open.pop_front();
+        }
+        Ok(())
+    }
+
+    /// How many events it may be told of now.
+    pub(in crate::dev) fn room(&self) -> usize {
+        self.open.as_ref().map_or(usize::MAX, |open| WINDOW.saturating_sub(open.len()))
+    }
+
     /// Waits for what comes next; `None` after the end, which is a `bye`. May be dropped at any time.
     pub(in crate::dev) async fn next(&mut self) -> Option<Vec<Utf8Bytes>> {
         if self.is_over {
@@ -150,10 +199,11 @@ impl Follower {
             let is_resting = Instant::now() < self.next_look;
             {
                 let mut state = self.recorder.lock();
-                if state.is_closed || (!is_resting && state.seq > self.seq) {
+                let may_read = !is_resting && self.room() > 0;
+                if state.is_closed || (may_read && state.ledger.newest() > self.seq) {
                     return;
                 }
-                state.is_awaited |= !is_resting;
+                state.is_awaited |= may_read;
             }
             if is_resting {
                 let _ = tokio::time::timeout_at(self.next_look, news).await;
@@ -163,34 +213,52 @@ impl Follower {
         }
     }
 
-    /// Gives what has happened since the last time. Of what is no longer kept, it tells how much
-    /// that was; if a change of the server is among it, everything is told anew.
+    /// Gives what has happened since the last time, as far as it is wanted and there is room. Of what
+    /// is no longer kept, it tells how much that was; if a change of the server is among it,
+    /// everything is told anew.
     fn read(&mut self) -> Vec<Utf8Bytes> {
-        let end = self.recorder.lock().seq;
-        let mut frames = Vec::new();
+        let (end, room) = (self.recorder.lock().ledger.newest(), self.room());
+        // A message has the number of its event; an event may make several messages.
+        let (mut frames, mut told) = (Vec::new(), Vec::new());
         let mut lost = 0;
-        while self.seq < end {
+        while self.seq < end && told.len() < room {
             let state = self.recorder.lock();
-            let has_lost_change = state.oldest_change() > self.seq + 1;
-            let items = state.after(self.seq, AT_ONCE);
+            let limit = AT_ONCE.min(room - told.len());
+            let has_lost_change = self.wants(Change::TYPES) && state.oldest_change() > self.seq + 1;
+            let items = state.after(self.seq, self.wanted, limit);
+            // With fewer than it asked for, it has seen them all.
+            let last = match items.last() {
+                Some((last, _)) if items.len() == limit => *last,
+                _ => state.ledger.newest(),
+            };
+            lost += state.ledger.count(self.wanted, self.seq, last) - items.len() as u64;
             drop(state);
-            let Some((last, _)) = items.last() else { break };
-            lost += last - self.seq - items.len() as u64;
             if lost > 0
                 && has_lost_change
                 && let Some((all, seq)) = self.recorder.everything()
             {
                 frames = all.into();
+                told = vec![seq];
                 self.seq = seq;
                 break;
             }
-            self.seq = *last;
-            frames.extend(items.iter().map(|(seq, item)| encode(*seq, item.body())));
+            self.seq = last;
+            for (seq, item) in items {
+                let before = frames.len();
+                item.write(seq, self.wanted, &mut frames);
+                if frames.len() > before {
+                    told.push(seq);
+                }
+            }
+        }
+        if let Some(open) = &mut self.open {
+            open.extend(told);
         }
         if lost > 0 {
             frames.insert(0, encode(self.seq, Body::Dropped { count: lost }));
         }
-        let count = u32::try_from(frames.len()).unwrap_or(u32::MAX);
+        // Also what nobody wants to hear of has cost a look.
+        let count = u32::try_from(frames.len().max(1)).unwrap_or(u32::MAX);
         self.next_look = Instant::now() + REST.saturating_mul(count).min(LONGEST_REST);
         frames
     }
@@ -205,39 +273,32 @@ impl State {
         }
     }
 
-    /// The oldest events after `seq` that are kept, in order.
-    fn after(&self, seq: u64, limit: usize) -> Vec<(u64, Item)> {
+    /// The oldest events after `seq` that are kept and wanted, in order.
+    fn after(&self, seq: u64, wanted: Types, limit: usize) -> Vec<(u64, Item)> {
+        let is_wanted = |seq: u64| self.ledger.is_in(wanted, seq);
         let first = self.requests.partition_point(|kept| kept.seq() <= seq);
-        let requests = self.requests.range(first..).take(limit);
-        let mut found: Vec<(u64, Item)> =
-            requests.map(|kept| (kept.seq(), Item::Request(Box::new(kept.summary())))).collect();
-        let first = self.changes.partition_point(|(change, _)| *change <= seq);
-        let changes = self.changes.range(first..).take(limit);
-        found.extend(changes.map(|(seq, change)| (*seq, Item::Change(change.clone()))));
-        let first = self.logs.partition_point(|(line, _)| *line <= seq);
-        let lines = self.logs.range(first..).take(limit);
-        found.extend(lines.map(|(seq, line)| (*seq, Item::Log(Arc::clone(line)))));
+        let requests = self.requests.range(first..).filter(|kept| is_wanted(kept.seq()));
+        let requests = requests.map(|kept| (kept.seq(), Item::Request(Box::new(kept.summary()))));
+        let mut found: Vec<(u64, Item)> = requests.take(limit).collect();
+        let changes = newer(&self.changes, seq).filter(|(change, _)| is_wanted(*change));
+        let changes = changes.map(|(seq, change)| (*seq, Item::Change(change.clone())));
+        found.extend(changes.take(limit));
+        let starts = newer(&self.starts, seq).filter(|(start, _)| is_wanted(*start));
+        found.extend(starts.map(|(seq, start)| (*seq, Item::Start(Arc::clone(start)))).take(limit));
+        let workers = newer(&self.workers, seq).filter(|(event, _)| is_wanted(*event));
+        let workers = workers.map(|(seq, event)| (*seq, Item::Worker(Arc::clone(event))));
+        found.extend(workers.take(limit));
+        let lines = newer(&self.logs, seq).filter(|(line, _)| is_wanted(*line));
+        found.extend(lines.map(|(seq, line)| (*seq, Item::Log(Arc::clone(line)))).take(limit));
         found.sort_by_key(|(seq, _)| *seq);
         found.truncate(limit);
         found
     }
 }
 
-impl Item {
-    fn body(&self) -> Body<'_> {
-        match self {
-            Self::Request(request) => Body::RequestEnd { request },
-            Self::Log(log) => Body::Log { log },
-            Self::Change(Change::ReloadStart(files)) => Body::ReloadStart { files },
-            Self::Change(Change::Status(status)) => Body::Status { status: status.clone() },
-            Self::Change(Change::Pins(pins)) => Body::Pins { pins },
-            Self::Change(Change::Routes(serving)) => Body::Routes { routes: &serving.routes },
-            Self::Change(Change::Reload(reload, status)) => match reload.outcome {
-                LoadOutcome::Failed => Body::ReloadFail { reload, status: status.clone() },
-                _ => Body::ReloadOk { reload, status: status.clone() },
-            },
-        }
-    }
+/// What came after the event `seq`.
+fn newer<T>(ring: &VecDeque<(u64, T)>, seq: u64) -> impl Iterator<Item = &(u64, T)> {
+    ring.range(ring.partition_point(|(each, _)| *each <= seq)..)
 }
 
 /// Writes a message as it goes over the socket.

@@ -1,0 +1,308 @@
+//! What a client of the event stream may say, and what it is told then (docs/protocol.md).
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::support::{Console, Project, Server};
+
+const APP: &str = r#"
+import _gate
+from snaxum import route
+
+@route("/hello")
+def hello(request):
+    return "hello"
+
+@route("/raise")
+def fail(request):
+    raise ValueError("it went wrong")
+
+@route("/hold/<name>")
+def hold(request):
+    _gate.wait("held")
+    return "held"
+"#;
+
+/// Events that a client is told of beyond those that it has acknowledged.
+const WINDOW: usize = 256;
+
+async fn app() -> Server {
+    Project::new().gate().file("app.py", APP).dev().await
+}
+
+/// A client that has read everything so far.
+async fn at(server: &Server, query: &str) -> Console {
+    let bearer = format!("Bearer {}", server.token);
+    let path = format!("/__snaxum/ws{query}");
+    let connected = server.connect_to(&path, &[("authorization", &bearer)]).await;
+    let mut console = connected.expect("it is let in");
+    assert_eq!(console.next().await["type"], "hello");
+    console
+}
+
+async fn begun(server: &Server, query: &str) -> Console {
+    let mut console = at(server, query).await;
+    assert_eq!(console.next().await["type"], "snapshot");
+    console
+}
+
+async fn say(console: &mut Console, message: Value) {
+    console.send(Message::text(message.to_string())).await;
+}
+
+async fn subscribe(console: &mut Console, types: &[&str]) {
+    say(console, json!({"type": "subscribe", "types": types})).await;
+    // What was said before the answer to this is in force.
+    say(console, json!({"type": "ping", "id": "subscribed"})).await;
+    assert_eq!(console.next_of_type("pong").await["id"], "subscribed");
+}
+
+fn seq(message: &Value) -> u64 {
+    message["seq"].as_u64().expect("a number")
+}
+
+/// The types of the messages up to the answer to a ping.
+async fn told_so_far(console: &mut Console) -> Vec<Value> {
+    say(console, json!({"type": "ping"})).await;
+    let mut told = Vec::new();
+    loop {
+        match console.next().await {
+            message if message["type"] == "pong" => return told,
+            message => told.push(message),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_with_its_id_and_the_number_of_the_last_event() {
+    let server = app().await;
+    let mut console = server.console().await;
+    say(&mut console, json!({"type": "ping"})).await;
+    let pong = console.next().await;
+    assert_eq!(pong, json!({"v": 1, "seq": 0, "type": "pong", "id": null}));
+
+    server.get("/hello").await;
+    assert_eq!(seq(&console.next_of_type("request.end").await), 1);
+    for id in [json!("a"), json!(7)] {
+        say(&mut console, json!({"type": "ping", "id": id})).await;
+        let pong = console.next().await;
+        assert_eq!(pong, json!({"v": 1, "seq": 1, "type": "pong", "id": id}));
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_told_what_it_has_subscribed_to_and_nothing_else() {
+    let server = app().await;
+    let (mut console, mut other) = (server.console().await, server.console().await);
+    subscribe(&mut console, &["reload.*", "error", "route.diff"]).await;
+
+    server.get("/hello").await;
+    let id = server.get("/raise").await.header("x-request-id").to_owned();
+    let error = console.next().await;
+    assert_eq!(
+        (&error["type"], &error["request"], &error["reload"], &error["generation"]),
+        (&json!("error"), &json!(id), &Value::Null, &json!(1))
+    );
+    assert_eq!(error["error"]["type"], "ValueError");
+    assert_eq!(error["error"]["source"], "raise ValueError(\"it went wrong\")");
+
+    server.edit("app.py", &APP.replace("/hello", "/hallo"));
+    let types = [console.next().await, console.next().await, console.next().await];
+    let diff = &types[2];
+    assert_eq!(types.each_ref().map(|m| &m["type"]), ["reload.start", "reload.ok", "route.diff"]);
+    assert_eq!((&diff["generation"], &diff["reload"]), (&json!(2), &types[1]["reload"]["id"]));
+    assert_eq!(seq(diff), seq(&types[1]), "it repeats a part of it");
+    assert_eq!(diff["diff"], types[1]["reload"]["diff"]);
+    assert_eq!(diff["diff"]["added"][0]["path"], "/hallo");
+
+    server.edit("app.py", "def oops(:");
+    let types = [console.next().await, console.next().await, console.next().await];
+    let error = &types[2];
+    assert_eq!(types.each_ref().map(|m| &m["type"]), ["reload.start", "reload.fail", "error"]);
+    assert_eq!((&error["request"], &error["reload"]), (&Value::Null, &types[1]["reload"]["id"]));
+    assert_eq!((&error["generation"], seq(error)), (&json!(2), seq(&types[1])));
+    assert_eq!(error["error"]["type"], "SyntaxError");
+
+    subscribe(&mut console, &["log"]).await;
+    server.get("/hallo").await;
+    assert_eq!(told_so_far(&mut console).await, [] as [Value; 0], "the newer choice counts");
+
+    // Who has chosen nothing is told everything once.
+    let mut types = Vec::new();
+    while types.last().is_none_or(|kind| kind != "reload.fail") {
+        types.push(other.next().await["type"].as_str().expect("a type").to_owned());
+    }
+    let usual = ["request.end", "request.end", "reload.start", "reload.ok", "routes"];
+    assert_eq!(types, [&usual[..], &["reload.start", "reload.fail"]].concat());
+}
+
+#[tokio::test]
+async fn a_request_that_begins_is_told_to_who_asks_before_its_end() {
+    let server = app().await;
+    server.get("/hello").await; // nobody asks: it is no event
+    let mut usual = server.console().await;
+    let mut console = begun(&server, "?types=request.start,request.end").await;
+
+    let hold = server.begin("/hold/AKIAIOSFODNN7EXAMPLE?token=secret");
+    let start = console.next().await;
+    let held = server.arrival().await;
+    assert_eq!((&start["type"], seq(&start)), (&json!("request.start"), 2));
+    assert_eq!(
+        (&start["request"]["id"], &start["request"]["method"]),
+        (&json!("2"), &json!("GET"))
+    );
+    assert_eq!(start["request"]["path"], "/hold/••••");
+    assert!(start["request"]["time_ms"].is_u64());
+    held.open().await;
+    hold.await.expect("an answer");
+    let end = console.next().await;
+    assert_eq!((&end["type"], &end["request"]["id"]), (&json!("request.end"), &json!("2")));
+    assert_eq!(end["request"]["time_ms"], start["request"]["time_ms"]);
+    assert_eq!(seq(&usual.next().await), seq(&end), "others are not told");
+
+    // Once nobody asks any more, none is an event.
+    subscribe(&mut console, &["*"]).await;
+    subscribe(&mut console, &["request.end"]).await;
+    server.get("/hello").await;
+    assert_eq!(seq(&console.next().await), seq(&end) + 1);
+}
+
+#[tokio::test]
+async fn a_choice_in_the_address_is_like_a_subscription() {
+    let server = app().await;
+    let mut nothing = begun(&server, "?types=").await;
+    let mut some = begun(&server, "?types=error,route.*&metrics=1").await;
+    server.get("/raise").await;
+    server.edit("app.py", &APP.replace("/hello", "/hallo"));
+    let mut types = Vec::new();
+    while types.last().is_none_or(|kind| kind != "route.diff") {
+        types.push(some.next().await["type"].as_str().expect("a type").to_owned());
+    }
+    assert!(types.contains(&"metrics".to_owned()), "{types:?}");
+    types.retain(|kind| kind != "metrics");
+    assert_eq!(types, ["error", "route.diff"]);
+    assert_eq!(told_so_far(&mut nothing).await, [] as [Value; 0]);
+
+    let mut mistaken = begun(&server, "?types=log,eror").await;
+    let problem = mistaken.next().await;
+    assert_eq!((&problem["type"], &problem["unknown"]), (&json!("problem"), &json!(["eror"])));
+    server.get("/hallo").await;
+    assert_eq!(mistaken.next().await["type"], "request.end", "as if it had chosen nothing");
+}
+
+#[tokio::test]
+async fn numbers_of_each_second_can_be_subscribed_to() {
+    let server = app().await;
+    let mut console = server.console().await;
+    subscribe(&mut console, &["metrics"]).await;
+    server.get("/hello").await;
+    let told = console.next().await;
+    assert_eq!(
+        (&told["type"], &told["metrics"]["dispatch_workers"].is_u64()),
+        (&json!("metrics"), &true)
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_answered_and_changes_nothing() {
+    let server = app().await;
+    let mut console = server.console().await;
+    subscribe(&mut console, &["error"]).await;
+    for (message, about, unknown) in [
+        (
+            json!({"type": "subscribe", "types": ["log", "eror", "r*"]}),
+            json!("subscribe"),
+            json!(["eror", "r*"]),
+        ),
+        (json!({"type": "subscribe", "types": "log"}), json!("subscribe"), json!([])),
+        (json!({"type": "subscribe"}), json!("subscribe"), json!([])),
+        (json!({"type": "ping", "id": {}}), json!("ping"), json!([])),
+        (json!({"type": "ack", "seq": -1}), json!("ack"), json!([])),
+        (json!({"type": "ack", "seq": 1}), json!("ack"), json!([])),
+        (json!({"type": "reload"}), Value::Null, json!(["reload"])),
+        (json!([1]), Value::Null, json!([])),
+        (json!(null), Value::Null, json!([])),
+    ] {
+        say(&mut console, message.clone()).await;
+        let problem = console.next().await;
+        assert_eq!(
+            (&problem["type"], &problem["about"], &problem["unknown"]),
+            (&json!("problem"), &about, &unknown),
+            "{message}"
+        );
+        assert!(problem["detail"].as_str().is_some_and(|text| !text.is_empty()));
+    }
+    say(&mut console, json!({"type": "subscribe", "types": ["eror"]})).await;
+    let known = console.next().await["known"].take();
+    assert!(known.as_array().expect("a list").contains(&json!("error")), "{known}");
+
+    server.get("/hello").await;
+    server.get("/raise").await;
+    assert_eq!(console.next().await["type"], "error", "its choice stays");
+    assert_eq!(server.api("status").await["generation"], 1);
+}
+
+#[tokio::test]
+async fn a_client_that_acknowledges_is_sent_no_more_than_it_can_deal_with() {
+    let mut server = app().await;
+    let mut console = server.console().await;
+    say(&mut console, json!({"type": "ack", "seq": 0})).await;
+    for _ in 0..WINDOW + 50 {
+        server.get("/hello").await;
+    }
+    let mut last = json!(null);
+    for number in 1..=WINDOW as u64 {
+        last = console.next().await;
+        assert_eq!((&last["type"], seq(&last)), (&json!("request.end"), number));
+    }
+    assert_eq!(told_so_far(&mut console).await, [] as [Value; 0], "the rest waits");
+
+    say(&mut console, json!({"type": "ack", "seq": 10})).await;
+    for number in 1..=10 {
+        assert_eq!(seq(&console.next().await), seq(&last) + number);
+    }
+    assert_eq!(told_so_far(&mut console).await, [] as [Value; 0]);
+
+    // What it has let wait for too long is no longer kept, and told to be so.
+    for _ in 0..550 {
+        server.get("/hello").await;
+    }
+    say(&mut console, json!({"type": "ack", "seq": seq(&last) + 10})).await;
+    let dropped = console.next().await;
+    assert_eq!(dropped["type"], "dropped");
+    let first = console.next().await;
+    let kept = 500;
+    assert_eq!(seq(&first), WINDOW as u64 + 50 + 550 - kept + 1);
+    assert_eq!(seq(&first) - 1, seq(&last) + 10 + dropped["count"].as_u64().expect("a number"));
+    for _ in 1..WINDOW {
+        assert_eq!(console.next().await["type"], "request.end");
+    }
+
+    server.stop().await;
+    assert_eq!(console.rest().await, ["bye"], "it is told of the end, whatever it has dealt with");
+}
+
+#[tokio::test]
+async fn what_nobody_asked_for_is_not_missed() {
+    const REQUESTS: u64 = 600; // more than are kept
+    let server = app().await;
+    let run = server.api("status").await["run_id"].as_str().expect("a name").to_owned();
+    for number in 1..=REQUESTS {
+        server.get(if number % 100 == 1 { "/raise" } else { "/hello" }).await;
+    }
+    let mut reloads = at(&server, &format!("?run={run}&since=0&types=reload.*")).await;
+    let mut errors = at(&server, &format!("?run={run}&since=0&types=error")).await;
+    let mut requests = at(&server, &format!("?run={run}&since=0")).await;
+    assert_eq!(told_so_far(&mut reloads).await, [] as [Value; 0]);
+
+    let dropped = errors.next().await;
+    assert_eq!((&dropped["type"], &dropped["count"]), (&json!("dropped"), &json!(1)));
+    for _ in 0..5 {
+        assert_eq!(errors.next().await["type"], "error", "of six the first is no longer kept");
+    }
+    assert_eq!(told_so_far(&mut errors).await, [] as [Value; 0]);
+    assert_eq!(requests.next().await["count"], REQUESTS - 500);
+
+    server.edit("app.py", "def oops(:");
+    assert_eq!(reloads.next().await["type"], "reload.start");
+}
