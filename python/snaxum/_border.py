@@ -33,6 +33,9 @@ class Border(Protocol):
     def print(self, request: int | None, stream: str, line: str, loads: bool) -> None:
         """Tell observers of a line on `stdout` or `stderr`; `loads`: by what is loading now."""
 
+    def worker_event(self, event: bytes) -> None:
+        """Tell observers what happened to a process of the pool, as JSON."""
+
     def parse_env(self, text: str) -> list[tuple[str, str]] | tuple[int, str]:
         """Read environment variables, or say which line cannot be read, and why."""
 

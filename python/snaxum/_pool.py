@@ -26,7 +26,7 @@ from typing import Any
 from . import _lines, _output, _worker, state
 from ._reload.sources import Source
 from ._task import Task, load_answer
-from ._workers import LOSSES_KEPT, Loss
+from ._workers import LOSSES_KEPT, Loss, event
 
 _log = logging.getLogger("snaxum.pool")
 
@@ -49,15 +49,17 @@ class Pool(ProcessPoolExecutor):
         project: str,
         secret_names: Sequence[str] = (),
         prints: tuple[_output.Tell, bool] | None = None,
+        happened: Callable[[bytes], None] | None = None,
     ) -> None:
         """Make a pool without workers.
 
         With `prints`, what tasks print is told to the first, and passed on raw or not; what
-        `secret_names` name besides is masked in what is told.
+        `secret_names` name besides is masked in what is told. `happened` hears of workers.
         """
         # Not super().__init__(): nothing of a plain executor runs.
         self._size = workers
         self._tell = prints[0] if prints else None
+        self._happened = happened
         sources, compiled = framework
         self._boot = {
             "sources": sources,
@@ -134,25 +136,36 @@ class Pool(ProcessPoolExecutor):
         for worker in running:
             worker.kill_task(future)
 
-    def _add_worker(self) -> _Worker:
+    def _add_worker(self, dead: _Worker | None = None) -> _Worker:
         worker = _Worker(self._boot, self._listen)
         self._workers.append(worker)
+        self._report("started", worker, replaces=dead.process.pid if dead else None)
         return worker
+
+    def _report(self, change: str, worker: _Worker, **about: object) -> None:
+        if self._happened is not None:
+            self._happened(event(change, worker.process.pid, **about))
 
     def _run(self, worker: _Worker, task: Task | None) -> None:
         """Give a free worker `task`, or the next that can be started, or let it rest."""
         while task is not None:
             if task.future.set_running_or_notify_cancel():
                 try:
-                    if not worker.send(task, state.current()):
+                    if not self._send(worker, task):
                         # One that died while it had nothing to do costs nobody anything.
                         worker = self._replace(worker)
-                        if not worker.send(task, state.current()):
+                        if not self._send(worker, task):
                             raise _died(task)
                     return
                 except Exception as error:  # the server is closing, or out of processes
                     task.future.set_exception(error)
             task = self._next_for(worker)
+
+    def _send(self, worker: _Worker, task: Task) -> bool:
+        before, sent = worker.generation, worker.send(task, state.current())
+        if sent and worker.generation != before:
+            self._report("updated", worker, generation=worker.generation)
+        return sent
 
     def _next_for(self, worker: _Worker) -> Task | None:
         """Take the task that waits longest; without one, the worker is idle from now on."""
@@ -178,6 +191,9 @@ class Pool(ProcessPoolExecutor):
             del answer, task  # which may be large
             self._run(worker, self._next_for(worker))
         task = worker.lose(kill=not self._closed)
+        if not self._closed:
+            how = {"exit_code": worker.process.exitcode, "was_killed": worker.was_killed}
+            self._report("died", worker, task=task.name if task else None, **how)
         if task is None:
             return  # the next task that it is to run finds it dead
         if self._closed:
@@ -214,7 +230,7 @@ class Pool(ProcessPoolExecutor):
         with self._lock:
             if self._closed:
                 raise RuntimeError("the server is shutting down; the pool takes no more tasks")
-            fresh = self._add_worker()
+            fresh = self._add_worker(dead)
             self._workers.remove(dead)
             self._replaced += 1
             self._losses.append(dead.loss(task, fresh))
@@ -287,14 +303,14 @@ class _Worker:
         # Lines need what only a socket can: to send some and not to wait.
         self._answers, answers = context.Pipe(duplex=boot["raw_output"] is not None)
         names = {**boot, "calls": calls, "answers": answers}
-        self._process = context.Process(target=exec, args=(_worker.BOOT, names))
+        self.process = context.Process(target=exec, args=(_worker.BOOT, names))
         resource_tracker.ensure_running()  # it unblocks SIGINT when it starts
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:  # the process inherits the mask, until it ignores SIGINT
-            self._process.start()
+            self.process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        self.pid = self._process.pid
+        self.pid = self.process.pid
         # With the process's ends in no other hands, they close when it ends.
         calls.close()
         answers.close()
@@ -353,7 +369,7 @@ class _Worker:
         """Wait for the end of a process that answers no more; returns the task that is lost."""
         if kill:
             self.kill()
-        self._process.join()
+        self.process.join()
         self.pid = None
         with self._sending:
             self._calls.close()
@@ -367,11 +383,11 @@ class _Worker:
                 self.kill()
 
     def kill(self) -> None:
-        self._process.kill()
+        self.process.kill()
 
     def loss(self, task: str | None, successor: _Worker) -> Loss:
         """Tell of its end, and of the one in its place."""
-        process, now_ms = self._process, time.time_ns() // 1_000_000
+        process, now_ms = self.process, time.time_ns() // 1_000_000
         return Loss(now_ms, process.pid, task, process.exitcode, self.was_killed, successor.pid)
 
 

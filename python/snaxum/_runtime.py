@@ -51,7 +51,8 @@ class Runtime:
         self._pool_workers: int = options["pool_workers"]
         reloads = options["dev"] and not options["load_only"]
         prints = (border.print, options["raw_output"]) if reloads else None
-        self._pool_boot = (roots, project, options["redact_extra"], prints)
+        happened = border.worker_event if reloads else None
+        self._pool_boot = (roots, project, options["redact_extra"], prints, happened)
         self.waiting = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="snaxum-pool")
         self.streaming = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="snaxum-stream")
         # Ids of the requests that hold or await a thread of these.

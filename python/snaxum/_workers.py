@@ -1,10 +1,12 @@
 """What runs now, for the console: on the loop, on the threads that may wait, in the pool.
 
-Only looks. What a dispatch worker runs is Rust's to tell.
+Only looks, and writes down what has happened to a worker. What a dispatch worker runs is Rust's to
+tell.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import asdict, dataclass
@@ -34,6 +36,14 @@ class Loss:
     was_killed: bool
     # The new one.
     successor: int | None
+
+
+def event(change: str, pid: int | None, **about: object) -> bytes:
+    """Write what happened to a worker as Rust reads it (`WorkerEvent`)."""
+    now_ms = time.time_ns() // 1_000_000
+    fields = {"time_ms": now_ms, "change": change, "pid": pid, **about}
+    # Half a surrogate pair does not cross.
+    return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def describe(runtime: Runtime) -> dict[str, Any]:

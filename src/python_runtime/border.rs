@@ -10,9 +10,10 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::event::EventBus;
-use crate::message::LogRecord;
+use crate::event::{Event, EventBus};
+use crate::message::{LogRecord, WorkerEvent};
 
+use super::bridge::parse;
 use super::embedded;
 use super::env_file;
 use super::notices::Notices;
@@ -66,6 +67,13 @@ impl Border {
         let stream = if stream == "stderr" { "stderr" } else { "stdout" };
         let time = SystemTime::now();
         self.events.print(LogRecord { time, request, reload, stream, line });
+    }
+
+    /// Tells observers what happened to a process of the pool, as JSON.
+    fn worker_event(&self, event: Bound<'_, PyAny>) -> PyResult<()> {
+        let event: Arc<WorkerEvent> = Arc::new(parse(&event)?);
+        self.events.emit(|| Event::Worker(event));
+        Ok(())
     }
 
     #[staticmethod]

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::support::{Console, Project, Server};
+use super::tail::Tail;
 
 const APP: &str = r#"
 import _gate
@@ -23,11 +24,40 @@ def hold(request):
     return "held"
 "#;
 
+const POOL: &str = r#"
+import tasks
+from snaxum import route
+
+@route("/who", use_process_pool=True)
+def who(request, pool):
+    return {"pid": pool.submit(tasks.who).result()}
+
+@route("/die", use_process_pool=True)
+def die(request, pool):
+    return pool.submit(tasks.die).result()
+"#;
+
+const TASKS: &str = "\
+import os
+
+def who():
+    return os.getpid()
+
+def die():
+    os._exit(7)
+";
+
 /// Events that a client is told of beyond those that it has acknowledged.
 const WINDOW: usize = 256;
 
 async fn app() -> Server {
     Project::new().gate().file("app.py", APP).dev().await
+}
+
+/// A project with one worker.
+fn with_pool() -> Project {
+    let project = Project::new().file("app.py", POOL).file("tasks.py", TASKS);
+    project.args(&["--pool-workers", "1"])
 }
 
 /// A client that has read everything so far.
@@ -305,4 +335,73 @@ async fn what_nobody_asked_for_is_not_missed() {
 
     server.edit("app.py", "def oops(:");
     assert_eq!(reloads.next().await["type"], "reload.start");
+}
+
+/// The process of the one worker.
+async fn who(server: &Server) -> Value {
+    server.get("/who").await.json()["pid"].take()
+}
+
+async fn worker(console: &mut Console) -> Value {
+    console.next_of_type("worker").await["worker"].take()
+}
+
+#[tokio::test]
+async fn what_happens_to_a_worker_is_told() {
+    let server = with_pool().dev().await;
+    let pid = who(&server).await;
+    let mut console = begun(&server, "?types=worker").await;
+    let mut tail = Tail::of(&server.project, &["--format", "json"]);
+    tail.line_with("snapshot").await;
+    let process = server.children().into_iter().find(|child| json!(child.pid) == pid);
+    let process = process.expect("it runs");
+
+    // SAFETY: sends a signal to a descendant of our own child.
+    unsafe { libc::kill(i32::try_from(process.pid).expect("a pid"), libc::SIGKILL) };
+    let died = worker(&mut console).await;
+    assert!(died["time_ms"].is_u64());
+    assert_eq!(
+        died,
+        json!({
+            "time_ms": died["time_ms"], "change": "died", "pid": pid, "task": null,
+            "exit_code": -libc::SIGKILL, "was_killed": false, "replaces": null, "generation": null,
+        })
+    );
+
+    let next = who(&server).await;
+    let (started, updated) = (worker(&mut console).await, worker(&mut console).await);
+    assert_eq!(
+        (&started["change"], &started["pid"], &started["replaces"]),
+        (&json!("started"), &next, &pid)
+    );
+    assert_eq!(
+        (&updated["change"], &updated["pid"], &updated["generation"]),
+        (&json!("updated"), &next, &json!(1))
+    );
+
+    server.edit("tasks.py", &TASKS.replace("os._exit(7)", "os._exit(8)"));
+    assert_eq!(server.get("/die").await.status, 500);
+    let (updated, died) = (worker(&mut console).await, worker(&mut console).await);
+    assert_eq!((&updated["pid"], &updated["generation"]), (&next, &json!(2)));
+    assert_eq!(
+        (&died["pid"], &died["task"], &died["exit_code"]),
+        (&next, &json!("tasks.die"), &json!(8))
+    );
+    assert_eq!(worker(&mut console).await["replaces"], next);
+    let line: Value = serde_json::from_str(&tail.line_with("\"worker\"").await).expect("JSON");
+    assert_eq!((&line["type"], &line["worker"]["pid"]), (&json!("worker"), &pid));
+}
+
+#[tokio::test]
+async fn a_log_of_events_tells_of_workers_too() {
+    let mut server = with_pool().args(&["--log-format", "json"]).spawn("dev").logging().await;
+    let pid = who(&server).await;
+    assert_eq!(server.get("/die").await.status, 500);
+    let line = server.out.wait_for("\"died\"").await;
+    let line: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!((&line["type"], &line["worker"]["pid"]), (&json!("worker"), &pid));
+    assert_eq!((&line["worker"]["exit_code"], &line["v"]), (&json!(7), &json!(1)));
+    server.stop().await;
+    // A worker that ends with the server has not died.
+    assert_eq!(server.out.whole().await.matches("\"died\"").count(), 1);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -11,6 +12,7 @@ from typing import Any, cast
 
 from snaxum import state
 from snaxum._pool import Pool, _Worker
+from snaxum._workers import event
 
 
 class Process:
@@ -37,9 +39,9 @@ def worker() -> tuple[Any, Process, Pipe]:
     """Make one without a process."""
     made: Any = object.__new__(_Worker)
     process, pipe = Process(), Pipe()
-    made.__dict__.update(task=None, task_since=0.0, was_killed=False, generation=0)
+    made.__dict__.update(task=None, task_since=0.0, was_killed=False, generation=0, _sources={})
     made.__dict__.update(_sending=threading.Lock(), _changing=threading.Lock())
-    made.__dict__.update(_process=process, _calls=pipe)
+    made.__dict__.update(process=process, _calls=pipe)
     return made, process, pipe
 
 
@@ -88,3 +90,24 @@ def test_a_worker_that_was_killed_as_it_answered_gets_no_task() -> None:
     assert of.take_task() is given_up, "its answer was under way"
     assert of.send(task(), GENERATION) is False
     assert (len(pipe.sent), of.task) == (1, None)
+
+
+def test_it_is_told_once_that_a_worker_is_given_other_code() -> None:
+    of, _, _ = worker()
+    told: list[dict[str, Any]] = []
+    made: Any = pool(of, lambda: None)
+    made._happened = lambda text: told.append(json.loads(text))
+    sources = SimpleNamespace(all=dict)
+    second: Any = SimpleNamespace(number=2, sources=sources, ran={}, variables={})
+    state.publish(second)
+    try:
+        assert made._send(of, task())
+        assert made._send(of, task())
+    finally:
+        state.publish(GENERATION)
+    assert [(each["change"], each["generation"]) for each in told] == [("updated", 2)]
+
+
+def test_an_event_is_utf_8_whatever_the_task_is_called() -> None:
+    told = json.loads(event("died", 1, task="tasks.half\ud800", exit_code=-9))
+    assert (told["change"], told["pid"], told["task"]) == ("died", 1, "tasks.half?")
