@@ -7,9 +7,10 @@ import { fetchJson } from "./server.js";
 
 /**
  * Gives { answer, problem } for a path of the API; both null until it has answered. Asks again when
- * `version` is another, and every `every_ms` if that is given, but not while the page is hidden.
+ * `version` is another, and every `every_ms` if that is given, but not while the page is hidden. When
+ * `again` is another it asks at once, and the answer before stays until then.
  */
-export function useFetched(path, { version, every_ms } = {}) {
+export function useFetched(path, { version, every_ms, again } = {}) {
   const [told, setTold] = useState({});
   const name = `${path} ${version}`;
 
@@ -33,7 +34,7 @@ export function useFetched(path, { version, every_ms } = {}) {
       stop.abort();
       clearTimeout(timer);
     };
-  }, [name, every_ms]);
+  }, [name, every_ms, again]);
 
   if (told.name !== name) return { answer: null, problem: null };
   return { answer: told.answer ?? null, problem: told.problem ?? null };

@@ -25,6 +25,8 @@ export const nothingYet = {
   lastFailure: null,
   // What the server does at this moment, or null.
   metrics: null,
+  // How often this page was told that something happened to a process of the pool.
+  workerEvents: 0,
   // The files of the reload that runs now, or null.
   reloading: null,
   missed: 0,
@@ -67,6 +69,7 @@ const changes = {
   routes: (state, { routes }) => ({ routes }),
   status: (state, { status }) => ({ status }),
   pins: (state, { pins }) => ({ pins, pinRounds: newest({ ...state.pinRounds, ...pinRound(state.pins, pins) }) }),
+  worker: (state) => ({ workerEvents: state.workerEvents + 1 }),
   metrics: (state, { metrics }) => ({ metrics }),
   dropped: (state, { count }) => ({ missed: state.missed + count }),
 };

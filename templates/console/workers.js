@@ -1,6 +1,6 @@
 // The Workers tab: how long requests take, what runs now, what waits, and how the pool does.
 //
-// Asks once a second while it is looked at. Shows what the server can tell, and says where it cannot.
+// Asks once a second while it is looked at, and when a process came or went. Shows what the server can tell, and says where it cannot.
 
 import { html, useRef } from "./vendor/preact-htm.js";
 import { LineChart, Sparkline } from "./charts.js";
@@ -13,7 +13,7 @@ const ASK_EVERY_MS = 1000;
 const SAMPLES = 60;
 
 export function Workers({ state, traffic, filter }) {
-  const { answer, problem } = useFetched("workers", { version: state.runId, every_ms: ASK_EVERY_MS });
+  const { answer, problem } = useFetched("workers", { version: state.runId, every_ms: ASK_EVERY_MS, again: state.workerEvents });
   const busy = useSamples(answer, busyOf, state.runId);
   if (!answer) {
     return html`<div class="empty"><h2>Looking at the workers</h2>${problem && html`<p>${visible(problem)}.</p>`}</div>`;

@@ -153,6 +153,18 @@ test("a worker that died is told of, with what it ran and what came in its place
   expect(complaints).toEqual([]);
 });
 
+test("what happens to a worker is shown at once, not with the next look of each second", async ({ page }) => {
+  await page.addInitScript(() => {
+    const wait = window.setTimeout;
+    window.setTimeout = (run, ms, ...rest) => wait(run, ms === 1000 ? 1e9 : ms, ...rest);
+  });
+  await page.reload();
+  await expect(page.getByTestId("workers")).toBeVisible();
+  expect((await world.get("/die")).status).toBe(500);
+  await expect(page.getByTestId("losses").locator("tbody tr")).toHaveCount(1);
+  expect(complaints).toEqual([]);
+});
+
 test("rate and percentiles are drawn, and said in words", async ({ page }) => {
   await page.setViewportSize({ width: 1500, height: 800 }); // narrower ones leave a line out
   const chart = (name) => page.getByRole("img", { name });
