@@ -1,7 +1,7 @@
 // The event stream: one WebSocket that comes back by itself.
 //
 // Owns when to connect, wait and ping. Never looks into a message beyond `hello` and `bye`,
-// and never sends anything but a ping.
+// and never sends anything but a ping, to see whether the server is there.
 
 import { isSignedOut, parse, streamAddress } from "./server.js";
 
@@ -27,15 +27,19 @@ export function connect({ position, receive, announce }) {
   let wait = FIRST_WAIT_MS;
   let timer = null;
   let farewell = "";
+  // Whether anything has come since the last ping.
+  let isHeard = true;
 
   function open() {
     clearTimeout(timer);
     timer = null;
     farewell = "";
     let welcomed = false;
+    isHeard = true;
     const mine = (socket = new WebSocket(streamAddress(position()), "snaxum.v1"));
 
     mine.onmessage = (event) => {
+      isHeard = true;
       const message = parse(event.data);
       if (message.type === "hello") {
         welcomed = true;
@@ -78,8 +82,12 @@ export function connect({ position, receive, announce }) {
 
   document.addEventListener("visibilitychange", hurry);
   addEventListener("online", hurry);
+  // A server that is gone without a word (a sleeping laptop, a tunnel that broke) answers no ping.
   setInterval(() => {
-    if (socket?.readyState === WebSocket.OPEN) socket.send('{"type":"ping"}');
+    if (socket?.readyState !== WebSocket.OPEN) return;
+    if (!isHeard) return socket.close();
+    isHeard = false;
+    socket.send('{"type":"ping"}');
   }, PING_EVERY_MS);
   open();
 }

@@ -184,6 +184,39 @@ test("a copied link opens exactly its request, and none of a later process", asy
   expect(complaints).toEqual([]);
 });
 
+test("a server that answers no ping is gone, and connected to anew", async ({ page }) => {
+  // The test says when the page looks whether the server is there.
+  await page.addInitScript(() => {
+    const every = window.setInterval;
+    window.setInterval = (run, ms, ...rest) => (ms === 15_000 ? (window.beat = run) && 0 : every(run, ms, ...rest));
+  });
+  let connections = 0;
+  let reaches = true;
+  await page.routeWebSocket(/\/__snaxum\/ws/, (channel) => {
+    connections += 1;
+    const isFirst = connections === 1;
+    const passes = () => reaches || !isFirst;
+    const server = channel.connectToServer();
+    channel.onMessage((message) => passes() && server.send(message));
+    server.onMessage((message) => passes() && channel.send(message));
+  });
+  await world.open(page);
+  const beat = () => page.evaluate(() => window.beat());
+  // The page reads the answer, whatever else it is told.
+  const isAnswered = page.waitForEvent("console", (message) => message.text() === "pong");
+  await page.evaluate(() => {
+    const parse = JSON.parse;
+    JSON.parse = (text) => (text.includes('"pong"') && console.log("pong"), parse(text));
+  });
+  await beat();
+  await isAnswered;
+  reaches = false;
+  await beat();
+  expect(connections).toBe(1);
+  await expect.poll(async () => (await beat(), connections)).toBe(2);
+  await expect(page.getByTestId("connection")).toContainText("live");
+});
+
 test("the console reconnects by itself when the server comes back", async ({ page }) => {
   await world.open(page);
   await world.stop();
