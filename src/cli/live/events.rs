@@ -181,6 +181,15 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    #[test]
+    fn what_it_does_not_show_is_passed_over() {
+        let mut events = Events::new(10, false);
+        for kind in ["worker", "request.start", "error", "route.diff", "pong", "problem", "newer"] {
+            let message = json!({"v": 1, "seq": 1, "type": kind, kind: {"what": ["ever"]}});
+            assert_eq!(draw(&mut events, message), "", "{kind}");
+        }
+    }
+
     fn draw(events: &mut Events, message: Value) -> String {
         let event = serde_json::from_value(message).expect("a message");
         events.draw(event, Instant::now())

@@ -16,8 +16,8 @@ use super::super::protocol::{self, Body, Message};
 use super::item::{Change, Item};
 use super::{LIMITS, Recorder, State};
 
-/// How long a console rests for each event that it was told: what happens now and then is told at
-/// once, but a server under load has other things to do than to write.
+/// How long a console rests for each event that it was told, or passed over: what happens now and
+/// then is told at once, but a server under load has other things to do than to write.
 const REST: Duration = Duration::from_millis(1);
 /// The longest rest: nobody sees faster.
 const LONGEST_REST: Duration = Duration::from_millis(100);
@@ -220,7 +220,7 @@ impl Follower {
         let (end, room) = (self.recorder.lock().ledger.newest(), self.room());
         // A message has the number of its event; an event may make several messages.
         let (mut frames, mut told) = (Vec::new(), Vec::new());
-        let mut lost = 0;
+        let (began, mut lost) = (self.seq, 0);
         while self.seq < end && told.len() < room {
             let state = self.recorder.lock();
             let limit = AT_ONCE.min(room - told.len());
@@ -257,8 +257,7 @@ impl Follower {
         if lost > 0 {
             frames.insert(0, encode(self.seq, Body::Dropped { count: lost }));
         }
-        // Also what nobody wants to hear of has cost a look.
-        let count = u32::try_from(frames.len().max(1)).unwrap_or(u32::MAX);
+        let count = u32::try_from(self.seq - began).unwrap_or(u32::MAX);
         self.next_look = Instant::now() + REST.saturating_mul(count).min(LONGEST_REST);
         frames
     }
