@@ -70,6 +70,12 @@ WORKLOADS = (
     Workload("path parameter", "GET", "/python/users/42", {"user_id": 42}),
     Workload("1 KB JSON echo", "POST", "/python/echo", json.loads(ECHO), ECHO),
 )
+# Each connection thinks so long on average, so that the load itself leaves a core free.
+THINK_MS = 20
+# Flat out, the p99 is that of the queue in front of the server.
+PACED_HELLO = Workload(
+    "hello, paced", "GET", "/python/hello", {"message": "hello"}, think_ms=THINK_MS
+)
 RUST_HELLO = Workload("hello in Rust", "GET", "/rust/hello", {"message": "hello"})
 
 # `request` and `response` would run for each request; `done` runs once.

@@ -20,7 +20,7 @@ import roundtrip
 import rust_endpoint
 import startup
 from console import open_console, open_stuck_console
-from load import RUST_HELLO, WORKLOADS
+from load import PACED_HELLO, RUST_HELLO, WORKLOADS
 from machine import Cores
 from peers import Peer
 from records import Record
@@ -79,8 +79,12 @@ def dev(place: Place, effort: Effort) -> Iterator[Step]:
     measure = partial(rates.measure, workload=WORKLOADS[0], connections=CONNECTIONS)
     for peer in (peers.SERVE, peers.DEV):
         yield _load("dev mode", peer, partial(measure, peer), place, effort)
-    for peer, meanwhile in ((peers.WATCHED, open_console), (peers.STUCK, open_stuck_console)):
-        yield _load("dev mode", peer, partial(measure, peer, meanwhile=meanwhile), place, effort)
+    watched = partial(measure, peers.WATCHED, meanwhile=open_console)
+    yield _load("dev mode", peers.WATCHED, watched, place, effort)
+    paced = partial(rates.measure, workload=PACED_HELLO, connections=CONNECTIONS)
+    yield _load("dev mode, paced", peers.DEV, partial(paced, peers.DEV), place, effort)
+    stuck = partial(paced, peers.STUCK, meanwhile=open_stuck_console)
+    yield _load("dev mode, paced", peers.STUCK, stuck, place, effort)
     for peer in (peers.SERVE, peers.DEV):
         workload, write = computing.WORKLOAD, computing.write
         computed = partial(rates.measure, peer, workload, CONNECTIONS, prepare=write)

@@ -12,15 +12,13 @@ from dataclasses import asdict, replace
 
 import load
 from client import connected
-from load import RUST_HELLO, WARM_UP_S
+from load import RUST_HELLO, THINK_MS, WARM_UP_S
 from peers import MOUNTED
 from records import Record
 from servers import Server, ServerError, running
 from setup import Installation
 
 CONNECTIONS = 64
-# Each connection thinks so long on average, so that the load itself leaves a core free.
-THINK_MS = 20
 LOADS = {
     "paced": replace(RUST_HELLO, think_ms=THINK_MS),
     "flat out": RUST_HELLO,
