@@ -326,6 +326,24 @@ async fn links_out_of_the_tree_are_followed_once_and_never_upwards() {
 }
 
 #[tokio::test]
+async fn a_save_in_a_directory_with_two_names_reloads_both() {
+    let source = "from snaxum import route\nimport a.mod, b.mod\n\n\
+        @route('/')\ndef index(request):\n    return a.mod.TEXT + b.mod.TEXT\n";
+    let project =
+        Project::new().file("app.py", source).top_file("shared/mod.py", "TEXT = 'one '\n");
+    for name in ["a", "b"] {
+        symlink("../shared", project.path().join("python").join(name)).expect("a link");
+    }
+    let server = project.dev().await;
+    let mut console = server.console().await;
+    assert_eq!(server.get("/").await.text(), "one one ");
+
+    server.edit("../shared/mod.py", "TEXT = 'two '\n");
+    console.next_of_type("reload.ok").await;
+    assert_eq!(server.get("/").await.text(), "two two ");
+}
+
+#[tokio::test]
 async fn a_directory_that_is_renamed_or_removed_takes_its_routes_along() {
     let server = Project::new()
         .file("app.py", &answers("one"))

@@ -2,12 +2,16 @@
 //!
 //! Reads no file, and remembers nothing from one walk to the next.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::ignoring::{Ignoring, is_noise};
+
+/// Names that a directory may have by way of symlinks: links among links would make it very many.
+const MAX_NAMES: usize = 8;
 
 /// What a walk came across.
 #[derive(Debug, Default)]
@@ -22,19 +26,22 @@ pub(in crate::dev) struct Found {
 pub(in crate::dev) fn walk(root: &Path, start: &Path, mut enter: impl FnMut(&Path)) -> Found {
     let mut ignoring = Ignoring::new(root);
     let mut found = Found::default();
-    // A symlinked directory is followed once, so that circles end.
-    let mut followed = HashSet::new();
+    let mut names = HashMap::new();
     let home = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let mut directories = vec![start.to_owned()];
-    while let Some(directory) = directories.pop() {
+    // Each with where the links on the way to it lead, the tree's own place first.
+    let mut directories: Vec<(PathBuf, Rc<[PathBuf]>)> = vec![(start.to_owned(), [home].into())];
+    while let Some((directory, mut way)) = directories.pop() {
         if directory != root && ignoring.skips(&directory) {
             continue;
         }
         if directory.is_symlink() && directory != root {
             let Ok(target) = directory.canonicalize() else { continue };
-            if home.starts_with(&target) || !followed.insert(target) {
-                continue;
+            let count = names.entry(target.clone()).or_insert(0);
+            if way.iter().any(|place| place.starts_with(&target)) || *count == MAX_NAMES {
+                continue; // it goes in a circle
             }
+            *count += 1;
+            way = way.iter().cloned().chain([target]).collect();
         }
         enter(&directory);
         let Ok(entries) = fs::read_dir(&directory) else { continue };
@@ -45,7 +52,7 @@ pub(in crate::dev) fn walk(root: &Path, start: &Path, mut enter: impl FnMut(&Pat
                 continue;
             }
             if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
-                directories.push(path);
+                directories.push((path, Rc::clone(&way)));
             } else if is_source(&path) {
                 if kind.is_symlink()
                     && let Ok(target) = path.canonicalize()
@@ -74,6 +81,36 @@ pub(super) fn is_in_tree(root: &Path, path: &Path) -> bool {
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_directory_has_all_the_names_that_links_give_it_and_links_among_links_end() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let root = dir.path().join("python");
+        for name in ["python", "shared/deep", "one", "other"] {
+            fs::create_dir_all(dir.path().join(name)).expect("a directory");
+        }
+        fs::write(dir.path().join("shared/deep/x.py"), "").expect("written");
+        for (target, name) in [
+            ("../shared", "python/a"),
+            ("../shared", "python/b"),
+            ("../one", "python/one"),
+            // Two that lead to each other, and many ways between them.
+            ("../other", "one/first"),
+            ("../other", "one/second"),
+            ("../one", "other/first"),
+            ("../one", "other/second"),
+        ] {
+            symlink(target, dir.path().join(name)).expect("a link");
+        }
+
+        let mut entered = 0;
+        let mut found = walk(&root, &root, |_| entered += 1).sources;
+
+        found.sort();
+        assert_eq!(found, ["a/deep/x.py", "b/deep/x.py"].map(|name| root.join(name)));
+        // Those of `shared`, and `one` with the two names of the other below it.
+        assert_eq!(entered, 1 + 4 + 3);
+    }
 
     #[test]
     fn a_walk_leaves_out_what_is_ignored_and_ends_where_links_go_in_circles() {
