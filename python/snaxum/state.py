@@ -57,9 +57,9 @@ class Generation:
 
     def is_in_use(self) -> bool:
         """Tell whether requests, streams or tasks that began on it have not ended, in dev mode."""
-        return self.leases > 0 or any(
-            stay.generation is self for stay in list(_stays_of_threads.values())
-        )
+        # In this order: a stay that becomes a lease has both for a moment.
+        stays = list(_stays_of_threads.values())
+        return any(stay.generation is self for stay in stays) or self.leases > 0
 
 
 @dataclass(eq=False)
@@ -207,6 +207,9 @@ def enter(request: int) -> Generation:
         stay.generation = generation
         if generation is _current:
             return generation
+        # Who has looked meanwhile took it for one that is in use.
+        stay.generation = None
+        _look_whether_drained(generation)
         generation = current()
 
 

@@ -9,6 +9,7 @@ import contextvars
 import gc
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,52 @@ def test_a_request_that_begins_while_a_generation_is_replaced_is_on_the_new_one(
         patched.setattr(state, "_stays_of_threads", Replacing())
         assert state.enter(1) is new
         assert (old.is_in_use(), new.is_in_use()) == (False, True)
+
+
+def test_a_request_is_seen_while_it_moves_from_its_thread_to_a_lease(
+    drained: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = state.enter(1)
+    state.publish(state.Generation(2, RouteTable([])))
+    leases: list[state.Lease] = []
+
+    class Moving(dict[int, state._Stay]):
+        def values(self) -> Any:
+            # Of the two places this one is looked at now.
+            if not leases:
+                leases.append(state.Lease(old))
+                state.leave(old)
+            return super().values()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(state, "_stays_of_threads", Moving(state._stays_of_threads))
+        assert old.is_in_use()
+        assert drained == []
+        leases[0].end()
+        assert (old.is_in_use(), drained) == (False, [True])
+
+
+def test_a_generation_that_a_request_only_passed_is_told_to_be_drained(
+    drained: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = state.current(), state.Generation(2, RouteTable([]))
+    seen: list[bool] = []
+
+    class Replacing(state._Stay):
+        __slots__ = ()
+
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if value is old:
+                # A reload ends here, and looks whether the old one can go.
+                state.publish(new)
+                seen.append(old.is_in_use())
+
+    with monkeypatch.context() as patched:
+        stays = {threading.get_ident(): Replacing()}
+        patched.setattr(state, "_stays_of_threads", stays)
+        assert state.enter(1) is new
+        assert (seen, old.is_in_use(), drained) == ([True], False, [True])
 
 
 def test_requests_of_other_threads_keep_a_generation(drained: list[bool]) -> None:
