@@ -23,6 +23,10 @@ const HOSTILE = `<!doctype html><html><head><title>shop</title>
 <input type="image" src="HERE/ran?input" autofocus onfocus="alert(5)">
 <form action="HERE/ran?form" method="post"><button>Buy</button></form>
 <a href="HERE/ran?link" ping="HERE/ran?ping">on</a> <a href="HERE/ran?top" target="_top">up</a> <a href="javascript:alert(6)">js</a>
+<a href="AWAY" target="&#95;self">own</a> <A/href="AWAY"target="_self">bare</A> <svg height="30"><a href="AWAY"><text y="20">drawn</text></a></svg>
+<map name="places"><area alt="area" shape="default" href="AWAY" target="_self"></map>
+<img alt="map" width="40" height="20" usemap="#places" src="data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACH5BAAAAAAALAAAAAABAAEAAAICRAEAOw==">
+<iframe srcdoc="&lt;link rel=preconnect href=AWAY&gt;&lt;a href=AWAY&gt;inner&lt;/a&gt;"></iframe>
 <math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;link rel=preconnect href=AWAY&gt;&lt;img src=HERE/ran?mutated&gt;"></math>
 </body></html>`;
 
@@ -96,8 +100,12 @@ def ran(request: Request):
   await expect(frame.locator("link, meta[http-equiv=refresh]")).toHaveCount(0);
   await expect(frame.locator("img").first()).toHaveJSProperty("complete", true);
 
-  for (const name of ["on", "js"]) await frame.getByRole("link", { name, exact: true }).click();
+  // What such a frame holds can be written so that no look at the text finds it.
+  expect(page.frames()).toHaveLength(2);
+  for (const name of ["on", "js", "own", "bare"]) await frame.getByRole("link", { name, exact: true }).click();
   await frame.getByRole("link", { name: "up" }).click();
+  await frame.getByText("drawn").click();
+  await frame.getByAltText("map").click();
   await frame.getByRole("button", { name: "Buy" }).click();
   await expect(frame.getByRole("heading", { name: "Welcome" })).toBeVisible();
   // What the frame had asked for before would have come by the time that this is shown.
