@@ -1,6 +1,7 @@
 // The rate of requests and their percentiles over the last minute, whole and second by second.
 //
-// Counts what it is given, one bucket a second. Never sees what a request was about.
+// Counts what it is given, one bucket a second; of requests that this page was not told of, the server
+// says how many there were. Never sees what a request was about.
 
 const SECONDS = 60;
 // A second with more requests than this is sampled from its first ones.
@@ -8,10 +9,14 @@ const DURATIONS_A_SECOND = 256;
 
 export class Traffic {
   #buckets = new Map();
+  // Whether this page has missed requests since the server last said how many there were.
+  #hasMissed = false;
 
   /** Takes the requests that are in `state` and were not in `before`. */
   follow(before, state) {
     if (state.runId !== before.runId) this.#buckets.clear();
+    if (state.missed > before.missed) this.#hasMissed = true;
+    if (state.metrics !== before.metrics && state.metrics) this.#hear(state.metrics);
     if (state.requests === before.requests) return;
     const newest = before.requests[0];
     for (const request of state.requests) {
@@ -23,13 +28,25 @@ export class Traffic {
   #add({ time_ms, total_ms }) {
     const second = Math.floor(time_ms / 1000);
     if (second <= now() - SECONDS) return;
+    const bucket = this.#bucket(second);
+    bucket.count += 1;
+    if (bucket.durations.length < DURATIONS_A_SECOND) bucket.durations.push(total_ms);
+  }
+
+  #hear({ requests_per_s }) {
+    if (!this.#hasMissed) return;
+    this.#hasMissed = false;
+    const bucket = this.#bucket(now() - 1);
+    bucket.count = Math.max(bucket.count, Math.round(requests_per_s));
+  }
+
+  #bucket(second) {
     let bucket = this.#buckets.get(second);
     if (!bucket) {
       this.#buckets.set(second, (bucket = { count: 0, durations: [] }));
       this.#forgetOld();
     }
-    bucket.count += 1;
-    if (bucket.durations.length < DURATIONS_A_SECOND) bucket.durations.push(total_ms);
+    return bucket;
   }
 
   /**

@@ -1,5 +1,7 @@
 // The console as a person meets it: opened by the printed link, watched while files change.
 
+const fs = require("node:fs");
+const path = require("node:path");
 const { test, expect } = require("@playwright/test");
 const { World, complaintsOf } = require("./world");
 
@@ -274,4 +276,18 @@ async def waiting(request: Request) -> str:
   await expect(details).toContainText("The client went away before the answer.");
   await expect(details).not.toContainText("Gnull");
   expect(complaints).toEqual([]);
+});
+
+test("requests that the page was not told of count for the rate", async () => {
+  const text = fs.readFileSync(path.join(__dirname, "../../templates/console/traffic.js"), "utf8");
+  const { Traffic } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
+  const traffic = new Traffic();
+  const state = (more) => ({ runId: "r", requests: [], missed: 0, metrics: null, ...more });
+
+  const metrics = { requests_per_s: 3000.4 };
+  traffic.follow(state(), state({ metrics }));
+  expect(traffic.measure().count).toBe(0); // it has seen them all
+  traffic.follow(state({ metrics }), state({ metrics, missed: 2900 }));
+  traffic.follow(state({ metrics, missed: 2900 }), state({ metrics: { requests_per_s: 3000.4 }, missed: 2900 }));
+  expect(traffic.measure().count).toBe(3000);
 });

@@ -255,7 +255,8 @@ impl Follower {
             open.extend(told);
         }
         if lost > 0 {
-            frames.insert(0, encode(self.seq, Body::Dropped { count: lost }));
+            // With the number of what was told before: what follows is no older.
+            frames.insert(0, encode(began, Body::Dropped { count: lost }));
         }
         let count = u32::try_from(self.seq - began).unwrap_or(u32::MAX);
         self.next_look = Instant::now() + REST.saturating_mul(count).min(LONGEST_REST);
