@@ -126,7 +126,7 @@ _stays_of_threads: dict[int, _Stay] = {}
 _lock = threading.RLock()
 # Set in dev mode: without reloads nobody asks who is still on which generation.
 _on_drained: Callable[[], None] | None = None
-# Then also: the generation that each request has a lease of, and how many.
+# Then also, by its `id`: what request each lease is of, and the number of its generation.
 _leases: dict[int, tuple[int, int]] = {}
 
 
@@ -161,7 +161,7 @@ def count(on_drained: Callable[[], None]) -> None:
 
 def generations() -> dict[int, int]:
     """Return the number of the generation that each request is on, in dev mode."""
-    found = {request: number for request, (number, _) in _leases.copy().items()}
+    found = dict(list(_leases.values()))
     for stay in list(_stays_of_threads.values()):
         generation, request = stay.generation, stay.request
         if generation is not None and request is not None:
@@ -172,22 +172,28 @@ def generations() -> dict[int, int]:
 class Lease:
     """A longer stay on a generation; ends once, at the latest when nobody has it any more."""
 
-    __slots__ = ("_is_open", "_request", "generation")
+    __slots__ = ("_is_open", "generation")
 
     def __init__(self, generation: Generation) -> None:
         """Begin it, while the caller is on `generation` itself."""
         self.generation = generation
         self._is_open = _on_drained is not None
         if self._is_open:
-            self._request = request()
+            of = request()
             with _lock:
-                _begin(generation, self._request)
+                generation.leases += 1
+                if of is not None:
+                    _leases[id(self)] = (of, generation.number)
 
     def end(self) -> None:
         """End the stay; a second call does nothing."""
         if self._is_open:
             self._is_open = False
-            _end(self.generation, self._request)
+            with _lock:
+                self.generation.leases -= 1
+                _leases.pop(id(self), None)
+            if self.generation is not _current:
+                _look_whether_drained(self.generation)
 
     def __del__(self) -> None:
         # A task that was cancelled before its first step has run no `finally`.
@@ -243,24 +249,6 @@ def pin_task(generation: Generation, request: int) -> None:
 
 def _first_stay() -> _Stay:
     return _stays_of_threads.setdefault(get_ident(), _Stay())
-
-
-def _begin(generation: Generation, request: int | None) -> None:
-    generation.leases += 1
-    if request is not None:
-        _, leases = _leases.get(request, (0, 0))
-        _leases[request] = (generation.number, leases + 1)
-
-
-def _end(generation: Generation, request: int | None) -> None:
-    with _lock:
-        generation.leases -= 1
-        if request is not None:
-            _, leases = _leases.pop(request, (0, 0))
-            if leases > 1:
-                _leases[request] = (generation.number, leases - 1)
-    if generation is not _current:
-        _look_whether_drained(generation)
 
 
 def _look_whether_drained(generation: Generation) -> None:
