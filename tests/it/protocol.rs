@@ -337,6 +337,26 @@ async fn what_nobody_asked_for_is_not_missed() {
     assert_eq!(reloads.next().await["type"], "reload.start");
 }
 
+#[tokio::test]
+async fn who_reads_on_is_greeted_with_the_number_that_it_reads_on_from() {
+    let server = app().await;
+    let run = server.api("status").await["run_id"].as_str().expect("a name").to_owned();
+    for _ in 0..5 {
+        server.get("/hello").await;
+    }
+    let path = format!("/__snaxum/ws?run={run}&since=3");
+    let bearer = format!("Bearer {}", server.token);
+    let connected = server.connect_to(&path, &[("authorization", &bearer)]).await;
+    let mut console = connected.expect("it is let in");
+    let mut numbers = Vec::new();
+    for kind in ["hello", "request.end", "request.end"] {
+        let message = console.next().await;
+        assert_eq!(message["type"], kind);
+        numbers.push(seq(&message));
+    }
+    assert_eq!(numbers, [3, 4, 5]);
+}
+
 /// The process of the one worker.
 async fn who(server: &Server) -> Value {
     server.get("/who").await.json()["pid"].take()

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::event::StartsWanted;
+use crate::python_runtime::PythonRuntime;
 
 use super::super::inbound::Problem;
 use super::super::protocol::types::Types;
@@ -62,7 +63,9 @@ impl Recorder {
         if run_id != self.run_id || seq > self.lock().ledger.newest() {
             return None;
         }
-        let ([hello, _], _) = self.everything()?;
+        let runtime = self.runtime.upgrade()?;
+        // It has seen nothing newer yet, whatever there is by now.
+        let hello = self.hello(&runtime, runtime.serving().generation, seq);
         Some((vec![hello], self.follower(seq)))
     }
 
@@ -117,13 +120,7 @@ impl Recorder {
         let reloads: Vec<_> = state.reloads.iter().rev().cloned().collect();
         drop(state);
 
-        let hello = Body::Hello {
-            run_id: &self.run_id,
-            generation: serving.generation,
-            version: env!("CARGO_PKG_VERSION"),
-            python: runtime.python_version(),
-            limits: LIMITS,
-        };
+        let hello = self.hello(&runtime, serving.generation, seq);
         let snapshot = Body::Snapshot {
             status,
             routes: &serving.routes,
@@ -133,7 +130,19 @@ impl Recorder {
             pins: &pins,
             last_failure: last_failure.as_deref(),
         };
-        Some(([hello, snapshot].map(|body| encode(seq, body)), seq))
+        Some(([hello, encode(seq, snapshot)], seq))
+    }
+
+    /// The first frame of who has seen everything up to the event `seq`.
+    fn hello(&self, runtime: &PythonRuntime, generation: u64, seq: u64) -> Utf8Bytes {
+        let hello = Body::Hello {
+            run_id: &self.run_id,
+            generation,
+            version: env!("CARGO_PKG_VERSION"),
+            python: runtime.python_version(),
+            limits: LIMITS,
+        };
+        encode(seq, hello)
     }
 }
 
