@@ -55,14 +55,15 @@ where
     if let Some((time, _)) = seen {
         runtime.events().start(|| StartRecord { id, time, head: &head });
     }
-    let awaited = seen.map(|seen| Awaited::new(runtime.events(), id, &head, seen));
+    let mut awaited = seen.map(|seen| Awaited::new(runtime.events(), id, &head, seen));
 
     let body = body::read(head.headers(), body, runtime.config().max_body_size).await;
+    if let (Some(awaited), Ok(body)) = (&mut awaited, &body) {
+        awaited.read(body.clone()); // what observers are lent; to clone is to count
+    }
     // A save that came before the request is live, or rejected, before Python sees it.
     runtime.gate().pass().await;
     let sent = seen.map(|_| Instant::now());
-    // What observers are lent; to clone is to count.
-    let request_body = seen.and(body.as_ref().ok().cloned());
     let outcome = match body {
         Ok(body) => {
             let request = Request { id, head: head.clone(), body };
@@ -81,9 +82,7 @@ where
         Outcome::Response { body: Body::Full(body), .. } if seen.is_some() => Some(body.clone()),
         _ => None,
     };
-    if let Some(awaited) = awaited {
-        awaited.answered();
-    }
+    let request_body = awaited.and_then(Awaited::answered);
     let (mut response, traceback) = respond(&runtime, head.headers(), id, outcome);
     if let (Some((time, started)), Some(sent)) = (seen, sent) {
         let (generation, route, marks) = answer

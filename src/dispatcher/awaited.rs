@@ -3,6 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use axum::http::HeaderMap;
+use bytes::Bytes;
 
 use crate::event::{Event, EventBus};
 use crate::message::{CLIENT_GONE, Head, Phases, RequestRecord};
@@ -14,6 +15,8 @@ pub(super) struct Awaited<'a> {
     head: &'a Head,
     /// When its head had been read.
     seen: (SystemTime, Instant),
+    /// Once it has been read.
+    body: Option<Bytes>,
 }
 
 impl<'a> Awaited<'a> {
@@ -23,12 +26,19 @@ impl<'a> Awaited<'a> {
         head: &'a Head,
         seen: (SystemTime, Instant),
     ) -> Self {
-        Self { events, id, head, seen }
+        Self { events, id, head, seen, body: None }
     }
 
-    /// Its client gets an answer, and whoever gives it tells of it.
-    pub(super) fn answered(self) {
-        std::mem::forget(self); // it owns nothing
+    /// Its body has been read.
+    pub(super) fn read(&mut self, body: Bytes) {
+        self.body = Some(body);
+    }
+
+    /// Its client gets an answer, and whoever gives it tells of it; gives the body back.
+    pub(super) fn answered(mut self) -> Option<Bytes> {
+        let body = self.body.take();
+        std::mem::forget(self); // it owns nothing now
+        body
     }
 }
 
@@ -43,7 +53,7 @@ impl Drop for Awaited<'_> {
                 id: self.id,
                 time: self.seen.0,
                 head: self.head,
-                request_body: None,
+                request_body: self.body.as_ref(),
                 response_body: None,
                 response_headers: &headers,
                 status: CLIENT_GONE,

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Project, Reply, Server, send};
+use crate::support::{Project, Reply, Server, in_time, send};
 
 const APP: &str = r#"
 import json
@@ -133,6 +133,33 @@ async fn what_cannot_be_sent_again_says_why() {
     assert!(reply.text().contains("its body is not kept whole"), "{}", reply.text());
     let reply = act(&server, &large, "replay", json!({"body": "short"})).await;
     assert_eq!(seen(&reply.json())["body"], "short");
+}
+
+#[tokio::test]
+async fn a_request_whose_client_went_away_can_be_sent_again() {
+    let app = r#"import _gate
+from snaxum import route
+
+@route("/hold", methods=["POST"])
+def hold(request):
+    _gate.wait("held")
+    return request.text
+"#;
+    let server = Project::new().gate().file("app.py", app).dev().await;
+    let mut console = server.console().await;
+    let client = tokio::spawn(send(server.request(Method::POST, "/hold").body("what was sent")));
+    let held = server.arrival().await;
+    client.abort();
+    let told = console.next_of_type("request.end").await["request"].take();
+    assert_eq!(told["status"], 499);
+    held.open().await;
+
+    let id = told["id"].as_str().expect("an id").to_owned();
+    let replaying = act(&server, &id, "replay", json!({}));
+    let opening = async { server.arrival().await.open().await };
+    let both = async { tokio::join!(replaying, opening).0 };
+    let reply = in_time("the replay", both).await;
+    assert_eq!(reply.json()["response_body"]["text"], "what was sent", "{}", reply.text());
 }
 
 #[tokio::test]

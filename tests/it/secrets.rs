@@ -243,3 +243,20 @@ async fn a_marked_handler_stays_so_for_requests_that_outlive_it() {
     let told = told(&server, &reply).await;
     assert!(!told.contains("swordfish"), "{told}");
 }
+
+#[tokio::test]
+async fn a_marked_handler_stays_so_for_requests_whose_client_went_away_after_a_save() {
+    let server = Project::new().gate().file("app.py", HELD).dev().await;
+    let mut console = server.console().await;
+    let request = server.request(Method::POST, "/held?a=swordfish-1").body("swordfish-2");
+    let client = tokio::spawn(send(request));
+    let _held = server.arrival().await;
+    server.edit("app.py", &HELD.replace("@no_capture\n", ""));
+    server.api("wait").await;
+    client.abort();
+
+    let told = console.next_of_type("request.end").await["request"].take();
+    assert_eq!(told["status"], 499);
+    let detail = server.api(&format!("requests/{}", told["id"].as_str().expect("an id"))).await;
+    assert!(!detail.to_string().contains("swordfish"), "{detail}");
+}

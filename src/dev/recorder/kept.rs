@@ -50,8 +50,9 @@ impl Routes {
         if record.generation > Some(self.serving.generation) {
             return true; // its routes are told of in a moment
         }
-        // One that began before a reload may have a route that is gone by now.
-        let is_old = record.generation.is_some_and(|number| number < self.serving.generation);
+        // One that began before a reload may have a route that is gone by now; so may one of which
+        // nobody can tell when it began: it was given up.
+        let is_old = record.generation.is_none_or(|number| number < self.serving.generation);
         let private = if is_old { &self.was_private } else { &self.private };
         match record.route {
             Some(id) => private.contains(id),
