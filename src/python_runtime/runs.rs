@@ -40,16 +40,16 @@ pub(super) struct Seat {
 #[derive(Clone, Debug)]
 struct Run {
     id: u64,
-    // Not the head: it holds on to all that came in with it.
-    method: String,
-    path: String,
+    // Not the head: it holds on to all that came in with it. Shared: each that waits looks at all.
+    method: Arc<str>,
+    path: Arc<str>,
     from: Instant,
     to: Instant,
 }
 
 impl Run {
     fn new(id: u64, head: &Head, from: Instant, to: Instant) -> Self {
-        let (method, path) = (head.method().to_owned(), head.path().into_owned());
+        let (method, path) = (head.method().into(), head.path().into());
         Self { id, method, path, from, to }
     }
 
@@ -134,31 +134,36 @@ impl Runs {
             }
         }
         // Read after those that run: none is missed that ends just now, but it may be in both.
+        let running = runs.len();
         for run in &*lock(&self.ended) {
             if run.id == id || run.within(from, to) < SHORTEST {
                 continue;
             }
-            if !runs.iter().any(|known| (known.id, known.from) == (run.id, run.from)) {
+            let is_same = |known: &Run| (known.id, known.from) == (run.id, run.from);
+            if !runs[..running].iter().any(is_same) {
                 runs.push(run.clone());
             }
         }
-        let mut holders: Vec<Holder> = Vec::new();
+        let mut holders: Vec<(Run, Duration)> = Vec::new();
         // Of two that held on as long, the one that came later is the more likely cause.
         runs.sort_by_key(|run| std::cmp::Reverse(run.from));
         for run in runs {
             let time = run.within(from, to);
             // On the loop a request runs in many steps.
-            match holders.iter_mut().find(|holder| holder.id == run.id) {
-                Some(holder) => holder.time += time,
-                None => {
-                    let Run { id, method, path, .. } = run;
-                    holders.push(Holder { id, method, path, time });
-                }
+            match holders.iter_mut().find(|(holder, _)| holder.id == run.id) {
+                Some((_, whole)) => *whole += time,
+                None => holders.push((run, time)),
             }
         }
-        holders.sort_by_key(|holder| std::cmp::Reverse(holder.time));
+        holders.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
         holders.truncate(MAX_HOLDERS);
-        holders
+        let holder = |(run, time): (Run, Duration)| Holder {
+            id: run.id,
+            method: run.method.to_string(),
+            path: run.path.to_string(),
+            time,
+        };
+        holders.into_iter().map(holder).collect()
     }
 }
 
