@@ -37,7 +37,7 @@ pub enum Event<'a> {
     /// A request was pinned or let go, or pinned ones were sent again after a reload.
     Pins {
         /// How many fail so far, and are sent again after the next reload.
-        red: usize,
+        failing: usize,
         /// What came of those that were sent; `None` if none was.
         round: Option<PinRound>,
     },
@@ -49,9 +49,9 @@ pub struct PinRound {
     /// The newest that answered; `None` if Python was not reached.
     pub generation: Option<u64>,
     /// How many are answered well now.
-    pub green: usize,
+    pub passing: usize,
     /// How many fail still.
-    pub red: usize,
+    pub failing: usize,
 }
 
 /// One attempt to load the user's modules, with its cause.

@@ -33,12 +33,12 @@ is_observed = False
 def aside(exchange: Exchange, generation: state.Generation, route: Route, request: Request) -> None:
     """Call a handler that gets the pool from a thread that may wait."""
     runtime = running()
-    if len(runtime.at_pool) >= runtime.max_queue:
+    if len(runtime.pool_requests) >= runtime.max_queue:
         detail = "too many requests wait for the process pool"
         retry = [("retry-after", "1")]
         exchange.fail(generation.number, route.id, 503, detail, retry, None)
         return
-    runtime.at_pool.add(exchange.id)
+    runtime.pool_requests.add(exchange.id)
     pool = runtime.pools[exchange.id] = runtime.pool.for_request(exchange.id, runtime.grace)
     lease = state.Lease(generation)
 
@@ -51,7 +51,7 @@ def aside(exchange: Exchange, generation: state.Generation, route: Route, reques
                 answer(exchange, generation, route, request, pool)
         finally:
             runtime.pools.pop(exchange.id, None)
-            runtime.at_pool.discard(exchange.id)
+            runtime.pool_requests.discard(exchange.id)
             state.unpin_thread()
             lease.end()
 
@@ -127,11 +127,11 @@ def stream(
 ) -> None:
     """Send a plain iterator from a thread of its own, or refuse while none is free."""
     runtime = running()
-    if len(runtime.at_stream) >= STREAM_THREADS:
+    if len(runtime.stream_requests) >= STREAM_THREADS:
         detail = "too many streams are open; an `async def` handler has no such limit"
         exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
         return
-    runtime.at_stream.add(exchange.id)
+    runtime.stream_requests.add(exchange.id)
     stream = exchange.stream(generation.number, route.id, status, headers)
     lease = state.Lease(generation)
 
@@ -140,7 +140,7 @@ def stream(
         try:
             _send(stream, chunks, route)
         finally:
-            runtime.at_stream.discard(exchange.id)
+            runtime.stream_requests.discard(exchange.id)
             state.unpin_thread()
             lease.end()
 

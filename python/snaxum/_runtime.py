@@ -56,11 +56,11 @@ class Runtime:
         self.waiting = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="snaxum-pool")
         self.streaming = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="snaxum-stream")
         # Ids of the requests that hold or await a thread of these.
-        self.at_pool: set[int] = set()
+        self.pool_requests: set[int] = set()
         self.pools: dict[int, RequestPool] = {}
         # What a pool task gets beyond its request's own time.
         self.grace: float = options["request_timeout_s"] or 30.0
-        self.at_stream: set[int] = set()
+        self.stream_requests: set[int] = set()
         self.drain = Drain(lambda: self.loop.loop, counts=reloads)
         watchdog = None
         if reloads:
@@ -125,7 +125,7 @@ class Runtime:
 
             return _workers.pool_status(self._pool)
         none = {"busy": 0, "waiting": 0, "done": 0, "failed": 0, "replaced": 0}
-        return {"size": self._pool_workers, "workers": [], **none, "losses": []}
+        return {"size": self._pool_workers, "workers": [], **none, "exits": []}
 
     def give_up(self, request_id: int) -> None:
         """Let go of what a request that nobody waits for has in the pool."""

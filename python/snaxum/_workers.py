@@ -56,8 +56,8 @@ def describe(runtime: Runtime) -> dict[str, Any]:
         "generation": state.current().number,
         "generations": {str(request): number for request, number in state.generations().items()},
         "loop": None if loop is None else loop.requests(),
-        "at_pool": sorted(runtime.at_pool.copy()),
-        "at_stream": sorted(runtime.at_stream.copy()),
+        "pool_requests": sorted(runtime.pool_requests.copy()),
+        "stream_requests": sorted(runtime.stream_requests.copy()),
         "pool": runtime.pool_status(),
     }
 
@@ -92,7 +92,7 @@ def pool_status(pool: Pool) -> dict[str, Any]:
             "failed": pool._failed,
             "replaced": pool._replaced,
             # The newest last.
-            "losses": [asdict(loss) for loss in pool._losses],
+            "exits": [asdict(loss) for loss in pool._losses],
         }
     for row in rows:
         row["rss_bytes"] = resident_bytes(row["pid"])

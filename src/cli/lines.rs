@@ -30,7 +30,7 @@ pub(crate) struct Lines {
     folds: Folds,
     reloads: Reloads,
     /// Pinned requests that fail so far.
-    red: usize,
+    failing: usize,
     held: Option<Held>,
     /// Whether requests that have not failed are left out.
     pub(crate) is_quiet: bool,
@@ -49,7 +49,7 @@ impl Lines {
     /// Begins; `explains` lets reloads tell their phases.
     pub(crate) fn new(explains: bool) -> Self {
         let (folds, reloads) = (Folds::default(), Reloads::new(explains));
-        Self { folds, reloads, red: 0, held: None, is_quiet: false }
+        Self { folds, reloads, failing: 0, held: None, is_quiet: false }
     }
 
     /// These routes serve now.
@@ -71,7 +71,7 @@ impl Lines {
         // What the old code answered stands above.
         let above = self.rest();
         let drawn = self.reloads.draw(reload, whole, &clock::local(reload.time_ms));
-        if reload.outcome != LoadOutcome::Ok || self.red == 0 {
+        if reload.outcome != LoadOutcome::Ok || self.failing == 0 {
             return above + &drawn.with(String::new());
         }
         let (generation, until) = (reload.generation, now + PATIENCE);
@@ -79,9 +79,9 @@ impl Lines {
         above
     }
 
-    /// What to say of the pinned requests, of which `red` fail.
-    pub(crate) fn pins(&mut self, red: usize, round: Option<PinRound>) -> String {
-        self.red = red;
+    /// What to say of the pinned requests, of which `failing` fail.
+    pub(crate) fn pins(&mut self, failing: usize, round: Option<PinRound>) -> String {
+        self.failing = failing;
         let Some(round) = round else { return String::new() };
         let is_its = |held: &Held| round.generation.is_none_or(|number| number == held.generation);
         match self.held.take_if(|held| is_its(held)) {
@@ -150,18 +150,18 @@ fn draw(request: &Request) -> String {
     request.draw(&clock::local(request.time_ms))
 }
 
-/// `2 pinned requests: 1 green, 1 still red`.
+/// `2 pinned requests: 1 passing, 1 still failing`.
 fn outcome(round: &PinRound) -> String {
-    let (green, red) = (round.green, round.red);
-    let requests = if green + red == 1 { "request" } else { "requests" };
+    let (passing, failing) = (round.passing, round.failing);
+    let requests = if passing + failing == 1 { "request" } else { "requests" };
     let mut words = Vec::new();
-    if green > 0 {
-        words.push(style(format!("{green} green")).green().to_string());
+    if passing > 0 {
+        words.push(style(format!("{passing} passing")).green().to_string());
     }
-    if red > 0 {
-        words.push(style(format!("{red} still red")).red().to_string());
+    if failing > 0 {
+        words.push(style(format!("{failing} still failing")).red().to_string());
     }
-    format!("{} pinned {requests}: {}", green + red, words.join(", "))
+    format!("{} pinned {requests}: {}", passing + failing, words.join(", "))
 }
 
 #[cfg(test)]
@@ -174,8 +174,8 @@ mod tests {
         reloads::tests::reload(0, &["python/app.py"], reloads::tests::ok(generation, &json!({})))
     }
 
-    fn green(generation: u64) -> Option<PinRound> {
-        Some(PinRound { generation: Some(generation), green: 1, red: 0 })
+    fn passing(generation: u64) -> Option<PinRound> {
+        Some(PinRound { generation: Some(generation), passing: 1, failing: 0 })
     }
 
     /// The lines without the time of day.
@@ -190,9 +190,9 @@ mod tests {
         assert_eq!(lines.reload(&reload(9), &[], now), "");
         assert_eq!(lines.request(request("/boom", 200), now), "");
         assert_eq!(lines.next(), Some(now + PATIENCE));
-        let said = lines.pins(0, green(9));
+        let said = lines.pins(0, passing(9));
         let (first, second) = (of(&said)[0], of(&said)[1]);
-        assert_eq!(first, "↻ G9  38.0 ms   python/app.py           1 pinned request: 1 green");
+        assert_eq!(first, "↻ G9  38.0 ms   python/app.py           1 pinned request: 1 passing");
         assert!(second.starts_with("GET    /boom"), "{said}");
         assert_eq!(lines.next(), None);
         assert_eq!(of(&lines.reload(&reload(10), &[], now)), ["↻ G10  38.0 ms   python/app.py"]);
@@ -205,7 +205,7 @@ mod tests {
         lines.reload(&reload(9), &[], now);
         assert_eq!(lines.due(now), "");
         assert_eq!(of(&lines.due(now + PATIENCE)), ["↻ G9  38.0 ms   python/app.py"]);
-        assert_eq!(lines.pins(0, green(9)), "  ⚑ 1 pinned request: 1 green\n");
+        assert_eq!(lines.pins(0, passing(9)), "  ⚑ 1 pinned request: 1 passing\n");
     }
 
     #[test]
@@ -214,11 +214,11 @@ mod tests {
         lines.pins(2, None);
         lines.reload(&reload(9), &[], now);
         assert_eq!(of(&lines.reload(&reload(10), &[], now)), ["↻ G9  38.0 ms   python/app.py"]);
-        assert_eq!(lines.pins(1, green(9)), "");
-        let said = lines.pins(0, green(10));
+        assert_eq!(lines.pins(1, passing(9)), "");
+        let said = lines.pins(0, passing(10));
         let expected = [
-            "↻ G10  38.0 ms   python/app.py           1 pinned request: 1 green",
-            "⚑ 1 pinned request: 1 green",
+            "↻ G10  38.0 ms   python/app.py           1 pinned request: 1 passing",
+            "⚑ 1 pinned request: 1 passing",
         ];
         assert_eq!(said.lines().count(), 2);
         assert!(

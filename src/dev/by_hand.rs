@@ -114,7 +114,7 @@ impl IntoResponse for Refusal {
 /// Tells what `reload` has done; what only a new process can do is done first.
 async fn outcome(dev: &Dev, reload: Option<Reload>) -> ByHand {
     let restart = match &reload {
-        Some(reload) if reload.rung == "restart" => {
+        Some(reload) if reload.strategy == "restart" => {
             Some(dev.inner.restarts.wish(&reload.reason).await)
         }
         _ => None,

@@ -56,7 +56,7 @@ impl Pins {
         if state.is_closed {
             return None;
         }
-        Some(state.pins.iter().filter(|(pin, _)| pin.state == "red").cloned().collect())
+        Some(state.pins.iter().filter(|(pin, _)| pin.state == "failing").cloned().collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -92,7 +92,7 @@ impl Dev {
                 id: request.id.clone(),
                 method: request.method.clone(),
                 path: request.path.clone(),
-                state: "red",
+                state: "failing",
                 status: request.status,
                 generation: request.generation,
                 replay: None,
@@ -133,9 +133,9 @@ impl Dev {
     /// Says what is pinned now, and what came of those that were just sent.
     fn tell_of_pins(&self, round: Option<PinRound>) {
         let pins = self.inner.pins.list();
-        let red = pins.iter().filter(|pin| pin.state == "red").count();
+        let failing = pins.iter().filter(|pin| pin.state == "failing").count();
         self.inner.recorder.keep_pins(pins);
-        self.inner.runtime.events().emit(|| Event::Pins { red, round });
+        self.inner.runtime.events().emit(|| Event::Pins { failing, round });
     }
 }
 
@@ -148,9 +148,9 @@ async fn send_after_reloads(dev: Weak<Inner>, pins: Arc<Pins>) {
         }
         let sending = round.into_iter().map(|(pin, sent)| dev.send_pinned(pin, sent));
         let answers = futures_util::future::join_all(sending).await;
-        let green = answers.iter().filter(|pin| pin.state == "green").count();
+        let passing = answers.iter().filter(|pin| pin.state == "passing").count();
         let generation = answers.iter().filter_map(|pin| pin.generation).max();
-        let round = PinRound { generation, green, red: answers.len() - green };
+        let round = PinRound { generation, passing, failing: answers.len() - passing };
         for answered in answers {
             let mut state = pins.lock();
             // It may have been let go meanwhile.
@@ -170,7 +170,7 @@ impl Dev {
         if let Some(answer) = self.inner.recorder.request(&replay) {
             pin.status = answer.summary.status;
             pin.generation = answer.summary.generation;
-            pin.state = if pin.status < FIRST_FAILURE { "green" } else { "red" };
+            pin.state = if pin.status < FIRST_FAILURE { "passing" } else { "failing" };
         }
         pin.replay = Some(replay);
         pin

@@ -19,7 +19,7 @@ pub use request::{
 };
 
 /// The version in `"v"` of every message.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One text frame of the socket.
 #[derive(Debug, Serialize)]

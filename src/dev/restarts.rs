@@ -45,7 +45,7 @@ impl Restarts {
         let _ = self.wishes.set(wishes.clone());
         runtime.events().listen(move |event| {
             if let Event::ReloadEnd(reload) = event
-                && reload.report.rung == "restart"
+                && reload.report.strategy == "restart"
             {
                 let wish = Wish { reason: reload.report.reason.clone(), answer: None };
                 let _ = wishes.try_send(wish); // an error: it is stopping, or wishes enough wait

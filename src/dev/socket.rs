@@ -20,7 +20,7 @@ use super::protocol::Body;
 use super::protocol::types::Types;
 use super::recorder::{Follower, encode};
 
-const SUBPROTOCOL: &str = "snaxum.v1";
+const SUBPROTOCOL: &str = "snaxum.v2";
 /// Consoles open at once.
 const MAX_SOCKETS: usize = 16;
 /// Bytes of a message from a client.

@@ -30,9 +30,9 @@ pub(super) struct Workers {
     /// Requests on the asyncio loop; null as long as nothing has needed it, or nobody can tell.
     r#loop: Option<Listed>,
     /// Handlers that use the pool, each on a thread that may wait; null if nobody can tell.
-    at_pool: Option<Listed>,
+    pool_requests: Option<Listed>,
     /// Streams of `def` handlers, likewise.
-    at_stream: Option<Listed>,
+    stream_requests: Option<Listed>,
     /// The process pool; null if nobody can tell.
     pool: Value,
 }
@@ -84,8 +84,8 @@ pub(super) async fn workers(State(dev): State<Dev>) -> Json<Workers> {
         dispatch: dispatch.collect(),
         queue: Listed { count, ..looks.listed(&waiting) },
         r#loop: looks.named(&told["loop"]),
-        at_pool: looks.named(&told["at_pool"]),
-        at_stream: looks.named(&told["at_stream"]),
+        pool_requests: looks.named(&told["pool_requests"]),
+        stream_requests: looks.named(&told["stream_requests"]),
         pool: told["pool"].take(),
     })
 }

@@ -16,10 +16,10 @@ pub struct LoadReport {
     pub outcome: LoadOutcome,
     /// The generation that serves afterwards.
     pub generation: u64,
-    /// How much was loaded anew: `none`, `lines`, `cone`, `all` or `restart`.
+    /// How much ran again: `none`, `lines`, `dependents`, `all` or `restart`.
     #[serde(default)]
-    pub rung: String,
-    /// Why not less; empty for the cone of a change.
+    pub strategy: String,
+    /// Why not less; empty if only the dependents of the change ran.
     #[serde(default)]
     pub reason: String,
     /// The files that differ from what serves, relative to the project.

@@ -21,9 +21,9 @@ pub struct Reload {
     pub outcome: LoadOutcome,
     /// `start`, `save`, or `manual` if somebody asked for it by hand.
     pub cause: String,
-    /// How much was loaded anew: `none`, `lines`, `cone`, `all` or `restart`.
-    pub rung: String,
-    /// Why not less; empty for the cone of a change.
+    /// How much ran again: `none`, `lines`, `dependents`, `all` or `restart`.
+    pub strategy: String,
+    /// Why not less; empty if only the dependents of the change ran.
     pub reason: String,
     /// What changed.
     pub files: Vec<String>,
@@ -56,7 +56,7 @@ impl From<&Arc<event::Reload>> for Reload {
             generation: report.generation,
             outcome: report.outcome,
             cause: reload.cause.to_owned(),
-            rung: report.rung.clone(),
+            strategy: report.strategy.clone(),
             reason: report.reason.clone(),
             files: reload.files.clone(),
             modules: report.modules.clone(),

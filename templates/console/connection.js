@@ -36,7 +36,7 @@ export function connect({ position, receive, announce }) {
     farewell = "";
     let welcomed = false;
     isHeard = true;
-    const mine = (socket = new WebSocket(streamAddress(position()), "snaxum.v1"));
+    const mine = (socket = new WebSocket(streamAddress(position()), "snaxum.v2"));
 
     mine.onmessage = (event) => {
       isHeard = true;

@@ -21,10 +21,10 @@ const OUTCOMES = {
   noop: { glyph: "=", className: "dim" },
 };
 
-const RUNGS = {
+const STRATEGIES = {
   none: "nothing to load",
   lines: "line numbers only",
-  cone: "what changed, and what imports it",
+  dependents: "what changed, and what imports it",
   all: "all of your modules",
   restart: "a new process",
 };
@@ -93,8 +93,8 @@ function ReloadRow({ reload, round, isFirst, isOpen, toggle }) {
   `;
 }
 
-function PinRound({ round: { green, red } }) {
-  return html`<span class="change" data-testid="pin-round">⚑ pinned: ${green > 0 && html`<b class="good">${green} green</b>`}${green > 0 && red > 0 && ", "}${red > 0 && html`<b class="bad">${red} red</b>`}</span>`;
+function PinRound({ round: { passing, failing } }) {
+  return html`<span class="change" data-testid="pin-round">⚑ pinned: ${passing > 0 && html`<b class="good">${passing} passing</b>`}${passing > 0 && failing > 0 && ", "}${failing > 0 && html`<b class="bad">${failing} failing</b>`}</span>`;
 }
 
 function fileWords(files, cause) {
@@ -122,7 +122,7 @@ function ReloadDetails({ reload, state }) {
   const [asks, ask] = useState(false);
   const { answer } = useFetched("logs", { version: `${state.runId} ${reload.id}` });
   const logs = (answer ?? []).filter((line) => line.reload === reload.id).reverse();
-  const { cause, rung, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback } = reload;
+  const { cause, strategy, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback } = reload;
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   return html`
     <div class="unfolded-content">
@@ -130,7 +130,7 @@ function ReloadDetails({ reload, state }) {
       <div class="columns">
         <section>
           <h3>Cause</h3>
-          <p>${visible(cause)}${rung != null && html` <span class="dim">· ${visible(RUNGS[rung] ?? rung)}</span>`}</p>
+          <p>${visible(cause)}${strategy != null && html` <span class="dim">· ${visible(STRATEGIES[strategy] ?? strategy)}</span>`}</p>
           ${reason && html`<p class="dim">${visible(reason)}</p>`}
           ${files.map((file) => html`<p><${Place} file=${file} /></p>`)}
         </section>

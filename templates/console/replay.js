@@ -1,4 +1,4 @@
-// Sending a request again: as it was, changed in a form, or pinned until it is answered well.
+// Sending a request again: as it was, changed in a form, or pinned until it passes.
 //
 // Sends only what a person has changed: the server fills in the rest, secrets too.
 
@@ -42,7 +42,7 @@ export function Replay({ request, state, select }) {
       ${pinned
         ? html`<button type="button" aria-pressed="true" onClick=${() => attempt(() => unpin(request.id))}>⚑ Unpin</button>`
         : request.status >= FIRST_FAILURE &&
-          html`<button type="button" onClick=${() => attempt(() => pin(request.id))}>⚑ Pin until green</button>`}
+          html`<button type="button" onClick=${() => attempt(() => pin(request.id))}>⚑ Pin until it passes</button>`}
     </p>
     <div role="status">${isSending ? html`<p class="dim">Waiting for the answer…</p>` : problem && html`<p class="bad">${visible(problem)}</p>`}</div>
     ${isEditing && html`<${EditForm} request=${request} send=${send} />`}
@@ -100,7 +100,7 @@ export function Pins({ pins, select }) {
       ${pins.map(
         ({ id, method, path, state, status, generation, replay: last, replays }) => html`
           <li key=${id}>
-            <b class=${state === "green" ? "good" : "bad"}>⚑ ${state}</b>
+            <b class=${state === "passing" ? "good" : "bad"}>⚑ ${state}</b>
             <button type="button" class="link" onClick=${() => select(last ?? id)}>${visible(method)} ${visible(path)}</button>
             <span class="dim">${status} in G${generation ?? "–"}${replays > 0 && `, sent again ${replays}×`}</span>
             <button type="button" class="quiet" title="Unpin" onClick=${() => letGo(id)}><span aria-hidden="true">✕</span><span class="unseen">Unpin ${visible(method)} ${visible(path)}</span></button>

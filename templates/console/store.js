@@ -84,8 +84,8 @@ function pinRound(before, pins) {
   const replays = new Map(before.map((pin) => [pin.id, pin.replays]));
   const sent = pins.filter((pin) => pin.replays > (replays.get(pin.id) ?? pin.replays));
   if (!sent.length) return {};
-  const green = sent.filter(({ state }) => state === "green").length;
-  return { [Math.max(...sent.map(({ generation }) => generation ?? 0))]: { green, red: sent.length - green } };
+  const passing = sent.filter(({ state }) => state === "passing").length;
+  return { [Math.max(...sent.map(({ generation }) => generation ?? 0))]: { passing, failing: sent.length - passing } };
 }
 
 function newest(rounds) {

@@ -18,7 +18,7 @@ export function Workers({ state, traffic, filter }) {
   if (!answer) {
     return html`<div class="empty"><h2>Looking at the workers</h2>${problem && html`<p>${visible(problem)}.</p>`}</div>`;
   }
-  const { dispatch, queue, loop, at_pool: atPool, at_stream: atStream, pool, generation } = answer;
+  const { dispatch, queue, loop, pool_requests: poolRequests, stream_requests: streamRequests, pool, generation } = answer;
   const matches = matcher(filter);
   return html`
     <div class="workers" data-testid="workers">
@@ -47,8 +47,8 @@ export function Workers({ state, traffic, filter }) {
       </section>
       <${List} title="Queue" about="waiting for a Python thread" list=${queue} matches=${matches} generation=${generation} />
       <${List} title="asyncio loop" about="on the loop" list=${loop} matches=${matches} generation=${generation} none="nothing has needed the loop yet" />
-      ${atStream?.count > 0 && html`<${List} title="Streams" about="of def handlers" list=${atStream} matches=${matches} generation=${generation} />`}
-      <${Pool} pool=${pool} atPool=${atPool} generation=${generation} matches=${matches} />
+      ${streamRequests?.count > 0 && html`<${List} title="Streams" about="of def handlers" list=${streamRequests} matches=${matches} generation=${generation} />`}
+      <${Pool} pool=${pool} poolRequests=${poolRequests} generation=${generation} matches=${matches} />
     </div>
   `;
 }
@@ -97,9 +97,9 @@ function List({ title, about, list, none, matches, generation }) {
   `;
 }
 
-function Pool({ pool, atPool, generation, matches }) {
+function Pool({ pool, poolRequests, generation, matches }) {
   if (!pool) return html`<${List} title="Process pool" list=${null} />`;
-  const { size, workers, busy, waiting, done, failed, replaced, losses = [] } = pool;
+  const { size, workers, busy, waiting, done, failed, replaced, exits = [] } = pool;
   return html`
     <section aria-labelledby="pool-title">
       <header>
@@ -131,8 +131,8 @@ function Pool({ pool, atPool, generation, matches }) {
             </tbody>
           </table>
         `}
-      ${losses.length > 0 && html`<${Losses} losses=${losses} replaced=${replaced} />`}
-      ${atPool?.count > 0 && html`<${List} title="Handlers at the pool" about="using or awaiting it" list=${atPool} matches=${matches} generation=${generation} />`}
+      ${exits.length > 0 && html`<${Exits} exits=${exits} replaced=${replaced} />`}
+      ${poolRequests?.count > 0 && html`<${List} title="Handlers at the pool" about="using or awaiting it" list=${poolRequests} matches=${matches} generation=${generation} />`}
     </section>
   `;
 }
@@ -154,12 +154,12 @@ function PoolRow({ worker, isFirst, generation }) {
 }
 
 /** The workers that died, the newest first. */
-function Losses({ losses, replaced }) {
+function Exits({ exits, replaced }) {
   return html`
-    <section aria-labelledby="losses-title" data-testid="losses">
+    <section aria-labelledby="exits-title" data-testid="exits">
       <header>
-        <h3 id="losses-title">Died and replaced</h3>
-        ${replaced > losses.length && html`<p class="dim">The newest ${losses.length} of ${replaced}.</p>`}
+        <h3 id="exits-title">Died and replaced</h3>
+        ${replaced > exits.length && html`<p class="dim">The newest ${exits.length} of ${replaced}.</p>`}
       </header>
       <table class="rows loss-rows">
         <caption class="unseen">Processes that died</caption>
@@ -173,7 +173,7 @@ function Losses({ losses, replaced }) {
           </tr>
         </thead>
         <tbody onKeyDown=${walkRows}>
-          ${losses.toReversed().map(({ time_ms, pid, task, exit_code, was_killed, successor }, index) => html`
+          ${exits.toReversed().map(({ time_ms, pid, task, exit_code, was_killed, successor }, index) => html`
             <tr key=${`${pid} ${time_ms}`} class="flat" data-row tabindex=${index === 0 ? 0 : -1}>
               <td class="c-time dim">${clock(time_ms)}</td>
               <td class="c-method">${pid}</td>

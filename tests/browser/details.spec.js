@@ -109,7 +109,7 @@ test("tabs are walked by keyboard, and the keys of the page go on working", asyn
   const selected = (name) => expect(page.getByRole("tab", { selected: true })).toHaveText(name);
   await selected("Error");
 
-  await page.getByRole("button", { name: "Unpin" }).or(page.getByRole("button", { name: "Pin until green" })).focus();
+  await page.getByRole("button", { name: "Unpin" }).or(page.getByRole("button", { name: "Pin until it passes" })).focus();
   await page.keyboard.press("Tab");
   await expect(tab(page, "Error")).toBeFocused();
   await expect(tab(page, "Error")).toHaveCSS("outline-style", "solid");

@@ -1,4 +1,4 @@
-// A request that failed, sent again: by hand, changed, and by itself until it is green.
+// A request that failed, sent again: by hand, changed, and by itself until it passes.
 
 const { test, expect } = require("@playwright/test");
 const { World, complaintsOf } = require("./world");
@@ -26,14 +26,14 @@ test.afterEach(async () => {
   expect(complaints).toEqual([]);
 });
 
-test("a pinned failure turns green by itself after the save that mends it", async ({ page }) => {
+test("a pinned failure passes by itself after the save that mends it", async ({ page }) => {
   await world.get("/share");
   await page.getByTestId("request-row").first().click();
-  await page.getByRole("button", { name: "Pin until green" }).click();
-  await expect(page.getByTestId("pins")).toContainText("red");
+  await page.getByRole("button", { name: "Pin until it passes" }).click();
+  await expect(page.getByTestId("pins")).toContainText("failing");
 
   world.edit("app.py", APP.replace("count = 0", "count = 4"));
-  await expect(page.getByTestId("pins")).toContainText("green");
+  await expect(page.getByTestId("pins")).toContainText("passing");
   await page.getByTestId("pins").getByRole("button", { name: "GET /share", exact: true }).click();
   await page.getByRole("tab", { name: "Diff" }).click();
   const compare = page.getByTestId("compare");
@@ -43,7 +43,7 @@ test("a pinned failure turns green by itself after the save that mends it", asyn
   await expect(compare).toContainText("- ZeroDivisionError");
 
   await page.getByTestId("tab-reloads").click();
-  await expect(page.getByTestId("pin-round")).toHaveText("⚑ pinned: 1 green");
+  await expect(page.getByTestId("pin-round")).toHaveText("⚑ pinned: 1 passing");
   await page.getByTestId("tab-requests").click();
   await page.getByRole("button", { name: "Unpin GET /share" }).click();
   await expect(page.getByTestId("pins")).toHaveCount(0);

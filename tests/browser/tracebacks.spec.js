@@ -79,7 +79,7 @@ test("a frame says that its file has changed since, and no longer when that is t
 test("a failure is sent again and its request opened from the list of errors", async ({ page }) => {
   await world.get("/share/milk");
   await page.keyboard.press("3");
-  await page.getByRole("button", { name: "Pin until green" }).click();
+  await page.getByRole("button", { name: "Pin until it passes" }).click();
   await expect(page.getByRole("button", { name: "Unpin" })).toBeVisible();
   await page.getByRole("button", { name: "Replay", exact: true }).click();
   await page.getByRole("tab", { name: "Diff" }).click();

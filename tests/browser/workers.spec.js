@@ -141,9 +141,9 @@ test("the rows of each table are walked by arrows", async ({ page }) => {
 
 test("a worker that died is told of, with what it ran and what came in its place", async ({ page }) => {
   await expect(page.getByTestId("workers")).toBeVisible();
-  await expect(page.getByTestId("losses")).toHaveCount(0);
+  await expect(page.getByTestId("exits")).toHaveCount(0);
   expect((await world.get("/die")).status).toBe(500);
-  const loss = page.getByTestId("losses").locator("tbody tr");
+  const loss = page.getByTestId("exits").locator("tbody tr");
   await expect(loss).toHaveCount(1);
   await expect(loss).toContainText("tasks.die");
   await expect(loss).toContainText("exited with 3");
@@ -161,7 +161,7 @@ test("what happens to a worker is shown at once, not with the next look of each 
   await page.reload();
   await expect(page.getByTestId("workers")).toBeVisible();
   expect((await world.get("/die")).status).toBe(500);
-  await expect(page.getByTestId("losses").locator("tbody tr")).toHaveCount(1);
+  await expect(page.getByTestId("exits").locator("tbody tr")).toHaveCount(1);
   expect(complaints).toEqual([]);
 });
 

@@ -135,7 +135,7 @@ async fn each_worker_tells_what_it_runs() {
     );
 
     let work = server.begin("/work");
-    let at_pool = server.arrival().await;
+    let pool_requests = server.arrival().await;
     let later = server.begin("/later");
     let on_loop = server.arrival().await;
     let hold = server.begin("/hold");
@@ -158,7 +158,7 @@ async fn each_worker_tells_what_it_runs() {
         (&thread["request"], "/hold"),
         (&told["queue"]["requests"][0], "/orders/7"),
         (&told["loop"]["requests"][0], "/later"),
-        (&told["at_pool"]["requests"][0], "/work"),
+        (&told["pool_requests"]["requests"][0], "/work"),
     ] {
         assert_eq!((&request["method"], &request["path"]), (&json!("GET"), &json!(path)));
         assert!(request["age_ms"].as_f64().is_some_and(|age| age > 0.0), "{request}");
@@ -170,7 +170,7 @@ async fn each_worker_tells_what_it_runs() {
     assert!(worker["task_ms"].as_f64().is_some_and(|age| age > 0.0), "{worker}");
     assert!(worker["rss_bytes"].as_u64().is_some_and(|bytes| bytes > 1_000_000), "{worker}");
 
-    for held in [in_thread, on_loop, at_pool] {
+    for held in [in_thread, on_loop, pool_requests] {
         held.open().await;
     }
     for request in [work, later, hold, waiting] {

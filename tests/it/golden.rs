@@ -134,7 +134,7 @@ async fn whoever_follows_is_told_the_same() {
     assert_eq!(from_socket[0], golden[0]);
     let (first, routes) = (&golden[1], &golden[2]["routes"]);
     let snapshot = json!({
-        "v": 1, "seq": 0, "type": "snapshot", "status": first["status"], "routes": routes,
+        "v": 2, "seq": 0, "type": "snapshot", "status": first["status"], "routes": routes,
         "requests": [], "reloads": [first["reload"]], "logs": [], "pins": [], "last_failure": null,
     });
     same(&from_socket[1..2], &[snapshot], "the snapshot");

@@ -289,7 +289,7 @@ async fn an_assistant_that_may_write_reloads() {
     assert_eq!((&nothing["reload"], &nothing["status"]["generation"]), (&Value::Null, &json!(1)));
     let full = tool(&server, "reload", json!({ "full": true })).await;
     assert_eq!(
-        (&full["reload"]["rung"], &full["reload"]["cause"]),
+        (&full["reload"]["strategy"], &full["reload"]["cause"]),
         (&json!("all"), &json!("manual"))
     );
     assert_eq!(full["status"]["generation"], 2);
@@ -827,7 +827,7 @@ async fn a_reload_that_only_a_new_process_can_make_is_answered_before_it_takes_o
     std::fs::write(server.project.path().join("pyproject.toml"), settings(2)).expect("a file");
     let answer = tool(&server, "reload", json!({})).await;
 
-    assert_eq!(answer["reload"]["rung"], "restart", "{answer}");
+    assert_eq!(answer["reload"]["strategy"], "restart", "{answer}");
     assert_eq!(answer["restart"], json!({ "accepted": true, "refusal": "" }));
     server.out.wait_for("pool 2 workers").await;
     let after = tool(&server, "workers", json!({})).await;

@@ -139,7 +139,7 @@ async fn a_worker_that_dies_costs_its_request_a_500_and_the_next_works() {
     assert_ne!(after.json()["pid"], before["pid"]);
     let pool = pool(&server).await;
     assert_eq!((&pool["size"], &pool["replaced"]), (&json!(1), &json!(1)));
-    let loss = &pool["losses"][0];
+    let loss = &pool["exits"][0];
     assert_eq!((&loss["pid"], &loss["task"]), (&before["pid"], &json!("tasks.die")));
     assert_eq!((&loss["successor"], &loss["was_killed"]), (&after.json()["pid"], &json!(false)));
     assert!(loss["exit_code"].is_i64() && loss["time_ms"].as_u64().is_some(), "{loss}");
@@ -481,6 +481,6 @@ def one(request, pool): return {"one": pool.submit(tasks.one).result()}
     server.err.wait_for("died while it ran tasks.hang").await;
 
     assert_eq!(server.get("/one").await.text(), r#"{"one":1}"#);
-    let loss = &pool(&server).await["losses"][0];
+    let loss = &pool(&server).await["exits"][0];
     assert_eq!((&loss["was_killed"], &loss["exit_code"]), (&json!(true), &json!(-9)), "{loss}");
 }

@@ -109,14 +109,14 @@ async fn a_ping_is_answered_with_its_id_and_the_number_of_the_last_event() {
     let mut console = server.console().await;
     say(&mut console, json!({"type": "ping"})).await;
     let pong = console.next().await;
-    assert_eq!(pong, json!({"v": 1, "seq": 0, "type": "pong", "id": null}));
+    assert_eq!(pong, json!({"v": 2, "seq": 0, "type": "pong", "id": null}));
 
     server.get("/hello").await;
     assert_eq!(seq(&console.next_of_type("request.end").await), 1);
     for id in [json!("a"), json!(7)] {
         say(&mut console, json!({"type": "ping", "id": id})).await;
         let pong = console.next().await;
-        assert_eq!(pong, json!({"v": 1, "seq": 1, "type": "pong", "id": id}));
+        assert_eq!(pong, json!({"v": 2, "seq": 1, "type": "pong", "id": id}));
     }
 }
 

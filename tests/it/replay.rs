@@ -178,21 +178,21 @@ async fn a_pinned_request_is_sent_after_each_reload_until_it_is_green() {
     assert_eq!(server.get("/boom").await.status, 500);
     let pinned = newest(&server).await;
     let pins = act(&server, &pinned, "pin", json!({})).await.json();
-    assert_eq!((&pins[0]["id"], &pins[0]["state"]), (&json!(pinned), &json!("red")), "{pins}");
+    assert_eq!((&pins[0]["id"], &pins[0]["state"]), (&json!(pinned), &json!("failing")), "{pins}");
     console.next_of_type("pins").await;
 
     server.edit("app.py", &APP.replace("count = None", "count = 0"));
     let pins = console.next_of_type("pins").await["pins"].clone();
-    assert_eq!((&pins[0]["state"], &pins[0]["generation"]), (&json!("red"), &json!(2)), "{pins}");
+    assert_eq!((&pins[0]["state"], &pins[0]["generation"]), (&json!("failing"), &json!(2)), "{pins}");
 
     server.edit("app.py", "count = (");
     console.next_of_type("reload.fail").await; // nothing new to ask
     server.edit("app.py", &APP.replace("count = None", "count = 4"));
     let pins = console.next_of_type("pins").await["pins"].clone();
-    assert_eq!((&pins[0]["state"], &pins[0]["replays"]), (&json!("green"), &json!(2)), "{pins}");
+    assert_eq!((&pins[0]["state"], &pins[0]["replays"]), (&json!("passing"), &json!(2)), "{pins}");
     let replay = pins[0]["replay"].as_str().expect("a replay");
     assert_eq!(server.api(&format!("requests/{replay}")).await["replay_of"], pinned);
-    server.out.wait_for("1 pinned request: 1 green").await;
+    server.out.wait_for("1 pinned request: 1 passing").await;
 
     let left = act(&server, &pinned, "unpin", json!({})).await.json();
     assert_eq!((left, server.api("pins").await), (json!([]), json!([])));

@@ -138,7 +138,7 @@ async fn what_came_of_the_pins_stands_in_the_line_of_the_reload() {
     let mut tail = Tail::of(&server.project, &[]);
     tail.line_with("/raise").await;
     server.edit("app.py", &APP.replace("    raise ValueError(why)", "    return 'fine'"));
-    let line = tail.line_with("1 pinned request: 1 green").await;
+    let line = tail.line_with("1 pinned request: 1 passing").await;
     assert!(line.contains("↻ G2"), "{line}");
     let line = tail.line_with("/raise").await;
     assert!(line.contains("200") && line.ends_with("G2 #2"), "{line}");
@@ -160,7 +160,7 @@ async fn pins_that_take_long_do_not_hold_the_line_of_the_reload() {
     }
     held.open().await;
     for line in [tail.line_with("⚑").await, server.out.wait_for("⚑").await] {
-        assert_eq!(line, "  ⚑ 1 pinned request: 1 green");
+        assert_eq!(line, "  ⚑ 1 pinned request: 1 passing");
     }
 }
 
@@ -232,7 +232,7 @@ async fn accept(listener: &TcpListener) -> (WebSocketStream<TcpStream>, String) 
     #[expect(clippy::result_large_err, reason = "the type is the library's")]
     let answer = |request: &Request, mut response: Response| {
         asked = request.uri().to_string();
-        let protocol = HeaderValue::from_static("snaxum.v1");
+        let protocol = HeaderValue::from_static("snaxum.v2");
         response.headers_mut().insert("sec-websocket-protocol", protocol);
         Ok(response)
     };
@@ -261,7 +261,7 @@ async fn a_reader_that_was_too_slow_goes_on_and_sees_nothing_twice() {
     let mut tail = Tail::of(&project, &[]);
     let hello = json!({"seq": 7, "type": "hello", "run_id": "r", "generation": 1, "python": "3"});
     let reload = json!({
-        "id": 1, "time_ms": 0, "generation": 1, "outcome": "ok", "cause": "save", "rung": "cone",
+        "id": 1, "time_ms": 0, "generation": 1, "outcome": "ok", "cause": "save", "strategy": "dependents",
         "reason": "", "files": ["python/app.py"], "modules": [], "total_ms": 1.0, "diff": {},
         "phases": {"settle": 1.0, "compile": 1.0, "stage": 1.0, "commit": 1.0},
         "state_reset": [], "warnings": [], "notes": [], "traceback": null, "others": [],

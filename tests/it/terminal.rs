@@ -206,15 +206,15 @@ async fn the_newest_failure_is_pinned_by_a_key_and_told_of_until_it_is_green() {
 
     let file = screen.project.path().join("python/app.py");
     fs::write(&file, APP.replace("1 / count", "2 / count")).expect("a file");
-    screen.wait_for("1 pinned request: 1 still red").await;
+    screen.wait_for("1 pinned request: 1 still failing").await;
     fs::write(&file, APP.replace("1 / count", "str(count)")).expect("a file");
-    screen.wait_for("1 pinned request: 1 green").await;
+    screen.wait_for("1 pinned request: 1 passing").await;
     screen.wait_for("G3 #").await;
     let text = screen.text.borrow().clone();
     let place = |what: &str| text.lines().position(|line| line.contains(what)).expect(what);
-    let line = text.lines().nth(place("1 green")).expect("a line");
+    let line = text.lines().nth(place("1 passing")).expect("a line");
     assert!(line.contains("↻ G3") && line.contains("python/app.py"), "{line}");
-    assert!(place("1 green") < place("G3 #"), "the replay stands below: {text}");
+    assert!(place("1 passing") < place("G3 #"), "the replay stands below: {text}");
 }
 
 #[tokio::test]

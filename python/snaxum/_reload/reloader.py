@@ -101,7 +101,7 @@ class Reloader:
         self.deleted = {node.name: node.path for node in changes.deleted}
         report.files = [loader.display_path(path) for path in changes.paths]
         if cone is None:
-            report.rung = "all"
+            report.strategy = "all"
         if self.watch.env_file is not None and changes.variables is not None:
             report.reason = self.watch.env_file.reason(changes.variables)
         elif extent == "all":
@@ -129,7 +129,7 @@ class Reloader:
             return self._reject(report, plan.failures, serving)
         if plan.changes.outside:
             # A new process takes everything over, this change and whatever else there is.
-            report.outcome, report.rung = "noop", "restart"
+            report.outcome, report.strategy = "noop", "restart"
             report.reason = ", ".join(dict.fromkeys(reason for _, reason in plan.changes.outside))
             report.files += [loader.display_path(path) for path, _ in plan.changes.outside]
             return self._finish(report, serving)
@@ -141,11 +141,11 @@ class Reloader:
             except Rejected as rejected:
                 # It may be that something in a library does not take the same thing twice.
                 if rejected.may_climb and plan.cone is not None:
-                    report.rung, report.reason = "all", rejected.reason
+                    report.strategy, report.reason = "all", rejected.reason
                     plan.cone = None
                     continue
                 if rejected.may_climb and serving.number:
-                    report.rung = "restart"
+                    report.strategy = "restart"
                 return self._reject(report, rejected.failures, serving)
 
     def _cone(self, changes: Changes, serving: state.Generation) -> list[str] | None:
@@ -276,13 +276,13 @@ class Reloader:
         before = serving.routes
         rows = {route.id: self.rows.of(route) for route in before}
         if plan.changes.shifted:
-            report.rung, report.reason = "lines", "only comments, blank lines or layout changed"
+            report.strategy, report.reason = "lines", "only comments, blank lines or layout changed"
             for node, source in plan.changes.shifted:
                 self._shift(node, source, serving.modules.get(node.name))
             self.watch.settle()
         else:
             names = ", ".join(sorted(plan.changes.created.values()))
-            report.rung = "none"
+            report.strategy = "none"
             report.reason = (
                 f"{names}: not imported by anything"
                 if names

@@ -32,7 +32,7 @@ class Report:
     outcome: str = "ok"
     generation: int = 0
     # `none`, `lines`, `cone`, `all` or `restart`, and why not a smaller one.
-    rung: str = "cone"
+    strategy: str = "dependents"
     reason: str = ""
     files: list[str] = field(default_factory=list)
     modules: list[dict[str, Any]] = field(default_factory=list)

@@ -196,7 +196,7 @@ impl State {
             }
             Event::ReloadEnd(reload) => self.add(News::Reload(Arc::clone(reload))),
             Event::Paused(is_paused) => self.add(News::Pause(*is_paused)),
-            Event::Pins { red, round } => self.add(News::Pins(*red, *round)),
+            Event::Pins { failing, round } => self.add(News::Pins(*failing, *round)),
             // Lines that are printed, and what the log says of workers, get there by themselves.
             Event::RequestStart(_)
             | Event::ReloadStart { .. }

@@ -137,7 +137,7 @@ fn remarks(reload: &Reload) -> String {
             format!("{} answers for what {} did", plain(&lost.by), plain(&name(&lost.route)));
         out += &format!("    {} {words}\n", style("shadowed:").dim());
     }
-    if reload.rung == "all" && !reload.reason.is_empty() {
+    if reload.strategy == "all" && !reload.reason.is_empty() {
         out += &format!("    {} {}\n", style("all modules ran:").dim(), plain(&reload.reason));
     }
     if !reload.state_reset.is_empty() {
@@ -207,7 +207,7 @@ pub(super) mod tests {
 
     pub(in super::super) fn reload(second: u64, files: &[&str], told: serde_json::Value) -> Reload {
         let mut reload = json!({
-            "id": 1, "time_ms": second * 1000, "cause": "save", "rung": "cone", "reason": "",
+            "id": 1, "time_ms": second * 1000, "cause": "save", "strategy": "dependents", "reason": "",
             "files": files, "total_ms": 38.0, "state_reset": [], "warnings": [], "notes": [],
             "modules": [{"name": "orders", "ms": 7.0}, {"name": "models", "ms": 2.0}],
             "phases": {"settle": 20.0, "compile": 1.0, "stage": 9.0, "commit": 1.0},

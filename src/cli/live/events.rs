@@ -156,15 +156,15 @@ impl Events {
             before.is_some_and(|before| before.replays < pin.replays)
         };
         let sent: Vec<&Pin> = pins.iter().filter(is_sent).collect();
-        let red = sent.iter().filter(|pin| pin.state == "red").count();
+        let failing = sent.iter().filter(|pin| pin.state == "failing").count();
         let round = (!sent.is_empty()).then(|| PinRound {
             generation: sent.iter().filter_map(|pin| pin.generation).max(),
-            green: sent.len() - red,
-            red,
+            passing: sent.len() - failing,
+            failing,
         });
-        let red = pins.iter().filter(|pin| pin.state == "red").count();
+        let failing = pins.iter().filter(|pin| pin.state == "failing").count();
         self.pins = pins;
-        self.lines.pins(red, round)
+        self.lines.pins(failing, round)
     }
 }
 
@@ -185,7 +185,7 @@ mod tests {
     fn what_it_does_not_show_is_passed_over() {
         let mut events = Events::new(10, false);
         for kind in ["worker", "request.start", "error", "route.diff", "pong", "problem", "newer"] {
-            let message = json!({"v": 1, "seq": 1, "type": kind, kind: {"what": ["ever"]}});
+            let message = json!({"v": 2, "seq": 1, "type": kind, kind: {"what": ["ever"]}});
             assert_eq!(draw(&mut events, message), "", "{kind}");
         }
     }
@@ -202,9 +202,9 @@ mod tests {
             let pin = json!({"id": "1", "state": state, "generation": 9, "replays": replays});
             json!({"seq": 1, "type": "pins", "pins": [pin]})
         };
-        draw(&mut events, pins("red", 0));
+        draw(&mut events, pins("failing", 0));
         let reload = json!({
-            "id": 1, "time_ms": 0, "generation": 9, "outcome": "ok", "cause": "save", "rung": "cone",
+            "id": 1, "time_ms": 0, "generation": 9, "outcome": "ok", "cause": "save", "strategy": "dependents",
             "reason": "", "files": ["python/app.py"], "modules": [], "total_ms": 38.0, "diff": {},
             "phases": {"settle": 20.0, "compile": 1.0, "stage": 9.0, "commit": 1.0},
             "state_reset": [], "warnings": [], "notes": [], "traceback": null, "others": [],
@@ -219,7 +219,7 @@ mod tests {
         ] {
             assert_eq!(draw(&mut events, message.clone()), "", "{message}");
         }
-        let said = draw(&mut events, pins("green", 1));
+        let said = draw(&mut events, pins("passing", 1));
         let lines: Vec<&str> = said.lines().collect();
         for (line, part) in lines.iter().zip(["↻ G9", "said", "paus", "7 events"]) {
             assert!(line.contains(part), "{part}: {said}");

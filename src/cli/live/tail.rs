@@ -214,7 +214,7 @@ impl Tail<'_> {
         let bearer = format!("Bearer {}", live.token);
         let bearer = HeaderValue::from_str(&bearer).expect("it was checked when it was read");
         request.headers_mut().insert(AUTHORIZATION, bearer);
-        let protocol = HeaderValue::from_static("snaxum.v1");
+        let protocol = HeaderValue::from_static("snaxum.v2");
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         Ok(request)
     }

@@ -79,7 +79,7 @@ const OFFERS: [Offer; 10] = [
         name: "reloads",
         tells: "The newest attempts to load the code, newest first: {reloads: [{id, time_ms, \
             generation (that serves afterwards), outcome (ok | failed | noop), cause (start | save \
-            | manual), rung (none | lines | cone | all | restart), reason, files (that changed), \
+            | manual), strategy (none | lines | dependents | all | restart), reason, files (that changed), \
             modules (that ran), phases and total_ms (milliseconds), diff (of the routes), \
             state_reset, warnings, notes, traceback}]}. Kept are the newest 100.",
         takes: || page(FEW),
@@ -98,7 +98,7 @@ const OFFERS: [Offer; 10] = [
         tells: "The server and who works for it: {version, python, pid, run_id, generation, state \
             (ok | failing), paused (whether saves wait), routes (how many), uptime_s (seconds), \
             dispatch_workers (threads for `def` handlers), pool (of processes: {size, busy, \
-            waiting, done, failed, replaced, workers: [{pid, busy, task}], losses: [{time_ms, pid, \
+            waiting, done, failed, replaced, workers: [{pid, busy, task}], exits: [{time_ms, pid, \
             task, exit_code, was_killed, successor}] (died and replaced)}, null while a module \
             loads)}.",
         takes: || schema(json!({})),

@@ -161,7 +161,7 @@ async fn await_reload(
         "waited_ms": began.elapsed().as_secs_f64() * 1000.0,
         "state": status.state,
         "paused": status.paused,
-        "needs_restart": status.last_reload.as_ref().is_some_and(|last| last.rung == "restart"),
+        "needs_restart": status.last_reload.as_ref().is_some_and(|last| last.strategy == "restart"),
         "generation": status.generation,
         "last_reload": status.last_reload,
     });

@@ -107,7 +107,7 @@ pub struct Pin {
     pub method: String,
     /// Percent-decoded.
     pub path: String,
-    /// `red`, or `green` since an answer was below 400.
+    /// `failing`, or `passing` since a response was below 400.
     pub state: &'static str,
     /// Of the newest answer.
     pub status: u16,

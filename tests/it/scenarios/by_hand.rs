@@ -1,4 +1,4 @@
-//! The rungs of the ladder that somebody climbs by hand (row 148).
+//! The strategies of the ladder that somebody climbs by hand (row 148).
 
 use std::fs;
 
@@ -56,7 +56,7 @@ async fn a_full_reload_runs_all_modules_whatever_the_files_hold() {
 
     let reload = world.reload().await;
     assert_eq!(reload.ran(), ["_base", "app"]);
-    assert_eq!((&reload.0["rung"], &reload.0["cause"]), (&json!("all"), &json!("manual")));
+    assert_eq!((&reload.0["strategy"], &reload.0["cause"]), (&json!("all"), &json!("manual")));
     world.server.out.wait_for("asked for by hand").await;
     assert_eq!(world.get("/").await.header("x-snaxum-gen"), "2");
     let again = world.save("app.py", &index("import _base", "_base.X + 1")).await;

@@ -171,7 +171,7 @@ async fn comments_and_blank_lines_run_nothing_and_move_the_lines() {
     let reload = world.save("app.py", &format!("# A comment.\n\n\n{source}")).await;
 
     reload.ran_nothing();
-    assert_eq!((&reload.0["rung"], &reload.0["generation"]), (&"lines".into(), &1.into()));
+    assert_eq!((&reload.0["strategy"], &reload.0["generation"]), (&"lines".into(), &1.into()));
     assert_eq!(reload.diff("moved"), ["/", "/fail"]);
     assert_eq!(world.text("/").await, "2", "its state is as it was");
     world.get("/fail").await;

@@ -26,7 +26,7 @@ async fn a_file_that_nobody_imports_is_not_run() {
     let mut world = World::new(&[("app.py", &index("", "1"))]).await;
     let reload = world.save("_leaf.py", "raise SystemExit\n").await;
     reload.ran_nothing();
-    assert_eq!(reload.0["rung"], "none");
+    assert_eq!(reload.0["strategy"], "none");
     assert!(
         reload.0["reason"].as_str().expect("a text").contains("not imported"),
         "{reload:#?}",

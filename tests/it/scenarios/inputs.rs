@@ -56,7 +56,7 @@ async fn a_saved_env_file_is_in_force_for_all_modules_and_in_the_pool() {
 
     let reload = world.save("../.env", "MODE=two # other\nURL=http://${MODE}\n").await;
     assert_eq!(reload.ran(), ["app", "other"]);
-    assert_eq!(reload.0["rung"], "all");
+    assert_eq!(reload.0["strategy"], "all");
     assert_eq!(reload.0["reason"], ".env changed: MODE, URL");
     assert_eq!(world.text("/").await, r#"["two","http://two","outside"]"#);
     assert_eq!(world.text("/pool").await, r#"["two","http://two"]"#);

@@ -1,4 +1,4 @@
-//! The rungs of the ladder that are above the cone.
+//! The strategies of the ladder that are above the cone.
 
 use std::fs;
 
@@ -29,7 +29,7 @@ async fn a_registry_of_the_users_own_is_made_anew_with_all_modules() {
     let mut world = World::of(project).await;
     let reload = world.save("app.py", &app(2)).await;
     assert_eq!(reload.ran(), ["_base", "app"]);
-    assert_eq!(reload.0["rung"], "all");
+    assert_eq!(reload.0["strategy"], "all");
     assert!(reload.0["reason"].as_str().expect("a text").contains("registered already"));
     assert_eq!(world.text("/").await, "2");
 }

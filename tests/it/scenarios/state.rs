@@ -165,7 +165,7 @@ async fn a_metric_is_registered_once_over_all_reloads() {
     assert_eq!(world.save("app.py", &app(2)).await.ran(), ["app"]);
     world.save("app.py", &format!("{}1 / 0\n", app(3))).await.failure();
     assert_eq!(world.text("/").await, "[2, 1]");
-    assert_eq!(world.save("app.py", &app(4)).await.0["rung"], "cone");
+    assert_eq!(world.save("app.py", &app(4)).await.0["strategy"], "dependents");
     assert_eq!(world.text("/").await, "[4, 1]");
 }
 

@@ -32,7 +32,7 @@ const HELP: &str = "
   c  open the console in the browser
   l  list the routes
   e  show the last error in full
-  p  pin the last request that failed: sent again after each reload until it is answered well
+  p  pin the last request that failed: sent again after each reload until it passes
   v  show errors and reloads only; again: everything
   k  clear the screen
   h  this help
@@ -108,7 +108,7 @@ impl Keys {
         let _on_tokio = tokio.enter();
         let line = match self.dev.pin_last_failure() {
             Ok((method, path)) => format!(
-                "  ⚑ {} {} is pinned: it is sent again after each reload until it is green\n",
+                "  ⚑ {} {} is pinned: it is sent again after each reload until it passes\n",
                 plain(&method),
                 plain(&path)
             ),

@@ -123,7 +123,7 @@ impl Writer {
                 }
                 said
             }
-            News::Pins(red, round) => self.lines.pins(red, round),
+            News::Pins(failing, round) => self.lines.pins(failing, round),
             News::Pause(is_paused) => {
                 self.is_paused = is_paused;
                 pause(is_paused)
