@@ -3,18 +3,19 @@
 //! Owns exit codes, colour and the log. What a command does is the library's business.
 
 mod check;
-mod lines;
-mod live;
+mod client;
 mod options;
 mod project;
+mod render;
 mod routes;
 mod serve;
-mod style;
 mod sync;
-mod traceback;
 
 #[cfg_attr(not(feature = "dev"), path = "cli/no_dev.rs")]
 mod dev;
+mod mcp;
+#[cfg(feature = "dev")]
+mod terminal;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use options::ServerOptions;
-use style::Color;
+use render::color::Color;
 
 /// Serves a directory of Python functions, and shows them live while you write them.
 #[derive(Parser)]
@@ -70,7 +71,7 @@ enum Command {
         #[arg(default_value = ".")]
         dir: PathBuf,
         #[command(flatten)]
-        options: live::tail::Options,
+        options: client::tail::Options,
     },
     /// Waits until what is on disk now is live in the running dev server; exits with 1 if it does
     /// not load, or if reloading is paused.
@@ -156,21 +157,21 @@ pub(crate) fn run() -> ExitCode {
             routes::run(project, &options)
         }
         Command::Sync { dir } => sync::run(&dir),
-        Command::Tail { dir, options } => live::tail::run(&dir, &options),
-        Command::Wait { dir } => live::wait::run(&dir),
-        Command::Explain { file } => live::explain::run(&file),
-        Command::Reload { dir, full } => live::by_hand::reload(&dir, full),
-        Command::Restart { dir } => live::by_hand::restart(&dir),
-        Command::Pause { dir } => live::by_hand::pause(&dir),
-        Command::Resume { dir } => live::by_hand::resume(&dir),
-        Command::Mcp { dir } => live::mcp::run(&dir),
+        Command::Tail { dir, options } => client::tail::run(&dir, &options),
+        Command::Wait { dir } => client::wait::run(&dir),
+        Command::Explain { file } => client::explain::run(&file),
+        Command::Reload { dir, full } => client::control::reload(&dir, full),
+        Command::Restart { dir } => client::control::restart(&dir),
+        Command::Pause { dir } => client::control::pause(&dir),
+        Command::Resume { dir } => client::control::resume(&dir),
+        Command::Mcp { dir } => mcp::run(&dir),
         Command::Check { project } => {
             log_to_stderr("off");
             check::run(project)
         }
     };
     result.unwrap_or_else(|error| {
-        style::say_error(&style::plain(&error.to_string()));
+        render::color::say_error(&render::color::plain(&error.to_string()));
         ExitCode::from(error.exit_code())
     })
 }

@@ -4,31 +4,20 @@
 //! [`Dev::router`] is what the console is reached through, guarded as a whole. The core never
 //! names this module. Without it nothing here is in the binary.
 
-mod announcement;
-mod batch;
-mod by_hand;
-mod console;
-mod cutting;
+mod browser;
+mod discovery;
 mod editor;
 mod events;
-mod front;
-mod git;
-mod guard;
-mod inbound;
-mod live;
-mod masking;
-mod mcp;
-mod orders;
-mod outbound;
+mod http;
+mod paths;
 mod pins;
 pub mod protocol;
 mod recorder;
-mod reloader;
+mod redact;
+mod reload;
 mod replay;
-mod restarts;
-mod socket;
-mod watcher;
-mod workers;
+mod token;
+mod watch;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -40,23 +29,21 @@ use tokio::sync::mpsc;
 use crate::error::Error;
 use crate::python_runtime::{Attempt, Extent, PythonRuntime};
 
-pub use announcement::Announcement;
+use browser::Live;
+pub use discovery::Announcement;
 pub use editor::Editor;
 pub use events::Events;
-pub use front::Front;
-use guard::Guard;
-pub use guard::MAX_HEAD;
-use live::Live;
-use mcp::Mcp;
+pub use http::app::Front;
+use http::guard::Guard;
+pub use http::guard::MAX_HEAD;
+use http::mcp::Mcp;
+pub use paths::PREFIX;
 use pins::Pins;
 use protocol::Status;
 use recorder::Recorder;
-use reloader::Reloader;
-use restarts::Restarts;
-pub use restarts::Wish;
-
-/// The URL prefix of everything in here.
-pub const PREFIX: &str = "/__snaxum/";
+use reload::Reloader;
+use reload::restart::Restarts;
+pub use reload::restart::Wish;
 
 /// A running dev mode. Dropping it, and every router made from it, stops the watcher.
 #[derive(Clone)]
@@ -122,8 +109,8 @@ impl Dev {
 
     /// Everything under `/__snaxum/`, behind the guard; merge it into your own router.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        console::routes()
-            .layer(middleware::from_fn_with_state(self.clone(), guard::check_console))
+        http::routes()
+            .layer(middleware::from_fn_with_state(self.clone(), http::guard::check_console))
             .with_state(self.clone())
     }
 
@@ -141,7 +128,7 @@ impl Dev {
 
     /// The console's address with the token in it, for a server that listens on `address`.
     pub fn console_url(&self, address: SocketAddr) -> String {
-        format!("{}{PREFIX}?t={}", announcement::base_url(address), self.inner.guard.token())
+        format!("{}{PREFIX}?t={}", discovery::base_url(address), self.inner.guard.token())
     }
 
     /// Lets assistants ask over MCP, at `/__snaxum/mcp`, with a token of its own; with `may_write`
@@ -164,7 +151,7 @@ impl Dev {
 
     /// Where assistants ask, without the token, if that is open.
     pub fn mcp_url(&self, address: SocketAddr) -> Option<String> {
-        self.inner.mcp.get().map(|_| format!("{}{}", announcement::base_url(address), mcp::PATH))
+        self.inner.mcp.get().map(|_| format!("{}{}", discovery::base_url(address), paths::MCP))
     }
 
     /// Writes `.snaxum/dev.json`, by which tools find this server; gone when the result is dropped.

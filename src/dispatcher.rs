@@ -3,8 +3,8 @@
 //! Knows no route. Dispatch never fails: a body that is too large, a full queue, an exception in
 //! the handler each become a response, and an observed request becomes an event.
 
-mod awaited;
 pub(crate) mod body;
+mod disconnect;
 
 use std::io;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::message::{
 use crate::problem;
 use crate::python_runtime::{CallError, PythonRuntime};
 
-use awaited::Awaited;
+use disconnect::Awaited;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");

@@ -3,13 +3,13 @@
 //! The core emits, listeners are told on the spot and must return at once: whoever has slow work
 //! to do keeps a bounded queue of its own. With no listener an event is not even built.
 
-mod early;
+mod early_log;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use crate::message::{LoadReport, LogRecord, RequestRecord, StartRecord, WorkerEvent};
-use early::EarlyLines;
+use early_log::EarlyLines;
 
 /// The log's target for tracebacks of user code, for those who show them in another way.
 pub const TRACEBACK: &str = "snaxum::traceback";

@@ -3,10 +3,10 @@
 //! Plain, owned data: no `PyObject`, no connection, no lock but a stream's. The JSON of these types
 //! is what the console, the API and `snaxum routes --format json` show.
 
-mod head;
-mod load;
+pub(crate) mod body_stream;
+mod load_report;
 mod reload;
-pub(crate) mod stream;
+mod request_head;
 mod timing;
 mod traceback;
 mod worker;
@@ -18,12 +18,12 @@ use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub use head::{Head, header_texts};
-pub use load::{
+pub use body_stream::{Piece, Pieces};
+pub use load_report::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef, Secret,
 };
 pub use reload::Reload;
-pub use stream::{Piece, Pieces};
+pub use request_head::{Head, header_texts};
 pub use timing::{Holder, Marks, Phases, PoolTime};
 pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};
 pub use worker::{WorkerChange, WorkerEvent};

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::message::Failure;
-use crate::pages;
+use crate::templates;
 
 /// Turns a failure into the response that fits the client.
 pub(crate) fn respond(
@@ -29,7 +29,7 @@ pub(crate) fn respond(
         (_, detail) => detail.to_owned(),
     };
     let (content_type, body) = if prefers_html(request) {
-        let page = pages::error(status.as_u16(), title, &detail, request_id, traceback);
+        let page = templates::error(status.as_u16(), title, &detail, request_id, traceback);
         ("text/html; charset=utf-8", page)
     } else {
         let mut problem = json!({

@@ -12,22 +12,21 @@
 //! notice what Python does. What a request can suffer on its way (a full queue, its time limit, a
 //! server that stops) is a [`CallError`], and becomes a response.
 
-mod border;
 mod bridge;
-mod cpu;
-pub(crate) mod embedded;
+mod cpu_time;
 mod env_file;
 mod exchange;
 mod gate;
+mod host;
 mod in_flight;
 mod interpreter;
-mod notices;
-mod questions;
+mod introspection;
+mod loop_signals;
 mod queue;
-mod reloading;
+mod reload;
 mod reply;
-mod runs;
 mod thread;
+mod thread_usage;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
@@ -43,10 +42,10 @@ use crate::venv::Venv;
 
 pub use gate::Gate;
 use in_flight::InFlight;
-use notices::Notices;
+use loop_signals::Notices;
 use queue::{Queue, Refused};
-use reloading::log_failures;
-pub use reloading::{Attempt, Change, Extent, Serving};
+use reload::log_failures;
+pub use reload::{Attempt, Change, Extent, Serving};
 use reply::Wakes;
 pub use thread::DispatchWorker;
 use thread::{Boot, Call, Calls, Control, Workers};

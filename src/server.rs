@@ -3,8 +3,8 @@
 //! `axum::serve` sets no timer, so a client that never finishes its headers stays for ever, and
 //! at shutdown it waits without end for open streams. Knows nothing of Python.
 
-mod descriptors;
-mod head_timer;
+mod fd_limit;
+mod header_timeout;
 
 use std::convert::Infallible;
 use std::io;
@@ -29,9 +29,9 @@ use tower::ServiceExt;
 
 use crate::error::Error;
 
-use head_timer::{HEAD_TIMEOUT, HeadTimer};
+use header_timeout::{HEAD_TIMEOUT, HeadTimer};
 
-pub use descriptors::raise_limit as raise_limit_of_descriptors;
+pub use fd_limit::raise_limit as raise_limit_of_descriptors;
 
 /// Clients that may wait to be let in; the system may allow fewer. One for whom there is no room
 /// tries again after a second, so a burst should fit.
@@ -127,7 +127,7 @@ struct Door {
 
 impl Door {
     fn new(listener: TcpListener) -> Self {
-        let places = Arc::new(Semaphore::new(descriptors::room_for_connections()));
+        let places = Arc::new(Semaphore::new(fd_limit::room_for_connections()));
         Self { listener, places, last_told: None }
     }
 

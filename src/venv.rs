@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::error::Error;
+use crate::framework;
 use crate::project::Project;
-use crate::python_runtime::{BUILD_PYTHON, BUILD_VERSION, embedded};
+use crate::python_runtime::{BUILD_PYTHON, BUILD_VERSION};
 
 /// A virtual environment that fits this program's Python.
 #[derive(Clone, Debug)]
@@ -106,7 +107,7 @@ pub fn sync(project: &Project, say: &dyn Fn(&str)) -> Result<Option<Venv>, Error
 pub fn link_framework(project_dir: &Path, venv: Option<&Venv>) -> io::Result<()> {
     let state = state_dir(project_dir)?;
     let package = state.join("python").join("snaxum");
-    for (name, text) in embedded::sources() {
+    for (name, text) in framework::sources() {
         let file = package.join(name);
         fs::create_dir_all(file.parent().unwrap_or(&package))?;
         write_if_different(&file, text.as_bytes())?;

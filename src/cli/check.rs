@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use snaxum::error::Error;
 
-use super::{ProjectArgs, project, style};
+use super::render::color;
+use super::{ProjectArgs, project};
 
 /// Exits with 1 if a module does not load.
 pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
@@ -12,7 +13,7 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let serving = runtime.serving();
         let report = &serving.last_reload.report;
         project::print_failures(runtime);
-        style::say(&format!(
+        color::say(&format!(
             "{} routes, {} modules, {} problems\n",
             serving.routes.len(),
             report.modules.len(),

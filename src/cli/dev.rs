@@ -1,8 +1,7 @@
 //! `snaxum dev`: the routes with live reload and the console.
 
-mod log;
-mod restart;
-mod terminal;
+mod handover;
+mod json_log;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,12 +13,12 @@ use snaxum::error::Error;
 use snaxum::server::{self, DRAIN_TIMEOUT};
 use snaxum::venv;
 
-use super::style::{plain, say, say_setup};
+use super::render::color::{plain, say, say_setup};
+use super::terminal::{Keys, Terminal};
 use super::{ProjectArgs, project, serve};
-use log::{Log, Stdout};
-use restart::Successor;
+use handover::Successor;
+use json_log::{Log, Stdout};
 use serve::End;
-use terminal::{Keys, Terminal};
 
 /// The variable that names an editor once and for all.
 const EDITOR: &str = "SNAXUM_EDITOR";
@@ -45,17 +44,17 @@ pub(crate) struct Options {
     editor: Option<Editor>,
     /// What goes to stdout: lines for people, or the events as the console gets them, a JSON object
     /// a line. With `json` everything else goes to stderr, what user code prints included.
-    #[arg(long, value_enum, default_value_t = log::Format::Text)]
-    log_format: log::Format,
+    #[arg(long, value_enum, default_value_t = json_log::Format::Text)]
+    log_format: json_log::Format,
 }
 
 /// Serves until a signal comes; says what happens as it happens.
 pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error> {
-    let before = restart::take_over();
+    let before = handover::take_over();
     let cannot_write = |source| Error::Io { what: "cannot write the log".to_owned(), source };
     let stdout = match options.log_format {
-        log::Format::Json => Some(Stdout::take().map_err(cannot_write)?),
-        log::Format::Text => None,
+        json_log::Format::Json => Some(Stdout::take().map_err(cannot_write)?),
+        json_log::Format::Text => None,
     };
     let (project, mut builder) = project::read(args)?;
     if let Some(before) = &before {
@@ -94,16 +93,17 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
             None => None,
         };
         let announcement = dev.announce(start.address)?;
-        let reads_keys = !options.no_keys && stdout.is_none() && terminal::mode::is_interactive();
+        let reads_keys =
+            !options.no_keys && stdout.is_none() && super::terminal::raw_mode::is_interactive();
         let width = reads_keys.then(|| Term::stdout().size().1);
-        say(&terminal::banner(&start.runtime, &dev, start.address, began.elapsed(), width));
+        say(&super::terminal::banner(&start.runtime, &dev, start.address, began.elapsed(), width));
         if width.is_some() {
             let (terminal, dev) = (terminal.clone(), dev.clone());
             let (runtime, address) = (Arc::clone(&start.runtime), start.address);
             match (Keys { terminal: terminal.clone(), runtime, dev, address }).start() {
                 Ok(()) => terminal.go_live(),
                 Err(error) => {
-                    terminal::mode::restore();
+                    super::terminal::raw_mode::restore();
                     tracing::warn!("no keys are read: {error}");
                 }
             }
@@ -111,7 +111,7 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
         if was_paused {
             dev.pause();
         }
-        let (runtime, wanted) = (Arc::clone(&start.runtime), restart::wanted(&dev, &project.root));
+        let (runtime, wanted) = (Arc::clone(&start.runtime), handover::wanted(&dev, &project.root));
         let mut successor = Some(Successor::new(&start, &dev)?);
         let stopping = |end| {
             if end == End::Signal {

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use snaxum::error::Error;
 
-use super::{ProjectArgs, style};
+use super::ProjectArgs;
+use super::render::color;
 
 /// No option of a dev mode that is not there.
 #[derive(clap::Args)]
@@ -12,6 +13,6 @@ pub(crate) struct Options {}
 
 /// Says what is missing.
 pub(crate) fn run(_: ProjectArgs, _: Options) -> Result<ExitCode, Error> {
-    style::say_error("this build has no dev mode; build Snaxum with the cargo feature `dev`");
+    color::say_error("this build has no dev mode; build Snaxum with the cargo feature `dev`");
     Ok(ExitCode::from(2))
 }

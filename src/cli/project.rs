@@ -7,14 +7,15 @@ use snaxum::error::Error;
 use snaxum::project::{self, Project};
 use snaxum::python_runtime::PythonRuntime;
 
-use super::{ProjectArgs, style};
+use super::ProjectArgs;
+use super::render::color;
 
 /// Reads the project and stacks the sources of its options: flags, environment, pyproject.
 pub(crate) fn read(args: ProjectArgs) -> Result<(Project, SnaxumConfigBuilder), Error> {
     let project = Project::read(&args.dir)?;
     let (environment, warnings) = project::options_from_env()?;
     for warning in warnings {
-        style::complain(&format!(
+        color::complain(&format!(
             "{} {warning}\n",
             console::style("warning:").yellow().bold().for_stderr()
         ));
@@ -43,9 +44,9 @@ pub(crate) fn load(
 /// Prints each module that did not load, on stderr.
 pub(crate) fn print_failures(runtime: &PythonRuntime) {
     for failure in &runtime.serving().last_reload.report.failures {
-        let name = style::plain(&failure.module);
-        style::say_error(&format!("module `{name}` does not load"));
-        style::complain(&super::traceback::render(&failure.traceback));
+        let name = color::plain(&failure.module);
+        color::say_error(&format!("module `{name}` does not load"));
+        color::complain(&super::render::traceback::render(&failure.traceback));
     }
 }
 

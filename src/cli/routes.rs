@@ -2,11 +2,11 @@
 //!
 //! The list alone goes to stdout; what did not load goes to stderr.
 
+mod baseline;
 mod filter;
-mod generations;
-mod matching;
+mod generation_diff;
+mod lookup;
 mod openapi;
-mod saved;
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -18,13 +18,13 @@ use snaxum::config;
 use snaxum::error::Error;
 use snaxum::message::RouteInfo;
 
-use super::live::table::{self, Table};
-use super::style::{complain, plain, plain_json, say, say_error};
+use super::client::routes::{self, Table};
+use super::render::color::{complain, plain, plain_json, say, say_error};
 use super::{ProjectArgs, project};
+use baseline::Saved;
 pub(crate) use filter::Filter;
-use generations::Generations;
-use matching::Wanted;
-use saved::Saved;
+use generation_diff::Generations;
+use lookup::Wanted;
 
 /// How to write the list.
 #[derive(Clone, Copy, ValueEnum)]
@@ -129,7 +129,7 @@ pub(crate) fn run(args: ProjectArgs, options: &Options) -> Result<ExitCode, Erro
             );
             return Ok(ExitCode::from(2));
         }
-        let mut table = table::ask(&args.dir)?;
+        let mut table = routes::ask(&args.dir)?;
         table.routes.retain(|route| modules.is_empty() || modules.contains(&route.module));
         return Ok(options.print(&table, &name));
     }

@@ -12,7 +12,8 @@ use snaxum::server::{self, DRAIN_TIMEOUT, MAX_HEAD, StopSignals};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{ProjectArgs, project, style};
+use super::render::color;
+use super::{ProjectArgs, project};
 
 /// Serves until a signal comes.
 pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
@@ -23,7 +24,7 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let answer = move |request, _| dispatcher::answer(Arc::clone(&runtime), request);
         let serve =
             |listener, stop| server::serve_with(listener, answer, MAX_HEAD, stop, DRAIN_TIMEOUT);
-        style::say(&format!("listening on http://{}\n", start.address));
+        color::say(&format!("listening on http://{}\n", start.address));
         serve_until_end(start, serve, |_| (), std::future::pending()).await;
         Ok(ExitCode::SUCCESS)
     })

@@ -7,14 +7,14 @@ use snaxum::error::Error;
 use snaxum::project::Project;
 use snaxum::venv;
 
-use super::style;
+use super::render::color;
 
 /// Makes or updates `.venv`, and links the framework's types into it.
 pub(crate) fn run(dir: &Path) -> Result<ExitCode, Error> {
     let project = Project::read(dir)?;
-    let environment = venv::sync(&project, &style::say_setup)?;
+    let environment = venv::sync(&project, &color::say_setup)?;
     if environment.is_none() {
-        style::say_setup(
+        color::say_setup(
             "nothing to do: pyproject.toml has no dependencies, and there is no .venv",
         );
     }

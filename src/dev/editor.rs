@@ -3,16 +3,12 @@
 //!
 //! Says how; what is opened, and that it may be, is for `opening.rs`.
 
-mod opening;
-
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-
-pub(super) use opening::open;
 
 /// What means nothing in a path, and stays as it is.
 const IN_PATH: &AsciiSet =
@@ -180,7 +176,7 @@ impl Editor {
     }
 
     /// What the program gets to open an absolute path at a line.
-    fn arguments(&self, path: &Path, line: u32) -> Vec<OsString> {
+    pub(super) fn arguments(&self, path: &Path, line: u32) -> Vec<OsString> {
         let mut joined = path.as_os_str().to_owned();
         joined.push(format!(":{line}"));
         let (path, line) = (path.into(), line.to_string());

@@ -3,10 +3,10 @@
 //! One schema for the socket and the HTTP API. Durations are milliseconds, times are milliseconds
 //! since 1970 (UTC), absent is null. Messages carry summaries; what is large is fetched by id.
 
+pub(in crate::dev) mod event_types;
 mod request;
 #[cfg(test)]
 mod schema;
-pub(in crate::dev) mod types;
 
 use serde::Serialize;
 use serde_json::Value;

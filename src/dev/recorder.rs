@@ -4,14 +4,14 @@
 //! console that is not there. Each event has a number, and a console reads on from the last one it
 //! was told: one that does not read loses events, never the server time. Knows nothing of HTTP.
 
-mod bodies;
-mod follower;
-mod item;
-mod kept;
-mod ledger;
-mod lines;
-mod meter;
-mod original;
+mod body;
+mod event;
+mod log;
+mod metrics;
+mod raw_request;
+mod request;
+mod sequence;
+mod subscription;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -24,19 +24,19 @@ use crate::message::{LoadOutcome, RequestRecord, StartRecord, Traceback, WorkerE
 use crate::python_runtime::PythonRuntime;
 
 use super::editor::Editor;
-use super::guard;
-use super::masking::Masking;
-use super::protocol::types::Types;
+use super::protocol::event_types::Types;
 use super::protocol::{
     Limits, LogLine, Pin, Reload, RequestDetail, RequestStart, RequestSummary, Status,
 };
+use super::redact::Masking;
+use super::token;
 
-pub(super) use bodies::shown as shown_body;
-pub(super) use follower::{Follower, encode};
-use item::Change;
-use kept::{Kept, Routes};
-use ledger::Ledger;
-pub(super) use original::Sent;
+pub(super) use body::shown as shown_body;
+use event::Change;
+pub(super) use raw_request::Sent;
+use request::{Kept, Routes};
+use sequence::Ledger;
+pub(super) use subscription::{Follower, encode};
 
 /// What is kept.
 pub(super) const LIMITS: Limits = Limits { requests: 500, reloads: 100, logs: 5000 };
@@ -121,7 +121,7 @@ impl Recorder {
         };
         Self {
             runtime: Arc::downgrade(runtime),
-            run_id: guard::random_text(12),
+            run_id: token::random_text(12),
             editor: OnceLock::new(),
             state: Mutex::new(state),
             news: Notify::new(),

@@ -17,9 +17,9 @@ use serde::Deserialize;
 use crate::dispatcher;
 use crate::python_runtime::PythonRuntime;
 
-use super::front::is_below_prefix;
-use super::masking::MASK;
+use super::paths::is_below_prefix;
 use super::recorder::{Recorder, Sent};
+use super::redact::MASK;
 
 /// Beside a request that is a replay: the number of the original.
 #[derive(Clone, Copy, Debug)]

@@ -15,11 +15,11 @@ use serde::de::DeserializeOwned;
 
 use crate::message::LoadReport;
 
-use super::border::Border;
-use super::embedded;
 use super::exchange::Exchange;
-use super::reloading::Extent;
+use super::host::Border;
+use super::reload::Extent;
 use super::thread::Call;
+use crate::framework;
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
@@ -49,12 +49,12 @@ impl Bridge {
         options: &str,
         border: Border,
     ) -> PyResult<(Self, LoadReport)> {
-        let text = embedded::source("_embed.py").expect("it is in the binary");
+        let text = framework::source("_embed.py").expect("it is in the binary");
         let text = std::ffi::CString::new(text)?;
-        let files: Vec<_> = embedded::files().collect();
+        let files: Vec<_> = framework::files().collect();
         let read = wrap_pyfunction!(framework_source, py)?;
         PyModule::from_code(py, &text, c_str!("<snaxum>/_embed.py"), c_str!("_snaxum_embed"))?
-            .call_method1("install", (files, read, PyBytes::new(py, embedded::COMPILED)))?;
+            .call_method1("install", (files, read, PyBytes::new(py, framework::COMPILED)))?;
 
         let module = py.import("snaxum._bridge")?;
         let report = module.call_method1("start", (options, border))?;
@@ -135,7 +135,7 @@ impl Bridge {
 /// The text of a file of the framework.
 #[pyfunction]
 fn framework_source(name: &str) -> PyResult<String> {
-    embedded::source(name).ok_or_else(|| PyKeyError::new_err(name.to_owned()))
+    framework::source(name).ok_or_else(|| PyKeyError::new_err(name.to_owned()))
 }
 
 /// The classic text of a Python exception.

@@ -11,14 +11,14 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-use crate::message::stream::{self, PieceSender, Unsent};
+use crate::message::body_stream::{self, PieceSender, Unsent};
 use crate::message::{Answer, Body, Failure, Marks, Outcome, PoolTime, Request, header_texts};
 
-use super::border::Border;
 use super::bridge::parse;
-use super::cpu;
+use super::cpu_time;
+use super::host::Border;
 use super::in_flight::Ticket;
-use super::notices::Room;
+use super::loop_signals::Room;
 use super::reply::Reply;
 use super::thread::Call;
 
@@ -103,7 +103,7 @@ impl Exchange {
     /// Notes that the handler has returned.
     fn returned(&self) {
         if let Some(marks) = &mut *lock(&self.marks) {
-            cpu::returned(marks, Instant::now());
+            cpu_time::returned(marks, Instant::now());
         }
     }
 
@@ -145,7 +145,7 @@ impl Exchange {
         status: u16,
         headers: Vec<(String, String)>,
     ) -> BodyStream {
-        let (pieces, receiver) = stream::channel();
+        let (pieces, receiver) = body_stream::channel();
         let body = Body::Stream(receiver);
         let response = Outcome::Response { status, content_type: None, headers, body };
         let ticket = self.answer(generation, route, response);
@@ -181,7 +181,7 @@ impl Exchange {
         if let Some(marks) = &mut marks {
             marks.converted = Instant::now();
             if marks.returned < marks.attached {
-                cpu::returned(marks, marks.converted); // it raised
+                cpu_time::returned(marks, marks.converted); // it raised
             }
             if let Some(ticket) = ticket.as_ref().filter(|_| marks.is_on_worker) {
                 ticket.held(&self.request.head, marks.attached, marks.converted);

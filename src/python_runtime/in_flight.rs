@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::message::{Head, Holder};
 
-use super::runs::{Runs, Seat, WORTH_A_NAME};
+use super::thread_usage::{Runs, Seat, WORTH_A_NAME};
 
 /// The requests that have come in and have not ended.
 #[derive(Debug, Default)]

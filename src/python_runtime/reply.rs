@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::message::Answer;
 
-use super::notices::Notices;
+use super::loop_signals::Notices;
 
 thread_local! {
     /// Whether answers of this thread are left until it says [`Wakes::wake`].

@@ -20,16 +20,16 @@ use crate::message::{LoadReport, Marks, Request};
 use crate::venv::Venv;
 
 use super::RUNNING;
-use super::border::Border;
 use super::bridge::{self, Bridge, Prepared};
-use super::cpu;
+use super::cpu_time;
+use super::host::Border;
 use super::in_flight::{InFlight, Ticket};
 use super::interpreter::{self, Origin, keeping_signals};
-use super::notices::Notices;
+use super::loop_signals::Notices;
 use super::queue::{Queue, Taken, Taker};
-use super::reloading::Extent;
+use super::reload::Extent;
 use super::reply::{self, Reply, Wakes};
-use super::runs::Seat;
+use super::thread_usage::Seat;
 
 /// Deep recursion in user code should end in RecursionError, not in a crash.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -339,7 +339,7 @@ fn work(source: &Source, queue: &Taker<Box<Call>>, slot: &SlotState) {
     let wake = || wakes.wake();
     Python::attach(|py| {
         let mut before = Instant::now();
-        let mut computed = cpu::Computed::new(before);
+        let mut computed = cpu_time::Computed::new(before);
         loop {
             let mut has_waited = false;
             // Attached once and for all: only the wait lets the interpreter go.

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::head_timer::{HEAD_TIMEOUT, IDLE_TIMEOUT};
+use super::header_timeout::{HEAD_TIMEOUT, IDLE_TIMEOUT};
 use super::{MAX_HEAD, converse};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";

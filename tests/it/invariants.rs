@@ -43,8 +43,7 @@ fn one_place_speaks_pyo3() {
     assert_eq!(
         names_of(&files, |text| text.contains("pyo3")),
         [
-            "src/build.rs", // pyo3-build-config, at build time
-            "src/python_runtime/border.rs",
+            "src/python_runtime/host.rs",
             "src/python_runtime/bridge.rs",
             "src/python_runtime/exchange.rs",
             "src/python_runtime/interpreter.rs",

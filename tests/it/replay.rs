@@ -183,7 +183,11 @@ async fn a_pinned_request_is_sent_after_each_reload_until_it_is_green() {
 
     server.edit("app.py", &APP.replace("count = None", "count = 0"));
     let pins = console.next_of_type("pins").await["pins"].clone();
-    assert_eq!((&pins[0]["state"], &pins[0]["generation"]), (&json!("failing"), &json!(2)), "{pins}");
+    assert_eq!(
+        (&pins[0]["state"], &pins[0]["generation"]),
+        (&json!("failing"), &json!(2)),
+        "{pins}"
+    );
 
     server.edit("app.py", "count = (");
     console.next_of_type("reload.fail").await; // nothing new to ask

@@ -34,7 +34,7 @@ async fn unread(server: &Server) -> Console {
 
 /// The paths of the console's own routing table, with something in place of what varies.
 fn console_paths() -> Vec<String> {
-    let table = include_str!("../../src/dev/console.rs");
+    let table = include_str!("../../src/dev/http.rs");
     let quoted = table.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
     let filled = quoted.map(|path| {
         path.replace("{*path}", "console.js").replace("{id}", "1").replace("{*rest}", "else/where")
@@ -174,8 +174,8 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
 
 #[test]
 fn rust_and_python_take_the_same_for_secrets() {
-    let rust = include_str!("../../src/dev/masking.rs");
-    let shapes = include_str!("../../src/dev/masking/shapes.rs");
+    let rust = include_str!("../../src/dev/redact.rs");
+    let shapes = include_str!("../../src/dev/redact/patterns.rs");
     let python = include_str!("../../python/snaxum/_masking.py");
 
     let words = between(rust, "        &*lower,", "    )\n");

@@ -1,0 +1,295 @@
+//! A line a reload: what serves now, why, and what that changed. One that fails has more.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use console::{Alignment, pad_str, style};
+use snaxum::message::{
+    LoadOutcome, LoadPhases, ModuleRun, Reload, RouteDiff, RouteInfo, RouteRef, Traceback,
+};
+
+use super::color::plain;
+use super::failure;
+use super::request::took;
+
+/// Routes of a diff that are named.
+const MAX_ROUTES: usize = 6;
+/// Columns that what changed is given at least.
+const CAUSE_WIDTH: usize = 21;
+
+/// What the lines of reloads need to know of what was before.
+pub(super) struct Reloads {
+    /// Whether the phases are told.
+    explains: bool,
+    /// Where each route was.
+    lines: HashMap<String, u32>,
+    /// When the first of the saves that do not load came.
+    broken_since: Option<u64>,
+}
+
+/// A reload's line, to whose end something may be added, and what stands below it.
+pub(super) struct Drawn {
+    line: String,
+    /// How long what it mends was broken.
+    fixed: String,
+    below: String,
+}
+
+impl Drawn {
+    /// The whole, with `more` at the end of the line.
+    pub(super) fn with(&self, more: String) -> String {
+        let last = [&*self.fixed, &*more].into_iter().filter(|part| !part.is_empty());
+        let line = words(&[self.line.clone(), last.collect::<Vec<_>>().join(" · ")]);
+        format!("{}\n{}", line.trim_end(), self.below)
+    }
+}
+
+impl Reloads {
+    pub(super) fn new(explains: bool) -> Self {
+        Self { explains, lines: HashMap::new(), broken_since: None }
+    }
+
+    /// These routes serve from now on.
+    pub(super) fn serve(&mut self, routes: &[RouteInfo]) {
+        let place =
+            |route: &RouteInfo| (format!("{} {}", route.methods.join(","), route.path), route.line);
+        self.lines = routes.iter().map(place).collect();
+    }
+
+    /// Draws one as of the time of day `at`, with the tracebacks in `whole`.
+    pub(super) fn draw(&mut self, reload: &Reload, whole: &[&Traceback], at: &str) -> Drawn {
+        let head = |sign| format!(" {}  {sign} {:>8}", style(at).dim(), took(reload.total_ms));
+        let (generation, cause) = (reload.generation, cause(reload));
+        let mut drawn = Drawn { line: String::new(), fixed: String::new(), below: String::new() };
+        if reload.outcome == LoadOutcome::Failed {
+            self.broken_since.get_or_insert(reload.time_ms);
+            let sign = style(format!("✖ G{}", generation + 1)).red();
+            drawn.line = words(&[head(sign), failure::words(reload, cause)]);
+            drawn.below = failure::details(reload, whole) + &self.phases(reload);
+            return drawn;
+        }
+        if let Some(since) = self.broken_since.take() {
+            let broken = Duration::from_millis(reload.time_ms.saturating_sub(since));
+            drawn.fixed = style(format!("fixed after {}", long(broken))).green().to_string();
+        }
+        if reload.outcome == LoadOutcome::Noop {
+            let reason = style(format!("no-op: {}", plain(&reload.reason))).dim();
+            let sign = style(format!("= G{generation}")).dim();
+            drawn.line = words(&[head(sign), cause, reason.to_string()]);
+        } else {
+            let sign = style(format!("↻ G{generation}")).green();
+            drawn.line = words(&[head(sign), cause, self.diff(&reload.diff)]);
+            drawn.below = self.phases(reload) + &remarks(reload);
+        }
+        drawn
+    }
+
+    fn diff(&self, diff: &RouteDiff) -> String {
+        let signed = [("+", &diff.added), ("-", &diff.removed), ("~", &diff.changed)];
+        let mut all: Vec<String> = signed
+            .iter()
+            .flat_map(|(sign, routes)| {
+                routes.iter().map(move |route| format!("{sign} {}", name(route)))
+            })
+            .collect();
+        all.extend(diff.moved.iter().map(|route| {
+            let from = self.lines.get(&name(route)).filter(|line| **line != route.line);
+            let from = from.map_or("to ".to_owned(), |line| format!("{line}→"));
+            format!("~ {} (moved {from}{})", name(route), route.line)
+        }));
+        let more = all.len().saturating_sub(MAX_ROUTES);
+        all.truncate(MAX_ROUTES);
+        if more > 0 {
+            all.push(format!("+{more} more"));
+        }
+        plain(&all.join("  "))
+    }
+
+    fn phases(&self, reload: &Reload) -> String {
+        if !self.explains {
+            return String::new();
+        }
+        let text = plain(&explained(&reload.phases, &reload.modules));
+        format!("           {}\n", style(text).dim())
+    }
+}
+
+/// A pause, or its end.
+pub(crate) fn pause(paused: bool) -> String {
+    let (sign, text) = if paused {
+        (style("‖").yellow(), "paused: what is saved waits for `snaxum resume`")
+    } else {
+        (style("▶").green(), "resumed: what is saved is reloaded again")
+    };
+    format!("  {sign} {text}\n")
+}
+
+/// What the code does that a reload cannot do justice to.
+pub(crate) fn warnings(warnings: &[String]) -> String {
+    let line = |text: &String| format!("  {} {}\n", style("▲").yellow(), plain(text));
+    warnings.iter().map(line).collect()
+}
+
+fn remarks(reload: &Reload) -> String {
+    let mut out = String::new();
+    for lost in &reload.diff.shadowed {
+        let words =
+            format!("{} answers for what {} did", plain(&lost.by), plain(&name(&lost.route)));
+        out += &format!("    {} {words}\n", style("shadowed:").dim());
+    }
+    if reload.strategy == "all" && !reload.reason.is_empty() {
+        out += &format!("    {} {}\n", style("all modules ran:").dim(), plain(&reload.reason));
+    }
+    if !reload.state_reset.is_empty() {
+        let names = plain(&reload.state_reset.join(", "));
+        out += &format!("    {} {names}\n", style("state reset:").dim());
+    }
+    out += &warnings(&reload.warnings);
+    for note in &reload.notes {
+        out += &format!("    {}\n", plain(note));
+    }
+    out
+}
+
+fn cause(reload: &Reload) -> String {
+    let cause = match (&reload.files[..], &*reload.cause) {
+        ([], "manual") => "by hand".to_owned(),
+        ([], "start") => "start".to_owned(),
+        ([], _) => return String::new(),
+        ([file], _) => plain(file),
+        ([file, more @ ..], _) => format!("{} +{} more", plain(file), more.len()),
+    };
+    padded(&cause)
+}
+
+pub(super) fn padded(cause: &str) -> String {
+    pad_str(cause, CAUSE_WIDTH, Alignment::Left, None).into_owned()
+}
+
+fn explained(phases: &LoadPhases, modules: &[ModuleRun]) -> String {
+    let mut slowest: Vec<&ModuleRun> = modules.iter().collect();
+    slowest.sort_by(|a, b| b.ms.total_cmp(&a.ms));
+    let ran = slowest.iter().take(4).map(|run| format!("{} {:.0}", run.name, run.ms));
+    let mut ran: Vec<String> = ran.collect();
+    if slowest.len() > 4 {
+        ran.push(format!("+{} more", slowest.len() - 4));
+    }
+    let ran = if ran.is_empty() { String::new() } else { format!(" ({})", ran.join(", ")) };
+    let LoadPhases { settle, compile, stage, commit } = phases;
+    format!(
+        "settle {settle:.0} · compile {compile:.0} · stage {stage:.0}{ran} · commit {commit:.0}"
+    )
+}
+
+/// `13 s`, `4 min`.
+fn long(time: Duration) -> String {
+    match time.as_secs() {
+        0 => format!("{} ms", time.as_millis()),
+        seconds @ 1..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
+}
+
+pub(super) fn words(parts: &[String]) -> String {
+    let parts: Vec<&str> =
+        parts.iter().map(|part| &**part).filter(|part| !part.is_empty()).collect();
+    parts.join("   ")
+}
+
+fn name(route: &RouteRef) -> String {
+    format!("{} {}", route.methods.join(","), route.path)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use serde_json::json;
+
+    pub(in super::super) fn reload(second: u64, files: &[&str], told: serde_json::Value) -> Reload {
+        let mut reload = json!({
+            "id": 1, "time_ms": second * 1000, "cause": "save", "strategy": "dependents", "reason": "",
+            "files": files, "total_ms": 38.0, "state_reset": [], "warnings": [], "notes": [],
+            "modules": [{"name": "orders", "ms": 7.0}, {"name": "models", "ms": 2.0}],
+            "phases": {"settle": 20.0, "compile": 1.0, "stage": 9.0, "commit": 1.0},
+            "diff": {}, "traceback": null, "others": [],
+        });
+        let fields = told.as_object().expect("an object").clone();
+        reload.as_object_mut().expect("an object").extend(fields);
+        serde_json::from_value(reload).expect("a reload")
+    }
+
+    pub(in super::super) fn ok(generation: u64, diff: &serde_json::Value) -> serde_json::Value {
+        json!({"outcome": "ok", "generation": generation, "diff": diff})
+    }
+
+    fn route(method: &str, path: &str, line: u32) -> serde_json::Value {
+        json!({"methods": [method], "path": path, "handler": "o.f", "file": "python/orders.py", "line": line})
+    }
+
+    fn broken() -> serde_json::Value {
+        let source = json!([
+            {"line": 13, "text": "def create(req):"},
+            {"line": 14, "text": "    total = sum((i.price for i in req.items)"},
+        ]);
+        let frame = json!({
+            "file": "python/orders.py", "line": 14, "end_line": 14, "column": 15, "end_column": 16,
+            "function": "<module>", "user": true, "source": source, "locals": [],
+        });
+        let traceback = json!({
+            "type": "SyntaxError", "message": "'(' was never closed", "hint": null, "notes": [],
+            "frames": [frame], "cause": null, "relation": null,
+        });
+        let other = json!({
+            "type": "SyntaxError", "message": "invalid syntax", "file": "python/users.py", "line": 3,
+            "function": "<module>", "source": "def f(:", "locals": [],
+        });
+        json!({"outcome": "failed", "generation": 8, "traceback": traceback, "others": [other]})
+    }
+
+    fn draw(reloads: &mut Reloads, reload: &Reload) -> String {
+        reloads.draw(reload, &[], "14:03:40").with(String::new())
+    }
+
+    #[test]
+    fn reloads_tell_cause_diff_failure_and_how_long_it_was_broken() {
+        let mut reloads = Reloads::new(false);
+        reloads.lines.insert("POST /orders".to_owned(), 31);
+        let changed = json!({
+            "added": [route("GET", "/orders/export", 52)],
+            "moved": [route("POST", "/orders", 36), route("GET", "/orders", 40)],
+        });
+        let all = [
+            reload(0, &["python/orders.py", "a", "b"], ok(8, &changed)),
+            reload(12, &["python/orders.py"], broken()),
+            reload(25, &["python/orders.py"], ok(9, &json!({}))),
+        ];
+        let out = all.map(|reload| draw(&mut reloads, &reload)).concat();
+        insta::assert_snapshot!(out, @r"
+ 14:03:40  ↻ G8  38.0 ms   python/orders.py +2 more   + GET /orders/export  ~ POST /orders (moved 31→36)  ~ GET /orders (moved to 40)
+ 14:03:40  ✖ G9  38.0 ms   python/orders.py:14     SyntaxError: '(' was never closed  +1 more
+           ▲ still serving G8
+           │ 13   def create(req):
+           │ 14 ›     total = sum((i.price for i in req.items)
+           │                     ^
+           └ python/users.py:3   SyntaxError: invalid syntax
+ 14:03:40  ↻ G9  38.0 ms   python/orders.py        fixed after 13 s
+");
+    }
+
+    #[test]
+    fn the_phases_are_told_on_request() {
+        let out =
+            draw(&mut Reloads::new(true), &reload(0, &["python/orders.py"], ok(8, &json!({}))));
+        insta::assert_snapshot!(out, @r"
+ 14:03:40  ↻ G8  38.0 ms   python/orders.py
+           settle 20 · compile 1 · stage 9 (orders 7, models 2) · commit 1
+");
+    }
+
+    #[test]
+    fn text_of_the_users_stays_on_its_line() {
+        let hostile = reload(0, &["python/a\n\u{1b}[2J.py"], ok(8, &json!({})));
+        let out = draw(&mut Reloads::new(false), &hostile);
+        assert!(out.contains("python/a\\u{a}\\u{1b}[2J.py") && out.lines().count() == 1, "{out}");
+    }
+}

@@ -1,0 +1,160 @@
+//! What stands on the terminal when the server answers.
+
+use std::env;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use console::style;
+use snaxum::dev::Dev;
+use snaxum::message::RouteInfo;
+use snaxum::python_runtime::PythonRuntime;
+
+use super::status_line::of;
+use crate::cli::render::color::plain;
+use crate::cli::render::reload::warnings;
+use crate::cli::render::traceback;
+
+/// Routes that the banner lists; more are for `l`, `snaxum routes` and the console.
+const MAX_LISTED: usize = 30;
+/// Columns below which the legend is short.
+const WIDE: u16 = 80;
+
+/// Draws it, with the keys if there are any.
+pub(crate) fn banner(
+    runtime: &PythonRuntime,
+    dev: &Dev,
+    address: SocketAddr,
+    took: Duration,
+    width: Option<u16>,
+) -> String {
+    let (serving, config) = (runtime.serving(), runtime.config());
+    let arrow = style("➜").green();
+    let console = dev.console_url(address);
+    let app = app_url(&console);
+    let mut out = format!(
+        "\n  {} {}  {}   Python {}   ready in {} ms\n\n",
+        style("SNAXUM").bold().green(),
+        env!("CARGO_PKG_VERSION"),
+        style("dev").cyan(),
+        runtime.python_version(),
+        took.as_millis()
+    );
+    out += &format!("  {arrow}  App      {}\n", style(app).cyan());
+    let note = style("(token, this run only)").dim();
+    out += &format!("  {arrow}  Console  {}   {note}\n", link(&console, width.is_some()));
+    if let Some(url) = dev.mcp_url(address) {
+        let note = style("(its token is in .snaxum/dev.json)").dim();
+        out += &format!("  {arrow}  MCP      {}   {note}\n", style(url).cyan());
+    }
+    let network = if address.ip().is_loopback() {
+        style("off: use --host to expose the app (the console stays local)").dim().to_string()
+    } else {
+        format!("{}  {}", address, style("(the console stays local)").dim())
+    };
+    out += &format!("  {arrow}  Network  {network}\n\n");
+    out += &format!(
+        "  {}  {} · {} · pool {} · watching {}\n\n",
+        of(&serving),
+        counted(serving.routes.len(), "route"),
+        counted(serving.last_reload.report.modules.len(), "module"),
+        counted(config.pool_workers, "worker"),
+        plain(&near(&config.python_dir))
+    );
+    if (1..=MAX_LISTED).contains(&serving.routes.len()) {
+        out += &routes(&serving.routes);
+        out.push('\n');
+    }
+    for failure in &serving.last_reload.report.failures {
+        out += &format!("  {} {}\n", style("✖").red(), plain(&failure.module));
+        out += &traceback::render(&failure.traceback);
+    }
+    out += &warnings(&serving.last_reload.report.warnings);
+    if let Some(width) = width {
+        out += &format!("{}\n", legend(width));
+    }
+    out
+}
+
+/// An address, as a hyperlink where the terminal is known to take one.
+fn link(url: &str, is_interactive: bool) -> String {
+    let known = ["VTE_VERSION", "TERM_PROGRAM", "KITTY_WINDOW_ID", "KONSOLE_VERSION", "WT_SESSION"];
+    let shown = style(url).cyan();
+    if is_interactive && known.iter().any(|name| std::env::var_os(name).is_some()) {
+        format!("\x1b]8;;{url}\x1b\\{shown}\x1b]8;;\x1b\\")
+    } else {
+        shown.to_string()
+    }
+}
+
+/// The address of the app, of that of the console.
+pub(super) fn app_url(console: &str) -> &str {
+    console.split_once("__snaxum").map_or(console, |(app, _)| app)
+}
+
+/// A line a route.
+pub(super) fn routes(routes: &[RouteInfo]) -> String {
+    let line = |route: &RouteInfo| {
+        let (methods, handler) = (route.methods.join(","), style(plain(&route.handler)).dim());
+        format!("     {:<6} {}  {handler}\n", plain(&methods), plain(&route.path))
+    };
+    routes.iter().map(line).collect()
+}
+
+/// The keys in one line of this many columns.
+fn legend(width: u16) -> String {
+    let all = [
+        ("r", "reload"),
+        ("o", "open"),
+        ("c", "console"),
+        ("l", "routes"),
+        ("e", "error"),
+        ("p", "pin"),
+        ("v", "quiet"),
+        ("h", "help"),
+        ("q", "quit"),
+    ];
+    let shown = if width < WIDE { &all[7..] } else { &all[..] };
+    let words =
+        shown.iter().map(|(key, what)| format!("{} {}", style(key).bold(), style(what).dim()));
+    format!("  {}\n", words.collect::<Vec<_>>().join("  "))
+}
+
+/// `1 route`, `12 routes`.
+fn counted(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A path as seen from here, if it is below.
+fn near(path: &Path) -> String {
+    let below =
+        env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+    below.map_or_else(|| path.display().to_string(), |below| format!("./{}", below.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_legend_names_the_keys_and_is_short_where_there_is_no_room() {
+        let all =
+            "  r reload  o open  c console  l routes  e error  p pin  v quiet  h help  q quit\n";
+        assert_eq!(legend(80), all);
+        assert!(console::measure_text_width(&all.replace('\n', "")) <= 80);
+        assert_eq!(legend(79), "  h help  q quit\n");
+    }
+
+    #[test]
+    fn the_app_is_where_the_console_is() {
+        assert_eq!(app_url("http://127.0.0.1:3000/__snaxum/?t=x"), "http://127.0.0.1:3000/");
+    }
+
+    #[test]
+    fn what_is_told_is_told_shortly() {
+        assert_eq!([counted(1, "route"), counted(0, "route")], ["1 route", "0 routes"]);
+        let here = env::current_dir().expect("there is one");
+        assert_eq!(near(&here.join("app/python")), "./app/python");
+        assert_eq!(near(Path::new("/elsewhere/python")), "/elsewhere/python");
+    }
+}

@@ -1,0 +1,197 @@
+//! Puts the script into pages of the app, and leaves every other answer as it is, byte by byte.
+//!
+//! Reads a body only if it is there as a whole and small. Never adds a policy or takes one away.
+
+use std::net::SocketAddr;
+
+use axum::body::{Body, HttpBody, to_bytes};
+use axum::http::header::{
+    CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG,
+};
+use axum::http::response::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+
+use super::Live;
+use super::csp::{self, Problem};
+use crate::dev::http::guard;
+use crate::dev::paths::LIVE_SCRIPT;
+use crate::dev::token;
+
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");
+
+/// Bytes of the largest page that is read.
+const MAX_PAGE: u64 = 4 * 1024 * 1024;
+
+/// What a request says of its answer: whether it may be a page.
+#[derive(Clone, Copy)]
+pub(in crate::dev) struct Ask {
+    may_be_page: bool,
+}
+
+impl Ask {
+    /// A page on another machine may not have the script.
+    pub(in crate::dev) fn new<B>(request: &Request<B>, peer: SocketAddr) -> Self {
+        let is_document = request
+            .headers()
+            .get(SEC_FETCH_DEST)
+            .is_none_or(|destination| destination == "document");
+        let is_here = guard::is_loopback(peer.ip());
+        Self { may_be_page: is_here && is_document && request.method() != Method::HEAD }
+    }
+}
+
+impl Live {
+    /// Adds the script if the answer is a page of the app.
+    pub(in crate::dev) async fn inject(
+        &self,
+        ask: Ask,
+        response: Response<Body>,
+    ) -> Response<Body> {
+        if !self.is_injecting || !ask.may_be_page || !is_page(&response) {
+            return response;
+        }
+        let (mut head, body) = response.into_parts();
+        let Ok(page) = to_bytes(body, usize::MAX).await else {
+            unreachable!("a body with an exact size is in memory");
+        };
+        let nonce = token::random_text(16);
+        let mut put = || {
+            let place = find_end(&page)?;
+            let policies = amend(&head.headers, &nonce)
+                .inspect_err(|problem| self.warn_of_policy(problem))
+                .ok()?;
+            let nonce = policies.apply(&mut head.headers).then_some(&*nonce);
+            let tag = self.tag(&head, nonce);
+            let mut whole = Vec::with_capacity(page.len() + tag.len());
+            whole.extend_from_slice(&page[..place]);
+            whole.extend_from_slice(tag.as_bytes());
+            whole.extend_from_slice(&page[place..]);
+            Some(whole)
+        };
+        let Some(whole) = put() else { return Response::from_parts(head, Body::from(page)) };
+        if head.headers.contains_key(CONTENT_LENGTH) {
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
+        }
+        // It names the bytes that the handler sent; a weak one names what they say.
+        if head.headers.get(ETAG).is_some_and(|tag| !tag.as_bytes().starts_with(b"W/")) {
+            head.headers.remove(ETAG);
+        }
+        Response::from_parts(head, Body::from(whole))
+    }
+
+    fn tag(&self, head: &Parts, nonce: Option<&str>) -> String {
+        // What answered, which may not be what serves now.
+        let generation = head.headers.get(X_SNAXUM_GEN).and_then(|value| value.to_str().ok());
+        let generation = generation
+            .map_or_else(|| self.now().map_or(0, |now| now.generation).to_string(), str::to_owned);
+        let mut tag = format!(
+            "<script src=\"{LIVE_SCRIPT}\" data-run=\"{}\" data-g=\"{generation}\"",
+            self.run
+        );
+        if head.status == StatusCode::INTERNAL_SERVER_ERROR && self.has_overlay {
+            tag += " data-failed";
+        }
+        if !self.has_overlay {
+            tag += " data-quiet";
+        }
+        if let Some(nonce) = nonce {
+            tag += &format!(" nonce=\"{nonce}\"");
+        }
+        tag + "></script>"
+    }
+}
+
+/// Whether this is a whole HTML document, as far as its head says.
+fn is_page(response: &Response<Body>) -> bool {
+    let headers = response.headers();
+    let has_page = !matches!(
+        response.status(),
+        StatusCode::NO_CONTENT
+            | StatusCode::RESET_CONTENT
+            | StatusCode::PARTIAL_CONTENT
+            | StatusCode::NOT_MODIFIED
+    );
+    let is_html = headers.get(CONTENT_TYPE).is_some_and(|kind| {
+        let kind = kind.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        kind.trim_ascii().eq_ignore_ascii_case(b"text/html")
+    });
+    let is_download = headers
+        .get(CONTENT_DISPOSITION)
+        .is_some_and(|value| !value.as_bytes().to_ascii_lowercase().starts_with(b"inline"));
+    let is_whole = !headers.contains_key(CONTENT_ENCODING) && !headers.contains_key(CONTENT_RANGE);
+    let size = response.body().size_hint().exact();
+    is_html && has_page && is_whole && !is_download && size.is_some_and(|size| size <= MAX_PAGE)
+}
+
+/// Where the last `</body` begins, or else the last `</html`.
+fn find_end(page: &[u8]) -> Option<usize> {
+    let last = |tag: &[u8]| {
+        page.windows(tag.len() + 1).rposition(|window| {
+            let (name, after) = window.split_at(tag.len());
+            name.eq_ignore_ascii_case(tag) && (after[0] == b'>' || after[0].is_ascii_whitespace())
+        })
+    };
+    last(b"</body").or_else(|| last(b"</html"))
+}
+
+/// The policies of an answer, in order; `needs_nonce` if one of them lets the script through by it.
+struct Policies {
+    values: Vec<HeaderValue>,
+    needs_nonce: bool,
+}
+
+fn amend(headers: &HeaderMap, nonce: &str) -> Result<Policies, Problem> {
+    let mut policies = Policies { values: Vec::new(), needs_nonce: false };
+    for header in headers.get_all(CONTENT_SECURITY_POLICY) {
+        let text = header.to_str().map_err(|_| Problem::Unreadable)?;
+        let amended = csp::amend(text, nonce)?;
+        policies.needs_nonce |= amended.needs_nonce;
+        let value = HeaderValue::from_str(&amended.value).map_err(|_| Problem::Unreadable)?;
+        policies.values.push(value);
+    }
+    Ok(policies)
+}
+
+impl Policies {
+    /// Whether the script needs the nonce.
+    fn apply(self, headers: &mut HeaderMap) -> bool {
+        headers.remove(CONTENT_SECURITY_POLICY);
+        for value in self.values {
+            headers.append(CONTENT_SECURITY_POLICY, value);
+        }
+        self.needs_nonce
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_for_this_machine_may_get_the_script() {
+        let ask = |method: Method, destination: &str, peer: &str| {
+            let request =
+                Request::builder().method(method).header(SEC_FETCH_DEST, destination).body(());
+            let peer = peer.parse().expect("an address");
+            Ask::new(&request.expect("a request"), peer).may_be_page
+        };
+        assert!(ask(Method::GET, "document", "127.0.0.1:9"));
+        assert!(ask(Method::POST, "document", "[::1]:9"));
+        assert!(!ask(Method::HEAD, "document", "127.0.0.1:9"));
+        assert!(!ask(Method::GET, "iframe", "127.0.0.1:9"));
+        assert!(!ask(Method::GET, "document", "10.0.0.2:9"));
+    }
+
+    #[test]
+    fn the_script_goes_before_the_last_end_of_the_body() {
+        let before = |page: &'static str| find_end(page.as_bytes()).map(|place| &page[place..]);
+        assert_eq!(before("<p>a</body></html>"), Some("</body></html>"));
+        assert_eq!(before("<pre></body></pre></BODY\n></html>"), Some("</BODY\n></html>"));
+        assert_eq!(before("<p>a</html>"), Some("</html>"));
+        for fragment in ["", "<p>a</p>", "</bodyguard>", "</body", "<body>"] {
+            assert_eq!(before(fragment), None, "{fragment}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The URL paths of dev mode, for the parts that answer there and the parts that only name them.
+
+/// The URL prefix of everything that dev mode adds.
+pub const PREFIX: &str = "/__snaxum/";
+/// The script that dev mode adds to the user's HTML pages.
+pub(super) const LIVE_SCRIPT: &str = "/__snaxum/live.js";
+/// The WebSocket that this script opens.
+pub(super) const LIVE_SOCKET: &str = "/__snaxum/live";
+/// The MCP endpoint.
+pub(super) const MCP: &str = "/__snaxum/mcp";
+
+/// Reports whether `path` is the prefix or below it.
+pub(super) fn is_below_prefix(path: &str) -> bool {
+    path.strip_prefix(PREFIX.trim_end_matches('/'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

@@ -1,0 +1,31 @@
+//! The newest lines of code's output: so many, and so much text.
+
+use std::sync::Arc;
+
+use crate::message::{LogRecord, unix_ms};
+
+use super::{LIMITS, State};
+use crate::dev::protocol::LogLine;
+use crate::dev::protocol::event_types::Types;
+
+/// Bytes of lines that are kept, however few they are.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+impl State {
+    pub(super) fn keep_line(&mut self, record: &LogRecord<'_>) {
+        let seq = self.ledger.add(Types::LOG);
+        let line = LogLine {
+            time_ms: unix_ms(record.time),
+            request: record.request.map(|id| id.to_string()),
+            reload: record.reload,
+            stream: record.stream,
+            line: record.line.to_owned(),
+        };
+        self.log_bytes += line.line.len();
+        self.logs.push_back((seq, Arc::new(line)));
+        while self.logs.len() > LIMITS.logs || self.log_bytes > MAX_BYTES {
+            let Some((_, oldest)) = self.logs.pop_front() else { break };
+            self.log_bytes -= oldest.line.len();
+        }
+    }
+}

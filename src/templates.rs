@@ -1,0 +1,150 @@
+//! The pages that are rendered here: templates from the binary, escaped throughout.
+//!
+//! Owns the template engine; knows nothing of requests.
+
+use std::sync::OnceLock;
+
+use minijinja::{Environment, context};
+use rust_embed::Embed;
+
+use crate::escape::plain_lines;
+use crate::message::Traceback;
+
+#[derive(Embed)]
+#[folder = "templates"]
+#[include = "*.html"]
+struct Templates;
+
+/// Renders the error page; a traceback is shown if it is passed.
+pub(crate) fn error(
+    status: u16,
+    title: &str,
+    detail: &str,
+    request_id: u64,
+    traceback: Option<&Traceback>,
+) -> String {
+    render(
+        "error.html",
+        context! { status, title, detail, request_id, traceback => minijinja::value::Serde(traceback) },
+    )
+}
+
+/// Renders a template of `templates/`.
+pub(crate) fn render(name: &str, context: minijinja::Value) -> String {
+    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
+    let environment = ENVIRONMENT.get_or_init(|| {
+        let mut environment = Environment::new();
+        environment.add_filter("visible", |text: String| plain_lines(&text));
+        environment.add_filter("marked", |frame: minijinja::Value| marked(&frame));
+        for name in Templates::iter() {
+            let file = Templates::get(&name).expect("the name came from the same list");
+            let text = String::from_utf8_lossy(&file.data).into_owned();
+            environment
+                .add_template_owned(name.into_owned(), text)
+                .expect("the templates are tested");
+        }
+        environment
+    });
+    environment
+        .get_template(name)
+        .and_then(|template| template.render(context))
+        .expect("the templates are tested")
+}
+
+/// A line of a frame in three: what failed (PEP 657) is in the middle.
+#[derive(serde::Serialize)]
+struct Line {
+    number: u32,
+    fails: bool,
+    before: String,
+    fault: String,
+    after: String,
+}
+
+/// The lines of a frame, cut around what failed.
+fn marked(frame: &minijinja::Value) -> Result<minijinja::Value, minijinja::Error> {
+    let number = |value: &minijinja::Value, name: &str| {
+        Ok::<_, minijinja::Error>(u32::try_from(value.get_attr(name)?).ok())
+    };
+    let first = number(frame, "line")?.unwrap_or_default();
+    let last = number(frame, "end_line")?.unwrap_or(first);
+    let (column, end_column) = (number(frame, "column")?, number(frame, "end_column")?);
+    let mut lines = Vec::new();
+    for line in frame.get_attr("source")?.try_iter()? {
+        let at = number(&line, "line")?.unwrap_or_default();
+        let text = line.get_attr("text")?.to_string();
+        let fails = (first..=last).contains(&at);
+        let [before, fault, after] = match column {
+            Some(column) if fails => {
+                let indent = text.chars().take_while(|c| c.is_whitespace()).count();
+                let from = if at == first { column as usize } else { indent };
+                let to = match end_column {
+                    Some(end) if at == last => end as usize,
+                    None if at == last => from + 1,
+                    _ => usize::MAX,
+                };
+                in_three(&text, from, to)
+            }
+            _ => [text, String::new(), String::new()],
+        };
+        lines.push(Line { number: at, fails, before, fault, after });
+    }
+    Ok(minijinja::Value::from(minijinja::value::Serde(lines)))
+}
+
+/// Cuts a text before two of its characters.
+fn in_three(text: &str, from: usize, to: usize) -> [String; 3] {
+    let part = |start: usize, end: usize| -> String {
+        text.chars().skip(start).take(end.saturating_sub(start)).collect()
+    };
+    [part(0, from), part(from, to), part(to.max(from), usize::MAX)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Frame, Local, SourceLine};
+
+    fn raised(kind: &str, text: &str, column: u32, end_column: u32) -> Traceback {
+        let frame = Frame {
+            file: "python/app.py".into(),
+            line: 7,
+            column: Some(column),
+            end_column: Some(end_column),
+            function: "boom".into(),
+            user: true,
+            source: vec![SourceLine { line: 7, text: text.into() }],
+            locals: vec![Local { name: "a".into(), value: "<b>".into() }],
+            ..Frame::default()
+        };
+        Traceback { kind: kind.into(), frames: vec![frame], ..Traceback::default() }
+    }
+
+    #[test]
+    fn what_failed_is_underlined_by_characters() {
+        let page = error(500, "Error", "", 3, Some(&raised("ValueError", "é = <x> + 1", 4, 7)));
+        assert!(page.contains("é = <u>&lt;x&gt;</u> + 1"), "{page}");
+        let lines = [(0, 1), (99, 120), (4, 2)];
+        for (from, to) in lines {
+            assert_eq!(in_three("abcdef", from, to).concat(), "abcdef", "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn causes_groups_and_library_frames_are_told() {
+        let mut outer = raised("Outer", "x", 0, 1);
+        outer.frames.push(Frame { file: "lib/json.py".into(), ..Frame::default() });
+        outer.exceptions = vec![raised("Inner", "y", 0, 1)];
+        outer.cause = Some(Box::new(raised("Reason", "z", 0, 1)));
+        let page = error(500, "Error", "", 3, Some(&outer));
+        for told in ["1 library frame<", "<b>Inner</b>", "<b>Reason</b>", "#3", "raised while"] {
+            assert!(page.contains(told), "{told}: {page}");
+        }
+    }
+
+    #[test]
+    fn what_reorders_text_is_shown_as_its_number() {
+        let page = error(404, "Not Found", "a\u{202e}b\u{1b}", 3, None);
+        assert!(page.contains("a\\u{202e}b\\u{1b}"), "{page}");
+    }
+}
