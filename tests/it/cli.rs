@@ -190,7 +190,7 @@ async fn the_python_directory_may_have_another_name() {
 }
 
 #[tokio::test]
-async fn port_0_takes_a_free_port_and_says_which() {
+async fn port_0_takes_a_free_port_and_prints_it() {
     let server = app().serve().await;
 
     assert!(
@@ -232,7 +232,7 @@ async fn help_names_every_command_and_every_option() {
 }
 
 #[tokio::test]
-async fn colour_is_for_terminals_and_for_those_who_ask() {
+async fn color_is_for_terminals_and_on_request() {
     let escapes = async |project: Project, args: &[&str]| {
         let finished = project.snaxum(&[&["routes"], args].concat()).await;
         assert_eq!(finished.code, Some(0), "{}", finished.stderr);
@@ -254,7 +254,7 @@ async fn colour_is_for_terminals_and_for_those_who_ask() {
 }
 
 #[tokio::test]
-async fn an_error_has_colour_only_where_it_is_wanted() {
+async fn an_error_has_color_only_where_it_is_wanted() {
     let plain = Project::new().snaxum(&["check", "nowhere"]).await;
     let colored = Project::new().snaxum(&["check", "nowhere", "--color", "always"]).await;
 
@@ -345,7 +345,7 @@ async fn a_pyproject_that_cannot_be_read_is_named() {
 }
 
 #[tokio::test]
-async fn a_project_without_a_python_directory_is_told_how_to_make_one() {
+async fn a_project_without_a_python_directory_is_an_error_with_the_remedy() {
     let project = Project::new();
     std::fs::remove_dir(project.path().join("python")).expect("it is empty");
     for command in ["dev", "serve", "check"] {
@@ -356,7 +356,7 @@ async fn a_project_without_a_python_directory_is_told_how_to_make_one() {
 }
 
 #[tokio::test]
-async fn a_python_directory_without_a_module_is_told_what_to_put_there() {
+async fn a_python_directory_without_a_module_is_an_error_with_the_remedy() {
     let finished =
         Project::new().file("_private.py", "").file("notes.txt", "").snaxum(&["serve"]).await;
 
@@ -365,7 +365,7 @@ async fn a_python_directory_without_a_module_is_told_what_to_put_there() {
 }
 
 #[tokio::test]
-async fn a_module_that_is_not_there_is_named_beside_those_that_are() {
+async fn a_missing_module_is_named_with_the_modules_that_exist() {
     let finished = app().snaxum(&["serve", "--module", "ap"]).await;
 
     assert_eq!(finished.code, Some(1));
@@ -404,7 +404,7 @@ async fn an_unknown_option_is_bad_usage_that_names_the_nearest_known_one() {
 }
 
 #[tokio::test]
-async fn a_bad_value_says_where_it_stands_and_what_would_be_right() {
+async fn a_bad_value_is_an_error_with_its_place_and_the_valid_range() {
     for (key, value, right) in [
         ("port", "70000", "from 0 to 65535"),
         ("port", "'http'", "from 0 to 65535"),
@@ -488,7 +488,7 @@ async fn no_command_and_an_unknown_one_are_bad_usage() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_one_line_that_says_what_to_do() {
+async fn a_port_in_use_is_one_line_with_the_remedy() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("an address").port().to_string();
     for command in ["serve", "dev"] {
@@ -537,7 +537,7 @@ async fn a_damaged_venv_is_named_with_the_way_out() {
 }
 
 #[tokio::test]
-async fn serve_with_nothing_that_loads_ends_with_1_and_says_where() {
+async fn serve_with_nothing_that_loads_exits_with_1_and_the_place() {
     let finished = Project::new()
         .file("app.py", "import os\n\nraise ValueError('not today')\n")
         .snaxum(&["serve", "--port", "0"])
@@ -551,7 +551,7 @@ async fn serve_with_nothing_that_loads_ends_with_1_and_says_where() {
 }
 
 #[tokio::test]
-async fn a_module_that_does_not_load_does_not_keep_serve_from_serving_the_others() {
+async fn serve_runs_the_modules_that_load_beside_one_that_does_not() {
     let server = app().file("bad.py", "raise ValueError('not today')\n").serve().await;
 
     assert_eq!(server.get("/slow").await.status, 204);
@@ -592,7 +592,7 @@ async fn control_characters_of_the_users_never_reach_the_terminal() {
 }
 
 #[tokio::test]
-async fn a_reader_of_the_output_that_goes_away_harms_nobody() {
+async fn a_closed_stdout_does_not_end_the_server() {
     let source = "from snaxum import route\n\n@route('/')\ndef index(request):\n    return 'one'\n";
     let mut server = Project::new().file("app.py", source).dev().await;
     let mut console = server.console().await;

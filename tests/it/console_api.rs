@@ -63,7 +63,7 @@ fn texts(source: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_source_is_that_of_the_code_that_serves_whatever_the_file_holds() {
+async fn a_source_belongs_to_the_serving_code_even_if_the_file_changed() {
     let server = app(&[]).await;
     let id = id_of(&server, "/orders/new").await;
     let path = format!("routes/{id}/source");
@@ -125,7 +125,7 @@ async fn a_match_names_the_winner_its_parameters_and_why_others_lost() {
 }
 
 #[tokio::test]
-async fn each_worker_tells_what_it_runs() {
+async fn each_worker_is_listed_with_its_request() {
     let server = app(&["--dispatch-workers", "1", "--pool-workers", "1"]).await;
     let idle = server.api("workers").await;
     assert_eq!(idle["dispatch"].as_array().map(Vec::len), Some(1));
@@ -201,7 +201,7 @@ async fn a_pool_worker_is_stale_until_its_next_task() {
 }
 
 #[tokio::test]
-async fn a_request_whose_client_went_away_is_listed_with_a_status_of_its_own() {
+async fn a_request_whose_client_disconnected_is_listed_with_status_499() {
     let server = app(&[]).await;
     let mut console = server.console().await;
     for path in ["/hold", "/later?a=1"] {

@@ -79,7 +79,7 @@ fn list(value: &Value) -> &Vec<Value> {
 // The API
 
 #[tokio::test]
-async fn the_status_says_what_serves() {
+async fn the_status_shows_the_serving_generation() {
     let server = app().await;
 
     let status = server.api("status").await;
@@ -96,7 +96,7 @@ async fn the_status_says_what_serves() {
 }
 
 #[tokio::test]
-async fn the_routes_are_those_of_the_command_line() {
+async fn the_routes_equal_the_output_of_the_routes_command() {
     let server = app().await;
 
     let routes = server.api("routes").await;
@@ -132,7 +132,7 @@ async fn the_newest_requests_are_listed_with_their_phases() {
 }
 
 #[tokio::test]
-async fn a_request_is_told_whole_with_its_traceback_and_locals() {
+async fn a_request_has_its_traceback_and_locals() {
     let server = app().await;
     let failed = server.get("/raise").await;
 
@@ -173,7 +173,7 @@ def group(request):
 "#;
 
 #[tokio::test]
-async fn what_an_exception_group_holds_is_told_up_to_a_bound() {
+async fn an_exception_group_is_shown_up_to_a_bound() {
     let server = Project::new().file("app.py", GROUP).dev().await;
     let reply = server.get("/group").await;
     let held = &reply.json()["traceback"]["exceptions"];
@@ -263,7 +263,7 @@ async fn bodies_of_both_ways_are_shown_with_their_secrets_masked() {
 }
 
 #[tokio::test]
-async fn of_a_large_body_the_beginning_is_kept_and_of_many_the_newest() {
+async fn a_large_body_is_truncated_and_old_bodies_are_dropped_first() {
     let server = Project::new().file("app.py", ECHO).dev().await;
     for _ in 0..300 {
         echo(&server, "text/plain", "x".repeat(100_000)).await; // 64 KiB twice are kept: 256 fit
@@ -284,7 +284,7 @@ async fn of_a_large_body_the_beginning_is_kept_and_of_many_the_newest() {
 }
 
 #[tokio::test]
-async fn no_body_is_kept_where_none_is_wanted() {
+async fn no_body_is_recorded_with_no_capture_bodies() {
     let server = Project::new().file("app.py", ECHO).args(&["--no-capture-bodies"]).dev().await;
     echo(&server, "text/plain", "swordfish").await;
     let detail = newest(&server).await;
@@ -293,7 +293,7 @@ async fn no_body_is_kept_where_none_is_wanted() {
 }
 
 #[tokio::test]
-async fn what_a_request_prints_and_logs_is_shown_with_it() {
+async fn the_output_of_a_request_is_shown_with_it() {
     let source = "\
 import asyncio, logging, sys
 from snaxum import route
@@ -356,7 +356,7 @@ def index(request):
 ";
 
 #[tokio::test]
-async fn what_modules_print_while_they_load_is_told_with_the_load() {
+async fn the_output_of_loading_modules_belongs_to_the_reload() {
     let source = |version: &str| TALKATIVE.replace("VERSION", version);
     let server = Project::new().file("app.py", &source("one")).dev().await;
     let mut console = server.console().await;
@@ -397,7 +397,7 @@ async fn what_modules_print_while_they_load_is_told_with_the_load() {
 }
 
 #[tokio::test]
-async fn a_path_that_no_route_has_is_told_what_is_near_it_in_dev_mode_alone() {
+async fn a_path_without_a_route_lists_near_misses_in_dev_mode_only() {
     let reply = app().await.get("/helo").await;
     assert_eq!(reply.status, 404);
     assert_eq!(
@@ -454,7 +454,7 @@ async fn the_reloads_are_listed_with_what_they_did() {
 }
 
 #[tokio::test]
-async fn every_answer_of_a_handler_says_its_generation_its_id_and_its_timing() {
+async fn every_response_of_a_handler_has_generation_id_and_timing() {
     let server = app().await;
     let mut ids = Vec::new();
     for path in ["/hello", "/later/1", "/raise"] {
@@ -509,7 +509,7 @@ async fn the_stream_begins_with_hello_and_a_snapshot() {
 }
 
 #[tokio::test]
-async fn the_stream_tells_what_changes_in_order() {
+async fn the_stream_sends_changes_in_order() {
     let server = app().await;
     let mut console = server.console().await;
 
@@ -553,7 +553,7 @@ async fn the_stream_tells_what_changes_in_order() {
 }
 
 #[tokio::test]
-async fn a_console_is_told_of_each_request_or_that_it_missed_it() {
+async fn a_console_receives_each_request_or_a_count_of_those_it_missed() {
     const REQUESTS: u64 = 3000;
     let server = app().await;
     let mut console = server.console().await;
@@ -584,7 +584,7 @@ async fn a_console_is_told_of_each_request_or_that_it_missed_it() {
 }
 
 #[tokio::test]
-async fn a_console_that_comes_back_is_told_what_it_missed_and_no_more() {
+async fn a_console_that_reconnects_receives_the_missed_events_and_no_others() {
     let server = app().await;
     let bearer = format!("Bearer {}", server.token);
     let headers = [("authorization", &*bearer)];
@@ -641,7 +641,7 @@ async fn the_stream_is_refused_without_the_token_and_to_other_sites() {
 }
 
 #[tokio::test]
-async fn one_console_too_many_is_told_so_and_closed() {
+async fn one_console_too_many_gets_bye_and_is_closed() {
     let server = app().await;
     let mut open = Vec::new();
     for _ in 0..16 {
@@ -659,7 +659,7 @@ async fn one_console_too_many_is_told_so_and_closed() {
 }
 
 #[tokio::test]
-async fn what_a_console_sends_changes_nothing() {
+async fn messages_from_a_console_change_nothing() {
     let server = app().await;
     let mut console = server.console().await;
     for text in ["", "{", r#"{"type": "reload"}"#, r#"{"v": 1, "type": "reload.ok"}"#] {
@@ -690,7 +690,7 @@ async fn a_console_that_sends_bytes_or_too_much_is_closed_and_others_are_not() {
 // The guard
 
 #[tokio::test]
-async fn the_file_that_tells_the_token_is_for_its_owner_alone() {
+async fn dev_json_is_readable_by_its_owner_only() {
     let server = app().await;
     let state = server.project.path().join(".snaxum");
     let mode =
@@ -707,7 +707,7 @@ async fn the_file_that_tells_the_token_is_for_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn without_the_token_the_whole_prefix_is_a_401_that_says_nothing_of_the_project() {
+async fn without_the_token_the_whole_prefix_is_a_401_without_details() {
     let server = app().await;
     for path in PATHS {
         for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE] {
@@ -910,7 +910,7 @@ async fn pages_of_other_sites_get_nothing_from_the_console() {
 }
 
 #[tokio::test]
-async fn a_preflight_is_refused_and_no_answer_grants_access_to_other_sites() {
+async fn a_preflight_is_refused_and_no_response_grants_access_to_other_sites() {
     let server = app().await;
     for path in PATHS {
         let request = server.request(Method::OPTIONS, path).bearer_auth(&server.token);
@@ -984,7 +984,7 @@ async fn only_marked_json_with_the_token_changes_anything() {
 }
 
 #[tokio::test]
-async fn no_answer_of_the_app_holds_the_token() {
+async fn no_response_of_the_app_contains_the_token() {
     let server = app().await;
     for path in ["/hello", "/raise", "/nowhere", "/__snaxum/", "/__snaxum/api/status"] {
         for accept in ["text/html", "application/json"] {
@@ -999,7 +999,7 @@ async fn no_answer_of_the_app_holds_the_token() {
 }
 
 #[tokio::test]
-async fn the_console_answers_its_own_machine_only_even_where_the_app_is_open() {
+async fn the_console_serves_loopback_only_even_where_the_app_is_public() {
     let mut server = Project::new().file("app.py", APP).args(&["--host", "0.0.0.0"]).dev().await;
     // The address that other machines would use; there is none on a machine without a network.
     let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");

@@ -99,7 +99,7 @@ async fn the_server_opens_what_a_route_or_a_frame_stands_for() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_no_place_in_the_project_is_opened() {
+async fn only_places_in_the_project_are_opened() {
     let outside = tempfile::tempdir().expect("a directory");
     let secret = outside.path().join("secret.py");
     fs::write(&secret, "").expect("a file");
@@ -172,7 +172,7 @@ async fn without_a_program_there_are_links_and_the_server_starts_nothing() {
 }
 
 #[tokio::test]
-async fn an_editor_that_does_not_start_or_cannot_says_why() {
+async fn an_editor_that_does_not_start_is_an_error_with_the_reason() {
     let server = project().0.args(&["--editor", "/nowhere/code"]).dev().await;
     let reply = open(&server, &json!({"request": id_of(&server, "/fail").await})).await;
     assert_eq!(reply.status, 500);

@@ -27,7 +27,7 @@ fn copy_of_the_example() -> Project {
 }
 
 #[tokio::test]
-async fn a_start_without_a_venv_makes_one_says_so_and_serves() {
+async fn a_start_without_a_venv_makes_one_reports_it_and_serves() {
     // Installing polars may take its time; everything else is waited for as usual.
     let server = copy_of_the_example().spawn("dev");
     server.err.wait_at_leisure(".venv is ready after").await;

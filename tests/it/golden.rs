@@ -99,7 +99,7 @@ async fn session(server: &Server) {
 }
 
 #[tokio::test]
-async fn whoever_follows_is_told_the_same() {
+async fn every_subscriber_receives_the_same_events() {
     let project = Project::new().file("app.py", APP).args(&["--log-format", "json"]);
     let mut server = project.spawn("dev").logging().await;
     let bearer = format!("Bearer {}", server.token);

@@ -88,7 +88,7 @@ def me(request): return "me"
 }
 
 #[tokio::test]
-async fn what_a_handler_returns_decides_the_response() {
+async fn the_return_value_decides_the_response() {
     let server = app(r#"
 import dataclasses, datetime, decimal, enum, uuid
 from snaxum import Response, route
@@ -135,7 +135,7 @@ def result(request):
 }
 
 #[tokio::test]
-async fn a_value_that_json_cannot_hold_is_named_with_its_place() {
+async fn a_value_that_json_cannot_encode_is_named_with_its_place() {
     let server = Project::new()
         .file("app.py", "from snaxum import route\n\n@route('/')\ndef bad(request):\n    return {'a': [1, {'b': object()}]}\n")
         .dev()
@@ -196,7 +196,7 @@ def echo(request): return request.data
 }
 
 #[tokio::test]
-async fn head_answers_like_get_without_a_body() {
+async fn head_is_get_without_a_body() {
     let server = app(HELLO).await;
 
     let get = server.get("/hello").await;
@@ -209,7 +209,7 @@ async fn head_answers_like_get_without_a_body() {
 }
 
 #[tokio::test]
-async fn options_and_a_wrong_method_say_what_is_allowed() {
+async fn options_and_a_wrong_method_list_the_allowed_methods() {
     let server = app(r#"
 from snaxum import route
 
@@ -303,7 +303,7 @@ def teapot(request):
 "#;
 
 #[tokio::test]
-async fn in_production_an_exception_is_a_500_that_tells_the_client_nothing() {
+async fn in_production_an_exception_is_a_500_without_details() {
     let server = app(RAISES).await;
     for accept in ["text/html", "application/json"] {
         let reply = send(server.request(Method::GET, "/raise").header("accept", accept)).await;
@@ -333,7 +333,7 @@ async fn in_dev_an_exception_is_a_500_with_its_traceback() {
 }
 
 #[tokio::test]
-async fn an_http_error_answers_with_its_own_status_detail_and_headers() {
+async fn an_http_error_sets_status_detail_and_headers() {
     let server = app(RAISES).await;
 
     let reply = server.get("/teapot").await;
@@ -361,7 +361,7 @@ def hello(request): return "hello"
 "#;
 
 #[tokio::test]
-async fn a_full_queue_is_a_503_that_says_when_to_come_back() {
+async fn a_full_queue_is_a_503_with_retry_after() {
     let server = Project::new()
         .gate()
         .file("app.py", WAITS)
@@ -390,7 +390,7 @@ async fn a_full_queue_is_a_503_that_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn when_every_worker_hangs_each_request_is_a_504_and_others_are_answered() {
+async fn when_every_worker_hangs_each_request_is_a_504_and_later_ones_work() {
     let server = Project::new()
         .gate()
         .file("app.py", WAITS)
@@ -479,7 +479,7 @@ async def release(request):
 }
 
 #[tokio::test]
-async fn a_handler_that_blocks_does_not_hold_up_the_others() {
+async fn a_handler_that_blocks_does_not_delay_the_others() {
     let server = Project::new()
         .gate()
         .file("app.py", WAITS)
@@ -542,7 +542,7 @@ async def later(request):
 }
 
 #[tokio::test]
-async fn a_stream_that_raises_is_cut_off_and_never_looks_complete() {
+async fn a_stream_that_raises_is_cut_off_and_never_seems_complete() {
     let server = app(r#"
 from snaxum import route
 
@@ -570,7 +570,7 @@ def hello(request): return "hello"
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_ends_the_stream() {
+async fn a_client_that_disconnects_ends_the_stream() {
     let server = Project::new()
         .gate()
         .file(
@@ -600,7 +600,7 @@ def endless(request):
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_cancels_the_async_handler() {
+async fn a_client_that_disconnects_cancels_the_async_handler() {
     let server = Project::new()
         .gate()
         .file(
@@ -702,7 +702,7 @@ def hello(request): return "hello"
 }
 
 #[tokio::test]
-async fn whatever_a_handler_prints_the_server_goes_on() {
+async fn the_server_survives_any_output_of_a_handler() {
     let server = app(r#"
 import sys
 from snaxum import route

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Path from the repository on, and text, of each file below `directory` with this suffix.
-fn sources(directory: &str, suffix: &str) -> Vec<(String, String)> {
+pub(crate) fn sources(directory: &str, suffix: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut directories = vec![PathBuf::from(ROOT).join(directory)];
     while let Some(directory) = directories.pop() {
@@ -28,7 +28,7 @@ fn sources(directory: &str, suffix: &str) -> Vec<(String, String)> {
 }
 
 /// The text without its comments and its unit tests.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]").next().expect("there is a first part");
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
@@ -105,7 +105,7 @@ fn the_core_never_names_dev_mode() {
 }
 
 #[test]
-fn dev_mode_is_left_out_at_two_places_at_most() {
+fn the_dev_feature_is_named_in_two_files_only() {
     let files = sources("src", "rs");
     let places: Vec<String> = files
         .iter()
@@ -124,7 +124,7 @@ fn dev_mode_is_left_out_at_two_places_at_most() {
 }
 
 #[test]
-fn every_file_opens_by_saying_its_job() {
+fn every_file_begins_with_its_job() {
     for (name, text) in [sources("src", "rs"), sources("tests/it", "rs")].concat() {
         assert!(text.starts_with("//! "), "{name}");
     }
@@ -167,7 +167,7 @@ fn no_file_has_two_jobs() {
 }
 
 #[test]
-fn nothing_outside_tests_can_panic_without_a_sentence() {
+fn nothing_outside_tests_panics_without_a_stated_reason() {
     for (name, text) in sources("src", "rs") {
         let text = code(&text);
         for call in [".unwrap()", "todo!(", "unimplemented!(", "dbg!("] {

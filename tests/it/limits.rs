@@ -80,7 +80,7 @@ impl Slow {
 }
 
 #[tokio::test]
-async fn a_large_answer_is_held_once_for_a_client_that_does_not_read_it() {
+async fn a_large_response_is_in_memory_once_for_a_client_that_does_not_read_it() {
     let server =
         Project::new().file("app.py", LARGE).args(&["--dispatch-workers", "1"]).serve().await;
     assert_eq!(server.get("/hello").await.text(), "hello");
@@ -213,7 +213,7 @@ def count(request):
 "#;
 
 #[tokio::test]
-async fn a_stream_of_huge_pieces_holds_few_of_them_for_a_client_that_does_not_read() {
+async fn a_stream_of_huge_chunks_buffers_few_of_them_for_a_client_that_does_not_read() {
     for path in ["/plain", "/async"] {
         let server = Project::new().file("app.py", HUGE).serve().await;
         assert_eq!(server.get("/made").await.text(), "0");
@@ -236,7 +236,7 @@ async fn a_stream_of_huge_pieces_holds_few_of_them_for_a_client_that_does_not_re
 }
 
 #[tokio::test]
-async fn clients_that_do_not_read_their_async_streams_hold_up_no_other_stream() {
+async fn clients_that_do_not_read_their_async_streams_block_no_other_stream() {
     let server = Project::new().gate().file("app.py", ENDLESS).serve().await;
     let mut waiting = Vec::new();
     for _ in 0..40 {
@@ -270,7 +270,7 @@ async def hello(request): return "hello"
 "#;
 
 #[tokio::test]
-async fn an_async_stream_that_ends_unread_holds_up_nobody() {
+async fn an_async_stream_that_ends_unread_blocks_no_request() {
     let server = Project::new().file("app.py", ENDING).serve().await;
     let mut open = Vec::new();
     // Among these are some that end with the last piece that there is room for.
@@ -313,7 +313,7 @@ async fn idle(server: &Server, count: usize) -> Vec<TcpStream> {
 }
 
 #[tokio::test]
-async fn ten_thousand_idle_connections_cost_little_and_hold_up_nobody() {
+async fn ten_thousand_idle_connections_cost_little_and_block_no_request() {
     // The server has the same limit, and keeps a thousand for other things.
     let count = 10_000.min(raise_limit_of_descriptors() - 1500);
     let server = Project::new().file("app.py", LARGE).serve().await;
@@ -404,7 +404,7 @@ async fn connections_leave_some_descriptors_to_the_handlers_and_the_rest_wait() 
 }
 
 #[tokio::test]
-async fn a_server_out_of_descriptors_says_so_once_and_lets_clients_in_when_there_are_some() {
+async fn a_server_out_of_descriptors_logs_it_once_and_accepts_clients_later() {
     let server = serve_under("-n 64", Project::new().file("app.py", FILES)).await;
     let mut first = Slow::get(&server, "/take-all").await;
     first.head().await;
@@ -474,7 +474,7 @@ def headed(request):
 "#;
 
 #[tokio::test]
-async fn long_heads_are_not_kept_by_dev_mode() {
+async fn long_request_heads_are_not_recorded_by_dev_mode() {
     let server = Project::new()
         .file("app.py", HEADED)
         .env("MALLOC_ARENA_MAX", "1")
@@ -557,7 +557,7 @@ async fn dev_mode_reads_a_head_of_16_kib_and_refuses_a_longer_one_with_the_reaso
 }
 
 #[tokio::test]
-async fn long_headers_that_do_not_end_cost_their_own_length_and_hold_up_nobody() {
+async fn long_unfinished_headers_cost_their_own_length_and_block_no_request() {
     const CLIENTS: usize = 200;
     let server = Project::new().file("app.py", SIZE).serve().await;
     assert_eq!(server.get("/size").await.text(), "0");

@@ -54,7 +54,7 @@ async fn wait_waits_for_a_module_that_takes_its_time() {
 }
 
 #[tokio::test]
-async fn without_a_server_each_says_how_to_start_one() {
+async fn without_a_server_each_command_names_the_command_to_start_one() {
     let project = Project::new().file("app.py", "");
     for command in [
         &["wait"][..],
@@ -72,7 +72,7 @@ async fn without_a_server_each_says_how_to_start_one() {
 }
 
 #[tokio::test]
-async fn of_a_broken_announcement_each_names_the_file_and_the_way_out() {
+async fn each_command_names_a_broken_dev_json_and_the_remedy() {
     let good = serde_json::json!({ "url": "http://127.0.0.1:9", "token": "t", "pid": 1 });
     for (key, value) in
         [("url", "http://127.0.0.1:9 9"), ("url", "http://10.0.0.1:9"), ("token", "a\nb")]
@@ -99,7 +99,7 @@ async fn of_a_broken_announcement_each_names_the_file_and_the_way_out() {
 }
 
 #[tokio::test]
-async fn explain_says_what_a_save_runs_and_what_became_of_the_last() {
+async fn explain_lists_the_dependents_and_the_outcome_of_the_last_save() {
     let server = app().await;
     let util = explain(&server, "_util.py").await;
     for part in ["module `_util`", "imported by app", "runs: _util, app", "no save of it"] {

@@ -117,7 +117,7 @@ async fn a_page_gets_the_script_before_the_end_of_its_body() {
 }
 
 #[tokio::test]
-async fn other_answers_stay_as_they_are() {
+async fn other_responses_are_unchanged() {
     let server = dev(&[]).await;
     let served = Project::new().file("app.py", APP).serve().await;
     for path in [
@@ -194,7 +194,7 @@ async fn the_script_gets_through_the_policy_of_the_page() {
 }
 
 #[tokio::test]
-async fn an_error_page_gets_the_script_and_says_that_it_is_one() {
+async fn an_error_page_gets_the_script_and_is_marked_as_an_error() {
     let server = dev(&[]).await;
     let failed = get_with(&server, "/boom", &[("accept", "text/html")]).await;
     assert_eq!(failed.status, 500);
@@ -209,7 +209,7 @@ async fn an_error_page_gets_the_script_and_says_that_it_is_one() {
 }
 
 #[tokio::test]
-async fn nothing_is_put_in_where_nobody_wants_it() {
+async fn nothing_is_injected_with_no_inject() {
     let server = dev(&["--no-inject"]).await;
     assert_eq!(server.get("/page").await.text(), PAGE);
     let server = Project::new().file("app.py", APP).env("SNAXUM_NO_INJECT", "1").dev().await;
@@ -229,7 +229,7 @@ async fn nothing_is_put_in_where_nobody_wants_it() {
 }
 
 #[tokio::test]
-async fn a_page_hears_what_became_of_each_save() {
+async fn a_page_receives_the_outcome_of_each_save() {
     let server = dev(&[]).await;
     let run = server.api("status").await["run_id"].clone();
     let (mut page, first) = listen(&server).await;
@@ -250,7 +250,7 @@ async fn a_page_hears_what_became_of_each_save() {
 }
 
 #[tokio::test]
-async fn a_page_of_old_code_says_so() {
+async fn a_page_of_old_code_shows_that_it_is_old() {
     const SLOW: &str = "import _gate\nfrom snaxum import Request, Response, route\n\n@route('/')\ndef slow(request: Request):\n    _gate.wait('page')\n    return Response('<body></body>', content_type='text/html')\n";
     let server = Project::new().gate().file("app.py", SLOW).dev().await;
     let (mut page, _) = listen(&server).await;

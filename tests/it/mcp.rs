@@ -196,7 +196,7 @@ async fn a_browser_is_refused_even_with_the_token() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_refused() {
+async fn malformed_messages_are_refused() {
     let server = app().await;
     let bearer = token(&server);
     let post = || {
@@ -216,7 +216,7 @@ async fn what_is_no_message_is_refused() {
 }
 
 #[tokio::test]
-async fn answers_have_the_headers_of_the_console() {
+async fn responses_have_the_security_headers() {
     let server = app().await;
     let reply = send(message(&server, "ping", &json!({})).bearer_auth(token(&server))).await;
     assert_eq!(reply.header("cache-control"), "no-store");
@@ -228,7 +228,7 @@ async fn answers_have_the_headers_of_the_console() {
 // The tools
 
 #[tokio::test]
-async fn an_assistant_is_told_what_this_is_and_what_not_to_trust() {
+async fn an_assistant_receives_instructions_and_a_warning_about_untrusted_data() {
     let server = app().await;
     let client = json!({ "name": "test", "version": "1" });
 
@@ -296,7 +296,7 @@ async fn an_assistant_that_may_write_reloads() {
 }
 
 #[tokio::test]
-async fn to_write_without_to_read_is_an_error_that_names_the_option() {
+async fn mcp_write_without_mcp_is_an_error_that_names_the_option() {
     let project = Project::new().file("app.py", APP);
     let finished = project.snaxum(&["dev", "--mcp-write"]).await;
     assert_eq!(finished.code, Some(2));
@@ -304,7 +304,7 @@ async fn to_write_without_to_read_is_an_error_that_names_the_option() {
 }
 
 #[tokio::test]
-async fn the_routes_are_those_that_serve() {
+async fn mcp_lists_the_serving_routes() {
     let server = app().await;
     let answer = tool(&server, "routes", json!({})).await;
     assert_eq!(answer["state"], "ok");
@@ -314,7 +314,7 @@ async fn the_routes_are_those_that_serve() {
 }
 
 #[tokio::test]
-async fn requests_are_listed_and_one_is_told_whole() {
+async fn requests_are_listed_and_one_is_shown_in_full() {
     let server = app().await;
     server.get("/hello?a=1").await;
     let failed = server.get("/raise").await;
@@ -360,7 +360,7 @@ async fn errors_are_requests_and_reloads_that_failed() {
 }
 
 #[tokio::test]
-async fn reloads_and_logs_are_told_newest_first() {
+async fn reloads_and_logs_are_listed_newest_first() {
     let server = app().await;
     server.get("/hello").await;
     let failed = server.get("/raise").await;
@@ -379,7 +379,7 @@ async fn reloads_and_logs_are_told_newest_first() {
 }
 
 #[tokio::test]
-async fn workers_are_those_of_the_pool_and_the_threads() {
+async fn mcp_lists_pool_workers_and_threads() {
     let server = app().await;
     let answer = tool(&server, "workers", json!({})).await;
     assert_eq!((&answer["pid"], &answer["dispatch_workers"]), (&json!(server.pid), &json!(4)));
@@ -419,7 +419,7 @@ async fn a_wait_ends_when_its_time_is_up() {
 }
 
 #[tokio::test]
-async fn what_only_a_new_process_takes_in_is_not_said_to_be_live() {
+async fn a_change_that_needs_a_new_process_is_not_reported_as_live() {
     let project = Project::new().gate().file("app.py", APP);
     let server = project.args(&["--mcp"]).dev().await;
     server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{APP}"));
@@ -559,7 +559,7 @@ async fn an_assistant_that_may_write_calls_a_route() {
 }
 
 #[tokio::test]
-async fn what_a_route_answers_is_told_also_if_it_is_an_error() {
+async fn the_response_of_a_route_is_returned_even_if_it_is_an_error() {
     let server = writing(Project::new().file("app.py", ECHO).args(&["--no-capture-bodies"])).await;
 
     let gone = tool(&server, "call_route", json!({ "path": "/gone" })).await;
@@ -572,7 +572,7 @@ async fn what_a_route_answers_is_told_also_if_it_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_request_goes_to_the_app_alone_and_what_cannot_be_sent_says_why() {
+async fn a_request_reaches_the_app_only_and_an_invalid_one_is_an_error_with_the_reason() {
     let server = writing(Project::new().file("app.py", ECHO)).await;
 
     for (arguments, part) in [
@@ -612,7 +612,7 @@ async fn a_request_goes_to_the_app_alone_and_what_cannot_be_sent_says_why() {
 }
 
 #[tokio::test]
-async fn a_replay_sends_secrets_that_the_assistant_is_not_told() {
+async fn a_replay_sends_secrets_that_the_assistant_does_not_see() {
     let server = writing(Project::new().file("app.py", ECHO)).await;
     let request = server.request(Method::POST, "/known?token=swordfish-2");
     let request = request.bearer_auth("swordfish-1").json(&json!({ "password": "swordfish-3" }));
@@ -631,7 +631,7 @@ async fn a_replay_sends_secrets_that_the_assistant_is_not_told() {
 }
 
 #[tokio::test]
-async fn of_an_answer_the_beginning_is_told_escaped_and_bounded() {
+async fn a_response_is_shown_escaped_and_truncated() {
     let server = writing(Project::new().file("app.py", ECHO)).await;
 
     let endless = tool(&server, "call_route", json!({ "path": "/endless" })).await;
@@ -667,7 +667,7 @@ def slow(request):
 "#;
 
 #[tokio::test]
-async fn a_request_that_takes_too_long_is_given_up() {
+async fn a_request_that_takes_too_long_is_cancelled() {
     let server = writing(Project::new().gate().file("app.py", GATED)).await;
 
     let error = text(&server, "call_route", json!({ "path": "/held", "timeout_ms": 1 })).await;
@@ -683,7 +683,7 @@ async fn a_request_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_waits_for_any_more_is_cancelled() {
+async fn a_request_without_a_client_is_cancelled() {
     let app = r#"
 import asyncio
 import _gate
@@ -710,7 +710,7 @@ async def held(request):
 }
 
 #[tokio::test]
-async fn wrong_arguments_get_an_answer_that_an_assistant_can_act_on() {
+async fn wrong_arguments_get_an_error_that_names_the_remedy() {
     let server = app().await;
     for (tool, arguments, part) in [
         ("routes", json!({ "limit": 0 }), "give 1 to 200"),
@@ -730,7 +730,7 @@ async fn wrong_arguments_get_an_answer_that_an_assistant_can_act_on() {
 // How much, and in which words
 
 #[tokio::test]
-async fn what_the_app_says_cannot_steer_a_terminal_or_hide() {
+async fn text_of_the_app_cannot_steer_a_terminal_or_hide() {
     let app = r#"
 from snaxum import route
 
@@ -755,7 +755,7 @@ def fail(request):
 }
 
 #[tokio::test]
-async fn an_answer_is_bounded_and_says_what_it_leaves_out() {
+async fn a_result_is_bounded_and_names_the_omissions() {
     let app = r#"
 from snaxum import route
 
@@ -802,7 +802,7 @@ def deeper(n):
 }
 
 #[tokio::test]
-async fn a_new_process_goes_on_with_the_same_token() {
+async fn a_new_process_uses_the_same_token() {
     let server = Project::new().file("app.py", APP).args(&["--mcp", "--mcp-write"]).dev().await;
     let before = tool(&server, "workers", json!({})).await;
     let announced = server.announcement();
@@ -817,7 +817,7 @@ async fn a_new_process_goes_on_with_the_same_token() {
 }
 
 #[tokio::test]
-async fn a_reload_that_only_a_new_process_can_make_is_answered_before_it_takes_over() {
+async fn a_reload_that_needs_a_new_process_returns_before_the_old_one_stops() {
     let settings = |workers: u32| format!("[tool.snaxum]\npool-workers = {workers}\n");
     let project = Project::new().file("app.py", APP).top_file("pyproject.toml", &settings(1));
     let server = project.args(&["--mcp", "--mcp-write"]).dev().await;
@@ -836,7 +836,7 @@ async fn a_reload_that_only_a_new_process_can_make_is_answered_before_it_takes_o
 }
 
 #[tokio::test]
-async fn what_a_marked_handler_answers_is_not_shown() {
+async fn the_response_of_a_no_capture_handler_is_not_shown() {
     let app = "from snaxum import no_capture, route\n\n@route('/private')\n@no_capture\ndef private(request):\n    return 'swordfish'\n";
     let server = writing(Project::new().file("app.py", app)).await;
     let answer = tool(&server, "call_route", json!({ "path": "/private" })).await;

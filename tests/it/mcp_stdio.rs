@@ -143,7 +143,7 @@ async fn each_message_may_bring_its_version_of_the_protocol() {
 }
 
 #[tokio::test]
-async fn without_a_server_or_without_tools_it_says_what_to_start() {
+async fn the_bridge_without_a_server_or_mcp_names_the_command_to_start() {
     let project = Project::new().file("app.py", APP);
     let none = project.snaxum(&["mcp"]).await;
     assert_eq!((none.code, &*none.stdout), (Some(2), ""));
@@ -156,7 +156,7 @@ async fn without_a_server_or_without_tools_it_says_what_to_start() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_refused_and_the_next_one_is_answered() {
+async fn a_malformed_message_is_refused_and_the_next_one_works() {
     let server = app().await;
     let mut bridge = Bridge::of(&server.project);
 
@@ -178,7 +178,7 @@ async fn what_is_no_message_is_refused_and_the_next_one_is_answered() {
 }
 
 #[tokio::test]
-async fn a_message_that_waits_holds_up_no_other_and_can_be_cancelled() {
+async fn a_message_that_waits_delays_no_other_and_can_be_cancelled() {
     let project = Project::new().gate().file("app.py", APP).args(&["--mcp"]);
     let server = project.dev().await;
     let mut bridge = Bridge::of(&server.project);
@@ -200,7 +200,7 @@ async fn a_message_that_waits_holds_up_no_other_and_can_be_cancelled() {
 }
 
 #[tokio::test]
-async fn it_ends_with_stdin_after_the_answers_that_come_soon() {
+async fn the_bridge_ends_with_stdin_after_pending_responses() {
     let project = Project::new().gate().file("app.py", APP).args(&["--mcp"]);
     let server = project.dev().await;
     let mut bridge = Bridge::of(&server.project);
@@ -219,7 +219,7 @@ async fn it_ends_with_stdin_after_the_answers_that_come_soon() {
 }
 
 #[tokio::test]
-async fn it_ends_when_nobody_reads_its_answers() {
+async fn the_bridge_ends_when_its_stdout_is_closed() {
     let server = app().await;
     let mut bridge = Bridge::of(&server.project);
     bridge.ask(1, "ping", json!({})).await;
@@ -384,7 +384,7 @@ async fn events_of_a_server_are_lines() {
 }
 
 #[tokio::test]
-async fn what_only_looks_is_sent_again_when_a_connection_breaks_and_nothing_else() {
+async fn only_read_only_messages_are_retried_when_a_connection_breaks() {
     let (listener, project) = pretend().await;
     let mut bridge = Bridge::of(&project);
 

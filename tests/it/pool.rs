@@ -188,7 +188,7 @@ async fn printed(server: &Server, reply: &Reply) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_a_task_prints_is_told_with_the_request_that_submitted_it() {
+async fn the_output_of_a_task_belongs_to_the_request_that_submitted_it() {
     let server = talking().await;
     let (first, second) = (server.get("/talk").await, server.get("/talk").await);
 
@@ -217,7 +217,7 @@ async fn no_line_of_a_task_that_prints_much_is_lost() {
 }
 
 #[tokio::test]
-async fn what_a_task_printed_before_it_crashed_is_told_and_on_the_terminal() {
+async fn the_output_of_a_task_that_crashed_is_recorded_and_printed() {
     let server = talking().await;
     let reply = server.get("/crash").await;
     assert_eq!(reply.status, 500);
@@ -228,7 +228,7 @@ async fn what_a_task_printed_before_it_crashed_is_told_and_on_the_terminal() {
 }
 
 #[tokio::test]
-async fn outside_dev_mode_what_a_task_prints_is_left_alone() {
+async fn outside_dev_mode_the_output_of_a_task_is_unchanged() {
     let project = Project::new().file("handlers.py", TALKING);
     let server = project.args(&["--pool-workers", "1"]).serve().await;
     assert_eq!(server.get("/talk").await.status, 200);
@@ -236,7 +236,7 @@ async fn outside_dev_mode_what_a_task_prints_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_is_replaced_though_a_process_that_it_forked_lives_on() {
+async fn a_worker_that_dies_is_replaced_even_if_its_forked_child_survives() {
     let server = one_worker().await;
 
     let lost = server.begin("/orphan");
@@ -290,7 +290,7 @@ async fn a_function_that_a_worker_cannot_find_is_named_with_the_way_out() {
 }
 
 #[tokio::test]
-async fn pool_handlers_that_wait_hold_up_nobody_even_when_they_outnumber_the_workers() {
+async fn waiting_pool_handlers_block_no_request_even_when_they_outnumber_the_workers() {
     let server = project().args(&["--pool-workers", "1", "--dispatch-workers", "1"]).serve().await;
 
     let waiting: Vec<_> = (0..6).map(|_| server.begin("/wait")).collect();
@@ -398,7 +398,7 @@ def move(point):
 }
 
 #[tokio::test]
-async fn what_a_task_prints_is_seen() {
+async fn the_output_of_a_task_is_printed() {
     let server = Project::new()
         .file("handlers.py", "import tasks\nfrom snaxum import route\n\n@route('/say', use_process_pool=True)\ndef say(request, pool):\n    return {'said': pool.submit(tasks.say).result()}\n")
         .file("tasks.py", "def say():\n    print('hello from the task é')\n    return 1\n")

@@ -104,7 +104,7 @@ async fn told_so_far(console: &mut Console) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_with_its_id_and_the_number_of_the_last_event() {
+async fn a_pong_has_the_id_of_the_ping_and_the_number_of_the_last_event() {
     let server = app().await;
     let mut console = server.console().await;
     say(&mut console, json!({"type": "ping"})).await;
@@ -121,7 +121,7 @@ async fn a_ping_is_answered_with_its_id_and_the_number_of_the_last_event() {
 }
 
 #[tokio::test]
-async fn a_client_is_told_what_it_has_subscribed_to_and_nothing_else() {
+async fn a_client_receives_the_types_it_has_subscribed_to_and_nothing_else() {
     let server = app().await;
     let (mut console, mut other) = (server.console().await, server.console().await);
     subscribe(&mut console, &["reload.*", "error", "route.diff"]).await;
@@ -167,7 +167,7 @@ async fn a_client_is_told_what_it_has_subscribed_to_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_request_that_begins_is_told_to_who_asks_before_its_end() {
+async fn a_request_start_reaches_its_subscribers_before_the_end() {
     let server = app().await;
     server.get("/hello").await; // nobody asks: it is no event
     let mut usual = server.console().await;
@@ -234,7 +234,7 @@ async fn numbers_of_each_second_can_be_subscribed_to() {
 }
 
 #[tokio::test]
-async fn what_is_not_understood_is_answered_and_changes_nothing() {
+async fn an_unknown_message_gets_a_problem_and_changes_nothing() {
     let server = app().await;
     let mut console = server.console().await;
     subscribe(&mut console, &["error"]).await;
@@ -313,7 +313,7 @@ async fn a_client_that_acknowledges_is_sent_no_more_than_it_can_deal_with() {
 }
 
 #[tokio::test]
-async fn what_nobody_asked_for_is_not_missed() {
+async fn events_that_were_not_subscribed_to_are_not_counted_as_dropped() {
     const REQUESTS: u64 = 600; // more than are kept
     let server = app().await;
     let run = server.api("status").await["run_id"].as_str().expect("a name").to_owned();
@@ -338,7 +338,7 @@ async fn what_nobody_asked_for_is_not_missed() {
 }
 
 #[tokio::test]
-async fn who_reads_on_is_greeted_with_the_number_that_it_reads_on_from() {
+async fn a_resumed_stream_begins_with_the_number_it_resumes_from() {
     let server = app().await;
     let run = server.api("status").await["run_id"].as_str().expect("a name").to_owned();
     for _ in 0..5 {
@@ -367,7 +367,7 @@ async fn worker(console: &mut Console) -> Value {
 }
 
 #[tokio::test]
-async fn what_happens_to_a_worker_is_told() {
+async fn worker_events_are_sent() {
     let server = with_pool().dev().await;
     let pid = who(&server).await;
     let mut console = begun(&server, "?types=worker").await;
@@ -413,7 +413,7 @@ async fn what_happens_to_a_worker_is_told() {
 }
 
 #[tokio::test]
-async fn a_log_of_events_tells_of_workers_too() {
+async fn a_log_of_events_has_worker_events_too() {
     let mut server = with_pool().args(&["--log-format", "json"]).spawn("dev").logging().await;
     let pid = who(&server).await;
     assert_eq!(server.get("/die").await.status, 500);

@@ -206,7 +206,7 @@ async fn the_quick_start_serves_python_and_the_pool_and_ends_with_ctrl_c() {
 }
 
 #[tokio::test]
-async fn what_the_caller_initialised_is_set_right_afterwards() {
+async fn an_interpreter_that_the_caller_initialized_is_configured_afterwards() {
     let server = run("quick-start", project()).await;
 
     let found = server.get("/python/interpreter").await.json();
@@ -238,7 +238,7 @@ async fn dev_mode_is_one_builder_call_and_one_merge_in_a_server_of_ones_own() {
 }
 
 #[tokio::test]
-async fn a_rust_endpoint_answers_while_every_python_worker_computes() {
+async fn a_rust_endpoint_responds_while_every_python_worker_computes() {
     let computing = r#"
 import pathlib
 import _gate

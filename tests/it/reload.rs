@@ -132,7 +132,7 @@ async fn mending_by_going_back_to_the_served_code_is_mended_too() {
 }
 
 #[tokio::test]
-async fn a_failure_says_where() {
+async fn a_failure_names_its_place() {
     let server = app().await;
     let mut console = server.console().await;
 
@@ -331,7 +331,7 @@ async def slow_async(request):
 }
 
 #[tokio::test]
-async fn a_stream_that_is_open_during_a_reload_goes_on() {
+async fn a_stream_that_is_open_during_a_reload_continues() {
     let source = r#"
 import _gate
 from snaxum import route
@@ -357,7 +357,7 @@ def stream(request):
 }
 
 #[tokio::test]
-async fn no_request_fails_while_reloads_go_on() {
+async fn no_request_fails_during_reloads() {
     let server = app().await;
     let mut console = server.console().await;
     let url = server.url.clone();
@@ -395,7 +395,7 @@ async fn no_request_fails_while_reloads_go_on() {
 }
 
 #[tokio::test]
-async fn a_module_that_never_loaded_does_not_hold_up_the_others() {
+async fn a_module_that_never_loaded_does_not_block_the_others() {
     let server = Project::new()
         .file("good.py", &answers("good"))
         .file("bad.py", "from snaxum import route\n\n@route('/bad')\ndef bad(request):\n    return 'mended'\n\nraise ValueError('at start')\n")
@@ -440,7 +440,7 @@ async fn a_server_with_nothing_that_loads_waits_for_the_mend() {
 }
 
 #[tokio::test]
-async fn a_reload_keeps_the_process_its_connections_and_its_libraries() {
+async fn a_reload_changes_neither_process_nor_connections_nor_libraries() {
     let source = |n: u32| {
         format!(
             "import os, decimal\nfrom snaxum import route\n\n@route('/')\ndef index(request):\n    return [os.getpid(), id(decimal), {n}]\n"
@@ -459,7 +459,7 @@ async fn a_reload_keeps_the_process_its_connections_and_its_libraries() {
 }
 
 #[tokio::test]
-async fn a_module_that_hangs_while_it_reloads_holds_up_no_request_for_long() {
+async fn a_module_that_hangs_during_a_reload_delays_no_request_for_long() {
     let server = Project::new().gate().file("app.py", &answers("one")).dev().await;
     let mut console = server.console().await;
 
@@ -499,7 +499,7 @@ async fn a_python_directory_that_is_replaced_is_watched_on() {
 }
 
 #[tokio::test]
-async fn what_is_saved_while_the_server_starts_is_served() {
+async fn a_save_during_the_start_is_served() {
     let hanging = format!("import _gate\n_gate.wait('import')\n{}", answers("one"));
     let server = Project::new().gate().file("app.py", &hanging).spawn("dev");
     let held = server.arrival().await;

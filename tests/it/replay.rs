@@ -60,7 +60,7 @@ fn seen(detail: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_replay_is_what_was_sent_with_the_secrets_that_nobody_was_told() {
+async fn a_replay_sends_the_original_request_with_its_masked_secrets() {
     let app = APP.replace(
         r#""body": request.text,"#,
         r#""sent": [
@@ -83,7 +83,7 @@ async fn a_replay_is_what_was_sent_with_the_secrets_that_nobody_was_told() {
 }
 
 #[tokio::test]
-async fn what_is_changed_is_sent_and_a_mask_stands_for_the_original() {
+async fn an_edited_replay_sends_the_changes_and_unmasks_the_rest() {
     let server = Project::new().file("app.py", APP).dev().await;
     let original = ask(&server).await;
 
@@ -101,7 +101,7 @@ async fn what_is_changed_is_sent_and_a_mask_stands_for_the_original() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_again_says_why() {
+async fn a_request_that_cannot_be_replayed_is_an_error_with_the_reason() {
     let server = Project::new().file("app.py", APP).dev().await;
     let original = ask(&server).await;
     let before = newest(&server).await;
@@ -136,7 +136,7 @@ async fn what_cannot_be_sent_again_says_why() {
 }
 
 #[tokio::test]
-async fn a_request_whose_client_went_away_can_be_sent_again() {
+async fn a_request_whose_client_disconnected_can_be_replayed() {
     let app = r#"import _gate
 from snaxum import route
 
@@ -172,7 +172,7 @@ async fn the_replay_of_an_endless_stream_ends_at_once() {
 }
 
 #[tokio::test]
-async fn a_pinned_request_is_sent_after_each_reload_until_it_is_green() {
+async fn a_pinned_request_is_sent_after_each_reload_until_it_passes() {
     let server = Project::new().file("app.py", APP).dev().await;
     let mut console = server.console().await;
     assert_eq!(server.get("/boom").await.status, 500);

@@ -33,7 +33,7 @@ async fn worker_of(server: &Server) -> u64 {
 }
 
 #[tokio::test]
-async fn time_limits_that_pass_over_the_life_of_a_server_use_up_no_dispatch_worker() {
+async fn exceeded_time_limits_use_up_no_dispatch_worker() {
     const WORKERS: usize = 8;
     // More than may hang at once, and every worker that there was at the start.
     const HANGS: u64 = 64 + 2 * WORKERS as u64;
@@ -253,7 +253,7 @@ def odd():
 }
 
 #[tokio::test]
-async fn the_headers_of_an_http_error_say_nothing_of_the_connection() {
+async fn an_http_error_cannot_set_connection_headers() {
     let server = Project::new()
         .file(
             "app.py",

@@ -114,7 +114,7 @@ fn read(line: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_running_server_tells_what_has_been_hit_and_what_has_not() {
+async fn a_running_server_lists_hit_and_unused_routes() {
     let server = shop().dev().await;
     for path in ["/users/1", "/users/2", "/", "/nowhere"] {
         server.get(path).await;
@@ -155,7 +155,7 @@ async fn a_running_server_tells_what_has_been_hit_and_what_has_not() {
 }
 
 #[tokio::test]
-async fn a_running_server_tells_how_two_generations_differ() {
+async fn a_running_server_shows_the_diff_of_two_generations() {
     let server = shop().dev().await;
     for (name, source) in [
         ("users.py", USERS.replace("'/users'", "'/everybody'")),
@@ -283,7 +283,7 @@ async fn a_filter_that_cannot_be_read_is_bad_usage() {
 }
 
 #[tokio::test]
-async fn a_list_that_differs_from_the_saved_one_is_told_how_and_ends_with_1() {
+async fn a_table_that_differs_from_the_baseline_is_shown_as_a_diff_and_exits_with_1() {
     let project = shop();
     let saved = project.path().join("routes.json").display().to_string();
     let list = project.snaxum(&["routes", "--format", "json"]).await.stdout;
@@ -334,7 +334,7 @@ async fn strict_ends_with_3_where_something_is_odd() {
 }
 
 #[tokio::test]
-async fn a_request_is_told_its_route_and_those_that_nearly_have_it() {
+async fn a_match_shows_the_route_and_the_near_misses() {
     let project = shop();
     let asked = async |request: &str, format: &str| {
         project.snaxum(&["routes", "--match", request, "--format", format]).await

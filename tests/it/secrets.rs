@@ -167,7 +167,7 @@ def open_(request):
 "#;
 
 #[tokio::test]
-async fn of_a_marked_handler_nothing_is_kept_that_a_request_carried() {
+async fn no_capture_records_nothing_of_the_request_but_its_path() {
     let project = Project::new().file("app.py", PRIVATE).args(&["--request-timeout", "500ms"]);
     let server = project.dev().await;
     let send_to = async |path: &str| {
@@ -229,7 +229,7 @@ def held(request):
 "#;
 
 #[tokio::test]
-async fn a_marked_handler_stays_so_for_requests_that_outlive_it() {
+async fn no_capture_applies_to_requests_that_outlive_the_handler() {
     let server = Project::new().gate().file("app.py", HELD).dev().await;
     let request = server.request(Method::POST, "/held?a=swordfish-1").body("swordfish-2");
     let asked = tokio::spawn(send(request));
@@ -245,7 +245,7 @@ async fn a_marked_handler_stays_so_for_requests_that_outlive_it() {
 }
 
 #[tokio::test]
-async fn a_marked_handler_stays_so_for_requests_whose_client_went_away_after_a_save() {
+async fn no_capture_applies_to_requests_whose_client_disconnected_after_a_save() {
     let server = Project::new().gate().file("app.py", HELD).dev().await;
     let mut console = server.console().await;
     let request = server.request(Method::POST, "/held?a=swordfish-1").body("swordfish-2");

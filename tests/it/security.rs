@@ -60,7 +60,7 @@ async fn every_route_of_the_console_is_behind_the_guard() {
 }
 
 #[tokio::test]
-async fn no_body_and_no_frame_holds_the_token() {
+async fn no_body_and_no_frame_contains_the_token() {
     let server = app().await;
     let mut console = unread(&server).await;
     let origin = [("origin", server.url.as_str())];
@@ -280,7 +280,7 @@ impl Chance {
 }
 
 #[tokio::test]
-async fn ten_thousand_frames_by_chance_change_nothing_and_log_nothing() {
+async fn ten_thousand_random_frames_change_nothing_and_log_nothing() {
     let server = app().await;
     let said = |server: &Server| (server.out.text(), server.err.text());
     let state = async |server: &Server| {
@@ -320,7 +320,7 @@ async fn ten_thousand_frames_by_chance_change_nothing_and_log_nothing() {
 }
 
 #[tokio::test]
-async fn a_socket_is_closed_with_the_reason_of_what_was_wrong() {
+async fn a_socket_is_closed_with_the_code_of_the_fault() {
     let server = app().await;
     let large = Message::text("1".repeat(64 * 1024 + 1));
     let allowed = Message::text("1".repeat(64 * 1024));
@@ -354,7 +354,7 @@ async fn ask(server: &Server, count: usize) {
 }
 
 #[tokio::test]
-async fn a_console_that_never_reads_costs_no_memory_and_is_told_what_it_missed() {
+async fn a_console_that_never_reads_costs_no_memory_and_receives_a_count_of_missed_events() {
     let server = app().await;
     ask(&server, 2_000).await; // more than is kept
     // What the kernel holds for it is little.

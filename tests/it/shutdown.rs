@@ -87,7 +87,7 @@ async fn a_signal_ends_the_server_with_0_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn requests_that_run_when_the_signal_comes_are_answered() {
+async fn requests_that_run_when_the_signal_comes_get_their_response() {
     for path in ["/wait", "/wait-async", "/pool"] {
         let mut server = project().serve().await;
         let running = server.begin(path);
@@ -152,7 +152,7 @@ async fn a_dev_server_that_stops_takes_no_connection_while_a_request_still_runs(
 }
 
 #[tokio::test]
-async fn an_idle_connection_does_not_hold_up_the_end() {
+async fn an_idle_connection_does_not_delay_the_shutdown() {
     let mut server = project().serve().await;
     let idle = tokio::net::TcpStream::connect(server.authority()).await.expect("it listens");
     server.get("/hello").await; // leaves a kept-alive connection too
@@ -222,7 +222,7 @@ async fn a_killed_server_leaves_no_worker_behind() {
 }
 
 #[tokio::test]
-async fn a_server_takes_over_from_one_that_was_killed() {
+async fn a_server_starts_after_one_that_was_killed() {
     let mut server = project().dev().await;
     let old = server.announcement().expect("it runs");
     server.signal(libc::SIGKILL);
@@ -236,7 +236,7 @@ async fn a_server_takes_over_from_one_that_was_killed() {
 }
 
 #[tokio::test]
-async fn open_consoles_are_told_and_do_not_hold_up_the_end() {
+async fn open_consoles_get_bye_and_do_not_delay_the_shutdown() {
     let mut server = project().dev().await;
     let console = server.console().await;
 
@@ -292,7 +292,7 @@ async fn user_code_cannot_take_the_signals_away() {
 }
 
 #[tokio::test]
-async fn a_handler_that_outlived_its_time_limit_does_not_hold_up_the_end() {
+async fn a_handler_that_exceeded_its_time_limit_does_not_delay_the_shutdown() {
     let mut server = project().args(&["--request-timeout", "200ms"]).serve().await;
     let hanging = server.begin("/wait");
     let held = server.arrival().await;
@@ -303,7 +303,7 @@ async fn a_handler_that_outlived_its_time_limit_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn one_signal_ends_a_server_even_if_a_handler_hangs_for_ever() {
+async fn one_signal_ends_a_server_even_if_a_handler_hangs() {
     let mut server = project().serve().await;
     let hanging = server.begin("/wait");
     let held = server.arrival().await;

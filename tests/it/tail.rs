@@ -103,7 +103,7 @@ async fn requests_what_they_print_and_reloads_are_lines() {
 }
 
 #[tokio::test]
-async fn the_lines_are_those_of_the_server() {
+async fn tail_prints_the_lines_of_the_server() {
     let server = app().await;
     let mut tail = Tail::of(&server.project, &["-v"]);
     tail.line_with("●").await;
@@ -118,7 +118,7 @@ async fn the_lines_are_those_of_the_server() {
 }
 
 #[tokio::test]
-async fn repeats_share_a_line_and_what_nobody_asked_for_has_none() {
+async fn repeats_share_a_line_and_internal_requests_have_none() {
     let server = app().await;
     let mut tail = Tail::of(&server.project, &[]);
     tail.line_with("●").await;
@@ -132,7 +132,7 @@ async fn repeats_share_a_line_and_what_nobody_asked_for_has_none() {
 }
 
 #[tokio::test]
-async fn what_came_of_the_pins_stands_in_the_line_of_the_reload() {
+async fn the_outcome_of_the_pins_is_in_the_line_of_the_reload() {
     let server = app().await;
     pin_a_failure(&server).await;
     let mut tail = Tail::of(&server.project, &[]);
@@ -145,7 +145,7 @@ async fn what_came_of_the_pins_stands_in_the_line_of_the_reload() {
 }
 
 #[tokio::test]
-async fn pins_that_take_long_do_not_hold_the_line_of_the_reload() {
+async fn slow_pins_do_not_delay_the_line_of_the_reload() {
     let app = format!("import _gate\n{APP}");
     let server = Project::new().gate().file("app.py", &app).dev().await;
     pin_a_failure(&server).await;
@@ -187,7 +187,7 @@ async fn the_newest_come_first_and_without_following_nothing_else() {
 }
 
 #[tokio::test]
-async fn as_json_the_messages_are_those_of_the_socket() {
+async fn tail_as_json_prints_the_messages_of_the_socket() {
     let server = app().await;
     let mut tail = Tail::of(&server.project, &["--format", "json"]);
     let mut types = Vec::new();
@@ -241,7 +241,7 @@ async fn accept(listener: &TcpListener) -> (WebSocketStream<TcpStream>, String) 
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_is_told_of() {
+async fn a_malformed_message_is_reported() {
     let (listener, project) = pretend().await;
     let mut tail = Tail::of(&project, &["--format", "json"]);
 
@@ -256,7 +256,7 @@ async fn a_message_that_cannot_be_read_is_told_of() {
 }
 
 #[tokio::test]
-async fn a_reader_that_was_too_slow_goes_on_and_sees_nothing_twice() {
+async fn a_reader_that_was_too_slow_continues_and_sees_nothing_twice() {
     let (listener, project) = pretend().await;
     let mut tail = Tail::of(&project, &[]);
     let hello = json!({"seq": 7, "type": "hello", "run_id": "r", "generation": 1, "python": "3"});
@@ -297,7 +297,7 @@ async fn a_reader_that_was_too_slow_goes_on_and_sees_nothing_twice() {
 }
 
 #[tokio::test]
-async fn without_a_server_it_says_so() {
+async fn tail_without_a_server_is_an_error() {
     let project = Project::new().file("app.py", APP);
     let ended = project.snaxum(&["tail"]).await;
     assert_eq!(ended.code, Some(2));
@@ -305,7 +305,7 @@ async fn without_a_server_it_says_so() {
 }
 
 #[tokio::test]
-async fn a_server_that_was_killed_is_none() {
+async fn a_killed_server_counts_as_not_running() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
@@ -387,7 +387,7 @@ async fn a_process_that_takes_over_is_followed_from_its_start() {
 }
 
 #[tokio::test]
-async fn a_server_that_has_no_place_left_says_so() {
+async fn a_full_server_is_reported() {
     let server = app().await;
     let mut open = Vec::new();
     for _ in 0..16 {

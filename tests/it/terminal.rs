@@ -179,7 +179,7 @@ async fn an_error_has_two_lines_and_its_whole_traceback_on_a_key() {
 }
 
 #[tokio::test]
-async fn the_status_line_tells_of_a_broken_save_and_of_its_end() {
+async fn the_status_line_shows_a_broken_save_until_it_is_fixed() {
     let screen = Screen::start(app(), 100).await;
     screen.wait_for("\x1b[2K  ● G1 ok").await;
     let file = screen.project.path().join("python/app.py");
@@ -195,7 +195,7 @@ async fn the_status_line_tells_of_a_broken_save_and_of_its_end() {
 }
 
 #[tokio::test]
-async fn the_newest_failure_is_pinned_by_a_key_and_told_of_until_it_is_green() {
+async fn the_newest_failure_is_pinned_by_a_key_and_reported_until_it_passes() {
     let mut screen = Screen::start(app(), 100).await;
     screen.wait_for("\x1b[2K  ● G1 ok").await;
     screen.press("p");
@@ -218,7 +218,7 @@ async fn the_newest_failure_is_pinned_by_a_key_and_told_of_until_it_is_green() {
 }
 
 #[tokio::test]
-async fn what_the_old_code_answered_stands_above_the_reload() {
+async fn responses_of_the_old_code_are_above_the_reload() {
     let screen = Screen::start(app(), 100).await;
     screen.wait_for("\x1b[2K  ● G1 ok").await;
     for _ in 0..3 {
@@ -271,7 +271,7 @@ def index(request):
 ";
 
 #[tokio::test]
-async fn what_code_prints_cannot_steer_the_terminal_but_may_be_coloured() {
+async fn output_of_code_cannot_steer_the_terminal_but_may_have_color() {
     let screen = Screen::start(app().file("app.py", SPEAKER), 100).await;
     screen.wait_for("\x1b[2K  ● G1 ok").await;
     screen.get("/").await;
@@ -304,7 +304,7 @@ def index(request, pool):
 ";
 
 #[tokio::test]
-async fn what_modules_and_pool_workers_print_cannot_steer_the_terminal() {
+async fn output_of_modules_and_pool_workers_cannot_steer_the_terminal() {
     let screen = Screen::start(app().file("app.py", POOL_SPEAKER), 100).await;
     screen.wait_for("loads \\u{1b}[2J").await;
     screen.get("/").await;
@@ -412,7 +412,7 @@ async fn appends_lines_only(screen: Screen) {
 }
 
 #[tokio::test]
-async fn the_phases_of_a_reload_are_told_on_request_by_a_new_process_too() {
+async fn the_phases_of_a_reload_are_printed_on_request_by_a_new_process_too() {
     let server = Project::new().file("app.py", APP).args(&["--explain-reload"]).dev().await;
     server.edit("app.py", &APP.replace("hello", "hi"));
     let line = server.out.wait_for("settle ").await;
@@ -495,7 +495,7 @@ print('loaded')
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_any_more_holds_up_nothing() {
+async fn an_unread_log_blocks_nothing() {
     let project = Project::new().file("app.py", APP).args(&["--log-format=json"]);
     let mut server = project.spawn("dev").logging().await;
     server.out.wait_for("\"routes\"").await;

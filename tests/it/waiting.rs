@@ -94,7 +94,7 @@ async fn told(server: &Server, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_request_that_waits_for_a_thread_names_the_one_that_held_it() {
+async fn a_request_that_waits_for_a_thread_names_its_blocker() {
     let server = app().await;
     let hold = server.begin("/hold");
     let held = server.arrival().await;
@@ -120,7 +120,7 @@ async fn a_request_that_waits_for_a_thread_names_the_one_that_held_it() {
 }
 
 #[tokio::test]
-async fn a_request_that_waits_for_the_loop_names_the_one_that_blocks_it() {
+async fn a_request_that_waits_for_the_loop_names_its_blocker() {
     let server = app().await;
     let block = server.begin("/block/long");
     let held = server.arrival().await;
@@ -157,7 +157,7 @@ async fn a_coroutine_waits_and_raises_as_it_would_unobserved() {
 }
 
 #[tokio::test]
-async fn what_a_handler_computes_is_told_from_what_it_waits_for() {
+async fn cpu_time_is_distinguished_from_waiting() {
     let server = app().await;
     let hold = server.begin("/hold");
     let held = server.arrival().await;
@@ -185,7 +185,7 @@ async fn what_a_handler_computes_is_told_from_what_it_waits_for() {
 }
 
 #[tokio::test]
-async fn what_the_pool_did_for_a_request_is_told() {
+async fn the_pool_time_of_a_request_is_reported() {
     let server = app().await;
     let work = server.begin("/work");
     let first = server.arrival().await;
@@ -223,7 +223,7 @@ async fn metrics(server: &Server) -> super::support::Console {
 }
 
 #[tokio::test]
-async fn who_asks_for_it_is_told_each_second_what_the_server_does() {
+async fn metrics_are_sent_each_second_on_request() {
     let server = app().await;
     let mut console = metrics(&server).await;
     let mut last = 0;

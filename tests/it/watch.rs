@@ -59,7 +59,7 @@ async fn a_file_that_is_older_than_the_one_it_replaces_is_a_change() {
 }
 
 #[tokio::test]
-async fn a_time_stamp_that_jumps_is_no_change() {
+async fn a_time_stamp_that_jumps_is_not_a_change() {
     let (server, mut console) = app().await;
     for offset in [0, 1_000_000] {
         for time in [
@@ -109,7 +109,7 @@ async fn a_file_that_is_emptied_and_stays_empty_is_taken_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_writer_that_never_closes_its_file_holds_up_nobody_for_ever() {
+async fn a_writer_that_never_closes_its_file_does_not_block_reloads() {
     let (server, mut console) = app().await;
     let mut file = fs::OpenOptions::new().append(true).open(server.python("app.py")).expect("it");
 
@@ -195,7 +195,7 @@ async fn a_burst_of_saves_ends_with_the_last_one() {
 }
 
 #[tokio::test]
-async fn what_is_saved_while_a_reload_runs_is_one_more_reload_of_the_newest() {
+async fn saves_during_a_reload_are_one_more_reload_with_the_newest_content() {
     let server = Project::new().gate().file("app.py", &answers("one")).dev().await;
     let mut console = server.console().await;
     server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{}", answers("two")));
@@ -395,7 +395,7 @@ async fn a_link_that_points_elsewhere_now_is_a_change_and_its_target_is_watched(
 }
 
 #[tokio::test]
-async fn what_is_ignored_is_neither_watched_nor_a_change() {
+async fn ignored_files_are_neither_watched_nor_changes() {
     let server = Project::new()
         .file("app.py", &answers("one"))
         .file("pkg/__init__.py", "")
@@ -434,7 +434,7 @@ async fn what_is_ignored_is_neither_watched_nor_a_change() {
 }
 
 #[tokio::test]
-async fn more_news_than_the_kernel_keeps_are_one_look_at_everything() {
+async fn an_overflow_of_the_kernel_queue_is_one_full_scan() {
     let (server, mut console) = app().await;
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").expect("a limit");
     let limit: usize = limit.trim().parse().expect("a number");
@@ -460,7 +460,7 @@ async fn more_news_than_the_kernel_keeps_are_one_look_at_everything() {
 }
 
 #[tokio::test]
-async fn where_the_kernel_tells_nothing_time_stamps_do() {
+async fn without_kernel_events_time_stamps_are_polled() {
     let server = Project::new()
         .file("app.py", &answers("one"))
         .env("SNAXUM_WATCH", "poll")
@@ -493,7 +493,7 @@ async fn an_unknown_way_to_watch_is_named_and_the_known_ones_too() {
 }
 
 #[tokio::test]
-async fn an_idle_server_does_not_even_look() {
+async fn an_idle_server_does_not_poll() {
     let (server, mut console) = app().await;
     server.edit("app.py", &answers("two"));
     console.next_of_type("reload.ok").await;
@@ -505,7 +505,7 @@ async fn an_idle_server_does_not_even_look() {
 }
 
 #[tokio::test]
-async fn a_request_waits_for_a_reload_as_long_as_it_is_told_to() {
+async fn a_request_waits_for_a_reload_at_most_as_long_as_reload_wait() {
     for (wait, text) in [("1h", "two"), ("0", "one")] {
         let server = Project::new()
             .gate()

@@ -47,7 +47,7 @@ async fn a_batch_is_taken_whole_or_not_at_all() {
 
 // Row 74.
 #[tokio::test]
-async fn a_module_broken_at_the_start_leaves_the_others_serving_and_answers_for_its_own_paths() {
+async fn a_module_broken_at_the_start_fails_on_its_own_paths_while_the_others_serve() {
     let bad = "import snaxum\nfrom snaxum import route\n\n@route('/bad/<int:n>', methods=['POST'])\ndef bad(request): pass\n\n@snaxum.route('/worse')\nasync def worse(request): pass\n\n1 / 0\n";
     let mut world = World::new(&[("app.py", &index("", "1")), ("bad.py", bad)]).await;
     assert_eq!(world.text("/").await, "1");
@@ -141,7 +141,7 @@ async fn saves_during_a_reload_become_one_more_with_the_newest_content() {
 }
 
 #[tokio::test]
-async fn a_module_that_edits_itself_or_is_no_file_at_all_is_no_end() {
+async fn a_module_that_edits_itself_or_is_not_a_file_does_not_end_the_server() {
     let mut world = World::new(&[("app.py", &index("", "1")), ("b.py", "")]).await;
     let itself = "import pathlib, time\nP = pathlib.Path(__file__)\nP.write_text(P.read_text() + f'# {time.time_ns()}\\nX = {time.time_ns()}\\n')\n";
     world.save("b.py", itself).await;

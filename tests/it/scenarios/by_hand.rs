@@ -26,7 +26,7 @@ async fn run_id(world: &World) -> String {
 }
 
 #[tokio::test]
-async fn a_reload_by_hand_looks_again_at_what_no_file_shows() {
+async fn a_manual_reload_retries_a_failure_without_a_changed_file() {
     let app = |n: u32| index("", &n.to_string());
     let mut world = World::new(&[("app.py", &app(1))]).await;
     let nothing = (Some(0), "G1 is live; nothing had changed\n".to_owned());
@@ -48,7 +48,7 @@ async fn a_reload_by_hand_looks_again_at_what_no_file_shows() {
 }
 
 #[tokio::test]
-async fn a_full_reload_runs_all_modules_whatever_the_files_hold() {
+async fn a_full_reload_runs_all_modules_even_unchanged_ones() {
     let app = index("import _base", "_base.X");
     let mut world = World::new(&[("app.py", &app), ("_base.py", "X = 1\n")]).await;
 
@@ -64,7 +64,7 @@ async fn a_full_reload_runs_all_modules_whatever_the_files_hold() {
 }
 
 #[tokio::test]
-async fn what_is_saved_during_a_pause_waits_and_is_one_batch_afterwards() {
+async fn saves_during_a_pause_wait_and_are_one_reload_afterwards() {
     let app = index("import _base", "_base.X");
     let world = World::new(&[("app.py", &app), ("_base.py", "X = 1\n")]).await;
     let mut console = world.server.console().await;
@@ -135,7 +135,7 @@ async fn a_pause_is_the_same_where_time_stamps_are_watched() {
 }
 
 #[tokio::test]
-async fn what_was_saved_before_a_pause_is_live_when_it_begins() {
+async fn a_save_before_a_pause_is_live_when_the_pause_begins() {
     let world = World::new(&[("app.py", &index("", "1"))]).await;
     world.server.edit("app.py", &index("", "2"));
     assert_eq!(snaxum(&world, &["pause"]).await.0, Some(0));
@@ -144,7 +144,7 @@ async fn what_was_saved_before_a_pause_is_live_when_it_begins() {
 }
 
 #[tokio::test]
-async fn a_reload_by_hand_during_a_pause_leaves_it_on() {
+async fn a_manual_reload_during_a_pause_does_not_end_it() {
     let world = World::new(&[("app.py", &index("", "1"))]).await;
     snaxum(&world, &["pause"]).await;
     world.server.edit("app.py", &index("", "2"));
@@ -162,7 +162,7 @@ async fn a_reload_by_hand_during_a_pause_leaves_it_on() {
 }
 
 #[tokio::test]
-async fn a_restart_by_hand_returns_when_the_new_process_answers() {
+async fn a_manual_restart_returns_when_the_new_process_serves() {
     let world = World::new(&[("app.py", &index("", "1"))]).await;
     let (before, announced) = (run_id(&world).await, world.server.announcement());
     snaxum(&world, &["pause"]).await;
@@ -179,7 +179,7 @@ async fn a_restart_by_hand_returns_when_the_new_process_answers() {
 }
 
 #[tokio::test]
-async fn a_restart_into_code_that_does_not_load_is_refused_and_says_why() {
+async fn a_restart_into_code_that_does_not_load_is_refused_with_the_reason() {
     let mut world = World::new(&[("app.py", &index("", "1"))]).await;
     let before = run_id(&world).await;
     world.save("app.py", "def oops(:\n").await.failure();
@@ -195,7 +195,7 @@ async fn a_restart_into_code_that_does_not_load_is_refused_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_reload_by_hand_that_only_a_new_process_can_make_waits_for_it() {
+async fn a_manual_reload_that_needs_a_new_process_waits_for_it() {
     let settings = |workers: u32| format!("[tool.snaxum]\npool-workers = {workers}\n");
     let project =
         Project::new().top_file("pyproject.toml", &settings(1)).file("app.py", &index("", "1"));

@@ -18,7 +18,7 @@ async fn expect(app: &str, before: &str, after: &str, answers: (&str, &str)) {
 
 // Row 1.
 #[tokio::test]
-async fn an_edited_handler_runs_anew_and_no_other_module_does() {
+async fn only_the_module_of_an_edited_handler_runs_again() {
     let other =
         "from snaxum import route\n\n@route('/other')\ndef other(request):\n    return 'other'\n";
     let mut world = World::new(&[("app.py", &index("", "1")), ("other.py", other)]).await;
@@ -120,7 +120,7 @@ async fn a_handler_may_become_async_and_plain_again() {
 
 // Rows 22 to 27.
 #[tokio::test]
-async fn classes_are_built_anew_with_all_that_derive_from_them() {
+async fn classes_are_rebuilt_with_all_their_subclasses() {
     let app = index("import util\n\nclass Mine(util.Base):\n    pass\n", "Mine().x()");
     let method = |n: u32| format!("class Base:\n    def x(self):\n        return '{n}'\n");
     expect(&app, &method(1), &method(2), ("1", "2")).await;
@@ -153,7 +153,7 @@ async fn a_file_is_compiled_with_its_own_flags() {
 
 // Row 29.
 #[tokio::test]
-async fn introspection_tells_of_the_code_that_runs() {
+async fn introspection_shows_the_running_code() {
     let app = index("import inspect\nimport util", "[inspect.getsource(util.f), util.__doc__]");
     let source = |n: u32| format!("\"\"\"Doc {n}.\"\"\"\n\ndef f(): return {n}\n");
     let (first, second) = edit(&app, &source(1), &source(2)).await;
@@ -202,7 +202,7 @@ async fn content_decides_and_nothing_else() {
 
 // Rows 34 to 36.
 #[tokio::test]
-async fn state_of_an_edited_module_begins_anew_and_is_named_and_that_of_others_stays() {
+async fn state_of_an_edited_module_is_reset_and_reported_and_other_state_stays() {
     let app = |n: u32| {
         format!(
             "import store\nfrom snaxum import route\nHITS = []\nLAST = 0\n\n@route('/')\ndef index(request):\n    global LAST\n    LAST += 1\n    HITS.append(1)\n    store.ALL.append(1)\n    return f'{n} {{len(HITS)}} {{LAST}} {{len(store.ALL)}}'\n"

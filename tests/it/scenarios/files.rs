@@ -22,7 +22,7 @@ async fn a_new_module_loads_by_itself_and_a_deleted_one_ends() {
 
 // Row 55.
 #[tokio::test]
-async fn a_missing_module_that_comes_later_mends_who_wanted_it() {
+async fn a_missing_module_that_is_added_later_fixes_its_importers() {
     let mut world = World::new(&[("app.py", &index("", "1"))]).await;
     let failure = world.save("app.py", &index("import _coming", "_coming.X")).await;
     assert!(failure.failure().contains("_coming"));
@@ -32,7 +32,7 @@ async fn a_missing_module_that_comes_later_mends_who_wanted_it() {
 
 // Row 56.
 #[tokio::test]
-async fn deleting_what_is_imported_is_rejected_and_says_who_imports_it() {
+async fn deleting_an_imported_module_is_rejected_and_names_its_importer() {
     let mut world =
         World::new(&[("h1.py", &index("\nimport _util", "_util.X")), ("_util.py", "X = 1\n")])
             .await;

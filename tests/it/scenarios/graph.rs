@@ -22,7 +22,7 @@ async fn in_a_diamond_each_module_runs_once_and_in_load_order() {
 
 // Row 38.
 #[tokio::test]
-async fn a_file_that_nobody_imports_is_not_run() {
+async fn a_file_without_importers_is_not_run() {
     let mut world = World::new(&[("app.py", &index("", "1"))]).await;
     let reload = world.save("_leaf.py", "raise SystemExit\n").await;
     reload.ran_nothing();
@@ -155,7 +155,7 @@ async fn an_import_inside_a_function_counts_and_one_for_the_type_checker_does_no
 
 // Row 48.
 #[tokio::test]
-async fn an_import_that_is_removed_is_no_reason_any_more() {
+async fn a_removed_import_no_longer_causes_a_reload() {
     let mut world = World::new(&[
         ("app.py", &index("import _util", "1")),
         ("other.py", "import _util\n"),
@@ -167,7 +167,7 @@ async fn an_import_that_is_removed_is_no_reason_any_more() {
 }
 
 #[tokio::test]
-async fn what_nobody_imports_any_more_is_dropped_with_its_routes() {
+async fn a_module_without_importers_is_dropped_with_its_routes() {
     let extra =
         "from snaxum import route\n\n@route('/extra')\ndef extra(request):\n    return 'extra'\n";
     let mut world =
@@ -180,7 +180,7 @@ async fn what_nobody_imports_any_more_is_dropped_with_its_routes() {
 
 // Row 49.
 #[tokio::test]
-async fn a_new_plugin_is_discovered_by_who_lists_the_directory() {
+async fn a_new_plugin_is_discovered_by_the_module_that_lists_the_directory() {
     let app = index(
         "import importlib, pathlib, pkgutil, plugins\nNAMES = sorted(m.name for m in pkgutil.iter_modules(plugins.__path__))\nFOUND = [importlib.import_module(f'plugins.{n}') for n in NAMES]\n",
         "[m.X for m in FOUND]",
@@ -198,7 +198,7 @@ async fn a_new_plugin_is_discovered_by_who_lists_the_directory() {
 
 // Row 51.
 #[tokio::test]
-async fn editing_the_entry_keeps_the_leaves() {
+async fn an_edit_of_the_entry_module_does_not_run_its_imports() {
     let mut world =
         World::new(&[("app.py", &index("import _leaf", "id(_leaf)")), ("_leaf.py", "")]).await;
     let before = world.text("/").await;

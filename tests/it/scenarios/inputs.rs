@@ -28,7 +28,7 @@ async fn a_file_that_is_read_at_import_is_an_input_of_its_reader() {
 
 // Rows 111 and 116.
 #[tokio::test]
-async fn what_handlers_read_and_write_is_nobodys_save() {
+async fn files_that_handlers_read_and_write_cause_no_reload() {
     let app = |n: u32| {
         format!(
             "import pathlib\nfrom snaxum import route\nFILE = pathlib.Path(__file__).with_name('notes.txt')\n\n@route('/write')\ndef write(request):\n    FILE.write_text('note')\n    return FILE.read_text() + '{n}'\n"
@@ -43,7 +43,7 @@ async fn what_handlers_read_and_write_is_nobodys_save() {
 
 // Row 114.
 #[tokio::test]
-async fn a_saved_env_file_is_in_force_for_all_modules_and_in_the_pool() {
+async fn a_saved_env_file_applies_to_all_modules_and_the_pool() {
     let app = "import os\nfrom snaxum import route\nMODE = os.environ.get('MODE')\n\n@route('/')\ndef index(request):\n    return [MODE, os.environ.get('URL'), os.environ.get('GIVEN')]\n\ndef seen():\n    return [os.environ.get('MODE'), os.environ.get('URL')]\n\n@route('/pool', use_process_pool=True)\ndef pooled(request, process_pool):\n    return process_pool.submit(seen).result()\n";
     let project = Project::new()
         .env("GIVEN", "outside")

@@ -21,7 +21,7 @@ fn project() -> Project {
 
 // Row 102.
 #[tokio::test]
-async fn a_registry_of_the_users_own_is_made_anew_with_all_modules() {
+async fn a_registry_of_the_user_is_rebuilt_with_all_modules() {
     let app = |n: u32| {
         index("import onlyonce, _base\nonlyonce.register('table', _base.TABLES)", &n.to_string())
     };
@@ -52,7 +52,7 @@ async fn a_library_that_takes_nothing_twice_gets_a_new_process_on_the_same_socke
 }
 
 #[tokio::test]
-async fn code_that_no_process_loads_does_not_cost_the_one_that_serves() {
+async fn code_that_no_process_loads_does_not_end_the_serving_process() {
     let app = index("import onlyonce\nonlyonce.register('metric')", "1");
     let mut world = World::of(project().file("app.py", &app)).await;
     let broken = format!("{app}onlyonce.register('metric')\n");
@@ -76,7 +76,7 @@ async fn changed_settings_are_taken_by_a_new_process() {
 }
 
 #[tokio::test]
-async fn what_modules_set_in_the_environment_does_not_outlive_the_process() {
+async fn environment_variables_set_by_modules_end_with_the_process() {
     let sets =
         index("import os\nseen = os.environ.get('MADE')\nos.environ['MADE'] = 'by hand'", "seen");
     let project = Project::new().top_file("pyproject.toml", "[tool.snaxum]\npool-workers = 1\n");

@@ -11,7 +11,7 @@ fn tasks(n: u32) -> String {
 
 // Rows 135, 138 and 140.
 #[tokio::test]
-async fn workers_load_the_changed_cone_and_nothing_else_in_the_same_process() {
+async fn workers_load_the_dependents_of_a_change_and_nothing_else_in_the_same_process() {
     let heavy = "import itertools, os, time\nLOADED = time.monotonic_ns()\n";
     let mut world =
         World::new(&[("app.py", APP), ("_tasks.py", &tasks(1)), ("_heavy.py", heavy)]).await;

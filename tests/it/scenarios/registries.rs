@@ -41,7 +41,7 @@ async fn the_newest_registration_with_a_generic_function_wins_and_old_classes_le
 }
 
 #[tokio::test]
-async fn a_registration_that_is_not_made_again_gives_way_to_what_was_there_before() {
+async fn a_registration_that_is_not_repeated_is_replaced_by_the_earlier_one() {
     let mut world = World::of(project().file("app.py", &showing(1, ""))).await;
     let without = index("from shop import show\n\nclass Mine: pass\n", SHOWN);
     world.save("app.py", &without).await.ran();
@@ -101,7 +101,7 @@ async fn a_generic_function_of_a_module_that_is_not_loaded_again_is_treated_alik
 }
 
 #[tokio::test]
-async fn a_class_of_others_is_registered_with_an_abc_as_long_as_the_code_says_so() {
+async fn a_class_of_a_library_is_registered_with_an_abc_while_the_code_registers_it() {
     let app = |n: u32, more: &str| {
         index(
             &format!(
@@ -124,7 +124,7 @@ async fn a_class_of_others_is_registered_with_an_abc_as_long_as_the_code_says_so
 }
 
 #[tokio::test]
-async fn what_a_library_does_at_its_first_import_is_not_the_modules() {
+async fn side_effects_of_a_librarys_first_import_belong_to_the_library() {
     let library = "import atexit, os, shop\nshop.Shape.register(dict)\nshop.show.register(dict, lambda x: 'library')\nos.environ['LIBRARY'] = 'is here'\natexit.register(print, 'library ends')\n";
     let app = |n: u32| {
         index(
@@ -168,7 +168,7 @@ async fn patches_of_a_library_do_not_stack_and_go_with_the_code_that_made_them()
 }
 
 #[tokio::test]
-async fn what_mock_patches_at_import_is_taken_back_too_and_its_old_code_is_let_go() {
+async fn patches_by_mock_at_import_are_undone_and_their_old_code_is_released() {
     let app = |n: u32, patch: &str| {
         let app = index(
             &format!("from unittest import mock\nimport gc, json, shop\nN = {n}\n{patch}"),
@@ -223,7 +223,7 @@ async fn a_patch_of_a_library_is_warned_of_once() {
 }
 
 #[tokio::test]
-async fn a_patch_that_is_there_at_the_start_stands_under_the_banner() {
+async fn a_patch_that_is_there_at_the_start_is_shown_under_the_banner() {
     let app = index("import time\ntime.sleep = lambda s: None\n", "time.sleep(9)");
     let server = Project::new().file("app.py", &app).dev().await;
     server.out.wait_for("`app` replaces `time.sleep`").await;

@@ -85,7 +85,7 @@ async fn a_startup_hook_that_refuses_rejects_the_reload() {
 
 // Row 96.
 #[tokio::test]
-async fn what_cannot_be_held_twice_is_let_go_before_the_new_code_loads() {
+async fn an_exclusive_resource_is_released_before_the_new_code_loads() {
     let app = |n: u32, more: &str| {
         index(
             &format!(
@@ -107,7 +107,7 @@ async fn what_cannot_be_held_twice_is_let_go_before_the_new_code_loads() {
 
 // Row 100.
 #[tokio::test]
-async fn logging_that_is_set_up_at_import_says_each_line_once_after_ten_reloads() {
+async fn logging_that_is_set_up_at_import_prints_each_line_once_after_ten_reloads() {
     let app = |n: u32| {
         index(
             &format!(
@@ -125,7 +125,7 @@ async fn logging_that_is_set_up_at_import_says_each_line_once_after_ten_reloads(
 
 // Row 98.
 #[tokio::test]
-async fn a_thread_that_nobody_ends_is_named() {
+async fn a_thread_that_does_not_end_is_named() {
     let app = |n: u32, more: &str| {
         index(
             &format!(
@@ -171,7 +171,7 @@ async fn a_metric_is_registered_once_over_all_reloads() {
 
 // Row 107.
 #[tokio::test]
-async fn what_holds_old_code_is_named() {
+async fn a_reference_to_old_code_is_named() {
     let app = |n: u32, call: &str| {
         index(
             &format!("import _store\n\ndef callback():\n    return {n}\n\n{call}"),
@@ -190,7 +190,7 @@ async fn what_holds_old_code_is_named() {
 }
 
 #[tokio::test]
-async fn a_clean_stop_lets_go_of_what_is_held_exclusively_too() {
+async fn a_clean_stop_releases_exclusive_resources_too() {
     let app = index(
         "import snaxum\n\n@snaxum.on_unload(exclusive=True)\ndef let_go():\n    print('let go')\n",
         "1",

@@ -30,7 +30,7 @@ fn warnings(reload: &Reload) -> String {
 
 // Row 99.
 #[tokio::test]
-async fn a_kept_instance_of_an_old_class_is_told_of_once() {
+async fn an_old_instance_in_keep_is_reported_once() {
     let app = keeping("[models.User(), models.User()]", "", "isinstance(V[0], models.User)");
     let mut world = World::new(&[("models.py", &user(1, "")), ("app.py", &app)]).await;
     assert_eq!(world.text("/").await, "True");
@@ -74,7 +74,7 @@ async fn an_instance_that_cannot_migrate_stays_what_it_is_with_a_warning() {
 }
 
 #[tokio::test]
-async fn what_is_kept_without_a_class_of_the_users_is_not_told_of() {
+async fn values_in_keep_without_user_classes_are_not_reported() {
     let app = keeping("[1, 'a', {'b': 2}, object()]", "", "len(V)");
     let mut world = World::new(&[("models.py", &user(1, "")), ("app.py", &app)]).await;
     assert_eq!(warnings(&world.save("models.py", &user(2, "")).await), "[]");
@@ -82,7 +82,7 @@ async fn what_is_kept_without_a_class_of_the_users_is_not_told_of() {
 
 // Row 26.
 #[tokio::test]
-async fn a_kept_member_of_an_old_enum_is_told_of() {
+async fn an_old_enum_member_in_keep_is_reported() {
     let app = keeping("models.Color.RED", "", "V is models.Color.RED");
     let mut world = World::new(&[("models.py", &color(1)), ("app.py", &app)]).await;
     let told = warnings(&world.save("models.py", &color(2)).await);
@@ -93,7 +93,7 @@ async fn a_kept_member_of_an_old_enum_is_told_of() {
 }
 
 #[tokio::test]
-async fn a_kept_member_of_an_enum_that_may_migrate_becomes_the_new_one_of_its_name() {
+async fn an_enum_member_in_keep_that_may_migrate_becomes_the_new_member_of_its_name() {
     let red = "models.Color.RED";
     for (factory, expression) in [
         (red.to_owned(), format!("V is {red}")),
@@ -113,7 +113,7 @@ async fn a_kept_member_of_an_enum_that_may_migrate_becomes_the_new_one_of_its_na
 }
 
 #[tokio::test]
-async fn a_kept_member_whose_name_is_gone_stays_with_a_warning() {
+async fn an_enum_member_in_keep_whose_name_is_gone_stays_with_a_warning() {
     let app = keeping("models.Color.N1", ", migrate=True", "V.name");
     let mut world = World::new(&[("models.py", &color(1)), ("app.py", &app)]).await;
     let told = warnings(&world.save("models.py", &color(2)).await);

@@ -41,7 +41,7 @@ async fn a_task_outlives_a_reload_that_does_not_reach_its_module() {
 }
 
 #[tokio::test]
-async fn the_tasks_of_a_rejected_generation_are_cancelled_and_those_that_serve_go_on() {
+async fn the_tasks_of_a_rejected_generation_are_cancelled_and_serving_ones_continue() {
     let mut world = World::new(&[("app.py", &polling(1, ""))]).await;
     let refuses = "\n@snaxum.on_startup\ndef refuse():\n    raise RuntimeError('no database')\n";
     world.save("app.py", &polling(2, refuses)).await.failure();
@@ -67,7 +67,7 @@ async fn a_task_that_refuses_to_end_is_counted_and_named() {
 }
 
 #[tokio::test]
-async fn a_task_that_a_handler_left_goes_on_and_is_counted_as_a_holder() {
+async fn a_task_that_a_handler_started_continues_and_is_reported() {
     let mut world = World::new(&[("app.py", DETACHED)]).await;
     world.text("/begin").await;
     world.text("/begin").await;
