@@ -24,7 +24,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from . import _lines, _output, _worker, state
-from ._reload.sources import Source
+from ._reload.source_cache import Source
 from ._task import Task, load_answer
 from ._workers import LOSSES_KEPT, Loss, event
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from ._border import Border
-from ._reload import effects, imports, inputs, loader, reloader
+from ._reload import effects, file_inputs, import_hook, loader, reloader
 from ._reload.drain import Drain
 from ._reload.env_file import EnvFile
 from ._reload.watchdog import Watchdog
@@ -64,12 +64,12 @@ class Runtime:
         self.drain = Drain(lambda: self.loop.loop, counts=reloads)
         watchdog = None
         if reloads:
-            imports.install()
+            import_hook.install()
             effects.install()
-            inputs.install(project)
-            from ._reload import tasks
+            file_inputs.install(project)
+            from ._reload import background_tasks
 
-            tasks.install(self.loop.loop)
+            background_tasks.install(self.loop.loop)
             watchdog = Watchdog(options["import_warning_s"], options["import_timeout_s"])
         self.reloader = reloader.Reloader(
             root,

@@ -21,10 +21,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from . import _interpreter, _lines, _masking, _output, state
-from ._reload import imports, loader
+from ._reload import import_hook, loader
 from ._reload.env_file import replace
 from ._reload.graph import Graph
-from ._reload.sources import Sources
+from ._reload.source_cache import Sources
 
 # What a worker runs. It travels as text, because nothing of the framework can be imported there
 # before its first lines have run.
@@ -57,7 +57,7 @@ def start(roots: list[str], project: str, secret_names: list[str]) -> None:
     _masking.add_words(secret_names)
     loader.configure(roots, project)
     state.stage(state.Discarded())
-    imports.install()
+    import_hook.install()
     loader.install(_sources)
 
 

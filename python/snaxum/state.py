@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from ._reload.graph import Graph, Node
 
 if TYPE_CHECKING:
-    from ._reload.broken import BrokenRoutes
-    from ._reload.sources import Sources
+    from ._reload.broken_routes import BrokenRoutes
+    from ._reload.source_cache import Sources
     from .lifecycle import Kept
     from .routing import Route, RouteTable
 

@@ -23,7 +23,7 @@ pub(super) fn check(python_dir: &Path, named: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Lists what would load by itself, by the same rule as `_reload.roots.discover` in Python.
+/// Lists what would load by itself, by the same rule as `_reload.discovery.discover` in Python.
 fn modules_in(python_dir: &Path) -> Result<Vec<String>, Error> {
     let unreadable = |source| Error::Unreadable { path: python_dir.to_owned(), source };
     let mut names: Vec<String> = std::fs::read_dir(python_dir)

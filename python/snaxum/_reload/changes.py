@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .. import state
-from . import inputs, lines, loader
+from . import file_inputs, line_shift, loader
 from .env_file import EnvFile, NewVariables
 from .graph import Node
-from .outside import Outside
-from .sources import Source, Sources
+from .restart_triggers import Outside
+from .source_cache import Source, Sources
 
 _log = logging.getLogger("snaxum")
 
@@ -111,14 +111,14 @@ class Watch:
         self._pending = set()
         for path in sorted(looked):
             differs, digest = False, None
-            if path.endswith(".py") and inputs.is_own(path) and self._is_loop(path):
+            if path.endswith(".py") and file_inputs.is_own(path) and self._is_loop(path):
                 continue
             if _is_source(path) and (path in nodes or loader.is_user_file(path)):
                 differs, digest = self._compare_source(path, nodes.get(path, ()), changes)
             if path in readers:
-                digest = inputs.file_digest(path)
+                digest = file_inputs.file_digest(path)
                 for node in readers[path]:
-                    if inputs.is_own(path):
+                    if file_inputs.is_own(path):
                         node.files[path] = digest  # the app's output is nobody's save
                     elif node.files[path] != digest:
                         changes.fed[node.name], differs = path, True
@@ -128,7 +128,7 @@ class Watch:
                 changes.paths.append(path)
         for path in {os.path.dirname(path) for path in looked} | looked:
             if path in listers:
-                digest = inputs.listing_digest(path)
+                digest = file_inputs.listing_digest(path)
                 differs = False
                 for node in listers[path]:
                     if node.listings[path] != digest:
@@ -243,7 +243,7 @@ class Watch:
 def is_shifted(old: Source, new: Source) -> bool:
     """Tell whether only lines have moved from one text to the other."""
     try:
-        return old.code is not None and lines.is_same_but_for_lines(old.code, new.compile())
+        return old.code is not None and line_shift.is_same_but_for_lines(old.code, new.compile())
     except (SyntaxError, RecursionError, MemoryError, OverflowError):
         return False
 

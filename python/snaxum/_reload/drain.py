@@ -121,12 +121,15 @@ class Drain:
     def _end_tasks(self, nodes: list[Node], whose: str) -> None:
         if not any(node.tasks for node in nodes):
             return
-        from . import tasks  # with asyncio, which not every server needs
+        from . import background_tasks  # with asyncio, which not every server needs
 
-        for node in tasks.end(nodes, self._loop(), HOOK_TIMEOUT_S):
-            running = tasks.started_by(node)
+        for node in background_tasks.end(nodes, self._loop(), HOOK_TIMEOUT_S):
+            running = background_tasks.started_by(node)
             what = f"of module `{node.name}` in {whose} that go on after they were cancelled"
-            self._tell(tasks.describe(running, node.name), tasks.describe(running, what))
+            self._tell(
+                background_tasks.describe(running, node.name),
+                background_tasks.describe(running, what),
+            )
 
     def call(self, node: Node, hook: Hook) -> BaseException | None:
         """Call a hook, bounded in time; gives what it raised, which is logged."""
@@ -143,16 +146,18 @@ class Drain:
 
     def _look_after(self) -> None:
         """Collect, and see what is still there."""
-        from . import tasks  # with asyncio, which not every server needs
+        from . import background_tasks  # with asyncio, which not every server needs
 
         gc.collect()
         suspects, self._suspects = self._suspects, []
         for number, reference in suspects:
             node = reference()
-            if node is None or tasks.started_by(node):
+            if node is None or background_tasks.started_by(node):
                 continue  # the latter has been told
-            running = tasks.in_code_of(node, self._loop())
-            holder = tasks.describe(running, "that go on") if running else holder_of(node)
+            running = background_tasks.in_code_of(node, self._loop())
+            holder = (
+                background_tasks.describe(running, "that go on") if running else holder_of(node)
+            )
             text = f"the code of module `{node.name}` in G{number} is still held by {holder}"
             self._tell(f"{node.name} {holder}", text)
             del node, running

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from . import inputs, loader
+from . import file_inputs, loader
 
 Parse = Callable[[str], "list[tuple[str, str]] | tuple[int, str]"]
 
@@ -39,7 +39,7 @@ class EnvFile:
 
     def look(self) -> NewVariables:
         """Read the file; one that is not there holds nothing."""
-        found = NewVariables(inputs.file_digest(self.path))
+        found = NewVariables(file_inputs.file_digest(self.path))
         try:
             with open(self.path, encoding="utf-8-sig") as file:
                 text = file.read()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..lifecycle import Hook
     from ..routing import Route
     from .effects import Effect
-    from .sources import Source
+    from .source_cache import Source
 
 # The global of a module that holds its node: as long as anything of a run lives, so does its node.
 MARK = "__snaxum_node__"

@@ -19,9 +19,9 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from .. import state
-from . import effects, inputs, lines
+from . import effects, file_inputs, line_shift
 from .graph import MARK, Node, imports_of, imports_of_functions
-from .sources import Source, Sources
+from .source_cache import Source, Sources
 
 # First parts of the names of user modules, as far as any was looked for.
 tops: set[str] = set()
@@ -309,8 +309,8 @@ class UserLoader(SourceFileLoader):
             # In the order in which they end: what is imported comes before who imports it.
             if staging.nodes.get(name) is node:
                 staging.nodes[name] = staging.nodes.pop(name)
-            inputs.settle(node)
-            node.globals_seen = lines.look_at_globals(module)
+            file_inputs.settle(node)
+            node.globals_seen = line_shift.look_at_globals(module)
 
 
 _finder: UserFinder | None = None

@@ -18,16 +18,16 @@ from types import ModuleType
 
 from .. import _traceback, state
 from ..lifecycle import Kept
-from . import effects, inputs, lines, loader, survivors
+from . import effects, file_inputs, line_shift, loader, migrate
 from .changes import Changes, Watch
+from .discovery import discover
 from .drain import Drain
 from .env_file import EnvFile
 from .graph import Node
 from .report import Failure, Report, Rows, diff_routes, diff_rows
-from .roots import discover
-from .sources import Source
+from .source_cache import Source
 from .stage import Rejected, Stage, is_fatal
-from .warning import warnings
+from .warnings import warnings
 from .watchdog import Watchdog
 
 # How long a reload waits for the end of an import in a running handler.
@@ -243,7 +243,7 @@ class Reloader:
         for node, source in plan.changes.shifted:
             if node.name in stage.carried:
                 self._shift(node, source, serving.modules.get(node.name))
-        report.warnings += survivors.meet(serving, generation, leaving)
+        report.warnings += migrate.meet(serving, generation, leaving)
         self._publish(serving, generation)
         state.stage(None)
         staging.over.set()
@@ -297,7 +297,7 @@ class Reloader:
         if module is None or old is None or old.code is None:
             return
         handlers = [route.handler for route in node.routes]
-        lines.exchange(module, handlers, old.code, source.compile())
+        line_shift.exchange(module, handlers, old.code, source.compile())
         made_by = getattr(module.__spec__, "loader", None)
         if isinstance(made_by, loader.UserLoader):
             made_by.source = source
@@ -331,7 +331,7 @@ class Reloader:
         report.broken = list(serving.broken)
         nodes = serving.graph.nodes.values()
         report.inputs = self.watch.inputs(nodes)
-        report.outputs = inputs.outputs()
+        report.outputs = file_inputs.outputs()
         report.notes += self.drain.take_leaks()
         if self.watchdog is not None and self.watchdog.stack:
             report.notes.append(f"a module took long to load; it was at\n{self.watchdog.stack}")
@@ -366,7 +366,7 @@ class Reloader:
             f"{node.name}.{name}"
             for node in old
             if node.name in generation.modules and node.name in serving.modules
-            for name in lines.lost_state(serving.modules[node.name], node.globals_seen)
+            for name in line_shift.lost_state(serving.modules[node.name], node.globals_seen)
         ]
 
     def _call_hooks(self, nodes: Sequence[Node], when: str, *, exclusive: bool = False) -> None:

@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from .. import _traceback, state
 from ..routing import DuplicateRoute, Route, RouteTable
 from . import effects, loader
-from .broken import BrokenRoutes
+from .broken_routes import BrokenRoutes
+from .discovery import file_of, taken_name
 from .drain import Drain
 from .graph import Graph, Node
 from .report import Failure
-from .roots import file_of, taken_name
-from .sources import Sources
+from .source_cache import Sources
 
 
 class Rejected(Exception):

@@ -12,9 +12,9 @@ Never touches what the user's code did not do. `journal` has the rules, the othe
 from __future__ import annotations
 
 from . import patches, process, registrations
-from .journal import Effect, end, make_room, restore, take_over, undo
-from .lists import lists, note_additions
+from .list_entries import lists, note_additions
 from .process import run_at_exit
+from .undo_log import Effect, end, make_room, restore, take_over, undo
 
 __all__ = [
     "Effect",

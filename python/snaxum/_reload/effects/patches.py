@@ -19,8 +19,8 @@ from typing import Any
 
 from ... import state
 from ..graph import MARK, Node
-from ..sources import Source
-from .journal import Effect
+from ..source_cache import Source
+from .undo_log import Effect
 
 _MISSING = object()
 # Who imports a module that is named in a text.

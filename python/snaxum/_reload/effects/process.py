@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from ... import state
 from ..graph import Node
-from .journal import Effect, owner
+from .undo_log import Effect, owner
 
 _log = logging.getLogger("snaxum")
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import CodeType, FunctionType, MappingProxyType
 from typing import Any
 
-from .journal import Effect, owner
+from .undo_log import Effect, owner
 
 _MISSING = object()
 _original_register = abc.ABCMeta.register

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from ..routing import Route, RouteError, RouteTable
-from .sources import Sources
+from .source_cache import Sources
 
 
 class Missing:

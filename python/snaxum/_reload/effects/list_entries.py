@@ -12,7 +12,7 @@ from typing import Any
 
 from ... import state
 from ..graph import Node
-from .journal import SETTINGS, Effect
+from .undo_log import SETTINGS, Effect
 
 
 def lists() -> list[tuple[str, list[Any]]]:

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterable
 
-from . import inputs, loader
+from . import file_inputs, loader
 
 _SECTION = re.compile(r"^\[tool\.snaxum\][^\n]*\n(.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -57,7 +57,7 @@ class Outside:
 
     def _state(self, path: str) -> object:
         if path == self._packages:
-            return inputs.listing_digest(path)
+            return file_inputs.listing_digest(path)
         if path == self._pyproject:
             try:
                 with open(path, encoding="utf-8", errors="replace") as file:
@@ -65,7 +65,7 @@ class Outside:
             except OSError:
                 return None
             return section[1].strip() if section else None
-        return inputs.file_digest(path)
+        return file_inputs.file_digest(path)
 
     def _reason(self, path: str) -> str:
         if path == self._pyproject:
