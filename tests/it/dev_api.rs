@@ -499,9 +499,9 @@ async fn the_stream_begins_with_hello_and_a_snapshot() {
 
     let (hello, snapshot) = (console.next().await, console.next().await);
 
-    assert_eq!((&hello["v"], &hello["type"]), (&json!(1), &json!("hello")));
+    assert_eq!((&hello["v"], &hello["type"]), (&json!(2), &json!("hello")));
     assert_eq!(hello["generation"], 1);
-    assert_eq!((&snapshot["v"], &snapshot["type"]), (&json!(1), &json!("snapshot")));
+    assert_eq!((&snapshot["v"], &snapshot["type"]), (&json!(2), &json!("snapshot")));
     assert_eq!(snapshot["routes"], server.api("routes").await);
     assert_eq!(snapshot["requests"], server.api("requests").await);
     assert_eq!(snapshot["reloads"], server.api("reloads").await);

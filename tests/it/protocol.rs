@@ -420,7 +420,7 @@ async fn a_log_of_events_has_worker_events_too() {
     let line = server.out.wait_for("\"died\"").await;
     let line: Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!((&line["type"], &line["worker"]["pid"]), (&json!("worker"), &pid));
-    assert_eq!((&line["worker"]["exit_code"], &line["v"]), (&json!(7), &json!(1)));
+    assert_eq!((&line["worker"]["exit_code"], &line["v"]), (&json!(7), &json!(2)));
     server.stop().await;
     // A worker that ends with the server has not died.
     assert_eq!(server.out.whole().await.matches("\"died\"").count(), 1);

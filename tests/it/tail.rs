@@ -195,7 +195,7 @@ async fn tail_as_json_prints_the_messages_of_the_socket() {
     while types.last().is_none_or(|kind| kind != "snapshot" && kind != "request.end") {
         let line = tail.line_with("{").await;
         let message: Value = serde_json::from_str(&line).expect("one object a line");
-        assert_eq!(message["v"], 1);
+        assert_eq!(message["v"], 2);
         assert!(message["seq"].is_u64());
         assert!(!line.contains(&server.token));
         types.push(message["type"].as_str().expect("a name").to_owned());
