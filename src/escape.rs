@@ -2,7 +2,7 @@
 //!
 //! Control characters could steer a terminal, and others turn text around, so that one path looks
 //! like another (Unicode Technical Report 36). The console (`format.js`) and what passes code's own
-//! output on (`_output.py`) know the same characters.
+//! output on (`_debug/output.py`) know the same characters.
 
 /// Whether a character steers what shows it, or reorders the text around it.
 pub fn steers(c: char) -> bool {
@@ -71,7 +71,7 @@ mod tests {
         let listed = r"\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff";
         for file in [
             include_str!("../templates/console/format.js"),
-            include_str!("../python/snaxum/_output.py"),
+            include_str!("../python/snaxum/_debug/output.py"),
         ] {
             assert!(file.contains(listed), "{file}");
         }

@@ -1,8 +1,7 @@
 """All that Rust calls: start, dispatch, prepare, reload, status, explain, stop.
 
-Owns the border: plain data crosses, and `Exchange` is the one object that Rust lends, a request
-and the means to answer it. Matches a request; how it is answered is in `_answers`. Never reads a
-socket.
+Plain data crosses, and `Exchange` is the one object that Rust lends: a request and the means to
+respond. Never matches a request (`_runtime.dispatch`), never reads a socket.
 """
 
 from __future__ import annotations
@@ -14,31 +13,34 @@ import sys
 import threading
 from collections.abc import Callable
 
-from . import _answers, _interpreter, _masking, _output, _runtime, state
-from ._answers import answer, aside, on_loop, to_json
-from ._border import Border, Exchange
-from ._matching import explain as explain_match
-from ._matching import order as matching_order
-from ._near_misses import near_misses
+from ._debug import output, redact
+from ._debug.route_lookup import explain as explain_match
+from ._debug.route_lookup import order as matching_order
+from ._host import Exchange, HostApi
 from ._reload import effects, report
-from ._runtime import running
-from .http import Request
-from .routing import ImpliedOptions, MethodNotAllowed, RouteTable
+from ._runtime import dispatch as dispatching
+from ._runtime import generations, interpreter
+from ._runtime import runtime as runtimes
+from ._runtime.dispatch import dispatch_request, to_json
+from ._runtime.generations import Generation, current
+from ._runtime.leases import enter, leave
+from ._runtime.runtime import Runtime, running
+from .routing import RouteTable
 
 
-def start(options: str, border: Border) -> bytes:
+def start(options: str, host: HostApi) -> bytes:
     """Make everything that serves, load the user's modules, and report as JSON."""
     settings = json.loads(options)
     if settings["adopted"]:
-        _interpreter.adopt(settings["venv"], settings["build_python"])
-    _interpreter.set_up_streams()
-    _answers.is_observed = settings["dev"]
-    _masking.add_words(settings["redact_extra"])
+        interpreter.adopt(settings["venv"], settings["build_python"])
+    interpreter.set_up_streams()
+    dispatching.is_observed = settings["dev"]
+    redact.add_words(settings["redact_extra"])
     if settings["dev"] and not settings["load_only"]:
-        _output.install(border.print, is_raw=settings["raw_output"])
-    state.first_number = settings["first_generation"]
-    state.publish(state.Generation(0, RouteTable([])))
-    _runtime.start(_runtime.Runtime(settings, border))
+        output.install(host.print, is_raw=settings["raw_output"])
+    generations.first_number = settings["first_generation"]
+    generations.publish(Generation(0, RouteTable([])))
+    runtimes.start(Runtime(settings, host))
     if settings["load_only"]:
         return _aloud_on_stderr(reload)
     return reload()
@@ -57,10 +59,10 @@ def reload() -> bytes:
     """Make the attempt that `prepare` has found, or load everything; the report as JSON."""
     runtime = running()
     made = runtime.reloader.load()
-    if _answers.is_observed:
-        made.secrets = _masking.secret_values()
-    runtime.prepare_for(state.current().routes)
-    if runtime.warm_pool and any(route.use_process_pool for route in state.current().routes):
+    if dispatching.is_observed:
+        made.secrets = redact.secret_values()
+    runtime.prepare_for(current().routes)
+    if runtime.warm_pool and any(route.use_process_pool for route in current().routes):
         # The first pool request should not pay for the start of a process.
         threading.Thread(target=runtime.pool.warm_up, daemon=True).start()
     return to_json(vars(made))
@@ -72,15 +74,15 @@ def describe(what: str, about: list[str]) -> bytes:
     There are `pool`, `modules`, `order` (of matching), `workers`, `source` (of a route's id) and
     `match` (method, path).
     """
-    generation = state.current()
+    generation = current()
     if what == "pool":
         return to_json(running().pool_status())
     if what == "order":
         return to_json(matching_order(generation.table))
     if what == "workers":
-        from . import _workers
+        from ._debug import snapshot
 
-        return to_json(_workers.describe(running()))
+        return to_json(snapshot.describe(running()))
     if what == "source":
         return to_json(report.source_of(generation, *about))
     if what == "match":
@@ -90,7 +92,7 @@ def describe(what: str, about: list[str]) -> bytes:
 
 def explain(method: str, path: str) -> bytes:
     """Tell which route answers a request, and why others do not, as JSON."""
-    return to_json(explain_match(state.current().table, method, path))
+    return to_json(explain_match(current().table, method, path))
 
 
 def stop(timeout: float) -> None:
@@ -104,11 +106,11 @@ def stop(timeout: float) -> None:
     if pool is not None:
         pool.close(timeout)
         _stop_resource_tracker()
-    runtime.drain.end_now(state.current(), timeout)
+    runtime.drain.end_now(current(), timeout)
     loop = runtime.made()[0]  # a hook may have been the first to need it
     if loop is not None:
         loop.stop()
-    effects.run_at_exit(state.current().graph.nodes.values())
+    effects.run_at_exit(current().graph.nodes.values())
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -118,53 +120,12 @@ def stop(timeout: float) -> None:
 
 
 def dispatch(exchange: Exchange, method: str, path: str) -> None:
-    """Answer one request, or hand it to the loop or a thread that may wait."""
-    generation = state.enter(exchange.id)
+    """Run one request, or pass it to the loop or to a thread that may wait."""
+    generation = enter(exchange.id)
     try:
-        _dispatch(exchange, generation, method, path)
+        dispatch_request(exchange, generation, method, path)
     finally:
-        state.leave(generation)
-
-
-def _dispatch(exchange: Exchange, generation: state.Generation, method: str, path: str) -> None:
-    found = generation.table.match(method, path)
-    if type(found) is tuple:
-        route, params = found
-        request = Request(exchange, params or {})
-        if route.use_process_pool:
-            aside(exchange, generation, route, request)
-        elif route.is_async:
-            on_loop(exchange, generation, route, request)
-        else:
-            answer(exchange, generation, route, request)
-    elif type(found) is MethodNotAllowed:
-        allow = ", ".join(found.allow)
-        detail = f"{path} does not answer {method}; it answers {allow}"
-        exchange.fail(generation.number, None, 405, detail, [("allow", allow)], None)
-    elif type(found) is ImpliedOptions:
-        headers = [("allow", ", ".join(found.allow))]
-        exchange.respond(generation.number, None, 200, headers, b"")
-    elif generation.broken:
-        _answer_broken(exchange, generation)
-    else:
-        detail = f"no route for {path}"
-        if _answers.is_observed and (near := near_misses(generation.routes, path)):
-            detail += "; near it: " + ", ".join(near)
-        exchange.fail(generation.number, None, 404, detail, [], None)
-
-
-def _answer_broken(exchange: Exchange, generation: state.Generation) -> None:
-    """Answer for a path that nobody has while a module has not loaded: it may be one of its own."""
-    routes = generation.broken_routes
-    name = routes.module_for(exchange.method, exchange.path) if routes else None
-    if name is not None:
-        failure = generation.broken[name]
-        detail = f"`{name}`, which has this path, did not load: {failure['type']}"
-        exchange.fail(generation.number, None, 500, detail, [], to_json(failure))
-        return
-    name, failure = next(iter(generation.broken.items()))
-    detail = f"no route that loaded has this path; `{name}` did not load: {failure['type']}"
-    exchange.fail(generation.number, None, 503, detail, [("retry-after", "1")], None)
+        leave(generation)
 
 
 def _aloud_on_stderr(load: Callable[[], bytes]) -> bytes:

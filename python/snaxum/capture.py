@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterator
 from typing import TypeVar
 
-from .handlers import Handler
+from ._core.handlers import Handler
 
 _H = TypeVar("_H", bound=Handler)
 

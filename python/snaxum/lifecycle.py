@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, TypeVar, overload
 
-from . import state
+from ._runtime import generations as state
+from ._runtime import leases
 
 _log = logging.getLogger("snaxum")
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -75,7 +76,7 @@ def keep(
         raise TypeError(f"keep({key!r}) got a {kind} as its factory; pass a function that makes it")
     made_by = _fingerprint(factory)
     with _building:
-        generation, staging, node = state.here(), state.staging(), state.executing()
+        generation, staging, node = leases.for_caller(), state.staging(), state.executing()
         if staging is not None and not staging.is_here():
             staging = None
         places = [staging.kept] if staging else []

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from . import handlers, state
+from ._core import handlers
+from ._core.digests import sha256
+from ._core.handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
+from ._core.patterns import Part, PatternError, parse
+from ._runtime import generations
 from .capture import is_private
-from .digests import sha256
-from .handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
 from .headers import is_token
-from .patterns import Part, PatternError, parse
 
 _H = TypeVar("_H", bound=Handler)
 
@@ -48,7 +49,7 @@ def route(
     """
 
     def register(handler: _H) -> _H:
-        state.register(Route(path, methods, handler, use_process_pool=use_process_pool))
+        generations.register(Route(path, methods, handler, use_process_pool=use_process_pool))
         return handler
 
     if callable(path):

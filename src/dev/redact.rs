@@ -1,7 +1,7 @@
 //! Secrets are masked where they are captured: before ring, socket, disk or clipboard.
 //!
 //! Decides by name, by looks and by value; what Python captures is masked there by the same words and shapes
-//! (`_masking.py`).
+//! (`_debug/redact.py`).
 
 mod json;
 mod patterns;

@@ -1,4 +1,4 @@
-//! What happens to the processes of the pool, as `snaxum._workers` tells it.
+//! What happens to the processes of the pool, as `snaxum._pool.events` tells it.
 
 use serde::{Deserialize, Serialize};
 

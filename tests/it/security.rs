@@ -176,7 +176,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
 fn rust_and_python_take_the_same_for_secrets() {
     let rust = include_str!("../../src/dev/redact.rs");
     let shapes = include_str!("../../src/dev/redact/patterns.rs");
-    let python = include_str!("../../python/snaxum/_masking.py");
+    let python = include_str!("../../python/snaxum/_debug/redact.py");
 
     let words = between(rust, "        &*lower,", "    )\n");
     let words: BTreeSet<String> =

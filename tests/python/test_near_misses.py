@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from snaxum._near_misses import MAX_NAMED, near_misses
+from snaxum._debug.route_lookup import MAX_NAMED, near_misses
 from snaxum.routing import Route
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from snaxum import state
-from snaxum._masking import MASK, SLACK
-from snaxum._output import MAX_KEY_LINES, MAX_LINE, _Stream
+from snaxum._debug.output import MAX_KEY_LINES, MAX_LINE, _Stream
+from snaxum._debug.redact import MASK, SLACK
+from snaxum._runtime.generations import Generation
+from snaxum._runtime.leases import pin_thread, unpin_thread
 
 
 class Told:
@@ -26,7 +27,7 @@ class Told:
 @pytest.fixture
 def told() -> Iterator[Told]:
     yield Told()
-    state.unpin_thread()
+    unpin_thread()
 
 
 def test_a_line_is_told_of_when_it_ends(told: Told) -> None:
@@ -38,7 +39,7 @@ def test_a_line_is_told_of_when_it_ends(told: Told) -> None:
 
 
 def test_a_line_belongs_to_the_request_that_its_thread_works_for(told: Told) -> None:
-    state.pin_thread(state.Generation(1, None), 7)  # type: ignore[arg-type]
+    pin_thread(Generation(1, None), 7)  # type: ignore[arg-type]
     told.stream.writelines(["x\n"])
     assert told.lines == [(7, "stdout", "x")]
 
@@ -81,7 +82,7 @@ def test_a_key_that_does_not_end_hides_neither_all_nor_another_request(told: Tol
     assert lines == [MASK] * (MAX_KEY_LINES + 1) + ["x"]
 
     told.stream.write(KEY.splitlines()[0] + "\n")
-    state.pin_thread(state.Generation(1, None), 7)  # type: ignore[arg-type]
+    pin_thread(Generation(1, None), 7)  # type: ignore[arg-type]
     told.stream.write("y\n")
     assert told.lines[-1] == (7, "stdout", "y")
 

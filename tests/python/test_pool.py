@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
-from snaxum import state
-from snaxum._pool import Pool, _Worker
-from snaxum._workers import event
+from snaxum._pool.events import event
+from snaxum._pool.pool import Pool, _Worker
+from snaxum._runtime.generations import Generation, publish
 
 
 class Process:
@@ -58,7 +58,7 @@ def pool(of: Any, once_looked_at: Callable[[], None]) -> Pool:
     return cast(Pool, made)
 
 
-GENERATION = state.Generation(0, cast(Any, None))
+GENERATION = Generation(0, cast(Any, None))
 
 
 def test_a_task_that_is_given_up_is_killed_with_its_worker() -> None:
@@ -99,12 +99,12 @@ def test_it_is_told_once_that_a_worker_is_given_other_code() -> None:
     made._happened = lambda text: told.append(json.loads(text))
     sources = SimpleNamespace(all=dict)
     second: Any = SimpleNamespace(number=2, sources=sources, ran={}, variables={})
-    state.publish(second)
+    publish(second)
     try:
         assert made._send(of, task())
         assert made._send(of, task())
     finally:
-        state.publish(GENERATION)
+        publish(GENERATION)
     assert [(each["change"], each["generation"]) for each in told] == [("updated", 2)]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from snaxum import RouteError, route, state
+from snaxum import RouteError, route
 from snaxum.routing import (
     DuplicateRoute,
     ImpliedOptions,
@@ -301,7 +301,7 @@ def test_the_decorator_returns_the_function_and_registers_each_route(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     registered: list[Route] = []
-    monkeypatch.setattr(state, "register", registered.append)
+    monkeypatch.setattr(generations, "register", registered.append)
 
     @route("/one")
     @route("/two", methods=["POST"], use_process_pool=True)

@@ -17,7 +17,7 @@ from werkzeug.exceptions import MethodNotAllowed as TheirMethodNotAllowed
 from werkzeug.exceptions import NotFound as TheirNotFound
 from werkzeug.routing import Map, Rule
 
-from snaxum.patterns import CONVERTERS, Converter, match_long
+from snaxum._core.patterns import CONVERTERS, Converter, match_long
 from snaxum.routing import ImpliedOptions, MethodNotAllowed, NotFound, Route, RouteTable
 
 UUID = "12345678-1234-5678-1234-567812345678"

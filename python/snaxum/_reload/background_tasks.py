@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from .. import state
+from .._runtime import generations as state
 from .graph import MARK, Node
 
 Task = asyncio.Task[Any]

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .. import state
+from .._runtime import generations as state
 from . import file_inputs, line_shift, loader
 from .env_file import EnvFile, NewVariables
 from .graph import Node

@@ -19,7 +19,9 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from .. import lifecycle, state
+from .. import lifecycle
+from .._runtime import generations as state
+from .._runtime import leases
 from ..lifecycle import Hook, Kept
 from . import effects
 from .graph import MARK, Node
@@ -57,7 +59,7 @@ class Drain:
         self._ended = 0
         if not counts:
             return  # nothing is ever replaced
-        state.count(self._on_drained)
+        leases.track(self._on_drained)
         threading.Thread(target=self._run, name="drain", daemon=True).start()
 
     def retire(self, generation: state.Generation, kept: list[tuple[str, Kept]]) -> None:
@@ -99,7 +101,7 @@ class Drain:
             except queue.Empty:
                 self._look_after()
                 continue
-            while self._retired and not self._retired[0][0].is_in_use():
+            while self._retired and not leases.is_in_use(self._retired[0][0]):
                 old, kept = self._retired.popleft()
                 self._end(old.number, old.leaving, kept)
                 effects.end(old.leaving)

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .. import state
-from ..digests import blake2b
+from .._core.digests import blake2b
+from .._runtime import generations as state
 
 # Larger files are told apart by time stamp and size, not by content.
 MAX_HASHED_BYTES = 16 * 1024 * 1024

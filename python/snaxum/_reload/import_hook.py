@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from .. import state
+from .._runtime import generations as state
+from .._runtime import leases
 from . import loader
 from .effects import patches
 from .graph import Node
@@ -119,7 +120,7 @@ def _is_loading() -> bool:
 
 def _of_generation(full: str, fromlist: Sequence[str] | None) -> ModuleType | None:
     """Give the module as the caller's generation has it, if it has all of it."""
-    generation = state.here()
+    generation = leases.for_caller()
     module = generation.modules.get(full) if generation else None
     if module is not None and all(item == "*" or hasattr(module, item) for item in fromlist or ()):
         return module

@@ -18,7 +18,8 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
 
-from .. import state
+from .._runtime import generations as state
+from .._runtime import leases
 from . import effects, file_inputs, line_shift
 from .graph import MARK, Node, imports_of, imports_of_functions
 from .source_cache import Source, Sources
@@ -225,7 +226,7 @@ class UserPackage(ModuleType):
             if module is not None:
                 node.imports.add(full)
         else:
-            generation = state.here()
+            generation = leases.for_caller()
             module = generation.modules.get(full) if generation else None
             module = module or sys.modules.get(full)
         if module is None:

@@ -15,7 +15,7 @@ from itertools import islice
 from types import ModuleType
 from typing import Any
 
-from .. import state
+from .._runtime import generations as state
 
 _log = logging.getLogger("snaxum")
 

@@ -16,7 +16,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from .. import _traceback, state
+from .._debug import traceback as _traceback
+from .._runtime import generations as state
 from ..lifecycle import Kept
 from . import effects, file_inputs, line_shift, loader, migrate
 from .changes import Changes, Watch

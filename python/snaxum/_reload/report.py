@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .. import state
+from .._runtime import generations as state
 from ..routing import Route, RouteTable
 from . import loader
 
 if TYPE_CHECKING:
-    from .. import state
+    from .._runtime import generations as state
 
 # Of a handler's source, in the console.
 MAX_SOURCE_LINES = 400

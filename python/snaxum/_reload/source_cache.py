@@ -10,7 +10,7 @@ import importlib.util
 from types import CodeType
 from typing import TYPE_CHECKING
 
-from ..digests import blake2b
+from .._core.digests import blake2b
 
 if TYPE_CHECKING:
     from .effects.patches import Targets

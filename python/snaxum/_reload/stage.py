@@ -10,7 +10,8 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from .. import _traceback, state
+from .._debug import traceback as _traceback
+from .._runtime import generations as state
 from ..routing import DuplicateRoute, Route, RouteTable
 from . import effects, loader
 from .broken_routes import BrokenRoutes

@@ -19,7 +19,7 @@ pub(crate) struct Wanted {
     path: String,
 }
 
-/// What `snaxum._matching` says.
+/// What `snaxum._debug.route_lookup` says.
 #[derive(Serialize, Deserialize)]
 struct Explanation {
     v: u32,
@@ -79,7 +79,7 @@ impl Wanted {
             return ExitCode::FAILURE;
         };
         let explanation: Explanation =
-            serde_json::from_value(explanation).expect("what `snaxum._matching` writes");
+            serde_json::from_value(explanation).expect("what `snaxum._debug.route_lookup` writes");
         match format {
             Format::Json => {
                 say(&(serde_json::to_string_pretty(&explanation).expect("plain data") + "\n"));

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ... import state
+from ..._runtime import generations as state
 from ..graph import Node
 from .undo_log import SETTINGS, Effect
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from ... import state
+from ..._runtime import generations as state
 from ..graph import MARK, Node
 from ..source_cache import Source
 from .undo_log import Effect

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from ... import state
+from ..._runtime import generations as state
+from ..._runtime import leases
 from ..graph import Node
 from .undo_log import Effect, owner
 
@@ -140,6 +141,6 @@ def _register_atexit(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> 
 
 def _unregister_atexit(func: Callable[..., Any], /) -> None:
     _original_unregister(func)
-    generation = state.here()
+    generation = leases.for_caller()
     for node in generation.graph.nodes.values() if generation else ():
         node.effects[:] = [e for e in node.effects if e.kind != "atexit" or e.subject[0] != func]

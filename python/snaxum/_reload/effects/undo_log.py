@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from ... import state
+from ..._runtime import generations as state
 from ..graph import MARK, Node
 
 _log = logging.getLogger("snaxum")

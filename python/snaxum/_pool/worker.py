@@ -20,11 +20,14 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from . import _interpreter, _lines, _masking, _output, state
-from ._reload import import_hook, loader
-from ._reload.env_file import replace
-from ._reload.graph import Graph
-from ._reload.source_cache import Sources
+from .._debug import output as debug_output
+from .._debug import redact
+from .._reload import import_hook, loader
+from .._reload.env_file import replace
+from .._reload.graph import Graph
+from .._reload.source_cache import Sources
+from .._runtime import generations, interpreter
+from . import output
 
 # What a worker runs. It travels as text, because nothing of the framework can be imported there
 # before its first lines have run.
@@ -32,9 +35,9 @@ BOOT = """
 namespace = {"__name__": "_snaxum_embed"}
 exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
 namespace["install"](sources, sources.__getitem__, compiled)
-from snaxum import _worker
-_worker.start(roots, project, secret_names)
-_worker.serve(calls, answers, raw_output)
+from snaxum._pool import worker
+worker.start(roots, project, secret_names)
+worker.serve(calls, answers, raw_output)
 """
 
 _sources = Sources()
@@ -53,10 +56,10 @@ def start(roots: list[str], project: str, secret_names: list[str]) -> None:
     # The parent blocked SIGINT while it started us, so that none could come before this line.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
-    _interpreter.set_up_streams()
-    _masking.add_words(secret_names)
+    interpreter.set_up_streams()
+    redact.add_words(secret_names)
     loader.configure(roots, project)
-    state.stage(state.Discarded())
+    generations.stage(generations.NullStaging())
     import_hook.install()
     loader.install(_sources)
 
@@ -68,8 +71,8 @@ def serve(calls: Connection, answers: Connection, raw_output: bool | None) -> No
     """
     send: Callable[[bytes], None] = answers.send_bytes
     if raw_output is not None:
-        sender = _lines.Sender(answers)
-        _output.install(sender.tell, is_raw=raw_output)
+        sender = output.Sender(answers)
+        debug_output.install(sender.tell, is_raw=raw_output)
         send = sender.answer
 
     def let_go() -> None:
@@ -81,7 +84,7 @@ def serve(calls: Connection, answers: Connection, raw_output: bool | None) -> No
     with suppress(EOFError, BrokenPipeError):
         while True:
             answer = run(calls.recv_bytes())
-            _output.end_lines()
+            debug_output.end_lines()
             send(answer)
 
 
@@ -162,7 +165,7 @@ def _follow(
     variables: dict[str, str],
 ) -> None:
     """Drop the modules that the change reaches; they load from the parent's text when asked for."""
-    staging = state.staging()
+    staging = generations.staging()
     assert staging is not None, "`start` has set it"
     replace(_variables, variables)
     _variables.clear()

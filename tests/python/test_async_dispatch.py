@@ -10,7 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from snaxum import HTTPError, _answers, _coroutines, state
+from snaxum import HTTPError
+from snaxum._runtime import async_dispatch, dispatch
+from snaxum._runtime.generations import Generation
 
 
 class Marks:
@@ -29,11 +31,11 @@ class Marks:
 
 
 def marks_of(handler: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(_answers, "is_observed", True)
+    monkeypatch.setattr(dispatch, "is_observed", True)
     exchange = Marks()
-    lease = SimpleNamespace(generation=state.Generation(1, cast(Any, None)))
+    lease = SimpleNamespace(generation=Generation(1, cast(Any, None)))
     route = SimpleNamespace(handler=handler, id="1")
-    asyncio.run(_coroutines._run_async(*cast(Any, (exchange, lease, route, None))))
+    asyncio.run(async_dispatch._run_async(*cast(Any, (exchange, lease, route, None))))
     return exchange.order
 
 
@@ -54,7 +56,7 @@ def generates(request: object) -> Generator[Any, Any, str]:
 STEP = ["resumed", "suspended"]
 
 
-def test_a_handler_that_answers_has_returned_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_handler_thatdispatch_has_returned_before(monkeypatch: pytest.MonkeyPatch) -> None:
     assert marks_of(answers, monkeypatch) == ["began", *STEP, "returned", "respond_plainly"]
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from snaxum import _traceback
+from snaxum._debug import traceback
+from snaxum._debug.repr_timeout import OutOfTime, TimeBox
 from snaxum._reload import loader
-from snaxum._time_box import OutOfTime, TimeBox
 
 FUNCTIONS = """
 import time
@@ -59,7 +59,7 @@ def functions(filename: str) -> Functions:
 
 
 def called(function: Callable[[object], str], value: object = None) -> Any:
-    box = TimeBox(0.01, own_file=_traceback.__file__)
+    box = TimeBox(0.01, own_file=traceback.__file__)
     try:
         return box.call(function, value)
     except OutOfTime:
@@ -78,7 +78,7 @@ def test_one_that_swallows_it_is_told_again(of_user: Functions) -> None:
 
 def test_what_a_dataclass_calls_ends(of_user: Functions) -> None:
     pair = make_dataclass("Pair", ["one", "two"])(1, of_user["Endless"]())
-    assert called(_traceback._repr, [pair]) is OutOfTime
+    assert called(traceback._repr, [pair]) is OutOfTime
 
 
 def test_a_library_is_waited_for() -> None:
@@ -105,9 +105,9 @@ def test_nothing_is_raised_once_a_call_has_returned(of_user: Functions) -> None:
 
 
 def shown(value: object) -> str:
-    box = TimeBox(0.02, own_file=_traceback.__file__)
+    box = TimeBox(0.02, own_file=traceback.__file__)
     try:
-        return _traceback.safe_repr("value", value, box)
+        return traceback.safe_repr("value", value, box)
     finally:
         box.close()
 

@@ -1,7 +1,7 @@
-"""From a matched route to an answer: in the thread, on the loop, beside the pool, as a stream.
+"""From a request to its response: in the thread, on the loop, beside the pool, as a stream.
 
-Owns what happens between a handler's call and its answer on the `Exchange` that Rust lends. Never
-matches a route, and never raises into Rust on behalf of a handler.
+Owns the way from the route table through the handler to the `Exchange` that Rust lends. Never
+raises into Rust on behalf of a handler.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from collections.abc import AsyncIterator, Iterator
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from . import _traceback, state
-from ._border import BodyStream, Exchange
-from ._runtime import STREAM_THREADS, running
-from .capture import is_private
-from .http import HTTPError, Request, to_response
-from .response import PLAIN_TYPES, encode_plainly
-from .routing import Route
+from .._debug import traceback
+from .._debug.route_lookup import near_misses
+from .._host import BodyStream, Exchange
+from ..capture import is_private
+from ..http import HTTPError, Request, to_response
+from ..response import PLAIN_TYPES, encode_plainly
+from ..routing import ImpliedOptions, MethodNotAllowed, Route
+from .generations import Generation
+from .leases import Lease, pin_thread, unpin_thread
+from .runtime import STREAM_THREADS, running
 
 if TYPE_CHECKING:
-    from ._pool import RequestPool
+    from .._pool.pool import RequestPool
 
 _log = logging.getLogger("snaxum")
 
@@ -30,7 +33,51 @@ _log = logging.getLogger("snaxum")
 is_observed = False
 
 
-def aside(exchange: Exchange, generation: state.Generation, route: Route, request: Request) -> None:
+def dispatch_request(exchange: Exchange, generation: Generation, method: str, path: str) -> None:
+    """Match a request to a route of `generation`, and run its handler."""
+    found = generation.table.match(method, path)
+    if type(found) is tuple:
+        route, params = found
+        request = Request(exchange, params or {})
+        if route.use_process_pool:
+            run_with_pool(exchange, generation, route, request)
+        elif route.is_async:
+            run_async(exchange, generation, route, request)
+        else:
+            run_sync(exchange, generation, route, request)
+    elif type(found) is MethodNotAllowed:
+        allow = ", ".join(found.allow)
+        detail = f"{path} does not answer {method}; it answers {allow}"
+        exchange.fail(generation.number, None, 405, detail, [("allow", allow)], None)
+    elif type(found) is ImpliedOptions:
+        headers = [("allow", ", ".join(found.allow))]
+        exchange.respond(generation.number, None, 200, headers, b"")
+    elif generation.broken:
+        _fail_broken(exchange, generation)
+    else:
+        detail = f"no route for {path}"
+        if is_observed and (near := near_misses(generation.routes, path)):
+            detail += "; near it: " + ", ".join(near)
+        exchange.fail(generation.number, None, 404, detail, [], None)
+
+
+def _fail_broken(exchange: Exchange, generation: Generation) -> None:
+    """Answer for a path that nobody has while a module has not loaded: it may be one of its own."""
+    routes = generation.broken_routes
+    name = routes.module_for(exchange.method, exchange.path) if routes else None
+    if name is not None:
+        failure = generation.broken[name]
+        detail = f"`{name}`, which has this path, did not load: {failure['type']}"
+        exchange.fail(generation.number, None, 500, detail, [], to_json(failure))
+        return
+    name, failure = next(iter(generation.broken.items()))
+    detail = f"no route that loaded has this path; `{name}` did not load: {failure['type']}"
+    exchange.fail(generation.number, None, 503, detail, [("retry-after", "1")], None)
+
+
+def run_with_pool(
+    exchange: Exchange, generation: Generation, route: Route, request: Request
+) -> None:
     """Call a handler that gets the pool from a thread that may wait."""
     runtime = running()
     if len(runtime.pool_requests) >= runtime.max_queue:
@@ -40,26 +87,26 @@ def aside(exchange: Exchange, generation: state.Generation, route: Route, reques
         return
     runtime.pool_requests.add(exchange.id)
     pool = runtime.pools[exchange.id] = runtime.pool.for_request(exchange.id, runtime.grace)
-    lease = state.Lease(generation)
+    lease = Lease(generation)
 
     def run() -> None:
-        state.pin_thread(generation, exchange.id)
+        pin_thread(generation, exchange.id)
         try:
             if not exchange.cancelled():
                 if is_observed:
                     exchange.began()
-                answer(exchange, generation, route, request, pool)
+                run_sync(exchange, generation, route, request, pool)
         finally:
             runtime.pools.pop(exchange.id, None)
             runtime.pool_requests.discard(exchange.id)
-            state.unpin_thread()
+            unpin_thread()
             lease.end()
 
     runtime.waiting.submit(run)
 
 
-def answer(
-    exchange: Exchange, generation: state.Generation, route: Route, request: Request, *more: Any
+def run_sync(
+    exchange: Exchange, generation: Generation, route: Route, request: Request, *more: Any
 ) -> None:
     """Call the handler right here."""
     try:
@@ -94,32 +141,28 @@ def _note_pool(exchange: Exchange, pool: RequestPool) -> None:
         exchange.pooled(tasks, waited, ran)
 
 
-def on_loop(
-    exchange: Exchange, generation: state.Generation, route: Route, request: Request
-) -> None:
+def run_async(exchange: Exchange, generation: Generation, route: Route, request: Request) -> None:
     """Call an `async def` handler on the loop."""
     runtime = running()
     loop = runtime.loop  # makes the coroutines, too
-    lease = state.Lease(generation)
-    loop.spawn(exchange.id, runtime.coroutines.answer, exchange, lease, route, request)
+    lease = Lease(generation)
+    loop.spawn(exchange.id, runtime.coroutines.respond, exchange, lease, route, request)
 
 
-def fail(
-    exchange: Exchange, generation: state.Generation, route: Route, error: BaseException
-) -> None:
+def fail(exchange: Exchange, generation: Generation, route: Route, error: BaseException) -> None:
     if isinstance(error, HTTPError):
         headers = list(error.headers)
         detail = error.detail.encode("utf-8", "replace").decode()  # lone surrogates do not cross
         exchange.fail(generation.number, route.id, error.status, detail, headers, None)
         return
     with_locals = running().with_locals and not is_private(route.handler)
-    traceback = _traceback.capture(error, with_locals=with_locals)
-    exchange.fail(generation.number, route.id, 500, "", [], to_json(traceback))
+    failure = traceback.capture(error, with_locals=with_locals)
+    exchange.fail(generation.number, route.id, 500, "", [], to_json(failure))
 
 
 def stream(
     exchange: Exchange,
-    generation: state.Generation,
+    generation: Generation,
     route: Route,
     status: int,
     headers: list[tuple[str, str]],
@@ -133,15 +176,15 @@ def stream(
         return
     runtime.stream_requests.add(exchange.id)
     stream = exchange.stream(generation.number, route.id, status, headers)
-    lease = state.Lease(generation)
+    lease = Lease(generation)
 
     def run() -> None:
-        state.pin_thread(generation, exchange.id)
+        pin_thread(generation, exchange.id)
         try:
             _send(stream, chunks, route)
         finally:
             runtime.stream_requests.discard(exchange.id)
-            state.unpin_thread()
+            unpin_thread()
             lease.end()
 
     runtime.streaming.submit(run)
@@ -149,7 +192,7 @@ def stream(
 
 def _stream_on_loop(
     exchange: Exchange,
-    generation: state.Generation,
+    generation: Generation,
     route: Route,
     status: int,
     headers: list[tuple[str, str]],
@@ -157,9 +200,9 @@ def _stream_on_loop(
 ) -> None:
     """Send an async iterator that a plain handler has returned."""
     stream = exchange.stream(generation.number, route.id, status, headers)
-    runtime, lease = running(), state.Lease(generation)
+    runtime, lease = running(), Lease(generation)
     loop = runtime.loop
-    loop.spawn(exchange.id, runtime.coroutines.end_with, exchange, stream, chunks, lease, route)
+    loop.spawn(exchange.id, runtime.coroutines.stream_async, exchange, stream, chunks, lease, route)
 
 
 def _send(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> None:

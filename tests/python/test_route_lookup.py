@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from snaxum._matching import MAX_MISSES, explain
+from snaxum._debug.route_lookup import MAX_MISSES, explain
 from snaxum.routing import Route, RouteTable
 
 

@@ -1,4 +1,4 @@
-"""What Rust lends to Python: the border as Python sees it.
+"""What Rust lends to Python: the host as Python sees it.
 
 Owns the shapes of the objects that `python_runtime/bridge.rs` implements, and nothing else.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Border(Protocol):
+class HostApi(Protocol):
     """What Rust lends to the whole runtime."""
 
     def framework(self) -> tuple[dict[str, str], bytes]:
@@ -48,8 +48,8 @@ class BodyStream(Protocol):
     def send(self, chunk: bytes) -> bool:
         """Wait for room and send; False when the client is gone."""
 
-    def try_send(self, chunk: bytes, border: Border) -> bool | None:
-        """Send if there is room; None if not, and `border` will tell. False: the client is gone."""
+    def try_send(self, chunk: bytes, host: HostApi) -> bool | None:
+        """Send if there is room; None if not, and `host` will tell. False: the client is gone."""
 
     def finish(self) -> None:
         """End the answer as complete."""

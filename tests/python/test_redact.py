@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from snaxum import _masking
-from snaxum._masking import (
+from snaxum._debug import redact
+from snaxum._debug.redact import (
     MASK,
     add_words,
     is_secret,
@@ -116,7 +116,7 @@ def test_the_environment_counts_as_it_is_now(monkeypatch: pytest.MonkeyPatch) ->
     assert mask_text("correct horse") == "correct horse"
     monkeypatch.setenv("SHOP_IBAN", "correct horse")
     assert mask_text("correct horse") == "correct horse"
-    monkeypatch.setattr(_masking, "_extra", ())
+    monkeypatch.setattr(redact, "_extra", ())
     add_words(["iban"])
     assert mask_text("correct horse") == MASK
 
@@ -141,7 +141,7 @@ def test_what_masks_make_short_does_not_bring_a_half_secret_in(
 
 
 def test_further_names_are_those_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_masking, "_extra", ())
+    monkeypatch.setattr(redact, "_extra", ())
     add_words(["iban", "National-ID", "пароль"])
     for secret in ["IBAN", "customer_iban", "nationalId", "x-national-id", "Пароль", "pin"]:
         assert is_secret(secret)

@@ -11,19 +11,20 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any
 
-from . import _answers, state
-from ._border import BodyStream, Exchange
-from ._runtime import running
-from .http import Request, to_response
-from .response import PLAIN_TYPES, encode_plainly
-from .routing import Route
+from .._host import BodyStream, Exchange
+from ..http import Request, to_response
+from ..response import PLAIN_TYPES, encode_plainly
+from ..routing import Route
+from . import dispatch
+from .leases import Lease, pin_task
+from .runtime import running
 
 _log = logging.getLogger("snaxum")
 
 
-async def answer(exchange: Exchange, lease: state.Lease, route: Route, request: Request) -> None:
+async def respond(exchange: Exchange, lease: Lease, route: Route, request: Request) -> None:
     """Await the handler on the loop, and end its request."""
-    state.pin_task(lease.generation, exchange.id)
+    pin_task(lease.generation, exchange.id)
     try:
         await _run_async(exchange, lease, route, request)
     finally:
@@ -33,14 +34,12 @@ async def answer(exchange: Exchange, lease: state.Lease, route: Route, request: 
         lease.end()
 
 
-async def _run_async(
-    exchange: Exchange, lease: state.Lease, route: Route, request: Request
-) -> None:
+async def _run_async(exchange: Exchange, lease: Lease, route: Route, request: Request) -> None:
     generation = lease.generation
     if exchange.cancelled():
         return  # before it began
     try:
-        if _answers.is_observed:
+        if dispatch.is_observed:
             exchange.began()
             try:
                 result = await _observed(route.handler(request), exchange)
@@ -57,10 +56,10 @@ async def _run_async(
     except asyncio.CancelledError as error:
         if exchange.cancelled():
             raise  # the client went away: nobody waits for an answer
-        _answers.fail(exchange, generation, route, error)
+        dispatch.fail(exchange, generation, route, error)
         return
     except BaseException as error:
-        _answers.fail(exchange, generation, route, error)
+        dispatch.fail(exchange, generation, route, error)
         return
     if isinstance(body, bytes):
         exchange.respond(generation.number, route.id, status, headers, body)
@@ -69,15 +68,15 @@ async def _run_async(
         running().loop.wake_soon()
         await send(stream, body, lease, route)
     else:
-        _answers.stream(exchange, generation, route, status, headers, body)
+        dispatch.stream(exchange, generation, route, status, headers, body)
 
 
 def _observed(awaitable: Awaitable[Any], exchange: Exchange) -> Awaitable[Any]:
     # A generator of `types.coroutine` can be awaited, and has no `__await__`.
-    return Steps(awaitable, exchange) if hasattr(awaitable, "__await__") else awaitable
+    return TimedAwaitable(awaitable, exchange) if hasattr(awaitable, "__await__") else awaitable
 
 
-class Steps:
+class TimedAwaitable:
     """Awaits a handler and says when it holds the loop: from each time it goes on to its next wait.
 
     What it yields, is sent and has raised in it passes through, as with `yield from` (PEP 380).
@@ -114,11 +113,11 @@ class Steps:
                 what, go_on = error, steps.throw
 
 
-async def end_with(
+async def stream_async(
     exchange: Exchange,
     stream: BodyStream,
     chunks: AsyncIterator[bytes],
-    lease: state.Lease,
+    lease: Lease,
     route: Route,
 ) -> None:
     """Send the async stream that a plain handler has returned."""
@@ -129,10 +128,10 @@ async def end_with(
 
 
 async def send(
-    stream: BodyStream, chunks: AsyncIterator[bytes], lease: state.Lease, route: Route
+    stream: BodyStream, chunks: AsyncIterator[bytes], lease: Lease, route: Route
 ) -> None:
     """Send an async stream, and end its request."""
-    state.pin_task(lease.generation, stream.id)
+    pin_task(lease.generation, stream.id)
     loop = running().loop
     try:
         async for chunk in chunks:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ._border import BodyStream, Border
+from .._host import BodyStream, HostApi
 
 _log = logging.getLogger("snaxum")
 
@@ -29,8 +29,8 @@ Start = Callable[..., Coroutine[Any, Any, None]]
 class LoopThread:
     """Runs coroutines for requests; `give_up` hears of those given up that are not on the loop."""
 
-    def __init__(self, border: Border, give_up: Callable[[int], None]) -> None:
-        self._border = border
+    def __init__(self, host: HostApi, give_up: Callable[[int], None]) -> None:
+        self._host = host
         self._give_up = give_up
         self._loop = asyncio.new_event_loop()
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -47,7 +47,7 @@ class LoopThread:
     def spawn(self, request_id: int, start: Start, *args: Any) -> None:
         """Run `start(*args)` as a task; safe from any thread."""
         self._arrived.append((request_id, start, args))
-        self._border.ring()
+        self._host.ring()
 
     def forget(self, request_id: int) -> None:
         """Let go of a task that is ending."""
@@ -55,7 +55,7 @@ class LoopThread:
 
     async def send(self, stream: BodyStream, chunk: bytes) -> bool:
         """Send a piece once there is room for it; False when the client is gone."""
-        while (sent := stream.try_send(chunk, self._border)) is None:
+        while (sent := stream.try_send(chunk, self._host)) is None:
             room = self._room[stream.id] = self._loop.create_future()
             try:
                 await room
@@ -103,18 +103,18 @@ class LoopThread:
 
     def _wake_now(self) -> None:
         self._wakes_soon = False
-        self._border.wake()
+        self._host.wake()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._border.leave_answers()
-        self._loop.add_reader(self._border.wake_fd, self._on_ring)
+        self._host.leave_answers()
+        self._loop.add_reader(self._host.wake_fd, self._on_ring)
         while not self._stopping:
             try:
                 self._loop.run_forever()
             except BaseException:  # a user's task or callback raised SystemExit
                 _log.exception("a background task tried to end the event loop")
-        self._loop.remove_reader(self._border.wake_fd)
+        self._loop.remove_reader(self._host.wake_fd)
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
@@ -126,14 +126,14 @@ class LoopThread:
     def _on_ring(self) -> None:
         """Start what has arrived, cancel what nobody waits for, go on where there is room."""
         try:
-            os.read(self._border.wake_fd, 4096)
+            os.read(self._host.wake_fd, 4096)
         except BlockingIOError:
             return
         arrived = self._arrived
         while arrived:
             request_id, start, args = arrived.popleft()
             self._tasks[request_id] = self._loop.create_task(start(*args))
-        given_up, roomy = self._border.notices()
+        given_up, roomy = self._host.notices()
         for request_id in given_up:
             # Forgotten here: one that is cancelled before its first step never comes to its end.
             task = self._tasks.pop(request_id, None)

@@ -11,16 +11,16 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from ._border import Border
-from ._reload import effects, file_inputs, import_hook, loader, reloader
-from ._reload.drain import Drain
-from ._reload.env_file import EnvFile
-from ._reload.watchdog import Watchdog
+from .._host import HostApi
+from .._reload import effects, file_inputs, import_hook, loader, reloader
+from .._reload.drain import Drain
+from .._reload.env_file import EnvFile
+from .._reload.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from ._loop import LoopThread
-    from ._pool import Pool, RequestPool
-    from .routing import Route
+    from .._pool.pool import Pool, RequestPool
+    from ..routing import Route
+    from .event_loop import LoopThread
 
 # Deep recursion in a handler should end in RecursionError, not in a crash of the process.
 THREAD_STACK_BYTES = 16 * 1024 * 1024
@@ -33,7 +33,7 @@ STREAM_THREADS = 64
 class Runtime:
     """What lives as long as the server: reloader, loop, pool, threads that may wait."""
 
-    def __init__(self, options: dict[str, Any], border: Border) -> None:
+    def __init__(self, options: dict[str, Any], host: HostApi) -> None:
         self.with_locals: bool = options["dev"]
         self.warm_pool: bool = not options["load_only"]
         self.max_queue: int = options["max_queue"]
@@ -43,15 +43,15 @@ class Runtime:
         if root not in sys.path:
             sys.path.insert(0, root)
         threading.stack_size(THREAD_STACK_BYTES)
-        self._border = border
+        self._host = host
         self._lock = threading.Lock()
         self._loop: LoopThread | None = None
         self.coroutines: Any = None  # the module, once there is a loop
         self._pool: Pool | None = None
         self._pool_workers: int = options["pool_workers"]
         reloads = options["dev"] and not options["load_only"]
-        prints = (border.print, options["raw_output"]) if reloads else None
-        happened = border.worker_event if reloads else None
+        prints = (host.print, options["raw_output"]) if reloads else None
+        happened = host.worker_event if reloads else None
         self._pool_boot = (roots, project, options["redact_extra"], prints, happened)
         self.waiting = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="snaxum-pool")
         self.streaming = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="snaxum-stream")
@@ -67,7 +67,7 @@ class Runtime:
             import_hook.install()
             effects.install()
             file_inputs.install(project)
-            from ._reload import background_tasks
+            from .._reload import background_tasks
 
             background_tasks.install(self.loop.loop)
             watchdog = Watchdog(options["import_warning_s"], options["import_timeout_s"])
@@ -77,32 +77,30 @@ class Runtime:
             with_locals=self.with_locals,
             drain=self.drain,
             watchdog=watchdog,
-            env_file=EnvFile(options["env_file"], border.parse_env)
-            if options["env_file"]
-            else None,
+            env_file=EnvFile(options["env_file"], host.parse_env) if options["env_file"] else None,
         )
 
     @property
     def loop(self) -> LoopThread:
         """The loop, from the first moment on at which something needs it: asyncio is large."""
         if self._loop is None:
-            from . import _coroutines, _loop
+            from . import async_dispatch, event_loop
 
             with self._lock:
-                self.coroutines = _coroutines
-                self._loop = self._loop or _loop.LoopThread(self._border, self.give_up)
+                self.coroutines = async_dispatch
+                self._loop = self._loop or event_loop.LoopThread(self._host, self.give_up)
         return self._loop
 
     @property
     def pool(self) -> Pool:
         """The pool; likewise."""
         if self._pool is None:
-            from . import _pool
+            from .._pool.pool import Pool
 
             with self._lock:
                 if self._pool is None:
-                    framework = self._border.framework()
-                    self._pool = _pool.Pool(self._pool_workers, framework, *self._pool_boot)
+                    framework = self._host.framework()
+                    self._pool = Pool(self._pool_workers, framework, *self._pool_boot)
         return self._pool
 
     def made(self) -> tuple[LoopThread | None, Pool | None]:
@@ -121,9 +119,9 @@ class Runtime:
     def pool_status(self) -> dict[str, Any]:
         """Describe the pool for the console."""
         if self._pool is not None:
-            from . import _workers
+            from .._pool.events import pool_status
 
-            return _workers.pool_status(self._pool)
+            return pool_status(self._pool)
         none = {"busy": 0, "waiting": 0, "done": 0, "failed": 0, "replaced": 0}
         return {"size": self._pool_workers, "workers": [], **none, "exits": []}
 

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from snaxum._lines import MAX_WAITING, Line, Sender, read
+from snaxum._pool.output import MAX_WAITING, Line, Sender, read
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
-"""What runs now, for the console: on the loop, on the threads that may wait, in the pool.
+"""Events of the pool's workers, and what each did, as Rust reads them.
 
-Only looks, and writes down what has happened to a worker. What a dispatch worker runs is Rust's to
-tell.
+Owns their shapes. Never starts or ends a worker (`pool`).
 """
 
 from __future__ import annotations
@@ -12,11 +11,10 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import state
+from .._runtime.generations import current
 
 if TYPE_CHECKING:
-    from ._pool import Pool
-    from ._runtime import Runtime
+    from .pool import Pool
 
 
 # How many of the newest replacements are told.
@@ -46,25 +44,9 @@ def event(change: str, pid: int | None, **about: object) -> bytes:
     return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def describe(runtime: Runtime) -> dict[str, Any]:
-    """Name the requests that are neither queued nor at a dispatch worker, and tell of the pool.
-
-    `loop` is null as long as nothing has needed one; `generations` has that of each request.
-    """
-    loop, _ = runtime.made()
-    return {
-        "generation": state.current().number,
-        "generations": {str(request): number for request, number in state.generations().items()},
-        "loop": None if loop is None else loop.requests(),
-        "pool_requests": sorted(runtime.pool_requests.copy()),
-        "stream_requests": sorted(runtime.stream_requests.copy()),
-        "pool": runtime.pool_status(),
-    }
-
-
 def pool_status(pool: Pool) -> dict[str, Any]:
     """Describe the pool: its workers, and what they did."""
-    current, now = state.current().number, time.monotonic()
+    serving, now = current().number, time.monotonic()
     with pool._lock:
         idle = set(map(id, pool._idle))
         rows: list[dict[str, Any]] = []
@@ -78,7 +60,7 @@ def pool_status(pool: Pool) -> dict[str, Any]:
                     "task_ms": round((now - worker.task_since) * 1000, 1) if task else None,
                     # The one whose code it was given last; it follows with its next task.
                     "generation": worker.generation or None,
-                    "stale": 0 < worker.generation < current,
+                    "stale": 0 < worker.generation < serving,
                     "done": worker.done,
                     "failed": worker.failed,
                 }

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
-from . import state
-from ._masking import MASK, SLACK, begins_key, end_of_key, mask_beginning, mask_text
+from .._runtime import generations, leases
+from .redact import MASK, SLACK, begins_key, end_of_key, mask_beginning, mask_text
 
 # Characters that are told of one line.
 MAX_LINE = 4096
@@ -128,11 +128,11 @@ class _Stream:
             text += f"… ({left + more} characters more)"
         # Half a surrogate pair does not cross.
         text = text.encode("utf-8", "replace").decode()
-        self._tell(state.request(), self._name, text, state.is_loading())
+        self._tell(leases.request_id(), self._name, text, generations.is_loading())
 
     def _masked(self, text: str) -> str:
         """Mask a line, all of it where it is one of a private key."""
-        line, request = self._unfinished, state.request()
+        line, request = self._unfinished, leases.request_id()
         if line.key_lines and line.key_request == request:
             end = end_of_key(text)
             line.key_lines = line.key_lines - 1 if end is None else 0

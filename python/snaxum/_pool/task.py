@@ -14,8 +14,9 @@ from concurrent.futures import Future
 from types import FunctionType
 from typing import Any
 
-from . import _worker, state
-from ._reload import loader
+from .._reload import loader
+from .._runtime import generations
+from . import worker
 
 
 class Task:
@@ -55,7 +56,7 @@ class _ByName(pickle.Pickler):
                 "move it to the top level of a module"
             )
         spec = obj.__module__ and loader.find_user_module(obj.__module__)
-        return (_worker.resolve, (obj.__module__, obj.__qualname__)) if spec else NotImplemented
+        return (worker.resolve, (obj.__module__, obj.__qualname__)) if spec else NotImplemented
 
 
 def load_answer(payload: bytes) -> tuple[Any, BaseException | None]:
@@ -71,7 +72,7 @@ class _FromServing(pickle.Unpickler):
     """Finds the user's classes where they serve: `sys.modules` may be in the middle of a reload."""
 
     def find_class(self, module: str, name: str) -> Any:
-        found: Any = state.current().modules.get(module)
+        found: Any = generations.current().modules.get(module)
         if found is None:
             return super().find_class(module, name)
         for part in name.split("."):

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from ._reload import loader
+from .._reload import loader
 
 # How often a call is looked at whose time is over.
 _AGAIN_S = 0.005

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
-from ._masking import MASK, is_secret, mask_beginning, mask_repr, mask_text
-from ._reload import loader
-from ._time_box import OutOfTime, TimeBox
-from .http import Headers, Request
+from .._reload import loader
+from ..http import Headers, Request
+from .redact import MASK, is_secret, mask_beginning, mask_repr, mask_text
+from .repr_timeout import OutOfTime, TimeBox
 
 MAX_FRAMES = 100
 MAX_LOCALS = 50

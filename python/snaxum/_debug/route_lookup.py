@@ -5,12 +5,19 @@ Only for people who develop: compares every route, one after the other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
-from ._near_misses import fits, is_alike, text_of
-from .routing import ImpliedOptions, MethodNotAllowed, Route, RouteTable
+from .._core.patterns import Part
+from ..routing import ImpliedOptions, MethodNotAllowed, Route, RouteTable
 
 MAX_MISSES = 5
+# Routes that are named, and that are looked at.
+MAX_NAMED = 3
+MAX_ROUTES = 2000
+# How alike two segments are that may be one mistyped, from 0 to 1 as difflib has it.
+ALIKE = 0.6
 
 
 def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
@@ -33,7 +40,7 @@ def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
     segments = _segments(path)
     misses = []
     for route in table.routes:
-        if route is not winner and (miss := _why_not(route, method, segments, winner)):
+        if route is not winner and (miss := _mismatch(route, method, segments, winner)):
             misses.append((miss[0], {**_named(route), "why": miss[1]}))
     misses.sort(key=lambda miss: miss[0])
     allow = list(found.allow) if isinstance(found, (ImpliedOptions, MethodNotAllowed)) else []
@@ -74,7 +81,7 @@ def _segments(path: str) -> list[str]:
     return path.split("/")[1:]
 
 
-def _why_not(
+def _mismatch(
     route: Route, method: str, segments: list[str], winner: Route | None
 ) -> tuple[int, str] | None:
     """Give how far the route is from answering, and why it does not; None if it is not near."""
@@ -121,3 +128,48 @@ def _path_miss(route: Route, segments: list[str]) -> tuple[int, str] | None:
     if is_alike(text_of(part), segment):
         return 2, f"has `{text_of(part)}` where the path has `{segment}`"
     return (5, f"has `{text_of(part)}` where the path has `{segment}`") if fitting else None
+
+
+def near_misses(routes: Iterable[Route], path: str) -> list[str]:
+    """Name routes that would have `path` but for one thing, each with that thing."""
+    segments = path.split("/")[1:]
+    looked_at = islice(routes, MAX_ROUTES)
+    reasons = ((route.pattern, _near_mismatch(route.parsed.parts, segments)) for route in looked_at)
+    named = (f"`{pattern}` {reason}" for pattern, reason in reasons if reason)
+    return list(islice(named, MAX_NAMED))
+
+
+def _near_mismatch(parts: Sequence[Part], segments: Sequence[str]) -> str | None:
+    if len(segments) == len(parts) + 1:
+        only_a_slash = segments[-1] == "" and all(map(fits, parts, segments))
+        return "has no slash at its end" if only_a_slash else None
+    if len(parts) == len(segments) + 1:
+        only_a_slash = text_of(parts[-1]) == "" and all(map(fits, parts, segments))
+        return "ends with a slash" if only_a_slash else None
+    if len(parts) != len(segments):
+        return None
+    differences = [pair for pair in zip(parts, segments) if not fits(*pair)]
+    if len(differences) != 1:
+        return None
+    part, segment = differences[0]
+    if part.match is not None:
+        return f"takes no `{segment}` where it has `{text_of(part)}`"
+    alike = is_alike(text_of(part), segment)
+    return f"has `{text_of(part)}` where the path has `{segment}`" if alike else None
+
+
+def fits(part: Part, segment: str) -> bool:
+    """Tell whether a part takes a segment, or what is left if it takes the rest."""
+    return text_of(part) == segment if part.match is None else part.match(segment) is not None
+
+
+def text_of(part: Part) -> str:
+    """Write a part as in a pattern, without the names of its parameters."""
+    return "".join(p if isinstance(p, str) else f"<{p.name}>" for p in part.pieces)
+
+
+def is_alike(one: str, other: str) -> bool:
+    """Tell whether one may be the other, mistyped."""
+    from difflib import SequenceMatcher  # only once somebody mistypes
+
+    return SequenceMatcher(None, one.lower(), other.lower()).ratio() >= ALIKE

@@ -23,10 +23,13 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
 from typing import Any
 
-from . import _lines, _output, _worker, state
-from ._reload.source_cache import Source
-from ._task import Task, load_answer
-from ._workers import LOSSES_KEPT, Loss, event
+from .._debug import output as debug_output
+from .._reload.source_cache import Source
+from .._runtime import generations, leases
+from . import output
+from . import worker as worker_side
+from .events import LOSSES_KEPT, Loss, event
+from .task import Task, load_answer
 
 _log = logging.getLogger("snaxum.pool")
 
@@ -48,7 +51,7 @@ class Pool(ProcessPoolExecutor):
         roots: Sequence[str],
         project: str,
         secret_names: Sequence[str] = (),
-        prints: tuple[_output.Tell, bool] | None = None,
+        prints: tuple[debug_output.Tell, bool] | None = None,
         happened: Callable[[bytes], None] | None = None,
     ) -> None:
         """Make a pool without workers.
@@ -82,7 +85,7 @@ class Pool(ProcessPoolExecutor):
 
         Raises TypeError for a function that a worker could not find by name.
         """
-        return self.take(Task(fn, args, kwargs, state.request()))
+        return self.take(Task(fn, args, kwargs, leases.request_id()))
 
     def take(self, task: Task) -> Future[Any]:
         """Run `task`; returns its future."""
@@ -162,7 +165,7 @@ class Pool(ProcessPoolExecutor):
             task = self._next_for(worker)
 
     def _send(self, worker: _Worker, task: Task) -> bool:
-        before, sent = worker.generation, worker.send(task, state.current())
+        before, sent = worker.generation, worker.send(task, generations.current())
         if sent and worker.generation != before:
             self._report("updated", worker, generation=worker.generation)
         return sent
@@ -178,7 +181,7 @@ class Pool(ProcessPoolExecutor):
     def _listen(self, worker: _Worker) -> None:
         """Pass on what a worker answers, to its end."""
         while (answer := worker.receive()) is not None:
-            if self._tell is not None and (lines := _lines.read(answer)) is not None:
+            if self._tell is not None and (lines := output.read(answer)) is not None:
                 told = worker.task
                 request = told.request if told else None
                 for is_of_task, stream, line in lines:
@@ -303,7 +306,7 @@ class _Worker:
         # Lines need what only a socket can: to send some and not to wait.
         self._answers, answers = context.Pipe(duplex=boot["raw_output"] is not None)
         names = {**boot, "calls": calls, "answers": answers}
-        self.process = context.Process(target=exec, args=(_worker.BOOT, names))
+        self.process = context.Process(target=exec, args=(worker_side.BOOT, names))
         resource_tracker.ensure_running()  # it unblocks SIGINT when it starts
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:  # the process inherits the mask, until it ignores SIGINT
@@ -319,7 +322,7 @@ class _Worker:
         )
         self.thread.start()
 
-    def send(self, task: Task, generation: state.Generation) -> bool:
+    def send(self, task: Task, generation: generations.Generation) -> bool:
         """Send a task, with what has changed in the code since the last; False to a dead one."""
         message = task.payload
         if generation.number != self.generation and generation.sources is not None:
@@ -332,7 +335,7 @@ class _Worker:
             gone = [path for path in self._sources if path not in sources]
             fed = _fed_since(self.generation, generation)
             news = (generation.number, changed, gone, fed, generation.variables)
-            message = pickle.dumps((_worker.run_after, (news, message), {}))
+            message = pickle.dumps((worker_side.run_after, (news, message), {}))
             self.generation, self._sources = generation.number, sources
         with self._sending:
             with self._changing:
@@ -391,7 +394,7 @@ class _Worker:
         return Loss(now_ms, process.pid, task, process.exitcode, self.was_killed, successor.pid)
 
 
-def _fed_since(number: int, generation: state.Generation) -> list[str]:
+def _fed_since(number: int, generation: generations.Generation) -> list[str]:
     """Name the modules that have run again since, whether or not their own text changed."""
     return [name for name, ran in generation.ran.items() if ran > number]
 

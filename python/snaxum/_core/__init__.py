@@ -1,0 +1,1 @@
+"""Building blocks without a state of their own: patterns, handlers, JSON, digests."""

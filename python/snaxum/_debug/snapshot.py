@@ -1,0 +1,32 @@
+"""What runs now, for the console: on the loop, on the threads that may wait, in the pool.
+
+Only looks, and writes down what has happened to a worker. What a dispatch worker runs is Rust's to
+tell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._runtime import leases
+from .._runtime.generations import current
+
+if TYPE_CHECKING:
+    from .._runtime.runtime import Runtime
+
+
+def describe(runtime: Runtime) -> dict[str, Any]:
+    """Name the requests that are neither queued nor at a dispatch worker, and tell of the pool.
+
+    `loop` is null as long as nothing has needed one; `generations` has that of each request.
+    """
+    loop, _ = runtime.made()
+    numbers = leases.generation_numbers()
+    return {
+        "generation": current().number,
+        "generations": {str(request): number for request, number in numbers.items()},
+        "loop": None if loop is None else loop.requests(),
+        "pool_requests": sorted(runtime.pool_requests.copy()),
+        "stream_requests": sorted(runtime.stream_requests.copy()),
+        "pool": runtime.pool_status(),
+    }

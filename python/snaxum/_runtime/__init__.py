@@ -1,0 +1,7 @@
+"""Serves requests: from the call by Rust to the response that Rust sends.
+
+- `runtime`: the parts that live as long as the server
+- `generations`, `leases`: versions of the user's code, and the requests on each
+- `dispatch`, `async_dispatch`, `respond`: calls a handler, and sends its result
+- `event_loop`, `interpreter`: the asyncio thread; streams and `sys.executable`
+"""
