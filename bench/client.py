@@ -37,9 +37,12 @@ class Client:
         except OSError as error:
             return self._lost(_fault(error))
 
-    def send(self, path: str, timeout_s: float = 10.0) -> None:
-        """The first half of `get`; an OSError if it does not work."""
-        self._send(path, timeout_s)
+    def send(self, path: str, *, method: str = "GET", body: str = "") -> None:
+        """Send a request, with a JSON body if there is one; `receive` reads its response.
+
+        Raises OSError if the connection fails.
+        """
+        self._send(path, 10.0, method, body)
 
     def receive(self) -> Answer:
         """The other half."""
@@ -54,14 +57,18 @@ class Client:
             self._socket.close()
             self._socket = None
 
-    def _send(self, path: str, timeout_s: float) -> socket.socket:
+    def _send(
+        self, path: str, timeout_s: float, method: str = "GET", body: str = ""
+    ) -> socket.socket:
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout_s)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.settimeout(timeout_s)
-        wish = "keep-alive" if self._keep else "close"
-        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: {wish}\r\n\r\n"
-        self._socket.sendall(request.encode())
+        connection = "keep-alive" if self._keep else "close"
+        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: {connection}\r\n"
+        if body:
+            head += f"Content-Type: application/json\r\nContent-Length: {len(body.encode())}\r\n"
+        self._socket.sendall(f"{head}\r\n{body}".encode())
         return self._socket
 
     def _receive(self, stream: socket.socket) -> Answer:

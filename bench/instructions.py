@@ -28,7 +28,7 @@ from records import table
 from servers import ServerError, running
 from setup import Installation, SetupError, frozen, install_for_instructions
 
-MEASURED = tuple(w for w in WORKLOADS if w.name in ("hello", "path parameter"))
+MEASURED = tuple(w for w in WORKLOADS if w.name in ("hello", "path parameter", "1 KB JSON echo"))
 # What is done once, such as to start threads and fill caches, is done in these.
 WARM_UP = 400
 # Instrumentation starts with an empty cache of translated code; to be told takes a moment too.
@@ -124,7 +124,7 @@ def _ask(clients: list[Client], workload: Workload, requests: int) -> None:
     several requests together is the same in each run."""
     for _ in range(requests // len(clients)):
         for client in clients:
-            client.send(workload.path)
+            client.send(workload.path, method=workload.method, body=workload.body)
         for client in clients:
             if fault := client.receive().fault:
                 raise ServerError(f"{workload.path}: {fault}")
