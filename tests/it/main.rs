@@ -1,7 +1,9 @@
 //! Drives the real binary from outside, in temporary projects: what a user can rely on, file by
 //! file. The worlds that the tests act in are made by [`support`].
 
+mod browser_reload;
 mod cli;
+mod client;
 mod console_api;
 mod dev_api;
 mod editor;
@@ -10,8 +12,6 @@ mod golden;
 mod http;
 mod invariants;
 mod limits;
-mod live;
-mod live_pages;
 mod mcp;
 mod mcp_stdio;
 mod pool;

@@ -3,17 +3,17 @@
 //! `Row N` in a comment is the row of the list in docs/reload.md.
 
 mod broken;
-mod by_hand;
 mod code;
+mod commands;
+mod escalation;
 mod files;
 mod graph;
 mod inputs;
-mod ladder;
+mod kept_values;
 mod pool;
 mod random;
 mod registries;
 mod requests;
 mod state;
-mod survivors;
 mod tasks;
 mod world;

@@ -1,5 +1,5 @@
 //! Commands that ask a running dev server: `wait` and `explain`. Those that have it do something
-//! are in `scenarios/by_hand.rs`.
+//! are in `scenarios/commands.rs`.
 
 use super::support::{Finished, Project, Server};
 
