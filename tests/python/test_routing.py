@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from snaxum import RouteError, route
+from snaxum._runtime import generations
 from snaxum.routing import (
     DuplicateRoute,
     ImpliedOptions,
