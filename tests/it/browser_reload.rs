@@ -1,5 +1,4 @@
-//! The script in the user's own pages: which answers get it, and what its channel says. Rows 115
-//! and 149.
+//! The script in the user's own pages: the responses that get it, and the updates on its socket.
 
 use std::fs;
 

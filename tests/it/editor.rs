@@ -1,5 +1,4 @@
-//! Places in the code are opened in an editor: by links, or by the server where somebody wants that
-//! (security.md, S-21).
+//! Places in the code open in an editor: by links, or by a program that the server starts on request.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -1,5 +1,4 @@
-//! The endpoint for assistants over HTTP: who is let in, what the tools tell, and how much of it
-//! (security.md, S-24 to S-27).
+//! The MCP endpoint over HTTP: access, tools and the bounds of their results.
 
 use std::os::unix::fs::PermissionsExt;
 

@@ -1,5 +1,4 @@
-//! `snaxum mcp`: an assistant that speaks over pipes reaches the running server, whatever becomes of
-//! that (security.md, S-24 and S-25).
+//! `snaxum mcp`: the bridge from stdin and stdout to a running server, across its restarts.
 
 use std::process::Stdio;
 

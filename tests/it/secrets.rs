@@ -1,5 +1,4 @@
-//! What a project calls a secret itself: further names, values of its environment, and what a handler
-//! deals with (security.md, S-35 and S-38).
+//! Secrets that a project declares: more names, values of its environment, and private handlers.
 
 use reqwest::Method;
 use serde_json::Value;

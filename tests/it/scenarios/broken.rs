@@ -1,9 +1,9 @@
-//! Section D: broken code changes nothing but its own report.
+//! Broken code changes nothing but its own report.
 
 use super::super::support::Project;
 use super::world::{World, index};
 
-// Rows 6, 67, 68, 72.
+// A syntax error, an exception, `sys.exit()` or a duplicate route at import changes nothing.
 #[tokio::test]
 async fn whatever_a_module_raises_is_a_failure_and_the_last_good_code_serves() {
     let mut world = World::new(&[("app.py", &index("", "'good'")), ("b.py", "")]).await;
@@ -26,12 +26,12 @@ async fn whatever_a_module_raises_is_a_failure_and_the_last_good_code_serves() {
         let status = world.status().await;
         assert_eq!((&status["state"], &status["generation"]), (&"failing".into(), &1.into()));
     }
-    assert_eq!(world.save("b.py", "X = 1\n").await.ran(), ["b"]); // row 76
+    assert_eq!(world.save("b.py", "X = 1\n").await.ran(), ["b"]); // a fix is live at once
     assert_eq!(world.get("/").await.header("x-snaxum-stale"), "");
     assert_eq!(world.status().await["state"], "ok");
 }
 
-// Rows 69 and 70.
+// A save with one broken file, or with a broken dependent, is rejected as a whole.
 #[tokio::test]
 async fn a_batch_is_taken_whole_or_not_at_all() {
     let b = "from snaxum import route\nimport _a\nY = _a.f()\n\n@route('/b')\ndef b(request):\n    return str(_a.f())\n";
@@ -45,7 +45,8 @@ async fn a_batch_is_taken_whole_or_not_at_all() {
     assert_eq!(world.text("/b").await, "2");
 }
 
-// Row 74.
+// At the start, healthy modules serve, and the paths of a broken one return 500 with its
+// traceback.
 #[tokio::test]
 async fn a_module_broken_at_the_start_fails_on_its_own_paths_while_the_others_serve() {
     let bad = "import snaxum\nfrom snaxum import route\n\n@route('/bad/<int:n>', methods=['POST'])\ndef bad(request): pass\n\n@snaxum.route('/worse')\nasync def worse(request): pass\n\n1 / 0\n";
@@ -65,7 +66,7 @@ async fn a_module_broken_at_the_start_fails_on_its_own_paths_while_the_others_se
     assert_eq!(world.get("/worse").await.status, 204);
 }
 
-// Rows 80 and 104.
+// A rejected reload leaves no routes, variables, logging handlers or signal handlers behind.
 #[tokio::test]
 async fn a_rejected_module_leaves_no_trace_outside_itself() {
     let app = index(
@@ -90,7 +91,7 @@ async fn a_rejected_module_leaves_no_trace_outside_itself() {
     assert!(!world.server.out.whole().await.contains("left at exit"));
 }
 
-// Row 78.
+// Traceback lines come from the source that ran, even if the file changed since.
 #[tokio::test]
 async fn a_traceback_shows_the_code_that_ran() {
     let source = "from snaxum import route\n\n@route('/')\ndef index(request):\n    raise ValueError('first')\n";
@@ -102,7 +103,8 @@ async fn a_traceback_shows_the_code_that_ran() {
     assert!(request["traceback"].to_string().contains("raise ValueError('first')"));
 }
 
-// Row 73.
+// A module that hangs at import is shown with its stack and interrupted, while requests are
+// served.
 #[tokio::test]
 async fn an_import_that_does_not_end_shows_its_stack_and_is_interrupted() {
     for hanging in ["while True:\n    pass\n", "import time\ntime.sleep(3600)\n"] {
@@ -124,7 +126,7 @@ async fn an_import_that_does_not_end_shows_its_stack_and_is_interrupted() {
     }
 }
 
-// Row 77.
+// Saves during a reload become one more reload, with the newest content.
 #[tokio::test]
 async fn saves_during_a_reload_become_one_more_with_the_newest_content() {
     let mut world = World::of(Project::new().gate().file("app.py", &index("", "0"))).await;

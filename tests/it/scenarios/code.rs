@@ -1,4 +1,4 @@
-//! Section A: edits of code.
+//! Edits of code.
 
 use super::world::{World, index};
 
@@ -16,7 +16,7 @@ async fn expect(app: &str, before: &str, after: &str, answers: (&str, &str)) {
     assert_eq!((first.as_str(), second.as_str()), answers);
 }
 
-// Row 1.
+// The next request runs the edited handler, in a new generation, and no other module runs.
 #[tokio::test]
 async fn only_the_module_of_an_edited_handler_runs_again() {
     let other =
@@ -30,7 +30,7 @@ async fn only_the_module_of_an_edited_handler_runs_again() {
     assert_eq!((reply.text(), reply.header("x-snaxum-gen")), ("2", "2"));
 }
 
-// Rows 2 to 5.
+// Routes are added, removed and changed by one swap of the table.
 #[tokio::test]
 async fn routes_come_go_and_change_with_one_swap() {
     let source = |routes: &str| format!("from snaxum import route\n{routes}");
@@ -55,7 +55,7 @@ async fn routes_come_go_and_change_with_one_swap() {
     assert_eq!(world.get("/c").await.status, 405);
 }
 
-// Rows 7 to 11.
+// An importer sees the edited helper, however it imports it.
 #[tokio::test]
 async fn every_way_of_importing_a_helper_sees_its_edit() {
     for (import, expression) in [
@@ -72,7 +72,7 @@ async fn every_way_of_importing_a_helper_sees_its_edit() {
     }
 }
 
-// Row 11.
+// A star import is refreshed, and removed names are gone.
 #[tokio::test]
 async fn a_name_that_a_star_import_brought_goes_when_it_is_removed() {
     let app = index("from util import *", "'Y' in globals()");
@@ -80,7 +80,7 @@ async fn a_name_that_a_star_import_brought_goes_when_it_is_removed() {
     expect(&app, "X = Y = 1\n", "__all__ = ['X']\nX = Y = 1\n", ("True", "False")).await;
 }
 
-// Rows 14 to 17.
+// Lazy attributes, default values and decorators are new.
 #[tokio::test]
 async fn lazy_attributes_defaults_and_decorators_are_new_too() {
     let lazy = "def __getattr__(name):\n    if name == 'X':\n        return 2\n    raise AttributeError(name)\n";
@@ -96,7 +96,7 @@ async fn lazy_attributes_defaults_and_decorators_are_new_too() {
     expect(&app, &decorator(1), &decorator(2), ("5", "10")).await;
 }
 
-// Row 19.
+// A cache of an edited helper starts empty.
 #[tokio::test]
 async fn a_cache_of_an_edited_helper_starts_empty() {
     let cached =
@@ -104,7 +104,7 @@ async fn a_cache_of_an_edited_helper_starts_empty() {
     expect(&index("from util import f", "f(1)"), &cached(1), &cached(2), ("1", "2")).await;
 }
 
-// Row 20.
+// A handler that becomes async, or sync, is dispatched accordingly.
 #[tokio::test]
 async fn a_handler_may_become_async_and_plain_again() {
     let plain = index("", "'plain'");
@@ -118,7 +118,7 @@ async fn a_handler_may_become_async_and_plain_again() {
     assert_eq!(world.text("/").await, "plain");
 }
 
-// Rows 22 to 27.
+// Classes, their subclasses, enums, slots and metaclasses are rebuilt.
 #[tokio::test]
 async fn classes_are_rebuilt_with_all_their_subclasses() {
     let app = index("import util\n\nclass Mine(util.Base):\n    pass\n", "Mine().x()");
@@ -143,7 +143,7 @@ async fn classes_are_rebuilt_with_all_their_subclasses() {
     expect(&app, &colours(""), &colours("    BLUE = 2\n"), ("1", "2")).await;
 }
 
-// Row 28.
+// A file is compiled with its own `__future__` flags.
 #[tokio::test]
 async fn a_file_is_compiled_with_its_own_flags() {
     let app = index("import util", "util.f.__annotations__['x']");
@@ -151,7 +151,7 @@ async fn a_file_is_compiled_with_its_own_flags() {
     expect(&app, "def f(x: int): pass\n", after, ("<class 'int'>", "int")).await;
 }
 
-// Row 29.
+// `inspect` and a module's own attributes are correct in each generation.
 #[tokio::test]
 async fn introspection_shows_the_running_code() {
     let app = index("import inspect\nimport util", "[inspect.getsource(util.f), util.__doc__]");
@@ -161,7 +161,7 @@ async fn introspection_shows_the_running_code() {
     assert!(second.contains("return 2") && second.contains("Doc 2."), "{second}");
 }
 
-// Row 30.
+// An edit of comments or blank lines runs no module, and the line numbers follow.
 #[tokio::test]
 async fn comments_and_blank_lines_run_nothing_and_move_the_lines() {
     let source = "from snaxum import route\nHITS = []\n\nclass Thing:\n    def fail(self):\n        raise ValueError('here')\n\n@route('/')\ndef index(request):\n    HITS.append(1)\n    return str(len(HITS))\n\n@route('/fail')\ndef fail(request):\n    Thing().fail()\n";
@@ -187,7 +187,7 @@ async fn comments_and_blank_lines_run_nothing_and_move_the_lines() {
     );
 }
 
-// Rows 31 to 33.
+// A save without a change reloads nothing, and a quick revert ends on the first version.
 #[tokio::test]
 async fn content_decides_and_nothing_else() {
     let mut world = World::new(&[("app.py", &index("", "1"))]).await;
@@ -200,7 +200,7 @@ async fn content_decides_and_nothing_else() {
     assert_eq!(reloads.as_array().expect("a list").len(), 3, "{reloads:#}");
 }
 
-// Rows 34 to 36.
+// Mutable globals of an edited module are reset and named; those of other modules stay.
 #[tokio::test]
 async fn state_of_an_edited_module_is_reset_and_reported_and_other_state_stays() {
     let app = |n: u32| {

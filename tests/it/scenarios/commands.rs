@@ -1,4 +1,4 @@
-//! The strategies of the ladder that somebody climbs by hand (row 148).
+//! Manual commands: `snaxum reload`, `restart`, `pause` and `resume`.
 
 use std::fs;
 

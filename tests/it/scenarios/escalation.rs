@@ -1,4 +1,4 @@
-//! The strategies of the ladder that are above the cone.
+//! Reloads that need more than the dependents: all modules, or a new process.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ fn project() -> Project {
         .gate()
 }
 
-// Row 102.
+// A registry that refuses a second registration is rebuilt with all modules.
 #[tokio::test]
 async fn a_registry_of_the_user_is_rebuilt_with_all_modules() {
     let app = |n: u32| {

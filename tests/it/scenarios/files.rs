@@ -1,10 +1,10 @@
-//! Section C: files that appear, disappear and move.
+//! Files that appear, disappear and move.
 
 use std::fs;
 
 use super::world::{World, index};
 
-// Rows 54 and 57.
+// A new file is loaded and its routes appear; a deleted one ends, and its module is freed.
 #[tokio::test]
 async fn a_new_module_loads_by_itself_and_a_deleted_one_ends() {
     let extra = "import atexit, snaxum\nfrom snaxum import route\n\n@route('/extra')\ndef extra(request):\n    return 'extra'\n\n@snaxum.on_unload\ndef bye():\n    print('extra is unloaded')\n";
@@ -20,7 +20,7 @@ async fn a_new_module_loads_by_itself_and_a_deleted_one_ends() {
     world.server.out.wait_for("extra is unloaded").await;
 }
 
-// Row 55.
+// A missing module that is created later is retried by its importers at once.
 #[tokio::test]
 async fn a_missing_module_that_is_added_later_fixes_its_importers() {
     let mut world = World::new(&[("app.py", &index("", "1"))]).await;
@@ -30,7 +30,7 @@ async fn a_missing_module_that_is_added_later_fixes_its_importers() {
     assert_eq!(world.text("/").await, "came");
 }
 
-// Row 56.
+// Deleting a file that is still imported is rejected, and the error names the importer.
 #[tokio::test]
 async fn deleting_an_imported_module_is_rejected_and_names_its_importer() {
     let mut world =
@@ -43,12 +43,12 @@ async fn deleting_an_imported_module_is_rejected_and_names_its_importer() {
     assert!(text.contains("deleted") && text.contains("h1.py"), "{text}");
     assert_eq!(world.text("/").await, "1");
     assert_eq!(world.status().await["state"], "failing");
-    // Row 58: put back, all is well.
+    // A file that is restored within the same save counts as modified.
     world.save("_util.py", "X = 1\n").await.ran_nothing();
     assert_eq!(world.status().await["state"], "ok");
 }
 
-// Row 59.
+// A rename with a fixed importer is one generation, and the old name is gone.
 #[tokio::test]
 async fn a_rename_with_its_importer_is_one_generation_and_the_old_name_is_gone() {
     let app = |name: &str| {
@@ -65,7 +65,7 @@ async fn a_rename_with_its_importer_is_one_generation_and_the_old_name_is_gone()
     assert_eq!(world.text("/").await, "[1, False]");
 }
 
-// Row 60.
+// A package replaces a module of its name.
 #[tokio::test]
 async fn a_module_that_becomes_a_package_is_the_package() {
     let mut world =
@@ -75,7 +75,7 @@ async fn a_module_that_becomes_a_package_is_the_package() {
     assert_eq!(world.text("/").await, "2");
 }
 
-// Row 61.
+// A renamed or deleted directory is each of its files.
 #[tokio::test]
 async fn a_directory_takes_its_modules_with_it() {
     let part =

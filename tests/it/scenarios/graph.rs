@@ -1,8 +1,8 @@
-//! Section B: what a change reaches.
+//! Which modules a change reaches.
 
 use super::world::{World, index};
 
-// Row 37.
+// An edit of the last of a diamond runs each module once, in load order.
 #[tokio::test]
 async fn in_a_diamond_each_module_runs_once_and_in_load_order() {
     let mut world = World::new(&[
@@ -20,7 +20,7 @@ async fn in_a_diamond_each_module_runs_once_and_in_load_order() {
     assert_eq!(world.text("/").await, "5");
 }
 
-// Row 38.
+// A module without importers is not run, and the report says why.
 #[tokio::test]
 async fn a_file_without_importers_is_not_run() {
     let mut world = World::new(&[("app.py", &index("", "1"))]).await;
@@ -35,7 +35,7 @@ async fn a_file_without_importers_is_not_run() {
     assert_eq!(world.status().await["state"], "ok");
 }
 
-// Row 39.
+// A module that is imported for its side effects runs again.
 #[tokio::test]
 async fn a_module_that_is_imported_for_what_it_does_runs_again() {
     let handlers = |n: u32| {
@@ -47,7 +47,7 @@ async fn a_module_that_is_imported_for_what_it_does_runs_again() {
     assert_eq!(world.text("/").await, "2");
 }
 
-// Row 40.
+// A valid import cycle runs again in its original order.
 #[tokio::test]
 async fn a_cycle_that_loads_loads_again() {
     let mut world = World::new(&[
@@ -64,7 +64,7 @@ async fn a_cycle_that_loads_loads_again() {
     assert_eq!(world.text("/").await, "21");
 }
 
-// Rows 41 to 44.
+// Submodules, relative imports and the parent's attribute are all new.
 #[tokio::test]
 async fn packages_their_submodules_and_relative_imports_are_followed() {
     let mut world = World::new(&[
@@ -97,7 +97,7 @@ async fn packages_their_submodules_and_relative_imports_are_followed() {
     assert_eq!(world.text("/").await, "2 n2! n2");
 }
 
-// Row 41.
+// A package that re-exports a submodule which imports it back reloads without recursion.
 #[tokio::test]
 async fn a_package_that_reexports_a_module_that_imports_it_back_reloads() {
     let mut world = World::new(&[
@@ -110,7 +110,7 @@ async fn a_package_that_reexports_a_module_that_imports_it_back_reloads() {
     assert_eq!(world.text("/").await, "3");
 }
 
-// Row 45.
+// A package without `__init__.py` reloads like any other.
 #[tokio::test]
 async fn a_namespace_package_is_one_too() {
     let mut world =
@@ -120,7 +120,7 @@ async fn a_namespace_package_is_one_too() {
     assert_eq!(world.text("/").await, "2");
 }
 
-// Row 46.
+// A conditional import of a missing module is recorded; creating the module runs the importer.
 #[tokio::test]
 async fn a_module_that_was_wanted_and_missing_is_taken_when_it_comes() {
     let app = index(
@@ -136,7 +136,7 @@ async fn a_module_that_was_wanted_and_missing_is_taken_when_it_comes() {
     assert_eq!(world.text("/").await, "fast");
 }
 
-// Rows 12 and 47.
+// An import inside a function is a dependency; one under `TYPE_CHECKING` is not.
 #[tokio::test]
 async fn an_import_inside_a_function_counts_and_one_for_the_type_checker_does_not() {
     let app = "from typing import TYPE_CHECKING\nfrom snaxum import route\nif TYPE_CHECKING:\n    import _types\n\n@route('/')\ndef index(request):\n    import _late\n    return str(_late.X)\n";
@@ -153,7 +153,7 @@ async fn an_import_inside_a_function_counts_and_one_for_the_type_checker_does_no
     assert_eq!(world.text("/").await, "2");
 }
 
-// Row 48.
+// A removed import drops the dependency.
 #[tokio::test]
 async fn a_removed_import_no_longer_causes_a_reload() {
     let mut world = World::new(&[
@@ -178,7 +178,7 @@ async fn a_module_without_importers_is_dropped_with_its_routes() {
     assert_eq!(world.get("/extra").await.status, 404);
 }
 
-// Row 49.
+// A module that lists a directory runs again for a new file there.
 #[tokio::test]
 async fn a_new_plugin_is_discovered_by_the_module_that_lists_the_directory() {
     let app = index(
@@ -196,7 +196,7 @@ async fn a_new_plugin_is_discovered_by_the_module_that_lists_the_directory() {
     assert_eq!(world.text("/").await, "[1, 2]");
 }
 
-// Row 51.
+// An edit of the entry module leaves unaffected modules as they are.
 #[tokio::test]
 async fn an_edit_of_the_entry_module_does_not_run_its_imports() {
     let mut world =
@@ -206,7 +206,7 @@ async fn an_edit_of_the_entry_module_does_not_run_its_imports() {
     assert_eq!(world.text("/").await, before);
 }
 
-// Row 52.
+// Modules of the standard library and of site-packages never run again.
 #[tokio::test]
 async fn libraries_are_never_run_again() {
     let app = |n: u32| index("import colorsys, sys", &format!("[id(colorsys), {n}][0]"));
@@ -216,7 +216,7 @@ async fn libraries_are_never_run_again() {
     assert_eq!(world.text("/").await, before);
 }
 
-// Row 50.
+// A file that is imported under two names is warned of once, and both are updated.
 #[tokio::test]
 async fn a_file_that_is_loaded_under_two_names_is_warned_of_once_and_follows_under_both() {
     let app = index(

@@ -1,11 +1,12 @@
-//! Section G: files that are no code.
+//! Files that are not code.
 
 use super::super::support::Project;
 use super::world::{World, index};
 
 const READS: &str = "import json, pathlib\nCONFIG = json.loads(pathlib.Path(__file__).with_name('config.json').read_text())\n";
 
-// Rows 112 and 113.
+// A data file that is read at import runs its reader again; a broken one is named, and the last
+// good code serves.
 #[tokio::test]
 async fn a_file_that_is_read_at_import_is_an_input_of_its_reader() {
     let project = Project::new()
@@ -26,7 +27,8 @@ async fn a_file_that_is_read_at_import_is_an_input_of_its_reader() {
     assert_eq!(world.text("/").await, "3");
 }
 
-// Rows 111 and 116.
+// A template that is read at request time is fresh, and a file that the app writes never causes a
+// reload.
 #[tokio::test]
 async fn files_that_handlers_read_and_write_cause_no_reload() {
     let app = |n: u32| {
@@ -41,7 +43,7 @@ async fn files_that_handlers_read_and_write_cause_no_reload() {
     assert_eq!(reloads.as_array().expect("a list").len(), 2, "{reloads:#}");
 }
 
-// Row 114.
+// An edit of `.env` changes the environment of all modules, and shows no value.
 #[tokio::test]
 async fn a_saved_env_file_applies_to_all_modules_and_the_pool() {
     let app = "import os\nfrom snaxum import route\nMODE = os.environ.get('MODE')\n\n@route('/')\ndef index(request):\n    return [MODE, os.environ.get('URL'), os.environ.get('GIVEN')]\n\ndef seen():\n    return [os.environ.get('MODE'), os.environ.get('URL')]\n\n@route('/pool', use_process_pool=True)\ndef pooled(request, process_pool):\n    return process_pool.submit(seen).result()\n";
@@ -66,7 +68,7 @@ async fn a_saved_env_file_applies_to_all_modules_and_the_pool() {
     assert_eq!(world.text("/pool").await, r#"["two",null]"#);
 }
 
-// Row 114.
+// An edit of `.env` changes the environment of all modules, and shows no value.
 #[tokio::test]
 async fn an_env_file_that_cannot_be_read_changes_nothing_and_shows_no_value() {
     let mut world = World::new(&[("app.py", &index("import os", "os.environ.get('MODE')"))]).await;
@@ -90,7 +92,7 @@ async fn an_env_file_that_cannot_be_read_changes_nothing_and_shows_no_value() {
     assert_eq!(world.text("/").await, "two");
 }
 
-// Row 53.
+// An editable install outside the python dir is watched if `watch` names it.
 #[tokio::test]
 async fn modules_of_a_watched_directory_are_the_users_too() {
     let lib = |n: u32| format!("from .part import NAME\nN = {n}\n");

@@ -1,4 +1,4 @@
-//! Section F: values that outlive the code of their class.
+//! Values that outlive the code of their class.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ fn warnings(reload: &Reload) -> String {
     reload.0["warnings"].to_string()
 }
 
-// Row 99.
+// An instance of an old class in `keep` is reported, and migrates on request.
 #[tokio::test]
 async fn an_old_instance_in_keep_is_reported_once() {
     let app = keeping("[models.User(), models.User()]", "", "isinstance(V[0], models.User)");
@@ -80,7 +80,7 @@ async fn values_in_keep_without_user_classes_are_not_reported() {
     assert_eq!(warnings(&world.save("models.py", &user(2, "")).await), "[]");
 }
 
-// Row 26.
+// An enum member in `keep` compares with members of its own generation only, which is reported.
 #[tokio::test]
 async fn an_old_enum_member_in_keep_is_reported() {
     let app = keeping("models.Color.RED", "", "V is models.Color.RED");
@@ -121,7 +121,7 @@ async fn an_enum_member_in_keep_whose_name_is_gone_stays_with_a_warning() {
     assert_eq!(world.text("/").await, "N1");
 }
 
-// Row 99: in a module that no change reaches.
+// The instance is in a module that no change reaches.
 #[tokio::test]
 async fn an_instance_of_an_old_class_in_a_module_that_stays_is_named() {
     let app = |n: u32, fill: &str| {

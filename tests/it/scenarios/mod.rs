@@ -1,6 +1,6 @@
-//! The acceptance list of the reload engine: a test a row, from outside, on the real binary.
+//! The acceptance list of the reload engine: one test for each behavior, on the real binary.
 //!
-//! `Row N` in a comment is the row of the list in docs/reload.md.
+//! The comment above a test states the behavior; docs/reload.md lists them by subject.
 
 mod broken;
 mod code;

@@ -1,4 +1,4 @@
-//! Section I: the pool's workers run the new code too.
+//! The pool's workers run the new code too.
 
 use super::super::support::Project;
 use super::world::World;
@@ -9,7 +9,8 @@ fn tasks(n: u32) -> String {
     format!("import os, _heavy\n\ndef answer():\n    return [{n}, os.getpid(), _heavy.LOADED]\n")
 }
 
-// Rows 135, 138 and 140.
+// The next task runs the new code in the same process; heavy libraries are not imported again, and
+// broken code never reaches a worker.
 #[tokio::test]
 async fn workers_load_the_dependents_of_a_change_and_nothing_else_in_the_same_process() {
     let heavy = "import itertools, os, time\nLOADED = time.monotonic_ns()\n";
@@ -31,7 +32,7 @@ async fn workers_load_the_dependents_of_a_change_and_nothing_else_in_the_same_pr
     }
 }
 
-// Rows 136 and 141.
+// A task that runs during a reload finishes on the old code, and an old handler can still submit.
 #[tokio::test]
 async fn a_running_task_finishes_on_the_old_code_and_an_old_handler_still_submits() {
     let app = "import _gate, _tasks\nfrom snaxum import route\n\n@route('/', use_process_pool=True)\ndef index(request, pool):\n    first = pool.submit(_tasks.answer, 'task').result()\n    _gate.wait('handler')\n    return [first, pool.submit(_tasks.answer, None).result()]\n";

@@ -1,4 +1,4 @@
-//! Section F, rows 105 and 106: what modules register with others, or put in their place.
+//! Registrations with other modules, and patches of them.
 
 use super::super::support::Project;
 use super::world::{World, index};
@@ -27,7 +27,7 @@ fn showing(n: u32, more: &str) -> String {
     )
 }
 
-// Row 105.
+// The newest registration with a generic function or an ABC wins, and the old one is dropped.
 #[tokio::test]
 async fn the_newest_registration_with_a_generic_function_wins_and_old_classes_leave_it() {
     let mut world = World::of(project().file("app.py", &showing(1, ""))).await;
@@ -152,7 +152,7 @@ fn patching(n: u32, more: &str) -> String {
 
 const PRICE: &str = "[shop.price(0), Client().get()]";
 
-// Row 106.
+// A patch of another module is undone with the code that made it, with a warning.
 #[tokio::test]
 async fn patches_of_a_library_do_not_stack_and_go_with_the_code_that_made_them() {
     let mut world = World::of(project().file("app.py", &patching(1, ""))).await;

@@ -1,4 +1,4 @@
-//! Section E: requests that a reload meets.
+//! Requests that run during a reload.
 
 use super::super::support::Project;
 use super::world::World;
@@ -18,7 +18,8 @@ fn app(kind: &str) -> String {
     )
 }
 
-// Rows 81, 82 and 89; 12 for what is imported late.
+// A sync or async request in flight finishes on its generation, context variables and late imports
+// included.
 #[tokio::test]
 async fn a_request_sees_one_generation_from_its_start_to_its_end() {
     for kind in ["plain", "async", "pool"] {
@@ -47,7 +48,7 @@ async fn a_request_sees_one_generation_from_its_start_to_its_end() {
     }
 }
 
-// Row 95: not before the last request on the old code has ended.
+// An unload hook runs after the last request on the old code.
 #[tokio::test]
 async fn a_hook_waits_for_the_last_request_on_the_old_code() {
     let source = |n: u32| {

@@ -1,4 +1,4 @@
-//! Section F: state, resources and what libraries have registered.
+//! State, resources and registrations with libraries.
 
 use super::super::support::Project;
 use super::world::{World, index};
@@ -12,7 +12,7 @@ fn keeping(n: u32, version: &str, factory: &str) -> String {
     )
 }
 
-// Rows 93 and 94.
+// `keep` returns the same object after an edit, and a new one after a new version or factory.
 #[tokio::test]
 async fn a_kept_value_outlives_edits_until_its_version_or_its_factory_changes() {
     let mut world = World::new(&[("app.py", &keeping(1, "", "pass"))]).await;
@@ -40,7 +40,8 @@ async fn a_kept_value_of_a_rejected_generation_is_unloaded_and_not_published() {
     assert_eq!(world.text("/").await, first);
 }
 
-// Rows 95 and 97.
+// An unload hook runs once, after the new code serves; one that raises or hangs costs the reload
+// nothing.
 #[tokio::test]
 async fn an_unload_hook_runs_once_after_the_new_code_serves_and_not_for_a_rejected_one() {
     let app = |n: u32, more: &str| {
@@ -63,7 +64,7 @@ async fn an_unload_hook_runs_once_after_the_new_code_serves_and_not_for_a_reject
     assert!(!said.contains("unload 2"), "it was never published: {said}");
 }
 
-// Row 91.
+// Start-up hooks of changed modules run; one that fails rejects the reload.
 #[tokio::test]
 async fn a_startup_hook_that_refuses_rejects_the_reload() {
     let app = |n: u32, hook: &str| {
@@ -83,7 +84,7 @@ async fn a_startup_hook_that_refuses_rejects_the_reload() {
     world.server.out.wait_for("started 3").await;
 }
 
-// Row 96.
+// An exclusive resource is released before the new code loads, and taken back if that is rejected.
 #[tokio::test]
 async fn an_exclusive_resource_is_released_before_the_new_code_loads() {
     let app = |n: u32, more: &str| {
@@ -105,7 +106,7 @@ async fn an_exclusive_resource_is_released_before_the_new_code_loads() {
     world.server.out.wait_for("resumed").await;
 }
 
-// Row 100.
+// Logging handlers that a module adds at import do not add up.
 #[tokio::test]
 async fn logging_that_is_set_up_at_import_prints_each_line_once_after_ten_reloads() {
     let app = |n: u32| {
@@ -123,7 +124,7 @@ async fn logging_that_is_set_up_at_import_prints_each_line_once_after_ten_reload
     assert_eq!(world.text("/").await, "1");
 }
 
-// Row 98.
+// A thread that a module starts at import is attributed to the module, with a warning.
 #[tokio::test]
 async fn a_thread_that_does_not_end_is_named() {
     let app = |n: u32, more: &str| {
@@ -142,7 +143,7 @@ async fn a_thread_that_does_not_end_is_named() {
     assert_eq!(reload.0["warnings"], serde_json::json!([]), "this one ends it");
 }
 
-// Row 101.
+// A metric that a module registers at import is not a duplicate after a reload.
 #[tokio::test]
 async fn a_metric_is_registered_once_over_all_reloads() {
     // The shape of prometheus_client's registry; the library itself would have to be installed.
@@ -169,7 +170,7 @@ async fn a_metric_is_registered_once_over_all_reloads() {
     assert_eq!(world.text("/").await, "[4, 1]");
 }
 
-// Row 107.
+// Old modules are freed, or the report names the reference to them.
 #[tokio::test]
 async fn a_reference_to_old_code_is_named() {
     let app = |n: u32, call: &str| {

@@ -1,4 +1,4 @@
-//! Section E: tasks that code leaves on the asyncio loop.
+//! Background tasks on the asyncio loop.
 
 use super::super::support::Project;
 use super::world::{World, index};
@@ -16,7 +16,7 @@ fn polling(n: u32, more: &str) -> String {
 /// Handlers that leave a task behind, and tell how many run.
 const DETACHED: &str = "import asyncio\nfrom snaxum import route\n\nasync def tick():\n    await asyncio.sleep(3600)\n\n@route('/begin')\nasync def begin(request):\n    asyncio.create_task(tick())\n    return ''\n";
 
-// Row 88.
+// A background task of old code is cancelled after the commit, or counted.
 #[tokio::test]
 async fn a_task_of_a_startup_hook_is_cancelled_when_its_module_is_replaced() {
     let mut world = World::new(&[("app.py", &polling(1, "")), ("other.py", "")]).await;
@@ -95,7 +95,7 @@ async fn a_task_that_a_kept_value_started_lives_as_long_as_that_value() {
     assert_eq!(world.text("/").await, "False");
 }
 
-// Row 91: started by code outside of a loop, on the loop that a hook has found.
+// The task is started outside the loop, on the loop that a hook has stored.
 #[tokio::test]
 async fn a_task_that_a_module_started_while_it_loaded_is_cancelled_too() {
     let app = |n: u32| {
