@@ -10,10 +10,10 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, TypeVar, overload
 
+from ._reload.model import Hook, Kept
 from ._runtime import generations as state
 from ._runtime import leases
 
@@ -22,29 +22,6 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _T = TypeVar("_T")
 
 _building = threading.RLock()
-
-
-@dataclass
-class Kept:
-    """A value that outlives reloads, and what it was made by."""
-
-    value: Any
-    version: Hashable
-    factory: object
-    unload: Callable[[Any], object] | None
-    # Whether a caller that is no module wants it to get the classes of now.
-    migrate: bool = False
-    # Old classes that it was found to hold, with what was said of them.
-    told: set[tuple[str, str]] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class Hook:
-    """A function to be called at a turn of its module's life."""
-
-    when: str
-    function: Callable[[], Any]
-    exclusive: bool = False
 
 
 def keep(

@@ -24,7 +24,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from .._debug import output as debug_output
-from .._reload.source_cache import Source
+from .._reload.model import Source
 from .._runtime import generations, leases
 from . import output
 from . import worker as worker_side

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from .._runtime import generations as state
-from .graph import MARK, Node
+from .model import MARK, Node
 
 Task = asyncio.Task[Any]
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from .._runtime import generations as state
 from . import file_inputs, line_shift, loader
 from .env_file import EnvFile, NewVariables
-from .graph import Node
+from .model import Node, Source
 from .restart_triggers import Outside
-from .source_cache import Source, Sources
+from .source_cache import Sources
 
 _log = logging.getLogger("snaxum")
 

@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, Any
 from .. import lifecycle
 from .._runtime import generations as state
 from .._runtime import leases
-from ..lifecycle import Hook, Kept
 from . import effects
-from .graph import MARK, Node
+from .model import MARK, Hook, Kept, Node
 
 if TYPE_CHECKING:
     import asyncio

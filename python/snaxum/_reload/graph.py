@@ -1,7 +1,7 @@
 """Which module was made from what: the edges that decide what a change reaches.
 
-Owns one `Node` a loaded module, and the cone of a change. Edges are noted while modules run
-(`imports`, `inputs`) and read from the code of their functions, whose imports have not run yet.
+Owns the cone of a change. Edges are noted while modules run (`import_hook`, `file_inputs`) and read
+from the code of their functions, whose imports have not run yet.
 Never loads a module and never reads a file.
 """
 
@@ -10,78 +10,10 @@ from __future__ import annotations
 import dis
 from collections.abc import Iterable, Iterator
 from types import CodeType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import asyncio
-    import weakref
-    from typing import Any
-
-    from ..lifecycle import Hook
-    from ..routing import Route
-    from .effects import Effect
-    from .source_cache import Source
-
-# The global of a module that holds its node: as long as anything of a run lives, so does its node.
-MARK = "__snaxum_node__"
+from .model import Node
 
 _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
-
-
-class Node:
-    """One run of a module: what it was made from, and what it left behind."""
-
-    __slots__ = (
-        "__weakref__",
-        "effects",
-        "files",
-        "globals_seen",
-        "has_let_go",
-        "hooks",
-        "imports",
-        "is_adopted",
-        "kept",
-        "late",
-        "listings",
-        "name",
-        "routes",
-        "source",
-        "tasks",
-        "threads",
-        "wanted",
-    )
-
-    def __init__(self, name: str, source: Source | None) -> None:
-        self.name = name
-        self.source = source
-        # Names of the user's modules that it imported while it ran, and of those that its functions
-        # import when they are called.
-        self.imports: set[str] = set()
-        self.late: set[str] = set()
-        # Whether a running handler brought it in, and not the load of another module.
-        self.is_adopted = False
-        # Names of modules that it looked for and did not find.
-        self.wanted: set[str] = set()
-        # Files that it read and directories that it listed, with a digest of what it saw.
-        self.files: dict[str, bytes | None] = {}
-        self.listings: dict[str, bytes | None] = {}
-        self.routes: list[Route] = []
-        self.hooks: list[Hook] = []
-        # Whether its exclusive hooks have run, to make room for a next run.
-        self.has_let_go = False
-        # Keys of the values that it keeps, and whether they are to get the classes of now.
-        self.kept: dict[str, bool] = {}
-        self.effects: list[Effect] = []
-        # Names of the threads that it started and that go on.
-        self.threads: list[str] = []
-        # The asyncio tasks that it started and that go on, its start-up hooks included.
-        self.tasks: set[weakref.ref[asyncio.Task[Any]]] = set()
-        # What its globals were right after it had run: name to identity and size.
-        self.globals_seen: dict[str, tuple[int, int]] = {}
-
-    @property
-    def path(self) -> str:
-        return self.source.path if self.source else ""
 
 
 class Graph:

@@ -20,7 +20,7 @@ from .._runtime import generations as state
 from .._runtime import leases
 from . import loader
 from .effects import patches
-from .graph import Node
+from .model import Node
 
 # How long an import in a running handler waits for the end of a reload.
 IMPORT_WAIT_S = 5.0

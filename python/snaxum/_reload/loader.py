@@ -21,8 +21,9 @@ from typing import Any
 from .._runtime import generations as state
 from .._runtime import leases
 from . import effects, file_inputs, line_shift
-from .graph import MARK, Node, imports_of, imports_of_functions
-from .source_cache import Source, Sources
+from .graph import imports_of, imports_of_functions
+from .model import MARK, Node, Source
+from .source_cache import Sources
 
 # First parts of the names of user modules, as far as any was looked for.
 tops: set[str] = set()

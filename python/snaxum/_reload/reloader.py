@@ -18,15 +18,13 @@ from types import ModuleType
 
 from .._debug import traceback as _traceback
 from .._runtime import generations as state
-from ..lifecycle import Kept
 from . import effects, file_inputs, line_shift, loader, migrate
 from .changes import Changes, Watch
 from .discovery import discover
 from .drain import Drain
 from .env_file import EnvFile
-from .graph import Node
+from .model import Kept, Node, Source
 from .report import Failure, Report, Rows, diff_routes, diff_rows
-from .source_cache import Source
 from .stage import Rejected, Stage, is_fatal
 from .warnings import warnings
 from .watchdog import Watchdog

@@ -1,49 +1,11 @@
 """The user's files as one reload saw them.
 
-Owns the snapshot of each file's text, and its code once compiled. Never decides which files there
-are.
+Owns which text each file had. Never decides which files there are.
 """
 
 from __future__ import annotations
 
-import importlib.util
-from types import CodeType
-from typing import TYPE_CHECKING
-
-from .._core.digests import blake2b
-
-if TYPE_CHECKING:
-    from .effects.patches import Targets
-
-
-class Source:
-    """One file as it was read: its bytes, and its code once compiled."""
-
-    __slots__ = ("code", "content", "digest", "path", "targets")
-
-    def __init__(self, path: str, content: bytes) -> None:
-        self.path = path
-        self.content = content
-        self.digest = blake2b(content, digest_size=16).digest()
-        self.code: CodeType | None = None
-        # What it may assign to of others, once somebody has looked (`effects.patches`).
-        self.targets: Targets | None = None
-
-    def compile(self) -> CodeType:
-        """Compile once. Raises SyntaxError, which carries this text as `source_text`."""
-        if self.code is None:
-            try:
-                self.code = compile(self.content, self.path, "exec", dont_inherit=True)
-            except SyntaxError as error:
-                error.source_text = self.text  # type: ignore[attr-defined]
-                raise
-            except ValueError as error:  # a NUL byte, a wrong encoding
-                raise SyntaxError(str(error), (self.path, 1, 1, "")) from error
-        return self.code
-
-    @property
-    def text(self) -> str:
-        return _decode(self.content)
+from .model import Source
 
 
 class Sources:
@@ -99,10 +61,3 @@ class Sources:
         with open(path, "rb") as file:
             source = self._files[path] = Source(path, file.read())
         return source
-
-
-def _decode(content: bytes) -> str:
-    try:
-        return importlib.util.decode_source(content)
-    except (SyntaxError, UnicodeDecodeError):
-        return content.decode("utf-8", "replace")

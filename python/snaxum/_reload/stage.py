@@ -17,7 +17,8 @@ from . import effects, loader
 from .broken_routes import BrokenRoutes
 from .discovery import file_of, taken_name
 from .drain import Drain
-from .graph import Graph, Node
+from .graph import Graph
+from .model import Node
 from .report import Failure
 from .source_cache import Sources
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from . import loader
 from .changes import module_name
 from .effects import patches
-from .graph import Graph, Node
+from .graph import Graph
+from .model import Node
 
 
 def warnings(old: Sequence[Node], fresh: Sequence[Node], graph: Graph, root: str) -> list[str]:

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .._reload.graph import Graph, Node
+from .._reload.graph import Graph
+from .._reload.model import Node
 
 if TYPE_CHECKING:
     from .._reload.broken_routes import BrokenRoutes
+    from .._reload.model import Kept
     from .._reload.source_cache import Sources
-    from ..lifecycle import Kept
     from ..routing import Route, RouteTable
 
 

@@ -11,10 +11,11 @@ Never touches what the user's code did not do. `journal` has the rules, the othe
 
 from __future__ import annotations
 
+from ..model import Effect
 from . import patches, process, registrations
 from .list_entries import lists, note_additions
 from .process import run_at_exit
-from .undo_log import Effect, end, make_room, restore, take_over, undo
+from .undo_log import end, make_room, restore, take_over, undo
 
 __all__ = [
     "Effect",

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..._runtime import generations as state
-from ..graph import Node
-from .undo_log import SETTINGS, Effect
+from ..model import Effect, Node
+from .undo_log import SETTINGS
 
 
 def lists() -> list[tuple[str, list[Any]]]:

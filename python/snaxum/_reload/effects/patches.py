@@ -18,9 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from ..._runtime import generations as state
-from ..graph import MARK, Node
-from ..source_cache import Source
-from .undo_log import Effect
+from ..model import MARK, Effect, Node, Source
 
 _MISSING = object()
 # Who imports a module that is named in a text.

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 from ..._runtime import generations as state
 from ..._runtime import leases
-from ..graph import Node
-from .undo_log import Effect, owner
+from ..model import Effect, Node
+from .undo_log import owner
 
 _log = logging.getLogger("snaxum")
 

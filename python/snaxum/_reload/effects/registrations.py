@@ -16,7 +16,8 @@ from collections.abc import Callable
 from types import CodeType, FunctionType, MappingProxyType
 from typing import Any
 
-from .undo_log import Effect, owner
+from ..model import Effect
+from .undo_log import owner
 
 _MISSING = object()
 _original_register = abc.ABCMeta.register

@@ -5,47 +5,18 @@ Owns the rules of what is undone when. Knows no kind of effect but by its name.
 
 from __future__ import annotations
 
-import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from types import FrameType
 from typing import Any
 
 from ..._runtime import generations as state
-from ..graph import MARK, Node
-
-_log = logging.getLogger("snaxum")
+from ..model import MARK, Effect, Node, quietly
 
 # What is there once, so that the next run takes it over; the others are added to something, and a
 # second run would add a second one.
 SETTINGS = ("abc", "environ", "generic", "signal")
-
-
-@dataclass(eq=False)
-class Effect:
-    """A change of `subject` from `before` to `after`; `put(value, unless)` makes it so.
-
-    `homes` names the modules of the classes and functions that it is about: it goes with them.
-    `end` is called when no request can be on the code any more.
-    """
-
-    kind: str
-    subject: Any
-    before: Any
-    after: Any
-    put: Callable[[Any, Any], None]
-    homes: tuple[str, ...] = ()
-    end: Callable[[Effect], None] | None = None
-    # Whether it was undone for good, or another run has made it again.
-    is_over: bool = False
-
-    def undo(self) -> None:
-        _quietly(self.put, self.before, self.after)
-
-    def redo(self) -> None:
-        _quietly(self.put, self.after, self.before)
 
 
 def owner() -> Node | None:
@@ -120,17 +91,10 @@ def end(nodes: Iterable[Node]) -> None:
     for node in nodes:
         for effect in node.effects:
             if effect.end is not None:
-                _quietly(effect.end, effect)
+                quietly(effect.end, effect)
 
 
 def _filters_changed() -> None:
     changed = getattr(warnings, "_filters_mutated", None)
     if changed is not None:
         changed()
-
-
-def _quietly(function: Callable[..., None], *args: Any) -> None:
-    try:
-        function(*args)
-    except Exception:
-        _log.exception("while an effect of a module was taken back")
