@@ -1,4 +1,4 @@
-"""All that Rust calls: start, dispatch, prepare, reload, status, explain, stop.
+"""All that Rust calls: start, dispatch, reload, describe, explain, stop.
 
 Plain data crosses, and `Exchange` is the one object that Rust lends: a request and the means to
 respond. Never matches a request (`_runtime.dispatch`), never reads a socket.
@@ -42,30 +42,42 @@ def start(options: str, host: HostApi) -> bytes:
     generations.publish(Generation(0, RouteTable([])))
     runtimes.start(Runtime(settings, host))
     if settings["load_only"]:
-        return _aloud_on_stderr(reload)
-    return reload()
+        return _aloud_on_stderr(_load)
+    return _load()
 
 
-def prepare(paths: list[str] | None, is_partial: bool, extent: str) -> str:
-    """Compare the change of `paths` (None is everything) with what serves, and compile it.
+def reload(
+    paths: list[str] | None, is_partial: bool, extent: str, on_begin: Callable[[], None]
+) -> bytes:
+    """Reload the modules that a change of `paths` concerns; None compares all files.
 
-    `extent` is `new`, `differing` or `all`, as for the reloader. Gives `go` if `reload` has
-    something to do, else `unchanged` or `held`.
+    See `Reloader.reload` for the parameters. Returns `"unchanged"`, `"held"` or
+    `{"report": ...}` as JSON.
     """
-    return running().reloader.prepare(paths, is_partial=is_partial, extent=extent)
+    made = running().reloader.reload(paths, is_partial=is_partial, extent=extent, on_begin=on_begin)
+    if isinstance(made, str):
+        return to_json(made)
+    _complete(made)
+    return to_json({"report": vars(made)})
 
 
-def reload() -> bytes:
-    """Make the attempt that `prepare` has found, or load everything; the report as JSON."""
+def _load() -> bytes:
+    """Load the user's modules for the first time; returns the report as JSON."""
+    made = running().reloader.reload()
+    assert not isinstance(made, str), "a first load is never skipped"
+    _complete(made)
+    return to_json(vars(made))
+
+
+def _complete(made: report.Report) -> None:
+    """Add the secrets to a report, and start the parts that the new routes need."""
     runtime = running()
-    made = runtime.reloader.load()
     if dispatching.is_observed:
         made.secrets = redact.secret_values()
     runtime.prepare_for(current().routes)
     if runtime.warm_pool and any(route.use_process_pool for route in current().routes):
         # The first pool request should not pay for the start of a process.
         threading.Thread(target=runtime.pool.warm_up, daemon=True).start()
-    return to_json(vars(made))
 
 
 def describe(what: str, about: list[str]) -> bytes:

@@ -10,7 +10,7 @@ use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::ffi::c_str;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyModule, PyString};
+use pyo3::types::{PyBytes, PyCFunction, PyDict, PyModule, PyString, PyTuple};
 use serde::de::DeserializeOwned;
 
 use crate::message::LoadReport;
@@ -18,28 +18,16 @@ use crate::message::LoadReport;
 use super::exchange::Exchange;
 use super::host::Border;
 use super::reload::Extent;
-use super::thread::Call;
+use super::thread::{Call, Loaded, OnBegin};
 use crate::framework;
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
     dispatch: Py<PyAny>,
-    prepare: Py<PyAny>,
     reload: Py<PyAny>,
     describe: Py<PyAny>,
     explain: Py<PyAny>,
     stop: Py<PyAny>,
-}
-
-/// Whether a change leaves anything to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Prepared {
-    /// Call [`Bridge::reload`].
-    Ready,
-    /// The files hold what was last tried.
-    Unchanged,
-    /// What may be half a file does not parse.
-    Held,
 }
 
 impl Bridge {
@@ -62,7 +50,6 @@ impl Bridge {
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {
             dispatch: function("dispatch")?,
-            prepare: function("prepare")?,
             reload: function("reload")?,
             describe: function("describe")?,
             explain: function("explain")?,
@@ -82,28 +69,24 @@ impl Bridge {
         }
     }
 
-    /// Compares what `paths` hold (`None` is everything) with what serves, and compiles it.
-    pub(crate) fn prepare(
+    /// Loads the modules that a change of `paths` concerns; `None` compares all files.
+    ///
+    /// Python calls `on_begin` when it is known that there is something to do.
+    pub(crate) fn reload(
         &self,
         py: Python<'_>,
         paths: Option<Vec<PathBuf>>,
         is_partial: bool,
         extent: Extent,
-    ) -> PyResult<Prepared> {
+        on_begin: OnBegin,
+    ) -> PyResult<Loaded> {
         // As `str`, and not as `pathlib.Path`.
         let paths: Option<Vec<_>> =
             paths.map(|paths| paths.into_iter().map(PathBuf::into_os_string).collect());
-        let answer = self.prepare.call1(py, (paths, is_partial, extent.name()))?;
-        match answer.extract::<&str>(py)? {
-            "unchanged" => Ok(Prepared::Unchanged),
-            "held" => Ok(Prepared::Held),
-            _ => Ok(Prepared::Ready),
-        }
-    }
-
-    /// Makes the attempt that was prepared.
-    pub(crate) fn reload(&self, py: Python<'_>) -> PyResult<LoadReport> {
-        parse(self.reload.call0(py)?.bind(py))
+        let on_begin = move |_: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| on_begin();
+        let on_begin = PyCFunction::new_closure(py, None, None, on_begin)?;
+        let reply = self.reload.call1(py, (paths, is_partial, extent.name(), on_begin))?;
+        parse(reply.bind(py))
     }
 
     /// What the framework knows of `what`, as JSON; `about` narrows it.

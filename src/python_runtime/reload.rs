@@ -84,11 +84,11 @@ impl PythonRuntime {
         let settle = since.elapsed();
         let files: Vec<String> = paths.iter().flatten().map(|path| self.shown(path)).collect();
         let (reply, answer) = mpsc::sync_channel(1);
-        let began = {
+        let on_begin = {
             let (events, files) = (Arc::clone(&self.events), files.clone());
-            Box::new(move || events.emit(|| Event::ReloadStart { files }))
+            Box::new(move || events.emit(|| Event::ReloadStart { files: files.clone() }))
         };
-        let message = Control::Reload { paths, is_partial, extent, began, reply };
+        let message = Control::Reload { paths, is_partial, extent, on_begin, reply };
         let mut report = match self.control.send(message).map(|()| answer.recv()) {
             Ok(Ok(Ok(Loaded::Report(report)))) => *report,
             Ok(Ok(Ok(Loaded::Unchanged))) => return Attempt::Unchanged,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use pyo3::Python;
+use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use crate::config::SnaxumConfig;
@@ -20,7 +21,7 @@ use crate::message::{LoadReport, Marks, Request};
 use crate::venv::Venv;
 
 use super::RUNNING;
-use super::bridge::{self, Bridge, Prepared};
+use super::bridge::{self, Bridge};
 use super::cpu_time;
 use super::host::Border;
 use super::in_flight::{InFlight, Ticket};
@@ -53,13 +54,19 @@ pub(crate) struct Call {
 /// Requests that wait for a dispatch worker.
 pub(crate) type Calls = Queue<Box<Call>>;
 
-/// What became of a request to reload.
-#[derive(Debug)]
+/// The outcome of a request to reload, as Python returns it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Loaded {
+    /// The files hold what was last tried.
     Unchanged,
+    /// A file does not parse, and may be half written.
     Held,
     Report(Box<LoadReport>),
 }
+
+/// Called when Python knows that a reload has something to do.
+pub(crate) type OnBegin = Box<dyn Fn() + Send + Sync>;
 
 /// Everything the runtime thread can be asked to do.
 pub(crate) enum Control {
@@ -67,8 +74,7 @@ pub(crate) enum Control {
         paths: Option<Vec<PathBuf>>,
         is_partial: bool,
         extent: Extent,
-        /// Called once it is known that there is something to do.
-        began: Box<dyn FnOnce() + Send>,
+        on_begin: OnBegin,
         reply: mpsc::SyncSender<Result<Loaded, String>>,
     },
     Describe {
@@ -149,17 +155,9 @@ fn run(boot: Boot) {
         // The interpreter is let go while waiting; an error means that the last handle is gone.
         while let Ok(message) = py.detach(|| boot.control.recv()) {
             match message {
-                Control::Reload { paths, is_partial, extent, began, reply } => {
-                    let prepared = bridge.prepare(py, paths, is_partial, extent);
-                    let result = prepared.and_then(|prepared| match prepared {
-                        Prepared::Unchanged => Ok(Loaded::Unchanged),
-                        Prepared::Held => Ok(Loaded::Held),
-                        Prepared::Ready => {
-                            began();
-                            let report = keeping_signals(|| bridge.reload(py))?;
-                            Ok(Loaded::Report(Box::new(report)))
-                        }
-                    });
+                Control::Reload { paths, is_partial, extent, on_begin, reply } => {
+                    let result =
+                        keeping_signals(|| bridge.reload(py, paths, is_partial, extent, on_begin));
                     let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
                 }
                 Control::Explain { method, path, reply } => {

@@ -11,10 +11,11 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Literal
 
 from .._debug import traceback as _traceback
 from .._runtime import generations as state
@@ -70,23 +71,44 @@ class Reloader:
         self.finder: loader.UserFinder | None = None
         self.watch = Watch(root, loader.display_root(), env_file)
         self.rows = Rows()
-        self.plan: Plan | None = None
         # What was found in `root`, until a file comes or goes.
         self._found: list[str] | None = None
         # Modules whose file is gone, with the file, for the explanation of failures.
         self.deleted: dict[str | None, str] = {}
 
-    def prepare(
-        self, paths: Iterable[str] | None, *, is_partial: bool = False, extent: str = "new"
-    ) -> str:
-        """Compare and compile; tells whether there is anything to do: `go`, `unchanged`, `held`.
+    def reload(
+        self,
+        paths: Iterable[str] | None = None,
+        *,
+        is_partial: bool = False,
+        extent: str = "new",
+        on_begin: Callable[[], None] | None = None,
+    ) -> Report | Literal["unchanged", "held"]:
+        """Make one attempt: publish a new generation, or change nothing and report why.
 
-        Nothing has run yet. After `go`, `load` makes the attempt. By `extent` it is due if
-        something is `new` since the last look, also if something that was tried is still
-        `differing` from what serves, or in any case, and runs `all` modules.
+        `paths` names the files that were written, made or removed; None compares all files. By
+        `extent` an attempt is due if a file is `new` since the last one, also if it was tried and
+        still is `differing` from the serving code, or in any case, and runs `all` modules. With
+        none due, returns `unchanged`. With `is_partial`, a file may be half written: a syntax
+        error returns `held`, and the attempt does not count. `on_begin` is called before the
+        first module runs.
         """
-        started = time.perf_counter()
         serving = state.current()
+        plan = self._plan(paths, extent, serving)
+        if plan is None:
+            return "unchanged"
+        if plan.failures and is_partial:
+            self.watch.take_back()
+            return "held"
+        if on_begin is not None:
+            on_begin()
+        return self._load(plan, serving)
+
+    def _plan(
+        self, paths: Iterable[str] | None, extent: str, serving: state.Generation
+    ) -> Plan | None:
+        """Compare the files with the serving code, and compile them; None if nothing is due."""
+        started = time.perf_counter()
         report = Report()
         changes, is_new = self.watch.compare(paths, serving)
         if paths is None or changes.created or changes.deleted:
@@ -96,7 +118,7 @@ class Reloader:
         if extent == "differing":
             is_due = is_due or cone is None or bool(cone) or self._has_new_roots(changes)
         if not is_due:
-            return "unchanged"
+            return None
         self.deleted = {node.name: node.path for node in changes.deleted}
         report.files = [loader.display_path(path) for path in changes.paths]
         if cone is None:
@@ -106,20 +128,10 @@ class Reloader:
         elif extent == "all":
             report.reason = "asked for by hand"
         failures = self._compile(changes, cone, serving)
-        if failures and is_partial:
-            self.watch.take_back()
-            return "held"
         report.phases["compile"] = _ms_since(started)
-        self.plan = Plan(report, changes, cone, failures)
-        return "go"
+        return Plan(report, changes, cone, failures)
 
-    def load(self) -> Report:
-        """Make one attempt: publish a new generation, or change nothing and say why."""
-        if self.plan is None and self.prepare(None) != "go":
-            self.plan = Plan(Report(), self.watch.compare(None, state.current())[0], None)
-        plan, self.plan = self.plan, None
-        assert plan is not None, "made above"
-        serving = state.current()
+    def _load(self, plan: Plan, serving: state.Generation) -> Report:
         report = plan.report
         if not os.path.isdir(self.root):
             gone = FileNotFoundError(f"the python directory {self.root} is gone; put it back")
