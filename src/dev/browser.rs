@@ -4,8 +4,8 @@
 //! the page's own policy. Holds no secret: whoever can load a page of the app may know all of it.
 
 mod csp;
-mod inject;
-mod socket;
+pub(super) mod inject;
+pub(super) mod socket;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -17,9 +17,6 @@ use crate::config::SnaxumConfig;
 use crate::event::Event;
 use crate::message::LoadOutcome;
 use crate::python_runtime::PythonRuntime;
-
-pub(super) use inject::Ask;
-pub(super) use socket::upgrade;
 
 /// Pages that listen at once.
 const MAX_CHANNELS: usize = 64;

@@ -16,6 +16,7 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{any, get, post};
 use minijinja::context;
@@ -23,12 +24,17 @@ use percent_encoding::percent_decode_str;
 use rust_embed::Embed;
 use serde::Deserialize;
 
+use crate::error::Error;
 use crate::message::RouteInfo;
+use crate::python_runtime::PythonRuntime;
 use crate::templates;
 
+use super::engine::Dev;
 use super::paths::{self, PREFIX};
 use super::protocol::{LogLine, Pin, Reload, RequestSummary, Status};
-use super::{Dev, browser, token};
+use super::{browser, token};
+use app::Front;
+use guard::Guard;
 
 #[derive(Embed)]
 #[folder = "templates/console"]
@@ -37,15 +43,56 @@ use super::{Dev, browser, token};
 #[include = "*.svg"]
 struct Assets;
 
+impl Dev {
+    /// Everything under `/__snaxum/`, behind the guard; merge it into your own router.
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        guarded_routes(self, &Arc::new(Guard::new(self)))
+    }
+
+    /// Console and handlers together, for a server that has nothing else. Lets only requests
+    /// through that name this machine in `Host`, or a name that is allowed: a page of another site
+    /// cannot reach the app through a name that it points here.
+    pub fn front(&self) -> Front {
+        let guard = Arc::new(Guard::new(self));
+        let console = guarded_routes(self, &guard);
+        Front::new(self.clone(), guard, console)
+    }
+}
+
+/// The console and the live reload of `runtime` in one router, for one `.merge(…)`; empty unless
+/// the configuration has [`dev`](crate::config::SnaxumConfigBuilder::dev) on. Says where the
+/// console is in the log.
+///
+/// # Errors
+///
+/// Those of [`Dev::start`].
+pub fn router<S: Clone + Send + Sync + 'static>(
+    runtime: &Arc<PythonRuntime>,
+) -> Result<Router<S>, Error> {
+    if !runtime.config().dev {
+        return Ok(Router::new());
+    }
+    let dev = Dev::start(runtime)?;
+    tracing::info!("console at {PREFIX}?t={} of this server", dev.token());
+    Ok(dev.router())
+}
+
+fn guarded_routes<S: Clone + Send + Sync + 'static>(dev: &Dev, guard: &Arc<Guard>) -> Router<S> {
+    let state = (dev.clone(), Arc::clone(guard));
+    routes()
+        .layer(middleware::from_fn_with_state(state, guard::check_console))
+        .with_state(dev.clone())
+}
+
 /// Every route of the prefix; what is none of them is a 404 behind the same guard.
-pub(super) fn routes() -> Router<Dev> {
+fn routes() -> Router<Dev> {
     Router::new()
         .route("/__snaxum", any(nothing))
         .route("/__snaxum/", get(page))
         .route("/__snaxum/assets/{*path}", get(asset))
         .route("/__snaxum/ws", get(ws::upgrade))
         .route(paths::LIVE_SCRIPT, get(live_script))
-        .route(paths::LIVE_SOCKET, get(browser::upgrade))
+        .route(paths::LIVE_SOCKET, get(browser::socket::upgrade))
         .route("/__snaxum/api/status", get(status))
         .route("/__snaxum/api/wait", get(wait))
         .route("/__snaxum/api/modules", get(module_list))
@@ -189,7 +236,7 @@ async fn reload_list(State(dev): State<Dev>) -> Json<Vec<Reload>> {
 }
 
 async fn pin_list(State(dev): State<Dev>) -> Json<Vec<Pin>> {
-    Json(dev.pins().to_vec())
+    Json(dev.inner.pins.list().to_vec())
 }
 
 async fn log_list(State(dev): State<Dev>) -> Json<Vec<LogLine>> {

@@ -6,11 +6,11 @@ use tokio::sync::Notify;
 
 use crate::event::{Event, PinRound};
 use crate::message::LoadOutcome;
+use crate::python_runtime::PythonRuntime;
 
 use super::protocol::{Pin, RequestSummary};
-use super::recorder::Sent;
+use super::recorder::{Recorder, Sent};
 use super::replay;
-use super::{Dev, Inner};
 
 /// More than a person keeps in view.
 const MAX_PINS: usize = 16;
@@ -18,8 +18,9 @@ const MAX_PINS: usize = 16;
 const FIRST_FAILURE: u16 = 400;
 
 /// The pinned requests. One task sends them, from the first pin on.
-#[derive(Default)]
 pub(super) struct Pins {
+    runtime: Weak<PythonRuntime>,
+    recorder: Arc<Recorder>,
     state: Mutex<State>,
     reloaded: Notify,
 }
@@ -32,6 +33,15 @@ struct State {
 }
 
 impl Pins {
+    pub(super) fn new(runtime: &Arc<PythonRuntime>, recorder: &Arc<Recorder>) -> Self {
+        Self {
+            runtime: Arc::downgrade(runtime),
+            recorder: Arc::clone(recorder),
+            state: Mutex::default(),
+            reloaded: Notify::new(),
+        }
+    }
+
     /// Hears that a reload took effect.
     pub(super) fn hear(&self, event: &Event<'_>) {
         if matches!(event, Event::ReloadEnd(reload) if reload.report.outcome == LoadOutcome::Ok) {
@@ -45,29 +55,9 @@ impl Pins {
         self.reloaded.notify_one();
     }
 
-    fn list(&self) -> Arc<[Pin]> {
-        self.lock().pins.iter().map(|(pin, _)| pin.clone()).collect()
-    }
-
-    /// Waits for a reload; `None` when the server stops.
-    async fn next_round(&self) -> Option<Vec<(Pin, Sent)>> {
-        self.reloaded.notified().await;
-        let state = self.lock();
-        if state.is_closed {
-            return None;
-        }
-        Some(state.pins.iter().filter(|(pin, _)| pin.state == "failing").cloned().collect())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Dev {
     /// The pins, in the order they were made.
-    pub(super) fn pins(&self) -> Arc<[Pin]> {
-        self.inner.pins.list()
+    pub(super) fn list(&self) -> Arc<[Pin]> {
+        self.lock().pins.iter().map(|(pin, _)| pin.clone()).collect()
     }
 
     /// Sends the request again from the next reload on. Must run on tokio.
@@ -75,15 +65,18 @@ impl Dev {
     /// # Errors
     ///
     /// A text for a person: it did not fail, or there are too many.
-    pub(super) fn pin(&self, request: &RequestSummary, sent: Sent) -> Result<(), String> {
+    pub(super) fn pin(
+        self: &Arc<Self>,
+        request: &RequestSummary,
+        sent: Sent,
+    ) -> Result<(), String> {
         if request.status < FIRST_FAILURE {
             return Err(format!(
                 "it was answered with {}: there is nothing to wait for",
                 request.status
             ));
         }
-        let pins = &self.inner.pins;
-        let mut state = pins.lock();
+        let mut state = self.lock();
         if state.pins.iter().all(|(pin, _)| pin.id != request.id) {
             if state.pins.len() == MAX_PINS {
                 return Err(format!("{MAX_PINS} requests are pinned: let one go first"));
@@ -101,7 +94,7 @@ impl Dev {
             state.pins.push((pin, sent));
         }
         if !std::mem::replace(&mut state.is_watched, true) {
-            tokio::spawn(send_after_reloads(Arc::downgrade(&self.inner), Arc::clone(pins)));
+            tokio::spawn(send_after_reloads(Arc::clone(self)));
         }
         drop(state);
         self.tell_of_pins(None);
@@ -113,40 +106,67 @@ impl Dev {
     /// # Errors
     ///
     /// A text for a person: why there is none.
-    pub fn pin_last_failure(&self) -> Result<(String, String), String> {
+    pub(super) fn pin_last_failure(self: &Arc<Self>) -> Result<(String, String), String> {
         let failed = |request: &RequestSummary| request.status >= FIRST_FAILURE;
-        let newest = self.inner.recorder.requests().into_iter().find(failed);
+        let newest = self.recorder.requests().into_iter().find(failed);
         let request = newest.ok_or("no request has failed so far")?;
-        let (_, sent) = replay::original(&self.inner.recorder, &request.id)
-            .map_err(|refusal| refusal.to_string())?;
+        let (_, sent) =
+            replay::original(&self.recorder, &request.id).map_err(|refusal| refusal.to_string())?;
         self.pin(&request, sent)?;
         Ok((request.method, request.path))
     }
 
     /// Forgets a pin, if it is one.
     pub(super) fn unpin(&self, id: &str) {
-        let pins = &self.inner.pins;
-        pins.lock().pins.retain(|(pin, _)| pin.id != id);
+        self.lock().pins.retain(|(pin, _)| pin.id != id);
         self.tell_of_pins(None);
     }
 
     /// Says what is pinned now, and what came of those that were just sent.
     fn tell_of_pins(&self, round: Option<PinRound>) {
-        let pins = self.inner.pins.list();
+        let pins = self.list();
         let failing = pins.iter().filter(|pin| pin.state == "failing").count();
-        self.inner.recorder.keep_pins(pins);
-        self.inner.runtime.events().emit(|| Event::Pins { failing, round });
+        self.recorder.keep_pins(pins);
+        if let Some(runtime) = self.runtime.upgrade() {
+            runtime.events().emit(|| Event::Pins { failing, round });
+        }
+    }
+
+    /// Waits for a reload; `None` when the server stops.
+    async fn next_round(&self) -> Option<Vec<(Pin, Sent)>> {
+        self.reloaded.notified().await;
+        let state = self.lock();
+        if state.is_closed {
+            return None;
+        }
+        Some(state.pins.iter().filter(|(pin, _)| pin.state == "failing").cloned().collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn send(&self, mut pin: Pin, sent: Sent) -> Pin {
+        let original = pin.id.parse().unwrap_or_default();
+        pin.replays += 1;
+        let Some(runtime) = self.runtime.upgrade() else { return pin };
+        let Ok(replay) = sent.send(&runtime, original).await else { return pin };
+        if let Some(answer) = self.recorder.request(&replay) {
+            pin.status = answer.summary.status;
+            pin.generation = answer.summary.generation;
+            pin.state = if pin.status < FIRST_FAILURE { "passing" } else { "failing" };
+        }
+        pin.replay = Some(replay);
+        pin
     }
 }
 
-async fn send_after_reloads(dev: Weak<Inner>, pins: Arc<Pins>) {
+async fn send_after_reloads(pins: Arc<Pins>) {
     while let Some(round) = pins.next_round().await {
-        let Some(inner) = dev.upgrade() else { return };
-        let dev = Dev { inner };
         if round.is_empty() {
             continue;
         }
-        let sending = round.into_iter().map(|(pin, sent)| dev.send_pinned(pin, sent));
+        let sending = round.into_iter().map(|(pin, sent)| pins.send(pin, sent));
         let answers = futures_util::future::join_all(sending).await;
         let passing = answers.iter().filter(|pin| pin.state == "passing").count();
         let generation = answers.iter().filter_map(|pin| pin.generation).max();
@@ -158,21 +178,6 @@ async fn send_after_reloads(dev: Weak<Inner>, pins: Arc<Pins>) {
                 *pin = answered;
             }
         }
-        dev.tell_of_pins(Some(round));
-    }
-}
-
-impl Dev {
-    async fn send_pinned(&self, mut pin: Pin, sent: Sent) -> Pin {
-        let original = pin.id.parse().unwrap_or_default();
-        pin.replays += 1;
-        let Ok(replay) = sent.send(&self.inner.runtime, original).await else { return pin };
-        if let Some(answer) = self.inner.recorder.request(&replay) {
-            pin.status = answer.summary.status;
-            pin.generation = answer.summary.generation;
-            pin.state = if pin.status < FIRST_FAILURE { "passing" } else { "failing" };
-        }
-        pin.replay = Some(replay);
-        pin
+        pins.tell_of_pins(Some(round));
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{Kind, Live, News};
-use crate::dev::Dev;
+use crate::dev::engine::Dev;
 use crate::dev::http::ws::receive::Inbound;
 use crate::dev::http::ws::send::{close, send};
 

@@ -13,8 +13,9 @@ use tower::ServiceExt;
 
 use crate::dispatcher;
 
-use crate::dev::Dev;
-use crate::dev::browser::Ask;
+use super::guard::Guard;
+use crate::dev::browser::inject::Ask;
+use crate::dev::engine::Dev;
 use crate::dev::paths::is_below_prefix;
 
 /// The console below its prefix, and the user's handlers everywhere else; both only under a name of
@@ -22,13 +23,13 @@ use crate::dev::paths::is_below_prefix;
 #[derive(Clone)]
 pub struct Front {
     dev: Dev,
+    guard: Arc<Guard>,
     console: Router,
 }
 
 impl Front {
-    pub(in crate::dev) fn new(dev: Dev) -> Self {
-        let console = dev.router();
-        Self { dev, console }
+    pub(super) fn new(dev: Dev, guard: Arc<Guard>, console: Router) -> Self {
+        Self { dev, guard, console }
     }
 
     /// Answers one request of `peer`.
@@ -36,7 +37,7 @@ impl Front {
     where
         B: axum::body::HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        if let Some(refused) = self.dev.inner.guard.refuse_head(&request) {
+        if let Some(refused) = self.guard.refuse_head(&request) {
             return refused;
         }
         if !is_below_prefix(request.uri().path()) {

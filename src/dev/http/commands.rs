@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::python_runtime::{Attempt, Extent};
 
-use crate::dev::Dev;
+use crate::dev::engine::Dev;
 use crate::dev::protocol::{ByHand, Pin, Reload};
 use crate::dev::replay::{self, Changes, Refusal};
 
@@ -90,8 +90,8 @@ pub(in crate::dev) async fn pin(
         return Err(Refusal::Cut("its body"));
     }
     let detail = dev.inner.recorder.request(&id).ok_or(Refusal::Unknown)?;
-    dev.pin(&detail.summary, sent).map_err(Refusal::Bad)?;
-    Ok(Json(dev.pins().to_vec()))
+    dev.inner.pins.pin(&detail.summary, sent).map_err(Refusal::Bad)?;
+    Ok(Json(dev.inner.pins.list().to_vec()))
 }
 
 /// Lets a pinned request go; one that is not pinned stays so.
@@ -99,8 +99,8 @@ pub(in crate::dev) async fn unpin(
     State(dev): State<Dev>,
     Path(id): Path<String>,
 ) -> Json<Vec<Pin>> {
-    dev.unpin(&id);
-    Json(dev.pins().to_vec())
+    dev.inner.pins.unpin(&id);
+    Json(dev.inner.pins.list().to_vec())
 }
 
 impl IntoResponse for Refusal {

@@ -13,7 +13,7 @@ mod response;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
@@ -21,9 +21,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::dev::Dev;
+use crate::dev::engine::Dev;
 use crate::dev::paths::{self, PREFIX};
-use crate::dev::token::{is_same, random_text};
+use crate::dev::token::is_same;
 use rejection::Refusal;
 use response::{harden, unharmed};
 
@@ -40,14 +40,13 @@ pub(in crate::dev) struct Guard {
 }
 
 impl Guard {
-    pub(in crate::dev) fn new(allow_hosts: &[String], token: Option<String>) -> Self {
-        let allow_hosts = allow_hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
-        let token = token.unwrap_or_else(|| random_text(32));
-        Self { token, allow_hosts, told: Mutex::default() }
+    pub(super) fn new(dev: &Dev) -> Self {
+        Self::with_token(&dev.inner.runtime.config().allow_hosts, dev.token())
     }
 
-    pub(in crate::dev) fn token(&self) -> &str {
-        &self.token
+    fn with_token(allow_hosts: &[String], token: &str) -> Self {
+        let allow_hosts = allow_hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
+        Self { token: token.to_owned(), allow_hosts, told: Mutex::default() }
     }
 
     /// Checks that a request for the app names this machine and is not too long up to its body;
@@ -119,13 +118,13 @@ enum Credential {
 
 /// The layer in front of the console.
 pub(in crate::dev) async fn check_console(
-    State(dev): State<Dev>,
+    State((dev, guard)): State<(Dev, Arc<Guard>)>,
     request: Request,
     next: Next,
 ) -> Response {
-    let guard = &dev.inner.guard;
+    let guard = &*guard;
     let admission = match request.uri().path() {
-        paths::MCP => mcp::admit(guard, dev.inner.mcp.get(), &request),
+        paths::MCP => mcp::admit(guard, dev.mcp_token(), &request),
         _ => admit(guard, &request),
     };
     let mut response = match admission {
@@ -281,8 +280,8 @@ mod tests {
 
     #[test]
     fn pages_of_other_sites_are_refused_even_with_the_token() {
-        let guard = Guard::new(&[], None);
-        let bearer = format!("Bearer {}", guard.token());
+        let guard = Guard::with_token(&[], "token");
+        let bearer = format!("Bearer {}", guard.token);
         let with = |extra: &[(&'static str, &str)]| {
             let base = [("host", "localhost:3000"), ("authorization", &*bearer)];
             refusal(&guard, &request("/__snaxum/", &[&base, extra].concat()))
@@ -299,11 +298,11 @@ mod tests {
 
     #[test]
     fn the_token_is_needed_and_the_cookie_carries_it() {
-        let guard = Guard::new(&[], None);
+        let guard = Guard::with_token(&[], "token");
         let host = ("host", "localhost:3000");
-        let link = format!("/__snaxum/?t={}", guard.token());
-        let cookie = format!("other=1; snaxum_3000={}", guard.token());
-        let elsewhere = format!("snaxum_4000={}", guard.token());
+        let link = format!("/__snaxum/?t={}", guard.token);
+        let cookie = format!("other=1; snaxum_3000={}", guard.token);
+        let elsewhere = format!("snaxum_4000={}", guard.token);
 
         assert_eq!(
             refusal(&guard, &request("/__snaxum/api/status", &[host])),
@@ -319,8 +318,8 @@ mod tests {
 
     #[test]
     fn a_socket_without_an_origin_needs_the_header() {
-        let guard = Guard::new(&[], None);
-        let cookie = format!("snaxum_80={}", guard.token());
+        let guard = Guard::with_token(&[], "token");
+        let cookie = format!("snaxum_80={}", guard.token);
         let base = [("host", "localhost"), ("upgrade", "websocket"), ("cookie", &*cookie)];
         assert_eq!(refusal(&guard, &request("/__snaxum/ws", &base)), Some(Refusal::Token));
         let from_page = [&base[..], &[("origin", "http://localhost")]].concat();
@@ -329,8 +328,8 @@ mod tests {
 
     #[test]
     fn a_peer_on_another_machine_is_refused_whatever_it_forwards() {
-        let guard = Guard::new(&[], None);
-        let bearer = format!("Bearer {}", guard.token());
+        let guard = Guard::with_token(&[], "token");
+        let bearer = format!("Bearer {}", guard.token);
         for (peer, refused) in [
             ("127.0.0.1:9", false),
             ("[::1]:9", false),
@@ -351,8 +350,8 @@ mod tests {
 
     #[test]
     fn what_may_change_something_is_json_with_a_mark_and_the_token() {
-        let guard = Guard::new(&[], None);
-        let bearer = format!("Bearer {}", guard.token());
+        let guard = Guard::with_token(&[], "token");
+        let bearer = format!("Bearer {}", guard.token);
         let base = [("host", "localhost"), ("authorization", &*bearer)];
         let json = ("content-type", "application/json");
         let with = |method: &Method, more: &[(&'static str, &str)]| {

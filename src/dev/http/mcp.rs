@@ -30,8 +30,8 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::dev::token;
-use crate::dev::{Dev, http};
+use crate::dev::engine::Dev;
+use crate::dev::http;
 
 /// Bytes of a message from an assistant: a name and a few arguments.
 const MAX_MESSAGE: usize = 64 * 1024;
@@ -40,29 +40,6 @@ const INSTRUCTIONS: &str = "A developer's own server and the Python code that it
     rejected, and says what is wrong. `errors` has the tracebacks of what failed, `requests` with \
     an `id` all that is known of one request. Times are milliseconds since 1970 (UTC), durations \
     milliseconds, paths of files relative to the project. Secrets are masked.";
-
-/// The endpoint, once it is open.
-pub(in crate::dev) struct Mcp {
-    token: String,
-    may_write: bool,
-    stop: CancellationToken,
-}
-
-impl Mcp {
-    pub(in crate::dev) fn new(may_write: bool, token: Option<String>) -> Self {
-        let token = token.unwrap_or_else(|| token::random_text(32));
-        Self { token, may_write, stop: CancellationToken::new() }
-    }
-
-    pub(in crate::dev) fn token(&self) -> &str {
-        &self.token
-    }
-
-    /// Lets nobody wait any longer.
-    pub(in crate::dev) fn close(&self) {
-        self.stop.cancel();
-    }
-}
 
 /// Answers one message.
 pub(in crate::dev) async fn answer(State(dev): State<Dev>, mut request: Request) -> Response {

@@ -17,8 +17,8 @@ use serde_json::json;
 use crate::config::SnaxumConfig;
 use crate::message::{Frame, Traceback};
 
-use crate::dev::Dev;
 use crate::dev::editor::Editor;
+use crate::dev::engine::Dev;
 
 /// A place: a route, or a frame of what a request or a reload raised.
 #[derive(Deserialize)]

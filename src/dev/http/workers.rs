@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::message::ms;
 use crate::python_runtime::PythonRuntime;
 
-use crate::dev::Dev;
+use crate::dev::engine::Dev;
 use crate::dev::redact::Masking;
 
 /// Requests that a list holds at most; how many there are is told beside.

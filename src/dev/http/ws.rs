@@ -17,7 +17,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 
-use crate::dev::Dev;
+use crate::dev::engine::Dev;
 use crate::dev::protocol::Body;
 use crate::dev::protocol::event_types::Types;
 use crate::dev::recorder::{Follower, encode};

@@ -8,17 +8,16 @@ use axum::http::header::{COOKIE, ORIGIN};
 
 use super::rejection::Refusal;
 use super::{Admission, Guard, bearer, check_way};
-use crate::dev::http::mcp::Mcp;
 use crate::dev::token::is_same;
 
 /// Lets everybody pass while there is nothing to reach: the answer is a 404.
 pub(super) fn admit(
     guard: &Guard,
-    mcp: Option<&Mcp>,
+    token: Option<&str>,
     request: &Request,
 ) -> Result<Admission, Refusal> {
     check_way(guard, request)?;
-    let Some(mcp) = mcp else { return Ok(Admission::Pass) };
+    let Some(token) = token else { return Ok(Admission::Pass) };
     let headers = request.headers();
     let is_browsers = |name: &str| name.starts_with("sec-fetch-");
     if headers.contains_key(ORIGIN)
@@ -27,7 +26,7 @@ pub(super) fn admit(
     {
         return Err(Refusal::Browser);
     }
-    if bearer(headers).is_some_and(|token| is_same(token, mcp.token())) {
+    if bearer(headers).is_some_and(|given| is_same(given, token)) {
         Ok(Admission::Pass)
     } else {
         Err(Refusal::AssistantToken)
@@ -42,8 +41,8 @@ mod tests {
     use axum::http::Method;
     use std::net::SocketAddr;
 
-    fn refusal(mcp: Option<&Mcp>, headers: &[(&str, &str)]) -> Option<Refusal> {
-        let guard = Guard::new(&[], Some("console".to_owned()));
+    fn refusal(token: Option<&str>, headers: &[(&str, &str)]) -> Option<Refusal> {
+        let guard = Guard::with_token(&[], "console");
         let request = headers
             .iter()
             .fold(Request::post("/__snaxum/mcp"), |request, (name, value)| {
@@ -51,14 +50,13 @@ mod tests {
             })
             .body(Body::empty())
             .expect("a request");
-        admit(&guard, mcp, &request).err()
+        admit(&guard, token, &request).err()
     }
 
     #[test]
     fn a_program_needs_the_token_that_is_for_it() {
-        let mcp = Mcp::new(false, Some("assistant".to_owned()));
         let with = |extra: &[(&str, &str)]| {
-            refusal(Some(&mcp), &[&[("host", "localhost:3000")], extra].concat())
+            refusal(Some("assistant"), &[&[("host", "localhost:3000")], extra].concat())
         };
         assert_eq!(with(&[("authorization", "Bearer assistant")]), None);
         assert_eq!(with(&[]), Some(Refusal::AssistantToken));
@@ -68,7 +66,6 @@ mod tests {
 
     #[test]
     fn what_only_browsers_send_is_refused_even_with_the_token() {
-        let mcp = Mcp::new(false, Some("assistant".to_owned()));
         let base = [("host", "localhost:3000"), ("authorization", "Bearer assistant")];
         for (header, refused) in [
             (("origin", "http://localhost:3000"), Refusal::Browser),
@@ -80,24 +77,24 @@ mod tests {
             (("sec-fetch-dest", "empty"), Refusal::Browser),
             (("sec-fetch-user", "?1"), Refusal::Browser),
         ] {
-            let found = refusal(Some(&mcp), &[&base[..], &[header]].concat());
+            let found = refusal(Some("assistant"), &[&base[..], &[header]].concat());
             assert_eq!(found, Some(refused), "{header:?}");
         }
     }
 
     #[test]
     fn another_machine_is_refused_even_with_the_token() {
-        let (guard, mcp) = (Guard::new(&[], None), Mcp::new(false, None));
+        let guard = Guard::with_token(&[], "console");
         let from = |peer: &str| {
             let peer: SocketAddr = peer.parse().expect("an address");
             let request = Request::post("/__snaxum/mcp")
                 .header("host", "localhost")
-                .header("authorization", format!("Bearer {}", mcp.token()))
+                .header("authorization", "Bearer assistant")
                 .header("x-forwarded-for", "127.0.0.1")
                 .extension(ConnectInfo(peer))
                 .body(Body::empty())
                 .expect("a request");
-            admit(&guard, Some(&mcp), &request).err()
+            admit(&guard, Some("assistant"), &request).err()
         };
         assert_eq!(from("127.0.0.1:9"), None);
         assert_eq!(from("10.0.0.2:9"), Some(Refusal::Peer));
@@ -107,7 +104,7 @@ mod tests {
     fn where_nothing_is_open_there_is_nothing_to_refuse_but_foreign_names() {
         assert_eq!(refusal(None, &[("host", "localhost:3000")]), None);
         assert_eq!(refusal(None, &[("host", "evil.example")]), Some(Refusal::Host));
-        let guard = Guard::new(&[], None);
+        let guard = Guard::with_token(&[], "console");
         let mut preflight = Request::new(Body::empty());
         *preflight.method_mut() = Method::OPTIONS;
         preflight.headers_mut().insert("host", "localhost".parse().expect("a value"));

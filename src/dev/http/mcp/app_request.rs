@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::{Id, wait};
 use super::text::{self, fields};
 use super::tools::STOPPING;
-use crate::dev::Dev;
+use crate::dev::engine::Dev;
 use crate::dev::protocol::Content;
 use crate::dev::recorder::{Sent, shown_body};
 use crate::dev::redact::MASK;

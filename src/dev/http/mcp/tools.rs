@@ -14,7 +14,7 @@ use super::app_request;
 use super::arguments::{Id, Nothing, Page, read, wait};
 use super::catalog::{FEW, USUAL};
 use super::text::{self, Fields, fields, value};
-use crate::dev::Dev;
+use crate::dev::engine::Dev;
 use crate::dev::http::commands;
 
 /// Why nothing is waited for any more.
