@@ -1,19 +1,19 @@
-// In the pages of the app: loads them anew after a save, and says while the newest save is broken.
+// Live reload in the app's own pages: reloads the page after a save, and shows when the newest save fails.
 //
-// Owns its socket and one element that shows in a shadow of its own. Never touches what else is
-// in the page but the addresses of its style sheets, and never loads it anew for a lost connection.
+// Owns its WebSocket and one element with a shadow root. Changes nothing else in the page but the URLs of
+// its style sheets, and never reloads it because a connection was lost.
 
 (() => {
-  const FIRST_WAIT_MS = 250;
-  const LONGEST_WAIT_MS = 5000;
+  const FIRST_DELAY_MS = 250;
+  const MAX_DELAY_MS = 5000;
   const JITTER = 0.2;
-  const SETTLE_MS = 20;
-  const MARK = "snaxum-live";
+  const RELOAD_DELAY_MS = 20;
+  const NAME = "snaxum-live";
   const CONSOLE = "/__snaxum/";
-  const BROKEN = "The newest save does not load";
-  const FAILED = "This page was answered with a 500";
+  const SAVE_FAILED = "The newest save does not load";
+  const PAGE_FAILED = "This page returned a 500 error";
 
-  const LOOK = `
+  const STYLE = `
     :host { all: initial; }
     main { position: fixed; right: 12px; bottom: 12px; z-index: 2147483647; max-width: 22rem;
       display: grid; gap: 8px; justify-items: end; font: 13px/1.45 system-ui, sans-serif; }
@@ -28,65 +28,64 @@
   `;
 
   const { run, g, failed, quiet } = document.currentScript.dataset;
-  // What this document was made by.
-  const here = { run, g: Number(g) };
-  // What there is to say.
-  const state = { isBroken: false, isFailed: failed !== undefined, isClosed: false };
+  // The process and the generation that produced this document.
+  const loaded = { run, g: Number(g) };
+  const state = { saveFailed: false, pageFailed: failed !== undefined, isDismissed: false };
 
   let socket = null;
-  let wait = FIRST_WAIT_MS;
+  let delay = FIRST_DELAY_MS;
   let timer = null;
-  let settling = null;
+  let reloadTimer = null;
 
   function connect() {
     clearTimeout(timer);
     timer = null;
-    const address = new URL("/__snaxum/live", location.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    const mine = (socket = new WebSocket(address));
-    mine.onmessage = ({ data }) => {
-      wait = FIRST_WAIT_MS;
-      receive(JSON.parse(data));
+    const url = new URL("/__snaxum/live", location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    const opened = (socket = new WebSocket(url));
+    opened.onmessage = ({ data }) => {
+      delay = FIRST_DELAY_MS;
+      onMessage(JSON.parse(data));
     };
-    mine.onclose = () => {
-      if (socket !== mine) return;
+    opened.onclose = () => {
+      if (socket !== opened) return;
       socket = null;
-      plan();
+      scheduleReconnect();
     };
   }
 
-  function plan() {
+  function scheduleReconnect() {
     const jitter = 1 - JITTER + Math.random() * 2 * JITTER;
     timer = setTimeout(() => {
       timer = null;
       if (!document.hidden) connect();
-    }, wait * jitter);
-    wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+    }, delay * jitter);
+    delay = Math.min(delay * 2, MAX_DELAY_MS);
   }
 
-  // A laptop that wakes up, or a tab that is looked at again, should not wait out the delay.
-  function hurry() {
+  // A laptop that wakes up, or a tab that becomes visible again, should not wait out the delay.
+  function reconnectNow() {
     if (socket || document.hidden) return;
-    wait = FIRST_WAIT_MS;
+    delay = FIRST_DELAY_MS;
     connect();
   }
 
-  function receive({ kind, run, g }) {
-    const isOther = run !== here.run || g !== here.g;
-    if (isOther && isNews(`${run}.${g}`)) {
-      clearTimeout(settling);
-      settling = setTimeout(() => location.reload(), SETTLE_MS);
+  function onMessage({ kind, run, g }) {
+    const isOther = run !== loaded.run || g !== loaded.g;
+    if (isOther && isFirstReloadFor(`${run}.${g}`)) {
+      clearTimeout(reloadTimer);
+      reloadTimer = setTimeout(() => location.reload(), RELOAD_DELAY_MS);
     }
-    if (kind === "css") swapStyles();
-    else state.isBroken = kind === "error";
-    show();
+    if (kind === "css") replaceStyleSheets();
+    else state.saveFailed = kind === "error";
+    update();
   }
 
-  // Whether this page has not been loaded for the sake of it: one that comes out of a cache is
-  // as old as before, and would be loaded for ever.
-  function isNews(version) {
+  // Whether this page has not been reloaded for this version yet. A cached page would still be of the old
+  // version after the reload, and without this check it would reload endlessly.
+  function isFirstReloadFor(version) {
     try {
-      const key = `${MARK} ${location.pathname}${location.search}`;
+      const key = `${NAME} ${location.pathname}${location.search}`;
       if (sessionStorage.getItem(key) === version) return false;
       sessionStorage.setItem(key, version);
       return true;
@@ -95,12 +94,12 @@
     }
   }
 
-  // The old sheet goes when the new one is there, so that the page is never without.
-  function swapStyles() {
+  // Removes the old style sheet after the new one has loaded, so that the page is never unstyled.
+  function replaceStyleSheets() {
     for (const link of document.querySelectorAll("link[rel~=stylesheet][href]")) {
-      const address = new URL(link.href);
-      if (address.origin !== location.origin || link.dataset.snaxumOld !== undefined) continue;
-      address.searchParams.set(MARK, Date.now().toString(36));
+      const url = new URL(link.href);
+      if (url.origin !== location.origin || link.dataset.snaxumOld !== undefined) continue;
+      url.searchParams.set(NAME, Date.now().toString(36));
       const next = link.cloneNode();
       link.dataset.snaxumOld = "";
       next.onload = () => link.remove();
@@ -108,40 +107,40 @@
         next.remove();
         delete link.dataset.snaxumOld;
       };
-      next.href = address.href;
+      next.href = url.href;
       link.after(next);
     }
   }
 
-  let parts = null;
+  let elements = null;
 
-  function make(name, { text, ...attributes } = {}, ...children) {
-    const element = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.append(...(text ? [text] : []), ...children);
-    return element;
+  function element(name, { text, ...attributes } = {}, ...children) {
+    const created = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) created.setAttribute(key, value);
+    created.append(...(text ? [text] : []), ...children);
+    return created;
   }
 
   function build() {
-    const host = make(MARK);
+    const host = element(NAME);
     const shadow = host.attachShadow({ mode: "open" });
-    // Not a style element: the page's policy may forbid those.
+    // Not a style element: the page's content policy may forbid those.
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync(LOOK);
+    sheet.replaceSync(STYLE);
     shadow.adoptedStyleSheets = [sheet];
-    const close = make("button", { type: "button", text: "Close" });
+    const close = element("button", { type: "button", text: "Close" });
     close.onclick = dismiss;
-    const overlay = make(
+    const overlay = element(
       "section",
       { role: "alertdialog", "aria-labelledby": "t", "aria-describedby": "d", tabindex: "-1", hidden: "" },
-      make("strong", { id: "t", text: FAILED }),
-      make("p", { id: "d", text: "It loads anew by itself after the next save that works." }),
-      make("a", { href: CONSOLE, target: "_blank", rel: "noopener", text: "Console" }),
+      element("strong", { id: "t", text: PAGE_FAILED }),
+      element("p", { id: "d", text: "This page reloads after the next successful save." }),
+      element("a", { href: CONSOLE, target: "_blank", rel: "noopener", text: "Console" }),
       close,
     );
-    // A status is read out only if it was there before its text.
-    const pill = make("div", { role: "status" });
-    shadow.append(make("main", {}, overlay, pill));
+    // Screen readers announce a status only if the element existed before its text.
+    const pill = element("div", { role: "status" });
+    shadow.append(element("main", {}, overlay, pill));
     document.documentElement.append(host);
     addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !overlay.hidden) dismiss();
@@ -150,37 +149,37 @@
   }
 
   function dismiss() {
-    state.isClosed = true;
-    show();
+    state.isDismissed = true;
+    update();
   }
 
-  function show() {
-    const { isBroken, isFailed, isClosed } = state;
-    if (quiet !== undefined || (parts === null && !isBroken && !isFailed)) return;
-    parts ??= build();
-    const { overlay, pill } = parts;
-    const isOpen = isFailed && !isClosed;
+  function update() {
+    const { saveFailed, pageFailed, isDismissed } = state;
+    if (quiet !== undefined || (elements === null && !saveFailed && !pageFailed)) return;
+    elements ??= build();
+    const { overlay, pill } = elements;
+    const isOpen = pageFailed && !isDismissed;
     if (isOpen && overlay.hidden) {
       overlay.hidden = false;
       overlay.focus({ preventScroll: true });
     }
     overlay.hidden = !isOpen;
-    const text = isBroken ? BROKEN : isFailed && isClosed ? FAILED : "";
-    if (pill.textContent !== text) pill.replaceChildren(...(text ? [make("span", { text })] : []));
+    const text = saveFailed ? SAVE_FAILED : pageFailed && isDismissed ? PAGE_FAILED : "";
+    if (pill.textContent !== text) pill.replaceChildren(...(text ? [element("span", { text })] : []));
   }
 
-  document.addEventListener("visibilitychange", hurry);
-  addEventListener("online", hurry);
-  // A page that goes lets its place go, and may come back as it was.
+  document.addEventListener("visibilitychange", reconnectNow);
+  addEventListener("online", reconnectNow);
+  // A hidden page frees its connection. The browser may restore the page from its back/forward cache.
   addEventListener("pagehide", () => {
     clearTimeout(timer);
-    const mine = socket;
+    const opened = socket;
     socket = null;
-    mine?.close();
+    opened?.close();
   });
   addEventListener("pageshow", ({ persisted }) => {
-    if (persisted) hurry();
+    if (persisted) reconnectNow();
   });
-  show();
+  update();
   connect();
 })();

@@ -1,4 +1,4 @@
-// The user's own pages as a person meets them: they follow what is saved.
+// Live reload of the app's own pages after a save.
 
 const { test, expect } = require("@playwright/test");
 const { World } = require("./world");
@@ -37,15 +37,15 @@ test.afterEach(async () => {
   await world.remove();
 });
 
-// Opens a page and waits until it listens.
-async function open(page, address = world.app) {
-  const welcome = page
+// Opens a page and waits until it is connected.
+async function open(page, url = world.app) {
+  const connected = page
     .waitForEvent("websocket")
     .then((socket) => socket.waitForEvent("framereceived"));
-  await Promise.all([welcome, page.goto(address)]);
+  await Promise.all([connected, page.goto(url)]);
 }
 
-test("a page loads anew after a save and keeps what was typed otherwise", async ({ page }) => {
+test("a page reloads after a successful save, and keeps typed text after any other", async ({ page }) => {
   await open(page);
   await page.locator("input").fill("half");
 
@@ -65,7 +65,7 @@ test("a page loads anew after a save and keeps what was typed otherwise", async 
   await expect(page.getByText("The newest save does not load")).toHaveCount(0);
 });
 
-test("a page that was cut off comes back as it was", async ({ page }) => {
+test("a page reconnects without reloading", async ({ page }) => {
   const channels = [];
   let frames = 0;
   await page.routeWebSocket(/\/__snaxum\/live$/, (channel) => {
@@ -87,13 +87,12 @@ test("a page that was cut off comes back as it was", async ({ page }) => {
   expect([channels.length, loads]).toEqual([2, 1]);
 });
 
-test("a lost server loads nothing anew, another one does", async ({ page }) => {
+test("a page does not reload when the server stops, but when a new one starts", async ({ page }) => {
   await open(page);
   await page.locator("input").fill("half");
   await world.stop();
 
-  const back = page.waitForEvent("websocket");
-  await back; // it tries, and finds nobody
+  await page.waitForEvent("websocket"); // a reconnect attempt, which fails
   await expect(page.locator("input")).toHaveValue("half");
   expect(loads).toBe(1);
 
@@ -101,13 +100,13 @@ test("a lost server loads nothing anew, another one does", async ({ page }) => {
   await expect(page.locator("input")).toHaveValue("");
 });
 
-test("a page that was answered with a 500 says so until Escape, and heals by itself", async ({ page }) => {
+test("a page with a 500 error shows an overlay until Escape, and reloads after the fix", async ({ page }) => {
   await open(page, `${world.app}boom`);
   const overlay = page.getByRole("alertdialog");
   await expect(overlay).toBeVisible();
   await page.keyboard.press("Escape");
   await expect(overlay).toHaveCount(0);
-  await expect(page.getByRole("status")).toHaveText("This page was answered with a 500");
+  await expect(page.getByRole("status")).toHaveText("This page returned a 500 error");
 
   world.edit("app.py", app("two").replace('raise ValueError("oops")', 'return "well"'));
   await expect(page.getByText("well")).toBeVisible();
