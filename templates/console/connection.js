@@ -1,93 +1,92 @@
-// The event stream: one WebSocket that comes back by itself.
+// The event stream: one WebSocket that reconnects automatically.
 //
-// Owns when to connect, wait and ping. Never looks into a message beyond `hello` and `bye`,
-// and never sends anything but a ping, to see whether the server is there.
+// Owns when to connect, wait and ping. Interprets no message but `hello` and `bye`, and sends none but
+// `ping`, which checks whether the server responds.
 
-import { isSignedOut, parse, streamAddress } from "./server.js";
+import { isSignedOut, parseJson, streamUrl } from "./api.js";
 
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 5000;
+const FIRST_DELAY_MS = 250;
+const MAX_DELAY_MS = 5000;
 const JITTER = 0.2;
-const PING_EVERY_MS = 15000;
+const PING_INTERVAL_MS = 15000;
 
-const FAREWELLS = {
+const CLOSE_REASONS = {
   shutdown: "the server stopped",
   limit: "too many consoles are open; close one",
 };
-// How the server closes on who does not read (RFC 6455, section 7.4: try again later).
+// The close code for a client that reads too slowly (RFC 6455, section 7.4: try again later).
 const TOO_SLOW = 1013;
 
 /**
  * Connects and stays connected.
- * `position` gives the state to resume from, `receive` takes each message, and
- * `announce` is told "connecting", "live", "reconnecting" or "signed out", with a detail.
+ * `getState` returns the state to resume from, `onMessage` receives each message, and `onStatus`
+ * "connecting", "live", "reconnecting" or "signed out", with a detail.
  */
-export function connect({ position, receive, announce }) {
+export function connect({ getState, onMessage, onStatus }) {
   let socket = null;
-  let wait = FIRST_WAIT_MS;
+  let delay = FIRST_DELAY_MS;
   let timer = null;
-  let farewell = "";
-  // Whether anything has come since the last ping.
-  let isHeard = true;
+  let closeReason = "";
+  let receivedSincePing = true;
 
   function open() {
     clearTimeout(timer);
     timer = null;
-    farewell = "";
-    let welcomed = false;
-    isHeard = true;
-    const mine = (socket = new WebSocket(streamAddress(position()), "snaxum.v2"));
+    closeReason = "";
+    let receivedHello = false;
+    receivedSincePing = true;
+    const opened = (socket = new WebSocket(streamUrl(getState()), "snaxum.v2"));
 
-    mine.onmessage = (event) => {
-      isHeard = true;
-      const message = parse(event.data);
+    opened.onmessage = (event) => {
+      receivedSincePing = true;
+      const message = parseJson(event.data);
       if (message.type === "hello") {
-        welcomed = true;
-        wait = FIRST_WAIT_MS;
-        announce("live");
+        receivedHello = true;
+        delay = FIRST_DELAY_MS;
+        onStatus("live");
       } else if (message.type === "bye") {
-        farewell = FAREWELLS[message.reason] ?? String(message.reason);
-        if (message.reason === "limit") wait = LONGEST_WAIT_MS;
+        closeReason = CLOSE_REASONS[message.reason] ?? String(message.reason);
+        if (message.reason === "limit") delay = MAX_DELAY_MS;
       }
-      receive(message);
+      onMessage(message);
     };
 
-    mine.onclose = async ({ code }) => {
+    opened.onclose = async ({ code }) => {
       socket = null;
-      if (code === TOO_SLOW && !farewell) farewell = "this page could not keep up";
-      announce("reconnecting", farewell);
-      plan();
-      // A browser does not tell why a WebSocket was refused, so ask the plain way.
-      if (!welcomed && (await isSignedOut()) && !socket) {
-        announce("signed out", "open the console link that `snaxum dev` printed");
+      if (code === TOO_SLOW && !closeReason) closeReason = "this page read too slowly";
+      onStatus("reconnecting", closeReason);
+      scheduleReconnect();
+      // A browser does not expose why a WebSocket was refused, but the API's status code does.
+      if (!receivedHello && (await isSignedOut()) && !socket) {
+        onStatus("signed out", "open the console link that `snaxum dev` printed");
       }
     };
   }
 
-  function plan() {
+  function scheduleReconnect() {
     const jitter = 1 - JITTER + Math.random() * 2 * JITTER;
     timer = setTimeout(() => {
       timer = null;
       if (!document.hidden) open();
-    }, wait * jitter);
-    wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+    }, delay * jitter);
+    delay = Math.min(delay * 2, MAX_DELAY_MS);
   }
 
-  // A laptop that wakes up, or a tab that is looked at again, should not wait out the delay.
-  function hurry() {
+  // A laptop that wakes up, or a tab that becomes visible again, should not wait out the delay.
+  function reconnectNow() {
     if (socket || document.hidden) return;
-    wait = FIRST_WAIT_MS;
+    delay = FIRST_DELAY_MS;
     open();
   }
 
-  document.addEventListener("visibilitychange", hurry);
-  addEventListener("online", hurry);
-  // A server that is gone without a word (a sleeping laptop, a tunnel that broke) answers no ping.
+  document.addEventListener("visibilitychange", reconnectNow);
+  addEventListener("online", reconnectNow);
+  // A connection may be lost without a close (a sleeping laptop, a broken tunnel): no pong arrives then.
   setInterval(() => {
     if (socket?.readyState !== WebSocket.OPEN) return;
-    if (!isHeard) return socket.close();
-    isHeard = false;
+    if (!receivedSincePing) return socket.close();
+    receivedSincePing = false;
     socket.send('{"type":"ping"}');
-  }, PING_EVERY_MS);
+  }, PING_INTERVAL_MS);
   open();
 }

@@ -1,65 +1,65 @@
-// The console's entry: joins connection, state and page.
+// The console's entry point: connects the event stream, the store and the page.
 //
-// Owns when the page is drawn. Never decides what a message means (store.js) or how it looks (frame.js).
+// Owns when the page is drawn. Never interprets a message (store.js) or defines the layout (layout.js).
 
 import { html, render } from "./vendor/preact-htm.js";
+import { page } from "./api.js";
 import { connect } from "./connection.js";
-import { Frame } from "./frame.js";
-import { page } from "./server.js";
-import { nothingYet, reduce } from "./store.js";
+import { Layout } from "./layout.js";
+import { initialState, reduce } from "./store.js";
 import { applyTheme } from "./theme.js";
 import { Traffic } from "./traffic.js";
 
-// Ten pictures a second read as live; more only costs the machine that also runs the app.
-const DRAW_EVERY_MS = 100;
-// After a slow picture the page rests this many times as long, so that keys and clicks get through.
-const REST = 2;
+// Ten draws a second look live; more would take CPU time from the app on the same machine.
+const DRAW_INTERVAL_MS = 100;
+// After a slow draw the page idles for this many times as long, so that keys and clicks are processed.
+const IDLE_FACTOR = 2;
 
 const traffic = new Traffic();
-let state = nothingYet;
-let connection = { word: "connecting", detail: "" };
-let drawPlanned = false;
+let state = initialState;
+let connection = { status: "connecting", detail: "" };
+let drawScheduled = false;
 let nextDrawAt = 0;
 
 function draw() {
-  drawPlanned = false;
-  const began = performance.now();
-  nextDrawAt = began + DRAW_EVERY_MS;
-  render(html`<${Frame} state=${state} connection=${connection} traffic=${traffic.measure()} />`, page);
-  // Layout and painting follow the next frame; only then is it known what the picture cost.
+  drawScheduled = false;
+  const startedAt = performance.now();
+  nextDrawAt = startedAt + DRAW_INTERVAL_MS;
+  render(html`<${Layout} state=${state} connection=${connection} traffic=${traffic.measure()} />`, page);
+  // Layout and painting happen in the next frame, so the cost of a draw is known only after it.
   requestAnimationFrame(() => setTimeout(() => {
-    const ended = performance.now();
-    nextDrawAt = Math.max(nextDrawAt, ended + REST * (ended - began));
+    const endedAt = performance.now();
+    nextDrawAt = Math.max(nextDrawAt, endedAt + IDLE_FACTOR * (endedAt - startedAt));
   }));
 }
 
-// However many messages arrive, one picture follows, in the next free frame.
-function planDraw() {
-  if (drawPlanned) return;
-  drawPlanned = true;
-  const wait = nextDrawAt - performance.now();
-  if (wait > 0) setTimeout(() => requestAnimationFrame(draw), wait);
+// Any number of messages causes one draw, in the next free frame.
+function scheduleDraw() {
+  if (drawScheduled) return;
+  drawScheduled = true;
+  const delay = nextDrawAt - performance.now();
+  if (delay > 0) setTimeout(() => requestAnimationFrame(draw), delay);
   else requestAnimationFrame(draw);
 }
 
-function receive(message) {
+function onMessage(message) {
   const before = state;
   state = reduce(state, message);
   if (state === before) return;
-  traffic.follow(before, state);
-  planDraw();
+  traffic.update(before, state);
+  scheduleDraw();
 }
 
 applyTheme();
 draw();
 connect({
-  position: () => state,
-  receive,
-  announce(word, detail = "") {
-    connection = { word, detail };
-    planDraw();
+  getState: () => state,
+  onMessage,
+  onStatus(status, detail = "") {
+    connection = { status, detail };
+    scheduleDraw();
   },
 });
 
-// The rate falls while nothing happens, so it needs a clock of its own.
-setInterval(() => traffic.isFlowing() && planDraw(), 1000);
+// Without requests the rate falls, and no message arrives to cause a draw.
+setInterval(() => traffic.isActive() && scheduleDraw(), 1000);

@@ -1,26 +1,26 @@
-// A button that puts text on the clipboard, and says whether it could.
+// A button that copies text to the clipboard and shows whether that succeeded.
 
 import { html, useState } from "./vendor/preact-htm.js";
 
-const WORD_MS = 2000;
+const RESULT_SHOWN_MS = 2000;
 
-/** `text` is a function: a report is not written before somebody wants it. */
+/** `text` is a function, so that the text is produced only on a click. */
 export function CopyButton({ label, text }) {
-  const [word, setWord] = useState(label);
+  const [shown, setShown] = useState(label);
 
   async function copy() {
     try {
       await navigator.clipboard.writeText(text());
-      setWord("Copied");
+      setShown("Copied");
     } catch {
-      setWord("Not allowed by the browser");
+      setShown("Not allowed by the browser");
     }
-    setTimeout(() => setWord(label), WORD_MS);
+    setTimeout(() => setShown(label), RESULT_SHOWN_MS);
   }
 
-  // A status inside the button would take its name away.
+  // A status inside the button would replace the button's accessible name.
   return html`
-    <button type="button" onClick=${copy}>${word}</button>
-    <span class="unseen" role="status">${word === label ? "" : word}</span>
+    <button type="button" onClick=${copy}>${shown}</button>
+    <span class="visually-hidden" role="status">${shown === label ? "" : shown}</span>
   `;
 }

@@ -1,17 +1,17 @@
-// Which failures there are: failed reloads, and failed requests grouped by what went wrong and where.
+// The list of failures: failed reloads, and failed requests grouped by exception type and location.
 //
-// Pure, like store.js, which it reads. Never knows how a failure is drawn.
+// Pure functions over the state of store.js. Knows nothing of how a failure is shown.
 
-import { place } from "./format.js";
+import { fileLine } from "./format.js";
 
 /**
- * The failures in `state`, newest first, as { key, time_ms, type, message, about, count } with
- * `traceback` and `reloadId` for a reload, and for requests `requestId` (of the newest),
+ * Returns the failures in `state`, newest first, as { key, time_ms, type, message, about, count }. A
+ * reload also has `traceback` and `reloadId`; a group of requests has `requestId` (the newest one's),
  * `firstGeneration` and `lastGeneration`.
  */
 export function failures(state) {
   const reloads = state.reloads
-    // At the start some modules may have failed while the others serve: an "ok" with a traceback.
+    // At startup some modules may fail while the others are served: outcome "ok" with a traceback.
     .filter(({ traceback }) => traceback)
     .map((reload) => ({
       key: reloadKey(reload),
@@ -28,23 +28,23 @@ export function failures(state) {
 }
 
 /**
- * The files that have changed since something failed in `generation` at `time_ms`: those of a later
- * generation, and those of later saves that did not load, unless they were taken back.
+ * Returns the files that have changed since a failure in `generation` at `time_ms`: those of later
+ * generations, and those of later failed reloads unless the change was undone.
  */
 export function changedSince(reloads, { generation, time_ms }) {
   const changed = new Set();
-  const takenBack = new Set();
+  const undone = new Set();
   for (const reload of reloads) {
     const isLater = reload.outcome === "failed" ? reload.time_ms > time_ms : reload.outcome === "ok" && reload.generation > (generation ?? 0);
     for (const file of reload.files) {
-      if (isLater && !(reload.outcome === "failed" && takenBack.has(file))) changed.add(file);
-      if (reload.outcome !== "failed") takenBack.add(file);
+      if (isLater && !(reload.outcome === "failed" && undone.has(file))) changed.add(file);
+      if (reload.outcome !== "failed") undone.add(file);
     }
   }
   return changed;
 }
 
-/** The same for a reload that failed: whatever came after it, a save that took it back too. */
+/** Returns the files that have changed since a failed reload, in any later reload: an undone change counts. */
 export function changedSinceReload(reloads, { time_ms }) {
   return new Set(reloads.filter((reload) => reload.time_ms > time_ms).flatMap(({ files }) => files));
 }
@@ -57,16 +57,16 @@ function requestFailures(requests) {
   const groups = new Map();
   for (const { id, time_ms, method, path, route, generation, error } of requests) {
     if (!error) continue;
-    // The same line is the same mistake, whatever the message says of this request.
-    const where = error.file == null ? [method, route ?? path, error.message] : [error.file, error.function];
-    const key = JSON.stringify([error.type, ...where]);
+    // The message may contain data of the request, so it identifies the failure only without a location.
+    const location = error.file == null ? [method, route ?? path, error.message] : [error.file, error.function];
+    const key = JSON.stringify([error.type, ...location]);
     const group = groups.get(key);
     if (group) {
       group.count += 1;
       group.firstGeneration = generation ?? group.firstGeneration;
       continue;
     }
-    const about = error.file == null ? `${method} ${path}` : `${method} ${path} · ${place(error.file, error.line)} in ${error.function}`;
+    const about = error.file == null ? `${method} ${path}` : `${method} ${path} · ${fileLine(error.file, error.line)} in ${error.function}`;
     groups.set(key, { key, time_ms, ...error, about, count: 1, requestId: id, firstGeneration: generation, lastGeneration: generation });
   }
   return [...groups.values()];

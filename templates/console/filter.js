@@ -1,12 +1,11 @@
-// The filter: its box, and what it means for a row to match.
+// The filter box, and the plain-text filter of all tabs but Requests, whose filter is in request-filter.js.
 //
-// Plain text: each word must occur somewhere in the row. The language of the requests' filter is in
-// query.js. Never changes a list itself.
+// Never changes a list itself.
 
 import { html } from "./vendor/preact-htm.js";
 
-/** Gives the test that a row's text has to pass. */
-export function matcher(filter) {
+/** Returns a predicate over the texts of a row: each word of the filter must occur in one of them. */
+export function textMatcher(filter) {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   return (...texts) => {
     const row = texts.join(" ").toLowerCase();
@@ -28,7 +27,7 @@ export function FilterBox({ filter, onFilter, tab }) {
 
   return html`
     <label class="filter">
-      <span class="unseen">Filter ${tab}</span>
+      <span class="visually-hidden">Filter ${tab}</span>
       <input
         type="search"
         data-testid="filter"

@@ -1,11 +1,11 @@
-// Numbers, moments and text as a person reads them.
+// Numbers, times and text, formatted for display.
 //
 // Never touches the page or the state.
 
-// Control characters and those that reorder text could make one path look like another.
+// Control characters and those that reorder text can make one path look like another.
 const DECEPTIVE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
-/** Any value from the user's code as a string that shows what is in it. */
+/** Converts any value from the user's code to a string, with deceptive characters escaped. */
 export function visible(value) {
   if (value == null) return "";
   return String(value).replace(DECEPTIVE, (character) => {
@@ -13,7 +13,7 @@ export function visible(value) {
   });
 }
 
-/** "0.4 ms", "48 ms", "1.2 s": three digits at most. */
+/** "0.4 ms", "48 ms", "1.2 s": at most three digits. */
 export function milliseconds(ms) {
   if (typeof ms !== "number") return "–";
   if (ms >= 9950) return `${(ms / 1000).toFixed(0)} s`;
@@ -23,8 +23,8 @@ export function milliseconds(ms) {
   return "<0.1 ms";
 }
 
-/** "14:02:11", in the person's own time zone. */
-export function clock(time_ms) {
+/** "14:02:11", in the browser's time zone. */
+export function timeOfDay(time_ms) {
   return new Date(time_ms).toLocaleTimeString("en-GB");
 }
 
@@ -37,29 +37,29 @@ export function duration(seconds) {
 }
 
 /** "1 route", "12 routes". */
-export function counted(number, word) {
+export function pluralize(number, word) {
   return `${number} ${word}${number === 1 ? "" : "s"}`;
 }
 
-/** "31 req/s", or by the minute when it is slow. */
+/** "31 req/s", or requests per minute if there is less than one per second. */
 export function rate({ count, perSecond }) {
   if (perSecond < 1) return `${count} req/min`;
   return `${perSecond < 10 ? perSecond.toFixed(1) : perSecond.toFixed(0)} req/s`;
 }
 
-/** "python/app.py:31", or less when less is known. */
-export function place(file, line) {
+/** "python/app.py:31", or the file alone if the line is unknown. */
+export function fileLine(file, line) {
   return visible(file) + (line == null ? "" : `:${line}`);
 }
 
-/** The class whose colour says how a response went; the number says it too. */
+/** Returns the color class of a status. The number is always shown too. */
 export function statusClass(status) {
   if (status >= 500) return "bad";
   if (status >= 400) return "warn";
   return status >= 300 ? "dim" : "good";
 }
 
-/** Whether a request was given up by its client. A handler may answer 499, too: then it has a generation. */
-export function isGivenUp({ status, generation }) {
+/** Returns whether the client disconnected before the response. A 499 with a generation is a handler's own. */
+export function isClientClosed({ status, generation }) {
   return status === 499 && generation == null;
 }

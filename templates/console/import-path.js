@@ -1,28 +1,27 @@
-// Why a module ran again: the way to it from a file that changed, import by import.
+// Why a module ran again: the chain of imports that leads to it from a changed file.
 //
-// Reads the modules as they are now; of an older reload they may have been others. Never decides
-// what runs.
+// Uses the current imports, which may differ from those at an older reload. Never decides what runs.
 
 import { html } from "./vendor/preact-htm.js";
-import { useFetched } from "./fetched.js";
 import { visible } from "./format.js";
+import { useFetch } from "./use-fetch.js";
 
-/** For each module of a reload, what led to it. */
-export function Why({ reload, generation }) {
-  const { answer, problem } = useFetched("modules", { version: generation });
-  if (problem) return html`<p class="warn" role="alert">It cannot be told: ${visible(problem)}.</p>`;
-  if (!answer) return html`<p class="dim">Loading the imports…</p>`;
+/** The import path of each module of a reload. */
+export function ImportPaths({ reload, generation }) {
+  const { data: modules, problem } = useFetch("modules", { version: generation });
+  if (problem) return html`<p class="warn" role="alert">Cannot show the imports: ${visible(problem)}.</p>`;
+  if (!modules) return html`<p class="dim">Loading the imports…</p>`;
   return html`
-    <ul class="why" data-testid="why">
-      ${reload.modules.map(({ name }) => html`<li key=${name}><${Way} name=${name} way=${wayTo(name, reload.files, answer)} reason=${reload.reason} /></li>`)}
+    <ul class="import-paths" data-testid="import-paths">
+      ${reload.modules.map(({ name }) => html`<li key=${name}><${ImportPath} name=${name} path=${importPathTo(name, reload.files, modules)} reason=${reload.reason} /></li>`)}
     </ul>
-    ${generation !== reload.generation && html`<p class="dim">By the imports of G${generation}, which serves now.</p>`}
+    ${generation !== reload.generation && html`<p class="dim">According to the imports of G${generation}, the current generation.</p>`}
   `;
 }
 
-function Way({ name, way, reason }) {
-  if (!way) return html`<code>${visible(name)}</code> <span class="dim">${reason ? visible(reason) : "imports nothing, by now, that has changed"}</span>`;
-  const { file, verb, modules } = way;
+function ImportPath({ name, path, reason }) {
+  if (!path) return html`<code>${visible(name)}</code> <span class="dim">${reason ? visible(reason) : "no longer imports a changed file"}</span>`;
+  const { file, verb, modules } = path;
   return html`
     <code>${visible(file)}</code> <span class="dim">${verb}</span> <code>${visible(modules[0])}</code>
     ${modules.slice(1).map((each) => html` <span class="dim">→ imported by</span> <code>${visible(each)}</code>`)}
@@ -30,24 +29,24 @@ function Way({ name, way, reason }) {
 }
 
 /**
- * The shortest way from one of `files` to the module `name`, as { file, verb, modules }, which ends
- * with `name`; null if there is none.
+ * Returns the shortest path from one of `files` to the module `name`, as { file, verb, modules } whose
+ * last module is `name`; null if there is none.
  */
-function wayTo(name, files, modules) {
-  const known = new Map(modules.map((module) => [module.module, module]));
+function importPathTo(name, files, modules) {
+  const byName = new Map(modules.map((module) => [module.module, module]));
   const changed = new Set(files);
-  const ways = [[name]];
-  const seen = new Set([name]);
-  for (const way of ways) {
-    const module = known.get(way[0]);
+  const paths = [[name]];
+  const visited = new Set([name]);
+  for (const path of paths) {
+    const module = byName.get(path[0]);
     if (!module) continue;
-    if (changed.has(module.file)) return { file: module.file, verb: "is", modules: way };
+    if (changed.has(module.file)) return { file: module.file, verb: "is", modules: path };
     const input = module.inputs.find((each) => changed.has(each));
-    if (input !== undefined) return { file: input, verb: "is read by", modules: way };
-    for (const next of [...module.imports, ...module.wanted]) {
-      if (seen.has(next)) continue;
-      seen.add(next);
-      ways.push([next, ...way]);
+    if (input !== undefined) return { file: input, verb: "is read by", modules: path };
+    for (const imported of [...module.imports, ...module.wanted]) {
+      if (visited.has(imported)) continue;
+      visited.add(imported);
+      paths.push([imported, ...path]);
     }
   }
   return null;

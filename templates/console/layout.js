@@ -1,32 +1,32 @@
-// What is on every page: the state, the connection, the tabs and the banner.
+// The page around the tabs: the header, the list of tabs, the filter and the banner.
 //
-// Owns which tab is shown, the filter of each and the address that names them. Never draws what is
-// inside a tab.
+// Owns which tab is shown, the filter of each tab, and the URL hash that stores both. Never draws the
+// content of a tab.
 
 import { html, useEffect, useErrorBoundary, useMemo, useRef, useState } from "./vendor/preact-htm.js";
-import { addressOf, readAddress } from "./address.js";
-import { ByHand } from "./by-hand.js";
+import { page } from "./api.js";
 import { Sparkline } from "./charts.js";
-import { Editor, Place } from "./editor.js";
+import { CurrentLoad } from "./current-load.js";
 import { Errors } from "./errors.js";
 import { failures, reloadKey } from "./failures.js";
 import { FilterBox } from "./filter.js";
 import { duration, milliseconds, rate, visible } from "./format.js";
-import { KeysDialog, useKeys } from "./keys.js";
-import { Now } from "./now.js";
+import { LiveRegion, useAnnouncement } from "./live-region.js";
+import { ReloadControls } from "./reload-controls.js";
 import { Reloads } from "./reloads.js";
 import { Requests } from "./requests.js";
 import { Routes } from "./routes.js";
-import { page } from "./server.js";
-import { Spoken, useSaid } from "./spoken.js";
-import { standingFailure } from "./store.js";
+import { ShortcutsDialog, useShortcuts } from "./shortcuts.js";
+import { Editor, SourceLink } from "./source-link.js";
+import { currentFailure } from "./store.js";
 import { ThemeButton } from "./theme.js";
-import { failingFrame, numbered } from "./traceback.js";
+import { failingFrame, frameNumbers } from "./traceback.js";
+import { formatHash, parseHash } from "./url-hash.js";
 import { Workers } from "./workers.js";
 
-const WRITE_AFTER_MS = 200;
+const HASH_DELAY_MS = 200;
 
-// A tab is a row here; its place is its key.
+// The number of a tab's key is its position.
 const TABS = [
   { name: "requests", title: "Requests", content: Requests, count: (state) => state.requests.length },
   { name: "routes", title: "Routes", content: Routes, count: (state) => state.routes.length },
@@ -35,45 +35,45 @@ const TABS = [
   { name: "workers", title: "Workers", content: Workers },
 ];
 
-export function Frame({ state, connection, traffic }) {
-  const { tab, filters, open, run, part, goTo, setFilter, setOpen } = useAddress(state.runId);
-  const [picked, pick] = useState(null);
-  const [helps, setHelps] = useState(false);
-  useKeys({ goTo: (index) => TABS[index] && goTo(TABS[index]), toggleHelp: () => setHelps(!helps) });
-  useEffect(() => pick(null), [state.runId]);
+export function Layout({ state, connection, traffic }) {
+  const { tab, filters, open, run, part, goTo, setFilter, setOpen } = useUrlHash(state.runId);
+  const [selected, select] = useState(null);
+  const [isHelpOpen, setHelpOpen] = useState(false);
+  useShortcuts({ goTo: (index) => TABS[index] && goTo(TABS[index]), toggleHelp: () => setHelpOpen(!isHelpOpen) });
+  useEffect(() => select(null), [state.runId]);
 
   const filter = filters[tab.name] ?? "";
   const Content = tab.content;
-  const health = healthOf(state.status);
-  useSaid("health", health.words + (state.status?.paused ? ", reloading is paused" : ""));
-  useSaid("failure", failureWords(state));
+  const health = describeHealth(state.status);
+  useAnnouncement("health", health.text + (state.status?.paused ? ", reloading is paused" : ""));
+  useAnnouncement("failure", failureText(state));
   useEffect(() => {
     document.title = `${health.glyph} ${health.short} · Snaxum console`;
   }, [health.glyph, health.short]);
 
   function showFailure(reload) {
-    pick(failures(state).find(({ key }) => key === reloadKey(reload)) ?? null);
+    select(failures(state).find(({ key }) => key === reloadKey(reload)) ?? null);
     goTo(TABS.find(({ name }) => name === "errors"));
   }
 
-  const { editor = null, opens_editor: opens = false } = state.status ?? {};
-  const places = useMemo(() => ({ address: editor, opens }), [editor, opens]);
-  return html`<${Editor.Provider} value=${places}>
+  const { editor: urlTemplate = null, opens_editor: serverOpens = false } = state.status ?? {};
+  const editor = useMemo(() => ({ urlTemplate, serverOpens }), [urlTemplate, serverOpens]);
+  return html`<${Editor.Provider} value=${editor}>
     <header class="top">
       <h1>snaxum</h1>
-      <p class=${`state ${health.className}`} data-testid="state"><span aria-hidden="true">${health.glyph}</span> ${health.words}</p>
+      <p class=${`state ${health.className}`} data-testid="state"><span aria-hidden="true">${health.glyph}</span> ${health.text}</p>
       ${state.status?.paused && html`<p class="warn" data-testid="paused">‖ reloading is paused</p>`}
       ${state.reloading && html`<p class="dim">↻ reloading</p>`}
-      <${Numbers} metrics=${state.metrics} traffic=${traffic} />
-      <span class="space"></span>
+      <${TrafficSummary} metrics=${state.metrics} traffic=${traffic} />
+      <span class="spacer"></span>
       <${ConnectionState} connection=${connection} />
       <span class="tools">
-        <${ByHand} status=${state.status} />
+        <${ReloadControls} status=${state.status} />
         <${ThemeButton} />
-        <button type="button" class="quiet" onClick=${() => setHelps(true)} title="Keys (?)"><span aria-hidden="true">?</span><span class="unseen">Keys</span></button>
+        <button type="button" class="quiet" onClick=${() => setHelpOpen(true)} title="Keyboard shortcuts (?)"><span aria-hidden="true">?</span><span class="visually-hidden">Keyboard shortcuts</span></button>
       </span>
     </header>
-    <div class="bar-of-tabs">
+    <div class="tab-bar">
       <nav aria-label="Tabs">
         ${TABS.map((each, index) => html`
           <a key=${each.name} href=${hashOf({ tab: each, filters })} data-testid=${`tab-${each.name}`} aria-current=${each === tab ? "page" : null}>
@@ -86,146 +86,146 @@ export function Frame({ state, connection, traffic }) {
       </div>
     </div>
     <${Banner} state=${state} show=${showFailure} />
-    <${Spoken} />
+    <${LiveRegion} />
     <main>
-      <h2 class="unseen">${tab.title}</h2>
+      <h2 class="visually-hidden">${tab.title}</h2>
       ${state.status
-        ? html`<${Sheltered} key=${tab.name}><${Content} state=${state} traffic=${traffic} filter=${filter} onFilter=${setFilter} open=${open} run=${run} part=${part} onOpen=${setOpen}
-            picked=${picked} pick=${pick} /></>`
+        ? html`<${ErrorBoundary} key=${tab.name}><${Content} state=${state} traffic=${traffic} filter=${filter} onFilter=${setFilter} open=${open} run=${run} part=${part} onOpen=${setOpen}
+            selected=${selected} select=${select} /></>`
         : html`<${Waiting} connection=${connection} />`}
     </main>
-    <${KeysDialog} isOpen=${helps} close=${() => setHelps(false)} about=${aboutServer(state)} />
+    <${ShortcutsDialog} isOpen=${isHelpOpen} close=${() => setHelpOpen(false)} about=${aboutServer(state)} />
   </>`;
 }
 
 /**
- * What the address names: the tab, its filter and what is opened in it, of which process, and which
- * `part` of that. Each tab keeps its filter while another one is shown, and what is opened next shows the
- * part that was chosen last.
+ * The view that the URL hash stores: the tab, its filter, the open row, its run and its `part`. Each tab
+ * remembers its filter while another tab is shown. The next row that is opened shows the part that the
+ * user chose last.
  */
-function useAddress(runId) {
-  const [view, setView] = useState(() => follow({ filters: {}, chosen: null }));
-  const writing = useRef(null);
+function useUrlHash(runId) {
+  const [view, setView] = useState(() => viewFromUrl({ filters: {}, lastChosen: null }));
+  const timer = useRef(null);
   useEffect(() => {
     const onHash = () => {
-      clearTimeout(writing.current);
-      setView(follow);
+      clearTimeout(timer.current);
+      setView(viewFromUrl);
     };
     addEventListener("hashchange", onHash);
     return () => removeEventListener("hashchange", onHash);
   }, []);
 
-  // A link within the page means this process.
+  // A link within the page has no run: it means the current one.
   useEffect(() => {
     if (runId && view.open !== null && !view.run) change((view) => ({ ...view, run: runId }));
   }, [runId, view.open, view.run]);
 
-  function change(changed) {
-    setView(changed);
-    // No step back for each letter typed, and browsers refuse an address that changes too often.
-    clearTimeout(writing.current);
-    writing.current = setTimeout(() => {
+  function change(update) {
+    setView(update);
+    // Typing must not add a history entry per letter, and browsers limit how often the URL may change.
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => {
       setView((view) => {
         history.replaceState(null, "", hashOf(view));
         return view;
       });
-    }, WRITE_AFTER_MS);
+    }, HASH_DELAY_MS);
   }
   return {
     ...view,
-    goTo: ({ name }) => (location.hash = hashOf({ ...view, tab: { name }, open: null, run: null, named: null })),
+    goTo: ({ name }) => (location.hash = hashOf({ ...view, tab: { name }, open: null, run: null, partInUrl: null })),
     setFilter: (text) => change((view) => ({ ...view, filters: { ...view.filters, [view.tab.name]: text } })),
-    setOpen: (id) => change((view) => ({ ...view, open: id, run: id === null ? null : runId, named: id === view.open ? view.named : null })),
+    setOpen: (id) => change((view) => ({ ...view, open: id, run: id === null ? null : runId, partInUrl: id === view.open ? view.partInUrl : null })),
     part: {
-      named: view.named,
-      chosen: view.chosen,
-      choose: (name) => change((view) => ({ ...view, named: name, chosen: name })),
+      inUrl: view.partInUrl,
+      lastChosen: view.lastChosen,
+      choose: (name) => change((view) => ({ ...view, partInUrl: name, lastChosen: name })),
     },
   };
 }
 
-function hashOf({ tab, filters, open, run, named }) {
-  return addressOf({ tab: tab.name, q: filters[tab.name], open, run, part: named });
+function hashOf({ tab, filters, open, run, partInUrl }) {
+  return formatHash({ tab: tab.name, q: filters[tab.name], open, run, part: partInUrl });
 }
 
-function follow({ filters, chosen }) {
-  const { tab: name, q, open, run, part } = readAddress(location.hash);
+function viewFromUrl({ filters, lastChosen }) {
+  const { tab: name, q, open, run, part } = parseHash(location.hash);
   const tab = TABS.find((each) => each.name === name) ?? TABS[0];
-  return { tab, filters: { ...filters, [tab.name]: q }, open, run, named: part, chosen: part ?? chosen };
+  return { tab, filters: { ...filters, [tab.name]: q }, open, run, partInUrl: part, lastChosen: part ?? lastChosen };
 }
 
-function healthOf(status) {
-  if (!status) return { glyph: "○", short: "waiting", words: "waiting for the server", className: "dim" };
+function describeHealth(status) {
+  if (!status) return { glyph: "○", short: "waiting", text: "waiting for the server", className: "dim" };
   const { generation } = status;
-  if (!generation) return { glyph: "✖", short: "no good generation", words: "no good generation", className: "bad" };
-  if (status.state === "ok") return { glyph: "●", short: `G${generation} ok`, words: `G${generation} ok`, className: "good" };
-  return { glyph: "▲", short: `serving G${generation}`, words: `serving G${generation}, newest save does not load`, className: "warn" };
+  if (!generation) return { glyph: "✖", short: "not serving", text: "not serving: no code has loaded", className: "bad" };
+  if (status.state === "ok") return { glyph: "●", short: `G${generation} ok`, text: `G${generation} ok`, className: "good" };
+  return { glyph: "▲", short: `serving G${generation}`, text: `serving G${generation}, newest save does not load`, className: "warn" };
 }
 
-function Numbers({ metrics, traffic }) {
+function TrafficSummary({ metrics, traffic }) {
   const { seconds } = traffic;
   return html`
-    <ul class="numbers dim" aria-label="Traffic of the last minute">
-      <li>${rate(traffic)} <${Sparkline} values=${seconds.map(({ count }) => count)} label="requests a second in the last minute" /></li>
-      <li title="half, 95 % and 99 % of the requests took at most this long">p50 ${milliseconds(traffic.p50_ms)} · p95 ${milliseconds(traffic.p95_ms)} · p99 ${milliseconds(traffic.p99_ms)}
+    <ul class="traffic dim" aria-label="Traffic of the last minute">
+      <li>${rate(traffic)} <${Sparkline} values=${seconds.map(({ count }) => count)} label="requests per second in the last minute" /></li>
+      <li title="50 %, 95 % and 99 % of the requests took at most this long">p50 ${milliseconds(traffic.p50_ms)} · p95 ${milliseconds(traffic.p95_ms)} · p99 ${milliseconds(traffic.p99_ms)}
         ${" "}<${Sparkline} values=${seconds.map(({ p95_ms }) => p95_ms)} format=${milliseconds} label="95th percentile of each second in the last minute" /></li>
-      <${Now} metrics=${metrics} />
+      <${CurrentLoad} metrics=${metrics} />
     </ul>
   `;
 }
 
-function ConnectionState({ connection: { word, detail } }) {
-  const className = { live: "good", "signed out": "bad" }[word] ?? "warn";
-  const glyph = { live: "●", "signed out": "✖" }[word] ?? "◌";
-  useSaid("connection", `connection ${word}${detail && `: ${visible(detail)}`}`);
+function ConnectionState({ connection: { status, detail } }) {
+  const className = { live: "good", "signed out": "bad" }[status] ?? "warn";
+  const glyph = { live: "●", "signed out": "✖" }[status] ?? "◌";
+  useAnnouncement("connection", `connection ${status}${detail && `: ${visible(detail)}`}`);
   return html`
     <p class=${`connection ${className}`} data-testid="connection">
-      <span aria-hidden="true">${glyph}</span> ${word}${detail && html`<span class="dim">: ${visible(detail)}</span>`}
+      <span aria-hidden="true">${glyph}</span> ${status}${detail && html`<span class="dim">: ${visible(detail)}</span>`}
     </p>
   `;
 }
 
-function failureWords(state) {
-  const traceback = standingFailure(state)?.traceback;
+function failureText(state) {
+  const traceback = currentFailure(state)?.traceback;
   const frame = failingFrame(traceback);
   if (!traceback) return "";
   return `${visible(traceback.type)}${frame ? ` in ${visible(frame.file)}, line ${frame.line}` : ""}`;
 }
 
 function Banner({ state, show }) {
-  const reload = standingFailure(state);
+  const reload = currentFailure(state);
   if (state.status?.state !== "failing") return null;
   const { generation } = state.status;
   const traceback = reload?.traceback;
   const frame = failingFrame(traceback);
   return html`
-    <section class=${generation ? "banner" : "banner grave"} aria-label="The newest save" data-testid="banner">
+    <section class=${generation ? "banner" : "banner critical"} aria-label="Failed reload" data-testid="banner">
       <p>
-        <b>${generation ? `▲ Serving G${generation}. The newest save does not load.` : "✖ Nothing is served. The code does not load."}</b>
+        <b>${generation ? `▲ Serving G${generation}. The newest save does not load.` : "✖ No routes are served. The code does not load."}</b>
         ${traceback && html` <span><code>${visible(traceback.type)}</code>${traceback.message && `: ${visible(traceback.message)}`}</span>`}
-        ${frame && html` <${Place} file=${frame.file} line=${frame.line} target=${{ reload: reload.id, frame: numbered(traceback).get(frame) }} className="place" />`}
+        ${frame && html` <${SourceLink} file=${frame.file} line=${frame.line} target=${{ reload: reload.id, frame: frameNumbers(traceback).get(frame) }} className="failing-location" />`}
       </p>
       ${traceback && html`<button type="button" onClick=${() => show(reload)}>Show traceback</button>`}
     </section>
   `;
 }
 
-function Waiting({ connection: { word, detail } }) {
+function Waiting({ connection: { status, detail } }) {
   return html`
     <div class="empty">
-      <h2>${word === "signed out" ? "Signed out" : "Waiting for the server"}</h2>
-      <p>${detail ? `${visible(detail)}.` : "This page connects by itself as soon as the server answers."}</p>
+      <h2>${status === "signed out" ? "Signed out" : "Waiting for the server"}</h2>
+      <p>${detail ? `${visible(detail)}.` : "This page connects automatically when the server responds."}</p>
     </div>
   `;
 }
 
-// A tab that cannot be drawn must not take the others with it.
-function Sheltered({ children }) {
+// An exception in one tab must not break the others.
+function ErrorBoundary({ children }) {
   const [error, retry] = useErrorBoundary();
   if (!error) return children;
   return html`
     <div class="empty" role="alert">
-      <h2>This tab could not be drawn</h2>
+      <h2>This tab could not be displayed</h2>
       <p>${visible(error.message)}</p>
       <button type="button" onClick=${retry}>Try again</button>
     </div>

@@ -1,56 +1,56 @@
-// What is said to those who hear the page: one region, one message in two seconds.
+// Announcements for screen readers: one ARIA live region, at most one announcement every two seconds.
 //
-// For what changes by itself or with each letter typed. What a click has led to says so at once, where
-// it stands. Never shows anything.
+// For changes that happen on their own or with each key typed. The result of a click has a status of its
+// own beside the button. Never shows anything visible.
 
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 
-const EVERY_MS = 2000;
-// Who comes upon the region later reads nothing there that has long been otherwise.
-const STAYS_MS = 5000;
+const INTERVAL_MS = 2000;
+// Afterwards the region is emptied, so that it does not contain outdated text.
+const CLEAR_AFTER_MS = 5000;
 
-// The newest text of each source that has not been said.
-const waiting = new Map();
+// The newest text of each source that has not been announced.
+const pending = new Map();
 let timer = null;
-let fading = null;
-let speak = null;
+let clearTimer = null;
+let show = null;
 
-/** Has `text` said, unless `source` says another before its turn. An empty one takes it back. */
-function say(source, text) {
-  waiting.delete(source);
-  if (text) waiting.set(source, text);
-  if (timer === null) next();
+/** Announces `text`, unless `source` replaces it before its turn. An empty text withdraws it. */
+function announce(source, text) {
+  pending.delete(source);
+  if (text) pending.set(source, text);
+  if (timer === null) flush();
 }
 
-function next() {
+function flush() {
   timer = null;
-  if (!waiting.size || !speak) return;
-  speak([...waiting.values()].join(". "));
-  waiting.clear();
-  timer = setTimeout(next, EVERY_MS);
-  clearTimeout(fading);
-  fading = setTimeout(() => speak?.(""), STAYS_MS);
+  if (!pending.size || !show) return;
+  show([...pending.values()].join(". "));
+  pending.clear();
+  timer = setTimeout(flush, INTERVAL_MS);
+  clearTimeout(clearTimer);
+  clearTimer = setTimeout(() => show?.(""), CLEAR_AFTER_MS);
 }
 
-/** Says what a component shows each time that it is another; not what it shows at first. */
-export function useSaid(source, text) {
+/** Announces `text` each time that it changes, but not its first value. */
+export function useAnnouncement(source, text) {
   const [first] = useState(text);
-  const [said] = useState({ isFirst: true });
+  const [progress] = useState({ isFirst: true });
   useEffect(() => {
-    if (said.isFirst && text === first) return;
-    said.isFirst = false;
-    say(source, text);
+    if (progress.isFirst && text === first) return;
+    progress.isFirst = false;
+    announce(source, text);
   }, [text]);
-  useEffect(() => () => waiting.delete(source), []);
+  useEffect(() => () => pending.delete(source), []);
 }
 
-/** The region itself; once on the page. */
-export function Spoken() {
-  const [{ text, count }, setSaid] = useState({ text: "", count: 0 });
+/** The region itself; there is one on the page. */
+export function LiveRegion() {
+  const [{ text, count }, setShown] = useState({ text: "", count: 0 });
   useEffect(() => {
-    speak = (text) => setSaid(({ count }) => ({ text, count: count + 1 }));
-    next();
-    return () => (speak = null);
+    show = (text) => setShown(({ count }) => ({ text, count: count + 1 }));
+    flush();
+    return () => (show = null);
   }, []);
-  return html`<p class="unseen" role="status" data-testid="spoken"><span key=${count}>${text}</span></p>`;
+  return html`<p class="visually-hidden" role="status" data-testid="live-region"><span key=${count}>${text}</span></p>`;
 }

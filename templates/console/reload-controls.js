@@ -1,48 +1,48 @@
-// Reloading by hand: now, not at all for a while, and on again.
+// Manual reloading: the buttons that reload now, and that pause and resume reloading on save.
 //
-// Says what came of a click where nothing else on the page does.
+// Shows the result of a click where no other part of the page does.
 
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 import { pause, reload, resume } from "./actions.js";
 import { visible } from "./format.js";
 
-const SHOWN_MS = 5000;
+const RESULT_SHOWN_MS = 5000;
 
-export function ByHand({ status }) {
-  const [said, say] = useState("");
+export function ReloadControls({ status }) {
+  const [result, setResult] = useState("");
   const [isBusy, setBusy] = useState(false);
   useEffect(() => {
-    const timer = said && setTimeout(() => say(""), SHOWN_MS);
+    const timer = result && setTimeout(() => setResult(""), RESULT_SHOWN_MS);
     return () => clearTimeout(timer);
-  }, [said]);
+  }, [result]);
   if (!status) return null;
 
-  // Not by `disabled`: the button would lose the focus.
-  async function ask(what, words) {
+  // A `disabled` button would lose the focus.
+  async function run(action, describe) {
     if (isBusy) return;
     setBusy(true);
     try {
-      say(words(await what()));
+      setResult(describe(await action()));
     } catch (error) {
-      say(error.message);
+      setResult(error.message);
     }
     setBusy(false);
   }
 
   return html`
-    <span role="status" class="dim" data-testid="by-hand">${visible(said)}</span>
-    <button type="button" class="quiet" title=${status.paused ? "Resume reloading" : "Pause reloading: saves are kept for later"}
-      onClick=${() => ask(status.paused ? resume : pause, () => "")}>
-      <span aria-hidden="true">${status.paused ? "▶" : "‖"}</span><span class="unseen">${status.paused ? "Resume reloading" : "Pause reloading"}</span>
+    <span role="status" class="dim" data-testid="reload-result">${visible(result)}</span>
+    <button type="button" class="quiet" title=${status.paused ? "Resume reloading" : "Pause reloading: saved changes are applied on resume"}
+      onClick=${() => run(status.paused ? resume : pause, () => "")}>
+      <span aria-hidden="true">${status.paused ? "▶" : "‖"}</span><span class="visually-hidden">${status.paused ? "Resume reloading" : "Pause reloading"}</span>
     </button>
-    <button type="button" class="quiet" title="Reload what differs from what serves" onClick=${() => ask(reload, outcome)}>
-      <span aria-hidden="true">⟲</span><span class="unseen">Reload now</span>
+    <button type="button" class="quiet" title="Reload now: apply all saved changes" onClick=${() => run(reload, outcomeText)}>
+      <span aria-hidden="true">⟲</span><span class="visually-hidden">Reload now</span>
     </button>
   `;
 }
 
-/** The row of the reload says the rest. */
-function outcome({ reload }) {
+/** The details are in the reload's row. */
+function outcomeText({ reload }) {
   if (!reload) return "nothing to reload";
-  return reload.outcome === "failed" ? "it does not load" : `reloaded: G${reload.generation}`;
+  return reload.outcome === "failed" ? "reload failed" : `reloaded: G${reload.generation}`;
 }

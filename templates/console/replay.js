@@ -1,6 +1,6 @@
-// Sending a request again: as it was, changed in a form, or pinned until it passes.
+// Replaying a request: unchanged, edited in a form, or pinned until it passes.
 //
-// Sends only what a person has changed: the server fills in the rest, secrets too.
+// Sends only the fields that the user changed: the server fills in the others, secrets included.
 
 import { html, useState } from "./vendor/preact-htm.js";
 import { pin, replay, unpin } from "./actions.js";
@@ -8,20 +8,20 @@ import { visible } from "./format.js";
 
 const FIRST_FAILURE = 400;
 
-/** Buttons for one request; `select` opens the request that a replay has become. */
+/** The buttons for one request; `select` opens the request that a replay created. */
 export function Replay({ request, state, select }) {
-  const [isEditing, edit] = useState(false);
+  const [isEditing, setEditing] = useState(false);
   const [problem, setProblem] = useState("");
   const [isSending, setSending] = useState(false);
   const pinned = state.pins.find(({ id }) => id === request.id);
 
-  // Not by `disabled`: a button would lose the focus.
-  async function attempt(ask) {
+  // A `disabled` button would lose the focus.
+  async function run(action) {
     if (isSending) return null;
     setSending(true);
     setProblem("");
     try {
-      return await ask();
+      return await action();
     } catch (error) {
       setProblem(error.message);
       return null;
@@ -31,20 +31,20 @@ export function Replay({ request, state, select }) {
   }
 
   async function send(changes) {
-    const sent = await attempt(() => replay(request.id, changes));
+    const sent = await run(() => replay(request.id, changes));
     if (sent) select(sent.id);
   }
 
   return html`
     <p class="actions">
       <button type="button" onClick=${() => send({})}>Replay</button>
-      <button type="button" aria-expanded=${isEditing} onClick=${() => edit(!isEditing)}>Edit and replay</button>
+      <button type="button" aria-expanded=${isEditing} onClick=${() => setEditing(!isEditing)}>Edit and replay</button>
       ${pinned
-        ? html`<button type="button" aria-pressed="true" onClick=${() => attempt(() => unpin(request.id))}>⚑ Unpin</button>`
+        ? html`<button type="button" aria-pressed="true" onClick=${() => run(() => unpin(request.id))}>⚑ Unpin</button>`
         : request.status >= FIRST_FAILURE &&
-          html`<button type="button" onClick=${() => attempt(() => pin(request.id))}>⚑ Pin until it passes</button>`}
+          html`<button type="button" onClick=${() => run(() => pin(request.id))}>⚑ Pin until it passes</button>`}
     </p>
-    <div role="status">${isSending ? html`<p class="dim">Waiting for the answer…</p>` : problem && html`<p class="bad">${visible(problem)}</p>`}</div>
+    <div role="status">${isSending ? html`<p class="dim">Waiting for the response…</p>` : problem && html`<p class="bad">${visible(problem)}</p>`}</div>
     ${isEditing && html`<${EditForm} request=${request} send=${send} />`}
   `;
 }
@@ -74,13 +74,13 @@ function EditForm({ request, send }) {
       <label>Path and query <input name="target" value=${draft.target} onInput=${change("target")} required spellcheck=${false} /></label>
       <label>Headers <textarea name="headers" rows="5" value=${draft.headers} onInput=${change("headers")} spellcheck=${false}></textarea></label>
       <label>Body <textarea name="body" rows="6" value=${draft.body} onInput=${change("body")} spellcheck=${false}></textarea></label>
-      <p class="dim">•••• stands for the value that was sent. ${hasFixedBody && !draft.body && "The body stays as it was."}</p>
+      <p class="dim">•••• is replaced by the value that was sent. ${hasFixedBody && !draft.body && "The body is unchanged."}</p>
       <p class="actions"><button type="submit">Send</button></p>
     </form>
   `;
 }
 
-/** Lines as `name: value`; an empty line is none. */
+/** Parses lines of `name: value`; empty lines are ignored. */
 function pairs(text) {
   const lines = text.split("\n").filter((line) => line.trim());
   return lines.map((line) => {
@@ -89,21 +89,21 @@ function pairs(text) {
   });
 }
 
-/** The pinned requests, above the list of all. */
+/** The pinned requests, above the list of all requests. */
 export function Pins({ pins, select }) {
   const [problem, setProblem] = useState("");
-  const letGo = (id) => unpin(id).then(() => setProblem(""), (error) => setProblem(error.message));
+  const removePin = (id) => unpin(id).then(() => setProblem(""), (error) => setProblem(error.message));
   if (!pins.length) return null;
   return html`
-    ${problem && html`<p class="bad" role="alert">It is still pinned: ${visible(problem)}</p>`}
+    ${problem && html`<p class="bad" role="alert">Cannot unpin: ${visible(problem)}</p>`}
     <ul class="pins" aria-label="Pinned requests" data-testid="pins">
       ${pins.map(
         ({ id, method, path, state, status, generation, replay: last, replays }) => html`
           <li key=${id}>
             <b class=${state === "passing" ? "good" : "bad"}>⚑ ${state}</b>
             <button type="button" class="link" onClick=${() => select(last ?? id)}>${visible(method)} ${visible(path)}</button>
-            <span class="dim">${status} in G${generation ?? "–"}${replays > 0 && `, sent again ${replays}×`}</span>
-            <button type="button" class="quiet" title="Unpin" onClick=${() => letGo(id)}><span aria-hidden="true">✕</span><span class="unseen">Unpin ${visible(method)} ${visible(path)}</span></button>
+            <span class="dim">${status} in G${generation ?? "–"}${replays > 0 && `, replayed ${replays}×`}</span>
+            <button type="button" class="quiet" title="Unpin" onClick=${() => removePin(id)}><span aria-hidden="true">✕</span><span class="visually-hidden">Unpin ${visible(method)} ${visible(path)}</span></button>
           </li>
         `,
       )}

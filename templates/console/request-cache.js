@@ -1,38 +1,38 @@
-// One request whole, fetched when somebody looks at it and kept for the next look.
+// All details of one request: fetched when a component shows them, and cached for the next time.
 //
-// Never fetches what nobody looks at: the event stream carries summaries only.
+// Never fetches a request that is not shown: the event stream carries summaries only.
 
 import { useEffect, useState } from "./vendor/preact-htm.js";
-import { fetchRequest } from "./server.js";
+import { fetchRequest } from "./api.js";
 
-const KEPT = 50;
-const fetched = new Map();
+const MAX_ENTRIES = 50;
+const cache = new Map();
 
 /**
- * Gives { request, problem }; both are null until the server has answered.
- * `runId` is part of the name because a restarted server counts from 1 again.
+ * Returns { request, problem }; both are null until the server has responded.
+ * `runId` is part of the key because a restarted server numbers its requests from 1 again.
  */
-export function useWholeRequest(runId, id) {
-  const name = id == null ? null : `${runId} ${id}`;
-  const [answer, setAnswer] = useState({});
+export function useRequest(runId, id) {
+  const key = id == null ? null : `${runId} ${id}`;
+  const [result, setResult] = useState({});
 
   useEffect(() => {
-    if (name === null || fetched.has(name)) return;
-    const stop = new AbortController();
-    fetchRequest(id, stop.signal).then(
+    if (key === null || cache.has(key)) return;
+    const controller = new AbortController();
+    fetchRequest(id, controller.signal).then(
       (request) => {
-        fetched.set(name, request);
-        if (fetched.size > KEPT) fetched.delete(fetched.keys().next().value);
-        setAnswer({ name, request });
+        cache.set(key, request);
+        if (cache.size > MAX_ENTRIES) cache.delete(cache.keys().next().value);
+        setResult({ key, request });
       },
       (error) => {
-        if (!stop.signal.aborted) setAnswer({ name, problem: error.message });
+        if (!controller.signal.aborted) setResult({ key, problem: error.message });
       },
     );
-    return () => stop.abort();
-  }, [name]);
+    return () => controller.abort();
+  }, [key]);
 
-  if (name === null) return { request: null, problem: null };
-  const problem = answer.name === name ? (answer.problem ?? null) : null;
-  return { request: fetched.get(name) ?? null, problem };
+  if (key === null) return { request: null, problem: null };
+  const problem = result.key === key ? (result.problem ?? null) : null;
+  return { request: cache.get(key) ?? null, problem };
 }

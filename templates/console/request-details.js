@@ -1,26 +1,26 @@
-// One request opened: what it was, what can be done with it, and its parts as tabs.
+// An open request: its summary, its actions, and its parts as tabs.
 //
-// Shows the summary at once and the rest when it has been fetched. Never changes the selection itself;
-// what is in the parts is in request-parts.js.
+// Shows the summary immediately and the details when they have been fetched. Never changes the selection
+// itself. The content of the parts is in request-parts.js.
 
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
-import { addressOf } from "./address.js";
-import { CopyButton } from "./copy.js";
-import { clock, isGivenUp, statusClass, visible } from "./format.js";
+import { page } from "./api.js";
+import { CopyButton } from "./copy-button.js";
+import { curlCommand, markdownReport } from "./export.js";
+import { isClientClosed, statusClass, timeOfDay, visible } from "./format.js";
 import { Replay } from "./replay.js";
-import { curl, report } from "./reports.js";
-import { partsOf, partsOfSummary, shownOf } from "./request-parts.js";
-import { page } from "./server.js";
+import { useRequest } from "./request-cache.js";
+import { partToShow, partsOf, partsOfSummary } from "./request-parts.js";
 import { Tabs } from "./tabs.js";
-import { useWholeRequest } from "./whole-request.js";
+import { formatHash } from "./url-hash.js";
 
-// After so long it is worth a word that the rest has not come.
-const LONG_MS = 3000;
+// If loading takes longer, the page explains a likely reason.
+const SLOW_LOADING_MS = 3000;
 
-/** `part` is { named, chosen, choose }: see `useAddress` in frame.js. */
+/** `part` is { inUrl, lastChosen, choose }: see `useUrlHash` in layout.js. */
 export function RequestDetails({ id, summary, state, part, select, close }) {
-  const { request: whole, problem } = useWholeRequest(state.runId, id);
-  const request = whole ?? summary;
+  const { request: details, problem } = useRequest(state.runId, id);
+  const request = details ?? summary;
 
   return html`
     <aside class="details" aria-label=${`Request ${id}`} data-testid="request-details">
@@ -28,26 +28,26 @@ export function RequestDetails({ id, summary, state, part, select, close }) {
         <h2>
           ${request && html`<span>${visible(request.method)}</span> <span class="path">${visible(request.path)}</span> <span class=${statusClass(request.status)}>${request.status}</span>`}
         </h2>
-        <button type="button" class="quiet" onClick=${close} title="Close (Esc)"><span aria-hidden="true">✕</span><span class="unseen">Close</span></button>
+        <button type="button" class="quiet" onClick=${close} title="Close (Esc)"><span aria-hidden="true">✕</span><span class="visually-hidden">Close</span></button>
       </header>
       ${request && html`<${Summary} id=${id} request=${request} />`}
-      ${problem && html`<p class="warn" role="alert">The rest cannot be shown: ${visible(problem)}.</p>`}
-      ${!whole && !problem && html`<${Loading} key=${id} />`}
-      ${whole && html`<${Whole} request=${whole} state=${state} part=${part} select=${select} />`}
-      ${!whole && summary && html`<div class=${problem ? null : "late"}><${Tabs} label="Parts of the request" parts=${partsOfSummary(summary, { select })} shown="timing" show=${() => {}} /></div>`}
+      ${problem && html`<p class="warn" role="alert">Cannot show the details: ${visible(problem)}.</p>`}
+      ${!details && !problem && html`<${Loading} key=${id} />`}
+      ${details && html`<${Details} request=${details} state=${state} part=${part} select=${select} />`}
+      ${!details && summary && html`<div class=${problem ? null : "delayed"}><${Tabs} label="Parts of the request" parts=${partsOfSummary(summary, { select })} shown="timing" show=${() => {}} /></div>`}
     </aside>
   `;
 }
 
 function Loading() {
-  const [isLong, setIsLong] = useState(false);
+  const [isSlow, setSlow] = useState(false);
   useEffect(() => {
-    const timer = setTimeout(() => setIsLong(true), LONG_MS);
+    const timer = setTimeout(() => setSlow(true), SLOW_LOADING_MS);
     return () => clearTimeout(timer);
   }, []);
   return html`
-    <p class="dim">Loading the rest…</p>
-    ${isLong && html`<p role="status">It takes long. A browser has six connections to one address; pages that wait for the app may hold them all.</p>`}
+    <p class="dim">Loading the details…</p>
+    ${isSlow && html`<p role="status">Loading is slow. A browser opens at most six connections to one server; pages that wait for the app may use all of them.</p>`}
   `;
 }
 
@@ -55,25 +55,25 @@ function Summary({ id, request }) {
   const { time_ms, generation, mode, route, handler, error, traceback } = request;
   return html`
     <p class="dim">
-      #${visible(id)} · ${clock(time_ms)} · G${generation ?? "–"}${mode && ` · ${visible(mode)}`}
+      #${visible(id)} · ${timeOfDay(time_ms)} · G${generation ?? "–"}${mode && ` · ${visible(mode)}`}
     </p>
     <p>
       ${handler
-        ? html`<code>${visible(handler)}</code> <span class="dim">for</span> <code>${visible(route)}</code>`
-        : html`<span class="dim">${isGivenUp(request) ? "The client went away before the answer." : "No route answered it."}</span>`}
+        ? html`<code>${visible(handler)}</code> <span class="dim">for route</span> <code>${visible(route)}</code>`
+        : html`<span class="dim">${isClientClosed(request) ? "The client disconnected before the response." : "No route matched."}</span>`}
     </p>
     ${error && !traceback && html`<p><b class="bad">${visible(error.type)}</b> ${visible(error.message)}</p>`}
   `;
 }
 
-function Whole({ request, state, part, select }) {
+function Details({ request, state, part, select }) {
   const parts = partsOf(request, { state, select });
-  const shown = shownOf(parts, part);
-  // The address names what a page that knows of no choice would not show.
-  const isUsual = shown === shownOf(parts, {});
+  const shown = partToShow(parts, part);
+  // The URL names the part unless it is the one that a new page would show.
+  const isDefault = shown === partToShow(parts, {});
   useEffect(() => {
-    if (shown !== part.named && !isUsual) part.choose(shown);
-  }, [shown, part.named, isUsual]);
+    if (shown !== part.inUrl && !isDefault) part.choose(shown);
+  }, [shown, part.inUrl, isDefault]);
 
   return html`
     <${Actions} request=${request} state=${state} part=${shown} />
@@ -82,19 +82,19 @@ function Whole({ request, state, part, select }) {
   `;
 }
 
-/** The buttons that copy a request in one form or another; the link opens `part` of it. */
+/** The buttons that copy a request as a command, a report or a link, which opens `part` of it. */
 export function Actions({ request, state, part }) {
   const server = { version: page.dataset.version, origin: location.origin };
   return html`
     <p class="actions">
-      <${CopyButton} label="Copy as cURL" text=${() => curl(request, location.origin)} />
-      <${CopyButton} label="Copy for an assistant" text=${() => report(request, state, server)} />
+      <${CopyButton} label="Copy as cURL" text=${() => curlCommand(request, location.origin)} />
+      <${CopyButton} label="Copy for an assistant" text=${() => markdownReport(request, state, server)} />
       <${CopyButton} label="Copy link" text=${() => linkTo(request, state, part)} />
     </p>
   `;
 }
 
-/** Opens this request for whoever is signed in; never holds the token. */
+/** Returns the URL of a request. It never contains the token, so it works only for a user who is signed in. */
 function linkTo({ id }, { runId }, part) {
-  return location.origin + page.dataset.base + addressOf({ tab: "requests", open: id, run: runId, part });
+  return location.origin + page.dataset.base + formatHash({ tab: "requests", open: id, run: runId, part });
 }

@@ -1,43 +1,43 @@
-// The language of the requests' filter: text in, a test for one request out.
+// The filter language of the Requests tab: parses text into a predicate over one request.
 //
-// Pure: never touches the page or the state. Terms stand side by side and all of them must hold;
-// what cannot be read is told of, and the others still apply.
+// Pure: never touches the page or the state. A request must match all terms. An invalid term is reported
+// and omitted; the others still apply.
 
 const TIMES = ["total", "read", "queue", "gil", "py", "convert", "send"];
 const UNITS = { us: 0.001, "µs": 0.001, ms: 1, s: 1000, "": 1 };
 
-/** What `field:value` means, by field: a value gives the test, or null if it says nothing. */
+/** The fields of `field:value`. `parse` turns a value into a predicate, or returns null if it is invalid. */
 const FIELDS = {
   status: {
     example: "status:5xx",
-    read(value) {
+    parse(value) {
       if (/^[1-5]xx$/i.test(value)) return ({ status }) => Math.floor(status / 100) === Number(value[0]);
       return /^\d{3}$/.test(value) ? ({ status }) => status === Number(value) : null;
     },
   },
   method: {
     example: "method:POST",
-    read: (value) => (value ? ({ method }) => method.toLowerCase() === value.toLowerCase() : null),
+    parse: (value) => (value ? ({ method }) => method.toLowerCase() === value.toLowerCase() : null),
   },
-  path: { example: "path:/orders*", read: (value) => byGlob(value, ({ path }) => path) },
-  route: { example: "route:/users/<int:id>", read: (value) => byGlob(value, ({ route }) => route) },
-  handler: { example: "handler:orders.create", read: (value) => byPart(value, ({ handler }) => [handler]) },
-  mode: { example: "mode:async", read: (value) => byPart(value, ({ mode }) => [mode]) },
+  path: { example: "path:/orders*", parse: (value) => byGlob(value, ({ path }) => path) },
+  route: { example: "route:/users/<int:id>", parse: (value) => byGlob(value, ({ route }) => route) },
+  handler: { example: "handler:orders.create", parse: (value) => bySubstring(value, ({ handler }) => [handler]) },
+  mode: { example: "mode:async", parse: (value) => bySubstring(value, ({ mode }) => [mode]) },
   gen: {
     example: "gen:8",
-    read: (value) => (/^g?\d+$/i.test(value) ? ({ generation }) => generation === Number(value.replace(/^g/i, "")) : null),
+    parse: (value) => (/^g?\d+$/i.test(value) ? ({ generation }) => generation === Number(value.replace(/^g/i, "")) : null),
   },
-  id: { example: "id:118", read: (value) => (value ? ({ id }) => String(id) === value : null) },
+  id: { example: "id:118", parse: (value) => (value ? ({ id }) => String(id) === value : null) },
   error: {
     example: "error:ZeroDiv",
-    read(value) {
+    parse(value) {
       if (value === "*") return ({ error }) => Boolean(error);
-      return byPart(value, ({ error }) => [error?.type, error?.message]);
+      return bySubstring(value, ({ error }) => [error?.type, error?.message]);
     },
   },
 };
 
-/** The terms that can be put in and taken out by a click. */
+/** The terms that have a button. */
 export const CHIPS = [
   { term: "status:5xx", label: "5xx" },
   { term: "status:4xx", label: "4xx" },
@@ -46,89 +46,86 @@ export const CHIPS = [
   { term: "queue>50ms", label: "waited >50 ms" },
 ];
 
-/**
- * Reads a filter. `matches` tests a request; `problems` has a sentence for each term that was
- * left out because it means nothing.
- */
-export function parse(text) {
+/** Parses a filter. `matches` is the predicate; `problems` has a message for each invalid term. */
+export function parseFilter(text) {
   const tests = [];
   const problems = [];
   for (const term of terms(text)) {
     const isNot = term.length > 1 && term.startsWith("-");
-    const { test, problem } = readTerm(isNot ? term.slice(1) : term);
+    const { test, problem } = parseTerm(isNot ? term.slice(1) : term);
     if (problem) problems.push(problem);
     else tests.push(isNot ? (request) => !test(request) : test);
   }
   return { matches: (request) => tests.every((test) => test(request)), problems };
 }
 
-/** Tells whether `term` stands in `text` by itself. */
+/** Returns whether `term` is one of the terms of `text`. */
 export function hasTerm(text, term) {
   return terms(text).includes(term);
 }
 
-/** The text with `term` put at its end, or taken out where it stood. */
+/** Returns the text with `term` appended, or removed if it was there. */
 export function toggleTerm(text, term) {
   const all = terms(text);
   const others = all.filter((each) => each !== term);
   return (others.length < all.length ? others : [...all, term]).join(" ");
 }
 
-/** A value as the language wants it: in quotes where it has spaces. A quote in it ends the value. */
-export function quoted(value) {
+/** Quotes a value if it has spaces. It ends at a quote, which the language cannot express. */
+export function quoteValue(value) {
   const text = String(value);
   return /[\s"]/.test(text) ? `"${text.split('"')[0]}"` : text;
 }
 
-// A quote that is not closed yet reaches to the end: somebody is still typing.
+// While the user is typing, an open quote extends to the end.
 function terms(text) {
   return text.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
 }
 
-function readTerm(term) {
+function parseTerm(term) {
   const plain = term.replaceAll('"', "");
   if (term.startsWith('"')) return { test: byText(plain) };
   const time = plain.match(/^([a-z]*)([<>])(=?)(.*)$/i);
-  if (time && !term.includes(":")) return readTime(term, time);
-  const [field, value] = cut(plain);
+  if (time && !term.includes(":")) return parseTime(term, time);
+  const [field, value] = splitField(plain);
   if (field === null) return { test: byText(plain) };
   if (!Object.hasOwn(FIELDS, field)) {
     const known = Object.keys(FIELDS).join(", ");
-    return { problem: `\`${field}:\` is no field; there are ${known}. For the text itself write "${plain}"` };
+    return { problem: `\`${field}:\` is not a field; use one of ${known}, or write "${plain}" to search for the text` };
   }
-  const test = FIELDS[field].read(value);
-  return test ? { test } : { problem: `\`${plain}\` says nothing; write it as in \`${FIELDS[field].example}\`` };
+  const test = FIELDS[field].parse(value);
+  return test ? { test } : { problem: `\`${plain}\` has an invalid value; write it like \`${FIELDS[field].example}\`` };
 }
 
-function cut(plain) {
+function splitField(plain) {
   const colon = plain.indexOf(":");
   return colon < 1 ? [null, plain] : [plain.slice(0, colon).toLowerCase(), plain.slice(colon + 1)];
 }
 
-function readTime(term, [, name, sign, orEqual, rest]) {
+function parseTime(term, [, name, sign, orEqual, rest]) {
   const key = name.toLowerCase() || "total";
-  if (!TIMES.includes(key)) return { problem: `\`${name}\` is no time; there are ${TIMES.join(", ")}` };
+  if (!TIMES.includes(key)) return { problem: `\`${name}\` is not a time; use one of ${TIMES.join(", ")}` };
   const amount = rest.match(/^(\d+(?:\.\d+)?)(us|µs|ms|s|)$/i);
-  if (!amount) return { problem: `\`${term}\` says no time; write it as in \`>100ms\` or \`queue>50ms\`` };
+  if (!amount) return { problem: `\`${term}\` has an invalid value; write it like \`>100ms\` or \`queue>50ms\`` };
   const limit = Number(amount[1]) * UNITS[amount[2].toLowerCase()];
-  const took = key === "total" ? ({ total_ms }) => total_ms : ({ phases }) => phases?.[key] ?? 0;
-  if (sign === ">") return { test: orEqual ? (request) => took(request) >= limit : (request) => took(request) > limit };
-  return { test: orEqual ? (request) => took(request) <= limit : (request) => took(request) < limit };
+  const time_ms = key === "total" ? ({ total_ms }) => total_ms : ({ phases }) => phases?.[key] ?? 0;
+  if (sign === ">") return { test: orEqual ? (request) => time_ms(request) >= limit : (request) => time_ms(request) > limit };
+  return { test: orEqual ? (request) => time_ms(request) <= limit : (request) => time_ms(request) < limit };
 }
 
-/** Somewhere in what a row shows. */
+/** Matches the text anywhere in the columns of a row. */
 function byText(text) {
-  const wanted = text.toLowerCase();
+  const needle = text.toLowerCase();
   return ({ method, path, query, status, error }) =>
-    `${method} ${path}${query ? `?${query}` : ""} ${status} ${error ? `${error.type}: ${error.message}` : ""}`.toLowerCase().includes(wanted);
+    `${method} ${path}${query ? `?${query}` : ""} ${status} ${error ? `${error.type}: ${error.message}` : ""}`.toLowerCase().includes(needle);
 }
 
-function byPart(value, textsOf) {
-  const wanted = value.toLowerCase();
-  return wanted ? (request) => textsOf(request).some((text) => text?.toLowerCase().includes(wanted)) : null;
+function bySubstring(value, textsOf) {
+  const needle = value.toLowerCase();
+  return needle ? (request) => textsOf(request).some((text) => text?.toLowerCase().includes(needle)) : null;
 }
 
-/** The whole text, where each `*` stands for any text. No expression is built: it could take for ever. */
+/** Matches the whole text; each `*` matches any text. Not by a regular expression, which could backtrack for minutes. */
 function byGlob(value, textOf) {
   if (!value) return null;
   const [first, ...rest] = value.toLowerCase().split("*");
@@ -137,12 +134,12 @@ function byGlob(value, textOf) {
     const text = textOf(request)?.toLowerCase();
     if (text == null || last === undefined) return text === first;
     if (!text.startsWith(first)) return false;
-    let at = first.length;
+    let position = first.length;
     for (const part of rest) {
-      const found = text.indexOf(part, at);
+      const found = text.indexOf(part, position);
       if (found < 0) return false;
-      at = found + part.length;
+      position = found + part.length;
     }
-    return text.length - last.length >= at && text.endsWith(last);
+    return text.length - last.length >= position && text.endsWith(last);
   };
 }

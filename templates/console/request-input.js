@@ -1,41 +1,41 @@
-// What a person types as headers and as a body, read into what is sent.
+// The headers and the body that a user types, parsed into what is sent.
 //
-// Pure. Says what is wrong with the text; never sends anything.
+// Pure. Reports what is wrong with the text; never sends anything.
 
 /**
- * The kinds of body: the content type, what the text area stands for, and `problem` and `encode` of
- * its text. The content type holds unless a header says another.
+ * The kinds of body: content type and placeholder, and for the text that was typed `problem` and
+ * `encode`. A typed content-type header overrides the content type.
  */
-export const BODIES = {
+export const BODY_KINDS = {
   json: { label: "JSON", type: "application/json", placeholder: '{"name": "tea"}', problem: jsonProblem, encode: (text) => text },
   form: {
     label: "Form",
     type: "application/x-www-form-urlencoded",
-    placeholder: "name=tea\none field a line, as it is meant",
+    placeholder: "name=tea\none field per line, not encoded",
     problem: formProblem,
-    encode: (text) => new URLSearchParams(lines(text).map((line) => cut(line, "="))).toString(),
+    encode: (text) => new URLSearchParams(lines(text).map((line) => splitAt(line, "="))).toString(),
   },
   text: { label: "Text", type: "text/plain;charset=utf-8", placeholder: "", problem: () => null, encode: (text) => text },
 };
 
 /**
- * Lines of `name: value`. Gives { pairs, problem, kept }: what cannot be sent is the problem; what
- * a browser keeps to itself, and would leave out without a word, is `kept`, by name.
+ * Parses lines of `name: value` into { pairs, problem, forbidden }. `forbidden` has the names of headers
+ * that a browser does not let a page set, and would omit silently.
  */
-export function headersOf(text) {
-  const pairs = lines(text).map((line) => cut(line, ":").map((part) => part.trim()));
-  const odd = lines(text).find((line) => line.indexOf(":") < 1);
-  if (odd !== undefined) return { pairs: [], problem: `"${odd}" is no header; write it as in x-kind: tea`, kept: [] };
+export function parseHeaders(text) {
+  const pairs = lines(text).map((line) => splitAt(line, ":").map((part) => part.trim()));
+  const invalid = lines(text).find((line) => line.indexOf(":") < 1);
+  if (invalid !== undefined) return { pairs: [], problem: `"${invalid}" is not a header; write it like x-kind: tea`, forbidden: [] };
   try {
     const sent = new Request(location.origin, { headers: pairs }).headers;
-    return { pairs, problem: null, kept: pairs.map(([name]) => name).filter((name) => !sent.has(name)) };
+    return { pairs, problem: null, forbidden: pairs.map(([name]) => name).filter((name) => !sent.has(name)) };
   } catch {
-    const bad = pairs.find((pair) => !isSendable(pair)) ?? pairs[0];
-    return { pairs: [], problem: `"${bad.join(": ")}" cannot be sent as a header`, kept: [] };
+    const rejected = pairs.find((pair) => !isValidHeader(pair)) ?? pairs[0];
+    return { pairs: [], problem: `"${rejected.join(": ")}" cannot be sent as a header`, forbidden: [] };
   }
 }
 
-function isSendable(pair) {
+function isValidHeader(pair) {
   try {
     return Boolean(new Headers([pair]));
   } catch {
@@ -47,15 +47,15 @@ function lines(text) {
   return text.split("\n").filter((line) => line.trim());
 }
 
-/** Both sides of the first `mark`; the second is empty without one. */
-function cut(line, mark) {
-  const at = line.indexOf(mark);
-  return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at + mark.length)];
+/** Splits at the first `separator`; without one the second part is empty. */
+function splitAt(line, separator) {
+  const index = line.indexOf(separator);
+  return index < 0 ? [line, ""] : [line.slice(0, index), line.slice(index + separator.length)];
 }
 
 function formProblem(text) {
-  const odd = lines(text).find((line) => line.indexOf("=") < 1);
-  return odd === undefined ? null : `"${odd}" is no field; write it as in name=tea`;
+  const invalid = lines(text).find((line) => line.indexOf("=") < 1);
+  return invalid === undefined ? null : `"${invalid}" is not a form field; write it like name=tea`;
 }
 
 function jsonProblem(text) {
@@ -63,6 +63,6 @@ function jsonProblem(text) {
     JSON.parse(text);
     return null;
   } catch (error) {
-    return `This is no JSON: ${error.message}`;
+    return `This is not valid JSON: ${error.message}`;
   }
 }

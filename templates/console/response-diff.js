@@ -1,37 +1,37 @@
-// A replay beside its original: what the newer code answers otherwise.
+// The difference between the response of a replay and that of its original request.
 
 import { html } from "./vendor/preact-htm.js";
 import { milliseconds, visible } from "./format.js";
-import { useWholeRequest } from "./whole-request.js";
+import { useRequest } from "./request-cache.js";
 
-// Comparing takes the product of both lengths.
-const LONGEST = 500;
+// Time and memory of the comparison grow with the product of both lengths.
+const MAX_LINES = 500;
 // These differ each time, whatever the code does.
-const LEFT_OUT = new Set(["x-request-id", "x-snaxum-gen", "server-timing", "date"]);
+const IGNORED_HEADERS = new Set(["x-request-id", "x-snaxum-gen", "server-timing", "date"]);
 
-export function Compare({ request, runId }) {
-  const { request: original, problem } = useWholeRequest(runId, request.replay_of);
-  if (problem) return html`<p class="dim">Its original, #${visible(request.replay_of)}, cannot be shown: ${visible(problem)}.</p>`;
-  if (!original) return html`<p class="dim">Loading its original…</p>`;
-  const lines = changed(facts(original), facts(request));
+export function ResponseDiff({ request, runId }) {
+  const { request: original, problem } = useRequest(runId, request.replay_of);
+  if (problem) return html`<p class="dim">Cannot show the original request, #${visible(request.replay_of)}: ${visible(problem)}.</p>`;
+  if (!original) return html`<p class="dim">Loading the original request…</p>`;
+  const lines = diffLines(responseLines(original), responseLines(request));
   return html`
     <h3>Compared with #${visible(original.id)}, G${original.generation}</h3>
     <p class="dim">${milliseconds(original.total_ms)} then, ${milliseconds(request.total_ms)} now</p>
     ${lines.some(({ sign }) => sign !== " ")
-      ? html`<pre class="body compare" tabindex="0" data-testid="compare">${lines.map(({ sign, text }) => html`<span class=${{ "+": "good", "-": "bad", " ": "dim" }[sign]}>${sign} ${visible(text)}${"\n"}</span>`)}</pre>`
-      : html`<p class="good" data-testid="compare">The same answer.</p>`}
+      ? html`<pre class="body response-diff" tabindex="0" data-testid="response-diff">${lines.map(({ sign, text }) => html`<span class=${{ "+": "good", "-": "bad", " ": "dim" }[sign]}>${sign} ${visible(text)}${"\n"}</span>`)}</pre>`
+      : html`<p class="good" data-testid="response-diff">The response is the same.</p>`}
   `;
 }
 
-/** An answer as lines: status, what was raised, headers, body. */
-function facts({ status, error, response_headers, response_body }) {
-  const headers = response_headers.filter(([name]) => !LEFT_OUT.has(name)).map(([name, value]) => `${name}: ${value}`);
+/** A response as lines: status, exception, headers, body. */
+function responseLines({ status, error, response_headers, response_body }) {
+  const headers = response_headers.filter(([name]) => !IGNORED_HEADERS.has(name)).map(([name, value]) => `${name}: ${value}`);
   const body = response_body?.text ?? (response_body?.note ? `(${response_body.note})` : "");
-  return [String(status), ...(error ? [`${error.type}: ${error.message}`] : []), ...headers.sort(), "", ...body.split("\n")].slice(0, LONGEST);
+  return [String(status), ...(error ? [`${error.type}: ${error.message}`] : []), ...headers.sort(), "", ...body.split("\n")].slice(0, MAX_LINES);
 }
 
-/** The lines of both, in order, by a longest common subsequence. */
-export function changed(before, after) {
+/** Merges the lines of both, in order, by their longest common subsequence. */
+function diffLines(before, after) {
   const width = after.length + 1;
   const longest = new Uint16Array((before.length + 1) * width);
   for (let i = before.length - 1; i >= 0; i -= 1) {

@@ -1,33 +1,33 @@
-// One route opened: what it is for, its source as loaded, how it has done, and a form to try it.
+// An open route: its docstring, its source as loaded, its recent requests, and a form to send one.
 //
-// Shows what the row knows at once and the source when it has been fetched.
+// Shows the fields of the row immediately and the source when it has been fetched.
 
 import { html } from "./vendor/preact-htm.js";
-import { addressOf } from "./address.js";
-import { Place } from "./editor.js";
-import { useFetched } from "./fetched.js";
-import { clock, counted, milliseconds, statusClass, visible } from "./format.js";
-import { quoted } from "./query.js";
-import { appAddress } from "./server.js";
+import { appUrl } from "./api.js";
+import { milliseconds, pluralize, statusClass, timeOfDay, visible } from "./format.js";
+import { quoteValue } from "./request-filter.js";
+import { SourceLink } from "./source-link.js";
 import { TryIt } from "./try-it.js";
+import { formatHash } from "./url-hash.js";
+import { useFetch } from "./use-fetch.js";
 
-/** `stats` is of route-stats.js, or undefined; `serves` is false for a route that is gone. */
-export function RouteDetails({ route, stats, serves, generation }) {
-  const canOpen = serves && route.methods.includes("GET") && route.params?.length === 0;
-  const address = canOpen ? appAddress(route.path) : null;
+/** `stats` comes from route-stats.js, or is undefined; `isServed` is false for a removed route. */
+export function RouteDetails({ route, stats, isServed, generation }) {
+  const canOpen = isServed && route.methods.includes("GET") && route.params?.length === 0;
+  const url = canOpen ? appUrl(route.path) : null;
   return html`
-    <div class="unfolded-content" data-testid="route-details">
+    <div class="expanded-content" data-testid="route-details">
       ${route.doc ? html`<p class="doc">${visible(route.doc)}</p>` : html`<p class="dim">The handler has no docstring.</p>`}
       ${(route.warnings ?? []).map((warning) => html`<p class="warn">⚠ ${visible(warning)}</p>`)}
       ${route.params?.length > 0 && html`
-        <p>Takes ${route.params.map(({ name, type }, index) => html`${index > 0 && ", "}<code>${visible(name)}</code> <span class="dim">(${visible(type)})</span>`)}</p>
+        <p>Path parameters: ${route.params.map(({ name, type }, index) => html`${index > 0 && ", "}<code>${visible(name)}</code> <span class="dim">(${visible(type)})</span>`)}</p>
       `}
-      <p><code>${visible(route.handler)}</code> <span class="dim">in</span> <${Place} file=${route.file} line=${route.line} target=${route.id && { route: route.id }} />${route.mode && html` <span class="dim">· ${visible(route.mode)}</span>`}</p>
-      ${address && html`<p><a href=${address} target="_blank" rel="noopener noreferrer">Open ${visible(address)}</a></p>`}
-      ${serves && html`
+      <p><code>${visible(route.handler)}</code> <span class="dim">in</span> <${SourceLink} file=${route.file} line=${route.line} target=${route.id && { route: route.id }} />${route.mode && html` <span class="dim">· ${visible(route.mode)}</span>`}</p>
+      ${url && html`<p><a href=${url} target="_blank" rel="noopener noreferrer">Open ${visible(url)}</a></p>`}
+      ${isServed && html`
         <div class="columns">
           <section><h3>Source, as loaded</h3><${Source} id=${route.id} generation=${generation} /></section>
-          <section><h3>Recent requests</h3><${Recent} route=${route} stats=${stats} /></section>
+          <section><h3>Recent requests</h3><${RecentRequests} route=${route} stats=${stats} /></section>
           <section><h3>Try it</h3><${TryIt} key=${route.id} route=${route} /></section>
         </div>
       `}
@@ -36,29 +36,29 @@ export function RouteDetails({ route, stats, serves, generation }) {
 }
 
 function Source({ id, generation }) {
-  const { answer, problem } = useFetched(`routes/${encodeURIComponent(id)}/source`, { version: generation });
-  if (problem) return html`<p class="dim">It cannot be shown: ${visible(problem)}.</p>`;
-  if (!answer) return html`<p class="dim">Loading the source…</p>`;
+  const { data: source, problem } = useFetch(`routes/${encodeURIComponent(id)}/source`, { version: generation });
+  if (problem) return html`<p class="dim">Cannot show the source: ${visible(problem)}.</p>`;
+  if (!source) return html`<p class="dim">Loading the source…</p>`;
   return html`
-    <pre class="source framed" tabindex="0" data-testid="route-source">${answer.lines.map(({ line, text }) => html`
+    <pre class="source bordered" tabindex="0" data-testid="route-source">${source.lines.map(({ line, text }) => html`
       <span class="line" key=${line}><span class="gutter">${line}</span><code>${visible(text)}</code></span>
     `)}</pre>
-    <p class="dim">of G${answer.generation}${answer.is_cut && ", its first lines"}</p>
+    <p class="dim">as loaded in G${source.generation}${source.is_cut && " (first lines only)"}</p>
   `;
 }
 
-function Recent({ route, stats }) {
-  if (!stats) return html`<p class="dim">none that this page knows</p>`;
-  const all = addressOf({ tab: "requests", q: `route:${quoted(route.path)} handler:${quoted(route.handler)}` });
+function RecentRequests({ route, stats }) {
+  if (!stats) return html`<p class="dim">none received by this page</p>`;
+  const allRequests = formatHash({ tab: "requests", q: `route:${quoteValue(route.path)} handler:${quoteValue(route.handler)}` });
   return html`
-    <p>${counted(stats.hits, "hit")} · p95 ${milliseconds(stats.p95_ms)} · <span class=${stats.errors ? "bad" : ""}>${counted(stats.errors, "server error")}</span></p>
+    <p>${pluralize(stats.hits, "hit")} · p95 ${milliseconds(stats.p95_ms)} · <span class=${stats.errors ? "bad" : ""}>${pluralize(stats.errors, "server error")}</span></p>
     <ul>
-      ${stats.newest.map(({ id, time_ms, method, path, status, total_ms }) => html`
-        <li key=${id}><a href=${addressOf({ tab: "requests", open: id })}>#${visible(id)}</a>
-          ${" "}<span class="dim">${clock(time_ms)}</span> <code>${visible(method)} ${visible(path)}</code>
+      ${stats.recent.map(({ id, time_ms, method, path, status, total_ms }) => html`
+        <li key=${id}><a href=${formatHash({ tab: "requests", open: id })}>#${visible(id)}</a>
+          ${" "}<span class="dim">${timeOfDay(time_ms)}</span> <code>${visible(method)} ${visible(path)}</code>
           ${" "}<b class=${statusClass(status)}>${status}</b> <span class="dim">${milliseconds(total_ms)}</span></li>
       `)}
     </ul>
-    <p><a href=${all}>All of them</a></p>
+    <p><a href=${allRequests}>All requests of this route</a></p>
   `;
 }

@@ -1,30 +1,30 @@
-// How each route has done so far: counted from the requests that this page knows.
+// Statistics of each route, from the requests that this page has received.
 //
-// Pure. Never asks the server, which keeps fewer requests.
+// Pure. Never asks the server, which stores fewer requests.
 
-const NEWEST = 5;
+const RECENT_REQUESTS = 5;
 
-/** By the name that `statsName` gives: { hits, errors, p95_ms, newest }, the newest requests first. */
-export function statsOf(requests) {
-  const all = new Map();
+/** Returns { hits, errors, p95_ms, recent } by `statsKey`; `recent` has the newest requests first. */
+export function collectStats(requests) {
+  const byRoute = new Map();
   for (const request of requests) {
     if (request.route == null) continue;
-    const name = statsName(request.route, request.handler);
-    let stats = all.get(name);
-    if (!stats) all.set(name, (stats = { hits: 0, errors: 0, times: [], newest: [] }));
+    const key = statsKey(request.route, request.handler);
+    let stats = byRoute.get(key);
+    if (!stats) byRoute.set(key, (stats = { hits: 0, errors: 0, times: [], recent: [] }));
     stats.hits += 1;
     if (request.status >= 500) stats.errors += 1;
     stats.times.push(request.total_ms);
-    if (stats.newest.length < NEWEST) stats.newest.push(request);
+    if (stats.recent.length < RECENT_REQUESTS) stats.recent.push(request);
   }
-  for (const stats of all.values()) {
+  for (const stats of byRoute.values()) {
     const sorted = Float64Array.from(stats.times).sort();
     stats.p95_ms = sorted[Math.ceil(sorted.length * 0.95) - 1];
   }
-  return all;
+  return byRoute;
 }
 
-/** A route's name in the statistics: its pattern alone may have several handlers. */
-export function statsName(path, handler) {
+/** Returns a route's key in the statistics: one pattern may have several handlers. */
+export function statsKey(path, handler) {
   return `${handler} ${path}`;
 }

@@ -1,21 +1,21 @@
-// The keyboard: what each key does, and the list of keys that `?` opens.
+// Keyboard shortcuts: those that work on the whole page, and the dialog that lists all of them.
 //
-// Owns keys that work everywhere. Those of a table are in rows.js.
+// The keys of a table are in table-nav.js, those of a list of tabs in tabs.js.
 
 import { html, useEffect, useRef } from "./vendor/preact-htm.js";
 
 const HELP = [
   ["1 – 5", "go to a tab"],
-  ["/", "filter the list; Esc empties the filter"],
+  ["/", "filter the list; Esc clears the filter"],
   ["↑ ↓ Home End", "move between rows"],
   ["Enter", "open a row"],
-  ["← → Home End", "move between the parts of an opened request"],
-  ["Esc", "close what is open"],
-  ["?", "show these keys"],
+  ["← → Home End", "move between the parts of an open request"],
+  ["Esc", "close the open request or dialog"],
+  ["?", "show the keyboard shortcuts"],
 ];
 
-/** Listens to the page: `goTo` gets a tab's position, `toggleHelp` nothing. */
-export function useKeys({ goTo, toggleHelp }) {
+/** Handles the page's shortcuts: `goTo` receives the position of a tab, `toggleHelp` nothing. */
+export function useShortcuts({ goTo, toggleHelp }) {
   useEffect(() => {
     function onKeyDown(event) {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -34,7 +34,8 @@ export function useKeys({ goTo, toggleHelp }) {
   });
 }
 
-export function KeysDialog({ isOpen, close, about }) {
+/** The dialog; `about` is a line about the server below the list. */
+export function ShortcutsDialog({ isOpen, close, about }) {
   const dialog = useRef(null);
   useEffect(() => {
     if (isOpen && !dialog.current.open) dialog.current.showModal();
@@ -42,14 +43,14 @@ export function KeysDialog({ isOpen, close, about }) {
   }, [isOpen]);
 
   return html`
-    <dialog ref=${dialog} onClose=${close} aria-labelledby="keys-title" data-testid="keys">
+    <dialog ref=${dialog} onClose=${close} aria-labelledby="shortcuts-title" data-testid="shortcuts">
       <header>
-        <h2 id="keys-title">Keys</h2>
-        <button type="button" class="quiet" onClick=${close}><span aria-hidden="true">✕</span><span class="unseen">Close</span></button>
+        <h2 id="shortcuts-title">Keyboard shortcuts</h2>
+        <button type="button" class="quiet" onClick=${close}><span aria-hidden="true">✕</span><span class="visually-hidden">Close</span></button>
       </header>
       <table class="facts">
         <tbody>
-          ${HELP.map(([keys, meaning]) => html`<tr><th scope="row"><kbd>${keys}</kbd></th><td>${meaning}</td></tr>`)}
+          ${HELP.map(([keys, action]) => html`<tr><th scope="row"><kbd>${keys}</kbd></th><td>${action}</td></tr>`)}
         </tbody>
       </table>
       <p class="dim">${about}</p>

@@ -1,48 +1,47 @@
-// Where code is, as what opens it in an editor: a link, or a button where the server starts one.
+// A source location that opens in an editor: a link, or a button if the server starts the editor.
 //
-// The address comes from the server, which alone knows where the project is; what the server opens is
-// named by its route or its frame, and never by a path. Never makes a link to what is not below the
-// project.
+// The server provides the URL template, because only it knows the project's path. A button names a route
+// or a frame, never a path. Never links to a file outside the project.
 
 import { createContext, html, useContext, useState } from "./vendor/preact-htm.js";
 import { openInEditor } from "./actions.js";
-import { place, visible } from "./format.js";
+import { fileLine, visible } from "./format.js";
 
-/** `address`: the server's, with `{file}` and `{line}` left open, or null; `opens`: it starts an editor. */
-export const Editor = createContext({ address: null, opens: false });
+/** `urlTemplate` has the placeholders `{file}` and `{line}`, or is null; `serverOpens` means buttons. */
+export const Editor = createContext({ urlTemplate: null, serverOpens: false });
 
-/** The address that opens a file of the project at a line, or null for any other file. */
-function editorAddress(template, file, line) {
-  if (!template || !isOfProject(file)) return null;
+/** Returns the URL that opens a file of the project at a line, or null for any other file. */
+function editorUrl(template, file, line) {
+  if (!template || !isInProject(file)) return null;
   const path = file.split("/").map(encodeURIComponent).join("/");
   return template.replace("{file}", () => path).replace("{line}", String(Number(line) || 1));
 }
 
-function isOfProject(file) {
+function isInProject(file) {
   return Boolean(file) && !/^[/<\\]/.test(file) && !file.split("/").includes("..");
 }
 
 /**
- * `file:line` as code. `target` is what the server opens, if it does. `quiet` keeps the link out of
- * the way of Tab, for rows that are walked.
+ * Shows `file:line`. `target` is the route or the frame that the server opens, if it does. `skipTab`
+ * excludes the link from the Tab order, for rows that have keys of their own.
  */
-export function Place({ file, line, target, quiet = false, className }) {
-  const { address: template, opens } = useContext(Editor);
-  const text = html`<code class=${className}>${place(file, line)}</code>`;
-  if (opens && target && isOfProject(file)) return html`<${Opener} target=${target} quiet=${quiet}>${text}</>`;
-  const address = editorAddress(template, file, line);
-  if (!address) return text;
-  return html`<a class="place-link" href=${address} title="Open in the editor" tabindex=${quiet ? -1 : null}>${text}</a>`;
+export function SourceLink({ file, line, target, skipTab = false, className }) {
+  const { urlTemplate, serverOpens } = useContext(Editor);
+  const text = html`<code class=${className}>${fileLine(file, line)}</code>`;
+  if (serverOpens && target && isInProject(file)) return html`<${OpenButton} target=${target} skipTab=${skipTab}>${text}</>`;
+  const url = editorUrl(urlTemplate, file, line);
+  if (!url) return text;
+  return html`<a class="source-link" href=${url} title="Open in the editor" tabindex=${skipTab ? -1 : null}>${text}</a>`;
 }
 
-function Opener({ target, quiet, children }) {
+function OpenButton({ target, skipTab, children }) {
   const [problem, setProblem] = useState(null);
   function open(event) {
-    event.stopPropagation(); // in a row it does not pick the row
+    event.stopPropagation(); // a click on the row itself would select it
     openInEditor(target).then(() => setProblem(null), (error) => setProblem(error.message));
   }
   return html`
-    <button type="button" class="place-link" title="Open in the editor" tabindex=${quiet ? -1 : null} onClick=${open}>${children}</button>
+    <button type="button" class="source-link" title="Open in the editor" tabindex=${skipTab ? -1 : null} onClick=${open}>${children}</button>
     ${problem && html` <span class="bad" role="alert">${visible(problem)}</span>`}
   `;
 }

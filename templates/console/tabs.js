@@ -1,14 +1,14 @@
-// Parts of one thing as tabs, of which one is shown: the tabs pattern of WAI-ARIA.
+// A list of tabs and their panels, after the tabs pattern of WAI-ARIA.
 //
-// One tab at a time can be reached with Tab; arrows move from there, and show what they reach. A part
-// that is not shown stays as it is: opened, scrolled, typed. Never knows what is in a part.
+// One tab at a time can be reached with Tab; the arrow keys move from there and show the tab they reach.
+// A hidden panel keeps its state. Knows nothing of a panel's content.
 
 import { html } from "./vendor/preact-htm.js";
 
-/** `parts` are { name, title, count, content }; `shown` is the name of one, `show` gets another's. */
+/** `parts` are { name, title, count, content }; `shown` is the name of one, `show` receives another's. */
 export function Tabs({ label, parts, shown, show }) {
   return html`
-    <div class="tablist" role="tablist" aria-label=${label} onKeyDown=${walkTabs}>
+    <div class="tablist" role="tablist" aria-label=${label} onKeyDown=${navigateTabs}>
       ${parts.map(({ name, title, count }) => html`
         <button key=${name} type="button" role="tab" id=${`tab-of-${name}`} aria-controls=${`part-${name}`}
           aria-selected=${name === shown} tabindex=${name === shown ? 0 : -1} onClick=${() => show(name)}>
@@ -24,13 +24,13 @@ export function Tabs({ label, parts, shown, show }) {
   `;
 }
 
-/** The key handler of a list of tabs. It goes round at its ends. */
-function walkTabs(event) {
+/** The key handler of a list of tabs. It wraps around at both ends. */
+function navigateTabs(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const tabs = [...event.currentTarget.querySelectorAll('[role="tab"]')];
-  const here = tabs.indexOf(event.target);
-  const next = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: tabs.length - 1 }[event.key];
-  if (here < 0 || next === undefined) return;
+  const index = tabs.indexOf(event.target);
+  const next = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1 }[event.key];
+  if (index < 0 || next === undefined) return;
   event.preventDefault();
   const tab = tabs.at(next % tabs.length);
   tab.focus();

@@ -1,14 +1,14 @@
-// Light, dark, or what the system prefers: the choice and the button for it.
+// The theme: light, dark or the system's, and the button that changes it.
 //
-// The colours themselves are in console.css.
+// The colors themselves are in console.css.
 
 import { html, useState } from "./vendor/preact-htm.js";
 
 const KEY = "snaxum.theme";
 const THEMES = { auto: "◐", light: "☀", dark: "☾" };
 
-// Storage throws when the person has switched it off; the theme then lasts as long as the page.
-function saved() {
+// Storage throws if the user has disabled it; the theme then lasts as long as the page.
+function loadTheme() {
   try {
     const theme = localStorage.getItem(KEY);
     return Object.hasOwn(THEMES, theme) ? theme : "auto";
@@ -17,31 +17,31 @@ function saved() {
   }
 }
 
-function save(theme) {
+function storeTheme(theme) {
   try {
     localStorage.setItem(KEY, theme);
   } catch {}
 }
 
-/** Sets the theme of the page, by default the saved one. */
-export function applyTheme(theme = saved()) {
+/** Sets the theme of the page, by default the stored one. */
+export function applyTheme(theme = loadTheme()) {
   document.documentElement.dataset.theme = theme;
 }
 
 export function ThemeButton() {
-  const [theme, setTheme] = useState(saved);
+  const [theme, setTheme] = useState(loadTheme);
   const names = Object.keys(THEMES);
   const next = names[(names.indexOf(theme) + 1) % names.length];
 
   function change() {
-    save(next);
+    storeTheme(next);
     applyTheme(next);
     setTheme(next);
   }
 
   return html`
     <button type="button" class="quiet" onClick=${change} title=${`theme: ${theme}; change to ${next}`} data-testid="theme">
-      <span aria-hidden="true">${THEMES[theme]}</span><span class="unseen">Theme: ${theme}</span>
+      <span aria-hidden="true">${THEMES[theme]}</span><span class="visually-hidden">Theme: ${theme}</span>
     </button>
   `;
 }

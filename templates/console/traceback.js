@@ -1,69 +1,69 @@
-// An exception as a person debugs it: newest frame first, or in Python's order, the failing columns
-// underlined, the locals beside the code, library frames folded, then what caused it.
+// A traceback: newest frame first or in Python's order, with failing columns, locals, folded library frames
+// and the chain of causes.
 //
-// Draws the traceback it is given; never fetches one. All of it is text.
+// Draws the traceback it receives; never fetches one. All of it is text.
 
 import { createContext, html, useContext, useMemo, useState } from "./vendor/preact-htm.js";
-import { CopyButton } from "./copy.js";
-import { Place } from "./editor.js";
-import { counted, visible } from "./format.js";
+import { CopyButton } from "./copy-button.js";
+import { pluralize, visible } from "./format.js";
+import { SourceLink } from "./source-link.js";
 
-const LONGEST_CHAIN = 20;
+const MAX_CHAIN = 20;
 const KEY = "snaxum.traceback";
-const PYTHON = "python";
-const NOTHING = new Set();
+const PYTHON_ORDER = "python";
+const NO_FILES = new Set();
 
-/** What opens a frame on the server, or null: for the frames within. */
-const Targets = createContext(() => null);
+/** A function from a frame to the target that the server opens for it, or null. */
+const FrameTarget = createContext(() => null);
 
-/** The frame a person wants to open: the newest of their own, else the newest of all. */
+/** Returns the frame that most likely failed: the newest of the user's own code, else the newest of all. */
 export function failingFrame(traceback) {
   const frames = traceback?.frames ?? [];
   return frames.findLast((frame) => frame.user) ?? frames.at(-1) ?? null;
 }
 
-/** The frames of a traceback with their numbers, as the server counts them. */
-export function numbered(traceback, numbers = new Map()) {
+/** Returns a map from each frame of a traceback to its number in the server's order. */
+export function frameNumbers(traceback, numbers = new Map()) {
   for (const frame of traceback?.frames ?? []) numbers.set(frame, numbers.size);
-  for (const behind of [traceback?.cause, ...(traceback?.exceptions ?? [])]) if (behind) numbered(behind, numbers);
+  for (const related of [traceback?.cause, ...(traceback?.exceptions ?? [])]) if (related) frameNumbers(related, numbers);
   return numbers;
 }
 
 /**
- * `changed` has the files that are others by now; `origin` is what the traceback belongs to:
- * `{ request: id }` or `{ reload: id }`.
+ * `changed` has the files that have changed since; `origin` is `{ request: id }` or `{ reload: id }`, to
+ * which the traceback belongs.
  */
-export function Traceback({ traceback, changed = NOTHING, origin }) {
-  const [order, setOrder] = useState(saved);
-  const isOldestFirst = order === PYTHON;
+export function Traceback({ traceback, changed = NO_FILES, origin }) {
+  const [order, setOrder] = useState(loadOrder);
+  const isOldestFirst = order === PYTHON_ORDER;
   const target = useMemo(() => {
-    const numbers = origin ? numbered(traceback) : null;
+    const numbers = origin ? frameNumbers(traceback) : null;
     return (frame) => numbers && { ...origin, frame: numbers.get(frame) };
   }, [traceback, origin?.request, origin?.reload]);
 
-  function turn() {
-    const next = order === PYTHON ? "" : PYTHON;
-    save(next);
+  function toggleOrder() {
+    const next = order === PYTHON_ORDER ? "" : PYTHON_ORDER;
+    storeOrder(next);
     setOrder(next);
   }
 
   return html`
     <p class="actions">
-      <button type="button" aria-pressed=${isOldestFirst} onClick=${turn}>Python's order</button>
+      <button type="button" aria-pressed=${isOldestFirst} onClick=${toggleOrder}>Python's order</button>
       <${CopyButton} label="Copy traceback" text=${() => String(traceback.text)} />
     </p>
-    <${Targets.Provider} value=${target}><${Chain} traceback=${traceback} changed=${changed} isOldestFirst=${isOldestFirst} /></>
+    <${FrameTarget.Provider} value=${target}><${Chain} traceback=${traceback} changed=${changed} isOldestFirst=${isOldestFirst} /></>
   `;
 }
 
 function Chain({ traceback, changed, isOldestFirst }) {
-  const exceptions = chain(traceback);
+  const exceptions = causes(traceback);
   const shown = isOldestFirst ? exceptions.toReversed() : exceptions;
   return html`
     <div class="traceback" data-testid="traceback">
       ${shown.map((exception, depth) => html`
         <${Exception} exception=${exception} changed=${changed} isOldestFirst=${isOldestFirst} key=${depth} />
-        ${depth < shown.length - 1 && html`<p class="relation" key=${`relation-${depth}`}>${isOldestFirst ? consequence(shown[depth + 1]) : relation(exception)}</p>`}
+        ${depth < shown.length - 1 && html`<p class="relation" key=${`relation-${depth}`}>${isOldestFirst ? relationToNext(shown[depth + 1]) : relationToCause(exception)}</p>`}
       `)}
       ${traceback.text && html`
         <details class="plain" open=${!traceback.frames?.length}>
@@ -75,8 +75,8 @@ function Chain({ traceback, changed, isOldestFirst }) {
   `;
 }
 
-// Storage throws when the person has switched it off; the order then lasts as long as the traceback.
-function saved() {
+// Storage throws if the user has disabled it; the order then lasts as long as the traceback.
+function loadOrder() {
   try {
     return localStorage.getItem(KEY) ?? "";
   } catch {
@@ -84,24 +84,26 @@ function saved() {
   }
 }
 
-function save(order) {
+function storeOrder(order) {
   try {
     localStorage.setItem(KEY, order);
   } catch {}
 }
 
-function chain(traceback) {
+function causes(traceback) {
   const exceptions = [];
-  for (let each = traceback; each && exceptions.length < LONGEST_CHAIN; each = each.cause) exceptions.push(each);
+  for (let each = traceback; each && exceptions.length < MAX_CHAIN; each = each.cause) exceptions.push(each);
   return exceptions;
 }
 
-function relation({ relation }) {
-  return relation === "cause" ? "It was raised because of:" : "It was raised while this was being handled:";
+function relationToCause({ relation }) {
+  return relation === "cause" ? "It was caused by:" : "It was raised while handling:";
 }
 
-function consequence({ relation }) {
-  return relation === "cause" ? "Because of it was raised:" : "While it was being handled this was raised:";
+function relationToNext({ relation }) {
+  return relation === "cause"
+    ? "The above exception was the direct cause of the following exception:"
+    : "During handling of the above exception, another exception occurred:";
 }
 
 function Exception({ exception, changed, isOldestFirst }) {
@@ -110,21 +112,21 @@ function Exception({ exception, changed, isOldestFirst }) {
   return html`
     <section class="exception">
       <header>
-        <h3><span class="bad">${visible(exception.type)}</span>${exception.message && html`: <span class="said">${visible(exception.message)}</span>`}</h3>
+        <h3><span class="bad">${visible(exception.type)}</span>${exception.message && html`: <span class="exception-message">${visible(exception.message)}</span>`}</h3>
       </header>
       ${exception.hint && html`<p class="hint"><b>Hint</b> ${visible(exception.hint)}</p>`}
       ${(exception.notes ?? []).map((note) => html`<p class="note">${visible(note)}</p>`)}
       ${(exception.exceptions ?? []).length > 0 && html`
-        <ul class="group" aria-label="What it holds">
+        <ul class="exception-group" aria-label="Exceptions of the group">
           ${exception.exceptions.map((each) => html`<li><${Chain} traceback=${each} changed=${changed} isOldestFirst=${isOldestFirst} /></li>`)}
         </ul>
       `}
-      ${folded(frames).map((group, index) =>
+      ${groupFrames(frames).map((group, index) =>
         group[0].user || !failing?.user
           ? group.map((frame) => html`<${Frame} frame=${frame} isFailing=${frame === failing} isChanged=${changed.has(frame.file)} />`)
           : html`
               <details class="library" key=${index}>
-                <summary>${counted(group.length, "library frame")}</summary>
+                <summary>${pluralize(group.length, "library frame")}</summary>
                 ${group.map((frame) => html`<${Frame} frame=${frame} isChanged=${changed.has(frame.file)} />`)}
               </details>
             `,
@@ -133,8 +135,8 @@ function Exception({ exception, changed, isOldestFirst }) {
   `;
 }
 
-/** Frames in runs of the user's own and of libraries'. */
-function folded(frames) {
+/** Splits the frames into runs of the user's own and of libraries. */
+function groupFrames(frames) {
   const groups = [];
   for (const frame of frames) {
     if (groups.at(-1)?.[0].user === frame.user) groups.at(-1).push(frame);
@@ -144,20 +146,20 @@ function folded(frames) {
 }
 
 function Frame({ frame, isFailing, isChanged }) {
-  const target = useContext(Targets)(frame);
+  const target = useContext(FrameTarget)(frame);
   const locals = frame.locals ?? [];
   return html`
     <article class="frame">
-      <p class="where">
-        <${Place} file=${frame.file} line=${frame.line} target=${target} /> <span class="dim">in</span> <code>${visible(frame.function)}</code>
-        ${isChanged && html` <b class="warn" title="the lines below are those that ran; the file holds others by now" data-testid="source-changed">▲ source changed since</b>`}
+      <p class="location">
+        <${SourceLink} file=${frame.file} line=${frame.line} target=${target} /> <span class="dim">in</span> <code>${visible(frame.function)}</code>
+        ${isChanged && html` <b class="warn" title="the lines below are the ones that ran; the file has changed since" data-testid="source-changed">▲ source changed since</b>`}
       </p>
       ${frame.source?.length > 0 && html`
         <pre class="source" tabindex="0">${frame.source.map((line) => html`<${SourceLine} frame=${frame} line=${line} />`)}</pre>
       `}
       ${locals.length > 0 && html`
         <details class="locals" open=${isFailing}>
-          <summary>${counted(locals.length, "local")}</summary>
+          <summary>${pluralize(locals.length, "local")}</summary>
           <table class="facts">
             <tbody>
               ${locals.map(({ name, value }) => html`<tr><th scope="row"><code>${visible(name)}</code></th><td><code>${visible(value)}</code></td></tr>`)}
@@ -170,18 +172,18 @@ function Frame({ frame, isFailing, isChanged }) {
 }
 
 function SourceLine({ frame, line: { line, text } }) {
-  const fails = line >= frame.line && line <= (frame.end_line ?? frame.line);
-  const [before, fault, after] = fails ? cut(frame, line, String(text)) : [String(text), "", ""];
+  const isFailing = line >= frame.line && line <= (frame.end_line ?? frame.line);
+  const [before, failed, after] = isFailing ? splitAtFailure(frame, line, String(text)) : [String(text), "", ""];
   return html`
-    <span class=${fails ? "line failing" : "line"}>
-      <span class="gutter"><span aria-hidden="true">${fails ? "›" : " "}</span>${fails && html`<span class="unseen">failing line </span>`}${line}</span>
-      <code>${visible(before)}${fault && html`<mark>${visible(fault)}</mark>`}${visible(after)}</code>
+    <span class=${isFailing ? "line failing" : "line"}>
+      <span class="gutter"><span aria-hidden="true">${isFailing ? "›" : " "}</span>${isFailing && html`<span class="visually-hidden">failing line </span>`}${line}</span>
+      <code>${visible(before)}${failed && html`<mark>${visible(failed)}</mark>`}${visible(after)}</code>
     </span>
   `;
 }
 
-// Python counts characters, JavaScript counts UTF-16 units: an emoji before the fault would shift it.
-function cut(frame, line, text) {
+// Python counts characters, JavaScript UTF-16 units: an emoji before the failing columns would shift them.
+function splitAtFailure(frame, line, text) {
   if (frame.column == null) return [text, "", ""];
   const characters = Array.from(text);
   const indent = characters.findIndex((character) => character.trim());

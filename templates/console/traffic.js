@@ -1,22 +1,22 @@
-// The rate of requests and their percentiles over the last minute, whole and second by second.
+// The request rate and the latency percentiles of the last minute, in total and for each second.
 //
-// Counts what it is given, one bucket a second; of requests that this page was not told of, the server
-// says how many there were. Never sees what a request was about.
+// Counts requests in one bucket per second. If this page missed requests, the server's metrics correct
+// the count. Knows nothing of a request but its time and duration.
 
 const SECONDS = 60;
-// A second with more requests than this is sampled from its first ones.
-const DURATIONS_A_SECOND = 256;
+// A second with more requests is sampled from its first ones.
+const MAX_DURATIONS_PER_SECOND = 256;
 
 export class Traffic {
   #buckets = new Map();
-  // Whether this page has missed requests since the server last said how many there were.
+  // Whether this page has missed requests since the last metrics.
   #hasMissed = false;
 
-  /** Takes the requests that are in `state` and were not in `before`. */
-  follow(before, state) {
+  /** Adds the requests that are in `state` and were not in `before`. */
+  update(before, state) {
     if (state.runId !== before.runId) this.#buckets.clear();
-    if (state.missed > before.missed) this.#hasMissed = true;
-    if (state.metrics !== before.metrics && state.metrics) this.#hear(state.metrics);
+    if (state.droppedEvents > before.droppedEvents) this.#hasMissed = true;
+    if (state.metrics !== before.metrics && state.metrics) this.#correctCount(state.metrics);
     if (state.requests === before.requests) return;
     const newest = before.requests[0];
     for (const request of state.requests) {
@@ -27,16 +27,16 @@ export class Traffic {
 
   #add({ time_ms, total_ms }) {
     const second = Math.floor(time_ms / 1000);
-    if (second <= now() - SECONDS) return;
+    if (second <= currentSecond() - SECONDS) return;
     const bucket = this.#bucket(second);
     bucket.count += 1;
-    if (bucket.durations.length < DURATIONS_A_SECOND) bucket.durations.push(total_ms);
+    if (bucket.durations.length < MAX_DURATIONS_PER_SECOND) bucket.durations.push(total_ms);
   }
 
-  #hear({ requests_per_s }) {
+  #correctCount({ requests_per_s }) {
     if (!this.#hasMissed) return;
     this.#hasMissed = false;
-    const bucket = this.#bucket(now() - 1);
+    const bucket = this.#bucket(currentSecond() - 1);
     bucket.count = Math.max(bucket.count, Math.round(requests_per_s));
   }
 
@@ -44,17 +44,17 @@ export class Traffic {
     let bucket = this.#buckets.get(second);
     if (!bucket) {
       this.#buckets.set(second, (bucket = { count: 0, durations: [] }));
-      this.#forgetOld();
+      this.#dropOld();
     }
     return bucket;
   }
 
   /**
-   * How many requests the last minute had, and the times that half, 95 % and 99 % of them stayed within;
-   * `seconds` has the same for each of its seconds, oldest first.
+   * Returns the number of requests in the last minute and the percentiles of their durations; `seconds`
+   * has the same for each of its seconds, oldest first.
    */
   measure() {
-    this.#forgetOld();
+    this.#dropOld();
     const durations = [];
     let count = 0;
     for (const bucket of this.#buckets.values()) {
@@ -65,32 +65,32 @@ export class Traffic {
   }
 
   #seconds() {
-    const newest = now();
+    const newest = currentSecond();
     return Array.from({ length: SECONDS }, (_, index) => {
       const bucket = this.#buckets.get(newest - SECONDS + 1 + index);
-      // Whole seconds that have passed do not change any more.
       if (!bucket) return { count: 0, ...percentiles([]) };
+      // Most buckets no longer change, so their percentiles are computed once.
       if (bucket.measured?.count !== bucket.count) bucket.measured = { count: bucket.count, ...percentiles(bucket.durations) };
       return bucket.measured;
     });
   }
 
-  isFlowing() {
+  isActive() {
     return this.#buckets.size > 0;
   }
 
-  #forgetOld() {
-    const oldest = now() - SECONDS;
+  #dropOld() {
+    const oldest = currentSecond() - SECONDS;
     for (const second of this.#buckets.keys()) if (second <= oldest) this.#buckets.delete(second);
   }
 }
 
 function percentiles(durations) {
   const sorted = Float64Array.from(durations).sort();
-  const within = (part) => (sorted.length ? sorted[Math.ceil(sorted.length * part) - 1] : null);
-  return { p50_ms: within(0.5), p95_ms: within(0.95), p99_ms: within(0.99) };
+  const percentile = (share) => (sorted.length ? sorted[Math.ceil(sorted.length * share) - 1] : null);
+  return { p50_ms: percentile(0.5), p95_ms: percentile(0.95), p99_ms: percentile(0.99) };
 }
 
-function now() {
+function currentSecond() {
   return Math.floor(Date.now() / 1000);
 }

@@ -1,29 +1,29 @@
-// A form that sends one request to a route of the app, and what came back.
+// A form that sends a request to a route of the app, and the response.
 //
-// Sends to the app's own origin, as any of its pages could, and only when somebody says so. All of
-// an answer is shown as text. How a body and headers are written is in message.js.
+// Sends only on a click and only to the app's own origin, as any page of the app can. Shows the response as
+// text. The syntax of headers and body is in request-input.js.
 
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
-import { addressOf } from "./address.js";
 import { statusClass, visible } from "./format.js";
-import { BODIES, headersOf } from "./message.js";
+import { useAnnouncement } from "./live-region.js";
 import { Preview } from "./preview.js";
-import { useSaid } from "./spoken.js";
+import { BODY_KINDS, parseHeaders } from "./request-input.js";
+import { formatHash } from "./url-hash.js";
 
-const LONGEST_BODY = 64 * 1024;
-const BODILESS = new Set(["GET", "HEAD"]);
-const KINDS = {
+const MAX_BODY_BYTES = 64 * 1024;
+const METHODS_WITHOUT_BODY = new Set(["GET", "HEAD"]);
+const PARAM_INPUTS = {
   int: { type: "number", step: "1", min: "0", inputmode: "numeric" },
   float: { type: "number", step: "any", min: "0", inputmode: "decimal" },
   uuid: { type: "text", pattern: "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", placeholder: "123e4567-e89b-12d3-a456-426614174000" },
 };
 
-/** The path of a route (as axum writes it) with values in the places of its parameters. */
-function filledPath(pattern, values) {
+/** Replaces the parameters in a route's pattern (in axum's syntax) by their values. */
+function buildPath(pattern, values) {
   return pattern.replace(/\{\{|\}\}|\{(\*?)([^{}]+)\}|[^{}]+/g, (part, rest, name) => {
     if (part === "{{" || part === "}}") return encodeURIComponent(part[0]);
     const text = name === undefined ? part : String(values[name] ?? "");
-    // A slash in a value would be another path, unless the parameter takes the rest of it.
+    // A slash in a value would change the path's segments; only a `*` parameter may contain one.
     return name !== undefined && !rest ? encodeURIComponent(text) : text.split("/").map(encodeURIComponent).join("/");
   });
 }
@@ -39,32 +39,32 @@ export function TryIt({ route }) {
   const sending = useRef(null);
   useEffect(() => () => sending.current?.abort(), []);
 
-  const hasBody = !BODILESS.has(method);
-  const sendsBody = hasBody && body.trim() !== "";
-  const bodyProblem = sendsBody ? BODIES[kind].problem(body) : null;
-  const headers = headersOf(headerText);
-  useSaid(`headers ${route.id}`, headerWords(headers) || "");
-  useSaid(`body ${route.id}`, bodyProblem ?? "");
-  const path = filledPath(route.pattern, values) + (query ? `?${query.replace(/^\?/, "").replaceAll("#", "%23")}` : "");
-  const name = (what) => `try ${route.id} ${what}`.replaceAll(" ", "-");
+  const allowsBody = !METHODS_WITHOUT_BODY.has(method);
+  const sendsBody = allowsBody && body.trim() !== "";
+  const bodyProblem = sendsBody ? BODY_KINDS[kind].problem(body) : null;
+  const headers = parseHeaders(headerText);
+  useAnnouncement(`headers ${route.id}`, headerProblem(headers) || "");
+  useAnnouncement(`body ${route.id}`, bodyProblem ?? "");
+  const path = buildPath(route.pattern, values) + (query ? `?${query.replace(/^\?/, "").replaceAll("#", "%23")}` : "");
+  const elementId = (suffix) => `try-${route.id}-${suffix}`.replaceAll(" ", "-");
 
   async function send(event) {
     event.preventDefault();
     if (bodyProblem || headers.problem) return;
     sending.current?.abort();
-    const stop = (sending.current = new AbortController());
+    const controller = (sending.current = new AbortController());
     setResult({ isPending: true });
-    const all = new Headers(headers.pairs);
-    if (sendsBody && !all.has("content-type")) all.set("content-type", BODIES[kind].type);
-    const options = { method, headers: all, signal: stop.signal, cache: "no-store" };
-    if (sendsBody) options.body = BODIES[kind].encode(body);
+    const requestHeaders = new Headers(headers.pairs);
+    if (sendsBody && !requestHeaders.has("content-type")) requestHeaders.set("content-type", BODY_KINDS[kind].type);
+    const options = { method, headers: requestHeaders, signal: controller.signal, cache: "no-store" };
+    if (sendsBody) options.body = BODY_KINDS[kind].encode(body);
     try {
-      // Several slashes at the start would be another host.
-      const answer = await fetch(new URL(path.replace(/^\/+/, "/"), location.origin), options);
-      const { text, isCut } = await start(answer);
-      setResult({ answer, text, isCut });
+      // Several slashes at the start would address another host.
+      const response = await fetch(new URL(path.replace(/^\/+/, "/"), location.origin), options);
+      const { text, isTruncated } = await readBody(response);
+      setResult({ response, text, isTruncated });
     } catch (error) {
-      if (!stop.signal.aborted) setResult({ problem: error.message });
+      if (!controller.signal.aborted) setResult({ problem: error.message });
     }
   }
 
@@ -77,7 +77,7 @@ export function TryIt({ route }) {
       `}
       ${route.params.map(({ name: param, type }) => html`
         <label key=${param}><span>${visible(param)} <span class="dim">${visible(type)}</span></span>
-          <input required ...${Object.hasOwn(KINDS, type) ? KINDS[type] : { type: "text" }} name=${param} value=${values[param] ?? ""}
+          <input required ...${Object.hasOwn(PARAM_INPUTS, type) ? PARAM_INPUTS[type] : { type: "text" }} name=${param} value=${values[param] ?? ""}
             autocomplete="off" spellcheck=${false} onInput=${(event) => setValues({ ...values, [param]: event.target.value })} />
         </label>
       `)}
@@ -85,18 +85,18 @@ export function TryIt({ route }) {
         onInput=${(event) => setQuery(event.target.value)} /></label>
       <label class="wide">Headers
         <textarea rows="2" name="headers" placeholder="accept-language: en" spellcheck=${false} value=${headerText} aria-invalid=${headers.problem ? "true" : null}
-          aria-describedby=${name("header-problem")} onInput=${(event) => setHeaderText(event.target.value)}></textarea>
+          aria-describedby=${elementId("header-problem")} onInput=${(event) => setHeaderText(event.target.value)}></textarea>
       </label>
-      <p id=${name("header-problem")} class="warn wide">${headerWords(headers)}</p>
-      ${hasBody && html`
-        <label>Body is <select name="kind" value=${kind} onChange=${(event) => setKind(event.target.value)}>
-          ${Object.entries(BODIES).map(([each, { label }]) => html`<option key=${each} value=${each}>${label}</option>`)}
+      <p id=${elementId("header-problem")} class="warn wide">${headerProblem(headers)}</p>
+      ${allowsBody && html`
+        <label>Body type <select name="kind" value=${kind} onChange=${(event) => setKind(event.target.value)}>
+          ${Object.entries(BODY_KINDS).map(([each, { label }]) => html`<option key=${each} value=${each}>${label}</option>`)}
         </select></label>
-        <label class="wide">${BODIES[kind].label} body
-          <textarea rows="4" name="body" placeholder=${BODIES[kind].placeholder} spellcheck=${false} value=${body} aria-invalid=${bodyProblem ? "true" : null}
-            aria-describedby=${name("problem")} onInput=${(event) => setBody(event.target.value)}></textarea>
+        <label class="wide">${BODY_KINDS[kind].label} body
+          <textarea rows="4" name="body" placeholder=${BODY_KINDS[kind].placeholder} spellcheck=${false} value=${body} aria-invalid=${bodyProblem ? "true" : null}
+            aria-describedby=${elementId("body-problem")} onInput=${(event) => setBody(event.target.value)}></textarea>
         </label>
-        <p id=${name("problem")} class="warn wide">${bodyProblem && `▲ ${visible(bodyProblem)}`}</p>
+        <p id=${elementId("body-problem")} class="warn wide">${bodyProblem && `▲ ${visible(bodyProblem)}`}</p>
       `}
       <p class="wide actions">
         <button type="submit" disabled=${Boolean(bodyProblem || headers.problem)}>Send</button>
@@ -107,48 +107,48 @@ export function TryIt({ route }) {
   `;
 }
 
-function headerWords({ problem, kept }) {
+function headerProblem({ problem, forbidden }) {
   if (problem) return `▲ ${visible(problem)}`;
-  return kept.length > 0 && `▲ no page may set: ${kept.map(visible).join(", ")}; left out`;
+  return forbidden.length > 0 && `▲ ignored, because browsers do not let a page set it: ${forbidden.map(visible).join(", ")}`;
 }
 
 function Result({ result }) {
   if (!result) return null;
-  if (result.isPending) return html`<p class="dim">Waiting for the answer…</p>`;
-  if (result.problem) return html`<p class="bad">✖ No answer: ${visible(result.problem)}</p>`;
-  const { answer, text, isCut } = result;
-  const id = answer.headers.get("x-request-id");
+  if (result.isPending) return html`<p class="dim">Waiting for the response…</p>`;
+  if (result.problem) return html`<p class="bad">✖ No response: ${visible(result.problem)}</p>`;
+  const { response, text, isTruncated } = result;
+  const id = response.headers.get("x-request-id");
   return html`
     <p>
-      <b class=${statusClass(answer.status)}>${answer.status} ${visible(answer.statusText)}</b>
-      ${answer.redirected && html` <span class="dim">from</span> <code>${visible(answer.url)}</code>`}
-      ${id && html` <a href=${addressOf({ tab: "requests", open: id })}>request #${visible(id)}</a>`}
+      <b class=${statusClass(response.status)}>${response.status} ${visible(response.statusText)}</b>
+      ${response.redirected && html` <span class="dim">from</span> <code>${visible(response.url)}</code>`}
+      ${id && html` <a href=${formatHash({ tab: "requests", open: id })}>request #${visible(id)}</a>`}
     </p>
     <table class="facts">
-      <caption class="unseen">Response headers</caption>
-      <tbody>${[...answer.headers].map(([name, value]) => html`<tr key=${name}><th scope="row"><code>${visible(name)}</code></th><td><code>${visible(value)}</code></td></tr>`)}</tbody>
+      <caption class="visually-hidden">Response headers</caption>
+      <tbody>${[...response.headers].map(([name, value]) => html`<tr key=${name}><th scope="row"><code>${visible(name)}</code></th><td><code>${visible(value)}</code></td></tr>`)}</tbody>
     </table>
     ${text ? html`<pre class="body" tabindex="0" aria-label="Response body">${visible(text)}</pre>` : html`<p class="dim">The body is empty.</p>`}
-    ${text && /^text\/html\b/i.test(answer.headers.get("content-type") ?? "") && html`<${Preview} key=${id} text=${text} />`}
-    ${isCut && html`<p class="dim">Cut after ${LONGEST_BODY / 1024} KiB.</p>`}
+    ${text && /^text\/html\b/i.test(response.headers.get("content-type") ?? "") && html`<${Preview} key=${id} text=${text} />`}
+    ${isTruncated && html`<p class="dim">Truncated after ${MAX_BODY_BYTES / 1024} KiB.</p>`}
   `;
 }
 
-/** The first part of an answer's body as text; the rest is not waited for. */
-async function start(answer) {
-  const reader = answer.body?.getReader();
+/** Reads the first MAX_BODY_BYTES of a response's body as text, then cancels the rest. */
+async function readBody(response) {
+  const reader = response.body?.getReader();
   const decoder = new TextDecoder();
   let text = "";
   let size = 0;
   for (;;) {
     const { done, value } = reader ? await reader.read() : { done: true };
-    if (done) return { text: text + decoder.decode(), isCut: false };
-    const room = LONGEST_BODY - size;
-    text += decoder.decode(value.subarray(0, room), { stream: true });
+    if (done) return { text: text + decoder.decode(), isTruncated: false };
+    const remaining = MAX_BODY_BYTES - size;
+    text += decoder.decode(value.subarray(0, remaining), { stream: true });
     size += value.length;
-    if (size > LONGEST_BODY) {
+    if (size > MAX_BODY_BYTES) {
       reader.cancel();
-      return { text, isCut: true };
+      return { text, isTruncated: true };
     }
   }
 }

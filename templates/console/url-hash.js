@@ -1,20 +1,20 @@
-// What is looked at, as the part of the address behind `#`: `#requests?q=status:5xx&open=118`.
+// The current view as the hash of the URL: `#requests?q=status:5xx&open=118`.
 //
-// Pure. Reloading the page, going back and a link that is passed on lead to the same view. Requests
-// are counted anew by each process, so a link to one names the `run` too, and the `part` of it that is shown.
+// Pure. Reloading the page, going back and opening a shared link show the same view. Each process
+// numbers its requests from 1, so a link to a request also has its `run`, and the `part` that is shown.
 
 /**
- * The tab, the filter `q`, the opened row `open`, its `run` and the `part` of it that is shown, as a hash
- * names them; what it leaves out is empty.
+ * Parses a hash: the tab, its filter `q`, the opened row `open`, its `run` and its shown `part`. The
+ * filter is empty and the others are null if they are missing.
  */
-export function readAddress(hash) {
+export function parseHash(hash) {
   const [tab, query = ""] = hash.replace(/^#/, "").split(/\?(.*)/s);
   const values = new URLSearchParams(query);
   return { tab, q: values.get("q") ?? "", open: values.get("open"), run: values.get("run"), part: values.get("part") };
 }
 
-/** The hash of a view. */
-export function addressOf({ tab, q, open, run, part }) {
+/** Returns the hash of a view. */
+export function formatHash({ tab, q, open, run, part }) {
   const values = new URLSearchParams();
   if (q) values.set("q", q);
   if (open != null) values.set("open", open);

@@ -1,65 +1,65 @@
-// What the server is asked for while somebody looks at it: a source, the workers, logs, modules.
+// Data of the API that is fetched while a component shows it: a route's source, workers, logs, modules.
 //
-// Owns the asking and the asking again. Never keeps an answer that nobody looks at.
+// Owns fetching and refetching. Discards the data when the component goes: request-cache.js does not.
 
 import { useEffect, useRef, useState } from "./vendor/preact-htm.js";
-import { fetchJson } from "./server.js";
+import { fetchJson } from "./api.js";
 
 /**
- * Gives { answer, problem } for a path of the API; both null until it has answered. Asks again when
- * `version` is another, and every `every_ms` if that is given, but not while the page is hidden. When
- * `again` is another it asks once more, after an answer that is on its way; the one before stays until
- * then.
+ * Returns { data, problem } for a path of the API; both are null until it has responded. Fetches again
+ * when `version` changes, and every `interval_ms` if that is given, but not while the page is hidden.
+ * When `refresh` changes it fetches once more, after a fetch that is running, and shows the old data
+ * until then.
  */
-export function useFetched(path, { version, every_ms, again } = {}) {
-  const [told, setTold] = useState({});
-  const asking = useRef(null);
-  const name = `${path} ${version}`;
+export function useFetch(path, { version, interval_ms, refresh } = {}) {
+  const [result, setResult] = useState({});
+  const loader = useRef(null);
+  const key = `${path} ${version}`;
 
   useEffect(() => {
-    const stop = new AbortController();
+    const controller = new AbortController();
     let timer = null;
-    let isAsking = false;
-    let isWanted = false;
-    async function ask() {
-      if (isAsking) {
-        isWanted = true;
+    let isFetching = false;
+    let mustRefetch = false;
+    async function load() {
+      if (isFetching) {
+        mustRefetch = true;
         return;
       }
-      isAsking = true;
+      isFetching = true;
       clearTimeout(timer);
       if (!document.hidden) {
         try {
-          const answer = await fetchJson(path, stop.signal);
-          setTold({ name, answer });
+          const data = await fetchJson(path, controller.signal);
+          setResult({ key, data });
         } catch (error) {
-          if (stop.signal.aborted) return;
-          setTold((before) => ({ name, answer: before.name === name ? before.answer : null, problem: error.message }));
+          if (controller.signal.aborted) return;
+          setResult((before) => ({ key, data: before.key === key ? before.data : null, problem: error.message }));
         }
       }
-      if (stop.signal.aborted) return;
-      isAsking = false;
-      if (isWanted) {
-        isWanted = false;
-        ask();
-      } else if (every_ms) {
-        timer = setTimeout(ask, every_ms);
+      if (controller.signal.aborted) return;
+      isFetching = false;
+      if (mustRefetch) {
+        mustRefetch = false;
+        load();
+      } else if (interval_ms) {
+        timer = setTimeout(load, interval_ms);
       }
     }
-    asking.current = { ask, again };
-    ask();
+    loader.current = { load, refresh };
+    load();
     return () => {
-      stop.abort();
+      controller.abort();
       clearTimeout(timer);
     };
-  }, [name, every_ms]);
+  }, [key, interval_ms]);
 
   useEffect(() => {
-    if (asking.current.again === again) return; // it has just begun
-    asking.current.again = again;
-    asking.current.ask();
-  }, [again]);
+    if (loader.current.refresh === refresh) return; // the first fetch has just started
+    loader.current.refresh = refresh;
+    loader.current.load();
+  }, [refresh]);
 
-  if (told.name !== name) return { answer: null, problem: null };
-  return { answer: told.answer ?? null, problem: told.problem ?? null };
+  if (result.key !== key) return { data: null, problem: null };
+  return { data: result.data ?? null, problem: result.problem ?? null };
 }

@@ -1,28 +1,29 @@
-// The Workers tab: how long requests take, what runs now, what waits, and how the pool does.
+// The Workers tab: latency, the running and the waiting requests, and the process pool.
 //
-// Asks once a second while it is looked at, and when a process came or went. Shows what the server can tell, and says where it cannot.
+// Fetches once a second while it is shown, and when a process started or ended. Marks data that the server
+// cannot provide at the moment.
 
 import { html, useRef } from "./vendor/preact-htm.js";
 import { LineChart, Sparkline } from "./charts.js";
-import { useFetched } from "./fetched.js";
-import { matcher } from "./filter.js";
-import { clock, counted, milliseconds, visible } from "./format.js";
-import { walkRows } from "./rows.js";
+import { textMatcher } from "./filter.js";
+import { milliseconds, pluralize, timeOfDay, visible } from "./format.js";
+import { navigateRows } from "./table-nav.js";
+import { useFetch } from "./use-fetch.js";
 
-const ASK_EVERY_MS = 1000;
+const FETCH_INTERVAL_MS = 1000;
 const SAMPLES = 60;
 
 export function Workers({ state, traffic, filter }) {
-  const { answer, problem } = useFetched("workers", { version: state.runId, every_ms: ASK_EVERY_MS, again: state.workerEvents });
-  const busy = useSamples(answer, busyOf, state.runId);
-  if (!answer) {
-    return html`<div class="empty"><h2>Looking at the workers</h2>${problem && html`<p>${visible(problem)}.</p>`}</div>`;
+  const { data, problem } = useFetch("workers", { version: state.runId, interval_ms: FETCH_INTERVAL_MS, refresh: state.workerEvents });
+  const busy = useSamples(data, countBusy, state.runId);
+  if (!data) {
+    return html`<div class="empty"><h2>${problem ? "Cannot show the workers" : "Loading the workers…"}</h2>${problem && html`<p>${visible(problem)}.</p>`}</div>`;
   }
-  const { dispatch, queue, loop, pool_requests: poolRequests, stream_requests: streamRequests, pool, generation } = answer;
-  const matches = matcher(filter);
+  const { dispatch, queue, loop, pool_requests: poolRequests, stream_requests: streamRequests, pool, generation } = data;
+  const matches = textMatcher(filter);
   return html`
     <div class="workers" data-testid="workers">
-      ${problem && html`<p class="warn" role="status">▲ As it was last told; ${visible(problem)}.</p>`}
+      ${problem && html`<p class="warn" role="status">▲ Not up to date: ${visible(problem)}.</p>`}
       <${Latency} traffic=${traffic} />
       <section aria-labelledby="threads-title">
         <header>
@@ -31,13 +32,13 @@ export function Workers({ state, traffic, filter }) {
           <${Sparkline} values=${busy} top=${dispatch.length} label=${`busy Python threads in the last minute, of ${dispatch.length}`} />
         </header>
         <table class="rows">
-          <caption class="unseen">What each thread runs</caption>
-          <thead><tr><th scope="col" class="c-handler">Thread</th><th scope="col">Runs</th><th scope="col" class="c-outcome"><abbr title="generation of the code that runs it">G</abbr></th><th scope="col" class="c-total number"><abbr title="since it came in">Age</abbr></th></tr></thead>
-          <tbody onKeyDown=${walkRows}>
-            ${dispatch.filter(({ name, request }) => matches(name, wordsOf(request))).map(({ name, request, replaced }, index) => html`
-              <tr key=${name} class="flat" data-row data-testid="dispatch-row" tabindex=${index === 0 ? 0 : -1}>
-                <td class="c-handler">${visible(name)}${replaced && html` <b class="warn" title="its handler has outlived the time limit">▲ replaced</b>`}</td>
-                <td class="c-path"><${Running} request=${request} /></td>
+          <caption class="visually-hidden">Python threads and their requests</caption>
+          <thead><tr><th scope="col" class="c-handler">Thread</th><th scope="col">Request</th><th scope="col" class="c-outcome"><abbr title="generation of the code that handles the request">G</abbr></th><th scope="col" class="c-total number"><abbr title="time since the request arrived">Age</abbr></th></tr></thead>
+          <tbody onKeyDown=${navigateRows}>
+            ${dispatch.filter(({ name, request }) => matches(name, filterText(request))).map(({ name, request, replaced }, index) => html`
+              <tr key=${name} class="static" data-row data-testid="dispatch-row" tabindex=${index === 0 ? 0 : -1}>
+                <td class="c-handler">${visible(name)}${replaced && html` <b class="warn" title="its handler exceeded the time limit">▲ replaced</b>`}</td>
+                <td class="c-path"><${RequestLine} request=${request} /></td>
                 <td class="c-outcome"><${Generation} number=${request?.generation} current=${generation} /></td>
                 <td class="c-total number">${age(request)}</td>
               </tr>
@@ -45,79 +46,79 @@ export function Workers({ state, traffic, filter }) {
           </tbody>
         </table>
       </section>
-      <${List} title="Queue" about="waiting for a Python thread" list=${queue} matches=${matches} generation=${generation} />
-      <${List} title="asyncio loop" about="on the loop" list=${loop} matches=${matches} generation=${generation} none="nothing has needed the loop yet" />
-      ${streamRequests?.count > 0 && html`<${List} title="Streams" about="of def handlers" list=${streamRequests} matches=${matches} generation=${generation} />`}
+      <${RequestList} title="Queue" about="waiting for a Python thread" list=${queue} matches=${matches} generation=${generation} />
+      <${RequestList} title="asyncio loop" about="on the event loop" list=${loop} matches=${matches} generation=${generation} none="not started: no async handler has run yet" />
+      ${streamRequests?.count > 0 && html`<${RequestList} title="Streams" about="of def handlers" list=${streamRequests} matches=${matches} generation=${generation} />`}
       <${Pool} pool=${pool} poolRequests=${poolRequests} generation=${generation} matches=${matches} />
     </div>
   `;
 }
 
 const PERCENTILES = [
-  { name: "p50", key: "p50_ms", about: "half of the requests took at most this long" },
-  { name: "p95", key: "p95_ms", about: "95 % of them took at most this long" },
-  { name: "p99", key: "p99_ms", about: "99 % of them took at most this long" },
+  { name: "p50", key: "p50_ms", about: "50 % of the requests took at most this long" },
+  { name: "p95", key: "p95_ms", about: "95 % of the requests took at most this long" },
+  { name: "p99", key: "p99_ms", about: "99 % of the requests took at most this long" },
 ];
 
 function Latency({ traffic }) {
   const { count, seconds } = traffic;
-  const lines = PERCENTILES.map(({ name, key, about }) => ({ name, about, now: traffic[key], values: seconds.map((second) => second[key]) }));
+  const lines = PERCENTILES.map(({ name, key, about }) => ({ name, about, minute: traffic[key], values: seconds.map((second) => second[key]) }));
   return html`
     <section aria-labelledby="latency-title" data-testid="latency">
       <header>
         <h2 id="latency-title">Latency</h2>
-        <p class="dim">${counted(count, "request")} in the last minute, second by second</p>
+        <p class="dim">${pluralize(count, "request")} in the last minute, by second</p>
       </header>
-      <${LineChart} lines=${lines} format=${milliseconds} title="Percentiles of the time that requests took" />
+      <${LineChart} lines=${lines} format=${milliseconds} title="Latency percentiles" />
     </section>
   `;
 }
 
-/** Requests with their ages, or why there are none. */
-function List({ title, about, list, none, matches, generation }) {
+/** A list of requests with their ages, or the reason why there is none. */
+function RequestList({ title, about, list, none, matches, generation }) {
   const id = `list-${title.replaceAll(" ", "-")}`;
-  const shown = list?.requests.filter((request) => matches(wordsOf(request))) ?? [];
+  const shown = list?.requests.filter((request) => matches(filterText(request))) ?? [];
   return html`
     <section aria-labelledby=${id} data-testid=${id}>
       <header>
         <h2 id=${id}>${title}</h2>
-        <p class="dim">${list ? `${counted(list.count, "request")} ${about}` : (none ?? "not known while the code reloads")}</p>
+        <p class="dim">${list ? `${pluralize(list.count, "request")} ${about}` : (none ?? "unknown during a reload")}</p>
       </header>
       ${shown.length > 0 && html`
         <table class="rows">
-          <caption class="unseen">${title}: ${about}</caption>
-          <thead><tr><th scope="col">Request</th><th scope="col" class="c-outcome"><abbr title="generation of the code that runs it">G</abbr></th><th scope="col" class="c-total number"><abbr title="since it came in">Age</abbr></th></tr></thead>
-          <tbody onKeyDown=${walkRows}>
-            ${shown.map((request, index) => html`<tr key=${request.id} class="flat" data-row tabindex=${index === 0 ? 0 : -1}><td class="c-path"><${Running} request=${request} /></td><td class="c-outcome"><${Generation} number=${request.generation} current=${generation} /></td><td class="c-total number">${age(request)}</td></tr>`)}
+          <caption class="visually-hidden">${title}: ${about}</caption>
+          <thead><tr><th scope="col">Request</th><th scope="col" class="c-outcome"><abbr title="generation of the code that handles the request">G</abbr></th><th scope="col" class="c-total number"><abbr title="time since the request arrived">Age</abbr></th></tr></thead>
+          <tbody onKeyDown=${navigateRows}>
+            ${shown.map((request, index) => html`<tr key=${request.id} class="static" data-row tabindex=${index === 0 ? 0 : -1}><td class="c-path"><${RequestLine} request=${request} /></td><td class="c-outcome"><${Generation} number=${request.generation} current=${generation} /></td><td class="c-total number">${age(request)}</td></tr>`)}
           </tbody>
         </table>
       `}
-      ${list?.count > list?.requests.length && html`<p class="dim">The first ${list.requests.length} are shown.</p>`}
+      ${list?.count > list?.requests.length && html`<p class="dim">Showing the first ${list.requests.length}.</p>`}
     </section>
   `;
 }
 
 function Pool({ pool, poolRequests, generation, matches }) {
-  if (!pool) return html`<${List} title="Process pool" list=${null} />`;
+  if (!pool) return html`<${RequestList} title="Process pool" list=${null} />`;
   const { size, workers, busy, waiting, done, failed, replaced, exits = [] } = pool;
   return html`
     <section aria-labelledby="pool-title">
       <header>
         <h2 id="pool-title">Process pool</h2>
         <p class="dim">
-          ${busy} of ${size} busy · ${counted(waiting, "task")} waiting · ${done} done · <span class=${failed ? "bad" : ""}>${failed} failed</span>
-          ${replaced > 0 && html` · <span class="warn">▲ ${counted(replaced, "worker")} died and replaced</span>`}
+          ${busy} of ${size} busy · ${pluralize(waiting, "task")} waiting · ${done} done · <span class=${failed ? "bad" : ""}>${failed} failed</span>
+          ${replaced > 0 && html` · <span class="warn">▲ ${pluralize(replaced, "worker")} replaced</span>`}
         </p>
       </header>
       ${workers.length === 0
-        ? html`<p class="dim">No process has been started: they come with the first handler that uses the pool.</p>`
+        ? html`<p class="dim">No processes yet: the first handler that uses the pool starts them.</p>`
         : html`
           <table class="rows pool-rows">
-            <caption class="unseen">Processes of the pool</caption>
+            <caption class="visually-hidden">Processes of the pool</caption>
             <thead>
               <tr>
                 <th scope="col" class="c-method">PID</th>
-                <th scope="col" class="c-outcome"><abbr title="generation of the code it was given last">G</abbr></th>
+                <th scope="col" class="c-outcome"><abbr title="generation of the code that the process has">G</abbr></th>
                 <th scope="col" class="c-method">State</th>
                 <th scope="col">Task</th>
                 <th scope="col" class="c-total number">Elapsed</th>
@@ -126,13 +127,13 @@ function Pool({ pool, poolRequests, generation, matches }) {
                 <th scope="col" class="c-total number"><abbr title="resident memory">RSS</abbr></th>
               </tr>
             </thead>
-            <tbody onKeyDown=${walkRows}>
+            <tbody onKeyDown=${navigateRows}>
               ${workers.filter(({ pid, task }) => matches(String(pid), task ?? "")).map((worker, index) => html`<${PoolRow} key=${worker.pid ?? index} worker=${worker} isFirst=${index === 0} generation=${generation} />`)}
             </tbody>
           </table>
         `}
       ${exits.length > 0 && html`<${Exits} exits=${exits} replaced=${replaced} />`}
-      ${poolRequests?.count > 0 && html`<${List} title="Handlers at the pool" about="using or awaiting it" list=${poolRequests} matches=${matches} generation=${generation} />`}
+      ${poolRequests?.count > 0 && html`<${RequestList} title="Requests using the pool" about="running in the pool or waiting for it" list=${poolRequests} matches=${matches} generation=${generation} />`}
     </section>
   `;
 }
@@ -140,9 +141,9 @@ function Pool({ pool, poolRequests, generation, matches }) {
 function PoolRow({ worker, isFirst, generation }) {
   const { pid, busy, task, task_ms, stale, done, failed, rss_bytes } = worker;
   return html`
-    <tr class="flat" data-row data-testid="pool-row" tabindex=${isFirst ? 0 : -1}>
-      <td class="c-method">${pid ?? html`<span class="dim">gone</span>`}</td>
-      <td class="c-outcome">${worker.generation ? `G${worker.generation}` : html`<span class="dim">–</span>`}${stale && html` <b class="warn" title=${`G${generation} serves; it gets that code with its next task`}>▲ Stale</b>`}</td>
+    <tr class="static" data-row data-testid="pool-row" tabindex=${isFirst ? 0 : -1}>
+      <td class="c-method">${pid ?? html`<span class="dim">ended</span>`}</td>
+      <td class="c-outcome">${worker.generation ? `G${worker.generation}` : html`<span class="dim">–</span>`}${stale && html` <b class="warn" title=${`the current generation is G${generation}; the process updates before its next task`}>▲ stale</b>`}</td>
       <td class="c-method">${busy ? "● busy" : html`<span class="dim">○ idle</span>`}</td>
       <td class="c-path">${task && html`<code>${visible(task)}</code>`}</td>
       <td class="c-total number">${task_ms != null && milliseconds(task_ms)}</td>
@@ -153,32 +154,32 @@ function PoolRow({ worker, isFirst, generation }) {
   `;
 }
 
-/** The workers that died, the newest first. */
+/** The processes that exited, newest first. */
 function Exits({ exits, replaced }) {
   return html`
     <section aria-labelledby="exits-title" data-testid="exits">
       <header>
-        <h3 id="exits-title">Died and replaced</h3>
-        ${replaced > exits.length && html`<p class="dim">The newest ${exits.length} of ${replaced}.</p>`}
+        <h3 id="exits-title">Exited processes</h3>
+        ${replaced > exits.length && html`<p class="dim">Showing the newest ${exits.length} of ${replaced}.</p>`}
       </header>
-      <table class="rows loss-rows">
-        <caption class="unseen">Processes that died</caption>
+      <table class="rows exit-rows">
+        <caption class="visually-hidden">Newest exits first</caption>
         <thead>
           <tr>
             <th scope="col" class="c-time">Time</th>
             <th scope="col" class="c-method">PID</th>
-            <th scope="col" class="c-files">Why</th>
-            <th scope="col">It ran</th>
-            <th scope="col" class="c-outcome">In its place</th>
+            <th scope="col" class="c-files">Reason</th>
+            <th scope="col">Task</th>
+            <th scope="col" class="c-outcome">Replaced by</th>
           </tr>
         </thead>
-        <tbody onKeyDown=${walkRows}>
+        <tbody onKeyDown=${navigateRows}>
           ${exits.toReversed().map(({ time_ms, pid, task, exit_code, was_killed, successor }, index) => html`
-            <tr key=${`${pid} ${time_ms}`} class="flat" data-row tabindex=${index === 0 ? 0 : -1}>
-              <td class="c-time dim">${clock(time_ms)}</td>
+            <tr key=${`${pid} ${time_ms}`} class="static" data-row tabindex=${index === 0 ? 0 : -1}>
+              <td class="c-time dim">${timeOfDay(time_ms)}</td>
               <td class="c-method">${pid}</td>
-              <td class="c-files">${was_killed ? "ended: nobody waited for its task" : html`<span class="bad">✖ ${exitWords(exit_code)}</span>`}</td>
-              <td class="c-path">${task ? html`<code>${visible(task)}</code>` : html`<span class="dim">nothing</span>`}</td>
+              <td class="c-files">${was_killed ? "stopped: its request was cancelled" : html`<span class="bad">✖ ${exitText(exit_code)}</span>`}</td>
+              <td class="c-path">${task ? html`<code>${visible(task)}</code>` : html`<span class="dim">none</span>`}</td>
               <td class="c-outcome">${successor}</td>
             </tr>
           `)}
@@ -188,23 +189,23 @@ function Exits({ exits, replaced }) {
   `;
 }
 
-function exitWords(code) {
-  if (code == null) return "died";
-  return code < 0 ? `died of signal ${-code}` : `exited with ${code}`;
+function exitText(code) {
+  if (code == null) return "exited";
+  return code < 0 ? `killed by signal ${-code}` : `exited with code ${code}`;
 }
 
-/** The generation that runs a request; one that serves no more is said to be old. */
+/** The generation that handles a request, marked if it is not the current one. */
 function Generation({ number, current }) {
   if (number == null) return html`<span class="dim">–</span>`;
-  return html`G${number}${number < current && html` <b class="warn" title=${`G${current} serves by now; a request ends on the code that it began with`}>▲ old</b>`}`;
+  return html`G${number}${number < current && html` <b class="warn" title=${`the current generation is G${current}; a request finishes with the code that it started with`}>▲ old</b>`}`;
 }
 
-function Running({ request }) {
+function RequestLine({ request }) {
   if (!request) return html`<span class="dim">○ idle</span>`;
   return html`<span class="dim">#${visible(request.id)}</span> <code>${visible(request.method)} ${visible(request.path)}</code>`;
 }
 
-function wordsOf(request) {
+function filterText(request) {
   return request ? `#${request.id} ${request.method ?? ""} ${request.path ?? ""}` : "idle";
 }
 
@@ -212,17 +213,17 @@ function age(request) {
   return request?.age_ms == null ? "" : milliseconds(request.age_ms);
 }
 
-function busyOf({ dispatch }) {
+function countBusy({ dispatch }) {
   return dispatch.filter(({ request }) => request).length;
 }
 
-/** What `measure` made of each answer of the last minute, oldest first; of one process. */
-function useSamples(answer, measure, runId) {
+/** Returns `measure(data)` for each fetch of the last minute, oldest first. A new run starts over. */
+function useSamples(data, measure, runId) {
   const samples = useRef({ last: null, values: [] }).current;
   if (runId !== samples.runId) Object.assign(samples, { runId, values: [] });
-  if (answer && answer !== samples.last) {
-    samples.last = answer;
-    samples.values = [...samples.values.slice(1 - SAMPLES), measure(answer)];
+  if (data && data !== samples.last) {
+    samples.last = data;
+    samples.values = [...samples.values.slice(1 - SAMPLES), measure(data)];
   }
   return [...Array(SAMPLES - samples.values.length).fill(null), ...samples.values];
 }

@@ -1,4 +1,4 @@
-// The console for people who use no mouse, see little or hear the page: axe finds nothing in any tab, light or dark.
+// Accessibility of the console: checked by axe, at high zoom, on a narrow screen and for screen readers.
 
 const { AxeBuilder } = require("@axe-core/playwright");
 const { test, expect } = require("@playwright/test");
@@ -8,8 +8,8 @@ const SHOP = `from snaxum import Request, route
 
 @route("/items")
 def items(request: Request) -> dict:
-    """All that there is to buy."""
-    print("somebody looks")
+    """All items of the shop."""
+    print("listing the items")
     return {"items": ["tea"]}
 
 @route("/items/<int:id>")
@@ -29,20 +29,20 @@ test.afterEach(async () => {
   await world.remove();
 });
 
-// What axe says of the page as it is now, one line for each element.
+// Returns the violations that axe finds in the current page, one line per element.
 async function violations(page) {
   const { violations } = await new AxeBuilder({ page }).analyze();
   return violations.flatMap(({ id, help, nodes }) => nodes.map(({ target }) => `${id}: ${help}: ${target.join(" ")}`));
 }
 
 for (const colorScheme of ["light", "dark"]) {
-  test(`no tab and no opened row has a barrier, ${colorScheme}`, async ({ page }) => {
+  test(`axe finds no violation in any tab or open row, ${colorScheme}`, async ({ page }) => {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     await world.open(page);
     for (const tab of Object.keys(TABS)) {
       await page.getByTestId(`tab-${tab}`).click();
       await expect(page.getByTestId(`tab-${tab}`)).toHaveAttribute("aria-current", "page");
-      expect.soft(await violations(page), `${tab}, with nothing in it yet`).toEqual([]);
+      expect.soft(await violations(page), `${tab}, empty`).toEqual([]);
     }
 
     for (const address of ["/items?a=1", "/items/0", "/items/9", "/nowhere"]) await world.get(address);
@@ -55,32 +55,32 @@ for (const colorScheme of ["light", "dark"]) {
       await expect(page.getByTestId(row).first()).toBeVisible();
       expect.soft(await violations(page), tab).toEqual([]);
       const rows = tab === "requests" ? page.getByTestId(row).filter({ hasText: "/items/9" }) : page.getByTestId(row);
-      if (tab === "workers") continue; // its rows do not open
+      if (tab === "workers") continue; // its rows cannot be opened
       await rows.first().click();
-      const opened = tab === "routes" || tab === "reloads" ? page.locator("tr.unfolded") : page.getByTestId("traceback");
+      const opened = tab === "routes" || tab === "reloads" ? page.locator("tr.expanded-row") : page.getByTestId("traceback");
       await expect(opened.first()).toBeVisible();
-      expect.soft(await violations(page), `${tab}, a row opened`).toEqual([]);
+      expect.soft(await violations(page), `${tab}, with an open row`).toEqual([]);
       if (tab !== "requests") continue;
       for (const part of await page.getByRole("tab").all()) {
         await part.click();
-        expect.soft(await violations(page), `a request, its part ${await part.textContent()}`).toEqual([]);
+        expect.soft(await violations(page), `an open request, part ${await part.textContent()}`).toEqual([]);
       }
       await page.getByRole("button", { name: "Edit and replay" }).click();
       await expect(page.getByTestId("edit-form")).toBeVisible();
-      expect.soft(await violations(page), "a request being edited").toEqual([]);
+      expect.soft(await violations(page), "the edit form").toEqual([]);
     }
     await page.keyboard.press("?");
-    await expect(page.getByTestId("keys")).toBeVisible();
-    expect.soft(await violations(page), "the keys").toEqual([]);
+    await expect(page.getByTestId("shortcuts")).toBeVisible();
+    expect.soft(await violations(page), "the keyboard shortcuts").toEqual([]);
   });
 }
 
-test("at 200 %, and on a narrow screen, nothing is cut off sideways and details stand below", async ({ page }) => {
+test("at 200 % zoom and on a narrow screen the page fits the width and details are below the list", async ({ page }) => {
   await world.open(page);
   for (const address of ["/items?a=1", "/items/0", "/items/9"]) await world.get(address);
   world.edit("shop.py", SHOP.replace('["tea"]}', '["tea"}'));
   await expect(page.getByTestId("banner")).toBeVisible();
-  // A window of 1280 pixels, zoomed; one below 900; a telephone.
+  // A zoomed window of 1280 pixels; one below 900 pixels; a phone.
   for (const [width, height] of [[640, 400], [880, 700], [360, 740]]) {
     await page.setViewportSize({ width, height });
     for (const [tab, row] of Object.entries(TABS)) {
@@ -99,23 +99,23 @@ test("at 200 %, and on a narrow screen, nothing is cut off sideways and details 
   }
 });
 
-test("what changes by itself is said once in two seconds, and the last of it is", async ({ page }) => {
+test("changes are announced at most once in two seconds, and the last one always is", async ({ page }) => {
   await world.open(page);
-  const spoken = page.getByTestId("spoken");
-  await expect(spoken).toContainText("G1 ok");
-  await spoken.evaluate((region) => {
-    window.said = [];
-    new MutationObserver(() => window.said.push([performance.now(), region.textContent])).observe(region, { childList: true, characterData: true, subtree: true });
+  const region = page.getByTestId("live-region");
+  await expect(region).toContainText("G1 ok");
+  await region.evaluate((region) => {
+    window.announced = [];
+    new MutationObserver(() => window.announced.push([performance.now(), region.textContent])).observe(region, { childList: true, characterData: true, subtree: true });
   });
   const broken = SHOP.replace('["tea"]}', '["tea"}');
   for (const text of [broken, SHOP, broken, SHOP.replace("tea", "cake"), broken]) {
     world.edit("shop.py", text);
     await expect(page.getByTestId("banner")).toHaveCount(text === broken ? 1 : 0);
   }
-  await expect(spoken).toContainText("serving G2, newest save does not load", { timeout: 10_000 });
-  await expect(spoken).toContainText("SyntaxError in python/shop.py, line 7");
-  await expect(spoken, "and does not stay there").toHaveText("", { timeout: 15_000 });
-  const said = await page.evaluate(() => window.said);
-  expect(said.length).toBeGreaterThan(0);
-  for (let index = 1; index < said.length; index += 1) expect(said[index][0] - said[index - 1][0], `${said}`).toBeGreaterThan(1900);
+  await expect(region).toContainText("serving G2, newest save does not load", { timeout: 10_000 });
+  await expect(region).toContainText("SyntaxError in python/shop.py, line 7");
+  await expect(region, "is cleared").toHaveText("", { timeout: 15_000 });
+  const announced = await page.evaluate(() => window.announced);
+  expect(announced.length).toBeGreaterThan(0);
+  for (let index = 1; index < announced.length; index += 1) expect(announced[index][0] - announced[index - 1][0], `${announced}`).toBeGreaterThan(1900);
 });

@@ -1,9 +1,9 @@
-// The console as a person meets it: opened by the printed link, watched while files change.
+// The console from the printed link on: live updates, reloading, copying, reconnecting.
 
 const fs = require("node:fs");
 const path = require("node:path");
 const { test, expect } = require("@playwright/test");
-const { World, complaintsOf } = require("./world");
+const { World, collectErrors } = require("./world");
 
 const HELLO = `from snaxum import Request, route
 
@@ -19,11 +19,11 @@ def boom(request: Request) -> dict:
 `;
 
 let world;
-let complaints;
+let errors;
 
 test.beforeEach(async ({ page }) => {
   world = new World({ "app.py": HELLO });
-  complaints = complaintsOf(page);
+  errors = collectErrors(page);
   await world.start();
 });
 
@@ -37,36 +37,36 @@ test("the printed link opens the console and leaves no token in the address", as
   expect(page.url()).toBe(`${world.app}__snaxum/`);
   expect(await page.content()).not.toContain(new URL(world.console).searchParams.get("t"));
   await expect(page.getByTestId("state")).toContainText("G1 ok");
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("a pause is shown as long as it lasts", async ({ page }) => {
+test("the header shows that reloading is paused", async ({ page }) => {
   await world.open(page);
   world.snaxum("pause");
   await expect(page.getByTestId("paused")).toBeVisible();
   world.snaxum("resume");
   await expect(page.getByTestId("paused")).toHaveCount(0);
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("reloading is paused, resumed and asked for by a click", async ({ page }) => {
+test("buttons pause reloading, resume it, and reload now", async ({ page }) => {
   await world.open(page);
   await page.getByRole("button", { name: "Reload now" }).click();
-  await expect(page.getByTestId("by-hand")).toHaveText("nothing to reload");
+  await expect(page.getByTestId("reload-result")).toHaveText("nothing to reload");
 
   await page.getByRole("button", { name: "Pause reloading" }).click();
   await expect(page.getByTestId("paused")).toBeVisible();
   world.edit("app.py", HELLO.replace("v1", "v2"));
   await page.getByRole("button", { name: "Reload now" }).click();
-  await expect(page.getByTestId("by-hand")).toHaveText("reloaded: G2");
+  await expect(page.getByTestId("reload-result")).toHaveText("reloaded: G2");
   expect(await (await world.get("/hello")).json()).toEqual({ message: "v2" });
 
   await page.getByRole("button", { name: "Resume reloading" }).click();
   await expect(page.getByTestId("paused")).toHaveCount(0);
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("a request, a reload, a broken save and its repair appear by themselves", async ({ page }) => {
+test("a request, a reload, a broken save and its fix appear without reloading the page", async ({ page }) => {
   await world.open(page);
 
   await world.get("/hello");
@@ -89,10 +89,10 @@ test("a request, a reload, a broken save and its repair appear by themselves", a
   await expect(page.getByTestId("reload-row")).toHaveCount(4);
   await page.getByTestId("reload-row").first().click();
   await expect(page.getByTestId("logs")).toContainText("v3 loads");
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("a module that does not load at the start is told of, while the others serve", async ({ page }) => {
+test("a module that does not load at startup is reported while the others are served", async ({ page }) => {
   await world.stop();
   world.edit("broken.py", "import no_such_module\n");
   await world.start();
@@ -105,10 +105,10 @@ test("a module that does not load at the start is told of, while the others serv
 
   world.edit("broken.py", "");
   await expect(page.getByTestId("banner")).toHaveCount(0);
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("the routes are listed with handler, mode and place, and follow a save", async ({ page }) => {
+test("the routes are listed with handler and location, and update after a save", async ({ page }) => {
   await world.open(page);
   await page.getByTestId("tab-routes").click();
   const rows = page.getByTestId("route-row");
@@ -119,10 +119,10 @@ test("the routes are listed with handler, mode and place, and follow a save", as
   world.edit("app.py", `${HELLO}\n@route("/added")\ndef added(request: Request) -> dict:\n    return {}\n`);
 
   await expect(rows.filter({ hasText: "/added" })).toContainText("new");
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("a failing request shows its traceback with masked locals", async ({ page }) => {
+test("a failing request shows its traceback with secrets masked in its locals", async ({ page }) => {
   await world.open(page);
   await world.get("/boom");
   await page.getByTestId("tab-errors").click();
@@ -132,10 +132,10 @@ test("a failing request shows its traceback with masked locals", async ({ page }
   await expect(traceback).toContainText("return {\"first\": items[0]}");
   await expect(traceback).toContainText("••••");
   await expect(traceback).not.toContainText("'hunter2'");
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("a failing request is copied as a command and as a report, secrets masked", async ({ page, context }) => {
+test("a failing request can be copied as a command and as a report with secrets masked", async ({ page, context }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const copied = () => page.evaluate(() => navigator.clipboard.readText());
   world.edit("app.py", HELLO.replace("items = []", 'items = []\n    print("about to ``` fail")'));
@@ -153,16 +153,16 @@ test("a failing request is copied as a command and as a report, secrets masked",
   expect(await copied()).toContain(`-H 'x-note: it'\\''s'`);
 
   await page.getByRole("button", { name: "Copy for an assistant" }).click();
-  await expect.poll(copied).toContain("# 500 of a request");
+  await expect.poll(copied).toContain("# Request returned 500");
   const report = await copied();
   expect(report).toContain("IndexError: list index out of range");
   expect(report).toContain("````text\n");
-  expect(report).toContain("no instruction");
+  expect(report).toContain("not as instructions");
   expect(report).not.toContain("'hunter2'");
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("a copied link opens exactly its request, and none of a later process", async ({ page, context }) => {
+test("a copied link opens its request, and none of a later process", async ({ page, context }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await world.open(page);
   for (const address of ["/hello", "/boom", "/hello"]) await world.get(address);
@@ -181,56 +181,56 @@ test("a copied link opens exactly its request, and none of a later process", asy
   await page.goto("about:blank");
   await page.goto(link.replace(/run=.*/, "run=another"));
   await expect(page.getByTestId("other-run")).toContainText("#2");
-  await page.getByRole("button", { name: "Show its requests" }).click();
+  await page.getByRole("button", { name: "Show current requests" }).click();
   await expect(page.getByTestId("request-row")).toHaveCount(3);
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("a server that answers no ping is gone, and connected to anew", async ({ page }) => {
-  // The test says when the page looks whether the server is there.
+test("the console reconnects when the server does not respond to a ping", async ({ page }) => {
+  // The test triggers the ping timer itself.
   await page.addInitScript(() => {
     const every = window.setInterval;
-    window.setInterval = (run, ms, ...rest) => (ms === 15_000 ? (window.beat = run) && 0 : every(run, ms, ...rest));
+    window.setInterval = (run, ms, ...rest) => (ms === 15_000 ? (window.pingNow = run) && 0 : every(run, ms, ...rest));
   });
   let connections = 0;
-  let reaches = true;
+  let isReachable = true;
   await page.routeWebSocket(/\/__snaxum\/ws/, (channel) => {
     connections += 1;
     const isFirst = connections === 1;
-    const passes = () => reaches || !isFirst;
+    const passes = () => isReachable || !isFirst;
     const server = channel.connectToServer();
     channel.onMessage((message) => passes() && server.send(message));
     server.onMessage((message) => passes() && channel.send(message));
   });
   await world.open(page);
-  const beat = () => page.evaluate(() => window.beat());
-  // The page reads the answer, whatever else it is told.
-  const isAnswered = page.waitForEvent("console", (message) => message.text() === "pong");
+  const ping = () => page.evaluate(() => window.pingNow());
+  // Other messages may arrive before the pong.
+  const receivedPong = page.waitForEvent("console", (message) => message.text() === "pong");
   await page.evaluate(() => {
     const parse = JSON.parse;
     JSON.parse = (text) => (text.includes('"pong"') && console.log("pong"), parse(text));
   });
-  await beat();
-  await isAnswered;
-  reaches = false;
-  await beat();
+  await ping();
+  await receivedPong;
+  isReachable = false;
+  await ping();
   expect(connections).toBe(1);
-  await expect.poll(async () => (await beat(), connections)).toBe(2);
+  await expect.poll(async () => (await ping(), connections)).toBe(2);
   await expect(page.getByTestId("connection")).toContainText("live");
 });
 
-test("the console reconnects by itself when the server comes back", async ({ page }) => {
+test("the console reconnects to a restarted server, and says that it is signed out", async ({ page }) => {
   await world.open(page);
   await world.stop();
   await expect(page.getByTestId("connection")).not.toContainText("live");
 
-  // Another process has another token: the page says so instead of trying for ever.
+  // The new process has a new token, so the page cannot reconnect without the new link.
   await world.start(world.port);
   await expect(page.getByTestId("connection")).toContainText("signed out", { timeout: 15_000 });
   await world.open(page);
 });
 
-test("markup in a path, an exception and a docstring shows as text", async ({ page }) => {
+test("markup in a path, an exception and a docstring is shown as text", async ({ page }) => {
   const evil = "<img src=x onerror=alert(1)><script>alert(2)</script>";
   world.edit(
     "evil.py",
@@ -248,11 +248,11 @@ test("markup in a path, an exception and a docstring shows as text", async ({ pa
   await page.goto(`${world.app}evil/${encodeURIComponent(evil)}`);
 
   expect(await page.locator("img[src=x]").count()).toBe(0);
-  // The page is a 500 and the app has no icon; nothing else was said, and no dialog opened.
-  expect(complaints.filter((text) => !text.startsWith("Failed to load resource"))).toEqual([]);
+  // The page returns a 500 and the app has no icon; there must be no other error, and no dialog.
+  expect(errors.filter((text) => !text.startsWith("Failed to load resource"))).toEqual([]);
 });
 
-test("a request whose client went away says so", async ({ page }) => {
+test("a request whose client disconnected is marked", async ({ page }) => {
   world.edit("waiting.py", `import asyncio
 from snaxum import Request, route
 
@@ -262,32 +262,32 @@ async def waiting(request: Request) -> str:
 `);
   await world.open(page);
   const client = new AbortController();
-  const asked = fetch(new URL("/waiting", world.app), { signal: client.signal }).catch(() => {});
-  // It is told of once it has waited for half a second: then it is there to be given up.
+  const request = fetch(new URL("/waiting", world.app), { signal: client.signal }).catch(() => {});
+  // The request is listed after half a second, so the server has received it before the abort.
   await expect(page.getByText("/waiting").first()).toBeVisible();
   client.abort();
-  await asked;
+  await request;
 
   const row = page.getByTestId("request-row").filter({ hasText: "/waiting" });
-  await expect(row).toContainText("the client went away");
+  await expect(row).toContainText("client disconnected");
   await expect(row).toContainText("499");
   await row.click();
   const details = page.getByTestId("request-details");
-  await expect(details).toContainText("The client went away before the answer.");
+  await expect(details).toContainText("The client disconnected before the response.");
   await expect(details).not.toContainText("Gnull");
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("requests that the page was not told of count for the rate", async () => {
+test("the rate includes requests that the page did not receive", async () => {
   const text = fs.readFileSync(path.join(__dirname, "../../templates/console/traffic.js"), "utf8");
   const { Traffic } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
   const traffic = new Traffic();
-  const state = (more) => ({ runId: "r", requests: [], missed: 0, metrics: null, ...more });
+  const state = (more) => ({ runId: "r", requests: [], droppedEvents: 0, metrics: null, ...more });
 
   const metrics = { requests_per_s: 3000.4 };
-  traffic.follow(state(), state({ metrics }));
-  expect(traffic.measure().count).toBe(0); // it has seen them all
-  traffic.follow(state({ metrics }), state({ metrics, missed: 2900 }));
-  traffic.follow(state({ metrics, missed: 2900 }), state({ metrics: { requests_per_s: 3000.4 }, missed: 2900 }));
+  traffic.update(state(), state({ metrics }));
+  expect(traffic.measure().count).toBe(0); // without dropped events the metrics are not needed
+  traffic.update(state({ metrics }), state({ metrics, droppedEvents: 2900 }));
+  traffic.update(state({ metrics, droppedEvents: 2900 }), state({ metrics: { requests_per_s: 3000.4 }, droppedEvents: 2900 }));
   expect(traffic.measure().count).toBe(3000);
 });

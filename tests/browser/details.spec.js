@@ -1,7 +1,7 @@
-// One request opened: its parts are tabs, by mouse, by keyboard and by link.
+// An open request: its parts as tabs, by mouse, by keyboard and by link.
 
 const { test, expect } = require("@playwright/test");
-const { World, complaintsOf } = require("./world");
+const { World, collectErrors } = require("./world");
 
 const SHOP = `from snaxum import Request, route
 
@@ -9,8 +9,8 @@ const SHOP = `from snaxum import Request, route
 def items(request: Request) -> dict:
     return {"items": ["tea"]}
 
-@route("/told")
-def told(request: Request) -> dict:
+@route("/logs")
+def logs(request: Request) -> dict:
     print("first")
     print("second")
     return {}
@@ -22,33 +22,33 @@ def boom(request: Request) -> dict:
 `;
 
 let world;
-let complaints;
+let errors;
 
 test.beforeEach(async ({ page }) => {
   world = new World({ "shop.py": SHOP });
-  complaints = complaintsOf(page);
+  errors = collectErrors(page);
   await world.start();
   await world.open(page);
 });
 
 test.afterEach(async () => {
   await world.remove();
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
 const tab = (page, name) => page.getByRole("tab", { name });
 const row = (page, text) => page.getByTestId("request-row").filter({ hasText: text });
 const names = (page) => page.getByRole("tab").evaluateAll((tabs) => tabs.map((each) => each.textContent.trim()));
 
-// Opens a request and waits until all of it is there.
+// Opens a request and waits until its details are loaded.
 async function open(page, text) {
   await row(page, text).click();
   await expect(page.getByRole("button", { name: "Replay", exact: true })).toBeVisible();
 }
 
-test("a request has the parts that there is something in, and shows one of them", async ({ page }) => {
+test("an open request has a tab for each part that has content", async ({ page }) => {
   await fetch(new URL("/items?kind=tea", world.app), { method: "POST", body: "<b>sent</b>" });
-  await world.get("/told");
+  await world.get("/logs");
   await world.get("/boom");
 
   await open(page, "/items");
@@ -64,7 +64,7 @@ test("a request has the parts that there is something in, and shows one of them"
   await expect(panel.getByRole("row", { name: "content-type" })).toContainText("application/json");
   await expect(panel.getByTestId("body")).toHaveText('{"items":["tea"]}\n');
 
-  await open(page, "/told");
+  await open(page, "/logs");
   expect(await names(page)).toEqual(["Timing", "Request", "Response", "Logs 2"]);
   await tab(page, "Logs").click();
   await expect(panel.getByTestId("logs")).toContainText("second");
@@ -75,12 +75,12 @@ test("a request has the parts that there is something in, and shows one of them"
   await expect(row(page, "/boom")).toHaveCount(2);
   await expect(tab(page, "Diff")).toBeVisible();
   await tab(page, "Diff").click();
-  await expect(panel.getByTestId("compare")).toHaveText("The same answer.");
+  await expect(panel.getByTestId("response-diff")).toHaveText("The response is the same.");
 });
 
-test("a failure comes first, and otherwise what was chosen last", async ({ page }) => {
-  for (const address of ["/items", "/told", "/boom"]) await world.get(address);
-  await open(page, "/told");
+test("the error is shown first, otherwise the part that was chosen last", async ({ page }) => {
+  for (const address of ["/items", "/logs", "/boom"]) await world.get(address);
+  await open(page, "/logs");
   await expect(tab(page, "Timing")).toHaveAttribute("aria-selected", "true");
   await expect(page).toHaveURL(/#requests\?open=2&run=[\w-]+$/);
   await tab(page, "Response").click();
@@ -94,16 +94,16 @@ test("a failure comes first, and otherwise what was chosen last", async ({ page 
   await expect(page.getByRole("tabpanel").getByTestId("traceback")).toBeVisible();
   await expect(page).toHaveURL(/open=3&run=[\w-]+$/);
 
-  // What the next one has not is not shown of it, and not forgotten.
-  await open(page, "/told");
+  // The choice is remembered even if a request does not have the part.
+  await open(page, "/logs");
   await tab(page, "Logs").click();
   await open(page, "/items");
   await expect(tab(page, "Timing")).toHaveAttribute("aria-selected", "true");
-  await open(page, "/told");
+  await open(page, "/logs");
   await expect(tab(page, "Logs")).toHaveAttribute("aria-selected", "true");
 });
 
-test("tabs are walked by keyboard, and the keys of the page go on working", async ({ page }) => {
+test("arrow keys move between tabs, and the page's shortcuts still work", async ({ page }) => {
   for (const address of ["/items", "/boom"]) await world.get(address);
   await open(page, "/boom");
   const selected = (name) => expect(page.getByRole("tab", { selected: true })).toHaveText(name);
@@ -126,7 +126,7 @@ test("tabs are walked by keyboard, and the keys of the page go on working", asyn
   await page.keyboard.press("?");
   await expect(page.getByRole("row", { name: "move between the parts" })).toBeVisible();
   await page.keyboard.press("Escape");
-  await expect(page.getByTestId("keys")).toBeHidden();
+  await expect(page.getByTestId("shortcuts")).toBeHidden();
   await page.keyboard.press("/");
   await expect(page.getByTestId("filter")).toBeFocused();
   await tab(page, "Logs").focus();
@@ -142,7 +142,7 @@ test("tabs are walked by keyboard, and the keys of the page go on working", asyn
   await expect(row(page, "/boom")).toBeFocused();
 });
 
-test("a link opens the part that was shown", async ({ page, context }) => {
+test("a copied link opens the part that was shown", async ({ page, context }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const copied = async () => {
     await page.getByRole("button", { name: "Copy link" }).click();
@@ -151,23 +151,23 @@ test("a link opens the part that was shown", async ({ page, context }) => {
   };
   await world.get("/boom");
   await open(page, "/boom");
-  const usual = await copied();
-  expect(usual).toMatch(/&part=error$/);
+  const errorLink = await copied();
+  expect(errorLink).toMatch(/&part=error$/);
   await tab(page, "Response").click();
-  const chosen = await copied();
-  expect(chosen).toMatch(/&part=response$/);
+  const responseLink = await copied();
+  expect(responseLink).toMatch(/&part=response$/);
 
-  for (const [link, name] of [[usual, "Error"], [chosen, "Response"], [usual.replace("=error", "=nonsense"), "Error"]]) {
+  for (const [link, name] of [[errorLink, "Error"], [responseLink, "Response"], [errorLink.replace("=error", "=nonsense"), "Error"]]) {
     await page.goto("about:blank");
     await page.goto(link);
     await expect(page.getByRole("tab", { selected: true })).toHaveText(name);
   }
-  await page.goto(chosen);
+  await page.goto(responseLink);
   await page.reload();
   await expect(page.getByRole("tab", { selected: true })).toHaveText("Response");
 });
 
-test("a part stays as it was while another one is shown", async ({ page }) => {
+test("a part keeps its state while another one is shown", async ({ page }) => {
   await world.get("/boom");
   await open(page, "/boom");
   const printed = page.getByText("As Python prints it");
@@ -181,7 +181,7 @@ test("a part stays as it was while another one is shown", async ({ page }) => {
   await expect(page.getByText("Traceback (most recent call last)")).toBeVisible();
 });
 
-test("the timing is there while pages that wait hold all the browser's connections", async ({ page, context }) => {
+test("the timing is shown while waiting pages use all of the browser's connections", async ({ page, context }) => {
   world.edit("waiting.py", `import asyncio
 from snaxum import Request, Response, route
 
@@ -193,7 +193,7 @@ async def waiting(request: Request) -> str:
 def page(request: Request) -> Response:
     return Response("<!doctype html><title>waits</title>", content_type="text/html")
 `);
-  await world.get("/told");
+  await world.get("/logs");
   const app = await context.newPage();
   await app.goto(new URL("/page", world.app).href);
   await app.evaluate(() => {
@@ -201,7 +201,7 @@ def page(request: Request) -> Response:
   });
   for (const n of [1, 2, 3, 4, 5, 6]) await expect(page.getByText(`/waiting/${n}`).first()).toBeVisible();
 
-  await row(page, "/told").click();
+  await row(page, "/logs").click();
   await expect(tab(page, "Timing")).toBeVisible();
   await expect(page.getByTestId("request-details")).toContainText("six connections");
   await app.close();

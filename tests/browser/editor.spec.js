@@ -1,9 +1,9 @@
-// Places in the code, where the server starts the editor.
+// Source locations that the server opens in an editor.
 
 const fs = require("node:fs");
 const path = require("node:path");
 const { test, expect } = require("@playwright/test");
-const { World, complaintsOf } = require("./world");
+const { World, collectErrors } = require("./world");
 
 const SHOP = `from snaxum import route
 
@@ -36,39 +36,39 @@ test.afterEach(async () => {
 
 const lines = () => (fs.existsSync(opened) ? fs.readFileSync(opened, "utf8") : "");
 
-// What a click asks for, once the editor has got its line.
-async function click(page, place, line) {
-  const asked = page.waitForRequest(/api\/open$/);
-  await place.click();
-  const request = await asked;
+// Clicks a location, waits until the editor has started at `line`, and returns the body of the API request.
+async function click(page, location, line) {
+  const sent = page.waitForRequest(/api\/open$/);
+  await location.click();
+  const request = await sent;
   await expect.poll(lines).toMatch(new RegExp(`--goto \\S+/python/shop\\.py:${line}\\n$`));
   return request.postDataJSON();
 }
 
-test("a click lets the server open a route and a frame of a cause, and names no path", async ({ page }) => {
-  const complaints = complaintsOf(page);
+test("a click opens a route and a frame of a cause in the server's editor without sending a path", async ({ page }) => {
+  const errors = collectErrors(page);
   await page.keyboard.press("2");
   const row = page.getByTestId("route-row").first();
-  const asked = await click(page, row.locator(".place-link"), 3);
-  expect(asked).toEqual({ route: expect.stringMatching(/^r_/) });
-  await expect(page.locator(".unfolded")).toHaveCount(0);
+  const sent = await click(page, row.locator(".source-link"), 3);
+  expect(sent).toEqual({ route: expect.stringMatching(/^r_/) });
+  await expect(page.locator(".expanded-row")).toHaveCount(0);
 
   await world.get("/boom");
   await page.keyboard.press("3");
-  const places = page.getByTestId("traceback").locator("button.place-link");
-  await expect(places).toHaveCount(3);
-  expect(await click(page, places.nth(1), 11)).toEqual({ request: expect.any(String), frame: 2 });
+  const locations = page.getByTestId("traceback").locator("button.source-link");
+  await expect(locations).toHaveCount(3);
+  expect(await click(page, locations.nth(1), 11)).toEqual({ request: expect.any(String), frame: 2 });
 
   world.edit("shop.py", "def oops(:\n");
-  const banner = page.getByTestId("banner").locator(".place-link");
+  const banner = page.getByTestId("banner").locator(".source-link");
   expect(await click(page, banner, 1)).toEqual({ reload: expect.any(Number), frame: 0 });
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("what the server cannot open is said beside the place", async ({ page }) => {
+test("an error is shown beside a location that the server cannot open", async ({ page }) => {
   fs.rmSync(path.join(world.root, "code"));
   await page.keyboard.press("2");
   const row = page.getByTestId("route-row").first();
-  await row.locator(".place-link").click();
+  await row.locator(".source-link").click();
   await expect(row.getByRole("alert")).toContainText("does not start");
 });

@@ -1,5 +1,4 @@
-// The requests' filter: what its text means, that the address keeps it, and that thousands of
-// requests are no hindrance.
+// The filter of the Requests tab: its language, its place in the URL, and ten thousand requests.
 
 const fs = require("node:fs");
 const http = require("node:http");
@@ -18,7 +17,7 @@ def boom(request: Request) -> dict:
     return {"count": 1 / 0}
 `;
 
-// What a row holds, as the server sends it.
+// The request of a row, as the server sends it.
 const REQUEST = {
   id: "7", method: "POST", path: "/orders/9", query: "by=ann", status: 201, generation: 8,
   route: "/orders/<int:id>", handler: "shop.order", mode: "in-thread", total_ms: 120,
@@ -26,12 +25,12 @@ const REQUEST = {
 };
 const FAILED = { ...REQUEST, method: "GET", path: "/boom", status: 500, error: { type: "ZeroDivisionError", message: "division by zero" } };
 
-async function query() {
-  const text = fs.readFileSync(path.join(__dirname, "../../templates/console/query.js"), "utf8");
+async function importFilter() {
+  const text = fs.readFileSync(path.join(__dirname, "../../templates/console/request-filter.js"), "utf8");
   return import(`data:text/javascript,${encodeURIComponent(text)}`);
 }
 
-test.describe("the language", () => {
+test.describe("the filter language", () => {
   for (const [text, request, expected] of [
     ["", REQUEST, true],
     ["status:201", REQUEST, true],
@@ -71,36 +70,36 @@ test.describe("the language", () => {
     ["orders status:5xx", REQUEST, false],
     ['"status:5xx"', FAILED, false],
   ]) {
-    test(`${text || "nothing"} is ${expected} of ${request.method} ${request.path}`, async () => {
-      const { matches, problems } = (await query()).parse(text);
+    test(`${text || "an empty filter"} ${expected ? "matches" : "does not match"} ${request.method} ${request.path}`, async () => {
+      const { matches, problems } = (await importFilter()).parseFilter(text);
       expect(problems).toEqual([]);
       expect(matches(request)).toBe(expected);
     });
   }
 
-  for (const [text, said] of [
-    ["stauts:5xx", "`stauts:` is no field"],
+  for (const [text, message] of [
+    ["stauts:5xx", "`stauts:` is not a field"],
     ["status:ok", "`status:5xx`"],
     ["status:", "`status:5xx`"],
     ["gen:new", "`gen:8`"],
-    ["cpu>5ms", "`cpu` is no time"],
+    ["cpu>5ms", "`cpu` is not a time"],
     [">soon", "`>100ms`"],
   ]) {
-    test(`${text} is told of, and the rest applies`, async () => {
-      const { matches, problems } = (await query()).parse(`${text} method:GET`);
+    test(`${text} is reported as invalid while the other terms apply`, async () => {
+      const { matches, problems } = (await importFilter()).parseFilter(`${text} method:GET`);
       expect(problems).toHaveLength(1);
-      expect(problems[0]).toContain(said);
+      expect(problems[0]).toContain(message);
       expect([matches(REQUEST), matches(FAILED)]).toEqual([false, true]);
     });
   }
 
-  test("a term is put in and taken out, wherever it stands", async () => {
-    const { hasTerm, parse, quoted, toggleTerm } = await query();
+  test("a term is added and removed at any position", async () => {
+    const { hasTerm, parseFilter, quoteValue, toggleTerm } = await importFilter();
     expect(toggleTerm("", "status:5xx")).toBe("status:5xx");
     expect(toggleTerm('"a status:5xx b" x', "status:5xx")).toBe('"a status:5xx b" x status:5xx');
     expect(toggleTerm("status:5xx x", "status:5xx")).toBe("x");
     expect(hasTerm("-status:5xx", "status:5xx")).toBe(false);
-    expect(parse(`path:${quoted("/a b")}`).matches({ ...REQUEST, path: "/a b" })).toBe(true);
+    expect(parseFilter(`path:${quoteValue("/a b")}`).matches({ ...REQUEST, path: "/a b" })).toBe(true);
   });
 });
 
@@ -115,7 +114,7 @@ test.describe("in the console", () => {
     await world.remove();
   });
 
-  test("the text is in the address, and survives a reload, a tab and going back", async ({ page }) => {
+  test("the filter is in the URL and survives a reload, another tab and going back", async ({ page }) => {
     await world.open(page);
     for (const address of ["/orders/1", "/boom", "/orders/2"]) await world.get(address);
     const rows = page.getByTestId("request-row");
@@ -124,7 +123,7 @@ test.describe("in the console", () => {
     await page.keyboard.press("/");
     await page.keyboard.type('status:5xx path:"/boom"');
     await expect(rows).toHaveCount(1);
-    await expect(page.getByTestId("found")).toHaveText("1 of 3");
+    await expect(page.getByTestId("match-count")).toHaveText("1 of 3");
     await expect(page).toHaveURL(/#requests\?q=status%3A5xx/);
 
     await page.reload();
@@ -138,7 +137,7 @@ test.describe("in the console", () => {
     await expect(rows).toHaveCount(1);
   });
 
-  test("a chip writes its term, and takes it out again", async ({ page }) => {
+  test("a filter button adds its term, and removes it again", async ({ page }) => {
     await world.open(page);
     for (const address of ["/orders/1", "/boom"]) await world.get(address);
     const chip = page.getByRole("button", { name: "5xx" });
@@ -153,15 +152,15 @@ test.describe("in the console", () => {
     await expect(page.getByTestId("request-row")).toHaveCount(2);
   });
 
-  test("a term that means nothing is told of while the others apply", async ({ page }) => {
+  test("an invalid term is reported while the others apply", async ({ page }) => {
     await world.open(page);
     for (const address of ["/orders/1", "/boom"]) await world.get(address);
     await page.getByTestId("filter").fill("colour:red path:/boom");
-    await expect(page.getByTestId("filter-problems")).toContainText("`colour:` is no field");
+    await expect(page.getByTestId("filter-problems")).toContainText("`colour:` is not a field");
     await expect(page.getByTestId("request-row")).toHaveCount(1);
   });
 
-  test("an opened request is in the address", async ({ page }) => {
+  test("the open request is in the URL", async ({ page }) => {
     await world.open(page);
     await world.get("/boom");
     await page.getByTestId("request-row").click();
@@ -174,18 +173,18 @@ test.describe("in the console", () => {
     await expect(page).toHaveURL(/#requests$/);
   });
 
-  test("ten thousand requests are counted, found and typed over", async ({ page }) => {
+  test("ten thousand requests can be counted, filtered and opened", async ({ page }) => {
     test.setTimeout(180_000);
     await world.open(page);
     const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
-    const ask = (address) =>
+    const send = (path) =>
       new Promise((resolve, reject) => {
-        http.get(new URL(address, world.app), { agent }, (answer) => answer.resume().on("end", resolve)).on("error", reject);
+        http.get(new URL(path, world.app), { agent }, (response) => response.resume().on("end", resolve)).on("error", reject);
       });
     const count = page.getByTestId("tab-requests").locator(".count");
-    // The server keeps 500: the page has to hear of each batch before the next one.
+    // The server stores 500 requests, so the page must receive each batch before the next one is sent.
     for (let sent = 0; sent < 10_000; sent += 250) {
-      await Promise.all(Array.from({ length: 250 }, (_, index) => ask(index === 7 ? "/boom" : `/orders/${sent + index}`)));
+      await Promise.all(Array.from({ length: 250 }, (_, index) => send(index === 7 ? "/boom" : `/orders/${sent + index}`)));
       await expect(count).toHaveText(String(sent + 250));
     }
     agent.destroy();
@@ -197,16 +196,16 @@ test.describe("in the console", () => {
     await expect(page.getByTestId("filter")).toHaveValue("path:/orders/42 status:200");
     await expect(rows).toHaveCount(1);
     await page.getByTestId("filter").fill("error:ZeroDiv");
-    await expect(page.getByTestId("found")).toHaveText("40 of 10000");
+    await expect(page.getByTestId("match-count")).toHaveText("40 of 10000");
     await expect(rows).toHaveCount(40);
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("End");
     await page.keyboard.press("Enter");
-    await expect(page.getByTestId("request-details")).toContainText("the server keeps only its newest requests");
+    await expect(page.getByTestId("request-details")).toContainText("the server stores only its newest requests");
     await expect(page.getByRole("tabpanel", { name: "Timing" })).toBeVisible();
 
-    // One more lets the oldest go.
+    // One more request drops the oldest one.
     await world.get("/orders/1");
-    await expect(page.getByTestId("found")).toHaveText("40 of 10000");
+    await expect(page.getByTestId("match-count")).toHaveText("40 of 10000");
   });
 });

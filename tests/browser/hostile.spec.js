@@ -1,9 +1,9 @@
-// Text that wants to be markup, through every place where the console shows what the app or its clients said.
+// Hostile text from the app and its clients, in every part of the console that shows such text.
 
 const { test, expect } = require("@playwright/test");
-const { World, complaintsOf } = require("./world");
+const { World, collectErrors } = require("./world");
 
-// None has a slash or a dot, so that each can be the name of a file and of a module.
+// No text contains a slash or a dot, so each can be the name of a file and a module.
 const CORPUS = [
   "<img src=x onerror=alert(1)>",
   "<svg onload=alert(2)>",
@@ -16,11 +16,11 @@ const CORPUS = [
   "<style>*{display:none}",
   "<base href=x><meta http-equiv=refresh content=0>",
 ];
-// What the corpus would make; the forms and charts of the console itself have names and classes.
+// The elements that the corpus would create. The console's own inputs have names, its charts a class.
 const ELEMENTS =
   "main :is(img, svg:not(.sparkline), iframe, input:not([name]), style, base, meta, script, object, embed, [onerror], [onload], [onfocus], [autofocus])";
 
-// An app that says `evil` wherever it can say anything.
+// An app that outputs `evil` in every way that an app can output text.
 const app = (evil) => `import importlib
 import logging
 import sys
@@ -53,18 +53,18 @@ def fail(request: Request):
     error.__notes__ = [EVIL]
     raise error from KeyError(EVIL)
 
-@route("/answer/<path:rest>", methods=["GET", "POST"])
-def answer(request: Request):
+@route("/respond/<path:rest>", methods=["GET", "POST"])
+def respond(request: Request):
     return Response(EVIL, headers={"content-type": "text/html", "x-evil": EVIL})
 `;
 
 let world;
-let complaints;
+let errors;
 
 test.beforeEach(async ({ page }) => {
   world = new World({ "app.py": "" });
-  complaints = complaintsOf(page);
-  // Whatever the policy stops was let through by the console.
+  errors = collectErrors(page);
+  // The policy is the second line of defense: a violation means that the console created markup.
   await page.addInitScript(() =>
     document.addEventListener("securitypolicyviolation", ({ violatedDirective, sample }) =>
       console.error(`policy: ${violatedDirective} ${sample}`),
@@ -77,12 +77,12 @@ test.afterEach(async () => {
   await world.remove();
 });
 
-test("whatever is said shows as text", async ({ page }) => {
+test("hostile text is shown as text everywhere", async ({ page }) => {
   test.setTimeout(180_000);
   await world.open(page);
   for (const evil of CORPUS) {
     const shows = async (locator) => expect(locator.filter({ hasText: evil }).first()).toBeVisible();
-    const nothingElse = async () => expect(await page.locator(ELEMENTS).count(), evil).toBe(0);
+    const noMarkup = async () => expect(await page.locator(ELEMENTS).count(), evil).toBe(0);
 
     world.edit(`${evil}.py`, "");
     world.edit("app.py", app(evil));
@@ -90,9 +90,9 @@ test("whatever is said shows as text", async ({ page }) => {
     world.edit(`${evil}.py`, "X = 1");
     const escaped = encodeURIComponent(evil);
     world.snaxum("wait");
-    for (const kind of ["answer", "fail"]) {
-      const address = `/${kind}/${escaped}?${escaped}=${escaped}`;
-      await world.get(address, { "x-evil": evil });
+    for (const kind of ["respond", "fail"]) {
+      const target = `/${kind}/${escaped}?${escaped}=${escaped}`;
+      await world.get(target, { "x-evil": evil });
     }
 
     await page.getByTestId("tab-requests").click();
@@ -101,41 +101,41 @@ test("whatever is said shows as text", async ({ page }) => {
     await shows(page.getByTestId("request-row"));
     await failed.click();
     const details = page.getByTestId("request-details");
-    for (const place of [".said", ".note", ".where", ".locals", ".path"]) await shows(details.locator(place));
+    for (const selector of [".exception-message", ".note", ".location", ".locals", ".path"]) await shows(details.locator(selector));
     const part = (name) => details.getByRole("tab", { name }).click();
     await part("Logs");
     await shows(details.getByTestId("logs"));
     await part("Request");
     await shows(details.getByRole("row", { name: "x-evil" }));
-    await nothingElse();
+    await noMarkup();
     await page.getByTestId("request-row").nth(1).click();
-    await expect(details.locator("h2")).toContainText("/answer/");
+    await expect(details.locator("h2")).toContainText("/respond/");
     await part("Request");
     await shows(details.getByRole("row", { name: "x-evil" }));
     await part("Response");
     await shows(details.getByRole("row", { name: "x-evil" }));
     await shows(details.getByTestId("body"));
-    await nothingElse();
+    await noMarkup();
 
     await page.getByTestId("tab-errors").click();
     await page.getByTestId("error-row").first().click();
-    await shows(page.getByTestId("traceback").locator(".said"));
-    await nothingElse();
+    await shows(page.getByTestId("traceback").locator(".exception-message"));
+    await noMarkup();
 
     await page.getByTestId("tab-routes").click();
     const route = page.getByTestId("route-row").filter({ hasText: "/fail/" });
     await shows(route);
     await route.click();
     await shows(page.locator(".doc"));
-    await nothingElse();
+    await noMarkup();
     await route.click();
 
     await page.getByTestId("tab-reloads").click();
     await page.getByTestId("reload-row").first().click();
     await shows(page.getByTestId("reload-row"));
-    await shows(page.locator("tr.unfolded"));
-    await nothingElse();
+    await shows(page.locator("tr.expanded-row"));
+    await noMarkup();
     await page.getByTestId("reload-row").first().click();
   }
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });

@@ -1,4 +1,4 @@
-// How the browser tests run: one Chromium, the system's own, that reaches nothing but loopback.
+// Playwright configuration of the browser tests: one Chromium, installed on the system, without background traffic.
 
 module.exports = {
   testDir: ".",

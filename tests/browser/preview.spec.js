@@ -1,10 +1,10 @@
-// An answer's HTML, rendered: it looks like a page and can do nothing.
+// The preview of a response's HTML: it is rendered, and cannot run or load anything.
 
 const net = require("node:net");
 const { test, expect } = require("@playwright/test");
-const { World, complaintsOf } = require("./world");
+const { World, collectErrors } = require("./world");
 
-// Each would run, load, connect or lead away; `HERE` is the app, `AWAY` a listener of the test.
+// Each element would run, load, connect or navigate; `HERE` is the app, `AWAY` a listener of the test.
 const HOSTILE = `<!doctype html><html><head><title>shop</title>
 <base href="AWAY"><meta http-equiv="refresh" content="0;url=HERE/ran?refresh">
 <meta http-equiv="Content-Security-Policy" content="default-src *">
@@ -30,7 +30,7 @@ const HOSTILE = `<!doctype html><html><head><title>shop</title>
 <math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;link rel=preconnect href=AWAY&gt;&lt;img src=HERE/ran?mutated&gt;"></math>
 </body></html>`;
 
-// Each of these loads its address in a page of the app's own.
+// Each of these loads its URL in a page of the app.
 const LOADING = `@import "HERE/ran?import"; @import url(HERE/ran?import-url) screen;
 @font-face { font-family: Own; src: url(HERE/ran?font) } h1 { font-family: Own }
 body { background: url(HERE/ran?background), image-set(url(HERE/ran?set) 1x) } ul { list-style-image: url(HERE/ran?list) }
@@ -38,17 +38,17 @@ h1::before { content: url(HERE/ran?content) } h1 { border: 9px solid; border-ima
 h1 { mask-image: url(HERE/ran?mask); filter: url(HERE/ran?filter#a); shape-outside: url(HERE/ran?shape); float: left }
 :root { --address: url(HERE/ran?variable) } p { background: var(--address) }
 /*# sourceMappingURL=HERE/ran?map */`;
-// A map is loaded by opened developer tools only.
+// Without the source map, which only open developer tools load.
 const LOADED = ["import", "import-url", "font", "background", "set", "list", "content", "border", "mask", "filter", "shape", "variable"];
 
 let world;
 let away;
-let arrivals;
+let connections;
 
 test.beforeEach(async () => {
-  arrivals = 0;
+  connections = 0;
   away = net.createServer((socket) => {
-    arrivals += 1;
+    connections += 1;
     socket.destroy();
   });
   await new Promise((resolve) => away.listen(0, "127.0.0.1", resolve));
@@ -61,7 +61,7 @@ test.afterEach(async () => {
   await world.remove();
 });
 
-test("hostile HTML is rendered without running, loading or leading anywhere", async ({ page }) => {
+test("hostile HTML is rendered without running, loading or navigating", async ({ page }) => {
   const here = world.app.replace(/\/$/, "");
   const hostile = HOSTILE.replaceAll("HERE", here).replaceAll("AWAY", `http://127.0.0.1:${away.address().port}`);
   world.edit(
@@ -77,8 +77,8 @@ def ran(request: Request):
     return "ran"
 `,
   );
-  // What the frame is refused is said by the browser, and of the frame; of the page nothing.
-  const complaints = complaintsOf(page, (text) => /about:srcdoc|sandboxed|Content Security Policy|attachShadow/.test(text));
+  // The browser reports what it blocks in the frame; the page itself must have no error.
+  const errors = collectErrors(page, (text) => /about:srcdoc|sandboxed|Content Security Policy|attachShadow/.test(text));
   await page.addInitScript(() => {
     window.reports = [];
     document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => window.reports.push(`${violatedDirective} ${blockedURI}`));
@@ -90,8 +90,8 @@ def ran(request: Request):
   await expect(page.getByTestId("body")).toContainText("<h1>Welcome</h1>");
   await expect(page.locator("iframe")).toHaveCount(0);
 
-  const answers = [];
-  page.on("response", (response) => answers.push(response.url()));
+  const responses = [];
+  page.on("response", (response) => responses.push(response.url()));
   await page.getByRole("button", { name: "Render" }).click();
   await expect(page.locator("iframe")).toHaveAttribute("sandbox", "");
   const frame = page.frameLocator('[data-testid="preview"] iframe');
@@ -100,7 +100,7 @@ def ran(request: Request):
   await expect(frame.locator("link, meta[http-equiv=refresh]")).toHaveCount(0);
   await expect(frame.locator("img").first()).toHaveJSProperty("complete", true);
 
-  // What such a frame holds can be written so that no look at the text finds it.
+  // Elements that no search of the text can find.
   expect(page.frames()).toHaveLength(2);
   for (const name of ["on", "js", "own", "bare"]) await frame.getByRole("link", { name, exact: true }).click();
   await frame.getByRole("link", { name: "up" }).click();
@@ -108,20 +108,20 @@ def ran(request: Request):
   await frame.getByAltText("map").click();
   await frame.getByRole("button", { name: "Buy" }).click();
   await expect(frame.getByRole("heading", { name: "Welcome" })).toBeVisible();
-  // What the frame had asked for before would have come by the time that this is shown.
+  // Requests of the frame would be listed before this one.
   await world.get("/ran?after");
   await expect(page.getByTestId("request-row")).toHaveCount(2);
   await expect(page.getByTestId("request-row").first()).toContainText("/ran?after");
-  expect(answers).toEqual([]);
-  expect(arrivals).toBe(0);
+  expect(responses).toEqual([]);
+  expect(connections).toBe(0);
   expect(page.url()).toContain("/__snaxum/");
   expect(await page.title()).toContain("Snaxum console");
   expect(await page.evaluate(() => window.reports)).toEqual([]);
   expect(page.context().pages()).toHaveLength(1);
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("styles of the page itself apply, and load nothing", async ({ page }) => {
+test("style elements of the HTML apply, and load nothing", async ({ page }) => {
   const here = world.app.replace(/\/$/, "");
   const plain = `<!doctype html><head><STYLE
 media=all>h1 { color: rgb(1, 2, 3) }</STYLE><style nonce="mine"/>h2 { color: rgb(4, 5, 6) }</style></head>
@@ -151,15 +151,16 @@ def ran(request: Request):
     return "ran"
 `,
   );
-  const asked = new Set();
-  const own = await page.context().newPage();
-  own.on("request", (request) => asked.add(new URL(request.url()).search.slice(1)));
-  await own.goto(`${here}/loading`);
-  await expect.poll(() => LOADED.filter((name) => !asked.has(name))).toEqual([]);
-  await own.close();
+  // Outside of the preview all of them load.
+  const loaded = new Set();
+  const appPage = await page.context().newPage();
+  appPage.on("request", (request) => loaded.add(new URL(request.url()).search.slice(1)));
+  await appPage.goto(`${here}/loading`);
+  await expect.poll(() => LOADED.filter((name) => !loaded.has(name))).toEqual([]);
+  await appPage.close();
 
-  // The browser says so when the test itself looks into the frame.
-  const complaints = complaintsOf(page, (text) => text.startsWith("Blocked script execution in 'about:srcdoc'"));
+  // The browser reports this error when the test itself accesses the frame.
+  const errors = collectErrors(page, (text) => text.startsWith("Blocked script execution in 'about:srcdoc'"));
   await page.addInitScript(() => {
     window.reports = [];
     document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => window.reports.push(`${violatedDirective} ${blockedURI}`));
@@ -179,13 +180,13 @@ def ran(request: Request):
   await expect(heading).toHaveAttribute("title", /^a <style nonce=[\w-]{22} > and > more$/);
   await expect(frame.getByRole("heading", { name: "Tea" })).toHaveCSS("color", "rgb(4, 5, 6)");
   await expect(frame.getByText("drawn")).toHaveCSS("fill", "rgb(7, 8, 9)");
-  // Nothing in it is refused, so neither policy has anything to report.
-  expect(complaints).toEqual([]);
+  // Nothing is blocked, so neither policy reports anything.
+  expect(errors).toEqual([]);
 
   await render("/attribute");
   await expect(heading).toHaveCSS("color", "rgb(0, 0, 0)");
-  await expect.poll(() => complaints.length).toBeGreaterThan(0);
-  expect(complaints.filter((text) => !text.includes("style-src"))).toEqual([]);
+  await expect.poll(() => errors.length).toBeGreaterThan(0);
+  expect(errors.filter((text) => !text.includes("style-src"))).toEqual([]);
 
   const rows = page.getByTestId("request-row").filter({ hasText: "/ran" });
   await world.get("/ran?before");
@@ -193,15 +194,15 @@ def ran(request: Request):
   const before = await rows.count();
   await page.getByTestId("request-row").filter({ hasText: "/loading" }).first().click();
   await expect(page.getByTestId("body")).toContainText("@import");
-  const answers = [];
-  page.on("response", (response) => answers.push(response.url()));
+  const responses = [];
+  page.on("response", (response) => responses.push(response.url()));
   await render("/loading");
   await expect(heading).toHaveCSS("border-top-width", "9px");
   await expect(frame.locator("style")).not.toContainText("sourceMappingURL");
   await world.get("/ran?after");
   await expect(rows.first()).toContainText("/ran?after");
   await expect(rows).toHaveCount(before + 1);
-  expect(answers).toEqual([]);
+  expect(responses).toEqual([]);
   expect(await page.evaluate(() => window.reports)).toEqual([]);
 });
 

@@ -1,32 +1,32 @@
-// A request that failed, sent again: by hand, changed, and by itself until it passes.
+// Replaying a request: unchanged, edited, and pinned until it passes.
 
 const { test, expect } = require("@playwright/test");
-const { World, complaintsOf } = require("./world");
+const { World, collectErrors } = require("./world");
 
 const APP = `from snaxum import route
 
 @route("/share", methods=["GET", "POST"])
 def share(request):
     count = 0
-    return {"share": 12 / count, "said": request.text}
+    return {"share": 12 / count, "text": request.text}
 `;
 
 let world;
-let complaints;
+let errors;
 
 test.beforeEach(async ({ page }) => {
   world = new World({ "app.py": APP });
-  complaints = complaintsOf(page, (text) => text.includes("status of 4"));
+  errors = collectErrors(page, (text) => text.includes("status of 4"));
   await world.start();
   await world.open(page);
 });
 
 test.afterEach(async () => {
   await world.remove();
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("a pinned failure passes by itself after the save that mends it", async ({ page }) => {
+test("a pinned failure is replayed after a save, and passes once the code is fixed", async ({ page }) => {
   await world.get("/share");
   await page.getByTestId("request-row").first().click();
   await page.getByRole("button", { name: "Pin until it passes" }).click();
@@ -36,20 +36,20 @@ test("a pinned failure passes by itself after the save that mends it", async ({ 
   await expect(page.getByTestId("pins")).toContainText("passing");
   await page.getByTestId("pins").getByRole("button", { name: "GET /share", exact: true }).click();
   await page.getByRole("tab", { name: "Diff" }).click();
-  const compare = page.getByTestId("compare");
-  await expect(compare).toBeVisible();
-  await expect(compare).toContainText("- 500");
-  await expect(compare).toContainText("+ 200");
-  await expect(compare).toContainText("- ZeroDivisionError");
+  const diff = page.getByTestId("response-diff");
+  await expect(diff).toBeVisible();
+  await expect(diff).toContainText("- 500");
+  await expect(diff).toContainText("+ 200");
+  await expect(diff).toContainText("- ZeroDivisionError");
 
   await page.getByTestId("tab-reloads").click();
-  await expect(page.getByTestId("pin-round")).toHaveText("⚑ pinned: 1 passing");
+  await expect(page.getByTestId("pin-results")).toHaveText("⚑ pinned: 1 passing");
   await page.getByTestId("tab-requests").click();
   await page.getByRole("button", { name: "Unpin GET /share" }).click();
   await expect(page.getByTestId("pins")).toHaveCount(0);
 });
 
-test("a request is sent again as it was, and with another body", async ({ page, context }) => {
+test("a request is replayed unchanged and with another body", async ({ page, context }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   world.edit("app.py", APP.replace("count = 0", "count = 4"));
   await expect(page.getByTestId("state")).toContainText("G2 ok");
@@ -63,16 +63,16 @@ test("a request is sent again as it was, and with another body", async ({ page, 
   await page.getByRole("button", { name: "Replay", exact: true }).click();
   await expect(page.getByTestId("request-row")).toHaveCount(2);
   await page.getByRole("tab", { name: "Diff" }).click();
-  await expect(page.getByTestId("compare")).toBeVisible();
-  await expect(page.getByTestId("compare")).toHaveText("The same answer.");
+  await expect(page.getByTestId("response-diff")).toBeVisible();
+  await expect(page.getByTestId("response-diff")).toHaveText("The response is the same.");
 
   await page.getByRole("button", { name: "Edit and replay" }).click();
   await page.getByLabel("Body").fill("second");
   await page.getByRole("button", { name: "Send" }).click();
   await expect(page.getByTestId("request-row")).toHaveCount(3);
-  // The part that was chosen last.
-  await expect(page.getByTestId("compare")).toBeVisible();
-  await expect(page.getByTestId("compare")).toContainText('+ {"share":3.0,"said":"second"}');
+  // The part that was chosen last is shown.
+  await expect(page.getByTestId("response-diff")).toBeVisible();
+  await expect(page.getByTestId("response-diff")).toContainText('+ {"share":3.0,"text":"second"}');
 
   await page.getByRole("button", { name: "Edit and replay" }).click();
   await page.getByLabel("Path and query").fill("nowhere");

@@ -1,7 +1,7 @@
-// The Routes tab: a route opened, tried and looked up, and the links into an editor.
+// The Routes tab: an open route, its form, the route lookup, and the links to an editor.
 
 const { test, expect } = require("@playwright/test");
-const { World, complaintsOf } = require("./world");
+const { World, collectErrors } = require("./world");
 
 const SHOP = `from snaxum import Request, Response, route
 
@@ -26,11 +26,11 @@ def boom(request: Request) -> dict:
 `;
 
 let world;
-let complaints;
+let errors;
 
 test.beforeEach(async ({ page }) => {
   world = new World({ "shop.py": SHOP });
-  complaints = complaintsOf(page);
+  errors = collectErrors(page);
   await world.start();
   await world.open(page);
   await page.keyboard.press("2");
@@ -51,11 +51,11 @@ test("a route shows its docstring, and its source as loaded while the file is br
   await expect(details).toContainText("One order.");
   await expect(details.getByTestId("route-source")).toContainText("def order(request: Request) -> Response:");
   await expect(details.getByTestId("route-source")).toContainText("status=201");
-  await expect(details).toContainText("of G1");
-  expect(complaints).toEqual([]);
+  await expect(details).toContainText("as loaded in G1");
+  expect(errors).toEqual([]);
 });
 
-test("hits, errors and recent requests of a route are counted, and lead to the requests", async ({ page }) => {
+test("a route shows its hits, errors and recent requests, and links to its requests", async ({ page }) => {
   for (const address of ["/boom", "/boom", "/orders/new"]) await world.get(address);
   const boom = row(page, "/boom");
   await expect(boom.locator("td").nth(5)).toHaveText("2");
@@ -69,13 +69,13 @@ test("hits, errors and recent requests of a route are counted, and lead to the r
   await expect(page.getByRole("tabpanel", { name: "Error" })).toContainText("ZeroDivisionError");
   await page.goBack();
   await row(page, "/boom").click();
-  await page.getByRole("link", { name: "All of them" }).click();
+  await page.getByRole("link", { name: "All requests of this route" }).click();
   await expect(page.getByTestId("filter")).toHaveValue("route:/boom handler:shop.boom");
   await expect(page.getByTestId("request-row")).toHaveCount(2);
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("the form is made of the parameters, checks them, and shows the answer as text", async ({ page }) => {
+test("the form has a field for each parameter, validates it, and shows the response as text", async ({ page }) => {
   await row(page, "/orders/<int:id>").click();
   const form = page.getByTestId("try-it");
   const id = form.getByLabel("id");
@@ -96,7 +96,7 @@ test("the form is made of the parameters, checks them, and shows the answer as t
 
   await form.getByLabel("Method").selectOption("POST");
   await form.getByLabel("JSON body").fill('{"n": ');
-  await expect(form).toContainText("This is no JSON");
+  await expect(form).toContainText("This is not valid JSON");
   await expect(form.getByRole("button", { name: "Send" })).toBeDisabled();
   await form.getByLabel("JSON body").fill('{"n": 1}');
   await form.getByRole("button", { name: "Send" }).click();
@@ -104,10 +104,10 @@ test("the form is made of the parameters, checks them, and shows the answer as t
 
   await result.getByRole("link", { name: /^request #/ }).click();
   await expect(page.getByTestId("request-details")).toContainText("/orders/42");
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("headers and every kind of body are sent as they are meant", async ({ page }) => {
+test("headers and every type of body are sent as typed", async ({ page }) => {
   world.edit("echo.py", `from snaxum import Request, route
 
 @route("/echo", methods=["GET", "POST"])
@@ -117,81 +117,81 @@ def echo(request: Request) -> dict:
 `);
   await row(page, "/echo").click();
   const form = page.getByTestId("try-it");
-  const answer = page.getByTestId("try-result").getByLabel("Response body");
+  const response = page.getByTestId("try-result").getByLabel("Response body");
   const send = form.getByRole("button", { name: "Send" });
   await form.getByLabel("Method").selectOption("POST");
 
   await form.getByLabel("Headers").fill("x-mine: it's: tea\ncookie: a=1");
-  await expect(form).toContainText("no page may set: cookie");
-  await form.getByLabel("Body is").selectOption("form");
+  await expect(form).toContainText("browsers do not let a page set it: cookie");
+  await form.getByLabel("Body type").selectOption("form");
   await form.getByLabel("Form body").fill("tea");
-  await expect(form).toContainText('"tea" is no field');
+  await expect(form).toContainText('"tea" is not a form field');
   await expect(send).toBeDisabled();
   await form.getByLabel("Form body").fill("name=tea & cake\nprice=3=3");
   await send.click();
-  await expect(answer).toContainText('"kind":"application/x-www-form-urlencoded","mine":"it\'s: tea","form":{"name":"tea & cake","price":"3=3"}');
+  await expect(response).toContainText('"kind":"application/x-www-form-urlencoded","mine":"it\'s: tea","form":{"name":"tea & cake","price":"3=3"}');
 
-  await form.getByLabel("Body is").selectOption("text");
+  await form.getByLabel("Body type").selectOption("text");
   await send.click();
-  await expect(answer).toContainText('"kind":"text/plain;charset=utf-8"');
+  await expect(response).toContainText('"kind":"text/plain;charset=utf-8"');
   await form.getByLabel("Headers").fill("Content-Type: text/csv");
   await send.click();
-  await expect(answer).toContainText('"kind":"text/csv","mine":null,"form":null,"text":"name=tea & cake\\nprice=3=3"');
+  await expect(response).toContainText('"kind":"text/csv","mine":null,"form":null,"text":"name=tea & cake\\nprice=3=3"');
 
   await form.getByLabel("Headers").fill("no header");
-  await expect(form).toContainText('"no header" is no header');
+  await expect(form).toContainText('"no header" is not a header');
   await expect(send).toBeDisabled();
   await form.getByLabel("Headers").fill("bad name: x");
   await expect(form).toContainText("cannot be sent as a header");
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("a value cannot leave its place in the path", async ({ page }) => {
+test("a parameter value is encoded, so it cannot change the rest of the path", async ({ page }) => {
   await row(page, "/files/<path:rest>").click();
   await page.getByTestId("try-it").getByLabel("rest").fill("a b/c?d#e");
   await page.getByTestId("try-it").getByRole("button", { name: "Send" }).click();
   await expect(page.getByTestId("try-result").getByLabel("Response body")).toHaveText('{"rest":"a b/c?d#e"}');
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("the box tells which handler answers, and why those near it do not", async ({ page }) => {
-  const box = page.getByTestId("which");
-  const answer = page.getByTestId("which-answer");
+test("the lookup shows which route handles a request, and why similar routes do not match", async ({ page }) => {
+  const box = page.getByTestId("route-lookup");
+  const result = page.getByTestId("route-lookup-result");
   await box.fill("POST /orders/9");
   await box.press("Enter");
-  await expect(answer).toContainText("shop.order");
-  await expect(answer).toContainText("id = 9");
-  await answer.getByRole("button", { name: "POST /orders/<int:id>" }).click();
+  await expect(result).toContainText("shop.order");
+  await expect(result).toContainText("id = 9");
+  await result.getByRole("button", { name: "POST /orders/<int:id>" }).click();
   await expect(page.getByTestId("route-details")).toContainText("One order.");
   await expect(row(page, "/orders/<int:id>")).toBeFocused();
 
   await box.fill("/orders/x");
   await box.press("Enter");
-  await expect(answer).toContainText("404");
-  await expect(answer).toContainText("takes no `x`");
+  await expect(result).toContainText("404");
+  await expect(result).toContainText("takes no `x`");
   await box.fill("DELETE /boom");
   await box.press("Enter");
-  await expect(answer).toContainText("405");
+  await expect(result).toContainText("405");
   await box.fill("orders");
   await box.press("Enter");
-  await expect(answer).toContainText("as in POST /orders/9");
-  expect(complaints).toEqual([]);
+  await expect(result).toContainText("like POST /orders/9");
+  expect(errors).toEqual([]);
 });
 
-test("places in the code open in an editor", async ({ page }) => {
+test("source locations link to an editor", async ({ page }) => {
   const root = world.root.split("/").map(encodeURIComponent).join("/");
-  await expect(row(page, "/boom").locator("a.place-link")).toHaveAttribute("href", `vscode://file${root}/python/shop.py:18`);
+  await expect(row(page, "/boom").locator("a.source-link")).toHaveAttribute("href", `vscode://file${root}/python/shop.py:18`);
   await world.get("/boom");
   await page.keyboard.press("3");
-  await expect(page.getByTestId("traceback").locator("a.place-link").first()).toHaveAttribute("href", `vscode://file${root}/python/shop.py:20`);
+  await expect(page.getByTestId("traceback").locator("a.source-link").first()).toHaveAttribute("href", `vscode://file${root}/python/shop.py:20`);
   world.edit("shop.py", "\ndef oops(:\n");
-  await expect(page.getByTestId("banner").locator("a.place-link")).toHaveAttribute("href", `vscode://file${root}/python/shop.py:2`);
+  await expect(page.getByTestId("banner").locator("a.source-link")).toHaveAttribute("href", `vscode://file${root}/python/shop.py:2`);
   await page.keyboard.press("4");
   await page.getByTestId("reload-row").first().click();
-  await expect(page.locator(".unfolded a.place-link").first()).toHaveAttribute("href", /python\/shop\.py:\d+$/);
+  await expect(page.locator(".expanded-row a.source-link").first()).toHaveAttribute("href", /python\/shop\.py:\d+$/);
 });
 
-test("what is typed into a form stays when a save adds a route above", async ({ page }) => {
+test("text typed into a form stays when a save adds a route above", async ({ page }) => {
   await row(page, "/orders/<int:id>").click();
   const field = page.getByTestId("route-details").getByLabel("id", { exact: false }).first();
   await field.fill("42");

@@ -1,5 +1,5 @@
-// Draws the console's pictures for the docs: every tab, light and dark, of a small shop that is edited
-// and broken. Run by `just screenshots`; no test.
+// Takes the console's screenshots for the docs: each tab in light and dark, of a small shop whose newest
+// save is broken. Not a test; `just screenshots` runs it.
 
 const fs = require("node:fs");
 const path = require("node:path");
@@ -19,14 +19,14 @@ log = logging.getLogger("shop")
 
 @route("/items")
 def items(request: Request) -> dict:
-    """All that there is to buy."""
+    """All items of the shop."""
     return {"items": [name for name, _ in ITEMS.values()]}
 
 @route("/items/<int:id>")
 def item(request: Request) -> dict:
     """One item with its price."""
     name, price = ITEMS[request.path_params["id"]]
-    print("somebody looks at", name)
+    print("showing", name)
     return {"name": name, "price": price}
 
 @route("/average")
@@ -38,19 +38,19 @@ def average(request: Request) -> dict:
 
 @route("/closing")
 def close(request: Request) -> str:
-    """Waits for the end of the day."""
+    """Waits until the shop is closed."""
     closing.wait()
     return "closed"
 
 @route("/closed")
 def closed(request: Request) -> str:
-    """Ends the day."""
+    """Closes the shop."""
     closing.set()
     return "closed"
 
 @route("/stock", use_process_pool=True)
 def count(request: Request, pool) -> dict:
-    """Counts what is there, in another process."""
+    """Counts the stock in another process."""
     return {"stock": pool.submit(stock.count).result()}
 `;
 const STOCK = `def count():
@@ -86,9 +86,9 @@ async function main(target) {
         if (tab === "routes") {
           await page.getByTestId("route-row").filter({ hasText: "/items/<int:id>" }).click();
           await page.getByTestId("route-source").waitFor();
-          await page.getByTestId("which").fill("GET /items/tea");
-          await page.getByTestId("which").press("Enter");
-          await shows("which-answer", "Near it");
+          await page.getByTestId("route-lookup").fill("GET /items/tea");
+          await page.getByTestId("route-lookup").press("Enter");
+          await shows("route-lookup-result", "Similar routes");
         }
         if (tab === "workers") await shows("dispatch-row", "/closing");
         await page.screenshot({ path: path.join(target, `${tab}-${colorScheme}.png`) });

@@ -1,7 +1,7 @@
-// Tracebacks and reloads as a person reads them: in which order, how old, and why a module ran.
+// Tracebacks and reloads: the order of frames, changed sources, and why a module ran.
 
 const { test, expect } = require("@playwright/test");
-const { World, complaintsOf } = require("./world");
+const { World, collectErrors } = require("./world");
 
 const STOCK = `LEFT = {"tea": 0}
 
@@ -20,41 +20,41 @@ def share(request: Request) -> dict:
 `;
 
 let world;
-let complaints;
+let errors;
 
 test.beforeEach(async ({ page }) => {
   world = new World({ "shop.py": SHOP, "stock.py": STOCK });
-  complaints = complaintsOf(page);
+  errors = collectErrors(page);
   await world.start();
   await world.open(page);
 });
 
 test.afterEach(async () => {
   await world.remove();
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("a traceback reads newest first or as Python prints it, and stays so", async ({ page }) => {
+test("a traceback is shown newest first or in Python's order, and the choice is remembered", async ({ page }) => {
   await world.get("/share/tea");
   await world.get("/share/milk");
   await page.keyboard.press("3");
   await page.getByTestId("error-row").filter({ hasText: "ValueError" }).click();
   const exceptions = page.getByTestId("traceback").locator(".exception h3");
   await expect(exceptions).toHaveText([/^ValueError/, /^ZeroDivisionError/]);
-  await expect(page.getByText("It was raised because of:")).toBeVisible();
+  await expect(page.getByText("It was caused by:")).toBeVisible();
   await page.getByRole("button", { name: "Python's order" }).click();
   await expect(exceptions).toHaveText([/^ZeroDivisionError/, /^ValueError/]);
-  await expect(page.getByText("Because of it was raised:")).toBeVisible();
+  await expect(page.getByText("The above exception was the direct cause of the following exception:", { exact: true })).toBeVisible();
 
   await page.reload();
   await page.getByTestId("error-row").filter({ hasText: "KeyError" }).click();
-  await expect(page.getByTestId("traceback").locator(".where").first()).toContainText("in share");
-  await expect(page.getByTestId("traceback").locator(".where").last()).toContainText("in left");
+  await expect(page.getByTestId("traceback").locator(".location").first()).toContainText("in share");
+  await expect(page.getByTestId("traceback").locator(".location").last()).toContainText("in left");
   await page.getByRole("button", { name: "Python's order" }).click();
-  await expect(page.getByTestId("traceback").locator(".where").first()).toContainText("in left");
+  await expect(page.getByTestId("traceback").locator(".location").first()).toContainText("in left");
 });
 
-test("a frame says that its file has changed since, and no longer when that is taken back", async ({ page }) => {
+test("a frame shows that its file has changed since, unless the change was undone", async ({ page }) => {
   await world.get("/share/milk");
   await page.keyboard.press("3");
   const frame = (name) => page.locator(".frame").filter({ hasText: name });
@@ -76,7 +76,7 @@ test("a frame says that its file has changed since, and no longer when that is t
   await expect(frame("stock.py").getByTestId("source-changed")).toBeVisible();
 });
 
-test("a failure is sent again and its request opened from the list of errors", async ({ page }) => {
+test("a failure can be pinned, replayed and opened from the Errors tab", async ({ page }) => {
   await world.get("/share/milk");
   await page.keyboard.press("3");
   await page.getByRole("button", { name: "Pin until it passes" }).click();
@@ -90,30 +90,30 @@ test("a failure is sent again and its request opened from the list of errors", a
   await expect(page.getByRole("tabpanel", { name: "Error" })).toContainText("KeyError");
 });
 
-test("a reload says which imports led to a module", async ({ page }) => {
+test("a reload shows why each module ran again", async ({ page }) => {
   world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 4'));
   await expect(page.getByTestId("state")).toContainText("G2 ok");
   await page.keyboard.press("4");
   await page.getByTestId("reload-row").first().click();
-  await page.getByRole("button", { name: "Why these?" }).click();
-  await expect(page.getByTestId("why").locator("li")).toHaveText([
+  await page.getByRole("button", { name: "Why these modules?" }).click();
+  await expect(page.getByTestId("import-paths").locator("li")).toHaveText([
     /^\s*python\/stock\.py is stock\s*$/,
     /^\s*python\/stock\.py is stock\s+→ imported by shop\s*$/,
   ]);
 });
 
-test("an opened reload stays open, with what is open and focused in it, when another comes", async ({ page }) => {
+test("an open reload keeps its state and focus when another reload is added", async ({ page }) => {
   world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 3'));
   await expect(page.getByTestId("state")).toContainText("G2 ok");
   await page.keyboard.press("4");
   await page.getByTestId("reload-row").first().click();
-  const why = page.getByRole("button", { name: "Why these?" });
+  const why = page.getByRole("button", { name: "Why these modules?" });
   await why.click();
-  await expect(page.locator(".why")).toContainText("shop");
+  await expect(page.locator(".import-paths")).toContainText("shop");
   await why.focus();
 
   world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 4'));
   await expect(page.getByTestId("reload-row")).toHaveCount(3);
-  await expect(page.locator(".why")).toContainText("shop");
+  await expect(page.locator(".import-paths")).toContainText("shop");
   await expect(why).toBeFocused();
 });

@@ -1,12 +1,12 @@
-// The Workers tab and the charts: what runs is seen while it runs.
+// The Workers tab, the charts, and the running requests.
 
 const fs = require("node:fs");
 const net = require("node:net");
 const path = require("node:path");
 const { test, expect } = require("@playwright/test");
-const { World, complaintsOf } = require("./world");
+const { World, collectErrors } = require("./world");
 
-// A handler stops here until the test opens the gate.
+// A handler blocks here until the test closes the connection.
 const GATE = `import asyncio, pathlib, socket
 
 PATH = str(pathlib.Path(__file__).parent.parent / "gate.sock")
@@ -26,10 +26,10 @@ async def wait_async():
 const APP = `import gate, tasks
 from snaxum import Request, route
 
-@route("/hold")
-def hold(request: Request) -> str:
+@route("/block")
+def block(request: Request) -> str:
     gate.wait()
-    return "held"
+    return "done"
 
 @route("/later")
 async def later(request: Request) -> str:
@@ -42,14 +42,14 @@ def die(request: Request, pool) -> str:
 
 @route("/work", use_process_pool=True)
 def work(request: Request, pool) -> str:
-    return str(pool.submit(tasks.hold).result())
+    return str(pool.submit(tasks.block).result())
 `;
 const TASKS = `import gate, os
 
 def die():
     os._exit(3)
 
-def hold():
+def block():
     gate.wait()
     return 1
 `;
@@ -57,7 +57,7 @@ def hold():
 let world;
 let gate;
 let arrivals;
-let complaints;
+let errors;
 
 test.beforeEach(async ({ page }) => {
   world = new World({ "gate.py": GATE, "app.py": APP, "tasks.py": TASKS });
@@ -69,7 +69,7 @@ test.beforeEach(async ({ page }) => {
   });
   gate.arrival = () => (arrivals.length ? Promise.resolve(arrivals.shift()) : new Promise((resolve) => expected.push(resolve)));
   await new Promise((resolve) => gate.listen(path.join(world.root, "gate.sock"), resolve));
-  complaints = complaintsOf(page);
+  errors = collectErrors(page);
   await world.start();
   await world.open(page);
   await page.keyboard.press("5");
@@ -81,48 +81,48 @@ test.afterEach(async () => {
   expect(fs.existsSync(world.root)).toBe(false);
 });
 
-test("what runs is shown with its place and age, and is gone afterwards", async ({ page }) => {
-  const hold = world.get("/hold");
-  const held = await gate.arrival();
+test("running requests are shown with thread, age and generation until they end", async ({ page }) => {
+  const blocking = world.get("/block");
+  const inThread = await gate.arrival();
   const later = world.get("/later");
   const onLoop = await gate.arrival();
   const work = world.get("/work");
   const inPool = await gate.arrival();
 
-  const busy = page.getByTestId("dispatch-row").filter({ hasText: "/hold" });
+  const busy = page.getByTestId("dispatch-row").filter({ hasText: "/block" });
   await expect(busy).toContainText("dispatch-");
   await expect(busy).toContainText(/\d (ms|s)/);
   await expect(page.getByTestId("list-asyncio-loop")).toContainText("GET /later");
-  await expect(page.getByTestId("list-Handlers-at-the-pool")).toContainText("GET /work");
-  const process = page.getByTestId("pool-row").filter({ hasText: "tasks.hold" });
+  await expect(page.getByTestId("list-Requests-using-the-pool")).toContainText("GET /work");
+  const process = page.getByTestId("pool-row").filter({ hasText: "tasks.block" });
   await expect(process).toContainText("● busy");
   await expect(process).toContainText("G1");
   await expect(process).toContainText("MiB");
 
   world.edit("tasks.py", `${TASKS}\nMORE = 1\n`);
-  await expect(process).toContainText("▲ Stale");
+  await expect(process).toContainText("▲ stale");
   await expect(busy).toContainText("G1 ▲ old");
   await expect(page.getByTestId("list-asyncio-loop")).toContainText("G1 ▲ old");
 
-  for (const socket of [held, onLoop, inPool]) socket.end("x");
-  for (const request of [hold, later, work]) expect((await request).status).toBe(200);
-  await expect(page.getByTestId("dispatch-row").filter({ hasText: "/hold" })).toHaveCount(0);
+  for (const socket of [inThread, onLoop, inPool]) socket.end("x");
+  for (const request of [blocking, later, work]) expect((await request).status).toBe(200);
+  await expect(page.getByTestId("dispatch-row").filter({ hasText: "/block" })).toHaveCount(0);
   await expect(page.getByTestId("list-asyncio-loop")).toContainText("0 requests");
-  await expect(page.getByTestId("pool-row").filter({ hasText: "tasks.hold" })).toHaveCount(0);
+  await expect(page.getByTestId("pool-row").filter({ hasText: "tasks.block" })).toHaveCount(0);
   await expect(page.getByRole("img", { name: /^busy Python threads/ })).toBeVisible();
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("the rows of each table are walked by arrows", async ({ page }) => {
+test("arrow keys move between the rows of each table", async ({ page }) => {
   const threads = page.getByTestId("dispatch-row");
   await expect(threads.first()).toBeVisible();
-  const asked = [];
-  const held = [];
-  for (const address of ["/later", "/later", ...Array(await threads.count()).fill("/hold")]) {
-    asked.push(world.get(address));
-    held.push(await gate.arrival());
+  const requests = [];
+  const sockets = [];
+  for (const address of ["/later", "/later", ...Array(await threads.count()).fill("/block")]) {
+    requests.push(world.get(address));
+    sockets.push(await gate.arrival());
   }
-  for (const address of ["/hold", "/hold"]) asked.push(world.get(address));
+  for (const address of ["/block", "/block"]) requests.push(world.get(address));
   const tables = { threads, queue: page.getByTestId("list-Queue").locator("tbody tr"), loop: page.getByTestId("list-asyncio-loop").locator("tbody tr") };
   for (const [name, rows] of Object.entries(tables)) {
     await expect(rows.nth(1), name).toBeVisible();
@@ -133,27 +133,27 @@ test("the rows of each table are walked by arrows", async ({ page }) => {
     }
     await expect(rows.and(page.locator('[tabindex="0"]')), name).toHaveCount(1);
   }
-  for (const socket of held) socket.end("x");
+  for (const socket of sockets) socket.end("x");
   for (let queued = 0; queued < 2; queued += 1) (await gate.arrival()).end("x");
-  for (const request of asked) expect((await request).status).toBe(200);
-  expect(complaints).toEqual([]);
+  for (const request of requests) expect((await request).status).toBe(200);
+  expect(errors).toEqual([]);
 });
 
-test("a worker that died is told of, with what it ran and what came in its place", async ({ page }) => {
+test("an exited worker is listed with its task and its replacement", async ({ page }) => {
   await expect(page.getByTestId("workers")).toBeVisible();
   await expect(page.getByTestId("exits")).toHaveCount(0);
   expect((await world.get("/die")).status).toBe(500);
-  const loss = page.getByTestId("exits").locator("tbody tr");
-  await expect(loss).toHaveCount(1);
-  await expect(loss).toContainText("tasks.die");
-  await expect(loss).toContainText("exited with 3");
-  await expect(loss).toHaveAttribute("tabindex", "0");
-  const successor = await loss.locator("td").last().textContent();
+  const exit = page.getByTestId("exits").locator("tbody tr");
+  await expect(exit).toHaveCount(1);
+  await expect(exit).toContainText("tasks.die");
+  await expect(exit).toContainText("exited with code 3");
+  await expect(exit).toHaveAttribute("tabindex", "0");
+  const successor = await exit.locator("td").last().textContent();
   await expect(page.getByTestId("pool-row").filter({ hasText: successor })).toHaveCount(1);
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("what happens to a worker is shown at once, not with the next look of each second", async ({ page }) => {
+test("an exited worker is shown immediately, not with the next fetch", async ({ page }) => {
   await page.addInitScript(() => {
     const wait = window.setTimeout;
     window.setTimeout = (run, ms, ...rest) => wait(run, ms === 1000 ? 1e9 : ms, ...rest);
@@ -162,19 +162,19 @@ test("what happens to a worker is shown at once, not with the next look of each 
   await expect(page.getByTestId("workers")).toBeVisible();
   expect((await world.get("/die")).status).toBe(500);
   await expect(page.getByTestId("exits").locator("tbody tr")).toHaveCount(1);
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("rate and percentiles are drawn, and said in words", async ({ page }) => {
-  await page.setViewportSize({ width: 1500, height: 800 }); // narrower ones leave a line out
+test("rate and percentiles are drawn, and described as text", async ({ page }) => {
+  await page.setViewportSize({ width: 1500, height: 800 }); // narrower windows hide one sparkline
   const chart = (name) => page.getByRole("img", { name });
-  await expect(chart("requests a second in the last minute: now 0, at most 0")).toBeVisible();
-  await expect(chart("95th percentile of each second in the last minute: nothing yet")).toBeVisible();
+  await expect(chart("requests per second in the last minute: now 0, at most 0")).toBeVisible();
+  await expect(chart("95th percentile of each second in the last minute: no data yet")).toBeVisible();
   arrivals.push = (socket) => socket.end("x");
-  await world.get("/hold");
-  await expect(chart(/^requests a second in the last minute: now \d, at most [1-9]/)).toBeVisible();
+  await world.get("/block");
+  await expect(chart(/^requests per second in the last minute: now \d, at most [1-9]/)).toBeVisible();
   await expect(chart(/^95th percentile of each second in the last minute: now .*, at most [\d.<]+ m?s/)).toBeVisible();
-  expect(await chart(/^95th/).locator("path.run").count()).toBeGreaterThan(0);
+  expect(await chart(/^95th/).locator("path.segment").count()).toBeGreaterThan(0);
 
   const latency = page.getByTestId("latency");
   await expect(latency).toContainText("1 request in the last minute");
@@ -185,34 +185,34 @@ test("rate and percentiles are drawn, and said in words", async ({ page }) => {
     await expect(latency.locator(`.sample .line-${index}`)).toHaveCSS("stroke-dasharray", dashes);
     await expect(latency.locator(`.chart > svg .line-${index}`)).toHaveCount(1);
   }
-  expect(complaints).toEqual([]);
+  expect(errors).toEqual([]);
 });
 
-test("a request that waits is seen, and afterwards whom it waited for", async ({ page }) => {
-  await page.goto("about:blank"); // nothing is open on a server that stops
+test("a queued request is shown, and later which request blocked it", async ({ page }) => {
+  await page.goto("about:blank"); // closes the console before its server stops
   await world.stop();
   fs.writeFileSync(path.join(world.root, "pyproject.toml"), "[tool.snaxum]\ndispatch-workers = 1\n");
   await world.start();
   await world.open(page);
-  const hold = world.get("/hold");
-  const held = await gate.arrival();
+  const blocking = world.get("/block");
+  const inThread = await gate.arrival();
   const later = world.get("/later");
-  await expect(page.getByTestId("slow")).toContainText("not ended #2 GET /later");
-  await expect(page.getByTestId("now")).toHaveText("queue 1 · 1 of 1 thread busy");
-  held.end("x");
-  await hold;
+  await expect(page.getByTestId("slow-requests")).toContainText("running #2 GET /later");
+  await expect(page.getByTestId("current-load")).toHaveText("queue 1 · 1 of 1 thread busy");
+  inThread.end("x");
+  await blocking;
   (await gate.arrival()).end("x");
   await later;
 
   const row = page.getByTestId("request-row").filter({ hasText: "/later" });
-  await expect(row).toContainText("← #1 /hold");
+  await expect(row).toContainText("← #1 /block");
   await row.click();
   await expect(page.getByRole("tabpanel", { name: "Timing" })).toBeVisible();
-  await page.getByTestId("blocked-by").getByRole("button", { name: "#1 GET /hold" }).click();
-  await expect(page.getByTestId("request-details")).toContainText("GET /hold");
+  await page.getByTestId("blocked-by").getByRole("button", { name: "#1 GET /block" }).click();
+  await expect(page.getByTestId("request-details")).toContainText("GET /block");
   await expect(page.getByTestId("hint")).toBeVisible();
   await expect(page.getByTestId("hint")).toContainText("of its time waiting");
-  await expect(page.getByTestId("slow")).toHaveCount(0);
-  await expect(page.getByTestId("now")).toHaveText("queue 0 · 0 of 1 thread busy");
-  expect(complaints).toEqual([]);
+  await expect(page.getByTestId("slow-requests")).toHaveCount(0);
+  await expect(page.getByTestId("current-load")).toHaveText("queue 0 · 0 of 1 thread busy");
+  expect(errors).toEqual([]);
 });

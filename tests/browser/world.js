@@ -1,7 +1,7 @@
-// A little world for a test: a project of its own, and the real server on it.
+// The world of a test: a temporary project, and a real server that serves it.
 //
-// Owns the temporary directory and the process; ends both. Of the browser it knows how the console is
-// opened, and what a page must not say.
+// Owns the directory and the process, and removes both. Also opens the console in a page, and collects the
+// errors that a page reports.
 
 const { execFileSync, spawn } = require("node:child_process");
 const fs = require("node:fs");
@@ -11,7 +11,7 @@ const readline = require("node:readline");
 const { expect } = require("@playwright/test");
 
 class World {
-  // `files` maps paths below python/ to their text.
+  // `files` maps paths below python/ to their content.
   constructor(files) {
     this.root = fs.mkdtempSync(path.join(os.tmpdir(), "snaxum-browser-"));
     fs.mkdirSync(path.join(this.root, "python"));
@@ -22,28 +22,28 @@ class World {
     fs.writeFileSync(path.join(this.root, "python", name), text);
   }
 
-  // Starts `snaxum dev`; resolves once it has printed where its console is. `port` is the one of
-  // an earlier start, for a test of what survives a restart; `more` are further options.
-  async start(port = 0, more = []) {
-    const args = ["dev", this.root, "--port", String(port), ...more];
+  // Starts `snaxum dev`; resolves when it has printed the console's URL. `port` is the port of an earlier
+  // start, to test a restart; `options` are further command line options.
+  async start(port = 0, options = []) {
+    const args = ["dev", this.root, "--port", String(port), ...options];
     const env = { ...process.env, NO_COLOR: "1" };
     delete env.PYTHONDONTWRITEBYTECODE;
     delete env.SNAXUM_EDITOR;
     this.server = spawn(process.env.SNAXUM_BIN, args, { env, stdio: ["ignore", "pipe", "inherit"] });
-    this.ended = new Promise((resolve) => this.server.once("exit", resolve));
+    this.exited = new Promise((resolve) => this.server.once("exit", resolve));
     const lines = readline.createInterface({ input: this.server.stdout });
     this.console = await new Promise((resolve, reject) => {
       lines.on("line", (line) => {
         const url = line.match(/Console\s+(http\S+)/);
         if (url) resolve(url[1]);
       });
-      this.ended.then((code) => reject(new Error(`the server ended with ${code}`)));
+      this.exited.then((code) => reject(new Error(`the server exited with code ${code}`)));
     });
     this.app = this.console.replace(/__snaxum.*/, "");
     this.port = Number(new URL(this.app).port);
   }
 
-  // Opens the console as a person does, and waits until it listens.
+  // Opens the console by the printed link, and waits until it is connected.
   async open(page) {
     await page.goto(this.console);
     await expect(page.getByTestId("connection")).toContainText("live");
@@ -60,7 +60,7 @@ class World {
 
   async stop() {
     this.server.kill("SIGTERM");
-    return this.ended;
+    return this.exited;
   }
 
   async remove() {
@@ -69,18 +69,19 @@ class World {
   }
 }
 
-// What the browser complains of from now on; `isExpected` tells what is part of the test.
-function complaintsOf(page, isExpected = () => false) {
-  const complaints = [];
+// Returns a list of all errors that the page reports from now on. `isExpected` excludes those that are part
+// of the test. A dialog is an error: only injected markup could open one.
+function collectErrors(page, isExpected = () => false) {
+  const errors = [];
   page.on("console", (message) => {
-    if (message.type() === "error" && !isExpected(message.text())) complaints.push(message.text());
+    if (message.type() === "error" && !isExpected(message.text())) errors.push(message.text());
   });
-  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("pageerror", (error) => errors.push(String(error)));
   page.on("dialog", (dialog) => {
-    complaints.push(`dialog: ${dialog.message()}`);
+    errors.push(`dialog: ${dialog.message()}`);
     dialog.dismiss();
   });
-  return complaints;
+  return errors;
 }
 
-module.exports = { World, complaintsOf };
+module.exports = { World, collectErrors };
