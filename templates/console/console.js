@@ -10,7 +10,7 @@ import { initialState, reduce } from "./store.js";
 import { applyTheme } from "./theme.js";
 import { Traffic } from "./traffic.js";
 
-// Ten draws a second look live; more would take CPU time from the app on the same machine.
+// Ten draws a second are enough to follow events; more would take CPU time from the app on the same machine.
 const DRAW_INTERVAL_MS = 100;
 // After a slow draw the page idles for this many times as long, so that keys and clicks are processed.
 const IDLE_FACTOR = 2;

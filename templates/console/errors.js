@@ -40,7 +40,7 @@ export function Errors({ state, filter, selected, select }) {
           <table class="rows error-rows">
             <caption class="visually-hidden">Newest failures first</caption>
             <thead>
-              <tr><th scope="col" class="c-time">Time</th><th scope="col">What failed</th><th scope="col" class="c-count number">Times</th></tr>
+              <tr><th scope="col" class="c-time">Time</th><th scope="col">Failure</th><th scope="col" class="c-count number">Times</th></tr>
             </thead>
             <tbody onKeyDown=${navigateRows}>
               ${listed.map((failure, index) => html`

@@ -28,8 +28,8 @@ export function failures(state) {
 }
 
 /**
- * Returns the files that have changed since a failure in `generation` at `time_ms`: those of later
- * generations, and those of later failed reloads unless the change was undone.
+ * Returns the files that have changed since a failure in `generation` at `time_ms`. A change that failed to
+ * load counts too, unless it was undone.
  */
 export function changedSince(reloads, { generation, time_ms }) {
   const changed = new Set();

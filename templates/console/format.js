@@ -2,7 +2,7 @@
 //
 // Never touches the page or the state.
 
-// Control characters and those that reorder text can make one path look like another.
+// Control characters and bidi overrides can make one path look like another.
 const DECEPTIVE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 /** Converts any value from the user's code to a string, with deceptive characters escaped. */

@@ -15,7 +15,7 @@ const trustedHtml = globalThis.trustedTypes?.createPolicy("snaxum-preview", { cr
 // its name, and parsing the text first would make the page's own policy report its content.
 const LOADING_TAG = /<(\/?)(link|meta|base|iframe)/gi;
 
-// Open developer tools would load the URL after this word, whatever the policies say.
+// Open developer tools would load the URL after this word and ignore the policies.
 const SOURCE_MAP = /sourceMappingURL/gi;
 
 // The page's nonce for styles, which does not let a script run. If an attribute occurs twice, the first one
@@ -23,8 +23,8 @@ const SOURCE_MAP = /sourceMappingURL/gi;
 const { nonce } = document.querySelector('link[rel="stylesheet"]');
 const STYLE_TAG = /<style(?=[\s/>])/gi;
 
-// A link that opens a window does nothing in the sandbox. One that navigates the frame would be blocked only
-// after the browser has connected to its host. Links of an SVG ignore `base`, so each gets a target.
+// A link that opens a window does nothing in the sandbox. A link that navigates the frame would be blocked
+// only after the browser has connected to its host. Links of an SVG ignore `base`, so each gets a target.
 const LINK_TAG = /<(a|area)(?=[\s/>])/gi;
 
 const PREAMBLE = `<!doctype html><meta charset="utf-8">

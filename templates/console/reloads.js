@@ -24,7 +24,7 @@ const OUTCOMES = {
 const STRATEGIES = {
   none: "nothing to load",
   lines: "line numbers only",
-  dependents: "the changed modules and those that import them",
+  dependents: "the changed modules and their dependents",
   all: "all modules of the project",
   restart: "a new process",
 };
@@ -42,7 +42,7 @@ export function Reloads({ state, filter }) {
     return html`
       <div class="empty">
         <h2>No reloads yet</h2>
-        <p>Save a Python file of your app. The next request runs the new code, and this list shows what was loaded and how long it took.</p>
+        <p>Save a Python file of your app. The next request runs the new code, and the reload appears here, with its modules and timing.</p>
       </div>
     `;
   }

@@ -69,7 +69,7 @@ function Summary({ id, request }) {
 function Details({ request, state, part, select }) {
   const parts = partsOf(request, { state, select });
   const shown = partToShow(parts, part);
-  // The URL names the part unless it is the one that a new page would show.
+  // The URL omits the part that a new page would show by default.
   const isDefault = shown === partToShow(parts, {});
   useEffect(() => {
     if (shown !== part.inUrl && !isDefault) part.choose(shown);

@@ -38,8 +38,8 @@ export function partsOfSummary(request, { select }) {
 }
 
 /**
- * Returns the name of the part to show: the one in the URL, else the error, else the one that the user
- * last chose for another request.
+ * Returns the name of the part to show: the part in the URL, else the error, else the part that the user
+ * chose last.
  */
 export function partToShow(parts, { inUrl, lastChosen }) {
   const exists = (wanted) => parts.some(({ name }) => name === wanted);

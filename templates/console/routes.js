@@ -83,7 +83,7 @@ export function Routes({ state, filter, onFilter }) {
   `;
 }
 
-/** Returns the routes with their markers, followed by those that the last reload removed. */
+/** Returns the routes with their markers, followed by the routes that the last reload removed. */
 function withRemoved(state) {
   const reload = lastSuccessfulReload(state);
   const markers = new Map();

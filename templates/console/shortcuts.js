@@ -1,6 +1,6 @@
-// Keyboard shortcuts: those that work on the whole page, and the dialog that lists all of them.
+// Keyboard shortcuts: the keys of the whole page, and the dialog that lists all keys.
 //
-// The keys of a table are in table-nav.js, those of a list of tabs in tabs.js.
+// The keys of a table are in table-nav.js, the keys of a list of tabs in tabs.js.
 
 import { html, useEffect, useRef } from "./vendor/preact-htm.js";
 

@@ -20,7 +20,7 @@ export const initialState = {
   reloads: [],
   // In the order in which they were pinned.
   pins: [],
-  // Results of replaying the pinned requests after a reload, by generation; only those that this page received.
+  // Results of replaying the pinned requests, by generation. Contains only results that this page received.
   pinResults: {},
   lastFailure: null,
   // The server's current load, or null.

@@ -1,7 +1,7 @@
 // A list of tabs and their panels, after the tabs pattern of WAI-ARIA.
 //
 // One tab at a time can be reached with Tab; the arrow keys move from there and show the tab they reach.
-// A hidden panel keeps its state. Knows nothing of a panel's content.
+// The state of a hidden panel is preserved. Knows nothing of a panel's content.
 
 import { html } from "./vendor/preact-htm.js";
 

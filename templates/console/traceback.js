@@ -152,7 +152,7 @@ function Frame({ frame, isFailing, isChanged }) {
     <article class="frame">
       <p class="location">
         <${SourceLink} file=${frame.file} line=${frame.line} target=${target} /> <span class="dim">in</span> <code>${visible(frame.function)}</code>
-        ${isChanged && html` <b class="warn" title="the lines below are the ones that ran; the file has changed since" data-testid="source-changed">▲ source changed since</b>`}
+        ${isChanged && html` <b class="warn" title="these lines ran; the file has changed since" data-testid="source-changed">▲ source changed since</b>`}
       </p>
       ${frame.source?.length > 0 && html`
         <pre class="source" tabindex="0">${frame.source.map((line) => html`<${SourceLine} frame=${frame} line=${line} />`)}</pre>

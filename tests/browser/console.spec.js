@@ -219,7 +219,7 @@ test("the console reconnects when the server does not respond to a ping", async 
   await expect(page.getByTestId("connection")).toContainText("live");
 });
 
-test("the console reconnects to a restarted server, and says that it is signed out", async ({ page }) => {
+test("the console reconnects to a restarted server and shows that it is signed out", async ({ page }) => {
   await world.open(page);
   await world.stop();
   await expect(page.getByTestId("connection")).not.toContainText("live");
@@ -248,7 +248,7 @@ test("markup in a path, an exception and a docstring is shown as text", async ({
   await page.goto(`${world.app}evil/${encodeURIComponent(evil)}`);
 
   expect(await page.locator("img[src=x]").count()).toBe(0);
-  // The page returns a 500 and the app has no icon; there must be no other error, and no dialog.
+  // The page returns a 500 and the app has no icon; any other error or a dialog is a failure.
   expect(errors.filter((text) => !text.startsWith("Failed to load resource"))).toEqual([]);
 });
 

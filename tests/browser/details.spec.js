@@ -167,7 +167,7 @@ test("a copied link opens the part that was shown", async ({ page, context }) =>
   await expect(page.getByRole("tab", { selected: true })).toHaveText("Response");
 });
 
-test("a part keeps its state while another one is shown", async ({ page }) => {
+test("the state of a part is preserved while another one is shown", async ({ page }) => {
   await world.get("/boom");
   await open(page, "/boom");
   const printed = page.getByText("As Python prints it");

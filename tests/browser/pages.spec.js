@@ -9,12 +9,12 @@ from snaxum import Request, Response, route
 
 @route("/")
 def index(request: Request):
-    page = "<!doctype html><link rel=stylesheet href=/look.css><h1>${text}</h1><input></body></html>"
+    page = "<!doctype html><link rel=stylesheet href=/style.css><h1>${text}</h1><input></body></html>"
     return Response(page, headers={"content-type": "text/html", "content-security-policy": "${POLICY}"})
 
-@route("/look.css")
-def look(request: Request):
-    sheet = pathlib.Path(__file__).with_name("look.css").read_text()
+@route("/style.css")
+def style(request: Request):
+    sheet = pathlib.Path(__file__).with_name("style.css").read_text()
     return Response(sheet, headers={"content-type": "text/css"})
 
 @route("/boom")
@@ -27,7 +27,7 @@ let world;
 let loads;
 
 test.beforeEach(async ({ page }) => {
-  world = new World({ "app.py": app("one"), "look.css": color("rgb(1, 2, 3)") });
+  world = new World({ "app.py": app("one"), "style.css": color("rgb(1, 2, 3)") });
   loads = 0;
   page.on("load", () => (loads += 1));
   await world.start();
@@ -45,7 +45,7 @@ async function open(page, url = world.app) {
   await Promise.all([connected, page.goto(url)]);
 }
 
-test("a page reloads after a successful save, and keeps typed text after any other", async ({ page }) => {
+test("a page reloads after a successful save, and preserves typed text after any other save", async ({ page }) => {
   await open(page);
   await page.locator("input").fill("half");
 
@@ -53,7 +53,7 @@ test("a page reloads after a successful save, and keeps typed text after any oth
   await expect(page.getByText("The newest save does not load")).toBeVisible();
   await expect(page.locator("input")).toHaveValue("half");
 
-  world.edit("look.css", color("rgb(4, 5, 6)"));
+  world.edit("style.css", color("rgb(4, 5, 6)"));
   await expect(page.locator("h1")).toHaveCSS("color", "rgb(4, 5, 6)");
   await expect(page.locator("link")).toHaveCount(1);
   await expect(page.locator("input")).toHaveValue("half");

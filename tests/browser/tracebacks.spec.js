@@ -102,7 +102,7 @@ test("a reload shows why each module ran again", async ({ page }) => {
   ]);
 });
 
-test("an open reload keeps its state and focus when another reload is added", async ({ page }) => {
+test("an open reload preserves its state and focus when another reload is added", async ({ page }) => {
   world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 3'));
   await expect(page.getByTestId("state")).toContainText("G2 ok");
   await page.keyboard.press("4");

@@ -69,7 +69,7 @@ class World {
   }
 }
 
-// Returns a list of all errors that the page reports from now on. `isExpected` excludes those that are part
+// Returns a list of all errors that the page reports from now on. `isExpected` excludes errors that are part
 // of the test. A dialog is an error: only injected markup could open one.
 function collectErrors(page, isExpected = () => false) {
   const errors = [];
