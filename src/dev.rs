@@ -26,7 +26,7 @@ pub use editor::Editor;
 pub use engine::Dev;
 pub use events::Events;
 pub use http::app::Front;
-pub use http::guard::MAX_HEAD;
+pub use http::guard::MAX_HEADER_BYTES;
 pub use http::router;
 pub use paths::PREFIX;
 pub use reload::restart::Wish;

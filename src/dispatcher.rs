@@ -20,8 +20,8 @@ use bytes::Bytes;
 
 use crate::event::{Event, TRACEBACK};
 use crate::message::{
-    Answer, Body, Failure, Head, Marks, Outcome, Phases, Piece, Pieces, Request, RequestRecord,
-    StartRecord, Traceback, ms,
+    BodyReceiver, Chunk, Failure, HandlerOutcome, Head, Phases, PythonRequest, PythonResponse,
+    RequestRecord, ResponseBody, StartRecord, Timestamps, Traceback, ms,
 };
 use crate::problem;
 use crate::python_runtime::{CallError, PythonRuntime};
@@ -40,11 +40,11 @@ pub async fn handle_python_request(
     State(runtime): State<Arc<PythonRuntime>>,
     request: HttpRequest,
 ) -> HttpResponse {
-    answer(runtime, request).await
+    respond(runtime, request).await
 }
 
 /// The same without an extractor, for any body.
-pub async fn answer<B>(runtime: Arc<PythonRuntime>, request: hyper::Request<B>) -> HttpResponse
+pub async fn respond<B>(runtime: Arc<PythonRuntime>, request: hyper::Request<B>) -> HttpResponse
 where
     B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -62,35 +62,37 @@ where
         awaited.read(body.clone()); // what observers are lent; to clone is to count
     }
     // A save that came before the request is live, or rejected, before Python sees it.
-    runtime.gate().pass().await;
+    runtime.gate().wait().await;
     let sent = seen.map(|_| Instant::now());
     let outcome = match body {
         Ok(body) => {
-            let request = Request { id, head: head.clone(), body };
+            let request = PythonRequest { id, head: head.clone(), body };
             runtime.call(request).await.map_err(|error| failure_of(error, &runtime))
         }
         Err(failure) => Err(failure),
     };
     let (answer, outcome) = match outcome {
         Ok(answer) => {
-            let Answer { generation, route, outcome, marks } = answer;
-            (Some((generation, route, marks)), outcome)
+            let PythonResponse { generation, route, outcome, timestamps } = answer;
+            (Some((generation, route, timestamps)), outcome)
         }
-        Err(failure) => (None, Outcome::Failure(failure)),
+        Err(failure) => (None, HandlerOutcome::Failure(failure)),
     };
     let response_body = match &outcome {
-        Outcome::Response { body: Body::Full(body), .. } if seen.is_some() => Some(body.clone()),
+        HandlerOutcome::Response { body: ResponseBody::Full(body), .. } if seen.is_some() => {
+            Some(body.clone())
+        }
         _ => None,
     };
     let request_body = awaited.and_then(Awaited::answered);
-    let (mut response, traceback) = respond(&runtime, head.headers(), id, outcome);
+    let (mut response, traceback) = to_http(&runtime, head.headers(), id, outcome);
     if let (Some((time, started)), Some(sent)) = (seen, sent) {
-        let (generation, route, marks) = answer
-            .map_or((None, None, None), |(generation, route, marks)| {
-                (Some(generation), route, marks)
+        let (generation, route, timestamps) = answer
+            .map_or((None, None, None), |(generation, route, timestamps)| {
+                (Some(generation), route, timestamps)
             });
         let answered = Instant::now();
-        let phases = Phases { read: ms(sent - started), ..phases(marks.as_ref(), answered) };
+        let phases = Phases { read: ms(sent - started), ..phases(timestamps.as_ref(), answered) };
         annotate(response.headers_mut(), id, generation, &phases);
         if generation.is_some() && runtime.serving().failing {
             // The newest save is not what answered.
@@ -109,9 +111,9 @@ where
                 route: route.as_deref(),
                 total: answered - started,
                 phases,
-                computed: marks.as_ref().and_then(|marks| marks.computed),
-                pool: marks.as_ref().and_then(|marks| marks.pool),
-                holders: marks.as_ref().map_or(&[], |marks| &marks.holders),
+                computed: timestamps.as_ref().and_then(|timestamps| timestamps.computed),
+                pool: timestamps.as_ref().and_then(|timestamps| timestamps.pool),
+                blockers: timestamps.as_ref().map_or(&[], |timestamps| &timestamps.blockers),
                 traceback: traceback.as_ref(),
             })
         });
@@ -119,16 +121,16 @@ where
     response
 }
 
-fn phases(marks: Option<&Marks>, answered: Instant) -> Phases {
-    let Some(marks) = marks else { return Phases::default() };
+fn phases(timestamps: Option<&Timestamps>, answered: Instant) -> Phases {
+    let Some(timestamps) = timestamps else { return Phases::default() };
     let between = |from, to: Instant| ms(to.saturating_duration_since(from));
     Phases {
         read: 0.0,
-        queue: between(marks.queued, marks.taken),
-        gil: between(marks.taken, marks.attached),
-        py: between(marks.attached, marks.returned),
-        convert: between(marks.returned, marks.converted),
-        send: between(marks.converted, answered),
+        queue: between(timestamps.queued, timestamps.taken),
+        gil: between(timestamps.taken, timestamps.attached),
+        py: between(timestamps.attached, timestamps.returned),
+        convert: between(timestamps.returned, timestamps.converted),
+        send: between(timestamps.converted, answered),
     }
 }
 
@@ -146,14 +148,14 @@ fn failure_of(error: CallError, runtime: &PythonRuntime) -> Failure {
     Failure { status, detail, headers, traceback: None }
 }
 
-fn respond(
+fn to_http(
     runtime: &Arc<PythonRuntime>,
     request: &HeaderMap,
     id: u64,
-    outcome: Outcome,
+    outcome: HandlerOutcome,
 ) -> (HttpResponse, Option<Arc<Traceback>>) {
     let failure = match outcome {
-        Outcome::Response { status, content_type, headers, body } => {
+        HandlerOutcome::Response { status, content_type, headers, body } => {
             match response(runtime, id, status, &headers, body) {
                 Ok(mut response) => {
                     if let Some(content_type) = content_type {
@@ -164,7 +166,7 @@ fn respond(
                 Err(failure) => failure,
             }
         }
-        Outcome::Failure(failure) => failure,
+        HandlerOutcome::Failure(failure) => failure,
     };
     if let Some(traceback) = &failure.traceback {
         tracing::error!(target: TRACEBACK, "request {id}: the handler raised\n{}", traceback.text);
@@ -178,12 +180,12 @@ fn response(
     id: u64,
     status: u16,
     headers: &[(String, String)],
-    body: Body,
+    body: ResponseBody,
 ) -> Result<HttpResponse, Failure> {
     let bad = |what: String| Failure { status: 500, detail: what, ..Failure::default() };
     let body = match body {
-        Body::Full(bytes) => HttpBody::from(bytes),
-        Body::Stream(pieces) => streamed(pieces, Arc::clone(runtime), id),
+        ResponseBody::Full(bytes) => HttpBody::from(bytes),
+        ResponseBody::Stream(pieces) => streamed(pieces, Arc::clone(runtime), id),
     };
     let mut response = HttpResponse::new(body);
     *response.status_mut() =
@@ -197,9 +199,9 @@ fn response(
 }
 
 /// A body that grows as the handler sends; it tells Python when the client goes.
-fn streamed(pieces: Pieces, runtime: Arc<PythonRuntime>, id: u64) -> HttpBody {
+fn streamed(pieces: BodyReceiver, runtime: Arc<PythonRuntime>, id: u64) -> HttpBody {
     struct Receiving {
-        pieces: Pieces,
+        pieces: BodyReceiver,
         runtime: Arc<PythonRuntime>,
         id: u64,
     }
@@ -212,8 +214,8 @@ fn streamed(pieces: Pieces, runtime: Arc<PythonRuntime>, id: u64) -> HttpBody {
     let receiving = Receiving { pieces, runtime, id };
     HttpBody::from_stream(futures_util::stream::unfold(receiving, async |mut receiving| {
         match receiving.pieces.recv().await {
-            Some(Piece::Chunk(chunk)) => Some((Ok(chunk), receiving)),
-            Some(Piece::End) => None,
+            Some(Chunk::Data(chunk)) => Some((Ok(chunk), receiving)),
+            Some(Chunk::End) => None,
             None => Some((Err(io::Error::other("the handler's stream broke off")), receiving)),
         }
     }))

@@ -29,7 +29,7 @@ pub enum Event<'a> {
         files: Vec<String>,
     },
     /// A reload ended, well or not.
-    ReloadEnd(Arc<Reload>),
+    ReloadEnd(Arc<ReloadRecord>),
     /// Something happened to a process of the pool; told in dev mode.
     Worker(Arc<WorkerEvent>),
     /// From now on saves are noticed and not acted on, or (false) are acted on again.
@@ -56,7 +56,7 @@ pub struct PinRound {
 
 /// One attempt to load the user's modules, with its cause.
 #[derive(Clone, Debug)]
-pub struct Reload {
+pub struct ReloadRecord {
     /// Counted from 1; attempts that fail count too.
     pub id: u64,
     /// When it began.

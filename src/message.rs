@@ -18,19 +18,19 @@ use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub use body_stream::{Piece, Pieces};
+pub use body_stream::{BodyReceiver, Chunk};
 pub use load_report::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef, Secret,
 };
 pub use reload::Reload;
 pub use request_head::{Head, header_texts};
-pub use timing::{Holder, Marks, Phases, PoolTime};
+pub use timing::{BlockingRequest, Phases, PoolTime, Timestamps};
 pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};
 pub use worker::{WorkerChange, WorkerEvent};
 
 /// A request on its way to Python, its body read to the end.
 #[derive(Debug)]
-pub struct Request {
+pub struct PythonRequest {
     /// Unique in this process, counted from 1.
     pub id: u64,
     /// Everything but the body.
@@ -41,20 +41,20 @@ pub struct Request {
 
 /// What Python made of a request.
 #[derive(Debug)]
-pub struct Answer {
+pub struct PythonResponse {
     /// The generation of user code that answered.
     pub generation: u64,
     /// The [`RouteInfo::id`] that matched, if one did.
     pub route: Option<String>,
     /// The answer itself.
-    pub outcome: Outcome,
+    pub outcome: HandlerOutcome,
     /// When what happened, where somebody wants to know.
-    pub marks: Option<Marks>,
+    pub timestamps: Option<Timestamps>,
 }
 
 /// A response, or what kept the handler from giving one.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum HandlerOutcome {
     /// What the handler returned.
     Response {
         /// 200 to 599.
@@ -64,7 +64,7 @@ pub enum Outcome {
         /// Names in lower case.
         headers: Vec<(String, String)>,
         /// Whole or in pieces.
-        body: Body,
+        body: ResponseBody,
     },
     /// Becomes an error page or a problem document, whichever the client reads.
     Failure(Failure),
@@ -72,11 +72,11 @@ pub enum Outcome {
 
 /// The body of a response.
 #[derive(Debug)]
-pub enum Body {
+pub enum ResponseBody {
     /// All of it.
     Full(Bytes),
-    /// Piece by piece; their bound is the back-pressure.
-    Stream(Pieces),
+    /// Chunk by piece; their bound is the back-pressure.
+    Stream(BodyReceiver),
 }
 
 /// An answer that is an error (RFC 9457).
@@ -173,7 +173,7 @@ pub struct RequestRecord<'a> {
     pub response_body: Option<&'a Bytes>,
     /// The answer's headers.
     pub response_headers: &'a HeaderMap,
-    /// The answer's status; [`CLIENT_GONE`] if nobody waited for it any more.
+    /// The answer's status; [`CLIENT_CLOSED_REQUEST`] if nobody waited for it any more.
     pub status: u16,
     /// The generation that answered; `None` if Python was not reached.
     pub generation: Option<u64>,
@@ -186,7 +186,7 @@ pub struct RequestRecord<'a> {
     /// What the handler computed itself, where that was measured; the rest of `phases.py` it waited.
     pub computed: Option<Duration>,
     /// Who held the threads while it was queued, the longest first.
-    pub holders: &'a [Holder],
+    pub blockers: &'a [BlockingRequest],
     /// What it had the process pool do.
     pub pool: Option<PoolTime>,
     /// What the handler raised.
@@ -195,7 +195,7 @@ pub struct RequestRecord<'a> {
 
 /// The status of a request whose client went away before the answer, as nginx writes it in its log.
 /// Nobody is sent it.
-pub const CLIENT_GONE: u16 = 499;
+pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// A line that code has printed or logged, lent to observers.
 #[derive(Clone, Copy, Debug)]
@@ -204,7 +204,7 @@ pub struct LogRecord<'a> {
     pub time: SystemTime,
     /// The [`RequestRecord::id`] it was written for.
     pub request: Option<u64>,
-    /// The [`Reload::id`](crate::event::Reload::id) of the load that wrote it.
+    /// The [`Reload::id`](crate::event::ReloadRecord::id) of the load that wrote it.
     pub reload: Option<u64>,
     /// `stdout` or `stderr`.
     pub stream: &'static str,

@@ -36,8 +36,8 @@ use tokio::sync::oneshot;
 
 use crate::config::SnaxumConfig;
 use crate::error::Error;
-use crate::event::{EventBus, Reload};
-use crate::message::{Answer, LoadReport, Marks, Request};
+use crate::event::{EventBus, ReloadRecord};
+use crate::message::{LoadReport, PythonRequest, PythonResponse, Timestamps};
 use crate::venv::Venv;
 
 pub use gate::Gate;
@@ -45,7 +45,7 @@ use in_flight::InFlight;
 use loop_signals::Notices;
 use queue::{Queue, Refused};
 use reload::log_failures;
-pub use reload::{Attempt, Change, Extent, Serving};
+pub use reload::{ReloadOutcome, ReloadParams, ReloadScope, Serving};
 use reply::Wakes;
 pub use thread::DispatchWorker;
 use thread::{Boot, Call, Calls, Control, Workers};
@@ -162,7 +162,7 @@ impl PythonRuntime {
                 route.mode
             );
         }
-        let first = Reload {
+        let first = ReloadRecord {
             id: loads.fetch_add(1, Ordering::AcqRel) + 1,
             time,
             cause: "start",
@@ -229,7 +229,7 @@ impl PythonRuntime {
     /// # Errors
     ///
     /// See [`CallError`]; what the handler does is never one.
-    pub async fn call(&self, request: Request) -> Result<Answer, CallError> {
+    pub async fn call(&self, request: PythonRequest) -> Result<PythonResponse, CallError> {
         if self.stopped.load(Ordering::Acquire) {
             return Err(CallError::Stopped);
         }
@@ -237,9 +237,9 @@ impl PythonRuntime {
         let now = Instant::now();
         let (reply, answer) = reply::channel(&self.wakes);
         let is_watched = self.config.dev;
-        let marks = is_watched.then(|| Marks::new(now));
+        let timestamps = is_watched.then(|| Timestamps::new(now));
         let ticket = is_watched.then(|| self.in_flight.add(id, request.head.clone(), now));
-        let call = Box::new(Call { request, reply, marks, ticket });
+        let call = Box::new(Call { request, reply, timestamps, ticket });
         self.queue.push(call, now).map_err(|refused| match refused {
             Refused::Full => CallError::QueueFull,
             Refused::Closed => CallError::Stopped,

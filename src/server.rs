@@ -31,13 +31,13 @@ use crate::error::Error;
 
 use header_timeout::{HEAD_TIMEOUT, HeadTimer};
 
-pub use fd_limit::raise_limit as raise_limit_of_descriptors;
+pub use fd_limit::raise_limit as raise_fd_limit;
 
 /// Clients that may wait to be let in; the system may allow fewer. One for whom there is no room
 /// tries again after a second, so a burst should fit.
 const MOST_WAITING: u32 = 4096;
 /// Bytes of a request's head, which is its address and its headers; a longer one is a 431.
-pub const MAX_HEAD: usize = 400 * 1024;
+pub const MAX_HEADER_BYTES: usize = 400 * 1024;
 /// How long a stopping server waits for open requests and streams.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a trouble that goes on is not told of again.
@@ -80,7 +80,7 @@ pub async fn serve(
         let answered = app.clone().oneshot(request);
         async { answered.await.unwrap_or_else(|never| match never {}) }
     };
-    serve_with(listener, answer, MAX_HEAD, stop, drain).await
+    serve_with(listener, answer, MAX_HEADER_BYTES, stop, drain).await
 }
 
 /// The same for one function that answers everything: without a router in front of it. Stops to

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use console::Term;
-use snaxum::dev::{Dev, Editor, MAX_HEAD};
+use snaxum::dev::{Dev, Editor, MAX_HEADER_BYTES};
 use snaxum::error::Error;
 use snaxum::server::{self, DRAIN_TIMEOUT};
 use snaxum::venv;
@@ -124,7 +124,7 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
         let answer = move |request, peer| front.clone().answer(request, peer);
         // More is read than is accepted, for an answer that says why it is not.
         let serve = |listener, stop| {
-            server::serve_with(listener, answer, 8 * MAX_HEAD, stop, DRAIN_TIMEOUT)
+            server::serve_with(listener, answer, 8 * MAX_HEADER_BYTES, stop, DRAIN_TIMEOUT)
         };
         serve::serve_until_end(start, serve, stopping, wanted).await;
         terminal.finish();

@@ -8,7 +8,7 @@ use snaxum::config::SnaxumConfig;
 use snaxum::dispatcher;
 use snaxum::error::Error;
 use snaxum::python_runtime::PythonRuntime;
-use snaxum::server::{self, DRAIN_TIMEOUT, MAX_HEAD, StopSignals};
+use snaxum::server::{self, DRAIN_TIMEOUT, MAX_HEADER_BYTES, StopSignals};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -21,9 +21,10 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
     project::tokio_runtime()?.block_on(async {
         let start = start(config, None).await?;
         let runtime = Arc::clone(&start.runtime);
-        let answer = move |request, _| dispatcher::answer(Arc::clone(&runtime), request);
-        let serve =
-            |listener, stop| server::serve_with(listener, answer, MAX_HEAD, stop, DRAIN_TIMEOUT);
+        let answer = move |request, _| dispatcher::respond(Arc::clone(&runtime), request);
+        let serve = |listener, stop| {
+            server::serve_with(listener, answer, MAX_HEADER_BYTES, stop, DRAIN_TIMEOUT)
+        };
         color::say(&format!("listening on http://{}\n", start.address));
         serve_until_end(start, serve, |_| (), std::future::pending()).await;
         Ok(ExitCode::SUCCESS)
@@ -48,7 +49,7 @@ pub(crate) async fn start(
         let what = what.to_owned();
         move |source| Error::Io { what, source }
     };
-    server::raise_limit_of_descriptors();
+    server::raise_fd_limit();
     // Before Python, which takes SIGINT where nobody has it.
     let mut signals = StopSignals::register().map_err(io("cannot listen for signals"))?;
     let listener = match socket {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use snaxum::event::{Event, PinRound, Reload};
+use snaxum::event::{Event, PinRound, ReloadRecord};
 use snaxum::python_runtime::PythonRuntime;
 
 use super::render::Request;
@@ -62,7 +62,7 @@ struct State {
 /// What there is to say, as the terminal's thread takes it.
 enum News {
     Request(Box<Request>),
-    Reload(Arc<Reload>),
+    Reload(Arc<ReloadRecord>),
     Pins(usize, Option<PinRound>),
     Pause(bool),
     Text(String),

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
 use crate::error::Error;
-use crate::python_runtime::{Attempt, Extent, PythonRuntime};
+use crate::python_runtime::{PythonRuntime, ReloadOutcome, ReloadScope};
 
 use super::browser::Live;
 use super::discovery::{self, Announcement};
@@ -143,8 +143,8 @@ impl Dev {
 
     /// Looks at all files now, and reloads what differs from what serves; `None` if the server is
     /// stopping, or too many ask.
-    pub async fn reload(&self) -> Option<Attempt> {
-        self.inner.reloader.reload(Extent::Differing, &self.inner.runtime).await
+    pub async fn reload(&self) -> Option<ReloadOutcome> {
+        self.inner.reloader.reload(ReloadScope::Differing, &self.inner.runtime).await
     }
 
     /// Notices from now on what is saved, and acts on it only when somebody resumes.

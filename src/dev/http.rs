@@ -164,7 +164,7 @@ async fn status(State(dev): State<Dev>) -> Json<Status> {
 /// Answers like `status`, once everything that is on disk now is live or rejected; at once during
 /// a pause.
 async fn wait(State(dev): State<Dev>) -> Json<Status> {
-    dev.inner.runtime.gate().settled().await;
+    dev.inner.runtime.gate().wait_idle().await;
     status(State(dev)).await
 }
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::event::Event;
-use crate::python_runtime::{Attempt, Change, Extent, PythonRuntime};
+use crate::python_runtime::{PythonRuntime, ReloadOutcome, ReloadParams, ReloadScope};
 
 use super::watch::{Hint, Kind, Watcher, walk};
 use commands::{Ask, Orders};
@@ -61,7 +61,7 @@ impl Reloader {
         let watcher = Watcher::start(&config.python_dir, mark, style_saved)
             .map_err(io(format!("cannot watch `{}`", config.python_dir.display())))?;
         let watcher = Arc::new(watcher);
-        runtime.gate().post(config.reload_wait, {
+        runtime.gate().set_probe(config.reload_wait, {
             let (watcher, orders) = (Arc::clone(&watcher), Arc::clone(&orders));
             move |_| {
                 if !orders.is_paused() {
@@ -87,8 +87,12 @@ impl Reloader {
     }
 
     /// Looks at all files; `None` if it stops, or if too many ask.
-    pub(super) async fn reload(&self, extent: Extent, runtime: &PythonRuntime) -> Option<Attempt> {
-        let answer = self.orders.ask(extent);
+    pub(super) async fn reload(
+        &self,
+        scope: ReloadScope,
+        runtime: &PythonRuntime,
+    ) -> Option<ReloadOutcome> {
+        let answer = self.orders.ask(scope);
         runtime.gate().mark_dirty();
         self.watcher.call();
         answer.await.ok()
@@ -154,10 +158,10 @@ impl Work {
         let mut batch = Batch::new(now);
         batch.note(Hint::everything(), now);
         let changes = runtime.gate().changes();
-        if matches!(self.reload(&batch, Extent::New, true, &runtime), Attempt::Held) {
+        if matches!(self.reload(&batch, ReloadScope::New, true, &runtime), ReloadOutcome::Held) {
             return vec![Hint::everything()];
         }
-        runtime.gate().settle(changes);
+        runtime.gate().release(changes);
         std::mem::take(&mut self.later)
     }
 
@@ -175,7 +179,7 @@ impl Work {
             self.hear(&mut asks, &mut batch);
             if asks.is_empty() && self.orders.is_paused() {
                 self.kept = batch;
-                runtime.gate().settle(changes);
+                runtime.gate().release(changes);
                 return;
             }
             self.settle(&mut batch, root);
@@ -187,9 +191,9 @@ impl Work {
             }
             let partial_until = batch.partial_until(Instant::now());
             if !batch.is_empty() && !self.watcher.is_stopped() {
-                let extent = asks.iter().map(|ask| ask.extent).max().unwrap_or_default();
-                let attempt = self.reload(&batch, extent, partial_until.is_some(), runtime);
-                if let (Attempt::Held, Some(until)) = (&attempt, partial_until) {
+                let scope = asks.iter().map(|ask| ask.scope).max().unwrap_or_default();
+                let attempt = self.reload(&batch, scope, partial_until.is_some(), runtime);
+                if let (ReloadOutcome::Held, Some(until)) = (&attempt, partial_until) {
                     let mut more = std::mem::take(&mut self.later);
                     if more.is_empty() {
                         more = self.watcher.wait(Some(until));
@@ -201,7 +205,7 @@ impl Work {
                     let _ = ask.reply.send(attempt.clone()); // an error: it has stopped waiting
                 }
             }
-            runtime.gate().settle(changes);
+            runtime.gate().release(changes);
             return;
         }
     }
@@ -220,15 +224,15 @@ impl Work {
     fn reload(
         &mut self,
         batch: &Batch,
-        extent: Extent,
+        scope: ReloadScope,
         is_partial: bool,
         runtime: &PythonRuntime,
-    ) -> Attempt {
+    ) -> ReloadOutcome {
         let (paths, since) = (batch.paths(), batch.since);
-        let cause = if extent == Extent::New { "save" } else { "manual" };
-        let attempt = runtime.reload(Change { cause, extent, paths, since, is_partial });
+        let cause = if scope == ReloadScope::New { "save" } else { "manual" };
+        let attempt = runtime.reload(ReloadParams { cause, scope, paths, since, is_partial });
         self.later = self.watcher.take();
-        if let Attempt::Made(reload) = &attempt {
+        if let ReloadOutcome::Reloaded(reload) = &attempt {
             self.watcher.follow(&reload.report.inputs, &reload.report.outputs);
         }
         attempt

@@ -119,7 +119,7 @@ impl Sent {
         if let Some(original) = original {
             request.extensions_mut().insert(ReplayOf(original));
         }
-        Ok(dispatcher::answer(Arc::clone(runtime), request).await)
+        Ok(dispatcher::respond(Arc::clone(runtime), request).await)
     }
 }
 

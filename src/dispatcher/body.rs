@@ -85,7 +85,7 @@ mod tests {
     use axum::body::Body;
     use futures_util::{StreamExt, stream};
 
-    /// Pieces of this size, one each second.
+    /// BodyReceiver of this size, one each second.
     fn slow(size: usize, count: usize) -> Body {
         Body::from_stream(stream::unfold(0, move |n| async move {
             tokio::time::sleep(Duration::from_secs(1)).await;

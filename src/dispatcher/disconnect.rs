@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 
 use crate::event::{Event, EventBus};
-use crate::message::{CLIENT_GONE, Head, Phases, RequestRecord};
+use crate::message::{CLIENT_CLOSED_REQUEST, Head, Phases, RequestRecord};
 
 /// A request that somebody waits for. Dropped before it is answered, it is told of as an event.
 pub(super) struct Awaited<'a> {
@@ -56,13 +56,13 @@ impl Drop for Awaited<'_> {
                 request_body: self.body.as_ref(),
                 response_body: None,
                 response_headers: &headers,
-                status: CLIENT_GONE,
+                status: CLIENT_CLOSED_REQUEST,
                 generation: None,
                 route: None,
                 total: self.seen.1.elapsed(),
                 phases: Phases::default(),
                 computed: None,
-                holders: &[],
+                blockers: &[],
                 pool: None,
                 traceback: None,
             })

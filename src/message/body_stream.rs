@@ -17,31 +17,31 @@ const MAX_BYTES: usize = 1024 * 1024;
 const MIN_PIECE: usize = 4 * 1024;
 
 /// Makes the two ends of a body.
-pub(crate) fn channel() -> (PieceSender, Pieces) {
+pub(crate) fn channel() -> (BodySender, BodyReceiver) {
     let shared = Arc::new(Shared::default());
-    (PieceSender(Arc::clone(&shared)), Pieces(shared))
+    (BodySender(Arc::clone(&shared)), BodyReceiver(shared))
 }
 
 /// The receiving end.
 #[derive(Debug)]
-pub struct Pieces(Arc<Shared>);
+pub struct BodyReceiver(Arc<Shared>);
 
 /// A piece of a streamed body.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Piece {
+pub enum Chunk {
     /// Some bytes.
-    Chunk(Bytes),
+    Data(Bytes),
     /// The body is complete.
     End,
 }
 
-/// The sending end. Dropped before [`PieceSender::finish`], it cuts the body off.
+/// The sending end. Dropped before [`BodySender::finish`], it cuts the body off.
 #[derive(Debug)]
-pub(crate) struct PieceSender(Arc<Shared>);
+pub(crate) struct BodySender(Arc<Shared>);
 
 /// Why a piece was not taken.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unsent {
+pub(crate) enum TrySendError {
     /// There is no room for it; whoever asked will be woken.
     Full,
     /// The client is gone.
@@ -68,22 +68,22 @@ struct State {
     sender: Option<(usize, Waker)>,
 }
 
-impl PieceSender {
+impl BodySender {
     /// Sends `size` bytes if there is room. If not, what `waker` makes is woken once there is.
     pub(crate) fn try_send(
         &self,
         size: usize,
         chunk: impl FnOnce() -> Bytes,
         waker: impl FnOnce() -> Waker,
-    ) -> Result<(), Unsent> {
+    ) -> Result<(), TrySendError> {
         let size = size.max(MIN_PIECE);
         let mut state = self.0.lock();
         if state.is_closed {
-            return Err(Unsent::Closed);
+            return Err(TrySendError::Closed);
         }
         if !state.has_room(size) {
             state.sender = Some((size, waker()));
-            return Err(Unsent::Full);
+            return Err(TrySendError::Full);
         }
         state.bytes += size;
         state.waiting.push_back(chunk());
@@ -99,8 +99,8 @@ impl PieceSender {
         loop {
             match self.try_send(chunk.len(), || chunk.clone(), waker) {
                 Ok(()) => return true,
-                Err(Unsent::Full) => thread::park(), // may end early: then it tries in vain
-                Err(Unsent::Closed) => return false,
+                Err(TrySendError::Full) => thread::park(), // may end early: then it tries in vain
+                Err(TrySendError::Closed) => return false,
             }
         }
     }
@@ -115,7 +115,7 @@ impl PieceSender {
     }
 }
 
-impl Drop for PieceSender {
+impl Drop for BodySender {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.is_over = true;
@@ -125,14 +125,14 @@ impl Drop for PieceSender {
     }
 }
 
-impl Pieces {
+impl BodyReceiver {
     /// The next piece; `None` when the body has broken off.
-    pub async fn recv(&mut self) -> Option<Piece> {
+    pub async fn recv(&mut self) -> Option<Chunk> {
         poll_fn(|context| {
             let mut state = self.0.lock();
             let Some(chunk) = state.waiting.pop_front() else {
                 if state.is_whole {
-                    return Poll::Ready(Some(Piece::End));
+                    return Poll::Ready(Some(Chunk::End));
                 }
                 if state.is_over {
                     return Poll::Ready(None);
@@ -144,13 +144,13 @@ impl Pieces {
             let sender = state.sender_to_wake();
             drop(state);
             wake(sender);
-            Poll::Ready(Some(Piece::Chunk(chunk)))
+            Poll::Ready(Some(Chunk::Data(chunk)))
         })
         .await
     }
 }
 
-impl Drop for Pieces {
+impl Drop for BodyReceiver {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.is_closed = true;
@@ -214,11 +214,15 @@ mod tests {
     /// As many pieces of one byte may wait.
     const SMALL: usize = MAX_BYTES / MIN_PIECE;
 
-    fn send(sender: &PieceSender, woken: &Arc<Woken>) -> Result<(), Unsent> {
+    fn send(sender: &BodySender, woken: &Arc<Woken>) -> Result<(), TrySendError> {
         send_sized(1, sender, woken)
     }
 
-    fn send_sized(size: usize, sender: &PieceSender, woken: &Arc<Woken>) -> Result<(), Unsent> {
+    fn send_sized(
+        size: usize,
+        sender: &BodySender,
+        woken: &Arc<Woken>,
+    ) -> Result<(), TrySendError> {
         sender.try_send(size, || Bytes::from(vec![0; size]), || Waker::from(Arc::clone(woken)))
     }
 
@@ -235,7 +239,7 @@ mod tests {
         for _ in 0..SMALL {
             assert_eq!(send(&sender, &woken), Ok(()));
         }
-        assert_eq!(send(&sender, &woken), Err(Unsent::Full));
+        assert_eq!(send(&sender, &woken), Err(TrySendError::Full));
 
         for taken in 1..=SMALL {
             pieces.recv().await;
@@ -252,7 +256,7 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(send_sized(MAX_BYTES / 4, &sender, &woken), Ok(()));
         }
-        assert_eq!(send_sized(10 * MAX_BYTES, &sender, &woken), Err(Unsent::Full));
+        assert_eq!(send_sized(10 * MAX_BYTES, &sender, &woken), Err(TrySendError::Full));
 
         for _ in 0..4 {
             assert_eq!(woken.times(), 0);
@@ -260,7 +264,7 @@ mod tests {
         }
         assert_eq!(woken.times(), 1);
         assert_eq!(send_sized(10 * MAX_BYTES, &sender, &woken), Ok(()));
-        assert_eq!(send(&sender, &woken), Err(Unsent::Full));
+        assert_eq!(send(&sender, &woken), Err(TrySendError::Full));
         pieces.recv().await;
         assert_eq!(woken.times(), 2);
     }
@@ -274,7 +278,7 @@ mod tests {
         drop(pieces);
 
         assert_eq!(woken.times(), 1);
-        assert_eq!(send(&sender, &woken), Err(Unsent::Closed));
+        assert_eq!(send(&sender, &woken), Err(TrySendError::Closed));
     }
 
     #[tokio::test]
@@ -292,9 +296,9 @@ mod tests {
             drop(sender);
 
             for _ in 0..sent {
-                assert!(matches!(pieces.recv().await, Some(Piece::Chunk(_))));
+                assert!(matches!(pieces.recv().await, Some(Chunk::Data(_))));
             }
-            assert_eq!(pieces.recv().await, is_whole.then_some(Piece::End));
+            assert_eq!(pieces.recv().await, is_whole.then_some(Chunk::End));
         }
     }
 
@@ -307,6 +311,6 @@ mod tests {
         assert_eq!(send(&sender, &Arc::default()), Ok(()));
 
         let piece = waiting.await.expect("no panic");
-        assert_eq!(piece, Some(Piece::Chunk(Bytes::from(vec![0]))));
+        assert_eq!(piece, Some(Chunk::Data(Bytes::from(vec![0]))));
     }
 }

@@ -47,8 +47,8 @@ pub struct Reload {
     pub others: Vec<ErrorSummary>,
 }
 
-impl From<&Arc<event::Reload>> for Reload {
-    fn from(reload: &Arc<event::Reload>) -> Self {
+impl From<&Arc<event::ReloadRecord>> for Reload {
+    fn from(reload: &Arc<event::ReloadRecord>) -> Self {
         let report = &reload.report;
         Self {
             id: reload.id,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// When a request passed which point; phases are the differences.
 #[derive(Debug)]
-pub struct Marks {
+pub struct Timestamps {
     /// Put in the queue.
     pub queued: Instant,
     /// Taken by a dispatch worker; begun, if it is not the worker that runs the handler.
@@ -24,12 +24,12 @@ pub struct Marks {
     /// What the handler computed itself, where that was measured.
     pub computed: Option<Duration>,
     /// Who held the threads while it was queued.
-    pub holders: Vec<Holder>,
+    pub blockers: Vec<BlockingRequest>,
     /// What it had the process pool do.
     pub pool: Option<PoolTime>,
 }
 
-impl Marks {
+impl Timestamps {
     /// All at `now`.
     pub fn new(now: Instant) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Marks {
             is_on_worker: true,
             computed_before: Duration::ZERO,
             computed: None,
-            holders: Vec::new(),
+            blockers: Vec::new(),
             pool: None,
         }
     }
@@ -49,7 +49,7 @@ impl Marks {
 
 /// A request that held a Python thread while another one waited.
 #[derive(Clone, Debug)]
-pub struct Holder {
+pub struct BlockingRequest {
     /// As in its `x-request-id` header.
     pub id: u64,
     /// `GET`.

@@ -17,7 +17,7 @@ use crate::message::LoadReport;
 
 use super::exchange::Exchange;
 use super::host::Border;
-use super::reload::Extent;
+use super::reload::ReloadScope;
 use super::thread::{Call, Loaded, OnBegin};
 use crate::framework;
 
@@ -77,7 +77,7 @@ impl Bridge {
         py: Python<'_>,
         paths: Option<Vec<PathBuf>>,
         is_partial: bool,
-        extent: Extent,
+        scope: ReloadScope,
         on_begin: OnBegin,
     ) -> PyResult<Loaded> {
         // As `str`, and not as `pathlib.Path`.
@@ -85,7 +85,7 @@ impl Bridge {
             paths.map(|paths| paths.into_iter().map(PathBuf::into_os_string).collect());
         let on_begin = move |_: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| on_begin();
         let on_begin = PyCFunction::new_closure(py, None, None, on_begin)?;
-        let reply = self.reload.call1(py, (paths, is_partial, extent.name(), on_begin))?;
+        let reply = self.reload.call1(py, (paths, is_partial, scope.name(), on_begin))?;
         parse(reply.bind(py))
     }
 

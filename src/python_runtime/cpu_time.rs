@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::message::Marks;
+use crate::message::Timestamps;
 
 /// A handler that took less has not waited for anything worth a word.
 const WORTH_MEASURING: Duration = Duration::from_millis(5);
@@ -32,12 +32,14 @@ impl Computed {
 }
 
 /// Notes that a handler returned `now`, and what it computed if it took its time.
-pub(super) fn returned(marks: &mut Marks, now: Instant) {
-    marks.returned = now;
-    if marks.is_on_worker && now.saturating_duration_since(marks.attached) >= WORTH_MEASURING {
-        let computed = thread_time().checked_sub(marks.computed_before);
+pub(super) fn returned(timestamps: &mut Timestamps, now: Instant) {
+    timestamps.returned = now;
+    if timestamps.is_on_worker
+        && now.saturating_duration_since(timestamps.attached) >= WORTH_MEASURING
+    {
+        let computed = thread_time().checked_sub(timestamps.computed_before);
         // What came before may count a little.
-        marks.computed = computed.map(|time| time.min(now - marks.attached));
+        timestamps.computed = computed.map(|time| time.min(now - timestamps.attached));
     }
 }
 

@@ -11,8 +11,11 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-use crate::message::body_stream::{self, PieceSender, Unsent};
-use crate::message::{Answer, Body, Failure, Marks, Outcome, PoolTime, Request, header_texts};
+use crate::message::body_stream::{self, BodySender, TrySendError};
+use crate::message::{
+    Failure, HandlerOutcome, PoolTime, PythonRequest, PythonResponse, ResponseBody, Timestamps,
+    header_texts,
+};
 
 use super::bridge::parse;
 use super::cpu_time;
@@ -25,10 +28,10 @@ use super::thread::Call;
 /// One request, and the means to answer it. Dropped unanswered, it is a 500.
 #[pyclass(frozen)]
 pub(super) struct Exchange {
-    request: Request,
+    request: PythonRequest,
     reply: Mutex<Option<Reply>>,
     /// Where somebody wants to know.
-    marks: Mutex<Option<Marks>>,
+    timestamps: Mutex<Option<Timestamps>>,
     /// Likewise: says that it runs, until it is answered. A handler may keep its request for ever.
     ticket: Mutex<Option<Ticket>>,
 }
@@ -72,10 +75,12 @@ impl Exchange {
     /// Notes that the handler begins now, on another thread than the one that took the request;
     /// like the next four, only dev mode calls it.
     fn began(&self) {
-        if let (Some(marks), Some(ticket)) = (&mut *lock(&self.marks), &*lock(&self.ticket)) {
+        if let (Some(timestamps), Some(ticket)) =
+            (&mut *lock(&self.timestamps), &*lock(&self.ticket))
+        {
             let now = Instant::now();
-            (marks.taken, marks.attached, marks.is_on_worker) = (now, now, false);
-            marks.holders = ticket.holders(marks.queued, now);
+            (timestamps.taken, timestamps.attached, timestamps.is_on_worker) = (now, now, false);
+            timestamps.blockers = ticket.blockers(timestamps.queued, now);
         }
     }
 
@@ -95,15 +100,15 @@ impl Exchange {
 
     /// Notes what the handler had the pool do, in seconds.
     fn pooled(&self, tasks: u64, waited: f64, ran: f64) {
-        if let Some(marks) = &mut *lock(&self.marks) {
-            marks.pool = Some(PoolTime { tasks, wait_ms: waited * 1e3, run_ms: ran * 1e3 });
+        if let Some(timestamps) = &mut *lock(&self.timestamps) {
+            timestamps.pool = Some(PoolTime { tasks, wait_ms: waited * 1e3, run_ms: ran * 1e3 });
         }
     }
 
     /// Notes that the handler has returned.
     fn returned(&self) {
-        if let Some(marks) = &mut *lock(&self.marks) {
-            cpu_time::returned(marks, Instant::now());
+        if let Some(timestamps) = &mut *lock(&self.timestamps) {
+            cpu_time::returned(timestamps, Instant::now());
         }
     }
 
@@ -120,8 +125,8 @@ impl Exchange {
             HTML => const { HeaderValue::from_static(HTML) },
             _ => const { HeaderValue::from_static(BYTES) },
         });
-        let (headers, body) = (Vec::new(), Body::Full(shared(body)));
-        let response = Outcome::Response { status: 200, content_type, headers, body };
+        let (headers, body) = (Vec::new(), ResponseBody::Full(shared(body)));
+        let response = HandlerOutcome::Response { status: 200, content_type, headers, body };
         self.answer(generation, Some(route), response);
     }
 
@@ -133,8 +138,8 @@ impl Exchange {
         headers: Vec<(String, String)>,
         body: Bound<'_, PyBytes>,
     ) {
-        let body = Body::Full(shared(body));
-        let response = Outcome::Response { status, content_type: None, headers, body };
+        let body = ResponseBody::Full(shared(body));
+        let response = HandlerOutcome::Response { status, content_type: None, headers, body };
         self.answer(generation, route, response);
     }
 
@@ -146,8 +151,8 @@ impl Exchange {
         headers: Vec<(String, String)>,
     ) -> BodyStream {
         let (pieces, receiver) = body_stream::channel();
-        let body = Body::Stream(receiver);
-        let response = Outcome::Response { status, content_type: None, headers, body };
+        let body = ResponseBody::Stream(receiver);
+        let response = HandlerOutcome::Response { status, content_type: None, headers, body };
         let ticket = self.answer(generation, route, response);
         BodyStream { id: self.request.id, pieces, ticket: Mutex::new(ticket) }
     }
@@ -163,35 +168,40 @@ impl Exchange {
     ) -> PyResult<()> {
         let traceback = traceback.map(|json| parse(&json)).transpose()?;
         let failure = Failure { status, detail, headers, traceback };
-        self.answer(generation, route, Outcome::Failure(failure));
+        self.answer(generation, route, HandlerOutcome::Failure(failure));
         Ok(())
     }
 }
 
 impl Exchange {
     pub(super) fn new(call: Call) -> Self {
-        let Call { request, reply, marks, ticket } = call;
-        let (reply, marks, ticket) = (Some(reply).into(), marks.into(), ticket.into());
-        Self { request, reply, marks, ticket }
+        let Call { request, reply, timestamps, ticket } = call;
+        let (reply, timestamps, ticket) = (Some(reply).into(), timestamps.into(), ticket.into());
+        Self { request, reply, timestamps, ticket }
     }
 
     /// Answers; gives the ticket for whatever of the request goes on.
-    fn answer(&self, generation: u64, route: Option<&str>, outcome: Outcome) -> Option<Ticket> {
-        let (mut marks, ticket) = (lock(&self.marks).take(), lock(&self.ticket).take());
-        if let Some(marks) = &mut marks {
-            marks.converted = Instant::now();
-            if marks.returned < marks.attached {
-                cpu_time::returned(marks, marks.converted); // it raised
+    fn answer(
+        &self,
+        generation: u64,
+        route: Option<&str>,
+        outcome: HandlerOutcome,
+    ) -> Option<Ticket> {
+        let (mut timestamps, ticket) = (lock(&self.timestamps).take(), lock(&self.ticket).take());
+        if let Some(timestamps) = &mut timestamps {
+            timestamps.converted = Instant::now();
+            if timestamps.returned < timestamps.attached {
+                cpu_time::returned(timestamps, timestamps.converted); // it raised
             }
-            if let Some(ticket) = ticket.as_ref().filter(|_| marks.is_on_worker) {
-                ticket.held(&self.request.head, marks.attached, marks.converted);
+            if let Some(ticket) = ticket.as_ref().filter(|_| timestamps.is_on_worker) {
+                ticket.held(&self.request.head, timestamps.attached, timestamps.converted);
             }
         }
         // Nobody asks for it where nothing is observed.
-        let route = route.filter(|_| marks.is_some()).map(str::to_owned);
+        let route = route.filter(|_| timestamps.is_some()).map(str::to_owned);
         let reply = lock(&self.reply).take();
         if let Some(reply) = reply {
-            reply.send(Answer { generation, route, outcome, marks });
+            reply.send(PythonResponse { generation, route, outcome, timestamps });
         }
         ticket
     }
@@ -218,7 +228,7 @@ fn shared(body: Bound<'_, PyBytes>) -> Bytes {
 #[pyclass(frozen)]
 struct BodyStream {
     id: u64,
-    pieces: PieceSender,
+    pieces: BodySender,
     /// Its request's, until it is at its end.
     ticket: Mutex<Option<Ticket>>,
 }
@@ -242,8 +252,8 @@ impl BodyStream {
         let (size, waker) = (chunk.as_bytes().len(), || Waker::from(Arc::new(room())));
         match self.pieces.try_send(size, || shared(chunk), waker) {
             Ok(()) => Some(true),
-            Err(Unsent::Full) => None,
-            Err(Unsent::Closed) => Some(false),
+            Err(TrySendError::Full) => None,
+            Err(TrySendError::Closed) => Some(false),
         }
     }
 

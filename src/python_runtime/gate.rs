@@ -1,8 +1,8 @@
 //! Holds requests back for the few milliseconds between a save and its reload.
 //!
 //! Whoever learns of a change calls [`Gate::mark_dirty`], whoever has dealt with it
-//! [`Gate::settle`]. A lookout may be posted, who is asked by each request whether something has
-//! just changed. Knows nothing of files or reloads; open for ever where nobody marks.
+//! [`Gate::release`]. A probe may be posted, who is asked by each request whether something has
+//! just changed. Knows nothing of files or reloads; open for ever where nobody timestamps.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -16,10 +16,10 @@ pub struct Gate {
     /// When the newest change was marked, while one is not dealt with.
     newest: Mutex<Option<Instant>>,
     settled: watch::Sender<u64>,
-    lookout: OnceLock<(Duration, Lookout)>,
+    probe: OnceLock<(Duration, Probe)>,
 }
 
-type Lookout = Box<dyn Fn(&Gate) + Send + Sync>;
+type Probe = Box<dyn Fn(&Gate) + Send + Sync>;
 
 impl Default for Gate {
     fn default() -> Self {
@@ -27,17 +27,17 @@ impl Default for Gate {
             dirty: AtomicU64::new(0),
             newest: Mutex::new(None),
             settled: watch::Sender::new(0),
-            lookout: OnceLock::new(),
+            probe: OnceLock::new(),
         }
     }
 }
 
 impl Gate {
-    /// Lets `lookout` mark a change that nobody has marked yet. Every request calls it, and it must
+    /// Lets `probe` mark a change that nobody has marked yet. Every request calls it, and it must
     /// return at once; only the first one posted is heard. No request is held for longer than
     /// `max_hold`: a reload that takes longer is not waited for, and zero waits for none.
-    pub fn post(&self, max_hold: Duration, lookout: impl Fn(&Self) + Send + Sync + 'static) {
-        let _ = self.lookout.set((max_hold, Box::new(lookout)));
+    pub fn set_probe(&self, max_hold: Duration, probe: impl Fn(&Self) + Send + Sync + 'static) {
+        let _ = self.probe.set((max_hold, Box::new(probe)));
     }
 
     /// Notes a change: requests wait from now on.
@@ -47,13 +47,13 @@ impl Gate {
         *newest = Some(Instant::now());
     }
 
-    /// Counts the changes so far; pass it to [`Gate::settle`] once they are dealt with.
+    /// Counts the changes so far; pass it to [`Gate::release`] once they are dealt with.
     pub fn changes(&self) -> u64 {
         self.dirty.load(Ordering::SeqCst)
     }
 
     /// Lets requests through again, unless there were changes after the first `changes`.
-    pub fn settle(&self, changes: u64) {
+    pub fn release(&self, changes: u64) {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if self.changes() <= changes {
             *newest = None;
@@ -62,12 +62,12 @@ impl Gate {
     }
 
     /// Waits until every change up to now is dealt with, for a bounded time from the newest.
-    pub async fn pass(&self) {
-        let Some((max_hold, lookout)) = self.lookout.get() else { return };
+    pub async fn wait(&self) {
+        let Some((max_hold, probe)) = self.probe.get() else { return };
         if max_hold.is_zero() {
             return;
         }
-        lookout(self);
+        probe(self);
         let changes = self.changes();
         // The common case is one load and one compare.
         if *self.settled.borrow() >= changes {
@@ -81,9 +81,9 @@ impl Gate {
     }
 
     /// Waits until every change up to now is dealt with, however long that takes.
-    pub async fn settled(&self) {
-        if let Some((_, lookout)) = self.lookout.get() {
-            lookout(self);
+    pub async fn wait_idle(&self) {
+        if let Some((_, probe)) = self.probe.get() {
+            probe(self);
         }
         let changes = self.changes();
         let mut settled = self.settled.subscribe();
@@ -108,14 +108,14 @@ mod tests {
 
     fn gate(max_hold: Duration) -> Arc<Gate> {
         let gate = Gate::default();
-        gate.post(max_hold, |_| ());
+        gate.set_probe(max_hold, |_| ());
         Arc::new(gate)
     }
 
     #[tokio::test]
     async fn an_untouched_gate_is_open() {
-        Gate::default().pass().await;
-        gate(LONG).pass().await;
+        Gate::default().wait().await;
+        gate(LONG).wait().await;
     }
 
     #[tokio::test]
@@ -124,12 +124,12 @@ mod tests {
         gate.mark_dirty();
         let waiting = tokio::spawn({
             let gate = Arc::clone(&gate);
-            async move { gate.pass().await }
+            async move { gate.wait().await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
 
-        gate.settle(gate.changes());
+        gate.release(gate.changes());
 
         waiting.await.expect("it passed");
     }
@@ -137,8 +137,8 @@ mod tests {
     #[tokio::test]
     async fn a_change_that_only_the_lookout_has_seen_holds_a_request_too() {
         let gate = Gate::default();
-        gate.post(Duration::from_millis(1), Gate::mark_dirty);
-        gate.pass().await;
+        gate.set_probe(Duration::from_millis(1), Gate::mark_dirty);
+        gate.wait().await;
         assert_eq!(gate.changes(), 1);
     }
 
@@ -147,14 +147,14 @@ mod tests {
     async fn a_change_that_is_never_dealt_with_holds_a_request_for_a_bounded_time() {
         let gate = gate(Duration::from_millis(1));
         gate.mark_dirty();
-        gate.pass().await;
+        gate.wait().await;
     }
 
     #[tokio::test]
     async fn a_gate_that_holds_for_no_time_does_not_even_look() {
         let gate = Gate::default();
-        gate.post(Duration::ZERO, Gate::mark_dirty);
-        gate.pass().await;
+        gate.set_probe(Duration::ZERO, Gate::mark_dirty);
+        gate.wait().await;
         assert_eq!(gate.changes(), 0);
     }
 }

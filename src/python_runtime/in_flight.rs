@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use crate::message::{Head, Holder};
+use crate::message::{BlockingRequest, Head};
 
 use super::thread_usage::{Runs, Seat, WORTH_A_NAME};
 
@@ -61,7 +61,7 @@ impl InFlight {
 
 impl Ticket {
     /// Who held the threads while this request waited; nobody if it did not wait for long.
-    pub(super) fn holders(&self, from: Instant, to: Instant) -> Vec<Holder> {
+    pub(super) fn blockers(&self, from: Instant, to: Instant) -> Vec<BlockingRequest> {
         if to.saturating_duration_since(from) < WORTH_A_NAME {
             return Vec::new();
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::{Instant, SystemTime};
 
-use crate::event::{Event, Reload, TRACEBACK};
+use crate::event::{Event, ReloadRecord, TRACEBACK};
 use crate::message::{LoadOutcome, LoadReport, RouteInfo};
 
 use super::PythonRuntime;
@@ -23,27 +23,27 @@ pub struct Serving {
     /// The whole table.
     pub routes: Vec<RouteInfo>,
     /// The newest attempt to load.
-    pub last_reload: Arc<Reload>,
+    pub last_reload: Arc<ReloadRecord>,
 }
 
 /// What a reload is asked to look at.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub struct ReloadParams {
     /// `save`, or `manual` if somebody asked for it by hand.
     pub cause: &'static str,
     /// How much is to run.
-    pub extent: Extent,
+    pub scope: ReloadScope,
     /// The files that were written, made or removed; `None` if anything may have changed.
     pub paths: Option<Vec<PathBuf>>,
     /// When the first of them changed.
     pub since: Instant,
-    /// Whether a writer may be in the middle of one: what does not parse is then [`Attempt::Held`].
+    /// Whether a writer may be in the middle of one: what does not parse is then [`ReloadOutcome::Held`].
     pub is_partial: bool,
 }
 
 /// How much a reload runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Extent {
+pub enum ReloadScope {
     /// What depends on the change, if it is another than what was tried last.
     #[default]
     New,
@@ -53,7 +53,7 @@ pub enum Extent {
     All,
 }
 
-impl Extent {
+impl ReloadScope {
     /// As Python calls it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -64,22 +64,22 @@ impl Extent {
     }
 }
 
-/// What became of a [`Change`].
+/// What became of a [`ReloadParams`].
 #[derive(Clone, Debug)]
-pub enum Attempt {
+pub enum ReloadOutcome {
     /// The files hold what was last tried: no reload, and no event.
     Unchanged,
     /// Something does not parse, and may not be written to its end: nothing was done; ask again.
     Held,
     /// A reload, well or not.
-    Made(Arc<Reload>),
+    Reloaded(Arc<ReloadRecord>),
 }
 
 impl PythonRuntime {
     /// Loads what `change` concerns once more; what serves changes only if it loads. Blocks until
     /// it is done.
-    pub fn reload(&self, change: Change) -> Attempt {
-        let Change { cause, extent, paths, since, is_partial } = change;
+    pub fn reload(&self, change: ReloadParams) -> ReloadOutcome {
+        let ReloadParams { cause, scope, paths, since, is_partial } = change;
         let time = SystemTime::now();
         let settle = since.elapsed();
         let files: Vec<String> = paths.iter().flatten().map(|path| self.shown(path)).collect();
@@ -88,11 +88,11 @@ impl PythonRuntime {
             let (events, files) = (Arc::clone(&self.events), files.clone());
             Box::new(move || events.emit(|| Event::ReloadStart { files: files.clone() }))
         };
-        let message = Control::Reload { paths, is_partial, extent, on_begin, reply };
+        let message = Control::Reload { paths, is_partial, scope, on_begin, reply };
         let mut report = match self.control.send(message).map(|()| answer.recv()) {
             Ok(Ok(Ok(Loaded::Report(report)))) => *report,
-            Ok(Ok(Ok(Loaded::Unchanged))) => return Attempt::Unchanged,
-            Ok(Ok(Ok(Loaded::Held))) => return Attempt::Held,
+            Ok(Ok(Ok(Loaded::Unchanged))) => return ReloadOutcome::Unchanged,
+            Ok(Ok(Ok(Loaded::Held))) => return ReloadOutcome::Held,
             Ok(Ok(Err(text))) => {
                 tracing::error!("the framework failed to reload: {text}");
                 self.unchanged_report()
@@ -101,7 +101,7 @@ impl PythonRuntime {
         };
         let differing = std::mem::take(&mut report.files);
         let files = if differing.is_empty() { files } else { differing };
-        let mut reload = Reload {
+        let mut reload = ReloadRecord {
             id: self.loads.fetch_add(1, Ordering::AcqRel) + 1,
             time,
             cause,
@@ -115,7 +115,7 @@ impl PythonRuntime {
         let reload = Arc::clone(&serving.last_reload);
         *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;
         self.events.emit(|| Event::ReloadEnd(Arc::clone(&reload)));
-        Attempt::Made(reload)
+        ReloadOutcome::Reloaded(reload)
     }
 
     /// A path as people in the project write it.
@@ -136,7 +136,7 @@ impl PythonRuntime {
 }
 
 impl Serving {
-    pub(super) fn after(reload: Reload) -> Self {
+    pub(super) fn after(reload: ReloadRecord) -> Self {
         let report = &reload.report;
         Self {
             generation: report.generation,

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::message::Answer;
+use crate::message::PythonResponse;
 
 use super::loop_signals::Notices;
 
@@ -64,7 +64,7 @@ struct Slot(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    answer: Option<Answer>,
+    answer: Option<PythonResponse>,
     waker: Option<Waker>,
     /// The sender has gone.
     is_over: bool,
@@ -81,7 +81,7 @@ impl Reply {
     }
 
     /// Gives the answer, now or with the next [`Wakes::wake`].
-    pub(super) fn send(self, answer: Answer) {
+    pub(super) fn send(self, answer: PythonResponse) {
         let mut state = self.slot.lock();
         state.answer = Some(answer);
         state.is_over = true;
@@ -111,7 +111,7 @@ impl Drop for Reply {
 }
 
 impl Future for Pending {
-    type Output = Option<Answer>;
+    type Output = Option<PythonResponse>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.slot.lock();
@@ -222,15 +222,15 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::message::{Failure, Outcome};
+    use crate::message::{Failure, HandlerOutcome};
 
     fn wakes() -> Arc<Wakes> {
         Wakes::new(Arc::new(Notices::new().expect("a pipe")))
     }
 
-    fn answer(generation: u64) -> Answer {
-        let outcome = Outcome::Failure(Failure::default());
-        Answer { generation, route: None, outcome, marks: None }
+    fn answer(generation: u64) -> PythonResponse {
+        let outcome = HandlerOutcome::Failure(Failure::default());
+        PythonResponse { generation, route: None, outcome, timestamps: None }
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use crate::config::SnaxumConfig;
 use crate::error::Error;
 use crate::event::EventBus;
-use crate::message::{LoadReport, Marks, Request};
+use crate::message::{LoadReport, PythonRequest, Timestamps};
 use crate::venv::Venv;
 
 use super::RUNNING;
@@ -28,7 +28,7 @@ use super::in_flight::{InFlight, Ticket};
 use super::interpreter::{self, Origin, keeping_signals};
 use super::loop_signals::Notices;
 use super::queue::{Queue, Taken, Taker};
-use super::reload::Extent;
+use super::reload::ReloadScope;
 use super::reply::{self, Reply, Wakes};
 use super::thread_usage::Seat;
 
@@ -43,10 +43,10 @@ const LEFT_FOR: Duration = Duration::from_micros(50);
 /// A request on its way to a dispatch worker.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) request: Request,
+    pub(crate) request: PythonRequest,
     pub(crate) reply: Reply,
     /// Where somebody wants to know.
-    pub(crate) marks: Option<Marks>,
+    pub(crate) timestamps: Option<Timestamps>,
     /// Likewise.
     pub(crate) ticket: Option<Ticket>,
 }
@@ -73,7 +73,7 @@ pub(crate) enum Control {
     Reload {
         paths: Option<Vec<PathBuf>>,
         is_partial: bool,
-        extent: Extent,
+        scope: ReloadScope,
         on_begin: OnBegin,
         reply: mpsc::SyncSender<Result<Loaded, String>>,
     },
@@ -155,9 +155,9 @@ fn run(boot: Boot) {
         // The interpreter is let go while waiting; an error means that the last handle is gone.
         while let Ok(message) = py.detach(|| boot.control.recv()) {
             match message {
-                Control::Reload { paths, is_partial, extent, on_begin, reply } => {
+                Control::Reload { paths, is_partial, scope, on_begin, reply } => {
                     let result =
-                        keeping_signals(|| bridge.reload(py, paths, is_partial, extent, on_begin));
+                        keeping_signals(|| bridge.reload(py, paths, is_partial, scope, on_begin));
                     let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
                 }
                 Control::Explain { method, path, reply } => {
@@ -356,13 +356,13 @@ fn work(source: &Source, queue: &Taker<Box<Call>>, slot: &SlotState) {
                 continue; // nobody waits for it: the client went away, or the time limit passed
             }
             let mut began = at;
-            if let (Some(marks), Some(ticket)) = (&mut call.marks, &call.ticket) {
+            if let (Some(timestamps), Some(ticket)) = (&mut call.timestamps, &call.ticket) {
                 if has_waited {
                     began = Instant::now(); // it may have waited for the interpreter, too
                 }
-                (marks.taken, marks.attached) = (at, began);
-                marks.computed_before = computed.by(began);
-                marks.holders = ticket.holders(marks.queued, at);
+                (timestamps.taken, timestamps.attached) = (at, began);
+                timestamps.computed_before = computed.by(began);
+                timestamps.blockers = ticket.blockers(timestamps.queued, at);
             }
             in_flight.runs.enter(&slot.seat, call.request.id, began);
             bridge.dispatch(py, *call);

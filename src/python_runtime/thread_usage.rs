@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::message::{Head, Holder};
+use crate::message::{BlockingRequest, Head};
 
 /// A wait that is shorter has no cause worth a name.
 pub(super) const WORTH_A_NAME: Duration = Duration::from_millis(5);
@@ -121,7 +121,7 @@ impl Runs {
         from: Instant,
         to: Instant,
         find: impl Fn(u64) -> Option<Head>,
-    ) -> Vec<Holder> {
+    ) -> Vec<BlockingRequest> {
         let mut runs = Vec::new();
         for seat in &*lock(&self.seats) {
             let Some(running) = seat.request() else { continue };
@@ -144,26 +144,26 @@ impl Runs {
                 runs.push(run.clone());
             }
         }
-        let mut holders: Vec<(Run, Duration)> = Vec::new();
+        let mut blockers: Vec<(Run, Duration)> = Vec::new();
         // Of two that held on as long, the one that came later is the more likely cause.
         runs.sort_by_key(|run| std::cmp::Reverse(run.from));
         for run in runs {
             let time = run.within(from, to);
             // On the loop a request runs in many steps.
-            match holders.iter_mut().find(|(holder, _)| holder.id == run.id) {
+            match blockers.iter_mut().find(|(holder, _)| holder.id == run.id) {
                 Some((_, whole)) => *whole += time,
-                None => holders.push((run, time)),
+                None => blockers.push((run, time)),
             }
         }
-        holders.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
-        holders.truncate(MAX_HOLDERS);
-        let holder = |(run, time): (Run, Duration)| Holder {
+        blockers.sort_by_key(|(_, time)| std::cmp::Reverse(*time));
+        blockers.truncate(MAX_HOLDERS);
+        let holder = |(run, time): (Run, Duration)| BlockingRequest {
             id: run.id,
             method: run.method.to_string(),
             path: run.path.to_string(),
             time,
         };
-        holders.into_iter().map(holder).collect()
+        blockers.into_iter().map(holder).collect()
     }
 }
 
@@ -180,8 +180,8 @@ mod tests {
         Head::new(Request::get(path).body(()).expect("a request").into_parts().0)
     }
 
-    fn told(holders: &[Holder]) -> Vec<(u64, u128)> {
-        holders.iter().map(|holder| (holder.id, holder.time.as_millis())).collect()
+    fn told(blockers: &[BlockingRequest]) -> Vec<(u64, u128)> {
+        blockers.iter().map(|holder| (holder.id, holder.time.as_millis())).collect()
     }
 
     #[test]
@@ -194,10 +194,10 @@ mod tests {
         let seat = runs.seat();
         runs.enter(&seat, 4, at(60));
 
-        let holders = runs.during(9, at(10), at(100), |id| (id == 4).then(|| head("/running")));
+        let blockers = runs.during(9, at(10), at(100), |id| (id == 4).then(|| head("/running")));
 
-        assert_eq!(told(&holders), [(3, 80), (4, 40), (2, 5)]);
-        assert_eq!(holders[1].path, "/running");
+        assert_eq!(told(&blockers), [(3, 80), (4, 40), (2, 5)]);
+        assert_eq!(blockers[1].path, "/running");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::header_timeout::{HEAD_TIMEOUT, IDLE_TIMEOUT};
-use super::{MAX_HEAD, converse};
+use super::{MAX_HEADER_BYTES, converse};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
@@ -48,7 +48,7 @@ async fn closed(client: &mut DuplexStream) -> (Duration, String) {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_idle_between_requests_ends_after_a_minute() {
-    let mut client = client(MAX_HEAD);
+    let mut client = client(MAX_HEADER_BYTES);
     answered(&mut client, REQUEST).await;
     tokio::time::advance(IDLE_TIMEOUT - Duration::from_secs(1)).await;
     answered(&mut client, REQUEST).await;
@@ -57,14 +57,14 @@ async fn a_connection_that_is_idle_between_requests_ends_after_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_on_which_nothing_is_asked_ends_after_the_time_of_a_head() {
-    let mut client = client(MAX_HEAD);
+    let mut client = client(MAX_HEADER_BYTES);
     assert_eq!(closed(&mut client).await, (HEAD_TIMEOUT, String::new()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_comes_byte_by_byte_has_ten_seconds_whether_the_first_or_not() {
     for earlier in [0, 1, 2] {
-        let mut client = client(MAX_HEAD);
+        let mut client = client(MAX_HEADER_BYTES);
         for _ in 0..earlier {
             answered(&mut client, REQUEST).await;
             tokio::time::advance(Duration::from_secs(30)).await;

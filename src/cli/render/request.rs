@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use console::{Alignment, pad_str, style};
 use serde::Deserialize;
-use snaxum::message::{CLIENT_GONE, ErrorSummary, Phases, Traceback};
+use snaxum::message::{CLIENT_CLOSED_REQUEST, ErrorSummary, Phases, Traceback};
 
 use super::color::plain;
 use super::traceback;
@@ -92,7 +92,7 @@ impl Request {
         let about = match &self.error {
             Some(raised) => style(plain(&raised.kind)).red().to_string(),
             // A handler may answer with that status, too.
-            None if self.status == CLIENT_GONE && self.generation.is_none() => {
+            None if self.status == CLIENT_CLOSED_REQUEST && self.generation.is_none() => {
                 style("the client went away").dim().to_string()
             }
             None => {
@@ -232,7 +232,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_client_that_went_away_is_told_of() {
-        let mut given_up = request("/slow", CLIENT_GONE);
+        let mut given_up = request("/slow", CLIENT_CLOSED_REQUEST);
         let sent_by_a_handler = given_up.draw("14:02:13");
         given_up.generation = None;
         let line = given_up.draw("14:02:13");

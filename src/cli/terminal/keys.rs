@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use console::style;
 use snaxum::dev::Dev;
-use snaxum::python_runtime::{Attempt, PythonRuntime};
+use snaxum::python_runtime::{PythonRuntime, ReloadOutcome};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -172,8 +172,10 @@ fn go_on(terminal: &Terminal) {
 
 async fn reload(dev: Dev, terminal: Terminal) {
     let words = match dev.reload().await {
-        Some(Attempt::Made(_)) => return, // has its line
-        Some(Attempt::Unchanged | Attempt::Held) => "what serves is what the files hold",
+        Some(ReloadOutcome::Reloaded(_)) => return, // has its line
+        Some(ReloadOutcome::Unchanged | ReloadOutcome::Held) => {
+            "what serves is what the files hold"
+        }
         None => "no reload: the server is stopping, or too many are asked for",
     };
     terminal.say(format!("  {} {words}\n", style("=").dim()));

@@ -16,13 +16,13 @@ pub(super) fn request(record: &RequestRecord<'_>) -> Request {
         generation: record.generation,
         total_ms: ms(record.total),
         phases: record.phases,
-        blocked_by: record.holders.iter().map(holder).collect(),
+        blocked_by: record.blockers.iter().map(holder).collect(),
         error: record.traceback.map(|raised| (&**raised).into()),
         traceback: record.traceback.cloned(),
         others: 0,
     }
 }
 
-fn holder(holder: &message::Holder) -> Holder {
+fn holder(holder: &message::BlockingRequest) -> Holder {
     Holder { id: holder.id.to_string(), path: holder.path.clone() }
 }

@@ -43,7 +43,7 @@ impl Front {
         if !is_below_prefix(request.uri().path()) {
             let runtime = Arc::clone(&self.dev.inner.runtime);
             let ask = Ask::new(&request, peer);
-            let response = dispatcher::answer(runtime, request).await;
+            let response = dispatcher::respond(runtime, request).await;
             return self.dev.inner.live.inject(ask, response).await;
         }
         request.extensions_mut().insert(ConnectInfo(peer));

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use serde::Deserialize;
 
-use crate::python_runtime::{Attempt, Extent};
+use crate::python_runtime::{ReloadOutcome, ReloadScope};
 
 use crate::dev::engine::Dev;
 use crate::dev::protocol::{ByHand, Pin, Reload};
@@ -36,10 +36,10 @@ pub(in crate::dev) async fn reload(State(dev): State<Dev>, Json(wanted): Json<Wa
 
 /// The same for whoever asks otherwise; `None` if the answer is [`BUSY`].
 pub(in crate::dev) async fn reload_now(dev: &Dev, full: bool) -> Option<ByHand> {
-    let extent = if full { Extent::All } else { Extent::Differing };
-    let made = match dev.inner.reloader.reload(extent, &dev.inner.runtime).await? {
-        Attempt::Made(reload) => Some(Reload::from(&reload)),
-        Attempt::Unchanged | Attempt::Held => None,
+    let scope = if full { ReloadScope::All } else { ReloadScope::Differing };
+    let made = match dev.inner.reloader.reload(scope, &dev.inner.runtime).await? {
+        ReloadOutcome::Reloaded(reload) => Some(Reload::from(&reload)),
+        ReloadOutcome::Unchanged | ReloadOutcome::Held => None,
     };
     Some(outcome(dev, made).await)
 }
@@ -52,7 +52,7 @@ pub(in crate::dev) async fn restart(State(dev): State<Dev>) -> Response {
 
 /// Acts on what is saved already, and from then on keeps what is saved for later.
 pub(in crate::dev) async fn pause(State(dev): State<Dev>) -> Response {
-    dev.inner.runtime.gate().settled().await;
+    dev.inner.runtime.gate().wait_idle().await;
     dev.pause();
     Json(outcome(&dev, None).await).into_response()
 }
@@ -62,7 +62,7 @@ pub(in crate::dev) async fn resume(State(dev): State<Dev>) -> Response {
     let runtime = &dev.inner.runtime;
     let before = runtime.serving().last_reload.id;
     dev.inner.reloader.resume(runtime);
-    runtime.gate().settled().await;
+    runtime.gate().wait_idle().await;
     let last = Arc::clone(&runtime.serving().last_reload);
     let made = (last.id > before).then(|| Reload::from(&last));
     Json(outcome(&dev, made).await).into_response()

@@ -27,7 +27,7 @@ use crate::dev::token::is_same;
 use rejection::Refusal;
 use response::{harden, unharmed};
 
-pub use header_limit::MAX as MAX_HEAD;
+pub use header_limit::MAX as MAX_HEADER_BYTES;
 
 /// A header that a page can send only to where it is from, and a form not at all.
 const MARK: &str = "x-snaxum";

@@ -117,7 +117,7 @@ impl Kept {
         self.computed = record.computed;
         self.pool = record.pool;
         self.holders.clear();
-        self.holders.extend(record.holders.iter().map(|holder| Holder {
+        self.holders.extend(record.blockers.iter().map(|holder| Holder {
             id: holder.id.to_string(),
             method: holder.method.clone(),
             path: masking.path(&holder.path),

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::python_runtime::{Attempt, Extent};
+use crate::python_runtime::{ReloadOutcome, ReloadScope};
 
 /// Reloads that may be asked for while one runs.
 const MAX_ASKS: usize = 64;
@@ -15,8 +15,8 @@ const MAX_ASKS: usize = 64;
 /// A reload that somebody waits for.
 #[derive(Debug)]
 pub(super) struct Ask {
-    pub(super) extent: Extent,
-    pub(super) reply: oneshot::Sender<Attempt>,
+    pub(super) scope: ReloadScope,
+    pub(super) reply: oneshot::Sender<ReloadOutcome>,
 }
 
 /// What is asked for.
@@ -29,11 +29,11 @@ pub(super) struct Orders {
 
 impl Orders {
     /// Asks for a reload; what became of it. With too many of them nobody answers.
-    pub(super) fn ask(&self, extent: Extent) -> oneshot::Receiver<Attempt> {
+    pub(super) fn ask(&self, scope: ReloadScope) -> oneshot::Receiver<ReloadOutcome> {
         let (reply, answer) = oneshot::channel();
         let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
         if asks.len() < MAX_ASKS {
-            asks.push(Ask { extent, reply });
+            asks.push(Ask { scope, reply });
         }
         answer
     }
@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn asks_are_bounded_and_one_too_many_is_let_go() {
         let orders = Orders::default();
-        let mut waiting: Vec<_> = (0..=MAX_ASKS).map(|_| orders.ask(Extent::Differing)).collect();
+        let mut waiting: Vec<_> =
+            (0..=MAX_ASKS).map(|_| orders.ask(ReloadScope::Differing)).collect();
         assert_eq!(orders.take().len(), MAX_ASKS);
         let one_too_many = waiting.pop().expect("it was asked for").try_recv();
         assert_eq!(one_too_many.err(), Some(oneshot::error::TryRecvError::Closed));

@@ -153,7 +153,7 @@ async fn await_reload(
     let runtime = &dev.inner.runtime;
     let began = Instant::now();
     let settled = tokio::select! {
-        settled = tokio::time::timeout(limit, runtime.gate().settled()) => settled.is_ok(),
+        settled = tokio::time::timeout(limit, runtime.gate().wait_idle()) => settled.is_ok(),
         () = stop.cancelled() => return Err(STOPPING.to_owned()),
     };
     let status = dev.inner.recorder.status(runtime, Value::Null);
