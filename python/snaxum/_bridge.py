@@ -13,15 +13,14 @@ import sys
 import threading
 from collections.abc import Callable
 
-from ._debug import output, redact
+from ._debug import output, redact, snapshot
 from ._debug.route_lookup import explain as explain_match
 from ._debug.route_lookup import order as matching_order
-from ._host import Exchange, HostApi
+from ._host import Exchange, HostApi, to_json
 from ._reload import effects, report
-from ._runtime import dispatch as dispatching
-from ._runtime import generations, interpreter
+from ._runtime import generations, interpreter, registration, respond
 from ._runtime import runtime as runtimes
-from ._runtime.dispatch import dispatch_request, to_json
+from ._runtime.dispatch import dispatch_request
 from ._runtime.generations import Generation, current
 from ._runtime.leases import enter, leave
 from ._runtime.runtime import Runtime, running
@@ -34,12 +33,13 @@ def start(options: str, host: HostApi) -> bytes:
     if settings["adopted"]:
         interpreter.adopt(settings["venv"], settings["build_python"])
     interpreter.set_up_streams()
-    dispatching.is_observed = settings["dev"]
+    respond.is_observed = settings["dev"]
     redact.add_words(settings["redact_extra"])
     if settings["dev"] and not settings["load_only"]:
         output.install(host.print, is_raw=settings["raw_output"])
     generations.first_number = settings["first_generation"]
     generations.publish(Generation(0, RouteTable([])))
+    registration.install()
     runtimes.start(Runtime(settings, host))
     if settings["load_only"]:
         return _aloud_on_stderr(_load)
@@ -72,7 +72,7 @@ def _load() -> bytes:
 def _complete(made: report.Report) -> None:
     """Add the secrets to a report, and start the parts that the new routes need."""
     runtime = running()
-    if dispatching.is_observed:
+    if respond.is_observed:
         made.secrets = redact.secret_values()
     runtime.prepare_for(current().routes)
     if runtime.warm_pool and any(route.use_process_pool for route in current().routes):
@@ -88,12 +88,10 @@ def describe(what: str, about: list[str]) -> bytes:
     """
     generation = current()
     if what == "pool":
-        return to_json(running().pool_status())
+        return to_json(snapshot.pool_status(running()))
     if what == "order":
         return to_json(matching_order(generation.table))
     if what == "workers":
-        from ._debug import snapshot
-
         return to_json(snapshot.describe(running()))
     if what == "source":
         return to_json(report.source_of(generation, *about))

@@ -5,6 +5,8 @@ Owns the shapes of the objects that `python_runtime/bridge.rs` implements, and n
 
 from __future__ import annotations
 
+# By name: the user's code may replace `json.dumps`.
+from json import dumps
 from typing import Protocol
 
 
@@ -98,3 +100,8 @@ class Exchange(Protocol):
         headers: list[tuple[str, str]],
         traceback: bytes | None,
     ) -> None: ...
+
+
+def to_json(value: object) -> bytes:
+    """Encode plain data for Rust; a character that UTF-8 cannot encode becomes `?`."""
+    return dumps(value, ensure_ascii=False).encode("utf-8", "replace")

@@ -7,21 +7,14 @@ decides when a generation ends (`_reload.drain`).
 from __future__ import annotations
 
 import functools
-import logging
-import threading
 from collections.abc import Callable, Hashable
-from types import CodeType
 from typing import Any, TypeVar, overload
 
-from ._reload.model import Hook, Kept
-from ._runtime import generations as state
-from ._runtime import leases
+from . import _registry
+from ._reload.model import Hook
 
-_log = logging.getLogger("snaxum")
 _F = TypeVar("_F", bound=Callable[..., Any])
 _T = TypeVar("_T")
-
-_building = threading.RLock()
 
 
 def keep(
@@ -51,38 +44,11 @@ def keep(
     if not callable(factory):
         kind = type(factory).__name__
         raise TypeError(f"keep({key!r}) got a {kind} as its factory; pass a function that makes it")
-    made_by = _fingerprint(factory)
-    with _building:
-        generation, staging, node = leases.for_caller(), state.staging(), state.executing()
-        if staging is not None and not staging.is_here():
-            staging = None
-        places = [staging.kept] if staging else []
-        places += [generation.kept] if generation else []
-        for place in places:
-            known = place.get(key)
-            if known is not None and (known.version, known.factory) == (version, made_by):
-                break
-        else:
-            known = Kept(_make(factory), version, made_by, unload)
-        if node is not None:
-            node.kept[key] = migrate
-        else:
-            known.migrate = migrate
-        if places:
-            places[0][key] = known
-    value: _T = known.value
+    sink = _registry.sink
+    if sink is None:
+        return factory()
+    value: _T = sink.keep(key, factory, version, unload, migrate=migrate)
     return value
-
-
-def release(kept: Kept, key: str) -> None:
-    """End a kept value; what its `unload` raises is logged."""
-    try:
-        if kept.unload is not None:
-            kept.unload(kept.value)
-        elif callable(close := getattr(kept.value, "close", None)):
-            close()
-    except BaseException:
-        _log.exception("while the kept value %r was unloaded", key)
 
 
 @overload
@@ -124,35 +90,6 @@ def _register(when: str, function: _F, *, exclusive: bool = False) -> _F:
     if not callable(function):
         kind = type(function).__name__
         raise TypeError(f"on_{when} got a {kind}; pass a function that takes no argument")
-    node = state.executing()
-    if node is not None:
-        node.hooks.append(Hook(when, function, exclusive))
+    if _registry.sink is not None:
+        _registry.sink.add_hook(Hook(when, function, exclusive))
     return function
-
-
-def _make(factory: Callable[[], _T]) -> _T:
-    """Call a factory; the tasks that it starts end with the value, not with the module."""
-    token = state.starter.set(None)
-    try:
-        return factory()
-    finally:
-        state.starter.reset(token)
-
-
-def _fingerprint(factory: object) -> object:
-    """Give something that is equal for factories of equal source."""
-    if isinstance(factory, functools.partial):
-        return (_fingerprint(factory.func), repr(factory.args), repr(factory.keywords))
-    target = getattr(factory, "__func__", factory)
-    code = getattr(target, "__code__", None)
-    if isinstance(code, CodeType):
-        return (_code_key(code), repr(getattr(target, "__defaults__", None)))
-    return (getattr(target, "__module__", ""), getattr(target, "__qualname__", repr(target)))
-
-
-def _code_key(code: CodeType) -> tuple[object, ...]:
-    constants = tuple(
-        _code_key(c) if isinstance(c, CodeType) else (type(c).__name__, repr(c))
-        for c in code.co_consts
-    )
-    return (code.co_code, code.co_names, code.co_varnames, code.co_freevars, constants)

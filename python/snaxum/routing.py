@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from . import _registry
 from ._core import handlers
 from ._core.digests import sha256
 from ._core.handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
 from ._core.patterns import Part, PatternError, parse
-from ._runtime import generations
 from .capture import is_private
 from .headers import is_token
 
@@ -49,7 +49,9 @@ def route(
     """
 
     def register(handler: _H) -> _H:
-        generations.register(Route(path, methods, handler, use_process_pool=use_process_pool))
+        declared = Route(path, methods, handler, use_process_pool=use_process_pool)
+        if _registry.sink is not None:
+            _registry.sink.add_route(declared)
         return handler
 
     if callable(path):

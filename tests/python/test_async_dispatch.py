@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from snaxum import HTTPError
-from snaxum._runtime import async_dispatch, dispatch
+from snaxum._runtime import async_dispatch, respond
 from snaxum._runtime.generations import Generation
 
 
@@ -31,11 +31,11 @@ class Marks:
 
 
 def marks_of(handler: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(dispatch, "is_observed", True)
+    monkeypatch.setattr(respond, "is_observed", True)
     exchange = Marks()
     lease = SimpleNamespace(generation=Generation(1, cast(Any, None)))
     route = SimpleNamespace(handler=handler, id="1")
-    asyncio.run(async_dispatch._run_async(*cast(Any, (exchange, lease, route, None))))
+    asyncio.run(async_dispatch._run(*cast(Any, (exchange, lease, route, None))))
     return exchange.order
 
 

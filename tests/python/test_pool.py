@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
-from snaxum._pool.events import event
-from snaxum._pool.pool import Pool, _Worker
+import pytest
+
+from snaxum._pool.events import to_event
+from snaxum._pool.pool import Pool, RequestPool
+from snaxum._pool.process import WorkerProcess
+from snaxum._pool.task import Task, load_reply
+from snaxum._pool.worker import run
 from snaxum._runtime.generations import Generation, publish
 
 
@@ -37,7 +42,7 @@ def task() -> Any:
 
 def worker() -> tuple[Any, Process, Pipe]:
     """Make one without a process."""
-    made: Any = object.__new__(_Worker)
+    made: Any = object.__new__(WorkerProcess)
     process, pipe = Process(), Pipe()
     made.__dict__.update(task=None, task_since=0.0, was_killed=False, generation=0, _sources={})
     made.__dict__.update(_sending=threading.Lock(), _changing=threading.Lock())
@@ -96,7 +101,7 @@ def test_it_is_told_once_that_a_worker_is_given_other_code() -> None:
     of, _, _ = worker()
     told: list[dict[str, Any]] = []
     made: Any = pool(of, lambda: None)
-    made._happened = lambda text: told.append(json.loads(text))
+    made._on_event = lambda text: told.append(json.loads(text))
     sources = SimpleNamespace(all=dict)
     second: Any = SimpleNamespace(number=2, sources=sources, ran={}, variables={})
     publish(second)
@@ -109,5 +114,42 @@ def test_it_is_told_once_that_a_worker_is_given_other_code() -> None:
 
 
 def test_an_event_is_utf_8_whatever_the_task_is_called() -> None:
-    told = json.loads(event("died", 1, task="tasks.half\ud800", exit_code=-9))
+    told = json.loads(to_event("died", 1, task="tasks.half\ud800", exit_code=-9))
     assert (told["change"], told["pid"], told["task"]) == ("died", 1, "tasks.half?")
+
+
+class Inline(Pool):
+    """Runs each task at once, in this process."""
+
+    def run(self, task: Task) -> Future[Any]:
+        self.payloads = [*getattr(self, "payloads", []), task.payload]
+        task.future.set_result(load_reply(run(task.payload))[0])
+        return task.future
+
+
+def inline() -> Inline:
+    return Inline(1, ({}, b""), [], "")
+
+
+def test_the_pool_is_a_process_pool_executor_to_isinstance() -> None:
+    for pool in (inline(), RequestPool(inline(), 1, 1.0)):
+        assert isinstance(pool, ProcessPoolExecutor)
+        assert isinstance(pool, Executor)
+        with pool as same:
+            assert same is pool
+        assert list(pool.map(divmod, [7, 8], [2, 3])) == [(3, 1), (2, 2)]
+
+
+def test_map_sends_chunks() -> None:
+    pool = inline()
+    assert list(pool.map(str, range(5), chunksize=2)) == ["0", "1", "2", "3", "4"]
+    assert len(pool.payloads) == 3
+    with pytest.raises(ValueError, match="chunksize"):
+        pool.map(str, [1], chunksize=0)
+
+
+def test_a_cancelled_request_submits_no_tasks() -> None:
+    pool = RequestPool(inline(), 1, 1.0)
+    pool.cancel()
+    with pytest.raises(RuntimeError, match="the request was cancelled; it cannot submit more"):
+        pool.submit(str, 1)

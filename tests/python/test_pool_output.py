@@ -34,16 +34,16 @@ def received(server: Connection) -> tuple[list[Line], bytes]:
 
 def test_the_lines_of_a_task_come_before_its_answer(ends: tuple[Connection, Sender]) -> None:
     server, sender = ends
-    sender.tell(None, "stdout", "one", False)
+    sender.send_line(None, "stdout", "one", False)
     assert read(server.recv_bytes()) == [(True, "stdout", "one")]
-    sender.tell(None, "stderr", "two\nof it", False)
-    sender.answer(b"\x80an answer")
+    sender.send_line(None, "stderr", "two\nof it", False)
+    sender.send_reply(b"\x80an answer")
     assert received(server) == ([(True, "stderr", "two\nof it")], b"\x80an answer")
 
 
 def test_the_lines_of_a_thread_are_no_tasks(ends: tuple[Connection, Sender]) -> None:
     server, sender = ends
-    thread = threading.Thread(target=sender.tell, args=(None, "stdout", "aside", False))
+    thread = threading.Thread(target=sender.send_line, args=(None, "stdout", "aside", False))
     thread.start()
     thread.join()
     assert read(server.recv_bytes()) == [(False, "stdout", "aside")]
@@ -52,25 +52,25 @@ def test_the_lines_of_a_thread_are_no_tasks(ends: tuple[Connection, Sender]) -> 
 def test_printing_does_not_wait_for_who_does_not_read(ends: tuple[Connection, Sender]) -> None:
     server, sender = ends
     count = 0
-    while not sender._lost:
-        sender.tell(None, "stdout", f"{count} {'x' * 1000}", False)
+    while not sender._dropped:
+        sender.send_line(None, "stdout", f"{count} {'x' * 1000}", False)
         count += 1
     assert count > MAX_WAITING
     # The answer waits for room, so somebody else has to send it.
-    answering = threading.Thread(target=sender.answer, args=(b"\x80",))
+    answering = threading.Thread(target=sender.send_reply, args=(b"\x80",))
     answering.start()
     lines, _ = received(server)
     answering.join()
     *kept, last = lines
     assert [line.split()[0] for _, _, line in kept] == [str(n) for n in range(count - 1)]
-    assert last == (True, "stdout", "… (lines that were too many to keep: 1)")
+    assert last == (True, "stdout", "… (dropped lines: 1)")
 
 
 def test_what_found_no_room_comes_without_a_further_line(ends: tuple[Connection, Sender]) -> None:
     server, sender = ends
     count = 0
     while not sender._lines:
-        sender.tell(None, "stdout", f"{count} {'x' * 1000}", False)
+        sender.send_line(None, "stdout", f"{count} {'x' * 1000}", False)
         count += 1
     lines: list[Line] = []
     while len(lines) < count:
@@ -80,9 +80,9 @@ def test_what_found_no_room_comes_without_a_further_line(ends: tuple[Connection,
 
 def test_who_prints_while_it_sends_is_told_of_too(ends: tuple[Connection, Sender]) -> None:
     server, sender = ends
-    with sender._turn:  # a destructor runs here
-        sender.tell(None, "stdout", "goodbye", False)
-    sender.answer(b"\x80")
+    with sender._sending:  # a destructor runs here
+        sender.send_line(None, "stdout", "goodbye", False)
+    sender.send_reply(b"\x80")
     assert received(server)[0] == [(True, "stdout", "goodbye")]
 
 
@@ -90,29 +90,29 @@ def test_what_is_printed_as_the_thread_ends_its_turn_is_told_of(
     ends: tuple[Connection, Sender], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, sender = ends
-    sends_all, late = sender._sends_all, ["late"]
+    sends_all, late = sender._try_send_all, ["late"]
 
     def sends_all_then_somebody_prints() -> bool:
         is_done = sends_all()
         if is_done and late and threading.current_thread() is sender._thread:
-            sender.tell(None, "stdout", late.pop(), False)
+            sender.send_line(None, "stdout", late.pop(), False)
         return is_done
 
-    monkeypatch.setattr(sender, "_sends_all", sends_all_then_somebody_prints)
+    monkeypatch.setattr(sender, "_try_send_all", sends_all_then_somebody_prints)
     while not sender._lines:
-        sender.tell(None, "stdout", "x" * 1000, False)
+        sender.send_line(None, "stdout", "x" * 1000, False)
     while server.poll(10):
         if ("stdout", "late") in [line[1:] for line in read(server.recv_bytes()) or []]:
             return
     pytest.fail("the last line was left lying")
 
 
-def test_lines_that_were_lost_end_with_the_server() -> None:
+def test_lines_that_were_dropped_end_with_the_server() -> None:
     server, worker = multiprocessing.Pipe()
     sender = Sender(worker)
     sender._thread = threading.Thread()  # which does not start: only the caller sends
-    while not sender._lost:
-        sender.tell(None, "stdout", "x" * 1000, False)
+    while not sender._dropped:
+        sender.send_line(None, "stdout", "x" * 1000, False)
     server.close()
     worker.close()
     ending = threading.Thread(target=sender._send, daemon=True)
@@ -126,7 +126,7 @@ def test_a_server_that_is_gone_holds_up_nobody() -> None:
     sender = Sender(worker)
     server.close()
     for _ in range(2):
-        sender.tell(None, "stdout", "x", False)
+        sender.send_line(None, "stdout", "x", False)
     worker.close()
     assert not sender._lines
 
@@ -135,8 +135,8 @@ def test_a_process_that_a_task_forks_tells_of_nothing(ends: tuple[Connection, Se
     server, sender = ends
     child = os.fork()
     if child == 0:
-        sender.tell(None, "stdout", "from the child", False)
+        sender.send_line(None, "stdout", "from the child", False)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
-    sender.answer(b"\x80")
+    sender.send_reply(b"\x80")
     assert received(server)[0] == []

@@ -12,12 +12,12 @@ import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from snaxum import RouteError, route
-from snaxum._runtime import generations
+from snaxum import RouteError, _registry, route
 from snaxum.routing import (
     DuplicateRoute,
     ImpliedOptions,
@@ -302,7 +302,8 @@ def test_the_decorator_returns_the_function_and_registers_each_route(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     registered: list[Route] = []
-    monkeypatch.setattr(generations, "register", registered.append)
+    sink = SimpleNamespace(add_route=registered.append)
+    monkeypatch.setattr(_registry, "sink", sink)
 
     @route("/one")
     @route("/two", methods=["POST"], use_process_pool=True)

@@ -30,16 +30,16 @@ _PART = re.compile(rf"(?P<colour>\x1b\[[0-9;:]*m)|(?P<end>\r?\n)|{_STEERING.patt
 _NO_COLOUR = "\x1b[0m"
 
 # Of the request, the stream's name, the line, and whether it was written by what is loading now.
-Tell = Callable[[int | None, str, str, bool], None]
+OnLine = Callable[[int | None, str, str, bool], None]
 
 # Whoever replaces `sys.stdout` may still print to these.
 _installed: list[_Stream] = []
 
 
-def install(tell: Tell, *, is_raw: bool) -> None:
+def install(on_line: OnLine, *, is_raw: bool) -> None:
     """Tell of each line from now on."""
     for name in ("stdout", "stderr"):
-        stream = _Stream(getattr(sys, name), name, tell, is_raw=is_raw)
+        stream = _Stream(getattr(sys, name), name, on_line, is_raw=is_raw)
         setattr(sys, name, stream)
         _installed.append(stream)
 
@@ -67,10 +67,10 @@ class _Unfinished(threading.local):
 class _Stream:
     """A text stream around another one, whose every other attribute it has."""
 
-    def __init__(self, stream: TextIO, name: str, tell: Tell, *, is_raw: bool = False) -> None:
+    def __init__(self, stream: TextIO, name: str, on_line: OnLine, *, is_raw: bool = False) -> None:
         self._stream = stream
         self._name = name
-        self._tell = tell
+        self._on_line = on_line
         self._is_raw = is_raw
         self._has_colours = stream.isatty()
         self._unfinished = _Unfinished()
@@ -128,7 +128,7 @@ class _Stream:
             text += f"… ({left + more} characters more)"
         # Half a surrogate pair does not cross.
         text = text.encode("utf-8", "replace").decode()
-        self._tell(leases.request_id(), self._name, text, generations.is_loading())
+        self._on_line(leases.request_id(), self._name, text, generations.is_loading())
 
     def _masked(self, text: str) -> str:
         """Mask a line, all of it where it is one of a private key."""

@@ -28,5 +28,14 @@ def describe(runtime: Runtime) -> dict[str, Any]:
         "loop": None if loop is None else loop.requests(),
         "pool_requests": sorted(runtime.pool_requests.copy()),
         "stream_requests": sorted(runtime.stream_requests.copy()),
-        "pool": runtime.pool_status(),
+        "pool": pool_status(runtime),
     }
+
+
+def pool_status(runtime: Runtime) -> dict[str, Any]:
+    """Describe the pool, as `Pool.status` does, also if there is none yet."""
+    _, pool = runtime.made()
+    if pool is not None:
+        return pool.status()
+    none = {"busy": 0, "waiting": 0, "done": 0, "failed": 0, "replaced": 0}
+    return {"size": runtime.pool_workers, "workers": [], **none, "exits": []}

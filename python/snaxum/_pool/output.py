@@ -1,9 +1,9 @@
-"""What pool workers print in dev mode, on its way to the server.
+"""Sends the lines that a pool worker prints in dev mode to the server.
 
-Owns that way, which is the one of the answers: so the lines of a task are there before its answer,
-and those that it wrote before it crashed are there, too. Printing does not wait for the server:
-what finds no room is kept up to a limit, and sent by a thread; what is more is counted. Never
-writes to the streams themselves: the worker does (`_output`).
+Owns the worker's end of the socket. Lines and replies share it: so the lines of a task arrive
+before its reply, and the lines before a crash arrive too. Printing does not wait for the server:
+lines without room in the socket wait in a bounded queue, and a thread sends them; further lines are
+counted. Never writes to the streams themselves (`_debug.output`).
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from collections import deque
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-# Whether the task has written it, or a thread that code has started; the stream; the line.
+# Whether the task has printed it, and not a thread of the user's code; the stream; the line.
 Line = tuple[bool, str, str]
 
-# Lines that wait in a worker.
+# The most lines that wait in a worker.
 MAX_WAITING = 2000
-# Lines in one message.
-AT_ONCE = 100
-# What a message of lines begins with, and no pickle does.
+# The most lines in one message.
+MAX_LINES = 100
+# The first byte of a message of lines; no pickle begins with it.
 _MARK = b"\n"
 
 
 def read(message: bytes) -> list[Line] | None:
-    """Unpack lines; None if `message` is the answer of a task."""
+    """Unpack lines; None if `message` is the reply of a task."""
     if not message.startswith(_MARK):
         return None
     lines: list[Line] = pickle.loads(message[len(_MARK) :])
@@ -39,77 +39,77 @@ def read(message: bytes) -> list[Line] | None:
 
 
 class Sender:
-    """A worker's end of a socket, for lines and answers. Made by the thread that runs the tasks."""
+    """A worker's end of a socket, for lines and replies; made by the thread that runs the tasks."""
 
-    def __init__(self, answers: Connection) -> None:
-        self._answers = answers
-        self._socket: socket.socket | None = socket.socket(fileno=os.dup(answers.fileno()))
-        self._of_tasks = threading.get_ident()
+    def __init__(self, replies: Connection) -> None:
+        self._replies = replies
+        self._socket: socket.socket | None = socket.socket(fileno=os.dup(replies.fileno()))
+        self._task_thread = threading.get_ident()
         self._lines: deque[Line] = deque()
-        self._lost = 0
-        self._last_lost: Line | None = None
-        # What has been sent in part.
+        self._dropped = 0
+        self._last_dropped: Line | None = None
+        # The unsent part of a message.
         self._rest = b""
-        # Who sends; a destructor or a signal handler may print in the middle of it.
-        self._turn = threading.Lock()
-        self._is_left = threading.Event()
+        # Held by the thread that sends; a destructor or a signal handler may print while it does.
+        self._sending = threading.Lock()
+        self._has_unsent = threading.Event()
         self._thread: threading.Thread | None = None
-        os.register_at_fork(after_in_child=self._let_go)
+        os.register_at_fork(after_in_child=self._detach)
 
-    def tell(self, _request: int | None, stream: str, line: str, _loads: bool) -> None:
-        """Send a line at once, or as soon as there is room."""
+    def send_line(self, _request: int | None, stream: str, text: str, _loads: bool) -> None:
+        """Send a line now, or once the socket has room."""
         if self._socket is None:
             return
-        told = (threading.get_ident() == self._of_tasks, stream, line)
+        line = (threading.get_ident() == self._task_thread, stream, text)
         if len(self._lines) < MAX_WAITING:
-            self._lines.append(told)
+            self._lines.append(line)
         else:
-            self._lost += 1
-            self._last_lost = told
+            self._dropped += 1
+            self._last_dropped = line
         self._send()
 
-    def answer(self, answer: bytes) -> None:
-        """Send the answer of a task, after what it has printed."""
-        with self._turn:
-            while not self._sends_all():
+    def send_reply(self, reply: bytes) -> None:
+        """Send the reply of a task, after the lines that it has printed."""
+        with self._sending:
+            while not self._try_send_all():
                 self._wait_for_room()
-            self._answers.send_bytes(answer)
+            self._replies.send_bytes(reply)
         self._send()
 
     def _send(self) -> None:
-        """Send what there is room for, unless somebody is at it who sends this, too."""
-        while self._has_some() and self._turn.acquire(blocking=False):
+        """Send the lines that there is room for, unless another caller is sending them already."""
+        while self._is_pending() and self._sending.acquire(blocking=False):
             try:
-                if not self._sends_all():
-                    self._is_left.set()
+                if not self._try_send_all():
+                    self._has_unsent.set()
                     self._start_thread()
                     return
             finally:
-                self._turn.release()
+                self._sending.release()
 
-    def _has_some(self) -> bool:
-        return self._socket is not None and bool(self._rest or self._lines or self._lost)
+    def _is_pending(self) -> bool:
+        return self._socket is not None and bool(self._rest or self._lines or self._dropped)
 
-    def _sends_all(self) -> bool:
+    def _try_send_all(self) -> bool:
         """Send without waiting; False if there is no room for the rest."""
-        while self._socket is not None and self._has_some():
-            self._rest = self._rest or self._message()
+        while self._socket is not None and self._is_pending():
+            self._rest = self._rest or self._next_message()
             try:
                 sent = self._socket.send(self._rest, socket.MSG_DONTWAIT)
             except OSError as error:
                 if error.errno in (errno.EAGAIN, errno.ENOBUFS):
                     return False
-                self._close()  # nobody listens any more
+                self._close()  # the server has closed its end
                 return True
             self._rest = self._rest[sent:]
         return True
 
-    def _message(self) -> bytes:
-        lines = [self._lines.popleft() for _ in range(min(len(self._lines), AT_ONCE))]
-        if self._last_lost is not None and not self._lines:
-            count, (is_of_task, stream, _) = self._lost, self._last_lost
-            self._lost, self._last_lost = 0, None
-            lines.append((is_of_task, stream, f"… (lines that were too many to keep: {count})"))
+    def _next_message(self) -> bytes:
+        lines = [self._lines.popleft() for _ in range(min(len(self._lines), MAX_LINES))]
+        if self._last_dropped is not None and not self._lines:
+            count, (is_of_task, stream, _) = self._dropped, self._last_dropped
+            self._dropped, self._last_dropped = 0, None
+            lines.append((is_of_task, stream, f"… (dropped lines: {count})"))
         message = _MARK + pickle.dumps(lines, pickle.HIGHEST_PROTOCOL)
         # As `Connection.send_bytes` writes it, which would wait.
         return struct.pack("!i", len(message)) + message
@@ -122,30 +122,30 @@ class Sender:
 
     def _send_rest(self) -> None:
         while self._socket is not None:
-            self._is_left.wait()
+            self._has_unsent.wait()
             self._wait_for_room()
-            with self._turn:
-                if self._sends_all():
-                    self._is_left.clear()
-            self._send()  # what came while nobody else could have the turn
+            with self._sending:
+                if self._try_send_all():
+                    self._has_unsent.clear()
+            self._send()  # lines that came while this thread had the lock
 
     def _wait_for_room(self) -> None:
-        held = self._socket
-        if held is not None:
+        current = self._socket
+        if current is not None:
             room = select.poll()
-            room.register(held, select.POLLOUT)
+            room.register(current, select.POLLOUT)
             room.poll()
 
     def _close(self) -> None:
-        held, self._socket = self._socket, None
-        if held is not None:
-            held.close()
+        current, self._socket = self._socket, None
+        if current is not None:
+            current.close()
         self._lines.clear()
-        self._is_left.set()  # the thread ends
+        self._has_unsent.set()  # ends the thread
 
-    def _let_go(self) -> None:
-        """Tell of nothing in a process that a task has forked."""
-        held, self._socket = self._socket, None
-        if held is not None:
-            held.close()
-        self._turn = threading.Lock()  # whoever held it is not there
+    def _detach(self) -> None:
+        """Send nothing from a process that a task has forked."""
+        current, self._socket = self._socket, None
+        if current is not None:
+            current.close()
+        self._sending = threading.Lock()  # the thread that held it is in the other process

@@ -1,47 +1,77 @@
-"""The process pool: a `ProcessPoolExecutor` to its users, a process and a thread a worker.
+"""The process pool: a `ProcessPoolExecutor` to its users, with one thread for each process.
 
-Owns the worker processes. A plain executor breaks for good when one worker dies, and takes every
-other task along; here each worker stands alone, so only the task it ran is lost, and a new worker
-takes its place. A task is written to its worker's pipe by the thread that submits it, and the
-answer read by the worker's own: a plain executor has two more threads on that way. Tasks travel by
-module and name (`_task`). In dev mode what they print comes with their answers (`_lines`). Never
+Owns the worker processes. The pool of the standard library breaks for good when one worker dies,
+and loses every other task with it; here only the task of the dead worker is lost, and a new worker
+replaces it. The thread that submits a task writes it to the worker's pipe, and the worker's thread
+reads the reply: the standard library has two more threads in between. Tasks travel by module and
+name (`task`). In dev mode, the lines that they print come with their replies (`output`). Never
 matches a route.
 """
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import pickle
-import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, InvalidStateError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import resource_tracker
+from dataclasses import asdict
+from functools import partial
+from itertools import chain, islice
 from typing import Any
 
-from .._debug import output as debug_output
-from .._reload.model import Source
+from .._debug.output import OnLine
 from .._runtime import generations, leases
 from . import output
-from . import worker as worker_side
-from .events import LOSSES_KEPT, Loss, event
-from .task import Task, load_answer
+from .events import MAX_EXITS, WorkerExit, to_event
+from .process import WorkerProcess, resident_bytes
+from .task import Task, load_reply
+from .worker import call_each
 
 _log = logging.getLogger("snaxum.pool")
 
-# The framework's files as text, and as the build has compiled them.
+# The framework's files as text, and as compiled by the build.
 Framework = tuple[dict[str, str], bytes]
 
 
-class Pool(ProcessPoolExecutor):
+class ServerExecutor(Executor):
+    """An executor that belongs to the server: neither `shutdown` nor a `with` block ends it."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """Pass `isinstance(pool, ProcessPoolExecutor)`, which annotations and libraries rely on.
+
+        A subclass would have to run its `__init__`, which makes queues, pipes and threads that are
+        not used here, or skip it, and break with the next change of the standard library. It is not
+        an ABC, so it registers no virtual subclass. `unittest.mock` uses the same property.
+        """
+        return ProcessPoolExecutor
+
+    def map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+    ) -> Iterator[Any]:
+        """Like `map(fn, *iterables)`, in the workers, with `chunksize` calls a task."""
+        if chunksize < 1:
+            raise ValueError("chunksize must be >= 1.")
+        calls = zip(*iterables)
+        chunks = iter(lambda: list(islice(calls, chunksize)), [])
+        results = super().map(partial(call_each, fn), chunks, timeout=timeout)
+        return chain.from_iterable(results)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Do nothing: the pool is the server's, and outlives every handler."""
+
+
+class Pool(ServerExecutor):
     """The server's pool; a handler gets a `RequestPool` on it.
 
-    `submit` and `map` are those of `concurrent.futures.ProcessPoolExecutor`. The pool belongs to
-    the server: `shutdown` and leaving a `with` block do nothing to it.
+    `submit` and `map` are those of `concurrent.futures.ProcessPoolExecutor`.
     """
 
     def __init__(
@@ -51,18 +81,18 @@ class Pool(ProcessPoolExecutor):
         roots: Sequence[str],
         project: str,
         secret_names: Sequence[str] = (),
-        prints: tuple[debug_output.Tell, bool] | None = None,
-        happened: Callable[[bytes], None] | None = None,
+        on_line: OnLine | None = None,
+        raw_output: bool = False,
+        on_event: Callable[[bytes], None] | None = None,
     ) -> None:
         """Make a pool without workers.
 
-        With `prints`, what tasks print is told to the first, and passed on raw or not; what
-        `secret_names` name besides is masked in what is told. `happened` hears of workers.
+        `on_line` receives the lines that tasks print, with the values of `secret_names` masked too;
+        `on_event` receives the changes of the workers.
         """
-        # Not super().__init__(): nothing of a plain executor runs.
         self._size = workers
-        self._tell = prints[0] if prints else None
-        self._happened = happened
+        self._on_line = on_line
+        self._on_event = on_event
         sources, compiled = framework
         self._boot = {
             "sources": sources,
@@ -70,25 +100,25 @@ class Pool(ProcessPoolExecutor):
             "roots": list(roots),
             "project": project,
             "secret_names": list(secret_names),
-            "raw_output": prints[1] if prints else None,
+            "raw_output": raw_output if on_line is not None else None,
         }
         self._lock = threading.Lock()
-        self._workers: list[_Worker] = []
-        self._idle: list[_Worker] = []
+        self._workers: list[WorkerProcess] = []
+        self._idle: list[WorkerProcess] = []
         self._waiting: deque[Task] = deque()
         self._done = self._failed = self._replaced = 0
-        self._losses: deque[Loss] = deque(maxlen=LOSSES_KEPT)
+        self._exits: deque[WorkerExit] = deque(maxlen=MAX_EXITS)
         self._closed = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run `fn(*args, **kwargs)` in a worker, on the newest code; returns a `Future`.
+        """Run `fn(*args, **kwargs)` in a worker, on the newest code; return a `Future`.
 
         Raises TypeError for a function that a worker could not find by name.
         """
-        return self.take(Task(fn, args, kwargs, leases.request_id()))
+        return self.run(Task(fn, args, kwargs, leases.request_id()))
 
-    def take(self, task: Task) -> Future[Any]:
-        """Run `task`; returns its future."""
+    def run(self, task: Task) -> Future[Any]:
+        """Run `task` once a worker is free; return its future."""
         with self._lock:
             if self._closed:
                 raise RuntimeError("the server is shutting down; the pool takes no more tasks")
@@ -98,14 +128,11 @@ class Pool(ProcessPoolExecutor):
             if worker is None:
                 self._waiting.append(task)
         if worker is not None:
-            self._run(worker, task)
+            self._run_on(worker, task)
         return task.future
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Do nothing: the pool is the server's, and outlives every handler."""
-
     def for_request(self, request: int, grace: float) -> RequestPool:
-        """Give a handler its view of the pool."""
+        """Return a handler's view of the pool."""
         return RequestPool(self, request, grace)
 
     def warm_up(self) -> None:
@@ -115,7 +142,7 @@ class Pool(ProcessPoolExecutor):
                 self._idle.append(self._add_worker())
 
     def close(self, timeout: float) -> None:
-        """Finish what runs, cancel what waits, and end the workers; killed after `timeout` s."""
+        """Finish the running tasks, cancel the others, and end the workers within `timeout` s."""
         with self._lock:
             self._closed = True
             waiting, self._waiting = list(self._waiting), deque()
@@ -133,29 +160,49 @@ class Pool(ProcessPoolExecutor):
             worker.thread.join(2.0)
 
     def kill_task(self, future: Future[Any]) -> None:
-        """End the worker that runs the task of `future`, if one does; it is replaced."""
+        """Kill the worker that runs the task of `future`, if one does; another replaces it."""
         with self._lock:
             running = [w for w in self._workers if w.task and w.task.future is future]
         for worker in running:
             worker.kill_task(future)
 
-    def _add_worker(self, dead: _Worker | None = None) -> _Worker:
-        worker = _Worker(self._boot, self._listen)
+    def status(self) -> dict[str, Any]:
+        """Describe the pool for the console: its workers, its tasks, and the newest exits."""
+        serving, now = generations.current().number, time.monotonic()
+        with self._lock:
+            idle = set(map(id, self._idle))
+            rows = [w.status(serving, now, busy=id(w) not in idle) for w in self._workers]
+            status = {
+                "size": self._size,
+                "workers": rows,
+                "busy": len(rows) - len(idle),
+                "waiting": len(self._waiting),
+                "done": self._done,
+                "failed": self._failed,
+                "replaced": self._replaced,
+                "exits": [asdict(each) for each in self._exits],
+            }
+        for row in rows:
+            row["rss_bytes"] = resident_bytes(row["pid"])
+        return status
+
+    def _add_worker(self, dead: WorkerProcess | None = None) -> WorkerProcess:
+        worker = WorkerProcess(self._boot, self._read_replies)
         self._workers.append(worker)
-        self._report("started", worker, replaces=dead.process.pid if dead else None)
+        self._notify("started", worker, replaces=dead.process.pid if dead else None)
         return worker
 
-    def _report(self, change: str, worker: _Worker, **about: object) -> None:
-        if self._happened is not None:
-            self._happened(event(change, worker.process.pid, **about))
+    def _notify(self, change: str, worker: WorkerProcess, **details: object) -> None:
+        if self._on_event is not None:
+            self._on_event(to_event(change, worker.process.pid, **details))
 
-    def _run(self, worker: _Worker, task: Task | None) -> None:
-        """Give a free worker `task`, or the next that can be started, or let it rest."""
+    def _run_on(self, worker: WorkerProcess, task: Task | None) -> None:
+        """Give a free worker `task`, or the next that can be started, or make it idle."""
         while task is not None:
             if task.future.set_running_or_notify_cancel():
                 try:
                     if not self._send(worker, task):
-                        # One that died while it had nothing to do costs nobody anything.
+                        # A worker that died while it was idle has lost no task.
                         worker = self._replace(worker)
                         if not self._send(worker, task):
                             raise _died(task)
@@ -164,41 +211,41 @@ class Pool(ProcessPoolExecutor):
                     task.future.set_exception(error)
             task = self._next_for(worker)
 
-    def _send(self, worker: _Worker, task: Task) -> bool:
+    def _send(self, worker: WorkerProcess, task: Task) -> bool:
         before, sent = worker.generation, worker.send(task, generations.current())
         if sent and worker.generation != before:
-            self._report("updated", worker, generation=worker.generation)
+            self._notify("updated", worker, generation=worker.generation)
         return sent
 
-    def _next_for(self, worker: _Worker) -> Task | None:
-        """Take the task that waits longest; without one, the worker is idle from now on."""
+    def _next_for(self, worker: WorkerProcess) -> Task | None:
+        """Take the task that has waited longest; without one, the worker becomes idle."""
         with self._lock:
             if self._waiting:
                 return self._waiting.popleft()
             self._idle.append(worker)
             return None
 
-    def _listen(self, worker: _Worker) -> None:
-        """Pass on what a worker answers, to its end."""
-        while (answer := worker.receive()) is not None:
-            if self._tell is not None and (lines := output.read(answer)) is not None:
-                told = worker.task
-                request = told.request if told else None
+    def _read_replies(self, worker: WorkerProcess) -> None:
+        """Read the replies of a worker and give it the next tasks, until its process ends."""
+        while (reply := worker.receive()) is not None:
+            if self._on_line is not None and (lines := output.read(reply)) is not None:
+                task = worker.task
+                request = task.request if task else None
                 for is_of_task, stream, line in lines:
-                    self._tell(request if is_of_task else None, stream, line, False)
+                    self._on_line(request if is_of_task else None, stream, line, False)
                 continue
             task = worker.take_task()
             if task is not None:
                 task.end(worker.task_since)
-                self._finish(task, *load_answer(answer), worker)
-            del answer, task  # which may be large
-            self._run(worker, self._next_for(worker))
-        task = worker.lose(kill=not self._closed)
+                self._finish(task, *load_reply(reply), worker)
+            del reply, task  # they may be large
+            self._run_on(worker, self._next_for(worker))
+        task = worker.join(kill=not self._closed)
         if not self._closed:
             how = {"exit_code": worker.process.exitcode, "was_killed": worker.was_killed}
-            self._report("died", worker, task=task.name if task else None, **how)
+            self._notify("died", worker, task=task.name if task else None, **how)
         if task is None:
-            return  # the next task that it is to run finds it dead
+            return  # its next task replaces it
         if self._closed:
             self._finish(task, None, RuntimeError("the server shut down before the task ended"))
             return
@@ -210,10 +257,14 @@ class Pool(ProcessPoolExecutor):
             worker = self._replace(worker, name)
         except (OSError, RuntimeError):
             pass  # the server is closing, or out of processes: a later task tries again
-        self._run(worker, self._next_for(worker))
+        self._run_on(worker, self._next_for(worker))
 
     def _finish(
-        self, task: Task, result: Any, error: BaseException | None, worker: _Worker | None = None
+        self,
+        task: Task,
+        result: Any,
+        error: BaseException | None,
+        worker: WorkerProcess | None = None,
     ) -> None:
         with self._lock:
             self._done += 1
@@ -227,48 +278,44 @@ class Pool(ProcessPoolExecutor):
             else:
                 task.future.set_exception(error)
         except InvalidStateError:
-            pass  # somebody else has set it
+            pass  # the user's code has set it
 
-    def _replace(self, dead: _Worker, task: str | None = None) -> _Worker:
+    def _replace(self, dead: WorkerProcess, task: str | None = None) -> WorkerProcess:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the server is shutting down; the pool takes no more tasks")
             fresh = self._add_worker(dead)
             self._workers.remove(dead)
             self._replaced += 1
-            self._losses.append(dead.loss(task, fresh))
+            self._exits.append(dead.exit_record(task, fresh))
         return fresh
 
 
-class RequestPool(ProcessPoolExecutor):
-    """The pool as one request sees it: what it submitted ends with it.
+class RequestPool(ServerExecutor):
+    """The pool as one request sees it: its tasks end with it.
 
-    A request that is given up (its client went, or its time is over) cancels what waits; what runs
-    may go on for `grace` s, and is then killed, so that hanging tasks do not use the workers up.
+    A cancelled request (its client is gone, or its time is over) cancels the tasks that wait. The
+    running tasks have `grace` s to end; then they are killed, to free the workers.
     """
 
     def __init__(self, pool: Pool, request: int, grace: float) -> None:
-        # Not super().__init__(): everything is passed on.
         self._pool = pool
         self._request = request
         self._grace = grace
         self._tasks: list[Task] = []
-        self._given_up = False
+        self._is_cancelled = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run `fn(*args, **kwargs)` in a worker, on the newest code; returns a `Future`."""
-        if self._given_up:
-            raise RuntimeError("nobody waits for this request any more; it gets no more tasks")
+        """Run `fn(*args, **kwargs)` in a worker, on the newest code; return a `Future`."""
+        if self._is_cancelled:
+            raise RuntimeError("the request was cancelled; it cannot submit more tasks")
         task = Task(fn, args, kwargs, self._request)
         self._tasks.append(task)
-        return self._pool.take(task)
+        return self._pool.run(task)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Do nothing: the pool is the server's, and outlives every handler."""
-
-    def give_up(self) -> None:
-        """Cancel what waits now, and kill what still runs after the grace time."""
-        self._given_up = True
+    def cancel(self) -> None:
+        """Cancel the tasks that wait now, and kill those that still run after the grace time."""
+        self._is_cancelled = True
         futures = [task.future for task in self._tasks]
         if any(not future.cancel() and not future.done() for future in futures):
             killer = threading.Timer(self._grace, self._kill)
@@ -276,7 +323,7 @@ class RequestPool(ProcessPoolExecutor):
             killer.start()
 
     def times(self) -> tuple[int, float, float]:
-        """Tell of the tasks that have ended: how many, how long they waited, and ran, in s."""
+        """Return how many tasks have ended, how long they have waited, and have run, in s."""
         ended = [task for task in self._tasks if task.ran_s]
         return len(ended), sum(t.waited_s for t in ended), sum(t.ran_s for t in ended)
 
@@ -284,119 +331,6 @@ class RequestPool(ProcessPoolExecutor):
         for task in self._tasks:
             if not task.future.done():
                 self._pool.kill_task(task.future)
-
-
-class _Worker:
-    """A process, the pipes to it, and the thread that listens to it."""
-
-    def __init__(self, boot: dict[str, Any], listen: Callable[[_Worker], None]) -> None:
-        self.task: Task | None = None
-        self.task_since = 0.0
-        self.done = self.failed = 0
-        self.was_killed = False
-        self._sending = threading.Lock()
-        # Who gives it a task, takes the task from it, or kills it for the task.
-        self._changing = threading.Lock()
-        # What it was given last; 0 before its first task.
-        self.generation = 0
-        self._sources: dict[str, Source] = {}
-        # Never `fork`: the server has threads, and tokio's would be copied half-alive.
-        context = multiprocessing.get_context("spawn")
-        calls, self._calls = context.Pipe(duplex=False)
-        # Lines need what only a socket can: to send some and not to wait.
-        self._answers, answers = context.Pipe(duplex=boot["raw_output"] is not None)
-        names = {**boot, "calls": calls, "answers": answers}
-        self.process = context.Process(target=exec, args=(worker_side.BOOT, names))
-        resource_tracker.ensure_running()  # it unblocks SIGINT when it starts
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:  # the process inherits the mask, until it ignores SIGINT
-            self.process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        self.pid = self.process.pid
-        # With the process's ends in no other hands, they close when it ends.
-        calls.close()
-        answers.close()
-        self.thread = threading.Thread(
-            target=listen, args=(self,), name="snaxum-worker", daemon=True
-        )
-        self.thread.start()
-
-    def send(self, task: Task, generation: generations.Generation) -> bool:
-        """Send a task, with what has changed in the code since the last; False to a dead one."""
-        message = task.payload
-        if generation.number != self.generation and generation.sources is not None:
-            sources = generation.sources.all()
-            changed = {
-                path: source.content
-                for path, source in sources.items()
-                if self._sources.get(path) is not source
-            }
-            gone = [path for path in self._sources if path not in sources]
-            fed = _fed_since(self.generation, generation)
-            news = (generation.number, changed, gone, fed, generation.variables)
-            message = pickle.dumps((worker_side.run_after, (news, message), {}))
-            self.generation, self._sources = generation.number, sources
-        with self._sending:
-            with self._changing:
-                if self.was_killed:
-                    return False
-                self.task, self.task_since = task, time.monotonic()
-            try:
-                self._calls.send_bytes(message)
-            except OSError:
-                self.take_task()
-                return False
-        return True
-
-    def take_task(self) -> Task | None:
-        """Give the task that it runs, and note that it runs none."""
-        with self._changing:
-            task, self.task = self.task, None
-        return task
-
-    def receive(self) -> bytes | None:
-        """Wait for the next answer; None at the end of the process."""
-        try:
-            return self._answers.recv_bytes()
-        except (EOFError, OSError):
-            return None
-
-    def stop(self, deadline: float) -> None:
-        """Let it end once it has nothing to do."""
-        if self._sending.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            self._calls.close()
-            self._sending.release()
-
-    def lose(self, *, kill: bool) -> Task | None:
-        """Wait for the end of a process that answers no more; returns the task that is lost."""
-        if kill:
-            self.kill()
-        self.process.join()
-        self.pid = None
-        with self._sending:
-            self._calls.close()
-            return self.take_task()
-
-    def kill_task(self, future: Future[Any]) -> None:
-        """End it if it is the task of `future` that it runs."""
-        with self._changing:
-            if self.task is not None and self.task.future is future:
-                self.was_killed = True
-                self.kill()
-
-    def kill(self) -> None:
-        self.process.kill()
-
-    def loss(self, task: str | None, successor: _Worker) -> Loss:
-        """Tell of its end, and of the one in its place."""
-        process, now_ms = self.process, time.time_ns() // 1_000_000
-        return Loss(now_ms, process.pid, task, process.exitcode, self.was_killed, successor.pid)
-
-
-def _fed_since(number: int, generation: generations.Generation) -> list[str]:
-    """Name the modules that have run again since, whether or not their own text changed."""
-    return [name for name, ran in generation.ran.items() if ran > number]
 
 
 def _died(task: Task) -> BrokenProcessPool:

@@ -1,7 +1,8 @@
-"""A task of the pool and its answer, as they travel between the processes.
+"""A task of the pool and its reply, as they travel between the processes.
 
-Owns what is pickled by name: a function or class that a reload has replaced is another object, and
-the name is what counts on both sides. Never runs a task (`_worker`) or chooses who does (`_pool`).
+Owns the pickling by name: after a reload, a function or class is another object under the same
+name, and the name counts on both sides. Never runs a task (`worker`), never chooses a worker
+(`pool`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from . import worker
 
 
 class Task:
-    """A call on its way to a worker: pickled at once, so that a mistake shows where it was made."""
+    """A call on its way to a worker: pickled at once, so that an error appears at its cause."""
 
     def __init__(self, fn: Callable[..., Any], args: Any, kwargs: Any, request: int | None) -> None:
         self.name = f"{getattr(fn, '__module__', '?')}.{getattr(fn, '__qualname__', repr(fn))}"
@@ -28,23 +29,23 @@ class Task:
         _ByName(buffer, pickle.HIGHEST_PROTOCOL).dump((fn, args, kwargs))
         self.payload = buffer.getvalue()
         self.future: Future[Any] = Future()
-        # Whose it is: what it prints belongs there.
+        # The request that its printed lines belong to.
         self.request = request
-        # For how long it has waited for a worker, and one has been at it, once it has ended.
+        # Once it has ended: the time that it waited for a worker, and the time that it ran.
         self.waited_s = self.ran_s = 0.0
         self._made = time.monotonic()
 
     def end(self, sent: float) -> None:
-        """Note that its answer came now; it was given to its worker at `sent`."""
+        """Record that its reply came now; it was sent to its worker at `sent`."""
         self.waited_s, self.ran_s = sent - self._made, time.monotonic() - sent
-        self.payload = b""  # it may be large, and the request may go on for long
+        self.payload = b""  # it may be large, and the request may continue for long
 
 
 class _ByName(pickle.Pickler):
     """Pickles the user's functions and classes by name.
 
-    A function captured before a reload is not the object that its name stands for afterwards, and
-    plain pickle refuses it; the worker has code of its own, so the name is what counts.
+    After a reload, the name of a function from before it refers to another object, and plain pickle
+    refuses it; the worker has code of its own, so only the name counts.
     """
 
     def reducer_override(self, obj: Any) -> Any:
@@ -59,17 +60,17 @@ class _ByName(pickle.Pickler):
         return (worker.resolve, (obj.__module__, obj.__qualname__)) if spec else NotImplemented
 
 
-def load_answer(payload: bytes) -> tuple[Any, BaseException | None]:
-    """Unpickle a worker's answer; the user's classes are those of the serving generation."""
+def load_reply(payload: bytes) -> tuple[Any, BaseException | None]:
+    """Unpickle a worker's reply; the user's classes are those of the current generation."""
     try:
-        answer: tuple[Any, BaseException | None] = _FromServing(io.BytesIO(payload)).load()
+        reply: tuple[Any, BaseException | None] = _FromCurrent(io.BytesIO(payload)).load()
     except BaseException as error:
         return None, error
-    return answer
+    return reply
 
 
-class _FromServing(pickle.Unpickler):
-    """Finds the user's classes where they serve: `sys.modules` may be in the middle of a reload."""
+class _FromCurrent(pickle.Unpickler):
+    """Finds the user's classes in the current generation: `sys.modules` may have a later one."""
 
     def find_class(self, module: str, name: str) -> Any:
         found: Any = generations.current().modules.get(module)

@@ -1,7 +1,7 @@
-"""The pool worker's side: loads the parent's code, runs one task at a time.
+"""The worker's side of the pool: loads the server's code, runs one task at a time.
 
-Owns a worker process from its first message to its end. The code it runs is the code that the
-parent has validated, and comes from there with the next task. Never serves a request.
+Owns a worker process from its first message to its end. Its code is the code that the server has
+validated; changes come with the next task. Never serves a request.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from .._reload import import_hook, loader
 from .._reload.env_file import replace
 from .._reload.graph import Graph
 from .._reload.source_cache import Sources
-from .._runtime import generations, interpreter
+from .._runtime import generations, interpreter, registration
 from . import output
 
-# What a worker runs. It travels as text, because nothing of the framework can be imported there
+# The program of a worker process. It travels as text, because the framework cannot be imported
 # before its first lines have run.
 BOOT = """
 namespace = {"__name__": "_snaxum_embed"}
@@ -37,94 +37,101 @@ exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
 namespace["install"](sources, sources.__getitem__, compiled)
 from snaxum._pool import worker
 worker.start(roots, project, secret_names)
-worker.serve(calls, answers, raw_output)
+worker.serve(calls, replies, raw_output)
 """
 
 _sources = Sources()
-# The files whose text came from the parent.
-_given: set[str] = set()
-# What is in `os.environ` from the file of environment variables.
+# The files whose text came from the server.
+_sent_by_server: set[str] = set()
+# The part of `os.environ` that comes from the file of environment variables.
 _variables: dict[str, str] = {}
 
 
 def start(roots: list[str], project: str, secret_names: list[str]) -> None:
-    """Make this process a worker: deaf to Ctrl-C, and gone when its parent is.
+    """Make this process a worker, which ignores Ctrl-C and exits with its parent.
 
-    `secret_names` are further names of what its output is not to show.
+    The values of `secret_names` are masked in its output, too.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # The parent blocked SIGINT while it started us, so that none could come before this line.
+    # The parent blocked SIGINT while it started this process, so that none arrived until now.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
+    threading.Thread(target=exit_with_parent, name="parent-watch", daemon=True).start()
     interpreter.set_up_streams()
     redact.add_words(secret_names)
     loader.configure(roots, project)
     generations.stage(generations.NullStaging())
+    registration.install()
     import_hook.install()
     loader.install(_sources)
 
 
-def serve(calls: Connection, answers: Connection, raw_output: bool | None) -> None:
+def serve(calls: Connection, replies: Connection, raw_output: bool | None) -> None:
     """Run one task after the other, until the pool is closed.
 
-    What they print is told to the server, unless `raw_output` is None.
+    The lines that they print go to the server, unless `raw_output` is None.
     """
-    send: Callable[[bytes], None] = answers.send_bytes
+    send: Callable[[bytes], None] = replies.send_bytes
     if raw_output is not None:
-        sender = output.Sender(answers)
-        debug_output.install(sender.tell, is_raw=raw_output)
-        send = sender.answer
+        sender = output.Sender(replies)
+        debug_output.install(sender.send_line, is_raw=raw_output)
+        send = sender.send_reply
 
-    def let_go() -> None:
+    def close_pipes() -> None:
         calls.close()
-        answers.close()
+        replies.close()
 
-    # A process that outlives this one would keep the pool from hearing of its end.
-    os.register_at_fork(after_in_child=let_go)
+    # With an open copy in another process, the pool would not see the end of this process.
+    os.register_at_fork(after_in_child=close_pipes)
     with suppress(EOFError, BrokenPipeError):
         while True:
-            answer = run(calls.recv_bytes())
+            reply = run(calls.recv_bytes())
             debug_output.end_lines()
-            send(answer)
+            send(reply)
 
 
-News = tuple[int, dict[str, bytes], list[str], list[str], dict[str, str]]
+# Generation, changed files, removed files, modules that have run again, variables.
+Update = tuple[int, dict[str, bytes], list[str], list[str], dict[str, str]]
 
 
 def run(payload: bytes) -> bytes:
-    """Run one task; returns the pickled pair of result and exception.
+    """Run one task; return the pickled pair of result and exception.
 
-    It is unpickled where it was waited for: what cannot be unpickled there is that task's error.
+    The server unpickles it for the waiting caller: a failure there is that task's error.
     """
     result, error = None, None
     try:
         function, args, kwargs = pickle.loads(payload)
         result = function(*args, **kwargs)
     except BaseException as raised:
-        error = _portable(raised)
+        error = _picklable(raised)
     try:
         return pickle.dumps((result, error), pickle.HIGHEST_PROTOCOL)
     except Exception as raised:
-        return pickle.dumps((None, _portable(raised)), pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps((None, _picklable(raised)), pickle.HIGHEST_PROTOCOL)
 
 
-def run_after(news: News, payload: bytes) -> Any:
-    """Take over `news` of the code, and run a task; returns its result."""
-    _follow(*news)
+def run_after(update: Update, payload: bytes) -> Any:
+    """Apply `update` to the code, then run a task; return its result."""
+    apply_update(*update)
     function, args, kwargs = pickle.loads(payload)
     return function(*args, **kwargs)
 
 
-def _portable(error: BaseException) -> BaseException:
-    """Give an exception that survives the way, with the worker's traceback as its cause."""
+def call_each(function: Callable[..., Any], calls: list[tuple[Any, ...]]) -> list[Any]:
+    """Run one chunk of `Pool.map`."""
+    return [function(*args) for args in calls]
+
+
+def _picklable(error: BaseException) -> BaseException:
+    """Return an exception that can be pickled, with the worker's traceback as its cause."""
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     try:
         if type(pickle.loads(pickle.dumps(error))) is not type(error):
-            raise TypeError("it becomes something else on the way")
+            raise TypeError("pickling changes its type")
         carried: BaseException = error
     except Exception:
         carried = RuntimeError(f"{type(error).__name__}: {error}")
-    return _Carried(carried, text)
+    return _PicklableError(carried, text)
 
 
 class WorkerTraceback(Exception):
@@ -134,37 +141,37 @@ class WorkerTraceback(Exception):
         super().__init__(f'\n"""\n{text}"""')
 
 
-class _Carried(Exception):
-    """Pickles as the exception it carries, with the worker's traceback as its cause."""
+class _PicklableError(Exception):
+    """Pickles as the exception in it, with the worker's traceback as its cause."""
 
     def __init__(self, error: BaseException, text: str) -> None:
         self.error, self.text = error, text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_arrived, (self.error, self.text))
+        return (_rebuild_error, (self.error, self.text))
 
 
-def _arrived(error: BaseException, text: str) -> BaseException:
+def _rebuild_error(error: BaseException, text: str) -> BaseException:
     error.__cause__ = WorkerTraceback(text)
     return error
 
 
 def resolve(module: str, qualname: str) -> Any:
-    """Find a user's function or class by name, in the code that this process has now."""
+    """Find a user's function or class by name, in the current code of this process."""
     found: Any = importlib.import_module(module)
     for name in qualname.split("."):
         found = getattr(found, name)
     return found
 
 
-def _follow(
+def apply_update(
     generation: int,
     changed: dict[str, bytes],
     gone: list[str],
-    ran_again: list[str],
+    rerun: list[str],
     variables: dict[str, str],
 ) -> None:
-    """Drop the modules that the change reaches; they load from the parent's text when asked for."""
+    """Drop the modules that the change reaches; they load from the server's text when imported."""
     staging = generations.staging()
     assert staging is not None, "`start` has set it"
     replace(_variables, variables)
@@ -173,24 +180,25 @@ def _follow(
     _sources.preload(changed)
     for path in gone:
         _sources.forget(path)
-    _given.difference_update(gone)
-    _given.update(changed)
+    _sent_by_server.difference_update(gone)
+    _sent_by_server.update(changed)
     other = {*changed, *gone}
-    # What only workers have loaded comes from the disk, and may be another there by now.
+    # Modules that only workers have loaded come from the disk, and may have changed there.
     for node in staging.nodes.values():
         before = node.source
-        if before is not None and node.path not in _given:
+        if before is not None and node.path not in _sent_by_server:
             after = _sources.refresh(node.path)
             if after is None or after.digest != before.digest:
                 other.add(node.path)
     seeds = {name for name, node in staging.nodes.items() if node.path in other}
-    seeds.update(name for name in ran_again if name in staging.nodes)
+    seeds.update(name for name in rerun if name in staging.nodes)
     for name in Graph(staging.nodes.values()).cone(seeds):
         sys.modules.pop(name, None)
         staging.nodes.pop(name, None)
 
 
-def _die_with_parent() -> None:
+def exit_with_parent() -> None:
+    """Wait for the end of the parent process, then end this one."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from .. import lifecycle
 from .._runtime import generations as state
 from .._runtime import leases
 from . import effects
@@ -69,7 +68,7 @@ class Drain:
     def release(self, kept: list[tuple[str, Kept]]) -> None:
         """Unload kept values that no generation has."""
         for key, value in kept:
-            _bounded(f"the unloading of the kept value {key!r}", lifecycle.release, value, key)
+            _bounded(f"the unloading of the kept value {key!r}", value.release, key)
 
     def reject(self, nodes: list[Node]) -> None:
         """End what runs have begun that will never serve. Does not wait for it."""

@@ -151,6 +151,16 @@ class Kept:
     # Old classes that it was found to hold, with what was said of them.
     told: set[tuple[str, str]] = field(default_factory=set)
 
+    def release(self, key: str) -> None:
+        """End the value; log what its `unload` raises."""
+        try:
+            if self.unload is not None:
+                self.unload(self.value)
+            elif callable(close := getattr(self.value, "close", None)):
+                close()
+        except BaseException:
+            _log.exception("while the kept value %r was unloaded", key)
+
 
 @dataclass(frozen=True)
 class Hook:

@@ -119,7 +119,7 @@ class Stage:
                 if self._is_kept(key, kept_nodes)
             },
             ran,
-            broken_routes=broken,
+            broken_routes=broken.module_for if broken else None,
         )
 
     def _may_have_lost_importers(self) -> bool:

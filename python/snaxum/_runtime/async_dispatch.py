@@ -1,7 +1,7 @@
-"""The same for `async def` handlers, and for async streams: what runs on the loop.
+"""Runs `async def` handlers and async streams on the loop.
 
-Owns the coroutines of a request. Apart from `_answers`, because without any of them a server needs
-no asyncio.
+Owns the coroutines of a request. Separate from `dispatch`, because a server without them needs no
+asyncio.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any
 
 from .._host import BodyStream, Exchange
-from ..http import Request, to_response
-from ..response import PLAIN_TYPES, encode_plainly
+from ..http import Request
 from ..routing import Route
-from . import dispatch
+from . import respond
 from .leases import Lease, pin_task
 from .runtime import running
 
 _log = logging.getLogger("snaxum")
 
 
-async def respond(exchange: Exchange, lease: Lease, route: Route, request: Request) -> None:
+async def run(exchange: Exchange, lease: Lease, route: Route, request: Request) -> None:
     """Await the handler on the loop, and end its request."""
     pin_task(lease.generation, exchange.id)
     try:
-        await _run_async(exchange, lease, route, request)
+        await _run(exchange, lease, route, request)
     finally:
         loop = running().loop
         loop.wake_soon()
@@ -34,52 +33,39 @@ async def respond(exchange: Exchange, lease: Lease, route: Route, request: Reque
         lease.end()
 
 
-async def _run_async(exchange: Exchange, lease: Lease, route: Route, request: Request) -> None:
+async def _run(exchange: Exchange, lease: Lease, route: Route, request: Request) -> None:
     generation = lease.generation
     if exchange.cancelled():
         return  # before it began
     try:
-        if dispatch.is_observed:
+        if respond.is_observed:
             exchange.began()
             try:
-                result = await _observed(route.handler(request), exchange)
+                result = await _timed(route.handler(request), exchange)
             finally:
                 exchange.returned()
         else:
             result = await route.handler(request)
-        content_type = PLAIN_TYPES.get(type(result))
-        if content_type is not None:
-            content = encode_plainly(result)
-            exchange.respond_plainly(generation.number, route.id, content_type, content)
-            return
-        status, headers, body = to_response(result).parts()
-    except asyncio.CancelledError as error:
-        if exchange.cancelled():
-            raise  # the client went away: nobody waits for an answer
-        dispatch.fail(exchange, generation, route, error)
-        return
     except BaseException as error:
-        dispatch.fail(exchange, generation, route, error)
+        if isinstance(error, asyncio.CancelledError) and exchange.cancelled():
+            raise  # the client is gone, so there is no request to respond to
+        respond.send_error(exchange, generation, route, error)
         return
-    if isinstance(body, bytes):
-        exchange.respond(generation.number, route.id, status, headers, body)
-    elif isinstance(body, AsyncIterator):
-        stream = exchange.stream(generation.number, route.id, status, headers)
+    stream = respond.send_result(exchange, generation, route, result)
+    if stream is not None:
         running().loop.wake_soon()
-        await send(stream, body, lease, route)
-    else:
-        dispatch.stream(exchange, generation, route, status, headers, body)
+        await _send_chunks(*stream, lease, route)
 
 
-def _observed(awaitable: Awaitable[Any], exchange: Exchange) -> Awaitable[Any]:
+def _timed(awaitable: Awaitable[Any], exchange: Exchange) -> Awaitable[Any]:
     # A generator of `types.coroutine` can be awaited, and has no `__await__`.
     return TimedAwaitable(awaitable, exchange) if hasattr(awaitable, "__await__") else awaitable
 
 
 class TimedAwaitable:
-    """Awaits a handler and says when it holds the loop: from each time it goes on to its next wait.
+    """Awaits a handler and reports each time that it runs on the loop, from a resume to a wait.
 
-    What it yields, is sent and has raised in it passes through, as with `yield from` (PEP 380).
+    Values and exceptions pass through in both directions, as with `yield from` (PEP 380).
     """
 
     __slots__ = ("_awaitable", "_exchange")
@@ -113,21 +99,21 @@ class TimedAwaitable:
                 what, go_on = error, steps.throw
 
 
-async def stream_async(
+async def stream(
     exchange: Exchange,
-    stream: BodyStream,
+    body: BodyStream,
     chunks: AsyncIterator[bytes],
     lease: Lease,
     route: Route,
 ) -> None:
     """Send the async stream that a plain handler has returned."""
     try:
-        await send(stream, chunks, lease, route)
+        await _send_chunks(body, chunks, lease, route)
     finally:
         running().loop.forget(exchange.id)
 
 
-async def send(
+async def _send_chunks(
     stream: BodyStream, chunks: AsyncIterator[bytes], lease: Lease, route: Route
 ) -> None:
     """Send an async stream, and end its request."""

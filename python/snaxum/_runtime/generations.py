@@ -7,6 +7,7 @@ the user's code. Never loads code (`_reload`), never counts requests (`leases`).
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -16,7 +17,6 @@ from .._reload.graph import Graph
 from .._reload.model import Node
 
 if TYPE_CHECKING:
-    from .._reload.broken_routes import BrokenRoutes
     from .._reload.model import Kept
     from .._reload.source_cache import Sources
     from ..routing import Route, RouteTable
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Generation:
     """One version of the user's code, whole.
 
-    `number` starts at 1 and is 0 while nothing has ever loaded. `broken` maps the name of a module
-    that did not load at the first start to its failure, as `_traceback.capture` gives it.
+    `number` starts at 1 and is 0 until code has loaded. `broken` maps the name of a module that did
+    not load at the first start to its failure, as `traceback.capture` describes it.
     """
 
     number: int
@@ -37,15 +37,15 @@ class Generation:
     sources: Sources | None = None
     graph: Graph = field(default_factory=Graph)
     kept: dict[str, Kept] = field(default_factory=dict)
-    # When each module ran last, as the number of a generation.
+    # By module, the number of the generation that has run it last.
     ran: dict[str, int] = field(default_factory=dict)
-    # What `os.environ` holds from the project's file of variables.
+    # The part of `os.environ` that comes from the project's file of variables.
     variables: dict[str, str] = field(default_factory=dict)
-    # Which module that did not load would answer a request.
-    broken_routes: BrokenRoutes | None = None
-    # Leases of it that have not ended.
+    # Returns the module that did not load and has a route for a method and a path, if there is one.
+    broken_routes: Callable[[str, str], str | None] | None = None
+    # The number of open leases of it.
     leases: int = 0
-    # What ends with it: nodes whose modules its successor has replaced or dropped.
+    # Nodes that end with it: its successor has replaced or dropped their modules.
     leaving: list[Node] = field(default_factory=list)
 
     @property
@@ -55,46 +55,43 @@ class Generation:
 
 @dataclass(eq=False)
 class Staging:
-    """What registers while user modules run, before anybody else can see it."""
+    """The declarations of user modules while they load, before any request can see them."""
 
     thread: int = 0
     nodes: dict[str, Node] = field(default_factory=dict)
     executing: list[Node] = field(default_factory=list)
     kept: dict[str, Kept] = field(default_factory=dict)
-    # What the runs that are replaced had set in `os.environ`: key to the value before them.
+    # The variables that the replaced runs have set in `os.environ`, with their values before.
     environ: dict[str, str | None] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
 
     def is_here(self) -> bool:
-        """Tell whether the calling thread is the one that loads."""
+        """Report whether the calling thread is the one that loads."""
         return self.thread == threading.get_ident()
 
-    def register(self, route: Route) -> None:
+    def add_route(self, route: Route) -> None:
         node = self.executing[-1] if self.executing else self.nodes.get(route.module)
         if node is not None:
             node.routes.append(route)
 
 
 class NullStaging(Staging):
-    """Takes routes and forgets them: a pool worker serves none."""
+    """Discards routes: a pool worker serves none."""
 
     def is_here(self) -> bool:
         return True
 
-    def register(self, route: Route) -> None:
+    def add_route(self, route: Route) -> None:
         pass
 
 
-# One more than the last number of the process that this one has replaced, or 1.
+# The number of the first generation of this process; a restarted process continues the numbers.
 first_number = 1
-
 # The generation that new requests start on; `publish` sets it.
 serving: Generation | None = None
 _staging: Staging | None = None
-# Routes of a module imported outside the server (a unit test, a notebook): kept, never served.
-_unserved: list[Route] = []
-# The run of a module for which the caller works: it loads, or this is one of its start-up hooks, or
-# a task of those.
+# The node that the caller works for: it is loading, or a start-up hook of it runs, or a task that
+# one of those has started.
 starter: ContextVar[Node | None] = ContextVar("snaxum_starter", default=None)
 
 
@@ -105,7 +102,7 @@ def current() -> Generation:
 
 
 def current_or_none() -> Generation | None:
-    """Return the same, or None in a process that serves nothing."""
+    """Return the same, or None in a process that serves no requests."""
     return serving
 
 
@@ -116,49 +113,31 @@ def publish(generation: Generation) -> None:
 
 
 def staging() -> Staging | None:
-    """Return what the running reload fills, or None when none runs."""
+    """Return the staging of the running reload, if there is one."""
     return _staging
 
 
 def stage(target: Staging | None) -> None:
-    """Direct registrations to `target` from now on; None ends the staging."""
+    """Direct declarations to `target` from now on; None ends the staging."""
     global _staging
     _staging = target
 
 
 def is_loading() -> bool:
-    """Tell whether the caller works for the load that goes on: a module, or a start-up hook."""
+    """Report whether the caller works for the current load: a module, or a start-up hook."""
     target = _staging
     if target is None or target.is_here():
         return target is not None
     node = starter.get()
     if node is None or target.nodes.get(node.name) is not node:
         return False
-    # What goes on from earlier loads has a starter, too.
+    # Tasks of earlier loads have a starter, too.
     return serving is None or serving.graph.nodes.get(node.name) is not node
 
 
 def executing() -> Node | None:
-    """Return the node of the module that the calling thread is loading, if it is."""
+    """Return the node of the module that the calling thread is loading, if there is one."""
     target = _staging
     if target is None or not target.executing or not target.is_here():
         return None
     return target.executing[-1]
-
-
-def register(route: Route) -> None:
-    """Take a route from its decorator.
-
-    Raises RuntimeError in a running server outside the loading of a module: such a route would
-    belong to no generation.
-    """
-    target = _staging
-    if target is not None and target.is_here():
-        target.register(route)
-    elif serving is None:
-        _unserved.append(route)
-    else:
-        raise RuntimeError(
-            f"@route({route.pattern!r}) ran while no module was being loaded; "
-            "declare routes at the top level of a module"
-        )

@@ -1,6 +1,6 @@
-"""What lives as long as the server: reloader, loop, pool, threads that may wait.
+"""The parts that live as long as the server: reloader, loop, pool, threads that may wait.
 
-Owns their making and the one `Runtime` of a process. Never answers a request (`_answers`).
+Owns their making and the one `Runtime` of a process. Never runs a request (`dispatch`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 # Deep recursion in a handler should end in RecursionError, not in a crash of the process.
 THREAD_STACK_BYTES = 16 * 1024 * 1024
-# Handlers that wait for the pool have threads of their own: they hold up nobody.
+# Handlers that wait for the pool have threads of their own, so that they block no other handler.
 POOL_THREADS = 64
-# So have the streams of `def` handlers, one each; more streams at once are refused.
+# The streams of `def` handlers have one thread each; further streams are refused.
 STREAM_THREADS = 64
 
 
 class Runtime:
-    """What lives as long as the server: reloader, loop, pool, threads that may wait."""
+    """The parts that live as long as the server, each made when it is first needed."""
 
     def __init__(self, options: dict[str, Any], host: HostApi) -> None:
         self.with_locals: bool = options["dev"]
@@ -46,21 +46,26 @@ class Runtime:
         self._host = host
         self._lock = threading.Lock()
         self._loop: LoopThread | None = None
-        self.coroutines: Any = None  # the module, once there is a loop
         self._pool: Pool | None = None
-        self._pool_workers: int = options["pool_workers"]
+        self.pool_workers: int = options["pool_workers"]
         reloads = options["dev"] and not options["load_only"]
-        prints = (host.print, options["raw_output"]) if reloads else None
-        happened = host.worker_event if reloads else None
-        self._pool_boot = (roots, project, options["redact_extra"], prints, happened)
+        self._pool_options = (
+            roots,
+            project,
+            options["redact_extra"],
+            host.print if reloads else None,
+            options["raw_output"],
+            host.worker_event if reloads else None,
+        )
         self.waiting = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="snaxum-pool")
         self.streaming = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="snaxum-stream")
-        # Ids of the requests that hold or await a thread of these.
+        # Ids of the requests that have, or wait for, a thread of `waiting` or `streaming`.
         self.pool_requests: set[int] = set()
-        self.pools: dict[int, RequestPool] = {}
-        # What a pool task gets beyond its request's own time.
-        self.grace: float = options["request_timeout_s"] or 30.0
         self.stream_requests: set[int] = set()
+        # By request, the pools of running handlers.
+        self.pools: dict[int, RequestPool] = {}
+        # The time that a pool task has after its request was cancelled.
+        self.grace: float = options["request_timeout_s"] or 30.0
         self.drain = Drain(lambda: self.loop.loop, counts=reloads)
         watchdog = None
         if reloads:
@@ -82,54 +87,44 @@ class Runtime:
 
     @property
     def loop(self) -> LoopThread:
-        """The loop, from the first moment on at which something needs it: asyncio is large."""
+        """The loop, made on first use: asyncio is large."""
         if self._loop is None:
-            from . import async_dispatch, event_loop
+            from . import event_loop
 
             with self._lock:
-                self.coroutines = async_dispatch
-                self._loop = self._loop or event_loop.LoopThread(self._host, self.give_up)
+                self._loop = self._loop or event_loop.LoopThread(self._host, self.cancel_pool_tasks)
         return self._loop
 
     @property
     def pool(self) -> Pool:
-        """The pool; likewise."""
+        """The pool, made on first use."""
         if self._pool is None:
             from .._pool.pool import Pool
 
             with self._lock:
                 if self._pool is None:
                     framework = self._host.framework()
-                    self._pool = Pool(self._pool_workers, framework, *self._pool_boot)
+                    self._pool = Pool(self.pool_workers, framework, *self._pool_options)
         return self._pool
 
     def made(self) -> tuple[LoopThread | None, Pool | None]:
-        """Give what has been needed so far."""
+        """Return loop and pool, as far as they have been made."""
         return self._loop, self._pool
 
     def prepare_for(self, routes: Iterable[Route]) -> None:
-        """Make what these routes need, so that no request has to wait for it."""
+        """Make the parts that these routes need, so that no request waits for them."""
         for route in routes:
             if route.use_process_pool:
-                # It is the loop that hears of requests that were given up.
+                # The loop receives the ids of cancelled requests.
                 _ = self.loop, self.pool
             elif route.is_async:
                 _ = self.loop
 
-    def pool_status(self) -> dict[str, Any]:
-        """Describe the pool for the console."""
-        if self._pool is not None:
-            from .._pool.events import pool_status
-
-            return pool_status(self._pool)
-        none = {"busy": 0, "waiting": 0, "done": 0, "failed": 0, "replaced": 0}
-        return {"size": self._pool_workers, "workers": [], **none, "exits": []}
-
-    def give_up(self, request_id: int) -> None:
-        """Let go of what a request that nobody waits for has in the pool."""
+    def cancel_pool_tasks(self, request_id: int) -> None:
+        """Cancel the pool tasks of a cancelled request."""
         pool = self.pools.get(request_id)
         if pool is not None:
-            pool.give_up()
+            pool.cancel()
 
 
 _runtime: Runtime | None = None

@@ -1,0 +1,28 @@
+"""Where decorators register: the sink that the server sets.
+
+Owns the sink, and nothing else. Without one, as in a unit test or a notebook, nothing registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+
+
+class Sink(Protocol):
+    """Receives what user modules declare. `Any`: routes, hooks and kept values import this file."""
+
+    def add_route(self, route: Any) -> None: ...
+    def add_hook(self, hook: Any) -> None: ...
+    def keep(
+        self,
+        key: str,
+        factory: Callable[[], Any],
+        version: Hashable,
+        unload: Callable[[Any], object] | None,
+        *,
+        migrate: bool,
+    ) -> Any: ...
+
+
+sink: Sink | None = None

@@ -1,0 +1,109 @@
+"""Receives what `@route`, the hooks and `keep` declare, for the module that is being loaded.
+
+Owns the sink of `_registry`. Never loads a module, and never calls a hook.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Hashable
+from types import CodeType
+from typing import Any
+
+from .. import _registry
+from .._reload.model import Hook, Kept
+from ..routing import Route
+from . import generations, leases
+
+
+def install() -> None:
+    """Direct the decorators of this process here."""
+    _registry.sink = Registration()
+
+
+class Registration:
+    """Adds each declaration to the node of its module."""
+
+    def __init__(self) -> None:
+        # Reentrant: a factory may keep values of its own.
+        self._building = threading.RLock()
+
+    def add_route(self, route: Route) -> None:
+        """Take a route from its decorator.
+
+        Raises RuntimeError while the calling thread loads no module: such a route would belong to
+        no generation.
+        """
+        staging = generations.staging()
+        if staging is None or not staging.is_here():
+            raise RuntimeError(
+                f"@route({route.pattern!r}) ran while no module was being loaded; "
+                "declare routes at the top level of a module"
+            )
+        staging.add_route(route)
+
+    def add_hook(self, hook: Hook) -> None:
+        """Take a hook, unless it was declared while no module is being loaded."""
+        node = generations.executing()
+        if node is not None:
+            node.hooks.append(hook)
+
+    def keep(
+        self,
+        key: str,
+        factory: Callable[[], Any],
+        version: Hashable,
+        unload: Callable[[Any], object] | None,
+        *,
+        migrate: bool,
+    ) -> Any:
+        """Return the kept value of `key`, made by `factory` if there is none to reuse."""
+        made_by = _fingerprint(factory)
+        with self._building:
+            staging, node = generations.staging(), generations.executing()
+            places = [staging.kept] if staging is not None and staging.is_here() else []
+            generation = leases.for_caller()
+            if generation is not None:
+                places.append(generation.kept)
+            for place in places:
+                kept = place.get(key)
+                if kept is not None and (kept.version, kept.factory) == (version, made_by):
+                    break
+            else:
+                kept = Kept(_call(factory), version, made_by, unload)
+            if node is not None:
+                node.kept[key] = migrate
+            else:
+                kept.migrate = migrate
+            if places:
+                places[0][key] = kept
+        return kept.value
+
+
+def _call(factory: Callable[[], Any]) -> Any:
+    """Call a factory; the tasks that it starts end with the value, not with the module."""
+    token = generations.starter.set(None)
+    try:
+        return factory()
+    finally:
+        generations.starter.reset(token)
+
+
+def _fingerprint(factory: object) -> object:
+    """Return a value that is equal for factories of equal source."""
+    if isinstance(factory, functools.partial):
+        return (_fingerprint(factory.func), repr(factory.args), repr(factory.keywords))
+    target = getattr(factory, "__func__", factory)
+    code = getattr(target, "__code__", None)
+    if isinstance(code, CodeType):
+        return (_code_key(code), repr(getattr(target, "__defaults__", None)))
+    return (getattr(target, "__module__", ""), getattr(target, "__qualname__", repr(target)))
+
+
+def _code_key(code: CodeType) -> tuple[object, ...]:
+    constants = tuple(
+        _code_key(c) if isinstance(c, CodeType) else (type(c).__name__, repr(c))
+        for c in code.co_consts
+    )
+    return (code.co_code, code.co_names, code.co_varnames, code.co_freevars, constants)

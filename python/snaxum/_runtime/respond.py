@@ -1,0 +1,110 @@
+"""Sends responses: a handler's result, or its error, through the `Exchange` that Rust lends.
+
+Owns the end of every request, in a thread and on the loop alike. Never calls a handler, and never
+imports asyncio: an async stream goes back to its caller.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+from .._debug import traceback
+from .._host import BodyStream, Exchange, to_json
+from ..capture import is_private
+from ..http import HTTPError, to_response
+from ..response import PLAIN_TYPES, encode_plainly
+from ..routing import Route
+from .generations import Generation
+from .leases import Lease, pin_thread, unpin_thread
+from .runtime import STREAM_THREADS, running
+
+_log = logging.getLogger("snaxum")
+
+# Whether Rust uses the times of a request that `Exchange` takes: in dev mode only.
+is_observed = False
+
+AsyncStream = tuple[BodyStream, AsyncIterator[bytes]]
+
+
+def send_result(
+    exchange: Exchange, generation: Generation, route: Route, result: object
+) -> AsyncStream | None:
+    """Send what a handler returned; return the two ends of an async stream, for the loop."""
+    try:
+        content_type = PLAIN_TYPES.get(type(result))
+        if content_type is not None:
+            content = encode_plainly(result)
+            exchange.respond_plainly(generation.number, route.id, content_type, content)
+            return None
+        status, headers, body = to_response(result).parts()
+    except BaseException as error:
+        send_error(exchange, generation, route, error)
+        return None
+    if isinstance(body, bytes):
+        exchange.respond(generation.number, route.id, status, headers, body)
+    elif isinstance(body, AsyncIterator):
+        return exchange.stream(generation.number, route.id, status, headers), body
+    else:
+        _send_stream(exchange, generation, route, status, headers, body)
+    return None
+
+
+def send_error(
+    exchange: Exchange, generation: Generation, route: Route, error: BaseException
+) -> None:
+    """Send an HTTPError as it is, and any other exception as 500 with its traceback."""
+    if isinstance(error, HTTPError):
+        headers = list(error.headers)
+        detail = error.detail.encode("utf-8", "replace").decode()  # Rust has no lone surrogates
+        exchange.fail(generation.number, route.id, error.status, detail, headers, None)
+        return
+    with_locals = running().with_locals and not is_private(route.handler)
+    failure = traceback.capture(error, with_locals=with_locals)
+    exchange.fail(generation.number, route.id, 500, "", [], to_json(failure))
+
+
+def _send_stream(
+    exchange: Exchange,
+    generation: Generation,
+    route: Route,
+    status: int,
+    headers: list[tuple[str, str]],
+    chunks: Iterator[bytes],
+) -> None:
+    """Send a plain iterator from a thread of its own, or refuse if all of them are in use."""
+    runtime = running()
+    if len(runtime.stream_requests) >= STREAM_THREADS:
+        detail = "too many streams are open; an `async def` handler has no such limit"
+        exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
+        return
+    runtime.stream_requests.add(exchange.id)
+    stream = exchange.stream(generation.number, route.id, status, headers)
+    lease = Lease(generation)
+
+    def run() -> None:
+        pin_thread(generation, exchange.id)
+        try:
+            _send_chunks(stream, chunks, route)
+        finally:
+            runtime.stream_requests.discard(exchange.id)
+            unpin_thread()
+            lease.end()
+
+    runtime.streaming.submit(run)
+
+
+def _send_chunks(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> None:
+    """Send the body of a stream; the headers are sent, so an error can only cut it short."""
+    try:
+        for chunk in chunks:
+            if chunk and not stream.send(chunk):
+                break
+        else:
+            stream.finish()
+    except BaseException:
+        _log.exception("the stream of %s broke off", route.handler_name)
+    finally:
+        close = getattr(chunks, "close", None)
+        if close is not None:
+            close()
