@@ -1,8 +1,7 @@
 // Accessibility of the console: checked by axe, at high zoom, on a narrow screen and for screen readers.
 
 const { AxeBuilder } = require("@axe-core/playwright");
-const { test, expect } = require("@playwright/test");
-const { World } = require("./world");
+const { expect, test } = require("./world");
 
 const SHOP = `from snaxum import Request, route
 
@@ -18,15 +17,10 @@ def item(request: Request) -> dict:
 `;
 const TABS = { requests: "request-row", routes: "route-row", reloads: "reload-row", errors: "error-row", workers: "dispatch-row" };
 
-let world;
+test.use({ files: { "shop.py": SHOP } });
 
-test.beforeEach(async () => {
-  world = new World({ "shop.py": SHOP });
+test.beforeEach(async ({ world }) => {
   await world.start();
-});
-
-test.afterEach(async () => {
-  await world.remove();
 });
 
 // Returns the violations that axe finds in the current page, one line per element.
@@ -36,7 +30,7 @@ async function violations(page) {
 }
 
 for (const colorScheme of ["light", "dark"]) {
-  test(`axe finds no violation in any tab or open row, ${colorScheme}`, async ({ page }) => {
+  test(`axe finds no violation in any tab or open row, ${colorScheme}`, async ({ page, world }) => {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     await world.open(page);
     for (const tab of Object.keys(TABS)) {
@@ -75,7 +69,7 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
-test("at 200 % zoom and on a narrow screen the page fits the width and details are below the list", async ({ page }) => {
+test("at 200 % zoom and on a narrow screen the page fits the width and details are below the list", async ({ page, world }) => {
   await world.open(page);
   for (const address of ["/items?a=1", "/items/0", "/items/9"]) await world.get(address);
   world.edit("shop.py", SHOP.replace('["tea"]}', '["tea"}'));
@@ -99,7 +93,7 @@ test("at 200 % zoom and on a narrow screen the page fits the width and details a
   }
 });
 
-test("changes are announced at most once in two seconds, and the last one always is", async ({ page }) => {
+test("changes are announced at most once in two seconds, and the last one always is", async ({ page, world }) => {
   await world.open(page);
   const region = page.getByTestId("live-region");
   await expect(region).toContainText("G1 ok");

@@ -2,8 +2,7 @@
 
 const fs = require("node:fs");
 const path = require("node:path");
-const { test, expect } = require("@playwright/test");
-const { World, collectErrors } = require("./world");
+const { expect, test } = require("./world");
 
 const HELLO = `from snaxum import Request, route
 
@@ -18,20 +17,13 @@ def boom(request: Request) -> dict:
     return {"first": items[0]}
 `;
 
-let world;
-let errors;
+test.use({ files: { "app.py": HELLO } });
 
-test.beforeEach(async ({ page }) => {
-  world = new World({ "app.py": HELLO });
-  errors = collectErrors(page);
+test.beforeEach(async ({ world }) => {
   await world.start();
 });
 
-test.afterEach(async () => {
-  await world.remove();
-});
-
-test("the printed link opens the console and leaves no token in the address", async ({ page }) => {
+test("the printed link opens the console and leaves no token in the address", async ({ page, world, errors }) => {
   await world.open(page);
 
   expect(page.url()).toBe(`${world.app}__snaxum/`);
@@ -40,7 +32,7 @@ test("the printed link opens the console and leaves no token in the address", as
   expect(errors).toEqual([]);
 });
 
-test("the header shows that reloading is paused", async ({ page }) => {
+test("the header shows that reloading is paused", async ({ page, world, errors }) => {
   await world.open(page);
   world.snaxum("pause");
   await expect(page.getByTestId("paused")).toBeVisible();
@@ -49,7 +41,7 @@ test("the header shows that reloading is paused", async ({ page }) => {
   expect(errors).toEqual([]);
 });
 
-test("buttons pause reloading, resume it, and reload now", async ({ page }) => {
+test("buttons pause reloading, resume it, and reload now", async ({ page, world, errors }) => {
   await world.open(page);
   await page.getByRole("button", { name: "Reload now" }).click();
   await expect(page.getByTestId("reload-result")).toHaveText("nothing to reload");
@@ -66,7 +58,7 @@ test("buttons pause reloading, resume it, and reload now", async ({ page }) => {
   expect(errors).toEqual([]);
 });
 
-test("a request, a reload, a broken save and its fix appear without reloading the page", async ({ page }) => {
+test("a request, a reload, a broken save and its fix appear without reloading the page", async ({ page, world, errors }) => {
   await world.open(page);
 
   await world.get("/hello");
@@ -92,7 +84,7 @@ test("a request, a reload, a broken save and its fix appear without reloading th
   expect(errors).toEqual([]);
 });
 
-test("a module that does not load at startup is reported while the others are served", async ({ page }) => {
+test("a module that does not load at startup is reported while the others are served", async ({ page, world, errors }) => {
   await world.stop();
   world.edit("broken.py", "import no_such_module\n");
   await world.start();
@@ -108,7 +100,7 @@ test("a module that does not load at startup is reported while the others are se
   expect(errors).toEqual([]);
 });
 
-test("the routes are listed with handler and location, and update after a save", async ({ page }) => {
+test("the routes are listed with handler and location, and update after a save", async ({ page, world, errors }) => {
   await world.open(page);
   await page.getByTestId("tab-routes").click();
   const rows = page.getByTestId("route-row");
@@ -122,7 +114,7 @@ test("the routes are listed with handler and location, and update after a save",
   expect(errors).toEqual([]);
 });
 
-test("a failing request shows its traceback with secrets masked in its locals", async ({ page }) => {
+test("a failing request shows its traceback with secrets masked in its locals", async ({ page, world, errors }) => {
   await world.open(page);
   await world.get("/boom");
   await page.getByTestId("tab-errors").click();
@@ -135,7 +127,7 @@ test("a failing request shows its traceback with secrets masked in its locals", 
   expect(errors).toEqual([]);
 });
 
-test("a failing request can be copied as a command and as a report with secrets masked", async ({ page, context }) => {
+test("a failing request can be copied as a command and as a report with secrets masked", async ({ page, context, world, errors }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const copied = () => page.evaluate(() => navigator.clipboard.readText());
   world.edit("app.py", HELLO.replace("items = []", 'items = []\n    print("about to ``` fail")'));
@@ -162,7 +154,7 @@ test("a failing request can be copied as a command and as a report with secrets 
   expect(errors).toEqual([]);
 });
 
-test("a copied link opens its request, and none of a later process", async ({ page, context }) => {
+test("a copied link opens its request, and none of a later process", async ({ page, context, world, errors }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await world.open(page);
   for (const address of ["/hello", "/boom", "/hello"]) await world.get(address);
@@ -186,7 +178,7 @@ test("a copied link opens its request, and none of a later process", async ({ pa
   expect(errors).toEqual([]);
 });
 
-test("the console reconnects when the server does not respond to a ping", async ({ page }) => {
+test("the console reconnects when the server does not respond to a ping", async ({ page, world }) => {
   // The test triggers the ping timer itself.
   await page.addInitScript(() => {
     const every = window.setInterval;
@@ -219,7 +211,7 @@ test("the console reconnects when the server does not respond to a ping", async 
   await expect(page.getByTestId("connection")).toContainText("live");
 });
 
-test("the console reconnects to a restarted server and shows that it is signed out", async ({ page }) => {
+test("the console reconnects to a restarted server and shows that it is signed out", async ({ page, world }) => {
   await world.open(page);
   await world.stop();
   await expect(page.getByTestId("connection")).not.toContainText("live");
@@ -230,7 +222,7 @@ test("the console reconnects to a restarted server and shows that it is signed o
   await world.open(page);
 });
 
-test("markup in a path, an exception and a docstring is shown as text", async ({ page }) => {
+test("markup in a path, an exception and a docstring is shown as text", async ({ page, world, errors }) => {
   const evil = "<img src=x onerror=alert(1)><script>alert(2)</script>";
   world.edit(
     "evil.py",
@@ -252,7 +244,7 @@ test("markup in a path, an exception and a docstring is shown as text", async ({
   expect(errors.filter((text) => !text.startsWith("Failed to load resource"))).toEqual([]);
 });
 
-test("a request whose client disconnected is marked", async ({ page }) => {
+test("a request whose client disconnected is marked", async ({ page, world, errors }) => {
   world.edit("waiting.py", `import asyncio
 from snaxum import Request, route
 

@@ -1,7 +1,6 @@
 // An open request: its parts as tabs, by mouse, by keyboard and by link.
 
-const { test, expect } = require("@playwright/test");
-const { World, collectErrors } = require("./world");
+const { expect, test } = require("./world");
 
 const SHOP = `from snaxum import Request, route
 
@@ -21,18 +20,14 @@ def boom(request: Request) -> dict:
     return {"count": 1 / 0}
 `;
 
-let world;
-let errors;
+test.use({ files: { "shop.py": SHOP } });
 
-test.beforeEach(async ({ page }) => {
-  world = new World({ "shop.py": SHOP });
-  errors = collectErrors(page);
+test.beforeEach(async ({ page, world }) => {
   await world.start();
   await world.open(page);
 });
 
-test.afterEach(async () => {
-  await world.remove();
+test.afterEach(({ errors }) => {
   expect(errors).toEqual([]);
 });
 
@@ -46,7 +41,7 @@ async function open(page, text) {
   await expect(page.getByRole("button", { name: "Replay", exact: true })).toBeVisible();
 }
 
-test("an open request has a tab for each part that has content", async ({ page }) => {
+test("an open request has a tab for each part that has content", async ({ page, world }) => {
   await fetch(new URL("/items?kind=tea", world.app), { method: "POST", body: "<b>sent</b>" });
   await world.get("/logs");
   await world.get("/boom");
@@ -78,7 +73,7 @@ test("an open request has a tab for each part that has content", async ({ page }
   await expect(panel.getByTestId("response-diff")).toHaveText("The response is the same.");
 });
 
-test("the error is shown first, otherwise the part that was chosen last", async ({ page }) => {
+test("the error is shown first, otherwise the part that was chosen last", async ({ page, world }) => {
   for (const address of ["/items", "/logs", "/boom"]) await world.get(address);
   await open(page, "/logs");
   await expect(tab(page, "Timing")).toHaveAttribute("aria-selected", "true");
@@ -103,7 +98,7 @@ test("the error is shown first, otherwise the part that was chosen last", async 
   await expect(tab(page, "Logs")).toHaveAttribute("aria-selected", "true");
 });
 
-test("arrow keys move between tabs, and the page's shortcuts still work", async ({ page }) => {
+test("arrow keys move between tabs, and the page's shortcuts still work", async ({ page, world }) => {
   for (const address of ["/items", "/boom"]) await world.get(address);
   await open(page, "/boom");
   const selected = (name) => expect(page.getByRole("tab", { selected: true })).toHaveText(name);
@@ -142,7 +137,7 @@ test("arrow keys move between tabs, and the page's shortcuts still work", async 
   await expect(row(page, "/boom")).toBeFocused();
 });
 
-test("a copied link opens the part that was shown", async ({ page, context }) => {
+test("a copied link opens the part that was shown", async ({ page, context, world }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const copied = async () => {
     await page.getByRole("button", { name: "Copy link" }).click();
@@ -167,7 +162,7 @@ test("a copied link opens the part that was shown", async ({ page, context }) =>
   await expect(page.getByRole("tab", { selected: true })).toHaveText("Response");
 });
 
-test("the state of a part is preserved while another one is shown", async ({ page }) => {
+test("the state of a part is preserved while another one is shown", async ({ page, world }) => {
   await world.get("/boom");
   await open(page, "/boom");
   const printed = page.getByText("As Python prints it");
@@ -181,7 +176,7 @@ test("the state of a part is preserved while another one is shown", async ({ pag
   await expect(page.getByText("Traceback (most recent call last)")).toBeVisible();
 });
 
-test("the timing is shown while waiting pages use all of the browser's connections", async ({ page, context }) => {
+test("the timing is shown while waiting pages use all of the browser's connections", async ({ page, context, world }) => {
   world.edit("waiting.py", `import asyncio
 from snaxum import Request, Response, route
 

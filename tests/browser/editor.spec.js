@@ -2,8 +2,7 @@
 
 const fs = require("node:fs");
 const path = require("node:path");
-const { test, expect } = require("@playwright/test");
-const { World, collectErrors } = require("./world");
+const { expect, test } = require("./world");
 
 const SHOP = `from snaxum import route
 
@@ -18,20 +17,16 @@ def fail():
     raise ValueError("inner")
 `;
 
-let world;
 let opened;
 
-test.beforeEach(async ({ page }) => {
-  world = new World({ "shop.py": SHOP });
+test.use({ files: { "shop.py": SHOP } });
+
+test.beforeEach(async ({ page, world }) => {
   opened = path.join(world.root, "opened");
   const program = path.join(world.root, "code");
   fs.writeFileSync(program, `#!/bin/sh\necho "$@" >> '${opened}'\n`, { mode: 0o755 });
   await world.start(0, ["--editor", program]);
   await world.open(page);
-});
-
-test.afterEach(async () => {
-  await world.remove();
 });
 
 const lines = () => (fs.existsSync(opened) ? fs.readFileSync(opened, "utf8") : "");
@@ -45,8 +40,7 @@ async function click(page, location, line) {
   return request.postDataJSON();
 }
 
-test("a click opens a route and a frame of a cause in the server's editor without sending a path", async ({ page }) => {
-  const errors = collectErrors(page);
+test("a click opens a route and a frame of a cause in the server's editor without sending a path", async ({ page, world, errors }) => {
   await page.keyboard.press("2");
   const row = page.getByTestId("route-row").first();
   const sent = await click(page, row.locator(".source-link"), 3);
@@ -65,7 +59,7 @@ test("a click opens a route and a frame of a cause in the server's editor withou
   expect(errors).toEqual([]);
 });
 
-test("an error is shown beside a location that the server cannot open", async ({ page }) => {
+test("an error is shown beside a location that the server cannot open", async ({ page, world }) => {
   fs.rmSync(path.join(world.root, "code"));
   await page.keyboard.press("2");
   const row = page.getByTestId("route-row").first();

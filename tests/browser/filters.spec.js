@@ -3,8 +3,7 @@
 const fs = require("node:fs");
 const http = require("node:http");
 const path = require("node:path");
-const { test, expect } = require("@playwright/test");
-const { World } = require("./world");
+const { expect, test } = require("./world");
 
 const SHOP = `from snaxum import Request, Response, route
 
@@ -104,17 +103,14 @@ test.describe("the filter language", () => {
 });
 
 test.describe("in the console", () => {
-  let world;
 
-  test.beforeEach(async () => {
-    world = new World({ "shop.py": SHOP });
+  test.use({ files: { "shop.py": SHOP } });
+
+  test.beforeEach(async ({ world }) => {
     await world.start();
   });
-  test.afterEach(async () => {
-    await world.remove();
-  });
 
-  test("the filter is in the URL and survives a reload, another tab and going back", async ({ page }) => {
+  test("the filter is in the URL and survives a reload, another tab and going back", async ({ page, world }) => {
     await world.open(page);
     for (const address of ["/orders/1", "/boom", "/orders/2"]) await world.get(address);
     const rows = page.getByTestId("request-row");
@@ -137,7 +133,7 @@ test.describe("in the console", () => {
     await expect(rows).toHaveCount(1);
   });
 
-  test("a filter button adds its term, and removes it again", async ({ page }) => {
+  test("a filter button adds its term, and removes it again", async ({ page, world }) => {
     await world.open(page);
     for (const address of ["/orders/1", "/boom"]) await world.get(address);
     const chip = page.getByRole("button", { name: "5xx" });
@@ -152,7 +148,7 @@ test.describe("in the console", () => {
     await expect(page.getByTestId("request-row")).toHaveCount(2);
   });
 
-  test("an invalid term is reported while the others apply", async ({ page }) => {
+  test("an invalid term is reported while the others apply", async ({ page, world }) => {
     await world.open(page);
     for (const address of ["/orders/1", "/boom"]) await world.get(address);
     await page.getByTestId("filter").fill("colour:red path:/boom");
@@ -160,7 +156,7 @@ test.describe("in the console", () => {
     await expect(page.getByTestId("request-row")).toHaveCount(1);
   });
 
-  test("the open request is in the URL", async ({ page }) => {
+  test("the open request is in the URL", async ({ page, world }) => {
     await world.open(page);
     await world.get("/boom");
     await page.getByTestId("request-row").click();
@@ -173,7 +169,7 @@ test.describe("in the console", () => {
     await expect(page).toHaveURL(/#requests$/);
   });
 
-  test("ten thousand requests can be counted, filtered and opened", async ({ page }) => {
+  test("ten thousand requests can be counted, filtered and opened", async ({ page, world }) => {
     test.setTimeout(180_000);
     await world.open(page);
     const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });

@@ -1,7 +1,6 @@
 // Hostile text from the app and its clients, in every part of the console that shows such text.
 
-const { test, expect } = require("@playwright/test");
-const { World, collectErrors } = require("./world");
+const { expect, test } = require("./world");
 
 // No text contains a slash or a dot, so each can be the name of a file and a module.
 const CORPUS = [
@@ -58,12 +57,9 @@ def respond(request: Request):
     return Response(EVIL, headers={"content-type": "text/html", "x-evil": EVIL})
 `;
 
-let world;
-let errors;
+test.use({ files: { "app.py": "" } });
 
-test.beforeEach(async ({ page }) => {
-  world = new World({ "app.py": "" });
-  errors = collectErrors(page);
+test.beforeEach(async ({ page, world }) => {
   // The policy is the second line of defense: a violation means that the console created markup.
   await page.addInitScript(() =>
     document.addEventListener("securitypolicyviolation", ({ violatedDirective, sample }) =>
@@ -73,11 +69,7 @@ test.beforeEach(async ({ page }) => {
   await world.start();
 });
 
-test.afterEach(async () => {
-  await world.remove();
-});
-
-test("hostile text is shown as text everywhere", async ({ page }) => {
+test("hostile text is shown as text everywhere", async ({ page, world, errors }) => {
   test.setTimeout(180_000);
   await world.open(page);
   for (const evil of CORPUS) {

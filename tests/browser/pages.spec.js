@@ -1,7 +1,6 @@
 // Live reload of the app's own pages after a save.
 
-const { test, expect } = require("@playwright/test");
-const { World } = require("./world");
+const { expect, test } = require("./world");
 
 const POLICY = "default-src 'none'; script-src 'nonce-own'; style-src 'self'";
 const app = (text) => `import pathlib
@@ -23,30 +22,26 @@ def boom(request: Request):
 `;
 const color = (name) => `h1 { color: ${name} }`;
 
-let world;
 let loads;
 
-test.beforeEach(async ({ page }) => {
-  world = new World({ "app.py": app("one"), "style.css": color("rgb(1, 2, 3)") });
+test.use({ files: { "app.py": app("one"), "style.css": color("rgb(1, 2, 3)") } });
+
+test.beforeEach(async ({ page, world }) => {
   loads = 0;
   page.on("load", () => (loads += 1));
   await world.start();
 });
 
-test.afterEach(async () => {
-  await world.remove();
-});
-
 // Opens a page and waits until it is connected.
-async function open(page, url = world.app) {
+async function open(page, url) {
   const connected = page
     .waitForEvent("websocket")
     .then((socket) => socket.waitForEvent("framereceived"));
   await Promise.all([connected, page.goto(url)]);
 }
 
-test("a page reloads after a successful save, and preserves typed text after any other save", async ({ page }) => {
-  await open(page);
+test("a page reloads after a successful save, and preserves typed text after any other save", async ({ page, world }) => {
+  await open(page, world.app);
   await page.locator("input").fill("half");
 
   world.edit("app.py", `${app("two")}\nX = \n`);
@@ -65,7 +60,7 @@ test("a page reloads after a successful save, and preserves typed text after any
   await expect(page.getByText("The newest save does not load")).toHaveCount(0);
 });
 
-test("a page reconnects without reloading", async ({ page }) => {
+test("a page reconnects without reloading", async ({ page, world }) => {
   const channels = [];
   let frames = 0;
   await page.routeWebSocket(/\/__snaxum\/live$/, (channel) => {
@@ -87,8 +82,8 @@ test("a page reconnects without reloading", async ({ page }) => {
   expect([channels.length, loads]).toEqual([2, 1]);
 });
 
-test("a page does not reload when the server stops, but when a new one starts", async ({ page }) => {
-  await open(page);
+test("a page does not reload when the server stops, but when a new one starts", async ({ page, world }) => {
+  await open(page, world.app);
   await page.locator("input").fill("half");
   await world.stop();
 
@@ -100,7 +95,7 @@ test("a page does not reload when the server stops, but when a new one starts", 
   await expect(page.locator("input")).toHaveValue("");
 });
 
-test("a page with a 500 error shows an overlay until Escape, and reloads after the fix", async ({ page }) => {
+test("a page with a 500 error shows an overlay until Escape, and reloads after the fix", async ({ page, world }) => {
   await open(page, `${world.app}boom`);
   const overlay = page.getByRole("alertdialog");
   await expect(overlay).toBeVisible();

@@ -1,8 +1,7 @@
 // The preview of a response's HTML: it is rendered, and cannot run or load anything.
 
 const net = require("node:net");
-const { test, expect } = require("@playwright/test");
-const { World, collectErrors } = require("./world");
+const { collectErrors, expect, test } = require("./world");
 
 // Each element would run, load, connect or navigate; `HERE` is the app, `AWAY` a listener of the test.
 const HOSTILE = `<!doctype html><html><head><title>shop</title>
@@ -41,27 +40,24 @@ h1 { mask-image: url(HERE/ran?mask); filter: url(HERE/ran?filter#a); shape-outsi
 // Without the source map, which only open developer tools load.
 const LOADED = ["import", "import-url", "font", "background", "set", "list", "content", "border", "mask", "filter", "shape", "variable"];
 
-let world;
 let away;
 let connections;
 
-test.beforeEach(async () => {
+test.use({ files: { "shop.py": "" } });
+
+test.beforeEach(async ({ world }) => {
   connections = 0;
   away = net.createServer((socket) => {
     connections += 1;
     socket.destroy();
   });
   await new Promise((resolve) => away.listen(0, "127.0.0.1", resolve));
-  world = new World({ "shop.py": "" });
   await world.start();
 });
 
-test.afterEach(async () => {
-  await new Promise((resolve) => away.close(resolve));
-  await world.remove();
-});
+test.afterEach(() => new Promise((resolve) => away.close(resolve)));
 
-test("hostile HTML is rendered without running, loading or navigating", async ({ page }) => {
+test("hostile HTML is rendered without running, loading or navigating", async ({ page, world }) => {
   const here = world.app.replace(/\/$/, "");
   const hostile = HOSTILE.replaceAll("HERE", here).replaceAll("AWAY", `http://127.0.0.1:${away.address().port}`);
   world.edit(
@@ -78,7 +74,7 @@ def ran(request: Request):
 `,
   );
   // The browser reports what it blocks in the frame; the page itself must have no error.
-  const errors = collectErrors(page, (text) => /about:srcdoc|sandboxed|Content Security Policy|attachShadow/.test(text));
+  const errors = collectErrors(page, /about:srcdoc|sandboxed|Content Security Policy|attachShadow/);
   await page.addInitScript(() => {
     window.reports = [];
     document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => window.reports.push(`${violatedDirective} ${blockedURI}`));
@@ -121,7 +117,7 @@ def ran(request: Request):
   expect(errors).toEqual([]);
 });
 
-test("style elements of the HTML apply, and load nothing", async ({ page }) => {
+test("style elements of the HTML apply, and load nothing", async ({ page, world }) => {
   const here = world.app.replace(/\/$/, "");
   const plain = `<!doctype html><head><STYLE
 media=all>h1 { color: rgb(1, 2, 3) }</STYLE><style nonce="mine"/>h2 { color: rgb(4, 5, 6) }</style></head>
@@ -160,7 +156,7 @@ def ran(request: Request):
   await appPage.close();
 
   // The browser reports this error when the test itself accesses the frame.
-  const errors = collectErrors(page, (text) => text.startsWith("Blocked script execution in 'about:srcdoc'"));
+  const errors = collectErrors(page, /^Blocked script execution in 'about:srcdoc'/);
   await page.addInitScript(() => {
     window.reports = [];
     document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => window.reports.push(`${violatedDirective} ${blockedURI}`));
@@ -206,7 +202,7 @@ def ran(request: Request):
   expect(await page.evaluate(() => window.reports)).toEqual([]);
 });
 
-test("only HTML can be rendered", async ({ page }) => {
+test("only HTML can be rendered", async ({ page, world }) => {
   world.edit("shop.py", `from snaxum import Request, Response, route
 
 @route("/text")

@@ -1,7 +1,6 @@
 // Replaying a request: unchanged, edited, and pinned until it passes.
 
-const { test, expect } = require("@playwright/test");
-const { World, collectErrors } = require("./world");
+const { expect, test } = require("./world");
 
 const APP = `from snaxum import route
 
@@ -11,22 +10,18 @@ def share(request):
     return {"share": 12 / count, "text": request.text}
 `;
 
-let world;
-let errors;
+test.use({ files: { "app.py": APP }, expectedErrors: /status of 4/ });
 
-test.beforeEach(async ({ page }) => {
-  world = new World({ "app.py": APP });
-  errors = collectErrors(page, (text) => text.includes("status of 4"));
+test.beforeEach(async ({ page, world }) => {
   await world.start();
   await world.open(page);
 });
 
-test.afterEach(async () => {
-  await world.remove();
+test.afterEach(({ errors }) => {
   expect(errors).toEqual([]);
 });
 
-test("a pinned failure is replayed after a save, and passes once the code is fixed", async ({ page }) => {
+test("a pinned failure is replayed after a save, and passes once the code is fixed", async ({ page, world }) => {
   await world.get("/share");
   await page.getByTestId("request-row").first().click();
   await page.getByRole("button", { name: "Pin until it passes" }).click();
@@ -49,7 +44,7 @@ test("a pinned failure is replayed after a save, and passes once the code is fix
   await expect(page.getByTestId("pins")).toHaveCount(0);
 });
 
-test("a request is replayed unchanged and with another body", async ({ page, context }) => {
+test("a request is replayed unchanged and with another body", async ({ page, context, world }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   world.edit("app.py", APP.replace("count = 0", "count = 4"));
   await expect(page.getByTestId("state")).toContainText("G2 ok");

@@ -1,7 +1,6 @@
 // The Routes tab: an open route, its form, the route lookup, and the links to an editor.
 
-const { test, expect } = require("@playwright/test");
-const { World, collectErrors } = require("./world");
+const { expect, test } = require("./world");
 
 const SHOP = `from snaxum import Request, Response, route
 
@@ -25,24 +24,17 @@ def boom(request: Request) -> dict:
     return {"count": 1 / 0}
 `;
 
-let world;
-let errors;
+test.use({ files: { "shop.py": SHOP } });
 
-test.beforeEach(async ({ page }) => {
-  world = new World({ "shop.py": SHOP });
-  errors = collectErrors(page);
+test.beforeEach(async ({ page, world }) => {
   await world.start();
   await world.open(page);
   await page.keyboard.press("2");
 });
 
-test.afterEach(async () => {
-  await world.remove();
-});
-
 const row = (page, text) => page.getByTestId("route-row").filter({ hasText: text });
 
-test("a route shows its docstring, and its source as loaded while the file is broken", async ({ page }) => {
+test("a route shows its docstring, and its source as loaded while the file is broken", async ({ page, world, errors }) => {
   world.edit("shop.py", "def oops(:\n");
   await expect(page.getByTestId("banner")).toBeVisible();
   await row(page, "/orders/<int:id>").focus();
@@ -55,7 +47,7 @@ test("a route shows its docstring, and its source as loaded while the file is br
   expect(errors).toEqual([]);
 });
 
-test("a route shows its hits, errors and recent requests, and links to its requests", async ({ page }) => {
+test("a route shows its hits, errors and recent requests, and links to its requests", async ({ page, world, errors }) => {
   for (const address of ["/boom", "/boom", "/orders/new"]) await world.get(address);
   const boom = row(page, "/boom");
   await expect(boom.locator("td").nth(5)).toHaveText("2");
@@ -75,7 +67,7 @@ test("a route shows its hits, errors and recent requests, and links to its reque
   expect(errors).toEqual([]);
 });
 
-test("the form has a field for each parameter, validates it, and shows the response as text", async ({ page }) => {
+test("the form has a field for each parameter, validates it, and shows the response as text", async ({ page, errors }) => {
   await row(page, "/orders/<int:id>").click();
   const form = page.getByTestId("try-it");
   const id = form.getByLabel("id");
@@ -107,7 +99,7 @@ test("the form has a field for each parameter, validates it, and shows the respo
   expect(errors).toEqual([]);
 });
 
-test("headers and every type of body are sent as typed", async ({ page }) => {
+test("headers and every type of body are sent as typed", async ({ page, world, errors }) => {
   world.edit("echo.py", `from snaxum import Request, route
 
 @route("/echo", methods=["GET", "POST"])
@@ -146,7 +138,7 @@ def echo(request: Request) -> dict:
   expect(errors).toEqual([]);
 });
 
-test("a parameter value is encoded, so it cannot change the rest of the path", async ({ page }) => {
+test("a parameter value is encoded, so it cannot change the rest of the path", async ({ page, errors }) => {
   await row(page, "/files/<path:rest>").click();
   await page.getByTestId("try-it").getByLabel("rest").fill("a b/c?d#e");
   await page.getByTestId("try-it").getByRole("button", { name: "Send" }).click();
@@ -154,7 +146,7 @@ test("a parameter value is encoded, so it cannot change the rest of the path", a
   expect(errors).toEqual([]);
 });
 
-test("the lookup shows which route handles a request, and why similar routes do not match", async ({ page }) => {
+test("the lookup shows which route handles a request, and why similar routes do not match", async ({ page, errors }) => {
   const box = page.getByTestId("route-lookup");
   const result = page.getByTestId("route-lookup-result");
   await box.fill("POST /orders/9");
@@ -178,7 +170,7 @@ test("the lookup shows which route handles a request, and why similar routes do 
   expect(errors).toEqual([]);
 });
 
-test("source locations link to an editor", async ({ page }) => {
+test("source locations link to an editor", async ({ page, world }) => {
   const root = world.root.split("/").map(encodeURIComponent).join("/");
   await expect(row(page, "/boom").locator("a.source-link")).toHaveAttribute("href", `vscode://file${root}/python/shop.py:18`);
   await world.get("/boom");
@@ -191,7 +183,7 @@ test("source locations link to an editor", async ({ page }) => {
   await expect(page.locator(".expanded-row a.source-link").first()).toHaveAttribute("href", /python\/shop\.py:\d+$/);
 });
 
-test("text typed into a form stays when a save adds a route above", async ({ page }) => {
+test("text typed into a form stays when a save adds a route above", async ({ page, world }) => {
   await row(page, "/orders/<int:id>").click();
   const field = page.getByTestId("route-details").getByLabel("id", { exact: false }).first();
   await field.fill("42");

@@ -1,7 +1,6 @@
 // Tracebacks and reloads: the order of frames, changed sources, and why a module ran.
 
-const { test, expect } = require("@playwright/test");
-const { World, collectErrors } = require("./world");
+const { expect, test } = require("./world");
 
 const STOCK = `LEFT = {"tea": 0}
 
@@ -19,22 +18,18 @@ def share(request: Request) -> dict:
         raise ValueError("no share") from error
 `;
 
-let world;
-let errors;
+test.use({ files: { "shop.py": SHOP, "stock.py": STOCK } });
 
-test.beforeEach(async ({ page }) => {
-  world = new World({ "shop.py": SHOP, "stock.py": STOCK });
-  errors = collectErrors(page);
+test.beforeEach(async ({ page, world }) => {
   await world.start();
   await world.open(page);
 });
 
-test.afterEach(async () => {
-  await world.remove();
+test.afterEach(({ errors }) => {
   expect(errors).toEqual([]);
 });
 
-test("a traceback is shown newest first or in Python's order, and the choice is remembered", async ({ page }) => {
+test("a traceback is shown newest first or in Python's order, and the choice is remembered", async ({ page, world }) => {
   await world.get("/share/tea");
   await world.get("/share/milk");
   await page.keyboard.press("3");
@@ -54,7 +49,7 @@ test("a traceback is shown newest first or in Python's order, and the choice is 
   await expect(page.getByTestId("traceback").locator(".location").first()).toContainText("in left");
 });
 
-test("a frame shows that its file has changed since, unless the change was undone", async ({ page }) => {
+test("a frame shows that its file has changed since, unless the change was undone", async ({ page, world }) => {
   await world.get("/share/milk");
   await page.keyboard.press("3");
   const frame = (name) => page.locator(".frame").filter({ hasText: name });
@@ -76,7 +71,7 @@ test("a frame shows that its file has changed since, unless the change was undon
   await expect(frame("stock.py").getByTestId("source-changed")).toBeVisible();
 });
 
-test("a failure can be pinned, replayed and opened from the Errors tab", async ({ page }) => {
+test("a failure can be pinned, replayed and opened from the Errors tab", async ({ page, world }) => {
   await world.get("/share/milk");
   await page.keyboard.press("3");
   await page.getByRole("button", { name: "Pin until it passes" }).click();
@@ -90,7 +85,7 @@ test("a failure can be pinned, replayed and opened from the Errors tab", async (
   await expect(page.getByRole("tabpanel", { name: "Error" })).toContainText("KeyError");
 });
 
-test("a reload shows why each module ran again", async ({ page }) => {
+test("a reload shows why each module ran again", async ({ page, world }) => {
   world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 4'));
   await expect(page.getByTestId("state")).toContainText("G2 ok");
   await page.keyboard.press("4");
@@ -102,7 +97,7 @@ test("a reload shows why each module ran again", async ({ page }) => {
   ]);
 });
 
-test("an open reload preserves its state and focus when another reload is added", async ({ page }) => {
+test("an open reload preserves its state and focus when another reload is added", async ({ page, world }) => {
   world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 3'));
   await expect(page.getByTestId("state")).toContainText("G2 ok");
   await page.keyboard.press("4");

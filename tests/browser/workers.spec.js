@@ -3,8 +3,7 @@
 const fs = require("node:fs");
 const net = require("node:net");
 const path = require("node:path");
-const { test, expect } = require("@playwright/test");
-const { World, collectErrors } = require("./world");
+const { expect, test } = require("./world");
 
 // A handler blocks here until the test closes the connection.
 const GATE = `import asyncio, pathlib, socket
@@ -54,13 +53,12 @@ def block():
     return 1
 `;
 
-let world;
 let gate;
 let arrivals;
-let errors;
 
-test.beforeEach(async ({ page }) => {
-  world = new World({ "gate.py": GATE, "app.py": APP, "tasks.py": TASKS });
+test.use({ files: { "gate.py": GATE, "app.py": APP, "tasks.py": TASKS } });
+
+test.beforeEach(async ({ page, world }) => {
   arrivals = [];
   const expected = [];
   gate = net.createServer((socket) => {
@@ -69,19 +67,16 @@ test.beforeEach(async ({ page }) => {
   });
   gate.arrival = () => (arrivals.length ? Promise.resolve(arrivals.shift()) : new Promise((resolve) => expected.push(resolve)));
   await new Promise((resolve) => gate.listen(path.join(world.root, "gate.sock"), resolve));
-  errors = collectErrors(page);
   await world.start();
   await world.open(page);
   await page.keyboard.press("5");
 });
 
-test.afterEach(async () => {
+test.afterEach(() => {
   gate.close();
-  await world.remove();
-  expect(fs.existsSync(world.root)).toBe(false);
 });
 
-test("running requests are shown with thread, age and generation until they end", async ({ page }) => {
+test("running requests are shown with thread, age and generation until they end", async ({ page, world, errors }) => {
   const blocking = world.get("/block");
   const inThread = await gate.arrival();
   const later = world.get("/later");
@@ -113,7 +108,7 @@ test("running requests are shown with thread, age and generation until they end"
   expect(errors).toEqual([]);
 });
 
-test("arrow keys move between the rows of each table", async ({ page }) => {
+test("arrow keys move between the rows of each table", async ({ page, world, errors }) => {
   const threads = page.getByTestId("dispatch-row");
   await expect(threads.first()).toBeVisible();
   const requests = [];
@@ -139,7 +134,7 @@ test("arrow keys move between the rows of each table", async ({ page }) => {
   expect(errors).toEqual([]);
 });
 
-test("an exited worker is listed with its task and its replacement", async ({ page }) => {
+test("an exited worker is listed with its task and its replacement", async ({ page, world, errors }) => {
   await expect(page.getByTestId("workers")).toBeVisible();
   await expect(page.getByTestId("exits")).toHaveCount(0);
   expect((await world.get("/die")).status).toBe(500);
@@ -153,7 +148,7 @@ test("an exited worker is listed with its task and its replacement", async ({ pa
   expect(errors).toEqual([]);
 });
 
-test("an exited worker is shown immediately, not with the next fetch", async ({ page }) => {
+test("an exited worker is shown immediately, not with the next fetch", async ({ page, world, errors }) => {
   await page.addInitScript(() => {
     const wait = window.setTimeout;
     window.setTimeout = (run, ms, ...rest) => wait(run, ms === 1000 ? 1e9 : ms, ...rest);
@@ -165,7 +160,7 @@ test("an exited worker is shown immediately, not with the next fetch", async ({ 
   expect(errors).toEqual([]);
 });
 
-test("rate and percentiles are drawn, and described as text", async ({ page }) => {
+test("rate and percentiles are drawn, and described as text", async ({ page, world, errors }) => {
   await page.setViewportSize({ width: 1500, height: 800 }); // narrower windows hide one sparkline
   const chart = (name) => page.getByRole("img", { name });
   await expect(chart("requests per second in the last minute: now 0, at most 0")).toBeVisible();
@@ -188,7 +183,7 @@ test("rate and percentiles are drawn, and described as text", async ({ page }) =
   expect(errors).toEqual([]);
 });
 
-test("a queued request is shown, and later which request blocked it", async ({ page }) => {
+test("a queued request is shown, and later which request blocked it", async ({ page, world, errors }) => {
   await page.goto("about:blank"); // closes the console before its server stops
   await world.stop();
   fs.writeFileSync(path.join(world.root, "pyproject.toml"), "[tool.snaxum]\ndispatch-workers = 1\n");

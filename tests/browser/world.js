@@ -1,14 +1,16 @@
 // The world of a test: a temporary project, and a real server that serves it.
 //
 // Owns the directory and the process, and removes both. Also opens the console in a page, and collects the
-// errors that a page reports.
+// errors that a page reports. Tests get them as the fixtures `world` and `errors`.
 
 const { execFileSync, spawn } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 const readline = require("node:readline");
-const { expect } = require("@playwright/test");
+const base = require("@playwright/test");
+
+const { expect } = base;
 
 class World {
   // `files` maps paths below python/ to their content.
@@ -69,12 +71,12 @@ class World {
   }
 }
 
-// Returns a list of all errors that the page reports from now on. `isExpected` excludes errors that are part
-// of the test. A dialog is an error: only injected markup could open one.
-function collectErrors(page, isExpected = () => false) {
+// Returns a list of all errors that the page reports from now on. `expected` is a regular expression for
+// errors that are part of the test. A dialog is an error: only injected markup could open one.
+function collectErrors(page, expected = null) {
   const errors = [];
   page.on("console", (message) => {
-    if (message.type() === "error" && !isExpected(message.text())) errors.push(message.text());
+    if (message.type() === "error" && !expected?.test(message.text())) errors.push(message.text());
   });
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("dialog", (dialog) => {
@@ -84,4 +86,17 @@ function collectErrors(page, isExpected = () => false) {
   return errors;
 }
 
-module.exports = { World, collectErrors };
+// A spec file sets `files`, and may set `expectedErrors`, with `test.use`. The test starts the world itself.
+const test = base.test.extend({
+  files: [{}, { option: true }],
+  expectedErrors: [null, { option: true }],
+  // Depends on `errors` so that they are collected from the first page on.
+  world: async ({ files, errors }, use) => {
+    const world = new World(files);
+    await use(world);
+    await world.remove();
+  },
+  errors: async ({ page, expectedErrors }, use) => use(collectErrors(page, expectedErrors)),
+});
+
+module.exports = { World, collectErrors, expect, test };
