@@ -1,29 +1,29 @@
-//! Runs the browser tests: installs what they need below `tests/browser`, then calls Playwright.
+//! Runs the browser tests: installs their npm packages in `tests/browser`, then starts Playwright.
 //!
-//! Chromium is the system's; where there is none, `install-chromium` gets Debian's.
+//! Uses the system's Chromium; `install-chromium` installs Debian's if there is none. Checks nothing itself.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn here() -> PathBuf {
+fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser")
 }
 
 fn run(command: &mut Command) {
-    let status = command.current_dir(here()).status().expect("node, npm and sh are on PATH");
-    assert!(status.success(), "{command:?} ended with {status}");
+    let status = command.current_dir(directory()).status().expect("node, npm and sh are on PATH");
+    assert!(status.success(), "{command:?} failed: {status}");
 }
 
 #[test]
 fn the_console_works_in_a_real_browser() {
     run(Command::new("sh").arg("install-chromium"));
-    let lock = std::fs::read(here().join("package-lock.json")).expect("checked in");
-    let stamp = here().join("node_modules/.installed-lock");
+    let lock = std::fs::read(directory().join("package-lock.json")).expect("it is in the repository");
+    let stamp = directory().join("node_modules/.installed-lock");
     if std::fs::read(&stamp).ok().as_deref() != Some(&lock) {
         run(Command::new("npm")
             .args(["ci", "--no-audit", "--no-fund"])
             .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"));
-        std::fs::write(&stamp, lock).expect("npm made the directory");
+        std::fs::write(&stamp, lock).expect("npm created the directory");
     }
     run(Command::new("npx")
         .args(["--no-install", "playwright", "test"])

@@ -33,7 +33,7 @@ def item(request: Request) -> dict:
 def average(request: Request) -> dict:
     """The mean price."""
     prices = [price for _, price in ITEMS.values() if price > 5]
-    log.warning("of %d prices", len(prices))
+    log.warning("averaging %d prices", len(prices))
     return {"average": sum(prices) / len(prices)}
 
 @route("/closing")
