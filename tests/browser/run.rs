@@ -17,7 +17,8 @@ fn run(command: &mut Command) {
 #[test]
 fn the_console_works_in_a_real_browser() {
     run(Command::new("sh").arg("install-chromium"));
-    let lock = std::fs::read(directory().join("package-lock.json")).expect("it is in the repository");
+    let lock =
+        std::fs::read(directory().join("package-lock.json")).expect("it is in the repository");
     let stamp = directory().join("node_modules/.installed-lock");
     if std::fs::read(&stamp).ok().as_deref() != Some(&lock) {
         run(Command::new("npm")
