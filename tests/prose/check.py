@@ -77,7 +77,7 @@ class Rules:
 
     def faults(self, place: str, piece: Piece) -> Iterator[Fault]:
         """Yields each fault of a piece; the first rule that matches a place wins."""
-        text = re.sub(r"`+[^`]*`+", lambda code: CODE + "\n" * code[0].count("\n"), piece.text)
+        text = without_code(piece.text)
         text = self.allowed.sub(lambda phrase: "\n" * phrase[0].count("\n") + "_", text)
         taken: set[int] = set()
         for pattern, advice in self.starts + self.words:
@@ -99,6 +99,11 @@ class Rules:
         for pattern, advice in self.names:
             if pattern.match(name):
                 yield Fault(place, line, name, advice)
+
+
+def without_code(text: str) -> str:
+    """Replaces inline code by one word; lines stay where they are."""
+    return re.sub(r"`+[^`]*`+", lambda code: CODE + "\n" * code[0].count("\n"), text)
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
@@ -127,7 +132,7 @@ def markdown(text: str) -> Iterator[Piece]:
         elif opened:
             fence.append(line)
         kept.append("" if mark or opened else line)
-    prose = "\n".join(kept)
+    prose = without_code("\n".join(kept))
     prose = re.sub(r"\]\([^)]*\)", "]", prose)
     prose = re.sub(r"https?://\S+", CODE, prose)
     yield Piece(1, prose.replace("*", ""))

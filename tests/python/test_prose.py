@@ -77,6 +77,7 @@ def test_a_planted_fault_is_found(place: str, text: str, fault: tuple[int, str])
     ("place", "text"),
     [
         ("a.md", "Developers who call `tell` keep a value. What is a lease? There is no other."),
+        ("a.md", "A group or `*`. The `told` of *it*."),
         ("a.md", "```rust\nlet told = answer();\n```"),
         ("a.rs", "// Keeps serving; the lock is held.\nfn respond() { told(\"told\", 'a') }"),
         ("a.rs", "/// ```\n/// let told = 1;\n/// ```"),
