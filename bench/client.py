@@ -1,6 +1,6 @@
-"""Sends one request at a time, on a fresh connection or a kept one, and says what became of it.
+"""Sends one request at a time, on a fresh connection or a reused one, and reports the outcome.
 
-Knows just enough HTTP/1.1 for the answers of small endpoints. Never repeats a request.
+Knows just enough HTTP/1.1 for the responses of small endpoints. Never repeats a request.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Answer:
 
 
 class Client:
-    """One connection to a port of this machine, kept if both sides want it."""
+    """One connection to a port of this machine, reused if both sides allow it."""
 
     def __init__(self, port: int, *, keep: bool) -> None:
         self._port, self._keep = port, keep

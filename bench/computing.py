@@ -1,7 +1,7 @@
 """Writes a program whose handler computes for about a millisecond, as most that do something take.
 
-What a server adds to a request is much beside a handler that does nothing, and little beside this
-one. Only writes.
+The overhead of a server is large beside a handler that does nothing, and small beside this one.
+Only writes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from load import Workload
 
-# About a millisecond of Python; how long it is here stands in the row, as CPU of a request.
+# About a millisecond of Python; the row states its length here, as CPU of a request.
 _NUMBERS = 28_000
 
 _PROGRAM = f'''"""Generated."""
@@ -29,5 +29,5 @@ WORKLOAD = Workload(
 
 
 def write(app: Path) -> None:
-    """Put it in the place of a program's own."""
+    """Replace the routes of a program."""
     (app / "python" / "app.py").write_text(_PROGRAM)

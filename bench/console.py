@@ -1,6 +1,6 @@
 """Opens the console's event stream of a `snaxum dev`, and reads it as a page would, or not at all.
 
-Knows just enough of WebSocket to be let in. Looks at no event, and sends none.
+Knows just enough of WebSocket to connect. Reads no event, and sends none.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from servers import Server, ServerError
 
 TIMEOUT_S = 10.0
 PIECE = 1 << 18
-# Of the server's memory, while one console does not read.
+# The growth of the server's memory, while one console does not read.
 MOST_GROWN_MB = 16.0
-# Any sixteen bytes do: the answer to them is not checked.
+# Any sixteen bytes do: the reply to them is not checked.
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
 
 
@@ -38,8 +38,8 @@ def open_console(server: Server) -> Iterator[None]:
 
 @contextmanager
 def open_stuck_console(server: Server) -> Iterator[None]:
-    """One console that reads nothing, and for which the kernel holds little; ServerError if the
-    server keeps for it what it does not read."""
+    """One console that reads nothing, with a small receive buffer; ServerError if the server stores
+    the unread events for it."""
     with _upgraded(server, receive_buffer=4096):
         before = server.own_rss_mb()
         yield

@@ -1,6 +1,6 @@
-"""Asks a running `snaxum dev` what it says about itself.
+"""Reads the API of a running `snaxum dev`.
 
-Reads only. A server without `.snaxum/dev.json` has nothing to say.
+Reads only. A server without `.snaxum/dev.json` has no API.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ KEPT = 100
 
 
 def reloads(app: Path) -> list[dict[str, Any]]:
-    """Those it remembers, oldest first; none if this is no such server."""
+    """The recorded reloads, oldest first; none if the server is another program."""
     found = _get(app, "reloads")
     return list(reversed(found)) if isinstance(found, list) else []
 
 
 def token(app: Path) -> str:
-    """What lets a console in."""
+    """The headers that open the API."""
     return str(json.loads(_announcement(app).read_text())["token"])
 
 

@@ -15,12 +15,11 @@ from targets import targets_table
 
 DOCS = ROOT / "docs"
 
-_HEAD = """# How fast it is
+_HEAD = """# Speed
 
 Made by `python3 bench/run.py --report FILE --docs` from the raw figures of one run of
-`python3 bench/run.py`. How it is measured, and what the numbers mean, is in
-[`bench/README.md`](../bench/README.md). Quote ratios: absolute numbers belong to one machine on one
-day.
+`python3 bench/run.py`. The repository's `bench/README.md` describes the method and the columns.
+Quote ratios: absolute numbers belong to one machine on one day.
 
 {machine}
 

@@ -1,4 +1,4 @@
-"""Edits a program as someone at work does, and makes it the size of a real one.
+"""Edits a program as a developer does, and makes it the size of a real one.
 
 Knows files, not servers. Works on copies only: the programs of `peers/` stay as they are.
 """
@@ -32,7 +32,7 @@ class Item{number}:
 
 
 def total(items: list[Item{number}]) -> int:
-    """What they amount to, at most LIMIT each."""
+    """The sum of their amounts, at most LIMIT each."""
     return sum(min(item.amount, LIMIT) for item in items)
 '''
 
@@ -57,7 +57,7 @@ class Source:
     def save(self) -> Saved:
         """Give the constant a value that it never had."""
         number = next(self._numbers)
-        # Of another length than the last: `.pyc` files tell versions apart by second and size.
+        # Its length differs from the last: `.pyc` files are compared by second and size.
         value = f"v{number}" + "-" * (number % 7)
         self._good, edited = _MESSAGE.subn(f'"message": "{value}"', self._good)
         if edited != 1:
@@ -65,7 +65,7 @@ class Source:
         return self._write(value, self._good)
 
     def break_(self) -> Saved:
-        """Save what is no Python; the next `save` mends it."""
+        """Save text that is not Python; the next `save` corrects it."""
         return self._write("", self._good + "\ndef broken(:\n")
 
     def text(self) -> str:
@@ -80,7 +80,7 @@ class Source:
 
 
 def message(body: bytes) -> str:
-    """The constant in an answer; empty if there is none."""
+    """The constant in a response; empty if there is none."""
     found = _MESSAGE.search(body.decode(errors="replace"))
     return found[1] if found else ""
 

@@ -27,7 +27,7 @@ def rates_of(
 
 
 def medians(records: list[Record], kind: str, field: str) -> dict[str, dict[int, float]]:
-    """The median of each round, of records that hold a list of figures or a single one."""
+    """The median of each round, of records that contain a list of figures or a single one."""
     found: dict[str, dict[int, float]] = {}
     for r in records:
         if r["type"] == kind:

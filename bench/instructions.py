@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """`python3 bench/instructions.py`: how many instructions the server spends on a request, and where.
 
-Counts with callgrind, so that a regression shows on a machine that is busy with other things. Tells
-nothing of time: waiting, and what the kernel does, are not in it.
+Counts with callgrind, so that a regression shows on a machine that is busy with other things. Does
+not measure time: waiting, and the work of the kernel, are not counted.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from servers import ServerError, running
 from setup import Installation, SetupError, frozen, install_for_instructions
 
 MEASURED = tuple(w for w in WORKLOADS if w.name in ("hello", "path parameter", "1 KB JSON echo"))
-# What is done once, such as to start threads and fill caches, is done in these.
+# One-time work, such as starting threads and filling caches, happens in these.
 WARM_UP = 400
-# Instrumentation starts with an empty cache of translated code; to be told takes a moment too.
+# Instrumentation starts with an empty cache of translated code; the command takes a moment too.
 CONTROL_TIMEOUT_S = 60.0
 # Files that have a column.
 FILES = 4
@@ -45,7 +45,7 @@ _INNER = re.compile(r"'\d+$")
 
 @dataclass(frozen=True)
 class Count:
-    """Of one workload, all divided by the number of requests."""
+    """The counts of one workload, divided by the number of requests."""
 
     workload: str
     total: float
@@ -120,8 +120,8 @@ def _count(
 
 
 def _ask(clients: list[Client], workload: Workload, requests: int) -> None:
-    """On all connections at once, and the next when all have their answer, so that what is done for
-    several requests together is the same in each run."""
+    """Send on all connections at once, and again when all have their response, so that the work
+    that several requests share is the same in each run."""
     for _ in range(requests // len(clients)):
         for client in clients:
             client.send(workload.path, method=workload.method, body=workload.body)
@@ -152,7 +152,7 @@ def _read(dumped: Path, requests: int) -> tuple[float, Mapping[tuple[str, str], 
         text=True,
     )
     lines = [(_INNER.sub("", name), n, file) for n, name, file in _LINE.findall(listed.stdout)]
-    # What was inlined into a function has lines of its own, which name no file.
+    # Code that was inlined into a function has lines of its own, which name no file.
     files = {name: Path(file).name for name, _, file in lines if file}
     functions: Counter[tuple[str, str]] = Counter()
     for name, count, file in lines:

@@ -1,6 +1,6 @@
-"""The requests that are measured: checks one answer of each, then lets wrk repeat it.
+"""The requests that are measured: checks one response of each, then lets wrk repeat it.
 
-Knows a port, not what listens there. Never measures an endpoint whose answer is wrong.
+Knows a port, not the program behind it. Never measures an endpoint whose response is wrong.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ GRACE_S = 20.0
 
 
 class LoadError(Exception):
-    """The answer is wrong, or wrk did not do its work."""
+    """The response is wrong, or wrk did not do its work."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One request, over and over, and the JSON it must be answered with."""
+    """One request, over and over, and the JSON of the right response."""
 
     name: str
     method: str
@@ -41,7 +41,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What wrk saw in one go."""
+    """The figures of one run of wrk."""
 
     requests: int
     seconds: float
@@ -92,7 +92,7 @@ end
 
 
 def check(port: int, workload: Workload) -> None:
-    """Send the request once; LoadError unless the answer is the right one."""
+    """Send the request once; LoadError unless the response is the right one."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
     headers = {"Content-Type": "application/json"} if workload.body else {}
     try:
@@ -100,7 +100,7 @@ def check(port: int, workload: Workload) -> None:
         response = connection.getresponse()
         kind, body = response.getheader("content-type", ""), response.read()
     except (OSError, http.client.HTTPException) as error:
-        raise LoadError(f"{workload.name}: no answer ({error!r})") from error
+        raise LoadError(f"{workload.name}: no response ({error!r})") from error
     finally:
         connection.close()
     # As values, since some sort the keys or end the line; both are right.
@@ -113,7 +113,7 @@ def check(port: int, workload: Workload) -> None:
 def measure(
     wrk: Path, port: int, workload: Workload, connections: int, *, seconds: int, core: int | None
 ) -> Measurement:
-    """Repeat the request for `seconds` on so many connections, as fast as the answers come."""
+    """Repeat the request for `seconds` on so many connections, as fast as the responses arrive."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_script(workload))
         script.flush()

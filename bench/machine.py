@@ -1,4 +1,4 @@
-"""What the figures were measured on: the machine, the versions, and who gets which core.
+"""Describes the machine, the versions, and the cores of server and load.
 
 Only reads. Never changes a setting of the machine.
 """
@@ -42,7 +42,7 @@ def choose_cores() -> Cores:
 
 @contextmanager
 def on_core(core: int | None) -> Iterator[None]:
-    """Keep this process on one core while the block runs."""
+    """Pin this process to one core while the block runs."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, before if core is None else {core})
     try:
@@ -94,7 +94,7 @@ def _locked_version(lock: Path, package: str) -> str:
 
 
 def _packages(installation: Installation) -> dict[str, str]:
-    """What is installed, by the names of the directories: asking pip takes a second."""
+    """The installed packages, by the names of the directories: asking pip takes a second."""
     # Last is what counts: the venv of most rows.
     places = ("hmr", "robyn", "peers")
     venvs = [installation.venvs[name] for name in places if name in installation.venvs]

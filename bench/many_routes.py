@@ -1,4 +1,4 @@
-"""Writes programs with any number of routes, and says which request meets the last of them.
+"""Writes programs with any number of routes, and names the request that matches the last of them.
 
 Half of the paths are fixed, half have a parameter. Only writes.
 """
@@ -29,7 +29,7 @@ def item_{n}(request: Request) -> dict[str, int]:
 
 
 def written(count: int) -> Callable[[Path], None]:
-    """Puts so many routes in the place of a program's own."""
+    """Replaces the routes of a program by so many."""
 
     def write(app: Path) -> None:
         text = _HEAD + "".join(_PAIR.format(n=n) for n in range(count // 2))

@@ -29,7 +29,7 @@ class Peer:
     env: Mapping[str, str] = field(default_factory=dict)
     # The file that reload.py edits.
     edited: str = "app.py"
-    # What the copy finds as `.venv`: "bare" is an empty one, "peers" has requirements.txt in it.
+    # The `.venv` of the copy: "bare" is an empty one, "peers" has requirements.txt in it.
     dot_venv: str | None = None
     # A library of the system, without which the row is left out.
     needs: str | None = None
@@ -83,7 +83,7 @@ MANY_ROUTES = Peer("10,000 routes", "snaxum", _SNAXUM, dot_venv="peers")
 
 # With `import polars` at the top.
 POLARS = Peer("snaxum with polars", "snaxum", _SNAXUM, dot_venv="peers")
-# Under valgrind, which counts once it is told to.
+# Under valgrind, which counts on command.
 COUNTED = Peer(
     "snaxum counted",
     "snaxum",
@@ -103,7 +103,7 @@ _HMR = "{hmr_bin}/uvicorn-hmr app:app --host 127.0.0.1 --port {port} --log-level
 _JURIGGED = _UVICORN.replace("uvicorn", "jurigged -w {app} -m uvicorn", 1)
 _FLASK = "{peers_bin}/python app.py {port}"
 
-# What serves while files change, for reload.py.
+# The servers of reload.py: they serve while files change.
 RELOADERS = (
     Peer("snaxum", "snaxum", _DEV, edited="python/app.py", dot_venv="peers"),
     Peer("uvicorn-reload", "fastapi", _UVICORN + " --reload"),
@@ -114,7 +114,7 @@ RELOADERS = (
     Peer("jurigged", "fastapi", _JURIGGED),
 )
 
-# Snaxum with an app that also looks at itself.
+# Snaxum with an app that also reports its own memory.
 PROBE = Peer("snaxum", "snaxum_probe", _DEV, edited="python/app.py", dot_venv="bare")
 
 # Snaxum with the one file of `soak.py` that is not edited.

@@ -1,7 +1,7 @@
-"""What `run.py` measures, and in which order: one function a section.
+"""Plans the measurements of `run.py`, and their order: one function a section.
 
-Within a round, what is compared is measured one right after the other, so that a noisy minute meets
-all of it. Never measures by itself.
+Within a round, compared servers are measured right after one another, so that a noisy minute
+affects all of them. Never measures by itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from setup import Installation
 
 # The number of connections at which all but the first section is measured.
 CONNECTIONS = 64
-# Between the first answer and the look at the memory: allocators and collectors settle.
+# Between the first response and reading the memory: allocators and collectors settle.
 REST_S = 2.0
 
 
@@ -40,7 +40,7 @@ class Effort:
     rounds: int
     seconds: int
     connections: Sequence[int]
-    # Of each server in each round.
+    # One record for each server in each round.
     starts: int
     tasks: int
 
@@ -111,13 +111,13 @@ def routes(place: Place, effort: Effort) -> Iterator[Step]:
 
 
 def memory(place: Place, effort: Effort) -> Iterator[Step]:
-    """What each server holds when it has nothing to do."""
+    """The memory of each server when it has nothing to do."""
     for peer in place.rows:
         yield Step("idle memory", peer.name, partial(_memory, peer, place))
 
 
 def start(place: Place, effort: Effort) -> Iterator[Step]:
-    """From nothing to the first answer."""
+    """From nothing to the first response."""
     where = (place.installation, place.cores, effort.starts)
     for peer in place.rows:
         measure = partial(startup.measure, peer, *where, startup.plain_only)

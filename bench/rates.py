@@ -1,6 +1,6 @@
 """Requests a second: one server, one request, over and over.
 
-Starts the server anew for each measurement. Never measures an answer that is not the right one.
+Starts a fresh server for each measurement. Never measures a wrong response.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def measure(
     prepare: Callable[[Path], None] = lambda _: None,
     meanwhile: Callable[[Server], AbstractContextManager[object]] = lambda _: nullcontext(),
 ) -> Record:
-    """What wrk sees. `prepare` may change the program before the start; `meanwhile` is entered once
-    it answers, and left at the end."""
+    """The figures of wrk. `prepare` may change the program before the start; `meanwhile` is entered
+    when the server responds, and left at the end."""
     with running(peer, installation, cores.server, prepare) as server:
         load.check(server.port, workload)
         with meanwhile(server):

@@ -17,7 +17,7 @@ NONE = "–"
 
 
 def append(path: Path, record: Record) -> None:
-    """Write it at once, so that a run that is cut short keeps what it has."""
+    """Write it at once, so that an interrupted run still has its records."""
     with path.open("a") as file:
         file.write(json.dumps(record) + "\n")
 

@@ -96,7 +96,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="does it run at all")
     parser.add_argument("--unpinned", action="store_true", help="server and load share all cores")
     parser.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="print kept figures again")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="print recorded figures again")
     parser.add_argument("--list", action="store_true", help="name the rows and end")
     options = parser.parse_args()
     options.effort = QUICK if options.quick else FULL

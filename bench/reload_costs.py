@@ -1,4 +1,4 @@
-"""What reloads leave behind, what they cost the pool, and what waiting for them costs.
+"""The lasting cost of reloads, their cost for the pool, and the cost of waiting for them.
 
 Each on a server of its own, on which nothing else happens.
 """
@@ -33,7 +33,7 @@ REST_S = 2.0
 
 
 def memory(installation: Installation, core: int | None, reloads: int) -> Iterator[Record]:
-    """What the server holds before and after so many reloads."""
+    """The objects and memory of the server before and after so many reloads."""
     with (
         running(PROBE, installation, core) as server,
         connected(server.port, keep=True) as client,
@@ -123,7 +123,7 @@ def _holdings(server: Server, client: Client) -> Record:
 
 
 def _task(client: Client, value: str | None) -> float:
-    """Milliseconds until the pool has answered, with this value if one is given."""
+    """Milliseconds until the pool has responded, with this value if one is given."""
     began = time.perf_counter()
     while True:
         answer = client.get(TASK)
@@ -131,4 +131,4 @@ def _task(client: Client, value: str | None) -> float:
         if not answer.fault and value in (None, edits.message(answer.body)):
             return (now - began) * 1e3
         if now - began > SERVED_TIMEOUT_S:
-            raise ServerError(f"no such answer of the pool: {answer}, wanted {value}")
+            raise ServerError(f"the pool responded {answer}; expected {value}")

@@ -1,6 +1,6 @@
-"""From save to served: how long until an answer shows an edit, and what of it nobody can avoid.
+"""From save to served: the time until a response shows an edit, and the unavoidable part of it.
 
-The clock starts before the file is opened for writing, and stops at the end of the first answer
+The clock starts before the file is opened for writing, and stops at the end of the first response
 with the new constant.
 """
 
@@ -22,16 +22,16 @@ from records import Record
 from servers import Server, ServerError, running
 from setup import Installation
 
-CONNECTIONS = {"fresh": False, "kept": True}
+CONNECTIONS = {"fresh": False, "reused": True}
 # Importing the heavy packages takes seconds on a busy machine.
 READY_TIMEOUT_S = 60.0
 SERVED_TIMEOUT_S = 30.0
-# As patient as a browser would be, so that a server that holds a request is not asked again.
+# As patient as a browser, so that a server that delays a request is not polled again.
 POLL_TIMEOUT_S = 10.0
 BETWEEN_POLLS_S = 0.0005
-# Longer than the second of a reloader that looks once a second, so that no phase is preferred.
+# Longer than the second of a reloader that polls once a second, so that no phase is preferred.
 REST_S = (0.3, 1.3)
-# A row whose edits do not arrive is given up.
+# A row whose edits do not arrive is abandoned.
 MAX_UNSERVED = 3
 
 
@@ -48,7 +48,7 @@ def measure(
         source = Source(server.app / edited)
         wait_until_ready(server)
         about = {"peer": peer.name, "variant": variant}
-        # What happens once only is not counted.
+        # One-time work is not counted.
         with connected(server.port, keep=False) as client:
             _trial(client, source)
             _rest()
@@ -62,14 +62,14 @@ def measure(
 
 
 def wait_until_ready(server: Server, path: str = edits.PATH) -> None:
-    """Until the program answers, which is later than the open port."""
+    """Until the program responds, which is later than the open port."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     with connected(server.port, keep=False) as client:
         while (answer := client.get(path)).fault:
             if not server.is_alive():
-                raise ServerError("ended while it started; its log lies in target/bench/logs")
+                raise ServerError("ended while it started; read its log in target/bench/logs")
             if time.monotonic() > deadline:
-                raise ServerError(f"no answer after {READY_TIMEOUT_S:.0f} s: {answer.fault}")
+                raise ServerError(f"no response after {READY_TIMEOUT_S:.0f} s: {answer.fault}")
             time.sleep(0.02)
 
 
@@ -110,7 +110,7 @@ def _rest() -> None:
 
 
 def _phases(server: Server, count: int) -> Record:
-    """What the server says of its last reloads, at most as many as it remembers."""
+    """The newest reloads of the server, at most as many as it records."""
     found = dev_api.reloads(server.app)[-min(count, dev_api.KEPT) :]
     names = ("settle", "compile", "stage", "commit")
     phases = {name: [reload["phases"][name] for reload in found] for name in names}
@@ -118,7 +118,7 @@ def _phases(server: Server, count: int) -> Record:
 
 
 def _floor(server: Server, source: Source, count: int) -> Record:
-    """What each part costs by itself, on this machine and at this time."""
+    """The cost of each part by itself, on this machine and at this time."""
     text = source.text()
     scratch = server.app / "floor.txt"
     writes, compiles, requests = [], [], []

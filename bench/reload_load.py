@@ -1,4 +1,4 @@
-"""Many connections at work while files are saved, some of them broken: what do they notice?
+"""Many busy connections while files are saved, some of them broken: what do they notice?
 
 Compares with the same load while nothing changes, before and after, on the same server.
 """
@@ -22,16 +22,16 @@ from setup import Installation
 from traffic import Reply, traffic
 
 CONNECTIONS = 64
-# One save of so many is no Python.
+# One save of so many is not Python.
 BROKEN_EVERY = 6
-# As people save who are in a hurry. Closer, and more than one request in a hundred meets a reload.
+# As a hurried developer saves. Closer, and more than one request in a hundred meets a reload.
 BETWEEN_SAVES_S = (0.4, 0.9)
 SERVED_TIMEOUT_S = 20.0
 WARM_UP_S = 1.0
 
 
 class Phase:
-    """What the connections saw in one stretch of time."""
+    """The replies of the connections in one stretch of time."""
 
     def __init__(self) -> None:
         self.ms: list[float] = []

@@ -90,7 +90,7 @@ def _goals(records: list[Record]) -> Iterable[list[str]]:
 
 
 def _goal(what: str, bound: float, value: float, unit: str, digits: int = 1) -> list[str]:
-    verdict = "kept" if value <= bound else "**missed**"
+    verdict = "met" if value <= bound else "**missed**"
     return [what, f"{bound:g} {unit}".strip(), f"{value:.{digits}f} {unit}".strip(), verdict]
 
 

@@ -25,7 +25,7 @@ _TITLES = {
     "rust": "A Rust endpoint in the same process",
     "routes": "Few routes and many",
 }
-# What the rows of a section are divided by.
+# The baselines of a section's rows.
 _BASES = {
     "dev": (peers.SERVE.name,),
     "rust": (peers.ALONE.name,),
@@ -63,13 +63,13 @@ def details(records: list[Record]) -> Iterable[str]:
     if memory := of("memory"):
         yield f"### Idle memory, after one hello\n\n{_memory_table(memory)}"
     if starts := of("startup"):
-        yield f"### From the start to the first answer\n\n{_times_table(starts, 'ms')}"
+        yield f"### From the start to the first response\n\n{_times_table(starts, 'ms')}"
     if trips := of("roundtrip"):
         yield f"### A task of the pool\n\n{_times_table(trips, 'us')}"
 
 
 def machine(record: Record) -> str:
-    """What the figures were measured on."""
+    """The machine of the figures."""
     packages = record["packages"]
     versions = [f"{name} {packages[name]}" for name in SHOWN if name in packages]
     versions = [record["snaxum"], *versions]
@@ -155,7 +155,7 @@ def _memory_table(records: list[Record]) -> str:
 
 
 def _times_table(records: list[Record], field: str) -> str:
-    """Of rows that were timed by themselves, several times a round."""
+    """A table of rows that were timed by themselves, several times a round."""
     unit = {"ms": "ms", "us": "µs"}[field]
     rows = [["", f"median {unit}", f"min {unit}", f"p99 {unit}", "times"]]
     for peer in unique(records, lambda r: r["peer"]):

@@ -19,14 +19,14 @@ PROGRAM = BENCH / "peers" / POOL.app / "python" / "roundtrips.py"
 
 
 def measure(installation: Installation, cores: Cores, count: int) -> Record:
-    """Of Snaxum's pool, timed inside a handler."""
+    """Times Snaxum's pool, inside a handler."""
     with (
         running(POOL, installation, cores.server) as server,
         connected(server.port, keep=False) as client,
     ):
         answer = client.get(f"/python/roundtrips/{count}", START_TIMEOUT_S)
         if answer.fault:
-            raise ServerError(f"the pool's answer: {answer.fault}")
+            raise ServerError(f"the pool's response: {answer.fault}")
     return {"type": "roundtrip", "us": json.loads(answer.body)}
 
 

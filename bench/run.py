@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`python3 bench/run.py`: this project beside its peers, in one run, as Markdown tables.
 
-Owns the command line. What is measured is in `plan.py`. Never knows a peer by its name.
+Owns the command line. `plan.py` lists the measurements. Never knows a peer by its name.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--connections", type=_counts, metavar="N,M", help="[1,64]")
     parser.add_argument("--quick", action="store_true", help="1 round, 1 second, 64 connections")
     parser.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="print kept figures again")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="print recorded figures again")
     parser.add_argument(
         "--docs",
         type=Path,
@@ -78,7 +78,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="name the servers and end")
     options = parser.parse_args()
     if options.docs and not options.report:
-        parser.error("--docs needs --report: look at the figures first")
+        parser.error("--docs needs --report: read the figures first")
     given = {name: getattr(options, name) for name in ("rounds", "seconds", "connections")}
     effort = QUICK if options.quick else FULL
     options.effort = replace(effort, **{name: value for name, value in given.items() if value})

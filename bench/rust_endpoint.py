@@ -1,6 +1,6 @@
 """A Rust endpoint while Python computes in the same process: does it notice?
 
-Server, load and Python may use every core: the question is who waits for whom, not who has less.
+Server, load and Python may use every core: the question is which waits, not which has less.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def measure(installation: Installation, seconds: int) -> Iterator[Record]:
 
 @contextmanager
 def _computing(server: Server) -> Iterator[None]:
-    """Keep every dispatch worker at work while the block runs."""
+    """Make every dispatch worker compute while the block runs."""
     stop = threading.Event()
     faults: list[str] = []
 

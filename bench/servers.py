@@ -1,4 +1,4 @@
-"""Starts a peer, tells what it costs, and ends it with every process it made.
+"""Starts a peer, reports its cost, and ends it with every process it made.
 
 Knows processes, nothing of HTTP beyond "the port is open". Never signals a process outside the
 session that it has started itself.
@@ -34,7 +34,7 @@ class ServerError(Exception):
 
 @dataclass(frozen=True)
 class Memory:
-    """Of all processes together. Pages that several share are counted for each in `rss`, and once
+    """Figures of all processes together. Shared pages are counted for each in `rss`, and once
     in `pss`."""
 
     rss_mb: float
@@ -61,11 +61,11 @@ class Server:
         return self.session in _session(self.session)
 
     def open_files(self) -> int:
-        """Of the process that was started."""
+        """The peak of the process that was started."""
         return len(list(Path(f"/proc/{self.session}/fd").iterdir()))
 
     def own_rss_mb(self) -> float:
-        """Of the process that was started."""
+        """The figure of the process that was started."""
         return _sum_mb([Path(f"/proc/{self.session}/smaps_rollup").read_text()], "Rss:")
 
     def memory(self) -> Memory:
@@ -113,20 +113,20 @@ def running(
             if process.poll() is not None:
                 raise ServerError(_last_words(process, log_path))
         finally:
-            # An impatient second Ctrl-C waits until nothing is left behind.
+            # An impatient second Ctrl-C waits until every process has ended.
             signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
             _end(process, peer)
             signal.pthread_sigmask(signal.SIG_SETMASK, signals)
 
 
 def pinned(core: int | None) -> list[str]:
-    """The words before a command that keep it on one core."""
+    """The words before a command that pin it to one core."""
     return [] if core is None else ["taskset", "--cpu-list", str(core)]
 
 
 def environment() -> dict[str, str]:
-    """What every program gets: PYTHON*, SNAXUM_*, UVICORN_* and the like would change what is
-    measured."""
+    """The variables of every program: PYTHON*, SNAXUM_*, UVICORN_* and the like would change the
+    figures."""
     return {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
 
 
@@ -150,7 +150,7 @@ def _command(peer: Peer, installation: Installation, app: Path, port: int) -> li
         # Split before filling in, so that a path may have spaces.
         return [word.format_map(places) for word in shlex.split(peer.command)]
     except KeyError as error:
-        raise ServerError(f"`{error.args[0]}` is not there; setup said why") from None
+        raise ServerError(f"`{error.args[0]}` is missing; setup printed the reason") from None
 
 
 def _own(peer: Peer, port: int) -> dict[str, str]:
@@ -208,7 +208,7 @@ def _session(leader: int) -> dict[int, list[str]]:
         if not entry.name.isdigit():
             continue
         try:
-            # The name stands in parentheses and may hold anything, spaces included.
+            # The name is in parentheses and may contain anything, spaces included.
             stat = (entry / "stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue

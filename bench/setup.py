@@ -32,7 +32,7 @@ class SetupError(Exception):
 
 @dataclass(frozen=True)
 class Installation:
-    """Where everything lies."""
+    """The paths of everything that is set up."""
 
     venvs: dict[str, Path]
     programs: dict[str, Path]
@@ -81,7 +81,7 @@ def install_for_instructions(snaxum: Path | None) -> Installation:
 
 @contextmanager
 def frozen(installation: Installation) -> Iterator[Installation]:
-    """Put a copy in the place of `snaxum`: a build elsewhere must not change what is measured."""
+    """Replace `snaxum` by a copy: a build elsewhere must not change the measurement."""
     with tempfile.TemporaryDirectory(prefix="snaxum-bench-") as scratch:
         snaxum = Path(shutil.copy2(installation.snaxum, scratch))
         yield replace(installation, programs=installation.programs | {"snaxum": snaxum})
@@ -122,7 +122,7 @@ def _newer_python() -> str | None:
     names = ("python3.12", "python3.13")
     kept = [str(path) for name in names for path in sorted(pyenv.glob(f"*/bin/{name}"))]
     is_newer = "import sys; sys.exit(sys.version_info < (3, 12))"
-    # Those of pyenv by their own path: its stand-in on the PATH may refuse to run.
+    # Interpreters of pyenv by their own path: its shim on the PATH may refuse to run.
     for candidate in [sys.executable, *filter(None, map(shutil.which, names)), *kept]:
         if subprocess.run([candidate, "-c", is_newer], capture_output=True).returncode == 0:
             return candidate

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""`python3 bench/soak.py`: random edits under load, for as long as you like, each answer checked.
+"""`python3 bench/soak.py`: random edits under load, for as long as you like, each response checked.
 
-Every save is written down with its time, and so for every answer it is known which versions of the
-code may have given it. Ends by itself, with 1 if a request failed or an answer was none of those.
+Every save is logged with its time, so for every response it is known which versions of the
+code may have given it. Exits with 1 if a request failed or a response was from no such version.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from servers import Server, ServerError, running
 from setup import SetupError, frozen, install_for_soak
 from traffic import Reply, traffic
 
-# Requests are held so long for a reload that is slow, counted from the first save that is not yet
-# dealt with, and then answered by the code before.
+# Requests wait so long for a slow reload, counted from the first save that is not yet handled, and
+# then the code before serves them.
 HELD_S = 0.14
-# More late answers than this part are not the machine's doing.
+# More late responses than this part are not the machine's doing.
 MOST_LATE = 0.01
 # By then the slowest reload has been made.
 LATE_S = 2.0
@@ -42,7 +42,7 @@ DEALT_WITH_S = 0.5
 BETWEEN_EDITS_S = (0.0, 0.3)
 SHOWN_COMPLAINTS = 10
 MODULES = ("alpha", "beta", "gamma", "delta")
-# What must not grow: open files and, by more than this, the memory of the server.
+# These must not grow: open files and, by more than this, the memory of the server.
 MORE_MB = 16.0
 
 _MODULE = '''"""One of the modules that are edited."""
@@ -51,20 +51,20 @@ from snaxum import route
 
 
 @route("{path}")
-def answer(request):
+def respond(request):
     return {{"message": "{value}"}}
 '''
-_TASKS = '''"""What the pool's processes run."""
+_TASKS = '''"""The task of the pool."""
 
 
-def answer():
+def task():
     return {{"message": "{value}"}}
 '''
 
 
 @dataclass
 class Version:
-    """What a path answered from one save to the next; None is a 404."""
+    """The value of a path from one save to the next; None is a 404."""
 
     value: str | None
     began: float
@@ -75,7 +75,7 @@ class Version:
 
 @dataclass
 class Page:
-    """A path, the file that makes it, and what it answered when."""
+    """A path, the file that makes it, and its values over time."""
 
     path: str
     file: Path
@@ -107,7 +107,7 @@ class Page:
 
 
 class Ledger:
-    """Counts answers by their verdict, and remembers the first complaints."""
+    """Counts responses by their verdict, and remembers the first complaints."""
 
     def __init__(self, pages: dict[str, Page]) -> None:
         self._pages = pages
@@ -139,7 +139,7 @@ class Ledger:
 
 
 class Editor:
-    """Edits by chance, and writes down what each path must answer from when on."""
+    """Makes random edits, and logs the value of each path over time."""
 
     def __init__(self, directory: Path, chance: random.Random) -> None:
         self._directory, self._chance = directory, chance
@@ -208,7 +208,7 @@ class Editor:
         page.change(value, began, time.perf_counter(), self._row_began)
 
     def _begin(self, now: float) -> None:
-        """Tell whether this belongs to the changes before, whose reload may still be under way."""
+        """Report whether this belongs to the changes before, whose reload may still be running."""
         if now - self._last_change >= HELD_S:
             self._row_began = now
         self._last_change = now
@@ -227,7 +227,7 @@ class Editor:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Edit by chance under load; check each answer.")
+    parser = argparse.ArgumentParser(description="Edit at random under load; check each response.")
     parser.add_argument("--minutes", type=_minutes, default=2.0, metavar="N", help="how long [2]")
     parser.add_argument(
         "--connections", type=at_least_one, default=32, metavar="N", help="under load [32]"
@@ -272,15 +272,15 @@ async def _run(server: Server, editor: Editor, seconds: float, connections: int)
         while (passed := time.monotonic() - began) < seconds and server.is_alive():
             await editor.edit()
             await asyncio.sleep(random.uniform(*BETWEEN_EDITS_S))
-            # What fills once, connections and caches, is there after a quarter.
+            # Connections and caches, which fill once, are full after a quarter.
             if files_before is None and passed > seconds / 4:
                 files_before, memory_before = server.open_files(), server.own_rss_mb()
         await asyncio.sleep(SETTLE_S)
         files, memory = server.open_files(), server.own_rss_mb()
-    print(f"edits: {_listed(editor.done)}\nanswers: {_listed(ledger.verdicts)}")
+    print(f"edits: {_listed(editor.done)}\nresponses: {_listed(ledger.verdicts)}")
     complaints = [*ledger.complaints, *_final(server, editor)]
     if ledger.verdicts["late"] > ledger.verdicts.total() * MOST_LATE:
-        complaints.append(f"more than {MOST_LATE:.0%} of the answers were late")
+        complaints.append(f"more than {MOST_LATE:.0%} of the responses were late")
     if files_before is not None and memory_before is not None:
         print(f"open files: {files_before}, then {files}")
         print(f"memory: {memory_before:.1f} MB, then {memory:.1f} MB")
@@ -296,7 +296,7 @@ async def _run(server: Server, editor: Editor, seconds: float, connections: int)
 
 
 def _final(server: Server, editor: Editor) -> list[str]:
-    """What is wrong once everything has come to rest: then only the last version is right."""
+    """The faults once everything is at rest: then only the last version is right."""
     wrong = []
     with connected(server.port, keep=False) as client:
         for page in editor.pages.values():
@@ -316,7 +316,7 @@ def _minutes(text: str) -> float:
         minutes = float(text)
     except ValueError:
         minutes = 0.0
-    # Not for ever: a day is long enough for anyone.
+    # Not without end: a day is long enough for anyone.
     if not 0 < minutes <= 24 * 60:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes, at most a day")
     return minutes

@@ -1,4 +1,4 @@
-"""From the start of a server to its first right answer.
+"""From the start of a server to its first right response.
 
 A fresh process each time, on files that the system has read before.
 """
@@ -51,7 +51,7 @@ def plain_only(app: Path) -> None:
 
 
 def measure_import(installation: Installation, cores: Cores, count: int) -> Record:
-    """What Python alone takes for that import."""
+    """The time of Python alone for that import."""
     python = installation.venvs["peers"] / "bin" / "python"
     command = [*pinned(cores.server), str(python), "-c", IMPORT]
     ms = []

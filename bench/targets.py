@@ -37,7 +37,7 @@ class Target:
         return median(self.by_round.values()) if self.by_round else None
 
     @property
-    def is_kept(self) -> bool | None:
+    def is_met(self) -> bool | None:
         if (measured := self.measured) is None:
             return None
         return measured <= self.bound if self.at_most else measured >= self.bound
@@ -55,7 +55,7 @@ def targets(records: list[Record]) -> list[Target]:
 
 
 def targets_table(records: list[Record]) -> str:
-    """What, how much at least or at most, how much it is, and whether that will do."""
+    """A figure, its bound, its value, and the verdict."""
     rows = [["what", "target", "measured", "min–max of the rounds", ""]]
     for target in targets(records):
         sign = "≤" if target.at_most else "≥"
@@ -64,7 +64,7 @@ def targets_table(records: list[Record]) -> str:
         if (measured := target.measured) is not None:
             lowest, highest = (_digits(value, target.unit) for value in (min(values), max(values)))
             cells = [f"{_digits(measured, target.unit)} {target.unit}", f"{lowest}–{highest}"]
-        verdict = {True: "kept", False: "**missed**", None: "not measured"}[target.is_kept]
+        verdict = {True: "met", False: "**missed**", None: "not measured"}[target.is_met]
         rows.append([target.what, f"{sign} {target.bound:g} {target.unit}", *cells, verdict])
     return table(rows)
 
@@ -127,7 +127,7 @@ def _cpu_us(record: Record) -> float:
 def _of_dev(
     records: list[Record], workload: str, peer: peers.Peer, figure: Callable[[Record], float]
 ) -> dict[int, float]:
-    """Of the section of dev mode, by round."""
+    """Figures of the section of dev mode, by round."""
     wanted = ("dev", workload, peer.name)
     return {
         r["round"]: figure(r)
@@ -163,7 +163,7 @@ def _costs(records: list[Record]) -> Iterator[Target]:
     yield Target("idle memory, hello, without the pool", 25, "MB", memory, at_most=True)
     start = medians(records, "startup", "ms")
     own, granian = start.get(peers.BARE, {}), start.get("granian", {})
-    yield Target("start-up to the first answer, hello", 150, "ms", own, at_most=True)
+    yield Target("start-up to the first response, hello", 150, "ms", own, at_most=True)
     what = "the same, against granian"
     yield Target(what, 0.5, "×", ratios(own, granian), at_most=True)
     polars, alone = start.get(peers.POLARS.name, {}), start.get(peers.IMPORT_ALONE, {})

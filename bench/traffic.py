@@ -1,6 +1,6 @@
-"""Keeps many connections busy, as clients that think for a moment do, and tells of every answer.
+"""Runs many busy connections, as clients that think for a moment do, and reports every reply.
 
-Knows no right answer: whoever starts it judges. Never repeats a request, and closes what it opens.
+Knows no right response: the caller judges. Never repeats a request, and closes all it opens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass(frozen=True)
 class Reply:
-    """What became of one request. `fault` is "refused", "reset" or "timeout", or empty."""
+    """The outcome of one request. `fault` is "refused", "reset" or "timeout", or empty."""
 
     path: str
     sent: float
@@ -38,7 +38,7 @@ class Reply:
 async def traffic(
     port: int, paths: Sequence[str], connections: int, tell: Callable[[Reply], None]
 ) -> AsyncIterator[None]:
-    """Ask for `paths` by chance while the block runs; afterwards wait for what was asked."""
+    """Request random `paths` while the block runs; afterwards wait for the open requests."""
     stop = asyncio.Event()
     users = [asyncio.create_task(_user(port, paths, stop, tell)) for _ in range(connections)]
     try:
@@ -58,7 +58,7 @@ async def _user(
             if connection is None:
                 opening = asyncio.open_connection("127.0.0.1", port)
                 connection = await asyncio.wait_for(opening, TIMEOUT_S)
-                # To connect is no part of what a request takes.
+                # Connecting is not part of the time of a request.
                 sent = time.perf_counter()
             status, body, kept = await asyncio.wait_for(_ask(connection, path), TIMEOUT_S)
             reply = Reply(path, sent, time.perf_counter(), status, body)

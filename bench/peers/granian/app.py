@@ -1,6 +1,6 @@
 """The three endpoints in bare RSGI: no framework and no router, the most that granian can do.
 
-JSON goes through the standard library, or through orjson where BENCH_JSON says so.
+JSON is encoded by the standard library, or by orjson if BENCH_JSON names it.
 """
 
 import json
@@ -14,7 +14,7 @@ if os.environ.get("BENCH_JSON") == "orjson":
 
     loads = orjson.loads
 
-    def answer(protocol: Any, value: object) -> None:
+    def respond(protocol: Any, value: object) -> None:
         protocol.response_bytes(200, HEADERS, orjson.dumps(value))
 
 else:
@@ -22,17 +22,17 @@ else:
     # Compact, as every other peer writes it; an encoder built once, as a framework would.
     encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
-    def answer(protocol: Any, value: object) -> None:
+    def respond(protocol: Any, value: object) -> None:
         protocol.response_str(200, HEADERS, encode(value))
 
 
 async def app(scope: Any, protocol: Any) -> None:
     match scope.path.split("/"):
         case ["", "python", "hello"]:
-            answer(protocol, {"message": "hello"})
+            respond(protocol, {"message": "hello"})
         case ["", "python", "users", user_id]:
-            answer(protocol, {"user_id": int(user_id)})
+            respond(protocol, {"user_id": int(user_id)})
         case ["", "python", "echo"]:
-            answer(protocol, loads(await protocol()))
+            respond(protocol, loads(await protocol()))
         case _:
             protocol.response_empty(404, [])

@@ -1,4 +1,4 @@
-"""What a Rust endpoint has beside it: a handler that computes for a while."""
+"""A neighbor of the Rust endpoint: a handler that computes for a while."""
 
 import time
 
@@ -7,7 +7,7 @@ from snaxum import Request, route
 
 @route("/python/compute")
 def compute(request: Request) -> dict[str, int]:
-    # Of this thread, so that it is the same work however many wait for the interpreter.
+    # The time of this thread, so that it is the same work however many wait for the interpreter.
     end = time.thread_time() + 0.05
     number = 0
     while time.thread_time() < end:

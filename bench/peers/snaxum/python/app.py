@@ -12,7 +12,7 @@ def hello(request: Request) -> dict[str, str]:
 
 @route("/python/async-hello")
 async def async_hello(request: Request) -> dict[str, str]:
-    # As long as the other, and no second `"message"`: reload.py edits the one that is there.
+    # As long as the other, and no second `"message"`: reload.py edits the existing one.
     return {"welcome": "hello"}
 
 

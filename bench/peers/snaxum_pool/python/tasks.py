@@ -1,5 +1,5 @@
 """Runs in the pools' processes."""
 
 
-def answer(number: int) -> int:
+def echo(number: int) -> int:
     return number

@@ -1,4 +1,4 @@
-"""What is edited, and what a task of the pool answers."""
+"""The edited file, and a task of the pool."""
 
 from concurrent.futures import ProcessPoolExecutor
 
@@ -13,4 +13,4 @@ def hello(request: Request) -> dict[str, str]:
 
 @route("/python/task", use_process_pool=True)
 def task(request: Request, pool: ProcessPoolExecutor) -> dict[str, str]:
-    return pool.submit(tasks.answer).result()
+    return pool.submit(tasks.message).result()

@@ -1,4 +1,4 @@
-"""Counts what Python holds. Never edited."""
+"""Counts Python's objects. Never edited."""
 
 import gc
 

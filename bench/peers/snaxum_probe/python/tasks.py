@@ -1,5 +1,5 @@
 """Runs in the pool's processes. Edited to see how soon they run the new code."""
 
 
-def answer() -> dict[str, str]:
+def message() -> dict[str, str]:
     return {"message": "hello"}
