@@ -1,5 +1,4 @@
-//! Lets the program find the libpython it was built against: the three lines that "Embedding" in
-//! the README asks for.
+//! Lets the program find the libpython it was built against, as docs/embed.md explains.
 
 fn main() {
     let directory = std::env::var("DEP_SNAXUM_LIBPYTHON_DIR").expect("snaxum exports it");
