@@ -41,7 +41,7 @@ test *args:
 # Run every test, on every Python that is here, and the lints
 test-all: lint test test-pythons without-dev
 
-# Check that a binary without dev mode has nothing of it
+# Check that a binary without dev mode contains nothing of it
 without-dev:
     cargo test --test it -- --ignored a_binary_without_dev_mode
 
@@ -49,14 +49,14 @@ without-dev:
 test-pythons:
     tests/pythons
 
-# Check what the dependencies may be, then whether an advisory names one: that list is downloaded
+# Check licenses and sources of the dependencies, then download the advisories and check them
 audit:
     command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2
     cargo deny --all-features --offline check bans licenses sources
-    cargo deny fetch db || { echo "error: no list of advisories, so none was looked up" >&2; exit 1; }
+    cargo deny fetch db || { echo "error: the list of advisories cannot be downloaded: they are not checked" >&2; exit 1; }
     cargo deny --all-features --offline check advisories
 
-# Let Autobahn's client send the WebSocket server all that a protocol allows and forbids
+# Test the WebSocket server with Autobahn's client
 autobahn:
     tests/autobahn/run
 
@@ -65,14 +65,14 @@ lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --no-default-features --features cli -- -D warnings
-    cargo test --test python -- typed lint
+    cargo test --test python -- typed lint spelling prose
 
 # Format Rust and Python
 fmt:
     cargo fmt --all
     cargo test --test python -- --ignored format_in_place
 
-# Draw the console's pictures for the docs
+# Make the screenshots of the docs
 screenshots:
     cargo build -q
     cd tests/browser && SNAXUM_BIN="$PWD/../../target/debug/snaxum" node screenshots.js
@@ -81,18 +81,23 @@ screenshots:
 bench *args:
     python3 bench/run.py {{ args }}
 
-# Count the instructions that a request takes
+# Count the instructions of a request
 bench-instructions *args:
     python3 bench/instructions.py {{ args }}
 
-# Measure live reload beside that of peers
+# Measure live reload beside its peers
 bench-reload *args:
     python3 bench/reload.py {{ args }}
 
-# Edit by chance under load and check each answer: just soak --minutes 10
+# Edit at random under load and check each response: just soak --minutes 10
 soak *args:
     python3 bench/soak.py {{ args }}
 
-# What CI runs
+# Build the book into target/book
+book:
+    command -v mdbook >/dev/null || cargo install --locked mdbook@0.5.4
+    mdbook build docs
+
+# Run the checks of CI: format, lints, features, the book, every test
 ci:
     .ci/run
