@@ -7,6 +7,7 @@ use rust_embed::Embed;
 #[derive(Embed)]
 #[folder = "python/snaxum"]
 #[include = "*.py"]
+#[include = "*.json"]
 #[include = "py.typed"]
 struct Framework;
 
@@ -42,7 +43,7 @@ mod tests {
     #[test]
     fn the_framework_is_in_the_binary() {
         let names: Vec<String> = super::sources().map(|(name, _)| name).collect();
-        for name in ["__init__.py", "_bridge.py", "_embed.py", "py.typed"] {
+        for name in ["__init__.py", "_bridge.py", "_embed.py", "_debug/redact.json", "py.typed"] {
             assert!(names.iter().any(|found| found == name), "{name}");
         }
     }

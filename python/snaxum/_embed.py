@@ -87,6 +87,10 @@ class EmbeddedLoader:
         code: CodeType = marshal.loads(compiled)
         return code
 
+    def get_data(self, path: str) -> bytes:
+        """Read a data file; `path` has the directory of a module's `__file__`."""
+        return self.finder.read(path.removeprefix(f"<{PACKAGE}>/")).encode()
+
     def is_package(self, fullname: str) -> bool:
         return self.label.endswith("/__init__.py")
 

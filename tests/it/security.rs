@@ -1,7 +1,7 @@
 //! What somebody hostile tries on a dev server, item by item of docs/security.md: those that no
 //! other file has.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -164,64 +164,6 @@ async fn a_binary_without_dev_mode_contains_no_console() {
         assert!(has(Path::new(env!("CARGO_BIN_EXE_snaxum")), text), "{text}");
         assert!(!has(&target.join("debug/snaxum"), text), "{text}");
     }
-}
-
-/// What stands between `start` and `end` in `text`.
-fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
-    let from = text.find(start).expect("it begins") + start.len();
-    &text[from..from + text[from..].find(end).expect("it ends")]
-}
-
-#[test]
-fn rust_and_python_take_the_same_for_secrets() {
-    let rust = include_str!("../../src/dev/redact.rs");
-    let shapes = include_str!("../../src/dev/redact/patterns.rs");
-    let python = include_str!("../../python/snaxum/_debug/redact.py");
-
-    let words = between(rust, "        &*lower,", "    )\n");
-    let words: BTreeSet<String> =
-        words.split('"').skip(1).step_by(2).map(ToOwned::to_owned).collect();
-    let pattern: String =
-        between(python, "_WORDS = re.compile(", "\n)\n").split('"').skip(1).step_by(2).collect();
-    let same: BTreeSet<String> = between(&pattern, "(?:^|_)(?:", ")(?:_|$)")
-        .split('|')
-        .flat_map(|word| match word.strip_suffix("s?") {
-            Some(one) => vec![one.to_owned(), format!("{one}s")],
-            None => vec![word.to_owned()],
-        })
-        .collect();
-    assert!(words.len() > 30);
-    assert_eq!(words, same);
-    let pairs: BTreeSet<String> =
-        between(rust, "const PAIRS", "]];").split('"').skip(1).step_by(2).map(Into::into).collect();
-    let same = pattern.rsplit("(?:_|$)").next().expect("a last part");
-    let same: BTreeSet<String> =
-        same.split('|').skip(1).flat_map(|pair| pair.split('_')).map(Into::into).collect();
-    assert_eq!(pairs, same);
-
-    let shape =
-        |line: &str| line.trim().trim_start_matches("r\"").trim_end_matches([',', '"']).to_owned();
-    let rust: BTreeSet<String> = between(shapes, "let shapes = [", "];")
-        .lines()
-        .map(shape)
-        .filter(|shape| !shape.is_empty() && !shape.starts_with("://"))
-        .map(|shape| shape.replace("(?s)", "").replace("\\z", "\\Z"))
-        .collect();
-    let python: BTreeSet<String> = between(python, "_SHAPES = re.compile(", "    re.DOTALL")
-        .lines()
-        .map(shape)
-        .flat_map(|line| line.split("|\\b").map(ToOwned::to_owned).collect::<Vec<_>>())
-        .filter(|shape| !shape.is_empty())
-        .map(|shape| {
-            if shape.starts_with("---") {
-                shape
-            } else {
-                format!("\\b{}", shape.trim_start_matches("\\b"))
-            }
-        })
-        .collect();
-    assert!(rust.len() > 6);
-    assert_eq!(rust, python);
 }
 
 /// Numbers by chance, the same in each run.

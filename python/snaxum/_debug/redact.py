@@ -1,83 +1,92 @@
-"""What no console, log or clipboard shows: secrets, told by their names or by their looks.
+"""Masks secrets, recognised by name, form or value, in texts for consoles and logs.
 
-Owns the words and the shapes; Rust has the same for what it captures itself (`dev/masking.rs`).
-Masks text only, and never what a handler or a client gets.
+Owns the matching in Python. The words and patterns are in `redact.json`, which Rust reads too
+(`src/dev/redact.rs`): `words` and `phrases` of names, `patterns` of secrets with a known form, and
+`url_password`, whose second group is the secret. Masks recorded text only, never the data of a
+handler or a client.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+
+# By name: the user's code may replace `json.loads`.
+from json import loads
+from typing import Any, NamedTuple
 
 MASK = "••••"
 
-_WORDS = re.compile(
-    r"(?:^|_)(?:api|auths?|authorization|cards?|cookies?|credentials?|csrf|cvv|dsn|jwt|keys?|otp|pass|"
-    r"passwd|passwords?|passphrase|pat|pin|private|secrets?|sessions?|signatures?|ssn|tokens?)(?:_|$)"
-    r"|database_url|connection_string"
-)
 _WORD_EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
-# Those of a language, for the words of a project.
+# The same for words of any language, as a project may name them.
 _ANY_WORD_EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+")
 _QUERY_PAIR = re.compile(r"""([?&]([^\s=&'"]+)=)([^\s&'"]*)""")
-_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
-# `name: value` and `name=value` as a repr writes them, however deep.
+# `name: value` and `name=value` as a repr writes them, at any depth.
 _PAIR = re.compile(
     r"""((['"]?)\b([^\W\d][\w-]*)\2\s*[:=]\s*)"""
     r"""(b?'(?:[^'\\]|\\.)*'|b?"(?:[^"\\]|\\.)*"|[^\s,)}\]]+)"""
 )
-# What is a secret wherever it stands: RFC 7468 (PEM), RFC 7519 (JWT), and the keys of services that
-# mark theirs.
-_SHAPES = re.compile(
-    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*-----|\Z)"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
-    r"|\bA[KS]IA[A-Z0-9]{16}\b"
-    r"|\bgh[opsur]_\w{20,}|\bgithub_pat_\w{20,}"
-    r"|\bsk-[\w-]{16,}"
-    r"|\bxox[abprs]-[\w-]{10,}",
-    re.DOTALL,
-)
-# A key whose end is not there.
+# A private key without its end.
 _BEGUN_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?!.*-----END )", re.DOTALL)
 _END_OF_KEY = re.compile(r"-----END [A-Z0-9 ]*-----")
-# Shorter values of the environment are words that may stand anywhere.
+# Shorter values of the environment are ordinary words.
 _SHORTEST_VALUE = 8
-# How many times its limit is looked at of a text that is cut.
+# The part of a long text that is checked, as a multiple of the limit that it is cut to.
 SLACK = 4
-# What names a secret in this project besides, as `_spaced` writes it.
+# The names of secrets in this project, as `_spaced` writes them.
 _extra: tuple[str, ...] = ()
-# An environment, further names, and the values that are looked for with these.
+# An environment, names, and the values found with both.
 _known: tuple[Mapping[Any, Any], tuple[str, ...], tuple[str, ...]] | None = None
 
 
+class Rules(NamedTuple):
+    """The regular expressions made from `redact.json`."""
+
+    names: re.Pattern[str]
+    forms: re.Pattern[str]
+    url_password: re.Pattern[str]
+
+
+@functools.cache
+def rules() -> Rules:
+    """Read `redact.json`, on first use: a server without errors needs none of it."""
+    loader: Any = __spec__.loader
+    data = loads(loader.get_data(os.path.join(os.path.dirname(__file__), "redact.json")))
+    words = f"(?:^|_)(?:{'|'.join(data['words'])})(?:_|$)"
+    return Rules(
+        re.compile("|".join([words, *map("_".join, data["phrases"])])),
+        re.compile("|".join(pattern["regex"] for pattern in data["patterns"])),
+        re.compile(data["url_password"]),
+    )
+
+
 def add_words(names: Iterable[str]) -> None:
-    """Take values of these names, too, for secrets from now on."""
+    """Mask values of these names, too, from now on."""
     global _extra
     _extra = (*_extra, *map(_spaced, names))
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether a value of this name is masked wherever it would be shown."""
-    if _WORDS.search(_WORD_EDGE.sub("_", name).lower()):
+    """Report whether values of this name are masked."""
+    if rules().names.search(_WORD_EDGE.sub("_", name).lower()):
         return True
     return bool(_extra) and any(words in _spaced(name) for words in _extra)
 
 
 def secret_values() -> list[str]:
-    """Give what the secret variables of the environment hold, but for what is short."""
+    """Return the values of the environment's secret variables, without the short ones."""
     return _secret_values(dict(_environ()))
 
 
 def mask_text(text: str) -> str:
-    """Mask what looks like a secret: passwords and parameters in addresses, keys, tokens, and the
-    values of secret variables of the environment."""
+    """Mask passwords and parameters in URLs, keys, tokens, and values of secret variables."""
     return _masked(text, _spans(text))
 
 
 def mask_repr(text: str) -> str:
-    """Mask the same, and what a `repr` says after the name of a secret."""
+    """Mask the same, and the value after the name of a secret in a `repr`."""
     pairs = [pair.span(4) for pair in _PAIR.finditer(text) if is_secret(pair[3])]
     return _masked(text, pairs + _spans(text))
 
@@ -85,24 +94,24 @@ def mask_repr(text: str) -> str:
 def mask_beginning(
     text: str, limit: int, mask: Callable[[str], str] = mask_text
 ) -> tuple[str, int]:
-    """Mask a long text, and cut it to `limit`; gives how many characters more there are, too.
+    """Mask a long text and cut it to `limit`; return it with the number of dropped characters.
 
-    Nothing beyond `SLACK` times `limit` is looked at.
+    Checks nothing beyond `SLACK` times `limit`.
     """
-    looked_at = SLACK * limit
-    masked = mask(text[:looked_at])
-    # A secret may begin at the end of what is looked at, where nothing tells it for one.
-    shown = masked[:limit] if len(text) <= looked_at else masked[:-limit][:limit]
-    return shown, len(masked) - len(shown) + max(0, len(text) - looked_at)
+    checked_length = SLACK * limit
+    masked = mask(text[:checked_length])
+    # A secret that begins at the end of the checked part may not be recognised.
+    shown = masked[:limit] if len(text) <= checked_length else masked[:-limit][:limit]
+    return shown, len(masked) - len(shown) + max(0, len(text) - checked_length)
 
 
 def begins_key(text: str) -> bool:
-    """Tell whether a private key begins here and goes on in the next line."""
+    """Report whether a private key begins in this line and continues in the next."""
     return "-----BEGIN " in text and _BEGUN_KEY.search(text) is not None
 
 
 def end_of_key(text: str) -> int | None:
-    """Give where the key ends that an earlier line has begun, if it does."""
+    """Return the end of a key that an earlier line has begun, if it is in this line."""
     end = _END_OF_KEY.search(text)
     return end.end() if end else None
 
@@ -111,10 +120,10 @@ Span = tuple[int, int]
 
 
 def _spans(text: str) -> list[Span]:
-    """Find each secret in the text as it is: a mask in it would hide what is around."""
-    found = [shape.span() for shape in _SHAPES.finditer(text)]
+    """Find each secret in the original text: the mask of one could hide another."""
+    found = [match.span() for match in rules().forms.finditer(text)]
     if "://" in text:
-        found += [address.span(2) for address in _URL_PASSWORD.finditer(text)]
+        found += [url.span(2) for url in rules().url_password.finditer(text)]
     if "=" in text:
         found += [pair.span(3) for pair in _QUERY_PAIR.finditer(text) if is_secret(pair[2])]
     for value in _known_values():
@@ -126,7 +135,7 @@ def _spans(text: str) -> list[Span]:
 
 
 def _masked(text: str, spans: list[Span]) -> str:
-    """Put one mask in the place of each span, and of those together that overlap."""
+    """Replace each span with a mask, and overlapping spans with one."""
     if not spans:
         return text
     parts, done, is_open = [], 0, False
@@ -140,7 +149,7 @@ def _masked(text: str, spans: list[Span]) -> str:
 
 
 def _known_values() -> tuple[str, ...]:
-    """Give the values that are looked for; they are made anew when the environment has changed."""
+    """Return the values to search for; computed again when the environment has changed."""
     global _known
     known = _known
     if known is None or known[0] != _environ() or known[1] != _extra:
@@ -150,7 +159,7 @@ def _known_values() -> tuple[str, ...]:
 
 
 def _environ() -> Mapping[Any, Any]:
-    """Give what `os.environ` is made of: to compare and to copy it needs no decoding."""
+    """Return the encoded mapping inside `os.environ`: it is compared and copied faster."""
     environ: Mapping[Any, Any] = getattr(os.environ, "_data", os.environ)
     return environ
 
@@ -161,11 +170,11 @@ def _secret_values(environ: Mapping[Any, Any]) -> list[str]:
 
 
 def _with_lines(values: list[str]) -> set[str]:
-    """Give the values, and the lines of those that have several: a print is told line by line."""
+    """Return the values and each of their lines: output is masked line by line."""
     lines = (line.strip() for value in values for line in value.splitlines())
     return {*values, *(line for line in lines if len(line) >= _SHORTEST_VALUE)}
 
 
 def _spaced(name: str) -> str:
-    """Give the words of a name, in lower case, with a space before each and after the last."""
+    """Return the words of a name, in lower case, with a space before each and after the last."""
     return f" {_ANY_WORD_EDGE.sub(' ', name).strip().lower()} "

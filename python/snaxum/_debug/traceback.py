@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from .._reload import loader
 from ..http import Headers, Request
-from .redact import MASK, is_secret, mask_beginning, mask_repr, mask_text
+from .redact import MASK, is_secret, mask_beginning, mask_repr, mask_text, rules
 from .repr_timeout import OutOfTime, TimeBox
 
 MAX_FRAMES = 100
@@ -62,6 +62,7 @@ def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
     """
     if not with_locals:
         return _describe(error, None, set(), 0)
+    rules()  # their first use costs time, which is not the user's
     box = TimeBox(REPR_BUDGET_S, own_file=_repr.__code__.co_filename)
     try:
         return _describe(error, box, set(), 0)
