@@ -102,7 +102,7 @@ def test_it_is_told_once_that_a_worker_is_given_other_code() -> None:
     told: list[dict[str, Any]] = []
     made: Any = pool(of, lambda: None)
     made._on_event = lambda text: told.append(json.loads(text))
-    sources = SimpleNamespace(all=dict)
+    sources = SimpleNamespace(by_path=dict)
     second: Any = SimpleNamespace(number=2, sources=sources, ran={}, variables={})
     publish(second)
     try:

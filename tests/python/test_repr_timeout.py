@@ -12,7 +12,7 @@ import pytest
 
 from snaxum._debug import traceback
 from snaxum._debug.repr_timeout import OutOfTime, TimeBox
-from snaxum._reload import loader
+from snaxum._reload import user_paths
 
 FUNCTIONS = """
 import time
@@ -46,10 +46,10 @@ Functions = dict[str, Any]
 
 @pytest.fixture
 def of_user(tmp_path: Path) -> Iterator[Functions]:
-    roots = loader.roots()
-    loader.configure([str(tmp_path)], str(tmp_path))
+    roots = user_paths.roots()
+    user_paths.configure([str(tmp_path)], str(tmp_path))
     yield functions(str(tmp_path / "app.py"))
-    loader.configure(roots, str(tmp_path))
+    user_paths.configure(roots, str(tmp_path))
 
 
 def functions(filename: str) -> Functions:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from .._reload import loader
+from .._reload.user_paths import is_user_file
 
 # How often a call is looked at whose time is over.
 _AGAIN_S = 0.005
@@ -108,4 +108,4 @@ def _may_be_left(filename: str) -> bool:
     modules = (sys.modules.get(name) for name in _DESCRIBING)
     if any(getattr(module, "__file__", None) == filename for module in modules):
         return True
-    return loader.is_user_file(filename)
+    return is_user_file(filename)

@@ -16,6 +16,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
 from .._reload import loader
+from .._reload.user_paths import display_path, is_user_file
 from ..http import Headers, Request
 from .redact import MASK, is_secret, mask_beginning, mask_repr, mask_text, rules
 from .repr_timeout import OutOfTime, TimeBox
@@ -124,9 +125,9 @@ def _frames(tb: TracebackType | None, box: TimeBox | None) -> Iterator[dict[str,
         entries = entries[: MAX_FRAMES // 2] + entries[-MAX_FRAMES // 2 :]
     for frame, line, (end_line, column, end_column) in entries:
         code = frame.f_code
-        user = loader.is_user_file(code.co_filename)
+        user = is_user_file(code.co_filename)
         yield {
-            "file": loader.display_path(code.co_filename),
+            "file": display_path(code.co_filename),
             "line": line,
             "end_line": end_line,
             "column": column,
@@ -199,13 +200,13 @@ def _syntax_frame(error: SyntaxError) -> dict[str, Any]:
     text = getattr(error, "source_text", None)
     lines = _lines(filename, None) if text is None else split_lines(text)
     return {
-        "file": loader.display_path(filename),
+        "file": display_path(filename),
         "line": line,
         "end_line": getattr(error, "end_lineno", None) or line,
         "column": column,
         "end_column": end - 1 if end and end > 0 else None,
         "function": "<module>",
-        "user": loader.is_user_file(filename),
+        "user": is_user_file(filename),
         "source": _around(lines, line) or [{"line": line, "text": (error.text or "").rstrip("\n")}],
         "locals": [],
     }

@@ -63,7 +63,7 @@ class WorkerProcess:
         """Send a task, with the changes of the code since the last; False if it is dead."""
         message = task.payload
         if generation.number != self.generation and generation.sources is not None:
-            sources = generation.sources.all()
+            sources = generation.sources.by_path()
             changed = {
                 path: source.content
                 for path, source in sources.items()

@@ -56,7 +56,7 @@ class _ByName(pickle.Pickler):
                 f"a pool worker cannot find `{obj.__qualname__}` by name; "
                 "move it to the top level of a module"
             )
-        spec = obj.__module__ and loader.find_user_module(obj.__module__)
+        spec = obj.__module__ and loader.is_user_module_name(obj.__module__)
         return (worker.resolve, (obj.__module__, obj.__qualname__)) if spec else NotImplemented
 
 

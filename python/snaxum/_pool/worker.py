@@ -22,10 +22,10 @@ from typing import Any
 
 from .._debug import output as debug_output
 from .._debug import redact
-from .._reload import import_hook, loader
-from .._reload.env_file import replace
+from .._reload import import_hook, loader, user_paths
+from .._reload.env_file import replace_variables
 from .._reload.graph import Graph
-from .._reload.source_cache import Sources
+from .._reload.source_cache import SourceCache
 from .._runtime import generations, interpreter, registration
 from . import output
 
@@ -40,7 +40,7 @@ worker.start(roots, project, secret_names)
 worker.serve(calls, replies, raw_output)
 """
 
-_sources = Sources()
+_sources = SourceCache()
 # The files whose text came from the server.
 _sent_by_server: set[str] = set()
 # The part of `os.environ` that comes from the file of environment variables.
@@ -58,7 +58,7 @@ def start(roots: list[str], project: str, secret_names: list[str]) -> None:
     threading.Thread(target=exit_with_parent, name="parent-watch", daemon=True).start()
     interpreter.set_up_streams()
     redact.add_words(secret_names)
-    loader.configure(roots, project)
+    user_paths.configure(roots, project)
     generations.stage(generations.NullStaging())
     registration.install()
     import_hook.install()
@@ -174,7 +174,7 @@ def apply_update(
     """Drop the modules that the change reaches; they load from the server's text when imported."""
     staging = generations.staging()
     assert staging is not None, "`start` has set it"
-    replace(_variables, variables)
+    replace_variables(_variables, variables)
     _variables.clear()
     _variables.update(variables)
     _sources.preload(changed)
@@ -192,7 +192,7 @@ def apply_update(
                 other.add(node.path)
     seeds = {name for name, node in staging.nodes.items() if node.path in other}
     seeds.update(name for name in rerun if name in staging.nodes)
-    for name in Graph(staging.nodes.values()).cone(seeds):
+    for name in Graph(staging.nodes.values()).dependents(seeds):
         sys.modules.pop(name, None)
         staging.nodes.pop(name, None)
 

@@ -1,15 +1,17 @@
-"""Live reload: from files that changed to a generation that serves.
+"""Live reload: from changed files to a generation that serves.
 
-`reloader` makes one attempt from end to end; the other modules are its parts, in the order of use:
+`reloader` runs a reload from end to end. The other modules are its parts, in the order of use:
 
-- `changes`: what differs from what serves; `env_file`, `outside`: the environment variables, and
-  what only a new process can take over
-- `graph`: which modules a change reaches
-- `roots`, `stage`, `loader`, `sources`: run them aside, from the texts just read
-- `broken`: the paths of modules that did not load at the start
-- `imports`, `inputs`, `effects`, `watchdog`: what is noted of a run, and how it is ended
-- `lines`: edits that only move lines
-- `survivors`: kept values whose class was replaced
-- `report`, `warning`: what the attempt did, and what there is to warn of
-- `drain`, `tasks`: how the old generation ends, and what it left on the loop
+- `changes`, `env_file`, `restart_triggers`: compare the files with the serving code
+- `graph`: finds the modules that a change affects
+- `attempt`: opens, runs, and commits or rolls back one attempt
+- `discovery`, `stage`, `loader`, `source_cache`: load modules from the texts that were just read
+- `broken_routes`: the routes of modules that did not load at the first start
+- `import_hook`, `file_inputs`, `effects`, `watchdog`: record what a module does while it loads
+- `line_shift`: updates line numbers without running a module
+- `module_state`, `migrate`: lost globals, and kept values of replaced classes
+- `report`, `warnings`: the outcome of an attempt
+- `drain`, `background_tasks`: end the old generation and its tasks
+
+`model` has the data that they share, and `user_paths` the user's directories.
 """

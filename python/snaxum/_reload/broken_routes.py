@@ -1,8 +1,7 @@
-"""The routes of a module that does not load, as far as its text shows them.
+"""The routes of modules that did not load at the first start, as far as their text shows them.
 
-Owns the reading of `@route` from a syntax tree, for modules that were broken at the first start:
-who asks for one of their paths is told what is wrong, and not that there is nothing. Never runs
-anything of such a module.
+Owns the reading of `@route` from a syntax tree: a request for such a path gets the error of the
+module instead of 404. Never runs code of such a module.
 """
 
 from __future__ import annotations
@@ -11,39 +10,39 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from ..routing import Route, RouteError, RouteTable
-from .source_cache import Sources
+from .source_cache import SourceCache
 
 
-class Missing:
-    """Stands where the handler of a module would be that did not load."""
+class _Placeholder:
+    """The handler of a route whose module did not load; it is never called."""
 
     def __init__(self, module: str) -> None:
         self.module = module
 
     def __call__(self) -> None:
-        raise AssertionError("nobody calls what has not loaded")
+        raise AssertionError("a placeholder is not in the table that serves")
 
 
 class BrokenRoutes:
-    """Finds the module that would answer a request, had it loaded."""
+    """Finds the module that has a route for a request, among modules that did not load."""
 
-    def __init__(self, modules: Mapping[str, str], sources: Sources) -> None:
-        """Take the names of the modules that did not load, each with its file."""
+    def __init__(self, modules: Mapping[str, str], sources: SourceCache) -> None:
+        """Read the routes of `modules`: name to file."""
         self._tables: list[RouteTable] = []
         for name, path in modules.items():
-            source = sources.kept(path)
+            source = sources.cached(path)
             for pattern, methods in _routes_in(source.content) if source else ():
                 try:
-                    # One a table: what clashes is none of our business here.
-                    self._tables.append(RouteTable([Route(pattern, methods, Missing(name))]))
+                    # One table a route: two routes may clash here.
+                    self._tables.append(RouteTable([Route(pattern, methods, _Placeholder(name))]))
                 except RouteError:
-                    continue  # perhaps the very thing that is wrong
+                    continue  # this route may be the error that broke the module
 
     def module_for(self, method: str, path: str) -> str | None:
-        """Name the module that has a route for a request."""
+        """Return the module that has a route for a request."""
         for table in self._tables:
             found = table.match(method, path)
-            if isinstance(found, tuple) and isinstance(found[0].handler, Missing):
+            if isinstance(found, tuple) and isinstance(found[0].handler, _Placeholder):
                 return found[0].handler.module
         return None
 
@@ -65,7 +64,7 @@ def _declared(call: ast.Call) -> Iterator[tuple[str, list[str] | None]]:
     path = call.args[0] if call.args else given.get("path")
     methods = call.args[1] if len(call.args) > 1 else given.get("methods")
     if not isinstance(path, ast.Constant) or not isinstance(path.value, str):
-        return  # only running it would tell
+        return  # computed when the module runs
     names = None
     if isinstance(methods, (ast.List, ast.Tuple, ast.Set)):
         items = [item.value for item in methods.elts if isinstance(item, ast.Constant)]

@@ -1,7 +1,7 @@
-"""What a save means: from paths that were written to modules that are concerned.
+"""Finds out what a save changes: from written paths to the modules that are affected.
 
-Owns the comparison of what is on disk with what serves, and with what was last tried. Content
-decides, never a time stamp. Never runs user code.
+Owns the comparison of the files with the serving code and with the last attempt. Compares content,
+never time stamps. Never runs code of the user.
 """
 
 from __future__ import annotations
@@ -13,185 +13,182 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .._runtime import generations as state
-from . import file_inputs, line_shift, loader
+from .._runtime.generations import Generation
+from . import file_inputs, line_shift
 from .env_file import EnvFile, NewVariables
 from .model import Node, Source
-from .restart_triggers import Outside
-from .source_cache import Sources
+from .restart_triggers import RestartTriggers
+from .source_cache import SourceCache
+from .user_paths import import_root, is_user_file, module_name, roots
 
 _log = logging.getLogger("snaxum")
 
-# So many reloads of code that the server has written itself, in so many seconds, are a loop.
+# A reload loop: this many reloads of code that the server itself has written, in this time.
 MAX_OWN = 5
 OWN_WINDOW_S = 10.0
 
 
 @dataclass
 class Changes:
-    """What differs from the serving generation."""
+    """The differences between the files and the serving generation."""
 
-    sources: Sources
-    # Modules whose own text is another.
+    sources: SourceCache
+    # Modules with another text; in the shifted ones, only lines have moved.
     changed: list[Node] = field(default_factory=list)
-    # Those of them in which only lines have moved, with the new text.
     shifted: list[tuple[Node, Source]] = field(default_factory=list)
     # Modules whose file is gone.
     deleted: list[Node] = field(default_factory=list)
-    # Source files that no module is made from, with the name that a module of theirs would have.
+    # Source files that belong to no loaded module, with the name of the module they would be.
     created: dict[str, str] = field(default_factory=dict)
-    # Modules that read or listed something that is another now, with its path.
-    fed: dict[str, str] = field(default_factory=dict)
-    # What is fixed when the process starts, and is another now: path and reason.
-    outside: list[tuple[str, str]] = field(default_factory=list)
-    # What the file of environment variables holds, if that is not what is in force.
+    # Modules of which a read file or a listed directory has changed, with its path.
+    inputs_changed: dict[str, str] = field(default_factory=dict)
+    # Changes that need a new process: path and reason.
+    restart_triggers: list[tuple[str, str]] = field(default_factory=list)
+    # The content of the file of environment variables, if it differs from the active variables.
     variables: NewVariables | None = None
-    # All files that differ, for the record.
+    # All files that differ, for the report.
     paths: list[str] = field(default_factory=list)
+    # The digest of each compared path, and whether one differs from that of the last attempt.
+    digests: dict[str, bytes | None] = field(default_factory=dict)
+    is_new: bool = False
 
     @property
     def deleted_names(self) -> set[str]:
         return {node.name for node in self.deleted}
 
-    def seeds(self, graph_nodes: Iterable[Node]) -> set[str]:
-        """Name the modules that have to run again on account of themselves."""
+    def seeds(self, nodes: Iterable[Node]) -> set[str]:
+        """Return the modules that must run again because of their own text, inputs or imports."""
         shifted = {node.name for node, _ in self.shifted}
         found = {node.name for node in self.changed} - shifted
-        found.update(self.fed)
+        found.update(self.inputs_changed)
         gone = self.deleted_names
         created = set(self.created.values())
         if not gone and not created:
             return found
-        for node in graph_nodes:
-            # Imported but not loaded: by a function that no request has called, or by pool workers.
-            if (node.imports | node.late) & (gone | created) or node.wanted & created:
+        for node in nodes:
+            # Also imports of modules that are not loaded: a function may not have run yet, or it
+            # runs in pool workers only.
+            imports = node.imports | node.deferred_imports
+            if imports & (gone | created) or node.missing_imports & created:
                 found.add(node.name)
             elif node.name in created:
                 found.add(node.name)  # `a.py` became `a/__init__.py`
         return found - gone
 
 
-class Watch:
-    """Compares what is on disk with what serves and with what was last tried."""
+class _NodesByPath:
+    """The nodes of a generation by the paths that they depend on."""
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        # One file may be loaded under several names.
+        self.sources: dict[str, list[Node]] = {}
+        self.readers: dict[str, list[Node]] = {}
+        self.listers: dict[str, list[Node]] = {}
+        for node in nodes:
+            if node.source:
+                self.sources.setdefault(node.path, []).append(node)
+            for path in node.files:
+                self.readers.setdefault(path, []).append(node)
+            for path in node.listed_dirs:
+                self.listers.setdefault(path, []).append(node)
+
+
+class ChangeDetector:
+    """Compares the files with the serving generation and with the last attempt."""
 
     def __init__(self, root: str, project: str, env_file: EnvFile | None) -> None:
         self.root = root
         self.env_file = env_file
-        self.outside = Outside(project)
+        self.triggers = RestartTriggers(project)
+        # The digest of each path at the last attempt.
         self._tried: dict[str, bytes | None] = {}
-        # What differed from the serving generation at the last attempt.
+        # The paths that differed from the serving generation at the last comparison.
         self._pending: set[str] = set()
-        self._before: dict[str, bytes | None] = {}
-        # When code last changed that this process itself had written.
-        self._own: deque[float] = deque(maxlen=MAX_OWN)
+        # The times of the last reloads of code that this process itself has written.
+        self._own_writes: deque[float] = deque(maxlen=MAX_OWN)
 
-    def compare(
-        self, paths: Iterable[str] | None, serving: state.Generation
-    ) -> tuple[Changes, bool]:
-        """Look at `paths`, or at everything; tells too whether anything is new since the last look.
-
-        The look itself counts as a try.
-        """
-        changes = Changes(Sources(serving.sources))
-        self._before = dict(self._tried)
-        # Several of one path: the same file under several names.
-        nodes: dict[str, list[Node]] = {}
-        for node in serving.graph.nodes.values():
-            if node.source:
-                nodes.setdefault(node.path, []).append(node)
-        readers: dict[str, list[Node]] = {}
-        listers: dict[str, list[Node]] = {}
-        for node in serving.graph.nodes.values():
-            for path in node.files:
-                readers.setdefault(path, []).append(node)
-            for path in node.listings:
-                listers.setdefault(path, []).append(node)
-        looked = self._candidates(paths, nodes, readers)
-        is_new = False
+    def compare(self, paths: Iterable[str] | None, serving: Generation) -> Changes:
+        """Compare `paths`, or all files if None; always with the pending paths."""
+        changes = Changes(SourceCache(serving.sources))
+        nodes = _NodesByPath(serving.graph.nodes.values())
+        candidates = self._candidates(paths, nodes)
         self._pending = set()
-        for path in sorted(looked):
-            differs, digest = False, None
-            if path.endswith(".py") and file_inputs.is_own(path) and self._is_loop(path):
+        for path in sorted(candidates):
+            if path.endswith(".py") and file_inputs.is_own_output(path) and self._is_loop(path):
                 continue
-            if _is_source(path) and (path in nodes or loader.is_user_file(path)):
-                differs, digest = self._compare_source(path, nodes.get(path, ()), changes)
-            if path in readers:
-                digest = file_inputs.file_digest(path)
-                for node in readers[path]:
-                    if file_inputs.is_own(path):
-                        node.files[path] = digest  # the app's output is nobody's save
-                    elif node.files[path] != digest:
-                        changes.fed[node.name], differs = path, True
-            is_new |= self._note(path, digest, differs, known=path in nodes or path in readers)
-            if differs:
-                self._pending.add(path)
-                changes.paths.append(path)
-        for path in {os.path.dirname(path) for path in looked} | looked:
-            if path in listers:
-                digest = file_inputs.listing_digest(path)
-                differs = False
-                for node in listers[path]:
-                    if node.listings[path] != digest:
-                        changes.fed[node.name], differs = path, True
-                is_new |= self._note(os.path.join(path, ""), digest, differs, known=True)
-                if differs:
-                    self._pending.add(path)
-        if self.env_file is not None and self.env_file.path in looked:
-            is_new |= self._compare_variables(self.env_file, changes)
-        changes.outside = self.outside.compare(looked)
-        return changes, is_new or bool(changes.outside)
+            self._compare_file(path, nodes, changes)
+        for path in {os.path.dirname(path) for path in candidates} | candidates:
+            if path in nodes.listers:
+                self._compare_listing(path, nodes.listers[path], changes)
+        if self.env_file is not None and self.env_file.path in candidates:
+            self._compare_variables(self.env_file, changes)
+        changes.restart_triggers = self.triggers.compare(candidates)
+        changes.is_new |= bool(changes.restart_triggers)
+        return changes
+
+    def record_attempt(self, changes: Changes) -> None:
+        """Remember the digests of an attempt: the same content is not tried again."""
+        self._tried.update(changes.digests)
+
+    def accept(self) -> None:
+        """Forget the differences of the last comparison: the new generation has them."""
+        self._pending.clear()
 
     def inputs(self, nodes: Iterable[Node]) -> list[str]:
-        """List what counts besides the files of the python dir."""
-        found = set(self.outside.paths())
+        """List the paths to watch, in addition to the files of the python dir."""
+        found = set(self.triggers.paths())
         if self.env_file is not None:
             found.add(self.env_file.path)
         for node in nodes:
-            found.update(node.files, node.listings)
+            found.update(node.files, node.listed_dirs)
             if node.source and not node.path.startswith(os.path.join(self.root, "")):
                 found.update((node.path, os.path.dirname(node.path)))
         return sorted(found)
 
-    def take_back(self) -> None:
-        """Let the last look not count as a try."""
-        self._tried = self._before
+    def _candidates(self, paths: Iterable[str] | None, nodes: _NodesByPath) -> set[str]:
+        """Return the paths to compare: `paths` and the files below them, and the pending ones."""
+        found = set(self._pending)
+        if paths is None:
+            found.update(nodes.sources, nodes.readers, *map(walk, roots()), self.triggers.paths())
+            return found | ({self.env_file.path} if self.env_file else set())
+        for path in paths:
+            path = os.path.abspath(path)
+            found.add(path)
+            if not _is_source(path):
+                below = os.path.join(path, "")
+                known = (*nodes.sources, *nodes.readers)
+                found.update(other for other in known if other.startswith(below))
+                if os.path.isdir(path):
+                    found.update(walk(path))
+        return found
 
-    def settle(self) -> None:
-        """Take what was looked at last for what serves: nothing is pending."""
-        self._pending.clear()
-
-    def _is_loop(self, path: str) -> bool:
-        """Tell whether code that writes code keeps itself running."""
-        now = time.monotonic()
-        if len(self._own) == MAX_OWN and now - self._own[0] < OWN_WINDOW_S:
-            _log.error(
-                "%s was written by this server %d times in %g s; it is left alone until somebody "
-                "else saves it",
-                path,
-                MAX_OWN,
-                OWN_WINDOW_S,
-            )
-            return True
-        self._own.append(now)
-        return False
-
-    def _note(self, path: str, digest: bytes | None, differs: bool, *, known: bool) -> bool:
-        """Note a try; tells whether it is another than the last one."""
-        if path in self._tried:
-            before = self._tried[path]
-            self._tried[path] = digest
-            return before != digest
-        self._tried[path] = digest
-        return differs and (known or digest is not None)
+    def _compare_file(self, path: str, nodes: _NodesByPath, changes: Changes) -> None:
+        """Compare a file as the source of modules, and as a file that modules have read."""
+        differs, digest = False, None
+        if _is_source(path) and (path in nodes.sources or is_user_file(path)):
+            differs, digest = self._compare_source(path, nodes.sources.get(path, ()), changes)
+        if path in nodes.readers:
+            digest = file_inputs.file_digest(path)
+            for node in nodes.readers[path]:
+                if file_inputs.is_own_output(path):
+                    node.files[path] = digest  # written by the app: not a save
+                elif node.files[path] != digest:
+                    changes.inputs_changed[node.name], differs = path, True
+        is_known = path in nodes.sources or path in nodes.readers
+        self._record(path, digest, differs, changes, is_known=is_known)
+        if differs:
+            self._pending.add(path)
+            changes.paths.append(path)
 
     def _compare_source(
         self, path: str, nodes: Sequence[Node], changes: Changes
     ) -> tuple[bool, bytes | None]:
+        """Compare a source file with the modules loaded from it; returns `differs` and a digest."""
         source = changes.sources.refresh(path)
         if not nodes:
             if source is None:
                 return False, None
-            name = module_name(loader.import_root(path) or self.root, path)
+            name = module_name(import_root(path) or self.root, path)
             if name is None:
                 return False, source.digest
             changes.created[path] = name
@@ -209,64 +206,71 @@ class Watch:
                     changes.shifted.append((node, source))
         return differs, source.digest if source else None
 
-    def _compare_variables(self, env_file: EnvFile, changes: Changes) -> bool:
-        found = env_file.look()
+    def _compare_listing(self, path: str, listers: Sequence[Node], changes: Changes) -> None:
+        digest = file_inputs.listing_digest(path)
+        changed = [node.name for node in listers if node.listed_dirs[path] != digest]
+        changes.inputs_changed.update(dict.fromkeys(changed, path))
+        # With a separator at the end: the names in a directory, not its files.
+        name = os.path.join(path, "")
+        self._record(name, digest, bool(changed), changes, is_known=True)
+        if changed:
+            self._pending.add(path)
+
+    def _compare_variables(self, env_file: EnvFile, changes: Changes) -> None:
+        found = env_file.read()
         differs = env_file.differs(found)
         if differs:
             changes.variables = found
             self._pending.add(env_file.path)
             if env_file.path not in changes.paths:
                 changes.paths.append(env_file.path)
-        return self._note(env_file.path, found.digest, differs, known=True)
+        self._record(env_file.path, found.digest, differs, changes, is_known=True)
 
-    def _candidates(
-        self,
-        paths: Iterable[str] | None,
-        nodes: dict[str, list[Node]],
-        readers: dict[str, list[Node]],
-    ) -> set[str]:
-        found = set(self._pending)
-        if paths is None:
-            found.update(nodes, readers, *map(walk, loader.roots()), self.outside.paths())
-            return found | ({self.env_file.path} if self.env_file else set())
-        for path in paths:
-            path = os.path.abspath(path)
-            found.add(path)
-            if not _is_source(path):
-                below = os.path.join(path, "")
-                found.update(other for other in (*nodes, *readers) if other.startswith(below))
-                if os.path.isdir(path):
-                    found.update(walk(path))
-        return found
+    def _record(
+        self, path: str, digest: bytes | None, differs: bool, changes: Changes, *, is_known: bool
+    ) -> None:
+        """Record the digest of a path, and whether it is new since the last attempt."""
+        if path in changes.digests:
+            changes.is_new |= changes.digests[path] != digest
+        elif path in self._tried:
+            changes.is_new |= self._tried[path] != digest
+        else:
+            changes.is_new |= differs and (is_known or digest is not None)
+        changes.digests[path] = digest
+
+    def _is_loop(self, path: str) -> bool:
+        """Report whether code that writes code causes one reload after another."""
+        now = time.monotonic()
+        writes = self._own_writes
+        if len(writes) == MAX_OWN and now - writes[0] < OWN_WINDOW_S:
+            _log.error(
+                "reload loop: this server wrote %s %d times in %g s; ignoring it until another "
+                "program saves it",
+                path,
+                MAX_OWN,
+                OWN_WINDOW_S,
+            )
+            return True
+        writes.append(now)
+        return False
 
 
 def is_shifted(old: Source, new: Source) -> bool:
-    """Tell whether only lines have moved from one text to the other."""
+    """Report whether only lines have moved from one text to the other."""
     try:
         return old.code is not None and line_shift.is_same_but_for_lines(old.code, new.compile())
     except (SyntaxError, RecursionError, MemoryError, OverflowError):
         return False
 
 
-def module_name(root: str, path: str) -> str | None:
-    """Give the dotted name of the module that a file would be; None if it can be none."""
-    inside = os.path.relpath(path, root)
-    parts = inside[: -len(".py")].split(os.sep)
-    if parts[-1] == "__init__":
-        parts.pop()
-    if not parts or not all(part.isidentifier() for part in parts):
-        return None
-    return ".".join(parts)
-
-
 def walk(directory: str) -> Iterator[str]:
-    """Give the source files below a directory that can be the user's modules."""
+    """Yield the source files below a directory that can be the user's modules."""
     seen: set[str] = set()
-    homes = [os.path.realpath(root) for root in loader.roots()]
+    real_roots = [os.path.realpath(root) for root in roots()]
     for base, directories, files in os.walk(directory, followlinks=True):
         real = os.path.realpath(base)
         is_environment = os.path.exists(os.path.join(base, "pyvenv.cfg"))
-        if real in seen or is_environment or _leads_upwards(base, real, homes):
+        if real in seen or is_environment or _leads_upwards(base, real, real_roots):
             directories.clear()
             continue
         seen.add(real)
@@ -278,11 +282,11 @@ def walk(directory: str) -> Iterator[str]:
         yield from (os.path.join(base, name) for name in files if _is_source(name))
 
 
-def _leads_upwards(path: str, real: str, homes: Sequence[str]) -> bool:
-    """Tell whether a link leads to a root or to what one lies in, which may be the whole disk."""
-    if path in loader.roots() or not os.path.islink(path):
+def _leads_upwards(path: str, real: str, real_roots: Sequence[str]) -> bool:
+    """Report whether a link leads to a root or to a parent of one, perhaps to the whole disk."""
+    if path in roots() or not os.path.islink(path):
         return False
-    return any(os.path.join(home, "").startswith(os.path.join(real, "")) for home in homes)
+    return any(os.path.join(root, "").startswith(os.path.join(real, "")) for root in real_roots)
 
 
 def _is_source(path: str) -> bool:

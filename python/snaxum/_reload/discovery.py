@@ -1,7 +1,6 @@
-"""Which modules load by themselves.
+"""Finds the entry modules: the modules and packages of the python dir that load by themselves.
 
-Owns the list of the python dir's modules and packages, and the refusal of a name that is taken.
-Never imports one.
+Owns the list of them, and the error for a name that is taken. Never imports a module.
 """
 
 from __future__ import annotations
@@ -10,13 +9,14 @@ import keyword
 import os
 import sys
 
-from . import loader
+from .loader import is_user_module
+from .user_paths import display_path
 
 
 def discover(root: str) -> list[str]:
-    """List the modules and packages of the python dir that load by themselves, sorted.
+    """List the entry modules, sorted.
 
-    Left out: names that start with `_` or `test_`, and `conftest`.
+    Names that start with `_` or `test_` are left out, and `conftest`.
     """
     names = set()
     for entry in os.scandir(root):
@@ -32,19 +32,19 @@ def discover(root: str) -> list[str]:
 
 
 def file_of(root: str, name: str) -> str:
-    """Give the file that a top-level name stands for, whether it exists or not."""
+    """Return the file of a top-level module, whether it exists or not."""
     package = os.path.join(root, name, "__init__.py")
     return package if os.path.isfile(package) else os.path.join(root, f"{name}.py")
 
 
-def taken_name(name: str, root: str) -> ImportError | None:
-    """Explain why a module of this name cannot load; None if it can."""
+def name_conflict(name: str, root: str) -> ImportError | None:
+    """Return the error for a module whose name is taken by another one; None if it can load."""
     known = sys.modules.get(name)
     is_standard = name in sys.stdlib_module_names
-    if not is_standard and (known is None or loader.is_user_module(known)):
+    if not is_standard and (known is None or is_user_module(known)):
         return None
     place = "the standard library" if is_standard else "an installed package"
-    path = loader.display_path(file_of(root, name))
+    path = display_path(file_of(root, name))
     return ImportError(
         f"`{path}` has the name of a module of {place}, which comes first; rename the file",
         name=name,

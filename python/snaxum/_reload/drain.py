@@ -1,9 +1,9 @@
-"""How a generation ends: its hooks, its tasks, its kept values, and the proof that it is gone.
+"""Ends old generations: their hooks, tasks and kept values, and checks that they are freed.
 
-Owns the line of old generations. One ends when no request is on it or on an older one; then what
-its successor replaced is told so, and dropped. A weak reference tells, after the next full
-collection, whether it is really gone; if not, whatever holds it is named. Never waits for a
-request.
+Owns the queue of replaced generations. A generation ends when no request is on it or on an older
+one: the hooks of its replaced modules run, and it is dropped. After the next full garbage
+collection, a weak reference shows whether its code is freed; if not, the object that refers to it
+is reported. Never waits for a request.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from .._runtime import generations as state
 from .._runtime import leases
+from .._runtime.generations import Generation, current, loading_node
 from . import effects
 from .model import MARK, Hook, Kept, Node
 
@@ -29,154 +29,146 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("snaxum")
 
-# How long a hook may take before it is left behind, and a task that was cancelled.
+# The longest wait for a hook, and for a cancelled task.
 HOOK_TIMEOUT_S = 5.0
-# Generations that ended, after which a full collection is asked for even if the server is never
-# idle. With large libraries loaded one holds the interpreter for tens of milliseconds.
+# The number of ended generations after which a full collection runs even if the server is never
+# idle. With large libraries loaded, it blocks the interpreter for tens of milliseconds.
 COLLECT_EVERY = 200
-# How many objects are followed in search of a holder, and how many holders are told of.
-MAX_LOOK = 500
+# The most objects that are searched for a reference, and the most leaks that are reported.
+MAX_SEARCHED = 500
 MAX_LEAKS = 100
-# How long no generation may have ended until one is made anyway.
+# After this time without an ended generation, the server counts as idle: a collection runs.
 IDLE_S = 5.0
 
 
 class Drain:
-    """Ends old generations, in a thread of its own."""
+    """Ends old generations in a background thread."""
 
     def __init__(
         self, loop: Callable[[], asyncio.AbstractEventLoop], *, counts: bool = True
     ) -> None:
         self._loop = loop
-        self._retired: deque[tuple[state.Generation, list[tuple[str, Kept]]]] = deque()
+        self._retired: deque[tuple[Generation, list[tuple[str, Kept]]]] = deque()
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._suspects: list[tuple[int, weakref.ref[Node]]] = []
-        # What did not go, as text: for the next report, and all that was said.
+        # The leaks found since the last report, and the keys of all reported leaks.
         self._leaks: list[str] = []
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._ended = 0
         if not counts:
-            return  # nothing is ever replaced
+            return  # no generation is ever replaced
         leases.track(self._on_drained)
         threading.Thread(target=self._run, name="drain", daemon=True).start()
 
-    def retire(self, generation: state.Generation, kept: list[tuple[str, Kept]]) -> None:
-        """Take a generation that has been replaced, and the kept values that ended with it."""
+    def retire(self, generation: Generation, kept: list[tuple[str, Kept]]) -> None:
+        """Add a replaced generation to the queue, with the kept values that end with it."""
         self._retired.append((generation, kept))
         self._wake.put(True)
 
-    def release(self, kept: list[tuple[str, Kept]]) -> None:
-        """Unload kept values that no generation has."""
+    def release(self, kept: Iterable[tuple[str, Kept]]) -> None:
+        """Unload kept values that no generation uses."""
         for key, value in kept:
-            _bounded(f"the unloading of the kept value {key!r}", value.release, key)
+            _bounded(f"unloading the kept value {key!r}", value.release, key)
 
     def reject(self, nodes: list[Node]) -> None:
-        """End what runs have begun that will never serve. Does not wait for it."""
+        """End the tasks of runs that will never serve. Does not wait for them."""
         if any(node.tasks for node in nodes):
             args = (nodes, "a rejected load")
             threading.Thread(target=self._end_tasks, args=args, name="drain", daemon=True).start()
 
-    def end_now(self, generation: state.Generation, timeout: float) -> None:
-        """End everything, at a clean stop."""
+    def end_now(self, generation: Generation, timeout: float) -> None:
+        """End all generations, at a clean stop."""
         worker = threading.Thread(target=self._end_all, args=(generation,), daemon=True)
         worker.start()
         worker.join(timeout)
 
+    def call(self, node: Node, hook: Hook) -> BaseException | None:
+        """Call a hook and wait a limited time; log and return the exception that it raised."""
+        what = f"the {hook.when} hook {getattr(hook.function, '__qualname__', hook.function)!s}"
+        return _bounded(f"{what} of module `{node.name}`", call_hook, node, hook, self._loop)
+
+    def take_leaks(self) -> list[str]:
+        """Return the leaks that were found since the last call."""
+        leaks, self._leaks = self._leaks, []
+        return leaks
+
     def _on_drained(self) -> None:
         self._wake.put(True)
-
-    def _end_all(self, generation: state.Generation) -> None:
-        while self._retired:
-            old, kept = self._retired.popleft()
-            self._end(old.number, old.leaving, kept)
-        nodes = list(generation.graph.nodes.values())
-        self._end(generation.number, nodes, list(generation.kept.items()))
 
     def _run(self) -> None:
         while True:
             try:
                 self._wake.get(timeout=IDLE_S if self._suspects else None)
             except queue.Empty:
-                self._look_after()
+                self._check_suspects()
                 continue
             while self._retired and not leases.is_in_use(self._retired[0][0]):
                 old, kept = self._retired.popleft()
                 self._end(old.number, old.leaving, kept)
-                effects.end(old.leaving)
-                self._suspect(old)
+                effects.release(old.leaving)
+                self._suspects += [(old.number, weakref.ref(node)) for node in old.leaving]
                 del old, kept
                 self._ended += 1
                 if self._ended % COLLECT_EVERY == 0:
-                    self._look_after()
+                    self._check_suspects()
+
+    def _end_all(self, generation: Generation) -> None:
+        while self._retired:
+            old, kept = self._retired.popleft()
+            self._end(old.number, old.leaving, kept)
+        nodes = list(generation.graph.nodes.values())
+        self._end(generation.number, nodes, list(generation.kept.items()))
 
     def _end(self, number: int, nodes: list[Node], kept: Iterable[tuple[str, Kept]]) -> None:
         for when in ("shutdown", "unload"):
             for node in reversed(nodes):
                 for hook in reversed(node.hooks):
-                    if hook.when == when and not (hook.exclusive and node.has_let_go):
+                    if hook.when == when and not (hook.exclusive and node.released_exclusive):
                         self.call(node, hook)
         self._end_tasks(nodes, f"G{number}")
-        self.release(list(kept))
+        self.release(kept)
 
-    def _end_tasks(self, nodes: list[Node], whose: str) -> None:
+    def _end_tasks(self, nodes: list[Node], owner: str) -> None:
         if not any(node.tasks for node in nodes):
             return
-        from . import background_tasks  # with asyncio, which not every server needs
+        from .background_tasks import describe, end, started_by  # import asyncio, which is large
 
-        for node in background_tasks.end(nodes, self._loop(), HOOK_TIMEOUT_S):
-            running = background_tasks.started_by(node)
-            what = f"of module `{node.name}` in {whose} that go on after they were cancelled"
-            self._tell(
-                background_tasks.describe(running, node.name),
-                background_tasks.describe(running, what),
-            )
+        for node in end(nodes, self._loop(), HOOK_TIMEOUT_S):
+            tasks = started_by(node)
+            what = f"from module `{node.name}` in {owner} did not stop when cancelled"
+            self._report(describe(tasks, node.name), describe(tasks, what))
 
-    def call(self, node: Node, hook: Hook) -> BaseException | None:
-        """Call a hook, bounded in time; gives what it raised, which is logged."""
-        what = f"the {hook.when} hook {getattr(hook.function, '__qualname__', hook.function)!s}"
-        return _bounded(f"{what} of module `{node.name}`", call_hook, node, hook, self._loop)
-
-    def take_leaks(self) -> list[str]:
-        """Give what was found to be held since the last call."""
-        leaks, self._leaks = self._leaks, []
-        return leaks
-
-    def _suspect(self, old: state.Generation) -> None:
-        self._suspects += [(old.number, weakref.ref(node)) for node in old.leaving]
-
-    def _look_after(self) -> None:
-        """Collect, and see what is still there."""
-        from . import background_tasks  # with asyncio, which not every server needs
+    def _check_suspects(self) -> None:
+        """Run a full collection, and report the code that it did not free."""
+        from .background_tasks import describe, in_code_of, started_by  # likewise
 
         gc.collect()
         suspects, self._suspects = self._suspects, []
         for number, reference in suspects:
             node = reference()
-            if node is None or background_tasks.started_by(node):
-                continue  # the latter has been told
-            running = background_tasks.in_code_of(node, self._loop())
-            holder = (
-                background_tasks.describe(running, "that go on") if running else holder_of(node)
-            )
-            text = f"the code of module `{node.name}` in G{number} is still held by {holder}"
-            self._tell(f"{node.name} {holder}", text)
-            del node, running
+            if node is None or started_by(node):
+                continue  # freed, or already reported for its tasks
+            tasks = in_code_of(node, self._loop())
+            holder = describe(tasks, "running it") if tasks else find_holder(node)
+            text = f"the code of module `{node.name}` in G{number} is still referenced by {holder}"
+            self._report(f"{node.name} {holder}", text)
+            del node, tasks
 
-    def _tell(self, key: str, text: str) -> None:
-        """Say what goes on of old code: now, and in the next report; once for one `key`."""
-        if key not in self._told and len(self._told) < MAX_LEAKS:
-            self._told.add(key)
+    def _report(self, key: str, text: str) -> None:
+        """Report a leak of old code, in the log and in the next report; once for each `key`."""
+        if key not in self._reported and len(self._reported) < MAX_LEAKS:
+            self._reported.add(key)
             self._leaks.append(text)
             _log.warning(text)
 
 
 def call_hook(node: Node, hook: Hook, loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    """Call a hook; one that is async runs on the server's loop."""
+    """Call a hook; an async hook runs on the server's loop."""
     if hook.when in ("startup", "resume"):
-        state.starter.set(node)  # this thread is made for one hook
+        loading_node.set(node)  # this thread calls no other hook
     result = hook.function()
     if inspect.isawaitable(result):
-        import asyncio  # large; not every server needs it
+        import asyncio  # large, and not every server needs it
 
         async def wait() -> None:
             await result
@@ -197,24 +189,24 @@ def _bounded(what: str, function: Callable[..., None], *args: Any) -> BaseExcept
     thread.start()
     thread.join(HOOK_TIMEOUT_S)
     if thread.is_alive():
-        _log.error("%s still runs after %g s; it is left behind", what, HOOK_TIMEOUT_S)
+        _log.error("%s did not finish within %g s; continuing without it", what, HOOK_TIMEOUT_S)
     elif raised:
         _log.error("%s raised", what, exc_info=raised[0])
         return raised[0]
     return None
 
 
-def holder_of(node: Node) -> str:
-    """Name what refers to the code of a module's run from outside of it."""
+def find_holder(node: Node) -> str:
+    """Describe the object outside of a module's run that refers to its code."""
     homes = [d for d in gc.get_referrers(node) if type(d) is dict and d.get(MARK) is node]
     seen = {id(node), *map(id, homes)}
-    # What leads to it, and the instance of an old class that this goes through.
+    # Objects on the way to the code, each with the instance of an old class on that way.
     waiting: deque[tuple[object, str]] = deque((home, "") for home in homes)
-    for _ in range(MAX_LOOK):
+    for _ in range(MAX_SEARCHED):
         if not waiting:
             break
         target, instance = waiting.popleft()
-        for key, kept in state.current().kept.items():
+        for key, kept in current().kept.items():
             if kept.value is target:
                 return f"the kept value {key!r}"
         for holder in gc.get_referrers(target):
@@ -228,7 +220,7 @@ def holder_of(node: Node) -> str:
             if kind in ("coroutine", "generator", "async_generator", "Task", "Thread", "_Timer"):
                 return f"a {kind}, `{getattr(holder, '__qualname__', holder)!s}`"
             waiting.append((holder, instance or _as_instance(holder, node)))
-    return "something that Python cannot name"
+    return "an object that Python cannot name"
 
 
 def _as_instance(holder: object, node: Node) -> str:
@@ -237,5 +229,5 @@ def _as_instance(holder: object, node: Node) -> str:
         return ""
     return (
         f": an instance of `{cls.__module__}.{cls.__qualname__}`, and `isinstance` with the new "
-        "class is False; an `on_unload` hook could let it go"
+        "class is False; release it in an `on_unload` hook"
     )

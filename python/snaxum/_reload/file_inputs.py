@@ -1,8 +1,8 @@
-"""Which files and directories the user's code was made from, and which it made itself.
+"""The files and directories that the user's code reads while it loads, and those it writes.
 
-Owns an audit hook (PEP 578): what a module reads or lists while it is loaded becomes an input of
-it, and what this process opens for writing is an output, which never counts as somebody's save.
-Never reads a file of its own accord before somebody asks for a digest.
+Owns an audit hook (PEP 578). A file that a module reads or a directory that it lists while it loads
+is an input of the module. A file that this process opens for writing is an output: a change of it
+is not a save. Never reads a file except to compute a digest.
 """
 
 from __future__ import annotations
@@ -14,35 +14,37 @@ from collections.abc import Callable
 from typing import Any
 
 from .._core.digests import blake2b
-from .._runtime import generations as state
+from .._runtime import generations
+from .model import Node
 
-# Larger files are told apart by time stamp and size, not by content.
+# Larger files are compared by time stamp and size, not by content.
 MAX_HASHED_BYTES = 16 * 1024 * 1024
 
 MAX_OUTPUTS = 10_000
 
 _project = ""
-_left_out: tuple[str, ...] = ()
+_ignored: tuple[str, ...] = ()
 _outputs: set[str] = set()
-_NOBODYS = ("<frozen ", "<snaxum>/")
+# Callers that read for themselves: the import machinery, and this framework.
+_INTERNAL = ("<frozen ", "<snaxum>/")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def install(project: str) -> None:
-    """Note inputs and outputs below `project` from now on; a hook cannot be taken out again."""
-    global _project, _left_out
+    """Record inputs and outputs below `project` from now on; an audit hook cannot be removed."""
+    global _project, _ignored
     _project = os.path.join(os.path.abspath(project), "")
-    _left_out = (os.path.join(_project, ".snaxum", ""), os.path.join(sys.prefix, ""))
-    sys.addaudithook(_on_event)
+    _ignored = (os.path.join(_project, ".snaxum", ""), os.path.join(sys.prefix, ""))
+    sys.addaudithook(_on_audit_event)
 
 
 def outputs() -> list[str]:
-    """List the files that are no code and were written by this process."""
+    """List the files that this process has written, without Python files."""
     return sorted(path for path in _outputs if not path.endswith(".py"))
 
 
-def is_own(path: str) -> bool:
-    """Tell whether this process has written a file; code counts once for each time."""
+def is_own_output(path: str) -> bool:
+    """Report whether this process has written a file; a Python file is reported once a write."""
     if path not in _outputs:
         return False
     if path.endswith(".py"):
@@ -51,7 +53,7 @@ def is_own(path: str) -> bool:
 
 
 def file_digest(path: str) -> bytes | None:
-    """Digest the content of a file; None if it is not there."""
+    """Digest the content of a file; None if it does not exist."""
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -65,7 +67,7 @@ def file_digest(path: str) -> bytes | None:
 
 
 def listing_digest(path: str) -> bytes | None:
-    """Digest the names in a directory, without those of caches; None if it is not there."""
+    """Digest the names in a directory, without caches; None if it does not exist."""
     try:
         names = sorted(n for n in os.listdir(path) if n != "__pycache__" and not n.startswith("."))
     except OSError:
@@ -75,15 +77,14 @@ def listing_digest(path: str) -> bytes | None:
     return digest
 
 
-def _on_event(event: str, args: tuple[Any, ...]) -> None:
-    note = _EVENTS.get(event)
-    if note is None:
+def _on_audit_event(event: str, args: tuple[Any, ...]) -> None:
+    record = _EVENTS.get(event)
+    if record is None:
         return
-    # The import machinery, this framework, and those who show source lines read on their own
-    # behalf; who called is the frame above this one.
+    # The caller is one frame up. Modules that show source lines also read for themselves.
     caller = sys._getframe(1).f_code.co_filename
-    if not caller.startswith(_NOBODYS) and not caller.endswith(("linecache.py", "tokenize.py")):
-        note(args)
+    if not caller.startswith(_INTERNAL) and not caller.endswith(("linecache.py", "tokenize.py")):
+        record(args)
 
 
 def _on_open(args: tuple[Any, ...]) -> None:
@@ -92,10 +93,10 @@ def _on_open(args: tuple[Any, ...]) -> None:
         writes = any(letter in mode for letter in "wax+")
     else:
         writes = isinstance(flags, int) and bool(flags & _WRITING)
-    node = state.executing()
+    node = generations.executing()
     if not writes and node is None:
         return
-    name = _inside(path)
+    name = _project_path(path)
     if name is None:
         return
     if writes:
@@ -106,13 +107,13 @@ def _on_open(args: tuple[Any, ...]) -> None:
 
 
 def _on_list(args: tuple[Any, ...]) -> None:
-    node = state.executing()
-    if node is not None and (name := _inside(args[0] if args[0] is not None else ".")):
-        node.listings.setdefault(name, b"")
+    node = generations.executing()
+    if node is not None and (name := _project_path(args[0] if args[0] is not None else ".")):
+        node.listed_dirs.setdefault(name, b"")
 
 
 def _on_database(args: tuple[Any, ...]) -> None:
-    name = _inside(args[0])
+    name = _project_path(args[0])
     if name is not None:
         _outputs.update((name, f"{name}-journal", f"{name}-wal", f"{name}-shm"))
 
@@ -125,29 +126,29 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], None]] = {
 }
 
 
-def _inside(path: object) -> str | None:
-    """Give a path in the project as an absolute one; None for everything else."""
+def _project_path(path: object) -> str | None:
+    """Return a path in the project as an absolute path; None for all others."""
     if isinstance(path, bytes):
         path = os.fsdecode(path)
     if not isinstance(path, (str, os.PathLike)):
         return None  # a descriptor
     name = os.path.abspath(path)
-    if not name.startswith(_project) or name.startswith(_left_out):
+    if not name.startswith(_project) or name.startswith(_ignored):
         return None
     return None if "__pycache__" in name or name.endswith((".pyc", ".so")) else name
 
 
 def _is_file(name: str) -> bool:
-    # A path that is not there was wanted, and counts: it may come.
+    # A missing file counts as an input: it may be created.
     try:
         return stat.S_ISREG(os.stat(name).st_mode)
     except OSError:
         return True
 
 
-def settle(node: Any) -> None:
-    """Digest what a module has read, now that it has run."""
+def digest_inputs(node: Node) -> None:
+    """Digest the inputs of a module, after its run."""
     for name in node.files:
         node.files[name] = file_digest(name)
-    for name in node.listings:
-        node.listings[name] = listing_digest(name)
+    for name in node.listed_dirs:
+        node.listed_dirs[name] = listing_digest(name)

@@ -1,8 +1,8 @@
-"""Which module was made from what: the edges that decide what a change reaches.
+"""The import graph of the user's modules: it decides which modules a change reaches.
 
-Owns the cone of a change. Edges are noted while modules run (`import_hook`, `file_inputs`) and read
-from the code of their functions, whose imports have not run yet.
-Never loads a module and never reads a file.
+Owns the edges between nodes and the search along them. Edges of imports are recorded while modules
+run; edges of the functions, which have not run yet, come from their code. Never loads a module and
+never reads a file.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Graph:
     def __init__(self, nodes: Iterable[Node] = ()) -> None:
         self.nodes = {node.name: node for node in nodes}
 
-    def cone(self, seeds: Iterable[str]) -> list[str]:
-        """Give the seeds and all that import them, directly or not, in recorded order."""
+    def dependents(self, seeds: Iterable[str]) -> list[str]:
+        """List the seeds and all direct and indirect importers of them, in recorded order."""
         importers: dict[str, list[str]] = {}
         for node in self.nodes.values():
-            for name in node.imports | node.late:
+            for name in node.imports | node.deferred_imports:
                 importers.setdefault(name, []).append(node.name)
         reached = set(seeds)
         waiting = list(reached)
@@ -38,7 +38,7 @@ class Graph:
         return [name for name in self.nodes if name in reached]
 
     def reachable(self, roots: Iterable[str]) -> set[str]:
-        """Give what a process would have loaded that loads `roots`: what they import, and so on."""
+        """Return the modules that a new process would load: `roots` and all their imports."""
         found: set[str] = set()
         waiting = [name for name in roots if name in self.nodes]
         while waiting:
@@ -47,19 +47,22 @@ class Graph:
                 continue
             found.add(name)
             parent, node = name.rpartition(".")[0], self.nodes[name]
-            more = node.imports | ({parent} if parent else set())
-            more |= {o for o in node.late if o in self.nodes and self.nodes[o].is_adopted}
-            waiting.extend(other for other in more if other in self.nodes)
+            edges = node.imports | ({parent} if parent else set())
+            edges |= {other for other in node.deferred_imports if self._is_lazy(other)}
+            waiting.extend(other for other in edges if other in self.nodes)
         return found
+
+    def _is_lazy(self, name: str) -> bool:
+        return name in self.nodes and self.nodes[name].imported_lazily
 
 
 def imports_of(code: CodeType, module: str, is_package: bool) -> Iterator[str]:
-    """Give all names that a module's code imports, whether it runs or not."""
+    """Yield all names that a module's code imports, whether that code runs or not."""
     yield from _imports_in(code, module if is_package else module.rpartition(".")[0])
 
 
 def imports_of_functions(code: CodeType, module: str, is_package: bool) -> Iterator[str]:
-    """Give the names that functions of a module import when they are called."""
+    """Yield the names that functions of a module import when they are called."""
     package = module if is_package else module.rpartition(".")[0]
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -67,7 +70,7 @@ def imports_of_functions(code: CodeType, module: str, is_package: bool) -> Itera
 
 
 def _imports_in(code: CodeType, package: str) -> Iterator[str]:
-    # A look at the bytes first: most functions import nothing.
+    # Most functions import nothing, and a search of the bytes is fast.
     if _IMPORT_NAME in code.co_code[::2]:
         before: list[object] = []
         for instruction in dis.get_instructions(code):

@@ -1,9 +1,9 @@
-"""What `import` means while generations come and go.
+"""The hook on `import`: it records the imports of a load, and separates generations.
 
-Owns the hook on `__import__` and `importlib.import_module`. In the thread that loads, it notes who
-imports whom; in every other thread it gives the modules of the generation that the caller works
-for, so that running handlers never see a module that is still being loaded, or that is rejected
-in the end. Never decides what is loaded.
+Owns the replacements of `__import__` and `importlib.import_module`. In the loading thread they
+record which module imports which. In all other threads they return the modules of the caller's
+generation, so a running handler never sees a module that is still loading or is rejected later.
+Never decides what is loaded.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from .._runtime import generations as state
-from .._runtime import leases
+from .._runtime import generations, leases
 from . import loader
 from .effects import patches
 from .model import Node
 
-# How long an import in a running handler waits for the end of a reload.
+# The longest time that an import in a running handler waits for the end of a reload.
 IMPORT_WAIT_S = 5.0
 
 _import = builtins.__import__
@@ -30,7 +29,7 @@ _import_module = importlib.import_module
 
 
 def install() -> None:
-    """Put the hook in place, for the life of the process."""
+    """Install the hook, for the life of the process."""
     builtins.__import__ = _hooked_import
     importlib.import_module = _hooked_import_module
 
@@ -45,50 +44,50 @@ def _hooked_import(
     if not _is_loading():
         full = _absolute(name, globals, level)
         top = full.partition(".")[0]
-        if top in loader.tops:
-            found = _of_generation(full, fromlist)
+        if top in loader.top_names:
+            found = _from_generation(full, fromlist)
             if found is not None:
-                return found if fromlist or level else _of_generation(top, ())
+                return found if fromlist or level else _from_generation(top, ())
         return _import(name, globals, locals, fromlist, level)
     try:
         module = _import(name, globals, locals, fromlist, level)
     except ModuleNotFoundError as error:
-        _want(globals, error)
+        _record_missing(globals, error)
         raise
     full = _absolute(name, globals, level)
-    if full.partition(".")[0] in loader.tops:  # looked up after the import, which may fill it
-        _note(full, module, fromlist, globals)
+    if full.partition(".")[0] in loader.top_names:  # read after the import, which may add to it
+        _record_import(full, module, fromlist, globals)
     else:
-        patches.see(full, module, fromlist, globals)
+        patches.on_import(full, module, fromlist, globals)
     return module
 
 
 def _hooked_import_module(name: str, package: str | None = None) -> ModuleType:
     full = importlib.util.resolve_name(name, package) if name.startswith(".") else name
     if not _is_loading():
-        found = _of_generation(full, ()) if full.partition(".")[0] in loader.tops else None
+        found = _from_generation(full, ()) if full.partition(".")[0] in loader.top_names else None
         return found if found is not None else _import_module(name, package)
     caller = sys._getframe(1).f_globals
     try:
         module = _import_module(name, package)
     except ModuleNotFoundError as error:
-        _want(caller, error)
+        _record_missing(caller, error)
         raise
-    if full.partition(".")[0] in loader.tops:
+    if full.partition(".")[0] in loader.top_names:
         for node in _importers(caller):
             node.imports.add(full)
     else:
-        patches.see(full, module, None, caller)
+        patches.on_import(full, module, None, caller)
     return module
 
 
-def _note(
+def _record_import(
     full: str, module: Any, fromlist: Sequence[str] | None, globals: Mapping[str, Any] | None
 ) -> None:
-    """Note who has just imported what."""
+    """Add an edge from each importer to the module that was just imported."""
     names = [full]
     if fromlist:
-        # Of `from package import item`, the item may be a module.
+        # In `from package import item`, the item may be a module.
         names += [f"{full}.{item}" for item in fromlist]
     else:
         parts = full.split(".")
@@ -98,7 +97,7 @@ def _note(
             if target in sys.modules:
                 node.imports.add(target)
         if fromlist and loader.is_user_module(module):
-            node.wanted.update(
+            node.missing_imports.update(
                 f"{full}.{item}" for item in fromlist if item != "*" and not hasattr(module, item)
             )
 
@@ -110,31 +109,31 @@ def _absolute(name: str, globals: Mapping[str, Any] | None, level: int) -> str:
     try:
         return importlib.util.resolve_name("." * level + name, package)
     except ImportError:
-        return name  # the real import says what is wrong
+        return name  # the real import raises the error
 
 
 def _is_loading() -> bool:
-    staging = state.staging()
+    staging = generations.staging()
     return staging is not None and staging.is_here()
 
 
-def _of_generation(full: str, fromlist: Sequence[str] | None) -> ModuleType | None:
-    """Give the module as the caller's generation has it, if it has all of it."""
+def _from_generation(full: str, fromlist: Sequence[str] | None) -> ModuleType | None:
+    """Return a module of the caller's generation, if it has all names in `fromlist`."""
     generation = leases.for_caller()
     module = generation.modules.get(full) if generation else None
     if module is not None and all(item == "*" or hasattr(module, item) for item in fromlist or ()):
         return module
-    staging = state.staging()
+    staging = generations.staging()
     if staging is not None:
-        # Not loaded so far: only after the swap is it known which code it belongs to.
-        # Bounded, because the module that is loading may itself wait for this thread.
+        # Not loaded yet: only after the swap is it known which code it belongs to. The wait is
+        # bounded, because the module that is loading may itself wait for this thread.
         staging.over.wait(IMPORT_WAIT_S)
     return None
 
 
 def _importers(globals: Mapping[str, Any] | None) -> list[Node]:
-    """Give the modules that an import counts for: whose code says it, and who is being loaded."""
-    staging = state.staging()
+    """Return the importers: the module that is loading, and the one with the import statement."""
+    staging = generations.staging()
     if staging is None:
         return []
     found = staging.executing[-1:]
@@ -144,7 +143,7 @@ def _importers(globals: Mapping[str, Any] | None) -> list[Node]:
     return found
 
 
-def _want(globals: Mapping[str, Any] | None, error: ModuleNotFoundError) -> None:
+def _record_missing(globals: Mapping[str, Any] | None, error: ModuleNotFoundError) -> None:
     if error.name:
         for node in _importers(globals):
-            node.wanted.add(error.name)
+            node.missing_imports.add(error.name)

@@ -1,8 +1,7 @@
-"""Edits that only move lines: comments, blank lines, layout.
+"""Edits that only move lines: comments, blank lines, layout. No module runs again for them.
 
-Owns the comparison of two codes but for their positions, and the exchange of the one for the
-other in functions that exist. Beside it, the look at a module's globals that tells what a run
-lost. Never runs user code.
+Owns the comparison of two code objects without their positions, and the swap of one for the other
+in existing functions. Never runs code of the user.
 """
 
 from __future__ import annotations
@@ -11,6 +10,10 @@ import types
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
+
+from .._runtime.generations import current
+from .loader import UserLoader
+from .model import Node, Source
 
 _PARTS = (
     "co_code",
@@ -27,7 +30,7 @@ _PARTS = (
 
 
 def is_same_but_for_lines(old: CodeType, new: CodeType) -> bool:
-    """Tell whether two codes do the same, at whatever lines."""
+    """Report whether two code objects differ in their line numbers only."""
     if any(getattr(old, part) != getattr(new, part) for part in _PARTS):
         return False
     if getattr(old, "co_exceptiontable", b"") != getattr(new, "co_exceptiontable", b""):
@@ -42,18 +45,32 @@ def _is_same_constant(old: CodeType, a: object, new: CodeType, b: object) -> boo
         return is_same_but_for_lines(a, b)
     if type(a) is not type(b):
         return False
-    # 1 == 1.0 and 0.0 == -0.0, which is not the same code; `repr` tells them apart, also inside.
+    # 1 == 1.0 and 0.0 == -0.0, but their code differs; `repr` shows it, also inside a tuple.
     if repr(a) == repr(b):
         return True
-    # Python 3.13: the body of a class holds the line that it begins on.
+    # Python 3.13: the body of a class has its first line as a constant.
     return (a, b) == (old.co_firstlineno, new.co_firstlineno) and (
         "__firstlineno__" in old.co_names
     )
 
 
-def exchange(module: ModuleType, handlers: Iterable[object], old: CodeType, new: CodeType) -> None:
+def apply(node: Node, source: Source, module: ModuleType | None) -> None:
+    """Give a module of the serving generation the line numbers of `source`."""
+    old, node.source = node.source, source
+    if module is None or old is None or old.code is None:
+        return
+    swap_code(module, [route.handler for route in node.routes], old.code, source.compile())
+    loader = getattr(module.__spec__, "loader", None)
+    if isinstance(loader, UserLoader):
+        loader.source = source
+    sources = current().sources
+    if sources is not None:
+        sources.replace(source)
+
+
+def swap_code(module: ModuleType, handlers: Iterable[object], old: CodeType, new: CodeType) -> None:
     """Give the functions of a module, and of its handlers, the new line numbers."""
-    # By identity: two functions may have equal codes.
+    # By identity: two functions may have equal code.
     pairs = {id(before): after for before, after in _pairs(old, new)}
     for function in _functions([*vars(module).values(), *handlers], module.__name__):
         code = pairs.get(id(function.__code__))
@@ -102,27 +119,3 @@ def _is_full(cell: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def look_at_globals(module: ModuleType) -> dict[str, tuple[int, int]]:
-    """Note what a module's globals are; `lost_state` compares."""
-    return {
-        name: (id(value), _size(value))
-        for name, value in vars(module).items()
-        if not name.startswith("__") and not isinstance(value, (ModuleType, FunctionType, type))
-    }
-
-
-def lost_state(module: ModuleType, seen: dict[str, tuple[int, int]]) -> list[str]:
-    """Name the globals that have changed since the module ran: a new run begins without that."""
-    return sorted(
-        name
-        for name, (identity, size) in look_at_globals(module).items()
-        if seen.get(name, (identity, size)) != (identity, size)
-    )
-
-
-def _size(value: object) -> int:
-    if isinstance(value, (list, dict, set, bytearray)):
-        return len(value)
-    return -1

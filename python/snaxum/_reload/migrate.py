@@ -1,8 +1,8 @@
-"""Kept values whose class has been replaced under them.
+"""Kept values with instances of classes that a reload has replaced.
 
-Owns the look at what `keep` carries over a reload: instances of classes, and members of enums, of
-modules that ran again. Tells of each once, or gives it the new class where `migrate=True` asks for
-that. Looks no deeper than the items of a container.
+Owns the check of all values in `keep` at a commit: instances of classes, and members of enums, of
+modules that ran again. Warns of each once, or gives it the new class with `migrate=True`. Never
+checks deeper than the items of a container.
 """
 
 from __future__ import annotations
@@ -15,61 +15,61 @@ from itertools import islice
 from types import ModuleType
 from typing import Any
 
-from .._runtime import generations as state
+from .._runtime.generations import Generation
 
 _log = logging.getLogger("snaxum")
 
-# How many items of a container are looked at that is not to migrate.
+# The most items that are checked in a container without `migrate=True`.
 MAX_ITEMS = 1000
 
-# Exactly these: to go through them runs none of the user's code.
+# Exactly these types, without subclasses: iterating over them runs no code of the user.
 _MAPPINGS = (dict, defaultdict, OrderedDict)
 _SEQUENCES = (list, deque, tuple)
 _SETS = (set, frozenset)
 
 
-def meet(
-    serving: state.Generation, generation: state.Generation, leaving: Collection[str]
+def migrate_kept(
+    serving: Generation, generation: Generation, leaving: Collection[str]
 ) -> list[str]:
-    """Look at the values that go on from `serving`, of which the modules `leaving` are replaced.
+    """Migrate the values that `generation` has from `serving`; `leaving` names replaced modules.
 
-    Gives what is to be told.
+    Returns the warnings.
     """
-    told: list[str] = []
-    # Without those that were made just now.
-    going_on = [(k, v) for k, v in generation.kept.items() if serving.kept.get(k) is v]
-    keeping = [n for n in generation.graph.nodes.values() if n.kept] if going_on else []
-    old = _Old(serving, generation, leaving)
-    for key, kept in going_on:
-        nodes = [node for node in keeping if key in node.kept]
+    warnings: list[str] = []
+    # Values made by this reload have no old class.
+    old_values = [(k, v) for k, v in generation.kept.items() if serving.kept.get(k) is v]
+    users = [n for n in generation.graph.nodes.values() if n.kept] if old_values else []
+    changes = _ClassChanges(serving, generation, leaving)
+    for key, kept in old_values:
+        nodes = [node for node in users if key in node.kept]
         migrates = kept.migrate or any(node.kept[key] for node in nodes)
-        counted = old.count(kept.value, None if migrates else MAX_ITEMS)
+        counted = changes.count(kept.value, None if migrates else MAX_ITEMS)
         if not counted:
             continue
         failures: dict[type, str] = {}
         if migrates:
             before = kept.value
             try:
-                kept.value = old.migrate(before, failures)
+                kept.value = changes.migrate(before, failures)
             except Exception:
-                _log.exception("while the kept value %r got its new classes", key)
+                _log.exception("cannot migrate the kept value %r", key)
             for node in nodes if kept.value is not before else ():
-                _exchange(generation.modules[node.name], before, kept.value)
+                _rebind(generation.modules[node.name], before, kept.value)
         for cls, count in counted.items():
             if migrates and cls not in failures:
                 continue
-            why = old.explain(cls, failures.get(cls))
-            if (_name(cls), why) not in kept.told:
-                kept.told.add((_name(cls), why))
-                told.append(f"`keep({key!r})` holds {old.describe(cls, count)}{why}")
-    return told
+            why = changes.explain(cls, failures.get(cls))
+            if (_name(cls), why) not in kept.reported:
+                kept.reported.add((_name(cls), why))
+                warnings.append(f"`keep({key!r})` contains {changes.describe(cls, count)}{why}")
+    return warnings
 
 
-class _Old:
-    """What classes were before a reload, and what they are after it."""
+class _ClassChanges:
+    """The classes of replaced modules, and their successors in the new generation."""
 
     def __init__(
-        self, serving: state.Generation, generation: state.Generation, leaving: Collection[str]
+        self, serving: Generation, generation: Generation, leaving: Collection[str]
     ) -> None:
         self.serving = serving
         self.generation = generation
@@ -87,26 +87,29 @@ class _Old:
         return _find(self.generation.modules.get(cls.__module__), cls)
 
     def count(self, value: object, limit: int | None) -> Counter[type]:
-        """Count instances of old classes: the value itself, and its items."""
+        """Count the instances of old classes: the value itself, and its items."""
         types = [type(value), *map(type, _items(value, limit))]
         old = {cls for cls in set(types) if self.is_old(cls)}
         return Counter(cls for cls in types if cls in old) if old else Counter()
 
     def migrate(self, value: Any, failures: dict[type, str]) -> Any:
-        """Give a value, or one in its place, the classes of now, as far as they fit."""
+        """Return a value with the new classes, as far as possible; changes it in place if it can.
+
+        A class that cannot migrate is added to `failures`, with the reason.
+        """
 
         def new(item: Any) -> Any:
             return self._renew(item, failures) if self.is_old(type(item)) else item
 
-        # Only what changes is written, and only if it is still there: handlers may be at it too.
+        # Only changed items are written, and only if still there: handlers may change it too.
         kind = type(value)
         if kind in _MAPPINGS:
             for key, item in list(value.items()):
-                there, after = new(key), new(item)
-                if (there is not key or after is not item) and value.get(key) is item:
-                    if there is not key:
-                        del value[key]  # first: the two may be equal
-                    value[there] = after
+                new_key, after = new(key), new(item)
+                if (new_key is not key or after is not item) and value.get(key) is item:
+                    if new_key is not key:
+                        del value[key]  # first, because the two may be equal
+                    value[new_key] = after
         elif kind in (list, deque):
             for place, item in enumerate(list(value)):
                 if (after := new(item)) is not item and value[place] is item:
@@ -128,15 +131,15 @@ class _Old:
         cls = type(item)
         into = self.successor(cls)
         if into is None:
-            failures[cls] = "it is gone"
+            failures[cls] = "the new code does not have it"
         elif isinstance(item, enum.Enum) and issubclass(into, enum.Enum):
             member = into.__members__.get(item._name_)
             if member is not None:
                 return member
-            failures[cls] = f"it has no member `{item._name_}`"
+            failures[cls] = f"the new class has no member `{item._name_}`"
         else:
             try:
-                # Past a `__setattr__` of its own, as a frozen dataclass has it.
+                # Not by the `__setattr__` of the class: a frozen dataclass raises in it.
                 object.__setattr__(item, "__class__", into)
             except TypeError as error:
                 failures[cls] = str(error)
@@ -150,18 +153,18 @@ class _Old:
         return f"{count} {what}{'' if count == 1 else 's'} of `{_name(cls)}` of {age}"
 
     def explain(self, cls: type, failure: str | None) -> str:
-        """Say what is wrong with an old class, and the way out."""
+        """Describe the problem with an old class, and the way out."""
         if self.successor(cls) is None:
-            return ", which the new code does not have; give `keep` another `version`"
+            return ", which the new code does not have; pass another `version` to `keep`"
         if failure is not None:
-            return f", which cannot migrate: {failure}; give `keep` another `version`"
+            return f", which cannot migrate: {failure}; pass another `version` to `keep`"
         if not issubclass(cls, enum.Enum):
-            sign = "`isinstance` with the new class is False, and its methods are the old ones"
+            effect = "`isinstance` with the new class is False, and calls run the old methods"
         elif cls.__eq__ is object.__eq__:
-            sign = "`is` and `==` with those of the new one are False"
+            effect = "`is` and `==` with members of the new class are False"
         else:
-            sign = "`is` with those of the new one is False"
-        return f": {sign}; give `keep` another `version` or `migrate=True`"
+            effect = "`is` with members of the new class is False"
+        return f": {effect}; pass another `version` or `migrate=True` to `keep`"
 
 
 def _items(value: Any, limit: int | None) -> Iterable[object]:
@@ -172,10 +175,10 @@ def _items(value: Any, limit: int | None) -> Iterable[object]:
 
 
 def _find(module: ModuleType | None, cls: type) -> type | None:
-    """Find the class of the same name in a run of its module."""
+    """Return the class of the same name in a run of its module."""
     found: Any = module
     for part in cls.__qualname__.split("."):
-        # Not `getattr`, which may run code of theirs.
+        # Not by `getattr`, which may run code of the user.
         found = getattr(found, "__dict__", {}).get(part)
     return found if isinstance(found, type) else None
 
@@ -184,8 +187,8 @@ def _name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _exchange(module: ModuleType, before: object, after: object) -> None:
-    """Put a value that could not change in place where a module has the one before."""
+def _rebind(module: ModuleType, before: object, after: object) -> None:
+    """Replace a value that could not change in place in the globals of a module."""
     for name, value in list(vars(module).items()):
         if value is before:
             setattr(module, name, after)

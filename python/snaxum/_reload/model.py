@@ -1,7 +1,6 @@
 """The data of a reload: modules as nodes, their sources, effects, hooks and kept values.
 
-Owns the types that the parts of `_reload` share. Never decides when something is loaded, undone or
-released.
+Owns the types that the parts of `_reload` share. Never decides when to load, undo or release.
 """
 
 from __future__ import annotations
@@ -23,59 +22,59 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("snaxum")
 
-# The global of a module that holds its node: as long as anything of a run lives, so does its node.
+# The global of a module that refers to its node: a node lives as long as any code of its run.
 MARK = "__snaxum_node__"
 
 
 class Node:
-    """One run of a module: what it was made from, and what it left behind."""
+    """One run of a module: the files that it read, and its routes, hooks and effects."""
 
     __slots__ = (
         "__weakref__",
+        "deferred_imports",
         "effects",
         "files",
         "globals_seen",
-        "has_let_go",
         "hooks",
+        "imported_lazily",
         "imports",
-        "is_adopted",
         "kept",
-        "late",
-        "listings",
+        "listed_dirs",
+        "missing_imports",
         "name",
+        "released_exclusive",
         "routes",
         "source",
         "tasks",
         "threads",
-        "wanted",
     )
 
     def __init__(self, name: str, source: Source | None) -> None:
         self.name = name
         self.source = source
-        # Names of the user's modules that it imported while it ran, and of those that its functions
-        # import when they are called.
+        # The user's modules that it imported while it ran. Its functions import the others when
+        # they are called.
         self.imports: set[str] = set()
-        self.late: set[str] = set()
-        # Whether a running handler brought it in, and not the load of another module.
-        self.is_adopted = False
-        # Names of modules that it looked for and did not find.
-        self.wanted: set[str] = set()
-        # Files that it read and directories that it listed, with a digest of what it saw.
+        self.deferred_imports: set[str] = set()
+        # Whether a running handler imported it, and not another module.
+        self.imported_lazily = False
+        # Modules that it tried to import and that did not exist.
+        self.missing_imports: set[str] = set()
+        # The files that it read and the directories that it listed, with a digest of the content.
         self.files: dict[str, bytes | None] = {}
-        self.listings: dict[str, bytes | None] = {}
+        self.listed_dirs: dict[str, bytes | None] = {}
         self.routes: list[Route] = []
         self.hooks: list[Hook] = []
-        # Whether its exclusive hooks have run, to make room for a next run.
-        self.has_let_go = False
-        # Keys of the values that it keeps, and whether they are to get the classes of now.
+        # Whether its exclusive `on_unload` hooks have run, before the next run of the module.
+        self.released_exclusive = False
+        # The keys that it passes to `keep`, and whether with `migrate=True`.
         self.kept: dict[str, bool] = {}
         self.effects: list[Effect] = []
-        # Names of the threads that it started and that go on.
+        # Names of the threads that it started and that are still running.
         self.threads: list[str] = []
-        # The asyncio tasks that it started and that go on, its start-up hooks included.
+        # The running asyncio tasks that it or one of its start-up hooks started.
         self.tasks: set[weakref.ref[asyncio.Task[Any]]] = set()
-        # What its globals were right after it had run: name to identity and size.
+        # Its globals right after its run: name to identity and size.
         self.globals_seen: dict[str, tuple[int, int]] = {}
 
     @property
@@ -86,15 +85,13 @@ class Node:
 class Source:
     """One file as it was read: its bytes, and its code once compiled."""
 
-    __slots__ = ("code", "content", "digest", "path", "targets")
+    __slots__ = ("__weakref__", "code", "content", "digest", "path")
 
     def __init__(self, path: str, content: bytes) -> None:
         self.path = path
         self.content = content
         self.digest = blake2b(content, digest_size=16).digest()
         self.code: CodeType | None = None
-        # The assignments to other modules that its text may do, once `effects.patches` has read it.
-        self.targets: Any = None
 
     def compile(self) -> CodeType:
         """Compile once. Raises SyntaxError, which carries this text as `source_text`."""
@@ -115,10 +112,11 @@ class Source:
 
 @dataclass(eq=False)
 class Effect:
-    """A change of `subject` from `before` to `after`; `put(value, unless)` makes it so.
+    """A change of `subject` from `before` to `after`.
 
-    `homes` names the modules of the classes and functions that it is about: it goes with them.
-    `end` is called when no request can be on the code any more.
+    `put(value, expected)` sets `value` if `expected` is still there. `homes` names the modules of
+    the classes and functions in `subject`. `on_release` is called when the last request on the
+    code has ended.
     """
 
     kind: str
@@ -127,29 +125,33 @@ class Effect:
     after: Any
     put: Callable[[Any, Any], None]
     homes: tuple[str, ...] = ()
-    end: Callable[[Effect], None] | None = None
-    # Whether it was undone for good, or another run has made it again.
+    on_release: Callable[[Effect], None] | None = None
+    # Whether it was undone for good, or a newer run has the same effect.
     is_over: bool = False
 
     def undo(self) -> None:
-        quietly(self.put, self.before, self.after)
+        _log_error(self.put, self.before, self.after)
 
     def redo(self) -> None:
-        quietly(self.put, self.after, self.before)
+        _log_error(self.put, self.after, self.before)
+
+    def release(self) -> None:
+        if self.on_release is not None:
+            _log_error(self.on_release, self)
 
 
 @dataclass
 class Kept:
-    """A value that outlives reloads, and what it was made by."""
+    """A value that outlives reloads, and how it was made."""
 
     value: Any
     version: Hashable
     factory: object
     unload: Callable[[Any], object] | None
-    # Whether a caller that is no module wants it to get the classes of now.
+    # Whether code outside of a module's load has asked to migrate it.
     migrate: bool = False
-    # Old classes that it was found to hold, with what was said of them.
-    told: set[tuple[str, str]] = field(default_factory=set)
+    # The warnings so far: names of replaced classes, and the text.
+    reported: set[tuple[str, str]] = field(default_factory=set)
 
     def release(self, key: str) -> None:
         """End the value; log what its `unload` raises."""
@@ -164,18 +166,21 @@ class Kept:
 
 @dataclass(frozen=True)
 class Hook:
-    """A function to be called at a turn of its module's life."""
+    """A function to call when its module starts, is replaced, or is put back.
+
+    `when` is `startup`, `unload`, `shutdown` or `resume`.
+    """
 
     when: str
     function: Callable[[], Any]
     exclusive: bool = False
 
 
-def quietly(function: Callable[..., None], *args: Any) -> None:
+def _log_error(function: Callable[..., None], *args: Any) -> None:
     try:
         function(*args)
     except Exception:
-        _log.exception("while an effect of a module was taken back")
+        _log.exception("cannot undo an effect of a module")
 
 
 def _decode(content: bytes) -> str:

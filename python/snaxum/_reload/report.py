@@ -1,24 +1,22 @@
-"""What one attempt to load did: the record behind the console's list of reloads.
+"""The report of one attempt to load, for the terminal and the console.
 
-Owns the report's fields, how two route tables differ, and what the modules are told as. Plain
-data; never loads anything.
+Owns the fields of the report, the comparison of two route tables, and the description of modules.
+Plain data: never loads anything.
 """
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .._runtime import generations as state
+from .._runtime.generations import Generation
 from ..routing import Route, RouteTable
-from . import loader
+from .user_paths import display_path, display_root
 
-if TYPE_CHECKING:
-    from .._runtime import generations as state
-
-# Of a handler's source, in the console.
+# The most lines of a handler's source that the console shows.
 MAX_SOURCE_LINES = 400
 
 Failure = dict[str, Any]
@@ -27,34 +25,34 @@ Row = dict[str, Any]
 
 @dataclass
 class Report:
-    """The outcome is `ok`, `failed`, `noop`, or one that never leaves the process."""
+    """The result of one attempt; `outcome` is `ok`, `failed` or `noop`."""
 
     outcome: str = "ok"
     generation: int = 0
-    # `none`, `lines`, `cone`, `all` or `restart`, and why not a smaller one.
+    # `none`, `lines`, `dependents`, `all` or `restart`, and the reason for it.
     strategy: str = "dependents"
     reason: str = ""
     files: list[str] = field(default_factory=list)
     modules: list[dict[str, Any]] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
     diff: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    # Module name and traceback of all that did not load; several only at the first start.
+    # Name and traceback of each module that did not load; more than one only at the first start.
     failures: list[Failure] = field(default_factory=list)
     routes: list[Row] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
-    # `module.NAME` of what had changed since its module ran, and begins anew.
+    # `module.NAME` of the globals that had changed since their module ran, and are lost.
     state_reset: list[str] = field(default_factory=list)
-    # What the code does that a reload cannot do justice to, and the way out; each is told once.
+    # Effects of the code that a reload can handle only in part, and the way out.
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    # What is to be masked wherever it stands; for Rust alone.
+    # Values to redact in everything that is shown. Only Rust reads them.
     secrets: list[str] = field(default_factory=list, repr=False)
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
 
 
-class Rows:
-    """Routes as they are listed; made once a route."""
+class RouteRowCache:
+    """The rows of the route list; each is made once."""
 
     def __init__(self) -> None:
         self._known: weakref.WeakKeyDictionary[Route, Row] = weakref.WeakKeyDictionary()
@@ -62,47 +60,47 @@ class Rows:
     def of(self, route: Route) -> Row:
         row = self._known.get(route)
         if row is None:
-            row = self._known[route] = route.to_dict(loader.display_root())
+            row = self._known[route] = route.to_dict(display_root())
         return row
 
     def forget(self, routes: Iterable[Route]) -> None:
-        """Make the rows of routes anew whose lines have moved."""
+        """Make the rows of these routes again: their lines have moved."""
         for route in routes:
             self._known.pop(route, None)
 
 
-def describe(generation: state.Generation) -> list[dict[str, object]]:
-    """List the modules of a generation, and what each was made from."""
+def describe(generation: Generation) -> list[dict[str, object]]:
+    """List the modules of a generation, with their imports and inputs."""
     graph = generation.graph
-    shown = loader.display_path
+    shown = display_path
     return [
         {
             "module": node.name,
             "file": shown(node.path),
             "generation": generation.ran.get(node.name, generation.number),
-            "imports": sorted(n for n in node.imports | node.late if n in graph.nodes),
-            "wanted": sorted(node.wanted),
-            "inputs": sorted(map(shown, (*node.files, *node.listings))),
-            "reaches": graph.cone([node.name]),
+            "imports": sorted(n for n in node.imports | node.deferred_imports if n in graph.nodes),
+            "wanted": sorted(node.missing_imports),
+            "inputs": sorted(map(shown, (*node.files, *node.listed_dirs))),
+            "reaches": graph.dependents([node.name]),
         }
         for node in graph.nodes.values()
     ]
 
 
-def source_of(generation: state.Generation, route_id: str) -> dict[str, object] | None:
-    """Give the lines of a route's handler as they were loaded; None if they are not known.
+def source_of(generation: Generation, route_id: str) -> dict[str, object] | None:
+    """Return the lines of a route's handler as they were loaded; None if they are unknown.
 
-    They come from memory: what the file holds by now is another matter.
+    They come from memory: the file may have changed since.
     """
     route = next((route for route in generation.routes if route.id == route_id), None)
-    kept = generation.sources.kept(route.file) if route and generation.sources else None
-    if route is None or kept is None:
+    source = generation.sources.cached(route.file) if route and generation.sources else None
+    if route is None or source is None:
         return None
     last = min(route.end_line, route.line + MAX_SOURCE_LINES - 1)
-    texts = kept.text.splitlines()[max(route.line - 1, 0) : last]
+    texts = source.text.splitlines()[max(route.line - 1, 0) : last]
     lines = [{"line": route.line + offset, "text": text} for offset, text in enumerate(texts)]
     return {
-        "file": loader.display_path(route.file),
+        "file": display_path(route.file),
         "generation": generation.ran.get(route.module, generation.number),
         "lines": lines,
         "is_cut": last < route.end_line,
@@ -114,8 +112,8 @@ def diff_routes(
 ) -> dict[str, list[Row]]:
     """Compare two route tables.
 
-    `added`, `removed`, `moved` (another line), `changed` (another handler), and `shadowed`: routes
-    that are there still, and no longer answer for the paths of one that was added (`by`).
+    Returns `added`, `removed`, `moved` (another line), `changed` (another handler), and `shadowed`:
+    unchanged routes that an added route (`by`) now precedes for its paths.
     """
     old, new = ({r.id: row(r) for r in table.routes} for table in (before, after))
     diff = diff_rows(old, new)
@@ -123,20 +121,20 @@ def diff_routes(
         {**_reference(row(loser)), "by": route.pattern}
         for route in after.routes
         if route.id not in old
-        for loser in _answered(before, route)
+        for loser in _matches(before, route)
         if loser.id in new
     ]
     return diff
 
 
-def _answered(table: RouteTable, route: Route) -> list[Route]:
-    """Give what a table without `route` answers for an example of its paths."""
+def _matches(table: RouteTable, route: Route) -> list[Route]:
+    """Return the routes of a table that match an example path of `route`."""
     found = (table.match(method, route.parsed.example) for method in route.methods)
     return list(dict.fromkeys(match[0] for match in found if isinstance(match, tuple)))
 
 
 def diff_rows(old: Mapping[str, Row], new: Mapping[str, Row]) -> dict[str, list[Row]]:
-    """Compare two tables of rows, by the id of their routes; says nothing of `shadowed`."""
+    """Compare two tables of rows by the id of their routes, without `shadowed`."""
     both = [(old[key], new[key]) for key in new if key in old and old[key] is not new[key]]
     same_handler = [
         (a, b) for a, b in both if (a["handler"], a["mode"]) == (b["handler"], b["mode"])
@@ -151,6 +149,11 @@ def diff_rows(old: Mapping[str, Row], new: Mapping[str, Row]) -> dict[str, list[
         ],
         "changed": [_reference(b) for a, b in both if (a, b) not in same_handler],
     }
+
+
+def ms_since(start: float) -> float:
+    """Return the milliseconds since a value of `time.perf_counter`."""
+    return round((time.perf_counter() - start) * 1e3, 3)
 
 
 def _reference(row: Mapping[str, Any]) -> Row:

@@ -1,7 +1,7 @@
-"""What only a new process can take over: settings, the environment, extension modules.
+"""Changes that need a new process: settings, installed packages, extension modules.
 
-Owns the look at `[tool.snaxum]`, at the virtual environment and at the user's own extension
-modules, as they were when the process started. Never restarts anything.
+Owns the comparison of `[tool.snaxum]`, the virtual environment and the user's own extension modules
+with their state at the start of the process. Never restarts anything.
 """
 
 from __future__ import annotations
@@ -11,49 +11,50 @@ import re
 import sys
 from collections.abc import Iterable
 
-from . import file_inputs, loader
+from . import file_inputs
+from .user_paths import display_path, is_user_file
 
 _SECTION = re.compile(r"^\[tool\.snaxum\][^\n]*\n(.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
 
 
-def _packages() -> str:
-    """Return where a virtual environment has its packages; `sysconfig` takes 200 KB to say it."""
+def _site_packages() -> str:
+    """Return the package directory of a virtual environment; `sysconfig` would take 200 KB."""
     version = "python{}.{}".format(*sys.version_info)
     return os.path.join(sys.prefix, "lib", version, "site-packages")
 
 
-class Outside:
-    """Compares what was fixed at the start with what is there now."""
+class RestartTriggers:
+    """Compares files that are read only at the start of the process with their state then."""
 
     def __init__(self, project: str) -> None:
         self._pyproject = os.path.join(project, "pyproject.toml")
         self._environment = os.path.join(project, ".venv", "pyvenv.cfg")
-        self._packages = _packages() if sys.prefix != sys.base_prefix else ""
-        # The modules there were when they were last gone through, and what was found.
-        self._modules = 0
-        self._found: list[str] = []
+        self._packages = _site_packages() if sys.prefix != sys.base_prefix else ""
+        # The number of loaded modules at the last search for extensions, and its result.
+        self._module_count = 0
+        self._extensions: list[str] = []
         self._seen: dict[str, object] = {path: self._state(path) for path in self.paths()}
 
     def paths(self) -> list[str]:
-        """List the files and directories that count."""
+        """List the files and directories that are compared."""
         paths = [self._pyproject, self._environment, self._packages]
-        return [path for path in paths if path] + self._extensions()
+        return [path for path in paths if path] + self._find_extensions()
 
-    def compare(self, looked: Iterable[str]) -> list[tuple[str, str]]:
-        """Give what differs among `looked`, once, with the reason for a new process."""
-        found = []
-        for path in looked:
+    def compare(self, candidates: Iterable[str]) -> list[tuple[str, str]]:
+        """List the changed paths among `candidates`, each with the reason; every change once."""
+        changed = []
+        for path in candidates:
             directory = os.path.dirname(path)
-            known = directory if directory == self._packages else path
-            if known not in self._seen:
-                if path.endswith(".so") and path in self._extensions():
+            watched = directory if directory == self._packages else path
+            if watched not in self._seen:
+                if path.endswith(".so") and path in self._find_extensions():
                     self._seen[path] = self._state(path)
                 continue
-            now = self._state(known)
-            if now != self._seen[known]:
-                self._seen[known] = now
-                found.append((known, self._reason(known)))
-        return found
+            now = self._state(watched)
+            if now != self._seen[watched]:
+                self._seen[watched] = now
+                changed.append((watched, self._reason(watched)))
+        return changed
 
     def _state(self, path: str) -> object:
         if path == self._packages:
@@ -72,12 +73,12 @@ class Outside:
             return "[tool.snaxum] in pyproject.toml changed"
         if path in (self._packages, self._environment):
             return "the packages in .venv changed"
-        return f"the extension module {loader.display_path(path)} was built anew"
+        return f"the extension module {display_path(path)} was rebuilt"
 
-    def _extensions(self) -> list[str]:
-        """List the files of extension modules that lie among the user's own."""
-        if len(sys.modules) != self._modules:
-            self._modules = len(sys.modules)
+    def _find_extensions(self) -> list[str]:
+        """List the files of extension modules in the user's directories."""
+        if len(sys.modules) != self._module_count:
+            self._module_count = len(sys.modules)
             files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-            self._found = [f for f in files if f and f.endswith(".so") and loader.is_user_file(f)]
-        return self._found
+            self._extensions = [f for f in files if f and f.endswith(".so") and is_user_file(f)]
+        return self._extensions

@@ -1,6 +1,6 @@
-"""The user's files as one reload saw them.
+"""A snapshot of the user's files: every file is read once in a reload.
 
-Owns which text each file had. Never decides which files there are.
+Owns the text of each file in one generation. Never decides which files there are.
 """
 
 from __future__ import annotations
@@ -8,56 +8,56 @@ from __future__ import annotations
 from .model import Source
 
 
-class Sources:
-    """The user's files as one reload saw them; made from those of the generation before."""
+class SourceCache:
+    """The user's files as one reload read them; it starts as a copy of the previous cache."""
 
-    def __init__(self, previous: Sources | None = None) -> None:
+    def __init__(self, previous: SourceCache | None = None) -> None:
         self._files: dict[str, Source] = dict(previous._files) if previous else {}
 
     def read(self, path: str) -> Source:
         """Return a file as it was read first. Raises OSError."""
         source = self._files.get(path)
-        return source if source is not None else self._take(path)
+        return source if source is not None else self._load(path)
 
     def refresh(self, path: str) -> Source | None:
-        """Read a file once more; None, and forgotten, if it cannot be read.
+        """Read a file again; forget it and return None if it cannot be read.
 
         A file of the same content stays the same object, with its code.
         """
         before = self._files.pop(path, None)
         try:
-            source = self._take(path)
+            source = self._load(path)
         except OSError:
             return None
         if before is not None and before.digest == source.digest:
             source = self._files[path] = before
         return source
 
-    def kept(self, path: str) -> Source | None:
-        """Return a file that was read, without reading it."""
+    def cached(self, path: str) -> Source | None:
+        """Return a file that was read before, without reading it."""
         return self._files.get(path)
 
     def replace(self, source: Source) -> None:
-        """Take another text for a file: one of the same code."""
+        """Replace the text of a file by another text of the same code."""
         self._files[source.path] = source
 
     def forget(self, path: str) -> None:
-        """Read a file anew when it is next asked for."""
+        """Read a file again at its next use."""
         self._files.pop(path, None)
 
     def retain(self, paths: set[str]) -> None:
-        """Forget all other files: what nothing is made from is read anew when it is asked for."""
+        """Forget all other files: no module is made from them."""
         self._files = {path: source for path, source in self._files.items() if path in paths}
 
-    def all(self) -> dict[str, Source]:
-        """Give a copy of the whole table, by path."""
+    def by_path(self) -> dict[str, Source]:
+        """Return a copy of the whole table."""
         return dict(self._files)
 
     def preload(self, contents: dict[str, bytes]) -> None:
-        """Take files as already read, as a pool worker does."""
+        """Add files that were read by another process, as in a pool worker."""
         self._files.update((path, Source(path, content)) for path, content in contents.items())
 
-    def _take(self, path: str) -> Source:
+    def _load(self, path: str) -> Source:
         with open(path, "rb") as file:
             source = self._files[path] = Source(path, file.read())
         return source

@@ -1,7 +1,7 @@
-"""Runs modules aside and makes of them what may become a generation.
+"""Loads modules beside the serving generation, and builds the next generation from them.
 
-Owns one staging from the first import to the table of routes and the start-up hooks. What it
-raises is a `Rejected`; putting everything back is the business of `reloader`, and so is the swap.
+Owns one staging, from the first import to the route table and the start-up hooks. Raises
+`Rejected`, but never publishes a generation and never rolls back (`attempt`).
 """
 
 from __future__ import annotations
@@ -10,40 +10,42 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from .._debug import traceback as _traceback
-from .._runtime import generations as state
+from .._debug import traceback
+from .._runtime import generations
+from .._runtime.generations import Generation, Staging
 from ..routing import DuplicateRoute, Route, RouteTable
-from . import effects, loader
+from . import effects
 from .broken_routes import BrokenRoutes
-from .discovery import file_of, taken_name
+from .discovery import file_of, name_conflict
 from .drain import Drain
 from .graph import Graph
 from .model import Node
 from .report import Failure
-from .source_cache import Sources
+from .source_cache import SourceCache
+from .user_paths import is_user_file
 
 
 class Rejected(Exception):
-    """The staged modules are not to be published."""
+    """The staged modules cannot become a generation."""
 
     def __init__(
         self, failures: Mapping[str, Failure], errors: Sequence[BaseException] = ()
     ) -> None:
         self.failures = failures
-        refused = [error for error in errors if _is_of_library(error)]
-        # A library that does not take the same thing twice may take it from all modules anew.
-        self.may_climb = bool(refused)
-        self.reason = f"a library did not take it twice: {refused[0]}" if refused else ""
+        refused = [error for error in errors if _is_from_library(error)]
+        # A library that refuses a second registration may accept it when all modules run again.
+        self.may_escalate = bool(refused)
+        self.reason = f"a library refused a second registration: {refused[0]}" if refused else ""
 
 
 class Stage:
-    """One attempt to run `roots` and what they import; `carried` names what runs on as it is."""
+    """One attempt to load `roots` and their imports; `carried` names the modules that stay."""
 
     def __init__(
         self,
-        staging: state.Staging,
-        serving: state.Generation,
-        sources: Sources,
+        staging: Staging,
+        serving: Generation,
+        sources: SourceCache,
         root: str,
         capture: Callable[[BaseException], Failure],
     ) -> None:
@@ -57,22 +59,22 @@ class Stage:
         self.failures: dict[str, Failure] = {}
 
     def run(self, roots: Sequence[str]) -> None:
-        """Import what is not there, in the order of a first start."""
+        """Import the entry modules that are not loaded, in the order of a first start."""
         for name in roots:
             if name in self.carried:
                 continue
-            taken = taken_name(name, self.root)
-            if taken is not None:
-                self.failures[name] = self.capture(taken)
+            conflict = name_conflict(name, self.root)
+            if conflict is not None:
+                self.failures[name] = self.capture(conflict)
                 continue
             try:
                 importlib.import_module(name)
-            except BaseException as error:  # SystemExit and the like must not end the server
+            except BaseException as error:  # SystemExit must not end the server
                 self.failures[name] = self.capture(error)
                 self.errors.append(error)
 
-    def generation(self, roots: Sequence[str], *, prune: bool, drain: Drain) -> state.Generation:
-        """Make the generation; with `prune`, without what nothing imports any more.
+    def build(self, roots: Sequence[str], *, prune: bool, drain: Drain) -> Generation:
+        """Build the generation; with `prune`, without modules that no module imports any more.
 
         Raises Rejected.
         """
@@ -85,9 +87,9 @@ class Stage:
         order = [name for name in serving.graph.nodes if name in nodes]
         order += [name for name in nodes if name not in serving.graph.nodes]
         kept_nodes = [nodes[n] for n in order if n in modules and n not in dropped]
-        table, doubled = self._table(kept_nodes)
-        self.failures.update(doubled)
-        # A module that never loaded does not hold up the others; one that served does.
+        table, duplicates = self._table(kept_nodes)
+        self.failures.update(duplicates)
+        # A module that has never loaded does not block the others; a module that served does.
         fatal = {name: f for name, f in self.failures.items() if is_fatal(name, serving)}
         if fatal:
             raise Rejected(fatal, self.errors)
@@ -101,12 +103,12 @@ class Stage:
         drain.reject(lost)
         number = serving.number + 1
         if serving.number == 0:
-            number = state.first_number if modules else 0
+            number = generations.first_number if modules else 0
         broken = BrokenRoutes({n: file_of(self.root, n) for n in self.failures}, self.sources)
         self.sources.retain({node.path for node in kept_nodes})
         ran = {node.name: serving.ran.get(node.name, 0) for node in kept_nodes}
         ran.update((node.name, number) for node in fresh)
-        return state.Generation(
+        return Generation(
             number,
             table,
             modules,
@@ -123,7 +125,7 @@ class Stage:
         )
 
     def _may_have_lost_importers(self) -> bool:
-        """Tell whether an import, or a module that loads by itself, is gone."""
+        """Report whether an import or an entry module is gone."""
         before, nodes = self.serving.graph.nodes, self.staging.nodes
         return any(
             name not in nodes or not node.imports <= nodes[name].imports
@@ -132,7 +134,7 @@ class Stage:
         )
 
     def _is_kept(self, key: str, nodes: Sequence[Node]) -> bool:
-        """Tell whether a module still asks for a kept value, or only a handler ever did."""
+        """Report whether a module still uses a kept value, or only handlers ever did."""
         if any(key in node.kept for node in nodes):
             return True
         return not any(key in node.kept for node in self.serving.graph.nodes.values())
@@ -144,32 +146,32 @@ class Stage:
                     raise Rejected({node.name: self.capture(error)})
 
     def _table(self, nodes: Sequence[Node]) -> tuple[RouteTable, dict[str, Failure]]:
-        """Build the table of all routes whose module loaded, without those that clash."""
+        """Build the route table of all loaded modules, without duplicate routes."""
         routes = [(node.name, route) for node in nodes for route in node.routes]
-        doubled: dict[str, Failure] = {}
+        duplicates: dict[str, Failure] = {}
         while True:
             try:
-                return RouteTable([route for _, route in routes]), doubled
+                return RouteTable([route for _, route in routes]), duplicates
             except DuplicateRoute as error:
                 owner, second = _second(routes, error)
-                doubled.setdefault(owner, self.capture(error))
+                duplicates.setdefault(owner, self.capture(error))
                 routes = [(o, r) for o, r in routes if r is not second]
 
 
-def is_fatal(name: str, serving: state.Generation) -> bool:
-    """Tell whether a module that does not load rejects everything."""
+def is_fatal(name: str, serving: Generation) -> bool:
+    """Report whether a failure of this module rejects the whole reload."""
     return serving.number > 0 and name not in serving.broken
 
 
-def _is_of_library(error: BaseException) -> bool:
-    """Tell whether an exception came out of a library's code, and not from a missing module."""
+def _is_from_library(error: BaseException) -> bool:
+    """Report whether an exception came from code of a library, and not from a failed import."""
     trace = error.__traceback__
     if trace is None or isinstance(error, (ImportError, SyntaxError)):
         return False
     while trace.tb_next is not None:
         trace = trace.tb_next
     file = trace.tb_frame.f_code.co_filename
-    return not loader.is_user_file(file) and not _traceback.is_internal(file)
+    return not is_user_file(file) and not traceback.is_internal(file)
 
 
 def _second(routes: Sequence[tuple[str, Route]], error: DuplicateRoute) -> tuple[str, Route]:

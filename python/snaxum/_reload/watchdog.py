@@ -1,7 +1,7 @@
-"""Ends imports that do not end by themselves.
+"""Interrupts a load that takes too long.
 
-Owns a thread that shows the stack of a load that takes long, and interrupts it when it takes too
-long. Never touches a load that is quick, and never a handler.
+Owns a thread that logs the stack of a slow load, and interrupts it at the time limit. Never
+interrupts a handler.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from types import FrameType, TracebackType
 
 _log = logging.getLogger("snaxum")
 
-# Nobody sends it on purpose, and the default is to ignore it.
+# No program sends it for another purpose, and the default is to ignore it.
 _WAKE = signal.SIGURG
-# How often an interrupted load is interrupted again that swallows it.
+# A load that swallows the exception is interrupted again after this time.
 _AGAIN_S = 1.0
 
 
@@ -26,7 +26,7 @@ class LoadInterrupted(BaseException):
 
 
 class Watchdog:
-    """Watches loads in the thread that made it; use it as a context manager."""
+    """Watches loads in the thread that constructs it; use it as a context manager."""
 
     def __init__(self, show_after_s: float, interrupt_after_s: float) -> None:
         self._show_after_s = show_after_s
@@ -36,7 +36,7 @@ class Watchdog:
         self._condition = threading.Condition()
         self._watched = 0
         self._is_watching = False
-        # The stack that was shown, for the record of the reload.
+        # The stack that was logged, for the report of the reload.
         self.stack: str | None = None
         threading.Thread(target=self._run, name="load-watchdog", daemon=True).start()
 
@@ -67,7 +67,7 @@ class Watchdog:
                 load = self._watched
                 if self._ends_within(load, self._show_after_s):
                     continue
-            self._show()
+            self._log_stack()
             with self._condition:
                 if self._ends_within(load, self._interrupt_after_s - self._show_after_s):
                     continue
@@ -80,23 +80,23 @@ class Watchdog:
             lambda: not self._is_watching or load != self._watched, max(0.0, seconds)
         )
 
-    def _show(self) -> None:
+    def _log_stack(self) -> None:
         frame = sys._current_frames().get(self._thread)
         lines = traceback.format_stack(frame) if frame is not None else []
         user = [line for line in lines if '"<snaxum>/' not in line and "<frozen " not in line]
         self.stack = "".join(user)
         _log.warning(
-            "a module has been loading for %g s; the last good code serves meanwhile\n%s",
+            "a module has been loading for %g s; the last good code is still serving\n%s",
             self._show_after_s,
             self.stack.rstrip(),
         )
 
     def _interrupt(self) -> None:
         if self._native:
-            # A signal also ends a system call that waits, such as a sleep or a read.
+            # A signal also ends a blocking system call, such as a sleep or a read.
             signal.pthread_kill(self._thread, _WAKE)
             return
-        import ctypes  # large, and hardly ever needed
+        import ctypes  # large, and rarely needed
 
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(self._thread), ctypes.py_object(LoadInterrupted)

@@ -18,7 +18,7 @@ from .._reload.model import Node
 
 if TYPE_CHECKING:
     from .._reload.model import Kept
-    from .._reload.source_cache import Sources
+    from .._reload.source_cache import SourceCache
     from ..routing import Route, RouteTable
 
 
@@ -34,7 +34,7 @@ class Generation:
     table: RouteTable
     modules: dict[str, ModuleType] = field(default_factory=dict)
     broken: dict[str, dict[str, Any]] = field(default_factory=dict)
-    sources: Sources | None = None
+    sources: SourceCache | None = None
     graph: Graph = field(default_factory=Graph)
     kept: dict[str, Kept] = field(default_factory=dict)
     # By module, the number of the generation that has run it last.
@@ -92,7 +92,7 @@ serving: Generation | None = None
 _staging: Staging | None = None
 # The node that the caller works for: it is loading, or a start-up hook of it runs, or a task that
 # one of those has started.
-starter: ContextVar[Node | None] = ContextVar("snaxum_starter", default=None)
+loading_node: ContextVar[Node | None] = ContextVar("snaxum_loading_node", default=None)
 
 
 def current() -> Generation:
@@ -128,10 +128,10 @@ def is_loading() -> bool:
     target = _staging
     if target is None or target.is_here():
         return target is not None
-    node = starter.get()
+    node = loading_node.get()
     if node is None or target.nodes.get(node.name) is not node:
         return False
-    # Tasks of earlier loads have a starter, too.
+    # Tasks of earlier loads have a loading node, too.
     return serving is None or serving.graph.nodes.get(node.name) is not node
 
 

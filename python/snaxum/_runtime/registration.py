@@ -83,11 +83,11 @@ class Registration:
 
 def _call(factory: Callable[[], Any]) -> Any:
     """Call a factory; the tasks that it starts end with the value, not with the module."""
-    token = generations.starter.set(None)
+    token = generations.loading_node.set(None)
     try:
         return factory()
     finally:
-        generations.starter.reset(token)
+        generations.loading_node.reset(token)
 
 
 def _fingerprint(factory: object) -> object:

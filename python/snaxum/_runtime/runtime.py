@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from .._host import HostApi
-from .._reload import effects, file_inputs, import_hook, loader, reloader
+from .._reload import effects, file_inputs, import_hook, reloader, user_paths
 from .._reload.drain import Drain
 from .._reload.env_file import EnvFile
 from .._reload.watchdog import Watchdog
@@ -39,7 +39,7 @@ class Runtime:
         self.max_queue: int = options["max_queue"]
         root, project = options["python_dir"], options["project_dir"]
         roots = [root, *options["watch_dirs"]]
-        loader.configure(roots, project)
+        user_paths.configure(roots, project)
         if root not in sys.path:
             sys.path.insert(0, root)
         threading.stack_size(THREAD_STACK_BYTES)

@@ -57,7 +57,7 @@ async fn a_full_reload_runs_all_modules_even_unchanged_ones() {
     let reload = world.reload().await;
     assert_eq!(reload.ran(), ["_base", "app"]);
     assert_eq!((&reload.0["strategy"], &reload.0["cause"]), (&json!("all"), &json!("manual")));
-    world.server.out.wait_for("asked for by hand").await;
+    world.server.out.wait_for("requested manually").await;
     assert_eq!(world.get("/").await.header("x-snaxum-gen"), "2");
     let again = world.save("app.py", &index("import _base", "_base.X + 1")).await;
     assert_eq!(again.ran(), ["app"], "a save after it runs its cone");

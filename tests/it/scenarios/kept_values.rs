@@ -44,7 +44,7 @@ async fn an_old_instance_in_keep_is_reported_once() {
 
     let again = world.save("models.py", &user(3, "")).await;
     assert_eq!(again.0["warnings"], json!([]));
-    world.server.err.wait_for("`models` in G1 is still held by the kept value 'v'").await;
+    world.server.err.wait_for("`models` in G1 is still referenced by the kept value 'v'").await;
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn an_instance_of_an_old_class_in_a_module_that_stays_is_named() {
         .file("app.py", &app(1, "_store.CACHE['a'] = User()\n"));
     let mut world = World::of(project).await;
     world.save("app.py", &app(2, "")).await.ran();
-    let line = world.server.err.wait_for("is still held by").await;
+    let line = world.server.err.wait_for("is still referenced by").await;
     for part in ["module `app` in G1", "`_store.CACHE`", "an instance of `app.User`", "isinstance"]
     {
         assert!(line.contains(part), "{line}");

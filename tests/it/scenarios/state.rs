@@ -184,7 +184,7 @@ async fn a_reference_to_old_code_is_named() {
         .file("app.py", &app(1, "_store.CALLBACKS.append(callback)\n"));
     let mut world = World::of(project).await;
     world.save("app.py", &app(2, "")).await.ran();
-    let line = world.server.err.wait_for("is still held by").await;
+    let line = world.server.err.wait_for("is still referenced by").await;
     assert!(line.contains("module `app` in G1") && line.contains("`_store.CALLBACKS`"), "{line}");
     let reload = world.save("app.py", &app(3, "")).await;
     assert!(reload.0["notes"].to_string().contains("_store.CALLBACKS"), "{:#}", reload.0);

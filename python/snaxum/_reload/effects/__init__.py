@@ -1,38 +1,37 @@
-"""What a module changes outside itself while it runs, so that it can be taken back.
+"""The effects of a module on the rest of the process, recorded so that they can be undone.
 
-A rejected run is undone as a whole; what a module did is undone when its next run takes its place.
-Never touches what the user's code did not do. `journal` has the rules, the others one kind each:
+A rejected run is undone as a whole. The effects of a replaced run are undone when the next run of
+its module replaces them. Effects of other code are never touched. `undo_log` has the rules; each
+other file records one kind of effect:
 
-- `process`: `os.environ`, loggers' handlers, signal handlers, `atexit`
-- `lists`: `sys.path`, `warnings.filters`, the registry of prometheus_client
-- `registrations`: classes and functions, with an ABC or a `singledispatch` function of others
-- `patches`: what is put in the place of a library's functions
+- `process`: `os.environ`, handlers of loggers, signal handlers, `atexit`
+- `list_entries`: `sys.path`, `warnings.filters`, the registry of prometheus_client
+- `registrations`: classes and functions, with an ABC or a `singledispatch` function
+- `patches`: replaced functions of libraries
 """
 
 from __future__ import annotations
 
-from ..model import Effect
 from . import patches, process, registrations
-from .list_entries import lists, note_additions
+from .list_entries import record_additions, snapshot_lists
 from .process import run_at_exit
-from .undo_log import end, make_room, restore, take_over, undo
+from .undo_log import release, resume, suspend, transfer, undo
 
 __all__ = [
-    "Effect",
-    "end",
     "install",
-    "lists",
-    "make_room",
-    "note_additions",
     "patches",
-    "restore",
+    "record_additions",
+    "release",
+    "resume",
     "run_at_exit",
-    "take_over",
+    "snapshot_lists",
+    "suspend",
+    "transfer",
     "undo",
 ]
 
 
 def install() -> None:
-    """Note effects from now on."""
+    """Record effects from now on."""
     process.install()
     registrations.install()

@@ -1,6 +1,6 @@
-"""What modules add to lists: `sys.path`, `warnings.filters`, the registry of prometheus_client.
+"""Entries that modules add to lists: `sys.path`, `warnings.filters`, prometheus_client's registry.
 
-Owns the comparison of those lists before and after a run.
+Owns the comparison of these lists before and after a run. Never changes a list during a run.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..._runtime import generations as state
+from ..._runtime import generations
 from ..model import Effect, Node
 from .undo_log import SETTINGS
 
 
-def lists() -> list[tuple[str, list[Any]]]:
-    """Give copies of the lists that a run may add to; `note_additions` finds what it did."""
+def snapshot_lists() -> list[tuple[str, list[Any]]]:
+    """Copy the lists that a run may add to, for `record_additions`."""
     return [(kind, list(target)) for kind, target, _ in _targets()]
 
 
-def note_additions(node: Node, before: list[tuple[str, list[Any]]]) -> None:
-    """Note what the run of `node` added, without what the modules did that it imported."""
-    noted = [
+def record_additions(node: Node, before: list[tuple[str, list[Any]]]) -> None:
+    """Record the entries that the run of `node` itself added, but not its imported modules."""
+    recorded = [
         effect.subject
         for other in _staged_nodes()
         for effect in other.effects
         if effect.kind not in SETTINGS
     ]
-    was = dict(before)
+    old = dict(before)
     for kind, target, put in _targets():
         for entry in target:
-            if not _is_in(entry, was.get(kind, ())) and not _is_in(entry, noted):
+            if not _is_in(entry, old.get(kind, ())) and not _is_in(entry, recorded):
                 node.effects.append(Effect(kind, entry, False, True, put(entry)))
 
 
@@ -52,15 +52,15 @@ def _is_in(entry: Any, items: Iterable[Any]) -> bool:
 
 
 def _staged_nodes() -> list[Node]:
-    staging = state.staging()
+    staging = generations.staging()
     return list(staging.nodes.values()) if staging else []
 
 
 def _put_in_list(target: Any, entry: Any) -> Callable[[Any, Any], None]:
     position = target.index(entry)
 
-    def put(there: bool, _: bool) -> None:
-        if there:
+    def put(present: bool, _: bool) -> None:
+        if present:
             target.insert(min(position, len(target)), entry)
         elif entry in target:
             target.remove(entry)
@@ -69,8 +69,8 @@ def _put_in_list(target: Any, entry: Any) -> Callable[[Any, Any], None]:
 
 
 def _put_collector(registry: Any, entry: Any) -> Callable[[Any, Any], None]:
-    def put(there: bool, _: bool) -> None:
-        if there:
+    def put(present: bool, _: bool) -> None:
+        if present:
             registry.register(entry)
         else:
             registry.unregister(entry)

@@ -1,10 +1,10 @@
-"""What modules put in the place of a library's: `time.sleep = mine`, `patch("x.y").start()`.
+"""Replaced attributes of libraries: `time.sleep = mine`, `patch("x.y").start()`.
 
-Owns the comparison of such attributes before and after a run. The text of a module says which:
-those it assigns to, or names in `setattr`, `patch` or `patch.object`, of modules that it imports
-and of classes in them. All others cost nothing, and are not seen: a name that is put together at
-run time, `vars(time)["sleep"] = mine`, `patch.multiple`, what a library's function patches for the
-module, and whatever happens in a pool worker.
+Owns the comparison of such attributes before and after a run. Which attributes are compared comes
+from the module's text: targets of assignments, and names in `setattr`, `patch` or `patch.object`,
+of modules that it imports and of their classes. Every other replacement costs nothing and is not
+seen: a name computed at run time, `vars(time)["sleep"] = mine`, `patch.multiple`, a patch by a
+library's function, and any patch in a pool worker.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from __future__ import annotations
 import functools
 import re
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from ..._runtime import generations as state
+from ..._runtime import generations
 from ..model import MARK, Effect, Node, Source
 
 _MISSING = object()
-# Who imports a module that is named in a text.
+# Modules that import on behalf of a caller that passes a name.
 _IMPORTERS = ("unittest.mock", "mock", "mock.mock", "pkgutil", "importlib")
 
-# Begins with the dot, for which the search is fast.
+# The search for a leading dot is fast.
 _ASSIGNED = re.compile(rb"\.(?<!\bself\.)(?<!\bcls\.)([A-Za-z_]\w*)\s*=(?!=)")
 _BEFORE_DOT = re.compile(rb"[A-Za-z_][\w.]*$")
 _MAX_CHAIN = 80
@@ -34,59 +35,66 @@ _PATCHED = re.compile(rb"(?:setattr|patch)\(\s*[\"']([A-Za-z_][\w.]*)\.(\w+)[\"'
 
 @dataclass(frozen=True)
 class Targets:
-    """The attributes that a text may assign to: chains of names, from a global or from the top."""
+    """The attributes that a text may assign to, as chains of names.
+
+    A `local` chain begins with a global of the module, an `absolute` chain with the full name of
+    a module.
+    """
 
     local: tuple[tuple[str, ...], ...] = ()
     absolute: tuple[tuple[str, ...], ...] = ()
 
 
 _NONE = Targets()
+# An entry ends with its source: the same text is searched once.
+_targets: weakref.WeakKeyDictionary[Source, Targets] = weakref.WeakKeyDictionary()
 
 
 @dataclass(eq=False)
 class _Run:
-    """A module that runs, and what its targets held when it came by them."""
+    """A module that runs, and the values that its targets had when it imported them."""
 
     node: Node
     targets: Targets
     seen: dict[tuple[int, str], tuple[Any, Any]] = field(default_factory=dict)
 
-    def look(self, root: object, chain: Sequence[str]) -> None:
-        """Note what the attribute at the end of `chain` is, if it is a library's."""
+    def record(self, root: object, chain: Sequence[str]) -> None:
+        """Record the attribute at the end of `chain`, if it belongs to a library."""
         owner, name = root, chain[-1]
         for step in chain[:-1]:
             if not isinstance(owner, (ModuleType, type)):
                 return
             owner = vars(owner).get(step)
-        if isinstance(owner, (ModuleType, type)) and not _is_users(owner):
+        if isinstance(owner, (ModuleType, type)) and not _is_user_owned(owner):
             before = vars(owner).get(name, _MISSING)
             self.seen.setdefault((id(owner), name), (owner, before))
 
-    def look_at_absolute(self) -> None:
+    def record_absolute(self) -> None:
         for chain in self.targets.absolute:
             for count in range(len(chain) - 1, 0, -1):
                 module = sys.modules.get(".".join(chain[:count]))
                 if module is not None:
-                    self.look(module, chain[count:])
+                    self.record(module, chain[count:])
                     break
 
 
 _runs: list[_Run] = []
 
 
-def begin(node: Node, source: Source) -> None:
-    """Look from now on at what the run of `node` may replace."""
-    if source.targets is None:
-        source.targets = targets_of(source.content)
-    run = _Run(node, source.targets)
-    run.look_at_absolute()
+def begin_run(node: Node, source: Source) -> None:
+    """Record the attributes that the run of `node` may replace, until `end_run`."""
+    targets = _targets.get(source)
+    if targets is None:
+        targets = _targets[source] = find_targets(source.content)
+    run = _Run(node, targets)
+    run.record_absolute()
     _runs.append(run)
 
 
-def see(
+def on_import(
     full: str, module: Any, fromlist: Sequence[str] | None, importer: Mapping[str, Any] | None
 ) -> None:
-    """Look at a library that has just been imported."""
+    """Record the targets in a library that has just been imported."""
     run = _runs[-1] if _runs else None
     if run is None or run.targets is _NONE:
         return
@@ -95,13 +103,13 @@ def see(
         roots = [getattr(module, item, None) for item in fromlist or ()]
         for root in roots or [module, sys.modules.get(full)]:
             for chain in run.targets.local:
-                run.look(root, chain[1:])
+                run.record(root, chain[1:])
     if name == run.node.name or name in _IMPORTERS:
-        run.look_at_absolute()
+        run.record_absolute()
 
 
-def settle(node: Node) -> None:
-    """Note what the run of `node`, which has ended, has replaced."""
+def end_run(node: Node) -> None:
+    """Add an effect to `node` for each attribute that its run has replaced."""
     run = _runs.pop()
     for owner, before, name, now in [
         (owner, before, name, vars(owner).get(name, _MISSING))
@@ -109,31 +117,31 @@ def settle(node: Node) -> None:
     ]:
         if now is before:
             continue
-        staging = state.staging()
+        staging = generations.staging()
         for other in staging.nodes.values() if staging else ():
             for effect in other.effects:
                 if effect.kind == "patch" and effect.subject == (owner, name):
-                    before = effect.after  # by a module that this one has imported
+                    before = effect.after  # by a module that this module has imported
         if now is not before:
             put = functools.partial(_put, owner, name)
-            forget = functools.partial(_forget, _patchers(owner, name))
-            node.effects.append(Effect("patch", (owner, name), before, now, put, (), forget))
+            release = functools.partial(_release, _patchers(owner, name))
+            node.effects.append(Effect("patch", (owner, name), before, now, put, (), release))
 
 
-def replaced(node: Node) -> list[str]:
-    """Name the functions and classes of libraries that a module has replaced."""
+def replaced_names(node: Node) -> list[str]:
+    """List the functions and classes of libraries that a module has replaced."""
     return [
         f"{_path_of(effect.subject[0])}.{effect.subject[1]}"
         for effect in node.effects
-        # `sys.excepthook` and its like are there to be replaced.
+        # `sys.excepthook` and similar hooks are meant to be replaced.
         if effect.kind == "patch"
         and (callable(effect.before) or isinstance(effect.before, (staticmethod, classmethod)))
         and not effect.subject[1].endswith("hook")
     ]
 
 
-def targets_of(content: bytes) -> Targets:
-    """Find what a text assigns to, as far as its words show it."""
+def find_targets(content: bytes) -> Targets:
+    """Search a text for the attributes that it may assign to, without parsing it."""
     local: dict[tuple[str, ...], None] = {}
     for match in _ASSIGNED.finditer(content):
         end = match.start()
@@ -151,7 +159,7 @@ def _split(chain: bytes, name: bytes) -> tuple[str, ...]:
     return (*chain.decode("ascii").split("."), name.decode("ascii"))
 
 
-def _is_users(owner: ModuleType | type) -> bool:
+def _is_user_owned(owner: ModuleType | type) -> bool:
     home = owner if isinstance(owner, ModuleType) else sys.modules.get(owner.__module__)
     return home is not None and MARK in vars(home)
 
@@ -164,7 +172,7 @@ def _path_of(owner: ModuleType | type) -> str:
 
 def _put(owner: Any, name: str, value: Any, unless: Any) -> None:
     if vars(owner).get(name, _MISSING) is not unless:
-        return  # somebody else has replaced it since
+        return  # other code has replaced it since
     if value is _MISSING:
         delattr(owner, name)
     else:
@@ -180,7 +188,7 @@ def _patchers(owner: Any, name: str) -> list[Any]:
     return [p for p in _active_patches() if p.attribute == name and p.target is owner]
 
 
-def _forget(patchers: list[Any], _: Effect) -> None:
-    """Let `mock` forget what was started, which holds the old code for the sake of `stopall`."""
+def _release(patchers: list[Any], _: Effect) -> None:
+    """Remove started patchers from `mock`, whose list for `stopall` refers to the old code."""
     active = _active_patches()
-    active[:] = [one for one in active if not any(one is old for old in patchers)]
+    active[:] = [patcher for patcher in active if not any(patcher is old for old in patchers)]

@@ -1,6 +1,7 @@
-"""What modules do to the process: environment, log handlers, signals, `atexit`.
+"""Effects on the process: environment variables, handlers of loggers and signals, `atexit`.
 
-Owns the wrappers around the functions that do it, and the warning before `os._exit`.
+Owns the wrappers around the functions that cause them, and the message before `os._exit`. Never
+records an effect of a library or of a handler.
 """
 
 from __future__ import annotations
@@ -13,16 +14,15 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from ..._runtime import generations as state
-from ..._runtime import leases
+from ..._runtime import generations, leases
 from ..model import Effect, Node
-from .undo_log import owner
+from .undo_log import current_owner
 
 _log = logging.getLogger("snaxum")
 
 
 def install() -> None:
-    """Note from now on: the functions are wrapped once."""
+    """Wrap the functions, once, and record their effects from now on."""
     os.environ.__class__ = _Environ
     logging.Logger.addHandler = _add_handler  # type: ignore[method-assign]
     atexit.register = _register_atexit
@@ -32,7 +32,7 @@ def install() -> None:
 
 
 def run_at_exit(nodes: Iterable[Node]) -> None:
-    """Run what modules gave to `atexit`, newest first."""
+    """Call the functions that modules registered with `atexit`, newest first."""
     for node in reversed(list(nodes)):
         for effect in reversed(node.effects):
             if effect.kind == "atexit":
@@ -40,26 +40,26 @@ def run_at_exit(nodes: Iterable[Node]) -> None:
                 try:
                     function(*args, **kwargs)
                 except BaseException:
-                    _log.exception("in a function that was registered with atexit")
+                    _log.exception("a function registered with atexit failed")
 
 
 class _Environ(type(os.environ)):  # type: ignore[misc]
-    """`os.environ`, which notes what modules set while they are loaded."""
+    """`os.environ`, recording the variables that modules set while they load."""
 
     def __setitem__(self, key: str, value: str) -> None:
         before = self.get(key)
         super().__setitem__(key, value)
-        self._note(key, before, value)
+        self._record(key, before, value)
 
     def __delitem__(self, key: str) -> None:
         before = self.get(key)
         super().__delitem__(key)
-        self._note(key, before, None)
+        self._record(key, before, None)
 
     def setdefault(self, key: str, default: str) -> str:
-        staging = state.staging()
-        if staging is not None and state.executing() is not None and key in staging.environ:
-            # It is there from the last run, and to this one it is not.
+        staging = generations.staging()
+        if staging is not None and generations.executing() is not None and key in staging.environ:
+            # The last run of the module set it; this run must not see that value.
             before = staging.environ.pop(key)
             if before is None:
                 self[key] = default
@@ -67,14 +67,14 @@ class _Environ(type(os.environ)):  # type: ignore[misc]
         value: str = super().setdefault(key, default)
         return value
 
-    def _note(self, key: str, before: str | None, after: str | None) -> None:
-        node = owner()
+    def _record(self, key: str, before: str | None, after: str | None) -> None:
+        node = current_owner()
         if node is None:
             return
 
         def put(value: str | None, unless: str | None) -> None:
             if self.get(key) != unless:
-                return  # somebody else has set it since
+                return  # other code has set it since
             if value is None:
                 self.pop(key, None)
             else:
@@ -94,12 +94,12 @@ _server = os.getpid()
 def _add_handler(self: logging.Logger, hdlr: logging.Handler) -> None:
     known = hdlr in self.handlers
     _original_add_handler(self, hdlr)
-    node = owner()
+    node = current_owner()
     if node is None or known:
         return
 
-    def put(there: bool, _: bool) -> None:
-        if there:
+    def put(present: bool, _: bool) -> None:
+        if present:
             _original_add_handler(self, hdlr)
         else:
             self.removeHandler(hdlr)
@@ -109,7 +109,7 @@ def _add_handler(self: logging.Logger, hdlr: logging.Handler) -> None:
 
 def _set_signal(signalnum: Any, handler: Any) -> Any:
     before = _original_signal(signalnum, handler)
-    node = owner()
+    node = current_owner()
     if node is not None:
 
         def put(value: Any, unless: Any) -> None:
@@ -121,8 +121,8 @@ def _set_signal(signalnum: Any, handler: Any) -> Any:
 
 
 def _exit(status: int) -> NoReturn:
-    """End the process as `os._exit` does, but say first who did it: nothing else will."""
-    if os.getpid() == _server:  # and no child that the user's code has forked
+    """End the process as `os._exit` does, but print the caller first: no other trace remains."""
+    if os.getpid() == _server:  # not in a child process that the user's code forked
         frame = sys._getframe(1)
         place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         message = f"error: {place} called os._exit({status}), which ends the whole server at once\n"
@@ -131,10 +131,10 @@ def _exit(status: int) -> NoReturn:
 
 
 def _register_atexit(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    node = owner()
+    node = current_owner()
     if node is None:
         return _original_register(func, *args, **kwargs)
-    # Not with Python: it belongs to this run of the module, and goes with it.
+    # Not registered with Python: it belongs to this run of the module and ends with it.
     node.effects.append(Effect("atexit", (func, args, kwargs), False, True, lambda *_: None))
     return func
 

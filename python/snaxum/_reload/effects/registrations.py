@@ -1,9 +1,10 @@
-"""What modules register with classes and functions that stay: `abc` and `singledispatch`.
+"""Registrations of a module with classes and functions of other modules: `abc`, `singledispatch`.
 
-Owns the wrappers around `ABCMeta.register` and the `register` of each generic function. An ABC
-holds its registered classes weakly: an old one dies with its module, and only one that stays is
-ever taken out. A generic function holds classes and functions strongly, in its registry and in its
-cache. Nothing is noted in pool workers: there the newest wins, and old entries stay.
+Owns the wrappers around `ABCMeta.register` and the `register` of each generic function. An ABC has
+weak references to its registered classes: the class of a replaced module dies with that module, so
+only other classes are ever removed. A generic function has strong references to classes and
+functions, in its registry and in its cache. Records nothing in pool workers: there the newest
+registration wins, and old entries stay.
 """
 
 from __future__ import annotations
@@ -17,34 +18,34 @@ from types import CodeType, FunctionType, MappingProxyType
 from typing import Any
 
 from ..model import Effect
-from .undo_log import owner
+from .undo_log import current_owner
 
 _MISSING = object()
 _original_register = abc.ABCMeta.register
 _original_singledispatch: Callable[..., Any] = functools.singledispatch
-# A registry is copied when something is taken out of it, and nothing may come in meanwhile.
+# Removing an entry replaces the registry by a copy; no entry may be added meanwhile.
 _registering = threading.RLock()
 
 
 def install() -> None:
-    """Note registrations from now on, with generic functions that are there too."""
+    """Record registrations from now on, also with generic functions that already exist."""
     abc.ABCMeta.register = _register_class  # type: ignore[method-assign]
     functools.singledispatch = _singledispatch
     inner = _original_singledispatch.__code__.co_consts
     codes = [c for c in inner if isinstance(c, CodeType) and c.co_name == "wrapper"]
     for generic in gc.get_referrers(*codes):
         if isinstance(generic, FunctionType) and hasattr(generic, "_clear_cache"):
-            _watch(generic)
+            _wrap_register(generic)
 
 
 def _register_class(cls: abc.ABCMeta, subclass: type) -> type:
-    node = owner()
+    node = current_owner()
     known = node is not None and _is_registered(cls, subclass)
     _original_register(cls, subclass)
     if node is not None:
 
-        def put(there: bool, _: bool) -> None:
-            if there:
+        def put(present: bool, _: bool) -> None:
+            if present:
                 _original_register(cls, subclass)
             elif _is_registered(cls, subclass):
                 _unregister(cls, subclass)
@@ -56,41 +57,41 @@ def _register_class(cls: abc.ABCMeta, subclass: type) -> type:
 
 def _registered(cls: abc.ABCMeta) -> list[type]:
     dump: Callable[[type], tuple[set[Any], ...]] = abc._get_dump  # type: ignore[attr-defined]
-    return [there for ref in dump(cls)[0] if (there := ref()) is not None]
+    return [known for ref in dump(cls)[0] if (known := ref()) is not None]
 
 
 def _is_registered(cls: abc.ABCMeta, subclass: type) -> bool:
-    return any(there is subclass for there in _registered(cls))
+    return any(known is subclass for known in _registered(cls))
 
 
 def _unregister(cls: abc.ABCMeta, subclass: type) -> None:
-    """Take one class out, which `abc` has no way for: all go, and the others come again."""
-    others = [there for there in _registered(cls) if there is not subclass]
+    """Remove one class: `abc` can only clear all, so clear and register the others again."""
+    others = [known for known in _registered(cls) if known is not subclass]
     cls._abc_registry_clear()  # type: ignore[attr-defined]
     for base in cls.__mro__:
         if isinstance(base, abc.ABCMeta):
             base._abc_caches_clear()  # type: ignore[attr-defined]
-    # A registration, of nobody if need be, tells all other caches that something is different.
-    for other in (*others, type("Nobody", (), {})):
+    # A registration invalidates all other caches; a throwaway class makes sure that one happens.
+    for other in (*others, type("Throwaway", (), {})):
         _original_register(cls, other)
 
 
 @functools.wraps(_original_singledispatch)
 def _singledispatch(func: Callable[..., Any]) -> Any:
     generic = _original_singledispatch(func)
-    _watch(generic)
+    _wrap_register(generic)
     return generic
 
 
-def _watch(generic: Any) -> None:
-    """Note what modules register with a generic function."""
+def _wrap_register(generic: Any) -> None:
+    """Record the registrations of modules with a generic function."""
     original: Any = generic.register
     names, cells = original.__code__.co_freevars, original.__closure__
     registry = dict(zip(names, cells))["registry"]
 
     @functools.wraps(original)
     def register(cls: Any, func: Any = None) -> Any:
-        node = owner()
+        node = current_owner()
         with _registering:
             before = dict(generic.registry)
             done = original(cls, func)
@@ -103,7 +104,7 @@ def _watch(generic: Any) -> None:
                     put = functools.partial(_put, generic, registry, key)
                     was, homes = before.get(key, _MISSING), (generic.__module__, key.__module__)
                     node.effects.append(
-                        Effect("generic", (generic, key), was, done, put, homes, _drop)
+                        Effect("generic", (generic, key), was, done, put, homes, _release)
                     )
         return done
 
@@ -114,19 +115,19 @@ def _put(generic: Any, registry: Any, key: type, value: Any, unless: Any) -> Non
     with _registering:
         entries = dict(registry.cell_contents)
         if entries.get(key, _MISSING) is not unless:
-            return  # somebody else has registered since
+            return  # other code has registered since
         if value is _MISSING:
             del entries[key]
         else:
             entries[key] = value
-        # Another registry, and not this one changed: a running request may go through it.
+        # A new registry, not a change of this one: a running request may iterate over it.
         registry.cell_contents, generic.registry = entries, MappingProxyType(entries)
     generic._clear_cache()
 
 
-def _drop(effect: Effect) -> None:
-    """Forget an old class, now that no request has it."""
+def _release(effect: Effect) -> None:
+    """Remove the entry for an old class, now that no request uses it."""
     if not effect.is_over:
         effect.undo()
-    # A request on the old code may have put something into the cache since.
+    # A request on the old code may have filled the cache since.
     effect.subject[0]._clear_cache()

@@ -1,6 +1,6 @@
-"""The journal of effects: what a run did, taken back as a whole or one by one.
+"""The undo log: the rules by which the effects of a run are undone, as a whole or one by one.
 
-Owns the rules of what is undone when. Knows no kind of effect but by its name.
+Owns when an effect is undone. Knows each kind of effect by its name only.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from collections.abc import Iterable, Sequence
 from types import FrameType
 from typing import Any
 
-from ..._runtime import generations as state
-from ..model import MARK, Effect, Node, quietly
+from ..._runtime import generations
+from ..model import MARK, Effect, Node
 
-# What is there once, so that the next run takes it over; the others are added to something, and a
-# second run would add a second one.
+# Settings exist once, so the next run of a module replaces them. All other kinds are entries: a
+# second run would add a second entry.
 SETTINGS = ("abc", "environ", "generic", "signal")
 
 
-def owner() -> Node | None:
-    """Give the module whose run an effect belongs to, if it is one that is being loaded.
+def current_owner() -> Node | None:
+    """Return the module that is loading, if its own run causes the current effect.
 
-    What a library does while a module imports it for the first time is the library's: it does not
-    run again.
+    Effects of a library that a module imports for the first time belong to the library: it does
+    not run again.
     """
-    node = state.executing()
+    node = generations.executing()
     frame: FrameType | None = sys._getframe(1) if node is not None else None
     while frame is not None:
         if frame.f_code.co_name == "<module>" and "__spec__" in frame.f_globals:
@@ -34,51 +34,52 @@ def owner() -> Node | None:
     return node
 
 
-def make_room(nodes: Sequence[Node]) -> None:
-    """Take what the last runs added away, before the next runs add it again."""
+def suspend(nodes: Sequence[Node]) -> None:
+    """Remove the entries of old runs, before the next runs add them again."""
     for node in reversed(nodes):
         for effect in reversed(node.effects):
             if effect.kind not in SETTINGS:
                 effect.undo()
-    _filters_changed()
+    _invalidate_filters()
 
 
-def restore(nodes: Iterable[Node]) -> None:
-    """Bring back what `make_room` took away."""
+def resume(nodes: Iterable[Node]) -> None:
+    """Add the entries again that `suspend` removed."""
     for node in nodes:
         for effect in node.effects:
             if effect.kind not in SETTINGS:
                 effect.redo()
-    _filters_changed()
+    _invalidate_filters()
 
 
 def undo(nodes: Sequence[Node]) -> None:
-    """Take back all that runs did which are rejected or dropped, newest first."""
+    """Undo all effects of runs that are rejected or dropped, newest first."""
     for node in reversed(nodes):
         for effect in reversed(node.effects):
             effect.undo()
             effect.is_over = True
-    _filters_changed()
-    end(nodes)
+    _invalidate_filters()
+    release(nodes)
 
 
-def take_over(old: Sequence[Node], new: Iterable[Node]) -> None:
-    """Undo the settings of old runs that no new run has made again.
+def transfer(old: Sequence[Node], new: Iterable[Node]) -> None:
+    """Pass settings from old runs to the new runs that made them again; undo all others.
 
-    What is about their own classes stays until `end`: running requests use it, new ones cannot.
+    A setting for a class of an old run stays until `release`: running requests use it, and new
+    requests cannot.
     """
-    made: dict[tuple[str, Any], Effect] = {}
+    repeated: dict[tuple[str, Any], Effect] = {}
     for node in new:
         for effect in node.effects:
             if effect.kind in SETTINGS:
-                made.setdefault((effect.kind, effect.subject), effect)
+                repeated.setdefault((effect.kind, effect.subject), effect)
     gone = {node.name for node in old}
     for node in reversed(old):
         for effect in reversed(node.effects):
             if effect.kind in SETTINGS:
-                again = made.get((effect.kind, effect.subject))
-                if again is not None:
-                    again.before = effect.before
+                successor = repeated.get((effect.kind, effect.subject))
+                if successor is not None:
+                    successor.before = effect.before
                 elif gone.intersection(effect.homes):
                     continue
                 else:
@@ -86,15 +87,14 @@ def take_over(old: Sequence[Node], new: Iterable[Node]) -> None:
                 effect.is_over = True
 
 
-def end(nodes: Iterable[Node]) -> None:
-    """Drop what was left to the requests on the code of old runs."""
+def release(nodes: Iterable[Node]) -> None:
+    """Drop the effects that stayed for requests on old runs, once those requests have ended."""
     for node in nodes:
         for effect in node.effects:
-            if effect.end is not None:
-                quietly(effect.end, effect)
+            effect.release()
 
 
-def _filters_changed() -> None:
-    changed = getattr(warnings, "_filters_mutated", None)
-    if changed is not None:
-        changed()
+def _invalidate_filters() -> None:
+    invalidate = getattr(warnings, "_filters_mutated", None)
+    if invalidate is not None:
+        invalidate()

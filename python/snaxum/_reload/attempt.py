@@ -1,0 +1,185 @@
+"""One attempt to replace the serving generation: `open`, `run`, then `commit` or `roll_back`.
+
+Owns the state that a failed attempt restores: modules, effects, hooks and kept values. The serving
+generation keeps serving until `commit`. Never decides whether an attempt is due (`reloader`).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+from .._runtime import generations
+from .._runtime.generations import Generation, Staging
+from . import effects, line_shift, loader
+from .changes import Changes
+from .drain import Drain
+from .migrate import migrate_kept
+from .model import Node
+from .module_state import changed_globals
+from .report import Failure, Report, ms_since
+from .stage import Stage
+from .warnings import warnings
+from .watchdog import Watchdog
+
+# The longest wait for an import in a running handler to end.
+HANDLER_IMPORT_WAIT_S = 2.0
+
+
+@dataclass
+class Plan:
+    """The work of an attempt."""
+
+    serving: Generation
+    changes: Changes
+    # The modules that run again, in recorded order; None is all modules.
+    affected: list[str] | None
+    report: Report
+    # Modules that do not compile.
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+
+class Attempt:
+    """One attempt to replace the serving generation; it fills the report of its plan."""
+
+    finder: loader.UserFinder
+    stage: Stage
+    generation: Generation
+
+    def __init__(
+        self,
+        plan: Plan,
+        roots: Sequence[str],
+        *,
+        root: str,
+        capture: Callable[[BaseException], Failure],
+        drain: Drain,
+        watchdog: Watchdog | None,
+        finder: loader.UserFinder | None,
+    ) -> None:
+        """Prepare an attempt to load `roots`; `finder` is that of the serving generation."""
+        self.serving, self.changes, self.report = plan.serving, plan.changes, plan.report
+        self.roots = roots
+        self.root = root
+        self.capture = capture
+        self.drain = drain
+        # Only with live reload: without it, imports are not recorded.
+        self.watchdog = watchdog
+        self.old_finder = finder
+        nodes = self.serving.graph.nodes
+        affected = list(nodes) if plan.affected is None else plan.affected
+        self.leaving = {*affected, *self.changes.deleted_names}
+        # The runs that this attempt replaces.
+        self.old = [nodes[name] for name in nodes if name in self.leaving]
+        self.old_modules = dict(self.serving.modules)
+
+    def open(self) -> None:
+        """Take the old runs out of the process, so that their modules can run again."""
+        # A handler may be in the middle of its first import of a module.
+        loader.wait_for_handlers(HANDLER_IMPORT_WAIT_S)
+        self._call_hooks("unload", exclusive=True)
+        effects.suspend(self.old)
+        staging = Staging(threading.get_ident(), dict(self.serving.graph.nodes))
+        for name in self.leaving:
+            staging.nodes.pop(name, None)
+        sources = self.changes.sources
+        self.stage = Stage(staging, self.serving, sources, self.root, self.capture)
+        staging.environ = {
+            effect.subject: effect.before
+            for node in reversed(self.old)
+            for effect in node.effects
+            if effect.kind == "environ"
+        }
+        self._started = time.perf_counter()
+        self.finder = loader.install(sources)
+        for name in self.leaving:
+            sys.modules.pop(name, None)
+        generations.stage(staging)
+
+    def run(self) -> None:
+        """Load the modules and build the generation. Raises Rejected."""
+        # A first start has no time limit: no older code is serving, and a library may need long.
+        watchdog = self.watchdog if self.serving.number else None
+        with watchdog or nullcontext():
+            self.stage.run(self.roots)
+        prune = self.watchdog is not None
+        self.generation = self.stage.build(self.roots, prune=prune, drain=self.drain)
+        self.report.phases["stage"] = ms_since(self._started)
+        self.report.modules = [
+            {"name": name, "ms": round(seconds * 1e3, 3)}
+            for name, seconds in self.finder.timings.items()
+            if name in self.generation.modules
+        ]
+
+    def commit(self, variables: dict[str, str]) -> Generation:
+        """Publish the new generation, with the active `variables`, and let the old one drain."""
+        started = time.perf_counter()
+        serving, generation = self.serving, self.generation
+        before, after = serving.graph.nodes, generation.graph.nodes
+        fresh = self._fresh(after)
+        effects.transfer(self.old, fresh)
+        # No module imports these any more.
+        dropped = [name for name in before if name not in after and name not in self.leaving]
+        effects.undo([before[name] for name in dropped])
+        self.report.state_reset = self._lost_state()
+        self.report.warnings = warnings(self.old, fresh, generation.graph, self.root)
+        for node, source in self.changes.shifted:
+            if node.name in self.stage.carried:
+                line_shift.apply(node, source, serving.modules.get(node.name))
+        self.report.warnings += migrate_kept(serving, generation, self.leaving)
+        serving.leaving = [node for name, node in before.items() if after.get(name) is not node]
+        kept = generation.kept
+        ended = [(key, value) for key, value in serving.kept.items() if kept.get(key) is not value]
+        generation.variables = variables
+        generations.publish(generation)
+        self.drain.retire(serving, ended)
+        self._close()
+        self.report.phases["commit"] = ms_since(started)
+        return generation
+
+    def roll_back(self) -> None:
+        """Restore the process as it was before `open`."""
+        staging = self.stage.staging
+        fresh = self._fresh(staging.nodes)
+        for name in loader.user_modules():
+            sys.modules.pop(name, None)
+        sys.modules.update(self.old_modules)
+        effects.undo(fresh)
+        effects.resume(self.old)
+        loader.restore(self.old_finder)
+        self.drain.reject(fresh)
+        self._close()
+        self.report.phases["stage"] = ms_since(self._started)
+        kept = self.serving.kept
+        self.drain.release(
+            [(key, value) for key, value in staging.kept.items() if kept.get(key) is not value]
+        )
+        self._call_hooks("resume")
+
+    def _close(self) -> None:
+        generations.stage(None)
+        self.stage.staging.over.set()
+
+    def _fresh(self, nodes: dict[str, Node]) -> list[Node]:
+        """List the runs of this attempt."""
+        return [node for name, node in nodes.items() if name not in self.stage.carried]
+
+    def _call_hooks(self, when: str, *, exclusive: bool = False) -> None:
+        for node in reversed(self.old):
+            node.released_exclusive = exclusive
+            for hook in node.hooks:
+                if hook.when == when and hook.exclusive == exclusive:
+                    self.drain.call(node, hook)
+
+    def _lost_state(self) -> list[str]:
+        before, after = self.serving.modules, self.generation.modules
+        return [
+            f"{node.name}.{name}"
+            for node in self.old
+            if node.name in after and node.name in before
+            for name in changed_globals(before[node.name], node.globals_seen)
+        ]
