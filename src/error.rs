@@ -117,7 +117,7 @@ pub enum Error {
     /// The loaded libpython has another minor version than the headers.
     #[error(
         "the libpython that was loaded is {loaded}, but this program is built for {built}; check \
-         LD_LIBRARY_PATH, or give the binary the rpath of its libpython (see \"Embedding\" in the README)"
+         LD_LIBRARY_PATH, or give the binary the rpath of its libpython (see \"Find libpython\" in docs/embed.md)"
     )]
     LibpythonVersion {
         /// `Py_GetVersion()`.

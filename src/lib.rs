@@ -36,3 +36,12 @@ pub mod python_runtime;
 pub mod server;
 mod templates;
 pub mod venv;
+
+/// Compiles the Rust blocks of the README and the book as doc tests.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/embed.md")]
+    mod embed {}
+}

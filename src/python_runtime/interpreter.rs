@@ -103,7 +103,7 @@ fn check_version() -> Result<(), Error> {
     }
     tracing::warn!(
         "libpython {loaded} was loaded, but this program is built for {BUILD_VERSION}; that \
-         usually works, and an rpath makes it exact (see \"Embedding\" in the README)"
+         usually works, and an rpath makes it exact (see \"Find libpython\" in docs/embed.md)"
     );
     Ok(())
 }

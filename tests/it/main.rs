@@ -6,6 +6,7 @@ mod cli;
 mod client;
 mod console_api;
 mod dev_api;
+mod docs;
 mod editor;
 mod example;
 mod golden;
