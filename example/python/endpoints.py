@@ -26,7 +26,7 @@ SALES = pl.DataFrame(
 
 @route("/python/hello")
 def hello(request: Request) -> dict:
-    """Greet whoever asks; `?name=` says whom."""
+    """Greet the world, or `?name=`."""
     name = request.query_params.get("name", "world")
     return {"message": f"Hello, {name}, from Python"}
 
@@ -56,7 +56,7 @@ def get_user(request: Request) -> dict:
 
 @route("/python/items/<name>")
 def get_item(request: Request) -> dict | tuple:
-    """Look one item up."""
+    """Return one item."""
     name = request.path_params["name"]
     item = ITEMS.get(name)
     if item is None:
@@ -66,7 +66,7 @@ def get_item(request: Request) -> dict | tuple:
 
 @route("/python/echo")
 def echo(request: Request) -> Response:
-    """Say what arrived."""
+    """Return parts of the request."""
     return Response(
         {
             "method": request.method,

@@ -1,6 +1,6 @@
-"""Endpoints that hand their work to the process pool.
+"""Endpoints that run in the process pool.
 
-The second argument is a `ProcessPoolExecutor`; while a handler waits for it, the others go on.
+The second argument is a `ProcessPoolExecutor`; other requests are served while a handler waits for it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What runs in the pool's workers: plain functions at the top level of a module."""
+"""Tasks of the pool: plain functions at the top level of a module."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def factorial(n: int) -> int:
 
 
 def worker_pid() -> int:
-    """Tell which process this is."""
+    """Return the id of this process."""
     return os.getpid()

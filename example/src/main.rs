@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
-    // Before Python starts: it takes Ctrl-C where nobody has it.
+    // Before Python starts: Python installs its own handler of Ctrl-C if there is none.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
 
@@ -77,7 +77,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the command line can say.
+/// Options of the command line.
 struct Options {
     dev: bool,
     port: u16,
@@ -92,7 +92,7 @@ impl Options {
                 "--dev" => options.dev = true,
                 "--port" => {
                     let port = args.next().ok_or("--port needs a number")?;
-                    options.port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+                    options.port = port.parse().map_err(|_| format!("`{port}` is not a port"))?;
                 }
                 _ => {
                     return Err(

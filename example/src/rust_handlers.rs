@@ -4,7 +4,7 @@ use axum::Json;
 use serde::Serialize;
 use serde_json::Value;
 
-/// The answer of [`hello`].
+/// The response of [`hello`].
 #[derive(Serialize)]
 pub(crate) struct Hello {
     message: &'static str,

@@ -1,5 +1,5 @@
-//! Answers each WebSocket message with itself, for Autobahn's fuzzing client: the sockets of the
-//! console say nothing back.
+//! Echoes each WebSocket message, for Autobahn's fuzzing client: the sockets of the
+//! console do not echo.
 //!
 //! The way to the socket is that of the server: its connections, its upgrade, the same WebSocket
 //! code of axum. The limits on size and rate are not, because Autobahn sends 16 MiB.

@@ -1,4 +1,4 @@
-//! The example as its README command starts it: every endpoint answers, Rust and Python.
+//! Starts the example as its README command does, and calls every endpoint, Rust and Python.
 
 mod table;
 
@@ -43,14 +43,14 @@ impl Example {
     }
 }
 
-/// Reads on until a line has `prefix`, and gives what follows it.
+/// Reads until a line contains `prefix`, and returns the rest of that line.
 async fn line_after(lines: &mut Lines<BufReader<ChildStdout>>, prefix: &str) -> String {
     while let Some(line) = lines.next_line().await.expect("UTF-8") {
         if let Some((_, rest)) = line.split_once(prefix) {
             return rest.to_owned();
         }
     }
-    panic!("the example ended without saying `{prefix}`");
+    panic!("the example ended before it printed `{prefix}`");
 }
 
 async fn check(url: &str, call: &Call) {
@@ -59,7 +59,7 @@ async fn check(url: &str, call: &Call) {
     if let Some(body) = call.body {
         request = request.header("content-type", "application/json").body(body);
     }
-    let response = request.send().await.expect("an answer");
+    let response = request.send().await.expect("a response");
     let status = response.status();
     let text = response.text().await.expect("a body");
     assert!(
@@ -71,7 +71,7 @@ async fn check(url: &str, call: &Call) {
 }
 
 #[tokio::test]
-async fn rust_and_python_endpoints_answer_from_one_server() {
+async fn one_server_responds_from_rust_and_python_endpoints() {
     let example = Example::start(&[]).await;
     for call in RUST.iter().chain(&PYTHON) {
         check(&example.url, call).await;
@@ -87,7 +87,7 @@ async fn dev_mode_shows_the_console_beside_both() {
         check(&example.url, call).await;
     }
     let client = reqwest::Client::builder().cookie_store(true).build().expect("a client");
-    let page = client.get(&console).send().await.expect("an answer").text().await.expect("a page");
+    let page = client.get(&console).send().await.expect("a response").text().await.expect("a page");
     assert!(page.contains("console.js"), "{page}");
     assert_eq!(example.stop().await, Some(0));
 }

@@ -1,6 +1,6 @@
-//! What the example's endpoints answer: one list for everyone who serves them.
+//! Requests to the example's endpoints, and parts of the responses: one list for each server.
 
-/// A request and a piece of the answer's body.
+/// A request and a part of the response's body.
 pub(crate) struct Call {
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
@@ -16,7 +16,7 @@ const fn post(path: &'static str, body: &'static str, answer: &'static str) -> C
     Call { method: "POST", path, body: Some(body), answer }
 }
 
-/// Answered by Python, whoever serves.
+/// Requests to Python, whichever program serves.
 pub(crate) const PYTHON: [Call; 10] = [
     get("/python/hello?name=Ada", "Hello, Ada, from Python"),
     post("/python/process", r#"{"numbers": [1, 2, 6]}"#, r#""mean":3.0"#),
