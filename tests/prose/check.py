@@ -5,8 +5,8 @@
     python3 tests/prose/check.py --count        the number of faults in each directory
 
 Reads documents, comments, doc comments, string literals of two words or more, long function names
-(tests are named by a sentence) and the subjects of commits since this file was added. Inline code
-is not prose. A line that contains `prose: ok` is not checked. Never changes a file.
+(tests are named by a sentence) and the subjects of commits since the rules last changed. Inline
+code is not prose. A line that contains `prose: ok` is not checked. Never changes a file.
 """
 
 from __future__ import annotations
@@ -390,7 +390,7 @@ def check_subject(rules: Rules, commit: str, subject: str) -> list[Fault]:
     if re.match(r"(Merge|Revert|fixup!|squash!) ", subject):
         return []
     found = list(rules.faults(commit, Piece(1, subject.partition(": ")[2])))
-    shape = re.match(r"[a-z][\w/.-]*: (?P<first>\S+)", subject)
+    shape = re.match(r"[a-z][\w /.-]*: (?P<first>\S+)", subject)
     if not shape:
         found.append(Fault(commit, 1, subject, "write `area: what changes`"))
     elif shape["first"].lower() in {"a", "an", "the", "it", "its", "each", "all"}:
@@ -414,11 +414,11 @@ def git(*args: str) -> list[str]:
 
 
 def subjects() -> list[tuple[str, str]]:
-    """Returns the commits since this file was added: all of them that a shallow clone has."""
-    added = git("log", "--diff-filter=A", "--format=%H", "--", HERE + "check.py")
-    if not added:
+    """Returns the commits since the rules last changed: a new rule spares the history."""
+    changed = git("log", "-1", "--format=%H", "--", HERE)
+    if not changed:
         return []
-    lines = git("log", "--format=%h\t%s", f"{added[-1]}..HEAD")
+    lines = git("log", "--format=%h\t%s", f"{changed[0]}..HEAD")
     return [(commit, subject) for commit, _, subject in (line.partition("\t") for line in lines)]
 
 
