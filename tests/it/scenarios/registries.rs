@@ -124,7 +124,7 @@ async fn a_class_of_a_library_is_registered_with_an_abc_while_the_code_registers
 }
 
 #[tokio::test]
-async fn side_effects_of_a_librarys_first_import_belong_to_the_library() {
+async fn effects_of_the_first_import_of_a_library_belong_to_the_library() {
     let library = "import atexit, os, shop\nshop.Shape.register(dict)\nshop.show.register(dict, lambda x: 'library')\nos.environ['LIBRARY'] = 'is here'\natexit.register(print, 'library ends')\n";
     let app = |n: u32| {
         index(
