@@ -25,7 +25,7 @@ pub use discovery::Announcement;
 pub use editor::Editor;
 pub use engine::Dev;
 pub use events::Events;
-pub use http::app::Front;
+pub use http::app::DevService;
 pub use http::guard::MAX_HEADER_BYTES;
 pub use http::router;
 pub use paths::PREFIX;

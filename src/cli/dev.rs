@@ -120,11 +120,11 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
             drop(announcement); // nobody should look for a server that is about to go
             dev.stop();
         };
-        let front = dev.front();
-        let answer = move |request, peer| front.clone().answer(request, peer);
-        // More is read than is accepted, for an answer that says why it is not.
+        let service = dev.service();
+        let respond = move |request, peer| service.clone().respond(request, peer);
+        // Reads more than it accepts, so that the response can state why a request is rejected.
         let serve = |listener, stop| {
-            server::serve_with(listener, answer, 8 * MAX_HEADER_BYTES, stop, DRAIN_TIMEOUT)
+            server::serve_with(listener, respond, 8 * MAX_HEADER_BYTES, stop, DRAIN_TIMEOUT)
         };
         serve::serve_until_end(start, serve, stopping, wanted).await;
         terminal.finish();

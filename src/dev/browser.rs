@@ -1,16 +1,17 @@
-//! The part of dev mode in the user's own pages: a script that loads them anew after a save.
+//! Browser reload: which update the open pages of the app get after a save.
 //!
-//! `inject.rs` puts it in, `channel.rs` tells it what became of a save, `csp.rs` lets it through
-//! the page's own policy. Holds no secret: whoever can load a page of the app may know all of it.
+//! Decides the updates; `inject.rs` adds the script that receives them to a page, and `csp.rs`
+//! admits it to the page's own policy. Knows no socket: that is `http/browser_socket.rs`. Contains
+//! no secret: every client that can load a page of the app may know all of it.
 
 mod csp;
 pub(super) mod inject;
-pub(super) mod socket;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
-use tokio::sync::{Semaphore, broadcast};
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::SnaxumConfig;
@@ -18,99 +19,115 @@ use crate::event::Event;
 use crate::message::LoadOutcome;
 use crate::python_runtime::PythonRuntime;
 
-/// Pages that listen at once.
-const MAX_CHANNELS: usize = 64;
-/// News that a slow page may be behind; one that is further behind is told the state.
-const MAX_BEHIND: usize = 16;
+/// Pages that may be connected at the same time.
+const MAX_PAGES: usize = 64;
+/// Updates buffered for a slow page; a page further behind gets the current state instead.
+const MAX_BUFFERED: usize = 16;
 
-/// What pages are told.
-pub(super) struct Live {
+/// Sends reload updates to the pages of the app that are open in a browser.
+pub(super) struct BrowserReload {
     runtime: Weak<PythonRuntime>,
-    /// Tells two runs of the server apart.
+    /// Identifies this run of the server.
     run: String,
-    news: broadcast::Sender<News>,
-    places: Arc<Semaphore>,
-    end: CancellationToken,
+    updates: broadcast::Sender<BrowserUpdate>,
+    permits: Arc<Semaphore>,
+    stop: CancellationToken,
     is_injecting: bool,
     has_overlay: bool,
-    has_told_of_policy: AtomicBool,
+    has_warned_of_policy: AtomicBool,
 }
 
-/// One message.
+/// One message to all pages.
 #[derive(Clone, Copy, Debug)]
-struct News {
+pub(super) struct BrowserUpdate {
     generation: u64,
-    kind: Kind,
+    kind: UpdateKind,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
-    /// New code serves.
+enum UpdateKind {
+    /// A new generation is serving.
     Reload,
     /// A style sheet was saved.
     Css,
     /// The newest save does not load.
     Error,
-    /// What is on disk serves.
+    /// The files on disk are serving.
     Ok,
 }
 
-impl Live {
+impl BrowserReload {
     pub(super) fn new(runtime: &Arc<PythonRuntime>, run: &str) -> Self {
         let SnaxumConfig { no_inject, no_overlay, .. } = *runtime.config();
         Self {
             runtime: Arc::downgrade(runtime),
             run: run.to_owned(),
-            news: broadcast::Sender::new(MAX_BEHIND),
-            places: Arc::new(Semaphore::new(MAX_CHANNELS)),
-            end: CancellationToken::new(),
+            updates: broadcast::Sender::new(MAX_BUFFERED),
+            permits: Arc::new(Semaphore::new(MAX_PAGES)),
+            stop: CancellationToken::new(),
             is_injecting: !no_inject,
             has_overlay: !no_overlay,
-            has_told_of_policy: AtomicBool::new(false),
+            has_warned_of_policy: AtomicBool::new(false),
         }
     }
 
-    /// Passes on what became of a save; runs where it was emitted and returns at once.
-    pub(super) fn hear(&self, event: &Event<'_>) {
+    /// Sends the outcome of a reload to all pages; runs on the thread of the event, never blocks.
+    pub(super) fn on_event(&self, event: &Event<'_>) {
         let Event::ReloadEnd(reload) = event else { return };
         let report = &reload.report;
         let kind = match report.outcome {
-            LoadOutcome::Ok => Kind::Reload,
-            LoadOutcome::Noop if report.broken.is_empty() => Kind::Ok,
-            LoadOutcome::Failed | LoadOutcome::Noop => Kind::Error,
+            LoadOutcome::Ok => UpdateKind::Reload,
+            LoadOutcome::Noop if report.broken.is_empty() => UpdateKind::Ok,
+            LoadOutcome::Failed | LoadOutcome::Noop => UpdateKind::Error,
         };
-        self.tell(News { generation: report.generation, kind });
+        self.send(BrowserUpdate { generation: report.generation, kind });
     }
 
-    /// Says that a style sheet was saved that no module was made from.
+    /// Reports a saved style sheet that no module was loaded from.
     pub(super) fn style_saved(&self) {
-        if let Some(now) = self.now() {
-            self.tell(News { kind: Kind::Css, ..now });
+        if let Some(current) = self.current() {
+            self.send(BrowserUpdate { kind: UpdateKind::Css, ..current });
         }
     }
 
-    /// Ends all channels.
+    /// Disconnects all pages.
     pub(super) fn close(&self) {
-        self.end.cancel();
+        self.stop.cancel();
     }
 
-    /// The state of the server, for a page that has just come.
-    fn now(&self) -> Option<News> {
+    /// Waits until [`close`](Self::close) was called.
+    pub(super) async fn closed(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Reserves a connection for one page; `None` at the limit.
+    pub(super) fn acquire(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.permits).try_acquire_owned().ok()
+    }
+
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<BrowserUpdate> {
+        self.updates.subscribe()
+    }
+
+    /// Returns the current state as an update; `None` once the runtime has stopped.
+    pub(super) fn current(&self) -> Option<BrowserUpdate> {
         let serving = self.runtime.upgrade()?.serving();
-        let kind = if serving.failing { Kind::Error } else { Kind::Ok };
-        Some(News { generation: serving.generation, kind })
+        let kind = if serving.failing { UpdateKind::Error } else { UpdateKind::Ok };
+        Some(BrowserUpdate { generation: serving.generation, kind })
     }
 
-    fn tell(&self, news: News) {
-        let _ = self.news.send(news); // an error: no page listens
+    /// Renders an update as the JSON text that the script reads.
+    pub(super) fn to_json(&self, BrowserUpdate { generation, kind }: BrowserUpdate) -> String {
+        let kind = match kind {
+            UpdateKind::Reload => "reload",
+            UpdateKind::Css => "css",
+            UpdateKind::Error => "error",
+            UpdateKind::Ok => "ok",
+        };
+        json!({ "g": generation, "kind": kind, "run": self.run }).to_string()
     }
 
-    fn warn_of_policy(&self, problem: &csp::Problem) {
-        if !self.has_told_of_policy.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                "a page does not reload by itself: its Content-Security-Policy {problem}; \
-                 --no-inject leaves all pages alone"
-            );
-        }
+    fn send(&self, update: BrowserUpdate) {
+        let _ = self.updates.send(update); // an error: no page is connected
     }
 }

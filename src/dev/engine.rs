@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::error::Error;
 use crate::python_runtime::{PythonRuntime, ReloadOutcome, ReloadScope};
 
-use super::browser::Live;
+use super::browser::BrowserReload;
 use super::discovery::{self, Announcement};
 use super::editor::Editor;
 use super::events::Events;
@@ -33,7 +33,7 @@ pub struct Dev {
 pub(super) struct Inner {
     pub(super) runtime: Arc<PythonRuntime>,
     pub(super) recorder: Arc<Recorder>,
-    pub(super) live: Arc<Live>,
+    pub(super) browser: Arc<BrowserReload>,
     pub(super) pins: Arc<Pins>,
     pub(super) token: String,
     pub(super) mcp: OnceLock<McpAccess>,
@@ -71,10 +71,10 @@ impl Dev {
             let recorder = Arc::clone(&recorder);
             move |event| recorder.record(event)
         });
-        let live = Arc::new(Live::new(runtime, recorder.run_id()));
+        let browser = Arc::new(BrowserReload::new(runtime, recorder.run_id()));
         runtime.events().listen({
-            let live = Arc::clone(&live);
-            move |event| live.hear(event)
+            let browser = Arc::clone(&browser);
+            move |event| browser.on_event(event)
         });
         let pins = Arc::new(Pins::new(runtime, &recorder));
         runtime.events().listen({
@@ -82,13 +82,13 @@ impl Dev {
             move |event| pins.hear(event)
         });
         let reloader = Reloader::start(runtime, {
-            let live = Arc::clone(&live);
-            move || live.style_saved()
+            let browser = Arc::clone(&browser);
+            move || browser.style_saved()
         })?;
         let token = token.unwrap_or_else(|| token::random_text(32));
         let (runtime, restarts) = (Arc::clone(runtime), Restarts::default());
         let mcp = OnceLock::new();
-        let inner = Inner { runtime, recorder, live, pins, token, mcp, reloader, restarts };
+        let inner = Inner { runtime, recorder, browser, pins, token, mcp, reloader, restarts };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -181,7 +181,7 @@ impl Dev {
     /// Says goodbye to open consoles and pages; call it when the server begins to stop.
     pub fn stop(&self) {
         self.inner.recorder.close();
-        self.inner.live.close();
+        self.inner.browser.close();
         self.inner.pins.close();
         if let Some(mcp) = self.inner.mcp.get() {
             mcp.stop.cancel();

@@ -105,7 +105,7 @@ async fn nothing_is_there_unless_it_is_asked_for() {
 
     for token in ["", &server.token] {
         let reply = send(message(&server, "tools/list", &json!({})).bearer_auth(token)).await;
-        assert_eq!((reply.status, reply.text()), (404, "Nothing here.\n"));
+        assert_eq!((reply.status, reply.text()), (404, "Not found.\n"));
     }
     let reply = send(server.request(Method::GET, PATH).bearer_auth(&server.token)).await;
     assert_eq!(reply.status, 404);
@@ -143,7 +143,7 @@ async fn only_its_own_token_opens_it() {
     for wrong in ["", "wrong", &server.token] {
         let reply = with(wrong).await;
         assert_eq!(reply.status, 401);
-        assert_eq!(reply.text(), "This needs the token for assistants.\n");
+        assert_eq!(reply.text(), "This endpoint requires the token for MCP clients.\n");
     }
     let reply = send(message(&server, "tools/list", &json!({}))).await;
     assert_eq!(reply.status, 401, "no token at all");
@@ -334,7 +334,7 @@ async fn requests_are_listed_and_one_is_shown_in_full() {
         assert!(one.to_string().contains("api_key") && !one.to_string().contains("hunter2"));
     }
     let unknown = text(&server, "requests", json!({ "id": "../../etc" })).await;
-    assert!(unknown.is_err_and(|text| text.contains("no such request")));
+    assert!(unknown.is_err_and(|text| text.contains("no recorded request")));
 }
 
 #[tokio::test]
@@ -635,7 +635,7 @@ async fn a_response_is_shown_escaped_and_truncated() {
 
     let endless = tool(&server, "call_route", json!({ "path": "/endless" })).await;
     let body = &endless["response_body"];
-    assert_eq!((&body["size"], &body["note"]), (&json!(64 * 1024), &json!("it goes on")));
+    assert_eq!((&body["size"], &body["note"]), (&json!(64 * 1024), &json!("the body is longer")));
     assert!(body["text"].as_str().is_some_and(|text| text.starts_with("piecepiece")), "{body}");
 
     let long = text(&server, "call_route", json!({ "path": "/long" })).await.expect("an answer");
@@ -670,13 +670,13 @@ async fn a_request_that_takes_too_long_is_cancelled() {
     let server = writing(Project::new().gate().file("app.py", GATED)).await;
 
     let error = text(&server, "call_route", json!({ "path": "/held", "timeout_ms": 1 })).await;
-    assert!(error.is_err_and(|error| error.contains("no answer within 1 ms")));
+    assert!(error.is_err_and(|error| error.contains("no response within 1 ms")));
     server.arrival().await.open().await;
 
     let slow = tool(&server, "call_route", json!({ "path": "/slow", "timeout_ms": 500 })).await;
     assert_eq!(
         slow["response_body"],
-        json!({ "size": 5, "text": "first", "note": "it had not ended when the time was up" })
+        json!({ "size": 5, "text": "first", "note": "the body had not ended at the timeout" })
     );
     server.arrival().await.open().await;
 }

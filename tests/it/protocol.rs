@@ -1,5 +1,6 @@
 //! What a client of the event stream may say, and what it is told then (docs/protocol.md).
 
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -46,9 +47,6 @@ def who():
 def die():
     os._exit(7)
 ";
-
-/// Events that a client is told of beyond those that it has acknowledged.
-const WINDOW: usize = 256;
 
 async fn app() -> Server {
     Project::new().gate().file("app.py", APP).dev().await
@@ -247,8 +245,6 @@ async fn an_unknown_message_gets_a_problem_and_changes_nothing() {
         (json!({"type": "subscribe", "types": "log"}), json!("subscribe"), json!([])),
         (json!({"type": "subscribe"}), json!("subscribe"), json!([])),
         (json!({"type": "ping", "id": {}}), json!("ping"), json!([])),
-        (json!({"type": "ack", "seq": -1}), json!("ack"), json!([])),
-        (json!({"type": "ack", "seq": 1}), json!("ack"), json!([])),
         (json!({"type": "reload"}), Value::Null, json!(["reload"])),
         (json!([1]), Value::Null, json!([])),
         (json!(null), Value::Null, json!([])),
@@ -273,43 +269,41 @@ async fn an_unknown_message_gets_a_problem_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_client_that_acknowledges_is_sent_no_more_than_it_can_deal_with() {
-    let mut server = app().await;
+async fn an_ack_gets_a_problem_that_names_its_replacement() {
+    let server = app().await;
     let mut console = server.console().await;
-    say(&mut console, json!({"type": "ack", "seq": 0})).await;
-    for _ in 0..WINDOW + 50 {
-        server.get("/hello").await;
-    }
-    let mut last = json!(null);
-    for number in 1..=WINDOW as u64 {
-        last = console.next().await;
-        assert_eq!((&last["type"], seq(&last)), (&json!("request.end"), number));
-    }
-    assert_eq!(told_so_far(&mut console).await, [] as [Value; 0], "the rest waits");
 
-    say(&mut console, json!({"type": "ack", "seq": 10})).await;
-    for number in 1..=10 {
-        assert_eq!(seq(&console.next().await), seq(&last) + number);
-    }
-    assert_eq!(told_so_far(&mut console).await, [] as [Value; 0]);
+    say(&mut console, json!({"type": "ack", "seq": 1})).await;
 
-    // What it has let wait for too long is no longer kept, and told to be so.
-    for _ in 0..550 {
-        server.get("/hello").await;
-    }
-    say(&mut console, json!({"type": "ack", "seq": seq(&last) + 10})).await;
-    let dropped = console.next().await;
-    assert_eq!(dropped["type"], "dropped");
-    let first = console.next().await;
-    let kept = 500;
-    assert_eq!(seq(&first), WINDOW as u64 + 50 + 550 - kept + 1);
-    assert_eq!(seq(&first) - 1, seq(&last) + 10 + dropped["count"].as_u64().expect("a number"));
-    for _ in 1..WINDOW {
-        assert_eq!(console.next().await["type"], "request.end");
-    }
+    let problem = console.next().await;
+    assert_eq!((&problem["type"], &problem["about"]), (&json!("problem"), &json!("ack")));
+    let detail = problem["detail"].as_str().expect("a text");
+    assert!(detail.contains("`ack` was removed") && detail.contains("`dropped`"), "{detail}");
+    server.get("/hello").await;
+    assert_eq!(console.next().await["type"], "request.end", "the stream continues");
+}
 
-    server.stop().await;
-    assert_eq!(console.rest().await, ["bye"], "it is told of the end, whatever it has dealt with");
+#[tokio::test]
+async fn a_client_of_version_1_only_is_refused_and_sent_the_name_of_version_2() {
+    let server = app().await;
+    let bearer = format!("Bearer {}", server.token);
+    for (offer, expected) in [
+        ("snaxum.v1", Some(StatusCode::BAD_REQUEST)),
+        ("snaxum.v1, snaxum.v2", None),
+        ("snaxum.v2", None),
+    ] {
+        let headers = [("authorization", &*bearer), ("sec-websocket-protocol", offer)];
+        assert_eq!(server.connect(&headers).await.err(), expected, "{offer}");
+    }
+    let upgrade = server.raw(&format!(
+        "GET /__snaxum/ws HTTP/1.1\r\nhost: {}\r\nauthorization: {bearer}\r\nconnection: upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+         sec-websocket-protocol: snaxum.v1\r\n\r\n",
+        server.authority()
+    ));
+    let response = upgrade.await;
+    assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
+    assert!(response.contains("snaxum.v1 was removed; use snaxum.v2"), "{response}");
 }
 
 #[tokio::test]

@@ -1,68 +1,69 @@
-//! Lets the script through the policy of a page, and changes no more of it than that takes.
+//! Amends the Content-Security-Policy of a page so that it admits the script, and nothing else.
 //!
-//! Knows policies as text only. What cannot be changed without undoing what it is for is refused.
+//! Knows policies as text only. Rejects a policy that cannot be amended without defeating its
+//! purpose.
 
 use std::fmt;
 
-/// Why a policy is left alone.
+/// Why a policy is not amended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(super) enum CspError {
     /// No script may run at all.
     NoScripts,
-    /// The page is in a sandbox that scripts or their channel cannot leave.
+    /// The page is in a sandbox that scripts or their socket cannot leave.
     Sandbox,
-    /// It is no ASCII text.
+    /// It is not ASCII text.
     Unreadable,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for CspError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoScripts => "allows no scripts",
             Self::Sandbox => "has a sandbox without allow-scripts and allow-same-origin",
-            Self::Unreadable => "is no plain text",
+            Self::Unreadable => "is not plain text",
         })
     }
 }
 
-/// A header's policies as they are to be sent, and whether the tag needs the nonce.
+/// The amended value of a header, and whether the script tag needs the nonce.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Amended {
+pub(super) struct AmendedHeader {
     pub(super) value: String,
     pub(super) needs_nonce: bool,
 }
 
-/// Lets a script of the page's own origin with this nonce through every policy of a header, and
-/// its connection back.
-pub(super) fn amend(header: &str, nonce: &str) -> Result<Amended, Problem> {
+/// Makes every policy of a header admit a script of the page's own origin with this nonce, and the
+/// script's connection to the server.
+pub(super) fn amend(header: &str, nonce: &str) -> Result<AmendedHeader, CspError> {
     let mut needs_nonce = false;
     let policies: Vec<String> = header
         .split(',')
         .map(|text| {
-            let mut policy = Policy::parse(text);
+            let mut policy = CspPolicy::parse(text);
             let is_changed = [policy.allow_script(nonce)?, policy.allow_connection()];
             needs_nonce |= policy.has_source(nonce);
-            // What needs no change is sent as it was written.
+            // A policy that needs no change is sent as it was written.
             Ok(if is_changed.contains(&true) { policy.to_string() } else { text.to_owned() })
         })
-        .collect::<Result<_, Problem>>()?;
-    Ok(Amended { value: policies.join(","), needs_nonce })
+        .collect::<Result<_, CspError>>()?;
+    Ok(AmendedHeader { value: policies.join(","), needs_nonce })
 }
 
 /// Directives by name, each with its values.
-struct Policy<'a>(Vec<(String, Vec<Source<'a>>)>);
+struct CspPolicy<'a>(Vec<(String, Vec<CspSource<'a>>)>);
 
-type Source<'a> = std::borrow::Cow<'a, str>;
+type CspSource<'a> = std::borrow::Cow<'a, str>;
 
-impl<'a> Policy<'a> {
+impl<'a> CspPolicy<'a> {
     fn parse(text: &'a str) -> Self {
-        let mut directives: Vec<(String, Vec<Source<'a>>)> = Vec::new();
+        let mut directives: Vec<(String, Vec<CspSource<'a>>)> = Vec::new();
         for directive in text.split(';') {
             let mut words = directive.split_ascii_whitespace();
             let Some(name) = words.next().map(str::to_ascii_lowercase) else { continue };
-            // Of two with one name the first counts.
+            // The first of two directives with the same name counts.
             if !directives.iter().any(|(known, _)| *known == name) {
-                directives.push((name, words.map(Source::Borrowed).collect()));
+                directives.push((name, words.map(CspSource::Borrowed).collect()));
             }
         }
         Self(directives)
@@ -72,37 +73,37 @@ impl<'a> Policy<'a> {
         self.0.iter().position(|(known, _)| known == name)
     }
 
-    /// Whether it was changed.
-    fn allow_script(&mut self, nonce: &str) -> Result<bool, Problem> {
+    /// Returns whether the policy was changed.
+    fn allow_script(&mut self, nonce: &str) -> Result<bool, CspError> {
         if let Some(sandbox) = self.find("sandbox") {
             let allowed = &self.0[sandbox].1;
             if !has(allowed, "allow-scripts") || !has(allowed, "allow-same-origin") {
-                return Err(Problem::Sandbox);
+                return Err(CspError::Sandbox);
             }
         }
         let own = self.find("script-src-elem").or_else(|| self.find("script-src"));
         let Some(index) = own.or_else(|| self.find("default-src")) else { return Ok(false) };
         let sources = &self.0[index].1;
         if is_none(sources) {
-            return Err(Problem::NoScripts);
+            return Err(CspError::NoScripts);
         }
         let is_strict = has(sources, "'strict-dynamic'");
         if !is_strict && ["'self'", "*", "http:"].iter().any(|source| has(sources, source)) {
             return Ok(false);
         }
-        // A nonce would take the inline scripts of a page away that has none itself.
+        // A nonce would disable the inline scripts of a page that has no nonce itself.
         let is_inline = has(sources, "'unsafe-inline'") && !sources.iter().any(|s| is_exact(s));
         let source =
             if is_inline && !is_strict { "'self'".to_owned() } else { format!("'nonce-{nonce}'") };
         let index = match own {
             Some(index) => index,
-            None => self.branch("script-src", index),
+            None => self.split_off("script-src", index),
         };
         self.0[index].1.push(source.into());
         Ok(true)
     }
 
-    /// Whether it was changed.
+    /// Returns whether the policy was changed.
     fn allow_connection(&mut self) -> bool {
         let own = self.find("connect-src");
         let Some(index) = own.or_else(|| self.find("default-src")) else { return false };
@@ -111,7 +112,7 @@ impl<'a> Policy<'a> {
         }
         let index = match own {
             Some(index) => index,
-            None => self.branch("connect-src", index),
+            None => self.split_off("connect-src", index),
         };
         let sources = &mut self.0[index].1;
         sources.retain(|source| !source.eq_ignore_ascii_case("'none'"));
@@ -119,8 +120,8 @@ impl<'a> Policy<'a> {
         true
     }
 
-    /// A directive of its own, with what it had from another one.
-    fn branch(&mut self, name: &str, from: usize) -> usize {
+    /// Adds the directive `name` with the sources of the directive that it inherited from.
+    fn split_off(&mut self, name: &str, from: usize) -> usize {
         let sources = self.0[from].1.clone();
         self.0.push((name.to_owned(), sources));
         self.0.len() - 1
@@ -132,7 +133,7 @@ impl<'a> Policy<'a> {
     }
 }
 
-impl fmt::Display for Policy<'_> {
+impl fmt::Display for CspPolicy<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, sources)) in self.0.iter().enumerate() {
             let before = if index == 0 { "" } else { "; " };
@@ -145,16 +146,16 @@ impl fmt::Display for Policy<'_> {
     }
 }
 
-fn has(sources: &[Source<'_>], wanted: &str) -> bool {
+fn has(sources: &[CspSource<'_>], wanted: &str) -> bool {
     sources.iter().any(|source| source.eq_ignore_ascii_case(wanted))
 }
 
-/// A list that is empty, or says so, allows nothing; beside others `'none'` says nothing.
-fn is_none(sources: &[Source<'_>]) -> bool {
+/// Reports whether the list allows nothing; next to other sources `'none'` has no effect.
+fn is_none(sources: &[CspSource<'_>]) -> bool {
     sources.iter().all(|source| source.eq_ignore_ascii_case("'none'"))
 }
 
-/// Whether a source names a script itself.
+/// Reports whether a source is the nonce or hash of a single script.
 fn is_exact(source: &str) -> bool {
     let source = source.to_ascii_lowercase();
     ["'nonce-", "'sha256-", "'sha384-", "'sha512-"].iter().any(|kind| source.starts_with(kind))
@@ -178,7 +179,7 @@ mod tests {
             "frame-ancestors 'none',default-src 'self'",
             "",
         ] {
-            let sent = Amended { value: policy.to_owned(), needs_nonce: false };
+            let sent = AmendedHeader { value: policy.to_owned(), needs_nonce: false };
             assert_eq!(amend(policy, "N"), Ok(sent), "{policy}");
         }
     }
@@ -201,7 +202,7 @@ mod tests {
                 "default-src a.example; script-src a.example 'nonce-N'; \
                  connect-src a.example 'self'",
             ),
-            // Beside others 'none' has no effect; the first of two counts.
+            // Next to other sources 'none' has no effect; the first of two directives counts.
             ("script-src 'none' a.example", "script-src 'none' a.example 'nonce-N'"),
             ("script-src a.example; script-src 'self'", "script-src a.example 'nonce-N'"),
         ] {
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn inline_scripts_that_a_nonce_would_forbid_go_on() {
+    fn inline_scripts_that_a_nonce_would_forbid_still_run() {
         let policy = amend("script-src 'unsafe-inline'", "N").expect("it can be amended");
         assert_eq!(policy.value, "script-src 'unsafe-inline' 'self'");
         assert!(!policy.needs_nonce);
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_channel_is_allowed_where_connections_are_not() {
+    fn the_socket_is_allowed_where_connections_are_forbidden() {
         for (policy, expected) in [
             ("connect-src 'none'", "connect-src 'self'"),
             ("connect-src", "connect-src 'self'"),
@@ -242,18 +243,18 @@ mod tests {
             amended("script-src a.example, script-src 'self', connect-src 'none'"),
             "script-src a.example 'nonce-N', script-src 'self',connect-src 'self'"
         );
-        assert_eq!(amend("script-src a.example, script-src 'none'", "N"), Err(Problem::NoScripts));
+        assert_eq!(amend("script-src a.example, script-src 'none'", "N"), Err(CspError::NoScripts));
     }
 
     #[test]
-    fn what_forbids_all_scripts_is_left_alone() {
+    fn a_policy_that_forbids_all_scripts_is_not_amended() {
         for policy in
             ["script-src 'none'", "default-src 'none'", "script-src", "default-src 'NONE'"]
         {
-            assert_eq!(amend(policy, "N"), Err(Problem::NoScripts), "{policy}");
+            assert_eq!(amend(policy, "N"), Err(CspError::NoScripts), "{policy}");
         }
         for policy in ["sandbox", "sandbox allow-scripts", "sandbox allow-same-origin"] {
-            assert_eq!(amend(policy, "N"), Err(Problem::Sandbox), "{policy}");
+            assert_eq!(amend(policy, "N"), Err(CspError::Sandbox), "{policy}");
         }
         assert!(amend("sandbox allow-scripts allow-same-origin", "N").is_ok());
     }

@@ -1,8 +1,10 @@
-//! Puts the script into pages of the app, and leaves every other answer as it is, byte by byte.
+//! Injects the reload script into pages of the app; every other response stays the same, byte by
+//! byte.
 //!
-//! Reads a body only if it is there as a whole and small. Never adds a policy or takes one away.
+//! Reads a body only if it is complete in memory and small. Never adds or removes a policy.
 
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::http::header::{
@@ -12,44 +14,43 @@ use axum::http::header::{
 use axum::http::response::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
-use super::Live;
-use super::csp::{self, Problem};
-use crate::dev::http::guard;
+use super::BrowserReload;
+use super::csp::{self, CspError};
 use crate::dev::paths::LIVE_SCRIPT;
 use crate::dev::token;
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");
 
-/// Bytes of the largest page that is read.
+/// Bytes of the largest page that the script is injected into.
 const MAX_PAGE: u64 = 4 * 1024 * 1024;
 
-/// What a request says of its answer: whether it may be a page.
+/// Whether the response to a request may be a page that gets the script.
 #[derive(Clone, Copy)]
-pub(in crate::dev) struct Ask {
+pub(in crate::dev) struct PageRequest {
     may_be_page: bool,
 }
 
-impl Ask {
-    /// A page on another machine may not have the script.
+impl PageRequest {
+    /// Excludes pages on another machine: the script is not for them.
     pub(in crate::dev) fn new<B>(request: &Request<B>, peer: SocketAddr) -> Self {
         let is_document = request
             .headers()
             .get(SEC_FETCH_DEST)
             .is_none_or(|destination| destination == "document");
-        let is_here = guard::is_loopback(peer.ip());
-        Self { may_be_page: is_here && is_document && request.method() != Method::HEAD }
+        let is_local = peer.ip().to_canonical().is_loopback();
+        Self { may_be_page: is_local && is_document && request.method() != Method::HEAD }
     }
 }
 
-impl Live {
-    /// Adds the script if the answer is a page of the app.
+impl BrowserReload {
+    /// Adds the script if the response is a page of the app.
     pub(in crate::dev) async fn inject(
         &self,
-        ask: Ask,
+        request: PageRequest,
         response: Response<Body>,
     ) -> Response<Body> {
-        if !self.is_injecting || !ask.may_be_page || !is_page(&response) {
+        if !self.is_injecting || !request.may_be_page || !is_page(&response) {
             return response;
         }
         let (mut head, body) = response.into_parts();
@@ -57,10 +58,10 @@ impl Live {
             unreachable!("a body with an exact size is in memory");
         };
         let nonce = token::random_text(16);
-        let mut put = || {
+        let mut insert = || {
             let place = find_end(&page)?;
             let policies = amend(&head.headers, &nonce)
-                .inspect_err(|problem| self.warn_of_policy(problem))
+                .inspect_err(|error| self.warn_of_policy(error))
                 .ok()?;
             let nonce = policies.apply(&mut head.headers).then_some(&*nonce);
             let tag = self.tag(&head, nonce);
@@ -70,11 +71,11 @@ impl Live {
             whole.extend_from_slice(&page[place..]);
             Some(whole)
         };
-        let Some(whole) = put() else { return Response::from_parts(head, Body::from(page)) };
+        let Some(whole) = insert() else { return Response::from_parts(head, Body::from(page)) };
         if head.headers.contains_key(CONTENT_LENGTH) {
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
         }
-        // It names the bytes that the handler sent; a weak one names what they say.
+        // A strong tag identifies the bytes that the handler sent; a weak one only their meaning.
         if head.headers.get(ETAG).is_some_and(|tag| !tag.as_bytes().starts_with(b"W/")) {
             head.headers.remove(ETAG);
         }
@@ -82,10 +83,12 @@ impl Live {
     }
 
     fn tag(&self, head: &Parts, nonce: Option<&str>) -> String {
-        // What answered, which may not be what serves now.
+        // The generation that sent the response; a newer one may be serving by now.
         let generation = head.headers.get(X_SNAXUM_GEN).and_then(|value| value.to_str().ok());
-        let generation = generation
-            .map_or_else(|| self.now().map_or(0, |now| now.generation).to_string(), str::to_owned);
+        let generation = generation.map_or_else(
+            || self.current().map_or(0, |now| now.generation).to_string(),
+            str::to_owned,
+        );
         let mut tag = format!(
             "<script src=\"{LIVE_SCRIPT}\" data-run=\"{}\" data-g=\"{generation}\"",
             self.run
@@ -101,9 +104,18 @@ impl Live {
         }
         tag + "></script>"
     }
+
+    fn warn_of_policy(&self, error: &CspError) {
+        if !self.has_warned_of_policy.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a page cannot reload automatically: its Content-Security-Policy {error}; \
+                 start with --no-inject to inject into no page"
+            );
+        }
+    }
 }
 
-/// Whether this is a whole HTML document, as far as its head says.
+/// Reports whether the headers describe a complete HTML document.
 fn is_page(response: &Response<Body>) -> bool {
     let headers = response.headers();
     let has_page = !matches!(
@@ -125,7 +137,7 @@ fn is_page(response: &Response<Body>) -> bool {
     is_html && has_page && is_whole && !is_download && size.is_some_and(|size| size <= MAX_PAGE)
 }
 
-/// Where the last `</body` begins, or else the last `</html`.
+/// Finds the last `</body`, or else the last `</html`.
 fn find_end(page: &[u8]) -> Option<usize> {
     let last = |tag: &[u8]| {
         page.windows(tag.len() + 1).rposition(|window| {
@@ -136,26 +148,26 @@ fn find_end(page: &[u8]) -> Option<usize> {
     last(b"</body").or_else(|| last(b"</html"))
 }
 
-/// The policies of an answer, in order; `needs_nonce` if one of them lets the script through by it.
-struct Policies {
+/// The policies of a response, in order; `needs_nonce` if one of them admits the script by it.
+struct AmendedPolicies {
     values: Vec<HeaderValue>,
     needs_nonce: bool,
 }
 
-fn amend(headers: &HeaderMap, nonce: &str) -> Result<Policies, Problem> {
-    let mut policies = Policies { values: Vec::new(), needs_nonce: false };
+fn amend(headers: &HeaderMap, nonce: &str) -> Result<AmendedPolicies, CspError> {
+    let mut policies = AmendedPolicies { values: Vec::new(), needs_nonce: false };
     for header in headers.get_all(CONTENT_SECURITY_POLICY) {
-        let text = header.to_str().map_err(|_| Problem::Unreadable)?;
+        let text = header.to_str().map_err(|_| CspError::Unreadable)?;
         let amended = csp::amend(text, nonce)?;
         policies.needs_nonce |= amended.needs_nonce;
-        let value = HeaderValue::from_str(&amended.value).map_err(|_| Problem::Unreadable)?;
+        let value = HeaderValue::from_str(&amended.value).map_err(|_| CspError::Unreadable)?;
         policies.values.push(value);
     }
     Ok(policies)
 }
 
-impl Policies {
-    /// Whether the script needs the nonce.
+impl AmendedPolicies {
+    /// Returns whether the script needs the nonce.
     fn apply(self, headers: &mut HeaderMap) -> bool {
         headers.remove(CONTENT_SECURITY_POLICY);
         for value in self.values {
@@ -171,17 +183,17 @@ mod tests {
 
     #[test]
     fn a_document_for_this_machine_may_get_the_script() {
-        let ask = |method: Method, destination: &str, peer: &str| {
+        let may_be_page = |method: Method, destination: &str, peer: &str| {
             let request =
                 Request::builder().method(method).header(SEC_FETCH_DEST, destination).body(());
             let peer = peer.parse().expect("an address");
-            Ask::new(&request.expect("a request"), peer).may_be_page
+            PageRequest::new(&request.expect("a request"), peer).may_be_page
         };
-        assert!(ask(Method::GET, "document", "127.0.0.1:9"));
-        assert!(ask(Method::POST, "document", "[::1]:9"));
-        assert!(!ask(Method::HEAD, "document", "127.0.0.1:9"));
-        assert!(!ask(Method::GET, "iframe", "127.0.0.1:9"));
-        assert!(!ask(Method::GET, "document", "10.0.0.2:9"));
+        assert!(may_be_page(Method::GET, "document", "127.0.0.1:9"));
+        assert!(may_be_page(Method::POST, "document", "[::1]:9"));
+        assert!(!may_be_page(Method::HEAD, "document", "127.0.0.1:9"));
+        assert!(!may_be_page(Method::GET, "iframe", "127.0.0.1:9"));
+        assert!(!may_be_page(Method::GET, "document", "10.0.0.2:9"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! What changes something when it is asked for: reload, restart, pause, resume; replay, pin, unpin.
+//! The API's commands: reload, restart, pause, resume, replay, pin, unpin.
 //!
-//! Each answers once it has happened. The guard has seen to it that somebody meant it.
+//! Each responds once it is done. The guard has checked that no form or link of another site sent
+//! it.
 
 use std::sync::Arc;
 
@@ -15,61 +16,62 @@ use crate::dev::engine::Dev;
 use crate::dev::protocol::{ByHand, Pin, Reload};
 use crate::dev::replay::{self, Changes, Refusal};
 
-/// Why a reload is not even tried.
-pub(in crate::dev) const BUSY: &str = "The server is stopping, or too many ask for a reload.\n";
+/// The text of a reload that could not start.
+pub(super) const BUSY: &str =
+    "The reload did not start: the server is stopping, or too many reloads are waiting.\n";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::dev) struct Wanted {
-    /// Whether all modules run again, whatever the files hold.
+pub(super) struct ReloadOptions {
+    /// Runs all modules again, even if no file has changed.
     #[serde(default)]
     full: bool,
 }
 
-/// Looks at all files now, and reloads what differs from what serves.
-pub(in crate::dev) async fn reload(State(dev): State<Dev>, Json(wanted): Json<Wanted>) -> Response {
-    match reload_now(&dev, wanted.full).await {
+/// Checks all files now, and reloads the modules that differ from the serving ones.
+pub(super) async fn reload(State(dev): State<Dev>, Json(options): Json<ReloadOptions>) -> Response {
+    match reload_now(&dev, &options).await {
         Some(outcome) => Json(outcome).into_response(),
         None => (StatusCode::SERVICE_UNAVAILABLE, BUSY).into_response(),
     }
 }
 
-/// The same for whoever asks otherwise; `None` if the answer is [`BUSY`].
-pub(in crate::dev) async fn reload_now(dev: &Dev, full: bool) -> Option<ByHand> {
-    let scope = if full { ReloadScope::All } else { ReloadScope::Differing };
-    let made = match dev.inner.reloader.reload(scope, &dev.inner.runtime).await? {
+/// Does the same for other callers; returns `None` for [`BUSY`].
+pub(super) async fn reload_now(dev: &Dev, options: &ReloadOptions) -> Option<ByHand> {
+    let scope = if options.full { ReloadScope::All } else { ReloadScope::Differing };
+    let reload = match dev.inner.reloader.reload(scope, &dev.inner.runtime).await? {
         ReloadOutcome::Reloaded(reload) => Some(Reload::from(&reload)),
         ReloadOutcome::Unchanged | ReloadOutcome::Held => None,
     };
-    Some(outcome(dev, made).await)
+    Some(outcome(dev, reload).await)
 }
 
-/// Lets a new process take over, if the code loads there.
-pub(in crate::dev) async fn restart(State(dev): State<Dev>) -> Response {
-    let restart = Some(dev.inner.restarts.wish("asked for by hand").await);
+/// Restarts the server: a new process takes over if the code loads there.
+pub(super) async fn restart(State(dev): State<Dev>) -> Response {
+    let restart = Some(dev.inner.restarts.wish("requested manually").await);
     Json(ByHand { status: dev.status().await, reload: None, restart }).into_response()
 }
 
-/// Acts on what is saved already, and from then on keeps what is saved for later.
-pub(in crate::dev) async fn pause(State(dev): State<Dev>) -> Response {
+/// Finishes the reload of earlier saves, then pauses reloading.
+pub(super) async fn pause(State(dev): State<Dev>) -> Response {
     dev.inner.runtime.gate().wait_idle().await;
     dev.pause();
     Json(outcome(&dev, None).await).into_response()
 }
 
-/// Reloads what was kept, and goes on.
-pub(in crate::dev) async fn resume(State(dev): State<Dev>) -> Response {
+/// Applies the saves made during the pause, and resumes reloading.
+pub(super) async fn resume(State(dev): State<Dev>) -> Response {
     let runtime = &dev.inner.runtime;
     let before = runtime.serving().last_reload.id;
     dev.inner.reloader.resume(runtime);
     runtime.gate().wait_idle().await;
     let last = Arc::clone(&runtime.serving().last_reload);
-    let made = (last.id > before).then(|| Reload::from(&last));
-    Json(outcome(&dev, made).await).into_response()
+    let reload = (last.id > before).then(|| Reload::from(&last));
+    Json(outcome(&dev, reload).await).into_response()
 }
 
-/// Sends a request again, and answers with what came of it, once it has ended.
-pub(in crate::dev) async fn replay(
+/// Sends a request again, and responds with the new request once it has ended.
+pub(super) async fn replay(
     State(dev): State<Dev>,
     Path(id): Path<String>,
     Json(changes): Json<Changes>,
@@ -80,8 +82,8 @@ pub(in crate::dev) async fn replay(
     Ok(Json(detail).into_response())
 }
 
-/// Sends a request that failed again after each reload, until it is answered well.
-pub(in crate::dev) async fn pin(
+/// Sends a failed request again after each reload, until it succeeds.
+pub(super) async fn pin(
     State(dev): State<Dev>,
     Path(id): Path<String>,
 ) -> Result<Json<Vec<Pin>>, Refusal> {
@@ -94,11 +96,8 @@ pub(in crate::dev) async fn pin(
     Ok(Json(dev.inner.pins.list().to_vec()))
 }
 
-/// Lets a pinned request go; one that is not pinned stays so.
-pub(in crate::dev) async fn unpin(
-    State(dev): State<Dev>,
-    Path(id): Path<String>,
-) -> Json<Vec<Pin>> {
+/// Unpins a request; does nothing if it is not pinned.
+pub(super) async fn unpin(State(dev): State<Dev>, Path(id): Path<String>) -> Json<Vec<Pin>> {
     dev.inner.pins.unpin(&id);
     Json(dev.inner.pins.list().to_vec())
 }
@@ -110,11 +109,11 @@ impl IntoResponse for Refusal {
             Self::Cut(_) => StatusCode::CONFLICT,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
         };
-        (status, format!("Not done: {self}.\n")).into_response()
+        (status, format!("Request rejected: {self}.\n")).into_response()
     }
 }
 
-/// Tells what `reload` has done; what only a new process can do is done first.
+/// Builds the response to a command; first requests the restart that `reload` requires, if any.
 async fn outcome(dev: &Dev, reload: Option<Reload>) -> ByHand {
     let restart = match &reload {
         Some(reload) if reload.strategy == "restart" => {

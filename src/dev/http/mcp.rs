@@ -1,9 +1,9 @@
-//! `/__snaxum/mcp`: what happens here, as tools for an assistant (Model Context Protocol).
+//! `/__snaxum/mcp`: the state of the server as tools for an assistant (Model Context Protocol).
 //!
-//! Owns the endpoint, which is not there until somebody opens it. It keeps no sessions: each
-//! request brings the token, and is answered by itself. Which tools there are is in `offers.rs`, what
-//! they are given in `arguments.rs`, what they tell in `tools.rs` and `calling.rs`, how that becomes
-//! text in `text.rs`; who gets this far, in `guard/assistant.rs`.
+//! Owns the endpoint, which is a 404 until `Dev::open_mcp`. It has no sessions: each request has
+//! the token, and gets its response alone. The list of tools is in `catalog.rs`, their arguments in
+//! `arguments.rs`, their results in `tools.rs` and `app_request.rs`, rendered by `text.rs`;
+//! `guard/mcp.rs` admits the requests.
 
 mod app_request;
 mod arguments;
@@ -11,14 +11,12 @@ mod catalog;
 mod text;
 mod tools;
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::response::Response;
-use futures_util::FutureExt;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
     ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
@@ -30,44 +28,45 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::catch_panic::catch_panic;
+use super::not_found::not_found;
 use crate::dev::engine::Dev;
-use crate::dev::http;
 
-/// Bytes of a message from an assistant: a name and a few arguments.
+/// Bytes of a message from a client: the name of a tool and a few arguments.
 const MAX_MESSAGE: usize = 64 * 1024;
 const INSTRUCTIONS: &str = "A developer's own server and the Python code that it reloads on each \
     save. After an edit call `await_reload`: it returns once the files on disk are live or \
-    rejected, and says what is wrong. `errors` has the tracebacks of what failed, `requests` with \
-    an `id` all that is known of one request. Times are milliseconds since 1970 (UTC), durations \
-    milliseconds, paths of files relative to the project. Secrets are masked.";
+    rejected, with the errors. `errors` has the tracebacks of failed requests and reloads, \
+    `requests` with an `id` every detail of one request. Times are milliseconds since 1970 (UTC), \
+    durations milliseconds, paths of files relative to the project. Secrets are masked.";
 
-/// Answers one message.
-pub(in crate::dev) async fn answer(State(dev): State<Dev>, mut request: Request) -> Response {
-    let Some(mcp) = dev.inner.mcp.get() else { return http::nothing().await };
-    // The guard has seen it, and what logs the rest of a request has no use for it.
+/// Handles one message of a client.
+pub(super) async fn handle(State(dev): State<Dev>, mut request: Request) -> Response {
+    let Some(mcp) = dev.inner.mcp.get() else { return not_found().await };
+    // The guard has checked it, and no log line of the request may show it.
     request.headers_mut().remove(AUTHORIZATION);
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
-        // The guard has checked `Host`, and knows what `--allow-host` allows.
+        // The guard has checked `Host`, with the names of `--allow-host`.
         .disable_allowed_hosts()
         .with_max_request_body_bytes(MAX_MESSAGE);
     let (may_write, stop) = (mcp.may_write, mcp.stop.clone());
-    let assistant = Assistant { dev: dev.clone(), may_write, stop };
+    let tools = McpTools { dev: dev.clone(), may_write, stop };
     let sessions = Arc::new(NeverSessionManager::default());
-    let service = StreamableHttpService::new(move || Ok(assistant.clone()), sessions, config);
+    let service = StreamableHttpService::new(move || Ok(tools.clone()), sessions, config);
     service.handle(request).await.map(Body::new)
 }
 
-/// What an assistant talks to.
+/// The MCP server of one message.
 #[derive(Clone)]
-struct Assistant {
+struct McpTools {
     dev: Dev,
     may_write: bool,
     stop: CancellationToken,
 }
 
-impl ServerHandler for Assistant {
+impl ServerHandler for McpTools {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder().enable_tools().build();
         ServerConfig::new(capabilities)
@@ -89,45 +88,29 @@ impl ServerHandler for Assistant {
 
     async fn call_tool(
         &self,
-        asked: CallToolRequestParams,
+        call: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        if self.get_tool(&asked.name).is_none() {
-            return Err(ErrorData::invalid_params("no such tool; `tools/list` names them", None));
+        if self.get_tool(&call.name).is_none() {
+            return Err(ErrorData::invalid_params(
+                "unknown tool; `tools/list` names the tools",
+                None,
+            ));
         }
-        let arguments = Value::Object(asked.arguments.unwrap_or_default());
-        let answer = unharmed(tools::call(&self.dev, &self.stop, &asked.name, arguments));
-        let answer = tokio::select! {
-            answer = answer => answer,
-            // This is a task of its own, which outlives the connection.
-            () = context.ct.cancelled() => Err("nobody waits for it any more".to_owned()),
-        };
-        let result = match answer {
-            Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
-            Err(problem) => {
-                CallToolResult::error(vec![ContentBlock::text(text::problem(&problem))])
+        let arguments = Value::Object(call.arguments.unwrap_or_default());
+        let tool = tools::call(&self.dev, &self.stop, &call.name, arguments);
+        let result = tokio::select! {
+            // A panic would otherwise leave the client without a response.
+            result = catch_panic("an MCP tool", tool) => {
+                result.unwrap_or_else(|| Err("the tool failed: it panicked; see the log".to_owned()))
             }
+            // This task outlives the connection.
+            () = context.ct.cancelled() => Err("the request was cancelled".to_owned()),
+        };
+        let result = match result {
+            Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
+            Err(error) => CallToolResult::error(vec![ContentBlock::text(text::error(&error))]),
         };
         Ok(result.into())
-    }
-}
-
-/// Answers also where a tool panics: nothing else would, and whoever asked would wait for ever.
-async fn unharmed(answer: impl Future<Output = Result<String, String>>) -> Result<String, String> {
-    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!("a tool for assistants panicked; the app goes on");
-        Err("the tool could not answer".to_owned())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_tool_that_panics_has_an_answer() {
-        let answer = unharmed(async { panic!("on purpose") }).await;
-        assert_eq!(answer, Err("the tool could not answer".to_owned()));
-        assert_eq!(unharmed(async { Ok("fine".to_owned()) }).await.as_deref(), Ok("fine"));
     }
 }

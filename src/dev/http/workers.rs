@@ -1,6 +1,6 @@
-//! `GET /__snaxum/api/workers`: what runs now, and where.
+//! `GET /__snaxum/api/workers`: the requests that are running or queued, and their threads.
 //!
-//! Only looks, and only when somebody asks. Names of requests have their secrets masked.
+//! Changes nothing, and costs nothing until it is requested. Secrets in paths are masked.
 
 use std::time::Instant;
 
@@ -15,105 +15,103 @@ use crate::python_runtime::PythonRuntime;
 use crate::dev::engine::Dev;
 use crate::dev::redact::Masking;
 
-/// Requests that a list holds at most; how many there are is told beside.
+/// Requests in one list at most; `count` has their total.
 const MAX_LISTED: usize = 100;
 
-/// `GET /__snaxum/api/workers`.
 #[derive(Serialize)]
-pub(in crate::dev) struct Workers {
-    /// That serves now.
+pub(super) struct WorkersResponse {
+    /// The serving one.
     generation: u64,
     /// The threads that run `def` handlers.
-    dispatch: Vec<Dispatch>,
-    /// What waits for one of them.
-    queue: Listed,
-    /// Requests on the asyncio loop; null as long as nothing has needed it, or nobody can tell.
-    r#loop: Option<Listed>,
-    /// Handlers that use the pool, each on a thread that may wait; null if nobody can tell.
-    pool_requests: Option<Listed>,
-    /// Streams of `def` handlers, likewise.
-    stream_requests: Option<Listed>,
-    /// The process pool; null if nobody can tell.
+    dispatch: Vec<DispatchWorkerState>,
+    /// Requests that wait for one of them.
+    queue: RequestList,
+    /// Requests on the asyncio loop; null before its first use, or if unknown.
+    r#loop: Option<RequestList>,
+    /// Requests of handlers that use the pool, each on a thread of its own; null if unknown.
+    pool_requests: Option<RequestList>,
+    /// Requests that `def` handlers stream a response to, likewise.
+    stream_requests: Option<RequestList>,
+    /// The process pool; null if unknown.
     pool: Value,
 }
 
-/// A dispatch worker.
 #[derive(Serialize)]
-struct Dispatch {
+struct DispatchWorkerState {
     name: String,
-    /// What it runs.
-    request: Option<Running>,
-    /// Whether its handler has outlived the time limit, and another worker has taken its place.
+    /// Null while it is idle.
+    request: Option<RunningRequest>,
+    /// Whether its handler has exceeded the time limit, so that another worker has replaced it.
     replaced: bool,
 }
 
-/// Some requests, and how many there are.
+/// The first requests of a list, and the total.
 #[derive(Serialize)]
-struct Listed {
+struct RequestList {
     count: usize,
-    requests: Vec<Running>,
+    requests: Vec<RunningRequest>,
 }
 
 /// A request that has not ended.
 #[derive(Serialize)]
-struct Running {
+struct RunningRequest {
     id: String,
-    /// Null if it ended just now.
+    /// Null if it has just ended.
     method: Option<String>,
     /// Decoded, secrets masked.
     path: Option<String>,
-    /// Since it came in.
+    /// Since its arrival.
     age_ms: Option<f64>,
-    /// That runs it; null while it waits, or if nobody can tell.
+    /// The generation that runs it; null while it is queued, or if unknown.
     generation: Option<u64>,
 }
 
-pub(in crate::dev) async fn workers(State(dev): State<Dev>) -> Json<Workers> {
+pub(super) async fn workers(State(dev): State<Dev>) -> Json<WorkersResponse> {
     let runtime = &*dev.inner.runtime;
-    let mut told = runtime.workers().await;
+    let mut report = runtime.workers().await;
     let masking = dev.inner.recorder.masking();
-    let looks = Look { runtime, masking, generations: told["generations"].take() };
-    let dispatch = runtime.dispatch_workers().into_iter().map(|worker| Dispatch {
+    let lookup = RequestLookup { runtime, masking, generations: report["generations"].take() };
+    let dispatch = runtime.dispatch_workers().into_iter().map(|worker| DispatchWorkerState {
         name: worker.name,
-        request: worker.request.map(|id| looks.running(id)),
+        request: worker.request.map(|id| lookup.running(id)),
         replaced: worker.is_replaced,
     });
     let (waiting, count) = runtime.queued(MAX_LISTED);
-    Json(Workers {
+    Json(WorkersResponse {
         generation: runtime.serving().generation,
         dispatch: dispatch.collect(),
-        queue: Listed { count, ..looks.listed(&waiting) },
-        r#loop: looks.named(&told["loop"]),
-        pool_requests: looks.named(&told["pool_requests"]),
-        stream_requests: looks.named(&told["stream_requests"]),
-        pool: told["pool"].take(),
+        queue: RequestList { count, ..lookup.list(&waiting) },
+        r#loop: lookup.list_named(&report["loop"]),
+        pool_requests: lookup.list_named(&report["pool_requests"]),
+        stream_requests: lookup.list_named(&report["stream_requests"]),
+        pool: report["pool"].take(),
     })
 }
 
-/// What is known of requests at one moment.
-struct Look<'a> {
+/// Describes requests by their ids, at one moment.
+struct RequestLookup<'a> {
     runtime: &'a PythonRuntime,
     masking: Masking,
     /// By the ids of requests.
     generations: Value,
 }
 
-impl Look<'_> {
-    /// Requests that Python names by their ids.
-    fn named(&self, ids: &Value) -> Option<Listed> {
+impl RequestLookup<'_> {
+    /// Lists the requests whose ids Python has reported.
+    fn list_named(&self, ids: &Value) -> Option<RequestList> {
         let ids: Vec<u64> = ids.as_array()?.iter().filter_map(Value::as_u64).collect();
-        Some(self.listed(&ids))
+        Some(self.list(&ids))
     }
 
-    fn listed(&self, ids: &[u64]) -> Listed {
+    fn list(&self, ids: &[u64]) -> RequestList {
         let requests = ids.iter().take(MAX_LISTED).map(|&id| self.running(id)).collect();
-        Listed { count: ids.len(), requests }
+        RequestList { count: ids.len(), requests }
     }
 
-    fn running(&self, id: u64) -> Running {
+    fn running(&self, id: u64) -> RunningRequest {
         let known = self.runtime.in_flight(id);
         let id = id.to_string();
-        Running {
+        RunningRequest {
             generation: self.generations[&id].as_u64(),
             method: known.as_ref().map(|(head, _)| head.method().to_owned()),
             path: known.as_ref().map(|(head, _)| self.masking.path(&head.path())),

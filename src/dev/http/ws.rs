@@ -1,11 +1,11 @@
 //! `GET /__snaxum/ws`: the event stream.
 //!
-//! A client looks and never acts: what it sends decides what it is told, or ends its own stream. One
-//! that is too slow loses events and is told how many.
+//! A client only reads: its messages choose the events that it receives, or end its own stream, and
+//! never change the server. A client that is too slow loses events and receives their number.
 
 mod client_message;
-pub(in crate::dev) mod receive;
-pub(in crate::dev) mod send;
+pub(super) mod receive;
+pub(super) mod send;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State};
-use axum::response::Response;
+use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 
@@ -21,97 +23,112 @@ use crate::dev::engine::Dev;
 use crate::dev::protocol::Body;
 use crate::dev::protocol::event_types::Types;
 use crate::dev::recorder::{Follower, encode};
-use receive::{Inbound, Problem, Said};
+use client_message::{ClientMessage, MessageError};
+use receive::MessageValidator;
 use send::{close, send, send_all};
 
 const SUBPROTOCOL: &str = "snaxum.v2";
-/// Consoles open at once.
+const REMOVED_SUBPROTOCOL: &str = "snaxum.v1";
+/// Event streams that may be open at the same time.
 const MAX_SOCKETS: usize = 16;
 /// Bytes of a message from a client.
 const MAX_INBOUND: usize = 64 * 1024;
-/// How often a client that wants to know is told what the server does.
-const MEASURE_EVERY: Duration = Duration::from_secs(1);
-/// How often a quiet connection is tested.
+/// How often a client that subscribes to metrics receives them.
+const METRICS_EVERY: Duration = Duration::from_secs(1);
+/// How often a quiet connection is pinged.
 const PING_EVERY: Duration = Duration::from_secs(15);
 
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
-/// What a console wants. If it was connected before, it gets what came after, and else everything.
+/// The query of the address. A client that was connected before resumes after its last event; any
+/// other starts with a snapshot.
 #[derive(Deserialize)]
-pub(in crate::dev) struct Wishes {
-    /// The `run_id` of the server that it was connected to.
+pub(super) struct ConnectQuery {
+    /// The `run_id` of the server that the client was connected to.
     run: Option<String>,
     /// The `seq` of the last event.
     since: Option<u64>,
-    /// Whether it wants to hear of each second: `1`.
+    /// `1` subscribes to metrics.
     metrics: Option<u8>,
-    /// What it wants to hear of, as in a `subscribe`, with commas between.
+    /// The event types of a `subscribe`, separated by commas.
     types: Option<String>,
 }
 
-impl Wishes {
-    fn types(&self) -> Result<Types, Problem> {
-        let chosen = self.types.as_deref().map_or(Ok(Types::USUAL), |types| {
+impl ConnectQuery {
+    fn types(&self) -> Result<Types, MessageError> {
+        let types = self.types.as_deref().map_or(Ok(Types::USUAL), |types| {
             Types::read(types.split(',').filter(|name| !name.is_empty()))
         });
         let metrics = if self.metrics == Some(1) { Types::METRICS } else { Types::NONE };
-        chosen.map(|chosen| chosen.or(metrics)).map_err(Problem::unknown_types)
+        types.map(|types| types.or(metrics)).map_err(MessageError::unknown_types)
     }
 }
 
-/// Upgrades a request that the guard let through.
-pub(in crate::dev) async fn upgrade(
+/// Upgrades a request that the guard admitted.
+pub(super) async fn upgrade(
     State(dev): State<Dev>,
-    Query(wishes): Query<Wishes>,
+    Query(query): Query<ConnectQuery>,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    if offers_only_removed_subprotocol(&headers) {
+        let text = format!("Subprotocol {REMOVED_SUBPROTOCOL} was removed; use {SUBPROTOCOL}\n");
+        return (StatusCode::BAD_REQUEST, text).into_response();
+    }
     upgrade
         .protocols([SUBPROTOCOL])
         .max_message_size(MAX_INBOUND)
         .max_frame_size(MAX_INBOUND)
         .max_write_buffer_size(4 * 1024 * 1024)
-        .on_upgrade(async move |socket| serve(dev, wishes, socket).await)
+        .on_upgrade(async move |socket| serve(dev, query, socket).await)
 }
 
-struct Slot;
+fn offers_only_removed_subprotocol(headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let offers = offers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut offers = offers.map(str::trim).peekable();
+    offers.peek().is_some() && offers.all(|offer| offer == REMOVED_SUBPROTOCOL)
+}
 
-impl Slot {
-    fn take() -> Option<Self> {
+/// One of the [`MAX_SOCKETS`] event streams; dropping it frees its place.
+struct SocketPermit;
+
+impl SocketPermit {
+    fn acquire() -> Option<Self> {
         let open = OPEN.fetch_add(1, Ordering::AcqRel);
-        let slot = Self; // gives its place back when it is dropped
-        (open < MAX_SOCKETS).then_some(slot)
+        let permit = Self;
+        (open < MAX_SOCKETS).then_some(permit)
     }
 }
 
-impl Drop for Slot {
+impl Drop for SocketPermit {
     fn drop(&mut self) {
         OPEN.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
-    let Some(_slot) = Slot::take() else {
+async fn serve(dev: Dev, query: ConnectQuery, mut socket: WebSocket) {
+    let Some(_permit) = SocketPermit::acquire() else {
         let _ = socket.send(Message::Text(encode(0, Body::Bye { reason: "limit" }))).await;
-        close(&mut socket, close_code::AGAIN, "too many consoles are open").await;
+        close(&mut socket, close_code::AGAIN, "too many event streams are open").await;
         return;
     };
     let recorder = &dev.inner.recorder;
-    let chosen = wishes.types();
-    let resumed =
-        wishes.run.zip(wishes.since).and_then(|(run, since)| recorder.resume(&run, since));
+    let types = query.types();
+    let resumed = query.run.zip(query.since).and_then(|(run, since)| recorder.resume(&run, since));
     let Some((mut first, mut follower)) = resumed.or_else(|| recorder.follow()) else { return };
-    match chosen {
+    match types {
         Ok(types) => follower.choose(types),
-        Err(problem) => first.push(encode(follower.seq(), problem.body())),
+        Err(error) => first.push(encode(follower.seq(), error.body())),
     }
     if !send_all(&mut socket, first.into_iter().map(Message::Text)).await {
         return;
     }
-    let mut inbound = Inbound::new(Instant::now());
+    let mut validator = MessageValidator::new(Instant::now());
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.reset();
     let mut meter = None;
-    let mut second = tokio::time::interval(MEASURE_EVERY);
+    let mut second = tokio::time::interval(METRICS_EVERY);
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let is_alive = tokio::select! {
@@ -122,9 +139,9 @@ async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
                     false
                 }
             },
-            message = socket.recv() => match inbound.judge(Instant::now(), message) {
+            message = socket.recv() => match validator.validate(Instant::now(), message) {
                 ControlFlow::Continue(None) => true,
-                ControlFlow::Continue(Some(said)) => match reply(&mut follower, &said) {
+                ControlFlow::Continue(Some(text)) => match handle(&mut follower, &text) {
                     Some(reply) => send(&mut socket, Message::Text(reply)).await,
                     None => true,
                 },
@@ -135,14 +152,14 @@ async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
                     false
                 }
             },
-            _ = second.tick(), if follower.wants(Types::METRICS) && follower.room() > 0 => {
+            _ = second.tick(), if follower.wants(Types::METRICS) => {
                 let meter = meter.get_or_insert_with(|| recorder.meter());
                 match meter.read(follower.seq()) {
                     Some(frame) => send(&mut socket, Message::Text(frame)).await,
-                    None => true, // it is stopping, and will say so
+                    None => true, // the server is stopping; the stream ends next
                 }
             }
-            _ = ping.tick() => !inbound.is_silent(Instant::now())
+            _ = ping.tick() => !validator.is_silent(Instant::now())
                 && send(&mut socket, Message::Ping(Default::default())).await,
         };
         if !is_alive {
@@ -151,16 +168,14 @@ async fn serve(dev: Dev, wishes: Wishes, mut socket: WebSocket) {
     }
 }
 
-/// Takes in what a client says; gives the answer, if there is one.
-fn reply(follower: &mut Follower, said: &str) -> Option<Utf8Bytes> {
-    let problem = match Said::read(said) {
-        Ok(Said::Ping(id)) => return Some(encode(follower.seq(), Body::Pong { id: &id })),
-        Ok(Said::Subscribe(types)) => {
+/// Handles a message of the client; returns the reply to it, if any.
+fn handle(follower: &mut Follower, text: &str) -> Option<Utf8Bytes> {
+    match ClientMessage::parse(text) {
+        Ok(ClientMessage::Ping(id)) => Some(encode(follower.seq(), Body::Pong { id: &id })),
+        Ok(ClientMessage::Subscribe(types)) => {
             follower.choose(types);
-            return None;
+            None
         }
-        Ok(Said::Ack(seq)) => follower.acknowledge(seq).err()?,
-        Err(problem) => problem,
-    };
-    Some(encode(follower.seq(), problem.body()))
+        Err(error) => Some(encode(follower.seq(), error.body())),
+    }
 }

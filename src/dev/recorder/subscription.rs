@@ -13,7 +13,6 @@ use crate::python_runtime::PythonRuntime;
 
 use super::event::{Change, Item};
 use super::{LIMITS, Recorder, State};
-use crate::dev::http::ws::receive::Problem;
 use crate::dev::protocol::event_types::Types;
 use crate::dev::protocol::{self, Body, Message};
 
@@ -167,19 +166,6 @@ impl Follower {
     /// Whether it wants messages of that type.
     pub(in crate::dev) fn wants(&self, types: Types) -> bool {
         self.wanted.has_any(types)
-    }
-
-    /// It has dealt with everything up to `seq`, and from now on wants no more than it can deal
-    /// with: what it is sent beyond that is bounded.
-    pub(in crate::dev) fn acknowledge(&mut self, seq: u64) -> Result<(), Problem> {
-        if seq > self.seq {
-            return Err(Problem::untold(self.seq));
-        }
-        let open = self.open.get_or_insert_default();
-        while open.front().is_some_and(|told| *told <= seq) {
-            open.pop_front();
-        }
-        Ok(())
     }
 
     /// How many events it may be told of now.

@@ -1,4 +1,6 @@
-//! The body of a request to the console: it is small, and whole in time, before anybody acts on it.
+//! Buffers the body of a request to the console, with limits on its size and time.
+//!
+//! No handler runs before the body is complete.
 
 use std::time::Duration;
 
@@ -9,25 +11,26 @@ use axum::response::{IntoResponse, Response};
 
 use crate::dispatcher::body;
 
-/// Bytes of one: a replay may bring a body of its own.
-const MOST: usize = 2 * 1024 * 1024;
-/// How long a client may take to send one.
-const TIME: Duration = Duration::from_secs(30);
+/// Bytes of a body: a replay may have a body of its own.
+const MAX_BODY: usize = 2 * 1024 * 1024;
+/// How long a client may take to send a body.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The same request with a body that has come; else the answer to who sent it.
-pub(super) async fn whole(request: Request) -> Result<Request, Response> {
+/// Returns the request with its body in memory, or else the response that rejects it.
+pub(super) async fn buffer(request: Request) -> Result<Request, Response> {
     let (parts, body) = request.into_parts();
-    let read = tokio::time::timeout(TIME, body::read(&parts.headers, body, MOST)).await;
-    let refused = |status, text: String| (status, text).into_response();
+    let read = tokio::time::timeout(TIMEOUT, body::read(&parts.headers, body, MAX_BODY)).await;
+    let reject = |status, text: String| (status, text).into_response();
     match read {
         Ok(Ok(body)) => Ok(Request::from_parts(parts, Body::from(body))),
         Ok(Err(failure)) => {
             let status = StatusCode::from_u16(failure.status).expect("it is a constant");
-            Err(refused(status, format!("Not done: {}.\n", failure.detail)))
+            Err(reject(status, format!("Request rejected: {}.\n", failure.detail)))
         }
         Err(_) => {
-            let text = format!("Not done: the body took longer than {} s.\n", TIME.as_secs());
-            Err(refused(StatusCode::REQUEST_TIMEOUT, text))
+            let text =
+                format!("Request rejected: the body took longer than {} s.\n", TIMEOUT.as_secs());
+            Err(reject(StatusCode::REQUEST_TIMEOUT, text))
         }
     }
 }
@@ -40,7 +43,7 @@ mod tests {
     use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_for_the_console_has_half_a_minute_however_much_of_it_comes() {
+    async fn a_body_for_the_console_must_arrive_within_half_a_minute() {
         for size in [1, 10_000] {
             let endless = stream::unfold((), move |()| async move {
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -48,9 +51,9 @@ mod tests {
             });
             let began = Instant::now();
 
-            let refused = whole(Request::new(Body::from_stream(endless))).await;
+            let result = buffer(Request::new(Body::from_stream(endless))).await;
 
-            let status = refused.err().map(|response| response.status());
+            let status = result.err().map(|response| response.status());
             assert_eq!(
                 (status, began.elapsed().as_secs()),
                 (Some(StatusCode::REQUEST_TIMEOUT), 30)
@@ -59,10 +62,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_for_the_console_has_two_mebibytes() {
-        let of = async |size| whole(Request::new(Body::from(vec![b' '; size]))).await;
-        assert!(of(MOST).await.is_ok());
-        let status = of(MOST + 1).await.err().map(|response| response.status());
+    async fn a_body_for_the_console_may_have_two_mebibytes() {
+        let of = async |size| buffer(Request::new(Body::from(vec![b' '; size]))).await;
+        assert!(of(MAX_BODY).await.is_ok());
+        let status = of(MAX_BODY + 1).await.err().map(|response| response.status());
         assert_eq!(status, Some(StatusCode::PAYLOAD_TOO_LARGE));
     }
 }

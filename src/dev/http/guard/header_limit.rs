@@ -1,27 +1,26 @@
-//! How long the head of a request may be, however it was read.
+//! Limits the size of a request's head: its method, address and headers.
 
 use axum::http::Request;
 
-use super::rejection::Refusal;
+use super::rejection::Rejection;
 
-/// Bytes of a head: method, address and headers, each with what separates it.
+/// Bytes of a head, separators included.
 pub const MAX: usize = 16 * 1024;
 
-/// Checks that a head is not too long.
-pub(super) fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
+pub(super) fn check<B>(request: &Request<B>) -> Result<(), Rejection> {
     let uri = request.uri();
     let target = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
     let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n\r\n".len();
     let headers = request.headers().iter();
     let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if line + headers > MAX { Err(Refusal::Head) } else { Ok(()) }
+    if line + headers > MAX { Err(Rejection::HeadersTooLarge) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A request whose head has so many bytes.
+    /// Builds a request whose head has `size` bytes.
     fn of(size: usize, in_path: bool) -> Request<()> {
         let rest = "GET / HTTP/1.1\r\nhost: localhost\r\nx-long: \r\n\r\n".len();
         let long = "x".repeat(size - rest);
@@ -31,10 +30,10 @@ mod tests {
     }
 
     #[test]
-    fn a_head_has_sixteen_kibibytes_whatever_they_are_of() {
+    fn a_head_may_have_sixteen_kibibytes_in_path_and_headers() {
         for in_path in [true, false] {
             assert!(check(&of(MAX, in_path)).is_ok());
-            assert_eq!(check(&of(MAX + 1, in_path)), Err(Refusal::Head));
+            assert_eq!(check(&of(MAX + 1, in_path)), Err(Rejection::HeadersTooLarge));
         }
     }
 }

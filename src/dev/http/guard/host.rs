@@ -1,28 +1,29 @@
-//! Whether a request is addressed to this machine by a name of its own.
+//! Checks that a request names this machine in `Host`.
 //!
-//! A page of another site can point a name of its own here, and then counts as from here.
+//! A page of another site can make a name of its own resolve to this machine, and would then count
+//! as a page of the same origin (DNS rebinding).
 
 use axum::http::Request;
 use axum::http::header::HOST;
 
-use super::rejection::Refusal;
+use super::rejection::Rejection;
 
-/// Checks that `Host` names this machine, or what `--allow-host` allows; returns its value. A
-/// request line in absolute form must name the same.
+/// Checks that `Host` names this machine, or a name of `--allow-host`; returns its value. A
+/// request line in absolute form must name the same host.
 pub(super) fn check<'a, B>(
     request: &'a Request<B>,
     allowed: &[String],
-) -> Result<&'a str, Refusal> {
+) -> Result<&'a str, Rejection> {
     let mut hosts = request.headers().get_all(HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Refusal::Host) };
-    let host = host.to_str().map_err(|_| Refusal::Host)?;
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Rejection::Host) };
+    let host = host.to_str().map_err(|_| Rejection::Host)?;
     if request.uri().authority().is_some_and(|authority| authority != host) {
-        return Err(Refusal::Host);
+        return Err(Rejection::Host);
     }
-    let name = host_name(host).ok_or(Refusal::Host)?;
+    let name = host_name(host).ok_or(Rejection::Host)?;
     let is = |known: &str| name.eq_ignore_ascii_case(known);
     let local = is("localhost") || is("127.0.0.1") || is("[::1]") || is_below_localhost(name);
-    if local || allowed.iter().any(|known| is(known)) { Ok(host) } else { Err(Refusal::Host) }
+    if local || allowed.iter().any(|known| is(known)) { Ok(host) } else { Err(Rejection::Host) }
 }
 
 fn is_below_localhost(name: &str) -> bool {
@@ -31,7 +32,7 @@ fn is_below_localhost(name: &str) -> bool {
     start > 0 && name.as_bytes()[start..].eq_ignore_ascii_case(suffix.as_bytes())
 }
 
-/// The name in `Host`, without the port; `None` if it is malformed.
+/// Returns the name in `Host`, without the port; `None` if it is malformed.
 fn host_name(host: &str) -> Option<&str> {
     let (name, port) = if host.starts_with('[') {
         let end = host.find(']')? + 1;
@@ -87,6 +88,6 @@ mod tests {
         assert!(!passes(&twice));
         assert!(!passes(&request("/", None)));
         let elsewhere = request("http://evil.example/", Some("localhost"));
-        assert!(!passes(&elsewhere), "the request line says another name");
+        assert!(!passes(&elsewhere), "the request line names another host");
     }
 }

@@ -1,35 +1,37 @@
-//! Who may speak MCP here: a program with the token for it, never a browser.
+//! Admission to the MCP endpoint: a program with its token, never a browser.
 //!
-//! Comes after the checks that hold for everything below the prefix. The console's token is none
-//! here, and this one is none elsewhere.
+//! Runs after the checks for everything below the prefix. The console's token is not valid here,
+//! and this token is not valid elsewhere.
 
 use axum::extract::Request;
 use axum::http::header::{COOKIE, ORIGIN};
 
-use super::rejection::Refusal;
-use super::{Admission, Guard, bearer, check_way};
+use super::credentials::bearer_token;
+use super::origin::check_peer_and_origin;
+use super::rejection::Rejection;
 use crate::dev::token::is_same;
 
-/// Lets everybody pass while there is nothing to reach: the answer is a 404.
+/// Checks a request to the MCP endpoint. Without a `token` the endpoint is closed, and the request
+/// passes on to a 404.
 pub(super) fn admit(
-    guard: &Guard,
-    token: Option<&str>,
     request: &Request,
-) -> Result<Admission, Refusal> {
-    check_way(guard, request)?;
-    let Some(token) = token else { return Ok(Admission::Pass) };
+    token: Option<&str>,
+    allow_hosts: &[String],
+) -> Result<(), Rejection> {
+    check_peer_and_origin(request, allow_hosts)?;
+    let Some(token) = token else { return Ok(()) };
     let headers = request.headers();
     let is_browsers = |name: &str| name.starts_with("sec-fetch-");
     if headers.contains_key(ORIGIN)
         || headers.contains_key(COOKIE)
         || headers.keys().any(|name| is_browsers(name.as_str()))
     {
-        return Err(Refusal::Browser);
+        return Err(Rejection::Browser);
     }
-    if bearer(headers).is_some_and(|given| is_same(given, token)) {
-        Ok(Admission::Pass)
+    if bearer_token(headers).is_some_and(|given| is_same(given, token)) {
+        Ok(())
     } else {
-        Err(Refusal::AssistantToken)
+        Err(Rejection::MissingMcpToken)
     }
 }
 
@@ -41,8 +43,7 @@ mod tests {
     use axum::http::Method;
     use std::net::SocketAddr;
 
-    fn refusal(token: Option<&str>, headers: &[(&str, &str)]) -> Option<Refusal> {
-        let guard = Guard::with_token(&[], "console");
+    fn rejection(token: Option<&str>, headers: &[(&str, &str)]) -> Option<Rejection> {
         let request = headers
             .iter()
             .fold(Request::post("/__snaxum/mcp"), |request, (name, value)| {
@@ -50,41 +51,40 @@ mod tests {
             })
             .body(Body::empty())
             .expect("a request");
-        admit(&guard, token, &request).err()
+        admit(&request, token, &[]).err()
     }
 
     #[test]
-    fn a_program_needs_the_token_that_is_for_it() {
+    fn a_program_needs_the_token_for_mcp() {
         let with = |extra: &[(&str, &str)]| {
-            refusal(Some("assistant"), &[&[("host", "localhost:3000")], extra].concat())
+            rejection(Some("assistant"), &[&[("host", "localhost:3000")], extra].concat())
         };
         assert_eq!(with(&[("authorization", "Bearer assistant")]), None);
-        assert_eq!(with(&[]), Some(Refusal::AssistantToken));
-        assert_eq!(with(&[("authorization", "Bearer console")]), Some(Refusal::AssistantToken));
-        assert_eq!(with(&[("authorization", "Basic assistant")]), Some(Refusal::AssistantToken));
+        assert_eq!(with(&[]), Some(Rejection::MissingMcpToken));
+        assert_eq!(with(&[("authorization", "Bearer console")]), Some(Rejection::MissingMcpToken));
+        assert_eq!(with(&[("authorization", "Basic assistant")]), Some(Rejection::MissingMcpToken));
     }
 
     #[test]
-    fn what_only_browsers_send_is_refused_even_with_the_token() {
+    fn headers_that_only_browsers_send_are_rejected_even_with_the_token() {
         let base = [("host", "localhost:3000"), ("authorization", "Bearer assistant")];
-        for (header, refused) in [
-            (("origin", "http://localhost:3000"), Refusal::Browser),
-            (("origin", "http://evil.example"), Refusal::Origin),
-            (("cookie", "a=b"), Refusal::Browser),
-            (("sec-fetch-site", "same-origin"), Refusal::Browser),
-            (("sec-fetch-site", "cross-site"), Refusal::CrossSite),
-            (("sec-fetch-mode", "cors"), Refusal::Browser),
-            (("sec-fetch-dest", "empty"), Refusal::Browser),
-            (("sec-fetch-user", "?1"), Refusal::Browser),
+        for (header, expected) in [
+            (("origin", "http://localhost:3000"), Rejection::Browser),
+            (("origin", "http://evil.example"), Rejection::Origin),
+            (("cookie", "a=b"), Rejection::Browser),
+            (("sec-fetch-site", "same-origin"), Rejection::Browser),
+            (("sec-fetch-site", "cross-site"), Rejection::CrossSite),
+            (("sec-fetch-mode", "cors"), Rejection::Browser),
+            (("sec-fetch-dest", "empty"), Rejection::Browser),
+            (("sec-fetch-user", "?1"), Rejection::Browser),
         ] {
-            let found = refusal(Some("assistant"), &[&base[..], &[header]].concat());
-            assert_eq!(found, Some(refused), "{header:?}");
+            let found = rejection(Some("assistant"), &[&base[..], &[header]].concat());
+            assert_eq!(found, Some(expected), "{header:?}");
         }
     }
 
     #[test]
-    fn another_machine_is_refused_even_with_the_token() {
-        let guard = Guard::with_token(&[], "console");
+    fn another_machine_is_rejected_even_with_the_token() {
         let from = |peer: &str| {
             let peer: SocketAddr = peer.parse().expect("an address");
             let request = Request::post("/__snaxum/mcp")
@@ -94,20 +94,19 @@ mod tests {
                 .extension(ConnectInfo(peer))
                 .body(Body::empty())
                 .expect("a request");
-            admit(&guard, Some("assistant"), &request).err()
+            admit(&request, Some("assistant"), &[]).err()
         };
         assert_eq!(from("127.0.0.1:9"), None);
-        assert_eq!(from("10.0.0.2:9"), Some(Refusal::Peer));
+        assert_eq!(from("10.0.0.2:9"), Some(Rejection::Peer));
     }
 
     #[test]
-    fn where_nothing_is_open_there_is_nothing_to_refuse_but_foreign_names() {
-        assert_eq!(refusal(None, &[("host", "localhost:3000")]), None);
-        assert_eq!(refusal(None, &[("host", "evil.example")]), Some(Refusal::Host));
-        let guard = Guard::with_token(&[], "console");
+    fn a_closed_endpoint_rejects_only_foreign_names_and_preflights() {
+        assert_eq!(rejection(None, &[("host", "localhost:3000")]), None);
+        assert_eq!(rejection(None, &[("host", "evil.example")]), Some(Rejection::Host));
         let mut preflight = Request::new(Body::empty());
         *preflight.method_mut() = Method::OPTIONS;
         preflight.headers_mut().insert("host", "localhost".parse().expect("a value"));
-        assert_eq!(admit(&guard, None, &preflight).err(), Some(Refusal::Method));
+        assert_eq!(admit(&preflight, None, &[]).err(), Some(Rejection::Preflight));
     }
 }

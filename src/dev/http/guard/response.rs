@@ -1,22 +1,21 @@
-//! What leaves the console: never a panic, and always the headers that keep other sites out.
-
-use std::panic::AssertUnwindSafe;
+//! Responses of the guard: the headers that every response of the console carries, and its 500.
 
 use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures_util::FutureExt;
 
-/// Answers with a 500 where the console panics: the connection, which the app may share, goes on.
-pub(super) async fn unharmed(answer: impl Future<Output = Response>) -> Response {
-    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!("the console panicked; the app goes on");
-        (StatusCode::INTERNAL_SERVER_ERROR, "The console could not answer.\n").into_response()
+use crate::dev::http::catch_panic::catch_panic;
+
+/// Returns the response, or a 500 on a panic: the connection, which the app may share, stays open.
+pub(super) async fn or_internal_error(response: impl Future<Output = Response>) -> Response {
+    catch_panic("the console", response).await.unwrap_or_else(|| {
+        let text = "The console failed to respond: it panicked; see the log.\n";
+        (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
     })
 }
 
-/// Adds what every answer carries.
-pub(super) fn harden(headers: &mut HeaderMap) {
+/// Adds the headers that exclude other sites.
+pub(super) fn set_security_headers(headers: &mut HeaderMap) {
     let fixed = [
         (CACHE_CONTROL, "no-store"),
         (REFERRER_POLICY, "no-referrer"),
@@ -35,9 +34,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_in_the_console_is_a_500_of_its_own() {
-        let answer = unharmed(async { panic!("on purpose") }).await;
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(unharmed(async { StatusCode::OK.into_response() }).await.status(), 200);
+    async fn a_panic_in_the_console_is_a_500() {
+        let response = or_internal_error(async { panic!("on purpose") }).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(or_internal_error(async { StatusCode::OK.into_response() }).await.status(), 200);
     }
 }

@@ -1,7 +1,7 @@
-//! The tools that send requests to the app: a recorded one again, or one that an assistant writes.
+//! The tools that send requests to the app: `replay` and `call_route`.
 //!
-//! They go to the handlers, past sockets: no host and no port can be named. Each is recorded like
-//! any other request, and given up when its time is up.
+//! They call the handlers without a socket: a client cannot choose a host or a port. Each request
+//! is recorded like any other, and cancelled at its timeout.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,64 +13,64 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::arguments::{Id, wait};
-use super::text::{self, fields};
-use super::tools::STOPPING;
+use super::arguments::{RequestId, parse_timeout};
+use super::text::{self, STOPPING, fields};
 use crate::dev::engine::Dev;
 use crate::dev::protocol::Content;
 use crate::dev::recorder::{Sent, shown_body};
 use crate::dev::redact::MASK;
 use crate::dev::replay::{self, number_of};
 
-/// Bytes of an answer's body that are read.
+/// Bytes read of a response's body.
 const MAX_BODY: usize = 64 * 1024;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Replay {
-    id: Id,
+pub(super) struct ReplayArguments {
+    id: RequestId,
     timeout_ms: Option<u64>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Call {
+pub(super) struct CallRouteArguments {
     method: Option<String>,
     path: String,
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    /// Text, or a value that is sent as JSON: assistants write it as either.
+    /// Text, or a value that is sent as JSON: assistants send either.
     body: Option<Value>,
     timeout_ms: Option<u64>,
 }
 
-/// Sends a recorded request again, as it was.
+/// Sends a recorded request again, unchanged.
 pub(super) async fn replay(
     dev: &Dev,
     stop: &CancellationToken,
-    asked: Replay,
+    arguments: ReplayArguments,
 ) -> Result<String, String> {
-    let limit = wait(asked.timeout_ms)?;
-    let found = replay::original(&dev.inner.recorder, &asked.id.text());
+    let timeout = parse_timeout(arguments.timeout_ms)?;
+    let found = replay::original(&dev.inner.recorder, &arguments.id.into_text());
     let (number, sent) = found.map_err(|refusal| refusal.to_string())?;
-    ask(dev, stop, sent, Some(number), limit).await
+    send(dev, stop, sent, Some(number), timeout).await
 }
 
-/// Sends a request that the assistant has written.
+/// Sends a request that the assistant has composed.
 pub(super) async fn call_route(
     dev: &Dev,
     stop: &CancellationToken,
-    asked: Call,
+    arguments: CallRouteArguments,
 ) -> Result<String, String> {
-    let limit = wait(asked.timeout_ms)?;
-    ask(dev, stop, asked.written()?, None, limit).await
+    let timeout = parse_timeout(arguments.timeout_ms)?;
+    send(dev, stop, arguments.to_request()?, None, timeout).await
 }
 
-impl Call {
-    fn written(self) -> Result<Sent, String> {
-        let has = |wanted: &str| self.headers.keys().any(|name| name.eq_ignore_ascii_case(wanted));
+impl CallRouteArguments {
+    fn to_request(self) -> Result<Sent, String> {
+        let has = |header: &str| self.headers.keys().any(|name| name.eq_ignore_ascii_case(header));
         if has("host") {
-            return Err("`host` cannot be chosen: this goes to the app itself".to_owned());
+            return Err("`host` cannot be chosen: the request goes to this app; remove the header"
+                .to_owned());
         }
         let mut more = vec![("host", "localhost")];
         let body = match self.body {
@@ -90,8 +90,8 @@ impl Call {
             || values.any(|value| value.contains(MASK))
         {
             return Err(format!(
-                "`{MASK}` stands for a secret that is not told; `replay` sends a recorded request \
-                 with its secrets"
+                "`{MASK}` stands for a masked secret and cannot be sent; use `replay` to send a \
+                 recorded request with its secrets"
             ));
         }
         let method = self.method.as_deref().unwrap_or("GET");
@@ -99,33 +99,33 @@ impl Call {
     }
 }
 
-/// Sends it and tells what came of it.
-async fn ask(
+/// Sends a request to the app, and describes its outcome.
+async fn send(
     dev: &Dev,
     stop: &CancellationToken,
     sent: Sent,
     original: Option<u64>,
-    limit: Duration,
+    timeout: Duration,
 ) -> Result<String, String> {
-    let deadline = Instant::now() + limit;
-    let asking = async {
-        let answering = sent.answer(&dev.inner.runtime, original);
-        let response = timeout_at(deadline, answering).await.map_err(|_| {
-            let ms = limit.as_millis();
-            format!("no answer within {ms} ms, and the request was given up; raise `timeout_ms`")
+    let deadline = Instant::now() + timeout;
+    let exchange = async {
+        let response = sent.answer(&dev.inner.runtime, original);
+        let response = timeout_at(deadline, response).await.map_err(|_| {
+            let ms = timeout.as_millis();
+            format!("no response within {ms} ms, so the request was cancelled; raise `timeout_ms`")
         })?;
         let response = response.map_err(|refusal| refusal.to_string())?;
         let id = number_of(&response);
         Ok::<_, String>((id, read(response.into_body(), deadline).await))
     };
     let (id, body) = tokio::select! {
-        answered = asking => answered?,
+        result = exchange => result?,
         () = stop.cancelled() => return Err(STOPPING.to_owned()),
     };
     let mut detail = dev.inner.recorder.request(&id).ok_or_else(|| {
-        format!("request {id} was answered, but newer ones have taken its place in the records")
+        format!("request {id} has ended, but newer requests have replaced it in the records")
     })?;
-    // What is recorded lacks the bodies of streams and error pages, or all of them.
+    // The record lacks the bodies of streams and error pages, or all bodies.
     let masking = dev.inner.recorder.masking();
     let mut content = shown_body(&body.bytes, body.size, &detail.response_headers, &masking);
     if dev.inner.recorder.is_private(&id) {
@@ -135,42 +135,42 @@ async fn ask(
         (content.size, content.note) = (body.bytes.len() as u64, body.note);
     }
     detail.response_body = content;
-    let mut told = fields(&detail);
-    // `requests` has them; who asks for this knows them, or may not.
-    told.remove("request_headers");
-    told.remove("request_body");
-    Ok(text::object(told))
+    let mut result = fields(&detail);
+    // `requests` has them; the assistant knows them, or may not.
+    result.remove("request_headers");
+    result.remove("request_body");
+    Ok(text::object(result))
 }
 
-/// As much as was read of a body.
-struct Beginning {
+/// The part of a body that was read.
+struct BodyPrefix {
     bytes: Vec<u8>,
-    /// Of the whole; more than there is in `bytes` where that is not known.
+    /// Bytes of the complete body; if unknown, more than `bytes` has.
     size: usize,
-    /// Why not all of it came, if there was more to come.
+    /// The reason why the rest is missing, if any is.
     note: Option<&'static str>,
 }
 
-/// Reads a body up to its end, a number of bytes, or a time.
-async fn read(body: Body, deadline: Instant) -> Beginning {
+/// Reads a body up to its end, its limit or the deadline.
+async fn read(body: Body, deadline: Instant) -> BodyPrefix {
     let whole = HttpBody::size_hint(&body).exact().and_then(|size| usize::try_from(size).ok());
-    let mut pieces = body.into_data_stream();
+    let mut chunks = body.into_data_stream();
     let mut bytes = Vec::new();
     let note = loop {
         if bytes.len() > MAX_BODY {
-            break Some("it goes on");
+            break Some("the body is longer");
         }
-        match timeout_at(deadline, pieces.next()).await {
-            Ok(Some(Ok(piece))) => bytes.extend_from_slice(&piece),
-            Ok(Some(Err(_))) => break Some("it broke off"),
+        match timeout_at(deadline, chunks.next()).await {
+            Ok(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
+            Ok(Some(Err(_))) => break Some("the body broke off"),
             Ok(None) => break None,
-            Err(_) => break Some("it had not ended when the time was up"),
+            Err(_) => break Some("the body had not ended at the timeout"),
         }
     };
-    let came = bytes.len();
+    let received = bytes.len();
     bytes.truncate(MAX_BODY);
     match whole {
-        Some(size) => Beginning { bytes, size, note: None },
-        None => Beginning { size: came + usize::from(note.is_some()), bytes, note },
+        Some(size) => BodyPrefix { bytes, size, note: None },
+        None => BodyPrefix { size: received + usize::from(note.is_some()), bytes, note },
     }
 }

@@ -1,4 +1,4 @@
-//! What an assistant gives a tool: read, and held to its bounds. The errors are for it to read.
+//! Parses the arguments of tools and checks their bounds. The errors are for the assistant.
 
 use std::time::Duration;
 
@@ -6,62 +6,62 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::catalog::{MAX_LIMIT, MAX_WAIT, USUAL_WAIT};
+use super::catalog::{DEFAULT_TIMEOUT, MAX_LIMIT, MAX_TIMEOUT};
 
-/// Reads the arguments of a tool.
-pub(super) fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
+/// Parses the arguments of a tool.
+pub(super) fn parse<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
     serde_json::from_value(arguments)
-        .map_err(|error| format!("{error}; `tools/list` has the arguments of each tool"))
+        .map_err(|error| format!("invalid arguments: {error}; see `tools/list`"))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
+pub(super) struct NoArguments {}
 
-/// Which part of a list is asked for.
-pub(super) struct Page {
+/// The requested part of a list.
+pub(super) struct ListRange {
     pub(super) limit: usize,
     pub(super) skip: usize,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Part {
+struct RangeArguments {
     limit: Option<usize>,
     skip: Option<usize>,
 }
 
-impl Page {
-    pub(super) fn read(arguments: Value, usual: usize) -> Result<Self, String> {
-        let Part { limit, skip } = read(arguments)?;
-        Self::of(limit, skip, usual)
+impl ListRange {
+    pub(super) fn parse(arguments: Value, default_limit: usize) -> Result<Self, String> {
+        let RangeArguments { limit, skip } = parse(arguments)?;
+        Self::new(limit, skip, default_limit)
     }
 
-    pub(super) fn of(
+    pub(super) fn new(
         limit: Option<usize>,
         skip: Option<usize>,
-        usual: usize,
+        default_limit: usize,
     ) -> Result<Self, String> {
-        let limit = limit.unwrap_or(usual);
+        let limit = limit.unwrap_or(default_limit);
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(format!(
-                "`limit` is {limit}; give 1 to {MAX_LIMIT}, and go on with `skip`"
+                "`limit` is {limit}; give 1 to {MAX_LIMIT}, and use `skip` for the next items"
             ));
         }
         Ok(Self { limit, skip: skip.unwrap_or_default() })
     }
 }
 
-/// The number of a request; assistants write it as either.
+/// The number of a request; assistants send either form.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub(super) enum Id {
+pub(super) enum RequestId {
     Number(u64),
     Text(String),
 }
 
-impl Id {
-    pub(super) fn text(self) -> String {
+impl RequestId {
+    pub(super) fn into_text(self) -> String {
         match self {
             Self::Number(id) => id.to_string(),
             Self::Text(id) => id,
@@ -69,12 +69,12 @@ impl Id {
     }
 }
 
-/// How long to wait at most.
-pub(super) fn wait(timeout_ms: Option<u64>) -> Result<Duration, String> {
-    let wait = timeout_ms.map_or(USUAL_WAIT, Duration::from_millis);
-    if wait > MAX_WAIT {
-        let most = MAX_WAIT.as_millis();
-        return Err(format!("`timeout_ms` is {}; give at most {most}", wait.as_millis()));
+/// Returns the timeout of a tool that waits.
+pub(super) fn parse_timeout(timeout_ms: Option<u64>) -> Result<Duration, String> {
+    let timeout = timeout_ms.map_or(DEFAULT_TIMEOUT, Duration::from_millis);
+    if timeout > MAX_TIMEOUT {
+        let most = MAX_TIMEOUT.as_millis();
+        return Err(format!("`timeout_ms` is {}; give at most {most}", timeout.as_millis()));
     }
-    Ok(wait)
+    Ok(timeout)
 }

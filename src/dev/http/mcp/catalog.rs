@@ -1,158 +1,160 @@
-//! The tools as an assistant finds them: names, words, arguments.
+//! The catalog of tools: their names, descriptions and arguments.
 //!
-//! What they do is in `tools.rs`. One that changes something says so here, and is there only where
-//! that is allowed.
+//! `tools.rs` runs them. A tool that changes state is marked here, and listed only with write
+//! access.
 
 use std::time::Duration;
 
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
-/// Items of a list, if the assistant says nothing; of a list of what is long, and at most.
-pub(super) const USUAL: usize = 20;
-pub(super) const FEW: usize = 3;
+/// Items of a list by default; of a list with large items, and at most.
+pub(super) const DEFAULT_LIMIT: usize = 20;
+pub(super) const DEFAULT_LIMIT_LARGE: usize = 3;
 pub(super) const MAX_LIMIT: usize = 200;
-/// Time that a tool waits, if the assistant says nothing, and at most.
-pub(super) const USUAL_WAIT: Duration = Duration::from_secs(10);
-pub(super) const MAX_WAIT: Duration = Duration::from_secs(60);
+/// How long a tool waits by default, and at most.
+pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What there is for an assistant that may, or may not, change something.
+/// Returns the tools for an assistant with or without write access.
 pub(super) fn list(may_write: bool) -> Vec<Tool> {
-    OFFERS
+    TOOLS
         .iter()
-        .filter(|offer| may_write || !offer.writes)
-        .map(|offer| {
-            let takes = match (offer.takes)() {
+        .filter(|tool| may_write || !tool.writes)
+        .map(|tool| {
+            let schema = match (tool.schema)() {
                 Value::Object(schema) => schema,
                 _ => unreachable!("a schema is an object"),
             };
-            let hints = ToolAnnotations::new().read_only(!offer.writes).open_world(false);
-            Tool::new(offer.name, offer.tells, takes).with_annotations(hints)
+            let hints = ToolAnnotations::new().read_only(!tool.writes).open_world(false);
+            Tool::new(tool.name, tool.description, schema).with_annotations(hints)
         })
         .collect()
 }
 
-struct Offer {
+struct ToolSpec {
     name: &'static str,
-    tells: &'static str,
-    takes: fn() -> Value,
+    description: &'static str,
+    schema: fn() -> Value,
     writes: bool,
 }
 
-const OFFERS: [Offer; 10] = [
-    Offer {
+const TOOLS: [ToolSpec; 10] = [
+    ToolSpec {
         name: "routes",
-        tells: "The routes that serve now, in the order of the table: {state, routes: [{methods, \
-            path, pattern, params, handler (module.function), file, line, end_line, doc, mode \
-            (in-thread | async | process pool), warnings, generation}]}. state is `failing` while \
-            some code on disk does not load and older code serves on.",
-        takes: || page(USUAL),
+        description: "Returns the serving routes, in the order of the table: {state, routes: \
+            [{methods, path, pattern, params, handler (module.function), file, line, end_line, doc, \
+            mode (in-thread | async | process pool), warnings, generation}]}. state is `failing` \
+            while some code on disk does not load and older code is still serving.",
+        schema: || list_schema(DEFAULT_LIMIT),
         writes: false,
     },
-    Offer {
+    ToolSpec {
         name: "errors",
-        tells: "What failed, newest first: {state, errors: [a request that raised or was answered \
-            with 5xx {kind: request, id, time_ms, method, path, query, status, generation, route, \
-            handler, error, traceback, logs}, or a reload that was rejected {kind: reload, id, \
-            time_ms, generation (that serves on), files, modules, traceback}]}. A traceback is \
-            {type, message, hint, notes, frames (oldest first: file, line, function, user, source, \
-            locals), cause, relation, text}.",
-        takes: || page(FEW),
+        description: "Returns the newest failures, newest first: {state, errors: [a request that \
+            raised or got a 5xx response {kind: request, id, time_ms, method, path, query, status, \
+            generation, route, handler, error, traceback, logs}, or a reload that was rejected \
+            {kind: reload, id, time_ms, generation (still serving), files, modules, traceback}]}. A \
+            traceback is {type, message, hint, notes, frames (oldest first: file, line, function, \
+            user, source, locals), cause, relation, text}.",
+        schema: || list_schema(DEFAULT_LIMIT_LARGE),
         writes: false,
     },
-    Offer {
+    ToolSpec {
         name: "requests",
-        tells: "The newest requests, newest first: {requests: [{id, time_ms, method, path, query, \
-            status, generation, route, handler, mode, phases, total_ms, error}]}; phases and \
-            total_ms are milliseconds. With `id` (as in the header x-request-id) that one alone: \
-            its headers, traceback and logs besides. Kept are the newest 500.",
-        takes: || {
-            let mut schema = page(USUAL);
+        description: "Returns the newest requests, newest first: {requests: [{id, time_ms, method, \
+            path, query, status, generation, route, handler, mode, phases, total_ms, error}]}; \
+            phases and total_ms are milliseconds. With `id` (as in the header x-request-id) only \
+            that request, also with its headers, traceback and logs. The server records the newest \
+            500.",
+        schema: || {
+            let mut schema = list_schema(DEFAULT_LIMIT);
             schema["properties"]["id"] = json!({
-                "type": "string", "description": "tells this request alone, whole"
+                "type": "string", "description": "returns only this request, in full"
             });
             schema
         },
         writes: false,
     },
-    Offer {
+    ToolSpec {
         name: "reloads",
-        tells: "The newest attempts to load the code, newest first: {reloads: [{id, time_ms, \
-            generation (that serves afterwards), outcome (ok | failed | noop), cause (start | save \
-            | manual), strategy (none | lines | dependents | all | restart), reason, files (that changed), \
-            modules (that ran), phases and total_ms (milliseconds), diff (of the routes), \
-            state_reset, warnings, notes, traceback}]}. Kept are the newest 100.",
-        takes: || page(FEW),
+        description: "Returns the newest attempts to load the code, newest first: {reloads: [{id, \
+            time_ms, generation (serving afterwards), outcome (ok | failed | noop), cause (start | \
+            save | manual), strategy (none | lines | dependents | all | restart), reason, files \
+            (that changed), modules (that ran), phases and total_ms (milliseconds), diff (of the \
+            routes), state_reset, warnings, notes, traceback}]}. The server records the newest 100.",
+        schema: || list_schema(DEFAULT_LIMIT_LARGE),
         writes: false,
     },
-    Offer {
+    ToolSpec {
         name: "logs",
-        tells: "What code has printed and logged, newest first: {logs: [{time_ms, request (its id, \
-            or null), reload (the id of the load that wrote it, or null), stream (stdout | stderr), \
-            line}]}. Kept are the newest 5000 lines.",
-        takes: || page(USUAL),
+        description: "Returns the newest lines that code printed or logged, newest first: {logs: \
+            [{time_ms, request (its id, or null), reload (the id of the load that wrote it, or \
+            null), stream (stdout | stderr), line}]}. The server records the newest 5000 lines.",
+        schema: || list_schema(DEFAULT_LIMIT),
         writes: false,
     },
-    Offer {
+    ToolSpec {
         name: "workers",
-        tells: "The server and who works for it: {version, python, pid, run_id, generation, state \
-            (ok | failing), paused (whether saves wait), routes (how many), uptime_s (seconds), \
-            dispatch_workers (threads for `def` handlers), pool (of processes: {size, busy, \
-            waiting, done, failed, replaced, workers: [{pid, busy, task}], exits: [{time_ms, pid, \
-            task, exit_code, was_killed, successor}] (died and replaced)}, null while a module \
-            loads)}.",
-        takes: || schema(json!({})),
+        description: "Returns the state of the server and its workers: {version, python, pid, \
+            run_id, generation, state (ok | failing), paused (whether saves wait), routes (their \
+            number), uptime_s (seconds), dispatch_workers (threads for `def` handlers), pool (of \
+            processes: {size, busy, waiting, done, failed, replaced, workers: [{pid, busy, task}], \
+            exits: [{time_ms, pid, task, exit_code, was_killed, successor}] (crashed and \
+            replaced)}, null while a module loads)}.",
+        schema: || schema(json!({})),
         writes: false,
     },
-    Offer {
+    ToolSpec {
         name: "await_reload",
-        tells: "Waits until everything on disk is live or rejected, then tells the newest attempt: \
-            {settled (false: the time was up, it still loads), waited_ms, state (ok: what is on \
-            disk serves | failing: not all of it loads), paused (true: saves wait for the \
-            developer, so what is on disk may not be live), needs_restart (true: only a new process \
-            takes in what is on disk; one takes over soon if the code loads there, so call this \
-            again), generation, last_reload (as in `reloads`)}. Call it after an edit, before a request that should meet the new code.",
-        takes: || schema(json!({ "timeout_ms": timeout() })),
+        description: "Waits until all files on disk are live or rejected, then returns the newest \
+            attempt: {settled (false: still loading at the timeout), waited_ms, state (ok: the \
+            files on disk are serving | failing: some of them do not load), paused (true: the \
+            developer has paused reloading, so the files on disk may not be live), needs_restart \
+            (true: the files on disk require a new process; it takes over soon if the code loads \
+            there, so call this again), generation, last_reload (as in `reloads`)}. Call it after \
+            an edit, before a request to the new code.",
+        schema: || schema(json!({ "timeout_ms": timeout_schema() })),
         writes: false,
     },
-    Offer {
+    ToolSpec {
         name: "reload",
-        tells: "Looks at all files now and loads what differs from what serves, also during a \
-            pause; runs the app's code. {status (as in `workers`), reload (as in `reloads`; null: \
-            there was nothing to do), restart ({accepted, refusal}: whether a new process takes \
-            over; null: none was wanted)}.",
-        takes: || {
+        description: "Checks all files now and loads the modules that differ from the serving \
+            ones, even while reloading is paused; runs the app's code. Returns {status (as in \
+            `workers`), reload (as in `reloads`; null: no file had changed), restart ({accepted, \
+            refusal}: whether a new process takes over; null: not needed)}.",
+        schema: || {
             schema(json!({ "full": {
                 "type": "boolean", "default": false,
-                "description": "runs all modules again, whatever the files hold"
+                "description": "runs all modules again, even if no file has changed"
             }}))
         },
         writes: true,
     },
-    Offer {
+    ToolSpec {
         name: "replay",
-        tells: "Sends a recorded request to the app again as it was, its secrets included, and tells \
-            what came of it: {id (of the new request), replay_of, status, generation, total_ms, \
-            response_headers, response_body ({size (bytes), text, note}; a long text is cut), \
-            traceback, logs, and the rest of an item of `requests`}. Runs the app's code, with \
-            whatever it does.",
-        takes: || {
+        description: "Sends a recorded request to the app again, unchanged and with its secrets, \
+            and returns the outcome: {id (of the new request), replay_of, status, generation, \
+            total_ms, response_headers, response_body ({size (bytes), text, note}; a long text is \
+            cut), traceback, logs, and the other fields of `requests`}. Runs the app's code, with \
+            all its side effects.",
+        schema: || {
             let mut schema = schema(json!({
-                "id": { "type": "string", "description": "of the recorded request" },
-                "timeout_ms": timeout(),
+                "id": { "type": "string", "description": "the id of the recorded request" },
+                "timeout_ms": timeout_schema(),
             }));
             schema["required"] = json!(["id"]);
             schema
         },
         writes: true,
     },
-    Offer {
+    ToolSpec {
         name: "call_route",
-        tells: "Sends a request to the app and tells what came of it, as `replay` does. It goes to \
-            this app alone, never to another host, and past what a proxy or a Rust program around \
-            the app adds. Of an answer that is a stream, the beginning is told. Runs the app's \
-            code, with whatever it does.",
-        takes: || {
+        description: "Sends a request to the app and returns the outcome, like `replay`. It reaches \
+            only this app, never another host, and bypasses any proxy or Rust middleware around \
+            the app. A streamed response is returned up to a limit. Runs the app's code, with all \
+            its side effects.",
+        schema: || {
             let mut schema = schema(json!({
                 "method": { "type": "string", "default": "GET" },
                 "path": {
@@ -162,9 +164,9 @@ const OFFERS: [Offer; 10] = [
                 "headers": { "type": "object", "additionalProperties": { "type": "string" } },
                 "body": {
                     "type": "string",
-                    "description": "sent as it is, in UTF-8; name its type in `headers`"
+                    "description": "sent unchanged, in UTF-8; name its type in `headers`"
                 },
-                "timeout_ms": timeout(),
+                "timeout_ms": timeout_schema(),
             }));
             schema["required"] = json!(["path"]);
             schema
@@ -173,24 +175,24 @@ const OFFERS: [Offer; 10] = [
     },
 ];
 
-fn timeout() -> Value {
+fn timeout_schema() -> Value {
     json!({
-        "type": "integer", "minimum": 0, "maximum": ms(MAX_WAIT), "default": ms(USUAL_WAIT),
-        "description": "milliseconds to wait at most"
+        "type": "integer", "minimum": 0, "maximum": ms(MAX_TIMEOUT), "default": ms(DEFAULT_TIMEOUT),
+        "description": "maximum wait in milliseconds"
     })
 }
 
-/// Arguments of a list, of which `usual` items are told.
-fn page(usual: usize) -> Value {
+/// The arguments of a list.
+fn list_schema(default_limit: usize) -> Value {
     schema(json!({
         "limit": {
-            "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": usual,
-            "description": "items to tell at most; fewer if they are long, then `left_out` says \
-                how many there are besides, and `next_skip` where to go on"
+            "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": default_limit,
+            "description": "maximum number of items; fewer if they are long: then `left_out` is \
+                the number of items that follow, and `next_skip` the `skip` of the next call"
         },
         "skip": {
             "type": "integer", "minimum": 0, "default": 0,
-            "description": "items to pass over, from the first"
+            "description": "number of items to skip, from the first"
         },
     }))
 }

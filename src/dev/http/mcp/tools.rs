@@ -1,6 +1,7 @@
-//! What the tools do: each reads what the rest of dev mode keeps, secrets masked there already.
+//! Runs the tools: each reads the engine's records, in which secrets are already masked.
 //!
-//! How they are offered is in `offers.rs`; those that send requests to the app are in `calling.rs`.
+//! Their descriptions are in `catalog.rs`; `app_request.rs` has the tools that send requests to the
+//! app.
 
 use std::time::Instant;
 
@@ -11,16 +12,13 @@ use tokio_util::sync::CancellationToken;
 use crate::message::LoadOutcome;
 
 use super::app_request;
-use super::arguments::{Id, Nothing, Page, read, wait};
-use super::catalog::{FEW, USUAL};
-use super::text::{self, Fields, fields, value};
+use super::arguments::{ListRange, NoArguments, RequestId, parse, parse_timeout};
+use super::catalog::{DEFAULT_LIMIT, DEFAULT_LIMIT_LARGE};
+use super::text::{self, Fields, STOPPING, fields, value};
 use crate::dev::engine::Dev;
-use crate::dev::http::commands;
+use crate::dev::http::commands::{self, ReloadOptions};
 
-/// Why nothing is waited for any more.
-pub(super) const STOPPING: &str = "the server is stopping";
-
-/// Uses the tool of this name; nothing waits beyond `stop`. The error is for the assistant to read.
+/// Runs the tool of this name, until `stop` at most. The error is for the assistant.
 pub(super) async fn call(
     dev: &Dev,
     stop: &CancellationToken,
@@ -31,72 +29,76 @@ pub(super) async fn call(
     match name {
         "routes" => {
             let serving = dev.inner.runtime.serving();
-            tell(&Page::read(arguments, USUAL)?, state(dev), name, &serving.routes, as_it_is)
+            let range = ListRange::parse(arguments, DEFAULT_LIMIT)?;
+            list(&range, state(dev), name, &serving.routes, unchanged)
         }
         "errors" => {
-            let page = Page::read(arguments, FEW)?;
-            tell(&page, state(dev), name, &failures(dev), |failure| failure.tell(dev))
+            let range = ListRange::parse(arguments, DEFAULT_LIMIT_LARGE)?;
+            list(&range, state(dev), name, &failures(dev), |failure| failure.to_json(dev))
         }
-        "requests" => requests(dev, read(arguments)?),
+        "requests" => requests(dev, parse(arguments)?),
         "reloads" => {
-            let page = Page::read(arguments, FEW)?;
-            tell(&page, Fields::new(), name, &recorder.reloads(), as_it_is)
+            let range = ListRange::parse(arguments, DEFAULT_LIMIT_LARGE)?;
+            list(&range, Fields::new(), name, &recorder.reloads(), unchanged)
         }
         "logs" => {
-            let page = Page::read(arguments, USUAL)?;
-            tell(&page, Fields::new(), name, &recorder.logs(), as_it_is)
+            let range = ListRange::parse(arguments, DEFAULT_LIMIT)?;
+            list(&range, Fields::new(), name, &recorder.logs(), unchanged)
         }
         "workers" => {
-            let Nothing {} = read(arguments)?;
+            let NoArguments {} = parse(arguments)?;
             Ok(text::object(workers(dev).await))
         }
-        "await_reload" => await_reload(dev, stop, &read(arguments)?).await,
-        "reload" => reload(dev, &read(arguments)?).await,
-        "replay" => app_request::replay(dev, stop, read(arguments)?).await,
-        "call_route" => app_request::call_route(dev, stop, read(arguments)?).await,
-        _ => Err("no such tool".to_owned()),
+        "await_reload" => await_reload(dev, stop, &parse(arguments)?).await,
+        "reload" => reload(dev, &parse(arguments)?).await,
+        "replay" => app_request::replay(dev, stop, parse(arguments)?).await,
+        "call_route" => app_request::call_route(dev, stop, parse(arguments)?).await,
+        _ => Err("unknown tool".to_owned()),
     }
 }
 
-/// Tells a part of `items`; what is gone meanwhile tells nothing.
-fn tell<T>(
-    page: &Page,
+/// Renders a part of `items`, without the items that are no longer recorded.
+fn list<T>(
+    range: &ListRange,
     around: Fields,
     name: &str,
     items: &[T],
-    tell: impl Fn(&T) -> Option<Value>,
+    to_json: impl Fn(&T) -> Option<Value>,
 ) -> Result<String, String> {
-    let part = items.iter().skip(page.skip).take(page.limit).filter_map(tell);
-    Ok(text::list(around, name, part, page.skip, items.len()))
+    let part = items.iter().skip(range.skip).take(range.limit).filter_map(to_json);
+    Ok(text::list(around, name, part, range.skip, items.len()))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Requests {
+struct RequestsArguments {
     limit: Option<usize>,
     skip: Option<usize>,
-    id: Option<Id>,
+    id: Option<RequestId>,
 }
 
-fn requests(dev: &Dev, asked: Requests) -> Result<String, String> {
+fn requests(dev: &Dev, arguments: RequestsArguments) -> Result<String, String> {
     let recorder = &dev.inner.recorder;
-    let Some(id) = asked.id else {
-        let page = Page::of(asked.limit, asked.skip, USUAL)?;
-        return tell(&page, Fields::new(), "requests", &recorder.requests(), as_it_is);
+    let Some(id) = arguments.id else {
+        let range = ListRange::new(arguments.limit, arguments.skip, DEFAULT_LIMIT)?;
+        return list(&range, Fields::new(), "requests", &recorder.requests(), unchanged);
     };
-    match recorder.request(&id.text()) {
+    match recorder.request(&id.into_text()) {
         Some(detail) => Ok(text::object(fields(&detail))),
-        None => Err("no such request among the newest; `requests` without `id` lists them".into()),
+        None => {
+            Err("no recorded request has this id; call `requests` without `id` for a list".into())
+        }
     }
 }
 
-/// Something that failed.
+/// A failed request or reload.
 struct Failure {
     time_ms: u64,
-    what: What,
+    source: FailureSource,
 }
 
-enum What {
+enum FailureSource {
+    /// By its id.
     Request(String),
     Reload(Value),
 }
@@ -106,12 +108,15 @@ fn failures(dev: &Dev) -> Vec<Failure> {
     let recorder = &dev.inner.recorder;
     let requests = recorder.requests().into_iter().filter_map(|request| {
         let has_failed = request.error.is_some() || request.status >= 500;
-        has_failed.then_some(Failure { time_ms: request.time_ms, what: What::Request(request.id) })
+        has_failed.then_some(Failure {
+            time_ms: request.time_ms,
+            source: FailureSource::Request(request.id),
+        })
     });
     let reloads = recorder.reloads().into_iter().filter_map(|reload| {
         let has_failed = reload.outcome == LoadOutcome::Failed || reload.traceback.is_some();
-        let what = || What::Reload(value(&*reload));
-        has_failed.then(|| Failure { time_ms: reload.time_ms, what: what() })
+        let source = || FailureSource::Reload(value(&*reload));
+        has_failed.then(|| Failure { time_ms: reload.time_ms, source: source() })
     });
     let mut all: Vec<Failure> = requests.chain(reloads).collect();
     all.sort_by_key(|failure| std::cmp::Reverse(failure.time_ms));
@@ -119,45 +124,45 @@ fn failures(dev: &Dev) -> Vec<Failure> {
 }
 
 impl Failure {
-    /// With its traceback; `None` if newer requests have taken its place.
-    fn tell(&self, dev: &Dev) -> Option<Value> {
-        let (kind, mut told) = match &self.what {
-            What::Request(id) => ("request", value(&dev.inner.recorder.request(id)?)),
-            What::Reload(reload) => ("reload", reload.clone()),
+    /// Includes its traceback; `None` if newer requests have replaced it.
+    fn to_json(&self, dev: &Dev) -> Option<Value> {
+        let (kind, mut json) = match &self.source {
+            FailureSource::Request(id) => ("request", value(&dev.inner.recorder.request(id)?)),
+            FailureSource::Reload(reload) => ("reload", reload.clone()),
         };
-        told["kind"] = kind.into();
-        Some(told)
+        json["kind"] = kind.into();
+        Some(json)
     }
 }
 
 async fn workers(dev: &Dev) -> Fields {
-    let mut told = fields(&dev.status().await);
-    told.remove("last_reload"); // `reloads` has it
-    told.insert("dispatch_workers".into(), dev.inner.runtime.config().dispatch_workers.into());
-    told
+    let mut status = fields(&dev.status().await);
+    status.remove("last_reload"); // `reloads` has it
+    status.insert("dispatch_workers".into(), dev.inner.runtime.config().dispatch_workers.into());
+    status
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Await {
+struct AwaitArguments {
     timeout_ms: Option<u64>,
 }
 
-/// Waits like `/__snaxum/api/wait`, for a bounded time.
+/// Waits like `/__snaxum/api/wait`, but with a timeout.
 async fn await_reload(
     dev: &Dev,
     stop: &CancellationToken,
-    asked: &Await,
+    arguments: &AwaitArguments,
 ) -> Result<String, String> {
-    let limit = wait(asked.timeout_ms)?;
+    let timeout = parse_timeout(arguments.timeout_ms)?;
     let runtime = &dev.inner.runtime;
     let began = Instant::now();
     let settled = tokio::select! {
-        settled = tokio::time::timeout(limit, runtime.gate().wait_idle()) => settled.is_ok(),
+        settled = tokio::time::timeout(timeout, runtime.gate().wait_idle()) => settled.is_ok(),
         () = stop.cancelled() => return Err(STOPPING.to_owned()),
     };
     let status = dev.inner.recorder.status(runtime, Value::Null);
-    let told = json!({
+    let result = json!({
         "settled": settled,
         "waited_ms": began.elapsed().as_secs_f64() * 1000.0,
         "state": status.state,
@@ -166,18 +171,11 @@ async fn await_reload(
         "generation": status.generation,
         "last_reload": status.last_reload,
     });
-    Ok(text::object(fields(&told)))
+    Ok(text::object(fields(&result)))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wanted {
-    #[serde(default)]
-    full: bool,
-}
-
-async fn reload(dev: &Dev, wanted: &Wanted) -> Result<String, String> {
-    let outcome = commands::reload_now(dev, wanted.full).await;
+async fn reload(dev: &Dev, options: &ReloadOptions) -> Result<String, String> {
+    let outcome = commands::reload_now(dev, options).await;
     let outcome = outcome.ok_or_else(|| commands::BUSY.trim_end().to_owned())?;
     Ok(text::object(fields(&outcome)))
 }
@@ -187,6 +185,6 @@ fn state(dev: &Dev) -> Fields {
     Fields::from_iter([("state".to_owned(), state.into())])
 }
 
-fn as_it_is<T: Serialize>(item: &T) -> Option<Value> {
+fn unchanged<T: Serialize>(item: &T) -> Option<Value> {
     Some(value(item))
 }

@@ -1,108 +1,107 @@
-//! The three messages of a client that are understood, and what is wrong with every other.
+//! Parses a client's message: a ping or a subscription, and an error for every other.
 //!
-//! All are about what the client itself is told; none is a command to the server.
+//! Each concerns only the client's own stream; none is a command to the server.
 
 use serde_json::{Map, Value};
 
 use crate::dev::protocol::Body;
 use crate::dev::protocol::event_types::Types;
 
-/// The messages that are understood.
-const KINDS: [&str; 3] = ["ping", "subscribe", "ack"];
+const KNOWN_TYPES: [&str; 2] = ["ping", "subscribe"];
 /// Bytes of a ping's id.
 const MAX_ID: usize = 64;
-/// Types that one `subscribe` may name.
+/// Event types that one `subscribe` may name.
 const MAX_TYPES: usize = 64;
-/// Unknown names that are told of, and characters of each.
+/// Unknown names in an error, and characters of each.
 const MAX_UNKNOWN: (usize, usize) = (8, 40);
 
-/// What a client says.
 #[derive(Debug, PartialEq)]
-pub(in crate::dev) enum Said {
-    /// It is there, and wants to hear that the server is. What it gave as `id` is given back.
+pub(super) enum ClientMessage {
+    /// Requests a pong with the same `id`.
     Ping(Value),
-    /// From now on it wants these.
+    /// Replaces the event types that the client receives.
     Subscribe(Types),
-    /// It has dealt with everything up to this number.
-    Ack(u64),
 }
 
-/// Why a message is not understood; nothing has changed.
+/// The reason why a message had no effect.
 #[derive(Debug, Default, PartialEq)]
-pub(in crate::dev) struct Problem {
+pub(super) struct MessageError {
     about: Option<&'static str>,
     detail: String,
     unknown: Vec<String>,
     known: &'static [&'static str],
 }
 
-impl Said {
-    /// Reads a message that is JSON.
-    pub(in crate::dev) fn read(text: &str) -> Result<Self, Problem> {
-        let of =
-            |about, detail: &str| Problem { about, detail: detail.into(), ..Problem::default() };
+impl ClientMessage {
+    /// Parses a message that is JSON.
+    pub(super) fn parse(text: &str) -> Result<Self, MessageError> {
+        let error = |about, detail: &str| MessageError {
+            about,
+            detail: detail.into(),
+            ..MessageError::default()
+        };
         let fields = serde_json::from_str::<Map<String, Value>>(text);
-        let fields = fields.map_err(|_| of(None, "a message is an object, and not a deep one"))?;
+        let fields = fields
+            .map_err(|_| error(None, "not a message: send a JSON object with little nesting"))?;
         match fields.get("type").and_then(Value::as_str) {
             Some("ping") => match fields.get("id").unwrap_or(&Value::Null) {
                 id @ (Value::Null | Value::Number(_)) => Ok(Self::Ping(id.clone())),
                 Value::String(id) if id.len() <= MAX_ID => Ok(Self::Ping(id.as_str().into())),
-                _ => Err(of(Some("ping"), "`id` is a number, or a text of at most 64 bytes")),
+                _ => {
+                    Err(error(Some("ping"), "`id` must be a number, or a text of at most 64 bytes"))
+                }
             },
             Some("subscribe") => {
                 let names = fields.get("types").and_then(Value::as_array);
                 let names = names.filter(|names| names.len() <= MAX_TYPES);
                 let names = names.and_then(|names| names.iter().map(Value::as_str).collect());
                 let names: Vec<&str> = names.ok_or_else(|| {
-                    of(Some("subscribe"), "`types` is a list of at most 64 names")
+                    error(Some("subscribe"), "`types` must be a list of at most 64 names")
                 })?;
-                Types::read(names).map(Self::Subscribe).map_err(Problem::unknown_types)
+                Types::read(names).map(Self::Subscribe).map_err(MessageError::unknown_types)
             }
-            Some("ack") => match fields.get("seq").and_then(Value::as_u64) {
-                Some(seq) => Ok(Self::Ack(seq)),
-                None => Err(of(Some("ack"), "`seq` is the number of a message")),
-            },
-            Some(other) => Err(Problem {
-                detail: "no such message; what changes the server is a POST".into(),
-                unknown: vec![cut(other)],
-                known: &KINDS,
-                ..Problem::default()
+            Some("ack") => {
+                let detail = "`ack` was removed in version 2; send nothing instead: a client that \
+                    reads too slowly receives `dropped` with the number of lost events";
+                Err(MessageError { known: &KNOWN_TYPES, ..error(Some("ack"), detail) })
+            }
+            Some(other) => Err(MessageError {
+                detail: "unknown message type; use a POST request to change the server".into(),
+                unknown: vec![truncate(other)],
+                known: &KNOWN_TYPES,
+                ..MessageError::default()
             }),
-            None => Err(Problem { known: &KINDS, ..of(None, "a message has a `type`") }),
+            None => Err(MessageError {
+                known: &KNOWN_TYPES,
+                ..error(None, "the message has no `type`")
+            }),
         }
     }
 }
 
-impl Problem {
-    /// These names are no types of messages.
-    pub(in crate::dev) fn unknown_types(names: Vec<String>) -> Self {
+impl MessageError {
+    pub(super) fn unknown_types(names: Vec<String>) -> Self {
         Self {
             about: Some("subscribe"),
-            detail: "no such types; what was chosen before stays".into(),
-            unknown: names.iter().take(MAX_UNKNOWN.0).map(|name| cut(name)).collect(),
+            detail: "unknown event types; the subscription is unchanged".into(),
+            unknown: names.iter().take(MAX_UNKNOWN.0).map(|name| truncate(name)).collect(),
             known: Types::names(),
         }
     }
 
-    /// Nobody has been told of an event of that number.
-    pub(in crate::dev) fn untold(newest: u64) -> Self {
-        let detail = format!("nothing after {newest} has been told");
-        Self { about: Some("ack"), detail, ..Self::default() }
-    }
-
-    /// As it is told.
-    pub(in crate::dev) fn body(&self) -> Body<'_> {
+    /// Returns the `problem` event that reports it.
+    pub(super) fn body(&self) -> Body<'_> {
         let Self { about, detail, unknown, known } = self;
         Body::Problem { about: *about, detail, unknown, known }
     }
 }
 
-fn cut(name: &str) -> String {
-    let mut cut: String = name.chars().take(MAX_UNKNOWN.1).collect();
-    if cut.len() < name.len() {
-        cut.push('…');
+fn truncate(name: &str) -> String {
+    let mut short: String = name.chars().take(MAX_UNKNOWN.1).collect();
+    if short.len() < name.len() {
+        short.push('…');
     }
-    cut
+    short
 }
 
 #[cfg(test)]
@@ -110,26 +109,35 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn problem(text: &str) -> Problem {
-        Said::read(text).expect_err("it is not understood")
+    fn error(text: &str) -> MessageError {
+        ClientMessage::parse(text).expect_err("the message is invalid")
     }
 
     #[test]
     fn a_ping_may_have_a_short_id() {
-        assert_eq!(Said::read(r#"{"type":"ping"}"#), Ok(Said::Ping(Value::Null)));
-        assert_eq!(Said::read(r#"{"type":"ping","id":7}"#), Ok(Said::Ping(json!(7))));
-        assert_eq!(Said::read(r#"{"v":1,"id":"a","type":"ping"}"#), Ok(Said::Ping(json!("a"))));
+        assert_eq!(
+            ClientMessage::parse(r#"{"type":"ping"}"#),
+            Ok(ClientMessage::Ping(Value::Null))
+        );
+        assert_eq!(
+            ClientMessage::parse(r#"{"type":"ping","id":7}"#),
+            Ok(ClientMessage::Ping(json!(7)))
+        );
+        assert_eq!(
+            ClientMessage::parse(r#"{"v":1,"id":"a","type":"ping"}"#),
+            Ok(ClientMessage::Ping(json!("a")))
+        );
         let long = json!({"type": "ping", "id": "x".repeat(65)}).to_string();
         for text in [&*long, r#"{"type":"ping","id":[]}"#, r#"{"type":"ping","id":true}"#] {
-            assert_eq!(problem(text).about, Some("ping"));
+            assert_eq!(error(text).about, Some("ping"));
         }
     }
 
     #[test]
-    fn a_choice_is_a_list_of_names() {
+    fn a_subscription_is_a_list_of_names() {
         let types = Types::ERROR.or(Types::LOG);
         let text = r#"{"type":"subscribe","types":["log","error"]}"#;
-        assert_eq!(Said::read(text), Ok(Said::Subscribe(types)));
+        assert_eq!(ClientMessage::parse(text), Ok(ClientMessage::Subscribe(types)));
         let many = json!({"type": "subscribe", "types": vec!["log"; 65]}).to_string();
         for text in [
             &*many,
@@ -137,38 +145,39 @@ mod tests {
             r#"{"type":"subscribe","types":"log"}"#,
             r#"{"type":"subscribe","types":[1]}"#,
         ] {
-            assert_eq!(problem(text).about, Some("subscribe"), "{text}");
+            assert_eq!(error(text).about, Some("subscribe"), "{text}");
         }
     }
 
     #[test]
-    fn names_that_mean_nothing_are_given_back_cut_with_those_that_there_are() {
+    fn an_error_has_the_unknown_names_truncated_and_the_known_ones() {
         let names: Vec<String> = (0..20).map(|number| format!("{number:050}")).collect();
         let text = json!({"type": "subscribe", "types": names}).to_string();
-        let problem = problem(&text);
-        assert_eq!(problem.unknown.len(), 8);
-        assert_eq!(problem.unknown[0], format!("{}…", "0".repeat(40)));
-        assert!(problem.known.contains(&"request.start"));
+        let error = error(&text);
+        assert_eq!(error.unknown.len(), 8);
+        assert_eq!(error.unknown[0], format!("{}…", "0".repeat(40)));
+        assert!(error.known.contains(&"request.start"));
     }
 
     #[test]
-    fn an_acknowledgement_has_a_number() {
-        assert_eq!(Said::read(r#"{"type":"ack","seq":3}"#), Ok(Said::Ack(3)));
-        for seq in ["-1", "1.5", "null", "\"3\""] {
-            let text = format!(r#"{{"type":"ack","seq":{seq}}}"#);
-            assert_eq!(problem(&text).about, Some("ack"), "{text}");
-        }
+    fn an_ack_gets_an_error_that_names_its_replacement() {
+        let error = error(r#"{"type":"ack","seq":3}"#);
+        assert_eq!((error.about, error.known), (Some("ack"), &KNOWN_TYPES[..]));
+        assert!(
+            error.detail.contains("removed") && error.detail.contains("`dropped`"),
+            "{error:?}"
+        );
     }
 
     #[test]
-    fn nothing_else_is_understood() {
+    fn every_other_message_is_an_error() {
         let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
         let deep = format!(r#"{{"type":"ping","id":{deep}}}"#);
         for text in ["1", "null", "[1]", r#"["ping",1,2,3]"#, r#""ping""#, &*deep] {
-            assert_eq!(problem(text).known.len(), 0, "{text}");
+            assert_eq!(error(text).known.len(), 0, "{text}");
         }
         for text in ["{}", r#"{"type":1}"#, r#"{"type":"reload"}"#, r#"{"type":"Ping"}"#] {
-            assert_eq!(problem(text).known, KINDS, "{text}");
+            assert_eq!(error(text).known, KNOWN_TYPES, "{text}");
         }
     }
 }

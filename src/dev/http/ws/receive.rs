@@ -1,6 +1,6 @@
-//! What a client of a socket sends: judged for its size, its form and its rate.
+//! Validates the messages of a WebSocket client: their size, form and rate.
 //!
-//! What it may say (`said.rs`) is about what it is told itself.
+//! Never interprets them: that is `client_message.rs`.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -9,47 +9,45 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, close_code};
 use serde::de::IgnoredAny;
 use tokio_tungstenite::tungstenite;
 
-pub(in crate::dev) use super::client_message::{Problem, Said};
-
 /// Messages in one second, control frames included.
 const MAX_RATE: u32 = 20;
-/// Messages that are no JSON before the socket is closed.
-const MAX_STRIKES: u32 = 3;
-/// How long a client may be silent: it has answered no ping.
+/// Messages that are not JSON before the socket is closed.
+const MAX_INVALID: u32 = 3;
+/// How long a client may be silent, pongs included.
 const MAX_SILENCE: Duration = Duration::from_secs(30);
 
-/// What one client has sent so far.
-pub(in crate::dev) struct Inbound {
-    strikes: u32,
+/// Validates the messages of one client.
+pub(in crate::dev::http) struct MessageValidator {
+    invalid: u32,
     /// Messages since `second` began.
     count: u32,
     second: Instant,
-    heard: Instant,
+    last_message: Instant,
 }
 
-impl Inbound {
-    pub(in crate::dev) fn new(now: Instant) -> Self {
-        Self { strikes: 0, count: 0, second: now, heard: now }
+impl MessageValidator {
+    pub(in crate::dev::http) fn new(now: Instant) -> Self {
+        Self { invalid: 0, count: 0, second: now, last_message: now }
     }
 
-    /// Whether the client is gone without a word.
-    pub(in crate::dev) fn is_silent(&self, now: Instant) -> bool {
-        now.duration_since(self.heard) > MAX_SILENCE
+    /// Reports whether the client has sent nothing, not even a pong, for too long.
+    pub(in crate::dev::http) fn is_silent(&self, now: Instant) -> bool {
+        now.duration_since(self.last_message) > MAX_SILENCE
     }
 
-    /// Judges what has come; gives a message that is JSON. The socket ends at a break, with
-    /// this frame if it is still open.
-    pub(in crate::dev) fn judge(
+    /// Validates one message, and returns it if it is JSON. A break ends the socket, with this
+    /// frame if it is still open.
+    pub(in crate::dev::http) fn validate(
         &mut self,
         now: Instant,
         received: Option<Result<Message, axum::Error>>,
     ) -> ControlFlow<Option<CloseFrame>, Option<Utf8Bytes>> {
         let message = match received {
             Some(Ok(message)) => message,
-            Some(Err(error)) => return ControlFlow::Break(why_unreadable(error)),
+            Some(Err(error)) => return ControlFlow::Break(close_frame_of(error)),
             None => return ControlFlow::Break(None),
         };
-        self.heard = now;
+        self.last_message = now;
         if now.duration_since(self.second) >= Duration::from_secs(1) {
             (self.second, self.count) = (now, 0);
         }
@@ -60,13 +58,13 @@ impl Inbound {
         match message {
             Message::Binary(_) => return end(close_code::UNSUPPORTED, "text only"),
             Message::Text(text) if serde_json::from_str::<IgnoredAny>(&text).is_err() => {
-                self.strikes += 1;
-                if self.strikes == MAX_STRIKES {
-                    return end(close_code::POLICY, "no JSON");
+                self.invalid += 1;
+                if self.invalid == MAX_INVALID {
+                    return end(close_code::POLICY, "not JSON");
                 }
             }
             Message::Text(text) => return ControlFlow::Continue(Some(text)),
-            // The answer to a close goes out with the next look; then the stream is at its end.
+            // The next read sends the reply to a close; then the stream ends.
             _ => {}
         }
         ControlFlow::Continue(None)
@@ -77,13 +75,13 @@ fn end<C>(code: u16, reason: &'static str) -> ControlFlow<Option<CloseFrame>, C>
     ControlFlow::Break(Some(CloseFrame { code, reason: reason.into() }))
 }
 
-/// What to tell a client whose frame cannot be read; nothing if it is gone.
-fn why_unreadable(error: axum::Error) -> Option<CloseFrame> {
+/// Returns the close frame for an unreadable message; `None` if the client has disconnected.
+fn close_frame_of(error: axum::Error) -> Option<CloseFrame> {
     let error = error.into_inner().downcast::<tungstenite::Error>().ok()?;
     let (code, reason) = match *error {
         tungstenite::Error::Capacity(_) => (close_code::SIZE, "too large"),
-        tungstenite::Error::Utf8(_) => (close_code::INVALID, "no UTF-8"),
-        tungstenite::Error::Protocol(_) => (close_code::PROTOCOL, "no WebSocket frame"),
+        tungstenite::Error::Utf8(_) => (close_code::INVALID, "not UTF-8"),
+        tungstenite::Error::Protocol(_) => (close_code::PROTOCOL, "not a WebSocket frame"),
         _ => return None,
     };
     Some(CloseFrame { code, reason: reason.into() })
@@ -95,45 +93,47 @@ mod tests {
 
     fn codes(messages: Vec<Message>) -> Vec<Option<u16>> {
         let now = Instant::now();
-        let mut inbound = Inbound::new(now);
-        let judge = |message| match inbound.judge(now, Some(Ok(message))) {
+        let mut validator = MessageValidator::new(now);
+        let validate = |message| match validator.validate(now, Some(Ok(message))) {
             ControlFlow::Continue(_) => None,
             ControlFlow::Break(frame) => frame.map(|frame| frame.code),
         };
-        messages.into_iter().map(judge).collect()
+        messages.into_iter().map(validate).collect()
     }
 
     #[test]
-    fn the_third_message_that_is_no_json_is_the_last() {
+    fn the_third_message_that_is_not_json_closes_the_socket() {
         let messages = ["{", "{}", "", "[1]", "nul"].map(Message::text).to_vec();
         assert_eq!(codes(messages), [None, None, None, None, Some(close_code::POLICY)]);
     }
 
     #[test]
-    fn bytes_are_the_last() {
+    fn a_binary_message_closes_the_socket() {
         assert_eq!(codes(vec![Message::binary(vec![1])]), [Some(close_code::UNSUPPORTED)]);
     }
 
     #[test]
-    fn twenty_messages_a_second_are_enough() {
-        let (now, mut told) = (Instant::now(), Vec::new());
-        let mut inbound = Inbound::new(now);
+    fn the_twenty_first_message_in_a_second_closes_the_socket() {
+        let (now, mut closes) = (Instant::now(), Vec::new());
+        let mut validator = MessageValidator::new(now);
         let second = Duration::from_secs(1);
         for at in [vec![now; 20], vec![now + second; 21]].concat() {
-            told.push(inbound.judge(at, Some(Ok(Message::text("1")))).is_break());
+            closes.push(validator.validate(at, Some(Ok(Message::text("1")))).is_break());
         }
-        assert_eq!(told.iter().position(|is_last| *is_last), Some(40));
+        assert_eq!(closes.iter().position(|closes| *closes), Some(40));
     }
 
     #[test]
-    fn a_client_that_answers_no_ping_is_gone() {
+    fn a_client_without_pongs_counts_as_disconnected() {
         let now = Instant::now();
-        let mut inbound = Inbound::new(now);
+        let mut validator = MessageValidator::new(now);
         let after = |seconds| now + Duration::from_secs(seconds);
-        assert!(!inbound.is_silent(after(30)) && inbound.is_silent(after(31)));
+        assert!(!validator.is_silent(after(30)) && validator.is_silent(after(31)));
         assert!(
-            inbound.judge(after(20), Some(Ok(Message::Pong(Default::default())))).is_continue()
+            validator
+                .validate(after(20), Some(Ok(Message::Pong(Default::default()))))
+                .is_continue()
         );
-        assert!(!inbound.is_silent(after(31)) && inbound.is_silent(after(51)));
+        assert!(!validator.is_silent(after(31)) && validator.is_silent(after(51)));
     }
 }

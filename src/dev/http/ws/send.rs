@@ -1,4 +1,6 @@
-//! What a socket sends: each frame within a time, and to a client that does not read, the reason.
+//! Sends frames to a WebSocket client, with a timeout, and closes the socket with a reason.
+//!
+//! Never waits longer for a client that does not read.
 
 use std::time::Duration;
 
@@ -8,12 +10,12 @@ use tokio::time::timeout;
 
 /// How long a client may take to accept what is sent.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long it may take after that to hear why its stream ends.
-const LAST_WORD: Duration = Duration::from_secs(5);
+/// How long it may take after that to accept the reason for the close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Sends frames together; false when the client is gone, or does not read. One that does not is
-/// told so if it reads on soon.
-pub(in crate::dev) async fn send_all<S, E>(
+/// Sends frames together; returns false if the client has disconnected, or does not read. A client
+/// that does not read gets a close frame with the reason if it reads again soon.
+pub(in crate::dev::http) async fn send_all<S, E>(
     socket: &mut S,
     frames: impl IntoIterator<Item = Message>,
 ) -> bool
@@ -29,26 +31,26 @@ where
     if let Ok(sent) = timeout(SEND_TIMEOUT, send).await {
         return sent.is_ok();
     }
-    let last_word = async {
-        // What is half sent comes first; a connection that is closed with something unread in it
-        // may lose what is under way.
-        let told = socket.send(frame_of(close_code::AGAIN, "too slow")).await;
-        while told.is_ok() && matches!(socket.next().await, Some(Ok(_))) {}
+    let close = async {
+        // The rest of a frame goes first. Then read to the end: a connection that is closed with
+        // unread data in it may lose the frames under way.
+        let sent = socket.send(frame_of(close_code::AGAIN, "too slow")).await;
+        while sent.is_ok() && matches!(socket.next().await, Some(Ok(_))) {}
     };
-    let _ = timeout(LAST_WORD, last_word).await;
+    let _ = timeout(CLOSE_TIMEOUT, close).await;
     false
 }
 
-/// Sends one frame; false when the client is gone, or does not read.
-pub(in crate::dev) async fn send<S, E>(socket: &mut S, message: Message) -> bool
+/// Sends one frame; returns false if the client has disconnected, or does not read.
+pub(in crate::dev::http) async fn send<S, E>(socket: &mut S, message: Message) -> bool
 where
     S: Sink<Message> + Stream<Item = Result<Message, E>> + Unpin,
 {
     send_all(socket, [message]).await
 }
 
-/// Sends the reason for which a stream ends.
-pub(in crate::dev) async fn close<S, E>(socket: &mut S, code: u16, reason: &'static str)
+/// Sends a close frame.
+pub(in crate::dev::http) async fn close<S, E>(socket: &mut S, code: u16, reason: &'static str)
 where
     S: Sink<Message> + Stream<Item = Result<Message, E>> + Unpin,
 {
@@ -74,8 +76,8 @@ mod tests {
 
     const FRAMES: usize = 100;
 
-    /// A client to which much is sent over a small pipe, and what came of it: whether all was sent,
-    /// after how many seconds.
+    /// Connects a client that is sent many frames over a small pipe. The channel reports whether all
+    /// were sent, and after how many seconds.
     async fn client() -> (WebSocketStream<DuplexStream>, mpsc::Receiver<(bool, u64)>) {
         let (results, result) = mpsc::channel(1);
         let send_much = async move |mut socket: WebSocket| {
@@ -95,7 +97,7 @@ mod tests {
         (client, result)
     }
 
-    /// How many messages a client reads to the end, and the code that it is closed with.
+    /// Counts the messages that the client reads to the end; returns the close code also.
     async fn rest(mut client: WebSocketStream<DuplexStream>) -> (usize, Option<u16>) {
         let (mut messages, mut code) = (0, None);
         while let Some(Ok(message)) = client.next().await {
@@ -118,9 +120,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_reads_on_too_late_is_told_why_its_stream_ends() {
+    async fn a_client_that_reads_too_late_gets_the_reason_for_the_close() {
         let (client, mut result) = client().await;
-        sleep(SEND_TIMEOUT + LAST_WORD - Duration::from_secs(1)).await;
+        sleep(SEND_TIMEOUT + CLOSE_TIMEOUT - Duration::from_secs(1)).await;
         let (messages, code) = rest(client).await;
         assert!(messages < FRAMES);
         assert_eq!(code, Some(close_code::AGAIN));
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_never_reads_is_dropped_all_the_same() {
+    async fn a_client_that_never_reads_is_dropped_after_a_timeout() {
         let (client, mut result) = client().await;
         assert_eq!(result.recv().await, Some((false, 15)));
         assert_eq!(rest(client).await.1, None);

@@ -1,0 +1,108 @@
+//! The JSON API's reads: each `GET` returns what the engine has recorded or Python reports.
+//!
+//! Changes nothing: that is in `commands.rs`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::message::RouteInfo;
+
+use crate::dev::engine::Dev;
+use crate::dev::protocol::{LogLine, Pin, Reload, RequestSummary, Status};
+
+pub(super) async fn status(State(dev): State<Dev>) -> Json<Status> {
+    Json(dev.status().await)
+}
+
+/// Responds like `status`, but only once all files on disk are live or rejected; does not wait
+/// while reloading is paused.
+pub(super) async fn wait(State(dev): State<Dev>) -> Json<Status> {
+    dev.inner.runtime.gate().wait_idle().await;
+    status(State(dev)).await
+}
+
+pub(super) async fn modules(State(dev): State<Dev>) -> Json<Value> {
+    Json(dev.inner.runtime.modules().await)
+}
+
+pub(super) async fn routes(State(dev): State<Dev>) -> Json<Vec<RouteInfo>> {
+    Json(dev.inner.runtime.serving().routes.clone())
+}
+
+pub(super) async fn matching_order(State(dev): State<Dev>) -> Json<Vec<String>> {
+    Json(dev.inner.runtime.matching_order().await)
+}
+
+pub(super) async fn hits(State(dev): State<Dev>) -> Json<HashMap<String, u64>> {
+    Json(dev.inner.recorder.hits())
+}
+
+/// Returns the source of a handler as it was loaded. The id is a key, never a path.
+pub(super) async fn route_source(State(dev): State<Dev>, Path(id): Path<String>) -> Response {
+    let runtime = &dev.inner.runtime;
+    if !runtime.serving().routes.iter().any(|route| route.id == id) {
+        return (StatusCode::NOT_FOUND, "No serving route has this id.\n").into_response();
+    }
+    json_or_busy(runtime.source(&id).await)
+}
+
+#[derive(Deserialize)]
+pub(super) struct MatchQuery {
+    method: String,
+    /// Percent-encoded.
+    path: String,
+}
+
+/// Explains which route handles a request, and why similar routes do not.
+pub(super) async fn route_match(
+    State(dev): State<Dev>,
+    Query(query): Query<MatchQuery>,
+) -> Response {
+    let path = query.path.split(['?', '#']).next().unwrap_or_default();
+    if query.method.is_empty() || !path.starts_with('/') {
+        let text = "Give a `method`, and a `path` that starts with a slash.\n";
+        return (StatusCode::BAD_REQUEST, text).into_response();
+    }
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    json_or_busy(dev.inner.runtime.explain_soon(&query.method.to_uppercase(), &path).await)
+}
+
+/// Responds with a value from Python, which is null when Python had no time.
+fn json_or_busy(value: Value) -> Response {
+    if value.is_null() {
+        let text = "Unknown to Python, or Python is busy with a reload; try again.\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    }
+    Json(value).into_response()
+}
+
+pub(super) async fn requests(State(dev): State<Dev>) -> Json<Vec<RequestSummary>> {
+    Json(dev.inner.recorder.requests())
+}
+
+pub(super) async fn request(State(dev): State<Dev>, Path(id): Path<String>) -> Response {
+    match dev.inner.recorder.request(&id) {
+        Some(detail) => Json(detail).into_response(),
+        None => (StatusCode::NOT_FOUND, "No recorded request has this id.\n").into_response(),
+    }
+}
+
+pub(super) async fn reloads(State(dev): State<Dev>) -> Json<Vec<Reload>> {
+    Json(dev.inner.recorder.reloads().into_iter().map(Arc::unwrap_or_clone).collect())
+}
+
+pub(super) async fn pins(State(dev): State<Dev>) -> Json<Vec<Pin>> {
+    Json(dev.inner.pins.list().to_vec())
+}
+
+pub(super) async fn logs(State(dev): State<Dev>) -> Json<Vec<LogLine>> {
+    let lines = dev.inner.recorder.logs();
+    Json(lines.iter().map(|line| LogLine::clone(line)).collect())
+}

@@ -1,0 +1,60 @@
+//! The console's page and its assets, all embedded in the binary.
+//!
+//! Reads nothing from disk and nothing about the app: the page loads its data from the API.
+
+use axum::extract::Path;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
+use axum::response::{IntoResponse, Response};
+use minijinja::context;
+use rust_embed::Embed;
+
+use super::not_found::not_found;
+use crate::dev::paths::PREFIX;
+use crate::dev::token;
+use crate::templates;
+
+#[derive(Embed)]
+#[folder = "templates/console"]
+#[include = "*.js"]
+#[include = "*.css"]
+#[include = "*.svg"]
+struct ConsoleAssets;
+
+pub(super) async fn page(headers: HeaderMap) -> Response {
+    let nonce = token::random_text(16);
+    // A second nonce: a rendered response gets it (preview.js), and it must admit no script.
+    let style_nonce = token::random_text(16);
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{style_nonce}'; \
+         img-src data:; connect-src 'self' ws://{host}; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types snaxum-preview"
+    );
+    let version = env!("CARGO_PKG_VERSION");
+    let page = templates::render(
+        "console/console.html",
+        context! { nonce, style_nonce, version, base => PREFIX },
+    );
+    let headers =
+        [(CONTENT_TYPE, "text/html; charset=utf-8".to_owned()), (CONTENT_SECURITY_POLICY, policy)];
+    (headers, page).into_response()
+}
+
+/// Serves the script that dev mode adds to pages of the app.
+pub(super) async fn live_script() -> Response {
+    asset(Path("live.js".to_owned())).await
+}
+
+pub(super) async fn asset(Path(path): Path<String>) -> Response {
+    // A name in the embedded list, never a path on disk.
+    let file =
+        ConsoleAssets::iter().find(|name| *name == path).and_then(|name| ConsoleAssets::get(&name));
+    let Some(file) = file else { return not_found().await };
+    let content_type = match path.rsplit_once('.') {
+        Some((_, "js")) => "text/javascript; charset=utf-8",
+        Some((_, "css")) => "text/css; charset=utf-8",
+        _ => "image/svg+xml",
+    };
+    ([(CONTENT_TYPE, content_type)], file.data).into_response()
+}
