@@ -295,13 +295,13 @@ async fn a_client_of_version_1_only_is_refused_and_sent_the_name_of_version_2() 
         let headers = [("authorization", &*bearer), ("sec-websocket-protocol", offer)];
         assert_eq!(server.connect(&headers).await.err(), expected, "{offer}");
     }
-    let upgrade = server.raw(&format!(
-        "GET /__snaxum/ws HTTP/1.1\r\nhost: {}\r\nauthorization: {bearer}\r\nconnection: upgrade\r\n\
+    let upgrade = format!(
+        "GET /__snaxum/ws HTTP/1.1\r\nhost: {}\r\nauthorization: {bearer}\r\nconnection: upgrade, close\r\n\
          upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
          sec-websocket-protocol: snaxum.v1\r\n\r\n",
         server.authority()
-    ));
-    let response = upgrade.await;
+    );
+    let response = server.raw(&upgrade).await;
     assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
     assert!(response.contains("snaxum.v1 was removed; use snaxum.v2"), "{response}");
 }

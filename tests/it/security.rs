@@ -158,9 +158,11 @@ async fn a_binary_without_dev_mode_contains_no_console() {
         let binary = fs::read(path).expect("a binary");
         binary.windows(text.len()).any(|bytes| bytes == text.as_bytes())
     };
-    for text in
-        ["connect-src 'self' ws://", "The console requires a token", "too many event streams are open"]
-    {
+    for text in [
+        "connect-src 'self' ws://",
+        "The console requires a token",
+        "too many event streams are open",
+    ] {
         assert!(has(Path::new(env!("CARGO_BIN_EXE_snaxum")), text), "{text}");
         assert!(!has(&target.join("debug/snaxum"), text), "{text}");
     }
