@@ -1,25 +1,29 @@
-//! What happened, for whoever listens.
+//! Passes events from the core to its listeners.
 //!
-//! The core emits, listeners are told on the spot and must return at once: whoever has slow work
-//! to do keeps a bounded queue of its own. With no listener an event is not even built.
+//! Listeners run on the emitting thread and must return at once: one with slow work needs a bounded
+//! queue of its own. Without a listener no event is built.
 
 mod early_log;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
-use crate::message::{LoadReport, LogRecord, RequestRecord, StartRecord, WorkerEvent};
-use early_log::EarlyLines;
+use crate::message::{
+    LoadReport, LogRecord, Reload, RequestRecord, StartRecord, WorkerEvent, ms, unix_ms,
+};
+use crate::sync::{Mutex, RwLock};
 
-/// The log's target for tracebacks of user code, for those who show them in another way.
+use early_log::EarlyLog;
+
+/// The log target of tracebacks of user code, which the terminal renders itself.
 pub const TRACEBACK: &str = "snaxum::traceback";
 
-/// Something that an observer may want to know.
+/// Something that happened in the core.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// A request's head was read; told only as long as somebody holds a [`StartsWanted`].
+    /// A request's head was read; emitted only while a [`StartsWanted`] exists.
     RequestStart(StartRecord<'a>),
-    /// A request was answered.
+    /// A request has ended.
     RequestEnd(RequestRecord<'a>),
     /// A line was printed or logged.
     Log(LogRecord<'a>),
@@ -30,27 +34,27 @@ pub enum Event<'a> {
     },
     /// A reload ended, well or not.
     ReloadEnd(Arc<ReloadRecord>),
-    /// Something happened to a process of the pool; told in dev mode.
+    /// An event of a pool process; in dev mode only.
     Worker(Arc<WorkerEvent>),
-    /// From now on saves are noticed and not acted on, or (false) are acted on again.
+    /// Reloading was paused, or (false) resumed.
     Paused(bool),
-    /// A request was pinned or let go, or pinned ones were sent again after a reload.
+    /// A request was pinned or unpinned, or pinned requests were sent again after a reload.
     Pins {
-        /// How many fail so far, and are sent again after the next reload.
+        /// The number that fail, and are sent again after the next reload.
         failing: usize,
-        /// What came of those that were sent; `None` if none was.
+        /// The result of sending them again; `None` if none was sent.
         round: Option<PinRound>,
     },
 }
 
-/// What came of pinned requests that were sent again.
+/// The result of sending pinned requests again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PinRound {
-    /// The newest that answered; `None` if Python was not reached.
+    /// The newest generation that responded; `None` if Python was not reached.
     pub generation: Option<u64>,
-    /// How many are answered well now.
+    /// The number that succeed now.
     pub passing: usize,
-    /// How many fail still.
+    /// The number that still fail.
     pub failing: usize,
 }
 
@@ -61,14 +65,39 @@ pub struct ReloadRecord {
     pub id: u64,
     /// When it began.
     pub time: std::time::SystemTime,
-    /// `start`, `save`, or `manual` if somebody asked for it by hand.
+    /// `start`, `save`, or `manual` for a reload on request.
     pub cause: &'static str,
     /// The files that changed, relative to the project.
     pub files: Vec<String>,
     /// From the first file event to the end.
     pub total: std::time::Duration,
-    /// What Python reported.
+    /// The report of Python.
     pub report: LoadReport,
+}
+
+impl From<&Arc<ReloadRecord>> for Reload {
+    fn from(reload: &Arc<ReloadRecord>) -> Self {
+        let report = &reload.report;
+        Self {
+            id: reload.id,
+            time_ms: unix_ms(reload.time),
+            generation: report.generation,
+            outcome: report.outcome,
+            cause: reload.cause.to_owned(),
+            strategy: report.strategy.clone(),
+            reason: report.reason.clone(),
+            files: reload.files.clone(),
+            modules: report.modules.clone(),
+            phases: report.phases.clone(),
+            total_ms: ms(reload.total),
+            diff: report.diff.clone(),
+            state_reset: report.state_reset.clone(),
+            warnings: report.warnings.clone(),
+            notes: report.notes.clone(),
+            traceback: report.failures.first().map(|failure| failure.traceback.clone()),
+            others: report.failures.iter().skip(1).map(|other| (&other.traceback).into()).collect(),
+        }
+    }
 }
 
 type Listener = Box<dyn Fn(&Event<'_>) + Send + Sync>;
@@ -77,13 +106,13 @@ type Listener = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 pub struct EventBus {
     // Set once and empty in production: the check on the request path is one load.
     listeners: OnceLock<RwLock<Vec<Listener>>>,
-    /// `None` once somebody has heard them.
-    early: Mutex<Option<EarlyLines>>,
-    /// How many want to know of requests that begin.
+    /// `None` once a listener has received them.
+    early: Mutex<Option<EarlyLog>>,
+    /// The number of [`StartsWanted`].
     starts_wanted: Arc<AtomicUsize>,
 }
 
-/// Lets the listeners be told of requests that begin, until it is dropped.
+/// Enables events of requests that begin, until it is dropped.
 #[derive(Debug)]
 pub struct StartsWanted(Arc<AtomicUsize>);
 
@@ -97,63 +126,63 @@ impl Default for EventBus {
     fn default() -> Self {
         Self {
             listeners: OnceLock::new(),
-            early: Mutex::new(Some(EarlyLines::default())),
+            early: Mutex::new(Some(EarlyLog::default())),
             starts_wanted: Arc::default(),
         }
     }
 }
 
 impl EventBus {
-    /// Tells `listener` of every event from now on. It runs on the emitting thread.
+    /// Calls `listener` for every event from now on. It runs on the emitting thread.
     pub fn listen(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) {
         let listeners = self.listeners.get_or_init(RwLock::default);
-        listeners.write().expect("no listener panics while registering").push(Box::new(listener));
+        listeners.write().push(Box::new(listener));
     }
 
-    /// The same, and of the lines that were printed before: code prints while it first loads, and
-    /// then nobody can listen yet. Who calls this next hears no earlier ones.
+    /// Also passes the lines that were printed before: code prints while it first loads, when there
+    /// is no listener yet. Only the first call gets them.
     pub fn listen_from_the_start(&self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) {
-        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut early = self.early.lock();
         if let Some(lines) = early.take() {
-            lines.tell(&listener);
+            lines.replay(|line| listener(&Event::Log(line)));
         }
         self.listen(listener);
     }
 
-    /// Tells of a line that was printed.
+    /// Emits a line that was printed.
     pub(crate) fn print(&self, line: LogRecord<'_>) {
-        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut early = self.early.lock();
         match &mut *early {
-            // Held to the end: whoever begins to listen in this moment hears it once.
-            Some(lines) => lines.keep(&line),
+            // Locked to the end: a listener that registers now receives the line once.
+            Some(lines) => lines.record(&line),
             None => drop(early),
         }
         self.emit(|| Event::Log(line));
     }
 
-    /// Asks to be told of requests that begin, too. Few want to know, so others do not pay for it.
+    /// Enables [`Event::RequestStart`]. Few listeners need it, so other requests do not pay for it.
     pub fn want_starts(&self) -> StartsWanted {
         self.starts_wanted.fetch_add(1, Ordering::Relaxed);
         StartsWanted(Arc::clone(&self.starts_wanted))
     }
 
-    /// Tells of a request that begins, if anybody wants to know: where nobody does, it is one load.
+    /// Emits the start of a request, if that is enabled; otherwise it is one load.
     pub(crate) fn start<'a>(&self, record: impl FnOnce() -> StartRecord<'a>) {
         if self.starts_wanted.load(Ordering::Relaxed) > 0 {
             self.emit(|| Event::RequestStart(record()));
         }
     }
 
-    /// Whether anybody listens.
+    /// Whether there is a listener.
     pub fn is_observed(&self) -> bool {
         self.listeners.get().is_some()
     }
 
-    /// Builds the event and passes it on, if anybody listens.
+    /// Builds the event and calls each listener, if there is one.
     pub fn emit<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         let Some(listeners) = self.listeners.get() else { return };
         let event = event();
-        for listener in listeners.read().expect("no listener panics while registering").iter() {
+        for listener in listeners.read().iter() {
             listener(&event);
         }
     }
@@ -171,9 +200,9 @@ mod tests {
     use crate::message::Head;
 
     #[test]
-    fn an_event_is_built_only_if_someone_listens() {
+    fn an_event_is_built_only_if_there_is_a_listener() {
         let bus = EventBus::default();
-        bus.emit(|| unreachable!("nobody listens"));
+        bus.emit(|| unreachable!("there is no listener"));
 
         let seen = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&seen);
@@ -186,24 +215,24 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_begins_is_told_of_only_as_long_as_somebody_wants_to_know() {
+    fn the_start_of_a_request_is_emitted_only_while_it_is_wanted() {
         let bus = EventBus::default();
         let head = Head::new(axum::http::Request::new(()).into_parts().0);
         let record = || StartRecord { id: 1, time: std::time::SystemTime::now(), head: &head };
-        let (told, heard) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         bus.listen(move |event| {
             if let Event::RequestStart(record) = event {
-                told.send(record.id).expect("the test listens");
+                sender.send(record.id).expect("the test receives");
             }
         });
 
-        bus.start(|| unreachable!("nobody wants to know"));
+        bus.start(|| unreachable!("it is not wanted"));
         let wanted = (bus.want_starts(), bus.want_starts());
         drop(wanted.0);
         bus.start(record);
         drop(wanted.1);
-        bus.start(|| unreachable!("nobody wants to know any more"));
+        bus.start(|| unreachable!("it is no longer wanted"));
 
-        assert_eq!(heard.try_iter().count(), 1);
+        assert_eq!(receiver.try_iter().count(), 1);
     }
 }

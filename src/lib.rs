@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+pub mod build_info;
 pub mod config;
 #[cfg(feature = "dev")]
 pub mod dev;
@@ -34,6 +35,7 @@ mod problem;
 pub mod project;
 pub mod python_runtime;
 pub mod server;
+pub mod sync;
 mod templates;
 pub mod venv;
 

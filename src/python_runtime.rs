@@ -2,14 +2,14 @@
 //!
 //! # Theory of operation
 //!
-//! One thread owns the interpreter's life: it initialises Python, loads the user's modules and
-//! then waits for control messages ([`thread`]). Beside it a few dispatch workers take requests
-//! from one bounded queue, each attached to the interpreter once and for all; a `def` handler runs
-//! right there, an `async def` handler goes on to the asyncio loop, and one that uses the process
-//! pool to a thread that may wait. Whoever runs it answers on the request's own one-shot channel.
+//! One thread owns the interpreter's life: it initialises Python, loads the user's modules and then
+//! waits for control messages ([`thread`]). A few dispatch workers ([`workers`]) pop requests from
+//! one bounded queue, each attached to the interpreter permanently; a `def` handler runs right
+//! there, an `async def` handler on the asyncio loop, and a handler that uses the process pool on a
+//! thread that may wait. That thread sends the response through the request's own one-shot channel.
 //!
-//! No tokio thread ever waits for the interpreter, so Rust endpoints in the same server do not
-//! notice what Python does. What a request can suffer on its way (a full queue, its time limit, a
+//! No tokio thread ever waits for the interpreter, so Python code does not delay Rust endpoints in
+//! the same server. A request that Python does not respond to (a full queue, its time limit, a
 //! server that stops) is a [`CallError`], and becomes a response.
 
 mod bridge;
@@ -21,15 +21,19 @@ mod host;
 mod in_flight;
 mod interpreter;
 mod introspection;
+mod json;
 mod loop_signals;
+mod messages;
 mod queue;
 mod reload;
 mod reply;
+mod serving;
 mod thread;
 mod thread_usage;
+mod workers;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
@@ -38,54 +42,50 @@ use crate::config::SnaxumConfig;
 use crate::error::Error;
 use crate::event::{EventBus, ReloadRecord};
 use crate::message::{LoadReport, PythonRequest, PythonResponse, Timestamps};
+use crate::sync::{Mutex, RwLock};
 use crate::venv::Venv;
 
 pub use gate::Gate;
 use in_flight::InFlight;
-use loop_signals::Notices;
-use queue::{Queue, Refused};
-use reload::log_failures;
-pub use reload::{ReloadOutcome, ReloadParams, ReloadScope, Serving};
-use reply::Wakes;
-pub use thread::DispatchWorker;
-use thread::{Boot, Call, Calls, Control, Workers};
-
-/// The interpreter that the program was built against.
-pub const BUILD_PYTHON: &str = env!("SNAXUM_BUILD_PYTHON");
-/// The version of Python that the program was built for.
-pub const BUILD_VERSION: &str = env!("SNAXUM_BUILD_PYTHON_VERSION");
+use loop_signals::LoopSignals;
+use messages::{Call, Calls, Control};
+pub use messages::{ReloadOutcome, ReloadParams, ReloadScope};
+use queue::{PushError, Queue};
+use reply::WakeBatch;
+pub use serving::Serving;
+use serving::log_failures;
+use thread::ThreadContext;
+pub use workers::DispatchWorker;
+use workers::Workers;
 
 /// Control messages that may wait while a module loads.
 const MAX_CONTROL: usize = 64;
 
-// The interpreter is one a process.
-static RUNNING: AtomicBool = AtomicBool::new(false);
-
-/// A running Python: takes requests, reloads, stops. Share it in an `Arc`; dropping the last one
-/// stops it too.
+/// A running Python: runs handlers, reloads, stops. Share it in an `Arc`; dropping the last one also
+/// stops Python.
 pub struct PythonRuntime {
     config: SnaxumConfig,
     queue: Arc<Calls>,
-    wakes: Arc<Wakes>,
+    wakes: Arc<WakeBatch>,
     in_flight: Arc<InFlight>,
     control: crossbeam_channel::Sender<Control>,
     workers: Arc<Workers>,
-    notices: Arc<Notices>,
+    loop_signals: Arc<LoopSignals>,
     serving: RwLock<Arc<Serving>>,
     stopped: AtomicBool,
     events: Arc<EventBus>,
     gate: Gate,
     started: Instant,
     last_request: AtomicU64,
-    /// How many loads have ended.
+    /// The number of loads that have ended.
     loads: Arc<AtomicU64>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
-/// Why a request got no answer from Python.
+/// Why Python did not respond to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallError {
-    /// `max-queue` requests wait already.
+    /// `max-queue` requests are waiting already.
     QueueFull,
     /// The handler took longer than `request-timeout`.
     TimedOut,
@@ -98,20 +98,20 @@ pub enum CallError {
 impl PythonRuntime {
     /// Starts Python, loads the user's modules, and returns when they can be called.
     ///
-    /// A module that does not load is logged; the others serve. Blocks while modules load.
+    /// Logs a module that does not load, and serves the others. Blocks while modules load.
     ///
     /// # Errors
     ///
-    /// A venv or libpython that does not fit; a second runtime in one process; outside dev mode,
-    /// that no module loads at all.
+    /// A venv or libpython of another version; a second runtime in one process; outside dev mode, also
+    /// if no module loads.
     pub fn with_config(config: SnaxumConfig) -> Result<Self, Error> {
         let venv = Venv::find(&config.project_dir)?;
-        if RUNNING.swap(true, Ordering::SeqCst) {
+        if !thread::claim_interpreter() {
             return Err(Error::SecondRuntime);
         }
         let result = Self::start(config, venv);
         if result.is_err() {
-            RUNNING.store(false, Ordering::SeqCst);
+            thread::release_interpreter();
         }
         result
     }
@@ -126,16 +126,17 @@ impl PythonRuntime {
         let queue = Queue::new(config.max_queue);
         let (control, control_receiver) = crossbeam_channel::bounded(MAX_CONTROL);
         let (reply, booted) = mpsc::sync_channel(1);
-        let notices = Arc::new(Notices::new().map_err(io("cannot make a pipe"))?);
-        let wakes = Wakes::new(Arc::clone(&notices));
+        let loop_signals = LoopSignals::new().map_err(io("cannot make a pipe"))?;
+        let loop_signals = Arc::new(loop_signals);
+        let wakes = WakeBatch::new(Arc::clone(&loop_signals));
         let workers = Arc::new(Workers::default());
         let in_flight = Arc::<InFlight>::default();
         let events = Arc::<EventBus>::default();
         let loads = Arc::<AtomicU64>::default();
-        let thread = thread::spawn(Boot {
+        let thread = thread::spawn(ThreadContext {
             config: config.clone(),
             venv,
-            notices: Arc::clone(&notices),
+            loop_signals: Arc::clone(&loop_signals),
             control: control_receiver,
             queue: Arc::clone(&queue),
             wakes: Arc::clone(&wakes),
@@ -177,7 +178,7 @@ impl PythonRuntime {
             in_flight,
             control,
             workers,
-            notices,
+            loop_signals,
             serving: RwLock::new(Arc::new(Serving::after(first))),
             stopped: AtomicBool::new(false),
             events,
@@ -189,22 +190,22 @@ impl PythonRuntime {
         })
     }
 
-    /// The configuration it was started with.
+    /// The configuration at its start.
     pub fn config(&self) -> &SnaxumConfig {
         &self.config
     }
 
-    /// What serves now.
+    /// The generation that serves now.
     pub fn serving(&self) -> Arc<Serving> {
-        Arc::clone(&self.serving.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.serving.read())
     }
 
-    /// Where to listen for what happens.
+    /// The events of this runtime.
     pub fn events(&self) -> &EventBus {
         &self.events
     }
 
-    /// What holds requests back while a change is being dealt with.
+    /// Delays requests while a change is being handled.
     pub fn gate(&self) -> &Gate {
         &self.gate
     }
@@ -214,59 +215,61 @@ impl PythonRuntime {
         self.started
     }
 
-    /// The version of the Python that runs.
+    /// The version of the running Python.
     pub fn python_version(&self) -> String {
         interpreter::version()
     }
 
-    /// A number for the next request, counted from 1.
+    /// A new request id, counted from 1.
     pub fn next_request_id(&self) -> u64 {
         self.last_request.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Sends a request to Python and waits for the answer. Dropping the future gives it up.
+    /// Sends a request to Python and waits for the response. Dropping the future cancels the request.
     ///
     /// # Errors
     ///
-    /// See [`CallError`]; what the handler does is never one.
+    /// See [`CallError`]; an exception in the handler is not an error here.
     pub async fn call(&self, request: PythonRequest) -> Result<PythonResponse, CallError> {
         if self.stopped.load(Ordering::Acquire) {
             return Err(CallError::Stopped);
         }
         let id = request.id;
         let now = Instant::now();
-        let (reply, answer) = reply::channel(&self.wakes);
-        let is_watched = self.config.dev;
-        let timestamps = is_watched.then(|| Timestamps::new(now));
-        let ticket = is_watched.then(|| self.in_flight.add(id, request.head.clone(), now));
-        let call = Box::new(Call { request, reply, timestamps, ticket });
-        self.queue.push(call, now).map_err(|refused| match refused {
-            Refused::Full => CallError::QueueFull,
-            Refused::Closed => CallError::Stopped,
+        let (reply, response) = reply::channel(&self.wakes);
+        let is_observed = self.config.dev;
+        let timestamps = is_observed.then(|| Timestamps::new(now));
+        let in_flight_guard =
+            is_observed.then(|| self.in_flight.add(id, request.head.clone(), now));
+        let call = Box::new(Call { request, reply, timestamps, in_flight_guard });
+        self.queue.push(call, now).map_err(|error| match error {
+            PushError::Full => CallError::QueueFull,
+            PushError::Closed => CallError::Stopped,
         })?;
         let limit = self.config.request_timeout;
-        let mut given_up = GivenUp { runtime: self, id, deadline: now + limit, armed: true };
-        let answer = if limit.is_zero() {
-            answer.await
+        let mut cancel = CancelOnDrop { runtime: self, id, deadline: now + limit, armed: true };
+        let response = if limit.is_zero() {
+            response.await
         } else {
-            match tokio::time::timeout(limit, answer).await {
-                Ok(answer) => answer,
+            match tokio::time::timeout(limit, response).await {
+                Ok(response) => response,
                 Err(_) => return Err(CallError::TimedOut),
             }
         };
-        given_up.armed = false;
-        answer.ok_or_else(|| {
+        cancel.armed = false;
+        response.ok_or_else(|| {
             if self.stopped.load(Ordering::Acquire) { CallError::Stopped } else { CallError::Lost }
         })
     }
 
-    /// Tells the asyncio loop that nobody waits for the answer to `id` any more.
-    pub(crate) fn abandon(&self, id: u64) {
-        self.notices.give_up(id);
+    /// Cancels the coroutine of the request `id`, if there is one.
+    pub(crate) fn cancel(&self, id: u64) {
+        self.loop_signals.cancel(id);
     }
 
-    /// Finishes what is queued, ends loop and pool, runs Python's `atexit` functions, and joins
-    /// the threads; gives up on what still runs after `timeout`. Later calls are refused.
+    /// Finishes the queued requests, ends loop and pool, runs Python's `atexit` functions, and joins
+    /// the threads; continues without handlers that are still running after `timeout`. Later calls
+    /// are rejected.
     pub async fn shutdown(&self, timeout: Duration) {
         self.stopped.store(true, Ordering::Release);
         let (reply, done) = oneshot::channel();
@@ -275,10 +278,12 @@ impl PythonRuntime {
         }
         // Workers, loop and pool each have `timeout`; a module that hangs while loading has none.
         if tokio::time::timeout(timeout * 3, done).await.is_err() {
-            tracing::warn!("Python does not stop (is a module still loading?); leaving it behind");
+            tracing::warn!(
+                "Python did not shut down in time (is a module still loading?); exiting anyway"
+            );
             return;
         }
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().take();
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
@@ -291,24 +296,24 @@ impl std::fmt::Debug for PythonRuntime {
     }
 }
 
-/// Takes care of a request whose future ends before its answer comes.
-struct GivenUp<'a> {
+/// Cancels a request whose future is dropped before the response.
+struct CancelOnDrop<'a> {
     runtime: &'a PythonRuntime,
     id: u64,
     deadline: Instant,
     armed: bool,
 }
 
-impl Drop for GivenUp<'_> {
+impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
         if !self.armed {
             return;
         }
-        self.runtime.abandon(self.id);
+        self.runtime.cancel(self.id);
         if self.runtime.config.request_timeout.is_zero() {
             return;
         }
-        // A handler that outlives its time limit keeps its thread; another takes over its work.
+        // A handler that exceeds its time limit blocks its thread; another thread replaces it.
         let (workers, id) = (Arc::clone(&self.runtime.workers), self.id);
         if Instant::now() >= self.deadline {
             workers.replace_stuck(id);

@@ -1,6 +1,6 @@
-//! The project's `.venv`: found without activation, checked, and made where it is missing.
+//! The project's `.venv`: finds it without activation, checks it, and creates a missing one.
 //!
-//! Never imports from it and never changes one that somebody else made, but for the link that
+//! Never imports from it, and never changes one that another tool has made, except for the link that
 //! lets editors and tests find the framework's types (`link_framework`).
 
 use std::fs;
@@ -8,19 +8,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::build_info::{BUILD_PYTHON, BUILD_VERSION};
 use crate::error::Error;
 use crate::framework;
 use crate::project::Project;
-use crate::python_runtime::{BUILD_PYTHON, BUILD_VERSION};
 
-/// A virtual environment that fits this program's Python.
+/// A virtual environment of this program's Python version.
 #[derive(Clone, Debug)]
 pub struct Venv {
     /// The directory, usually `.venv`.
     pub root: PathBuf,
 }
 
-// In `.snaxum` while the environment is being made: a half-made one is made again.
+// In `.snaxum` while the environment is being created: an incomplete one is created again.
 const UNFINISHED: &str = "venv-unfinished";
 
 impl Venv {
@@ -28,7 +28,7 @@ impl Venv {
     ///
     /// # Errors
     ///
-    /// One that is damaged, or of another Python version than this program is built for.
+    /// It is damaged, or of another Python version than this program is built for.
     pub fn find(project_dir: &Path) -> Result<Option<Self>, Error> {
         let root = project_dir.join(".venv");
         if !root.exists() {
@@ -46,7 +46,7 @@ impl Venv {
         }
         let venv = Self { root: root.clone() };
         if !venv.python().exists() {
-            return Err(broken(format!("`{}` leads nowhere", venv.python().display())));
+            return Err(broken(format!("`{}` does not exist", venv.python().display())));
         }
         Ok(Some(venv))
     }
@@ -56,54 +56,54 @@ impl Venv {
         self.root.join("bin").join("python")
     }
 
-    /// Where its packages lie.
+    /// The directory of its packages.
     pub fn site_packages(&self) -> PathBuf {
         self.root.join("lib").join(format!("python{}", minor(BUILD_VERSION))).join("site-packages")
     }
 }
 
-/// Finds the project's `.venv`, or makes it if the project has dependencies. `say` gets a line a
-/// step; the installer's own progress goes to stderr.
+/// Finds the project's `.venv`, or creates it if the project has dependencies. Passes a line per step
+/// to `report`; the installer's own progress goes to stderr.
 ///
 /// # Errors
 ///
-/// Those of [`Venv::find`]; the installer's failure with its way out.
-pub fn ensure(project: &Project, say: &dyn Fn(&str)) -> Result<Option<Venv>, Error> {
+/// The errors of [`Venv::find`]; a failure of the installer.
+pub fn ensure(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Error> {
     if project.dependencies.is_empty() {
         return Venv::find(&project.root);
     }
     let root = project.root.join(".venv");
     let _alone = lock(&project.root)?;
     if unfinished(&project.root).exists() {
-        say("the last setup of .venv was cut short; starting over");
+        report("the last setup of .venv was cut short; starting over");
         remove(&root)?;
     }
     if !root.exists() {
-        make(project, &root, say)?;
+        make(project, &root, report)?;
     }
     Venv::find(&project.root)
 }
 
-/// Brings `.venv` up to date with the project's dependencies; makes it if it is missing.
+/// Updates `.venv` to the project's dependencies; creates it if it is missing.
 ///
 /// # Errors
 ///
-/// Those of [`ensure`].
-pub fn sync(project: &Project, say: &dyn Fn(&str)) -> Result<Option<Venv>, Error> {
+/// The errors of [`ensure`].
+pub fn sync(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Error> {
     if let Some(venv) = Venv::find(&project.root)?
         && !unfinished(&project.root).exists()
     {
         let _alone = lock(&project.root)?;
         install(project, &venv.root, &build_python(&venv.root)?, has_uv())?;
-        say(".venv is up to date");
+        report(".venv is up to date");
         return Ok(Some(venv));
     }
-    ensure(project, say)
+    ensure(project, report)
 }
 
 /// Writes the framework's Python files to `.snaxum/python`, and a `.pth` file into `venv` that
-/// points there: editors, type checkers and tests then find `snaxum` without an install. What the
-/// server itself runs is in the binary.
+/// points there: editors, type checkers and tests then find `snaxum` without an install. The server
+/// itself runs the files in the binary.
 pub fn link_framework(project_dir: &Path, venv: Option<&Venv>) -> io::Result<()> {
     let state = state_dir(project_dir)?;
     let package = state.join("python").join("snaxum");
@@ -120,7 +120,7 @@ pub fn link_framework(project_dir: &Path, venv: Option<&Venv>) -> io::Result<()>
     Ok(())
 }
 
-/// Makes `.snaxum`, which ignores itself in git; mode 0700.
+/// Creates `.snaxum`, which ignores itself in git; mode 0700.
 pub fn state_dir(project_dir: &Path) -> io::Result<PathBuf> {
     let dir = project_dir.join(".snaxum");
     let mut builder = fs::DirBuilder::new();
@@ -132,7 +132,7 @@ pub fn state_dir(project_dir: &Path) -> io::Result<PathBuf> {
     Ok(dir)
 }
 
-/// Waits until no other process makes the environment of this project.
+/// Waits until no other process creates the environment of this project.
 fn lock(project_dir: &Path) -> Result<fs::File, Error> {
     let path = project_dir.join(".snaxum").join("venv.lock");
     let take = || {
@@ -144,21 +144,21 @@ fn lock(project_dir: &Path) -> Result<fs::File, Error> {
     take().map_err(|source| io_error("cannot lock", &path, source))
 }
 
-fn make(project: &Project, root: &Path, say: &dyn Fn(&str)) -> Result<(), Error> {
+fn make(project: &Project, root: &Path, report: &dyn Fn(&str)) -> Result<(), Error> {
     let python = build_python(root)?;
     let started = std::time::Instant::now();
     let uv = has_uv();
     let tool = if uv { "uv" } else { "venv and pip" };
-    say(&format!(
-        "no .venv yet: making one with {tool} for {} ({})",
+    report(&format!(
+        "no .venv yet: creating one with {tool} for {} ({})",
         project.dependencies.join(", "),
         python.display()
     ));
     let result = fill(project, root, &python, uv);
     if result.is_err() {
-        remove(root)?; // or the next start would take the half-made one for whole
+        remove(root)?; // the next start would use the incomplete one
     } else {
-        say(&format!(".venv is ready after {:.1} s", started.elapsed().as_secs_f64()));
+        report(&format!(".venv is ready after {:.1} s", started.elapsed().as_secs_f64()));
     }
     result
 }
@@ -169,7 +169,7 @@ fn fill(project: &Project, root: &Path, python: &Path, uv: bool) -> Result<(), E
     if !uv {
         run(Command::new(python).args(["-m", "venv"]).arg(root), root)?;
     }
-    install(project, root, python, uv)?; // with uv it makes the environment too
+    install(project, root, python, uv)?; // uv also creates the environment
     fs::remove_file(&marker).map_err(|source| io_error("cannot remove", &marker, source))
 }
 
@@ -187,7 +187,7 @@ fn install(project: &Project, root: &Path, python: &Path, uv: bool) -> Result<()
     let mut command = if venv.site_packages().join("pip").is_dir() {
         Command::new(venv.python())
     } else {
-        Command::new(python) // uv makes environments without pip
+        Command::new(python) // uv creates environments without pip
     };
     command.args(["-m", "pip", "--python"]).arg(venv.python());
     command.args(["install", "--disable-pip-version-check"]);
@@ -198,7 +198,7 @@ fn has_uv() -> bool {
     Command::new("uv").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// Runs an installer with its output on our stderr: stdout belongs to what was asked for.
+/// Runs an installer with its output on our stderr: stdout is for the output of the command.
 fn run(command: &mut Command, root: &Path) -> Result<(), Error> {
     let line = format!("{command:?}").replace('"', "");
     let setup = |problem| Error::VenvSetup { path: root.to_owned(), problem };
@@ -211,14 +211,14 @@ fn run(command: &mut Command, root: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let hint = if line.contains("-m venv") {
-        "; on Debian `apt-get install python3-venv` adds what is missing, or install uv"
+        "; on Debian run `apt-get install python3-venv`, or install uv"
     } else {
         "; see its message above, then start again"
     };
     Err(setup(format!("`{line}` ended with {status}{hint}")))
 }
 
-/// The interpreter that an environment for this program is made from.
+/// The interpreter for a new environment.
 fn build_python(root: &Path) -> Result<PathBuf, Error> {
     let named = PathBuf::from(BUILD_PYTHON);
     if named.exists() {
@@ -230,7 +230,7 @@ fn build_python(root: &Path) -> Result<PathBuf, Error> {
     });
     found.ok_or_else(|| Error::VenvSetup {
         path: root.to_owned(),
-        problem: format!("no {wanted} on PATH; install it, or make the environment yourself"),
+        problem: format!("no {wanted} on PATH; install it, or create the environment yourself"),
     })
 }
 
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_venv_of_this_python_is_found_whichever_tool_made_it() {
+    fn a_venv_of_this_python_is_found_for_every_tool_that_makes_it() {
         for key in ["version", "version_info"] {
             let dir = venv_of(&format!("{key} = {BUILD_VERSION}"));
             assert!(Venv::find(dir.path()).expect("no error").is_some(), "{key}");

@@ -18,18 +18,18 @@ class HostApi(Protocol):
 
     @property
     def wake_fd(self) -> int:
-        """A pipe that is readable after a `ring`, or when there is something in `notices`."""
+        """A pipe that is readable after `wake_loop`, or when there is something in `take_signals`."""
 
-    def ring(self) -> None:
+    def wake_loop(self) -> None:
         """Make the pipe readable: at once, or with the next wake if this thread leaves answers."""
 
-    def notices(self) -> tuple[list[int], list[int]]:
+    def take_signals(self) -> tuple[list[int], list[int]]:
         """List what is new: requests that nobody waits for, and those whose stream has room."""
 
-    def leave_answers(self) -> None:
-        """Let the answers of this thread wait for `wake` from now on."""
+    def defer_wakes(self) -> None:
+        """Let the answers of this thread wait for `flush_wakes` from now on."""
 
-    def wake(self) -> None:
+    def flush_wakes(self) -> None:
         """Send what has been left."""
 
     def print(self, request: int | None, stream: str, line: str, loads: bool) -> None:
@@ -77,7 +77,7 @@ class Exchange(Protocol):
     def suspended(self) -> None: ...
     def pooled(self, tasks: int, waited: float, ran: float) -> None: ...
     def returned(self) -> None: ...
-    def respond_plainly(
+    def respond_ok(
         self, generation: int, route: str, content_type: str, body: bytes
     ) -> None: ...
     def respond(

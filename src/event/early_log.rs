@@ -1,25 +1,23 @@
-//! Lines that were printed before anybody could listen: the newest are kept, the others counted.
+//! Lines that were printed before there was a listener: stores the newest, and counts the others.
 
 use std::collections::VecDeque;
 use std::time::SystemTime;
 
 use crate::message::LogRecord;
 
-use super::Event;
-
-/// Lines that are kept.
+/// The maximum number of stored lines.
 const MAX_LINES: usize = 500;
 
-/// What is told of them to the first who listens.
+/// The lines for the first listener.
 #[derive(Default)]
-pub(super) struct EarlyLines {
-    lines: VecDeque<Line>,
-    /// How many were too many, and what the last of them belongs to.
-    lost: Option<(u64, Line)>,
+pub(super) struct EarlyLog {
+    lines: VecDeque<EarlyLine>,
+    /// How many lines were dropped, and the last of them.
+    dropped: Option<(u64, EarlyLine)>,
 }
 
-/// A [`LogRecord`] of its own.
-struct Line {
+/// An owned [`LogRecord`].
+struct EarlyLine {
     time: SystemTime,
     request: Option<u64>,
     reload: Option<u64>,
@@ -27,32 +25,32 @@ struct Line {
     line: String,
 }
 
-impl EarlyLines {
-    pub(super) fn keep(&mut self, record: &LogRecord<'_>) {
+impl EarlyLog {
+    pub(super) fn record(&mut self, record: &LogRecord<'_>) {
         let LogRecord { time, request, reload, stream, line } = *record;
         if self.lines.len() == MAX_LINES
             && let Some(oldest) = self.lines.pop_front()
         {
-            let before = self.lost.as_ref().map_or(0, |(count, _)| *count);
-            self.lost = Some((before + 1, oldest));
+            let before = self.dropped.as_ref().map_or(0, |(count, _)| *count);
+            self.dropped = Some((before + 1, oldest));
         }
-        self.lines.push_back(Line { time, request, reload, stream, line: line.to_owned() });
+        self.lines.push_back(EarlyLine { time, request, reload, stream, line: line.to_owned() });
     }
 
-    /// Tells of them, oldest first, and of how many are missing.
-    pub(super) fn tell(self, listener: &impl Fn(&Event<'_>)) {
-        if let Some((count, last)) = self.lost {
-            let line = format!("… (lines before that were too many to keep: {count})");
-            listener(&Event::Log(Line { line, ..last }.record()));
+    /// Passes the stored lines to `listener`, oldest first, after the number of dropped lines.
+    pub(super) fn replay(self, listener: impl Fn(LogRecord<'_>)) {
+        if let Some((count, last)) = self.dropped {
+            let line = format!("… (earlier lines that were not recorded: {count})");
+            listener(EarlyLine { line, ..last }.as_record());
         }
         for line in &self.lines {
-            listener(&Event::Log(line.record()));
+            listener(line.as_record());
         }
     }
 }
 
-impl Line {
-    fn record(&self) -> LogRecord<'_> {
+impl EarlyLine {
+    fn as_record(&self) -> LogRecord<'_> {
         let Self { time, request, reload, stream, ref line } = *self;
         LogRecord { time, request, reload, stream, line }
     }
@@ -63,7 +61,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::event::EventBus;
+    use crate::event::{Event, EventBus};
 
     fn print(bus: &EventBus, line: &str) {
         let time = SystemTime::UNIX_EPOCH;
@@ -71,18 +69,18 @@ mod tests {
     }
 
     fn listen(bus: &EventBus) -> Arc<Mutex<Vec<String>>> {
-        let heard = Arc::<Mutex<Vec<String>>>::default();
-        let lines = Arc::clone(&heard);
+        let received = Arc::<Mutex<Vec<String>>>::default();
+        let lines = Arc::clone(&received);
         bus.listen_from_the_start(move |event| {
             if let Event::Log(record) = event {
                 lines.lock().expect("no panic").push(record.line.to_owned());
             }
         });
-        heard
+        received
     }
 
     #[test]
-    fn the_first_who_asks_hears_what_was_printed_before_and_each_line_once() {
+    fn the_first_listener_receives_earlier_lines_and_each_line_once() {
         let bus = EventBus::default();
         print(&bus, "before");
         bus.listen(|_| {});
@@ -98,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_much_is_counted() {
+    fn dropped_lines_are_counted() {
         let bus = EventBus::default();
         for number in 0..MAX_LINES + 3 {
             print(&bus, &number.to_string());
         }
-        let heard = listen(&bus);
-        let heard = heard.lock().expect("no panic");
-        assert_eq!(heard.len(), MAX_LINES + 1);
-        assert_eq!(heard[..2], ["… (lines before that were too many to keep: 3)", "3"]);
+        let received = listen(&bus);
+        let received = received.lock().expect("no panic");
+        assert_eq!(received.len(), MAX_LINES + 1);
+        assert_eq!(received[..2], ["… (earlier lines that were not recorded: 3)", "3"]);
     }
 }

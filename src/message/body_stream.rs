@@ -1,32 +1,34 @@
-//! A streamed body on its way from a handler to its client.
+//! The channel of a streamed body, from a handler to its client.
 //!
-//! Bounded: who sends more than the client reads is told so, and woken when there is room. Knows
-//! nothing of asyncio; whoever sends brings what wakes it.
+//! Bounded: a sender that is faster than the client is rejected, and woken when there is room. Knows
+//! nothing of asyncio; the sender provides its waker.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use bytes::Bytes;
 
-/// Bytes that may wait for the client; a larger piece waits alone.
-const MAX_BYTES: usize = 1024 * 1024;
-/// What a piece counts at least: very many small ones are no better.
-const MIN_PIECE: usize = 4 * 1024;
+use crate::sync::Mutex;
 
-/// Makes the two ends of a body.
+/// Bytes that may wait for the client; a larger chunk waits alone.
+const MAX_BYTES: usize = 1024 * 1024;
+/// The minimum that a chunk counts: it limits the number of small chunks.
+const MIN_CHUNK: usize = 4 * 1024;
+
+/// Makes the two ends of a channel.
 pub(crate) fn channel() -> (BodySender, BodyReceiver) {
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(BodyChannel::default());
     (BodySender(Arc::clone(&shared)), BodyReceiver(shared))
 }
 
 /// The receiving end.
 #[derive(Debug)]
-pub struct BodyReceiver(Arc<Shared>);
+pub struct BodyReceiver(Arc<BodyChannel>);
 
-/// A piece of a streamed body.
+/// A chunk of a streamed body, or its end.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Chunk {
     /// Some bytes.
@@ -35,49 +37,49 @@ pub enum Chunk {
     End,
 }
 
-/// The sending end. Dropped before [`BodySender::finish`], it cuts the body off.
+/// The sending end. Dropped before [`BodySender::finish`], it aborts the body.
 #[derive(Debug)]
-pub(crate) struct BodySender(Arc<Shared>);
+pub(crate) struct BodySender(Arc<BodyChannel>);
 
-/// Why a piece was not taken.
+/// Why a chunk was not sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum TrySendError {
-    /// There is no room for it; whoever asked will be woken.
+    /// There is no room; the sender will be woken.
     Full,
-    /// The client is gone.
+    /// The client has disconnected.
     Closed,
 }
 
 #[derive(Debug, Default)]
-struct Shared(Mutex<State>);
+struct BodyChannel(Mutex<ChannelState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct ChannelState {
     waiting: VecDeque<Bytes>,
-    /// What those count.
+    /// The size of the waiting chunks.
     bytes: usize,
     /// The body is complete.
     is_whole: bool,
-    /// The sender has gone.
+    /// The sender was dropped.
     is_over: bool,
-    /// The receiver has gone.
+    /// The receiver was dropped.
     is_closed: bool,
-    /// Waits for a piece.
+    /// Waits for a chunk.
     receiver: Option<Waker>,
     /// Waits for room, and for how much.
     sender: Option<(usize, Waker)>,
 }
 
 impl BodySender {
-    /// Sends `size` bytes if there is room. If not, what `waker` makes is woken once there is.
+    /// Sends `size` bytes if there is room. If there is none, the waker is woken once there is.
     pub(crate) fn try_send(
         &self,
         size: usize,
         chunk: impl FnOnce() -> Bytes,
         waker: impl FnOnce() -> Waker,
     ) -> Result<(), TrySendError> {
-        let size = size.max(MIN_PIECE);
-        let mut state = self.0.lock();
+        let size = size.max(MIN_CHUNK);
+        let mut state = self.0.0.lock();
         if state.is_closed {
             return Err(TrySendError::Closed);
         }
@@ -93,13 +95,13 @@ impl BodySender {
         Ok(())
     }
 
-    /// Sends, and keeps this thread until there is room; false when the client is gone.
+    /// Sends, and blocks this thread until there is room; false if the client has disconnected.
     pub(crate) fn send(&self, chunk: &Bytes) -> bool {
         let waker = || Waker::from(Arc::new(Unpark(thread::current())));
         loop {
             match self.try_send(chunk.len(), || chunk.clone(), waker) {
                 Ok(()) => return true,
-                Err(TrySendError::Full) => thread::park(), // may end early: then it tries in vain
+                Err(TrySendError::Full) => thread::park(), // may return early: then the next attempt fails
                 Err(TrySendError::Closed) => return false,
             }
         }
@@ -107,7 +109,7 @@ impl BodySender {
 
     /// Ends the body as complete.
     pub(crate) fn finish(&self) {
-        let mut state = self.0.lock();
+        let mut state = self.0.0.lock();
         state.is_whole = true;
         let receiver = state.receiver.take();
         drop(state);
@@ -117,7 +119,7 @@ impl BodySender {
 
 impl Drop for BodySender {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.0.0.lock();
         state.is_over = true;
         let receiver = state.receiver.take();
         drop(state);
@@ -126,10 +128,10 @@ impl Drop for BodySender {
 }
 
 impl BodyReceiver {
-    /// The next piece; `None` when the body has broken off.
+    /// Receives the next chunk; `None` if the body was aborted.
     pub async fn recv(&mut self) -> Option<Chunk> {
         poll_fn(|context| {
-            let mut state = self.0.lock();
+            let mut state = self.0.0.lock();
             let Some(chunk) = state.waiting.pop_front() else {
                 if state.is_whole {
                     return Poll::Ready(Some(Chunk::End));
@@ -140,7 +142,7 @@ impl BodyReceiver {
                 state.receiver = Some(context.waker().clone());
                 return Poll::Pending;
             };
-            state.bytes -= chunk.len().max(MIN_PIECE);
+            state.bytes -= chunk.len().max(MIN_CHUNK);
             let sender = state.sender_to_wake();
             drop(state);
             wake(sender);
@@ -152,7 +154,7 @@ impl BodyReceiver {
 
 impl Drop for BodyReceiver {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.0.0.lock();
         state.is_closed = true;
         let (unread, sender) = (std::mem::take(&mut state.waiting), state.sender.take());
         drop(state);
@@ -161,18 +163,12 @@ impl Drop for BodyReceiver {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
+impl ChannelState {
     fn has_room(&self, size: usize) -> bool {
         self.waiting.is_empty() || self.bytes + size <= MAX_BYTES
     }
 
-    /// Not for each piece that was taken: to wake the sender costs more than to send.
+    /// Returns the waker of a sender once enough room is free: to wake it costs more than to send.
     fn sender_to_wake(&mut self) -> Option<Waker> {
         let size = self.sender.as_ref()?.0;
         if self.bytes > MAX_BYTES / 2 || !self.has_room(size) {
@@ -203,46 +199,46 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Woken(AtomicUsize);
+    struct CountingWaker(AtomicUsize);
 
-    impl Wake for Woken {
+    impl Wake for CountingWaker {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// As many pieces of one byte may wait.
-    const SMALL: usize = MAX_BYTES / MIN_PIECE;
+    /// The number of chunks of one byte that may wait.
+    const SMALL: usize = MAX_BYTES / MIN_CHUNK;
 
-    fn send(sender: &BodySender, woken: &Arc<Woken>) -> Result<(), TrySendError> {
+    fn send(sender: &BodySender, woken: &Arc<CountingWaker>) -> Result<(), TrySendError> {
         send_sized(1, sender, woken)
     }
 
     fn send_sized(
         size: usize,
         sender: &BodySender,
-        woken: &Arc<Woken>,
+        woken: &Arc<CountingWaker>,
     ) -> Result<(), TrySendError> {
         sender.try_send(size, || Bytes::from(vec![0; size]), || Waker::from(Arc::clone(woken)))
     }
 
-    impl Woken {
+    impl CountingWaker {
         fn times(&self) -> usize {
             self.0.load(Ordering::Relaxed)
         }
     }
 
     #[tokio::test]
-    async fn whoever_found_no_room_is_woken_once_when_half_of_it_is_free() {
-        let woken = Arc::new(Woken::default());
-        let (sender, mut pieces) = channel();
+    async fn a_rejected_sender_is_woken_once_when_half_of_the_room_is_free() {
+        let woken = Arc::new(CountingWaker::default());
+        let (sender, mut receiver) = channel();
         for _ in 0..SMALL {
             assert_eq!(send(&sender, &woken), Ok(()));
         }
         assert_eq!(send(&sender, &woken), Err(TrySendError::Full));
 
         for taken in 1..=SMALL {
-            pieces.recv().await;
+            receiver.recv().await;
             let expected = usize::from(taken >= SMALL / 2);
             assert_eq!(woken.times(), expected, "{taken}");
         }
@@ -250,9 +246,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn large_pieces_wait_together_up_to_the_bound_and_one_beyond_it_alone() {
-        let woken = Arc::new(Woken::default());
-        let (sender, mut pieces) = channel();
+    async fn large_chunks_wait_together_up_to_the_bound_and_a_larger_one_alone() {
+        let woken = Arc::new(CountingWaker::default());
+        let (sender, mut receiver) = channel();
         for _ in 0..4 {
             assert_eq!(send_sized(MAX_BYTES / 4, &sender, &woken), Ok(()));
         }
@@ -260,32 +256,32 @@ mod tests {
 
         for _ in 0..4 {
             assert_eq!(woken.times(), 0);
-            pieces.recv().await;
+            receiver.recv().await;
         }
         assert_eq!(woken.times(), 1);
         assert_eq!(send_sized(10 * MAX_BYTES, &sender, &woken), Ok(()));
         assert_eq!(send(&sender, &woken), Err(TrySendError::Full));
-        pieces.recv().await;
+        receiver.recv().await;
         assert_eq!(woken.times(), 2);
     }
 
     #[tokio::test]
-    async fn whoever_found_no_room_hears_that_the_client_goes() {
-        let woken = Arc::new(Woken::default());
-        let (sender, pieces) = channel();
+    async fn a_rejected_sender_is_woken_when_the_client_disconnects() {
+        let woken = Arc::new(CountingWaker::default());
+        let (sender, receiver) = channel();
         while send(&sender, &woken).is_ok() {}
 
-        drop(pieces);
+        drop(receiver);
 
         assert_eq!(woken.times(), 1);
         assert_eq!(send(&sender, &woken), Err(TrySendError::Closed));
     }
 
     #[tokio::test]
-    async fn a_full_body_can_end_and_one_that_does_not_has_broken_off() {
+    async fn a_body_ends_after_finish_and_is_aborted_without_it() {
         for is_whole in [true, false] {
-            let woken = Arc::new(Woken::default());
-            let (sender, mut pieces) = channel();
+            let woken = Arc::new(CountingWaker::default());
+            let (sender, mut receiver) = channel();
             let mut sent = 0;
             while send(&sender, &woken).is_ok() {
                 sent += 1;
@@ -296,21 +292,21 @@ mod tests {
             drop(sender);
 
             for _ in 0..sent {
-                assert!(matches!(pieces.recv().await, Some(Chunk::Data(_))));
+                assert!(matches!(receiver.recv().await, Some(Chunk::Data(_))));
             }
-            assert_eq!(pieces.recv().await, is_whole.then_some(Chunk::End));
+            assert_eq!(receiver.recv().await, is_whole.then_some(Chunk::End));
         }
     }
 
     #[tokio::test]
-    async fn a_client_that_waits_gets_what_is_sent() {
-        let (sender, mut pieces) = channel();
-        let waiting = tokio::spawn(async move { pieces.recv().await });
+    async fn a_waiting_client_receives_a_chunk() {
+        let (sender, mut receiver) = channel();
+        let waiting = tokio::spawn(async move { receiver.recv().await });
         tokio::task::yield_now().await;
 
         assert_eq!(send(&sender, &Arc::default()), Ok(()));
 
-        let piece = waiting.await.expect("no panic");
-        assert_eq!(piece, Some(Chunk::Data(Bytes::from(vec![0]))));
+        let chunk = waiting.await.expect("no panic");
+        assert_eq!(chunk, Some(Chunk::Data(Bytes::from(vec![0]))));
     }
 }

@@ -1,4 +1,4 @@
-//! What Python reports of one attempt to load the user's modules.
+//! The report of Python about one attempt to load the user's modules.
 //!
 //! Plain data, read from the JSON that `snaxum._reload.report` writes.
 
@@ -6,9 +6,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RouteInfo, Traceback};
+use super::route::RouteInfo;
+use super::traceback::Traceback;
 
-/// What one attempt to load the user's modules did, as Python reports it.
+/// The report of Python about one attempt to load the user's modules.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoadReport {
@@ -19,39 +20,39 @@ pub struct LoadReport {
     /// How much ran again: `none`, `lines`, `dependents`, `all` or `restart`.
     #[serde(default)]
     pub strategy: String,
-    /// Why not less; empty if only the dependents of the change ran.
+    /// Why it was not less; empty if only the dependents of the change ran.
     #[serde(default)]
     pub reason: String,
-    /// The files that differ from what serves, relative to the project.
+    /// The files that differ from the code that serves, relative to the project.
     #[serde(default)]
     pub files: Vec<String>,
     /// The modules that ran, in order.
     pub modules: Vec<ModuleRun>,
-    /// What took how long.
+    /// The duration of each phase.
     pub phases: LoadPhases,
-    /// What the attempt changed in the table.
+    /// The changes of the route table.
     #[serde(default)]
     pub diff: RouteDiff,
-    /// What did not load.
+    /// The modules that did not load.
     pub failures: Vec<ModuleFailure>,
     /// The whole table afterwards.
     pub routes: Vec<RouteInfo>,
     /// Modules that have not loaded since the start, while the others serve.
     pub broken: Vec<String>,
-    /// `module.NAME` of what had changed since its module ran, and began anew.
+    /// `module.NAME` of each value that was reset although it had changed since its module ran.
     #[serde(default)]
     pub state_reset: Vec<String>,
-    /// What the code does that a reload cannot do justice to, and the way out; each is told once.
+    /// Code that a reload does not support, and how to change it; each is reported once.
     #[serde(default)]
     pub warnings: Vec<String>,
-    /// What else there is to say.
+    /// Other remarks.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// Absolute paths besides the modules' own that the code was made from: files that were read
-    /// and directories that were listed while modules ran.
+    /// Absolute paths of other inputs of the code: files that were read and directories that were
+    /// listed while modules ran.
     #[serde(default)]
     pub inputs: Vec<String>,
-    /// The values that the environment's variables of secret names have now; in dev mode only.
+    /// The values of environment variables with secret names; in dev mode only.
     #[serde(default, skip_serializing)]
     #[cfg_attr(test, schemars(skip))]
     pub secrets: Vec<Secret>,
@@ -60,7 +61,7 @@ pub struct LoadReport {
     pub outputs: Vec<String>,
 }
 
-/// A text that is to be masked wherever it stands; nothing prints it.
+/// A text that is redacted in every output; its `Debug` format hides it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -91,9 +92,9 @@ impl fmt::Debug for Secret {
 pub enum LoadOutcome {
     /// A new generation serves.
     Ok,
-    /// The last good one serves on.
+    /// The last good generation is still serving.
     Failed,
-    /// Nothing had to run: comments, blank lines, layout, or a file that nobody imports.
+    /// No module had to run: comments, blank lines, layout, or a file that no module imports.
     Noop,
 }
 
@@ -103,7 +104,7 @@ pub enum LoadOutcome {
 pub struct ModuleRun {
     /// Dotted.
     pub name: String,
-    /// Its own time, without that of the modules it imported.
+    /// Its own time, without the time of the modules it imported.
     pub ms: f64,
 }
 
@@ -114,7 +115,7 @@ pub struct ModuleRun {
 pub struct LoadPhases {
     /// From the first file event to the start of the load.
     pub settle: f64,
-    /// Compiling what is known.
+    /// Compiling the known modules.
     pub compile: f64,
     /// Running the modules aside.
     pub stage: f64,
@@ -128,7 +129,7 @@ pub struct LoadPhases {
 pub struct ModuleFailure {
     /// Dotted.
     pub module: String,
-    /// What it raised.
+    /// The exception that it raised.
     pub traceback: Traceback,
 }
 
@@ -139,13 +140,13 @@ pub struct ModuleFailure {
 pub struct RouteDiff {
     /// New method and path.
     pub added: Vec<RouteRef>,
-    /// Gone.
+    /// Routes that no longer exist.
     pub removed: Vec<RouteRef>,
     /// The same handler at another line.
     pub moved: Vec<RouteRef>,
     /// Another handler or mode.
     pub changed: Vec<RouteRef>,
-    /// Routes that no longer answer for the paths of one that was added.
+    /// Routes that lost paths to an added route.
     pub shadowed: Vec<Shadowed>,
 }
 
@@ -153,10 +154,10 @@ pub struct RouteDiff {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Shadowed {
-    /// The one that lost them.
+    /// The route that lost them.
     #[serde(flatten)]
     pub route: RouteRef,
-    /// The path of the one that took them, as written.
+    /// The path of the narrower route, as written.
     pub by: String,
 }
 

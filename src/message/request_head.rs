@@ -1,4 +1,4 @@
-//! A request's head, read as far as somebody asks.
+//! A request's head; each part is decoded when it is read.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use axum::http::{HeaderMap, HeaderValue};
 pub struct Head(Arc<Parts>);
 
 impl Head {
-    /// Takes over what was received.
+    /// Wraps the parts of a received request.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
     }
 
-    /// As it was sent: `GET`.
+    /// The method as it was sent: `GET`.
     pub fn method(&self) -> &str {
         self.0.method.as_str()
     }
 
-    /// Percent-decoded; what is not UTF-8 becomes U+FFFD.
+    /// The percent-decoded path; bytes that are not UTF-8 become U+FFFD.
     pub fn path(&self) -> Cow<'_, str> {
         let path = self.0.uri.path();
         if !path.contains('%') {
@@ -30,17 +30,17 @@ impl Head {
         percent_encoding::percent_decode_str(path).decode_utf8_lossy()
     }
 
-    /// Raw, without the `?`.
+    /// The raw query, without the `?`.
     pub fn query(&self) -> &str {
         self.0.uri.query().unwrap_or_default()
     }
 
-    /// Path and query as they were sent.
+    /// The path and the query as they were sent.
     pub fn target(&self) -> &str {
         self.0.uri.path_and_query().map_or("/", |target| target.as_str())
     }
 
-    /// What a layer in front has put beside the request, if it is of this type.
+    /// The extension of this type that an earlier layer has added.
     pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.0.extensions.get()
     }
@@ -51,10 +51,10 @@ impl Head {
     }
 }
 
-/// Names in lower case with their values, in the order of arrival.
+/// Iterates over the names, in lower case, and the values, in the order of arrival.
 ///
-/// Values that are not UTF-8 are read as Latin-1, as HTTP/1.0 had it: nothing is lost and nothing
-/// fails.
+/// Values that are not UTF-8 are read as Latin-1, as in HTTP/1.0: no byte is lost and no error is
+/// possible.
 pub fn header_texts(headers: &HeaderMap) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     headers.iter().map(|(name, value)| (name.as_str(), header_text(value)))
 }

@@ -1,36 +1,36 @@
-//! When what happened to a request, and where its time went.
+//! The timestamps of a request, and the durations of its phases.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-/// When a request passed which point; phases are the differences.
+/// When a request passed each point; phases are the differences.
 #[derive(Debug)]
 pub struct Timestamps {
-    /// Put in the queue.
+    /// When it was queued.
     pub queued: Instant,
-    /// Taken by a dispatch worker; begun, if it is not the worker that runs the handler.
+    /// When a dispatch worker popped it, or when its handler began on another thread.
     pub taken: Instant,
-    /// Its thread held the interpreter.
+    /// When its thread had the interpreter.
     pub attached: Instant,
-    /// The handler returned.
+    /// When the handler returned.
     pub returned: Instant,
-    /// The result was turned into a response.
+    /// When the result was converted into a response.
     pub converted: Instant,
     /// Whether the dispatch worker itself runs the handler.
     pub is_on_worker: bool,
-    /// What the worker's thread had computed when the handler began.
-    pub computed_before: Duration,
-    /// What the handler computed itself, where that was measured.
-    pub computed: Option<Duration>,
-    /// Who held the threads while it was queued.
+    /// The CPU time of the worker's thread when the handler began.
+    pub cpu_time_before: Duration,
+    /// The CPU time of the handler, if it was measured.
+    pub cpu_time: Option<Duration>,
+    /// The requests that occupied the threads while it was queued.
     pub blockers: Vec<BlockingRequest>,
-    /// What it had the process pool do.
+    /// Its tasks in the process pool.
     pub pool: Option<PoolTime>,
 }
 
 impl Timestamps {
-    /// All at `now`.
+    /// Sets all timestamps to `now`.
     pub fn new(now: Instant) -> Self {
         Self {
             queued: now,
@@ -39,15 +39,15 @@ impl Timestamps {
             returned: now,
             converted: now,
             is_on_worker: true,
-            computed_before: Duration::ZERO,
-            computed: None,
+            cpu_time_before: Duration::ZERO,
+            cpu_time: None,
             blockers: Vec::new(),
             pool: None,
         }
     }
 }
 
-/// A request that held a Python thread while another one waited.
+/// A request that occupied a Python thread while another one waited.
 #[derive(Clone, Debug)]
 pub struct BlockingRequest {
     /// As in its `x-request-id` header.
@@ -56,15 +56,15 @@ pub struct BlockingRequest {
     pub method: String,
     /// Percent-decoded.
     pub path: String,
-    /// For how long, of the time that the other one waited.
+    /// How long it did so while the other one waited.
     pub time: Duration,
 }
 
-/// Where the time of a request went, in milliseconds.
+/// The phases of a request, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Phases {
-    /// Reading the body, and waiting for a reload to settle.
+    /// Reading the body, and waiting for a reload to end.
     pub read: f64,
     /// Waiting for a thread to run on: a dispatch worker, the asyncio loop.
     pub queue: f64,
@@ -72,22 +72,33 @@ pub struct Phases {
     pub gil: f64,
     /// In the handler.
     pub py: f64,
-    /// Turning its result into a response.
+    /// Converting its result into a response.
     pub convert: f64,
-    /// Handing the response over to its connection; of a stream, its head.
+    /// Passing the response to its connection; for a stream, only its head.
     #[serde(default)]
     pub send: f64,
 }
 
-/// What a request had the process pool do; tasks may run side by side, so sums of their times may be
-/// longer than the handler ran.
+/// The tasks of a request in the process pool; tasks may run in parallel, so the sums of their times
+/// may exceed the time of the handler.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PoolTime {
     /// Tasks that have ended.
     pub tasks: u64,
-    /// How long they waited for a worker, in milliseconds, summed up.
+    /// The total time that they waited for a worker, in milliseconds.
     pub wait_ms: f64,
-    /// How long a worker was at them, the way there and back included, in milliseconds, summed up.
+    /// The total time that workers ran them, including the transfer, in milliseconds.
     pub run_ms: f64,
+}
+
+/// Converts to milliseconds, the unit of all durations that people and tools see.
+pub fn ms(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Converts to milliseconds since 1970 (UTC).
+pub fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,8 +1,8 @@
-//! Exceptions as data.
+//! Exceptions as data; never formats them.
 
 use serde::{Deserialize, Serialize};
 
-/// An exception as data; terminal, page and console each draw it their own way.
+/// An exception as data; terminal, page and console each render it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Traceback {
@@ -11,17 +11,17 @@ pub struct Traceback {
     pub kind: String,
     /// `str()` of the exception.
     pub message: String,
-    /// A way out, where one is known.
+    /// How to fix it, if that is known.
     pub hint: Option<String>,
     /// `__notes__` (PEP 678).
     pub notes: Vec<String>,
-    /// Oldest first, without those of the framework.
+    /// Oldest first, without the frames of the framework.
     pub frames: Vec<Frame>,
-    /// What it was raised from, or while handling.
+    /// The exception that it was raised from, or while handling.
     pub cause: Option<Box<Traceback>>,
     /// `cause` (`raise … from`) or `context`.
     pub relation: Option<String>,
-    /// Those of an exception group (PEP 654), the first few.
+    /// The first exceptions of a group (PEP 654).
     #[serde(default)]
     pub exceptions: Vec<Traceback>,
     /// The lines that Python itself would print.
@@ -33,7 +33,7 @@ pub struct Traceback {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Frame {
-    /// Relative to the project where it lies below it.
+    /// Relative to the project for a file inside it.
     pub file: String,
     /// 1-based.
     pub line: u32,
@@ -47,9 +47,9 @@ pub struct Frame {
     pub function: String,
     /// Whether it is the user's own code.
     pub user: bool,
-    /// The lines around, as they were when the code was loaded.
+    /// The surrounding lines, as they were when the code was loaded.
     pub source: Vec<SourceLine>,
-    /// Names and bounded `repr`s, secrets masked; empty outside dev mode.
+    /// Names and truncated `repr`s, with secrets redacted; empty outside dev mode.
     pub locals: Vec<Local>,
 }
 
@@ -69,18 +69,18 @@ pub struct SourceLine {
 pub struct Local {
     /// Its name.
     pub name: String,
-    /// Its `repr`, cut and masked.
+    /// Its `repr`, truncated and redacted.
     pub value: String,
 }
 
 impl Traceback {
-    /// The deepest frame in the user's own code, or the deepest at all.
+    /// Returns the deepest frame of the user's own code, or else the deepest frame.
     pub fn culprit(&self) -> Option<&Frame> {
         self.frames.iter().rev().find(|frame| frame.user).or(self.frames.last())
     }
 }
 
-/// An exception in short: what a line can say of it.
+/// An exception in one line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ErrorSummary {
@@ -89,7 +89,7 @@ pub struct ErrorSummary {
     pub kind: String,
     /// Its text.
     pub message: String,
-    /// Where the deepest frame of the user's own code was, or the deepest at all.
+    /// The file of the deepest frame of the user's own code, or else of the deepest frame.
     pub file: Option<String>,
     /// 1-based.
     pub line: Option<u32>,
@@ -97,13 +97,13 @@ pub struct ErrorSummary {
     pub function: Option<String>,
     /// The text of that line.
     pub source: Option<String>,
-    /// The first variables that the line names, cut and masked.
+    /// The first variables that the line names, truncated and redacted.
     pub locals: Vec<Local>,
 }
 
 impl ErrorSummary {
     const MAX_LOCALS: usize = 2;
-    /// Characters of one of them.
+    /// The length of one value in characters.
     const MAX_VALUE: usize = 40;
 }
 

@@ -1,44 +1,44 @@
-//! What happens to the processes of the pool, as `snaxum._pool.events` tells it.
+//! Events of the processes of the pool, as Python reports them.
 
 use serde::{Deserialize, Serialize};
 
-/// Something that happened to a process of the pool.
+/// An event of a process of the pool.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WorkerEvent {
     /// When, in milliseconds since 1970 (UTC).
     pub time_ms: u64,
-    /// What.
+    /// The kind of event.
     pub change: WorkerChange,
-    /// Its process.
+    /// Its process id.
     pub pid: Option<u32>,
-    /// Of one that started: the process that died, in whose place it is; null if there was room.
+    /// `started`: the process that died and that it replaces; null if it replaces none.
     #[serde(default)]
     pub replaces: Option<u32>,
-    /// Of one that was updated: the generation whose code it has.
+    /// `updated`: the generation whose code it has.
     #[serde(default)]
     pub generation: Option<u64>,
-    /// Of one that died: what it ran, which is lost.
+    /// `died`: the task that it ran, which is lost.
     #[serde(default)]
     pub task: Option<String>,
-    /// Of one that died: minus the signal, if a signal ended it.
+    /// `died`: its exit code; negative for a signal.
     #[serde(default)]
     pub exit_code: Option<i32>,
-    /// Of one that died: whether the server ended it, because the request of its task was given up.
+    /// `died`: whether the server killed it, because the request of its task was cancelled.
     #[serde(default)]
     pub was_killed: bool,
 }
 
-/// What can happen to a process of the pool.
+/// The kinds of events of a process of the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WorkerChange {
-    /// It was started. Where a task is the first to find that one has died, this may come before the
-    /// death that it is about.
+    /// It was started. If a task is the first to find out that a process has died, this may come before
+    /// the `died` event of that process.
     Started,
-    /// It ended, and nobody had asked for that but whoever killed it.
+    /// It ended unexpectedly, or was killed.
     Died,
-    /// With its next task it has been given the code of another generation, or its first.
+    /// It received the code of another generation with its next task, or its first code.
     Updated,
 }

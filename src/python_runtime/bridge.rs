@@ -1,25 +1,24 @@
 //! Calls into `snaxum._bridge`.
 //!
 //! Plain data crosses: strings, bytes, numbers, JSON. Every function here runs with the
-//! interpreter held, on a thread that belongs to Python and never on one of tokio's.
+//! interpreter attached, on a thread of the runtime and never on one of tokio's.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::exceptions::PyKeyError;
 use pyo3::ffi::c_str;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyModule, PyString, PyTuple};
-use serde::de::DeserializeOwned;
 
+use crate::framework;
 use crate::message::LoadReport;
 
 use super::exchange::Exchange;
-use super::host::Border;
-use super::reload::ReloadScope;
-use super::thread::{Call, Loaded, OnBegin};
-use crate::framework;
+use super::host::HostApi;
+use super::json::parse;
+use super::messages::{Call, OnBegin, ReloadReply, ReloadScope};
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
@@ -31,11 +30,11 @@ pub(crate) struct Bridge {
 }
 
 impl Bridge {
-    /// Makes the framework importable and lets it load the user's modules.
+    /// Makes the framework importable, and loads the user's modules.
     pub(crate) fn start(
         py: Python<'_>,
         options: &str,
-        border: Border,
+        host: HostApi,
     ) -> PyResult<(Self, LoadReport)> {
         let text = framework::source("_embed.py").expect("it is in the binary");
         let text = std::ffi::CString::new(text)?;
@@ -45,7 +44,7 @@ impl Bridge {
             .call_method1("install", (files, read, PyBytes::new(py, framework::COMPILED)))?;
 
         let module = py.import("snaxum._bridge")?;
-        let report = module.call_method1("start", (options, border))?;
+        let report = module.call_method1("start", (options, host))?;
         let report = parse(&report)?;
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {
@@ -58,14 +57,17 @@ impl Bridge {
         Ok((bridge, report))
     }
 
-    /// Answers one request, now or later; a failure of the framework itself is logged.
+    /// Runs the handler of one request, or starts it; logs an error of the framework itself.
     pub(crate) fn dispatch(&self, py: Python<'_>, call: Call) {
         let head = &call.request.head;
         let (method, path) = (interned_method(py, head.method()), PyString::new(py, &head.path()));
         let exchange = Exchange::new(call);
         if let Err(error) = self.dispatch.call1(py, (exchange, method, path)) {
             // The reply was dropped with the exchange: the client gets a 500.
-            tracing::error!("the framework failed to answer: {}", error_text(py, &error));
+            tracing::error!(
+                "internal error while responding; please report this: {}",
+                error_text(py, &error)
+            );
         }
     }
 
@@ -79,7 +81,7 @@ impl Bridge {
         is_partial: bool,
         scope: ReloadScope,
         on_begin: OnBegin,
-    ) -> PyResult<Loaded> {
+    ) -> PyResult<ReloadReply> {
         // As `str`, and not as `pathlib.Path`.
         let paths: Option<Vec<_>> =
             paths.map(|paths| paths.into_iter().map(PathBuf::into_os_string).collect());
@@ -89,7 +91,7 @@ impl Bridge {
         parse(reply.bind(py))
     }
 
-    /// What the framework knows of `what`, as JSON; `about` narrows it.
+    /// Describes `what` as JSON, such as the process pool; `about` narrows it.
     pub(crate) fn describe(
         &self,
         py: Python<'_>,
@@ -99,7 +101,7 @@ impl Bridge {
         parse(self.describe.call1(py, (what, about))?.bind(py))
     }
 
-    /// Which route answers a request, and why others do not. As JSON.
+    /// Explains as JSON which route matches a request, and why others do not.
     pub(crate) fn explain(
         &self,
         py: Python<'_>,
@@ -115,26 +117,19 @@ impl Bridge {
     }
 }
 
-/// The text of a file of the framework.
+/// Returns the text of a file of the framework.
 #[pyfunction]
 fn framework_source(name: &str) -> PyResult<String> {
     framework::source(name).ok_or_else(|| PyKeyError::new_err(name.to_owned()))
 }
 
-/// The classic text of a Python exception.
+/// Formats a Python exception as Python prints it.
 pub(crate) fn error_text(py: Python<'_>, error: &PyErr) -> String {
     let traceback = error.traceback(py).and_then(|tb| tb.format().ok()).unwrap_or_default();
     format!("{traceback}{error}")
 }
 
-/// Reads JSON that the framework wrote, as bytes.
-pub(super) fn parse<T: DeserializeOwned>(json: &Bound<'_, PyAny>) -> PyResult<T> {
-    let bytes: &[u8] = json.extract()?;
-    serde_json::from_slice(bytes)
-        .map_err(|error| PyValueError::new_err(format!("the bridge sent JSON that {error}")))
-}
-
-/// The method as a string that Python has already, for the common ones.
+/// Returns the method as a Python string; the common ones are interned.
 fn interned_method<'py>(py: Python<'py>, method: &str) -> Bound<'py, PyString> {
     match method {
         "GET" => intern!(py, "GET").clone(),

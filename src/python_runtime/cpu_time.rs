@@ -1,49 +1,48 @@
-//! What a handler computes itself; the rest of its time it waits.
+//! Measures the CPU time of a handler; it waits for the rest of its time.
 
 use std::time::{Duration, Instant};
 
 use crate::message::Timestamps;
 
-/// A handler that took less has not waited for anything worth a word.
-const WORTH_MEASURING: Duration = Duration::from_millis(5);
-/// How old a reading of the clock may be: to ask the kernel before each short handler would cost
-/// more than it tells.
-const STALE: Duration = Duration::from_millis(1);
+/// The shortest handler whose CPU time is measured.
+const MIN_MEASURED: Duration = Duration::from_millis(5);
+/// The age up to which a reading of the clock is used: a system call before each short handler would
+/// cost more than its result is worth.
+const STALE_AFTER: Duration = Duration::from_millis(1);
 
-/// What a thread has computed, as it was last read.
-pub(super) struct Computed {
+/// The CPU time of a thread, as it was last read.
+pub(super) struct CpuClock {
     read_at: Instant,
     time: Duration,
 }
 
-impl Computed {
-    /// Of the calling thread.
+impl CpuClock {
+    /// Reads the clock of the calling thread.
     pub(super) fn new(now: Instant) -> Self {
         Self { read_at: now, time: thread_time() }
     }
 
-    /// By `now`, or by a moment at most [`STALE`] before it.
-    pub(super) fn by(&mut self, now: Instant) -> Duration {
-        if now.saturating_duration_since(self.read_at) > STALE {
+    /// Returns a reading that is at most [`STALE_AFTER`] older than `now`.
+    pub(super) fn read(&mut self, now: Instant) -> Duration {
+        if now.saturating_duration_since(self.read_at) > STALE_AFTER {
             *self = Self::new(now);
         }
         self.time
     }
 }
 
-/// Notes that a handler returned `now`, and what it computed if it took its time.
-pub(super) fn returned(timestamps: &mut Timestamps, now: Instant) {
+/// Records that a handler returned `now`, and the CPU time of a slow one.
+pub(super) fn record_return(timestamps: &mut Timestamps, now: Instant) {
     timestamps.returned = now;
-    if timestamps.is_on_worker
-        && now.saturating_duration_since(timestamps.attached) >= WORTH_MEASURING
+    if timestamps.is_on_worker && now.saturating_duration_since(timestamps.attached) >= MIN_MEASURED
     {
-        let computed = thread_time().checked_sub(timestamps.computed_before);
-        // What came before may count a little.
-        timestamps.computed = computed.map(|time| time.min(now - timestamps.attached));
+        let used = thread_time().checked_sub(timestamps.cpu_time_before);
+        // A stale reading may include some time of the handler before.
+        timestamps.cpu_time = used.map(|time| time.min(now - timestamps.attached));
     }
 }
 
-/// How long the calling thread has computed since it began (`CLOCK_THREAD_CPUTIME_ID`, POSIX).
+/// The CPU time of the calling thread since it began (`CLOCK_THREAD_CPUTIME_ID`, POSIX).
 fn thread_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes to the struct it is given, and every thread has this clock.
@@ -57,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_stands_still_while_the_thread_waits() {
+    fn cpu_time_does_not_grow_while_the_thread_waits() {
         let (before, began) = (thread_time(), std::time::Instant::now());
         let (_sender, nothing) = std::sync::mpsc::channel::<()>();
         let _ = nothing.recv_timeout(Duration::from_millis(30));

@@ -1,8 +1,8 @@
-//! What a file of environment variables holds: `KEY=VALUE` lines, quotes, comments, `$OTHER`.
+//! Parses a file of environment variables: `KEY=VALUE` lines, quotes, comments, `$OTHER`.
 //!
 //! Reads text; never sets a variable, and never repeats a value in an error: it may be a secret.
 
-/// Reads all variables, in order; a name that comes twice counts as it stands last.
+/// Reads all variables, in order; the last value of a name counts.
 ///
 /// `$NAME` takes the value of the process's environment, or else of a line above.
 ///
@@ -24,14 +24,15 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, (usize, &'stati
     Ok(variables)
 }
 
-const EXPECTED: &str = "it must be NAME=value, with quotes around a value that holds spaces or #";
+const EXPECTED: &str =
+    "it must be NAME=value, with quotes around a value that contains spaces or #";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn values_may_be_quoted_exported_and_made_of_others() {
+    fn values_may_be_quoted_exported_and_composed_of_others() {
         let text =
             "# comment\nexport HOST=example.org\nURL=\"http://${HOST}/\"\nRAW='$HOST' # mine\n";
         let pairs = parse(text).expect("valid");

@@ -1,7 +1,9 @@
-//! The objects that Rust lends Python for a request: itself with the means to answer, and its stream.
+//! The objects that Python gets for a request: the exchange that responds to it, and its stream.
+//!
+//! Never matches a route, and never runs a handler.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -16,24 +18,25 @@ use crate::message::{
     Failure, HandlerOutcome, PoolTime, PythonRequest, PythonResponse, ResponseBody, Timestamps,
     header_texts,
 };
+use crate::sync::Mutex;
 
-use super::bridge::parse;
 use super::cpu_time;
-use super::host::Border;
-use super::in_flight::Ticket;
-use super::loop_signals::Room;
+use super::host::HostApi;
+use super::in_flight::InFlightGuard;
+use super::json::parse;
+use super::loop_signals::StreamWaker;
+use super::messages::Call;
 use super::reply::Reply;
-use super::thread::Call;
 
-/// One request, and the means to answer it. Dropped unanswered, it is a 500.
+/// One request, and the way to respond to it. Dropped without a response, it is a 500.
 #[pyclass(frozen)]
 pub(super) struct Exchange {
     request: PythonRequest,
     reply: Mutex<Option<Reply>>,
-    /// Where somebody wants to know.
+    /// Set in dev mode.
     timestamps: Mutex<Option<Timestamps>>,
-    /// Likewise: says that it runs, until it is answered. A handler may keep its request for ever.
-    ticket: Mutex<Option<Ticket>>,
+    /// Set in dev mode, until the response: a handler may store its request without any limit.
+    in_flight_guard: Mutex<Option<InFlightGuard>>,
 }
 
 #[pymethods]
@@ -66,54 +69,54 @@ impl Exchange {
         PyBytes::new(py, &self.request.body)
     }
 
-    /// Whether nobody waits for the answer any more.
+    /// Whether the client no longer waits for the response.
     fn cancelled(&self) -> bool {
-        let reply = lock(&self.reply);
+        let reply = self.reply.lock();
         reply.as_ref().is_none_or(Reply::is_closed)
     }
 
-    /// Notes that the handler begins now, on another thread than the one that took the request;
-    /// like the next four, only dev mode calls it.
+    /// Records that the handler begins now, on another thread than the dispatch worker; like the next
+    /// four methods, only called in dev mode.
     fn began(&self) {
-        if let (Some(timestamps), Some(ticket)) =
-            (&mut *lock(&self.timestamps), &*lock(&self.ticket))
+        if let (Some(timestamps), Some(guard)) =
+            (&mut *self.timestamps.lock(), &*self.in_flight_guard.lock())
         {
             let now = Instant::now();
             (timestamps.taken, timestamps.attached, timestamps.is_on_worker) = (now, now, false);
-            timestamps.blockers = ticket.blockers(timestamps.queued, now);
+            timestamps.blockers = guard.blockers(timestamps.queued, now);
         }
     }
 
-    /// Notes that the handler holds the loop from now on.
+    /// Records that the handler runs on the loop from now on.
     fn resumed(&self) {
-        if let Some(ticket) = &*lock(&self.ticket) {
-            ticket.enter_loop(Instant::now());
+        if let Some(guard) = &*self.in_flight_guard.lock() {
+            guard.enter_loop(Instant::now());
         }
     }
 
-    /// Notes that the handler lets the loop go.
+    /// Records that the handler has suspended.
     fn suspended(&self) {
-        if let Some(ticket) = &*lock(&self.ticket) {
-            ticket.leave_loop(&self.request.head, Instant::now());
+        if let Some(guard) = &*self.in_flight_guard.lock() {
+            guard.leave_loop(&self.request.head, Instant::now());
         }
     }
 
-    /// Notes what the handler had the pool do, in seconds.
+    /// Records the pool tasks of the handler; times are in seconds.
     fn pooled(&self, tasks: u64, waited: f64, ran: f64) {
-        if let Some(timestamps) = &mut *lock(&self.timestamps) {
+        if let Some(timestamps) = &mut *self.timestamps.lock() {
             timestamps.pool = Some(PoolTime { tasks, wait_ms: waited * 1e3, run_ms: ran * 1e3 });
         }
     }
 
-    /// Notes that the handler has returned.
+    /// Records that the handler has returned.
     fn returned(&self) {
-        if let Some(timestamps) = &mut *lock(&self.timestamps) {
-            cpu_time::returned(timestamps, Instant::now());
+        if let Some(timestamps) = &mut *self.timestamps.lock() {
+            cpu_time::record_return(timestamps, Instant::now());
         }
     }
 
-    /// Answers with 200 and no header but the type.
-    fn respond_plainly(
+    /// Responds with status 200 and a content type.
+    fn respond_ok(
         &self,
         generation: u64,
         route: &str,
@@ -125,9 +128,9 @@ impl Exchange {
             HTML => const { HeaderValue::from_static(HTML) },
             _ => const { HeaderValue::from_static(BYTES) },
         });
-        let (headers, body) = (Vec::new(), ResponseBody::Full(shared(body)));
+        let (headers, body) = (Vec::new(), ResponseBody::Full(to_bytes(body)));
         let response = HandlerOutcome::Response { status: 200, content_type, headers, body };
-        self.answer(generation, Some(route), response);
+        self.finish(generation, Some(route), response);
     }
 
     fn respond(
@@ -138,9 +141,9 @@ impl Exchange {
         headers: Vec<(String, String)>,
         body: Bound<'_, PyBytes>,
     ) {
-        let body = ResponseBody::Full(shared(body));
+        let body = ResponseBody::Full(to_bytes(body));
         let response = HandlerOutcome::Response { status, content_type: None, headers, body };
-        self.answer(generation, route, response);
+        self.finish(generation, route, response);
     }
 
     fn stream(
@@ -150,11 +153,11 @@ impl Exchange {
         status: u16,
         headers: Vec<(String, String)>,
     ) -> BodyStream {
-        let (pieces, receiver) = body_stream::channel();
+        let (sender, receiver) = body_stream::channel();
         let body = ResponseBody::Stream(receiver);
         let response = HandlerOutcome::Response { status, content_type: None, headers, body };
-        let ticket = self.answer(generation, route, response);
-        BodyStream { id: self.request.id, pieces, ticket: Mutex::new(ticket) }
+        let guard = self.finish(generation, route, response);
+        BodyStream { id: self.request.id, sender, in_flight_guard: Mutex::new(guard) }
     }
 
     fn fail(
@@ -168,55 +171,60 @@ impl Exchange {
     ) -> PyResult<()> {
         let traceback = traceback.map(|json| parse(&json)).transpose()?;
         let failure = Failure { status, detail, headers, traceback };
-        self.answer(generation, route, HandlerOutcome::Failure(failure));
+        self.finish(generation, route, HandlerOutcome::Failure(failure));
         Ok(())
     }
 }
 
 impl Exchange {
     pub(super) fn new(call: Call) -> Self {
-        let Call { request, reply, timestamps, ticket } = call;
-        let (reply, timestamps, ticket) = (Some(reply).into(), timestamps.into(), ticket.into());
-        Self { request, reply, timestamps, ticket }
+        let Call { request, reply, timestamps, in_flight_guard } = call;
+        Self {
+            request,
+            reply: Mutex::new(Some(reply)),
+            timestamps: Mutex::new(timestamps),
+            in_flight_guard: Mutex::new(in_flight_guard),
+        }
     }
 
-    /// Answers; gives the ticket for whatever of the request goes on.
-    fn answer(
+    /// Sends the response; returns the guard for the part of the request that continues.
+    fn finish(
         &self,
         generation: u64,
         route: Option<&str>,
         outcome: HandlerOutcome,
-    ) -> Option<Ticket> {
-        let (mut timestamps, ticket) = (lock(&self.timestamps).take(), lock(&self.ticket).take());
+    ) -> Option<InFlightGuard> {
+        let (mut timestamps, guard) =
+            (self.timestamps.lock().take(), self.in_flight_guard.lock().take());
         if let Some(timestamps) = &mut timestamps {
             timestamps.converted = Instant::now();
             if timestamps.returned < timestamps.attached {
-                cpu_time::returned(timestamps, timestamps.converted); // it raised
+                cpu_time::record_return(timestamps, timestamps.converted); // the handler raised
             }
-            if let Some(ticket) = ticket.as_ref().filter(|_| timestamps.is_on_worker) {
-                ticket.held(&self.request.head, timestamps.attached, timestamps.converted);
+            if let Some(guard) = guard.as_ref().filter(|_| timestamps.is_on_worker) {
+                guard.record_run(&self.request.head, timestamps.attached, timestamps.converted);
             }
         }
-        // Nobody asks for it where nothing is observed.
+        // Only observers read it.
         let route = route.filter(|_| timestamps.is_some()).map(str::to_owned);
-        let reply = lock(&self.reply).take();
+        let reply = self.reply.lock().take();
         if let Some(reply) = reply {
             reply.send(PythonResponse { generation, route, outcome, timestamps });
         }
-        ticket
+        guard
     }
 }
 
-/// The types of what handlers return most, as `snaxum.response` has them.
+/// The content types that handlers return most, as in `snaxum.response`.
 const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
-/// A body from here on is not copied.
+/// A body of this size or larger is not copied.
 const LARGE: usize = 16 * 1024;
 
-/// Gives Rust what Python holds, without a copy if it is large.
-fn shared(body: Bound<'_, PyBytes>) -> Bytes {
+/// Converts Python's `bytes`, without a copy if they are large.
+fn to_bytes(body: Bound<'_, PyBytes>) -> Bytes {
     if body.as_bytes().len() < LARGE {
         Bytes::copy_from_slice(body.as_bytes())
     } else {
@@ -224,13 +232,13 @@ fn shared(body: Bound<'_, PyBytes>) -> Bytes {
     }
 }
 
-/// The sending end of a streamed body. Dropped unfinished, it cuts the response off.
+/// The sending end of a streamed body. Dropped before `finish`, it aborts the response.
 #[pyclass(frozen)]
 struct BodyStream {
     id: u64,
-    pieces: BodySender,
-    /// Its request's, until it is at its end.
-    ticket: Mutex<Option<Ticket>>,
+    sender: BodySender,
+    /// The guard of its request, until the body ends.
+    in_flight_guard: Mutex<Option<InFlightGuard>>,
 }
 
 #[pymethods]
@@ -240,17 +248,17 @@ impl BodyStream {
         self.id
     }
 
-    /// Waits for room; false when the client is gone.
+    /// Waits for room and sends; false if the client has disconnected.
     fn send(&self, py: Python<'_>, chunk: Bound<'_, PyBytes>) -> bool {
-        let chunk = shared(chunk);
-        py.detach(|| self.pieces.send(&chunk))
+        let chunk = to_bytes(chunk);
+        py.detach(|| self.sender.send(&chunk))
     }
 
-    /// Sends if there is room; `None` when there is none, false when the client is gone.
-    fn try_send(&self, chunk: Bound<'_, PyBytes>, border: &Border) -> Option<bool> {
-        let room = || Room { notices: Arc::clone(&border.notices), id: self.id };
+    /// Sends if there is room; `None` if there is none, false if the client has disconnected.
+    fn try_send(&self, chunk: Bound<'_, PyBytes>, host: &HostApi) -> Option<bool> {
+        let room = || StreamWaker { loop_signals: Arc::clone(&host.loop_signals), id: self.id };
         let (size, waker) = (chunk.as_bytes().len(), || Waker::from(Arc::new(room())));
-        match self.pieces.try_send(size, || shared(chunk), waker) {
+        match self.sender.try_send(size, || to_bytes(chunk), waker) {
             Ok(()) => Some(true),
             Err(TrySendError::Full) => None,
             Err(TrySendError::Closed) => Some(false),
@@ -259,11 +267,7 @@ impl BodyStream {
 
     /// Ends the body as complete.
     fn finish(&self) {
-        self.pieces.finish();
-        lock(&self.ticket).take();
+        self.sender.finish();
+        self.in_flight_guard.lock().take();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,21 +1,23 @@
-//! Holds requests back for the few milliseconds between a save and its reload.
+//! Delays requests for the few milliseconds between a save and its reload.
 //!
-//! Whoever learns of a change calls [`Gate::mark_dirty`], whoever has dealt with it
-//! [`Gate::release`]. A probe may be posted, who is asked by each request whether something has
-//! just changed. Knows nothing of files or reloads; open for ever where nobody timestamps.
+//! The watcher calls [`Gate::mark_dirty`] for a change, and the reload thread [`Gate::release`] when
+//! it has handled the change. A probe can be set: each request calls it to find out whether a file
+//! has just changed. Knows nothing of files or reloads; always open if no change is marked.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-/// Counts changes, and how many of them are dealt with.
+use crate::sync::Mutex;
+
+/// Counts the changes, and the changes that are handled.
 pub struct Gate {
     dirty: AtomicU64,
-    /// When the newest change was marked, while one is not dealt with.
+    /// When the newest change was marked, until all changes are handled.
     newest: Mutex<Option<Instant>>,
-    settled: watch::Sender<u64>,
+    handled: watch::Sender<u64>,
     probe: OnceLock<(Duration, Probe)>,
 }
 
@@ -26,76 +28,76 @@ impl Default for Gate {
         Self {
             dirty: AtomicU64::new(0),
             newest: Mutex::new(None),
-            settled: watch::Sender::new(0),
+            handled: watch::Sender::new(0),
             probe: OnceLock::new(),
         }
     }
 }
 
 impl Gate {
-    /// Lets `probe` mark a change that nobody has marked yet. Every request calls it, and it must
-    /// return at once; only the first one posted is heard. No request is held for longer than
-    /// `max_hold`: a reload that takes longer is not waited for, and zero waits for none.
-    pub fn set_probe(&self, max_hold: Duration, probe: impl Fn(&Self) + Send + Sync + 'static) {
-        let _ = self.probe.set((max_hold, Box::new(probe)));
+    /// Sets the function that marks a change which no other code has marked yet. Every request calls
+    /// it, so it must return at once; only the first call of this function counts. A request waits
+    /// at most `max_wait` for a reload; with zero, none waits.
+    pub fn set_probe(&self, max_wait: Duration, probe: impl Fn(&Self) + Send + Sync + 'static) {
+        let _ = self.probe.set((max_wait, Box::new(probe)));
     }
 
-    /// Notes a change: requests wait from now on.
+    /// Records a change: requests wait from now on.
     pub fn mark_dirty(&self) {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.newest.lock();
         self.dirty.fetch_add(1, Ordering::SeqCst);
         *newest = Some(Instant::now());
     }
 
-    /// Counts the changes so far; pass it to [`Gate::release`] once they are dealt with.
+    /// The number of changes so far, for [`Gate::release`].
     pub fn changes(&self) -> u64 {
         self.dirty.load(Ordering::SeqCst)
     }
 
-    /// Lets requests through again, unless there were changes after the first `changes`.
+    /// Marks the first `changes` as handled; requests pass again unless there are newer changes.
     pub fn release(&self, changes: u64) {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.newest.lock();
         if self.changes() <= changes {
             *newest = None;
         }
-        self.settled.send_replace(changes);
+        self.handled.send_replace(changes);
     }
 
-    /// Waits until every change up to now is dealt with, for a bounded time from the newest.
+    /// Waits until every change so far is handled, for a limited time after the newest.
     pub async fn wait(&self) {
-        let Some((max_hold, probe)) = self.probe.get() else { return };
-        if max_hold.is_zero() {
+        let Some((max_wait, probe)) = self.probe.get() else { return };
+        if max_wait.is_zero() {
             return;
         }
         probe(self);
         let changes = self.changes();
         // The common case is one load and one compare.
-        if *self.settled.borrow() >= changes {
+        if *self.handled.borrow() >= changes {
             return;
         }
-        let newest = *self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = *self.newest.lock();
         let Some(newest) = newest else { return };
-        let mut settled = self.settled.subscribe();
-        let until = tokio::time::Instant::from_std(newest + *max_hold);
-        let _ = tokio::time::timeout_at(until, settled.wait_for(|done| *done >= changes)).await;
+        let mut handled = self.handled.subscribe();
+        let until = tokio::time::Instant::from_std(newest + *max_wait);
+        let _ = tokio::time::timeout_at(until, handled.wait_for(|done| *done >= changes)).await;
     }
 
-    /// Waits until every change up to now is dealt with, however long that takes.
+    /// Waits until every change so far is handled, without a time limit.
     pub async fn wait_idle(&self) {
         if let Some((_, probe)) = self.probe.get() {
             probe(self);
         }
         let changes = self.changes();
-        let mut settled = self.settled.subscribe();
-        // The sender is ours, so it outlives the wait.
-        let _ = settled.wait_for(|done| *done >= changes).await;
+        let mut handled = self.handled.subscribe();
+        // The sender is a field of `self`, so it outlives the wait.
+        let _ = handled.wait_for(|done| *done >= changes).await;
     }
 }
 
 impl std::fmt::Debug for Gate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let settled = *self.settled.borrow();
-        f.debug_struct("Gate").field("dirty", &self.dirty).field("settled", &settled).finish()
+        let handled = *self.handled.borrow();
+        f.debug_struct("Gate").field("dirty", &self.dirty).field("handled", &handled).finish()
     }
 }
 
@@ -106,9 +108,9 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    fn gate(max_hold: Duration) -> Arc<Gate> {
+    fn gate(max_wait: Duration) -> Arc<Gate> {
         let gate = Gate::default();
-        gate.set_probe(max_hold, |_| ());
+        gate.set_probe(max_wait, |_| ());
         Arc::new(gate)
     }
 
@@ -119,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_waits_until_the_change_is_dealt_with() {
+    async fn a_request_waits_until_the_change_is_handled() {
         let gate = gate(LONG);
         gate.mark_dirty();
         let waiting = tokio::spawn({
@@ -135,23 +137,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_change_that_only_the_lookout_has_seen_holds_a_request_too() {
+    async fn a_request_also_waits_for_a_change_that_only_the_probe_has_found() {
         let gate = Gate::default();
         gate.set_probe(Duration::from_millis(1), Gate::mark_dirty);
         gate.wait().await;
         assert_eq!(gate.changes(), 1);
     }
 
-    // Where these do not hold, the test never ends.
+    // If the wait had no limit, the test would never end.
     #[tokio::test]
-    async fn a_change_that_is_never_dealt_with_holds_a_request_for_a_bounded_time() {
+    async fn a_request_waits_for_a_limited_time_for_a_change_that_is_never_handled() {
         let gate = gate(Duration::from_millis(1));
         gate.mark_dirty();
         gate.wait().await;
     }
 
     #[tokio::test]
-    async fn a_gate_that_holds_for_no_time_does_not_even_look() {
+    async fn a_gate_without_waiting_time_does_not_call_the_probe() {
         let gate = Gate::default();
         gate.set_probe(Duration::ZERO, Gate::mark_dirty);
         gate.wait().await;

@@ -1,4 +1,6 @@
-//! The object that Rust lends to the whole runtime: what Python may ask of it besides requests.
+//! The functions of Rust that Python may call outside a request.
+//!
+//! One object for the whole runtime; see `_host.py` for its shape in Python.
 
 use std::collections::HashMap;
 use std::os::fd::RawFd;
@@ -11,27 +13,27 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::event::{Event, EventBus};
+use crate::framework;
 use crate::message::{LogRecord, WorkerEvent};
 
-use super::bridge::parse;
 use super::env_file;
-use super::loop_signals::Notices;
-use super::reply::{self, Wakes};
-use crate::framework;
+use super::json::parse;
+use super::loop_signals::LoopSignals;
+use super::reply::{self, WakeBatch};
 
-/// What Python may ask of Rust besides.
+/// The object that Python calls.
 #[pyclass(frozen)]
-pub(crate) struct Border {
-    pub(super) notices: Arc<Notices>,
-    pub(super) wakes: Arc<Wakes>,
+pub(crate) struct HostApi {
+    pub(super) loop_signals: Arc<LoopSignals>,
+    pub(super) wakes: Arc<WakeBatch>,
     pub(super) events: Arc<EventBus>,
-    /// How many loads have ended.
+    /// The number of loads that have ended.
     pub(super) loads: Arc<AtomicU64>,
 }
 
 #[pymethods]
-impl Border {
-    /// The framework's files, and what the build has compiled them to.
+impl HostApi {
+    /// Returns the framework's files, and their compiled code.
     #[staticmethod]
     fn framework(py: Python<'_>) -> (HashMap<String, String>, Bound<'_, PyBytes>) {
         (framework::sources().collect(), PyBytes::new(py, framework::COMPILED))
@@ -39,29 +41,29 @@ impl Border {
 
     #[getter]
     fn wake_fd(&self) -> RawFd {
-        self.notices.read_fd()
+        self.loop_signals.read_fd()
     }
 
-    fn ring(&self) {
-        self.wakes.ring();
+    fn wake_loop(&self) {
+        self.wakes.wake_loop();
     }
 
-    /// Ids of requests given up, and of those whose stream has room again.
-    fn notices(&self) -> (Vec<u64>, Vec<u64>) {
-        self.notices.take()
+    /// Returns the ids of cancelled requests, and of requests whose stream has room again.
+    fn take_signals(&self) -> (Vec<u64>, Vec<u64>) {
+        self.loop_signals.take()
     }
 
     #[staticmethod]
-    fn leave_answers() {
-        reply::leave_answers();
+    fn defer_wakes() {
+        reply::defer_wakes();
     }
 
-    fn wake(&self) {
-        self.wakes.wake();
+    fn flush_wakes(&self) {
+        self.wakes.flush();
     }
 
-    /// Tells observers of a line that was written to `stdout` or `stderr`; `loads`: by what is
-    /// loading now.
+    /// Reports a line on `stdout` or `stderr` to observers; `loads`: a module that is loading wrote
+    /// it.
     fn print(&self, request: Option<u64>, stream: &str, line: &str, loads: bool) {
         let reload = loads.then(|| self.loads.load(Ordering::Acquire) + 1);
         let stream = if stream == "stderr" { "stderr" } else { "stdout" };
@@ -69,7 +71,7 @@ impl Border {
         self.events.print(LogRecord { time, request, reload, stream, line });
     }
 
-    /// Tells observers what happened to a process of the pool, as JSON.
+    /// Reports an event of a pool process to observers; `event` is JSON.
     fn worker_event(&self, event: Bound<'_, PyAny>) -> PyResult<()> {
         let event: Arc<WorkerEvent> = Arc::new(parse(&event)?);
         self.events.emit(|| Event::Worker(event));

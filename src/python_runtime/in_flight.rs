@@ -1,96 +1,92 @@
-//! Which requests are on their way through Python, for whoever looks.
+//! The requests that are in flight: they came in, and have not ended.
 //!
-//! Only dev mode keeps the list: a request gets a [`Ticket`] there, which takes it off again and
-//! notes what it did meanwhile. What held the threads is in `runs.rs`.
+//! Filled in dev mode only. A request's [`InFlightGuard`] removes it from the list, and records
+//! which threads it used meanwhile ([`ThreadUsage`]).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::message::{BlockingRequest, Head};
+use crate::sync::Mutex;
 
-use super::thread_usage::{Runs, Seat, WORTH_A_NAME};
+use super::thread_usage::{MIN_REPORTED_WAIT, ThreadSlot, ThreadUsage};
 
-/// The requests that have come in and have not ended.
+/// The requests that are in flight.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     requests: Mutex<HashMap<u64, (Head, Instant)>>,
-    /// What they hold.
-    pub(super) runs: Runs,
-    /// The asyncio loop's.
-    on_loop: OnceLock<Arc<Seat>>,
+    pub(super) usage: ThreadUsage,
+    /// The thread of the asyncio loop.
+    event_loop: OnceLock<Arc<ThreadSlot>>,
 }
 
-/// A request's place in the list; dropping it takes the request off.
+/// Removes a request from the list when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct InFlightGuard {
     list: Arc<InFlight>,
     id: u64,
 }
 
 impl InFlight {
-    /// Puts a request on the list that came in at `since`.
-    pub(crate) fn add(self: &Arc<Self>, id: u64, head: Head, since: Instant) -> Ticket {
-        self.lock().insert(id, (head, since));
-        Ticket { list: Arc::clone(self), id }
+    /// Adds a request that came in at `since`.
+    pub(crate) fn add(self: &Arc<Self>, id: u64, head: Head, since: Instant) -> InFlightGuard {
+        self.requests.lock().insert(id, (head, since));
+        InFlightGuard { list: Arc::clone(self), id }
     }
 
-    /// The request of that id, and when it came in.
+    /// The request with this id, and when it came in.
     pub(crate) fn find(&self, id: u64) -> Option<(Head, Instant)> {
-        self.lock().get(&id).cloned()
+        self.requests.lock().get(&id).cloned()
     }
 
-    /// Those that came in before `time`, the oldest first: ids with what [`Self::find`] gives.
+    /// The requests that came in before `time`, oldest first.
     pub(crate) fn since_before(&self, time: Instant) -> Vec<(u64, Head, Instant)> {
         let old = |(id, (head, since)): (&u64, &(Head, Instant))| {
             (*since < time).then(|| (*id, head.clone(), *since))
         };
-        let mut old: Vec<_> = self.lock().iter().filter_map(old).collect();
+        let mut old: Vec<_> = self.requests.lock().iter().filter_map(old).collect();
         old.sort_by_key(|(id, _, since)| (*since, *id));
         old
     }
 
-    fn on_loop(&self) -> &Seat {
-        self.on_loop.get_or_init(|| self.runs.seat())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, (Head, Instant)>> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    fn event_loop(&self) -> &ThreadSlot {
+        self.event_loop.get_or_init(|| self.usage.slot())
     }
 }
 
-impl Ticket {
-    /// Who held the threads while this request waited; nobody if it did not wait for long.
+impl InFlightGuard {
+    /// The requests that occupied the threads while this one waited; empty for a short wait.
     pub(super) fn blockers(&self, from: Instant, to: Instant) -> Vec<BlockingRequest> {
-        if to.saturating_duration_since(from) < WORTH_A_NAME {
+        if to.saturating_duration_since(from) < MIN_REPORTED_WAIT {
             return Vec::new();
         }
         let find = |id| self.list.find(id).map(|(head, _)| head);
-        self.list.runs.during(self.id, from, to, find)
+        self.list.usage.blockers(self.id, from, to, find)
     }
 
-    /// It has held a thread.
-    pub(super) fn held(&self, head: &Head, from: Instant, to: Instant) {
-        self.list.runs.keep(self.id, head, from, to);
+    /// Records that the request occupied a thread.
+    pub(super) fn record_run(&self, head: &Head, from: Instant, to: Instant) {
+        self.list.usage.record(self.id, head, from, to);
     }
 
-    /// It holds the asyncio loop from now on.
+    /// Records that the request occupies the asyncio loop from now on.
     pub(super) fn enter_loop(&self, now: Instant) {
-        self.list.runs.enter(self.list.on_loop(), self.id, now);
+        self.list.usage.begin(self.list.event_loop(), self.id, now);
     }
 
-    /// It lets the loop go.
+    /// Records that the request has released the loop.
     pub(super) fn leave_loop(&self, head: &Head, now: Instant) {
-        let (runs, seat) = (&self.list.runs, self.list.on_loop());
-        let from = runs.since(seat);
-        seat.leave();
-        runs.keep(self.id, head, from, now);
+        let (usage, slot) = (&self.list.usage, self.list.event_loop());
+        let from = usage.since(slot);
+        slot.clear();
+        usage.record(self.id, head, from, now);
     }
 }
 
-impl Drop for Ticket {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        self.list.lock().remove(&self.id);
+        self.list.requests.lock().remove(&self.id);
     }
 }
 
@@ -100,16 +96,16 @@ mod tests {
     use axum::http::Request;
 
     #[test]
-    fn a_request_is_listed_as_long_as_its_ticket_is_there() {
+    fn a_request_is_listed_until_its_guard_is_dropped() {
         let list = Arc::<InFlight>::default();
         let head = Head::new(Request::get("/a").body(()).expect("a request").into_parts().0);
         let now = Instant::now();
-        let ticket = list.add(7, head, now);
+        let guard = list.add(7, head, now);
         let (head, since) = list.find(7).expect("it is in flight");
         assert_eq!((&*head.path(), since), ("/a", now));
         assert_eq!(list.since_before(now).len(), 0);
         assert_eq!(list.since_before(now + std::time::Duration::from_nanos(1)).len(), 1);
-        drop(ticket);
+        drop(guard);
         assert!(list.find(7).is_none());
     }
 }

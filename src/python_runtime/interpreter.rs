@@ -1,7 +1,7 @@
-//! Starts Python inside this process, or makes do with one that the caller started.
+//! Starts Python inside this process, or adopts a Python that the caller has started.
 //!
-//! Owns `PyConfig`, the version check and the SIGINT that Python would otherwise take. Never
-//! imports user code, and never finalises: threads that are still in Python would crash.
+//! Owns `PyConfig`, the version check, and the protection of SIGINT from Python. Never imports user
+//! code, and never finalises: threads that are still in Python would crash.
 
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
@@ -10,21 +10,20 @@ use std::path::{Path, PathBuf};
 
 use pyo3::ffi;
 
+use crate::build_info::{BUILD_PYTHON, BUILD_VERSION};
 use crate::error::Error;
 use crate::venv::{Venv, minor};
 
-use super::{BUILD_PYTHON, BUILD_VERSION};
-
-/// Who initialised the interpreter.
+/// The code that initialised the interpreter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// This thread did, so it is Python's main thread.
+    /// This thread, so it is Python's main thread.
     Ours,
-    /// The caller did; what came out different is set right afterwards.
+    /// The caller; settings that differ are changed afterwards.
     Adopted,
 }
 
-/// Initialises Python unless that is done, with the venv's packages and UTF-8 throughout.
+/// Initialises Python with the venv's packages and UTF-8 throughout, unless that is done already.
 ///
 /// # Errors
 ///
@@ -35,7 +34,7 @@ pub(crate) fn initialize(venv: Option<&Venv>) -> Result<Origin, Error> {
     if unsafe { ffi::Py_IsInitialized() } != 0 {
         return Ok(Origin::Adopted);
     }
-    // An environment is activated by being named as the executable; VIRTUAL_ENV does nothing.
+    // The executable's path activates an environment; VIRTUAL_ENV has no effect.
     let executable = venv.map_or_else(|| PathBuf::from(BUILD_PYTHON), Venv::python);
     start(executable.exists().then_some(executable.as_path()))?;
     Ok(Origin::Ours)
@@ -48,16 +47,16 @@ pub(crate) fn version() -> String {
     text.split_whitespace().next().unwrap_or_default().to_owned()
 }
 
-/// Runs Python code that may import `signal` or call `signal.signal`, and gives the signals that
-/// stop the program back to whoever had them.
+/// Runs Python code that may import `signal` or call `signal.signal`, and restores the handlers of
+/// the signals that stop the program.
 ///
-/// The first import of that module installs Python's own SIGINT handler where there is none, and
-/// the interrupt then waits for a main thread that hardly runs Python any more. User modules may
-/// do as much on purpose; their handlers stay registered with Python, which is not asked.
+/// The first import of that module installs Python's own SIGINT handler if there is none, and the
+/// interrupt then waits for a main thread that hardly runs Python any more. User modules may do the
+/// same on purpose; their handlers stay registered with Python, which never calls them.
 pub(crate) fn keeping_signals<T>(run: impl FnOnce() -> T) -> T {
     let before = [libc::SIGINT, libc::SIGTERM].map(|signal| {
         let mut action = MaybeUninit::<libc::sigaction>::uninit();
-        // SAFETY: a null action only reads; `action` is a valid place for the answer.
+        // SAFETY: a null action only reads; `action` is a valid place for the result.
         let read = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
         if read != 0 {
             return (signal, None);
@@ -65,7 +64,7 @@ pub(crate) fn keeping_signals<T>(run: impl FnOnce() -> T) -> T {
         // SAFETY: the call above returned 0, so `action` is filled.
         let mut action = unsafe { action.assume_init() };
         if is_of_libpython(action.sa_sigaction) {
-            // The caller's `Py_Initialize` took it (`Python::initialize` does not).
+            // The caller's `Py_Initialize` installed it (`Python::initialize` does not).
             action.sa_sigaction = libc::SIG_DFL;
         }
         (signal, Some(action))
@@ -73,7 +72,7 @@ pub(crate) fn keeping_signals<T>(run: impl FnOnce() -> T) -> T {
     let result = run();
     for (signal, action) in before {
         if let Some(action) = action {
-            // SAFETY: a filled action that was in force before, or the default one.
+            // SAFETY: a filled action that was active before, or the default action.
             unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
         }
     }
@@ -84,7 +83,7 @@ pub(crate) fn keeping_signals<T>(run: impl FnOnce() -> T) -> T {
 fn is_of_libpython(handler: libc::sighandler_t) -> bool {
     let library_of = |address: *const libc::c_void| {
         let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
-        // SAFETY: any address may be asked for, and `info` is a valid place for the answer.
+        // SAFETY: any address may be asked for, and `info` is a valid place for the result.
         let found = unsafe { libc::dladdr(address, info.as_mut_ptr()) };
         // SAFETY: all zeroes is a valid `Dl_info`, so it is filled either way.
         (found != 0).then(|| unsafe { info.assume_init() }.dli_fbase)
@@ -102,8 +101,8 @@ fn check_version() -> Result<(), Error> {
         return Err(Error::LibpythonVersion { loaded, built: BUILD_VERSION.to_owned() });
     }
     tracing::warn!(
-        "libpython {loaded} was loaded, but this program is built for {BUILD_VERSION}; that \
-         usually works, and an rpath makes it exact (see \"Find libpython\" in docs/embed.md)"
+        "libpython {loaded} was loaded, but this program is built for {BUILD_VERSION}: that usually \
+         works; set an rpath to load the same version (see \"Find libpython\" in docs/embed.md)"
     );
     Ok(())
 }
@@ -114,7 +113,7 @@ fn start(executable: Option<&Path>) -> Result<(), Error> {
     let status = unsafe {
         ffi::PyPreConfig_InitPythonConfig(preconfig.as_mut_ptr());
         let preconfig = preconfig.assume_init_mut();
-        // Whatever the locale says: files, stdio and `open()` are UTF-8 (PEP 540).
+        // In every locale, files, stdio and `open()` are UTF-8 (PEP 540).
         preconfig.utf8_mode = 1;
         preconfig.parse_argv = 0;
         ffi::Py_PreInitialize(preconfig)
@@ -130,8 +129,8 @@ fn start(executable: Option<&Path>) -> Result<(), Error> {
     // SAFETY: initialised above and not used after this.
     unsafe { ffi::PyConfig_Clear(config) };
     result?;
-    // SAFETY: this thread has just initialised Python and so holds the interpreter; it lets go,
-    // and every later use goes through `Python::attach`.
+    // SAFETY: this thread has just initialised Python, so the interpreter is attached to it; this
+    // detaches it, and every later use goes through `Python::attach`.
     unsafe { ffi::PyEval_SaveThread() };
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! What people who look on ask the runtime: pool, modules, workers, sources, matches.
+//! Reads the state of the runtime: pool, modules, workers, sources, matching routes.
 //!
-//! Never changes anything, and no request waits for an answer of these.
+//! Never changes anything, and no request waits for it.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -10,25 +10,25 @@ use tokio::sync::oneshot;
 use crate::message::Head;
 
 use super::PythonRuntime;
-use super::thread::{Control, DispatchWorker};
+use super::messages::Control;
+use super::workers::DispatchWorker;
 
-/// How long a question waits for its answer.
+/// How long the runtime thread has to reply.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 impl PythonRuntime {
-    /// What the process pool does, as JSON; null while a module loads or Python is stopping.
+    /// The state of the process pool, as JSON; null while a module loads or Python is stopping.
     pub async fn pool_status(&self) -> serde_json::Value {
         self.describe("pool", &[]).await
     }
 
-    /// The user's modules and what each was made from, as JSON; null while a module loads or
-    /// Python is stopping.
+    /// The user's modules and their files, as JSON; null while a module loads or Python is stopping.
     pub async fn modules(&self) -> serde_json::Value {
         self.describe("modules", &[]).await
     }
 
-    /// The ids of the routes that serve, in the order in which they are tried; empty while a module
-    /// loads or Python is stopping.
+    /// The ids of the routes that serve, in the order of matching; empty while a module loads or
+    /// Python is stopping.
     pub async fn matching_order(&self) -> Vec<String> {
         serde_json::from_value(self.describe("order", &[]).await).unwrap_or_default()
     }
@@ -39,55 +39,57 @@ impl PythonRuntime {
         self.describe("source", &[route_id]).await
     }
 
-    /// What [`explain`](Self::explain) says; null while a module loads or Python is stopping.
+    /// The result of [`explain`](Self::explain); null while a module loads or Python is stopping.
     pub async fn explain_soon(&self, method: &str, path: &str) -> serde_json::Value {
         self.describe("match", &[method, path]).await
     }
 
-    /// Which requests are on the loop and at the pool, and what the pool does, as JSON; null while
-    /// a module loads or Python is stopping.
+    /// The requests on the loop and at the pool, and the pool's processes, as JSON; null while a
+    /// module loads or Python is stopping.
     pub async fn workers(&self) -> serde_json::Value {
         self.describe("workers", &[]).await
     }
 
-    /// What the dispatch workers are at.
+    /// The dispatch workers, and the request that each runs.
     pub fn dispatch_workers(&self) -> Vec<DispatchWorker> {
-        self.workers.look()
+        self.workers.snapshot()
     }
 
     /// The ids of the first `limit` requests that wait for a dispatch worker, and how many wait.
     pub fn queued(&self, limit: usize) -> (Vec<u64>, usize) {
-        self.queue.look(limit, |call| call.request.id)
+        self.queue.peek(limit, |call| call.request.id)
     }
 
-    /// A request on its way through Python, and when it came in; only in dev mode.
+    /// A request in flight, and when it came in; only in dev mode.
     pub fn in_flight(&self, id: u64) -> Option<(Head, Instant)> {
         self.in_flight.find(id)
     }
 
-    /// Requests that came in before `time` and have not ended, the oldest first; only in dev mode.
+    /// The requests in flight that came in before `time`, oldest first; only in dev mode.
     pub fn in_flight_since_before(&self, time: Instant) -> Vec<(u64, Head, Instant)> {
         self.in_flight.since_before(time)
     }
 
-    /// Which route answers `method` on the decoded `path`, and why those near it do not, as JSON;
-    /// `None` if Python is stopping. Blocks while a module loads.
+    /// Explains as JSON which route matches `method` and the decoded `path`, and why similar routes
+    /// do not; `None` if Python is stopping. Blocks while a module loads.
     pub fn explain(&self, method: &str, path: &str) -> Option<serde_json::Value> {
-        let (reply, answer) = mpsc::sync_channel(1);
+        let (reply, replies) = mpsc::sync_channel(1);
         let (method, path) = (method.to_owned(), path.to_owned());
         self.control.send(Control::Explain { method, path, reply }).ok()?;
-        let answer = answer.recv().ok()?;
-        answer.inspect_err(|text| tracing::error!("the framework failed to match: {text}")).ok()
+        let explained = replies.recv().ok()?;
+        explained
+            .inspect_err(|text| tracing::error!("cannot match the path in Python: {text}"))
+            .ok()
     }
 
     async fn describe(&self, what: &'static str, about: &[&str]) -> serde_json::Value {
-        let (reply, answer) = oneshot::channel();
+        let (reply, description) = oneshot::channel();
         let about = about.iter().map(|&each| each.to_owned()).collect();
         if self.control.try_send(Control::Describe { what, about, reply }).is_err() {
             return serde_json::Value::Null;
         }
-        // While a module loads, however long, the runtime thread has no time.
-        let answer = tokio::time::timeout(TIMEOUT, answer).await;
-        answer.ok().and_then(Result::ok).unwrap_or_default()
+        // The runtime thread does not reply while a module loads, which may take long.
+        let description = tokio::time::timeout(TIMEOUT, description).await;
+        description.ok().and_then(Result::ok).unwrap_or_default()
     }
 }

@@ -1,263 +1,302 @@
-//! The queue in front of the dispatch workers, and which of them takes from it.
+//! The queue in front of the dispatch workers, and the choice of the worker that pops.
 //!
-//! One worker is hot: it keeps the interpreter and takes one item after the other. To wake a
-//! resting one costs more than a short handler, so that is done only when no worker is awake, or
-//! when none of them has come back for [`PATIENCE`], because its handler waits or computes. To
-//! notice that without anybody's help, one resting worker, the deputy, looks by itself at that
-//! interval while something waits. Who rested last is called first: its stack is in the cache.
+//! One worker is hot: it retains the interpreter and pops one item after the other. Waking a parked
+//! worker costs more than a short handler, so that happens only when no worker runs, or when none has
+//! come back for [`STALL_AFTER`], because its handler waits or computes. To notice that
+//! without any signal, one parked worker, the standby, wakes up at that interval while an item
+//! waits. The worker that was parked last is woken first: its stack is in the cache.
 //!
 //! Knows neither requests nor Python.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long what waits is left to the workers that are awake.
-const PATIENCE: Duration = Duration::from_millis(1);
-/// How long a worker with nothing to do looks about before it rests: the next item often comes
-/// soon, and on a busy core the thread that brings it needs the time.
-const LINGER: Duration = Duration::from_micros(50);
+use crate::sync::{Condvar, Mutex};
 
-/// A bounded queue that any number of [`Taker`]s share.
+/// How long items wait for the running workers before another one is woken.
+const STALL_AFTER: Duration = Duration::from_millis(1);
+/// How long an idle worker spins before it parks: the next item often comes soon, and on a busy core
+/// the thread that brings it needs the time.
+const SPIN: Duration = Duration::from_micros(50);
+
+/// A bounded queue that any number of [`Consumer`]s share.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<QueueState<T>>,
     capacity: usize,
-    /// Whether nothing waits, for those who look without the lock.
+    /// Whether no item waits; read without the lock.
     is_empty: AtomicBool,
 }
 
-/// What a worker got.
+/// An item, and the state of the queue when it was popped.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Taken<T> {
+pub(super) struct Popped<T> {
     pub(super) item: T,
     pub(super) at: Instant,
-    /// Whether nothing else waits.
+    /// Whether no other item waits.
     pub(super) is_last: bool,
 }
 
-/// Why an item was not taken in.
+/// Why an item was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum PushError {
     Full,
     Closed,
 }
 
 /// A worker's end of a [`Queue`].
 #[derive(Debug)]
-pub(super) struct Taker<T> {
+pub(super) struct Consumer<T> {
     queue: Arc<Queue<T>>,
-    bell: Arc<Bell>,
+    parker: Arc<Parker>,
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct QueueState<T> {
     waiting: VecDeque<T>,
-    /// Workers that rest; the last one is called first.
-    resting: Vec<Arc<Bell>>,
-    /// The one among them that looks by itself.
-    deputy: Option<Arc<Bell>>,
-    /// Workers that do not rest, or have been called.
-    awake: usize,
-    /// When one of them last took something, or was called.
-    last_sign: Instant,
-    /// Whether one of them looks about.
-    is_watched: bool,
+    /// Parked workers; the last one is woken first.
+    parked: Vec<Arc<Parker>>,
+    /// The parked worker that wakes up at intervals.
+    standby: Option<Arc<Parker>>,
+    /// Workers that are not parked, or have been called.
+    running: usize,
+    /// When one of them last popped an item, or was called.
+    last_progress: Instant,
+    is_spinning: bool,
     is_closed: bool,
 }
 
-/// How a resting worker is woken.
+/// Wakes one parked worker.
 #[derive(Debug, Default)]
-struct Bell {
+struct Parker {
     condvar: Condvar,
-    /// Set when it has been called. Only touched with the queue locked.
+    /// Whether the worker is to pop an item. Only accessed with the queue locked.
     is_called: AtomicBool,
+}
+
+/// Why a parked worker wakes up.
+enum Wakeup {
+    /// Another thread has called it, which unparks it.
+    Called,
+    /// The queue is closed.
+    Closed,
+    /// It is the standby, and the running workers make no progress.
+    Stalled,
+    /// It is the standby, and has nothing to do.
+    Tick,
+    Spurious,
 }
 
 impl<T> Queue<T> {
     pub(super) fn new(capacity: usize) -> Arc<Self> {
-        let state = State {
+        let state = QueueState {
             waiting: VecDeque::new(),
-            resting: Vec::new(),
-            deputy: None,
-            awake: 0,
-            last_sign: Instant::now(),
-            is_watched: false,
+            parked: Vec::new(),
+            standby: None,
+            running: 0,
+            last_progress: Instant::now(),
+            is_spinning: false,
             is_closed: false,
         };
         Arc::new(Self { state: Mutex::new(state), capacity, is_empty: AtomicBool::new(true) })
     }
 
-    /// Puts an item at the end, and sees to it that somebody takes it.
-    pub(super) fn push(&self, item: T, now: Instant) -> Result<(), Refused> {
-        let mut state = self.lock();
+    /// Appends an item, and wakes a worker if none is running.
+    pub(super) fn push(&self, item: T, now: Instant) -> Result<(), PushError> {
+        let mut state = self.state.lock();
         if state.is_closed {
-            return Err(Refused::Closed);
+            return Err(PushError::Closed);
         }
         if state.waiting.len() >= self.capacity {
-            return Err(Refused::Full);
+            return Err(PushError::Full);
         }
         state.waiting.push_back(item);
         self.is_empty.store(false, Ordering::Relaxed);
-        let bell = state.rouse(now);
+        let parker = state.wake_one(now);
         drop(state);
-        if let Some(bell) = bell {
-            bell.condvar.notify_one();
+        if let Some(parker) = parker {
+            parker.condvar.notify_one();
         }
         Ok(())
     }
 
-    /// Takes nothing in any more; what waits is still given out.
+    /// Rejects further items; items that wait can still be popped.
     pub(super) fn close(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.is_closed = true;
-        for bell in &state.resting {
-            bell.condvar.notify_one();
+        for parker in &state.parked {
+            parker.condvar.notify_one();
         }
     }
 
-    /// What `look` makes of the first `limit` that wait, and how many wait in all.
-    pub(super) fn look<R>(&self, limit: usize, look: impl FnMut(&T) -> R) -> (Vec<R>, usize) {
-        let state = self.lock();
-        (state.waiting.iter().take(limit).map(look).collect(), state.waiting.len())
+    /// Maps the first `limit` waiting items, and counts all of them.
+    pub(super) fn peek<R>(&self, limit: usize, map: impl FnMut(&T) -> R) -> (Vec<R>, usize) {
+        let state = self.state.lock();
+        (state.waiting.iter().take(limit).map(map).collect(), state.waiting.len())
     }
 
-    /// One more worker, which is awake.
-    pub(super) fn taker(self: &Arc<Self>) -> Taker<T> {
-        self.lock().awake += 1;
-        Taker { queue: Arc::clone(self), bell: Arc::default() }
+    /// Adds a running worker.
+    pub(super) fn consumer(self: &Arc<Self>) -> Consumer<T> {
+        self.state.lock().running += 1;
+        Consumer { queue: Arc::clone(self), parker: Arc::default() }
     }
 
-    fn pop(&self, state: &mut State<T>, now: Instant) -> Option<Taken<T>> {
+    fn pop(&self, state: &mut QueueState<T>) -> Option<Popped<T>> {
         let item = state.waiting.pop_front()?;
+        let now = Instant::now();
         let is_last = state.waiting.is_empty();
-        state.last_sign = now;
+        state.last_progress = now;
         if is_last {
             self.is_empty.store(true, Ordering::Relaxed);
-        } else if let Some(bell) = state.rouse(now) {
-            bell.condvar.notify_one();
+        } else if let Some(parker) = state.wake_one(now) {
+            parker.condvar.notify_one();
         }
-        Some(Taken { item, at: now, is_last })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Some(Popped { item, at: now, is_last })
     }
 }
 
-impl<T> Taker<T> {
-    /// What has waited longest, if something does.
-    pub(super) fn try_take(&self) -> Option<Taken<T>> {
-        self.queue.pop(&mut self.queue.lock(), Instant::now())
+impl<T> Consumer<T> {
+    /// Pops the oldest item, if there is one.
+    pub(super) fn try_pop(&self) -> Option<Popped<T>> {
+        self.queue.pop(&mut self.queue.state.lock())
     }
 
-    /// Waits until there is something; `None` once the queue is closed and empty. While it rests as
-    /// the deputy, it calls `meanwhile` each time it looks.
-    pub(super) fn take(&self, meanwhile: &dyn Fn()) -> Option<Taken<T>> {
-        let queue = &*self.queue;
-        let mut state = self.look_about(queue.lock());
-        if !state.waiting.is_empty() || state.is_closed {
-            return queue.pop(&mut state, Instant::now());
+    /// Waits for an item; `None` once the queue is closed and empty. Calls `on_tick` at each
+    /// interval in which this worker is the standby.
+    pub(super) fn pop(&self, on_tick: &dyn Fn()) -> Option<Popped<T>> {
+        let mut state = self.spin(self.queue.state.lock());
+        if !state.is_ready() {
+            state = self.park(state, on_tick);
         }
-        state.lie_down(&self.bell);
-        loop {
-            state = if state.is_deputy(&self.bell) {
-                let waited = self.bell.condvar.wait_timeout(state, PATIENCE);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            } else {
-                self.bell.condvar.wait(state).unwrap_or_else(PoisonError::into_inner)
-            };
-            let now = Instant::now();
-            if self.bell.is_called.swap(false, Ordering::Relaxed) {
-                if !state.waiting.is_empty() || state.is_closed {
-                    return queue.pop(&mut state, now);
-                }
-                // Somebody was faster.
-                state.lie_down(&self.bell);
-            } else if state.is_closed {
-                state.get_up(&self.bell);
-                return queue.pop(&mut state, now);
-            } else if state.is_deputy(&self.bell) {
-                if state.waiting.is_empty() {
-                    state.deputy = None;
-                } else if state.is_left_alone(now) {
-                    state.get_up(&self.bell);
-                    return queue.pop(&mut state, now);
-                }
-                drop(state);
-                meanwhile();
-                state = queue.lock();
-            }
-        }
+        self.queue.pop(&mut state)
     }
 
-    /// Lets others run for a moment, if nobody else does so, and sees whether they bring something.
-    fn look_about<'a>(&'a self, mut state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
-        if state.is_watched || !state.waiting.is_empty() || state.is_closed {
+    /// Yields to other threads for a moment, unless another worker does so, in case they push.
+    fn spin<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, QueueState<T>>,
+    ) -> MutexGuard<'a, QueueState<T>> {
+        if state.is_spinning || state.is_ready() {
             return state;
         }
         let began = Instant::now();
-        state.is_watched = true;
-        state.last_sign = began;
+        state.is_spinning = true;
+        state.last_progress = began;
         drop(state);
-        while self.queue.is_empty.load(Ordering::Relaxed) && began.elapsed() < LINGER {
+        while self.queue.is_empty.load(Ordering::Relaxed) && began.elapsed() < SPIN {
             thread::yield_now();
         }
-        let mut state = self.queue.lock();
-        state.is_watched = false;
+        let mut state = self.queue.state.lock();
+        state.is_spinning = false;
         state
     }
-}
 
-impl<T> Drop for Taker<T> {
-    fn drop(&mut self) {
-        let mut state = self.queue.lock();
-        state.awake -= 1;
-        if !state.waiting.is_empty()
-            && let Some(bell) = state.rouse(Instant::now())
-        {
-            bell.condvar.notify_one();
+    /// Parks until this worker is to pop, or the queue is closed; returns with the worker unparked.
+    fn park<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, QueueState<T>>,
+        on_tick: &dyn Fn(),
+    ) -> MutexGuard<'a, QueueState<T>> {
+        state.park(&self.parker);
+        loop {
+            state = if state.is_standby(&self.parker) {
+                self.parker.condvar.wait_timeout(state, STALL_AFTER).0
+            } else {
+                self.parker.condvar.wait(state)
+            };
+            match state.wakeup(&self.parker) {
+                Wakeup::Called if state.is_ready() => return state,
+                Wakeup::Called => state.park(&self.parker), // another worker was faster
+                Wakeup::Closed | Wakeup::Stalled => {
+                    state.unpark(&self.parker);
+                    return state;
+                }
+                Wakeup::Tick => {
+                    drop(state);
+                    on_tick();
+                    state = self.queue.state.lock();
+                }
+                Wakeup::Spurious => {}
+            }
         }
     }
 }
 
-impl<T> State<T> {
-    /// Calls a worker if what waits is left alone, or makes one the deputy; gives the bell to ring.
-    fn rouse(&mut self, now: Instant) -> Option<Arc<Bell>> {
-        if self.is_left_alone(now) {
-            let bell = Arc::clone(self.resting.last()?);
-            self.get_up(&bell);
-            bell.is_called.store(true, Ordering::Relaxed);
-            self.last_sign = now;
-            return Some(bell);
+impl<T> Drop for Consumer<T> {
+    fn drop(&mut self) {
+        let mut state = self.queue.state.lock();
+        state.running -= 1;
+        if !state.waiting.is_empty()
+            && let Some(parker) = state.wake_one(Instant::now())
+        {
+            parker.condvar.notify_one();
         }
-        if self.deputy.is_some() {
+    }
+}
+
+impl<T> QueueState<T> {
+    /// Whether a worker has no reason to wait.
+    fn is_ready(&self) -> bool {
+        !self.waiting.is_empty() || self.is_closed
+    }
+
+    /// Calls a worker if the queue is stalled, or else makes one the standby; returns the worker to
+    /// notify.
+    fn wake_one(&mut self, now: Instant) -> Option<Arc<Parker>> {
+        if self.is_stalled(now) {
+            let parker = Arc::clone(self.parked.last()?);
+            self.unpark(&parker);
+            parker.is_called.store(true, Ordering::Relaxed);
+            self.last_progress = now;
+            return Some(parker);
+        }
+        if self.standby.is_some() {
             return None;
         }
-        self.deputy = self.resting.last().cloned();
-        self.deputy.clone()
+        self.standby = self.parked.last().cloned();
+        self.standby.clone()
     }
 
-    fn is_left_alone(&self, now: Instant) -> bool {
-        self.awake == 0 || now.saturating_duration_since(self.last_sign) >= PATIENCE
+    /// Finds out why a worker has woken up; a standby without work retires.
+    fn wakeup(&mut self, parker: &Arc<Parker>) -> Wakeup {
+        if parker.is_called.swap(false, Ordering::Relaxed) {
+            return Wakeup::Called;
+        }
+        if self.is_closed {
+            return Wakeup::Closed;
+        }
+        if !self.is_standby(parker) {
+            return Wakeup::Spurious;
+        }
+        if self.waiting.is_empty() {
+            self.standby = None;
+        } else if self.is_stalled(Instant::now()) {
+            return Wakeup::Stalled;
+        }
+        Wakeup::Tick
     }
 
-    fn is_deputy(&self, bell: &Arc<Bell>) -> bool {
-        self.deputy.as_ref().is_some_and(|deputy| Arc::ptr_eq(deputy, bell))
+    fn is_stalled(&self, now: Instant) -> bool {
+        self.running == 0 || now.saturating_duration_since(self.last_progress) >= STALL_AFTER
     }
 
-    fn lie_down(&mut self, bell: &Arc<Bell>) {
-        self.awake -= 1;
-        self.resting.push(Arc::clone(bell));
+    fn is_standby(&self, parker: &Arc<Parker>) -> bool {
+        self.standby.as_ref().is_some_and(|standby| Arc::ptr_eq(standby, parker))
     }
 
-    fn get_up(&mut self, bell: &Arc<Bell>) {
-        self.awake += 1;
-        self.resting.retain(|other| !Arc::ptr_eq(other, bell));
-        if self.is_deputy(bell) {
-            self.deputy = None;
+    fn park(&mut self, parker: &Arc<Parker>) {
+        self.running -= 1;
+        self.parked.push(Arc::clone(parker));
+    }
+
+    fn unpark(&mut self, parker: &Arc<Parker>) {
+        self.running += 1;
+        self.parked.retain(|other| !Arc::ptr_eq(other, parker));
+        if self.is_standby(parker) {
+            self.standby = None;
         }
     }
 }
@@ -269,16 +308,16 @@ mod tests {
 
     use super::*;
 
-    /// Does what a worker takes: says who it is, and waits until it may go on.
+    /// Reports the thread that popped it, and blocks that thread until `go` is dropped.
     struct Job {
         done: mpsc::Sender<ThreadId>,
         go: Option<mpsc::Receiver<()>>,
     }
 
     fn worker(queue: &Arc<Queue<Job>>) -> thread::JoinHandle<()> {
-        let taker = queue.taker();
+        let consumer = queue.consumer();
         thread::spawn(move || {
-            while let Some(Taken { item: job, .. }) = taker.take(&|| ()) {
+            while let Some(Popped { item: job, .. }) = consumer.pop(&|| ()) {
                 let _ = job.done.send(thread::current().id());
                 if let Some(go) = job.go {
                     let _ = go.recv();
@@ -288,10 +327,10 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_waits_holds_up_nobody() {
+    fn a_worker_that_waits_does_not_block_the_others() {
         let queue = Queue::new(8);
         let workers = [worker(&queue), worker(&queue), worker(&queue)];
-        let (done, who) = mpsc::channel();
+        let (done, threads) = mpsc::channel();
         let mut gates = Vec::new();
         for _ in 0..2 {
             let (gate, go) = mpsc::channel();
@@ -302,9 +341,9 @@ mod tests {
             queue.push(Job { done: done.clone(), go: None }, Instant::now()).expect("room");
         }
 
-        let order: Vec<_> = (0..5).map(|_| who.recv().expect("a worker")).collect();
+        let order: Vec<_> = (0..5).map(|_| threads.recv().expect("a worker")).collect();
 
-        assert_eq!(order[2..], [order[2]; 3], "one worker is left for the short ones");
+        assert_eq!(order[2..], [order[2]; 3], "one worker is left for the short jobs");
         assert!(order[0] != order[1] && !order[..2].contains(&order[2]));
         drop(gates);
         queue.close();
@@ -314,34 +353,34 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_given_out_after_the_queue_was_closed() {
+    fn items_can_be_popped_after_the_queue_was_closed() {
         let queue = Queue::new(2);
-        let (done, who) = mpsc::channel();
+        let (done, threads) = mpsc::channel();
         let job = || Job { done: done.clone(), go: None };
         queue.push(job(), Instant::now()).expect("room");
         queue.push(job(), Instant::now()).expect("room");
-        assert_eq!(queue.push(job(), Instant::now()), Err(Refused::Full));
+        assert_eq!(queue.push(job(), Instant::now()), Err(PushError::Full));
         queue.close();
-        assert_eq!(queue.push(job(), Instant::now()), Err(Refused::Closed));
+        assert_eq!(queue.push(job(), Instant::now()), Err(PushError::Closed));
 
         worker(&queue).join().expect("no panic");
 
-        assert_eq!(who.try_iter().count(), 2);
+        assert_eq!(threads.try_iter().count(), 2);
     }
 
     #[test]
-    fn a_worker_that_ends_leaves_what_waits_to_another() {
+    fn another_worker_pops_the_items_of_one_that_ends() {
         let queue = Queue::new(8);
-        let (done, who) = mpsc::channel();
-        let first = queue.taker();
+        let (done, threads) = mpsc::channel();
+        let first = queue.consumer();
         let second = worker(&queue);
         for _ in 0..2 {
             queue.push(Job { done: done.clone(), go: None }, Instant::now()).expect("room");
         }
         drop(first);
 
-        assert_eq!(who.recv(), Ok(second.thread().id()));
-        assert_eq!(who.recv(), Ok(second.thread().id()));
+        assert_eq!(threads.recv(), Ok(second.thread().id()));
+        assert_eq!(threads.recv(), Ok(second.thread().id()));
         queue.close();
         second.join().expect("no panic");
     }

@@ -1,96 +1,97 @@
-//! From the thread that has an answer back to the task that waits for it.
+//! Sends a response from a Python thread back to the task that waits for it.
 //!
-//! To wake a tokio thread is a system call, and on a busy core it ends the turn of whoever makes
-//! it. So a dispatch worker with more to do leaves its answers, and wakes one task for all of
-//! them; that one wakes the others, which costs next to nothing where it runs. A task that goes
-//! instead of waking passes that on.
+//! Waking a tokio thread is a system call, and on a busy core it suspends the caller. So a dispatch
+//! worker with more to do defers its wakes: the next flush wakes one task, which then wakes the
+//! others; that costs next to nothing on a tokio thread. A task that is dropped before it does so
+//! forwards the wakes instead.
 
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use crate::message::PythonResponse;
+use crate::sync::Mutex;
 
-use super::loop_signals::Notices;
+use super::loop_signals::LoopSignals;
 
 thread_local! {
-    /// Whether answers of this thread are left until it says [`Wakes::wake`].
-    static LEAVES: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread's wakes wait for [`WakeBatch::flush`].
+    static DEFERS_WAKES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Lets answers that this thread gives from now on wait for [`Wakes::wake`].
-pub(super) fn leave_answers() {
-    LEAVES.set(true);
+/// Defers the wakes of this thread until [`WakeBatch::flush`] from now on.
+pub(super) fn defer_wakes() {
+    DEFERS_WAKES.set(true);
 }
 
-/// Makes the two ends for one answer.
-pub(super) fn channel(wakes: &Arc<Wakes>) -> (Reply, Pending) {
-    let slot = Arc::new(Slot::default());
+/// Makes the two ends of a channel for one response.
+pub(super) fn channel(wakes: &Arc<WakeBatch>) -> (Reply, ReplyFuture) {
+    let slot = Arc::new(ReplySlot::default());
     let reply = Reply { slot: Arc::clone(&slot), wakes: Arc::clone(wakes) };
-    (reply, Pending { slot, wakes: Arc::clone(wakes) })
+    (reply, ReplyFuture { slot, wakes: Arc::clone(wakes) })
 }
 
-/// The sending end. Dropped without an answer, it says that there will be none.
+/// The sending end. If it is dropped without a response, the receiver gets `None`.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    slot: Arc<Slot>,
-    wakes: Arc<Wakes>,
+    slot: Arc<ReplySlot>,
+    wakes: Arc<WakeBatch>,
 }
 
-/// The receiving end: an answer, or `None` if there will be none.
+/// The receiving end: resolves to the response, or to `None` if the sender was dropped.
 #[derive(Debug)]
-pub(super) struct Pending {
-    slot: Arc<Slot>,
-    wakes: Arc<Wakes>,
+pub(super) struct ReplyFuture {
+    slot: Arc<ReplySlot>,
+    wakes: Arc<WakeBatch>,
 }
 
-/// Tasks that have an answer and do not know it yet.
+/// WakeBatch that are not sent yet, of tasks whose response has arrived.
 #[derive(Debug)]
-pub(super) struct Wakes {
-    left: Mutex<Vec<Arc<Slot>>>,
-    /// What the task that was woken is to wake.
-    passed_on: Mutex<Vec<Arc<Slot>>>,
-    is_passed_on: AtomicBool,
-    /// The asyncio loop, and whether it has work that it does not know of.
-    bell: Arc<Notices>,
-    is_loop_left: AtomicBool,
+pub(super) struct WakeBatch {
+    deferred: Mutex<Vec<Arc<ReplySlot>>>,
+    /// The tasks that the woken task is to wake.
+    forwarded: Mutex<Vec<Arc<ReplySlot>>>,
+    is_forwarded: AtomicBool,
+    loop_signals: Arc<LoopSignals>,
+    /// Whether the asyncio loop is to be woken.
+    is_loop_deferred: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct Slot(Mutex<State>);
+struct ReplySlot(Mutex<ReplyState>);
 
 #[derive(Debug, Default)]
-struct State {
-    answer: Option<PythonResponse>,
+struct ReplyState {
+    response: Option<PythonResponse>,
     waker: Option<Waker>,
     /// The sender has gone.
     is_over: bool,
     /// The receiver has gone.
     is_closed: bool,
-    /// Its task was woken for others too.
+    /// Its task is to wake others.
     wakes_others: bool,
 }
 
 impl Reply {
-    /// Whether nobody waits any more.
+    /// Whether the receiver was dropped: the request is cancelled.
     pub(super) fn is_closed(&self) -> bool {
         self.slot.lock().is_closed
     }
 
-    /// Gives the answer, now or with the next [`Wakes::wake`].
-    pub(super) fn send(self, answer: PythonResponse) {
+    /// Sends the response, now or with the next [`WakeBatch::flush`].
+    pub(super) fn send(self, response: PythonResponse) {
         let mut state = self.slot.lock();
-        state.answer = Some(answer);
+        state.response = Some(response);
         state.is_over = true;
         if state.waker.is_none() || state.is_closed {
             return;
         }
-        if LEAVES.get() {
+        if DEFERS_WAKES.get() {
             drop(state);
-            lock(&self.wakes.left).push(Arc::clone(&self.slot));
+            self.wakes.deferred.lock().push(Arc::clone(&self.slot));
         } else if let Some(waker) = state.waker.take() {
             drop(state);
             waker.wake();
@@ -110,14 +111,14 @@ impl Drop for Reply {
     }
 }
 
-impl Future for Pending {
+impl Future for ReplyFuture {
     type Output = Option<PythonResponse>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.slot.lock();
         let wakes_others = std::mem::take(&mut state.wakes_others);
         let polled = if state.is_over {
-            Poll::Ready(state.answer.take())
+            Poll::Ready(state.response.take())
         } else {
             match &mut state.waker {
                 Some(waker) => waker.clone_from(context.waker()),
@@ -127,65 +128,65 @@ impl Future for Pending {
         };
         drop(state);
         if wakes_others {
-            self.wakes.pass_on();
+            self.wakes.forward();
         }
         polled
     }
 }
 
-impl Drop for Pending {
+impl Drop for ReplyFuture {
     fn drop(&mut self) {
         let mut state = self.slot.lock();
         state.is_closed = true;
-        let unread = state.answer.take();
+        let unread = state.response.take();
         let wakes_others = state.wakes_others;
         drop(state);
         drop(unread);
         if wakes_others {
-            self.wakes.pass_on();
+            self.wakes.forward();
         }
     }
 }
 
-impl Wakes {
-    /// With `bell` for the asyncio loop.
-    pub(super) fn new(bell: Arc<Notices>) -> Arc<Self> {
+impl WakeBatch {
+    /// Makes an empty batch that wakes the asyncio loop through `loop_signals`.
+    pub(super) fn new(loop_signals: Arc<LoopSignals>) -> Arc<Self> {
         Arc::new(Self {
-            left: Mutex::default(),
-            passed_on: Mutex::default(),
-            is_passed_on: AtomicBool::new(false),
-            bell,
-            is_loop_left: AtomicBool::new(false),
+            deferred: Mutex::default(),
+            forwarded: Mutex::default(),
+            is_forwarded: AtomicBool::new(false),
+            loop_signals,
+            is_loop_deferred: AtomicBool::new(false),
         })
     }
 
-    /// Lets the asyncio loop know that there is something, now or with the next [`Self::wake`].
-    pub(super) fn ring(&self) {
-        if LEAVES.get() {
-            self.is_loop_left.store(true, Ordering::Release);
+    /// WakeBatch the asyncio loop, now or with the next [`Self::flush`].
+    pub(super) fn wake_loop(&self) {
+        if DEFERS_WAKES.get() {
+            self.is_loop_deferred.store(true, Ordering::Release);
         } else {
-            self.bell.ring();
+            self.loop_signals.wake();
         }
     }
 
-    /// Lets all know who have been left something: the loop, and the tasks with an answer.
-    pub(super) fn wake(&self) {
-        if self.is_loop_left.load(Ordering::Relaxed)
-            && self.is_loop_left.swap(false, Ordering::AcqRel)
+    /// Sends the deferred wakes, of the loop and of the tasks.
+    pub(super) fn flush(&self) {
+        if self.is_loop_deferred.load(Ordering::Relaxed)
+            && self.is_loop_deferred.swap(false, Ordering::AcqRel)
         {
-            self.bell.ring();
+            self.loop_signals.wake();
         }
-        let mut left = std::mem::take(&mut *lock(&self.left));
-        while let Some(slot) = left.pop() {
+        let mut deferred = std::mem::take(&mut *self.deferred.lock());
+        while let Some(slot) = deferred.pop() {
             let mut state = slot.lock();
             if state.is_closed {
                 continue;
             }
             let Some(waker) = state.waker.take() else { continue };
-            if !left.is_empty() {
-                lock(&self.passed_on).append(&mut left);
-                self.is_passed_on.store(true, Ordering::Release);
-                // Seen when it is polled, or dropped: one of these will be.
+            if !deferred.is_empty() {
+                self.forwarded.lock().append(&mut deferred);
+                self.is_forwarded.store(true, Ordering::Release);
+                // Read when the task is polled or dropped, and one of these happens.
                 state.wakes_others = true;
             }
             drop(state);
@@ -194,11 +195,11 @@ impl Wakes {
         }
     }
 
-    fn pass_on(&self) {
-        if !self.is_passed_on.swap(false, Ordering::AcqRel) {
+    fn forward(&self) {
+        if !self.is_forwarded.swap(false, Ordering::AcqRel) {
             return;
         }
-        for slot in std::mem::take(&mut *lock(&self.passed_on)) {
+        for slot in std::mem::take(&mut *self.forwarded.lock()) {
             let waker = slot.lock().waker.take();
             if let Some(waker) = waker {
                 waker.wake();
@@ -207,14 +208,10 @@ impl Wakes {
     }
 }
 
-impl Slot {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.0)
+impl ReplySlot {
+    fn lock(&self) -> MutexGuard<'_, ReplyState> {
+        self.0.lock()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -224,60 +221,60 @@ mod tests {
     use super::*;
     use crate::message::{Failure, HandlerOutcome};
 
-    fn wakes() -> Arc<Wakes> {
-        Wakes::new(Arc::new(Notices::new().expect("a pipe")))
+    fn wakes() -> Arc<WakeBatch> {
+        WakeBatch::new(Arc::new(LoopSignals::new().expect("a pipe")))
     }
 
-    fn answer(generation: u64) -> PythonResponse {
+    fn response(generation: u64) -> PythonResponse {
         let outcome = HandlerOutcome::Failure(Failure::default());
         PythonResponse { generation, route: None, outcome, timestamps: None }
     }
 
     #[tokio::test]
-    async fn answers_that_are_left_come_with_one_wake_even_if_some_of_the_tasks_go() {
+    async fn one_wake_delivers_all_deferred_responses_even_if_some_tasks_are_aborted() {
         let wakes = wakes();
-        let (replies, pending): (Vec<_>, Vec<_>) = (0..6).map(|_| channel(&wakes)).unzip();
-        let tasks: Vec<_> = pending.into_iter().map(tokio::spawn).collect();
+        let (replies, futures): (Vec<_>, Vec<_>) = (0..6).map(|_| channel(&wakes)).unzip();
+        let tasks: Vec<_> = futures.into_iter().map(tokio::spawn).collect();
         tokio::task::yield_now().await; // all wait now
         let worker = thread::spawn({
             let wakes = Arc::clone(&wakes);
             move || {
-                leave_answers();
+                defer_wakes();
                 for (number, reply) in (0..).zip(replies) {
-                    reply.send(answer(number));
+                    reply.send(response(number));
                 }
                 wakes
             }
         });
         let wakes = worker.join().expect("no panic");
         assert!(tasks.iter().all(|task| !task.is_finished()));
-        tasks[5].abort(); // the one that would be woken first
-        wakes.wake();
+        tasks[5].abort(); // the task that would be woken first
+        wakes.flush();
         tasks[3].abort();
 
         for (number, task) in (0..).zip(tasks) {
             match task.await {
-                Ok(answer) => assert_eq!(answer.expect("sent").generation, number),
+                Ok(response) => assert_eq!(response.expect("sent").generation, number),
                 Err(error) => assert!(error.is_cancelled() && [3, 5].contains(&number)),
             }
         }
     }
 
     #[tokio::test]
-    async fn a_reply_that_is_dropped_says_so() {
-        let (reply, pending) = channel(&wakes());
-        let waiting = tokio::spawn(pending);
+    async fn a_dropped_reply_resolves_to_none() {
+        let (reply, future) = channel(&wakes());
+        let waiting = tokio::spawn(future);
         tokio::task::yield_now().await;
         drop(reply);
         assert!(waiting.await.expect("no panic").is_none());
     }
 
     #[test]
-    fn whoever_waits_no_more_closes_the_channel() {
-        let (reply, pending) = channel(&wakes());
+    fn a_dropped_receiver_closes_the_channel() {
+        let (reply, future) = channel(&wakes());
         assert!(!reply.is_closed());
-        drop(pending);
+        drop(future);
         assert!(reply.is_closed());
-        reply.send(answer(1));
+        reply.send(response(1));
     }
 }

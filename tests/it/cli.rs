@@ -289,7 +289,7 @@ async fn a_venv_is_used_without_being_activated() {
 
 /// An environment of the Python that the binary is built for.
 fn make_venv(project: &Project) {
-    let made = std::process::Command::new(snaxum::python_runtime::BUILD_PYTHON)
+    let made = std::process::Command::new(snaxum::build_info::BUILD_PYTHON)
         .args(["-m", "venv", "--without-pip", ".venv"])
         .current_dir(project.path())
         .status()
@@ -526,8 +526,8 @@ async fn a_damaged_venv_is_named_with_the_way_out() {
         ("pyvenv.cfg", "home = /usr/bin\n", "names no version"),
         (
             "pyvenv.cfg",
-            &*format!("version = {}\n", snaxum::python_runtime::BUILD_VERSION),
-            "leads nowhere",
+            &*format!("version = {}\n", snaxum::build_info::BUILD_VERSION),
+            "does not exist",
         ),
     ] {
         let finished = app().top_file(&format!(".venv/{file}"), content).snaxum(&["serve"]).await;

@@ -47,17 +47,20 @@ fn one_place_speaks_pyo3() {
             "src/python_runtime/exchange.rs",
             "src/python_runtime/host.rs",
             "src/python_runtime/interpreter.rs",
+            "src/python_runtime/json.rs",
             "src/python_runtime/thread.rs",
+            "src/python_runtime/workers.rs",
         ]
     );
-    // The thread only holds the interpreter, and lets it go while it waits.
-    let thread =
-        fs::read_to_string(Path::new(ROOT).join("src/python_runtime/thread.rs")).expect("a file");
-    let thread = code(&thread);
-    assert_eq!(thread.matches("pyo3").count(), 1);
-    assert!(thread.contains("use pyo3::Python;"));
-    for word in ["PyAny", "PyModule", "PyDict", "Bound<", "Py<", "call1", "getattr", "import("] {
-        assert!(!thread.contains(word), "{word}");
+    // The threads only attach to the interpreter, and detach from it while they wait.
+    for file in ["src/python_runtime/thread.rs", "src/python_runtime/workers.rs"] {
+        let thread = code(&fs::read_to_string(Path::new(ROOT).join(file)).expect("a file"));
+        assert_eq!(thread.matches("pyo3").count(), 1, "{file}");
+        assert!(thread.contains("use pyo3::Python;"), "{file}");
+        for word in ["PyAny", "PyModule", "PyDict", "Bound<", "Py<", "call1", "getattr", "import("]
+        {
+            assert!(!thread.contains(word), "{file}: {word}");
+        }
     }
 }
 
@@ -170,7 +173,7 @@ fn nothing_outside_tests_panics_without_a_stated_reason() {
 }
 
 fn standard_library() -> Vec<String> {
-    let output = std::process::Command::new(snaxum::python_runtime::BUILD_PYTHON)
+    let output = std::process::Command::new(snaxum::build_info::BUILD_PYTHON)
         .args(["-c", "import sys; print(*sys.stdlib_module_names)"])
         .output()
         .expect("the Python that we are built for starts");

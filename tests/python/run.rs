@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use snaxum::python_runtime::{BUILD_PYTHON, BUILD_VERSION};
+use snaxum::build_info::{BUILD_PYTHON, BUILD_VERSION};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -57,7 +57,7 @@ STEP = ["resumed", "suspended"]
 
 
 def test_a_handler_thatdispatch_has_returned_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert marks_of(answers, monkeypatch) == ["began", *STEP, "returned", "respond_plainly"]
+    assert marks_of(answers, monkeypatch) == ["began", *STEP, "returned", "respond_ok"]
 
 
 def test_a_handler_that_fails_has_returned_before(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,4 +65,4 @@ def test_a_handler_that_fails_has_returned_before(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_coroutine_made_of_a_generator_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert marks_of(generates, monkeypatch) == ["began", "returned", "respond_plainly"]
+    assert marks_of(generates, monkeypatch) == ["began", "returned", "respond_ok"]

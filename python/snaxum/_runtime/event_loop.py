@@ -47,7 +47,7 @@ class LoopThread:
     def spawn(self, request_id: int, start: Start, *args: Any) -> None:
         """Run `start(*args)` as a task; safe from any thread."""
         self._arrived.append((request_id, start, args))
-        self._host.ring()
+        self._host.wake_loop()
 
     def forget(self, request_id: int) -> None:
         """Let go of a task that is ending."""
@@ -103,11 +103,11 @@ class LoopThread:
 
     def _wake_now(self) -> None:
         self._wakes_soon = False
-        self._host.wake()
+        self._host.flush_wakes()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._host.leave_answers()
+        self._host.defer_wakes()
         self._loop.add_reader(self._host.wake_fd, self._on_ring)
         while not self._stopping:
             try:
@@ -133,7 +133,7 @@ class LoopThread:
         while arrived:
             request_id, start, args = arrived.popleft()
             self._tasks[request_id] = self._loop.create_task(start(*args))
-        given_up, roomy = self._host.notices()
+        given_up, roomy = self._host.take_signals()
         for request_id in given_up:
             # Forgotten here: one that is cancelled before its first step never comes to its end.
             task = self._tasks.pop(request_id, None)

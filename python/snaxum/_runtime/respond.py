@@ -35,7 +35,7 @@ def send_result(
         content_type = PLAIN_TYPES.get(type(result))
         if content_type is not None:
             content = encode_plainly(result)
-            exchange.respond_plainly(generation.number, route.id, content_type, content)
+            exchange.respond_ok(generation.number, route.id, content_type, content)
             return None
         status, headers, body = to_response(result).parts()
     except BaseException as error:

@@ -82,7 +82,7 @@ pub(super) struct Kept {
     generation: Option<u64>,
     phases: Phases,
     total: Duration,
-    computed: Option<Duration>,
+    cpu_time: Option<Duration>,
     holders: Vec<Holder>,
     pool: Option<PoolTime>,
     replay_of: Option<u64>,
@@ -114,7 +114,7 @@ impl Kept {
         self.generation = record.generation;
         self.phases = record.phases;
         self.total = record.total;
-        self.computed = record.computed;
+        self.cpu_time = record.cpu_time;
         self.pool = record.pool;
         self.holders.clear();
         self.holders.extend(record.blockers.iter().map(|holder| Holder {
@@ -197,7 +197,7 @@ impl Kept {
             mode: route.map(|route| route.mode.clone()),
             phases: self.phases,
             total_ms: ms(self.total),
-            py_cpu_ms: self.computed.map(ms),
+            py_cpu_ms: self.cpu_time.map(ms),
             blocked_by: self.holders.clone(),
             pool: self.pool,
             replay_of: self.replay_of.map(|id| id.to_string()),

@@ -1,0 +1,60 @@
+//! A route, as the console, the API and `snaxum routes --format json` show it.
+//!
+//! Plain data; Python computes it.
+
+use serde::{Deserialize, Serialize};
+
+/// A route, as it is listed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RouteInfo {
+    /// The version of this object's shape.
+    pub v: u32,
+    /// Stable for a method and path across generations.
+    pub id: String,
+    /// As declared, sorted.
+    pub methods: Vec<String>,
+    /// As written: `/users/<int:id>`.
+    pub path: String,
+    /// As axum writes it: `/users/{id}`.
+    pub pattern: String,
+    /// The path's parameters, in order.
+    pub params: Vec<Param>,
+    /// `module.function`.
+    pub handler: String,
+    /// The handler's module.
+    pub module: String,
+    /// Relative to the project.
+    pub file: String,
+    /// 1-based, of the first decorator.
+    pub line: u32,
+    /// 1-based.
+    pub end_line: u32,
+    /// The handler's docstring.
+    pub doc: Option<String>,
+    /// Whether it uses the process pool.
+    pub pool: bool,
+    /// Whether it is an `async def`.
+    #[serde(rename = "async")]
+    pub is_async: bool,
+    /// `in-thread`, `async` or `process pool`.
+    pub mode: String,
+    /// Whether its requests and responses are neither recorded nor shown.
+    #[serde(default)]
+    pub no_capture: bool,
+    /// Problems of its declaration.
+    pub warnings: Vec<String>,
+    /// The generation that serves it.
+    pub generation: u64,
+}
+
+/// A parameter of a path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Param {
+    /// The key in `request.path_params`.
+    pub name: String,
+    /// The converter.
+    #[serde(rename = "type")]
+    pub kind: String,
+}

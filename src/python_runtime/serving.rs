@@ -1,0 +1,41 @@
+//! The generation that serves, as Rust knows it.
+//!
+//! A snapshot: a reload replaces it and never changes it.
+
+use std::sync::Arc;
+
+use crate::event::{ReloadRecord, TRACEBACK};
+use crate::message::{LoadOutcome, LoadReport, RouteInfo};
+
+/// The generation that serves, and the newest reload.
+#[derive(Debug)]
+pub struct Serving {
+    /// 0 while no module has loaded.
+    pub generation: u64,
+    /// Whether the newest code does not load, or some module has not loaded since the start.
+    pub failing: bool,
+    /// The whole route table.
+    pub routes: Vec<RouteInfo>,
+    /// The newest attempt to load.
+    pub last_reload: Arc<ReloadRecord>,
+}
+
+impl Serving {
+    pub(super) fn after(reload: ReloadRecord) -> Self {
+        let report = &reload.report;
+        Self {
+            generation: report.generation,
+            failing: report.outcome == LoadOutcome::Failed || !report.broken.is_empty(),
+            routes: report.routes.clone(),
+            last_reload: Arc::new(reload),
+        }
+    }
+}
+
+/// Logs each module that did not load.
+pub(super) fn log_failures(report: &LoadReport) {
+    for failure in &report.failures {
+        let (module, text) = (&failure.module, &failure.traceback.text);
+        tracing::error!(target: TRACEBACK, "module `{module}` does not load\n{text}");
+    }
+}
