@@ -1,4 +1,4 @@
-//! The body of a request, read whole: up to a size, and from nobody who sends it byte by byte.
+//! Reads the whole body of a request, with limits for its size and for slow clients.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::message::Failure;
 
-/// The time in which [`LEAST`] has to come, over and over, unless the body is whole by then.
+/// In each window, [`MIN_BYTES`] must arrive, unless the body is complete.
 const WINDOW: Duration = Duration::from_secs(30);
-/// Bytes: 1 KiB a second, which the slowest line has.
-const LEAST: usize = 30 * 1024;
+/// 1 KiB per second, which the slowest connection achieves.
+const MIN_BYTES: usize = 30 * 1024;
 
-/// Reads `body`; gives the answer to a client whose body is too large, too slow or broken.
+/// Reads `body`; the failure is the response to a body that is too large, too slow or incomplete.
 pub(crate) async fn read<B>(headers: &HeaderMap, body: B, limit: usize) -> Result<Bytes, Failure>
 where
     B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
@@ -35,7 +35,7 @@ where
     }
     let mut body = pin!(Limited::new(body, limit));
     let (mut window_ends, mut in_window) = (Instant::now() + WINDOW, 0);
-    // What comes in one piece is not copied.
+    // A body of one chunk is not copied.
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     loop {
@@ -57,14 +57,15 @@ where
             }
             Ok(Some(Err(error))) if error.is::<LengthLimitError>() => return Err(too_large()),
             Ok(Some(Err(error))) => {
-                return Err(failure(400, format!("the body broke off: {error}")));
+                return Err(failure(400, format!("the body is incomplete: {error}")));
             }
-            Err(_) if in_window >= LEAST => {
+            Err(_) if in_window >= MIN_BYTES => {
                 (window_ends, in_window) = (window_ends + WINDOW, 0);
             }
             Err(_) => {
                 let seconds = WINDOW.as_secs();
-                let detail = format!("only {in_window} bytes of the body came within {seconds} s");
+                let detail =
+                    format!("only {in_window} bytes of the body arrived within {seconds} s");
                 return Err(failure(408, detail));
             }
         }
@@ -85,7 +86,7 @@ mod tests {
     use axum::body::Body;
     use futures_util::{StreamExt, stream};
 
-    /// BodyReceiver of this size, one each second.
+    /// Makes a body of chunks of this size, one per second.
     fn slow(size: usize, count: usize) -> Body {
         Body::from_stream(stream::unfold(0, move |n| async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -99,20 +100,20 @@ mod tests {
         let failure = read(&HeaderMap::new(), slow(1, 1000), 1 << 20).await.expect_err("too slow");
         assert_eq!((failure.status, began.elapsed().as_secs()), (408, 30));
         assert!(
-            failure.detail.ends_with("bytes of the body came within 30 s"),
+            failure.detail.ends_with("bytes of the body arrived within 30 s"),
             "{}",
             failure.detail
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_large_body_that_keeps_coming_has_all_the_time_it_needs() {
+    async fn a_large_body_has_no_time_limit_while_it_arrives() {
         let body = read(&HeaderMap::new(), slow(2048, 200), 1 << 20).await.expect("all of it");
         assert_eq!(body.len(), 2048 * 200);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_large_body_that_stops_coming_is_given_up() {
+    async fn a_large_body_that_stops_arriving_is_rejected() {
         let beginning = stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![0; 1 << 19]))]);
         let body = Body::from_stream(beginning.chain(stream::pending()));
         let failure = read(&HeaderMap::new(), body, 1 << 20).await.expect_err("it does not end");

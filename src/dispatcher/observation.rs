@@ -1,0 +1,217 @@
+//! Observes one request for the events and the headers of dev mode.
+//!
+//! Outside dev mode it does nothing. Never changes the response but for [`DEV_HEADERS`] and the
+//! headers about its generation.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::Response as HttpResponse;
+use bytes::Bytes;
+
+use crate::event::Event;
+use crate::message::{
+    CLIENT_CLOSED_REQUEST, Failure, HandlerOutcome, Head, Phases, RequestRecord, ResponseBody,
+    StartRecord, Timestamps, Traceback, ms,
+};
+use crate::python_runtime::PythonRuntime;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");
+const X_SNAXUM_STALE: HeaderName = HeaderName::from_static("x-snaxum-stale");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+/// The headers that dev mode sets on every response; they replace headers of the handler.
+pub const DEV_HEADERS: [HeaderName; 2] = [X_REQUEST_ID, SERVER_TIMING];
+
+/// One request, from its head to its response. Dropped before [`end`](Self::end), it reports that
+/// the client has disconnected.
+pub(super) struct Observation<'a>(Option<Observed<'a>>);
+
+struct Observed<'a> {
+    runtime: &'a PythonRuntime,
+    id: u64,
+    head: &'a Head,
+    time: SystemTime,
+    began: Instant,
+    gate_passed: Instant,
+    request_body: Option<Bytes>,
+    response_body: Option<Bytes>,
+    handled: Option<Handled>,
+    is_ended: bool,
+}
+
+/// How Python handled the request.
+struct Handled {
+    generation: u64,
+    route: Option<String>,
+    timestamps: Option<Timestamps>,
+}
+
+impl<'a> Observation<'a> {
+    /// Reports that a request begins.
+    pub(super) fn begin(runtime: &'a PythonRuntime, id: u64, head: &'a Head) -> Self {
+        if !runtime.config().dev {
+            return Self(None);
+        }
+        let (time, began) = (SystemTime::now(), Instant::now());
+        runtime.events().start(|| StartRecord { id, time, head });
+        Self(Some(Observed {
+            runtime,
+            id,
+            head,
+            time,
+            began,
+            gate_passed: began,
+            request_body: None,
+            response_body: None,
+            handled: None,
+            is_ended: false,
+        }))
+    }
+
+    /// Records the body of the request.
+    pub(super) fn body_read(&mut self, body: &Result<Bytes, Failure>) {
+        if let (Some(observed), Ok(body)) = (&mut self.0, body) {
+            observed.request_body = Some(body.clone()); // shares the bytes
+        }
+    }
+
+    /// Records that the gate has let the request pass.
+    pub(super) fn gate_passed(&mut self) {
+        if let Some(observed) = &mut self.0 {
+            observed.gate_passed = Instant::now();
+        }
+    }
+
+    /// Records the response of Python.
+    pub(super) fn received(
+        &mut self,
+        generation: u64,
+        route: Option<String>,
+        timestamps: Option<Timestamps>,
+        outcome: &HandlerOutcome,
+    ) {
+        let Some(observed) = &mut self.0 else { return };
+        if let HandlerOutcome::Response { body: ResponseBody::Full(body), .. } = outcome {
+            observed.response_body = Some(body.clone());
+        }
+        observed.handled = Some(Handled { generation, route, timestamps });
+    }
+
+    /// Adds the headers of dev mode, and reports that the request has ended.
+    pub(super) fn end(self, response: &mut HttpResponse, traceback: Option<&Arc<Traceback>>) {
+        let Some(mut observed) = self.0 else { return };
+        let responded = Instant::now();
+        let phases = observed.phases(responded);
+        observed.annotate(response.headers_mut(), &phases);
+        let status = response.status().as_u16();
+        let total = responded - observed.began;
+        observed.emit_end(status, response.headers(), total, phases, traceback);
+        observed.is_ended = true;
+    }
+}
+
+impl Observed<'_> {
+    fn phases(&self, responded: Instant) -> Phases {
+        let read = ms(self.gate_passed - self.began);
+        let timestamps = self.handled.as_ref().and_then(|handled| handled.timestamps.as_ref());
+        let Some(timestamps) = timestamps else { return Phases { read, ..Phases::default() } };
+        let between = |from, to: Instant| ms(to.saturating_duration_since(from));
+        Phases {
+            read,
+            queue: between(timestamps.queued, timestamps.taken),
+            gil: between(timestamps.taken, timestamps.attached),
+            py: between(timestamps.attached, timestamps.returned),
+            convert: between(timestamps.returned, timestamps.converted),
+            send: between(timestamps.converted, responded),
+        }
+    }
+
+    fn annotate(&self, headers: &mut HeaderMap, phases: &Phases) {
+        headers.reserve(4);
+        headers.insert(X_REQUEST_ID, HeaderValue::from(self.id));
+        if let Some(handled) = &self.handled {
+            headers.insert(X_SNAXUM_GEN, HeaderValue::from(handled.generation));
+        }
+        headers.insert(SERVER_TIMING, server_timing(phases));
+        if self.handled.is_some() && self.runtime.serving().failing {
+            // The response does not come from the newest save.
+            headers.insert(X_SNAXUM_STALE, HeaderValue::from_static("1"));
+        }
+    }
+
+    fn emit_end(
+        &self,
+        status: u16,
+        response_headers: &HeaderMap,
+        total: Duration,
+        phases: Phases,
+        traceback: Option<&Arc<Traceback>>,
+    ) {
+        self.runtime.events().emit(|| {
+            let handled = self.handled.as_ref();
+            let timestamps = handled.and_then(|handled| handled.timestamps.as_ref());
+            Event::RequestEnd(RequestRecord {
+                id: self.id,
+                time: self.time,
+                head: self.head,
+                request_body: self.request_body.as_ref(),
+                response_body: self.response_body.as_ref(),
+                response_headers,
+                status,
+                generation: handled.map(|handled| handled.generation),
+                route: handled.and_then(|handled| handled.route.as_deref()),
+                total,
+                phases,
+                cpu_time: timestamps.and_then(|timestamps| timestamps.cpu_time),
+                pool: timestamps.and_then(|timestamps| timestamps.pool),
+                blockers: timestamps.map_or(&[], |timestamps| &timestamps.blockers),
+                traceback,
+            })
+        });
+    }
+}
+
+impl Drop for Observed<'_> {
+    fn drop(&mut self) {
+        // A panic also drops it, but then the client has not disconnected.
+        if !self.is_ended && !std::thread::panicking() {
+            let (headers, total) = (HeaderMap::new(), self.began.elapsed());
+            self.emit_end(CLIENT_CLOSED_REQUEST, &headers, total, Phases::default(), None);
+        }
+    }
+}
+
+/// Formats durations in milliseconds (W3C Server Timing).
+fn server_timing(phases: &Phases) -> HeaderValue {
+    let Phases { queue, gil, py, convert, .. } = *phases;
+    let mut text = Vec::with_capacity(80);
+    let mut digits = itoa::Buffer::new();
+    for (name, ms) in [("queue", queue), (", gil", gil), (", py", py), (", convert", convert)] {
+        // Formatting floats would cost as much as the rest of this function.
+        let us = (ms * 1e3).round() as u64;
+        let after_point = 1000 + us % 1000; // keeps leading zeros
+        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(b";dur=");
+        text.extend_from_slice(digits.format(us / 1000).as_bytes());
+        text.push(b'.');
+        text.extend_from_slice(&digits.format(after_point).as_bytes()[1..]);
+    }
+    HeaderValue::from_bytes(&text).expect("digits and ASCII punctuation")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_keep_three_digits_after_the_point() {
+        let phases =
+            Phases { queue: 0.0, gil: 0.007, py: 1234.05, convert: 0.9, ..Phases::default() };
+        assert_eq!(
+            server_timing(&phases),
+            "queue;dur=0.000, gil;dur=0.007, py;dur=1234.050, convert;dur=0.900"
+        );
+    }
+}
