@@ -1,7 +1,7 @@
-//! Ties the binary to one Python: says where its libpython lies, and what it is built for.
+//! Links the binary to one Python: finds its libpython, and records its version.
 //!
-//! Runs at build time only. What it finds out reaches the program as `SNAXUM_BUILD_*`, and build
-//! scripts of dependent crates as `DEP_SNAXUM_*`. Never looks at the user's project.
+//! Runs at build time only. The program gets the result as `SNAXUM_BUILD_*`, and build scripts of
+//! dependent crates as `DEP_SNAXUM_*`. Never reads the user's project.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
@@ -34,10 +34,12 @@ fn main() {
     println!("cargo:rerun-if-changed=templates");
 
     let config = pyo3_build_config::get();
-    let answer = config.run_python_script(DESCRIBE).unwrap_or_else(|error| {
-        fail(&format!("the Python to build against does not run: {error}"))
+    let described = config.run_python_script(DESCRIBE).unwrap_or_else(|error| {
+        fail(&format!(
+            "the Python to build against does not run: {error}; name another one with PYO3_PYTHON"
+        ))
     });
-    let mut lines = answer.lines().map(str::to_owned);
+    let mut lines = described.lines().map(str::to_owned);
     let mut next = || lines.next().unwrap_or_default();
     let (version, executable, soname) = (next(), next(), next());
 
@@ -64,7 +66,7 @@ fn main() {
     println!("cargo:python_version={version}");
 }
 
-/// Compiles the framework's Python files once and for all, for `src/framework.rs`.
+/// Compiles the framework's Python files, for `src/framework.rs`.
 fn compile_framework(config: &pyo3_build_config::InterpreterConfig) {
     let directory = |name| PathBuf::from(env::var_os(name).expect("cargo sets it"));
     let source = directory("CARGO_MANIFEST_DIR").join("python/snaxum");
@@ -76,10 +78,10 @@ fn compile_framework(config: &pyo3_build_config::InterpreterConfig) {
     }
 }
 
-/// Puts a link to libpython below the target directory.
+/// Creates a link to libpython in the target directory.
 ///
 /// `cargo run` and `cargo test` add such directories to the loader's path, so a dependent crate
-/// without a build script finds the very library it was built for. It also serves a machine that
+/// without a build script finds the library it was built for. It also helps on a machine that
 /// has `libpython3.x.so.1.0` but not the development package's `libpython3.x.so`.
 fn link_into_target(library: &Path, plain_name: &str) {
     let directory = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("lib");

@@ -1,25 +1,25 @@
-//! What stops the process, or keeps it from starting.
+//! The errors that stop the process, or prevent its start.
 //!
-//! What ends a single request is not here: that is data, [`crate::message::Failure`]. Every text
-//! says what, where and the way out.
+//! An error of a single request is data, [`crate::message::Failure`]. Every text states what failed,
+//! where, and what to do.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Why Snaxum cannot start or go on.
+/// Why Snaxum cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// DIR does not exist or is not a directory.
-    #[error("no directory `{}`; pass the directory that holds your `python` directory", .0.display())]
+    #[error("no directory `{}`; pass the directory that contains your `python` directory", .0.display())]
     NoProject(PathBuf),
     /// Something cannot be read.
     #[error("cannot read `{}`: {source}; check its permissions", path.display())]
     Unreadable {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The python dir does not exist.
@@ -28,21 +28,21 @@ pub enum Error {
          another with `--python-dir` or `python-dir` in [tool.snaxum]", .0.display()
     )]
     NoPythonDir(PathBuf),
-    /// The python dir holds nothing to load.
+    /// The python dir has no module to load.
     #[error(
         "no Python module in `{}`; create one, such as `{}`, with a `@route` function \
          (names that start with `_` or `test_` are not loaded)",
         .0.display(), .0.join("app.py").display()
     )]
     NoModule(PathBuf),
-    /// A named module is not there.
+    /// A configured module does not exist.
     #[error("no module `{name}` in `{}`; there is {known}", python_dir.display())]
     UnknownModule {
         /// As configured.
         name: String,
-        /// Where it was looked for.
+        /// The directory that was searched.
         python_dir: PathBuf,
-        /// What is there instead.
+        /// The modules in it.
         known: String,
     },
     /// A key that is not an option.
@@ -62,7 +62,7 @@ pub enum Error {
         origin: String,
         /// The option.
         name: &'static str,
-        /// What is wrong, and what would be right.
+        /// The fault, and the valid values.
         problem: String,
     },
     /// `pyproject.toml` is not TOML.
@@ -70,24 +70,24 @@ pub enum Error {
     BadToml {
         /// File and line.
         origin: String,
-        /// What the parser said.
+        /// The error of the parser.
         problem: String,
     },
     /// The port is in use.
-    #[error("port {} on {} is taken; stop what listens there or choose another with `--port` (0 takes a free one)", .0.port(), .0.ip())]
+    #[error("port {} on {} is taken; stop the other program or choose another port with `--port` (0 chooses a free one)", .0.port(), .0.ip())]
     PortTaken(SocketAddr),
-    /// The address cannot be listened on for another reason.
+    /// The address is not available for another reason.
     #[error("cannot listen on {address}: {source}; choose another with `--host` and `--port`")]
     Listen {
-        /// As asked for.
+        /// As configured.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A virtual environment of another Python version.
     #[error(
         "`{}` is of Python {found}, but this program is built for {built}; remove it and let `snaxum \
-         dev` make a new one, or build Snaxum with PYO3_PYTHON={}",
+         dev` create a new one, or build Snaxum with PYO3_PYTHON={}",
         path.display(), path.join("bin/python").display()
     )]
     VenvVersion {
@@ -99,19 +99,19 @@ pub enum Error {
         built: String,
     },
     /// A virtual environment that is damaged.
-    #[error("`{}` is no usable virtual environment: {problem}; remove it and let `snaxum dev` make a new one", path.display())]
+    #[error("`{}` is not a usable virtual environment: {problem}; remove it and let `snaxum dev` create a new one", path.display())]
     VenvBroken {
         /// The virtual environment.
         path: PathBuf,
-        /// What is missing.
+        /// The missing part.
         problem: String,
     },
-    /// A virtual environment could not be made.
-    #[error("cannot make `{}`: {problem}", path.display())]
+    /// A virtual environment could not be created.
+    #[error("cannot create `{}`: {problem}", path.display())]
     VenvSetup {
         /// The virtual environment.
         path: PathBuf,
-        /// What went wrong, and the way out.
+        /// The fault, and how to fix it.
         problem: String,
     },
     /// The loaded libpython has another minor version than the headers.
@@ -134,7 +134,7 @@ pub enum Error {
     #[error("a Python runtime is running in this process already; share it by cloning its Arc")]
     SecondRuntime,
     /// No module loaded, outside dev mode.
-    #[error("nothing to serve, no module loads:\n{0}")]
+    #[error("nothing to serve: no module loads; fix them and start again:\n{0}")]
     NothingLoads(String),
     /// The runtime thread ended early: a bug in Snaxum.
     #[error("the Python runtime thread ended while starting: {0}; please report this")]
@@ -142,35 +142,35 @@ pub enum Error {
     /// A command that needs a running dev server found none.
     #[error("no dev server is running on `{}`; start one with `snaxum dev`", .0.display())]
     NoServer(PathBuf),
-    /// `.snaxum/dev.json` is not as a dev server writes it.
+    /// `.snaxum/dev.json` is not valid.
     #[error("`{}` {problem}; remove it, and start `snaxum dev` without `--host`", path.display())]
     BadAnnouncement {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
     },
-    /// A running dev server has nothing for assistants.
+    /// A running dev server has no MCP tools.
     #[error("the dev server at {0} has no tools for assistants; start it with `snaxum dev --mcp`")]
     NoMcp(String),
-    /// A running dev server did not answer.
+    /// A running dev server did not respond.
     #[error(
-        "the dev server at {url} does not answer ({problem}); is it hanging? it has the pid {pid}"
+        "the dev server at {url} does not respond ({problem}); restart it (pid {pid}) if it hangs"
     )]
     ServerLost {
         /// As announced in `.snaxum/dev.json`.
         url: String,
         /// Its process.
         pid: u64,
-        /// What happened instead.
+        /// The reason.
         problem: String,
     },
     /// An I/O error with a sentence of its own.
     #[error("{what}: {source}")]
     Io {
-        /// What was tried, on what.
+        /// The operation that failed, and its object.
         what: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

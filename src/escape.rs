@@ -1,17 +1,17 @@
-//! Text of the app's and its clients' as it may be shown: it stays text, whatever is in it.
+//! Escapes text of the app and its clients before it is shown.
 //!
-//! Control characters could steer a terminal, and others turn text around, so that one path looks
-//! like another (Unicode Technical Report 36). The console (`format.js`) and what passes code's own
-//! output on (`_debug/output.py`) know the same characters.
+//! Control characters can control a terminal, and others reorder text, so that one path looks like
+//! another (Unicode Technical Report 36). The console (`format.js`) and the redirection of the app's
+//! output (`_debug/output.py`) know the same characters.
 
-/// Whether a character steers what shows it, or reorders the text around it.
+/// Whether a character controls the terminal, or reorders the text around it.
 pub fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Escapes them, line breaks too: the text stays on its line.
+/// Escapes unsafe characters, and line breaks: the text stays on its line.
 pub fn plain(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         match c {
@@ -23,17 +23,17 @@ pub fn plain(text: &str) -> String {
     })
 }
 
-/// The same for text of several lines, which stay lines.
+/// Escapes text of several lines, and retains its line breaks.
 pub fn plain_lines(text: &str) -> String {
     text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
 }
 
-/// The same for a JSON text, which stays JSON with the same meaning.
+/// Escapes a JSON text, which stays JSON with the same meaning.
 pub fn plain_json(text: &str) -> String {
     escape_json(text, steers)
 }
 
-/// Escapes in a JSON text what `is_bad`, as JSON does (RFC 8259, section 7).
+/// Escapes the characters of a JSON text that `is_bad` selects, as JSON does (RFC 8259, section 7).
 pub fn escape_json(text: &str, is_bad: impl Fn(char) -> bool) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         if is_bad(c) {
@@ -51,14 +51,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_cannot_steer_the_terminal() {
+    fn text_cannot_control_the_terminal() {
         assert_eq!(plain("a\u{1b}[31m\u{202e}b\u{200f}"), "a\\u{1b}[31m\\u{202e}b\\u{200f}");
         assert_eq!(plain("a\n  GET /forged"), "a\\u{a}  GET /forged");
         assert_eq!(plain_lines("a\r\nb"), "a\\u{d}\nb");
     }
 
     #[test]
-    fn json_cannot_either_and_says_the_same() {
+    fn json_cannot_either_and_retains_its_meaning() {
         let text = serde_json::to_string("a\u{1b}\u{7f}\u{9b}2J\u{202e}é\n").expect("a text");
         let plain = plain_json(&text);
         assert_eq!(plain, r#""a\u001b\u007f\u009b2J\u202eé\n""#);

@@ -1,6 +1,7 @@
 //! The framework's Python files, compiled into the binary.
 //!
-//! A debug build reads them from the repository instead, so that a change needs no rebuild.
+//! A debug build reads them from the repository instead, so a change needs no rebuild. Never runs
+//! them.
 
 use rust_embed::Embed;
 
@@ -11,8 +12,8 @@ use rust_embed::Embed;
 #[include = "py.typed"]
 struct Framework;
 
-/// What the build's Python made of the files; see `_embed.py`. A debug build has none: there the
-/// texts may be newer.
+/// The code objects of the files, compiled by the build's Python; see `_embed.py`. Empty in a debug
+/// build, where the files may be newer.
 pub(crate) const COMPILED: &[u8] = if cfg!(debug_assertions) {
     &[]
 } else {
@@ -24,13 +25,13 @@ pub(crate) fn files() -> impl Iterator<Item = String> {
     Framework::iter().map(|name| name.to_string())
 }
 
-/// The text of one of them.
+/// The text of one file.
 pub(crate) fn source(name: &str) -> Option<String> {
     let file = Framework::get(name)?;
     Some(String::from_utf8_lossy(&file.data).into_owned())
 }
 
-/// File name and text of each of them.
+/// The name and text of each file.
 pub(crate) fn sources() -> impl Iterator<Item = (String, String)> {
     files().map(|name| {
         let text = source(&name).expect("the name came from the same list");

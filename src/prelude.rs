@@ -1,4 +1,4 @@
-//! What an embedding server needs: `use snaxum::prelude::*;`.
+//! The imports of an embedding server: `use snaxum::prelude::*;`.
 
 pub use crate::config::SnaxumConfig;
 pub use crate::dispatcher::handle_python_request;

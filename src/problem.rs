@@ -1,7 +1,7 @@
-//! Failures as responses: a page for browsers, a problem document (RFC 9457) for everybody else.
+//! Converts failures to responses: a page for browsers, a problem document (RFC 9457) for others.
 //!
-//! Decides by `Accept`. Tracebacks appear in dev mode only; what a client of `snaxum serve` learns
-//! of an exception is that there was one.
+//! Decides by `Accept`. Tracebacks appear in dev mode only; a client of `snaxum serve` learns nothing
+//! of an exception except that there was one.
 
 use axum::http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::message::Failure;
 use crate::templates;
 
-/// Turns a failure into the response that fits the client.
+/// Converts a failure to the response that the client accepts.
 pub(crate) fn respond(
     failure: &Failure,
     request: &HeaderMap,
@@ -47,7 +47,7 @@ pub(crate) fn respond(
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
     for (name, value) in &failure.headers {
-        // What is no header is left out: there is an error to report already.
+        // An invalid header is omitted: there is an error to report already.
         if let Ok(Some((name, value))) = parse_header(name, value) {
             headers.append(name, value);
         }
@@ -56,14 +56,14 @@ pub(crate) fn respond(
     response
 }
 
-/// Reads a header that a handler set; `None` for one that only the connection may set: what it
-/// says of the body is counted, not believed.
+/// Parses a header that a handler has set; `None` for one that only the connection may set, which
+/// computes it from the body.
 pub(crate) fn parse_header(
     name: &str,
     value: &str,
 ) -> Result<Option<(HeaderName, HeaderValue)>, String> {
     let parsed = HeaderName::try_from(name)
-        .map_err(|_| format!("the handler set a header with the name {name:?}"))?;
+        .map_err(|_| format!("the handler set a header with the invalid name {name:?}"))?;
     if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&parsed) {
         return Ok(None);
     }
@@ -71,7 +71,7 @@ pub(crate) fn parse_header(
     latin_1
         .and_then(|bytes| HeaderValue::from_bytes(&bytes).ok())
         .map(|value| Some((parsed, value)))
-        .ok_or_else(|| format!("the handler set the header {name} to {value:?}"))
+        .ok_or_else(|| format!("the handler set the header {name} to the invalid value {value:?}"))
 }
 
 /// Whether the client asks for HTML before JSON, as browsers do.

@@ -1,7 +1,7 @@
-//! Sockets, timers, limits and the graceful end: what `axum::serve` leaves open.
+//! Accepts and serves connections, with timeouts, limits and a graceful shutdown.
 //!
-//! `axum::serve` sets no timer, so a client that never finishes its headers stays for ever, and
-//! at shutdown it waits without end for open streams. Knows nothing of Python.
+//! `axum::serve` sets no timer, so a client that never finishes its headers stays connected, and at
+//! shutdown it waits for open streams without a limit. Knows nothing of Python.
 
 mod fd_limit;
 mod header_timeout;
@@ -29,34 +29,34 @@ use tower::ServiceExt;
 
 use crate::error::Error;
 
-use header_timeout::{HEAD_TIMEOUT, HeadTimer};
+use header_timeout::{HEAD_TIMEOUT, HeaderTimeout};
 
 pub use fd_limit::raise_limit as raise_fd_limit;
 
-/// Clients that may wait to be let in; the system may allow fewer. One for whom there is no room
+/// Connections that may wait to be accepted; the system may allow fewer. A client that finds no room
 /// tries again after a second, so a burst should fit.
-const MOST_WAITING: u32 = 4096;
-/// Bytes of a request's head, which is its address and its headers; a longer one is a 431.
+const LISTEN_BACKLOG: u32 = 4096;
+/// The maximum size of a request's target and headers; a larger one gets a 431.
 pub const MAX_HEADER_BYTES: usize = 400 * 1024;
 /// How long a stopping server waits for open requests and streams.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a trouble that goes on is not told of again.
-const SILENCE: Duration = Duration::from_secs(60);
-/// How long to wait before a socket that could not be opened is tried again.
+/// How often a warning is repeated while its cause lasts.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// How long to wait after a connection could not be accepted.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
-/// Listens on `address`.
+/// Binds a listener to `address`.
 ///
 /// # Errors
 ///
-/// Names the port if it is taken, and the way out.
+/// The port is taken, or the address is not available.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // A port that is left can be taken again at once.
+        // Allows a restart on the same port at once.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        socket.listen(MOST_WAITING)
+        socket.listen(LISTEN_BACKLOG)
     };
     listen().map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => Error::PortTaken(address),
@@ -66,104 +66,106 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
 
 /// Serves `app` until `stop` is cancelled, then drains for at most `drain`.
 ///
-/// Each request carries `ConnectInfo<SocketAddr>`. Connections leave some file descriptors to
-/// everything else; one for which there is no room waits in the socket's queue until another ends.
-/// Returns the number of connections that were still open when the time was up.
+/// Each request has a `ConnectInfo<SocketAddr>`. Some file descriptors are reserved for other uses; a
+/// connection over the limit waits in the socket's queue until another ends. Returns the number of
+/// connections that were still open after `drain`.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
     stop: CancellationToken,
     drain: Duration,
 ) -> usize {
-    let answer = move |mut request: hyper::Request<Incoming>, peer: SocketAddr| {
+    let respond = move |mut request: hyper::Request<Incoming>, peer: SocketAddr| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        let answered = app.clone().oneshot(request);
-        async { answered.await.unwrap_or_else(|never| match never {}) }
+        let response = app.clone().oneshot(request);
+        async { response.await.unwrap_or_else(|never| match never {}) }
     };
-    serve_with(listener, answer, MAX_HEADER_BYTES, stop, drain).await
+    serve_with(listener, respond, MAX_HEADER_BYTES, stop, drain).await
 }
 
-/// The same for one function that answers everything: without a router in front of it. Stops to
-/// read a head at about `max_head` bytes.
+/// Serves one function instead of a router; rejects a target and headers of more than about
+/// `max_header_bytes`.
 pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
     listener: TcpListener,
-    answer: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
-    max_head: usize,
+    respond: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    max_header_bytes: usize,
     stop: CancellationToken,
     drain: Duration,
 ) -> usize {
     let connections = TaskTracker::new();
-    let mut door = Door::new(listener);
+    let mut acceptor = Acceptor::new(listener);
     loop {
-        let (stream, peer, place) = tokio::select! {
+        let (stream, peer, permit) = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = door.accept() => accepted,
+            accepted = acceptor.accept() => accepted,
         };
-        let answer = answer.clone();
+        let respond = respond.clone();
         let service = service_fn(move |request| {
-            let answered = answer(request, peer);
-            async { Ok::<_, Infallible>(answered.await) }
+            let response = respond(request, peer);
+            async { Ok::<_, Infallible>(response.await) }
         });
-        // Answers are small: waiting to fill a packet only delays them.
+        // Responses are small: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
-        let conversation = converse(stream, peer, service, max_head, stop.clone());
+        let connection = serve_connection(stream, peer, service, max_header_bytes, stop.clone());
         connections.spawn(async move {
-            conversation.await;
-            drop(place);
+            connection.await;
+            drop(permit);
         });
     }
-    drop(door);
+    drop(acceptor);
     connections.close();
     let _ = tokio::time::timeout(drain, connections.wait()).await;
     connections.len()
 }
 
-/// Lets in one client after the other, as long as there is room.
-struct Door {
+/// Accepts connections up to the limit.
+struct Acceptor {
     listener: TcpListener,
-    places: Arc<Semaphore>,
-    last_told: Option<Instant>,
+    permits: Arc<Semaphore>,
+    last_warning: Option<Instant>,
 }
 
-impl Door {
+impl Acceptor {
     fn new(listener: TcpListener) -> Self {
-        let places = Arc::new(Semaphore::new(fd_limit::room_for_connections()));
-        Self { listener, places, last_told: None }
+        let permits = Arc::new(Semaphore::new(fd_limit::max_connections()));
+        Self { listener, permits, last_warning: None }
     }
 
     async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-        if self.places.available_permits() == 0 {
-            self.tell("all connections that the limit of open files allows are taken; others wait");
+        if self.permits.available_permits() == 0 {
+            self.warn_throttled(
+                "connection limit reached: new connections are queued; raise the limit of open files",
+            );
         }
-        let place = Arc::clone(&self.places).acquire_owned().await.expect("it is never closed");
+        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("it is never closed");
         loop {
             match self.listener.accept().await {
-                Ok((stream, peer)) => return (stream, peer, place),
-                // The client was gone at once.
+                Ok((stream, peer)) => return (stream, peer, permit),
+                // The client has disconnected already.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                // Out of file descriptors: those who are here go on, and may end.
+                // Out of file descriptors: open connections may end meanwhile.
                 Err(error) => {
-                    self.tell(&format!("cannot accept a connection: {error}"));
+                    self.warn_throttled(&format!("cannot accept a connection: {error}"));
                     tokio::time::sleep(BACK_OFF).await;
                 }
             }
         }
     }
 
-    fn tell(&mut self, what: &str) {
-        if self.last_told.is_none_or(|told| told.elapsed() > SILENCE) {
-            self.last_told = Some(Instant::now());
-            tracing::warn!("{what}");
+    fn warn_throttled(&mut self, text: &str) {
+        if self.last_warning.is_none_or(|last| last.elapsed() > LOG_INTERVAL) {
+            self.last_warning = Some(Instant::now());
+            tracing::warn!("{text}");
         }
     }
 }
 
-/// Serves one connection to its end; after `stop` it finishes the request at hand.
-async fn converse<T, S>(
+/// Serves one connection to its end; after `stop` it finishes the current request.
+async fn serve_connection<T, S>(
     stream: T,
     peer: SocketAddr,
     service: S,
-    max_head: usize,
+    max_header_bytes: usize,
     stop: CancellationToken,
 ) where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -171,13 +173,13 @@ async fn converse<T, S>(
         + Send
         + 'static,
 {
-    static TOO_LONG: Once = Once::new();
-    let timer = HeadTimer::default();
-    let stream = TokioIo::new(timer.listen(stream));
+    static TOO_LARGE: Once = Once::new();
+    let timer = HeaderTimeout::default();
+    let stream = TokioIo::new(timer.watch(stream));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(timer)
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_header_size(max_head)
+        .max_header_size(max_header_bytes)
         .serve_connection(stream, service)
         .with_upgrades();
     let mut connection = pin!(connection);
@@ -190,12 +192,12 @@ async fn converse<T, S>(
     };
     if let Err(error) = result {
         if error.is_parse_too_large() {
-            let most = max_head / 1024;
-            TOO_LONG.call_once(|| {
-                tracing::warn!("a request was refused: address and headers have over {most} KiB; large cookies are a usual cause");
+            let limit = max_header_bytes / 1024;
+            TOO_LARGE.call_once(|| {
+                tracing::warn!("a request was rejected: its target and headers exceed {limit} KiB; check its cookies");
             });
         }
-        // A client that leaves in the middle is no event for the log.
+        // A client that disconnects during a request is not worth a warning.
         tracing::debug!(%peer, "connection ended: {error}");
     }
 }
@@ -207,11 +209,11 @@ pub struct StopSignals {
 }
 
 impl StopSignals {
-    /// Registers both. Do so before Python starts, which takes SIGINT where nobody has it.
+    /// Registers both. Call it before Python starts, which handles SIGINT if it has no handler yet.
     ///
     /// # Errors
     ///
-    /// What the system says; needs a tokio runtime.
+    /// The system rejects a handler. Needs a tokio runtime.
     pub fn register() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,

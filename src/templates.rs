@@ -1,4 +1,4 @@
-//! The pages that are rendered here: templates from the binary, escaped throughout.
+//! Renders the HTML templates in the binary, with all text escaped.
 //!
 //! Owns the template engine; knows nothing of requests.
 
@@ -15,7 +15,7 @@ use crate::message::Traceback;
 #[include = "*.html"]
 struct Templates;
 
-/// Renders the error page; a traceback is shown if it is passed.
+/// Renders the error page, with `traceback` if there is one.
 pub(crate) fn error(
     status: u16,
     title: &str,
@@ -51,9 +51,9 @@ pub(crate) fn render(name: &str, context: minijinja::Value) -> String {
         .expect("the templates are tested")
 }
 
-/// A line of a frame in three: what failed (PEP 657) is in the middle.
+/// A line of a frame, split around the expression that failed (PEP 657).
 #[derive(serde::Serialize)]
-struct Line {
+struct MarkedLine {
     number: u32,
     fails: bool,
     before: String,
@@ -61,7 +61,7 @@ struct Line {
     after: String,
 }
 
-/// The lines of a frame, cut around what failed.
+/// Splits the lines of a frame around the expression that failed.
 fn marked(frame: &minijinja::Value) -> Result<minijinja::Value, minijinja::Error> {
     let number = |value: &minijinja::Value, name: &str| {
         Ok::<_, minijinja::Error>(u32::try_from(value.get_attr(name)?).ok())
@@ -83,17 +83,17 @@ fn marked(frame: &minijinja::Value) -> Result<minijinja::Value, minijinja::Error
                     None if at == last => from + 1,
                     _ => usize::MAX,
                 };
-                in_three(&text, from, to)
+                split_at_two(&text, from, to)
             }
             _ => [text, String::new(), String::new()],
         };
-        lines.push(Line { number: at, fails, before, fault, after });
+        lines.push(MarkedLine { number: at, fails, before, fault, after });
     }
     Ok(minijinja::Value::from(minijinja::value::Serde(lines)))
 }
 
-/// Cuts a text before two of its characters.
-fn in_three(text: &str, from: usize, to: usize) -> [String; 3] {
+/// Splits a text before two of its characters.
+fn split_at_two(text: &str, from: usize, to: usize) -> [String; 3] {
     let part = |start: usize, end: usize| -> String {
         text.chars().skip(start).take(end.saturating_sub(start)).collect()
     };
@@ -121,29 +121,29 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_is_underlined_by_characters() {
+    fn the_failed_expression_is_underlined_by_characters() {
         let page = error(500, "Error", "", 3, Some(&raised("ValueError", "é = <x> + 1", 4, 7)));
         assert!(page.contains("é = <u>&lt;x&gt;</u> + 1"), "{page}");
         let lines = [(0, 1), (99, 120), (4, 2)];
         for (from, to) in lines {
-            assert_eq!(in_three("abcdef", from, to).concat(), "abcdef", "{from} {to}");
+            assert_eq!(split_at_two("abcdef", from, to).concat(), "abcdef", "{from} {to}");
         }
     }
 
     #[test]
-    fn causes_groups_and_library_frames_are_told() {
+    fn causes_groups_and_library_frames_are_shown() {
         let mut outer = raised("Outer", "x", 0, 1);
         outer.frames.push(Frame { file: "lib/json.py".into(), ..Frame::default() });
         outer.exceptions = vec![raised("Inner", "y", 0, 1)];
         outer.cause = Some(Box::new(raised("Reason", "z", 0, 1)));
         let page = error(500, "Error", "", 3, Some(&outer));
-        for told in ["1 library frame<", "<b>Inner</b>", "<b>Reason</b>", "#3", "raised while"] {
-            assert!(page.contains(told), "{told}: {page}");
+        for shown in ["1 library frame<", "<b>Inner</b>", "<b>Reason</b>", "#3", "raised while"] {
+            assert!(page.contains(shown), "{shown}: {page}");
         }
     }
 
     #[test]
-    fn what_reorders_text_is_shown_as_its_number() {
+    fn a_character_that_reorders_text_is_shown_as_its_number() {
         let page = error(404, "Not Found", "a\u{202e}b\u{1b}", 3, None);
         assert!(page.contains("a\\u{202e}b\\u{1b}"), "{page}");
     }

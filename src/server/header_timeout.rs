@@ -1,60 +1,63 @@
-//! The timer of a connection, for the head of one request after the other.
+//! The timeout of a connection for the headers of each request.
 //!
-//! A head has its time from its first byte on, and the first of a connection from the beginning.
-//! Between two requests a client may be silent for longer. hyper knows one time for both, so the
-//! stream tells the timer what comes.
+//! A client has [`HEAD_TIMEOUT`] from the first byte of a head, or from the start of the connection.
+//! Between two requests it may be silent for longer. hyper has one timeout for both, so the stream
+//! reports activity to the timer.
 //!
-//! To set a timer takes a lock, twice, and to put it off takes none. So the one for a head that has
-//! come is kept for the next head.
+//! Setting a timer takes a lock twice, and resetting it takes none. So the timer of one head is
+//! reused for the next.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::sync::Mutex;
+
 /// How long a client may take to send a request's head.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may be idle between two requests.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// For one connection: what it keeps is one timer.
+/// The timer of one connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct HeadTimer(Arc<Shared>);
+pub(super) struct HeaderTimeout(Arc<TimerState>);
 
 #[derive(Debug, Default)]
-struct Shared {
-    kept: Mutex<Option<Pin<Box<tokio::time::Sleep>>>>,
-    /// Whether anything has come since the timer was set.
-    heard: AtomicBool,
+struct TimerState {
+    /// The timer for the next head.
+    unused: Mutex<Option<Pin<Box<tokio::time::Sleep>>>>,
+    /// Whether any byte has arrived since the timer was set.
+    has_activity: AtomicBool,
 }
 
-impl HeadTimer {
-    /// The stream whose heads it is for.
-    pub(super) fn listen<T>(&self, stream: T) -> Heard<T> {
-        Heard { stream, timer: self.clone() }
+impl HeaderTimeout {
+    /// Wraps the stream of the connection.
+    pub(super) fn watch<T>(&self, stream: T) -> ActivityStream<T> {
+        ActivityStream { stream, timer: self.clone() }
     }
 }
 
-impl Timer for HeadTimer {
+impl Timer for HeaderTimeout {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         self.sleep_until(self.now() + duration)
     }
 
-    /// Called by hyper when it begins to wait for a head, with the end of `HEAD_TIMEOUT`.
+    /// hyper calls it when it begins to wait for a head, with the end of `HEAD_TIMEOUT`.
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        self.0.heard.store(false, Ordering::Relaxed);
-        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let is_idle = kept.is_some();
-        let inner = match kept {
-            Some(mut kept) => {
-                kept.as_mut().reset((deadline + (IDLE_TIMEOUT - HEAD_TIMEOUT)).into());
-                kept
+        self.0.has_activity.store(false, Ordering::Relaxed);
+        let unused = self.0.unused.lock().take();
+        let is_idle = unused.is_some();
+        let inner = match unused {
+            Some(mut sleep) => {
+                sleep.as_mut().reset((deadline + (IDLE_TIMEOUT - HEAD_TIMEOUT)).into());
+                sleep
             }
             None => Box::pin(tokio::time::sleep_until(deadline.into())),
         };
@@ -67,11 +70,11 @@ impl Timer for HeadTimer {
 }
 
 struct HeadSleep {
-    /// There until it is dropped.
+    /// `Some` until it is dropped.
     inner: Option<Pin<Box<tokio::time::Sleep>>>,
-    /// Whether the next head had not begun when this was looked at last.
+    /// Whether the next head had not begun at the last poll.
     is_idle: bool,
-    timer: HeadTimer,
+    timer: HeaderTimeout,
 }
 
 impl Sleep for HeadSleep {}
@@ -80,7 +83,7 @@ impl Future for HeadSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let has_begun = self.is_idle && self.timer.0.heard.load(Ordering::Relaxed);
+        let has_begun = self.is_idle && self.timer.0.has_activity.load(Ordering::Relaxed);
         self.is_idle &= !has_begun;
         let Some(inner) = self.inner.as_mut() else { return Poll::Ready(()) };
         if has_begun {
@@ -92,17 +95,17 @@ impl Future for HeadSleep {
 
 impl Drop for HeadSleep {
     fn drop(&mut self) {
-        *self.timer.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = self.inner.take();
+        *self.timer.0.unused.lock() = self.inner.take();
     }
 }
 
-/// A stream that tells its timer when something comes.
-pub(super) struct Heard<T> {
+/// A stream that reports received bytes to its timer.
+pub(super) struct ActivityStream<T> {
     stream: T,
-    timer: HeadTimer,
+    timer: HeaderTimeout,
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Heard<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for ActivityStream<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -111,13 +114,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for Heard<T> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.timer.0.heard.store(true, Ordering::Relaxed);
+            self.timer.0.has_activity.store(true, Ordering::Relaxed);
         }
         polled
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Heard<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for ActivityStream<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -129,9 +132,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Heard<T> {
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

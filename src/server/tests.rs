@@ -1,4 +1,4 @@
-//! The times of a connection, by a clock that jumps.
+//! The timeouts and limits of a connection, with a paused clock.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -14,51 +14,57 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::header_timeout::{HEAD_TIMEOUT, IDLE_TIMEOUT};
-use super::{MAX_HEADER_BYTES, converse};
+use super::{MAX_HEADER_BYTES, serve_connection};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-/// A client of a server that answers everything with `ok`.
-fn client(max_head: usize) -> DuplexStream {
+/// Connects a client to a server that always responds with `ok`.
+fn client(max_header_bytes: usize) -> DuplexStream {
     let (client, server) = tokio::io::duplex(1 << 20);
     let service = service_fn(async |request: hyper::Request<Incoming>| {
         request.into_body().collect().await.expect("a whole body");
         Ok::<_, Infallible>(Response::new(Body::from("ok")))
     });
     let peer = SocketAddr::from(([127, 0, 0, 1], 9));
-    tokio::spawn(converse(server, peer, service, max_head, CancellationToken::new()));
+    tokio::spawn(serve_connection(
+        server,
+        peer,
+        service,
+        max_header_bytes,
+        CancellationToken::new(),
+    ));
     client
 }
 
-async fn answered(client: &mut DuplexStream, request: &[u8]) {
+async fn request_ok(client: &mut DuplexStream, request: &[u8]) {
     client.write_all(request).await.expect("it reads");
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\nok") {
-        client.read_buf(&mut answer).await.expect("an answer");
+    let mut response = Vec::new();
+    while !response.ends_with(b"\r\n\r\nok") {
+        client.read_buf(&mut response).await.expect("a response");
     }
 }
 
-/// How long the server waits before it closes, whole milliseconds aside; and what it says.
-async fn closed(client: &mut DuplexStream) -> (Duration, String) {
+/// How long the server waits before it closes, in whole seconds, and the text that it sends.
+async fn wait_closed(client: &mut DuplexStream) -> (Duration, String) {
     let began = Instant::now();
-    let mut said = String::new();
-    client.read_to_string(&mut said).await.expect("text");
-    (Duration::from_secs(began.elapsed().as_secs()), said)
+    let mut text = String::new();
+    client.read_to_string(&mut text).await.expect("text");
+    (Duration::from_secs(began.elapsed().as_secs()), text)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_idle_between_requests_ends_after_a_minute() {
     let mut client = client(MAX_HEADER_BYTES);
-    answered(&mut client, REQUEST).await;
+    request_ok(&mut client, REQUEST).await;
     tokio::time::advance(IDLE_TIMEOUT - Duration::from_secs(1)).await;
-    answered(&mut client, REQUEST).await;
-    assert_eq!(closed(&mut client).await, (IDLE_TIMEOUT, String::new()));
+    request_ok(&mut client, REQUEST).await;
+    assert_eq!(wait_closed(&mut client).await, (IDLE_TIMEOUT, String::new()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_on_which_nothing_is_asked_ends_after_the_time_of_a_head() {
+async fn a_connection_without_a_request_ends_after_the_header_timeout() {
     let mut client = client(MAX_HEADER_BYTES);
-    assert_eq!(closed(&mut client).await, (HEAD_TIMEOUT, String::new()));
+    assert_eq!(wait_closed(&mut client).await, (HEAD_TIMEOUT, String::new()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,7 +72,7 @@ async fn a_head_that_comes_byte_by_byte_has_ten_seconds_whether_the_first_or_not
     for earlier in [0, 1, 2] {
         let mut client = client(MAX_HEADER_BYTES);
         for _ in 0..earlier {
-            answered(&mut client, REQUEST).await;
+            request_ok(&mut client, REQUEST).await;
             tokio::time::advance(Duration::from_secs(30)).await;
         }
         let (mut reading, mut writing) = tokio::io::split(client);
@@ -92,10 +98,10 @@ async fn a_head_over_the_limit_is_a_431_and_a_body_may_have_more() {
     let body = "x".repeat(20 * LIMIT);
     let head =
         format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
-    answered(&mut client, (head + &body).as_bytes()).await;
+    request_ok(&mut client, (head + &body).as_bytes()).await;
 
     let long = format!("GET / HTTP/1.1\r\nx-long: {}", "x".repeat(20 * LIMIT));
     client.write_all(long.as_bytes()).await.expect("it reads");
-    let (_, said) = closed(&mut client).await;
-    assert!(said.contains("HTTP/1.1 431 "), "{said}");
+    let (_, text) = wait_closed(&mut client).await;
+    assert!(text.contains("HTTP/1.1 431 "), "{text}");
 }

@@ -299,6 +299,6 @@ mod tests {
         let request = tail.request(&live).expect("an address");
         let answer = connect(&live, request, Duration::from_millis(10)).await;
         let problem = answer.expect_err("nobody answers").to_string();
-        assert!(problem.contains("does not answer (not within"), "{problem}");
+        assert!(problem.contains("does not respond (not within"), "{problem}");
     }
 }
