@@ -1,7 +1,7 @@
-"""All that Rust calls: start, dispatch, reload, describe, explain, stop.
+"""The functions that Rust calls: start, dispatch, reload, describe, explain, stop.
 
-Plain data crosses, and `Exchange` is the one object that Rust lends: a request and the means to
-respond. Never matches a request (`_runtime.dispatch`), never reads a socket.
+Owns the interface: plain data crosses it, and the objects of `_host`. Never matches a request
+(`_runtime.dispatch`), never reads a socket.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from ._debug import output, redact, snapshot
 from ._debug.route_lookup import explain as explain_match
-from ._debug.route_lookup import order as matching_order
+from ._debug.route_lookup import matching_order
 from ._host import Exchange, HostApi, to_json
 from ._reload import effects, report
 from ._runtime import generations, interpreter, registration, respond
@@ -28,7 +28,7 @@ from .routing import RouteTable
 
 
 def start(options: str, host: HostApi) -> bytes:
-    """Make everything that serves, load the user's modules, and report as JSON."""
+    """Make the runtime and load the user's modules; return the report as JSON."""
     settings = json.loads(options)
     if settings["adopted"]:
         interpreter.adopt(settings["venv"], settings["build_python"])
@@ -42,7 +42,7 @@ def start(options: str, host: HostApi) -> bytes:
     registration.install()
     runtimes.start(Runtime(settings, host))
     if settings["load_only"]:
-        return _aloud_on_stderr(_load)
+        return _redirect_stdout(_load)
     return _load()
 
 
@@ -62,7 +62,7 @@ def reload(
 
 
 def _load() -> bytes:
-    """Load the user's modules for the first time; returns the report as JSON."""
+    """Load the user's modules for the first time; return the report as JSON."""
     made = running().reloader.reload()
     assert not isinstance(made, str), "a first load is never skipped"
     _complete(made)
@@ -81,10 +81,10 @@ def _complete(made: report.Report) -> None:
 
 
 def describe(what: str, about: list[str]) -> bytes:
-    """Answer a question of the console as JSON; it is null where there is nothing to tell.
+    """Return `what` as JSON, for the console; null if it does not exist.
 
-    There are `pool`, `modules`, `order` (of matching), `workers`, `source` (of a route's id) and
-    `match` (method, path).
+    Possible are `pool`, `modules`, `order` (of matching), `workers`, `source` (of the route with an
+    id) and `match` (of a method and a path).
     """
     generation = current()
     if what == "pool":
@@ -101,12 +101,12 @@ def describe(what: str, about: list[str]) -> bytes:
 
 
 def explain(method: str, path: str) -> bytes:
-    """Tell which route answers a request, and why others do not, as JSON."""
+    """Return the route of a request, and the reasons against others, as JSON."""
     return to_json(explain_match(current().table, method, path))
 
 
 def stop(timeout: float) -> None:
-    """Stop loop and pool, run what `atexit` holds, flush. The interpreter itself stays."""
+    """Stop loop and pool, run the functions of `atexit`, flush. The interpreter stays."""
     runtime = running()
     loop, pool = runtime.made()
     if loop is not None:
@@ -117,7 +117,7 @@ def stop(timeout: float) -> None:
         pool.close(timeout)
         _stop_resource_tracker()
     runtime.drain.end_now(current(), timeout)
-    loop = runtime.made()[0]  # a hook may have been the first to need it
+    loop = runtime.made()[0]  # a hook may have needed it first
     if loop is not None:
         loop.stop()
     effects.run_at_exit(current().graph.nodes.values())
@@ -126,7 +126,7 @@ def stop(timeout: float) -> None:
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError):
-            pass  # the other end is gone, or the user closed it
+            pass  # the reader is gone, or the user closed it
 
 
 def dispatch(exchange: Exchange, method: str, path: str) -> None:
@@ -138,20 +138,20 @@ def dispatch(exchange: Exchange, method: str, path: str) -> None:
         leave(generation)
 
 
-def _aloud_on_stderr(load: Callable[[], bytes]) -> bytes:
-    """Keep stdout for the list that was asked for, whatever the modules print."""
+def _redirect_stdout(load: Callable[[], bytes]) -> bytes:
+    """Send to stderr what modules print as they load: stdout is for the requested list."""
     sys.stdout = sys.stderr
-    kept = os.dup(1)
+    original = os.dup(1)
     os.dup2(2, 1)
     try:
         return load()
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(original, 1)
+        os.close(original)
 
 
 def _stop_resource_tracker() -> None:
-    # multiprocessing's helper process ends by itself a moment after us; a clean stop leaves none.
+    # multiprocessing's helper process would exit a moment later than this process.
     from multiprocessing import resource_tracker
 
     stop_tracker = getattr(resource_tracker._resource_tracker, "_stop", None)

@@ -1,8 +1,8 @@
-"""Makes the framework importable from the text that the binary carries.
+"""Makes the framework importable from the texts in the binary.
 
-Owns one finder for `snaxum` and its submodules. Runs twice: in the server, where Rust gives a text
-when somebody asks for it, and in every pool worker, where all arrive with the first message. It
-imports nothing of the framework, and never touches the disk.
+Owns one finder for `snaxum` and its submodules. Runs in the server, where Rust returns each text on
+demand, and in every pool worker, where all texts arrive with the first message. It imports nothing
+of the framework, and never reads the disk.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ PACKAGE = "snaxum"
 def install(files: Collection[str], read: Callable[[str], str], compiled: bytes) -> None:
     """Put the framework first on `sys.meta_path`.
 
-    `read` gives the text of one of `files`. `compiled` is what the build made of them: a magic
-    number, then a dict of file names and marshalled code. Another Python than that of the build
-    compiles the texts.
+    `read` returns the text of one of `files`. `compiled` is the build's output: a magic number,
+    then a dict of file names and marshalled code. Another version of Python compiles the texts.
     """
     from importlib._bootstrap_external import MAGIC_NUMBER
 
@@ -35,7 +34,7 @@ def install(files: Collection[str], read: Callable[[str], str], compiled: bytes)
     sys.meta_path.insert(0, finder)
 
 
-# No subclass of `importlib.abc`, which brings half of the standard library along.
+# Not a subclass from `importlib.abc`, which imports half of the standard library.
 class EmbeddedFinder:
     """Finds `snaxum` and `snaxum.x` among the embedded sources, before any installed copy."""
 
@@ -44,7 +43,7 @@ class EmbeddedFinder:
     ) -> None:
         self.files = files
         self.read = read
-        # Of what has not been imported yet: a module is made once.
+        # Removed on import: a module is made once.
         self.codes = codes
 
     def find_spec(
@@ -72,7 +71,7 @@ class EmbeddedLoader:
         self.finder = finder
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return None  # an ordinary one
+        return None  # the default
 
     def get_source(self, fullname: str) -> str:
         return self.finder.read(self.file)

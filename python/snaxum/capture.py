@@ -1,7 +1,7 @@
-"""Which handlers deal with what nobody should look at.
+"""Marks the handlers whose requests must not be recorded.
 
-Owns the mark that `no_capture` sets, and finds it through decorators. Hides nothing itself: whoever
-records and shows requests asks here first.
+Owns the mark that `no_capture` sets, and finds it through decorators. Hides nothing itself: the
+recorder checks the mark.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _MARK = "__snaxum_no_capture__"
 
 
 def no_capture(handler: _H) -> _H:
-    """Keep what this handler gets and gives out of dev mode's console and terminal.
+    """Exclude the data of this handler's requests from dev mode's console and terminal.
 
-    Of its requests no body is kept, no value of the query and no local variable of a traceback.
-    Path, other headers, the text of an exception and what the handler prints stay. Stands above or
-    below `@route`; decorators between the two must use `functools.wraps`.
+    No body, no value of the query and no local variable of a traceback is recorded. Path, other
+    headers, the text of an exception and printed lines are. Use it above or below `@route`;
+    decorators between the two must use `functools.wraps`.
     """
     if not callable(handler):
         kind = type(handler).__name__
-        raise TypeError(f"`@no_capture` marks a function, and not a {kind}")
+        raise TypeError(f"`@no_capture` marks a function, not a {kind}")
     try:
         setattr(handler, _MARK, True)
     except AttributeError:
@@ -38,12 +38,12 @@ def no_capture(handler: _H) -> _H:
 
 
 def is_private(handler: object) -> bool:
-    """Tell whether `no_capture` marks the handler, or something that it is wrapped around."""
+    """Report whether `no_capture` marks the handler, or a function inside it."""
     return any(getattr(layer, _MARK, False) is True for layer in _layers(handler))
 
 
 def _layers(handler: object) -> Iterator[object]:
-    seen: set[int] = set()  # what is wrapped in a circle has an end, too
+    seen: set[int] = set()  # `__wrapped__` may form a circle
     layer: object = handler
     while layer is not None and id(layer) not in seen:
         seen.add(id(layer))

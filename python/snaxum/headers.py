@@ -1,7 +1,7 @@
-"""What HTTP sends as names with values: headers, queries, forms and cookies.
+"""Headers, queries, forms and cookies: names with values.
 
-Owns the mappings that a handler reads and fills, and the checks that nothing unsendable gets in.
-Knows neither requests nor responses.
+Owns the mappings that a handler reads and fills, and the checks of what HTTP can send. Knows
+neither requests nor responses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Pairs = Iterable[tuple[str, str]]
 
 
 class _MultiDict(Mapping[str, str]):
-    """A read-only mapping that may hold several values a name."""
+    """A read-only mapping that may have several values for a name."""
 
     __slots__ = ("_values",)
 
@@ -33,7 +33,7 @@ class _MultiDict(Mapping[str, str]):
         return self._values[name][-1]
 
     def get_all(self, name: str) -> list[str]:
-        """Give every value of `name`, in order; none is an empty list."""
+        """Return every value of `name`, in order."""
         return list(self._values.get(name, ()))
 
     def multi_items(self) -> list[tuple[str, str]]:
@@ -45,13 +45,13 @@ class _MultiDict(Mapping[str, str]):
 
 
 class QueryParams(_MultiDict):
-    """The fields of a query string or a form; of several values with one name the last counts."""
+    """The fields of a query string or a form; the last value of a name counts."""
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, text: str, charset: str = "utf-8") -> QueryParams:
-        """Read `a=1&b=&a=2`; blank values stay, undecodable bytes become U+FFFD."""
+        """Parse `a=1&b=&a=2`; blank values stay, undecodable bytes become U+FFFD."""
         return cls(parse_qsl(text, keep_blank_values=True, encoding=charset, errors="replace"))
 
 
@@ -71,12 +71,12 @@ class Headers(_MultiDict):
         return isinstance(name, str) and name.lower() in self._values
 
     def get_all(self, name: str) -> list[str]:
-        """Give every value of `name` as it was sent; none is an empty list."""
+        """Return every value of `name` as it was sent."""
         return super().get_all(name.lower())
 
 
 class ResponseHeaders(Headers):
-    """The headers of an answer: they can be set, and each is checked when it is."""
+    """The headers of a response: they can be set, and each is checked on the way."""
 
     __slots__ = ()
 
@@ -87,7 +87,7 @@ class ResponseHeaders(Headers):
                 self.add(name, value)
 
     def add(self, name: str, value: str) -> None:
-        """Add a value beside those that `name` has."""
+        """Add one more value for `name`."""
         self._values.setdefault(checked_name(name), []).append(checked_value(name, value))
 
     def __setitem__(self, name: str, value: str) -> None:
@@ -97,13 +97,13 @@ class ResponseHeaders(Headers):
         del self._values[name.lower()]
 
     def pop(self, name: str, default: str | None = None) -> str | None:
-        """Remove every value of `name`, and give what it read as."""
+        """Remove every value of `name`, and return them as one."""
         value = self.get(name)
         self._values.pop(name.lower(), None)
         return default if value is None else value
 
     def set_default_type(self, content_type: str) -> None:
-        """Set the content type unless it is there; it is one of ours and needs no check."""
+        """Set the content type unless there is one; the framework's own types need no check."""
         self._values.setdefault("content-type", [content_type])
 
 
@@ -117,21 +117,21 @@ def _pairs(given: Mapping[str, str] | Pairs) -> Pairs:
         raise TypeError(wrong)
     pairs = list(given)
     if any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):
-        raise TypeError(f"{wrong}; an item is no pair")
+        raise TypeError(f"{wrong}; an item is not a pair")
     return pairs
 
 
 def checked_name(name: object) -> str:
-    """Give a header's name in lower case, or say why it is none."""
+    """Return a header's name in lower case. Raises TypeError or ValueError."""
     if not isinstance(name, str):
         raise TypeError(f"header name {name!r} is {type(name).__name__}; use a str")
     if not _TOKEN.fullmatch(name):
-        raise ValueError(f"{name!r} is no header name; use letters, digits and hyphens")
+        raise ValueError(f"{name!r} is not a header name; use letters, digits and hyphens")
     return name.lower()
 
 
 def checked_value(name: str, value: object) -> str:
-    """Give a header's value if it can be sent, or say why it cannot."""
+    """Return a header's value, stripped. Raises TypeError or ValueError if it cannot be sent."""
     if not isinstance(value, str):
         kind = type(value).__name__
         raise TypeError(f"header `{name}` has the value {value!r}, a {kind}; use a str")
@@ -148,12 +148,12 @@ _NOT_IN_VALUE = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
 
 
 def is_token(text: str) -> bool:
-    """Tell whether `text` is a token in HTTP's sense: a method, a header's or cookie's name."""
+    """Report whether `text` is an HTTP token: a method, a header's or cookie's name."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def parse_cookies(header: str) -> dict[str, str]:
-    """Read a Cookie header; of several with one name the first counts, the most specific one."""
+    """Parse a Cookie header; the first value of a name counts, which is the most specific."""
     cookies: dict[str, str] = {}
     for pair in header.split(";"):
         name, equals, value = pair.partition("=")
@@ -175,7 +175,7 @@ def format_cookie(
 ) -> str:
     """Write the value of a Set-Cookie header."""
     if not is_token(key):
-        raise ValueError(f"{key!r} is no cookie name; use letters, digits, `-` and `_`")
+        raise ValueError(f"{key!r} is not a cookie name; use letters, digits, `-` and `_`")
     parts = [f"{key}={_quote(value)}"]
     if max_age is not None:
         parts.append(f"Max-Age={int(max_age)}")
@@ -201,7 +201,7 @@ _ESCAPED = re.compile(rb"\\([0-3][0-7]{2}|.)", re.DOTALL)
 
 
 def _quote(value: str) -> str:
-    """Write what a cookie cannot hold as octal escapes, as Python's own `http.cookies` does."""
+    """Write the characters that a cookie cannot have as octal escapes, as `http.cookies` does."""
     if _PLAIN_COOKIE.fullmatch(value):
         return value
     return '"' + "".join(_escape(byte) for byte in value.encode()) + '"'

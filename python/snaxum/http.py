@@ -1,6 +1,6 @@
-"""The HTTP nouns under one name, for those who import them.
+"""The HTTP types under one name, for imports.
 
-Owns nothing: requests are in `request`, answers in `response`, what both share in `headers`.
+Owns nothing: requests are in `request`, responses in `response`, the types of both in `headers`.
 """
 
 from .headers import Headers, QueryParams, ResponseHeaders

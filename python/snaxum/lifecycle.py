@@ -1,7 +1,7 @@
-"""What outlives a reload, and what is done when code comes and goes.
+"""Values that survive a reload, and functions to call when code starts or ends.
 
-Owns `keep`, `on_unload`, `on_startup` and `on_shutdown`: what user code says of its state. Never
-decides when a generation ends (`_reload.drain`).
+Owns the declarations `keep`, `on_unload`, `on_startup` and `on_shutdown`. Never decides when a
+generation ends (`_reload.drain`).
 """
 
 from __future__ import annotations
@@ -25,25 +25,27 @@ def keep(
     unload: Callable[[_T], object] | None = None,
     migrate: bool = False,
 ) -> _T:
-    """Give the value that `factory()` made the first time, over all reloads.
+    """Return the value that `factory()` made the first time, across all reloads.
 
     It is built again when `version` or the source of `factory` changes; the old value is then
     passed to `unload` (by default its `close()` is called, if it has one) when the last request
-    that may use it has ended. A value that no module asks for any more ends in the same way.
+    that may use it has ended. A value that no module uses any more ends in the same way.
 
     With `migrate=True` an instance of a class that a reload replaces gets the new class, and a
     member of an enum becomes the new one of its name, when the new code begins to serve. This goes
     for the value and for the items of a list, dict, set, tuple or deque, and not deeper. It calls
-    no `__init__`: attributes stay what they are. What does not fit stays too, with a warning.
+    no `__init__`: attributes stay unchanged. A value that does not fit stays too, with a warning.
 
-    Raises what `factory` raises, and TypeError for a key that is no str or a factory that cannot
-    be called.
+    Raises what `factory` raises, and TypeError for a key that is not a str or a factory that
+    cannot be called.
     """
     if not isinstance(key, str):
-        raise TypeError(f"keep() got {key!r} as its key; use a str such as 'model'")
+        raise TypeError(f"`keep` got {key!r} as its key; use a str such as 'model'")
     if not callable(factory):
         kind = type(factory).__name__
-        raise TypeError(f"keep({key!r}) got a {kind} as its factory; pass a function that makes it")
+        raise TypeError(
+            f"`keep` got a {kind} as the factory of {key!r}; pass a function that makes it"
+        )
     sink = _registry.sink
     if sink is None:
         return factory()
@@ -60,8 +62,9 @@ def on_unload(function: Any = None, /, *, exclusive: bool = False) -> Any:
 
     It is called once, after the new code serves and the last request on the old code has ended,
     and not at all if the new code is rejected. With `exclusive=True` it is called before the new
-    code is loaded, for what cannot be held twice (a port, a lock); `on_resume` then takes it again
-    if the new code is rejected. What it raises is logged; after 5 s it is left behind.
+    code is loaded, for a resource that cannot be open twice (a port, a lock); if the new code is
+    rejected, `on_resume` opens it again. Exceptions are logged; after 5 s the server continues
+    without it.
     """
     if function is None:
         return functools.partial(_register, "unload", exclusive=exclusive)
@@ -76,7 +79,7 @@ def on_resume(function: _F, /) -> _F:
 def on_startup(function: _F, /) -> _F:
     """Call `function()`, which may be async, once this module has loaded, before it serves.
 
-    What it raises rejects the reload.
+    An exception rejects the reload.
     """
     return _register("startup", function)
 

@@ -1,7 +1,7 @@
-"""Requests: what a handler gets to read.
+"""Requests, as a handler reads them.
 
-Owns `Request`, a lazy view of what Rust received: nothing is parsed before it is asked for, and
-nothing twice. Never answers; what cannot be read raises the HTTPError that does.
+Owns `Request`, a lazy view of the request that Rust received: each attribute is parsed on first
+use, and once. Never sends a response; an unreadable body raises an HTTPError.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .response import HTTPError
 
 
 class RawRequest(Protocol):
-    """What Rust lends: a request as it arrived, its path already decoded."""
+    """The request that Rust lends, as it arrived, with its path decoded."""
 
     @property
     def method(self) -> str: ...
@@ -47,8 +47,8 @@ class Request:
     - `state`: a namespace for values of your own
     """
 
-    # A slot that is still empty sends Python to `__getattr__`, which fills it: the second access
-    # costs no call.
+    # Python calls `__getattr__` for an empty slot, which fills it: the second access costs no
+    # call.
     __slots__ = (
         "_raw",
         "body",
@@ -136,14 +136,14 @@ def _mime(request: Request) -> str:
 
 
 def _charset(request: Request) -> str:
-    """Give the charset that the content type names, if it is one for text; else UTF-8."""
+    """Return the charset of the content type, if it is a text encoding; else UTF-8."""
     for parameter in request.content_type.split(";")[1:]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
             charset = value.strip().strip('"')
             try:
                 codec = codecs.lookup(charset).name
-                # Names of codecs that are not charsets fail here, or take long on long texts.
+                # Codecs that are not text encodings fail here, or are slow on long texts.
                 if codec not in ("idna", "punycode", "unicode_escape", "raw_unicode_escape"):
                     bytes(4).decode(charset)
                     return codec
@@ -192,7 +192,7 @@ _READ: dict[str, Callable[[Request], Any]] = {
 
 
 class _Built:
-    """Stands in for Rust in `Request.build`."""
+    """Replaces the request of Rust in `Request.build`."""
 
     def __init__(
         self, method: str, path: str, query: str, headers: list[tuple[str, str]], data: bytes

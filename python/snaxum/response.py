@@ -1,4 +1,4 @@
-"""Answers: what a handler may return, and how it becomes status, headers and bytes.
+"""Responses: the values that a handler may return, as status, headers and bytes.
 
 Owns `Response`, `HTTPError` and `to_response`. Never sends anything and never reads a request:
 Rust sends what `Response.parts` gives, and turns an `HTTPError` into a problem document or page.
@@ -36,11 +36,11 @@ GivenHeaders = Mapping[str, str] | Pairs | None
 
 
 class Response:
-    """An answer in full: body, status, headers.
+    """A whole response: body, status, headers.
 
     The body decides the content type unless one is given: str is HTML; bytes are
     application/octet-stream; dicts, lists, dataclasses, arrays and frames are JSON; any other
-    iterable, plain or async, of str or bytes is streamed as plain text. None is no body.
+    iterable, plain or async, of str or bytes is streamed as plain text. None means no body.
     """
 
     __slots__ = ("body", "headers", "status")
@@ -81,7 +81,7 @@ class Response:
         self.headers.add("set-cookie", cookie)
 
     def parts(self) -> tuple[int, list[tuple[str, str]], Body]:
-        """Give what goes over the wire; a streamed body is an iterator that can be closed."""
+        """Return the values to send; a streamed body is an iterator that can be closed."""
         if self.status in (204, 304):
             headers = [pair for pair in self.headers.multi_items() if pair[0] != "content-type"]
             return self.status, headers, b""
@@ -92,13 +92,13 @@ class Response:
 
 
 class HTTPError(Exception):
-    """Raise in a handler to answer with an error status instead of a return value."""
+    """Raise in a handler to respond with an error status instead of a return value."""
 
     def __init__(self, status: int, detail: str = "", headers: GivenHeaders = None) -> None:
         self.status = checked_status(status, 400)
         self.detail = str(detail)
         self.headers = ResponseHeaders(headers).multi_items()
-        # An exception travels from a pool worker by these.
+        # Pickling uses these: a pool worker may raise it.
         super().__init__(self.status, self.detail, self.headers)
 
     def __str__(self) -> str:
@@ -139,7 +139,7 @@ def to_response(result: object) -> Response:
 
 
 def checked_status(status: object, lowest: int) -> int:
-    """Give the status as an int if a final answer can have it."""
+    """Return the status as an int. Raises TypeError or ValueError if a response cannot have it."""
     if type(status) is int and lowest <= status <= 599:
         return status
     if isinstance(status, bool) or not isinstance(status, int):
@@ -157,12 +157,12 @@ def _phrase(status: int) -> str:
         return ""
 
 
-# What is a body with status 200 and no header but its content type.
+# The types of a response with status 200 and no header but its content type.
 PLAIN_TYPES: dict[type, str] = {dict: JSON, list: JSON, str: HTML, bytes: BYTES}
 
 
 def _content_type(body: object) -> str | None:
-    """Choose the content type by the kind of body, and refuse what is none."""
+    """Choose the content type by the type of the body. Raises TypeError."""
     if body is None:
         return None
     kind = type(body)
@@ -174,7 +174,7 @@ def _content_type(body: object) -> str | None:
         return BYTES
     if is_rich(body):
         return JSON
-    # A set or a tuple is more likely meant for JSON than for a stream: let the user say which.
+    # A set or a tuple is more likely meant for JSON than for a stream: the user has to choose.
     if isinstance(body, Iterable | AsyncIterable) and not isinstance(body, Collection):
         return TEXT
     raise TypeError(_refusal(body))
@@ -184,13 +184,13 @@ def _refusal(body: object) -> str:
     kind = type(body).__name__
     if inspect.isawaitable(body):
         if inspect.iscoroutine(body):
-            body.close()  # else Python warns, later and elsewhere, that nobody awaited it
-        return f"a {kind} that nobody awaits is no body; declare the handler `async def`"
+            body.close()  # else Python warns later that it was never awaited
+        return f"the handler returned an unawaited {kind}; declare it `async def`"
     if isinstance(body, bool | int | float):
-        return f"{body!r} is no body, it is a {kind}; use a str, or a dict around it"
+        return f"{body!r} cannot be a body: its type is {kind}; use a str, or a dict around it"
     if isinstance(body, Collection):
-        return f"a {kind} is no body; use a list of it for JSON, or iter(...) of it to stream"
-    return f"a `{kind}` is no body; {WAYS_OUT}"
+        return f"`{kind}` cannot be a body; use a list of it for JSON, or iter(...) to stream it"
+    return f"`{kind}` cannot be a body; {WAYS_OUT}"
 
 
 def _encoded(body: Any) -> Body:
@@ -223,7 +223,7 @@ def _stream(chunks: Iterable[object]) -> Iterator[bytes]:
         for chunk in chunks:
             yield _bytes(chunk)
     finally:
-        # The client may go first; the user's `finally` blocks should run then, and here.
+        # If the client disconnects first, the user's `finally` blocks run here.
         if hasattr(chunks, "close"):
             chunks.close()
 

@@ -1,7 +1,7 @@
-"""Routes: the `@route` decorator, what it makes, and the table that finds one for a request.
+"""Routes: the `@route` decorator, and the table that finds the route of a request.
 
-Owns `Route`, `RouteTable` and the answers a table gives. A table is built once for a generation
-and never changes. Never runs a handler, and never speaks HTTP beyond methods and paths.
+Owns `Route`, `RouteTable` and the results of a lookup. A table is built once for a generation and
+never changes. Never runs a handler, and knows nothing of HTTP but methods and paths.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _H = TypeVar("_H", bound=Handler)
 
 
 class RouteError(ValueError):
-    """A route that cannot be; the message says what, where, and the way out."""
+    """A route that is not possible; the message has the reason, the place and the correction."""
 
 
 class DuplicateRoute(RouteError):
-    """Two routes that answer the same method on the same paths."""
+    """Two routes with the same method on the same paths."""
 
     def __init__(self, method: str, first: Route, second: Route) -> None:
         self.method, self.first, self.second = method, first, second
@@ -42,10 +42,10 @@ class DuplicateRoute(RouteError):
 def route(
     path: str, methods: Iterable[str] | None = None, *, use_process_pool: bool = False
 ) -> Callable[[_H], _H]:
-    """Make the function below answer `path`; without `methods`, it answers GET.
+    """Make the function below the handler of `path`; without `methods`, of GET.
 
-    Several `@route` may stand on one function. With `use_process_pool` the handler is called with
-    the pool as its second argument.
+    One function may have several `@route`. With `use_process_pool` the handler is called with the
+    pool as its second argument.
     """
 
     def register(handler: _H) -> _H:
@@ -60,7 +60,7 @@ def route(
 
 
 class Route:
-    """A pattern, its methods and their handler. Not to be changed once made."""
+    """A pattern, its methods and their handler. Do not change one."""
 
     __slots__ = (
         "__weakref__",
@@ -99,7 +99,7 @@ class Route:
         self.names = tuple(name for name, _ in self.parsed.params)
         if use_process_pool and (self.is_async or inspect.isasyncgenfunction(handler)):
             raise RouteError(
-                f"route `{pattern}` at {where(handler)}: an `async def` handler gets no pool; "
+                f"route `{pattern}` at {where(handler)}: an `async def` handler has no pool; "
                 "make it a `def`, or drop `use_process_pool`"
             )
         key = f"{' '.join(self.methods)} {pattern}"
@@ -153,7 +153,7 @@ class Route:
 
     @property
     def warnings(self) -> list[str]:
-        """What is allowed and yet hardly meant."""
+        """Legal patterns that are probably mistakes."""
         found = []
         if braced := re.search(r"\{\*?(\w+)\}", self.pattern):
             found.append(f"`{braced[0]}` is plain text here; a parameter is `<{braced[1]}>`")
@@ -162,7 +162,7 @@ class Route:
         return found
 
     def to_dict(self, root: str) -> dict[str, Any]:
-        """Describe the route for people; below `root`, `file` is relative to it."""
+        """Describe the route as JSON; `file` is relative to `root` if it is below it."""
         return {
             "v": 1,
             "id": self.id,
@@ -189,14 +189,14 @@ class Route:
 
 @dataclass(slots=True)
 class MethodNotAllowed:
-    """The path is known, the method is not; `allow` lists those that are."""
+    """The path is known, the method is not; `allow` lists the known methods."""
 
     allow: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class ImpliedOptions:
-    """OPTIONS on a known path that no handler answers itself."""
+    """OPTIONS on a known path without a handler for it."""
 
     allow: tuple[str, ...]
 
@@ -206,7 +206,7 @@ class NotFound:
     """No route has this path."""
 
 
-# The route that answers, and the converted values of its parameters. Not to be changed.
+# The matching route, and the converted values of its parameters. Do not change them.
 Found = tuple[Route, dict[str, Any]]
 Match = Found | MethodNotAllowed | ImpliedOptions | NotFound
 
@@ -215,8 +215,8 @@ class RouteTable:
     """Finds the route for a request, at a cost that does not grow with the number of routes.
 
     The routes form a tree with one level a path segment. At each level the text is looked up
-    first, then the dynamic parts are tried from the narrowest to the widest, and a branch that
-    leads nowhere is left again. Raises DuplicateRoute.
+    first, then the dynamic parts are tried from the narrowest to the widest, with backtracking.
+    Raises DuplicateRoute.
     """
 
     __slots__ = ("_depth", "_start", "_static", "routes")
@@ -242,9 +242,9 @@ class RouteTable:
             found = methods.get(method)
             if found is not None:
                 return found
-        # No pattern is deeper than `_depth`: what lies beyond stays one piece, with its slashes.
+        # No pattern is deeper than `_depth`: the rest of the path stays one piece with slashes.
         segments = path.split("/", self._depth)
-        # Only where this leads nowhere is there anything to go back for.
+        # Backtracking is needed only if the first branches lead to no route.
         found = self._follow(segments, method)
         if found is not None:
             return found
@@ -284,7 +284,7 @@ class RouteTable:
         return None if route is None else _found(route, values)
 
     def _add(self, route: Route) -> None:
-        # What comes before the slash that every path begins with is a segment, too.
+        # The empty text before the first slash of a path is a segment, too.
         node = self._start.static.setdefault("", _Node(1))
         for part in route.parsed.parts:
             node = node.child(part)
@@ -313,7 +313,7 @@ class _Node:
         self.methods: dict[str, Route] = {}
 
     def child(self, part: Part) -> _Node:
-        """Give the node behind `part`, made if need be."""
+        """Return the node behind `part`; make it if it is missing."""
         child = _Node(self.depth + 1)
         if part.match is None:
             return self.static.setdefault("".join(map(str, part.pieces)), child)
@@ -392,7 +392,7 @@ def _checked_methods(methods: Iterable[str] | None) -> tuple[str, ...]:
     names = list(methods)
     for name in names:
         if not isinstance(name, str) or not is_token(name):
-            raise PatternError(f"{name!r} is no HTTP method; write one such as 'GET'")
+            raise PatternError(f"{name!r} is not an HTTP method; write one such as 'GET'")
     if not names:
         raise PatternError("methods is empty; leave it out for GET")
     return tuple(sorted({name.upper() for name in names}))

@@ -160,7 +160,7 @@ test("the lookup shows which route handles a request, and why similar routes do 
   await box.fill("/orders/x");
   await box.press("Enter");
   await expect(result).toContainText("404");
-  await expect(result).toContainText("takes no `x`");
+  await expect(result).toContainText("where the path has `x`");
   await box.fill("DELETE /boom");
   await box.press("Enter");
   await expect(result).toContainText("405");

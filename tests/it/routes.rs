@@ -345,7 +345,7 @@ async fn a_match_shows_the_route_and_the_near_misses() {
     assert_eq!(
         found.stdout,
         "DELETE /users/07\n  DELETE,GET /users/<int:id>  users.one (in-thread)\n    id = 7  (int)\n\
-         \nnear it\n  GET /users  users.users: is too short: ends before `/07`, and answers only GET\n"
+         \nnear it\n  GET /users  users.users: is too short: ends before `/07`, and accepts only GET\n"
     );
 
     let refused = asked("/users/%61da", "json").await;
@@ -353,12 +353,12 @@ async fn a_match_shows_the_route_and_the_near_misses() {
     let told: Value = serde_json::from_str(&refused.stdout).expect("JSON alone");
     assert_eq!((&told["status"], &told["answer"]), (&404.into(), &Value::Null));
     assert_eq!(told["misses"][0]["path"], "/users/<int:id>");
-    assert_eq!(told["misses"][0]["why"], "takes no `ada` where it has `<int>`");
+    assert_eq!(told["misses"][0]["why"], "has `<int>` where the path has `ada`");
 
     let other_method = asked("GET /orders", "table").await;
     assert_eq!(other_method.code, Some(1));
     assert!(other_method.stdout.contains("405: the path answers OPTIONS, POST"));
-    assert!(other_method.stdout.contains("POST /orders  shop.orders.create: answers only POST"));
+    assert!(other_method.stdout.contains("POST /orders  shop.orders.create: accepts only POST"));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-"""An async handler's time ends where it does, whatever way that is."""
+"""The time of an async handler ends with the handler, however it ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from snaxum._runtime.generations import Generation
 
 
 class Marks:
-    """An exchange that keeps in which order it is called."""
+    """An exchange that records the order of its calls."""
 
     id = 1
 
@@ -39,7 +39,7 @@ def marks_of(handler: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch) 
     return exchange.order
 
 
-async def answers(request: object) -> str:
+async def succeeds(request: object) -> str:
     return "x"
 
 
@@ -56,13 +56,13 @@ def generates(request: object) -> Generator[Any, Any, str]:
 STEP = ["resumed", "suspended"]
 
 
-def test_a_handler_thatdispatch_has_returned_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert marks_of(answers, monkeypatch) == ["began", *STEP, "returned", "respond_ok"]
+def test_a_handler_returns_before_its_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert marks_of(succeeds, monkeypatch) == ["began", *STEP, "returned", "respond_ok"]
 
 
-def test_a_handler_that_fails_has_returned_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_handler_returns_before_its_response(monkeypatch: pytest.MonkeyPatch) -> None:
     assert marks_of(fails, monkeypatch) == ["began", *STEP, "returned", "fail"]
 
 
-def test_a_coroutine_made_of_a_generator_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_generator_based_coroutine_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert marks_of(generates, monkeypatch) == ["began", "returned", "respond_ok"]

@@ -1,4 +1,4 @@
-"""`no_capture` marks a handler, and the mark is found wherever `route` meets it."""
+"""`no_capture` marks a handler, and `route` finds the mark."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_mark_is_found_through_decorators(found: Callable[..., Any]) -> None:
     assert Route("/x", None, found).to_dict("/")["no_capture"] is True
 
 
-def test_what_is_not_marked_is_not_private() -> None:
+def test_an_unmarked_handler_is_not_private() -> None:
     class Odd:
         def __getattr__(self, name: str) -> str:
             return "yes"
@@ -77,8 +77,8 @@ def test_a_mark_changes_nothing_else() -> None:
     assert Route("/x", None, later).is_async
 
 
-def test_what_cannot_be_marked_is_refused_with_the_way_out() -> None:
-    with pytest.raises(TypeError, match="marks a function, and not a str"):
+def test_an_object_without_attributes_is_refused_with_the_way_out() -> None:
+    with pytest.raises(TypeError, match="marks a function, not a str"):
         no_capture("/path")  # type: ignore[type-var]
     with pytest.raises(TypeError, match="cannot mark a Callable_; put it above the `def`"):
         no_capture(Callable_())

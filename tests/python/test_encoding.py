@@ -1,6 +1,6 @@
-"""JSON out, with orjson and without: the same bytes' worth either way.
+"""JSON out, with orjson and without: the same result both times.
 
-Owns what each type becomes and what each refusal says. Never tests how a response is sent.
+Covers the JSON of each type and the message of each error. Never tests how a response is sent.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ def test_arrays_and_frames_may_be_returned_bare() -> None:
     ],
     ids=range(16),
 )
-def test_what_json_cannot_hold_is_named_with_its_place(
+def test_a_value_without_a_json_form_is_named_with_its_place(
     value: object, message: str, fast: Any
 ) -> None:
     with pytest.raises(EncodingError) as caught:
@@ -352,7 +352,7 @@ documents = st.recursive(
 
 
 def outcome(function: Any, *arguments: Any) -> Any:
-    """Give the value, with NaN comparable, or the words of the refusal."""
+    """Return the value, with NaN comparable, or the error message."""
     try:
         return repr(function(*arguments))
     except (EncodingError, DecodingError) as error:

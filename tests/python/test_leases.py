@@ -1,6 +1,6 @@
-"""Generations: who is on which, and when one has nobody left.
+"""Leases: the generation of each request, and the moment when a generation is drained.
 
-Owns the count that a reload waits for before it ends old code. Never loads a module.
+Covers the count that a reload waits for before it ends old code. Never loads a module.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from snaxum.routing import RouteTable
 
 @pytest.fixture
 def drained(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
-    """Count requests, and collect a mark each time that an old generation has none left."""
+    """Count requests, and collect a mark each time that an old generation is drained."""
     marks: list[bool] = []
     monkeypatch.setattr(leases, "_on_drained", lambda: marks.append(True))
     monkeypatch.setattr(generations, "serving", Generation(1, RouteTable([])))
@@ -38,7 +38,7 @@ def test_a_generation_is_drained_when_its_last_request_ends(drained: list[bool])
     assert (leases.is_in_use(old), drained) == (False, [True])
 
 
-def test_a_request_is_on_its_generation_until_its_last_stay_ends(drained: list[bool]) -> None:
+def test_a_request_is_on_its_generation_until_its_last_lease_ends(drained: list[bool]) -> None:
     old = leases.enter(7)
     lease = leases.Lease(old)
     generations.publish(Generation(2, RouteTable([])))
@@ -76,7 +76,7 @@ def test_a_request_is_seen_while_it_moves_from_its_thread_to_a_lease(
 
     class Moving(dict[int, leases._ThreadContext]):
         def values(self) -> Any:
-            # Of the two places this one is looked at now.
+            # `is_in_use` reads this place first.
             if not open_leases:
                 open_leases.append(leases.Lease(old))
                 leases.leave(old)
@@ -90,7 +90,7 @@ def test_a_request_is_seen_while_it_moves_from_its_thread_to_a_lease(
         assert (leases.is_in_use(old), drained) == (False, [True])
 
 
-def test_a_generation_that_a_request_only_passed_is_told_to_be_drained(
+def test_a_generation_that_a_request_left_at_once_is_reported_as_drained(
     drained: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = generations.current(), Generation(2, RouteTable([]))
@@ -102,28 +102,28 @@ def test_a_generation_that_a_request_only_passed_is_told_to_be_drained(
         def __setattr__(self, name: str, value: object) -> None:
             super().__setattr__(name, value)
             if value is old:
-                # A reload ends here, and looks whether the old one can go.
+                # A reload ends here, and checks whether the old one is in use.
                 generations.publish(new)
                 seen.append(leases.is_in_use(old))
 
     with monkeypatch.context() as patched:
-        stays = {threading.get_ident(): Replacing()}
-        patched.setattr(leases, "_contexts", stays)
+        contexts = {threading.get_ident(): Replacing()}
+        patched.setattr(leases, "_contexts", contexts)
         assert leases.enter(1) is new
         assert (seen, leases.is_in_use(old), drained) == ([True], False, [True])
 
 
-def test_requests_of_other_threads_keep_a_generation(drained: list[bool]) -> None:
+def test_requests_of_other_threads_use_a_generation(drained: list[bool]) -> None:
     old = generations.current()
     is_on, may_end = threading.Event(), threading.Event()
 
-    def stay() -> None:
+    def serve() -> None:
         generation = leases.enter(9)
         is_on.set()
         may_end.wait(10)
         leases.leave(generation)
 
-    thread = threading.Thread(target=stay)
+    thread = threading.Thread(target=serve)
     thread.start()
     assert is_on.wait(10)
     generations.publish(Generation(2, RouteTable([])))
@@ -143,7 +143,7 @@ def test_a_lease_ends_once(drained: list[bool]) -> None:
     other.end()
 
 
-def test_a_lease_that_nobody_has_any_more_ends_by_itself(drained: list[bool]) -> None:
+def test_a_deleted_lease_ends(drained: list[bool]) -> None:
     generation = generations.current()
 
     async def never_begun(lease: leases.Lease) -> None:

@@ -1,4 +1,4 @@
-"""Lines that are printed cannot steer the terminal, and are told of with their request."""
+"""Printed lines cannot control the terminal, and are sent with their request."""
 
 from __future__ import annotations
 
@@ -13,78 +13,78 @@ from snaxum._runtime.generations import Generation
 from snaxum._runtime.leases import pin_thread, unpin_thread
 
 
-class Told:
+class Printed:
     def __init__(self) -> None:
         self.through = io.StringIO()
         self.lines: list[tuple[int | None, str, str]] = []
-        self.stream = _Stream(self.through, "stdout", self.tell)
+        self.stream = _Stream(self.through, "stdout", self.on_line)
 
-    def tell(self, request: int | None, stream: str, line: str, loads: bool) -> None:
+    def on_line(self, request: int | None, stream: str, line: str, loads: bool) -> None:
         assert not loads
         self.lines.append((request, stream, line))
 
 
 @pytest.fixture
-def told() -> Iterator[Told]:
-    yield Told()
+def printed() -> Iterator[Printed]:
+    yield Printed()
     unpin_thread()
 
 
-def test_a_line_is_told_of_when_it_ends(told: Told) -> None:
-    print("a", end="", file=told.stream)  # type: ignore[call-overload]
-    assert told.lines == []
-    print("b\nc", file=told.stream)  # type: ignore[call-overload]
-    assert told.lines == [(None, "stdout", "ab"), (None, "stdout", "c")]
-    assert told.through.getvalue() == "ab\nc\n"
+def test_a_line_is_sent_when_it_ends(printed: Printed) -> None:
+    print("a", end="", file=printed.stream)  # type: ignore[call-overload]
+    assert printed.lines == []
+    print("b\nc", file=printed.stream)  # type: ignore[call-overload]
+    assert printed.lines == [(None, "stdout", "ab"), (None, "stdout", "c")]
+    assert printed.through.getvalue() == "ab\nc\n"
 
 
-def test_a_line_belongs_to_the_request_that_its_thread_works_for(told: Told) -> None:
+def test_a_line_belongs_to_the_request_that_its_thread_works_for(printed: Printed) -> None:
     pin_thread(Generation(1, None), 7)  # type: ignore[arg-type]
-    told.stream.writelines(["x\n"])
-    assert told.lines == [(7, "stdout", "x")]
+    printed.stream.writelines(["x\n"])
+    assert printed.lines == [(7, "stdout", "x")]
 
 
-def test_a_long_line_is_cut_and_says_so(told: Told) -> None:
+def test_a_long_line_is_truncated_with_a_note(printed: Printed) -> None:
     for _ in range(3):
-        told.stream.write("x" * MAX_LINE)
-    told.stream.write("\n")
-    assert told.lines[0][2] == "x" * MAX_LINE + f"… ({2 * MAX_LINE} characters more)"
-    assert len(told.through.getvalue()) == 3 * MAX_LINE + 1
+        printed.stream.write("x" * MAX_LINE)
+    printed.stream.write("\n")
+    assert printed.lines[0][2] == "x" * MAX_LINE + f"… ({2 * MAX_LINE} characters more)"
+    assert len(printed.through.getvalue()) == 3 * MAX_LINE + 1
 
 
-def test_secrets_are_masked_in_what_is_told_and_odd_characters_cross(told: Told) -> None:
-    told.stream.write("postgres://ada:hunter2@db \ud800\n")
-    assert told.lines[0][2] == f"postgres://ada:{MASK}@db ?"
+def test_secrets_are_masked_in_sent_lines_and_surrogates_replaced(printed: Printed) -> None:
+    printed.stream.write("postgres://ada:hunter2@db \ud800\n")
+    assert printed.lines[0][2] == f"postgres://ada:{MASK}@db ?"
 
 
 @pytest.mark.parametrize("place", [MAX_LINE, SLACK * MAX_LINE])
 def test_a_secret_across_a_cut_shows_no_part(
-    told: Told, place: int, monkeypatch: pytest.MonkeyPatch
+    printed: Printed, place: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHOP_SECRET", "correct horse")
-    told.stream.write("-" * (place - 7) + "correct horse" + "-" * MAX_LINE + "\n")
-    assert "correct" not in told.lines[0][2]
-    assert told.lines[0][2].endswith(" characters more)")
+    printed.stream.write("-" * (place - 7) + "correct horse" + "-" * MAX_LINE + "\n")
+    assert "correct" not in printed.lines[0][2]
+    assert printed.lines[0][2].endswith(" characters more)")
 
 
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIE\n\nabc==\n-----END PRIVATE KEY-----"
 
 
-def test_a_private_key_is_masked_line_by_line(told: Told) -> None:
-    print(f"is {KEY}, of 5 lines\nMIIE", file=told.stream)  # type: ignore[call-overload]
-    lines = [line for _, _, line in told.lines]
+def test_a_private_key_is_masked_line_by_line(printed: Printed) -> None:
+    print(f"is {KEY}, of 5 lines\nMIIE", file=printed.stream)  # type: ignore[call-overload]
+    lines = [line for _, _, line in printed.lines]
     assert lines == [f"is {MASK}", MASK, MASK, MASK, f"{MASK}, of 5 lines", "MIIE"]
 
 
-def test_a_key_that_does_not_end_hides_neither_all_nor_another_request(told: Told) -> None:
-    told.stream.write(KEY.splitlines()[0] + "\n" + "x\n" * (MAX_KEY_LINES + 1))
-    lines = [line for _, _, line in told.lines]
+def test_a_key_that_does_not_end_hides_neither_all_nor_another_request(printed: Printed) -> None:
+    printed.stream.write(KEY.splitlines()[0] + "\n" + "x\n" * (MAX_KEY_LINES + 1))
+    lines = [line for _, _, line in printed.lines]
     assert lines == [MASK] * (MAX_KEY_LINES + 1) + ["x"]
 
-    told.stream.write(KEY.splitlines()[0] + "\n")
+    printed.stream.write(KEY.splitlines()[0] + "\n")
     pin_thread(Generation(1, None), 7)  # type: ignore[arg-type]
-    told.stream.write("y\n")
-    assert told.lines[-1] == (7, "stdout", "y")
+    printed.stream.write("y\n")
+    assert printed.lines[-1] == (7, "stdout", "y")
 
 
 class Terminal(io.StringIO):
@@ -92,7 +92,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def printed(through: io.StringIO, *texts: str, is_raw: bool = False) -> str:
+def written(through: io.StringIO, *texts: str, is_raw: bool = False) -> str:
     stream = _Stream(through, "stdout", lambda *line: None, is_raw=is_raw)
     for text in texts:
         assert stream.write(text) == len(text)
@@ -104,26 +104,26 @@ ESCAPED = "a\\u{d}b\\u{1b}[2J\\u{1b}]0;x\\u{7}\\u{9b}1m\\u{7f}\\u{202e}c\\u{2066
 
 
 @pytest.mark.parametrize("through", [io.StringIO, Terminal])
-def test_what_could_steer_a_terminal_is_escaped(through: type[io.StringIO]) -> None:
-    assert printed(through(), NASTY) == ESCAPED
-    assert printed(through(), "a\x1b", "[2J") == "a\\u{1b}[2J"
+def test_control_characters_are_escaped(through: type[io.StringIO]) -> None:
+    assert written(through(), NASTY) == ESCAPED
+    assert written(through(), "a\x1b", "[2J") == "a\\u{1b}[2J"
 
 
 def test_colours_stay_on_a_terminal_and_end_with_their_line() -> None:
-    assert printed(Terminal(), "\x1b[1;31mred", "\n", "x\n") == "\x1b[1;31mred\x1b[0m\nx\n"
-    assert printed(Terminal(), "\x1b[31mred\x1b[0m\n") == "\x1b[31mred\x1b[0m\n"
-    assert printed(io.StringIO(), "\x1b[31mred\x1b[0m\n") == "\\u{1b}[31mred\\u{1b}[0m\n"
+    assert written(Terminal(), "\x1b[1;31mred", "\n", "x\n") == "\x1b[1;31mred\x1b[0m\nx\n"
+    assert written(Terminal(), "\x1b[31mred\x1b[0m\n") == "\x1b[31mred\x1b[0m\n"
+    assert written(io.StringIO(), "\x1b[31mred\x1b[0m\n") == "\\u{1b}[31mred\\u{1b}[0m\n"
 
 
 def test_raw_output_goes_through_unchanged() -> None:
-    assert printed(io.StringIO(), NASTY, is_raw=True) == NASTY
+    assert written(io.StringIO(), NASTY, is_raw=True) == NASTY
 
 
-def test_what_is_told_of_is_not_escaped(told: Told) -> None:
-    told.stream.write("a\x1b[31m\n")
-    assert told.lines[0][2] == "a\x1b[31m"
+def test_sent_lines_are_not_escaped(printed: Printed) -> None:
+    printed.stream.write("a\x1b[31m\n")
+    assert printed.lines[0][2] == "a\x1b[31m"
 
 
-def test_everything_else_is_the_streams_own(told: Told) -> None:
-    assert told.stream.isatty() is False
-    told.stream.flush()
+def test_other_attributes_come_from_the_stream(printed: Printed) -> None:
+    assert printed.stream.isatty() is False
+    printed.stream.flush()

@@ -1,4 +1,4 @@
-"""A task that is given up ends alone: nothing else that its worker gets is lost with it."""
+"""A cancelled task ends alone: no other task of its worker is lost with it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def task() -> Any:
 
 
 def worker() -> tuple[Any, Process, Pipe]:
-    """Make one without a process."""
+    """Make a worker without a process."""
     made: Any = object.__new__(WorkerProcess)
     process, pipe = Process(), Pipe()
     made.__dict__.update(task=None, task_since=0.0, was_killed=False, generation=0, _sources={})
@@ -50,58 +50,58 @@ def worker() -> tuple[Any, Process, Pipe]:
     return made, process, pipe
 
 
-def pool(of: Any, once_looked_at: Callable[[], None]) -> Pool:
-    """Make one of one worker; what happens right after it was looked at is called."""
+def pool(of: Any, after_check: Callable[[], None]) -> Pool:
+    """Make a pool of one worker; `after_check` runs right after the pool has checked it."""
     made: Any = object.__new__(Pool)
 
     @contextmanager
-    def looked_at() -> Iterator[None]:
+    def checking() -> Iterator[None]:
         yield
-        once_looked_at()
+        after_check()
 
-    made.__dict__.update(_workers=[of], _lock=looked_at())
+    made.__dict__.update(_workers=[of], _lock=checking())
     return cast(Pool, made)
 
 
 GENERATION = Generation(0, cast(Any, None))
 
 
-def test_a_task_that_is_given_up_is_killed_with_its_worker() -> None:
+def test_a_cancelled_task_is_killed_with_its_worker() -> None:
     of, process, _ = worker()
-    given_up = task()
-    of.send(given_up, GENERATION)
-    pool(of, lambda: None).kill_task(given_up.future)
+    cancelled = task()
+    of.send(cancelled, GENERATION)
+    pool(of, lambda: None).kill_task(cancelled.future)
     assert (process.kills, of.was_killed) == (1, True)
 
 
 def test_the_next_task_of_a_worker_is_not_killed_for_the_one_before() -> None:
     of, process, pipe = worker()
-    given_up = task()
-    of.send(given_up, GENERATION)
+    cancelled = task()
+    of.send(cancelled, GENERATION)
 
-    def answers_and_goes_on() -> None:
+    def finish_and_start_another() -> None:
         of.task = None
         of.send(task(), GENERATION)
 
-    pool(of, answers_and_goes_on).kill_task(given_up.future)
+    pool(of, finish_and_start_another).kill_task(cancelled.future)
     assert (process.kills, of.was_killed, len(pipe.sent)) == (0, False, 2)
 
 
-def test_a_worker_that_was_killed_as_it_answered_gets_no_task() -> None:
+def test_a_worker_killed_during_its_reply_gets_no_task() -> None:
     of, _, pipe = worker()
-    given_up = task()
-    of.send(given_up, GENERATION)
-    pool(of, lambda: None).kill_task(given_up.future)
-    assert of.take_task() is given_up, "its answer was under way"
+    cancelled = task()
+    of.send(cancelled, GENERATION)
+    pool(of, lambda: None).kill_task(cancelled.future)
+    assert of.take_task() is cancelled, "its reply was on the way"
     assert of.send(task(), GENERATION) is False
     assert (len(pipe.sent), of.task) == (1, None)
 
 
-def test_it_is_told_once_that_a_worker_is_given_other_code() -> None:
+def test_a_worker_with_new_code_is_reported_once() -> None:
     of, _, _ = worker()
-    told: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     made: Any = pool(of, lambda: None)
-    made._on_event = lambda text: told.append(json.loads(text))
+    made._on_event = lambda text: events.append(json.loads(text))
     sources = SimpleNamespace(by_path=dict)
     second: Any = SimpleNamespace(number=2, sources=sources, ran={}, variables={})
     publish(second)
@@ -110,12 +110,12 @@ def test_it_is_told_once_that_a_worker_is_given_other_code() -> None:
         assert made._send(of, task())
     finally:
         publish(GENERATION)
-    assert [(each["change"], each["generation"]) for each in told] == [("updated", 2)]
+    assert [(each["change"], each["generation"]) for each in events] == [("updated", 2)]
 
 
 def test_an_event_is_utf_8_whatever_the_task_is_called() -> None:
-    told = json.loads(to_event("died", 1, task="tasks.half\ud800", exit_code=-9))
-    assert (told["change"], told["pid"], told["task"]) == ("died", 1, "tasks.half?")
+    events = json.loads(to_event("died", 1, task="tasks.half\ud800", exit_code=-9))
+    assert (events["change"], events["pid"], events["task"]) == ("died", 1, "tasks.half?")
 
 
 class Inline(Pool):

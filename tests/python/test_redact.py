@@ -1,4 +1,4 @@
-"""Secrets are masked by the words of their names and by their shapes, and nothing else is."""
+"""Secrets are masked by the words of their names and by their forms, and nothing else is."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_names_that_only_contain_such_letters(name: str) -> None:
         "xoxb-1234567890-abc",
     ],
 )
-def test_secrets_are_told_by_their_shape_wherever_they_stand(secret: str) -> None:
+def test_secrets_of_a_known_form_are_masked_anywhere(secret: str) -> None:
     assert mask_text(f"before {secret}") == f"before {MASK}"
 
 
@@ -73,7 +73,7 @@ def test_values_of_secret_variables_are_masked(monkeypatch: pytest.MonkeyPatch) 
     assert mask_text("correct horse at the corner shop") == f"{MASK} at the corner shop"
 
 
-def test_what_secret_variables_hold_is_told_unless_it_is_short(
+def test_values_of_secret_variables_are_listed_unless_they_are_short(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SHOP_SECRET", "correct horse")
@@ -84,7 +84,7 @@ def test_what_secret_variables_hold_is_told_unless_it_is_short(
     assert not {"4711", "corner shop"} & set(values)
 
 
-def test_of_values_that_overlap_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overlapping_values_leave_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_SECRET_A", "password1")
     monkeypatch.setenv("MY_SECRET_B", "password12345xyz")
     monkeypatch.setenv("MY_SECRET_C", "2345xyz and more")
@@ -103,13 +103,13 @@ def test_no_other_mask_hides_a_part_of_a_value(monkeypatch: pytest.MonkeyPatch) 
     assert mask_repr("token: abc def ghi") == f"token: {MASK}"
 
 
-def test_a_line_of_a_value_that_has_several_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_of_a_multiline_value_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_CREDENTIALS", "{\n  first line\n  second line\n}")
     assert mask_text("  second line") == f"  {MASK}"
     assert mask_text("}") == "}"
 
 
-def test_the_environment_counts_as_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_current_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     for value in ["correct horse", "battery staple"]:
         monkeypatch.setenv("SHOP_SECRET", value)
         assert mask_text(value) == MASK
@@ -130,7 +130,7 @@ def test_a_secret_across_a_cut_shows_no_part(place: int, monkeypatch: pytest.Mon
     assert more > 300
 
 
-def test_what_masks_make_short_does_not_bring_a_half_secret_in(
+def test_a_text_that_masks_shorten_shows_no_half_secret(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SHOP_SECRET", "correct horse")
@@ -140,7 +140,7 @@ def test_what_masks_make_short_does_not_bring_a_half_secret_in(
     assert mask_beginning("long" * 93, 100) == (MASK, 0)
 
 
-def test_further_names_are_those_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_project_adds_names_of_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redact, "_extra", ())
     add_words(["iban", "National-ID", "пароль"])
     for secret in ["IBAN", "customer_iban", "nationalId", "x-national-id", "Пароль", "pin"]:
@@ -174,5 +174,5 @@ def test_a_repr_loses_secrets_however_deep(value: object) -> None:
     assert ("ada" in masked) == ("ada" in repr(value))
 
 
-def test_a_repr_that_was_cut_in_a_secret_loses_it() -> None:
+def test_a_repr_cut_within_a_secret_loses_it() -> None:
     assert mask_repr("{'password': 'hunt") == "{'password': " + MASK

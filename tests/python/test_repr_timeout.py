@@ -1,4 +1,4 @@
-"""A call is ended when its time is over, where that is safe, and nothing is raised elsewhere."""
+"""A call ends at its deadline, where that is safe, and nothing is raised elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from snaxum._debug import traceback
-from snaxum._debug.repr_timeout import OutOfTime, TimeBox
+from snaxum._debug.repr_timeout import Deadline, DeadlineExceeded
 from snaxum._reload import user_paths
 
 FUNCTIONS = """
@@ -59,26 +59,26 @@ def functions(filename: str) -> Functions:
 
 
 def called(function: Callable[[object], str], value: object = None) -> Any:
-    box = TimeBox(0.01, own_file=traceback.__file__)
+    limit = Deadline(0.01, own_file=traceback.__file__)
     try:
-        return box.call(function, value)
-    except OutOfTime:
-        return OutOfTime
+        return limit.call(function, value)
+    except DeadlineExceeded:
+        return DeadlineExceeded
     finally:
-        box.close()
+        limit.close()
 
 
-def test_a_loop_without_end_ends(of_user: Functions) -> None:
-    assert called(of_user["endless"]) is OutOfTime
+def test_an_endless_loop_ends(of_user: Functions) -> None:
+    assert called(of_user["endless"]) is DeadlineExceeded
 
 
-def test_one_that_swallows_it_is_told_again(of_user: Functions) -> None:
+def test_a_call_that_swallows_the_exception_gets_it_again(of_user: Functions) -> None:
     assert called(of_user["swallowing"]) == "3 times"
 
 
-def test_what_a_dataclass_calls_ends(of_user: Functions) -> None:
+def test_a_repr_called_by_a_dataclass_ends(of_user: Functions) -> None:
     pair = make_dataclass("Pair", ["one", "two"])(1, of_user["Endless"]())
-    assert called(traceback._repr, [pair]) is OutOfTime
+    assert called(traceback._repr, [pair]) is DeadlineExceeded
 
 
 def test_a_library_is_waited_for() -> None:
@@ -92,34 +92,34 @@ def test_a_library_is_waited_for() -> None:
 
 def test_nothing_is_raised_once_a_call_has_returned(of_user: Functions) -> None:
     seen = set()
-    for n in range(200):  # the end of the time and that of the call meet again and again
+    for n in range(200):  # the deadline and the end of the call often coincide
         deadline = time.monotonic() + 0.001
-        box = TimeBox(0.001)
+        limit = Deadline(0.001)
         try:
-            seen.add(box.call(of_user["until"], deadline + (n % 20 - 5) * 0.004))
-        except OutOfTime:
+            seen.add(limit.call(of_user["until"], deadline + (n % 20 - 5) * 0.004))
+        except DeadlineExceeded:
             seen.add("ended")
-        box.close()
+        limit.close()
         of_user["until"](time.monotonic() + 0.002)
     assert seen == {"done", "ended"}
 
 
 def shown(value: object) -> str:
-    box = TimeBox(0.02, own_file=traceback.__file__)
+    limit = Deadline(0.02, own_file=traceback.__file__)
     try:
-        return traceback.safe_repr("value", value, box)
+        return traceback.safe_repr("value", value, limit)
     finally:
-        box.close()
+        limit.close()
 
 
-def test_what_is_out_of_time_shows_its_type(of_user: Functions) -> None:
+def test_a_late_value_shows_its_type(of_user: Functions) -> None:
     assert shown(of_user["Endless"]()) == "<Endless: not shown, out of time>"
 
 
 @pytest.mark.parametrize(
     "module", ["sqlalchemy.orm.session", "django.db.models.query", "socket", "ssl"]
 )
-def test_what_may_ask_a_database_or_a_peer_shows_its_type_only(module: str) -> None:
+def test_a_value_that_may_query_a_database_or_a_peer_shows_only_its_type(module: str) -> None:
     def ask(self: object) -> str:
         raise AssertionError("it was asked")
 

@@ -1,7 +1,7 @@
-"""Requests: what a handler reads.
+"""Requests, as a handler reads them.
 
 Owns the behaviour of `Request` for a user of it, lazy reading and errors included. Never needs
-Rust: `Request.build` stands in for it.
+Rust: `Request.build` replaces it.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from snaxum.http import Headers, QueryParams
 
 
 class Counting:
-    """A raw request that counts how often it is asked."""
+    """A raw request that records its calls."""
 
     method, path, query = "GET", "/", "a=1"
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.calls: list[str] = []
 
     def headers(self) -> list[tuple[str, str]]:
-        self.asked.append("headers")
+        self.calls.append("headers")
         return [("content-type", "application/json")]
 
     def body(self) -> bytes:
-        self.asked.append("body")
+        self.calls.append("body")
         return b"[1]"
 
 
-def test_nothing_is_read_before_it_is_asked_for_and_nothing_twice() -> None:
+def test_each_attribute_is_parsed_once_when_first_used() -> None:
     raw = Counting()
     request = Request(raw, {"id": 1})
 
     assert (request.method, request.path, request.path_params) == ("GET", "/", {"id": 1})
-    assert raw.asked == []
+    assert raw.calls == []
     assert request.body is request.body
     assert request.text == "[1]"
-    assert sorted(raw.asked) == ["body", "headers"]
+    assert sorted(raw.calls) == ["body", "headers"]
 
 
-def test_query_params_give_the_last_value_and_all_of_them() -> None:
+def test_query_params_return_the_last_value_and_all_of_them() -> None:
     request = Request.build(query="?tag=a&empty=&tag=b+c%20d&n&bad=%ff")
     query = request.query_params
 
@@ -108,8 +108,8 @@ def test_the_body_is_parsed_json_or_none(
         (b'{"a": 1} {}', "extra data at line 1 column 10"),
         (b"[1,\n\xff]", "byte 0xff is not UTF-8 at line 2 column 1"),
         (b" ", "line 1 column"),
-        (b"[NaN]", "`NaN` is no number in JSON"),
-        (b"-Infinity", "`-Infinity` is no number in JSON"),
+        (b"[NaN]", "`NaN` is not a number in JSON"),
+        (b"-Infinity", "`-Infinity` is not a number in JSON"),
         (b"1e999", "the number 1e999 is out of range"),
         (b"1" * 5000, "an integer has more digits than Python reads"),
         (rb'["\ud83d\ude00", "\ud800"]', r"\ud800 at line 1 column 19 is half a surrogate pair"),
@@ -121,7 +121,7 @@ def test_the_body_is_parsed_json_or_none(
     ids=range(13),
 )
 @pytest.mark.parametrize("fast", [True, False], ids=["orjson", "stdlib"])
-def test_declared_json_that_does_not_parse_is_a_400_that_says_where(
+def test_declared_json_that_does_not_parse_is_a_400_with_the_place(
     body: bytes, words: str, fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not fast:
@@ -154,7 +154,7 @@ def test_many_small_lists_are_not_taken_for_deep_ones() -> None:
         ("text/plain; charset=undefined", b"ok", "ok"),
     ],
 )
-def test_text_is_decoded_by_the_charset_if_there_is_such_a_one(
+def test_text_is_decoded_by_its_charset_if_that_exists(
     content_type: str, body: bytes, text: str
 ) -> None:
     request = Request.build(headers={"content-type": content_type}, body=body)
@@ -181,7 +181,7 @@ def test_cookies_are_a_dict_and_the_first_of_a_name_counts() -> None:
     assert request.cookies == {"a": "1", "b": "two", "c": "x=y", "d": "é;q", "e": '"'}
 
 
-def test_a_request_has_room_for_values_of_the_user() -> None:
+def test_a_request_stores_values_of_the_user() -> None:
     request = Request.build()
     request.state.user = "ada"
 
@@ -195,7 +195,7 @@ def test_an_unknown_attribute_names_the_nearest() -> None:
         _ = Request.build().query_param
 
 
-def test_built_requests_read_like_real_ones() -> None:
+def test_built_requests_behave_like_real_ones() -> None:
     request = Request.build(
         "post", "/users", query={"tag": ["a", "b"]}, json={"n": 1}, path_params={"id": 7}
     )

@@ -1,4 +1,4 @@
-"""Responses: what a handler may return or raise.
+"""Responses: the values that a handler may return or raise.
 
 Owns the behaviour of `Response`, `HTTPError` and `to_response` for a user of them. Never sends
 anything: what goes over the wire is read from `Response.parts`.
@@ -73,14 +73,14 @@ def test_a_response_in_a_tuple_takes_the_status_and_the_headers() -> None:
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        (True, "True is no body, it is a bool; use a str, or a dict around it"),
-        (5, "5 is no body, it is a int"),
-        (1.5, "1.5 is no body"),
-        ({1}, "a set is no body; use a list of it for JSON, or iter(...) of it to stream"),
-        (range(3), "a range is no body"),
-        (deque(["a"]), "a deque is no body"),
-        (Point(1, 2), "a Point is no body; use a list of it for JSON"),
-        (object(), "a `object` is no body; return a dict or list (JSON), str (HTML), bytes"),
+        (True, "True cannot be a body: its type is bool; use a str, or a dict around it"),
+        (5, "5 cannot be a body: its type is int"),
+        (1.5, "1.5 cannot be a body"),
+        ({1}, "`set` cannot be a body; use a list of it for JSON, or iter(...) to stream it"),
+        (range(3), "`range` cannot be a body"),
+        (deque(["a"]), "`deque` cannot be a body"),
+        (Point(1, 2), "`Point` cannot be a body; use a list of it for JSON"),
+        (object(), "`object` cannot be a body; return a dict or list (JSON), str (HTML), bytes"),
         (("a",), "a tuple of 1; return (body, status) or (body, status, headers)"),
         ((), "a tuple of 0"),
         (("a", 200, {}, 1), "a tuple of 4"),
@@ -88,24 +88,24 @@ def test_a_response_in_a_tuple_takes_the_status_and_the_headers() -> None:
         (("a", True), "status True is bool"),
         (("a", {"x": "y"}), "status {'x': 'y'} is dict"),
         (("a", 200, "x: y"), "headers is str; pass a dict or a list of (name, value) pairs"),
-        (("a", 200, ["x: y"]), "an item is no pair"),
+        (("a", 200, ["x: y"]), "an item is not a pair"),
     ],
 )
-def test_what_is_no_answer_is_refused_with_the_way_out(result: object, words: str) -> None:
+def test_a_bad_return_value_is_refused_with_the_way_out(result: object, words: str) -> None:
     with pytest.raises(TypeError, match=re.escape(words)):
         to_response(result)
 
 
-def test_a_coroutine_that_nobody_awaits_says_so() -> None:
+def test_an_unawaited_coroutine_is_refused() -> None:
     async def endpoint() -> str:
         return "x"
 
-    with pytest.raises(TypeError, match="declare the handler `async def`"):
+    with pytest.raises(TypeError, match="returned an unawaited coroutine; declare it `async def`"):
         to_response(endpoint())
 
 
 @pytest.mark.parametrize("status", [99, 100, 199, 600, -1])
-def test_a_status_that_is_no_final_answer_is_refused(status: int) -> None:
+def test_a_status_out_of_range_is_refused(status: int) -> None:
     with pytest.raises(ValueError, match="use 200 to 599"):
         Response("x", status)
 
@@ -113,8 +113,8 @@ def test_a_status_that_is_no_final_answer_is_refused(status: int) -> None:
 @pytest.mark.parametrize(
     ("headers", "words"),
     [
-        ({"bad name": "x"}, "'bad name' is no header name"),
-        ({"": "x"}, "'' is no header name"),
+        ({"bad name": "x"}, "'bad name' is not a header name"),
+        ({"": "x"}, "'' is not a header name"),
         ({"x": "a\r\nset-cookie: b"}, "header `x` has '\\r' at character 2"),
         ({"x": "a\0"}, "header `x` has '\\x00'"),
         ({"x": "日"}, "percent-encode it with urllib.parse.quote"),
@@ -177,7 +177,7 @@ def test_any_cookie_value_comes_back_as_it_was_set(value: str) -> None:
 @pytest.mark.parametrize(
     "arguments", [{"key": "a b"}, {"key": "a", "path": "/;x"}, {"key": "a", "samesite": "no"}]
 )
-def test_a_cookie_that_cannot_be_is_refused(arguments: dict[str, Any]) -> None:
+def test_an_invalid_cookie_is_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="use "):
         Response().set_cookie(value="x", **arguments)
 
@@ -224,7 +224,7 @@ def test_an_async_iterator_is_streamed_and_closed() -> None:
     assert closed == [True]
 
 
-def test_a_stream_of_something_else_says_what_to_yield() -> None:
+def test_a_stream_of_another_type_names_the_types_to_yield() -> None:
     _, _, body = Response(iter([{"a": 1}])).parts()
 
     assert isinstance(body, Iterator)
@@ -254,6 +254,6 @@ def test_an_http_error_comes_back_whole_from_a_pool_worker() -> None:
     assert (error.status, error.detail, error.headers) == (409, "taken", [("a", "b")])
 
 
-def test_a_response_says_what_it_is() -> None:
+def test_a_response_has_a_readable_repr() -> None:
     assert repr(Response({})) == "<Response 200 application/json>"
     assert repr(Response(status=204)) == "<Response 204 without a body>"

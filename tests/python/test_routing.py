@@ -1,6 +1,6 @@
 """Route patterns, the table, and the decorator.
 
-Owns what a user sees of routing: which handler answers which path, and the words of each refusal.
+Covers routing as a user sees it: the handler of each path, and the message of each error.
 Never compares with another implementation (`test_routing_oracle.py`) and needs no Rust.
 """
 
@@ -31,7 +31,7 @@ UUID = "12345678-1234-5678-1234-567812345678"
 
 
 def handler(request: object) -> None:
-    """Answer nothing.
+    """Return nothing.
 
     At length.
     """
@@ -48,7 +48,7 @@ async def streaming(request: object) -> Any:
 
 
 def table(*rules: str) -> RouteTable:
-    """Make a table of rules such as "GET,POST /a"; without methods they answer GET."""
+    """Make a table of rules such as "GET,POST /a"; without methods, of GET."""
     routes = []
     for rule in rules:
         methods, _, pattern = rule.rpartition(" ")
@@ -56,8 +56,8 @@ def table(*rules: str) -> RouteTable:
     return RouteTable(routes)
 
 
-def answer(rules: list[str], path: str, method: str = "GET") -> Any:
-    """Give pattern and parameters where a route is found, else the table's answer."""
+def result_of(rules: list[str], path: str, method: str = "GET") -> Any:
+    """Return pattern and parameters of a found route, else the result of the table."""
     found = table(*rules).match(method, path)
     return (found[0].pattern, found[1]) if isinstance(found, tuple) else found
 
@@ -84,7 +84,7 @@ def answer(rules: list[str], path: str, method: str = "GET") -> Any:
     ],
 )
 def test_a_pattern_matches_and_converts(pattern: str, path: str, params: dict[str, Any]) -> None:
-    assert answer([pattern], path) == (pattern, params)
+    assert result_of([pattern], path) == (pattern, params)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_pattern_matches_and_converts(pattern: str, path: str, params: dict[st
     ],
 )
 def test_a_path_that_does_not_fit_is_not_found(pattern: str, path: str) -> None:
-    assert answer([pattern], path) == NotFound()
+    assert result_of([pattern], path) == NotFound()
 
 
 @pytest.mark.parametrize(
@@ -136,48 +136,48 @@ def test_a_path_that_does_not_fit_is_not_found(pattern: str, path: str) -> None:
     ],
 )
 def test_the_narrower_pattern_wins_in_any_order(narrow: str, wide: str, path: str) -> None:
-    assert answer([narrow, wide], path)[0] == narrow
-    assert answer([wide, narrow], path)[0] == narrow
+    assert result_of([narrow, wide], path)[0] == narrow
+    assert result_of([wide, narrow], path)[0] == narrow
 
 
-def test_a_branch_that_leads_nowhere_is_left_again() -> None:
+def test_the_lookup_backtracks_from_a_dead_end() -> None:
     rules = ["/a/<int:n>/x", "/<name>/1/y", "/<path:p>"]
 
-    assert answer(rules, "/a/1/x")[0] == "/a/<int:n>/x"
-    assert answer(rules, "/a/1/y")[0] == "/<name>/1/y"
-    assert answer(rules, "/a/1/z")[0] == "/<path:p>"
+    assert result_of(rules, "/a/1/x")[0] == "/a/<int:n>/x"
+    assert result_of(rules, "/a/1/y")[0] == "/<name>/1/y"
+    assert result_of(rules, "/a/1/z")[0] == "/<path:p>"
 
 
-def test_a_wrong_method_is_no_match_so_a_wider_route_may_answer() -> None:
+def test_a_wider_route_may_have_the_method_that_a_narrower_one_lacks() -> None:
     rules = ["POST /a", "GET /<name>"]
 
-    assert answer(rules, "/a") == ("/<name>", {"name": "a"})
-    assert answer(rules, "/a", "POST") == ("/a", {})
+    assert result_of(rules, "/a") == ("/<name>", {"name": "a"})
+    assert result_of(rules, "/a", "POST") == ("/a", {})
 
 
 def test_allow_lists_every_method_of_the_path_and_the_implied_ones() -> None:
     rules = ["POST /a", "GET /<name>", "PATCH /b"]
 
-    assert answer(rules, "/a", "PUT") == MethodNotAllowed(("GET", "HEAD", "OPTIONS", "POST"))
-    assert answer(rules, "/a", "OPTIONS") == ImpliedOptions(("GET", "HEAD", "OPTIONS", "POST"))
-    assert answer(["POST /a"], "/a", "HEAD") == MethodNotAllowed(("OPTIONS", "POST"))
+    assert result_of(rules, "/a", "PUT") == MethodNotAllowed(("GET", "HEAD", "OPTIONS", "POST"))
+    assert result_of(rules, "/a", "OPTIONS") == ImpliedOptions(("GET", "HEAD", "OPTIONS", "POST"))
+    assert result_of(["POST /a"], "/a", "HEAD") == MethodNotAllowed(("OPTIONS", "POST"))
 
 
 def test_head_falls_to_get_unless_it_has_a_handler() -> None:
     get, head = Route("/a", ["GET"], handler), Route("/a", ["HEAD"], other)
 
-    assert answer(["/a"], "/a", "HEAD") == ("/a", {})
+    assert result_of(["/a"], "/a", "HEAD") == ("/a", {})
     assert RouteTable([get, head]).match("HEAD", "/a") == (head, {})
     assert RouteTable([head, get]).match("HEAD", "/a") == (head, {})
 
 
-def test_an_explicit_options_handler_answers_itself() -> None:
-    assert answer(["GET,OPTIONS /a"], "/a", "OPTIONS") == ("/a", {})
+def test_an_explicit_options_handler_is_called() -> None:
+    assert result_of(["GET,OPTIONS /a"], "/a", "OPTIONS") == ("/a", {})
 
 
 def test_slashes_at_the_start_of_a_path_count_as_one() -> None:
-    assert answer(["/a/<b>"], "//a/b") == ("/a/<b>", {"b": "b"})
-    assert answer(["/a"], "///a") == ("/a", {})
+    assert result_of(["/a/<b>"], "//a/b") == ("/a/<b>", {"b": "b"})
+    assert result_of(["/a"], "///a") == ("/a", {})
 
 
 def test_an_empty_table_finds_nothing() -> None:
@@ -187,8 +187,8 @@ def test_an_empty_table_finds_nothing() -> None:
 def test_routes_of_one_shape_may_name_their_parameters_differently() -> None:
     rules = ["GET /<int:a>/<b>", "POST /<int:c>/<string:d>"]
 
-    assert answer(rules, "/1/x") == ("/<int:a>/<b>", {"a": 1, "b": "x"})
-    assert answer(rules, "/1/x", "POST") == ("/<int:c>/<string:d>", {"c": 1, "d": "x"})
+    assert result_of(rules, "/1/x") == ("/<int:a>/<b>", {"a": 1, "b": "x"})
+    assert result_of(rules, "/1/x", "POST") == ("/<int:c>/<string:d>", {"c": 1, "d": "x"})
 
 
 def test_two_handlers_on_one_route_are_named_with_file_and_line() -> None:
@@ -222,7 +222,7 @@ def test_the_same_text_with_another_converter_is_another_route() -> None:
     ],
     ids=["digits", "float", "segments", "slashes", "repeats", "hyphens"],
 )
-def test_an_absurd_path_is_answered_at_once(path: str) -> None:
+def test_an_absurd_path_is_looked_up_at_once(path: str) -> None:
     rules = [
         "/<int:n>",
         "/a/<int:n>",
@@ -231,13 +231,13 @@ def test_an_absurd_path_is_answered_at_once(path: str) -> None:
         "/<name>/<int:a>-<int:b>",
     ]
 
-    assert answer(rules, path) == NotFound()
+    assert result_of(rules, path) == NotFound()
 
 
 def test_an_integer_too_long_for_python_falls_to_a_wider_route() -> None:
     digits = "1" * 100_000
 
-    assert answer(["/<int:n>", "/<name>"], f"/{digits}") == ("/<name>", {"name": digits})
+    assert result_of(["/<int:n>", "/<name>"], f"/{digits}") == ("/<name>", {"name": digits})
 
 
 @pytest.mark.parametrize(
@@ -250,9 +250,9 @@ def test_an_integer_too_long_for_python_falls_to_a_wider_route() -> None:
         ("/<:a>", "unknown converter ``"),
         ("/<int(min=1):a>", "check the value in the handler"),
         ("/<a>/<int:a>", "parameter `a` occurs twice"),
-        ("/<1a>", "`1a` is no name for a parameter"),
-        ("/<int: a>", "` a` is no name"),
-        ("/<>", "`` is no name"),
+        ("/<1a>", "`1a` is not a parameter name"),
+        ("/<int: a>", "` a` is not a parameter name"),
+        ("/<>", "`` is not a parameter name"),
         ("/<a", "unbalanced `<` at character 2"),
         ("/a>", "unbalanced `>` at character 3"),
         ("/<<a>>", "unbalanced `<` at character 2"),
@@ -271,9 +271,9 @@ def test_a_bad_pattern_is_refused_with_the_place_and_the_way_out(pattern: Any, w
     [
         ("POST", "write `methods=['POST']`"),
         ([], "methods is empty"),
-        (["GET ME"], "'GET ME' is no HTTP method"),
-        ([b"GET"], "b'GET' is no HTTP method"),
-        (["GET\n"], "no HTTP method"),
+        (["GET ME"], "'GET ME' is not an HTTP method"),
+        ([b"GET"], "b'GET' is not an HTTP method"),
+        (["GET\n"], "is not an HTTP method"),
         (5, "methods is a int"),
     ],
 )
@@ -287,13 +287,13 @@ def test_methods_are_sorted_upper_case_and_unique() -> None:
     assert Route("/", None, handler).methods == ("GET",)
 
 
-def test_what_is_not_callable_is_no_handler() -> None:
+def test_a_handler_must_be_callable() -> None:
     with pytest.raises(RouteError, match="has a str for a handler; put `@route` on a function"):
         Route("/", None, "handler")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("function", [waiting, streaming])
-def test_an_async_handler_gets_no_pool(function: Callable[..., Any]) -> None:
+def test_an_async_handler_has_no_pool(function: Callable[..., Any]) -> None:
     with pytest.raises(RouteError, match=r"make it a `def`, or drop `use_process_pool`"):
         Route("/", None, function, use_process_pool=True)
 
@@ -318,12 +318,12 @@ def test_the_decorator_returns_the_function_and_registers_each_route(
     assert all(r.handler is endpoint for r in registered)
 
 
-def test_the_decorator_without_a_path_says_how_to_write_it() -> None:
+def test_the_decorator_without_a_path_shows_its_form() -> None:
     with pytest.raises(RouteError, match=re.escape("write `@route('/path')`")):
         route(handler)  # type: ignore[arg-type]
 
 
-def test_a_mode_says_where_the_handler_runs() -> None:
+def test_a_mode_names_the_place_where_the_handler_runs() -> None:
     class Calling:
         async def __call__(self, request: object) -> None: ...
 
@@ -345,8 +345,8 @@ def test_a_route_describes_the_function_under_its_decorators() -> None:
     assert described.handler_name == f"{__name__}.handler"
     assert described.file == __file__
     assert described.line == handler.__code__.co_firstlineno
-    assert described.end_line == described.line  # a docstring is no code
-    assert described.doc == "Answer nothing.\n\nAt length."
+    assert described.end_line == described.line  # a docstring is not code
+    assert described.doc == "Return nothing.\n\nAt length."
 
 
 def test_end_line_reaches_into_nested_functions() -> None:
@@ -368,7 +368,7 @@ def test_a_handler_without_source_has_no_file_and_line_zero() -> None:
     assert described.handler_name == "builtins.dict"
 
 
-def test_a_route_as_a_row_is_what_the_console_and_the_command_line_show() -> None:
+def test_a_route_becomes_a_row_for_the_console_and_the_command_line() -> None:
     row = Route("/users/<int:id>/{x}/<path:rest>", ["PUT", "GET"], handler)
     folder = Path(__file__).parent
 
@@ -387,7 +387,7 @@ def test_a_route_as_a_row_is_what_the_console_and_the_command_line_show() -> Non
         "file": "test_routing.py",
         "line": handler.__code__.co_firstlineno,
         "end_line": handler.__code__.co_firstlineno,
-        "doc": "Answer nothing.\n\nAt length.",
+        "doc": "Return nothing.\n\nAt length.",
         "pool": False,
         "async": False,
         "mode": "in-thread",
@@ -404,5 +404,5 @@ def test_an_id_is_stable_and_depends_on_methods_and_pattern_only() -> None:
     assert re.fullmatch(r"r_[0-9a-f]{8}", Route("/a", None, handler).id)
 
 
-def test_a_question_mark_in_a_pattern_is_warned_of() -> None:
+def test_a_question_mark_in_a_pattern_is_a_warning() -> None:
     assert "request.query_params" in Route("/search?q=<q>", None, handler).warnings[0]

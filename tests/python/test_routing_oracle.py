@@ -66,7 +66,7 @@ FITS = {
 
 
 def fitting(pieces: Sequence[str | Converter]) -> st.SearchStrategy[str]:
-    """Make texts that the pieces match, at least with a little luck."""
+    """Make texts that the pieces often match."""
     parts = [st.just(piece) if isinstance(piece, str) else FITS[piece.name] for piece in pieces]
     return st.tuples(*parts).map("".join)
 
@@ -105,7 +105,7 @@ def ask_werkzeug(routes: Sequence[Route], path: str, method: str) -> object:
     promised = sorted(
         routes, key=lambda r: ([part.order for part in r.parsed.parts], "HEAD" not in r.methods)
     )
-    # A rule with a slash at its end answers other paths only by a redirect, so there it is out.
+    # Werkzeug redirects other paths to a rule with a slash at its end; Snaxum does not.
     rules = [
         Rule(route.pattern, endpoint=route, methods=list(route.methods))
         for route in promised
@@ -124,7 +124,7 @@ def ask_werkzeug(routes: Sequence[Route], path: str, method: str) -> object:
 
 @moderate
 @given(routes=rule_sets(), path=paths, method=st.sampled_from([*METHODS, "PUT"]), data=st.data())
-def test_any_path_gets_werkzeugs_answer_whatever_the_order(
+def test_any_path_gets_the_result_of_werkzeug_in_any_order(
     routes: list[Route], path: str, method: str, data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(routes))
@@ -134,7 +134,7 @@ def test_any_path_gets_werkzeugs_answer_whatever_the_order(
 
 @moderate
 @given(routes=rule_sets(), data=st.data())
-def test_a_path_made_from_a_pattern_gets_werkzeugs_answer(
+def test_a_path_made_from_a_pattern_gets_the_result_of_werkzeug(
     routes: list[Route], data: st.DataObject
 ) -> None:
     route = data.draw(st.sampled_from(routes))
@@ -157,7 +157,7 @@ piece_lists = st.lists(
 
 @moderate
 @given(pieces=piece_lists, data=st.data())
-def test_the_matcher_of_long_texts_gives_what_the_regex_gives(
+def test_the_matcher_of_long_texts_equals_the_regex(
     pieces: list[str | Converter], data: st.DataObject
 ) -> None:
     text = data.draw(fitting(pieces) | st.text("a1-./٣\n", max_size=24))

@@ -1,8 +1,8 @@
-"""JSON in: a request's body, strictly, with an error that says where.
+"""JSON in: decodes a request's body strictly, with the place of an error.
 
-Owns what counts as JSON: RFC 8259 in UTF-8, so neither NaN nor half surrogate pairs nor numbers
-beyond a float. orjson does the work where the project has it, but only where the outcome is the
-same. Never looks at headers.
+Owns the accepted grammar: RFC 8259 in UTF-8, so neither NaN nor half surrogate pairs nor numbers
+beyond a float. orjson does the work where the project has it, but only where the result is the
+same. Never reads headers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_DEPTH = 1024
 
 
 class DecodingError(ValueError):
-    """A text that is not JSON; the message says why, and at which line and column."""
+    """A text that is not JSON; the message has the reason, the line and the column."""
 
 
 def loads(data: bytes, orjson: Any = ORJSON) -> Any:
@@ -27,7 +27,7 @@ def loads(data: bytes, orjson: Any = ORJSON) -> Any:
         try:
             return orjson.loads(data)
         except ValueError:
-            pass  # done again below, for an error that does not depend on what is installed
+            pass  # decoded again below, for an error that does not depend on orjson
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -65,7 +65,7 @@ def _place(text: str, position: int) -> str:
 
 
 def _reject(constant: str) -> NoReturn:
-    raise DecodingError(f"`{constant}` is no number in JSON")
+    raise DecodingError(f"`{constant}` is not a number in JSON")
 
 
 def _finite(text: str) -> float:

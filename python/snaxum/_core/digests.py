@@ -1,6 +1,6 @@
-"""Two digests, without OpenSSL: `hashlib` loads its library, which costs megabytes and start time.
+"""Two digests without OpenSSL: `hashlib` loads its library, which costs megabytes and start time.
 
-Owns the search for the modules in which Python keeps its own; `hashlib` has them anywhere.
+Owns the search for Python's own modules of them; `hashlib` is the fallback.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """JSON out: any value that an endpoint may return, as compact UTF-8.
 
-Owns what each Python type becomes in JSON. orjson does the work where the project has it; what it
-cannot do, and what it would do otherwise, is done here, so the outcome is the same without it.
+Owns the JSON form of each Python type. orjson does the work where the project has it; this module
+encodes the other types, and the types that orjson encodes differently. Both give the same result.
 Never imports numpy, polars or pandas: a value of theirs proves that they are imported already.
 """
 
@@ -20,13 +20,12 @@ from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
-# More than orjson takes (254), so that what it refuses for its depth can be tried here, and less
-# than Python's own limit.
+# More than orjson's limit (254), so that deeper values can be tried here, and less than Python's.
 MAX_DEPTH = 400
 
 
 class EncodingError(TypeError):
-    """A value that JSON cannot hold; the message names its type and where it sits."""
+    """A value without a JSON form; the message names its type and its place."""
 
 
 def _find_orjson() -> ModuleType | None:
@@ -42,8 +41,8 @@ ORJSON = _find_orjson()
 def dumps(value: object, orjson: Any = ORJSON) -> bytes:
     """Encode `value`; NaN and the infinities become null. Raises EncodingError.
 
-    Lone surrogates, which UTF-8 cannot hold, are an error as well. Pass `orjson=None` to do
-    without it.
+    Lone surrogates, which UTF-8 cannot encode, are an error too. Pass `orjson=None` to
+    encode without it.
     """
     if orjson is not None:
         options = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
@@ -51,7 +50,7 @@ def dumps(value: object, orjson: Any = ORJSON) -> bytes:
             encoded: bytes = orjson.dumps(value, simplify, options)
             return encoded
         except TypeError:
-            pass  # done again below, which handles more or says where the trouble is
+            pass  # the code below handles more types, or reports the place
     walk = _Walk()
     try:
         return _JSON.encode(walk.plain(value)).encode()
@@ -60,9 +59,9 @@ def dumps(value: object, orjson: Any = ORJSON) -> bytes:
 
 
 def is_rich(value: object) -> bool:
-    """Tell whether `value` is a whole JSON document for an endpoint to return, or to iterate over.
+    """Report whether `value` is a whole JSON document, and not an iterable to stream.
 
-    That holds for mappings, lists, dataclass instances, and the arrays, scalars and frames of
+    These are mappings, lists, dataclass instances, and the arrays, scalars and frames of
     numpy, polars and pandas.
     """
     if isinstance(value, (dict, list, Mapping)):
@@ -70,12 +69,12 @@ def is_rich(value: object) -> bool:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return True
     if isinstance(value, str | bytes):
-        return False  # numpy's str_ and bytes_ are these first
+        return False  # so are numpy's str_ and bytes_
     return _is_numpy(value) or _is_table(value)
 
 
 def simplify(value: object) -> object:
-    """Make `value` one step plainer, or raise TypeError; what it holds is left as it is."""
+    """Convert `value` by one level towards plain types, without its items. Raises TypeError."""
     match value:
         case Enum():
             return value.value
@@ -110,14 +109,14 @@ def simplify(value: object) -> object:
 
 
 class _Walk:
-    """Turns a value into what `json` takes, and knows where in it it is."""
+    """Converts a value to plain types for `json`, and tracks the place for errors."""
 
     def __init__(self) -> None:
         self.trail: list[str | int] = []
         self.open: set[int] = set()
 
     def plain(self, value: object) -> object:
-        # One frame a level: the depth that Python's stack allows is scarce.
+        # One frame a level: the depth of Python's stack is limited.
         outer = value
         kind = type(value)
         while kind is not dict and kind is not list and kind is not tuple:
@@ -160,7 +159,7 @@ class _Walk:
         return EncodingError(f"cannot encode `{kind}` at `{self._place()}` as JSON; {reason}")
 
     def _key(self, key: object) -> str:
-        """Give a key as `json` would write it, and more kinds of them."""
+        """Return a key as `json` writes it; more types can be keys than there."""
         original = key
         while isinstance(key, Enum):
             key = key.value
@@ -225,7 +224,7 @@ def _way_out(value: object) -> str:
 
 
 def _of(value: object, library: str, *names: str) -> bool:
-    """Tell whether `value` is an instance of a class of a library that is already imported."""
+    """Report whether `value` is an instance of a class of a library that is already imported."""
     module = sys.modules.get(library)
     kinds = (getattr(module, name, None) for name in names) if module is not None else ()
     return any(isinstance(kind, type) and isinstance(value, kind) for kind in kinds)
@@ -255,7 +254,7 @@ def _simplify_table(value: Any) -> object:
 
 
 def _simplify_numpy(value: Any) -> object:
-    """Do scalars and arrays alike; an array of no dimensions is a scalar."""
+    """Convert a scalar or an array; an array without dimensions is a scalar."""
     kind, size = value.dtype.kind, value.dtype.itemsize
     if kind in "biuUO" or _of(value, "numpy.ma", "MaskedArray"):
         return value.tolist()

@@ -1,7 +1,7 @@
-"""Handlers: where a function was written, seen through its decorators.
+"""Finds the code of a handler behind its decorators.
 
-Owns the way from a callable to its source. Reads code objects, never source files: those may have
-changed since the code was loaded. Never calls a handler.
+Owns the way from a callable to its file and lines. Reads code objects, never source files: the
+files may have changed since the code was loaded. Never calls a handler.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Handler = Callable[..., Any]
 
 
 def innermost(handler: object) -> Any:
-    """Give what `functools.wraps` and `functools.partial` are wrapped around."""
+    """Return the function inside `functools.wraps` and `functools.partial`."""
     target: Any = handler
     try:
         target = inspect.unwrap(target)
@@ -29,9 +29,9 @@ def innermost(handler: object) -> Any:
 
 
 def is_async(handler: object) -> bool:
-    """Tell whether a call gives something to await.
+    """Report whether a call returns an awaitable.
 
-    A plain `def` around an `async def` counts as plain: only it knows whether it awaits inside.
+    A plain `def` around an `async def` counts as plain: it may await the other itself.
     """
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
         type(handler).__call__
@@ -39,7 +39,7 @@ def is_async(handler: object) -> bool:
 
 
 def code_of(handler: object) -> CodeType | None:
-    """Give the code that the user wrote for the handler, if it is Python."""
+    """Return the user's code of the handler, if it is Python."""
     target = innermost(handler)
     code = getattr(target, "__code__", None)
     if code is None and callable(target):
@@ -48,9 +48,9 @@ def code_of(handler: object) -> CodeType | None:
 
 
 def lines(code: CodeType) -> Iterator[int]:
-    """Give the lines that a function has code on, in no order."""
+    """Yield the line numbers of a function, in any order."""
     yield code.co_firstlineno
-    if hasattr(code, "co_positions"):  # Python 3.11; it knows where a long expression ends
+    if hasattr(code, "co_positions"):  # Python 3.11 has the last line of a long expression
         yield from (end for _, end, _, _ in code.co_positions() if end)
     else:
         yield from (line for _, _, line in code.co_lines() if line)
@@ -60,7 +60,7 @@ def lines(code: CodeType) -> Iterator[int]:
 
 
 def source_file(handler: object) -> str:
-    """Give the absolute path of the handler's source, or its label in angle brackets, or ""."""
+    """Return the absolute path of the handler's source, or its label in angle brackets, or ""."""
     code = code_of(handler)
     if code is None:
         return ""
@@ -69,13 +69,13 @@ def source_file(handler: object) -> str:
 
 
 def where(handler: object) -> str:
-    """Say `file:line` for an error message; without a source, what the handler is."""
+    """Return `file:line` for an error message; without a source, the repr of the handler."""
     code = code_of(handler)
     return f"{source_file(handler)}:{code.co_firstlineno}" if code else repr(handler)
 
 
 def relative_to(file: str, root: str) -> str:
-    """Give `file` from `root` on if it is below it, with forward slashes."""
+    """Return `file` relative to `root` if it is below it, with forward slashes."""
     if not file or file.startswith("<"):
         return file
     try:

@@ -1,7 +1,7 @@
 """Route patterns: the grammar of `/users/<int:id>`, and how each part of one matches.
 
-Owns the converters, the parser, and the order in which competing parts are tried. All of it means
-what it means in Werkzeug, which is the oracle of the tests. Knows nothing of handlers or methods.
+Owns the converters, the parser, and the order in which competing parts are tried. All of it has
+the meaning that it has in Werkzeug, the oracle of the tests. Knows no handlers and no methods.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ Reach = list[tuple[int, int]]
 
 
 class PatternError(ValueError):
-    """A pattern that cannot be a route; the message says why and what to write instead."""
+    """A pattern that cannot be a route; the message gives the reason and the correction."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Converter:
-    """What a `<name:...>` accepts, and the value that a handler gets for it.
+    """The text that a `<name:...>` accepts, and the value that a handler gets for it.
 
-    A lighter `weight` is tried first, then a smaller `breadth`. `reach` tells for each position of
-    a text the first and last place where a value that begins there may end.
+    A lighter `weight` is tried first, then a smaller `breadth`. `reach` returns for each position
+    of a text the first and last place where a value that begins there may end.
     """
 
     name: str
@@ -51,10 +51,10 @@ class Converter:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One step of a pattern: a segment, or from a `<path:...>` on all that is left.
+    """One step of a pattern: a segment, or the rest of the path from a `<path:...>` on.
 
     `pieces` alternates literal text and converters, without the parameters' names: two parts are
-    the same step if their pieces are equal. `match` is None for a part that is only text.
+    the same step if their pieces are equal. `match` is `None` for a part without converters.
     """
 
     pieces: tuple[str | Converter, ...]
@@ -79,13 +79,13 @@ class Pattern:
 
 
 def parse(text: str) -> Pattern:
-    """Read a pattern; PatternError says what is wrong with it."""
+    """Parse a pattern. Raises PatternError."""
     if not isinstance(text, str):
         raise PatternError("a pattern is a str; write `@route('/path')`")
     return _parsed(text)
 
 
-# A module that runs again has the patterns that it had.
+# A module that runs again has mostly the same patterns.
 @lru_cache(maxsize=16_384)
 def _parsed(text: str) -> Pattern:
     if not text.startswith("/"):
@@ -142,7 +142,7 @@ def _param(inner: str) -> tuple[str, Converter]:
     if converter is None:
         if "(" in kind:
             raise PatternError(
-                f"`<{inner}>` gives arguments to a converter; none takes any here, "
+                f"`<{inner}>` passes arguments to a converter, but converters take none here; "
                 "check the value in the handler"
             )
         near = difflib.get_close_matches(kind, CONVERTERS, n=1)
@@ -151,13 +151,13 @@ def _param(inner: str) -> tuple[str, Converter]:
         raise PatternError(f"unknown converter `{kind}`; {hint}there are {known}")
     if not name.isidentifier():
         raise PatternError(
-            f"`{name}` is no name for a parameter; use a Python identifier, as in `<user_id>`"
+            f"`{name}` is not a parameter name; use a Python identifier, as in `<user_id>`"
         )
     return name, converter
 
 
 def _part(tokens: Sequence[str | Converter]) -> Part:
-    """Make a part; `order` puts what is tried first, first."""
+    """Make a part; the part with the smaller `order` is tried first."""
     literals = [token for token in tokens if isinstance(token, str) and token != "/"]
     converters = [token for token in tokens if isinstance(token, Converter)]
     pieces: list[str | Converter] = []
@@ -171,8 +171,8 @@ def _part(tokens: Sequence[str | Converter]) -> Part:
         [-len(literal) for literal in literals],
         -len(converters),
         [converter.weight for converter in converters],
-        # Up to here Werkzeug's weights. Where those are equal it takes the rule defined first;
-        # the rest, from narrow to wide again, makes the choice independent of that.
+        # Up to here Werkzeug's weights. For equal weights Werkzeug takes the rule defined first;
+        # the rest, again from narrow to wide, makes the choice independent of that order.
         [converter.breadth for converter in converters],
         -sum(len(piece) for piece in pieces if isinstance(piece, str)),
         [piece if isinstance(piece, str) else f"<{piece.name}>" for piece in pieces],
@@ -207,10 +207,10 @@ def _matcher(pieces: Sequence[str | Converter]) -> Matcher:
 
 
 def match_long(pieces: Sequence[str | Converter], text: str) -> Values | None:
-    """Give what the regex would, in time that grows with the length of the text and no faster.
+    """Match as the regex would, in time linear in the length of the text.
 
-    From the last piece to the first, note at which positions the rest of the pieces would match;
-    then walk forward once and choose each value's end among those.
+    From the last piece to the first, record the positions at which the remaining pieces match;
+    then walk forward once and choose each value's end among them.
     """
     size = len(text)
     reaches = {piece: piece.reach(text) for piece in pieces if isinstance(piece, Converter)}
@@ -218,19 +218,19 @@ def match_long(pieces: Sequence[str | Converter], text: str) -> Values | None:
     nearest = [-1] * size + [size]
     tables = [nearest]
     for piece in reversed(pieces):
-        here = [-1] * (size + 1)
+        matching = [-1] * (size + 1)
         if isinstance(piece, str):
             position = text.find(piece)
             while position >= 0:
                 end = position + len(piece)
                 if nearest[end] == end:
-                    here[position] = position
+                    matching[position] = position
                 position = text.find(piece, position + 1)
         else:
             for position, (first, last) in enumerate(reaches[piece]):
                 if first <= last and nearest[last] >= first:
-                    here[position] = position
-        nearest = list(accumulate(here, max))
+                    matching[position] = position
+        nearest = list(accumulate(matching, max))
         tables.append(nearest)
     if nearest[0] != 0:
         return None
@@ -242,7 +242,7 @@ def match_long(pieces: Sequence[str | Converter], text: str) -> Values | None:
             continue
         first, last = reaches[piece][position]
         end = rest[last]
-        if piece.takes_slashes:  # as short as can be; the others are as long as can be
+        if piece.takes_slashes:  # the shortest match; other converters take the longest
             end = next(end for end in range(first, last + 1) if rest[end] == end)
         values.append(piece.convert(text[position:end]))
         position = end
@@ -250,7 +250,7 @@ def match_long(pieces: Sequence[str | Converter], text: str) -> Values | None:
 
 
 def _runs(text: str, belongs: Callable[[str], bool]) -> list[int]:
-    """Tell for each position where the run of characters that belong ends."""
+    """Return for each position the end of the run of characters that `belongs` accepts."""
     ends = [len(text)] * (len(text) + 1)
     for position in range(len(text) - 1, -1, -1):
         ends[position] = ends[position + 1] if belongs(text[position]) else position

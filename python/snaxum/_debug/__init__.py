@@ -2,5 +2,5 @@
 
 - `traceback`, `repr_timeout`: an exception as plain data
 - `output`, `redact`: printed lines; secrets in them
-- `route_lookup`, `snapshot`: answers to the console's questions
+- `route_lookup`, `snapshot`: the data for the console's views
 """

@@ -1,8 +1,7 @@
-"""What code prints and logs in dev mode: line by line, with the request it was written for.
+"""Forwards printed and logged lines in dev mode, each with the request that it belongs to.
 
-Owns the standard streams there. Passes everything on at once, what could steer a terminal escaped
-unless raw output is wanted, and tells Rust of each line, secrets masked and what is long cut. Never
-keeps a line.
+Owns the standard streams there. Writes everything at once, with terminal control characters escaped
+unless raw output is set, and sends each line to Rust, masked and truncated. Never stores a line.
 """
 
 from __future__ import annotations
@@ -16,28 +15,28 @@ from typing import Any, TextIO
 from .._runtime import generations, leases
 from .redact import MASK, SLACK, begins_key, end_of_key, mask_beginning, mask_text
 
-# Characters that are told of one line.
+# The most characters of a line that is sent.
 MAX_LINE = 4096
-# What is kept of a line to its end: enough to see that there is more than what is masked.
-_KEPT = SLACK * MAX_LINE + 1
-# Lines of a private key; more are none of it.
+# The most characters of an unfinished line in memory: enough to mask and then to truncate it.
+_BUFFERED = SLACK * MAX_LINE + 1
+# The most lines of a private key.
 MAX_KEY_LINES = 200
 
 # Control characters but tab and line break, and bidi overrides.
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-# The same, with what may stay: colours (SGR), line breaks of both kinds.
-_PART = re.compile(rf"(?P<colour>\x1b\[[0-9;:]*m)|(?P<end>\r?\n)|{_STEERING.pattern}")
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+# The same, after the allowed parts: colours (SGR), and both kinds of line break.
+_PART = re.compile(rf"(?P<colour>\x1b\[[0-9;:]*m)|(?P<end>\r?\n)|{_UNSAFE.pattern}")
 _NO_COLOUR = "\x1b[0m"
 
-# Of the request, the stream's name, the line, and whether it was written by what is loading now.
+# Receives the request, the name of the stream, the line, and whether a loading module printed it.
 OnLine = Callable[[int | None, str, str, bool], None]
 
-# Whoever replaces `sys.stdout` may still print to these.
+# The installed streams: user code may replace `sys.stdout`.
 _installed: list[_Stream] = []
 
 
 def install(on_line: OnLine, *, is_raw: bool) -> None:
-    """Tell of each line from now on."""
+    """Send each line to `on_line` from now on."""
     for name in ("stdout", "stderr"):
         stream = _Stream(getattr(sys, name), name, on_line, is_raw=is_raw)
         setattr(sys, name, stream)
@@ -45,27 +44,27 @@ def install(on_line: OnLine, *, is_raw: bool) -> None:
 
 
 def end_lines() -> None:
-    """Tell of what the calling thread has begun: it goes on to something else."""
+    """Send the unfinished lines of the calling thread, before it works for something else."""
     for stream in _installed:
         stream.end_line()
 
 
 class _Unfinished(threading.local):
-    """The line that a thread has begun."""
+    """The unfinished line of a thread."""
 
     text = ""
-    # What it has of it that was too much to keep.
+    # The number of its further characters, which were dropped.
     more = 0
-    # Whether it has a colour that may not have been ended.
+    # Whether it has a colour without an end.
     is_coloured = False
-    # How many lines more may be of the private key that it has begun to print.
+    # How many more lines may belong to an unfinished private key.
     key_lines = 0
     # The request that prints it.
     key_request: int | None = None
 
 
 class _Stream:
-    """A text stream around another one, whose every other attribute it has."""
+    """A text stream around another stream, with its other attributes."""
 
     def __init__(self, stream: TextIO, name: str, on_line: OnLine, *, is_raw: bool = False) -> None:
         self._stream = stream
@@ -76,7 +75,7 @@ class _Stream:
         self._unfinished = _Unfinished()
 
     def write(self, text: str) -> int:
-        self._stream.write(text if self._is_raw else self._plain(text))
+        self._stream.write(text if self._is_raw else self._escaped(text))
         *ended, begun = text.split("\n")
         for part in ended:
             self._add(part)
@@ -89,17 +88,17 @@ class _Stream:
             self.write(line)
 
     def end_line(self) -> None:
-        """Tell of the line that the calling thread has begun, if it has."""
+        """Send the unfinished line of the calling thread, if there is one."""
         if self._unfinished.text:
             self._end()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def _plain(self, text: str) -> str:
-        """Escape what could steer a terminal; on one, colours stay within their line."""
+    def _escaped(self, text: str) -> str:
+        """Escape control characters; on a terminal, allow colours up to the end of a line."""
         line = self._unfinished
-        if not line.is_coloured and not _STEERING.search(text):
+        if not line.is_coloured and not _UNSAFE.search(text):
             return text
 
         def part(found: re.Match[str]) -> str:
@@ -115,7 +114,7 @@ class _Stream:
 
     def _add(self, part: str) -> None:
         line = self._unfinished
-        room = _KEPT - len(line.text)
+        room = _BUFFERED - len(line.text)
         line.text += part[:room]
         line.more += max(0, len(part) - room)
 
@@ -126,12 +125,12 @@ class _Stream:
         text, left = mask_beginning(text, MAX_LINE, self._masked)
         if left + more:
             text += f"… ({left + more} characters more)"
-        # Half a surrogate pair does not cross.
+        # Rust has no lone surrogates.
         text = text.encode("utf-8", "replace").decode()
         self._on_line(leases.request_id(), self._name, text, generations.is_loading())
 
     def _masked(self, text: str) -> str:
-        """Mask a line, all of it where it is one of a private key."""
+        """Mask a line; all of it, if it belongs to a private key."""
         line, request = self._unfinished, leases.request_id()
         if line.key_lines and line.key_request == request:
             end = end_of_key(text)

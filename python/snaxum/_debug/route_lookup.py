@@ -1,33 +1,36 @@
-"""Which route answers a request, in which order they are tried, and why those near it do not.
+"""Explains a lookup: the route of a request, the order of the routes, and the near misses.
 
-Only for people who develop: compares every route, one after the other.
+Only for development: compares every route, one after the other. Never changes a table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
 from .._core.patterns import Part
 from ..routing import ImpliedOptions, MethodNotAllowed, Route, RouteTable
 
+# The most near misses that an explanation lists, and that the detail of a 404 names.
 MAX_MISSES = 5
-# Routes that are named, and that are looked at.
 MAX_NAMED = 3
+# The most routes that are compared for the detail of a 404.
 MAX_ROUTES = 2000
-# How alike two segments are that may be one mistyped, from 0 to 1 as difflib has it.
-ALIKE = 0.6
+# From this similarity on (0 to 1, by difflib), one segment may be the other, mistyped.
+SIMILAR = 0.6
+# The largest distance of a route that the detail of a 404 names.
+NEAR = 2
 
 
 def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
-    """Tell how `table` answers `method` on the decoded `path`, as plain data.
+    """Describe the lookup of `method` and the decoded `path` as plain data.
 
     `answer` is the route with its converted parameters, as Python writes them, or None; `misses`
-    are the nearest of the others, each with the reason.
+    are the nearest other routes, each with the reason.
     """
     found = table.match(method, path)
-    answer = None
+    matched = None
     winner = None
     if isinstance(found, tuple):
         winner, values = found
@@ -36,7 +39,7 @@ def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
             {"name": name, "type": types[name], "value": repr(value)}
             for name, value in values.items()
         ]
-        answer = {**_named(winner), "mode": winner.mode, "params": params}
+        matched = {**_named(winner), "mode": winner.mode, "params": params}
     segments = _segments(path)
     misses = []
     for route in table.routes:
@@ -48,15 +51,25 @@ def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
         "v": 1,
         "method": method,
         "path": path,
-        "status": 405 if isinstance(found, MethodNotAllowed) else 200 if answer or allow else 404,
+        "status": 405 if isinstance(found, MethodNotAllowed) else 200 if matched or allow else 404,
         "allow": allow,
-        "answer": answer,
+        "answer": matched,
         "misses": [miss for _, miss in misses[:MAX_MISSES]],
     }
 
 
-def order(table: RouteTable) -> list[str]:
-    """List the ids of the routes in the order in which they are tried."""
+def near_misses(routes: Iterable[Route], path: str) -> list[str]:
+    """Name routes that differ from `path` in one thing, each with that thing."""
+    segments = _segments(path)
+    compared = ((route, _path_mismatch(route, segments)) for route in islice(routes, MAX_ROUTES))
+    near = (
+        f"`{route.pattern}` {miss[1]}" for route, miss in compared if miss and 0 < miss[0] <= NEAR
+    )
+    return list(islice(near, MAX_NAMED))
+
+
+def matching_order(table: RouteTable) -> list[str]:
+    """List the ids of the routes in the order of the lookup."""
 
     def key(route: Route) -> list[tuple[Any, ...]]:
         return [
@@ -84,38 +97,38 @@ def _segments(path: str) -> list[str]:
 def _mismatch(
     route: Route, method: str, segments: list[str], winner: Route | None
 ) -> tuple[int, str] | None:
-    """Give how far the route is from answering, and why it does not; None if it is not near."""
-    miss = _path_miss(route, segments)
+    """Return the distance of a route from the request, and the reason; None if it is not near."""
+    miss = _path_mismatch(route, segments)
     if miss is None:
         return None
     distance, why = miss
     if method not in route.methods and not (method == "HEAD" and "GET" in route.methods):
-        only = f"answers only {', '.join(route.methods)}"
+        only = f"accepts only {', '.join(route.methods)}"
         return distance + 1, f"{why}, and {only}" if why else only
     if why:
         return distance, why
     if winner is None:
         return None
-    return 0, f"`{winner.pattern}` is narrower and comes first"
+    return 0, f"`{winner.pattern}` is more specific and comes first"
 
 
-def _path_miss(route: Route, segments: list[str]) -> tuple[int, str] | None:
-    """Tell what of the path does not fit; no text if all of it does."""
+def _path_mismatch(route: Route, segments: list[str]) -> tuple[int, str] | None:
+    """Return the distance of a route from the path, and the difference, "" if there is none."""
     parts = route.parsed.parts
     if parts[-1].takes_rest and len(segments) >= len(parts):
         before = len(parts) - 1
         segments = [*segments[:before], "/".join(segments[before:])]
-    differing = [pair for pair in zip(parts, segments) if not fits(*pair)]
+    differing = [pair for pair in zip(parts, segments) if not _fits(*pair)]
     fitting = min(len(parts), len(segments)) - len(differing)
     if len(segments) != len(parts):
-        rest = segments[len(parts) :] or [text_of(part) for part in parts[len(segments) :]]
+        rest = segments[len(parts) :] or [_text_of(part) for part in parts[len(segments) :]]
         if differing or len(rest) > 1:
             return None
         is_longer = len(segments) > len(parts)
         if rest == [""]:
             return 1, "has no slash at its end" if is_longer else "ends with a slash"
-        if segments == [""] or text_of(parts[0]) == "":
-            return None  # all that they share is the first slash
+        if segments == [""] or _text_of(parts[0]) == "":
+            return None  # they share only the first slash
         ends = f"ends before `/{rest[0]}`"
         return 4, f"is too short: {ends}" if is_longer else f"is too long: the path {ends}"
     if not differing:
@@ -123,53 +136,24 @@ def _path_miss(route: Route, segments: list[str]) -> tuple[int, str] | None:
     if len(differing) > 1:
         return None
     part, segment = differing[0]
-    if part.match is not None:
-        return 2, f"takes no `{segment}` where it has `{text_of(part)}`"
-    if is_alike(text_of(part), segment):
-        return 2, f"has `{text_of(part)}` where the path has `{segment}`"
-    return (5, f"has `{text_of(part)}` where the path has `{segment}`") if fitting else None
+    difference = f"has `{_text_of(part)}` where the path has `{segment}`"
+    if part.match is not None or _is_similar(_text_of(part), segment):
+        return 2, difference
+    return (5, difference) if fitting else None
 
 
-def near_misses(routes: Iterable[Route], path: str) -> list[str]:
-    """Name routes that would have `path` but for one thing, each with that thing."""
-    segments = path.split("/")[1:]
-    looked_at = islice(routes, MAX_ROUTES)
-    reasons = ((route.pattern, _near_mismatch(route.parsed.parts, segments)) for route in looked_at)
-    named = (f"`{pattern}` {reason}" for pattern, reason in reasons if reason)
-    return list(islice(named, MAX_NAMED))
+def _fits(part: Part, segment: str) -> bool:
+    """Report whether a part matches a segment, or the rest of the path."""
+    return _text_of(part) == segment if part.match is None else part.match(segment) is not None
 
 
-def _near_mismatch(parts: Sequence[Part], segments: Sequence[str]) -> str | None:
-    if len(segments) == len(parts) + 1:
-        only_a_slash = segments[-1] == "" and all(map(fits, parts, segments))
-        return "has no slash at its end" if only_a_slash else None
-    if len(parts) == len(segments) + 1:
-        only_a_slash = text_of(parts[-1]) == "" and all(map(fits, parts, segments))
-        return "ends with a slash" if only_a_slash else None
-    if len(parts) != len(segments):
-        return None
-    differences = [pair for pair in zip(parts, segments) if not fits(*pair)]
-    if len(differences) != 1:
-        return None
-    part, segment = differences[0]
-    if part.match is not None:
-        return f"takes no `{segment}` where it has `{text_of(part)}`"
-    alike = is_alike(text_of(part), segment)
-    return f"has `{text_of(part)}` where the path has `{segment}`" if alike else None
-
-
-def fits(part: Part, segment: str) -> bool:
-    """Tell whether a part takes a segment, or what is left if it takes the rest."""
-    return text_of(part) == segment if part.match is None else part.match(segment) is not None
-
-
-def text_of(part: Part) -> str:
+def _text_of(part: Part) -> str:
     """Write a part as in a pattern, without the names of its parameters."""
     return "".join(p if isinstance(p, str) else f"<{p.name}>" for p in part.pieces)
 
 
-def is_alike(one: str, other: str) -> bool:
-    """Tell whether one may be the other, mistyped."""
-    from difflib import SequenceMatcher  # only once somebody mistypes
+def _is_similar(one: str, other: str) -> bool:
+    """Report whether one segment may be the other, mistyped."""
+    from difflib import SequenceMatcher  # imported with the first mistyped path
 
-    return SequenceMatcher(None, one.lower(), other.lower()).ratio() >= ALIKE
+    return SequenceMatcher(None, one.lower(), other.lower()).ratio() >= SIMILAR

@@ -1,7 +1,6 @@
-"""What runs now, for the console: on the loop, on the threads that may wait, in the pool.
+"""The running requests, for the console: on the loop, on the threads that may wait, in the pool.
 
-Only looks, and writes down what has happened to a worker. What a dispatch worker runs is Rust's to
-tell.
+Owns the shape of the snapshot. Changes nothing; the dispatch workers are in Rust.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def describe(runtime: Runtime) -> dict[str, Any]:
-    """Name the requests that are neither queued nor at a dispatch worker, and tell of the pool.
+    """List the requests that are neither queued nor at a dispatch worker, and the pool.
 
-    `loop` is null as long as nothing has needed one; `generations` has that of each request.
+    `loop` is null until it is first needed; `generations` has the generation of each request.
     """
     loop, _ = runtime.made()
     numbers = leases.generation_numbers()
@@ -33,7 +32,7 @@ def describe(runtime: Runtime) -> dict[str, Any]:
 
 
 def pool_status(runtime: Runtime) -> dict[str, Any]:
-    """Describe the pool, as `Pool.status` does, also if there is none yet."""
+    """Return `Pool.status`, also while there is no pool yet."""
     _, pool = runtime.made()
     if pool is not None:
         return pool.status()

@@ -1,8 +1,8 @@
 """Turns an exception into plain data: frames, source lines, locals, causes.
 
-Owns what the terminal, the error page and the console show of a failure. The source is the text
-that ran, not what the file holds by now. Never raises, whatever a `__repr__` does, never prints,
-and waits for no `__repr__` that its time box can end.
+Owns the description of a failure for the terminal, the error page and the console. The source is
+the text that ran, not the current content of the file. Never raises, whatever a `__repr__` does,
+never prints, and ends a slow `__repr__` at a deadline.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from .._reload import loader
 from .._reload.user_paths import display_path, is_user_file
 from ..http import Headers, Request
 from .redact import MASK, is_secret, mask_beginning, mask_repr, mask_text, rules
-from .repr_timeout import OutOfTime, TimeBox
+from .repr_timeout import Deadline, DeadlineExceeded
 
 MAX_FRAMES = 100
 MAX_LOCALS = 50
 MAX_REPR = 1024
 MAX_MESSAGE = 4096
 MAX_CHAIN = 10
-# Of one exception group; `text` has all.
+# The most exceptions of one group; `text` has all of them.
 MAX_GROUP = 8
 CONTEXT_LINES = 5
-# All `repr` calls of one traceback together; what comes later shows its type only.
+# The time for all `repr` calls of one traceback; later values show only their type.
 REPR_BUDGET_S = 0.020
-# Whose objects show their type only, since to describe one may ask a database or a peer.
-UNSHOWN = (
+# Classes whose objects show only their type: their `repr` may query a database or a peer.
+OPAQUE = (
     "socket.",
     "ssl.",
     "sqlalchemy.engine.",
@@ -47,37 +47,37 @@ UNSHOWN = (
 )
 
 _IMPORTLIB = importlib.__file__
-# A metaclass may say anything of a class; these ask the class itself.
-_KIND_NAME: Callable[[type], str] = type.__dict__["__name__"].__get__
-_KIND_MRO: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
-_KIND_DICT: Callable[[type], Mapping[str, object]] = type.__dict__["__dict__"].__get__
+# A metaclass may override these attributes; these getters read the class itself.
+_TYPE_NAME: Callable[[type], str] = type.__dict__["__name__"].__get__
+_TYPE_MRO: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+_TYPE_DICT: Callable[[type], Mapping[str, object]] = type.__dict__["__dict__"].__get__
 _PLAIN = frozenset({bool, bytes, complex, float, int, str, type(None)})
 
 
 def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
-    """Describe `error` and the chain behind it.
+    """Describe `error` and its chain.
 
-    Gives `type`, `message`, `hint`, `notes`, `frames` (oldest first), `cause`, `relation`,
-    `exceptions` (those of a group, PEP 654), and `text`, the classic lines.
+    Returns `type`, `message`, `hint`, `notes`, `frames` (oldest first), `cause`, `relation`,
+    `exceptions` (of a group, PEP 654), and `text`, the usual lines.
     Columns are 0-based characters, or None.
     """
     if not with_locals:
         return _describe(error, None, set(), 0)
-    rules()  # their first use costs time, which is not the user's
-    box = TimeBox(REPR_BUDGET_S, own_file=_repr.__code__.co_filename)
+    rules()  # so that their first use does not count against the deadline
+    deadline = Deadline(REPR_BUDGET_S, own_file=_repr.__code__.co_filename)
     try:
-        return _describe(error, box, set(), 0)
-    except OutOfTime:  # no call was left to raise it in
+        return _describe(error, deadline, set(), 0)
+    except DeadlineExceeded:  # it arrived after the last call
         return _describe(error, None, set(), 0)
     finally:
-        box.close()
+        deadline.close()
 
 
 def _describe(
-    error: BaseException, box: TimeBox | None, seen: set[int], depth: int
+    error: BaseException, deadline: Deadline | None, seen: set[int], depth: int
 ) -> dict[str, Any]:
     seen.add(id(error))
-    frames = list(_frames(error.__traceback__, box))
+    frames = list(_frames(error.__traceback__, deadline))
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         frames.append(_syntax_frame(error))
     data: dict[str, Any] = {
@@ -95,11 +95,11 @@ def _describe(
     if linked is None and not error.__suppress_context__:
         linked, relation = error.__context__, "context"
     if linked is not None and id(linked) not in seen and depth < MAX_CHAIN:
-        data["cause"] = _describe(linked, box, seen, depth + 1)
+        data["cause"] = _describe(linked, deadline, seen, depth + 1)
         data["relation"] = relation
     if depth < MAX_CHAIN:
         data["exceptions"] = [
-            _describe(each, box, seen, depth + 1)
+            _describe(each, deadline, seen, depth + 1)
             for each in _members(error)[:MAX_GROUP]
             if id(each) not in seen
         ]
@@ -107,21 +107,21 @@ def _describe(
 
 
 def _members(error: BaseException) -> Sequence[BaseException]:
-    # By its shape: 3.10 has groups from a package only.
+    # By name: Python 3.10 has groups only from a package.
     try:
-        members = error.exceptions if "Group" in _KIND_NAME(type(error)) else ()  # type: ignore[attr-defined]
+        members = error.exceptions if "Group" in _TYPE_NAME(type(error)) else ()  # type: ignore[attr-defined]
         return [each for each in members if isinstance(each, BaseException)]
     except Exception:
         return ()
 
 
-def _frames(tb: TracebackType | None, box: TimeBox | None) -> Iterator[dict[str, Any]]:
+def _frames(tb: TracebackType | None, deadline: Deadline | None) -> Iterator[dict[str, Any]]:
     entries: list[tuple[FrameType, int, tuple[int | None, ...]]] = []
     while tb is not None:
         entries.append((tb.tb_frame, tb.tb_lineno, _positions(tb)))
         tb = tb.tb_next
     entries = [entry for entry in entries if not is_internal(entry[0].f_code.co_filename)]
-    if len(entries) > MAX_FRAMES:  # deep recursion: both ends tell the story
+    if len(entries) > MAX_FRAMES:  # deep recursion: both ends matter
         entries = entries[: MAX_FRAMES // 2] + entries[-MAX_FRAMES // 2 :]
     for frame, line, (end_line, column, end_column) in entries:
         code = frame.f_code
@@ -135,17 +135,17 @@ def _frames(tb: TracebackType | None, box: TimeBox | None) -> Iterator[dict[str,
             "function": getattr(code, "co_qualname", code.co_name),
             "user": user,
             "source": _source(code.co_filename, line, frame.f_globals),
-            "locals": _locals(frame, box) if user and box is not None else [],
+            "locals": _locals(frame, deadline) if user and deadline is not None else [],
         }
 
 
 def is_internal(filename: str) -> bool:
-    """Tell whether a frame belongs to the framework or to the import machinery."""
+    """Report whether a frame belongs to the framework or to the import machinery."""
     return filename.startswith(("<snaxum>/", "<frozen importlib")) or filename == _IMPORTLIB
 
 
 def _positions(tb: TracebackType) -> tuple[int | None, ...]:
-    # PEP 657; 3.10 has none.
+    # PEP 657; not in Python 3.10.
     positions = getattr(CodeType, "co_positions", None)
     if positions is None or tb.tb_lasti < 0:
         return (None, None, None)
@@ -177,7 +177,7 @@ def _lines(filename: str, module_globals: dict[str, Any] | None) -> list[str]:
 
 
 def split_lines(text: str) -> list[str]:
-    """Split as Python's own parser does: a form feed or U+2028 ends no line."""
+    """Split as Python's parser does: a form feed or U+2028 does not end a line."""
     return re.split(r"\r\n|\r|\n", text)
 
 
@@ -212,45 +212,45 @@ def _syntax_frame(error: SyntaxError) -> dict[str, Any]:
     }
 
 
-def _locals(frame: FrameType, box: TimeBox) -> list[dict[str, str]]:
+def _locals(frame: FrameType, deadline: Deadline) -> list[dict[str, str]]:
     shown: list[dict[str, str]] = []
     names = [name for name in frame.f_locals if not (name.startswith("__") and name.endswith("__"))]
     for name in names[:MAX_LOCALS]:
-        shown.append({"name": name, "value": safe_repr(name, frame.f_locals[name], box)})
+        shown.append({"name": name, "value": safe_repr(name, frame.f_locals[name], deadline)})
     if len(names) > MAX_LOCALS:
         shown.append({"name": "…", "value": f"{len(names) - MAX_LOCALS} more"})
     return shown
 
 
-def safe_repr(name: str, value: object, box: TimeBox) -> str:
-    """Give `repr(value)`, bounded in time and size, with secrets masked by `name`."""
-    kind = _KIND_NAME(type(value))
+def safe_repr(name: str, value: object, deadline: Deadline) -> str:
+    """Return `repr(value)`, bounded in time and size, with secrets masked by `name`."""
+    kind = _TYPE_NAME(type(value))
     if is_secret(name):
         return MASK
     if issubclass(type(value), Request):  # `isinstance` would ask the value itself
-        return f"<{kind} {cast(Request, value).method}>"  # its path and query may carry anything
-    if _is_unshown(type(value)):
+        return f"<{kind} {cast(Request, value).method}>"  # its path and query may contain secrets
+    if _is_opaque(type(value)):
         return f"<{kind}>"
-    out_of_time = f"<{kind}: not shown, out of time>"
-    if box.is_over():
-        return out_of_time
+    late = f"<{kind}: not shown, out of time>"
+    if deadline.is_exceeded():
+        return late
     try:
-        text = repr(value) if type(value) in _PLAIN else box.call(_repr, value)
-    except OutOfTime:
-        return out_of_time
+        text = repr(value) if type(value) in _PLAIN else deadline.call(_repr, value)
+    except DeadlineExceeded:
+        return late
     except BaseException as error:  # a hostile __repr__ may even raise SystemExit
-        return f"<{kind}: repr raised {_KIND_NAME(type(error))}>"
+        return f"<{kind}: repr raised {_TYPE_NAME(type(error))}>"
     shown, _ = mask_beginning(text, MAX_REPR, mask_repr)
     return shown if len(text) <= MAX_REPR else f"{shown}… ({len(text)} characters)"
 
 
-def _is_unshown(kind: type) -> bool:
-    modules = [_KIND_DICT(each).get("__module__") for each in _KIND_MRO(kind)]
-    return any(type(name) is str and f"{name}.".startswith(UNSHOWN) for name in modules)
+def _is_opaque(kind: type) -> bool:
+    modules = [_TYPE_DICT(each).get("__module__") for each in _TYPE_MRO(kind)]
+    return any(type(name) is str and f"{name}.".startswith(OPAQUE) for name in modules)
 
 
 def _repr(value: object) -> str:
-    return str.__str__(repr(_without_secrets(value)))  # what is more than a str may do more
+    return str.__str__(repr(_without_secrets(value)))  # a subclass of str may override anything
 
 
 def _without_secrets(value: object) -> object:
@@ -265,8 +265,8 @@ def _type_name(error: BaseException) -> str:
     try:
         module, name = kind.__module__, kind.__qualname__
         return name if module == "builtins" else f"{module}.{name}"
-    except BaseException:  # a metaclass may do anything
-        return _KIND_NAME(kind)
+    except BaseException:  # a metaclass may override these
+        return _TYPE_NAME(kind)
 
 
 def _message(error: BaseException) -> str:
@@ -274,7 +274,7 @@ def _message(error: BaseException) -> str:
         text = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
         return mask_beginning(text, MAX_MESSAGE)[0]
     except BaseException as failure:
-        return f"<str raised {_KIND_NAME(type(failure))}>"
+        return f"<str raised {_TYPE_NAME(type(failure))}>"
 
 
 def _notes(error: BaseException) -> list[str]:

@@ -50,7 +50,7 @@ class Sender:
         self._last_dropped: Line | None = None
         # The unsent part of a message.
         self._rest = b""
-        # Held by the thread that sends; a destructor or a signal handler may print while it does.
+        # Locked by the sending thread; a destructor or a signal handler may print meanwhile.
         self._sending = threading.Lock()
         self._has_unsent = threading.Event()
         self._thread: threading.Thread | None = None
@@ -148,4 +148,4 @@ class Sender:
         current, self._socket = self._socket, None
         if current is not None:
             current.close()
-        self._sending = threading.Lock()  # the thread that held it is in the other process
+        self._sending = threading.Lock()  # its owner is in the other process

@@ -71,7 +71,7 @@ class ServerExecutor(Executor):
 class Pool(ServerExecutor):
     """The server's pool; a handler gets a `RequestPool` on it.
 
-    `submit` and `map` are those of `concurrent.futures.ProcessPoolExecutor`.
+    `submit` and `map` work as in `concurrent.futures.ProcessPoolExecutor`.
     """
 
     def __init__(
@@ -314,7 +314,7 @@ class RequestPool(ServerExecutor):
         return self._pool.run(task)
 
     def cancel(self) -> None:
-        """Cancel the tasks that wait now, and kill those that still run after the grace time."""
+        """Cancel the waiting tasks now, and kill the running tasks after the grace time."""
         self._is_cancelled = True
         futures = [task.future for task in self._tasks]
         if any(not future.cancel() and not future.done() for future in futures):

@@ -32,7 +32,7 @@ class WorkerProcess:
         self.done = self.failed = 0
         self.was_killed = False
         self._sending = threading.Lock()
-        # Held while the task is set, taken, or killed.
+        # Locked while the task is set, taken, or killed.
         self._changing = threading.Lock()
         # The generation of its code; 0 before its first task.
         self.generation = 0

@@ -61,7 +61,7 @@ class _ByName(pickle.Pickler):
 
 
 def load_reply(payload: bytes) -> tuple[Any, BaseException | None]:
-    """Unpickle a worker's reply; the user's classes are those of the current generation."""
+    """Unpickle a worker's reply; the user's classes come from the current generation."""
     try:
         reply: tuple[Any, BaseException | None] = _FromCurrent(io.BytesIO(payload)).load()
     except BaseException as error:

@@ -68,7 +68,7 @@ def start(roots: list[str], project: str, secret_names: list[str]) -> None:
 def serve(calls: Connection, replies: Connection, raw_output: bool | None) -> None:
     """Run one task after the other, until the pool is closed.
 
-    The lines that they print go to the server, unless `raw_output` is None.
+    The lines that they print go to the server, unless `raw_output` is `None`.
     """
     send: Callable[[bytes], None] = replies.send_bytes
     if raw_output is not None:

@@ -38,7 +38,7 @@ def dispatch_request(exchange: Exchange, generation: Generation, method: str, pa
             run_sync(exchange, generation, route, request)
     elif type(found) is MethodNotAllowed:
         allow = ", ".join(found.allow)
-        detail = f"{path} does not answer {method}; it answers {allow}"
+        detail = f"{path} does not allow {method}; use {allow}"
         exchange.fail(generation.number, None, 405, detail, [("allow", allow)], None)
     elif type(found) is ImpliedOptions:
         headers = [("allow", ", ".join(found.allow))]
@@ -89,7 +89,7 @@ def run_with_pool(
     """Call a handler that gets the pool, in a thread that may wait for it."""
     runtime = running()
     if len(runtime.pool_requests) >= runtime.max_queue:
-        detail = "too many requests wait for the process pool"
+        detail = "too many requests are waiting for the process pool"
         retry = [("retry-after", "1")]
         exchange.fail(generation.number, route.id, 503, detail, retry, None)
         return
@@ -119,11 +119,11 @@ def _fail_broken(exchange: Exchange, generation: Generation) -> None:
     name = module_for(exchange.method, exchange.path) if module_for else None
     if name is not None:
         failure = generation.broken[name]
-        detail = f"`{name}`, which has this path, did not load: {failure['type']}"
+        detail = f"the module of this path, `{name}`, did not load: {failure['type']}"
         exchange.fail(generation.number, None, 500, detail, [], to_json(failure))
         return
     name, failure = next(iter(generation.broken.items()))
-    detail = f"no route that loaded has this path; `{name}` did not load: {failure['type']}"
+    detail = f"no loaded route has this path; `{name}` did not load: {failure['type']}"
     exchange.fail(generation.number, None, 503, detail, [("retry-after", "1")], None)
 
 

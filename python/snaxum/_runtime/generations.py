@@ -66,7 +66,7 @@ class Staging:
     over: threading.Event = field(default_factory=threading.Event)
 
     def is_here(self) -> bool:
-        """Report whether the calling thread is the one that loads."""
+        """Report whether the load runs in the calling thread."""
         return self.thread == threading.get_ident()
 
     def add_route(self, route: Route) -> None:
@@ -107,7 +107,7 @@ def current_or_none() -> Generation | None:
 
 
 def publish(generation: Generation) -> None:
-    """Make `generation` the one that new requests start on."""
+    """Start new requests on `generation` from now on."""
     global serving
     serving = generation
 

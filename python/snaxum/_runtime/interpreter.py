@@ -1,8 +1,8 @@
-"""Sets right what can be set right in an interpreter that has been started.
+"""Adjusts a running interpreter: its streams, and the settings of one that another program started.
 
 Owns the standard streams, in the server and in its workers; and `sys.executable`, the project's
-site-packages and the text encoding, where somebody else started the interpreter. What is fixed at
-the start (the encoding of file names, Python's main thread) stays as it is.
+site-packages and the text encoding, if another program started the interpreter. Never changes the
+encoding of file names or Python's main thread, which are fixed at the start.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import sys
 
 
 def adopt(venv: str | None, build_python: str) -> None:
-    """Make the interpreter look as if it had been started for `venv`, or for no venv."""
+    """Set the interpreter up as if it had been started for `venv`, or without one."""
     executable = find_executable(venv, build_python)
     if executable is not None:
         sys.executable = executable
-        # Pool workers are started with it; the embedding program would start itself, without end.
-        # If it is imported later, `multiprocessing` looks at the line above.
+        # Pool workers start with it; the embedding program would start copies of itself. If
+        # `multiprocessing` is imported later, it reads `sys.executable`.
         if "multiprocessing" in sys.modules:
             sys.modules["multiprocessing"].set_executable(executable)
     if venv is not None:
@@ -29,14 +29,14 @@ def adopt(venv: str | None, build_python: str) -> None:
     if locale.getpreferredencoding(False).lower().replace("-", "") != "utf8":
         for name in ("C.UTF-8", "en_US.UTF-8", "UTF-8"):
             try:
-                locale.setlocale(locale.LC_CTYPE, name)  # what `open()` goes by
+                locale.setlocale(locale.LC_CTYPE, name)  # the default of `open()`
                 break
             except locale.Error:
                 continue
 
 
 def set_up_streams() -> None:
-    """Let `print` reach a log file line by line, in UTF-8, whatever the locale says."""
+    """Make `print` write line by line, in UTF-8, in any locale."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -80,7 +80,7 @@ def generation_numbers() -> dict[int, int]:
 
 
 class Lease:
-    """Keeps a generation in use after the calling thread has left it; ends once."""
+    """Marks a generation as in use after the calling thread has left it; ends once."""
 
     __slots__ = ("_is_open", "generation")
 
