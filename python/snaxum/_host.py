@@ -1,6 +1,7 @@
-"""What Rust lends to Python: the host as Python sees it.
+"""The objects that Rust lends to Python, as Python sees them.
 
-Owns the shapes of the objects that `python_runtime/bridge.rs` implements, and nothing else.
+Owns their types (`python_runtime/host.rs` and `exchange.rs` implement them) and the JSON for Rust.
+Never calls them.
 """
 
 from __future__ import annotations
@@ -11,39 +12,39 @@ from typing import Protocol
 
 
 class HostApi(Protocol):
-    """What Rust lends to the whole runtime."""
+    """The functions that Rust lends to the runtime."""
 
     def framework(self) -> tuple[dict[str, str], bytes]:
-        """Give the files of `snaxum` by name, and what the build has compiled them to."""
+        """Return the files of `snaxum` by name, and the build's compiled code."""
 
     @property
     def wake_fd(self) -> int:
-        """A pipe that is readable after `wake_loop`, or when there is something in `take_signals`."""
+        """A pipe that is readable after `wake_loop`, and while `take_signals` has signals."""
 
     def wake_loop(self) -> None:
-        """Make the pipe readable: at once, or with the next wake if this thread leaves answers."""
+        """Make the pipe readable: at once, or with the next wake if this thread defers wakes."""
 
     def take_signals(self) -> tuple[list[int], list[int]]:
-        """List what is new: requests that nobody waits for, and those whose stream has room."""
+        """Return the ids of cancelled requests, and of requests whose stream has room again."""
 
     def defer_wakes(self) -> None:
-        """Let the answers of this thread wait for `flush_wakes` from now on."""
+        """Delay the responses of this thread until `flush_wakes`, from now on."""
 
     def flush_wakes(self) -> None:
-        """Send what has been left."""
+        """Send the delayed responses."""
 
     def print(self, request: int | None, stream: str, line: str, loads: bool) -> None:
-        """Tell observers of a line on `stdout` or `stderr`; `loads`: by what is loading now."""
+        """Report a line on `stdout` or `stderr`; `loads`: a loading module printed it."""
 
     def worker_event(self, event: bytes) -> None:
-        """Tell observers what happened to a process of the pool, as JSON."""
+        """Report a change of a pool worker, as JSON."""
 
     def parse_env(self, text: str) -> list[tuple[str, str]] | tuple[int, str]:
-        """Read environment variables, or say which line cannot be read, and why."""
+        """Parse environment variables, or return the number of a bad line, and the reason."""
 
 
 class BodyStream(Protocol):
-    """The sending end of a streamed answer; implemented in Rust."""
+    """The sending end of a streamed response."""
 
     id: int
 
@@ -51,17 +52,16 @@ class BodyStream(Protocol):
         """Wait for room and send; False when the client is gone."""
 
     def try_send(self, chunk: bytes, host: HostApi) -> bool | None:
-        """Send if there is room; None if not, and `host` will tell. False: the client is gone."""
+        """Send; None without room, which `host` signals later; False if the client is gone."""
 
     def finish(self) -> None:
-        """End the answer as complete."""
+        """End the response as complete."""
 
 
 class Exchange(Protocol):
-    """One request and its answer; implemented in Rust. Exactly one of the last four is called.
+    """One request and its response. Exactly one of the last four methods is called.
 
-    `began`, `resumed`, `suspended`, `pooled` and `returned` are for dev mode: they say when what
-    happened.
+    `began`, `resumed`, `suspended`, `pooled` and `returned` record times, in dev mode only.
     """
 
     id: int
@@ -77,9 +77,7 @@ class Exchange(Protocol):
     def suspended(self) -> None: ...
     def pooled(self, tasks: int, waited: float, ran: float) -> None: ...
     def returned(self) -> None: ...
-    def respond_ok(
-        self, generation: int, route: str, content_type: str, body: bytes
-    ) -> None: ...
+    def respond_ok(self, generation: int, route: str, content_type: str, body: bytes) -> None: ...
     def respond(
         self,
         generation: int,

@@ -28,7 +28,7 @@ async def run(exchange: Exchange, lease: Lease, route: Route, request: Request) 
         await _run(exchange, lease, route, request)
     finally:
         loop = running().loop
-        loop.wake_soon()
+        loop.flush_soon()
         loop.forget(exchange.id)
         lease.end()
 
@@ -53,7 +53,7 @@ async def _run(exchange: Exchange, lease: Lease, route: Route, request: Request)
         return
     stream = respond.send_result(exchange, generation, route, result)
     if stream is not None:
-        running().loop.wake_soon()
+        running().loop.flush_soon()
         await _send_chunks(*stream, lease, route)
 
 
