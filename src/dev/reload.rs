@@ -1,9 +1,8 @@
-//! From hints to reloads: waits until a save is whole, and asks the runtime.
+//! The reload thread: waits until a save is complete, then asks the runtime to reload.
 //!
-//! A thread of its own; ends with its handle. The gate is marked by the time a hint can be taken
-//! and settled after the reload, so no request passes between a save and its outcome. While it is
-//! paused hints are kept for later, and mark nothing; what is asked for by hand is done. Reads no
-//! file: whether a content changed is found out by whoever reads it to run it, in the same go.
+//! The gate is marked before a file event can be read, and released after the reload: no request
+//! passes between a save and its reload. During a pause, file events are stored and mark nothing;
+//! manual reloads still run. Reads no source: Python compares the contents while it loads them.
 
 mod commands;
 mod debounce;
@@ -21,100 +20,100 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::python_runtime::{PythonRuntime, ReloadOutcome, ReloadParams, ReloadScope};
 
-use super::watch::{Hint, Kind, Watcher, walk};
-use commands::{Ask, Orders};
-use debounce::Batch;
+use super::watch::{FileEvent, FileEventKind, Watcher, walk};
+use commands::{ManualReload, ReloadCommands};
+use debounce::Debouncer;
 
-/// How long the start may wait for code that changed during it; a module may hang.
+/// The longest time that the start waits for code that changed during it: a module may hang.
 const MAX_CATCH_UP: Duration = Duration::from_millis(500);
-/// How long git may hold up a reload.
+/// The longest time that git's lock delays a reload.
 const MAX_GIT: Duration = Duration::from_secs(10);
-/// How often to look whether it is done.
+/// The time between two checks of git's lock.
 const GIT_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Reloads as long as it lives.
+/// The handle of the reload thread. Dropping it stops the thread.
 pub(super) struct Reloader {
     watcher: Arc<Watcher>,
-    orders: Arc<Orders>,
+    commands: Arc<ReloadCommands>,
 }
 
 impl Reloader {
-    /// Starts watching the python dir of `runtime`, and puts a lookout on its gate. `style_saved`
-    /// hears of style sheets that no module was made from.
+    /// Starts to watch the python dir of `runtime`, and sets the probe of its gate. Calls
+    /// `on_style_saved` for each saved style sheet that no module read.
     pub(super) fn start(
         runtime: &Arc<PythonRuntime>,
-        style_saved: impl Fn() + Send + Sync + 'static,
+        on_style_saved: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let config = runtime.config();
         let io = |what: String| move |source: io::Error| Error::Io { what, source };
-        let orders = Arc::new(Orders::default());
-        let mark = {
-            let (runtime, orders) = (Arc::downgrade(runtime), Arc::clone(&orders));
+        let commands = Arc::new(ReloadCommands::default());
+        let mark_gate = {
+            let (runtime, commands) = (Arc::downgrade(runtime), Arc::clone(&commands));
             move || {
                 if let Some(runtime) = runtime.upgrade()
-                    && !orders.is_paused()
+                    && !commands.is_paused()
                 {
                     runtime.gate().mark_dirty();
                 }
             }
         };
-        let watcher = Watcher::start(&config.python_dir, mark, style_saved)
+        let watcher = Watcher::start(&config.python_dir, mark_gate, on_style_saved)
             .map_err(io(format!("cannot watch `{}`", config.python_dir.display())))?;
         let watcher = Arc::new(watcher);
         runtime.gate().set_probe(config.reload_wait, {
-            let (watcher, orders) = (Arc::clone(&watcher), Arc::clone(&orders));
+            let (watcher, commands) = (Arc::clone(&watcher), Arc::clone(&commands));
             move |_| {
-                if !orders.is_paused() {
-                    watcher.look();
+                if !commands.is_paused() {
+                    watcher.poll_now();
                 }
             }
         });
-        let work = Work {
+        let thread = ReloadThread {
             runtime: Arc::downgrade(runtime),
             watcher: Arc::clone(&watcher),
-            orders: Arc::clone(&orders),
-            later: Vec::new(),
-            kept: Batch::new(Instant::now()),
+            commands: Arc::clone(&commands),
+            next_batch: Vec::new(),
+            counted: runtime.gate().changes(),
         };
         let (caught_up, start) = sync_channel(0);
         std::thread::Builder::new()
             .name("reloader".into())
-            .spawn(|| work.run(caught_up))
-            .map_err(io("cannot start the reloader".to_owned()))?;
-        // Whoever hears that the server is there finds the newest code.
+            .spawn(|| thread.run(ReloadState::Starting(caught_up)))
+            .map_err(io("cannot start the reload thread".to_owned()))?;
+        // Once the server is reported to run, it serves the newest code.
         let _ = start.recv_timeout(MAX_CATCH_UP);
-        Ok(Self { watcher, orders })
+        Ok(Self { watcher, commands })
     }
 
-    /// Looks at all files; `None` if it stops, or if too many ask.
+    /// Checks all files; `None` if the server stops, or if too many reloads are requested.
     pub(super) async fn reload(
         &self,
         scope: ReloadScope,
         runtime: &PythonRuntime,
     ) -> Option<ReloadOutcome> {
-        let answer = self.orders.ask(scope);
+        let outcome = self.commands.request_reload(scope);
         runtime.gate().mark_dirty();
-        self.watcher.call();
-        answer.await.ok()
+        self.watcher.interrupt();
+        outcome.await.ok()
     }
 
-    /// Keeps what is saved from now on for later.
+    /// Stores changes from now on instead of reloading.
     pub(super) fn pause(&self, runtime: &PythonRuntime) {
-        self.orders.set_paused(true, || runtime.events().emit(|| Event::Paused(true)));
+        self.commands.set_paused(true, || runtime.events().emit(|| Event::Paused(true)));
     }
 
-    /// Goes on, with what was saved in between.
+    /// Ends the pause, and reloads the changes stored during it.
     pub(super) fn resume(&self, runtime: &PythonRuntime) {
-        self.watcher.look(); // what was saved just before belongs to the same batch
-        self.orders.set_paused(false, || runtime.events().emit(|| Event::Paused(false)));
-        // After the end of the pause, or the thread could settle this while it keeps hints.
+        self.watcher.poll_now(); // a save just before the end belongs to the same batch
+        self.commands.set_paused(false, || runtime.events().emit(|| Event::Paused(false)));
+        // After the end of the pause: a thread that is still paused would release the gate.
         runtime.gate().mark_dirty();
-        self.watcher.call();
+        self.watcher.interrupt();
     }
 
-    /// Whether saves are kept for later.
+    /// Whether changes are stored instead of reloaded.
     pub(super) fn is_paused(&self) -> bool {
-        self.orders.is_paused()
+        self.commands.is_paused()
     }
 }
 
@@ -124,151 +123,202 @@ impl Drop for Reloader {
     }
 }
 
-struct Work {
-    runtime: Weak<PythonRuntime>,
-    watcher: Arc<Watcher>,
-    orders: Arc<Orders>,
-    /// What came while a reload ran.
-    later: Vec<Hint>,
-    /// What came during a pause.
-    kept: Batch,
+/// The state of the reload thread. In `Waiting` and `Paused` the gate is open.
+enum ReloadState {
+    /// Files may have changed before they were watched. Dropping the sender ends the wait of
+    /// [`Reloader::start`].
+    Starting(SyncSender<()>),
+    /// Nothing has changed.
+    Waiting,
+    /// Reloading is paused; the batch has the changes so far.
+    Paused(Debouncer),
+    /// Files are being saved.
+    Collecting(PendingReload),
+    /// The save seems to be complete.
+    Reloading(PendingReload),
+    /// A file does not parse, and its writer may not be done until this time.
+    Held(PendingReload, Instant),
 }
 
-impl Work {
-    fn run(mut self, caught_up: SyncSender<()>) {
-        let mut hints = self.catch_up();
-        drop(caught_up);
-        while !self.watcher.is_stopped() {
-            if hints.is_empty() {
-                hints = self.watcher.wait(None);
+/// The changes and the manual commands that one reload serves.
+struct PendingReload {
+    batch: Debouncer,
+    manual: Vec<ManualReload>,
+}
+
+struct ReloadThread {
+    runtime: Weak<PythonRuntime>,
+    watcher: Arc<Watcher>,
+    commands: Arc<ReloadCommands>,
+    /// The events that came during a reload.
+    next_batch: Vec<FileEvent>,
+    /// The gate's changes that the current step covers. Counted before each read of events or
+    /// commands: a later change is covered by the next round.
+    counted: u64,
+}
+
+impl ReloadThread {
+    fn run(mut self, mut state: ReloadState) {
+        while let Some(runtime) = self.runtime.upgrade() {
+            let gate = runtime.gate();
+            let is_stopped = self.watcher.is_stopped();
+            if is_stopped {
+                self.counted = gate.changes();
             }
-            let Some(runtime) = self.runtime.upgrade() else { return };
-            self.deal_with(hints, &runtime);
-            hints = std::mem::take(&mut self.later);
-        }
-    }
-
-    /// Reloads what changed while Python was starting, which was not watched. Returns what is left
-    /// to be dealt with.
-    fn catch_up(&mut self) -> Vec<Hint> {
-        let Some(runtime) = self.runtime.upgrade() else { return Vec::new() };
-        let report = &runtime.serving().last_reload.report;
-        self.watcher.follow(&report.inputs, &report.outputs);
-        let now = Instant::now();
-        let mut batch = Batch::new(now);
-        batch.note(Hint::everything(), now);
-        let changes = runtime.gate().changes();
-        if matches!(self.reload(&batch, ReloadScope::New, true, &runtime), ReloadOutcome::Held) {
-            return vec![Hint::everything()];
-        }
-        runtime.gate().release(changes);
-        std::mem::take(&mut self.later)
-    }
-
-    /// Makes one reload of `hints` and of what comes while their save is not whole.
-    fn deal_with(&mut self, hints: Vec<Hint>, runtime: &PythonRuntime) {
-        let root = &runtime.config().python_dir;
-        let now = Instant::now();
-        let mut batch = std::mem::replace(&mut self.kept, Batch::new(now));
-        batch.since = now;
-        let mut asks = Vec::new();
-        self.note(hints, &mut batch);
-        loop {
-            // Counted before each look: what is marked later is dealt with in the next round.
-            let changes = runtime.gate().changes();
-            self.hear(&mut asks, &mut batch);
-            if asks.is_empty() && self.orders.is_paused() {
-                self.kept = batch;
-                runtime.gate().release(changes);
+            if is_stopped || matches!(state, ReloadState::Waiting | ReloadState::Paused(_)) {
+                gate.release(self.counted);
+            }
+            if is_stopped {
                 return;
             }
-            self.settle(&mut batch, root);
-            let changes = runtime.gate().changes();
-            let more = self.watcher.take();
-            if self.hear(&mut asks, &mut batch) || !more.is_empty() {
-                self.note(more, &mut batch);
-                continue;
-            }
-            let partial_until = batch.partial_until(Instant::now());
-            if !batch.is_empty() && !self.watcher.is_stopped() {
-                let scope = asks.iter().map(|ask| ask.scope).max().unwrap_or_default();
-                let attempt = self.reload(&batch, scope, partial_until.is_some(), runtime);
-                if let (ReloadOutcome::Held, Some(until)) = (&attempt, partial_until) {
-                    let mut more = std::mem::take(&mut self.later);
-                    if more.is_empty() {
-                        more = self.watcher.wait(Some(until));
-                    }
-                    self.note(more, &mut batch);
-                    continue;
+            state = match state {
+                ReloadState::Starting(_caught_up) => self.catch_up(&runtime),
+                ReloadState::Waiting => {
+                    drop(runtime); // an idle thread must not own the runtime
+                    self.wait_for_change(Debouncer::new(Instant::now()))
                 }
-                for ask in asks {
-                    let _ = ask.reply.send(attempt.clone()); // an error: it has stopped waiting
+                ReloadState::Paused(batch) => {
+                    drop(runtime);
+                    self.wait_for_change(batch)
                 }
-            }
-            runtime.gate().release(changes);
-            return;
+                ReloadState::Collecting(pending) => self.collect(pending, &runtime),
+                ReloadState::Reloading(pending) => self.reload(pending, &runtime),
+                ReloadState::Held(pending, until) => self.wait_for_writer(pending, until),
+            };
         }
     }
 
-    /// Takes what is asked for by hand: a look at everything. Whether there was any.
-    fn hear(&self, asks: &mut Vec<Ask>, batch: &mut Batch) -> bool {
-        let more = self.orders.take();
-        let is_any = !more.is_empty();
-        if is_any {
-            self.note(vec![Hint::everything()], batch);
-            asks.extend(more);
+    /// Reloads the code that changed while Python started, when it was not watched yet.
+    fn catch_up(&mut self, runtime: &PythonRuntime) -> ReloadState {
+        let report = &runtime.serving().last_reload.report;
+        self.watcher.track_files(&report.inputs, &report.outputs);
+        self.counted = runtime.gate().changes();
+        let mut batch = Debouncer::new(Instant::now());
+        batch.add(FileEvent::rescan(), Instant::now());
+        match self.attempt(&batch, ReloadScope::New, true, runtime) {
+            ReloadOutcome::Held => {
+                ReloadState::Collecting(PendingReload { batch, manual: Vec::new() })
+            }
+            _ => ReloadState::Waiting,
         }
-        is_any
     }
 
-    fn reload(
+    fn wait_for_change(&mut self, mut batch: Debouncer) -> ReloadState {
+        let mut events = std::mem::take(&mut self.next_batch);
+        if events.is_empty() {
+            events = self.watcher.wait(None);
+        }
+        batch.since = Instant::now();
+        self.add(events, &mut batch);
+        ReloadState::Collecting(PendingReload { batch, manual: Vec::new() })
+    }
+
+    /// Waits until the save is complete. Another event or command begins the wait again.
+    fn collect(&mut self, mut pending: PendingReload, runtime: &PythonRuntime) -> ReloadState {
+        self.counted = runtime.gate().changes();
+        self.take_commands(&mut pending);
+        if pending.manual.is_empty() && self.commands.is_paused() {
+            return ReloadState::Paused(pending.batch);
+        }
+        self.wait_until_complete(&mut pending.batch, &runtime.config().python_dir);
+        self.counted = runtime.gate().changes();
+        let events = self.watcher.take_events();
+        let has_command = self.take_commands(&mut pending);
+        if has_command || !events.is_empty() {
+            self.add(events, &mut pending.batch);
+            return ReloadState::Collecting(pending);
+        }
+        ReloadState::Reloading(pending)
+    }
+
+    fn reload(&mut self, pending: PendingReload, runtime: &PythonRuntime) -> ReloadState {
+        let PendingReload { batch, manual } = &pending;
+        if batch.is_empty() {
+            return ReloadState::Waiting;
+        }
+        let partial_until = batch.partial_until(Instant::now());
+        let scope = manual.iter().map(|command| command.scope).max().unwrap_or_default();
+        let outcome = self.attempt(batch, scope, partial_until.is_some(), runtime);
+        if let (ReloadOutcome::Held, Some(until)) = (&outcome, partial_until) {
+            return ReloadState::Held(pending, until);
+        }
+        for command in pending.manual {
+            let _ = command.reply.send(outcome.clone()); // an error: its client has disconnected
+        }
+        ReloadState::Waiting
+    }
+
+    fn wait_for_writer(&mut self, mut pending: PendingReload, until: Instant) -> ReloadState {
+        let mut events = std::mem::take(&mut self.next_batch);
+        if events.is_empty() {
+            events = self.watcher.wait(Some(until));
+        }
+        self.add(events, &mut pending.batch);
+        ReloadState::Collecting(pending)
+    }
+
+    /// Reloads once. Stores the events that came meanwhile, and tracks the files that the code read.
+    fn attempt(
         &mut self,
-        batch: &Batch,
+        batch: &Debouncer,
         scope: ReloadScope,
         is_partial: bool,
         runtime: &PythonRuntime,
     ) -> ReloadOutcome {
         let (paths, since) = (batch.paths(), batch.since);
         let cause = if scope == ReloadScope::New { "save" } else { "manual" };
-        let attempt = runtime.reload(ReloadParams { cause, scope, paths, since, is_partial });
-        self.later = self.watcher.take();
-        if let ReloadOutcome::Reloaded(reload) = &attempt {
-            self.watcher.follow(&reload.report.inputs, &reload.report.outputs);
+        let outcome = runtime.reload(ReloadParams { cause, scope, paths, since, is_partial });
+        self.next_batch = self.watcher.take_events();
+        if let ReloadOutcome::Reloaded(reload) = &outcome {
+            self.watcher.track_files(&reload.report.inputs, &reload.report.outputs);
         }
-        attempt
+        outcome
     }
 
-    /// Waits until the batch is whole: nobody writes any more, and git is done.
-    fn settle(&self, batch: &mut Batch, root: &Path) {
+    /// Takes the requested reloads, each of which checks all files. Returns whether there were any.
+    fn take_commands(&self, pending: &mut PendingReload) -> bool {
+        let commands = self.commands.take();
+        let is_any = !commands.is_empty();
+        if is_any {
+            self.add(vec![FileEvent::rescan()], &mut pending.batch);
+            pending.manual.extend(commands);
+        }
+        is_any
+    }
+
+    /// Waits until no file is being written, and git has released its lock.
+    fn wait_until_complete(&self, batch: &mut Debouncer, root: &Path) {
         let deadline = batch.since + MAX_GIT;
         while !self.watcher.is_stopped() && !batch.is_empty() {
-            let (ready, now) = (batch.ready_at(is_emptied), Instant::now());
+            let (ready, now) = (batch.ready_at(is_empty_source), Instant::now());
             let until = if ready > now {
                 ready
-            } else if now < deadline && git_lock::is_at_work(root) {
+            } else if now < deadline && git_lock::is_locked(root) {
                 now + GIT_INTERVAL
             } else {
                 return;
             };
-            let hints = self.watcher.wait(Some(until));
-            self.note(hints, batch);
+            let events = self.watcher.wait(Some(until));
+            self.add(events, batch);
         }
     }
 
-    /// Adds to the batch what matters of `hints`, and watches the directories that came.
-    fn note(&self, hints: Vec<Hint>, batch: &mut Batch) {
-        for mut hint in hints {
-            match hint.kind {
-                Kind::Directory if !self.watcher.cover(&hint.path) => continue,
-                Kind::Directory if !hint.path.is_dir() => hint.kind = Kind::Gone,
-                Kind::Everything => self.watcher.cover_all(),
+    /// Adds the events to the batch, and watches new directories.
+    fn add(&self, events: Vec<FileEvent>, batch: &mut Debouncer) {
+        for mut event in events {
+            match event.kind {
+                FileEventKind::Directory if !self.watcher.watch_dir(&event.path) => continue,
+                FileEventKind::Directory if !event.path.is_dir() => {
+                    event.kind = FileEventKind::Removed;
+                }
+                FileEventKind::Rescan => self.watcher.watch_all(),
                 _ => {}
             }
-            batch.note(hint, Instant::now());
+            batch.add(event, Instant::now());
         }
     }
 }
 
-fn is_emptied(path: &Path) -> bool {
+fn is_empty_source(path: &Path) -> bool {
     walk::is_source(path) && fs::metadata(path).is_ok_and(|meta| meta.len() == 0)
 }

@@ -489,7 +489,7 @@ async fn an_unknown_way_to_watch_is_named_and_the_known_ones_too() {
     let server =
         Project::new().file("app.py", &answers("one")).env("SNAXUM_WATCH", "pol").dev().await;
     let line = server.err.wait_for("SNAXUM_WATCH").await;
-    assert!(line.contains("is `pol`; known are `auto` and `poll`"), "{line}");
+    assert!(line.contains("is `pol`; use `auto` or `poll`"), "{line}");
 }
 
 #[tokio::test]

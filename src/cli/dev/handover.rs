@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 
 use console::style;
 use serde::{Deserialize, Serialize};
-use snaxum::dev::{Dev, Wish};
+use snaxum::dev::{Dev, RestartRequest};
 use snaxum::error::Error;
 
 use crate::cli::render::color::{plain, say};
@@ -69,10 +69,10 @@ pub(crate) fn take_over() -> Option<Before> {
 /// Is ready when a reload, or somebody by hand, wants a new process and a trial one has loaded the
 /// code.
 pub(crate) fn wanted(dev: &Dev, project: &Path) -> impl Future<Output = ()> + use<> {
-    let mut received = dev.restarts();
+    let mut received = dev.restart_requests();
     let aside = project.join(".snaxum").join(format!("trial.{}", std::process::id()));
     async move {
-        let mut wishes: Vec<Wish> = Vec::new();
+        let mut wishes: Vec<RestartRequest> = Vec::new();
         while let Some(wish) = received.recv().await {
             wishes.push(wish);
             let aside = aside.clone();
@@ -85,7 +85,7 @@ pub(crate) fn wanted(dev: &Dev, project: &Path) -> impl Future<Output = ()> + us
             reasons.dedup();
             tell(&plain(&reasons.join("; ")), outcome.is_ok());
             for wish in wishes.drain(..) {
-                wish.answer(outcome.clone());
+                wish.respond(outcome.clone());
             }
             if outcome.is_ok() {
                 return;

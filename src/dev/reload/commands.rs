@@ -1,6 +1,4 @@
-//! What people ask of the reloader by hand, until its thread takes it: reloads, and pauses.
-//!
-//! Never reloads anything itself.
+//! The manual reloads and the pause, until the reload thread reads them. Never reloads itself.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,51 +7,51 @@ use tokio::sync::oneshot;
 
 use crate::python_runtime::{ReloadOutcome, ReloadScope};
 
-/// Reloads that may be asked for while one runs.
-const MAX_ASKS: usize = 64;
+/// The most reloads that may wait while another one runs.
+const MAX_WAITING: usize = 64;
 
-/// A reload that somebody waits for.
+/// A requested reload, and where its outcome goes.
 #[derive(Debug)]
-pub(super) struct Ask {
+pub(super) struct ManualReload {
     pub(super) scope: ReloadScope,
     pub(super) reply: oneshot::Sender<ReloadOutcome>,
 }
 
-/// What is asked for.
+/// The commands for the reload thread.
 #[derive(Debug, Default)]
-pub(super) struct Orders {
-    asks: Mutex<Vec<Ask>>,
+pub(super) struct ReloadCommands {
+    reloads: Mutex<Vec<ManualReload>>,
     paused: AtomicBool,
     changing: Mutex<()>,
 }
 
-impl Orders {
-    /// Asks for a reload; what became of it. With too many of them nobody answers.
-    pub(super) fn ask(&self, scope: ReloadScope) -> oneshot::Receiver<ReloadOutcome> {
-        let (reply, answer) = oneshot::channel();
-        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
-        if asks.len() < MAX_ASKS {
-            asks.push(Ask { scope, reply });
+impl ReloadCommands {
+    /// Requests a reload; the receiver gets its outcome. With too many waiting, the receiver closes.
+    pub(super) fn request_reload(&self, scope: ReloadScope) -> oneshot::Receiver<ReloadOutcome> {
+        let (reply, outcome) = oneshot::channel();
+        let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+        if reloads.len() < MAX_WAITING {
+            reloads.push(ManualReload { scope, reply });
         }
-        answer
+        outcome
     }
 
-    /// Takes what has been asked for.
-    pub(super) fn take(&self) -> Vec<Ask> {
-        std::mem::take(&mut *self.asks.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes the requested reloads.
+    pub(super) fn take(&self) -> Vec<ManualReload> {
+        std::mem::take(&mut *self.reloads.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether saves are noticed and not acted on.
+    /// Whether changes are stored instead of reloaded.
     pub(super) fn is_paused(&self) -> bool {
         self.paused.load(Ordering::SeqCst)
     }
 
-    /// Pauses, or ends the pause. If it was otherwise, `tell` runs before: whoever is told of the
-    /// end of a pause is told of the reload afterwards.
-    pub(super) fn set_paused(&self, paused: bool, tell: impl FnOnce()) {
+    /// Starts or ends the pause. Calls `notify` before a change: subscribers learn of the end of a
+    /// pause before the reload that follows it.
+    pub(super) fn set_paused(&self, paused: bool, notify: impl FnOnce()) {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_paused() != paused {
-            tell();
+            notify();
             self.paused.store(paused, Ordering::SeqCst);
         }
     }
@@ -64,21 +62,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_that_is_on_is_not_told_again() {
-        let (orders, mut told) = (Orders::default(), Vec::new());
+    fn an_active_pause_notifies_only_once() {
+        let (commands, mut notified) = (ReloadCommands::default(), Vec::new());
         for paused in [false, true, true, false, false] {
-            orders.set_paused(paused, || told.push(paused));
+            commands.set_paused(paused, || notified.push(paused));
         }
-        assert_eq!(told, [true, false]);
+        assert_eq!(notified, [true, false]);
     }
 
     #[test]
-    fn asks_are_bounded_and_one_too_many_is_let_go() {
-        let orders = Orders::default();
+    fn waiting_reloads_are_bounded_and_one_too_many_is_dropped() {
+        let commands = ReloadCommands::default();
         let mut waiting: Vec<_> =
-            (0..=MAX_ASKS).map(|_| orders.ask(ReloadScope::Differing)).collect();
-        assert_eq!(orders.take().len(), MAX_ASKS);
-        let one_too_many = waiting.pop().expect("it was asked for").try_recv();
+            (0..=MAX_WAITING).map(|_| commands.request_reload(ReloadScope::Differing)).collect();
+        assert_eq!(commands.take().len(), MAX_WAITING);
+        let one_too_many = waiting.pop().expect("it was requested").try_recv();
         assert_eq!(one_too_many.err(), Some(oneshot::error::TryRecvError::Closed));
     }
 }

@@ -1,17 +1,17 @@
-//! Whether git is in the middle of something: a checkout writes many files, and is one change.
+//! Git's lock: a checkout writes many files, and is one change. Never writes to the repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A lock that is older was left behind, or waits for somebody to write a commit message.
+/// An older lock is stale, or belongs to a commit whose message is being written.
 const MAX_AGE: Duration = Duration::from_secs(10);
 
-/// Whether git is at work on the repository that `directory` lies in.
-pub(super) fn is_at_work(directory: &Path) -> bool {
+/// Whether git has locked the repository that contains `directory`.
+pub(super) fn is_locked(directory: &Path) -> bool {
     let lock = directory.ancestors().find_map(git_dir).map(|git| git.join("index.lock"));
     let Some(Ok(meta)) = lock.map(fs::symlink_metadata) else { return false };
-    // A time in the future is the doing of another machine's clock.
+    // The clock of another machine may set a time in the future.
     meta.modified().is_ok_and(|made| made.elapsed().unwrap_or_default() < MAX_AGE)
 }
 
@@ -21,7 +21,7 @@ fn git_dir(directory: &Path) -> Option<PathBuf> {
     if meta.is_dir() {
         return Some(path);
     }
-    // A worktree or a submodule: a file that says where.
+    // In a worktree or a submodule, a file names the directory.
     let text = fs::read_to_string(&path).ok()?;
     Some(directory.join(text.strip_prefix("gitdir:")?.trim()))
 }
@@ -31,20 +31,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lock_of_a_repository_or_of_a_worktree_counts_while_it_is_young() {
+    fn a_recent_lock_of_a_repository_or_a_worktree_counts() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = |name: &str| dir.path().join(name);
         fs::create_dir_all(path("tree/python")).expect("directories");
         fs::create_dir_all(path("repository/worktrees/tree")).expect("directories");
         fs::write(path("tree/.git"), "gitdir: ../repository/worktrees/tree\n").expect("written");
-        assert!(!is_at_work(&path("tree/python")));
+        assert!(!is_locked(&path("tree/python")));
 
         let lock = path("repository/worktrees/tree/index.lock");
         fs::write(&lock, "").expect("written");
-        assert!(is_at_work(&path("tree/python")));
+        assert!(is_locked(&path("tree/python")));
 
         let long_ago = std::time::SystemTime::now() - Duration::from_secs(60);
         fs::File::open(&lock).and_then(|file| file.set_modified(long_ago)).expect("set");
-        assert!(!is_at_work(&path("tree/python")), "left behind");
+        assert!(!is_locked(&path("tree/python")), "stale");
     }
 }

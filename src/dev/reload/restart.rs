@@ -1,6 +1,6 @@
-//! The wish for a new process, on its way to whoever can start one.
+//! Requests for a new process, on their way to the program that can start one.
 //!
-//! A program that embeds Snaxum may have nobody who can; then each wish is refused. Never starts a
+//! A program that embeds Snaxum may not be able to; then each request is refused. Never starts a
 //! process itself.
 
 use std::sync::OnceLock;
@@ -10,63 +10,66 @@ use tokio::sync::{mpsc, oneshot};
 use crate::event::Event;
 use crate::python_runtime::PythonRuntime;
 
-use crate::dev::protocol::Restart;
+use crate::dev::protocol::RestartOutcome;
 
-/// Wishes that may wait for the outcome of a trial.
-const MAX_WISHES: usize = 64;
+/// The most requests that may wait for the outcome of a trial process.
+const MAX_WAITING: usize = 64;
 
-/// A wish for a new process; unanswered it counts as refused.
+/// A request for a new process. Dropping it refuses it.
 #[derive(Debug)]
-pub struct Wish {
-    /// Why.
+pub struct RestartRequest {
+    /// Why a new process is needed.
     pub reason: String,
-    answer: Option<oneshot::Sender<Result<(), String>>>,
+    reply: Option<oneshot::Sender<Result<(), String>>>,
 }
 
-impl Wish {
-    /// Tells whoever waits whether a new process takes over, or why not.
-    pub fn answer(self, outcome: Result<(), String>) {
-        if let Some(answer) = self.answer {
-            let _ = answer.send(outcome); // an error: nobody waits any more
+impl RestartRequest {
+    /// Sends the outcome to the client: whether a new process takes over, or why not.
+    pub fn respond(self, outcome: Result<(), String>) {
+        if let Some(reply) = self.reply {
+            let _ = reply.send(outcome); // an error: the client has disconnected
         }
     }
 }
 
-/// Where wishes go.
+/// Passes requests to their one receiver.
 #[derive(Debug, Default)]
-pub(in crate::dev) struct Restarts {
-    wishes: OnceLock<mpsc::Sender<Wish>>,
+pub(in crate::dev) struct RestartRequests {
+    sender: OnceLock<mpsc::Sender<RestartRequest>>,
 }
 
-impl Restarts {
-    /// Gives whoever calls it first what is wished for: by a reload, and by hand.
-    pub(in crate::dev) fn listen(&self, runtime: &PythonRuntime) -> mpsc::Receiver<Wish> {
-        let (wishes, received) = mpsc::channel(MAX_WISHES);
-        let _ = self.wishes.set(wishes.clone());
+impl RestartRequests {
+    /// Returns the requests of reloads and of clients. A second receiver gets none from clients.
+    pub(in crate::dev) fn subscribe(
+        &self,
+        runtime: &PythonRuntime,
+    ) -> mpsc::Receiver<RestartRequest> {
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
+        let _ = self.sender.set(sender.clone());
         runtime.events().listen(move |event| {
             if let Event::ReloadEnd(reload) = event
                 && reload.report.strategy == "restart"
             {
-                let wish = Wish { reason: reload.report.reason.clone(), answer: None };
-                let _ = wishes.try_send(wish); // an error: it is stopping, or wishes enough wait
+                let request = RestartRequest { reason: reload.report.reason.clone(), reply: None };
+                let _ = sender.try_send(request); // an error: it is stopping, or enough of them wait
             }
         });
-        received
+        receiver
     }
 
-    /// Wishes for a new process; what became of it.
-    pub(in crate::dev) async fn wish(&self, reason: &str) -> Restart {
-        let refused = |why: &str| Restart { accepted: false, refusal: why.to_owned() };
-        let Some(wishes) = self.wishes.get() else {
-            return refused("this program cannot start itself anew; do it by hand");
+    /// Requests a new process, and waits for the outcome.
+    pub(in crate::dev) async fn request(&self, reason: &str) -> RestartOutcome {
+        let refused = |why: &str| RestartOutcome { accepted: false, refusal: why.to_owned() };
+        let Some(sender) = self.sender.get() else {
+            return refused("this server cannot restart itself; restart it manually");
         };
-        let (answer, outcome) = oneshot::channel();
-        let wish = Wish { reason: reason.to_owned(), answer: Some(answer) };
-        if wishes.send(wish).await.is_err() {
+        let (reply, outcome) = oneshot::channel();
+        let request = RestartRequest { reason: reason.to_owned(), reply: Some(reply) };
+        if sender.send(request).await.is_err() {
             return refused("the server is stopping");
         }
         match outcome.await {
-            Ok(Ok(())) => Restart { accepted: true, refusal: String::new() },
+            Ok(Ok(())) => RestartOutcome { accepted: true, refusal: String::new() },
             Ok(Err(why)) => refused(&why),
             Err(_) => refused("the server is stopping"),
         }
@@ -78,8 +81,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn where_nobody_can_start_a_process_a_wish_is_refused() {
-        let restart = Restarts::default().wish("asked for by hand").await;
-        assert!(!restart.accepted && restart.refusal.contains("cannot start itself"));
+    async fn without_a_receiver_a_restart_is_refused() {
+        let restart = RestartRequests::default().request("requested manually").await;
+        assert!(!restart.accepted && restart.refusal.contains("cannot restart itself"));
     }
 }

@@ -1,26 +1,27 @@
-//! Which news matter: sources, what the code read while it was loaded, and nothing that it wrote.
+//! Selects the events that matter: sources, files that the code read while it loaded, and no file
+//! that it wrote.
 //!
-//! Decides by names, never by what a file holds.
+//! Decides by names, never by contents.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::event::{FileEvent, FileEventKind};
 use super::ignore::is_noise;
 use super::walk::{is_in_tree, is_source};
-use super::{Hint, Kind};
 
 #[derive(Debug)]
-pub(super) struct Concern {
+pub(super) struct EventFilter {
     root: PathBuf,
     inputs: HashSet<PathBuf>,
     outputs: HashSet<PathBuf>,
-    /// Sources that are symlinks, by what they point to.
+    /// Sources that are symlinks, by their target.
     links: HashMap<PathBuf, PathBuf>,
-    /// Directories besides those of the tree that are watched for the sake of the above.
+    /// Directories outside the tree that are watched for inputs and links.
     directories: HashSet<PathBuf>,
 }
 
-impl Concern {
+impl EventFilter {
     pub(super) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
@@ -31,49 +32,54 @@ impl Concern {
         }
     }
 
-    /// Adds to `kept` what of `hint` matters.
-    pub(super) fn keep(&self, mut hint: Hint, kept: &mut Vec<Hint>) {
-        if hint.kind == Kind::Everything {
-            return kept.push(hint);
+    /// Adds the event to `selected` if it matters, translated to the affected source or input.
+    pub(super) fn filter(&self, mut event: FileEvent, selected: &mut Vec<FileEvent>) {
+        if event.kind == FileEventKind::Rescan {
+            return selected.push(event);
         }
-        if hint.path.ends_with(".gitignore") {
-            // Other directories may be worth a watch now.
-            hint.kind = Kind::Directory;
-            hint.path.pop();
-            if !is_in_tree(&self.root, &hint.path) {
-                hint.path.clone_from(&self.root);
+        if event.path.ends_with(".gitignore") {
+            // Other directories may have to be watched now.
+            event.kind = FileEventKind::Directory;
+            event.path.pop();
+            if !is_in_tree(&self.root, &event.path) {
+                event.path.clone_from(&self.root);
             }
-            return kept.push(hint);
+            return selected.push(event);
         }
-        if let Some(name) = self.links.get(&hint.path) {
-            kept.push(Hint { path: name.clone(), ..hint.clone() });
+        if let Some(name) = self.links.get(&event.path) {
+            selected.push(FileEvent { path: name.clone(), ..event.clone() });
         }
-        let is_source = is_source(&hint.path);
-        let is_output = !is_source && self.outputs.contains(&hint.path);
-        if hint.is_entry
+        let is_source = is_source(&event.path);
+        let is_output = !is_source && self.outputs.contains(&event.path);
+        if event.is_entry
             && !is_output
-            && !hint.path.file_name().is_none_or(is_noise)
-            && let Some(list) = hint.path.parent().filter(|list| self.inputs.contains(*list))
+            && !event.path.file_name().is_none_or(is_noise)
+            && let Some(list) = event.path.parent().filter(|list| self.inputs.contains(*list))
         {
-            kept.push(Hint { path: list.to_owned(), kind: Kind::Finished, is_entry: false });
+            selected.push(FileEvent {
+                path: list.to_owned(),
+                kind: FileEventKind::Closed,
+                is_entry: false,
+            });
         }
-        let is_code =
-            (is_source || hint.kind == Kind::Directory) && is_in_tree(&self.root, &hint.path);
+        let is_code = (is_source || event.kind == FileEventKind::Directory)
+            && is_in_tree(&self.root, &event.path);
         if is_code {
-            return kept.push(hint);
+            return selected.push(event);
         }
-        if self.inputs.contains(&hint.path) && !is_output {
-            if hint.kind == Kind::Directory {
-                hint.kind = Kind::Finished;
+        if self.inputs.contains(&event.path) && !is_output {
+            if event.kind == FileEventKind::Directory {
+                event.kind = FileEventKind::Closed;
             }
-            kept.push(hint);
+            selected.push(event);
         }
     }
 
-    /// Whether a style sheet was saved, of the tree or beside it, that is nothing to the code.
-    pub(super) fn is_style(&self, hint: &Hint) -> bool {
-        let Hint { path, kind, .. } = hint;
-        let is_saved = matches!(kind, Kind::Finished | Kind::Changed);
+    /// Whether the event is the save of a style sheet, in the tree or beside it, that no code read or
+    /// wrote.
+    pub(super) fn is_style(&self, event: &FileEvent) -> bool {
+        let FileEvent { path, kind, .. } = event;
+        let is_saved = matches!(kind, FileEventKind::Closed | FileEventKind::Modified);
         let is_ours = is_in_tree(&self.root, path)
             || (path.parent() == self.root.parent() && !path.file_name().is_none_or(is_noise));
         is_saved
@@ -83,15 +89,14 @@ impl Concern {
             && !self.outputs.contains(path)
     }
 
-    /// What the code read.
+    /// The files that the code read.
     pub(super) fn inputs(&self) -> &HashSet<PathBuf> {
         &self.inputs
     }
 
-    /// Takes note of what the code read, which replaces what was known, and of what it wrote.
-    /// Returns all directories besides those of the tree that are to be watched: another one may
-    /// have the name of one that was.
-    pub(super) fn follow(&mut self, inputs: &[String], outputs: &[String]) -> Vec<PathBuf> {
+    /// Replaces the files that the code read, and adds the files that it wrote. Returns all directories
+    /// to watch outside the tree: another directory may have the name of a watched one.
+    pub(super) fn track_files(&mut self, inputs: &[String], outputs: &[String]) -> Vec<PathBuf> {
         self.outputs.extend(outputs.iter().map(PathBuf::from));
         let inputs: HashSet<PathBuf> = inputs.iter().map(PathBuf::from).collect();
         for path in inputs.difference(&self.inputs) {
@@ -103,9 +108,8 @@ impl Concern {
         self.directories.iter().cloned().collect()
     }
 
-    /// Takes note of sources that are symlinks. Returns all directories besides those of the tree
-    /// that are to be watched.
-    pub(super) fn link(&mut self, links: Vec<(PathBuf, PathBuf)>) -> Vec<PathBuf> {
+    /// Records sources that are symlinks. Returns all directories to watch outside the tree.
+    pub(super) fn add_links(&mut self, links: Vec<(PathBuf, PathBuf)>) -> Vec<PathBuf> {
         for (target, name) in links {
             self.directories.extend(target.parent().map(Path::to_owned));
             self.links.insert(target, name);
@@ -118,22 +122,22 @@ impl Concern {
 mod tests {
     use super::*;
 
-    fn kept(concern: &Concern, path: &str, kind: Kind) -> Vec<String> {
-        let mut kept = Vec::new();
-        let hint = Hint { path: PathBuf::from(path), kind, is_entry: true };
-        concern.keep(hint, &mut kept);
-        kept.into_iter().map(|hint| hint.path.display().to_string()).collect()
+    fn selected(filter: &EventFilter, path: &str, kind: FileEventKind) -> Vec<String> {
+        let mut selected = Vec::new();
+        let event = FileEvent { path: PathBuf::from(path), kind, is_entry: true };
+        filter.filter(event, &mut selected);
+        selected.into_iter().map(|event| event.path.display().to_string()).collect()
     }
 
     #[test]
     fn sources_and_directories_matter_and_noise_does_not() {
-        let concern = Concern::new(Path::new("/p/python"));
+        let filter = EventFilter::new(Path::new("/p/python"));
         for (path, kind) in [
-            ("/p/python/app.py", Kind::Finished),
-            ("/p/python/pkg", Kind::Directory),
-            ("/p/python", Kind::Directory),
+            ("/p/python/app.py", FileEventKind::Closed),
+            ("/p/python/pkg", FileEventKind::Directory),
+            ("/p/python", FileEventKind::Directory),
         ] {
-            assert_eq!(kept(&concern, path, kind), [path]);
+            assert_eq!(selected(&filter, path, kind), [path]);
         }
         for path in [
             "/p/python/.#app.py",
@@ -143,43 +147,49 @@ mod tests {
             "/p/python/data.csv",
             "/p/other.py",
         ] {
-            assert_eq!(kept(&concern, path, Kind::Finished), [""; 0], "{path}");
+            assert_eq!(selected(&filter, path, FileEventKind::Closed), [""; 0], "{path}");
         }
-        assert_eq!(kept(&concern, "/p/python/pkg/.gitignore", Kind::Finished), ["/p/python/pkg"]);
-        assert_eq!(kept(&concern, "/p/.gitignore", Kind::Finished), ["/p/python"]);
-        assert_eq!(kept(&concern, "/p/python/__pycache__", Kind::Directory), [""; 0]);
-        assert_eq!(kept(&concern, "/p/beside", Kind::Directory), [""; 0]);
+        assert_eq!(
+            selected(&filter, "/p/python/pkg/.gitignore", FileEventKind::Closed),
+            ["/p/python/pkg"]
+        );
+        assert_eq!(selected(&filter, "/p/.gitignore", FileEventKind::Closed), ["/p/python"]);
+        assert_eq!(selected(&filter, "/p/python/__pycache__", FileEventKind::Directory), [""; 0]);
+        assert_eq!(selected(&filter, "/p/beside", FileEventKind::Directory), [""; 0]);
     }
 
     #[test]
-    fn what_the_code_read_matters_and_what_it_wrote_does_not() {
-        let mut concern = Concern::new(Path::new("/p/python"));
+    fn files_that_the_code_read_matter_and_files_that_it_wrote_do_not() {
+        let mut filter = EventFilter::new(Path::new("/p/python"));
         let texts = |paths: &[&str]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
         let inputs = texts(&["/p/.env", "/p/python/data.json", "/p/list", "/p/python/log.txt"]);
         let outputs = texts(&["/p/python/log.txt", "/p/list/out.txt", "/p/python/made.py"]);
 
-        let directories = concern.follow(&inputs, &outputs);
+        let directories = filter.track_files(&inputs, &outputs);
 
         assert!(directories.contains(&PathBuf::from("/p")));
         for path in ["/p/.env", "/p/python/data.json", "/p/python/made.py"] {
-            assert_eq!(kept(&concern, path, Kind::Finished), [path]);
+            assert_eq!(selected(&filter, path, FileEventKind::Closed), [path]);
         }
-        assert_eq!(kept(&concern, "/p/list/new.txt", Kind::Begun), ["/p/list"]);
+        assert_eq!(selected(&filter, "/p/list/new.txt", FileEventKind::Opened), ["/p/list"]);
         for path in ["/p/python/log.txt", "/p/list/out.txt", "/p/list/.new.swp"] {
-            assert_eq!(kept(&concern, path, Kind::Finished), [""; 0], "{path}");
+            assert_eq!(selected(&filter, path, FileEventKind::Closed), [""; 0], "{path}");
         }
     }
 
     #[test]
-    fn a_style_sheet_is_one_if_no_code_was_made_from_it() {
-        let mut concern = Concern::new(Path::new("/p/python"));
-        concern.follow(&["/p/python/read.css".to_owned()], &["/p/python/made.css".to_owned()]);
+    fn a_style_sheet_counts_if_no_code_read_or_wrote_it() {
+        let mut filter = EventFilter::new(Path::new("/p/python"));
+        filter.track_files(&["/p/python/read.css".to_owned()], &["/p/python/made.css".to_owned()]);
         let is_style = |path: &str, kind| {
-            concern.is_style(&Hint { path: PathBuf::from(path), kind, is_entry: false })
+            filter.is_style(&FileEvent { path: PathBuf::from(path), kind, is_entry: false })
         };
         for path in ["/p/python/a.css", "/p/python/static/b.css", "/p/c.css"] {
-            assert!(is_style(path, Kind::Finished), "{path}");
-            assert!(!is_style(path, Kind::Begun) && !is_style(path, Kind::Gone), "{path}");
+            assert!(is_style(path, FileEventKind::Closed), "{path}");
+            assert!(
+                !is_style(path, FileEventKind::Opened) && !is_style(path, FileEventKind::Removed),
+                "{path}"
+            );
         }
         for path in [
             "/p/python/read.css",
@@ -189,14 +199,17 @@ mod tests {
             "/p/.#a.css",
             "/elsewhere/a.css",
         ] {
-            assert!(!is_style(path, Kind::Finished), "{path}");
+            assert!(!is_style(path, FileEventKind::Closed), "{path}");
         }
     }
 
     #[test]
-    fn an_edit_of_what_a_source_is_a_link_to_is_an_edit_of_the_source() {
-        let mut concern = Concern::new(Path::new("/p/python"));
-        concern.link(vec![("/shared/app.py".into(), "/p/python/app.py".into())]);
-        assert_eq!(kept(&concern, "/shared/app.py", Kind::Finished), ["/p/python/app.py"]);
+    fn an_edit_of_the_target_of_a_link_is_an_edit_of_the_source() {
+        let mut filter = EventFilter::new(Path::new("/p/python"));
+        filter.add_links(vec![("/shared/app.py".into(), "/p/python/app.py".into())]);
+        assert_eq!(
+            selected(&filter, "/shared/app.py", FileEventKind::Closed),
+            ["/p/python/app.py"]
+        );
     }
 }

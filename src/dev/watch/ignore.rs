@@ -1,7 +1,7 @@
-//! What is not worth a look: directories of tools, what `.gitignore` names, editors' droppings.
+//! Decides which directories are not watched: directories of tools, and entries of `.gitignore`.
+//! Also recognises the temporary files of editors.
 //!
-//! A directory that git ignores gets no watch. A *file* that git ignores may still be a module:
-//! whether it is one is not decided here.
+//! A *file* that git ignores may still be a module, so files are not checked against `.gitignore`.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use ignore::Match;
 use ignore::gitignore::Gitignore;
 
-/// Whether a file or directory of this name never holds the user's code.
+/// Whether a file or directory of this name never contains the user's code.
 pub(super) fn is_noise(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with('.')
@@ -21,13 +21,14 @@ pub(super) fn is_noise(name: &OsStr) -> bool {
 
 /// Knows the `.gitignore` files from the repository's root down; reads each once.
 #[derive(Debug)]
-pub(super) struct Ignoring {
+pub(super) struct IgnoreRules {
     base: PathBuf,
     files: HashMap<PathBuf, Gitignore>,
 }
 
-impl Ignoring {
-    /// For what lies below `root`. Outside a repository the directory above counts as one.
+impl IgnoreRules {
+    /// Reads the rules for everything below `root`. Outside a repository, the parent directory counts as
+    /// one.
     pub(super) fn new(root: &Path) -> Self {
         let repository = root.ancestors().find(|directory| directory.join(".git").exists());
         let base = repository.or(root.parent()).unwrap_or(root);
@@ -42,7 +43,7 @@ impl Ignoring {
     }
 
     fn is_git_ignored(&mut self, directory: &Path) -> bool {
-        // The nearest file that has a say decides.
+        // The nearest file with a matching rule decides.
         for parent in directory.ancestors().skip(1).take_while(|it| it.starts_with(&self.base)) {
             let rules = self
                 .files
@@ -64,7 +65,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn droppings_are_noise_and_modules_are_not() {
+    fn temporary_files_are_noise_and_modules_are_not() {
         for name in [
             ".app.py.swp",
             ".#app.py",
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_git_ignores_is_skipped_and_the_nearest_file_decides() {
+    fn directories_that_git_ignores_are_skipped_and_the_nearest_file_decides() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = |name: &str| dir.path().join(name);
         for name in [".git", "python/build", "python/kept/build", "python/env"] {
@@ -96,11 +97,11 @@ mod tests {
         fs::write(path("python/kept/.gitignore"), "!build/\n").expect("written");
         fs::write(path("python/env/pyvenv.cfg"), "").expect("written");
 
-        let mut ignoring = Ignoring::new(&path("python"));
+        let mut rules = IgnoreRules::new(&path("python"));
 
-        assert!(ignoring.skips(&path("python/build")));
-        assert!(ignoring.skips(&path("python/env")), "a virtual environment");
-        assert!(!ignoring.skips(&path("python/kept")));
-        assert!(!ignoring.skips(&path("python/kept/build")));
+        assert!(rules.skips(&path("python/build")));
+        assert!(rules.skips(&path("python/env")), "a virtual environment");
+        assert!(!rules.skips(&path("python/kept")));
+        assert!(!rules.skips(&path("python/kept/build")));
     }
 }

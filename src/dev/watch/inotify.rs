@@ -1,6 +1,6 @@
-//! Linux: what the kernel has queued about the watched directories (inotify).
+//! Linux: reads the events that the kernel has queued for the watched directories (inotify).
 //!
-//! By the time a save returns its events are queued, so whoever asks next sees it. Knows
+//! The events of a save are queued before the save returns, so the next read returns them. Watches
 //! directories only, so a file that an editor replaces is still seen. Never waits.
 
 use std::collections::HashMap;
@@ -12,22 +12,22 @@ use std::path::{Path, PathBuf};
 
 use inotify::{Event, EventMask, Inotify, WatchDescriptor, WatchMask};
 
-use super::{Hint, Kind};
+use super::event::{FileEvent, FileEventKind};
 
-pub(super) struct Kernel {
+pub(super) struct InotifyBackend {
     inotify: Inotify,
-    /// One directory may have several names, by way of symlinks.
+    /// Symlinks may give one directory several names.
     names: HashMap<WatchDescriptor, Vec<PathBuf>>,
 }
 
-impl Kernel {
+impl InotifyBackend {
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self { inotify: Inotify::init()?, names: HashMap::new() })
     }
 
-    /// Watches a directory, but not what is in its directories.
+    /// Watches a directory, but not its subdirectories.
     pub(super) fn add(&mut self, directory: &Path) -> io::Result<()> {
-        // Neither opening nor reading counts, so the server's own reads wake nobody.
+        // Without opens and reads: the server's own reads must not wake its thread.
         let mask = WatchMask::CLOSE_WRITE
             | WatchMask::MODIFY
             | WatchMask::CREATE
@@ -44,8 +44,8 @@ impl Kernel {
         Ok(())
     }
 
-    /// Forgets a directory and all below: another one may have its name now. Whether there was
-    /// anything to forget.
+    /// Stops watching a directory and all below: another one may have its name now. Returns whether
+    /// any of it was watched.
     pub(super) fn remove_below(&mut self, directory: &Path) -> bool {
         let mut was_watched = false;
         let mut watches = self.inotify.watches();
@@ -54,64 +54,64 @@ impl Kernel {
             names.retain(|name| !name.starts_with(directory));
             was_watched |= names.len() < before;
             if names.is_empty() {
-                let _ = watches.remove(descriptor.clone()); // it may be gone
+                let _ = watches.remove(descriptor.clone()); // an error: it was removed
             }
             !names.is_empty()
         });
         was_watched
     }
 
-    /// What has happened since the last call; empty almost always.
-    pub(super) fn drain(&mut self) -> Vec<Hint> {
-        let mut hints = Vec::new();
+    /// Returns the events since the last call; nearly always empty.
+    pub(super) fn drain(&mut self) -> Vec<FileEvent> {
+        let mut file_events = Vec::new();
         let mut buffer = [0; 4096];
-        // Ends with an error that says that nothing more is queued.
+        // Ends with an error once the queue is empty.
         while let Ok(events) = self.inotify.read_events(&mut buffer) {
             for event in events {
                 if event.mask.contains(EventMask::Q_OVERFLOW) {
-                    hints.push(Hint::everything());
+                    file_events.push(FileEvent::rescan());
                 } else if event.mask.contains(EventMask::IGNORED) {
                     self.names.remove(&event.wd);
                 } else {
                     let names = self.names.get(&event.wd).into_iter().flatten();
-                    hints.extend(names.filter_map(|directory| self.hint(directory, &event)));
+                    file_events.extend(names.filter_map(|name| self.file_event(name, &event)));
                 }
             }
         }
-        hints
+        file_events
     }
 
-    /// Becomes readable when something has happened.
+    /// The descriptor that new events make readable.
     pub(super) fn fd(&self) -> RawFd {
         self.inotify.as_raw_fd()
     }
 
-    fn hint(&self, directory: &Path, event: &Event<&std::ffi::OsStr>) -> Option<Hint> {
-        let gone = EventMask::DELETE | EventMask::MOVED_FROM;
-        let come = EventMask::CREATE | EventMask::MOVED_TO;
-        let is_entry = event.mask.intersects(gone | come);
+    fn file_event(&self, directory: &Path, event: &Event<&std::ffi::OsStr>) -> Option<FileEvent> {
+        let removed = EventMask::DELETE | EventMask::MOVED_FROM;
+        let created_mask = EventMask::CREATE | EventMask::MOVED_TO;
+        let is_entry = event.mask.intersects(removed | created_mask);
         let Some(name) = event.name else {
             let itself = EventMask::DELETE_SELF | EventMask::MOVE_SELF;
-            return event.mask.intersects(itself).then(|| Hint {
+            return event.mask.intersects(itself).then(|| FileEvent {
                 path: directory.to_owned(),
-                kind: Kind::Directory,
+                kind: FileEventKind::Directory,
                 is_entry: true,
             });
         };
         let path = directory.join(name);
         let kind = if event.mask.contains(EventMask::ISDIR) {
-            Kind::Directory
-        } else if event.mask.intersects(gone) {
-            // A symlink to a directory is no directory to the kernel.
-            if self.is_watched(&path) { Kind::Directory } else { Kind::Gone }
-        } else if event.mask.intersects(come) {
-            came(&path, event.mask.contains(EventMask::MOVED_TO))
+            FileEventKind::Directory
+        } else if event.mask.intersects(removed) {
+            // A symlink to a directory is not a directory to the kernel.
+            if self.is_watched(&path) { FileEventKind::Directory } else { FileEventKind::Removed }
+        } else if event.mask.intersects(created_mask) {
+            created(&path, event.mask.contains(EventMask::MOVED_TO))
         } else if event.mask.contains(EventMask::CLOSE_WRITE) {
-            Kind::Finished
+            FileEventKind::Closed
         } else {
-            Kind::Begun
+            FileEventKind::Opened
         };
-        Some(Hint { path, kind, is_entry })
+        Some(FileEvent { path, kind, is_entry })
     }
 
     fn is_watched(&self, path: &Path) -> bool {
@@ -119,14 +119,14 @@ impl Kernel {
     }
 }
 
-fn came(path: &Path, is_moved: bool) -> Kind {
-    let Ok(meta) = fs::symlink_metadata(path) else { return Kind::Gone };
+fn created(path: &Path, is_moved: bool) -> FileEventKind {
+    let Ok(meta) = fs::symlink_metadata(path) else { return FileEventKind::Removed };
     if meta.is_symlink() && path.is_dir() {
-        Kind::Directory
+        FileEventKind::Directory
     } else if is_moved || meta.is_symlink() || meta.nlink() > 1 {
-        // A link is made whole; nobody will close it.
-        Kind::Finished
+        // A link is created complete, and no program will close it.
+        FileEventKind::Closed
     } else {
-        Kind::Begun
+        FileEventKind::Opened
     }
 }

@@ -1,10 +1,10 @@
-//! Tells on which file systems nobody hears of a change that another machine makes.
+//! Recognises file systems that do not report changes made by another machine. Never writes.
 
 use std::path::Path;
 
-/// The name of the file system of `path`, if it tells nobody of changes.
+/// Returns the name of the file system of `path`, if it does not report changes.
 #[cfg(target_os = "linux")]
-pub(super) fn silent(path: &Path) -> Option<&'static str> {
+pub(super) fn lacks_events(path: &Path) -> Option<&'static str> {
     use std::ffi::CString;
     use std::os::unix::ffi::OsStrExt;
 
@@ -19,13 +19,13 @@ pub(super) fn silent(path: &Path) -> Option<&'static str> {
     name(unsafe { about.assume_init() }.f_type)
 }
 
-/// Elsewhere the system's own watches do not depend on the file system.
+/// Returns `None`: elsewhere the system's events do not depend on the file system.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn silent(_: &Path) -> Option<&'static str> {
+pub(super) fn lacks_events(_: &Path) -> Option<&'static str> {
     None
 }
 
-/// By the numbers of `statfs(2)`. WSL's drives are 9p, virtiofs says that it is FUSE.
+/// Reads the magic numbers of `statfs(2)`. WSL's drives are 9p; virtiofs reports FUSE.
 #[cfg(target_os = "linux")]
 fn name(kind: libc::__fsword_t) -> Option<&'static str> {
     // The type is signed on some machines, and some of the numbers have the highest bit set.
@@ -45,10 +45,10 @@ fn name(kind: libc::__fsword_t) -> Option<&'static str> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     #[test]
-    fn network_mounts_are_silent_and_disks_are_not() {
+    fn network_mounts_lack_events_and_disks_do_not() {
         assert_eq!(super::name(0x6969), Some("NFS"));
         assert_eq!(super::name(0xFF53_4D42_u32 as libc::__fsword_t), Some("SMB"));
         assert_eq!(super::name(0xEF53), None, "ext4");
-        assert_eq!(super::silent(std::path::Path::new("/proc")), None);
+        assert_eq!(super::lacks_events(std::path::Path::new("/proc")), None);
     }
 }

@@ -1,7 +1,7 @@
-//! Finds out by comparing time stamps, where nobody tells: on network mounts, where the watches
-//! run out, and on systems whose news come late.
+//! Finds changes by time stamps, where no event comes: on network mounts, when the watches run
+//! out, and on systems that report late.
 //!
-//! Says which files may have changed; their content is read elsewhere. Looks only when asked.
+//! Reports the files that may have changed; never reads a file. Polls only when called.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -9,31 +9,32 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Hint, Kind, walk};
+use super::event::{FileEvent, FileEventKind};
+use super::walk;
 
-/// How often to look, where a look is cheap.
+/// The time between two polls, where a poll is cheap.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// How much longer than a look the time between two looks is, at least.
+/// The least time between two polls, as a multiple of the time that one takes.
 const SHARE: u32 = 10;
-/// A look that takes longer is not made again for every request, even if one comes too late.
+/// A poll that takes longer does not run again for every request.
 const CHEAP: Duration = Duration::from_millis(50);
-/// A file that was written this short before a look may be written again with the same time stamp.
+/// A file written so shortly before a poll may be written again with the same time stamp.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
-/// How a file or directory looks from outside.
+/// The metadata of a file or directory that a write changes.
 #[derive(Clone, Copy, PartialEq)]
 struct Stamp {
     modified: SystemTime,
     changed: (i64, i64),
     len: u64,
     inode: u64,
-    /// Whether another write would show.
+    /// Whether another write would change the time stamp.
     is_settled: bool,
 }
 
 type Stamps = BTreeMap<PathBuf, Stamp>;
 
-pub(super) struct Polling {
+pub(super) struct PollBackend {
     root: PathBuf,
     directories: Stamps,
     files: Stamps,
@@ -42,8 +43,8 @@ pub(super) struct Polling {
     took: Duration,
 }
 
-impl Polling {
-    /// Remembers how everything below `root` looks now.
+impl PollBackend {
+    /// Records the stamps of everything below `root`.
     pub(super) fn new(root: &Path) -> Self {
         let mut polling = Self {
             root: root.to_owned(),
@@ -53,12 +54,12 @@ impl Polling {
             began: Instant::now(),
             took: Duration::ZERO,
         };
-        polling.look();
+        polling.read_stamps();
         polling
     }
 
-    /// Looks at these, too: files, and directories whose list counts.
-    pub(super) fn follow(&mut self, inputs: &HashSet<PathBuf>) {
+    /// Also watches these files, and these directories for their listing.
+    pub(super) fn track_files(&mut self, inputs: &HashSet<PathBuf>) {
         for path in inputs.difference(&self.inputs) {
             if let Some(stamp) = stamp(path) {
                 self.files.insert(path.clone(), stamp);
@@ -67,27 +68,27 @@ impl Polling {
         self.inputs.clone_from(inputs);
     }
 
-    /// What has changed by now, for somebody who asked at `asked` and may have waited for another
-    /// one's look.
-    pub(super) fn look_for(&mut self, asked: Instant) -> Vec<Hint> {
-        let is_answered = asked < self.began;
-        if is_answered || (self.took > CHEAP && self.began.elapsed() < self.took * SHARE) {
+    /// Returns the changes so far, for a caller that began at `called_at` and may have waited while
+    /// another thread polled.
+    pub(super) fn poll_now(&mut self, called_at: Instant) -> Vec<FileEvent> {
+        let is_covered = called_at < self.began;
+        if is_covered || (self.took > CHEAP && self.began.elapsed() < self.took * SHARE) {
             return Vec::new();
         }
-        let before = self.look();
-        // Where a write might not show, it may have happened; told again until it would.
-        self.hints(&before, |before, now| before != now || !now.is_settled)
+        let before = self.read_stamps();
+        // Reported again as long as a second write might not change the stamp.
+        self.events(&before, |before, now| before != now || !now.is_settled)
     }
 
-    /// What has changed since the last look, each change once, or twice where it might hide
-    /// another one.
-    pub(super) fn look_in_turn(&mut self) -> Vec<Hint> {
-        let before = self.look();
-        self.hints(&before, |before, now| before != now)
+    /// Returns the changes since the last poll: each once, or twice where it might hide another
+    /// one.
+    pub(super) fn poll_due(&mut self) -> Vec<FileEvent> {
+        let before = self.read_stamps();
+        self.events(&before, |before, now| before != now)
     }
 
-    /// Looks, and returns how the files looked before.
-    fn look(&mut self) -> Stamps {
+    /// Reads all stamps, and returns the previous stamps of the files.
+    fn read_stamps(&mut self) -> Stamps {
         let started = Instant::now();
         let is_same =
             |(path, before): (&PathBuf, &Stamp)| before.is_settled && stamp(path) == Some(*before);
@@ -105,20 +106,20 @@ impl Polling {
         std::mem::replace(&mut self.files, files)
     }
 
-    fn hints(&self, before: &Stamps, counts: impl Fn(&Stamp, &Stamp) -> bool) -> Vec<Hint> {
-        let hint = |path: &PathBuf, kind| Hint { path: path.clone(), kind, is_entry: true };
+    fn events(&self, before: &Stamps, counts: impl Fn(&Stamp, &Stamp) -> bool) -> Vec<FileEvent> {
+        let event = |path: &PathBuf, kind| FileEvent { path: path.clone(), kind, is_entry: true };
         let changed = self
             .files
             .iter()
             .filter(|(path, now)| before.get(*path).is_none_or(|before| counts(before, now)));
-        let gone = before.keys().filter(|path| !self.files.contains_key(*path));
+        let removed = before.keys().filter(|path| !self.files.contains_key(*path));
         changed
-            .map(|(path, _)| hint(path, Kind::Changed))
-            .chain(gone.map(|path| hint(path, Kind::Gone)))
+            .map(|(path, _)| event(path, FileEventKind::Modified))
+            .chain(removed.map(|path| event(path, FileEventKind::Removed)))
             .collect()
     }
 
-    /// How long until the next look is due.
+    /// The time until the next poll.
     pub(super) fn due(&self) -> Duration {
         INTERVAL.max(self.took * SHARE).saturating_sub(self.began.elapsed())
     }
@@ -136,7 +137,7 @@ fn stamp(path: &Path) -> Option<Stamp> {
         changed: (meta.ctime(), meta.ctime_nsec()),
         len: meta.len(),
         inode: meta.ino(),
-        // A time in the future is the doing of another machine's clock.
+        // The clock of another machine may set a time in the future.
         is_settled: modified.elapsed().map_or(true, |age| age > CLOCK_TICK),
     })
 }
@@ -149,24 +150,24 @@ mod tests {
     fn an_edit_of_equal_size_right_after_another_is_seen() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("app.py");
-        let mut polling = Polling::new(dir.path());
+        let mut polling = PollBackend::new(dir.path());
         for text in ["x = 1", "x = 2", "x = 3"] {
             fs::write(&path, text).expect("written");
-            let hints = polling.look_for(Instant::now());
-            assert!(hints.iter().any(|hint| hint.path == path), "{text}: {hints:?}");
+            let events = polling.poll_now(Instant::now());
+            assert!(events.iter().any(|event| event.path == path), "{text}: {events:?}");
         }
         fs::remove_file(&path).expect("removed");
-        assert!(polling.look_in_turn().iter().any(|hint| hint.kind == Kind::Gone));
+        assert!(polling.poll_due().iter().any(|event| event.kind == FileEventKind::Removed));
     }
 
     #[test]
-    fn a_quiet_tree_gives_no_hints() {
+    fn an_unchanged_tree_gives_no_events() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("app.py");
         fs::write(&path, "x = 1").expect("written");
         let long_ago = SystemTime::now() - Duration::from_secs(60);
         fs::File::open(&path).and_then(|file| file.set_modified(long_ago)).expect("set");
-        let mut polling = Polling::new(dir.path());
-        assert!(polling.look_for(Instant::now()).is_empty());
+        let mut polling = PollBackend::new(dir.path());
+        assert!(polling.poll_now(Instant::now()).is_empty());
     }
 }

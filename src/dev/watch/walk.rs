@@ -1,6 +1,6 @@
-//! Walks the directories that can hold the user's code, and finds the sources in them.
+//! Walks the directories that can contain the user's code, and finds the sources in them.
 //!
-//! Reads no file, and remembers nothing from one walk to the next.
+//! Reads no file, and stores nothing from one walk to the next.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -8,37 +8,37 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::ignore::{Ignoring, is_noise};
+use super::ignore::{IgnoreRules, is_noise};
 
-/// Names that a directory may have by way of symlinks: links among links would make it very many.
+/// The most names that symlinks may give one directory: links to links would make very many.
 const MAX_NAMES: usize = 8;
 
-/// What a walk came across.
+/// The sources and links that a walk found.
 #[derive(Debug, Default)]
-pub(in crate::dev) struct Found {
+pub(in crate::dev) struct WalkResult {
     pub(in crate::dev) sources: Vec<PathBuf>,
-    /// Sources that are symlinks: the file itself, and the name in the tree.
+    /// Sources that are symlinks: the target, and the name in the tree.
     pub(super) links: Vec<(PathBuf, PathBuf)>,
 }
 
-/// Walks what is not ignored from `start` down, which is `root` or lies below it. `enter` hears of
-/// each directory before it is listed.
-pub(in crate::dev) fn walk(root: &Path, start: &Path, mut enter: impl FnMut(&Path)) -> Found {
-    let mut ignoring = Ignoring::new(root);
-    let mut found = Found::default();
+/// Walks every directory that is not ignored from `start` down, which is `root` or below it. Calls
+/// `enter` for each directory before it is listed.
+pub(in crate::dev) fn walk(root: &Path, start: &Path, mut enter: impl FnMut(&Path)) -> WalkResult {
+    let mut rules = IgnoreRules::new(root);
+    let mut found = WalkResult::default();
     let mut names = HashMap::new();
     let home = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    // Each with where the links on the way to it lead, the tree's own place first.
+    // Each with the targets of the links on its path, after the tree's own place.
     let mut directories: Vec<(PathBuf, Rc<[PathBuf]>)> = vec![(start.to_owned(), [home].into())];
     while let Some((directory, mut way)) = directories.pop() {
-        if directory != root && ignoring.skips(&directory) {
+        if directory != root && rules.skips(&directory) {
             continue;
         }
         if directory.is_symlink() && directory != root {
             let Ok(target) = directory.canonicalize() else { continue };
             let count = names.entry(target.clone()).or_insert(0);
             if way.iter().any(|place| place.starts_with(&target)) || *count == MAX_NAMES {
-                continue; // it goes in a circle
+                continue; // a circle of links
             }
             *count += 1;
             way = way.iter().cloned().chain([target]).collect();
@@ -71,7 +71,7 @@ pub(in crate::dev) fn is_source(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("py"))
 }
 
-/// Whether a path below `root` is no noise, and in no directory that is.
+/// Whether a path is below `root`, and none of its parts is noise.
 pub(super) fn is_in_tree(root: &Path, path: &Path) -> bool {
     path.strip_prefix(root)
         .is_ok_and(|inside| !inside.components().any(|part| is_noise(part.as_os_str())))
@@ -83,7 +83,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn a_directory_has_all_the_names_that_links_give_it_and_links_among_links_end() {
+    fn a_directory_has_all_the_names_that_links_give_it_and_circles_end() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let root = dir.path().join("python");
         for name in ["python", "shared/deep", "one", "other"] {
@@ -94,7 +94,7 @@ mod tests {
             ("../shared", "python/a"),
             ("../shared", "python/b"),
             ("../one", "python/one"),
-            // Two that lead to each other, and many ways between them.
+            // Two that link to each other, with many paths between them.
             ("../other", "one/first"),
             ("../other", "one/second"),
             ("../one", "other/first"),
@@ -108,12 +108,12 @@ mod tests {
 
         found.sort();
         assert_eq!(found, ["a/deep/x.py", "b/deep/x.py"].map(|name| root.join(name)));
-        // Those of `shared`, and `one` with the two names of the other below it.
+        // The names of `shared`, and `one` with the two names of the other below it.
         assert_eq!(entered, 1 + 4 + 3);
     }
 
     #[test]
-    fn a_walk_leaves_out_what_is_ignored_and_ends_where_links_go_in_circles() {
+    fn a_walk_skips_ignored_directories_and_ends_at_circles_of_links() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let root = dir.path().join("python");
         for name in ["pkg", "pkg/deep", "__pycache__", ".hidden", "env", "built"] {
