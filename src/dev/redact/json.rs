@@ -1,75 +1,75 @@
-//! JSON (RFC 8259) with the values of secret names masked, at any depth; all else stays as it was
-//! sent. Reads what is cut, or no JSON at all, as far as it goes.
+//! Redacts JSON (RFC 8259): masks the values of secret names at any depth, and leaves the rest as it
+//! was sent. Also reads truncated and invalid JSON.
 
-use super::patterns::add_value;
-use super::{MASK, Masking};
+use super::names::SecretNames;
+use super::patterns::{MASK, push_redacted};
 
-/// Adds the text to `masked`, the values of secret names masked, and what looks like one.
-pub(super) fn add(masked: &mut String, text: &str, masking: &Masking) {
+/// Adds the text to `redacted`, without the values of secret names and the matches of patterns.
+pub(super) fn push_redacted_json(redacted: &mut String, text: &str, names: &SecretNames) {
     let mut rest = text;
     while let Some(quote) = rest.find('"') {
         let (before, string) = rest.split_at(quote);
-        add_value(masked, before);
+        push_redacted(redacted, before);
         let (string, after) = string.split_at(string_end(string));
         let space = after.len() - after.trim_start().len();
         let value = match after[space..].strip_prefix(':') {
-            Some(value) if masking.is_secret(&name(string)) => value,
-            // A value, or a name that tells no secret.
+            Some(value) if names.is_secret(&unescape(string)) => value,
+            // A value, or the name of a plain value.
             _ => {
-                add_value(masked, string);
+                push_redacted(redacted, string);
                 rest = after;
                 continue;
             }
         };
         let value_at = after.len() - value.trim_start().len();
-        masked.push_str(string);
-        masked.push_str(&after[..value_at]);
+        redacted.push_str(string);
+        redacted.push_str(&after[..value_at]);
         let value = &after[value_at..];
         let end = value_end(value);
-        masked.extend(["\"", MASK, "\""]);
+        redacted.extend(["\"", MASK, "\""]);
         rest = &value[end..];
     }
-    add_value(masked, rest);
+    push_redacted(redacted, rest);
 }
 
-/// What a string says; an escape may hide a letter.
-fn name(string: &str) -> String {
+/// Decodes a string: an escape may hide a letter of the name.
+fn unescape(string: &str) -> String {
     serde_json::from_str(string).unwrap_or_else(|_| string.trim_matches('"').to_owned())
 }
 
-/// Where the string ends that `text` begins with, its quotes included.
+/// Returns the end of the string at the start of `text`, quotes included.
 fn string_end(text: &str) -> usize {
     let mut is_escaped = false;
-    for (place, byte) in text.bytes().enumerate().skip(1) {
+    for (at, byte) in text.bytes().enumerate().skip(1) {
         match byte {
             _ if is_escaped => is_escaped = false,
             b'\\' => is_escaped = true,
-            b'"' => return place + 1,
+            b'"' => return at + 1,
             _ => {}
         }
     }
     text.len()
 }
 
-/// Where the value ends that `text` begins with, whatever it holds.
+/// Returns the end of the value at the start of `text`.
 fn value_end(text: &str) -> usize {
-    let (mut depth, mut place) = (0_usize, 0);
-    while let Some(&byte) = text.as_bytes().get(place) {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(&byte) = text.as_bytes().get(at) {
         match byte {
             b'"' => {
-                place += string_end(&text[place..]);
+                at += string_end(&text[at..]);
                 if depth == 0 {
-                    return place;
+                    return at;
                 }
                 continue;
             }
             b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth <= 1 => return place + depth,
+            b'}' | b']' if depth <= 1 => return at + depth,
             b'}' | b']' => depth -= 1,
-            b',' | b' ' | b'\n' | b'\r' | b'\t' if depth == 0 => return place,
+            b',' | b' ' | b'\n' | b'\r' | b'\t' if depth == 0 => return at,
             _ => {}
         }
-        place += 1;
+        at += 1;
     }
     text.len()
 }
@@ -78,10 +78,10 @@ fn value_end(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn masked(text: &str) -> String {
-        let mut masked = String::new();
-        add(&mut masked, text, &Masking::default());
-        masked
+    fn redacted(text: &str) -> String {
+        let mut redacted = String::new();
+        push_redacted_json(&mut redacted, text, &SecretNames::default());
+        redacted
     }
 
     #[test]
@@ -106,19 +106,19 @@ mod tests {
                 r#"{"name": "token", "x": "password"}"#.to_owned(),
             ),
         ] {
-            assert_eq!(masked(sent), shown);
+            assert_eq!(redacted(sent), shown);
         }
     }
 
     #[test]
-    fn what_is_cut_shows_no_half_a_secret() {
+    fn a_truncated_text_shows_no_half_of_a_secret() {
         for cut in
             [r#"{"password": "hunt"#, r#"{"password": {"a": "hunt"#, r#"{"password":["hunt", 1"#]
         {
-            assert!(!masked(cut).contains("hunt"), "{cut}");
+            assert!(!redacted(cut).contains("hunt"), "{cut}");
         }
         for odd in ["", "\"", "{\"password\"", "{\"password\":", "]}\"\\", "é\"é\":é"] {
-            assert_eq!(masked(odd).replace(&format!("\"{MASK}\""), ""), odd);
+            assert_eq!(redacted(odd).replace(&format!("\"{MASK}\""), ""), odd);
         }
     }
 }

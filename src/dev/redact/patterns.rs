@@ -1,32 +1,27 @@
-//! Secrets told by their looks, wherever they stand.
+//! Recognises secrets by their form, such as tokens and private keys, anywhere in a text.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::MASK;
+use super::data::SECRET_DATA;
 
-/// What is a secret wherever it stands: RFC 7468 (PEM), RFC 7519 (JWT), the keys of services that
-/// mark theirs, and the password of an address.
-static SHAPES: LazyLock<Regex> = LazyLock::new(|| {
-    let shapes = [
-        r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*-----|\z)",
-        r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*",
-        r"\bA[KS]IA[A-Z0-9]{16}\b",
-        r"\bgh[opsur]_\w{20,}",
-        r"\bgithub_pat_\w{20,}",
-        r"\bsk-[\w-]{16,}",
-        r"\bxox[abprs]-[\w-]{10,}",
-        r"://[^/\s:@]*:[^/\s@]+@",
-    ];
-    Regex::new(&shapes.join("|")).expect("it is tested")
+/// The text that replaces a secret.
+pub(in crate::dev) const MASK: &str = "••••";
+
+/// All patterns in one expression.
+static PATTERNS: LazyLock<Regex> = LazyLock::new(|| {
+    let data = &*SECRET_DATA;
+    let patterns = data.patterns.iter().map(|pattern| &*pattern.regex);
+    let all: Vec<&str> = patterns.chain([&*data.url_password]).collect();
+    Regex::new(&all.join("|")).expect("a test compiles it")
 });
 
-/// Whether one of the shapes may be in `value`: it has what that begins with, or an address with a
-/// user. To ask the expression of each value would cost more than all the rest of a request.
-fn may_have_shape(value: &str) -> bool {
+/// Whether a pattern may match: `value` contains the beginning of a match, or a URL with a user. The
+/// regular expression itself would cost more than all other work for a request.
+fn may_match(value: &str) -> bool {
     let bytes = value.as_bytes();
-    // Each shape has one of these. Looked for to the end, many bytes are compared in one step.
+    // Each match contains one of these bytes. A scan to the end compares many in one step.
     let is_rare = |byte| matches!(byte, b'-' | b'@' | b'I' | b'J' | b'_');
     if !bytes.iter().fold(false, |any, &byte| any | is_rare(byte)) {
         return false;
@@ -46,13 +41,13 @@ fn may_have_shape(value: &str) -> bool {
     })
 }
 
-/// Adds a value to `text`, what looks like a secret masked.
-pub(super) fn add_value(text: &mut String, value: &str) {
+/// Adds a value to `text`, and replaces every match of a pattern.
+pub(super) fn push_redacted(text: &mut String, value: &str) {
     let mut from = 0;
-    if may_have_shape(value) {
-        for found in SHAPES.find_iter(value) {
+    if may_match(value) {
+        for found in PATTERNS.find_iter(value) {
             text.push_str(&value[from..found.start()]);
-            // Of an address the user's name stays.
+            // The user's name in a URL is not a secret.
             match found.as_str().strip_prefix("://").and_then(|user| user.split_once(':')) {
                 Some((user, _)) => text.extend(["://", user, ":", MASK, "@"]),
                 None => text.push_str(MASK),
@@ -68,10 +63,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_told_by_their_shape_wherever_they_stand() {
+    fn the_prefilter_passes_the_beginning_of_each_shared_pattern() {
+        for pattern in &SECRET_DATA.patterns {
+            assert!(!pattern.starts_with.is_empty(), "{}", pattern.regex);
+            for start in &pattern.starts_with {
+                // Any match is longer than its beginning: `xox` is followed by a dash.
+                assert!(may_match(&format!("{start}-")), "{start}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_is_recognised_by_its_form_anywhere() {
         let masked = |value: &str| {
             let mut text = String::new();
-            add_value(&mut text, value);
+            push_redacted(&mut text, value);
             text
         };
         let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl";

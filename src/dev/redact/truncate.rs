@@ -1,14 +1,15 @@
-//! What is kept of a request is cut to a length: clients decide how long addresses and headers are.
+//! Truncates recorded texts: clients choose the lengths of addresses and headers.
 //!
-//! Always says how much is missing. Comes after `masking`: half a name would tell no secret.
+//! Always appends the number of missing bytes. Runs after redaction: half a name would not be
+//! recognised as a secret's.
 
-/// Bytes that are kept of one value.
+/// The most bytes that are stored of one value.
 const VALUE: usize = 4 * 1024;
-/// Bytes that are kept of all headers of a message, names included.
+/// The most bytes that are stored of all headers of a message, names included.
 pub(in crate::dev) const HEADERS: usize = 32 * 1024;
 
-/// Cuts the value that is `text` from `start` on.
-pub(in crate::dev) fn cut(text: &mut String, start: usize) {
+/// Truncates the value that begins at `start` in `text`.
+pub(in crate::dev) fn truncate(text: &mut String, start: usize) {
     let size = text.len() - start;
     if size <= VALUE {
         return;
@@ -23,17 +24,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_value_is_cut_between_characters_and_says_how_much_is_missing() {
-        let cut = |value: &str| {
+    fn a_long_value_is_truncated_between_characters_and_its_missing_bytes_are_counted() {
+        let truncated = |value: &str| {
             let mut text = format!("before{value}");
-            cut(&mut text, "before".len());
+            truncate(&mut text, "before".len());
             text
         };
         let long = format!("x{}", "é".repeat(VALUE));
 
-        let kept = format!("beforex{}", "é".repeat(VALUE / 2 - 1));
-        let missing = long.len() - (kept.len() - "before".len());
-        assert_eq!(cut(&long), format!("{kept}… ({missing} bytes more)"));
-        assert_eq!(cut(&"x".repeat(VALUE)), format!("before{}", "x".repeat(VALUE)));
+        let start = format!("beforex{}", "é".repeat(VALUE / 2 - 1));
+        let missing = long.len() - (start.len() - "before".len());
+        assert_eq!(truncated(&long), format!("{start}… ({missing} bytes more)"));
+        assert_eq!(truncated(&"x".repeat(VALUE)), format!("before{}", "x".repeat(VALUE)));
     }
 }
