@@ -1,26 +1,25 @@
-//! The stream of events for the program that runs the server: what the socket sends, without it.
+//! The event stream for the program that runs the server: the socket's messages without a socket.
 
 use std::collections::VecDeque;
 
-use axum::extract::ws::Utf8Bytes;
+use super::recorder::subscription::Subscription;
 
-use super::recorder::Follower;
-
-/// What happens, as JSON texts of [`Message`](super::protocol::Message).
+/// A stream of JSON texts, each a [`EventMessage`](super::protocol::EventMessage).
 pub struct Events {
-    ready: VecDeque<Utf8Bytes>,
-    follower: Follower,
+    ready: VecDeque<String>,
+    subscription: Subscription,
 }
 
 impl Events {
-    pub(super) fn new((first, follower): (Vec<Utf8Bytes>, Follower)) -> Self {
-        Self { ready: first.into(), follower }
+    pub(super) fn new((first, subscription): (Vec<String>, Subscription)) -> Self {
+        Self { ready: first.into(), subscription }
     }
 
-    /// Waits for the next one; `None` after `bye`. Who reads too slowly is told how many were lost.
-    pub async fn next(&mut self) -> Option<Utf8Bytes> {
+    /// Waits for the next one; `None` after `bye`. A slow reader gets `dropped` with the number of
+    /// lost events.
+    pub async fn next(&mut self) -> Option<String> {
         while self.ready.is_empty() {
-            self.ready.extend(self.follower.next().await?);
+            self.ready.extend(self.subscription.next().await?);
         }
         self.ready.pop_front()
     }

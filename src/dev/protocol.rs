@@ -1,9 +1,11 @@
-//! The event schema: the only types that the outside sees.
+//! The event schema: the types of every message and API response.
 //!
 //! One schema for the socket and the HTTP API. Durations are milliseconds, times are milliseconds
-//! since 1970 (UTC), absent is null. Messages carry summaries; what is large is fetched by id.
+//! since 1970 (UTC), and a missing value is null. Messages have summaries; clients fetch large data
+//! by id.
 
 pub(in crate::dev) mod event_types;
+mod log_line;
 mod request;
 #[cfg(test)]
 mod schema;
@@ -14,51 +16,52 @@ use serde_json::Value;
 pub use crate::message::{ErrorSummary, Reload};
 use crate::message::{RouteDiff, RouteInfo, Traceback, WorkerEvent};
 
+pub use log_line::LogLine;
 pub use request::{
-    Content, Holder, Metrics, Pin, RequestDetail, RequestStart, RequestSummary, Running,
+    Blocker, BodyContent, Metrics, Pin, RequestDetail, RequestStart, RequestSummary, RunningRequest,
 };
 
 /// The version in `"v"` of every message.
 pub const VERSION: u32 = 2;
 
-/// One text frame of the socket.
+/// One text message of the socket.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Message<'a> {
-    /// [`VERSION`].
+pub struct EventMessage<'a> {
+    /// The schema version.
     pub v: u32,
-    /// Counts the events of this run; a client resumes with `?since=`.
+    /// The number of the event in this run of the server; a client resumes with `?since=`.
     pub seq: u64,
-    /// What it is, with its fields beside.
+    /// The type and its fields.
     #[serde(flatten)]
-    pub body: Body<'a>,
+    pub body: EventBody<'a>,
 }
 
-/// The kinds of message.
+/// The types of message.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "type")]
-pub enum Body<'a> {
-    /// The first frame.
+pub enum EventBody<'a> {
+    /// The first message.
     #[serde(rename = "hello")]
     Hello {
-        /// Another value means another process.
+        /// Random; another value means another process.
         run_id: &'a str,
-        /// What serves now.
+        /// The generation that serves.
         generation: u64,
-        /// Of Snaxum.
+        /// The version of Snaxum.
         version: &'a str,
-        /// Of Python.
+        /// The version of Python.
         python: String,
-        /// How much the lists hold.
+        /// The sizes of the lists.
         limits: Limits,
     },
-    /// Everything, after `hello`.
+    /// All recorded data; follows `hello`.
     #[serde(rename = "snapshot")]
     Snapshot {
         /// The state of the server.
-        status: Box<Status>,
-        /// The whole table.
+        status: Box<ServerStatus>,
+        /// The route table.
         routes: &'a [RouteInfo],
         /// Newest first.
         requests: Vec<&'a RequestSummary>,
@@ -66,113 +69,112 @@ pub enum Body<'a> {
         reloads: Vec<&'a Reload>,
         /// Newest first.
         logs: Vec<&'a LogLine>,
-        /// In the order they were pinned.
+        /// The pinned requests, oldest pin first.
         pins: &'a [Pin],
         /// The newest traceback of a failed reload or request.
         last_failure: Option<&'a Traceback>,
     },
-    /// A request's head was read. Only for who asks for it: `request.end` says all of this, later.
+    /// A request's head was read. Sent on demand: `request.end` repeats all of it later.
     #[serde(rename = "request.start")]
     RequestStart {
-        /// As far as it is known then.
+        /// The data known so far.
         request: &'a RequestStart,
     },
-    /// A request was answered.
+    /// A response was sent.
     #[serde(rename = "request.end")]
     RequestEnd {
-        /// In short.
+        /// The request in short.
         request: &'a RequestSummary,
     },
     /// A line was printed or logged.
     #[serde(rename = "log")]
     Log {
-        /// Whole.
+        /// The line.
         log: &'a LogLine,
     },
-    /// A request or a reload failed, and there is a traceback. Only for who asks for it: it has the
-    /// number of the `request.end`, `reload.ok` or `reload.fail` that says the same, and follows it.
-    /// A reload has one for each module that raised.
+    /// A request or a reload failed with a traceback. Sent on demand: it repeats a part of the
+    /// `request.end`, `reload.ok` or `reload.fail` before it, and has the same `seq`. A reload has one
+    /// for each module that raised.
     #[serde(rename = "error")]
     Error {
         /// The request that failed, or null.
         request: Option<&'a str>,
         /// The [`Reload::id`] of the reload that failed, or null.
         reload: Option<u64>,
-        /// That answered the request, or serves after the reload.
+        /// The generation of the response, or the generation that serves after the reload.
         generation: Option<u64>,
-        /// What was raised, in short.
+        /// The exception in short.
         error: &'a ErrorSummary,
     },
     /// A reload began.
     #[serde(rename = "reload.start")]
     ReloadStart {
-        /// What changed.
+        /// The changed files.
         files: &'a [String],
     },
     /// A new generation serves.
     #[serde(rename = "reload.ok")]
     ReloadOk {
-        /// Whole.
+        /// The reload.
         reload: &'a Reload,
-        /// Afterwards.
-        status: Box<Status>,
+        /// The status after it.
+        status: Box<ServerStatus>,
     },
-    /// The last good generation serves on.
+    /// A reload failed; the last good generation is still serving.
     #[serde(rename = "reload.fail")]
     ReloadFail {
-        /// Whole.
+        /// The reload.
         reload: &'a Reload,
-        /// Afterwards.
-        status: Box<Status>,
+        /// The status after it.
+        status: Box<ServerStatus>,
     },
-    /// The state of the server is another without a reload: it was paused, or goes on.
+    /// Reloading was paused or resumed.
     #[serde(rename = "status")]
     Status {
-        /// Afterwards.
-        status: Box<Status>,
+        /// The status after it.
+        status: Box<ServerStatus>,
     },
-    /// The table after a reload.
+    /// The route table after a reload.
     #[serde(rename = "routes")]
     Routes {
-        /// The whole table.
+        /// The route table.
         routes: &'a [RouteInfo],
     },
-    /// What a reload changed in the table. Only for who asks for it: it has the number of the
-    /// `reload.ok` that says the same, and follows it.
+    /// The changes of a reload to the route table. Sent on demand: it repeats a part of the `reload.ok`
+    /// before it, and has the same `seq`.
     #[serde(rename = "route.diff")]
     RouteDiff {
         /// The [`Reload::id`] of the reload.
         reload: u64,
-        /// That serves now.
+        /// The generation that serves.
         generation: u64,
-        /// Empty lists where nothing changed.
+        /// The changes; lists without a change are empty.
         diff: &'a RouteDiff,
     },
-    /// A request was pinned or let go, or pinned ones were sent again.
+    /// A request was pinned or unpinned, or pinned requests were sent again.
     #[serde(rename = "pins")]
     Pins {
-        /// All of them, in the order they were pinned.
+        /// All pinned requests, oldest pin first.
         pins: &'a [Pin],
     },
-    /// Something happened to a process of the pool.
+    /// A process of the pool started, exited, or was updated.
     #[serde(rename = "worker")]
     Worker {
-        /// Whole.
+        /// The event.
         worker: &'a WorkerEvent,
     },
-    /// Each second, to who asks for it, as with `?metrics=1`. A message of the moment: it has
-    /// the number of the event before it, and none is sent again.
+    /// The current load, each second. Sent on demand, as with `?metrics=1`. It has the `seq` of the
+    /// event before it, and is not sent again to a client that resumes.
     #[serde(rename = "metrics")]
     Metrics {
-        /// As it is now.
+        /// The current values.
         metrics: Metrics,
     },
-    /// Events that this client missed of those that it asked for: it was too slow, or there were too
-    /// many. If the routes or the state of the server may be others now, `hello` and a snapshot
-    /// follow.
+    /// This client missed events of its types: it was too slow, or there were too many. If the routes
+    /// or the state of the server may have changed, `hello` and a snapshot follow.
     #[serde(rename = "dropped")]
     Dropped {
-        /// How many.
+        /// The number of missed events.
         count: u64,
     },
     /// The server ends the connection.
@@ -181,64 +183,65 @@ pub enum Body<'a> {
         /// `shutdown` or `limit`.
         reason: &'static str,
     },
-    /// The answer to a `ping`, with the number of the last event that this client was told of.
+    /// The response to a `ping`, with the `seq` of the last event that this client was sent.
     #[serde(rename = "pong")]
     Pong {
-        /// As the ping had it, or null.
+        /// The id of the ping, or null.
         id: &'a Value,
     },
-    /// What this client has sent is not understood, and without effect.
+    /// A message of this client was not understood, and has no effect.
     #[serde(rename = "problem")]
     Problem {
-        /// The type of what it sent: `ping`, `subscribe` or `ack`; null if it is none of these.
+        /// The type of the message: `ping`, `subscribe`, or `ack`, which was removed; null for any
+        /// other.
         about: Option<&'static str>,
-        /// Why.
+        /// The reason.
         detail: &'a str,
-        /// The names in it that mean nothing, the first few, cut.
+        /// The first few unknown names in it, truncated.
         unknown: &'a [String],
-        /// Those that it could have named instead.
+        /// The known names.
         known: &'static [&'static str],
     },
 }
 
-/// The bounds of what is kept.
+/// The sizes of the recorded lists.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Limits {
-    /// Newest requests.
+    /// The most requests.
     pub requests: usize,
-    /// Newest reloads.
+    /// The most reloads.
     pub reloads: usize,
-    /// Newest lines.
+    /// The most lines.
     pub logs: usize,
 }
 
 /// `GET /__snaxum/api/status`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Status {
-    /// Of Snaxum.
+pub struct ServerStatus {
+    /// The version of Snaxum.
     pub version: &'static str,
-    /// Of Python.
+    /// The version of Python.
     pub python: String,
-    /// Of the server.
+    /// The process id of the server.
     pub pid: u32,
-    /// Another value means another process.
+    /// Random; another value means another process.
     pub run_id: String,
-    /// What serves now; 0 while nothing has ever loaded.
+    /// The generation that serves; 0 before the first load.
     pub generation: u64,
     /// `ok` or `failing`.
     pub state: &'static str,
-    /// Whether saves are noticed, and not acted on until somebody resumes.
+    /// Whether reloading is paused.
     pub paused: bool,
-    /// How many there are.
+    /// The number of routes.
     pub routes: usize,
-    /// Since the start, in seconds.
+    /// The time since the start, in seconds.
     pub uptime_s: f64,
-    /// The newest attempt.
+    /// The newest reload, successful or not.
     pub last_reload: Option<Reload>,
-    /// Opens a file of the project in an editor, once `{file}` and `{line}` are put in; the file is
-    /// relative to the project and percent-encoded. Null if the editor has no such addresses.
+    /// The URL that opens a file in the editor, with `{file}` and `{line}` to fill in. The file is
+    /// relative to the project, and percent-encoded. Null if the editor has no such URL.
     pub editor: Option<String>,
     /// Whether the server starts an editor at `POST /__snaxum/api/open`.
     pub opens_editor: bool,
@@ -246,40 +249,29 @@ pub struct Status {
     pub pool: Value,
 }
 
-/// `POST /__snaxum/api/reload`, `restart`, `pause` and `resume`: what came of it.
+/// The outcome of `POST /__snaxum/api/reload`, `restart`, `pause` and `resume`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ByHand {
-    /// Afterwards; of the process that serves while another one takes over.
-    pub status: Status,
-    /// What was reloaded; null if there was nothing to do, or another thing was asked for.
+pub struct CommandOutcome {
+    /// The status afterwards. During a restart, it is the status of the old process.
+    pub status: ServerStatus,
+    /// The reload; null if nothing was reloaded.
     pub reload: Option<Reload>,
-    /// Whether a new process takes over; null if none was wanted.
-    pub restart: Option<Restart>,
+    /// The outcome of the restart; null if none was needed.
+    pub restart: Option<RestartOutcome>,
 }
 
-/// What became of the wish for a new process.
+/// The outcome of a requested restart.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Restart {
-    /// Whether it takes over, as soon as the answer is sent.
+pub struct RestartOutcome {
+    /// Whether a new process takes over once the response is sent.
     pub accepted: bool,
-    /// Why not: what a trial process printed.
+    /// The reason if not: the output of the trial process.
     pub refusal: String,
 }
 
-/// A line that code has printed or logged; `GET /__snaxum/api/logs` lists them, newest first.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct LogLine {
-    /// When it ended.
-    pub time_ms: u64,
-    /// The request that it was written for.
-    pub request: Option<String>,
-    /// The [`Reload::id`] of the load that wrote it, by a module that ran or a start-up hook.
-    pub reload: Option<u64>,
-    /// `stdout` or `stderr`.
-    pub stream: &'static str,
-    /// Without its end; secrets masked, and cut if it is long.
-    pub line: String,
+/// Writes a message as the socket sends it.
+pub(in crate::dev) fn encode(seq: u64, body: EventBody<'_>) -> String {
+    serde_json::to_string(&EventMessage { v: VERSION, seq, body }).expect("plain data")
 }

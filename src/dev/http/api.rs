@@ -15,15 +15,15 @@ use serde_json::Value;
 use crate::message::RouteInfo;
 
 use crate::dev::engine::Dev;
-use crate::dev::protocol::{LogLine, Pin, Reload, RequestSummary, Status};
+use crate::dev::protocol::{LogLine, Pin, Reload, RequestSummary, ServerStatus};
 
-pub(super) async fn status(State(dev): State<Dev>) -> Json<Status> {
+pub(super) async fn status(State(dev): State<Dev>) -> Json<ServerStatus> {
     Json(dev.status().await)
 }
 
 /// Responds like `status`, but only once all files on disk are live or rejected; does not wait
 /// while reloading is paused.
-pub(super) async fn wait(State(dev): State<Dev>) -> Json<Status> {
+pub(super) async fn wait(State(dev): State<Dev>) -> Json<ServerStatus> {
     dev.inner.runtime.gate().wait_idle().await;
     status(State(dev)).await
 }

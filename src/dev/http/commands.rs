@@ -13,8 +13,8 @@ use serde::Deserialize;
 use crate::python_runtime::{ReloadOutcome, ReloadScope};
 
 use crate::dev::engine::Dev;
-use crate::dev::protocol::{ByHand, Pin, Reload};
-use crate::dev::replay::{self, Changes, Refusal};
+use crate::dev::protocol::{CommandOutcome, Pin, Reload};
+use crate::dev::replay::{self, ReplayChanges, ReplayError};
 
 /// The text of a reload that could not start.
 pub(super) const BUSY: &str =
@@ -37,7 +37,7 @@ pub(super) async fn reload(State(dev): State<Dev>, Json(options): Json<ReloadOpt
 }
 
 /// Does the same for other callers; returns `None` for [`BUSY`].
-pub(super) async fn reload_now(dev: &Dev, options: &ReloadOptions) -> Option<ByHand> {
+pub(super) async fn reload_now(dev: &Dev, options: &ReloadOptions) -> Option<CommandOutcome> {
     let scope = if options.full { ReloadScope::All } else { ReloadScope::Differing };
     let reload = match dev.inner.reloader.reload(scope, &dev.inner.runtime).await? {
         ReloadOutcome::Reloaded(reload) => Some(Reload::from(&reload)),
@@ -48,8 +48,8 @@ pub(super) async fn reload_now(dev: &Dev, options: &ReloadOptions) -> Option<ByH
 
 /// Restarts the server: a new process takes over if the code loads there.
 pub(super) async fn restart(State(dev): State<Dev>) -> Response {
-    let restart = Some(dev.inner.restarts.wish("requested manually").await);
-    Json(ByHand { status: dev.status().await, reload: None, restart }).into_response()
+    let restart = Some(dev.inner.restarts.request("requested manually").await);
+    Json(CommandOutcome { status: dev.status().await, reload: None, restart }).into_response()
 }
 
 /// Finishes the reload of earlier saves, then pauses reloading.
@@ -74,11 +74,11 @@ pub(super) async fn resume(State(dev): State<Dev>) -> Response {
 pub(super) async fn replay(
     State(dev): State<Dev>,
     Path(id): Path<String>,
-    Json(changes): Json<Changes>,
-) -> Result<Response, Refusal> {
-    let (number, sent) = replay::original(&dev.inner.recorder, &id)?;
-    let replay = sent.change(changes)?.send(&dev.inner.runtime, number).await?;
-    let detail = dev.inner.recorder.request(&replay).ok_or(Refusal::Unknown)?;
+    Json(changes): Json<ReplayChanges>,
+) -> Result<Response, ReplayError> {
+    let (number, sent) = replay::find(&dev.inner.recorder, &id)?;
+    let replay = sent.with_changes(changes)?.send(&dev.inner.runtime, number).await?;
+    let detail = dev.inner.recorder.request(&replay).ok_or(ReplayError::Unknown)?;
     Ok(Json(detail).into_response())
 }
 
@@ -86,13 +86,13 @@ pub(super) async fn replay(
 pub(super) async fn pin(
     State(dev): State<Dev>,
     Path(id): Path<String>,
-) -> Result<Json<Vec<Pin>>, Refusal> {
-    let (_, sent) = replay::original(&dev.inner.recorder, &id)?;
+) -> Result<Json<Vec<Pin>>, ReplayError> {
+    let (_, sent) = replay::find(&dev.inner.recorder, &id)?;
     if sent.body.is_none() {
-        return Err(Refusal::Cut("its body"));
+        return Err(ReplayError::Incomplete("its body"));
     }
-    let detail = dev.inner.recorder.request(&id).ok_or(Refusal::Unknown)?;
-    dev.inner.pins.pin(&detail.summary, sent).map_err(Refusal::Bad)?;
+    let detail = dev.inner.recorder.request(&id).ok_or(ReplayError::Unknown)?;
+    dev.inner.pins.pin(&detail.summary, sent).map_err(ReplayError::Invalid)?;
     Ok(Json(dev.inner.pins.list().to_vec()))
 }
 
@@ -102,24 +102,24 @@ pub(super) async fn unpin(State(dev): State<Dev>, Path(id): Path<String>) -> Jso
     Json(dev.inner.pins.list().to_vec())
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ReplayError {
     fn into_response(self) -> Response {
         let status = match self {
             Self::Unknown => StatusCode::NOT_FOUND,
-            Self::Cut(_) => StatusCode::CONFLICT,
-            Self::Bad(_) => StatusCode::BAD_REQUEST,
+            Self::Incomplete(_) => StatusCode::CONFLICT,
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
         };
         (status, format!("Request rejected: {self}.\n")).into_response()
     }
 }
 
 /// Builds the response to a command; first requests the restart that `reload` requires, if any.
-async fn outcome(dev: &Dev, reload: Option<Reload>) -> ByHand {
+async fn outcome(dev: &Dev, reload: Option<Reload>) -> CommandOutcome {
     let restart = match &reload {
         Some(reload) if reload.strategy == "restart" => {
-            Some(dev.inner.restarts.wish(&reload.reason).await)
+            Some(dev.inner.restarts.request(&reload.reason).await)
         }
         _ => None,
     };
-    ByHand { status: dev.status().await, reload, restart }
+    CommandOutcome { status: dev.status().await, reload, restart }
 }

@@ -13,7 +13,7 @@ use crate::message::ms;
 use crate::python_runtime::PythonRuntime;
 
 use crate::dev::engine::Dev;
-use crate::dev::redact::Masking;
+use crate::dev::redact::Redactor;
 
 /// Requests in one list at most; `count` has their total.
 const MAX_LISTED: usize = 100;
@@ -69,8 +69,8 @@ struct RunningRequest {
 pub(super) async fn workers(State(dev): State<Dev>) -> Json<WorkersResponse> {
     let runtime = &*dev.inner.runtime;
     let mut report = runtime.workers().await;
-    let masking = dev.inner.recorder.masking();
-    let lookup = RequestLookup { runtime, masking, generations: report["generations"].take() };
+    let redactor = dev.inner.recorder.redactor();
+    let lookup = RequestLookup { runtime, redactor, generations: report["generations"].take() };
     let dispatch = runtime.dispatch_workers().into_iter().map(|worker| DispatchWorkerState {
         name: worker.name,
         request: worker.request.map(|id| lookup.running(id)),
@@ -91,7 +91,7 @@ pub(super) async fn workers(State(dev): State<Dev>) -> Json<WorkersResponse> {
 /// Describes requests by their ids, at one moment.
 struct RequestLookup<'a> {
     runtime: &'a PythonRuntime,
-    masking: Masking,
+    redactor: Redactor,
     /// By the ids of requests.
     generations: Value,
 }
@@ -114,7 +114,7 @@ impl RequestLookup<'_> {
         RunningRequest {
             generation: self.generations[&id].as_u64(),
             method: known.as_ref().map(|(head, _)| head.method().to_owned()),
-            path: known.as_ref().map(|(head, _)| self.masking.path(&head.path())),
+            path: known.as_ref().map(|(head, _)| self.redactor.path(&head.path())),
             age_ms: known.map(|(_, since): (_, Instant)| ms(since.elapsed())),
             id,
         }

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State};
 use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
 use axum::http::{HeaderMap, StatusCode};
@@ -20,9 +20,9 @@ use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 
 use crate::dev::engine::Dev;
-use crate::dev::protocol::Body;
-use crate::dev::protocol::event_types::Types;
-use crate::dev::recorder::{Follower, encode};
+use crate::dev::protocol::event_types::EventTypes;
+use crate::dev::protocol::{EventBody, encode};
+use crate::dev::recorder::subscription::Subscription;
 use client_message::{ClientMessage, MessageError};
 use receive::MessageValidator;
 use send::{close, send, send_all};
@@ -55,11 +55,11 @@ pub(super) struct ConnectQuery {
 }
 
 impl ConnectQuery {
-    fn types(&self) -> Result<Types, MessageError> {
-        let types = self.types.as_deref().map_or(Ok(Types::USUAL), |types| {
-            Types::read(types.split(',').filter(|name| !name.is_empty()))
+    fn types(&self) -> Result<EventTypes, MessageError> {
+        let types = self.types.as_deref().map_or(Ok(EventTypes::DEFAULT), |types| {
+            EventTypes::parse(types.split(',').filter(|name| !name.is_empty()))
         });
-        let metrics = if self.metrics == Some(1) { Types::METRICS } else { Types::NONE };
+        let metrics = if self.metrics == Some(1) { EventTypes::METRICS } else { EventTypes::NONE };
         types.map(|types| types.or(metrics)).map_err(MessageError::unknown_types)
     }
 }
@@ -109,19 +109,21 @@ impl Drop for SocketPermit {
 
 async fn serve(dev: Dev, query: ConnectQuery, mut socket: WebSocket) {
     let Some(_permit) = SocketPermit::acquire() else {
-        let _ = socket.send(Message::Text(encode(0, Body::Bye { reason: "limit" }))).await;
+        let _ = socket.send(Message::text(encode(0, EventBody::Bye { reason: "limit" }))).await;
         close(&mut socket, close_code::AGAIN, "too many event streams are open").await;
         return;
     };
     let recorder = &dev.inner.recorder;
     let types = query.types();
     let resumed = query.run.zip(query.since).and_then(|(run, since)| recorder.resume(&run, since));
-    let Some((mut first, mut follower)) = resumed.or_else(|| recorder.follow()) else { return };
+    let Some((mut first, mut subscription)) = resumed.or_else(|| recorder.subscribe()) else {
+        return;
+    };
     match types {
-        Ok(types) => follower.choose(types),
-        Err(error) => first.push(encode(follower.seq(), error.body())),
+        Ok(types) => subscription.set_types(types),
+        Err(error) => first.push(encode(subscription.seq(), error.body())),
     }
-    if !send_all(&mut socket, first.into_iter().map(Message::Text)).await {
+    if !send_all(&mut socket, first.into_iter().map(Message::text)).await {
         return;
     }
     let mut validator = MessageValidator::new(Instant::now());
@@ -132,8 +134,8 @@ async fn serve(dev: Dev, query: ConnectQuery, mut socket: WebSocket) {
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let is_alive = tokio::select! {
-            frames = follower.next() => match frames {
-                Some(frames) => send_all(&mut socket, frames.into_iter().map(Message::Text)).await,
+            frames = subscription.next() => match frames {
+                Some(frames) => send_all(&mut socket, frames.into_iter().map(Message::text)).await,
                 None => {
                     close(&mut socket, close_code::AWAY, "the server is stopping").await;
                     false
@@ -141,8 +143,8 @@ async fn serve(dev: Dev, query: ConnectQuery, mut socket: WebSocket) {
             },
             message = socket.recv() => match validator.validate(Instant::now(), message) {
                 ControlFlow::Continue(None) => true,
-                ControlFlow::Continue(Some(text)) => match handle(&mut follower, &text) {
-                    Some(reply) => send(&mut socket, Message::Text(reply)).await,
+                ControlFlow::Continue(Some(text)) => match handle(&mut subscription, &text) {
+                    Some(reply) => send(&mut socket, Message::text(reply)).await,
                     None => true,
                 },
                 ControlFlow::Break(frame) => {
@@ -152,10 +154,10 @@ async fn serve(dev: Dev, query: ConnectQuery, mut socket: WebSocket) {
                     false
                 }
             },
-            _ = second.tick(), if follower.wants(Types::METRICS) => {
+            _ = second.tick(), if subscription.includes(EventTypes::METRICS) => {
                 let meter = meter.get_or_insert_with(|| recorder.meter());
-                match meter.read(follower.seq()) {
-                    Some(frame) => send(&mut socket, Message::Text(frame)).await,
+                match meter.read(subscription.seq()) {
+                    Some(frame) => send(&mut socket, Message::text(frame)).await,
                     None => true, // the server is stopping; the stream ends next
                 }
             }
@@ -169,13 +171,15 @@ async fn serve(dev: Dev, query: ConnectQuery, mut socket: WebSocket) {
 }
 
 /// Handles a message of the client; returns the reply to it, if any.
-fn handle(follower: &mut Follower, text: &str) -> Option<Utf8Bytes> {
+fn handle(subscription: &mut Subscription, text: &str) -> Option<String> {
     match ClientMessage::parse(text) {
-        Ok(ClientMessage::Ping(id)) => Some(encode(follower.seq(), Body::Pong { id: &id })),
+        Ok(ClientMessage::Ping(id)) => {
+            Some(encode(subscription.seq(), EventBody::Pong { id: &id }))
+        }
         Ok(ClientMessage::Subscribe(types)) => {
-            follower.choose(types);
+            subscription.set_types(types);
             None
         }
-        Err(error) => Some(encode(follower.seq(), error.body())),
+        Err(error) => Some(encode(subscription.seq(), error.body())),
     }
 }

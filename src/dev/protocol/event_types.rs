@@ -1,6 +1,6 @@
-//! The types of messages that a client may choose from, and what it has chosen.
+//! The types of messages that a client may subscribe to, and sets of them.
 
-/// Every type that may be chosen, each at the place of its bit.
+/// Every type that a client may choose, in the order of their bits.
 const NAMES: [&str; 13] = [
     "request.start",
     "request.end",
@@ -16,14 +16,14 @@ const NAMES: [&str; 13] = [
     "worker",
     "metrics",
 ];
-/// What every client is told, whatever it chooses.
+/// The types that every client is sent.
 const ALWAYS: [&str; 6] = ["hello", "snapshot", "dropped", "bye", "pong", "problem"];
 
 /// A set of types of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dev) struct Types(u16);
+pub(in crate::dev) struct EventTypes(u16);
 
-impl Types {
+impl EventTypes {
     pub(in crate::dev) const NONE: Self = Self(0);
     pub(in crate::dev) const REQUEST_START: Self = Self::named("request.start");
     pub(in crate::dev) const REQUEST_END: Self = Self::named("request.end");
@@ -40,73 +40,73 @@ impl Types {
     pub(in crate::dev) const METRICS: Self = Self::named("metrics");
     pub(in crate::dev) const ALL: Self = Self((1 << NAMES.len()) - 1);
 
-    /// What a client is told that has chosen nothing: what it needs to know everything, once.
-    pub(in crate::dev) const USUAL: Self = {
-        let left_out = Self::REQUEST_START.or(Self::ERROR).or(Self::ROUTE_DIFF).or(Self::METRICS);
-        Self(Self::ALL.0 & !left_out.0)
+    /// The types for a client that has not chosen: everything once, without repetitions.
+    pub(in crate::dev) const DEFAULT: Self = {
+        let on_demand = Self::REQUEST_START.or(Self::ERROR).or(Self::ROUTE_DIFF).or(Self::METRICS);
+        Self(Self::ALL.0 & !on_demand.0)
     };
 
     const fn named(name: &str) -> Self {
-        let mut place = 0;
-        while !is_same(NAMES[place], name) {
-            place += 1; // a name that is not there does not compile
+        let mut bit = 0;
+        while !is_same(NAMES[bit], name) {
+            bit += 1; // an unknown name does not compile
         }
-        Self(1 << place)
+        Self(1 << bit)
     }
 
-    /// Both together.
+    /// Returns the union.
     pub(in crate::dev) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether any of `other` is in here.
+    /// Whether both sets share a type.
     pub(in crate::dev) fn has_any(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// What these names mean together: exact ones, `group.*`, or `*`.
+    /// Parses names: exact ones, `group.*`, or `*`.
     ///
     /// # Errors
     ///
-    /// The names that mean nothing.
-    pub(in crate::dev) fn read<'a>(
+    /// The unknown names.
+    pub(in crate::dev) fn parse<'a>(
         names: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, Vec<String>> {
         let (mut chosen, mut unknown) = (Self::NONE, Vec::new());
         for name in names {
-            let meant = Self::matching(name);
-            if meant == Self::NONE && !ALWAYS.contains(&name) {
+            let found = Self::matching(name);
+            if found == Self::NONE && !ALWAYS.contains(&name) {
                 unknown.push(name.to_owned());
             }
-            chosen = chosen.or(meant);
+            chosen = chosen.or(found);
         }
         if unknown.is_empty() { Ok(chosen) } else { Err(unknown) }
     }
 
     fn matching(pattern: &str) -> Self {
-        let is_meant = |name: &str| match pattern.strip_suffix('*') {
+        let matches = |name: &str| match pattern.strip_suffix('*') {
             Some("") => true,
             Some(group) => group.ends_with('.') && name.starts_with(group),
             None => name == pattern,
         };
-        let places = (0..NAMES.len()).filter(|&place| is_meant(NAMES[place]));
-        places.fold(Self::NONE, |types, place| types.or(Self(1 << place)))
+        let bits = (0..NAMES.len()).filter(|&bit| matches(NAMES[bit]));
+        bits.fold(Self::NONE, |types, bit| types.or(Self(1 << bit)))
     }
 
-    /// The names that may be chosen.
+    /// The names that a client may choose.
     pub(in crate::dev) fn names() -> &'static [&'static str] {
         &NAMES
     }
 }
 
-/// Whether two texts are the same, while the program is compiled.
+/// Compares two texts at compile time.
 const fn is_same(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
-    let mut place = 0;
-    while place < one.len() && place < other.len() && one[place] == other[place] {
-        place += 1;
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
     }
-    place == one.len() && place == other.len()
+    at == one.len() && at == other.len()
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_type_of_the_schema_can_be_chosen_or_always_comes() {
+    fn every_type_of_the_schema_can_be_chosen_or_is_always_sent() {
         let schema = include_str!("../../../docs/events.schema.json");
         let schema: Value = serde_json::from_str(schema).expect("JSON");
         let kinds = schema["oneOf"].as_array().expect("the messages").iter();
@@ -126,23 +126,29 @@ mod tests {
     }
 
     #[test]
-    fn names_are_exact_or_of_a_group_or_all() {
-        let read = |names: &[&str]| Types::read(names.iter().copied());
-        assert_eq!(read(&[]), Ok(Types::NONE));
-        assert_eq!(read(&["*"]), Ok(Types::ALL));
+    fn a_name_is_exact_or_a_group_or_all() {
+        let parse = |names: &[&str]| EventTypes::parse(names.iter().copied());
+        assert_eq!(parse(&[]), Ok(EventTypes::NONE));
+        assert_eq!(parse(&["*"]), Ok(EventTypes::ALL));
         assert_eq!(
-            read(&["reload.*", "log"]),
-            Ok([Types::RELOAD_START, Types::RELOAD_OK, Types::RELOAD_FAIL, Types::LOG]
-                .into_iter()
-                .fold(Types::NONE, Types::or))
+            parse(&["reload.*", "log"]),
+            Ok([
+                EventTypes::RELOAD_START,
+                EventTypes::RELOAD_OK,
+                EventTypes::RELOAD_FAIL,
+                EventTypes::LOG
+            ]
+            .into_iter()
+            .fold(EventTypes::NONE, EventTypes::or))
         );
-        assert_eq!(read(&["route.*"]), Ok(Types::ROUTE_DIFF), "and not `routes`");
-        assert_eq!(read(&["error", "hello", "snapshot"]), Ok(Types::ERROR));
+        assert_eq!(parse(&["route.*"]), Ok(EventTypes::ROUTE_DIFF), "and not `routes`");
+        assert_eq!(parse(&["error", "hello", "snapshot"]), Ok(EventTypes::ERROR));
     }
 
     #[test]
-    fn a_name_that_means_nothing_is_told() {
-        let unknown = |names: &[&str]| Types::read(names.iter().copied()).expect_err("unknown");
+    fn unknown_names_are_returned() {
+        let unknown =
+            |names: &[&str]| EventTypes::parse(names.iter().copied()).expect_err("unknown");
         assert_eq!(unknown(&["log", "r*", "reload", "Log"]), ["r*", "reload", "Log"]);
         assert_eq!(unknown(&["", ".*", "log.*", "**"]), ["", ".*", "log.*", "**"]);
     }

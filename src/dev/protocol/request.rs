@@ -1,22 +1,22 @@
-//! Requests, what came of them, and what runs now.
+//! Requests, their responses, and the current load.
 
 use serde::Serialize;
 
 use crate::message::{ErrorSummary, Phases, PoolTime, Traceback};
 
-use super::LogLine;
+use super::log_line::LogLine;
 
 /// A request that begins.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RequestStart {
-    /// As in `x-request-id`.
+    /// The number in `x-request-id`.
     pub id: String,
-    /// When its head had been read.
+    /// When its head was read.
     pub time_ms: u64,
-    /// In capitals.
+    /// The method in capitals.
     pub method: String,
-    /// Percent-decoded, secrets masked.
+    /// The path, percent-decoded; secrets are masked.
     pub path: String,
 }
 
@@ -24,148 +24,147 @@ pub struct RequestStart {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RequestSummary {
-    /// As in `x-request-id`.
+    /// The number in `x-request-id`.
     pub id: String,
-    /// When its head had been read.
+    /// When its head was read.
     pub time_ms: u64,
-    /// In capitals.
+    /// The method in capitals.
     pub method: String,
-    /// Percent-decoded.
+    /// The path, percent-decoded.
     pub path: String,
-    /// Raw, secrets masked.
+    /// The raw query; secrets are masked.
     pub query: String,
-    /// Of the answer; 499 without a generation if the client went away before it.
+    /// The status of the response; 499 without a generation if the client disconnected before it.
     pub status: u16,
-    /// That answered; null if Python was not reached.
+    /// The generation that responded; null if the request did not reach Python.
     pub generation: Option<u64>,
-    /// The pattern that matched.
+    /// The path pattern of the route.
     pub route: Option<String>,
-    /// Its handler.
+    /// The handler of the route.
     pub handler: Option<String>,
-    /// Its mode.
+    /// The mode of the handler.
     pub mode: Option<String>,
-    /// Where the time went.
+    /// The time of each phase.
     pub phases: Phases,
-    /// From head to answer.
+    /// The time from the head to the response.
     pub total_ms: f64,
-    /// Of `phases.py`, what a `def` handler computed itself; it waited for the rest. Null if it took
-    /// less than 5 ms, or did not run on a dispatch worker.
+    /// The CPU time of a `def` handler in `phases.py`; it waited for the rest. Null below 5 ms, or if
+    /// it did not run on a dispatch worker.
     pub py_cpu_ms: Option<f64>,
-    /// Who held the threads while it waited in `phases.queue`, the longest first: three at most, and
-    /// none if that was less than 5 ms.
-    pub blocked_by: Vec<Holder>,
-    /// What it had the process pool do, inside of `phases.py`; null if it gave it no task.
+    /// The requests that occupied the threads while this one waited in `phases.queue`, the longest
+    /// first: at most three, and none below 5 ms.
+    pub blocked_by: Vec<Blocker>,
+    /// The time of its tasks in the process pool, inside `phases.py`; null without a task.
     pub pool: Option<PoolTime>,
-    /// The request that it repeats.
+    /// The request that it replays.
     pub replay_of: Option<String>,
-    /// What the handler raised, in short.
+    /// The exception of the handler in short.
     pub error: Option<ErrorSummary>,
 }
 
-/// A request that held a Python thread while another one waited.
+/// A request that occupied a Python thread while another one waited.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Holder {
-    /// As in `x-request-id`.
+pub struct Blocker {
+    /// The number in `x-request-id`.
     pub id: String,
-    /// In capitals.
+    /// The method in capitals.
     pub method: String,
-    /// Percent-decoded.
+    /// The path, percent-decoded.
     pub path: String,
-    /// For how long, of the other one's wait.
+    /// The blocked part of the other request's wait.
     pub ms: f64,
 }
 
-/// `GET /__snaxum/api/requests/ID`: a request whole.
+/// `GET /__snaxum/api/requests/ID`: a request with its bodies.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RequestDetail {
-    /// What the list shows.
+    /// The request as in the list.
     #[serde(flatten)]
     pub summary: RequestSummary,
-    /// Secrets masked.
+    /// The headers of the request; secrets are masked.
     pub request_headers: Vec<(String, String)>,
-    /// Secrets masked.
+    /// The headers of the response; secrets are masked.
     pub response_headers: Vec<(String, String)>,
-    /// Null if it could not be read.
-    pub request_body: Option<Content>,
-    /// Null if it was a stream, or Snaxum's own: an error page.
-    pub response_body: Option<Content>,
-    /// Where the handler raised.
+    /// The body of the request; null if it could not be read.
+    pub request_body: Option<BodyContent>,
+    /// The body of the response; null for a stream, and for Snaxum's own error page.
+    pub response_body: Option<BodyContent>,
+    /// The traceback of the exception.
     pub traceback: Option<Traceback>,
-    /// What was printed and logged for it, oldest first, as far as it is kept.
+    /// The recorded lines that it printed or logged, oldest first.
     pub logs: Vec<LogLine>,
 }
 
-/// A request that is sent again after each reload until its answer is below 400.
+/// A request that is sent again after each reload until its status is below 400.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Pin {
-    /// Of the request that was pinned.
+    /// The number of the pinned request.
     pub id: String,
-    /// In capitals.
+    /// The method in capitals.
     pub method: String,
-    /// Percent-decoded.
+    /// The path, percent-decoded.
     pub path: String,
-    /// `failing`, or `passing` since a response was below 400.
+    /// `failing`, or `passing` once a status is below 400.
     pub state: &'static str,
-    /// Of the newest answer.
+    /// The status of the newest response.
     pub status: u16,
-    /// That gave it; null if Python was not reached.
+    /// The generation that responded; null if the request did not reach Python.
     pub generation: Option<u64>,
     /// The newest replay; null before the first.
     pub replay: Option<String>,
-    /// How often it was sent again.
+    /// The number of replays.
     pub replays: u64,
 }
 
-/// A body as far as it is kept: 64 KiB at most.
+/// The recorded part of a body: at most 64 KiB.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Content {
-    /// Of the whole, in bytes.
+pub struct BodyContent {
+    /// The size of the whole body in bytes.
     pub size: u64,
-    /// Secrets masked; null if it cannot be shown.
+    /// The text; secrets are masked. Null if it cannot be shown.
     pub text: Option<String>,
-    /// Why there is no text, or not all of it; null if there is.
+    /// Why the text is missing or truncated; null if it is complete.
     pub note: Option<&'static str>,
 }
 
-/// What the server does at this moment.
+/// The current load of the server.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Metrics {
-    /// Requests answered each second since the last message of this kind.
+    /// Responses each second since the last message of this type.
     pub requests_per_s: f64,
-    /// The time that half of the requests of the last 10 s stayed within, of the newest that are
-    /// kept; null if there were none.
+    /// The median time of the recorded requests of the last 10 s; null if there were none.
     pub p50_ms: Option<f64>,
-    /// The same of 95 %.
+    /// The 95th percentile of the same times.
     pub p95_ms: Option<f64>,
-    /// The same of 99 %.
+    /// The 99th percentile of the same times.
     pub p99_ms: Option<f64>,
-    /// Requests that wait for a dispatch worker.
+    /// The number of requests that wait for a dispatch worker.
     pub queued: usize,
-    /// Dispatch workers that run a handler.
+    /// The number of dispatch workers that run a handler.
     pub busy: usize,
-    /// All of them.
+    /// The number of dispatch workers.
     pub dispatch_workers: usize,
-    /// How many requests came in half a second ago or earlier, and have not ended.
+    /// The number of requests that have run for half a second or longer.
     pub slow: usize,
-    /// Those, the oldest first; 20 at most.
-    pub running: Vec<Running>,
+    /// These requests, the oldest first; at most 20.
+    pub running: Vec<RunningRequest>,
 }
 
 /// A request that has not ended.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Running {
-    /// As in `x-request-id`.
+pub struct RunningRequest {
+    /// The number in `x-request-id`.
     pub id: String,
-    /// In capitals.
+    /// The method in capitals.
     pub method: String,
-    /// Percent-decoded.
+    /// The path, percent-decoded.
     pub path: String,
-    /// Since it came in.
+    /// The time since its head was read.
     pub age_ms: f64,
 }

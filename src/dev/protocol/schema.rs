@@ -1,4 +1,4 @@
-//! The JSON Schema of the messages, made from their types and kept in the repository.
+//! Generates the published JSON Schema of the messages, and checks that it is current.
 
 use super::*;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -6,13 +6,13 @@ use serde_json::json;
 
 fn schema() -> String {
     let mut generator = SchemaGenerator::default();
-    let message = Message::json_schema(&mut generator);
-    // What only the HTTP API answers with hangs at the same file.
+    let message = EventMessage::json_schema(&mut generator);
+    // Also the types of HTTP API responses.
     generator.subschema_for::<RequestDetail>();
-    generator.subschema_for::<ByHand>();
+    generator.subschema_for::<CommandOutcome>();
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "What Snaxum's dev server sends over its socket and its HTTP API",
+        "title": "Messages and API responses of Snaxum's dev server",
         "$defs": generator.definitions(),
     });
     let fields = message.to_value();
@@ -28,5 +28,5 @@ fn the_published_schema_is_that_of_the_types() {
         std::fs::write(path, schema()).expect("the repository is writable");
     }
     let published = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(published, schema(), "run with SNAXUM_WRITE_SCHEMA=1 and look at the diff");
+    assert_eq!(published, schema(), "run with SNAXUM_WRITE_SCHEMA=1 and review the diff");
 }

@@ -1,61 +1,61 @@
-//! A body as it is shown: text where it is text, its secrets masked.
+//! The shown form of a body: its redacted text, or the reason why there is none.
 
-use super::raw_request::Body;
-use crate::dev::protocol::Content;
-use crate::dev::redact::Masking;
+use super::raw_request::RecordedBody;
+use crate::dev::protocol::BodyContent;
+use crate::dev::redact::Redactor;
 
-/// Bytes at the end of what is kept of a longer body that are not shown: half of a secret may be
-/// there, which neither its looks nor its value tell.
-const CUT_OFF: usize = 4 * 1024;
+/// Bytes at the end of a truncated body that are not shown: they may contain half a secret, which
+/// neither a pattern nor its value finds.
+const HIDDEN_END: usize = 4 * 1024;
 
-/// The same of a body that somebody has read: of `size` bytes in all.
-pub(in crate::dev) fn shown(
+/// Redacts the first bytes of a body of `size` bytes.
+pub(in crate::dev) fn redacted_body(
     bytes: &[u8],
     size: usize,
     headers: &[(String, String)],
-    masking: &Masking,
-) -> Option<Content> {
-    content(Some(Body { bytes, size }), headers, masking)
+    redactor: &Redactor,
+) -> Option<BodyContent> {
+    content(Some(RecordedBody { bytes, size }), headers, redactor)
 }
 
-/// How the body of a message looks that has these headers (names in lower case).
+/// Redacts the body of a message with these headers (names in lower case).
 pub(super) fn content(
-    body: Option<Body<'_>>,
+    body: Option<RecordedBody<'_>>,
     headers: &[(String, String)],
-    masking: &Masking,
-) -> Option<Content> {
+    redactor: &Redactor,
+) -> Option<BodyContent> {
     let body = body?;
-    let of = |wanted: &str| {
-        let found = headers.iter().find(|(name, _)| name == wanted);
+    let header = |key: &str| {
+        let found = headers.iter().find(|(name, _)| name == key);
         found.map(|(_, value)| value.to_ascii_lowercase()).unwrap_or_default()
     };
-    let (content_type, encoding) = (of("content-type"), of("content-encoding"));
+    let (content_type, encoding) = (header("content-type"), header("content-encoding"));
     let size = body.size as u64;
-    let untold = |why| Some(Content { size, text: None, note: Some(why) });
+    let without_text = |why| Some(BodyContent { size, text: None, note: Some(why) });
     if body.bytes.is_empty() && size > 0 {
-        return untold("it is not kept");
+        return without_text("it is not stored");
     }
     if !encoding.is_empty() && encoding != "identity" {
-        return untold("it is compressed");
+        return without_text("it is compressed");
     }
     if content_type.starts_with("multipart/") {
-        // Whose fields are secrets is said inside.
-        return untold("it has several parts");
+        // The names that mark secrets are inside the parts.
+        return without_text("it has several parts");
     }
-    let Some(text) = text(&body) else {
-        return untold("it is not text");
+    let Some(text) = decode(&body) else {
+        return without_text("it is not text");
     };
-    let mut text = masking.body(text, &content_type);
-    if !body.is_whole() && body.bytes.len() > CUT_OFF {
-        let end = text.len().saturating_sub(CUT_OFF);
+    let mut text = redactor.body(text, &content_type);
+    if !body.is_whole() && body.bytes.len() > HIDDEN_END {
+        let end = text.len().saturating_sub(HIDDEN_END);
         text.truncate((0..=end).rfind(|&end| text.is_char_boundary(end)).unwrap_or_default());
     }
-    let note = (!body.is_whole()).then_some("it is cut");
-    Some(Content { size, text: Some(text), note })
+    let note = (!body.is_whole()).then_some("it is truncated");
+    Some(BodyContent { size, text: Some(text), note })
 }
 
-/// The body as UTF-8; where it is cut, half a character may be at its end.
-fn text<'a>(body: &Body<'a>) -> Option<&'a str> {
+/// Decodes UTF-8; a truncated body may end with half a character.
+fn decode<'a>(body: &RecordedBody<'a>) -> Option<&'a str> {
     match std::str::from_utf8(body.bytes) {
         Ok(text) => Some(text),
         Err(error) if !body.is_whole() && error.error_len().is_none() => {
@@ -70,37 +70,38 @@ mod tests {
     use super::*;
     use crate::dev::redact::MASK;
 
-    fn of(bytes: &[u8], size: usize, content_type: &str) -> Content {
+    fn show(bytes: &[u8], size: usize, content_type: &str) -> BodyContent {
         let headers = [("content-type".to_owned(), content_type.to_owned())];
-        content(Some(Body { bytes, size }), &headers, &Masking::default()).expect("there is a body")
+        content(Some(RecordedBody { bytes, size }), &headers, &Redactor::default())
+            .expect("there is a body")
     }
 
     #[test]
     fn a_body_is_shown_as_text_where_it_is_text() {
-        let shown = of("é".as_bytes(), 2, "text/plain");
+        let shown = show("é".as_bytes(), 2, "text/plain");
         assert_eq!((shown.text.as_deref(), shown.note), (Some("é"), None));
-        let shown = of(b"ab\xc3", 400, "text/plain");
+        let shown = show(b"ab\xc3", 400, "text/plain");
         assert_eq!(
             (shown.text.as_deref(), shown.note, shown.size),
-            (Some("ab"), Some("it is cut"), 400)
+            (Some("ab"), Some("it is truncated"), 400)
         );
-        assert_eq!(of(b"\xff\xfe", 2, "text/plain").note, Some("it is not text"));
-        assert_eq!(of(b"", 9, "text/plain").note, Some("it is not kept"));
-        assert_eq!(of(b"x", 1, "multipart/form-data; boundary=y").text, None);
+        assert_eq!(show(b"\xff\xfe", 2, "text/plain").note, Some("it is not text"));
+        assert_eq!(show(b"", 9, "text/plain").note, Some("it is not stored"));
+        assert_eq!(show(b"x", 1, "multipart/form-data; boundary=y").text, None);
     }
 
     #[test]
-    fn a_secret_across_the_cut_shows_no_part() {
+    fn a_secret_across_the_end_shows_no_part() {
         let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl";
-        let mut masking = Masking::default();
-        masking.learn(&["correct horse, battery".into()]);
+        let mut redactor = Redactor::default();
+        redactor.add_values(&["correct horse, battery".into()]);
         for secret in [jwt, "correct horse, battery"] {
             for there in 1..secret.len() {
                 let text = "é".repeat(30_000) + &secret[..there];
                 let shown = content(
-                    Some(Body { bytes: text.as_bytes(), size: 100_000 }),
+                    Some(RecordedBody { bytes: text.as_bytes(), size: 100_000 }),
                     &[("content-type".to_owned(), "text/plain".to_owned())],
-                    &masking,
+                    &redactor,
                 );
                 let shown = shown.and_then(|content| content.text).expect("it is text");
                 assert!(shown.len() > 55_000 && shown.chars().all(|c| c == 'é'), "{there}");
@@ -109,10 +110,10 @@ mod tests {
     }
 
     #[test]
-    fn its_secrets_are_masked() {
-        let shown = of(br#"{"password": "hunter2"}"#, 23, "application/json");
+    fn secrets_in_a_body_are_masked() {
+        let shown = show(br#"{"password": "hunter2"}"#, 23, "application/json");
         assert!(!shown.text.expect("it is text").contains("hunter2"));
-        let shown = of(b"a=1&token=abc", 13, "application/x-www-form-urlencoded");
+        let shown = show(b"a=1&token=abc", 13, "application/x-www-form-urlencoded");
         assert_eq!(shown.text, Some(format!("a=1&token={}", MASK)));
     }
 }

@@ -1,108 +1,123 @@
-//! An event as it is kept, and the messages that it makes.
+//! A recorded event, and the messages that it makes for a client.
 
 use std::sync::Arc;
-
-use axum::extract::ws::Utf8Bytes;
 
 use crate::message::{LoadOutcome, WorkerEvent};
 use crate::python_runtime::Serving;
 
-use super::subscription::encode;
-use crate::dev::protocol::event_types::Types;
+use crate::dev::protocol::event_types::EventTypes;
 use crate::dev::protocol::{
-    Body, ErrorSummary, LogLine, Pin, Reload, RequestStart, RequestSummary, Status,
+    ErrorSummary, EventBody, LogLine, Pin, Reload, RequestStart, RequestSummary, ServerStatus,
+    encode,
 };
 
-/// An event on its way to a console.
-pub(super) enum Item {
+/// An event on its way to a client.
+pub(super) enum RecordedEvent {
     Start(Arc<RequestStart>),
     Request(Box<RequestSummary>),
-    Change(Change),
+    Change(ServerChange),
     Log(Arc<LogLine>),
     Worker(Arc<WorkerEvent>),
 }
 
 /// A change of the server.
 #[derive(Clone)]
-pub(super) enum Change {
+pub(super) enum ServerChange {
     ReloadStart(Vec<String>),
-    Reload(Arc<Reload>, Box<Status>),
+    Reload(Arc<Reload>, Box<ServerStatus>),
     Routes(Arc<Serving>),
     Pins(Arc<[Pin]>),
-    Status(Box<Status>),
+    Status(Box<ServerStatus>),
 }
 
-impl Change {
-    /// The types of all.
-    pub(super) const TYPES: Types = Types::RELOAD_START
-        .or(Types::RELOAD_OK)
-        .or(Types::RELOAD_FAIL)
-        .or(Types::ROUTES)
-        .or(Types::ROUTE_DIFF)
-        .or(Types::PINS)
-        .or(Types::STATUS);
+impl ServerChange {
+    /// The types of all changes.
+    pub(super) const TYPES: EventTypes = EventTypes::RELOAD_START
+        .or(EventTypes::RELOAD_OK)
+        .or(EventTypes::RELOAD_FAIL)
+        .or(EventTypes::ROUTES)
+        .or(EventTypes::ROUTE_DIFF)
+        .or(EventTypes::PINS)
+        .or(EventTypes::STATUS);
 
     /// The types of the messages that it makes.
-    pub(super) fn types(&self) -> Types {
+    pub(super) fn types(&self) -> EventTypes {
         match self {
-            Self::ReloadStart(_) => Types::RELOAD_START,
+            Self::ReloadStart(_) => EventTypes::RELOAD_START,
             Self::Reload(reload, _) => {
                 let ended = match reload.outcome {
-                    LoadOutcome::Failed => Types::RELOAD_FAIL,
-                    _ => Types::RELOAD_OK.or(Types::ROUTE_DIFF),
+                    LoadOutcome::Failed => EventTypes::RELOAD_FAIL,
+                    _ => EventTypes::RELOAD_OK.or(EventTypes::ROUTE_DIFF),
                 };
-                if reload.traceback.is_some() { ended.or(Types::ERROR) } else { ended }
+                if reload.traceback.is_some() { ended.or(EventTypes::ERROR) } else { ended }
             }
-            Self::Routes(_) => Types::ROUTES,
-            Self::Pins(_) => Types::PINS,
-            Self::Status(_) => Types::STATUS,
+            Self::Routes(_) => EventTypes::ROUTES,
+            Self::Pins(_) => EventTypes::PINS,
+            Self::Status(_) => EventTypes::STATUS,
         }
     }
 
-    fn write(&self, mut add: impl FnMut(Types, Body<'_>)) {
+    fn write(&self, mut add: impl FnMut(EventTypes, EventBody<'_>)) {
         match self {
-            Self::ReloadStart(files) => add(Types::RELOAD_START, Body::ReloadStart { files }),
-            Self::Status(status) => add(Types::STATUS, Body::Status { status: status.clone() }),
-            Self::Pins(pins) => add(Types::PINS, Body::Pins { pins }),
-            Self::Routes(serving) => add(Types::ROUTES, Body::Routes { routes: &serving.routes }),
+            Self::ReloadStart(files) => {
+                add(EventTypes::RELOAD_START, EventBody::ReloadStart { files })
+            }
+            Self::Status(status) => {
+                add(EventTypes::STATUS, EventBody::Status { status: status.clone() })
+            }
+            Self::Pins(pins) => add(EventTypes::PINS, EventBody::Pins { pins }),
+            Self::Routes(serving) => {
+                add(EventTypes::ROUTES, EventBody::Routes { routes: &serving.routes })
+            }
             Self::Reload(reload, status) => {
                 let status = status.clone();
                 if reload.outcome == LoadOutcome::Failed {
-                    add(Types::RELOAD_FAIL, Body::ReloadFail { reload, status });
+                    add(EventTypes::RELOAD_FAIL, EventBody::ReloadFail { reload, status });
                 } else {
-                    add(Types::RELOAD_OK, Body::ReloadOk { reload, status });
+                    add(EventTypes::RELOAD_OK, EventBody::ReloadOk { reload, status });
                     let (id, generation, diff) = (reload.id, reload.generation, &reload.diff);
-                    add(Types::ROUTE_DIFF, Body::RouteDiff { reload: id, generation, diff });
+                    add(
+                        EventTypes::ROUTE_DIFF,
+                        EventBody::RouteDiff { reload: id, generation, diff },
+                    );
                 }
                 let first = reload.traceback.as_ref().map(ErrorSummary::from);
                 for error in first.iter().chain(&reload.others) {
                     let (reload, generation) = (Some(reload.id), Some(reload.generation));
-                    add(Types::ERROR, Body::Error { request: None, reload, generation, error });
+                    add(
+                        EventTypes::ERROR,
+                        EventBody::Error { request: None, reload, generation, error },
+                    );
                 }
             }
         }
     }
 }
 
-impl Item {
-    /// Writes those of its messages that are wanted, the whole one before what repeats a part of it.
-    pub(super) fn write(&self, seq: u64, wanted: Types, frames: &mut Vec<Utf8Bytes>) {
-        let mut add = |types: Types, body: Body<'_>| {
-            if wanted.has_any(types) {
+impl RecordedEvent {
+    /// Writes its messages of these types, a whole one before a message that repeats a part of it.
+    pub(super) fn write(&self, seq: u64, types: EventTypes, frames: &mut Vec<String>) {
+        let mut add = |kind: EventTypes, body: EventBody<'_>| {
+            if types.has_any(kind) {
                 frames.push(encode(seq, body));
             }
         };
         match self {
-            Self::Start(request) => add(Types::REQUEST_START, Body::RequestStart { request }),
+            Self::Start(request) => {
+                add(EventTypes::REQUEST_START, EventBody::RequestStart { request })
+            }
             Self::Request(request) => {
-                add(Types::REQUEST_END, Body::RequestEnd { request });
+                add(EventTypes::REQUEST_END, EventBody::RequestEnd { request });
                 if let Some(error) = &request.error {
                     let (request, generation) = (Some(&*request.id), request.generation);
-                    add(Types::ERROR, Body::Error { request, reload: None, generation, error });
+                    add(
+                        EventTypes::ERROR,
+                        EventBody::Error { request, reload: None, generation, error },
+                    );
                 }
             }
-            Self::Log(log) => add(Types::LOG, Body::Log { log }),
-            Self::Worker(worker) => add(Types::WORKER, Body::Worker { worker }),
+            Self::Log(log) => add(EventTypes::LOG, EventBody::Log { log }),
+            Self::Worker(worker) => add(EventTypes::WORKER, EventBody::Worker { worker }),
             Self::Change(change) => change.write(add),
         }
     }

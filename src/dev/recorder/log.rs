@@ -1,19 +1,19 @@
-//! The newest lines of code's output: so many, and so much text.
+//! Records lines of output, bounded by their number and by their bytes.
 
 use std::sync::Arc;
 
 use crate::message::{LogRecord, unix_ms};
 
-use super::{LIMITS, State};
+use super::state::{LIMITS, RecorderState};
 use crate::dev::protocol::LogLine;
-use crate::dev::protocol::event_types::Types;
+use crate::dev::protocol::event_types::EventTypes;
 
-/// Bytes of lines that are kept, however few they are.
+/// The most bytes of lines that are stored.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-impl State {
-    pub(super) fn keep_line(&mut self, record: &LogRecord<'_>) {
-        let seq = self.ledger.add(Types::LOG);
+impl RecorderState {
+    pub(super) fn add_line(&mut self, record: &LogRecord<'_>) {
+        let seq = self.sequence.add(EventTypes::LOG);
         let line = LogLine {
             time_ms: unix_ms(record.time),
             request: record.request.map(|id| id.to_string()),

@@ -1,25 +1,23 @@
-//! What the server does at this moment, as numbers.
+//! Measures the current load of the server.
 //!
-//! Costs a request one addition; all else is counted when somebody asks.
+//! Costs a request one addition; the other numbers are computed when a client reads them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use axum::extract::ws::Utf8Bytes;
-
 use crate::message::{ms, unix_ms};
 
-use super::{Recorder, encode};
-use crate::dev::protocol::{Body, Metrics, Running};
+use super::Recorder;
+use crate::dev::protocol::{EventBody, Metrics, RunningRequest, encode};
 
 /// Requests that ended within this time count for the percentiles.
 const WINDOW: Duration = Duration::from_secs(10);
-/// A request that has run for so long is named.
+/// The time after which a running request is listed.
 const SLOW: Duration = Duration::from_millis(500);
-/// Requests that are named.
+/// The most running requests that are listed.
 const MAX_RUNNING: usize = 20;
 
-/// Measures from one reading to the next.
+/// Measures the time between two reads.
 pub(in crate::dev) struct Meter {
     recorder: Arc<Recorder>,
     answered: u64,
@@ -27,7 +25,7 @@ pub(in crate::dev) struct Meter {
 }
 
 impl Recorder {
-    /// Measures from now on.
+    /// Starts to measure.
     pub(in crate::dev) fn meter(self: &Arc<Self>) -> Meter {
         let answered = self.lock().answered;
         Meter { recorder: Arc::clone(self), answered, read_at: Instant::now() }
@@ -35,8 +33,8 @@ impl Recorder {
 }
 
 impl Meter {
-    /// What is now, as a message after the event `seq`; `None` once the runtime is gone.
-    pub(in crate::dev) fn read(&mut self, seq: u64) -> Option<Utf8Bytes> {
+    /// Writes the message that follows the event `seq`; `None` once the runtime has stopped.
+    pub(in crate::dev) fn read(&mut self, seq: u64) -> Option<String> {
         let runtime = self.recorder.runtime.upgrade()?;
         let now = Instant::now();
         let (answered, mut totals) = self.recent();
@@ -44,16 +42,16 @@ impl Meter {
         let time = now.duration_since(std::mem::replace(&mut self.read_at, now));
         totals.sort_unstable();
         let within = |percent: usize| {
-            let place = (totals.len() * percent).div_ceil(100).checked_sub(1)?;
-            totals.get(place).copied().map(ms)
+            let position = (totals.len() * percent).div_ceil(100).checked_sub(1)?;
+            totals.get(position).copied().map(ms)
         };
         let workers = runtime.dispatch_workers();
         let slow = runtime.in_flight_since_before(now - SLOW);
-        let masking = self.recorder.masking();
-        let running = slow.iter().take(MAX_RUNNING).map(|(id, head, since)| Running {
+        let redactor = self.recorder.redactor();
+        let running = slow.iter().take(MAX_RUNNING).map(|(id, head, since)| RunningRequest {
             id: id.to_string(),
             method: head.method().to_owned(),
-            path: masking.path(&head.path()),
+            path: redactor.path(&head.path()),
             age_ms: ms(now.duration_since(*since)),
         });
         let metrics = Metrics {
@@ -67,20 +65,20 @@ impl Meter {
             slow: slow.len(),
             running: running.collect(),
         };
-        Some(encode(seq, Body::Metrics { metrics }))
+        Some(encode(seq, EventBody::Metrics { metrics }))
     }
 
-    /// How many requests were answered so far, and how long those of the last seconds took that are
-    /// kept.
+    /// Returns the number of requests so far, and the durations of the recorded ones from the last
+    /// seconds.
     fn recent(&self) -> (u64, Vec<Duration>) {
         let oldest = unix_ms(SystemTime::now() - WINDOW);
         let state = self.recorder.lock();
-        let recent = state.requests.iter().rev().take_while(|kept| kept.ended_ms() >= oldest);
-        (state.answered, recent.map(|kept| kept.total()).collect())
+        let recent = state.requests.iter().rev().take_while(|request| request.ended_ms() >= oldest);
+        (state.answered, recent.map(|request| request.total()).collect())
     }
 }
 
-/// A second, to one digit after the point.
+/// Computes the rate each second, rounded to one decimal.
 fn rate(count: u64, time: Duration) -> f64 {
     (count as f64 / time.as_secs_f64().max(f64::MIN_POSITIVE) * 10.0).round() / 10.0
 }
@@ -90,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_is_that_of_the_time_between_two_readings() {
+    fn the_rate_covers_the_time_between_two_reads() {
         assert_eq!(rate(31, Duration::from_millis(2000)), 15.5);
         assert_eq!(rate(0, Duration::ZERO), 0.0);
     }

@@ -1,71 +1,75 @@
-//! A request as it came, and the bodies of both ways: for replays, and to show in part.
+//! The raw request with both bodies, for replays and for the details of a request.
 //!
-//! What is in here has its secrets still. A replay needs them and stays inside; whoever shows a
-//! body masks it first (`bodies.rs`).
+//! Nothing in it is redacted: a replay needs the secrets, and `body.rs` redacts a body before it is
+//! shown.
 
 use std::ops::Range;
 
-use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, Method};
+use bytes::Bytes;
 
 use crate::message::RequestRecord;
 
-/// Bytes that are kept of one body.
+/// The most bytes that are stored of one body.
 const MAX_BODY: usize = 64 * 1024;
-/// Bytes of the longest head that is kept: half of one could not be sent again.
+/// The largest head that is stored: half a head could not be sent again.
 const MAX_HEAD: usize = 16 * 1024;
-/// Bytes of memory that the next request takes over.
-const USUAL: usize = 4 * 1024;
+/// The most bytes of memory that the next request reuses.
+const REUSED: usize = 4 * 1024;
 
-/// All bytes in one buffer, which the next request takes over.
+/// All bytes in one buffer, which the next request reuses.
 #[derive(Clone, Default)]
-pub(super) struct Original {
+pub(super) struct RawRequest {
     bytes: Vec<u8>,
-    /// Where each text of the head ends: the target, then names and values in turn.
+    /// The end of each text of the head: the target, then names and values in turn.
     ends: Vec<usize>,
-    /// Whether the head is kept from end to end.
+    /// Whether the head is stored completely.
     is_head_whole: bool,
-    request: Option<Part>,
-    response: Option<Part>,
+    request: Option<BodyRange>,
+    response: Option<BodyRange>,
 }
 
-/// One body in the buffer.
+/// A body in the buffer.
 #[derive(Clone)]
-struct Part {
-    kept: Range<usize>,
-    /// Of the whole.
+struct BodyRange {
+    stored: Range<usize>,
+    /// The size of the whole body.
     size: usize,
 }
 
-/// One body, as far as it is kept.
-pub(super) struct Body<'a> {
+/// The stored part of a body.
+pub(super) struct RecordedBody<'a> {
     pub(super) bytes: &'a [u8],
-    /// Of the whole.
+    /// The size of the whole body.
     pub(super) size: usize,
 }
 
-impl Body<'_> {
+impl RecordedBody<'_> {
     pub(super) fn is_whole(&self) -> bool {
         self.bytes.len() == self.size
     }
 }
 
-/// What a replay begins with.
+/// A request that can be sent again.
 #[derive(Clone, Debug)]
-pub(in crate::dev) struct Sent {
+pub(in crate::dev) struct SentRequest {
     pub(in crate::dev) method: Method,
     /// Path and query as they were sent.
     pub(in crate::dev) target: String,
     pub(in crate::dev) headers: Vec<(HeaderName, HeaderValue)>,
-    /// `None` if it is not kept from end to end.
+    /// `None` if it is not stored completely.
     pub(in crate::dev) body: Option<Bytes>,
 }
 
-impl Original {
-    /// Becomes another request; bodies only if they are wanted.
-    pub(super) fn fill(&mut self, record: &RequestRecord<'_>, with_bodies: bool) {
+/// Marks a request as the replay of the recorded request with this number.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::dev) struct ReplayOf(pub(in crate::dev) u64);
+
+impl RawRequest {
+    /// Replaces its content with another request.
+    pub(super) fn fill(&mut self, record: &RequestRecord<'_>, captures_bodies: bool) {
         self.bytes.clear();
-        self.bytes.shrink_to(USUAL);
+        self.bytes.shrink_to(REUSED);
         self.ends.clear();
         self.add(record.head.target().as_bytes());
         self.is_head_whole = record.head.headers().iter().all(|(name, value)| {
@@ -77,47 +81,47 @@ impl Original {
             self.bytes = Vec::new();
             self.ends.clear();
         }
-        self.request = self.keep(record.request_body, with_bodies);
-        self.response = self.keep(record.response_body, with_bodies);
+        self.request = self.store(record.request_body, captures_bodies);
+        self.response = self.store(record.response_body, captures_bodies);
     }
 
-    pub(super) fn request_body(&self) -> Option<Body<'_>> {
+    pub(super) fn request_body(&self) -> Option<RecordedBody<'_>> {
         self.body(self.request.as_ref()?)
     }
 
-    pub(super) fn response_body(&self) -> Option<Body<'_>> {
+    pub(super) fn response_body(&self) -> Option<RecordedBody<'_>> {
         self.body(self.response.as_ref()?)
     }
 
-    /// Bytes of bodies in here.
+    /// The stored bytes of both bodies.
     pub(super) fn body_bytes(&self) -> usize {
-        [&self.request, &self.response].into_iter().flatten().map(|part| part.kept.len()).sum()
+        [&self.request, &self.response].into_iter().flatten().map(|part| part.stored.len()).sum()
     }
 
-    /// Makes room for newer ones; what is shown says so.
-    pub(super) fn forget_bodies(&mut self) {
+    /// Frees the bodies; their sizes stay.
+    pub(super) fn drop_bodies(&mut self) {
         for part in [&mut self.request, &mut self.response].into_iter().flatten() {
-            part.kept = 0..0;
+            part.stored = 0..0;
         }
         self.bytes.truncate(self.ends.last().copied().unwrap_or_default());
-        self.bytes.shrink_to(USUAL);
+        self.bytes.shrink_to(REUSED);
     }
 
-    /// What was sent with `method`; `None` if the head is not kept from end to end.
-    pub(super) fn sent(&self, method: &str) -> Option<Sent> {
+    /// Returns the request with this method; `None` if the head is not stored completely.
+    pub(super) fn sent_request(&self, method: &str) -> Option<SentRequest> {
         if !self.is_head_whole {
             return None;
         }
         let texts = (1..self.ends.len()).step_by(2);
-        let headers = texts.map(|place| {
-            let name = HeaderName::from_bytes(self.text(place)).ok()?;
-            Some((name, HeaderValue::from_bytes(self.text(place + 1)).ok()?))
+        let headers = texts.map(|at| {
+            let name = HeaderName::from_bytes(self.text(at)).ok()?;
+            Some((name, HeaderValue::from_bytes(self.text(at + 1)).ok()?))
         });
         let body = match self.request_body() {
             Some(body) => body.is_whole().then(|| Bytes::copy_from_slice(body.bytes)),
             None => None,
         };
-        Some(Sent {
+        Some(SentRequest {
             method: Method::from_bytes(method.as_bytes()).ok()?,
             target: String::from_utf8_lossy(self.text(0)).into_owned(),
             headers: headers.collect::<Option<_>>()?,
@@ -130,21 +134,21 @@ impl Original {
         self.ends.push(self.bytes.len());
     }
 
-    fn keep(&mut self, body: Option<&Bytes>, is_wanted: bool) -> Option<Part> {
+    fn store(&mut self, body: Option<&Bytes>, is_captured: bool) -> Option<BodyRange> {
         let body = body?;
         let start = self.bytes.len();
-        if is_wanted {
+        if is_captured {
             self.bytes.extend_from_slice(&body[..body.len().min(MAX_BODY)]);
         }
-        Some(Part { kept: start..self.bytes.len(), size: body.len() })
+        Some(BodyRange { stored: start..self.bytes.len(), size: body.len() })
     }
 
-    fn body(&self, part: &Part) -> Option<Body<'_>> {
-        Some(Body { bytes: self.bytes.get(part.kept.clone())?, size: part.size })
+    fn body(&self, part: &BodyRange) -> Option<RecordedBody<'_>> {
+        Some(RecordedBody { bytes: self.bytes.get(part.stored.clone())?, size: part.size })
     }
 
-    fn text(&self, place: usize) -> &[u8] {
-        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.bytes[start..self.ends[place]]
+    fn text(&self, position: usize) -> &[u8] {
+        let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start..self.ends[position]]
     }
 }

@@ -1,23 +1,23 @@
-//! Numbers the events, and remembers of the newest what they were.
+//! Numbers the events, and stores the types of the newest.
 //!
-//! A console that reads on after a gap is told how many events it missed of those that it wants.
+//! After a gap, a client is sent the number of missed events of its own types.
 
 use std::collections::VecDeque;
 
-use crate::dev::protocol::event_types::Types;
+use crate::dev::protocol::event_types::EventTypes;
 
-/// Events of which it is known what they were.
-const REMEMBERED: usize = 32 * 1024;
+/// The number of events whose types are stored.
+const STORED: usize = 32 * 1024;
 
-/// What there was, in the order of its numbers.
-pub(super) struct Ledger {
+/// The types of the newest events, in order.
+pub(super) struct EventSequence {
     /// The number of the newest event.
     newest: u64,
-    /// The messages that each of the newest makes.
-    types: VecDeque<Types>,
+    /// The types of messages that each of the newest events makes.
+    types: VecDeque<EventTypes>,
 }
 
-impl Ledger {
+impl EventSequence {
     pub(super) fn new() -> Self {
         Self { newest: 0, types: VecDeque::new() }
     }
@@ -27,9 +27,9 @@ impl Ledger {
         self.newest
     }
 
-    /// Gives the next event, which makes messages of these types, its number.
-    pub(super) fn add(&mut self, types: Types) -> u64 {
-        if self.types.len() == REMEMBERED {
+    /// Returns the number of the next event, which makes messages of these types.
+    pub(super) fn add(&mut self, types: EventTypes) -> u64 {
+        if self.types.len() == STORED {
             self.types.pop_front();
         }
         self.types.push_back(types);
@@ -37,18 +37,19 @@ impl Ledger {
         self.newest
     }
 
-    /// Whether the event of that number makes a message of a type in `wanted`; true if nobody knows.
-    pub(super) fn is_in(&self, wanted: Types, seq: u64) -> bool {
+    /// Whether the event `seq` makes a message of one of these types; true if that is not stored.
+    pub(super) fn has_type(&self, types: EventTypes, seq: u64) -> bool {
         let Some(age) = self.newest.checked_sub(seq) else { return true };
-        let place = usize::try_from(age).ok().and_then(|age| self.types.len().checked_sub(age + 1));
-        place.is_none_or(|place| self.types[place].has_any(wanted))
+        let position =
+            usize::try_from(age).ok().and_then(|age| self.types.len().checked_sub(age + 1));
+        position.is_none_or(|position| self.types[position].has_any(types))
     }
 
-    /// How many of the events after `from`, up to `to`, that is true of.
-    pub(super) fn count(&self, wanted: Types, from: u64, to: u64) -> u64 {
-        let forgotten = self.newest - self.types.len() as u64;
-        let known = (from.max(forgotten)..to).filter(|&before| self.is_in(wanted, before + 1));
-        known.count() as u64 + forgotten.min(to).saturating_sub(from)
+    /// Counts these events after `from`, up to `to`.
+    pub(super) fn count(&self, types: EventTypes, from: u64, to: u64) -> u64 {
+        let dropped = self.newest - self.types.len() as u64;
+        let known = (from.max(dropped)..to).filter(|&before| self.has_type(types, before + 1));
+        known.count() as u64 + dropped.min(to).saturating_sub(from)
     }
 }
 
@@ -57,31 +58,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_wanted_is_not_counted() {
-        let mut ledger = Ledger::new();
-        for types in [Types::LOG, Types::REQUEST_END.or(Types::ERROR), Types::LOG, Types::PINS] {
-            ledger.add(types);
+    fn events_of_other_types_are_not_counted() {
+        let mut sequence = EventSequence::new();
+        for types in [
+            EventTypes::LOG,
+            EventTypes::REQUEST_END.or(EventTypes::ERROR),
+            EventTypes::LOG,
+            EventTypes::PINS,
+        ] {
+            sequence.add(types);
         }
-        assert_eq!(ledger.newest(), 4);
-        assert_eq!(ledger.count(Types::LOG, 0, 4), 2);
-        assert_eq!(ledger.count(Types::LOG, 1, 4), 1);
-        assert_eq!(ledger.count(Types::LOG, 1, 2), 0);
-        assert_eq!(ledger.count(Types::ERROR.or(Types::PINS), 0, 4), 2);
-        assert_eq!(ledger.count(Types::ALL, 0, 4), 4);
-        assert_eq!(ledger.count(Types::NONE, 0, 4), 0);
+        assert_eq!(sequence.newest(), 4);
+        assert_eq!(sequence.count(EventTypes::LOG, 0, 4), 2);
+        assert_eq!(sequence.count(EventTypes::LOG, 1, 4), 1);
+        assert_eq!(sequence.count(EventTypes::LOG, 1, 2), 0);
+        assert_eq!(sequence.count(EventTypes::ERROR.or(EventTypes::PINS), 0, 4), 2);
+        assert_eq!(sequence.count(EventTypes::ALL, 0, 4), 4);
+        assert_eq!(sequence.count(EventTypes::NONE, 0, 4), 0);
     }
 
     #[test]
-    fn what_is_too_long_ago_counts_as_wanted() {
-        let mut ledger = Ledger::new();
-        for _ in 0..REMEMBERED + 10 {
-            ledger.add(Types::LOG);
+    fn an_old_event_counts_for_every_type() {
+        let mut sequence = EventSequence::new();
+        for _ in 0..STORED + 10 {
+            sequence.add(EventTypes::LOG);
         }
-        let newest = ledger.newest();
-        assert_eq!(ledger.count(Types::ALL, 0, newest), newest);
-        assert_eq!(ledger.count(Types::PINS, 0, newest), 10);
-        assert_eq!(ledger.count(Types::PINS, 4, newest), 6);
-        assert_eq!(ledger.count(Types::PINS, 4, 6), 2);
-        assert!(ledger.is_in(Types::PINS, 10) && !ledger.is_in(Types::PINS, 11));
+        let newest = sequence.newest();
+        assert_eq!(sequence.count(EventTypes::ALL, 0, newest), newest);
+        assert_eq!(sequence.count(EventTypes::PINS, 0, newest), 10);
+        assert_eq!(sequence.count(EventTypes::PINS, 4, newest), 6);
+        assert_eq!(sequence.count(EventTypes::PINS, 4, 6), 2);
+        assert!(
+            sequence.has_type(EventTypes::PINS, 10) && !sequence.has_type(EventTypes::PINS, 11)
+        );
     }
 }

@@ -1,77 +1,76 @@
-//! What one console is told: everything so far, then what comes after.
+//! One client's position in the event stream: a snapshot first, then each new event.
+//!
+//! A client that reads too slowly loses events and is sent their count. Never blocks the server.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::Utf8Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::event::StartsWanted;
 use crate::python_runtime::PythonRuntime;
 
-use super::event::{Change, Item};
-use super::{LIMITS, Recorder, State};
-use crate::dev::protocol::event_types::Types;
-use crate::dev::protocol::{self, Body, Message};
+use super::Recorder;
+use super::event::{RecordedEvent, ServerChange};
+use super::state::{LIMITS, MAX_CHANGES, RecorderState};
+use crate::dev::protocol::event_types::EventTypes;
+use crate::dev::protocol::{EventBody, encode};
 
-/// How long a console rests for each event that it was told, or passed over: what happens now and
-/// then is told at once, but a server under load has other things to do than to write.
-const REST: Duration = Duration::from_millis(1);
-/// The longest rest: nobody sees faster.
-const LONGEST_REST: Duration = Duration::from_millis(100);
-/// Events that are read at once; requests that end wait so long.
-const AT_ONCE: usize = 32;
-/// Events that a console which acknowledges is told of beyond those that it has acknowledged.
-const WINDOW: usize = 256;
+/// The pause after each event that was sent or skipped: a single event is sent at once, but a server
+/// under load must not spend its time on writing.
+const PAUSE: Duration = Duration::from_millis(1);
+/// The longest pause: a person does not notice a shorter one.
+const MAX_PAUSE: Duration = Duration::from_millis(100);
+/// Events that are read under one lock; requests that end wait for it.
+const CHUNK: usize = 32;
 
-/// The newest lines that a console gets when it opens; the others are at `/api/logs`.
-const LINES_AT_FIRST: usize = 500;
+/// The newest lines in a snapshot; the others are at `/api/logs`.
+const SNAPSHOT_LINES: usize = 500;
 
-/// A console's place in the stream of events.
-pub(in crate::dev) struct Follower {
+/// A client's position in the event stream.
+pub(in crate::dev) struct Subscription {
     recorder: Arc<Recorder>,
-    /// Of the last event that it was told, or does not want to be.
+    /// The last event that was sent or skipped.
     seq: u64,
-    wanted: Types,
-    /// Held as long as it wants to know of requests that begin.
+    types: EventTypes,
+    /// Set while the client subscribes to `request.start`: only then are these events emitted.
     starts: Option<StartsWanted>,
-    /// The events that it has not acknowledged; `None` if it never acknowledges.
-    open: Option<VecDeque<u64>>,
-    /// Whether it was told that the server stops.
+    /// Whether `bye` was sent.
     is_over: bool,
-    /// When it looks again.
-    next_look: Instant,
+    next_read: Instant,
 }
 
 impl Recorder {
-    /// Everything so far as two frames, and what comes after them: nothing between is lost.
-    pub(in crate::dev) fn follow(self: &Arc<Self>) -> Option<(Vec<Utf8Bytes>, Follower)> {
-        let (frames, seq) = self.everything()?;
-        Some((frames.into(), self.follower(seq)))
+    /// Returns `hello`, a snapshot, and a subscription to the events after it.
+    pub(in crate::dev) fn subscribe(self: &Arc<Self>) -> Option<(Vec<String>, Subscription)> {
+        let (frames, seq) = self.snapshot()?;
+        Some((frames.into(), self.subscription(seq)))
     }
 
-    /// What comes after the event `seq`, for a console that has seen it; `None` if another run of
-    /// the server has counted so far.
+    /// Returns a subscription to the events after `seq`, for a client that has read them so far;
+    /// `None` if the number is from another run of the server.
     pub(in crate::dev) fn resume(
         self: &Arc<Self>,
         run_id: &str,
         seq: u64,
-    ) -> Option<(Vec<Utf8Bytes>, Follower)> {
-        if run_id != self.run_id || seq > self.lock().ledger.newest() {
+    ) -> Option<(Vec<String>, Subscription)> {
+        if run_id != self.run_id || seq > self.lock().sequence.newest() {
             return None;
         }
         let runtime = self.runtime.upgrade()?;
-        // It has seen nothing newer yet, whatever there is by now.
+        // With the client's own number: it has not read any newer event.
         let hello = self.hello(&runtime, runtime.serving().generation, seq);
-        Some((vec![hello], self.follower(seq)))
+        Some((vec![hello], self.subscription(seq)))
     }
 
-    /// What serves, as `hello`, the lines so far, the newest reload and the routes, and what comes
-    /// after them: for a log, to which nothing has happened yet.
-    pub(in crate::dev) fn begin(self: &Arc<Self>) -> Option<(Vec<Utf8Bytes>, Follower)> {
-        let ([hello, _], seq) = self.everything()?;
+    /// Returns `hello`, the lines so far, the newest reload and the routes as single events, and a
+    /// subscription to the events after them: for a log, which has no use for a snapshot.
+    pub(in crate::dev) fn subscribe_from_start(
+        self: &Arc<Self>,
+    ) -> Option<(Vec<String>, Subscription)> {
+        let ([hello, _], seq) = self.snapshot()?;
         let serving = self.runtime.upgrade()?.serving();
         let (reload, lines) = {
             let state = self.lock();
@@ -79,48 +78,42 @@ impl Recorder {
             let lines: Vec<_> = lines.map(|(_, line)| Arc::clone(line)).collect();
             (Arc::clone(state.reloads.back()?), lines)
         };
-        let reload = Change::Reload(reload, self.status_now()?);
-        let rest = [reload, Change::Routes(serving)].map(Item::Change);
+        let reload = ServerChange::Reload(reload, self.current_status()?);
+        let rest = [reload, ServerChange::Routes(serving)].map(RecordedEvent::Change);
         let mut frames = vec![hello];
-        for item in lines.into_iter().map(Item::Log).chain(rest) {
-            item.write(seq, Types::USUAL, &mut frames);
+        for event in lines.into_iter().map(RecordedEvent::Log).chain(rest) {
+            event.write(seq, EventTypes::DEFAULT, &mut frames);
         }
-        Some((frames, self.follower(seq)))
+        Some((frames, self.subscription(seq)))
     }
 
-    fn follower(self: &Arc<Self>, seq: u64) -> Follower {
-        Follower {
+    fn subscription(self: &Arc<Self>, seq: u64) -> Subscription {
+        Subscription {
             recorder: Arc::clone(self),
             seq,
-            wanted: Types::USUAL,
+            types: EventTypes::DEFAULT,
             starts: None,
-            open: None,
             is_over: false,
-            next_look: Instant::now(),
+            next_read: Instant::now(),
         }
     }
 
-    /// `hello` and `snapshot`, and the number of the last event that is in them.
-    fn everything(&self) -> Option<([Utf8Bytes; 2], u64)> {
+    /// Returns `hello` and `snapshot`, and the number of the last event that they include.
+    fn snapshot(&self) -> Option<([String; 2], u64)> {
         let runtime = self.runtime.upgrade()?;
         let status = Box::new(self.status(&runtime, Value::Null));
         let serving = runtime.serving();
         let state = self.lock();
-        let (seq, last_failure) = (state.ledger.newest(), state.last_failure.clone());
-        let requests: Vec<_> = state.requests.iter().rev().map(|kept| kept.summary()).collect();
-        let logs: Vec<_> = state
-            .logs
-            .iter()
-            .rev()
-            .take(LINES_AT_FIRST)
-            .map(|(_, line)| Arc::clone(line))
-            .collect();
+        let (seq, last_failure) = (state.sequence.newest(), state.last_failure.clone());
+        let requests: Vec<_> = state.requests.iter().rev().map(|each| each.summary()).collect();
+        let lines = state.logs.iter().rev().take(SNAPSHOT_LINES);
+        let logs: Vec<_> = lines.map(|(_, line)| Arc::clone(line)).collect();
         let pins = Arc::clone(&state.pins);
         let reloads: Vec<_> = state.reloads.iter().rev().cloned().collect();
         drop(state);
 
         let hello = self.hello(&runtime, serving.generation, seq);
-        let snapshot = Body::Snapshot {
+        let snapshot = EventBody::Snapshot {
             status,
             routes: &serving.routes,
             requests: requests.iter().collect(),
@@ -132,9 +125,9 @@ impl Recorder {
         Some(([hello, encode(seq, snapshot)], seq))
     }
 
-    /// The first frame of who has seen everything up to the event `seq`.
-    fn hello(&self, runtime: &PythonRuntime, generation: u64, seq: u64) -> Utf8Bytes {
-        let hello = Body::Hello {
+    /// Writes the first message for a client that has read the events up to `seq`.
+    fn hello(&self, runtime: &PythonRuntime, generation: u64, seq: u64) -> String {
+        let hello = EventBody::Hello {
             run_id: &self.run_id,
             generation,
             version: env!("CARGO_PKG_VERSION"),
@@ -145,16 +138,16 @@ impl Recorder {
     }
 }
 
-impl Follower {
-    /// The number of the last event that it was told.
+impl Subscription {
+    /// The number of the last event that was sent or skipped.
     pub(in crate::dev) fn seq(&self) -> u64 {
         self.seq
     }
 
-    /// What it is told from now on.
-    pub(in crate::dev) fn choose(&mut self, wanted: Types) {
-        self.wanted = wanted;
-        self.starts = match (self.starts.take(), wanted.has_any(Types::REQUEST_START)) {
+    /// Replaces the subscribed types.
+    pub(in crate::dev) fn set_types(&mut self, types: EventTypes) {
+        self.types = types;
+        self.starts = match (self.starts.take(), types.has_any(EventTypes::REQUEST_START)) {
             (_, false) => None,
             (None, true) => {
                 self.recorder.runtime.upgrade().map(|runtime| runtime.events().want_starts())
@@ -163,141 +156,121 @@ impl Follower {
         };
     }
 
-    /// Whether it wants messages of that type.
-    pub(in crate::dev) fn wants(&self, types: Types) -> bool {
-        self.wanted.has_any(types)
+    /// Whether any of these types is subscribed to.
+    pub(in crate::dev) fn includes(&self, types: EventTypes) -> bool {
+        self.types.has_any(types)
     }
 
-    /// How many events it may be told of now.
-    pub(in crate::dev) fn room(&self) -> usize {
-        self.open.as_ref().map_or(usize::MAX, |open| WINDOW.saturating_sub(open.len()))
-    }
-
-    /// Waits for what comes next; `None` after the end, which is a `bye`. May be dropped at any time.
-    pub(in crate::dev) async fn next(&mut self) -> Option<Vec<Utf8Bytes>> {
+    /// Waits for the next messages; `None` after `bye`. May be dropped at any time.
+    pub(in crate::dev) async fn next(&mut self) -> Option<Vec<String>> {
         if self.is_over {
             return None;
         }
-        self.has_news().await;
+        self.wait_for_event().await;
         self.is_over = self.recorder.lock().is_closed;
         let mut frames = self.read();
         if self.is_over {
-            frames.push(encode(0, Body::Bye { reason: "shutdown" }));
+            frames.push(encode(0, EventBody::Bye { reason: "shutdown" }));
         }
         Some(frames)
     }
 
-    /// Waits until there is something to read.
-    async fn has_news(&self) {
+    async fn wait_for_event(&self) {
         loop {
-            let news = self.recorder.news.notified();
-            let is_resting = Instant::now() < self.next_look;
+            let new_event = self.recorder.new_event.notified();
+            let is_paused = Instant::now() < self.next_read;
             {
                 let mut state = self.recorder.lock();
-                let may_read = !is_resting && self.room() > 0;
-                if state.is_closed || (may_read && state.ledger.newest() > self.seq) {
+                let has_event = !is_paused && state.sequence.newest() > self.seq;
+                if state.is_closed || has_event {
                     return;
                 }
-                state.is_awaited |= may_read;
+                state.has_waiter |= !is_paused;
             }
-            if is_resting {
-                let _ = tokio::time::timeout_at(self.next_look, news).await;
+            if is_paused {
+                let _ = tokio::time::timeout_at(self.next_read, new_event).await;
             } else {
-                news.await;
+                new_event.await;
             }
         }
     }
 
-    /// Gives what has happened since the last time, as far as it is wanted and there is room. Of what
-    /// is no longer kept, it tells how much that was; if a change of the server is among it,
-    /// everything is told anew.
-    fn read(&mut self) -> Vec<Utf8Bytes> {
-        let (end, room) = (self.recorder.lock().ledger.newest(), self.room());
-        // A message has the number of its event; an event may make several messages.
-        let (mut frames, mut told) = (Vec::new(), Vec::new());
-        let (began, mut lost) = (self.seq, 0);
-        while self.seq < end && told.len() < room {
+    /// Writes the subscribed events since the last read. Events that are no longer stored are
+    /// counted in a `dropped`; if a change of the server may be among them, a new snapshot follows.
+    fn read(&mut self) -> Vec<String> {
+        let end = self.recorder.lock().sequence.newest();
+        let (first, mut frames, mut dropped) = (self.seq, Vec::new(), 0);
+        while self.seq < end {
             let state = self.recorder.lock();
-            let limit = AT_ONCE.min(room - told.len());
-            let has_lost_change = self.wants(Change::TYPES) && state.oldest_change() > self.seq + 1;
-            let items = state.after(self.seq, self.wanted, limit);
-            // With fewer than it asked for, it has seen them all.
-            let last = match items.last() {
-                Some((last, _)) if items.len() == limit => *last,
-                _ => state.ledger.newest(),
+            let lost_change =
+                self.includes(ServerChange::TYPES) && state.oldest_change() > self.seq + 1;
+            let events = state.after(self.seq, self.types, CHUNK);
+            // Fewer than a chunk: there were no more.
+            let last = match events.last() {
+                Some((last, _)) if events.len() == CHUNK => *last,
+                _ => state.sequence.newest(),
             };
-            lost += state.ledger.count(self.wanted, self.seq, last) - items.len() as u64;
+            dropped += state.sequence.count(self.types, self.seq, last) - events.len() as u64;
             drop(state);
-            if lost > 0
-                && has_lost_change
-                && let Some((all, seq)) = self.recorder.everything()
+            if dropped > 0
+                && lost_change
+                && let Some((snapshot, seq)) = self.recorder.snapshot()
             {
-                frames = all.into();
-                told = vec![seq];
+                frames = snapshot.into();
                 self.seq = seq;
                 break;
             }
             self.seq = last;
-            for (seq, item) in items {
-                let before = frames.len();
-                item.write(seq, self.wanted, &mut frames);
-                if frames.len() > before {
-                    told.push(seq);
-                }
+            for (seq, event) in events {
+                event.write(seq, self.types, &mut frames);
             }
         }
-        if let Some(open) = &mut self.open {
-            open.extend(told);
+        if dropped > 0 {
+            // With the number of the event before: the messages that follow are not older.
+            frames.insert(0, encode(first, EventBody::Dropped { count: dropped }));
         }
-        if lost > 0 {
-            // With the number of what was told before: what follows is no older.
-            frames.insert(0, encode(began, Body::Dropped { count: lost }));
-        }
-        let count = u32::try_from(self.seq - began).unwrap_or(u32::MAX);
-        self.next_look = Instant::now() + REST.saturating_mul(count).min(LONGEST_REST);
+        let count = u32::try_from(self.seq - first).unwrap_or(u32::MAX);
+        self.next_read = Instant::now() + PAUSE.saturating_mul(count).min(MAX_PAUSE);
         frames
     }
 }
 
-impl State {
-    /// The number from which on no change is missing.
+impl RecorderState {
+    /// Returns the number from which on every change is stored.
     fn oldest_change(&self) -> u64 {
         match self.changes.front() {
-            Some((seq, _)) if self.changes.len() == super::MAX_CHANGES => *seq,
+            Some((seq, _)) if self.changes.len() == MAX_CHANGES => *seq,
             _ => 0,
         }
     }
 
-    /// The oldest events after `seq` that are kept and wanted, in order.
-    fn after(&self, seq: u64, wanted: Types, limit: usize) -> Vec<(u64, Item)> {
-        let is_wanted = |seq: u64| self.ledger.is_in(wanted, seq);
-        let first = self.requests.partition_point(|kept| kept.seq() <= seq);
-        let requests = self.requests.range(first..).filter(|kept| is_wanted(kept.seq()));
-        let requests = requests.map(|kept| (kept.seq(), Item::Request(Box::new(kept.summary()))));
-        let mut found: Vec<(u64, Item)> = requests.take(limit).collect();
-        let changes = newer(&self.changes, seq).filter(|(change, _)| is_wanted(*change));
-        let changes = changes.map(|(seq, change)| (*seq, Item::Change(change.clone())));
+    /// Returns the oldest stored events of these types after `seq`, in order.
+    fn after(&self, seq: u64, types: EventTypes, limit: usize) -> Vec<(u64, RecordedEvent)> {
+        let includes = |seq: u64| self.sequence.has_type(types, seq);
+        let first = self.requests.partition_point(|each| each.seq() <= seq);
+        let requests = self.requests.range(first..).filter(|each| includes(each.seq()));
+        let requests =
+            requests.map(|each| (each.seq(), RecordedEvent::Request(Box::new(each.summary()))));
+        let mut found: Vec<(u64, RecordedEvent)> = requests.take(limit).collect();
+        let changes = newer(&self.changes, seq).filter(|(seq, _)| includes(*seq));
+        let changes = changes.map(|(seq, change)| (*seq, RecordedEvent::Change(change.clone())));
         found.extend(changes.take(limit));
-        let starts = newer(&self.starts, seq).filter(|(start, _)| is_wanted(*start));
-        found.extend(starts.map(|(seq, start)| (*seq, Item::Start(Arc::clone(start)))).take(limit));
-        let workers = newer(&self.workers, seq).filter(|(event, _)| is_wanted(*event));
-        let workers = workers.map(|(seq, event)| (*seq, Item::Worker(Arc::clone(event))));
+        let starts = newer(&self.starts, seq).filter(|(seq, _)| includes(*seq));
+        let starts = starts.map(|(seq, start)| (*seq, RecordedEvent::Start(Arc::clone(start))));
+        found.extend(starts.take(limit));
+        let workers = newer(&self.workers, seq).filter(|(seq, _)| includes(*seq));
+        let workers = workers.map(|(seq, event)| (*seq, RecordedEvent::Worker(Arc::clone(event))));
         found.extend(workers.take(limit));
-        let lines = newer(&self.logs, seq).filter(|(line, _)| is_wanted(*line));
-        found.extend(lines.map(|(seq, line)| (*seq, Item::Log(Arc::clone(line)))).take(limit));
+        let lines = newer(&self.logs, seq).filter(|(seq, _)| includes(*seq));
+        let lines = lines.map(|(seq, line)| (*seq, RecordedEvent::Log(Arc::clone(line))));
+        found.extend(lines.take(limit));
         found.sort_by_key(|(seq, _)| *seq);
         found.truncate(limit);
         found
     }
 }
 
-/// What came after the event `seq`.
+/// Returns the entries after the event `seq`.
 fn newer<T>(ring: &VecDeque<(u64, T)>, seq: u64) -> impl Iterator<Item = &(u64, T)> {
     ring.range(ring.partition_point(|(each, _)| *each <= seq)..)
-}
-
-/// Writes a message as it goes over the socket.
-pub(in crate::dev) fn encode(seq: u64, body: Body<'_>) -> Utf8Bytes {
-    let message = Message { v: protocol::VERSION, seq, body };
-    serde_json::to_string(&message).expect("plain data").into()
 }

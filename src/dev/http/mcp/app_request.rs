@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::{RequestId, parse_timeout};
 use super::text::{self, STOPPING, fields};
 use crate::dev::engine::Dev;
-use crate::dev::protocol::Content;
-use crate::dev::recorder::{Sent, shown_body};
+use crate::dev::protocol::BodyContent;
+use crate::dev::recorder::{SentRequest, redacted_body};
 use crate::dev::redact::MASK;
-use crate::dev::replay::{self, number_of};
+use crate::dev::replay::{self, request_id};
 
 /// Bytes read of a response's body.
 const MAX_BODY: usize = 64 * 1024;
@@ -50,8 +50,8 @@ pub(super) async fn replay(
     arguments: ReplayArguments,
 ) -> Result<String, String> {
     let timeout = parse_timeout(arguments.timeout_ms)?;
-    let found = replay::original(&dev.inner.recorder, &arguments.id.into_text());
-    let (number, sent) = found.map_err(|refusal| refusal.to_string())?;
+    let found = replay::find(&dev.inner.recorder, &arguments.id.into_text());
+    let (number, sent) = found.map_err(|error| error.to_string())?;
     send(dev, stop, sent, Some(number), timeout).await
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn call_route(
 }
 
 impl CallRouteArguments {
-    fn to_request(self) -> Result<Sent, String> {
+    fn to_request(self) -> Result<SentRequest, String> {
         let has = |header: &str| self.headers.keys().any(|name| name.eq_ignore_ascii_case(header));
         if has("host") {
             return Err("`host` cannot be chosen: the request goes to this app; remove the header"
@@ -95,7 +95,7 @@ impl CallRouteArguments {
             ));
         }
         let method = self.method.as_deref().unwrap_or("GET");
-        replay::written(method, self.path, &headers, body).map_err(|refusal| refusal.to_string())
+        replay::build(method, self.path, &headers, body).map_err(|error| error.to_string())
     }
 }
 
@@ -103,19 +103,19 @@ impl CallRouteArguments {
 async fn send(
     dev: &Dev,
     stop: &CancellationToken,
-    sent: Sent,
+    sent: SentRequest,
     original: Option<u64>,
     timeout: Duration,
 ) -> Result<String, String> {
     let deadline = Instant::now() + timeout;
     let exchange = async {
-        let response = sent.answer(&dev.inner.runtime, original);
+        let response = sent.dispatch(&dev.inner.runtime, original);
         let response = timeout_at(deadline, response).await.map_err(|_| {
             let ms = timeout.as_millis();
             format!("no response within {ms} ms, so the request was cancelled; raise `timeout_ms`")
         })?;
-        let response = response.map_err(|refusal| refusal.to_string())?;
-        let id = number_of(&response);
+        let response = response.map_err(|error| error.to_string())?;
+        let id = request_id(&response);
         Ok::<_, String>((id, read(response.into_body(), deadline).await))
     };
     let (id, body) = tokio::select! {
@@ -126,11 +126,11 @@ async fn send(
         format!("request {id} has ended, but newer requests have replaced it in the records")
     })?;
     // The record lacks the bodies of streams and error pages, or all bodies.
-    let masking = dev.inner.recorder.masking();
-    let mut content = shown_body(&body.bytes, body.size, &detail.response_headers, &masking);
+    let redactor = dev.inner.recorder.redactor();
+    let mut content = redacted_body(&body.bytes, body.size, &detail.response_headers, &redactor);
     if dev.inner.recorder.is_private(&id) {
         let note = Some("the handler is marked @no_capture");
-        content = Some(Content { size: body.size as u64, text: None, note });
+        content = Some(BodyContent { size: body.size as u64, text: None, note });
     } else if let Some(content) = content.as_mut().filter(|_| body.note.is_some()) {
         (content.size, content.note) = (body.bytes.len() as u64, body.note);
     }

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::dev::protocol::Body;
-use crate::dev::protocol::event_types::Types;
+use crate::dev::protocol::EventBody;
+use crate::dev::protocol::event_types::EventTypes;
 
 const KNOWN_TYPES: [&str; 2] = ["ping", "subscribe"];
 /// Bytes of a ping's id.
@@ -20,7 +20,7 @@ pub(super) enum ClientMessage {
     /// Requests a pong with the same `id`.
     Ping(Value),
     /// Replaces the event types that the client receives.
-    Subscribe(Types),
+    Subscribe(EventTypes),
 }
 
 /// The reason why a message had no effect.
@@ -58,7 +58,7 @@ impl ClientMessage {
                 let names: Vec<&str> = names.ok_or_else(|| {
                     error(Some("subscribe"), "`types` must be a list of at most 64 names")
                 })?;
-                Types::read(names).map(Self::Subscribe).map_err(MessageError::unknown_types)
+                EventTypes::parse(names).map(Self::Subscribe).map_err(MessageError::unknown_types)
             }
             Some("ack") => {
                 let detail = "`ack` was removed in version 2; send nothing instead: a client that \
@@ -85,14 +85,14 @@ impl MessageError {
             about: Some("subscribe"),
             detail: "unknown event types; the subscription is unchanged".into(),
             unknown: names.iter().take(MAX_UNKNOWN.0).map(|name| truncate(name)).collect(),
-            known: Types::names(),
+            known: EventTypes::names(),
         }
     }
 
     /// Returns the `problem` event that reports it.
-    pub(super) fn body(&self) -> Body<'_> {
+    pub(super) fn body(&self) -> EventBody<'_> {
         let Self { about, detail, unknown, known } = self;
-        Body::Problem { about: *about, detail, unknown, known }
+        EventBody::Problem { about: *about, detail, unknown, known }
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_subscription_is_a_list_of_names() {
-        let types = Types::ERROR.or(Types::LOG);
+        let types = EventTypes::ERROR.or(EventTypes::LOG);
         let text = r#"{"type":"subscribe","types":["log","error"]}"#;
         assert_eq!(ClientMessage::parse(text), Ok(ClientMessage::Subscribe(types)));
         let many = json!({"type": "subscribe", "types": vec!["log"; 65]}).to_string();

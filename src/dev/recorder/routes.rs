@@ -1,0 +1,53 @@
+//! A route table as the recorder needs it: looks up a recorded route, and finds private requests.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
+
+use crate::message::{RequestRecord, RouteInfo};
+use crate::python_runtime::Serving;
+
+/// The table of one generation. The index is built when a request is first shown.
+pub(super) struct RouteIndex {
+    serving: Arc<Serving>,
+    /// The ids of routes whose requests are not captured.
+    private: HashSet<String>,
+    /// These ids, and the ids of older private routes since the server started.
+    was_private: HashSet<String>,
+    positions: OnceLock<HashMap<String, usize>>,
+}
+
+impl RouteIndex {
+    /// Indexes the routes of `serving`, which replaces `before`.
+    pub(super) fn new(serving: Arc<Serving>, before: Option<&Self>) -> Self {
+        let private = serving.routes.iter().filter(|route| route.no_capture);
+        let private: HashSet<String> = private.map(|route| route.id.clone()).collect();
+        let mut was_private = before.map_or_else(HashSet::new, |before| before.was_private.clone());
+        was_private.extend(private.iter().cloned());
+        Self { serving, private, was_private, positions: OnceLock::new() }
+    }
+
+    /// Whether a request's content must not be recorded.
+    pub(super) fn is_private(&self, record: &RequestRecord<'_>) -> bool {
+        if record.generation > Some(self.serving.generation) {
+            return true; // its routes arrive in a moment
+        }
+        // A request that began before a reload may have a route that no longer exists. So may a
+        // cancelled request, which has no generation.
+        let is_old = record.generation.is_none_or(|number| number < self.serving.generation);
+        let private = if is_old { &self.was_private } else { &self.private };
+        match record.route {
+            Some(id) => private.contains(id),
+            // It may have been meant for a private route.
+            None => !private.is_empty() || !self.serving.last_reload.report.broken.is_empty(),
+        }
+    }
+
+    pub(super) fn find(&self, id: &str) -> Option<&RouteInfo> {
+        let routes = &self.serving.routes;
+        let positions = self.positions.get_or_init(|| {
+            let routes = routes.iter().enumerate();
+            routes.map(|(position, route)| (route.id.clone(), position)).collect()
+        });
+        routes.get(*positions.get(id)?)
+    }
+}

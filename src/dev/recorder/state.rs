@@ -1,0 +1,173 @@
+//! The recorder's lists, and the limits that bound them. Every access is under one lock.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::message::{RequestRecord, StartRecord, Traceback, WorkerEvent, unix_ms};
+use crate::python_runtime::{PythonRuntime, Serving};
+
+use super::event::ServerChange;
+use super::request::RecordedRequest;
+use super::routes::RouteIndex;
+use super::sequence::EventSequence;
+use crate::dev::protocol::event_types::EventTypes;
+use crate::dev::protocol::{Limits, LogLine, Pin, Reload, RequestStart, ServerStatus};
+use crate::dev::redact::Redactor;
+
+/// The most requests, reloads and lines that are stored.
+pub(super) const LIMITS: Limits = Limits { requests: 500, reloads: 100, logs: 5000 };
+/// The most bytes of bodies that are stored.
+const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+/// The most routes whose requests are counted, old generations included.
+const MAX_COUNTED: usize = 10_000;
+/// The most changes of the server that are stored for clients that resume.
+pub(super) const MAX_CHANGES: usize = 64;
+/// The most request starts that are stored for them.
+const MAX_STARTS: usize = 500;
+/// The most worker events that are stored for them.
+const MAX_WORKER_EVENTS: usize = 200;
+
+pub(super) struct RecorderState {
+    pub(super) sequence: EventSequence,
+    /// The number of requests since the start.
+    pub(super) answered: u64,
+    /// In boxes: a full ring reuses the oldest by moving a pointer.
+    pub(super) requests: VecDeque<Box<RecordedRequest>>,
+    /// The bytes of bodies in `requests`.
+    body_bytes: usize,
+    pub(super) redactor: Redactor,
+    captures_bodies: bool,
+    pub(super) changes: VecDeque<(u64, ServerChange)>,
+    pub(super) starts: VecDeque<(u64, Arc<RequestStart>)>,
+    pub(super) workers: VecDeque<(u64, Arc<WorkerEvent>)>,
+    pub(super) logs: VecDeque<(u64, Arc<LogLine>)>,
+    /// The bytes of lines in `logs`.
+    pub(super) log_bytes: usize,
+    pub(super) reloads: VecDeque<Arc<Reload>>,
+    pub(super) last_failure: Option<Arc<Traceback>>,
+    routes: Arc<RouteIndex>,
+    pub(super) pins: Arc<[Pin]>,
+    /// The number of requests to each route, by its id.
+    pub(super) hits: HashMap<String, u64>,
+    /// Whether reloading is paused.
+    pub(super) is_paused: bool,
+    pub(super) is_closed: bool,
+    /// Whether a client has read every event and waits for the next.
+    pub(super) has_waiter: bool,
+}
+
+impl RecorderState {
+    pub(super) fn new(runtime: &PythonRuntime) -> Self {
+        let serving = runtime.serving();
+        let first = Reload::from(&serving.last_reload);
+        let mut redactor = Redactor::new(&runtime.config().redact_extra);
+        redactor.add_values(&serving.last_reload.report.secrets);
+        Self {
+            sequence: EventSequence::new(),
+            answered: 0,
+            requests: VecDeque::with_capacity(LIMITS.requests),
+            body_bytes: 0,
+            redactor,
+            captures_bodies: !runtime.config().no_capture_bodies,
+            changes: VecDeque::new(),
+            starts: VecDeque::new(),
+            workers: VecDeque::new(),
+            logs: VecDeque::new(),
+            log_bytes: 0,
+            last_failure: first.traceback.clone().map(Arc::new),
+            reloads: VecDeque::from([Arc::new(first)]),
+            routes: Arc::new(RouteIndex::new(serving, None)),
+            pins: Arc::new([]),
+            hits: HashMap::new(),
+            is_paused: false,
+            is_closed: false,
+            has_waiter: false,
+        }
+    }
+
+    /// Returns a recorded request.
+    pub(super) fn request(&self, id: u64) -> Option<&RecordedRequest> {
+        self.requests.iter().rev().find(|request| request.id() == id).map(|request| &**request)
+    }
+
+    pub(super) fn add_start(&mut self, record: &StartRecord<'_>) {
+        let start = RequestStart {
+            id: record.id.to_string(),
+            time_ms: unix_ms(record.time),
+            method: record.head.method().to_owned(),
+            path: self.redactor.path(&record.head.path()),
+        };
+        let seq = self.sequence.add(EventTypes::REQUEST_START);
+        push(&mut self.starts, (seq, Arc::new(start)), MAX_STARTS);
+    }
+
+    pub(super) fn add_request(&mut self, record: &RequestRecord<'_>) {
+        let types = match record.traceback {
+            Some(_) => EventTypes::REQUEST_END.or(EventTypes::ERROR),
+            None => EventTypes::REQUEST_END,
+        };
+        let seq = self.sequence.add(types);
+        self.answered += 1;
+        // The newest reuses the memory of the oldest.
+        let is_full = self.requests.len() == LIMITS.requests;
+        let oldest = if is_full { self.requests.pop_front() } else { None };
+        let mut request = oldest.unwrap_or_default();
+        self.body_bytes -= request.body_bytes();
+        request.fill(seq, record, &self.routes, &self.redactor, self.captures_bodies);
+        self.body_bytes += request.body_bytes();
+        if let Some(traceback) = record.traceback {
+            self.last_failure = Some(Arc::clone(traceback));
+        }
+        self.requests.push_back(request);
+        if self.body_bytes > MAX_BODY_BYTES {
+            self.drop_oldest_bodies();
+        }
+        let Some(id) = record.route else { return };
+        if let Some(hits) = self.hits.get_mut(id) {
+            *hits += 1;
+        } else if self.hits.len() < MAX_COUNTED {
+            self.hits.insert(id.to_owned(), 1);
+        }
+    }
+
+    pub(super) fn add_worker_event(&mut self, event: &Arc<WorkerEvent>) {
+        let seq = self.sequence.add(EventTypes::WORKER);
+        push(&mut self.workers, (seq, Arc::clone(event)), MAX_WORKER_EVENTS);
+    }
+
+    pub(super) fn add_reload(&mut self, reload: Arc<Reload>, status: Box<ServerStatus>) {
+        if let Some(traceback) = &reload.traceback {
+            self.last_failure = Some(Arc::new(traceback.clone()));
+        }
+        push(&mut self.reloads, Arc::clone(&reload), LIMITS.reloads);
+        self.add_change(ServerChange::Reload(reload, status));
+    }
+
+    /// Replaces the route table.
+    pub(super) fn set_routes(&mut self, serving: Arc<Serving>) {
+        self.routes = Arc::new(RouteIndex::new(Arc::clone(&serving), Some(&self.routes)));
+        self.add_change(ServerChange::Routes(serving));
+    }
+
+    pub(super) fn add_change(&mut self, change: ServerChange) {
+        let seq = self.sequence.add(change.types());
+        push(&mut self.changes, (seq, change), MAX_CHANGES);
+    }
+
+    fn drop_oldest_bodies(&mut self) {
+        for request in &mut self.requests {
+            if self.body_bytes <= MAX_BODY_BYTES {
+                break;
+            }
+            self.body_bytes -= request.body_bytes();
+            request.drop_bodies();
+        }
+    }
+}
+
+fn push<T>(ring: &mut VecDeque<T>, item: T, limit: usize) {
+    if ring.len() == limit {
+        ring.pop_front();
+    }
+    ring.push_back(item);
+}
