@@ -21,7 +21,7 @@ mod replay;
 mod token;
 mod watch;
 
-pub use discovery::Announcement;
+pub use discovery::DevFile;
 pub use editor::Editor;
 pub use engine::Dev;
 pub use events::Events;
@@ -29,4 +29,4 @@ pub use http::app::DevService;
 pub use http::guard::MAX_HEADER_BYTES;
 pub use http::router;
 pub use paths::PREFIX;
-pub use reload::restart::Wish;
+pub use reload::restart::RestartRequest;

@@ -92,7 +92,7 @@ pub(crate) fn run(args: ProjectArgs, options: Options) -> Result<ExitCode, Error
             Some((stdout, events)) => Some(Log::start(stdout, events).map_err(cannot_write)?),
             None => None,
         };
-        let announcement = dev.announce(start.address)?;
+        let announcement = dev.write_dev_file(start.address)?;
         let reads_keys =
             !options.no_keys && stdout.is_none() && super::terminal::raw_mode::is_interactive();
         let width = reads_keys.then(|| Term::stdout().size().1);

@@ -1,4 +1,5 @@
-//! `.snaxum/dev.json`: how tools find a running dev server, and the tokens for it.
+//! `.snaxum/dev.json`, where tools find the URL and the tokens of a running dev server. Never reads
+//! the file of another server, except to leave it in place.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,14 +13,14 @@ use crate::venv::state_dir;
 
 use super::paths;
 
-/// The file, as long as the server runs.
+/// The file. Dropping it removes it.
 #[derive(Debug)]
-pub struct Announcement {
+pub struct DevFile {
     path: PathBuf,
     content: String,
 }
 
-impl Announcement {
+impl DevFile {
     pub(super) fn write(
         project: &Path,
         address: SocketAddr,
@@ -40,7 +41,7 @@ impl Announcement {
         let path = project.join(".snaxum").join("dev.json");
         let write = || -> io::Result<()> {
             state_dir(project)?;
-            // Aside and renamed, so that nobody reads half of it; never through a symlink.
+            // Written aside and renamed: no reader sees half of it, and no symlink is followed.
             let aside = path.with_extension(format!("json.{}", std::process::id()));
             let mut options = fs::OpenOptions::new();
             options.write(true).create_new(true);
@@ -58,16 +59,16 @@ impl Announcement {
     }
 }
 
-impl Drop for Announcement {
+impl Drop for DevFile {
     fn drop(&mut self) {
-        // Another server of this project may have put its own there since.
+        // Another server of this project may have replaced it.
         if fs::read_to_string(&self.path).is_ok_and(|found| found == self.content) {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// The URL by which this machine reaches a server that listens on `address`.
+/// Returns the URL at which this machine reaches a server that listens on `address`.
 pub(super) fn base_url(address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -82,26 +83,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_is_private_and_gone_with_the_server() {
+    fn the_file_is_private_and_is_removed_with_the_server() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().expect("a temporary directory");
         let address = "0.0.0.0:81".parse().expect("an address");
 
-        let announcement =
-            Announcement::write(dir.path(), address, "abc", Some("def")).expect("written");
+        let file = DevFile::write(dir.path(), address, "abc", Some("def")).expect("written");
 
         let path = dir.path().join(".snaxum/dev.json");
-        let found: serde_json::Value =
+        let content: serde_json::Value =
             serde_json::from_str(&fs::read_to_string(&path).expect("a file")).expect("JSON");
-        assert_eq!(found["url"], "http://127.0.0.1:81");
-        assert_eq!(found["token"], "abc");
+        assert_eq!(content["url"], "http://127.0.0.1:81");
+        assert_eq!(content["token"], "abc");
         let mcp = json!({ "url": "http://127.0.0.1:81/__snaxum/mcp", "token": "def" });
-        assert_eq!(found["mcp"], mcp);
+        assert_eq!(content["mcp"], mcp);
         let mode = fs::metadata(&path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let ignore = fs::read_to_string(dir.path().join(".snaxum/.gitignore")).expect("a file");
         assert_eq!(ignore, "*\n");
-        drop(announcement);
+        drop(file);
         assert!(!path.exists());
     }
 }

@@ -1,7 +1,7 @@
-//! Editors: the address by which a page opens a file of the project in one, and the command line by
-//! which the server does, where somebody asked for that.
+//! Editors: the URL with which a page opens a file of the project, and the command line with which
+//! the server does.
 //!
-//! Says how; what is opened, and that it may be, is for `opening.rs`.
+//! Starts nothing, and checks no path: `http/open_editor.rs` does.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -10,33 +10,33 @@ use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-/// What means nothing in a path, and stays as it is.
+/// The characters that stay unencoded in a path.
 const IN_PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// How places in the code are opened: by links of the page, or by a program that the server starts.
+/// Opens places in the code: with links in the page, or with a program that the server starts.
 ///
-/// Read from `cursor://`, whose links are rendered, or from `cursor`, the name or path of a program.
+/// Parsed from `cursor://`, which makes links, or from `cursor`, the name or path of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Editor {
-    known: &'static Known,
-    /// What the server starts.
+    known: &'static KnownEditor,
+    /// The program that the server starts.
     program: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Known {
+struct KnownEditor {
     name: &'static str,
-    /// What the program is called besides.
+    /// Other names of the program.
     aliases: &'static [&'static str],
-    /// Its scheme, and how an address goes on.
-    link: Option<(&'static str, Address)>,
+    /// Its scheme, and the form of its URLs.
+    link: Option<(&'static str, UrlForm)>,
     arguments: Arguments,
 }
 
-/// How an address names a file and a line.
+/// The part of a URL that names a file and a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Address {
+enum UrlForm {
     /// `file/PATH:LINE`
     Path,
     /// `open?file=PATH&line=LINE`
@@ -45,8 +45,8 @@ enum Address {
     Url,
 }
 
-/// How a command line does. A path is absolute, so nothing takes it for an option; `--` stands
-/// before it where a program is known to take that.
+/// The part of a command line that does. A path is absolute, so it is never read as an option; `--`
+/// comes first where a program supports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Arguments {
     /// `--goto PATH:LINE`
@@ -66,48 +66,48 @@ enum Arguments {
 const fn known(
     name: &'static str,
     aliases: &'static [&'static str],
-    scheme: Option<(&'static str, Address)>,
+    scheme: Option<(&'static str, UrlForm)>,
     arguments: Arguments,
-) -> Known {
-    Known { name, aliases, link: scheme, arguments }
+) -> KnownEditor {
+    KnownEditor { name, aliases, link: scheme, arguments }
 }
 
-/// The first one is taken where nobody names another.
-static KNOWN: [Known; 15] = [
-    known("code", &[], Some(("vscode", Address::Path)), Arguments::Goto),
-    known("code-insiders", &[], Some(("vscode-insiders", Address::Path)), Arguments::Goto),
-    known("codium", &["vscodium"], Some(("vscodium", Address::Path)), Arguments::Goto),
-    known("cursor", &[], Some(("cursor", Address::Path)), Arguments::Goto),
-    known("windsurf", &[], Some(("windsurf", Address::Path)), Arguments::Goto),
-    known("zed", &["zeditor", "zedit"], Some(("zed", Address::Path)), Arguments::JoinedAfterDashes),
-    known("subl", &["sublime_text"], Some(("subl", Address::Url)), Arguments::Joined),
+/// The known editors, the default first.
+static KNOWN: [KnownEditor; 15] = [
+    known("code", &[], Some(("vscode", UrlForm::Path)), Arguments::Goto),
+    known("code-insiders", &[], Some(("vscode-insiders", UrlForm::Path)), Arguments::Goto),
+    known("codium", &["vscodium"], Some(("vscodium", UrlForm::Path)), Arguments::Goto),
+    known("cursor", &[], Some(("cursor", UrlForm::Path)), Arguments::Goto),
+    known("windsurf", &[], Some(("windsurf", UrlForm::Path)), Arguments::Goto),
+    known("zed", &["zeditor", "zedit"], Some(("zed", UrlForm::Path)), Arguments::JoinedAfterDashes),
+    known("subl", &["sublime_text"], Some(("subl", UrlForm::Url)), Arguments::Joined),
     known(
         "idea",
         &["idea.sh", "intellij-idea-ultimate", "intellij-idea-community"],
-        Some(("idea", Address::File)),
+        Some(("idea", UrlForm::File)),
         Arguments::LineOption,
     ),
     known(
         "pycharm",
         &["charm", "pycharm.sh", "pycharm-professional", "pycharm-community"],
-        Some(("pycharm", Address::File)),
+        Some(("pycharm", UrlForm::File)),
         Arguments::LineOption,
     ),
-    known("webstorm", &["webstorm.sh"], Some(("webstorm", Address::File)), Arguments::LineOption),
+    known("webstorm", &["webstorm.sh"], Some(("webstorm", UrlForm::File)), Arguments::LineOption),
     known(
         "rustrover",
         &["rustrover.sh"],
-        Some(("rustrover", Address::File)),
+        Some(("rustrover", UrlForm::File)),
         Arguments::LineOption,
     ),
-    known("clion", &["clion.sh"], Some(("clion", Address::File)), Arguments::LineOption),
-    known("mate", &[], Some(("txmt", Address::Url)), Arguments::LineOption),
+    known("clion", &["clion.sh"], Some(("clion", UrlForm::File)), Arguments::LineOption),
+    known("mate", &[], Some(("txmt", UrlForm::Url)), Arguments::LineOption),
     known("kate", &[], None, Arguments::LineOptionAndDashes),
     known("emacsclient", &[], None, Arguments::Plus),
 ];
 
-/// They would fight with the server for the terminal.
-const OF_TERMINALS: [&str; 14] = [
+/// Editors that need a terminal, which the server uses itself.
+const TERMINAL_EDITORS: [&str; 14] = [
     "vi", "vim", "view", "nvim", "ex", "ed", "nano", "pico", "micro", "hx", "helix", "kak", "joe",
     "emacs",
 ];
@@ -124,26 +124,26 @@ impl FromStr for Editor {
 
     fn from_str(value: &str) -> Result<Self, String> {
         if let Some(scheme) = value.strip_suffix("://") {
-            let is_it = |known: &&Known| known.link.is_some_and(|(name, _)| name == scheme);
-            let known = KNOWN.iter().find(is_it).ok_or_else(unknown)?;
+            let matches = |known: &&KnownEditor| known.link.is_some_and(|(name, _)| name == scheme);
+            let known = KNOWN.iter().find(matches).ok_or_else(unknown)?;
             return Ok(Self { known, program: None });
         }
         let name = value.rsplit('/').next().unwrap_or_default();
-        if OF_TERMINALS.contains(&name) {
+        if TERMINAL_EDITORS.contains(&name) {
             return Err(format!(
-                "it needs a terminal, and the server's is taken; name an editor with a window of \
-                 its own ({})",
+                "it needs a terminal, which the server uses itself; name an editor with its own window \
+                 ({})",
                 programs()
             ));
         }
-        let is_it = |known: &&Known| known.name == name || known.aliases.contains(&name);
-        let known = KNOWN.iter().find(is_it).ok_or_else(unknown)?;
+        let matches = |known: &&KnownEditor| known.name == name || known.aliases.contains(&name);
+        let known = KNOWN.iter().find(matches).ok_or_else(unknown)?;
         Ok(Self { known, program: Some(value.to_owned()) })
     }
 }
 
-/// Names of what is known, in one text.
-fn names(name: impl Fn(&Known) -> Option<String>) -> String {
+/// Joins these names of the known editors.
+fn names(name: impl Fn(&KnownEditor) -> Option<String>) -> String {
     KNOWN.iter().filter_map(name).collect::<Vec<_>>().join(", ")
 }
 
@@ -153,29 +153,32 @@ fn programs() -> String {
 
 fn unknown() -> String {
     let links = names(|known| known.link.map(|(scheme, _)| format!("{scheme}://")));
-    format!("known are programs that the server starts ({}) and links ({links})", programs())
+    format!(
+        "unknown editor; name a program that the server starts ({}) or a link ({links})",
+        programs()
+    )
 }
 
 impl Editor {
-    /// The address with `{file}`, relative to the project and encoded likewise, and `{line}` left
-    /// open; `None` if this editor has no scheme.
+    /// Returns the URL with `{file}` and `{line}` to fill in, the file relative to the project and
+    /// percent-encoded; `None` if this editor has no scheme.
     pub(super) fn link(&self, project_dir: &Path) -> Option<String> {
         let (scheme, address) = self.known.link?;
         let root = percent_encode(project_dir.as_os_str().as_bytes(), IN_PATH).to_string();
         let path = format!("{}/{{file}}", root.trim_end_matches('/'));
         Some(match address {
-            Address::Path => format!("{scheme}://file{path}:{{line}}"),
-            Address::File => format!("{scheme}://open?file={path}&line={{line}}"),
-            Address::Url => format!("{scheme}://open?url=file://{path}&line={{line}}"),
+            UrlForm::Path => format!("{scheme}://file{path}:{{line}}"),
+            UrlForm::File => format!("{scheme}://open?file={path}&line={{line}}"),
+            UrlForm::Url => format!("{scheme}://open?url=file://{path}&line={{line}}"),
         })
     }
 
-    /// What the server starts, if somebody wants it to.
+    /// The program that the server starts, if it may.
     pub(super) fn program(&self) -> Option<&str> {
         self.program.as_deref()
     }
 
-    /// What the program gets to open an absolute path at a line.
+    /// Returns the arguments that open an absolute path at a line.
     pub(super) fn arguments(&self, path: &Path, line: u32) -> Vec<OsString> {
         let mut joined = path.as_os_str().to_owned();
         joined.push(format!(":{line}"));
@@ -204,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_end_the_path_is_encoded() {
+    fn special_characters_in_the_path_are_encoded() {
         let link = |name: &str, path: &str| editor(name).link(Path::new(path));
         assert_eq!(
             link("vscode://", "/home/a b/{file}?#:é&=").as_deref(),
@@ -224,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn each_program_is_told_the_line_in_its_own_way() {
+    fn each_program_gets_the_line_in_its_own_form() {
         for (name, expected) in [
             ("code", "--goto /a b/-x.py:7"),
             ("/opt/bin/cursor", "--goto /a b/-x.py:7"),
@@ -245,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_editor_that_cannot_be_is_refused_with_those_that_can() {
+    fn an_unknown_editor_is_refused_with_the_known_names() {
         let why = |name: &str| name.parse::<Editor>().expect_err("it is refused");
         assert!(why("vim").starts_with("it needs a terminal") && why("vim").contains("code, "));
         assert!(why("/usr/bin/nvim").starts_with("it needs a terminal"));

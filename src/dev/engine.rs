@@ -1,6 +1,6 @@
 //! The dev engine: starts the parts of dev mode, wires them together, and is their handle.
 //!
-//! [`Dev::start`] spawns the watcher and the reload thread and listens to the runtime's events.
+//! [`Dev::start`] starts the reload thread and subscribes the parts to the runtime's events.
 //! Knows no HTTP: `Dev::router` and `Dev::front` are in `http.rs`.
 
 use std::net::SocketAddr;
@@ -12,16 +12,16 @@ use crate::error::Error;
 use crate::python_runtime::{PythonRuntime, ReloadOutcome, ReloadScope};
 
 use super::browser::BrowserReload;
-use super::discovery::{self, Announcement};
+use super::discovery::{self, DevFile};
 use super::editor::Editor;
 use super::events::Events;
 use super::mcp_access::McpAccess;
 use super::paths::{self, PREFIX};
 use super::pins::Pins;
-use super::protocol::Status;
+use super::protocol::ServerStatus;
 use super::recorder::Recorder;
 use super::reload::Reloader;
-use super::reload::restart::{Restarts, Wish};
+use super::reload::restart::{RestartRequest, RestartRequests};
 use super::token;
 
 /// A running dev mode. Dropping it, and every router made from it, stops the watcher.
@@ -38,7 +38,7 @@ pub(super) struct Inner {
     pub(super) token: String,
     pub(super) mcp: OnceLock<McpAccess>,
     pub(super) reloader: Reloader,
-    pub(super) restarts: Restarts,
+    pub(super) restarts: RestartRequests,
 }
 
 impl Drop for Inner {
@@ -48,7 +48,7 @@ impl Drop for Inner {
 }
 
 impl Dev {
-    /// Starts to watch the python dir of `runtime` and to record what happens.
+    /// Starts to watch the python dir of `runtime` and to record its events.
     ///
     /// # Errors
     ///
@@ -57,11 +57,12 @@ impl Dev {
         Self::start_with_token(runtime, None)
     }
 
-    /// The same, with the token of a process that this one takes over from: open consoles go on.
+    /// Starts with the token of the process that this one replaces, so that open consoles stay
+    /// connected.
     ///
     /// # Errors
     ///
-    /// Those of [`Dev::start`].
+    /// The errors of [`Dev::start`].
     pub fn start_with_token(
         runtime: &Arc<PythonRuntime>,
         token: Option<String>,
@@ -69,7 +70,7 @@ impl Dev {
         let recorder = Arc::new(Recorder::new(runtime));
         runtime.events().listen_from_the_start({
             let recorder = Arc::clone(&recorder);
-            move |event| recorder.record(event)
+            move |event| recorder.on_event(event)
         });
         let browser = Arc::new(BrowserReload::new(runtime, recorder.run_id()));
         runtime.events().listen({
@@ -79,75 +80,75 @@ impl Dev {
         let pins = Arc::new(Pins::new(runtime, &recorder));
         runtime.events().listen({
             let pins = Arc::clone(&pins);
-            move |event| pins.hear(event)
+            move |event| pins.on_event(event)
         });
         let reloader = Reloader::start(runtime, {
             let browser = Arc::clone(&browser);
             move || browser.style_saved()
         })?;
         let token = token.unwrap_or_else(|| token::random_text(32));
-        let (runtime, restarts) = (Arc::clone(runtime), Restarts::default());
+        let (runtime, restarts) = (Arc::clone(runtime), RestartRequests::default());
         let mcp = OnceLock::new();
         let inner = Inner { runtime, recorder, browser, pins, token, mcp, reloader, restarts };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// What lets a request in; for a process that takes over.
+    /// The token that requests to the console need; for the process that takes over.
     pub fn token(&self) -> &str {
         &self.inner.token
     }
 
-    /// The console's address with the token in it, for a server that listens on `address`.
+    /// Returns the console's URL with the token, for a server that listens on `address`.
     pub fn console_url(&self, address: SocketAddr) -> String {
         format!("{}{PREFIX}?t={}", discovery::base_url(address), self.inner.token)
     }
 
-    /// Lets assistants ask over MCP, at `/__snaxum/mcp`, with a token of its own; with `may_write`
-    /// also for what changes something. `token` is that of a process that this one takes over
-    /// from. The first call counts; without one nothing is there.
+    /// Opens the MCP endpoint at `/__snaxum/mcp`, which has its own token. With `may_write`, its tools
+    /// may also change something. `token` is the one of the process that this one replaces. Only the
+    /// first call has an effect.
     pub fn open_mcp(&self, may_write: bool, token: Option<String>) {
         self.inner.mcp.get_or_init(|| McpAccess::new(may_write, token));
     }
 
-    /// Opens places in the code in this editor, from the console. The first call counts; without one
-    /// the page has links for Visual Studio Code.
+    /// Sets the editor that the console opens. Only the first call has an effect; without one, the page
+    /// has links for Visual Studio Code.
     pub fn use_editor(&self, editor: Editor) {
         self.inner.recorder.use_editor(editor);
     }
 
-    /// What lets an assistant in, if that is open.
+    /// The token of the MCP endpoint, if it is open.
     pub fn mcp_token(&self) -> Option<&str> {
         self.inner.mcp.get().map(|mcp| &*mcp.token)
     }
 
-    /// Where assistants ask, without the token, if that is open.
+    /// Returns the URL of the MCP endpoint without the token, if it is open.
     pub fn mcp_url(&self, address: SocketAddr) -> Option<String> {
         self.inner.mcp.get().map(|_| format!("{}{}", discovery::base_url(address), paths::MCP))
     }
 
-    /// Writes `.snaxum/dev.json`, by which tools find this server; gone when the result is dropped.
+    /// Writes `.snaxum/dev.json`, where tools find this server. Dropping the result removes the file.
     ///
     /// # Errors
     ///
     /// The file cannot be written.
-    pub fn announce(&self, address: SocketAddr) -> Result<Announcement, Error> {
+    pub fn write_dev_file(&self, address: SocketAddr) -> Result<DevFile, Error> {
         let project = &self.inner.runtime.config().project_dir;
-        Announcement::write(project, address, self.token(), self.mcp_token())
+        DevFile::write(project, address, self.token(), self.mcp_token())
     }
 
-    /// What happens from now on, after `hello`, the newest reload and the routes; `None` if the
-    /// server has stopped.
+    /// Returns the events from now on, after `hello`, the lines so far, the newest reload and the
+    /// routes; `None` if the server has stopped.
     pub fn events(&self) -> Option<Events> {
-        self.inner.recorder.begin().map(Events::new)
+        self.inner.recorder.subscribe_from_start().map(Events::new)
     }
 
-    /// Looks at all files now, and reloads what differs from what serves; `None` if the server is
-    /// stopping, or too many ask.
+    /// Checks all files now, and reloads the changed code; `None` if the server stops, or if too many
+    /// reloads are requested.
     pub async fn reload(&self) -> Option<ReloadOutcome> {
         self.inner.reloader.reload(ReloadScope::Differing, &self.inner.runtime).await
     }
 
-    /// Notices from now on what is saved, and acts on it only when somebody resumes.
+    /// Pauses reloading: changes are stored until the pause ends.
     pub fn pause(&self) {
         self.inner.reloader.pause(&self.inner.runtime);
     }
@@ -162,23 +163,23 @@ impl Dev {
         self.inner.pins.pin_last_failure()
     }
 
-    /// Whether saves are not acted on.
+    /// Whether reloading is paused.
     pub fn is_paused(&self) -> bool {
         self.inner.reloader.is_paused()
     }
 
-    /// The wishes for a new process from now on, for whoever can let one take over; the first
-    /// caller gets them.
-    pub fn restarts(&self) -> mpsc::Receiver<Wish> {
-        self.inner.restarts.listen(&self.inner.runtime)
+    /// Returns the requests for a new process, for a program that can start one. Only the first caller
+    /// gets the requests of clients.
+    pub fn restart_requests(&self) -> mpsc::Receiver<RestartRequest> {
+        self.inner.restarts.subscribe(&self.inner.runtime)
     }
 
-    pub(super) async fn status(&self) -> Status {
+    pub(super) async fn status(&self) -> ServerStatus {
         let pool = self.inner.runtime.pool_status().await;
         self.inner.recorder.status(&self.inner.runtime, pool)
     }
 
-    /// Says goodbye to open consoles and pages; call it when the server begins to stop.
+    /// Closes the sockets of consoles and pages; call it when the server begins to stop.
     pub fn stop(&self) {
         self.inner.recorder.close();
         self.inner.browser.close();

@@ -1,4 +1,4 @@
-//! Who may use MCP: the endpoint's own token, and whether its tools may change something.
+//! Access to MCP: the endpoint's own token, and whether its tools may change something.
 //!
 //! Knows no HTTP; the endpoint itself is in `http/mcp.rs`.
 

@@ -1,4 +1,4 @@
-//! The URL paths of dev mode, for the parts that answer there and the parts that only name them.
+//! The URL paths of dev mode, for the parts that serve them and the parts that only name them.
 
 /// The URL prefix of everything that dev mode adds.
 pub const PREFIX: &str = "/__snaxum/";

@@ -1,4 +1,5 @@
-//! Requests that failed and are sent again after each reload, until they are answered well.
+//! Pinned requests: failed requests that are sent again after each reload until they succeed. Never
+//! stores their secrets outside the recorder's process memory.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -9,26 +10,26 @@ use crate::message::LoadOutcome;
 use crate::python_runtime::PythonRuntime;
 
 use super::protocol::{Pin, RequestSummary};
-use super::recorder::{Recorder, Sent};
+use super::recorder::{Recorder, SentRequest};
 use super::replay;
 
-/// More than a person keeps in view.
+/// The most pins: more do not fit a person's view.
 const MAX_PINS: usize = 16;
-/// An answer from here on is a failure.
+/// The lowest status that counts as a failure.
 const FIRST_FAILURE: u16 = 400;
 
-/// The pinned requests. One task sends them, from the first pin on.
+/// The pinned requests. The first pin starts the task that sends them.
 pub(super) struct Pins {
     runtime: Weak<PythonRuntime>,
     recorder: Arc<Recorder>,
-    state: Mutex<State>,
+    state: Mutex<PinsState>,
     reloaded: Notify,
 }
 
 #[derive(Default)]
-struct State {
-    pins: Vec<(Pin, Sent)>,
-    is_watched: bool,
+struct PinsState {
+    pins: Vec<(Pin, SentRequest)>,
+    has_task: bool,
     is_closed: bool,
 }
 
@@ -42,14 +43,14 @@ impl Pins {
         }
     }
 
-    /// Hears that a reload took effect.
-    pub(super) fn hear(&self, event: &Event<'_>) {
+    /// Wakes the task after a successful reload.
+    pub(super) fn on_event(&self, event: &Event<'_>) {
         if matches!(event, Event::ReloadEnd(reload) if reload.report.outcome == LoadOutcome::Ok) {
             self.reloaded.notify_one();
         }
     }
 
-    /// Sends nothing any more.
+    /// Stops the task.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
         self.reloaded.notify_one();
@@ -60,26 +61,26 @@ impl Pins {
         self.lock().pins.iter().map(|(pin, _)| pin.clone()).collect()
     }
 
-    /// Sends the request again from the next reload on. Must run on tokio.
+    /// Pins a request: it is sent again from the next reload on. Must run on tokio.
     ///
     /// # Errors
     ///
-    /// A text for a person: it did not fail, or there are too many.
+    /// A message for a person: it did not fail, or there are too many pins.
     pub(super) fn pin(
         self: &Arc<Self>,
         request: &RequestSummary,
-        sent: Sent,
+        sent: SentRequest,
     ) -> Result<(), String> {
         if request.status < FIRST_FAILURE {
             return Err(format!(
-                "it was answered with {}: there is nothing to wait for",
+                "only a failed request can be pinned; its status is {}",
                 request.status
             ));
         }
         let mut state = self.lock();
         if state.pins.iter().all(|(pin, _)| pin.id != request.id) {
             if state.pins.len() == MAX_PINS {
-                return Err(format!("{MAX_PINS} requests are pinned: let one go first"));
+                return Err(format!("{MAX_PINS} requests are pinned already; unpin one first"));
             }
             let pin = Pin {
                 id: request.id.clone(),
@@ -93,47 +94,47 @@ impl Pins {
             };
             state.pins.push((pin, sent));
         }
-        if !std::mem::replace(&mut state.is_watched, true) {
+        if !std::mem::replace(&mut state.has_task, true) {
             tokio::spawn(send_after_reloads(Arc::clone(self)));
         }
         drop(state);
-        self.tell_of_pins(None);
+        self.publish(None);
         Ok(())
     }
 
-    /// Pins the newest request that failed; gives its method and path. Must run on tokio.
+    /// Pins the newest failed request; returns its method and path. Must run on tokio.
     ///
     /// # Errors
     ///
-    /// A text for a person: why there is none.
+    /// A message for a person: no request was pinned, and why.
     pub(super) fn pin_last_failure(self: &Arc<Self>) -> Result<(String, String), String> {
         let failed = |request: &RequestSummary| request.status >= FIRST_FAILURE;
         let newest = self.recorder.requests().into_iter().find(failed);
         let request = newest.ok_or("no request has failed so far")?;
         let (_, sent) =
-            replay::original(&self.recorder, &request.id).map_err(|refusal| refusal.to_string())?;
+            replay::find(&self.recorder, &request.id).map_err(|error| error.to_string())?;
         self.pin(&request, sent)?;
         Ok((request.method, request.path))
     }
 
-    /// Forgets a pin, if it is one.
+    /// Removes a pin, if it exists.
     pub(super) fn unpin(&self, id: &str) {
         self.lock().pins.retain(|(pin, _)| pin.id != id);
-        self.tell_of_pins(None);
+        self.publish(None);
     }
 
-    /// Says what is pinned now, and what came of those that were just sent.
-    fn tell_of_pins(&self, round: Option<PinRound>) {
+    /// Reports the pins, and the outcome of the newest round.
+    fn publish(&self, round: Option<PinRound>) {
         let pins = self.list();
         let failing = pins.iter().filter(|pin| pin.state == "failing").count();
-        self.recorder.keep_pins(pins);
+        self.recorder.set_pins(pins);
         if let Some(runtime) = self.runtime.upgrade() {
             runtime.events().emit(|| Event::Pins { failing, round });
         }
     }
 
-    /// Waits for a reload; `None` when the server stops.
-    async fn next_round(&self) -> Option<Vec<(Pin, Sent)>> {
+    /// Waits for a reload; returns the failing requests, or `None` when the server stops.
+    async fn next_round(&self) -> Option<Vec<(Pin, SentRequest)>> {
         self.reloaded.notified().await;
         let state = self.lock();
         if state.is_closed {
@@ -142,18 +143,18 @@ impl Pins {
         Some(state.pins.iter().filter(|(pin, _)| pin.state == "failing").cloned().collect())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PinsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn send(&self, mut pin: Pin, sent: Sent) -> Pin {
+    async fn send(&self, mut pin: Pin, sent: SentRequest) -> Pin {
         let original = pin.id.parse().unwrap_or_default();
         pin.replays += 1;
         let Some(runtime) = self.runtime.upgrade() else { return pin };
         let Ok(replay) = sent.send(&runtime, original).await else { return pin };
-        if let Some(answer) = self.recorder.request(&replay) {
-            pin.status = answer.summary.status;
-            pin.generation = answer.summary.generation;
+        if let Some(response) = self.recorder.request(&replay) {
+            pin.status = response.summary.status;
+            pin.generation = response.summary.generation;
             pin.state = if pin.status < FIRST_FAILURE { "passing" } else { "failing" };
         }
         pin.replay = Some(replay);
@@ -167,17 +168,17 @@ async fn send_after_reloads(pins: Arc<Pins>) {
             continue;
         }
         let sending = round.into_iter().map(|(pin, sent)| pins.send(pin, sent));
-        let answers = futures_util::future::join_all(sending).await;
-        let passing = answers.iter().filter(|pin| pin.state == "passing").count();
-        let generation = answers.iter().filter_map(|pin| pin.generation).max();
-        let round = PinRound { generation, passing, failing: answers.len() - passing };
-        for answered in answers {
+        let results = futures_util::future::join_all(sending).await;
+        let passing = results.iter().filter(|pin| pin.state == "passing").count();
+        let generation = results.iter().filter_map(|pin| pin.generation).max();
+        let round = PinRound { generation, passing, failing: results.len() - passing };
+        for result in results {
             let mut state = pins.lock();
-            // It may have been let go meanwhile.
-            if let Some((pin, _)) = state.pins.iter_mut().find(|(pin, _)| pin.id == answered.id) {
-                *pin = answered;
+            // It may have been unpinned meanwhile.
+            if let Some((pin, _)) = state.pins.iter_mut().find(|(pin, _)| pin.id == result.id) {
+                *pin = result;
             }
         }
-        pins.tell_of_pins(Some(round));
+        pins.publish(Some(round));
     }
 }

@@ -1,8 +1,7 @@
-//! A kept request sent again: as it was, or with what somebody has changed in it.
+//! Sends a recorded request again, unchanged or with changes.
 //!
-//! The secrets of the original are filled in here, where they are kept: whoever asks for a replay
-//! knows a number and masks. Goes to the handlers past sockets and guard, and is recorded like any
-//! other request.
+//! Fills in the secrets of the original: a client knows only its number and masks. The replay goes
+//! straight to the handlers, without sockets and guard, and is recorded like any other request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,49 +17,47 @@ use crate::dispatcher;
 use crate::python_runtime::PythonRuntime;
 
 use super::paths::is_below_prefix;
-use super::recorder::{Recorder, Sent};
+use super::recorder::{Recorder, ReplayOf, SentRequest};
 use super::redact::MASK;
 
-/// Beside a request that is a replay: the number of the original.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ReplayOf(pub(super) u64);
-
-/// What is other than in the original; what is missing stays as it was.
+/// The changes to the original; a missing field stays unchanged.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Changes {
+pub(super) struct ReplayChanges {
     method: Option<String>,
     /// Path and query, percent-encoded.
     target: Option<String>,
-    /// All of them. A value that is the mask is the original's of that name.
+    /// All headers. A masked value is replaced with the original value of that name.
     headers: Option<Vec<(String, String)>>,
     body: Option<String>,
 }
 
-/// Why a request is not sent again.
+/// The reason why a request is not sent again.
 #[derive(Debug)]
-pub(super) enum Refusal {
-    /// It is not among the newest.
+pub(super) enum ReplayError {
+    /// It is not recorded any more.
     Unknown,
-    /// It is not kept from end to end.
-    Cut(&'static str),
-    /// What somebody changed cannot be sent.
-    Bad(String),
+    /// This part of it is not recorded completely.
+    Incomplete(&'static str),
+    /// The changes are not valid.
+    Invalid(String),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown => f.write_str("no such request is among the newest"),
-            Self::Cut(what) => write!(f, "it cannot be sent again: {what} is not kept whole"),
-            Self::Bad(why) => f.write_str(why),
+            Self::Unknown => f.write_str("no such request is recorded"),
+            Self::Incomplete(part) => {
+                write!(f, "it cannot be sent again: {part} is not recorded completely")
+            }
+            Self::Invalid(why) => f.write_str(why),
         }
     }
 }
 
-impl Sent {
-    /// The original with the changes in it.
-    pub(super) fn change(mut self, changes: Changes) -> Result<Self, Refusal> {
+impl SentRequest {
+    /// Applies the changes.
+    pub(super) fn with_changes(mut self, changes: ReplayChanges) -> Result<Self, ReplayError> {
         if let Some(method) = changes.method {
             self.method = read_method(&method)?;
         }
@@ -69,7 +66,7 @@ impl Sent {
             self.target = target;
         }
         if let Some(headers) = changes.headers {
-            self.headers = filled_in(&headers, &self.headers)?;
+            self.headers = fill_in(&headers, &self.headers)?;
         }
         if let Some(body) = changes.body {
             refuse_mask("the body", &body)?;
@@ -78,30 +75,34 @@ impl Sent {
         Ok(self)
     }
 
-    /// Sends it to the handlers; gives the number that it got.
+    /// Sends it to the handlers; returns the number of the new request.
     pub(super) async fn send(
         self,
         runtime: &Arc<PythonRuntime>,
         original: u64,
-    ) -> Result<String, Refusal> {
-        // The answer's body is kept already; of a stream nobody reads on.
-        let response = self.answer(runtime, Some(original)).await?;
-        Ok(number_of(&response))
+    ) -> Result<String, ReplayError> {
+        // The response's body is recorded already; a stream ends here.
+        let response = self.dispatch(runtime, Some(original)).await?;
+        Ok(request_id(&response))
     }
 
-    /// Sends it to the handlers, as a replay of `original` if it is one.
-    pub(super) async fn answer(
+    /// Sends it to the handlers, as the replay of `original` if there is one.
+    pub(super) async fn dispatch(
         self,
         runtime: &Arc<PythonRuntime>,
         original: Option<u64>,
-    ) -> Result<Response, Refusal> {
-        // An address of another host has a path too.
+    ) -> Result<Response, ReplayError> {
+        // A URL of another host has a path too.
         let uri = Uri::try_from(&self.target).ok().filter(|_| self.target.starts_with('/'));
-        let uri = uri.ok_or_else(|| Refusal::Bad(format!("`{}` is no path", self.target)))?;
+        let uri = uri.ok_or_else(|| {
+            ReplayError::Invalid(format!("`{}` is not a path; it must start with `/`", self.target))
+        })?;
         if is_below_prefix(uri.path()) {
-            return Err(Refusal::Bad("what is below `/__snaxum/` is not the app's".to_owned()));
+            return Err(ReplayError::Invalid(
+                "paths below `/__snaxum/` do not belong to the app".to_owned(),
+            ));
         }
-        let body = self.body.ok_or(Refusal::Cut("its body"))?;
+        let body = self.body.ok_or(ReplayError::Incomplete("its body"))?;
         let mut request = Request::new(Body::empty());
         *request.method_mut() = self.method;
         *request.uri_mut() = uri;
@@ -123,72 +124,75 @@ impl Sent {
     }
 }
 
-/// The number of the request that this answers.
-pub(super) fn number_of(response: &Response) -> String {
+/// Returns the number of the request that this response belongs to.
+pub(super) fn request_id(response: &Response) -> String {
     let id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
     id.unwrap_or_default().to_owned()
 }
 
-/// A request that somebody writes by hand.
-pub(super) fn written(
+/// Builds a request that was not recorded.
+pub(super) fn build(
     method: &str,
     target: String,
     headers: &[(String, String)],
     body: String,
-) -> Result<Sent, Refusal> {
-    Ok(Sent {
+) -> Result<SentRequest, ReplayError> {
+    Ok(SentRequest {
         method: read_method(method)?,
         target,
-        headers: filled_in(headers, &[])?,
+        headers: fill_in(headers, &[])?,
         body: Some(Bytes::from(body)),
     })
 }
 
-fn read_method(method: &str) -> Result<Method, Refusal> {
+fn read_method(method: &str) -> Result<Method, ReplayError> {
     Method::from_bytes(method.as_bytes())
-        .map_err(|_| Refusal::Bad(format!("`{method}` is no method")))
+        .map_err(|_| ReplayError::Invalid(format!("`{method}` is not a method")))
 }
 
-/// Finds what was sent as the request `id`.
-pub(super) fn original(recorder: &Recorder, id: &str) -> Result<(u64, Sent), Refusal> {
-    let number = id.parse().map_err(|_| Refusal::Unknown)?;
-    let sent = recorder.sent(number).ok_or(Refusal::Unknown)?;
-    Ok((number, sent.ok_or(Refusal::Cut("its head"))?))
+/// Finds the recorded request `id`.
+pub(super) fn find(recorder: &Recorder, id: &str) -> Result<(u64, SentRequest), ReplayError> {
+    let number = id.parse().map_err(|_| ReplayError::Unknown)?;
+    let sent = recorder.sent_request(number).ok_or(ReplayError::Unknown)?;
+    Ok((number, sent.ok_or(ReplayError::Incomplete("its head"))?))
 }
 
-fn filled_in(
-    wanted: &[(String, String)],
+fn fill_in(
+    changed: &[(String, String)],
     original: &[(HeaderName, HeaderValue)],
-) -> Result<Vec<(HeaderName, HeaderValue)>, Refusal> {
-    // Of a name that was sent twice each mask stands for the next value.
+) -> Result<Vec<(HeaderName, HeaderValue)>, ReplayError> {
+    // If a name was sent twice, each mask means the next value.
     let mut seen: Vec<&HeaderName> = Vec::new();
-    let mut headers = Vec::with_capacity(wanted.len());
-    for (name, value) in wanted {
+    let mut headers = Vec::with_capacity(changed.len());
+    for (name, value) in changed {
         let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| Refusal::Bad(format!("`{name}` is no name of a header")))?;
+            .map_err(|_| ReplayError::Invalid(format!("`{name}` is not a header name")))?;
         let value = if value == MASK {
-            let place = seen.iter().filter(|known| ***known == name).count();
+            let position = seen.iter().filter(|known| ***known == name).count();
             let mut values = original.iter().filter(|(known, _)| *known == name);
-            let (known, value) = values.nth(place).ok_or_else(|| {
-                Refusal::Bad(format!("`{name}` is masked, and the original has no such value"))
+            let (known, value) = values.nth(position).ok_or_else(|| {
+                ReplayError::Invalid(format!(
+                    "`{name}` is masked, but the original has no value to fill in; write the value"
+                ))
             })?;
             seen.push(known);
             value.clone()
         } else {
             refuse_mask(name.as_str(), value)?;
-            HeaderValue::from_str(value)
-                .map_err(|_| Refusal::Bad(format!("the value of `{name}` cannot be sent")))?
+            HeaderValue::from_str(value).map_err(|_| {
+                ReplayError::Invalid(format!("the value of `{name}` cannot be sent"))
+            })?
         };
         headers.push((name, value));
     }
     Ok(headers)
 }
 
-/// A mask in the middle of what was changed would go out as it is.
-fn refuse_mask(what: &str, text: &str) -> Result<(), Refusal> {
+/// Refuses a mask inside a changed text: it would be sent unchanged.
+fn refuse_mask(part: &str, text: &str) -> Result<(), ReplayError> {
     if text.contains(MASK) {
-        return Err(Refusal::Bad(format!(
-            "{what} has masked values in it: write them out, or leave it as it was"
+        return Err(ReplayError::Invalid(format!(
+            "{part} contains masked values; write them out, or leave it unchanged"
         )));
     }
     Ok(())

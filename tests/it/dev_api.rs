@@ -274,12 +274,12 @@ async fn a_large_body_is_truncated_and_old_bodies_are_dropped_first() {
         server.api(&format!("requests/{id}")).await
     };
     let newest = detail(0).await;
-    assert_eq!(newest["request_body"]["note"], "it is cut", "{newest:.600}");
+    assert_eq!(newest["request_body"]["note"], "it is truncated", "{newest:.600}");
     assert_eq!(newest["request_body"]["text"].as_str().map(str::len), Some(60 * 1024));
-    assert_eq!(detail(255).await["response_body"]["note"], "it is cut");
+    assert_eq!(detail(255).await["response_body"]["note"], "it is truncated");
     assert_eq!(
         detail(256).await["response_body"],
-        json!({"size": 100_000, "text": null, "note": "it is not kept"})
+        json!({"size": 100_000, "text": null, "note": "it is not stored"})
     );
 }
 
@@ -288,7 +288,10 @@ async fn no_body_is_recorded_with_no_capture_bodies() {
     let server = Project::new().file("app.py", ECHO).args(&["--no-capture-bodies"]).dev().await;
     echo(&server, "text/plain", "swordfish").await;
     let detail = newest(&server).await;
-    assert_eq!(detail["request_body"], json!({"size": 9, "text": null, "note": "it is not kept"}));
+    assert_eq!(
+        detail["request_body"],
+        json!({"size": 9, "text": null, "note": "it is not stored"})
+    );
     assert!(!detail.to_string().contains("swordfish"), "{detail}");
 }
 

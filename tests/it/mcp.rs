@@ -575,18 +575,18 @@ async fn a_request_reaches_the_app_only_and_an_invalid_one_is_an_error_with_the_
     let server = writing(Project::new().file("app.py", ECHO)).await;
 
     for (arguments, part) in [
-        (json!({ "path": "http://127.0.0.1:1/echo" }), "is no path"),
-        (json!({ "path": "127.0.0.1:1" }), "is no path"),
-        (json!({ "path": "echo" }), "is no path"),
-        (json!({ "path": "" }), "is no path"),
-        (json!({ "path": "/a b" }), "is no path"),
+        (json!({ "path": "http://127.0.0.1:1/echo" }), "is not a path"),
+        (json!({ "path": "127.0.0.1:1" }), "is not a path"),
+        (json!({ "path": "echo" }), "is not a path"),
+        (json!({ "path": "" }), "is not a path"),
+        (json!({ "path": "/a b" }), "is not a path"),
         (json!({ "path": "/echo", "headers": { "Host": "evil.example" } }), "cannot be chosen"),
-        (json!({ "path": "/__snaxum/" }), "is not the app's"),
-        (json!({ "path": "/__snaxum" }), "is not the app's"),
-        (json!({ "path": "/__snaxum/api/reload", "method": "POST" }), "is not the app's"),
-        (json!({ "path": "/__snaxum?t=1" }), "is not the app's"),
-        (json!({ "path": "/echo", "method": "G ET" }), "is no method"),
-        (json!({ "path": "/echo", "headers": { "a b": "c" } }), "is no name of a header"),
+        (json!({ "path": "/__snaxum/" }), "do not belong to the app"),
+        (json!({ "path": "/__snaxum" }), "do not belong to the app"),
+        (json!({ "path": "/__snaxum/api/reload", "method": "POST" }), "do not belong to the app"),
+        (json!({ "path": "/__snaxum?t=1" }), "do not belong to the app"),
+        (json!({ "path": "/echo", "method": "G ET" }), "is not a method"),
+        (json!({ "path": "/echo", "headers": { "a b": "c" } }), "is not a header name"),
         (json!({ "path": "/echo", "headers": { "a": "b\r\nc: d" } }), "cannot be sent"),
         (json!({ "path": "/echo", "headers": { "authorization": "••••" } }), "`replay`"),
         (json!({ "path": "/echo?token=••••" }), "`replay`"),
@@ -646,7 +646,7 @@ async fn a_response_is_shown_escaped_and_truncated() {
     );
     let long: Value = serde_json::from_str(&long).expect("JSON");
     assert!(long["response_body"]["size"].as_u64().is_some_and(|size| size > 200_000), "{long}");
-    assert_eq!(long["response_body"]["note"], "it is cut");
+    assert_eq!(long["response_body"]["note"], "it is truncated");
 }
 
 const GATED: &str = r#"

@@ -108,14 +108,14 @@ async fn a_request_that_cannot_be_replayed_is_an_error_with_the_reason() {
     for (id, changes, status, says) in [
         ("999", json!({}), 404, "no such request"),
         ("nonsense", json!({}), 404, "no such request"),
-        (&original, json!({"method": "G ET"}), 400, "`G ET` is no method"),
-        (&original, json!({"target": "nowhere"}), 400, "`nowhere` is no path"),
-        (&original, json!({"target": "http://evil.example/echo"}), 400, "is no path"),
-        (&original, json!({"target": "/__snaxum/api/status"}), 400, "is not the app's"),
-        (&original, json!({"target": "/x?token=••••"}), 400, "the address has masked values"),
-        (&original, json!({"body": "{\"a\": \"••••\"}"}), 400, "the body has masked values"),
+        (&original, json!({"method": "G ET"}), 400, "`G ET` is not a method"),
+        (&original, json!({"target": "nowhere"}), 400, "`nowhere` is not a path"),
+        (&original, json!({"target": "http://evil.example/echo"}), 400, "is not a path"),
+        (&original, json!({"target": "/__snaxum/api/status"}), 400, "do not belong to the app"),
+        (&original, json!({"target": "/x?token=••••"}), 400, "the address contains masked values"),
+        (&original, json!({"body": "{\"a\": \"••••\"}"}), 400, "the body contains masked values"),
         (&original, json!({"headers": [["x-tag", "a\nb"]]}), 400, "`x-tag` cannot be sent"),
-        (&original, json!({"headers": [["a b", "c"]]}), 400, "`a b` is no name of a header"),
+        (&original, json!({"headers": [["a b", "c"]]}), 400, "`a b` is not a header name"),
         (&original, json!({"headers": [["cookie", "••••"]]}), 400, "`cookie` is masked"),
         (&original, json!({"nonsense": 1}), 422, "unknown field `nonsense`"),
     ] {
@@ -130,7 +130,7 @@ async fn a_request_that_cannot_be_replayed_is_an_error_with_the_reason() {
     let large = newest(&server).await;
     let reply = act(&server, &large, "replay", json!({})).await;
     assert_eq!(reply.status, 409, "{}", reply.text());
-    assert!(reply.text().contains("its body is not kept whole"), "{}", reply.text());
+    assert!(reply.text().contains("its body is not recorded completely"), "{}", reply.text());
     let reply = act(&server, &large, "replay", json!({"body": "short"})).await;
     assert_eq!(seen(&reply.json())["body"], "short");
 }

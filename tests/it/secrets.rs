@@ -187,7 +187,7 @@ async fn no_capture_records_nothing_of_the_request_but_its_path() {
         assert!(status != 200 || reply.text() == "swordfish-3", "{path}");
         let told = told(&server, &reply).await;
         assert!(!told.contains("swordfish"), "{path}: {told}");
-        assert!(told.contains("a=••••&••••") && told.contains("it is not kept"), "{told}");
+        assert!(told.contains("a=••••&••••") && told.contains("it is not stored"), "{told}");
     }
     let failed = send_to("/fail").await;
     let detail = detail(&server, &failed).await;
