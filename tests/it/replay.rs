@@ -208,7 +208,7 @@ async fn only_failures_are_pinned_and_not_too_many() {
     let fine = ask(&server).await;
     let reply = act(&server, &fine, "pin", json!({})).await;
     assert_eq!(reply.status, 400);
-    assert!(reply.text().contains("answered with 200"), "{}", reply.text());
+    assert!(reply.text().contains("its status is 200"), "{}", reply.text());
     for place in 0..17 {
         assert_eq!(server.get("/boom").await.status, 500);
         let reply = act(&server, &newest(&server).await, "pin", json!({})).await;
