@@ -44,7 +44,7 @@ pub struct RequestSummary {
     pub handler: Option<String>,
     /// The mode of the handler.
     pub mode: Option<String>,
-    /// The time of each phase.
+    /// The duration of each phase.
     pub phases: Phases,
     /// The time from the head to the response.
     pub total_ms: f64,
