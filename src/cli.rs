@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use options::ServerOptions;
+use options::ProjectArgs;
 use render::color::Color;
 
 /// Serves a directory of Python functions, and shows them live while you write them.
@@ -126,16 +126,6 @@ enum Command {
         #[command(flatten)]
         project: ProjectArgs,
     },
-}
-
-/// What every command that loads a project takes.
-#[derive(clap::Args)]
-struct ProjectArgs {
-    /// The directory that holds `python/`.
-    #[arg(default_value = ".")]
-    dir: PathBuf,
-    #[command(flatten)]
-    options: ServerOptions,
 }
 
 /// Runs the command that the process was started with.

@@ -1,6 +1,6 @@
 //! A project on disk: DIR, its `pyproject.toml`, its options.
 //!
-//! Reads; never writes and never runs anything. [`crate::venv`] makes what is missing.
+//! Reads only: never writes and never runs anything. [`crate::venv`] creates the environment.
 
 use std::env;
 use std::fs;
@@ -9,20 +9,18 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use crate::config::{
-    self, COLLECTING, ENV_FILE, OPTION_NAMES, Options, SWITCHES, SnaxumConfig, SnaxumConfigBuilder,
-};
+use crate::config::{self, ENV_FILE, ServerOptions, SnaxumConfig, SnaxumConfigBuilder};
 use crate::error::Error;
 
-/// A directory that holds `python/`, and perhaps `pyproject.toml` and `.venv/`.
+/// A directory with `python/`, and optionally `pyproject.toml` and `.venv/`.
 #[derive(Debug)]
 pub struct Project {
     /// Absolute.
     pub root: PathBuf,
     /// `[project] dependencies`, as written.
     pub dependencies: Vec<String>,
-    /// What `[tool.snaxum]` sets.
-    pub options: Options,
+    /// The options of `[tool.snaxum]`.
+    pub options: ServerOptions,
 }
 
 impl Project {
@@ -30,7 +28,7 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// No such directory, or a `pyproject.toml` that cannot be understood, with its line.
+    /// A missing directory, or an invalid `pyproject.toml`, with its line.
     pub fn read(dir: &Path) -> Result<Self, Error> {
         let root = dir.canonicalize().map_err(|source| match source.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => Error::NoProject(dir.to_owned()),
@@ -50,8 +48,8 @@ impl Project {
     }
 
     /// Starts a configuration from `options` (the command line and the environment), then from
-    /// `[tool.snaxum]`. A relative python dir is relative to the project.
-    pub fn configure(&self, options: Options) -> SnaxumConfigBuilder {
+    /// `[tool.snaxum]`. Resolves a relative python dir from the project.
+    pub fn configure(&self, options: ServerOptions) -> SnaxumConfigBuilder {
         let mut options = options.or(self.options.clone());
         let python_dir = options.python_dir.take().unwrap_or_else(|| PathBuf::from("python"));
         options.python_dir = Some(self.root.join(python_dir));
@@ -60,45 +58,48 @@ impl Project {
     }
 }
 
-/// Reads `SNAXUM_*`. A name that is nearly an option's is worth a warning: returned as text.
+/// Reads the `SNAXUM_*` variables. Also returns a warning for each name that resembles an option.
 ///
 /// # Errors
 ///
-/// A value that is out of its range.
-pub fn options_from_env() -> Result<(Options, Vec<String>), Error> {
-    let mut options = Options::default();
+/// A value out of its range, or the name of a removed option.
+pub fn options_from_env() -> Result<(ServerOptions, Vec<String>), Error> {
+    let mut options = ServerOptions::default();
     let mut warnings = Vec::new();
     for (key, value) in env::vars_os() {
         let Some(tail) = key.to_str().and_then(|key| key.strip_prefix("SNAXUM_")) else { continue };
         if tail == "WATCH" {
-            continue; // no option: how the dev mode's watcher sees, a matter of this machine
+            continue; // not an option: selects the watcher of this machine
         }
-        let name = tail.to_ascii_lowercase().replace('_', "-");
-        let Some(name) = OPTION_NAMES.into_iter().find(|known| **known == name) else {
+        let name = tail.to_ascii_lowercase();
+        let Some(option) = config::option_named(&name) else {
             let hint = config::nearest_option(&name);
-            // Other tools may have variables of their own under this prefix.
+            if config::replacement(&name.replace('_', "-")).is_some() {
+                let key = format!("SNAXUM_{tail}");
+                return Err(Error::UnknownKey { origin: "environment".to_owned(), key, hint });
+            }
+            // Other tools may use this prefix for variables of their own.
             if hint.starts_with("did you mean") {
-                warnings.push(format!("SNAXUM_{tail} is no option; {hint}"));
+                warnings.push(format!("SNAXUM_{tail} is not an option; {hint}"));
             }
             continue;
         };
         let value = value.to_string_lossy();
-        let values: Vec<&str> = match name {
-            _ if COLLECTING.contains(&name) => {
-                value.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
-            }
-            _ => vec![&*value],
+        let values: Vec<&str> = if option.is_list {
+            value.split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
+        } else {
+            vec![&*value]
         };
         for value in values {
-            options
-                .set(name, value)
-                .map_err(|problem| config::bad_value(&format!("SNAXUM_{tail}"), name, problem))?;
+            options.set(option.name, value).map_err(|problem| {
+                config::bad_value(&format!("SNAXUM_{tail}"), option.name, problem)
+            })?;
         }
     }
     Ok((options, warnings))
 }
 
-fn parse(text: &str) -> Result<(Vec<String>, Options), Error> {
+fn parse(text: &str) -> Result<(Vec<String>, ServerOptions), Error> {
     let origin = |offset: usize| {
         format!("pyproject.toml:{}", 1 + text[..offset.min(text.len())].matches('\n').count())
     };
@@ -115,33 +116,30 @@ fn parse(text: &str) -> Result<(Vec<String>, Options), Error> {
         })
         .unwrap_or_default();
 
-    let mut options = Options::default();
-    let Some(ours) = table(document.get_ref(), "tool").and_then(|tool| table(tool, "snaxum"))
-    else {
-        return Ok((dependencies, options));
-    };
-    for (key, value) in ours {
+    let mut options = ServerOptions::default();
+    let section = table(document.get_ref(), "tool").and_then(|tool| table(tool, "snaxum"));
+    let Some(section) = section else { return Ok((dependencies, options)) };
+    for (key, value) in section {
         let written = key.get_ref().to_string();
-        let name = written.replace('_', "-");
-        let Some(name) = OPTION_NAMES.into_iter().find(|known| **known == name) else {
+        let Some(option) = config::option_named(&written) else {
             return Err(Error::UnknownKey {
                 origin: origin(key.span().start),
                 key: format!("tool.snaxum.{written}"),
                 hint: config::nearest_option(&written),
             });
         };
-        let bad = |problem| config::bad_value(&origin(value.span().start), name, problem);
+        let bad = |problem| config::bad_value(&origin(value.span().start), option.name, problem);
         let values = match value.get_ref() {
-            DeValue::Array(items) if COLLECTING.contains(&name) => {
+            DeValue::Array(items) if option.is_list => {
                 items.iter().map(|item| text_of(item.get_ref())).collect()
             }
-            DeValue::Boolean(on) if SWITCHES.contains(&name) => Some(vec![on.to_string()]),
+            DeValue::Boolean(on) if option.is_switch() => Some(vec![on.to_string()]),
             single => text_of(single).map(|text| vec![text]),
         };
         let values: Vec<String> = values
-            .ok_or_else(|| bad("of the wrong type; it must be a string or a number".into()))?;
+            .ok_or_else(|| bad("of the wrong type; use a string or a number".into()))?;
         for value in values {
-            options.set(name, &value).map_err(bad)?;
+            options.set(option.name, &value).map_err(bad)?;
         }
     }
     Ok((dependencies, options))
@@ -194,7 +192,7 @@ mod tests {
         );
         assert_eq!(
             message("[tool.snaxum]\nport = true\n"),
-            "pyproject.toml:2: `port` is of the wrong type; it must be a string or a number"
+            "pyproject.toml:2: `port` is of the wrong type; use a string or a number"
         );
         assert!(message("[tool.snaxum\n").starts_with("pyproject.toml:1: "));
     }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use snaxum::error::Error;
 
 use super::render::color;
-use super::{ProjectArgs, project};
+use super::options::ProjectArgs;
+use super::project;
 
 /// Exits with 1 if a module does not load.
 pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {

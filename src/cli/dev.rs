@@ -15,7 +15,8 @@ use snaxum::venv;
 
 use super::render::color::{plain, say, say_setup};
 use super::terminal::{Keys, Terminal};
-use super::{ProjectArgs, project, serve};
+use super::options::ProjectArgs;
+use super::{project, serve};
 use handover::Successor;
 use json_log::{Log, Stdout};
 use serve::End;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use snaxum::error::Error;
 
-use super::ProjectArgs;
+use super::options::ProjectArgs;
 use super::render::color;
 
 /// No option of a dev mode that is not there.

@@ -1,16 +1,16 @@
-//! From the command line to a configuration: project, environment, flags.
+//! Builds the configuration from the command line, the environment and the project.
 
 use std::process::ExitCode;
 
-use snaxum::config::{Options, SnaxumConfigBuilder};
+use snaxum::config::SnaxumConfigBuilder;
 use snaxum::error::Error;
 use snaxum::project::{self, Project};
 use snaxum::python_runtime::PythonRuntime;
 
-use super::ProjectArgs;
+use super::options::ProjectArgs;
 use super::render::color;
 
-/// Reads the project and stacks the sources of its options: flags, environment, pyproject.
+/// Reads the project and merges its options: flags win over the environment, that over pyproject.
 pub(crate) fn read(args: ProjectArgs) -> Result<(Project, SnaxumConfigBuilder), Error> {
     let project = Project::read(&args.dir)?;
     let (environment, warnings) = project::options_from_env()?;
@@ -20,22 +20,21 @@ pub(crate) fn read(args: ProjectArgs) -> Result<(Project, SnaxumConfigBuilder), 
             console::style("warning:").yellow().bold().for_stderr()
         ));
     }
-    let flags: Options = args.options.into();
-    let builder = project.configure(flags.or(environment));
+    let builder = project.configure(args.flags.0.or(environment));
     Ok((project, builder))
 }
 
-/// Loads a project without serving it, hands the runtime to `use_it`, and stops it again.
+/// Loads a project without serving it, calls `inspect` with the runtime and stops it.
 pub(crate) fn load(
     args: ProjectArgs,
-    use_it: impl FnOnce(&PythonRuntime) -> ExitCode,
+    inspect: impl FnOnce(&PythonRuntime) -> ExitCode,
 ) -> Result<ExitCode, Error> {
-    // Dev mode, so that modules that do not load are data and not an end.
+    // In dev mode a module that does not load is data and does not end the process.
     let config = read(args)?.1.dev(true).load_only(true).build()?;
     let tokio = tokio_runtime()?;
     tokio.block_on(async {
         let runtime = PythonRuntime::with_config(config)?;
-        let code = use_it(&runtime);
+        let code = inspect(&runtime);
         runtime.shutdown(snaxum::server::DRAIN_TIMEOUT).await;
         Ok(code)
     })
@@ -50,7 +49,7 @@ pub(crate) fn print_failures(runtime: &PythonRuntime) {
     }
 }
 
-/// The runtime that sockets live on.
+/// Starts the async runtime for sockets.
 pub(crate) fn tokio_runtime() -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

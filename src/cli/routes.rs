@@ -14,13 +14,14 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use console::{measure_text_width, style};
 use serde::Serialize;
-use snaxum::config;
+use snaxum::config::ServerOptions;
 use snaxum::error::Error;
 use snaxum::message::RouteInfo;
 
 use super::client::routes::{self, Table};
 use super::render::color::{complain, plain, plain_json, say, say_error};
-use super::{ProjectArgs, project};
+use super::options::ProjectArgs;
+use super::project;
 use baseline::Saved;
 pub(crate) use filter::Filter;
 use generation_diff::Generations;
@@ -120,9 +121,9 @@ pub(crate) fn run(args: ProjectArgs, options: &Options) -> Result<ExitCode, Erro
     let name = std::path::absolute(&args.dir).unwrap_or_default();
     let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if options.live || options.unused {
-        let mut flags = config::Options::from(args.options);
+        let mut flags = args.flags.0;
         let modules = std::mem::take(&mut flags.modules);
-        if flags != config::Options::default() {
+        if flags != ServerOptions::default() {
             say_error(
                 "the running server has its options already: of them only `--module` goes with \
                  `--live` and `--unused`; leave out the others",

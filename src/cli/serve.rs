@@ -13,7 +13,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::render::color;
-use super::{ProjectArgs, project};
+use super::options::ProjectArgs;
+use super::project;
 
 /// Serves until a signal comes.
 pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {

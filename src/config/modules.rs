@@ -1,10 +1,10 @@
-//! Which modules a python dir holds; nothing is imported to find out.
+//! Finds the modules of a python dir. Imports nothing.
 
 use std::path::Path;
 
 use crate::error::Error;
 
-/// Refuses a named module that is not there, and a directory without any.
+/// Rejects a named module that does not exist, and a directory without modules.
 pub(super) fn check(python_dir: &Path, named: &[String]) -> Result<(), Error> {
     let found = modules_in(python_dir)?;
     for name in named {

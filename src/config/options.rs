@@ -1,168 +1,285 @@
-//! The one list of options: their names, their values as text, and which source wins.
+//! The list of server options: one entry declares an option everywhere.
 //!
-//! Builder methods, `[tool.snaxum]` keys, `SNAXUM_*` variables and command-line options are four
-//! spellings of this list. Knows what a value must look like; sets no default.
+//! An entry generates the field of [`SnaxumConfig`] and its default, the builder method, the value
+//! from text (`[tool.snaxum]`, `SNAXUM_*`, the command line) and the help. Sets nothing by itself:
+//! the caller decides which source wins.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::removed;
 use super::values::{
-    parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch, parse_words,
+    parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch, parse_text,
+    parse_words,
 };
 
-/// The names of all options, as `[tool.snaxum]` spells them.
-pub const OPTION_NAMES: [&str; 20] = [
-    "host",
-    "port",
-    "python-dir",
-    "module",
-    "pool-workers",
-    "dispatch-workers",
-    "request-timeout",
-    "max-body-size",
-    "max-queue",
-    "allow-host",
-    "reload-wait",
-    "import-warning",
-    "import-timeout",
-    "watch",
-    "env-file",
-    "no-inject",
-    "no-overlay",
-    "no-capture-bodies",
-    "redact-extra",
-    "raw-output",
-];
-
-/// The options that are on or off; on the command line their name alone turns them on.
-pub const SWITCHES: [&str; 4] = ["no-inject", "no-overlay", "no-capture-bodies", "raw-output"];
-
-/// The options that may be given more than once.
-pub const COLLECTING: [&str; 4] = ["module", "allow-host", "watch", "redact-extra"];
-
-/// Options as one source gives them: each may be missing.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Options {
-    /// `host`
-    pub host: Option<IpAddr>,
-    /// `port`
-    pub port: Option<u16>,
-    /// `python-dir`
-    pub python_dir: Option<PathBuf>,
-    /// `module`
-    pub modules: Vec<String>,
-    /// `pool-workers`
-    pub pool_workers: Option<usize>,
-    /// `dispatch-workers`
-    pub dispatch_workers: Option<usize>,
-    /// `request-timeout`
-    pub request_timeout: Option<Duration>,
-    /// `max-body-size`
-    pub max_body_size: Option<usize>,
-    /// `max-queue`
-    pub max_queue: Option<usize>,
-    /// `allow-host`
-    pub allow_hosts: Vec<String>,
-    /// `reload-wait`
-    pub reload_wait: Option<Duration>,
-    /// `import-warning`
-    pub import_warning: Option<Duration>,
-    /// `import-timeout`
-    pub import_timeout: Option<Duration>,
-    /// `watch`
-    pub watch: Vec<PathBuf>,
-    /// `env-file`; empty is none
-    pub env_file: Option<PathBuf>,
-    /// `no-inject`
-    pub no_inject: Option<bool>,
-    /// `no-overlay`
-    pub no_overlay: Option<bool>,
-    /// `no-capture-bodies`
-    pub no_capture_bodies: Option<bool>,
-    /// `redact-extra`
-    pub redact_extra: Vec<String>,
-    /// `raw-output`
-    pub raw_output: Option<bool>,
+/// The description of one option, for help and errors.
+#[derive(Debug)]
+pub struct OptionSpec {
+    /// As `[tool.snaxum]` and the command line spell it.
+    pub name: &'static str,
+    /// The placeholder of its value; empty for a switch.
+    pub value_name: &'static str,
+    /// One sentence.
+    pub help: &'static str,
+    /// The default as people read it; empty if there is none.
+    pub default: &'static str,
+    /// Whether it can be repeated.
+    pub is_list: bool,
 }
 
-impl Options {
-    /// Fills what is missing here from `other`.
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            host: self.host.or(other.host),
-            port: self.port.or(other.port),
-            python_dir: self.python_dir.or(other.python_dir),
-            modules: either(self.modules, other.modules),
-            pool_workers: self.pool_workers.or(other.pool_workers),
-            dispatch_workers: self.dispatch_workers.or(other.dispatch_workers),
-            request_timeout: self.request_timeout.or(other.request_timeout),
-            max_body_size: self.max_body_size.or(other.max_body_size),
-            max_queue: self.max_queue.or(other.max_queue),
-            allow_hosts: either(self.allow_hosts, other.allow_hosts),
-            reload_wait: self.reload_wait.or(other.reload_wait),
-            import_warning: self.import_warning.or(other.import_warning),
-            import_timeout: self.import_timeout.or(other.import_timeout),
-            watch: either(self.watch, other.watch),
-            env_file: self.env_file.or(other.env_file),
-            no_inject: self.no_inject.or(other.no_inject),
-            no_overlay: self.no_overlay.or(other.no_overlay),
-            no_capture_bodies: self.no_capture_bodies.or(other.no_capture_bodies),
-            redact_extra: either(self.redact_extra, other.redact_extra),
-            raw_output: self.raw_output.or(other.raw_output),
-        }
-    }
-
-    /// Sets one option from text; those of [`COLLECTING`] add to what is there.
-    ///
-    /// # Errors
-    ///
-    /// Says what is wrong with the value, to stand after "`name` is". The name must be one of
-    /// [`OPTION_NAMES`].
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        match name {
-            "host" => self.host = Some(parse_host(value)?),
-            "port" => self.port = Some(parse_port(value)?),
-            "python-dir" => self.python_dir = Some(PathBuf::from(value)),
-            "module" => self.modules.push(value.to_owned()),
-            "pool-workers" => self.pool_workers = Some(parse_count(value)?),
-            "dispatch-workers" => self.dispatch_workers = Some(parse_count(value)?),
-            "request-timeout" => self.request_timeout = Some(parse_duration(value)?),
-            "max-body-size" => self.max_body_size = Some(parse_size(value)?),
-            "max-queue" => self.max_queue = Some(parse_count(value)?),
-            "allow-host" => self.allow_hosts.push(value.to_owned()),
-            "reload-wait" => self.reload_wait = Some(parse_duration(value)?),
-            "import-warning" => self.import_warning = Some(parse_duration(value)?),
-            "import-timeout" => self.import_timeout = Some(parse_duration(value)?),
-            "watch" => self.watch.push(PathBuf::from(value)),
-            "env-file" => self.env_file = Some(PathBuf::from(value)),
-            "no-inject" => self.no_inject = Some(parse_switch(value)?),
-            "no-overlay" => self.no_overlay = Some(parse_switch(value)?),
-            "no-capture-bodies" => self.no_capture_bodies = Some(parse_switch(value)?),
-            "redact-extra" => self.redact_extra.push(parse_words(value)?),
-            "raw-output" => self.raw_output = Some(parse_switch(value)?),
-            _ => unreachable!("the caller took the name from OPTION_NAMES"),
-        }
-        Ok(())
+impl OptionSpec {
+    /// Whether the name alone turns it on.
+    pub fn is_switch(&self) -> bool {
+        self.value_name.is_empty()
     }
 }
 
-fn either<T>(mine: Vec<T>, theirs: Vec<T>) -> Vec<T> {
-    if mine.is_empty() { theirs } else { mine }
+/// The values of one option in one source.
+trait Setting: Default {
+    type Value;
+    const IS_LIST: bool;
+    fn add(&mut self, value: Self::Value);
+    fn or(self, other: Self) -> Self;
 }
 
-/// Names the known option nearest to `key`, or all of them.
-pub fn nearest_option(key: &str) -> String {
-    let key = key.replace('_', "-");
-    let nearest = OPTION_NAMES
+impl<T> Setting for Option<T> {
+    type Value = T;
+    const IS_LIST: bool = false;
+
+    fn add(&mut self, value: T) {
+        *self = Some(value);
+    }
+
+    fn or(self, other: Self) -> Self {
+        self.or(other)
+    }
+}
+
+impl<T> Setting for Vec<T> {
+    type Value = T;
+    const IS_LIST: bool = true;
+
+    fn add(&mut self, value: T) {
+        self.push(value);
+    }
+
+    fn or(self, other: Self) -> Self {
+        if self.is_empty() { other } else { self }
+    }
+}
+
+/// The type of a setting: an option with a default may be missing in a source.
+macro_rules! setting {
+    ($type:ty) => { $type };
+    ($type:ty, $default:expr) => { Option<$type> };
+}
+
+macro_rules! resolve {
+    ($setting:expr) => { $setting };
+    ($setting:expr, $default:expr) => { $setting.unwrap_or_else(|| $default) };
+}
+
+// /// Help.
+// "name", "VALUE", parser, builder_method(argument) => config_field: type [= default, "shown"];
+macro_rules! options {
+    ($(
+        $(#[doc = $help:literal])+
+        $name:literal, $value:literal, $parse:ident, $method:ident($argument:ty)
+            => $field:ident: $type:ty $(= $default:expr)? $(, $shown:literal)?;
+    )+) => {
+        /// The options of a server. Created by [`SnaxumConfig::builder`].
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub struct SnaxumConfig {
+            /// The directory that paths are shown from and that contains `.venv`; absolute.
+            pub project_dir: PathBuf,
+            /// Whether to reload on save and to serve the console.
+            pub dev: bool,
+            /// Whether the runtime only loads the modules, to inspect the routes.
+            pub load_only: bool,
+            /// The number of the first generation; more than 1 after a restart.
+            pub first_generation: u64,
+            $($(#[doc = $help])+ pub $field: $type,)+
+        }
+
+        /// The server options that one source sets.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        #[non_exhaustive]
+        pub struct ServerOptions {
+            $($(#[doc = $help])+ pub $field: setting!($type $(, $default)?),)+
+        }
+
+        /// Collects options; [`build`](Self::build) checks them.
+        #[derive(Clone, Debug, Default)]
+        pub struct SnaxumConfigBuilder {
+            pub(super) project_dir: Option<PathBuf>,
+            pub(super) dev: bool,
+            pub(super) load_only: bool,
+            pub(super) first_generation: Option<u64>,
+            pub(super) options: ServerOptions,
+        }
+
+        /// All options, in the order of the help.
+        pub const OPTIONS: &[OptionSpec] = &[$(OptionSpec {
+            name: $name,
+            value_name: $value,
+            help: concat!($($help),+).trim_ascii(),
+            default: concat!($($shown)?),
+            is_list: <setting!($type $(, $default)?) as Setting>::IS_LIST,
+        },)+];
+
+        impl SnaxumConfigBuilder {
+            $(
+                #[doc = concat!("Sets `", $name, "`.")]
+                #[doc = ""]
+                $(#[doc = $help])+
+                $(#[doc = concat!("\n\nDefault: ", $shown, ".")])?
+                pub fn $method(mut self, value: $argument) -> Self {
+                    self.options.$field.add(value.into());
+                    self
+                }
+            )+
+        }
+
+        impl ServerOptions {
+            /// Fills the missing options from `other`.
+            pub fn or(self, other: Self) -> Self {
+                Self { $($field: Setting::or(self.$field, other.$field),)+ }
+            }
+
+            /// Sets one of [`OPTIONS`] from text; a list gets one more item.
+            ///
+            /// # Errors
+            ///
+            /// The value and the expected form, to follow "`name` is".
+            pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+                match name {
+                    $($name => self.$field.add($parse(value)?.into()),)+
+                    _ => unreachable!("the caller took the name from OPTIONS"),
+                }
+                Ok(())
+            }
+
+            /// Applies the defaults.
+            pub(super) fn into_config(self, project_dir: PathBuf) -> SnaxumConfig {
+                SnaxumConfig {
+                    project_dir,
+                    dev: false,
+                    load_only: false,
+                    first_generation: 1,
+                    $($field: resolve!(self.$field $(, $default)?),)+
+                }
+            }
+        }
+    };
+}
+
+options! {
+    /// Address to listen on
+    "host", "IP", parse_host, host(IpAddr)
+        => host: IpAddr = Ipv4Addr::LOCALHOST.into(), "127.0.0.1";
+
+    /// Port to listen on; 0 takes a free one
+    "port", "PORT", parse_port, port(u16) => port: u16 = 3000, "3000";
+
+    /// Directory of the Python modules; the command line resolves it from DIR
+    "python-dir", "PATH", parse_text, python_dir(impl Into<PathBuf>)
+        => python_dir: PathBuf = "python".into(), "python";
+
+    /// Module to load; can be repeated
+    "module", "NAME", parse_text, module(impl Into<String>)
+        => modules: Vec<String>, "all but _*, test_* and conftest";
+
+    /// Processes in the pool
+    "pool-workers", "N", parse_count, pool_workers(usize)
+        => pool_workers: usize = cores(), "the number of cores";
+
+    /// Threads that run `def` handlers
+    "dispatch-workers", "N", parse_count, dispatch_workers(usize)
+        => dispatch_workers: usize = 4, "4";
+
+    /// Time until a response must start, such as 30 or 500ms; 0 disables the limit
+    "request-timeout", "TIME", parse_duration, request_timeout(Duration)
+        => request_timeout: Duration = Duration::from_secs(30), "30";
+
+    /// Maximum size of a request body, such as 1048576 or 16MiB
+    "max-body-size", "SIZE", parse_size, max_body_size(usize)
+        => max_body_size: usize = 16 * 1024 * 1024, "16MiB";
+
+    /// Maximum number of requests that wait for a dispatch worker
+    "max-queue", "N", parse_count, max_queue(usize) => max_queue: usize = 1024, "1024";
+
+    /// Host name, in addition to localhost, that dev mode accepts requests for; can be repeated
+    "allow-host", "NAME", parse_text, allow_host(impl Into<String>) => allow_hosts: Vec<String>;
+
+    /// Maximum time that a request waits for a reload in dev mode; 0 disables the wait
+    "reload-wait", "TIME", parse_duration, reload_wait(Duration)
+        => reload_wait: Duration = Duration::from_millis(150), "150ms";
+
+    /// Time after which a reload prints the stack of a module that is still loading
+    "import-warning", "TIME", parse_duration, import_warning(Duration)
+        => import_warning: Duration = Duration::from_secs(2), "2";
+
+    /// Time after which a reload interrupts a module that is still loading
+    "import-timeout", "TIME", parse_duration, import_timeout(Duration)
+        => import_timeout: Duration = Duration::from_secs(10), "10";
+
+    /// Directory, in addition to the python dir, whose modules reload on save, relative to DIR;
+    /// can be repeated
+    "watch", "PATH", parse_text, watch(impl Into<PathBuf>) => watch_dirs: Vec<PathBuf>;
+
+    /// File of environment variables (KEY=VALUE lines) for the modules, relative to DIR; an empty
+    /// value disables it
+    "env-file", "PATH", parse_text, env_file(impl Into<PathBuf>)
+        => env_file: Option<PathBuf>, ".env, if it exists";
+
+    /// Do not modify HTML pages in dev mode: they do not refresh after a save
+    "no-inject", "", parse_switch, no_inject(bool) => no_inject: bool = false;
+
+    /// Do not show load errors and exceptions in HTML pages in dev mode
+    "no-overlay", "", parse_switch, no_overlay(bool) => no_overlay: bool = false;
+
+    /// Do not record request and response bodies in dev mode
+    "no-capture-bodies", "", parse_switch, no_capture_bodies(bool)
+        => no_capture_bodies: bool = false;
+
+    /// Additional name whose values are secrets, such as iban or national-id; can be repeated
+    "redact-extra", "NAME", parse_words, redact_extra(impl Into<String>)
+        => redact_extra: Vec<String>;
+
+    /// Print the output of user code unchanged in dev mode, without escaping control characters
+    "raw-output", "", parse_switch, raw_output(bool) => raw_output: bool = false;
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Finds an option by its name, with `-` or `_`.
+pub fn option_named(name: &str) -> Option<&'static OptionSpec> {
+    let name = name.replace('_', "-");
+    OPTIONS.iter().find(|option| option.name == name)
+}
+
+/// Names the replacement of a removed option, the nearest option, or all of them.
+pub fn nearest_option(name: &str) -> String {
+    let name = name.replace('_', "-");
+    if let Some(hint) = removed::replacement(&name) {
+        return hint;
+    }
+    let nearest = OPTIONS
         .iter()
-        .map(|name| (strsim::damerau_levenshtein(name, &key), name))
+        .map(|option| (strsim::damerau_levenshtein(option.name, &name), option.name))
         .min()
-        .filter(|(distance, name)| *distance <= name.len().div_ceil(2));
+        .filter(|(distance, known)| *distance <= known.len().div_ceil(2));
     match nearest {
-        Some((_, name)) => format!("did you mean `{name}`?"),
-        None => format!("known are {}", OPTION_NAMES.join(", ")),
+        Some((_, known)) => format!("did you mean `{known}`?"),
+        None => {
+            let names: Vec<&str> = OPTIONS.iter().map(|option| option.name).collect();
+            format!("the options are {}", names.join(", "))
+        }
     }
 }
 
@@ -171,22 +288,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_option_name_can_be_set_from_text() {
-        let sample = |name: &str| match name {
-            "host" => "127.0.0.1",
-            "python-dir" | "module" | "allow-host" | "watch" | "env-file" | "redact-extra" => "x",
-            _ if SWITCHES.contains(&name) => "true",
-            _ => "7",
-        };
-        for name in OPTION_NAMES {
-            assert_eq!(Options::default().set(name, sample(name)), Ok(()), "{name}");
+    fn every_option_can_be_set_from_text() {
+        for option in OPTIONS {
+            let sample = match option.name {
+                "host" => "127.0.0.1",
+                _ if option.is_switch() => "true",
+                _ if ["PATH", "NAME"].contains(&option.value_name) => "x",
+                _ => "7",
+            };
+            let mut options = ServerOptions::default();
+            assert_eq!(options.set(option.name, sample), Ok(()), "{}", option.name);
+            assert_ne!(options, ServerOptions::default(), "{}", option.name);
         }
     }
 
     #[test]
-    fn a_misspelt_key_names_its_nearest_neighbour() {
+    fn the_first_source_wins_option_by_option() {
+        let first = SnaxumConfigBuilder::default().port(1).module("a").options;
+        let second = SnaxumConfigBuilder::default().port(2).module("b").max_queue(9).options;
+        let both = first.or(second);
+        assert_eq!((both.port, both.max_queue), (Some(1), Some(9)));
+        assert_eq!(both.modules, ["a"]);
+    }
+
+    #[test]
+    fn a_misspelled_name_suggests_the_nearest_option() {
         assert_eq!(nearest_option("prot"), "did you mean `port`?");
         assert_eq!(nearest_option("pool_worker"), "did you mean `pool-workers`?");
-        assert!(nearest_option("colour-of-the-sky-at-night").starts_with("known are host"));
+        assert!(nearest_option("colour-of-the-sky-at-night").starts_with("the options are host"));
     }
 }

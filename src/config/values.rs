@@ -1,22 +1,27 @@
-//! What the value of an option may look like, as text.
+//! Parsers of option values.
 //!
-//! Each function says what is wrong in words that stand after "`name` is".
+//! Each error continues the sentence "`name` is".
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Reads an IP address; `localhost` is 127.0.0.1.
+/// Accepts any text.
+pub(super) fn parse_text(value: &str) -> Result<&str, String> {
+    Ok(value)
+}
+
+/// Parses an IP address; `localhost` is 127.0.0.1.
 pub fn parse_host(value: &str) -> Result<IpAddr, String> {
     let address = if value == "localhost" { "127.0.0.1" } else { value };
     address.parse().map_err(|_| format!("`{value}`; it must be an IP address such as 127.0.0.1"))
 }
 
-/// Reads a port.
+/// Parses a port.
 pub fn parse_port(value: &str) -> Result<u16, String> {
     value.parse().map_err(|_| format!("`{value}`; it must be a number from 0 to 65535"))
 }
 
-/// Reads whether something is on.
+/// Parses a boolean.
 pub fn parse_switch(value: &str) -> Result<bool, String> {
     match &*value.to_ascii_lowercase() {
         "1" | "true" | "yes" | "on" => Ok(true),
@@ -25,7 +30,7 @@ pub fn parse_switch(value: &str) -> Result<bool, String> {
     }
 }
 
-/// Reads words that name something, as they would stand in a name: `iban`, `national-id`.
+/// Parses a name of one or more words: `iban`, `national-id`.
 pub fn parse_words(value: &str) -> Result<String, String> {
     match value.chars().any(char::is_alphanumeric) {
         true => Ok(value.to_owned()),
@@ -33,7 +38,7 @@ pub fn parse_words(value: &str) -> Result<String, String> {
     }
 }
 
-/// Reads a count of 1 to 65536.
+/// Parses a count of 1 to 65536.
 pub fn parse_count(value: &str) -> Result<usize, String> {
     match value.parse() {
         Ok(count @ 1..=65_536) => Ok(count),
@@ -41,7 +46,7 @@ pub fn parse_count(value: &str) -> Result<usize, String> {
     }
 }
 
-/// Reads seconds, or a number with `ms`, `s`, `m` or `h`.
+/// Parses seconds, or a number with `ms`, `s`, `m` or `h`.
 pub fn parse_duration(value: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(value);
     let scale = match unit {
@@ -59,7 +64,7 @@ pub fn parse_duration(value: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("`{value}`; it must be seconds, such as 30, or 500ms, 2m"))
 }
 
-/// Reads bytes, or a number with `kB`, `MB`, `GB` (powers of 1000) or `KiB`, `MiB`, `GiB`.
+/// Parses bytes, or a number with `kB`, `MB`, `GB` (powers of 1000) or `KiB`, `MiB`, `GiB`.
 pub fn parse_size(value: &str) -> Result<usize, String> {
     let (number, unit) = split_unit(value);
     let scale = match unit.to_ascii_lowercase().as_str() {
