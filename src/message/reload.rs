@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::load_report::{LoadOutcome, LoadPhases, ModuleRun, RouteDiff};
 use super::traceback::{ErrorSummary, Traceback};
+use crate::escape::plain;
 
 /// One attempt to load the user's modules, as people and tools see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,4 +46,80 @@ pub struct Reload {
     pub traceback: Option<Traceback>,
     /// The exceptions of the other modules that did not load.
     pub others: Vec<ErrorSummary>,
+}
+
+impl Reload {
+    /// Describes the outcome in one line, safe for a terminal.
+    pub fn summary(&self) -> String {
+        let generation = self.generation;
+        let serving = match generation {
+            0 => "nothing is serving yet".to_owned(),
+            _ => format!("G{generation} is still serving"),
+        };
+        match (self.outcome, self.failure()) {
+            (LoadOutcome::Noop, _) if self.reason.is_empty() => {
+                format!("nothing to reload; {serving}")
+            }
+            (LoadOutcome::Noop, _) => {
+                format!("nothing to reload: {}; {serving}", plain(&self.reason))
+            }
+            (LoadOutcome::Failed, Some(failure)) => format!("rejected: {failure}; {serving}"),
+            (LoadOutcome::Failed, None) => format!("rejected; {serving}"),
+            (LoadOutcome::Ok, failure) => {
+                let live = format!("live as G{generation} after {:.1} ms", self.total_ms);
+                failure.map_or(live.clone(), |failure| {
+                    format!("{live}, but not all modules load: {failure}")
+                })
+            }
+        }
+    }
+
+    /// Describes the first exception and counts the others.
+    fn failure(&self) -> Option<String> {
+        let raised = self.traceback.as_ref()?;
+        let place = raised.culprit().map(|frame| format!(" ({}:{})", frame.file, frame.line));
+        let message = raised.message.lines().next().unwrap_or_default();
+        let more = match self.others.len() {
+            0 => String::new(),
+            count => format!(" +{count} more"),
+        };
+        Some(plain(&format!("{}: {message}{}{more}", raised.kind, place.unwrap_or_default())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reload(outcome: LoadOutcome, generation: u64) -> Reload {
+        let reload = serde_json::json!({
+            "id": 1, "time_ms": 0, "generation": generation, "outcome": "ok", "cause": "save",
+            "strategy": "dependents", "reason": "", "files": ["python/app.py"], "modules": [],
+            "phases": LoadPhases::default(), "total_ms": 38.0, "diff": {}, "state_reset": [],
+            "warnings": [], "notes": [], "traceback": null, "others": [],
+        });
+        let reload: Reload = serde_json::from_value(reload).expect("the fields of a reload");
+        Reload { outcome, ..reload }
+    }
+
+    #[test]
+    fn the_summary_names_the_outcome_and_the_serving_generation() {
+        assert_eq!(reload(LoadOutcome::Ok, 8).summary(), "live as G8 after 38.0 ms");
+
+        let mut noop = reload(LoadOutcome::Noop, 8);
+        assert_eq!(noop.summary(), "nothing to reload; G8 is still serving");
+        noop.reason = "only comments changed".to_owned();
+        assert_eq!(noop.summary(), "nothing to reload: only comments changed; G8 is still serving");
+
+        let mut failed = reload(LoadOutcome::Failed, 0);
+        failed.traceback = Some(Traceback {
+            kind: "ValueError".to_owned(),
+            message: "no\nmore".to_owned(),
+            ..Traceback::default()
+        });
+        assert_eq!(failed.summary(), "rejected: ValueError: no; nothing is serving yet");
+        failed.others = vec![ErrorSummary::default()];
+        failed.generation = 7;
+        assert_eq!(failed.summary(), "rejected: ValueError: no +1 more; G7 is still serving");
+    }
 }
