@@ -1,6 +1,6 @@
-//! The command line: parsed once, forgotten at once, each command in a file of its own.
+//! The command line: parses it and runs one command, each in a file of its own.
 //!
-//! Owns exit codes, colour and the log. What a command does is the library's business.
+//! Owns exit codes, color and the log. Contains no logic of a command.
 
 mod check;
 mod client;
@@ -21,17 +21,18 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use options::ProjectArgs;
 use render::color::Color;
 
-/// Serves a directory of Python functions, and shows them live while you write them.
+/// Serve Python functions over HTTP, with live reload.
 #[derive(Parser)]
 #[command(name = "snaxum", version, max_term_width = 100)]
 struct Cli {
-    /// When to use colour; NO_COLOR and FORCE_COLOR are heard too.
+    /// When to use color (NO_COLOR and FORCE_COLOR are respected)
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     color: Color,
     #[command(subcommand)]
@@ -40,101 +41,90 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves DIR with live reload and the console.
+    /// Serve DIR with live reload and the console
     Dev {
         #[command(flatten)]
         project: ProjectArgs,
         #[command(flatten)]
-        options: dev::Options,
+        options: dev::DevOptions,
     },
-    /// Serves DIR for production: no watcher, no console, no tracebacks to clients.
+    /// Serve DIR in production: no watcher, no console, no tracebacks in responses
     Serve {
         #[command(flatten)]
         project: ProjectArgs,
     },
-    /// Lists the routes of DIR.
+    /// List the routes of DIR
     Routes {
         #[command(flatten)]
         project: ProjectArgs,
         #[command(flatten)]
-        options: Box<routes::Options>,
+        options: Box<routes::RouteOptions>,
     },
-    /// Makes DIR/.venv, or brings it up to date with pyproject.toml.
-    Sync {
-        /// The directory that holds `python/`.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
-    },
-    /// Follows the events of the running dev server: requests, what they print, reloads.
+    /// Create DIR/.venv or update it from pyproject.toml
+    Sync(DirArgs),
+    /// Follow the events of the running dev server: requests, output, reloads
     Tail {
-        /// The directory that the server serves.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
         #[command(flatten)]
-        options: client::tail::Options,
+        project: DirArgs,
+        #[command(flatten)]
+        options: client::tail::TailOptions,
     },
-    /// Waits until what is on disk now is live in the running dev server; exits with 1 if it does
-    /// not load, or if reloading is paused.
-    Wait {
-        /// The directory that the server serves.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
-    },
-    /// Says why saving FILE did, or did not, reload, and which modules a save of it runs.
+    /// Wait until the code on disk is live in the running dev server; exit with 1 if it does not
+    /// load or reloading is paused
+    Wait(DirArgs),
+    /// Explain why saving FILE did or did not reload, and which modules it runs
     Explain {
-        /// A file of a project that a dev server is running on.
+        /// File of a project with a running dev server
         file: PathBuf,
     },
-    /// Lets the running dev server look at all files now and reload what is not live; exits like
-    /// `wait`. Works during a pause too.
+    /// Reload the changed files in the running dev server, also during a pause; exit like `wait`
     Reload {
-        /// The directory that the server serves.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
-        /// Runs all modules again, whatever the files hold.
+        #[command(flatten)]
+        project: DirArgs,
+        /// Run all modules again, even without changes
         #[arg(long)]
         full: bool,
     },
-    /// Lets a new process take over from the running dev server, on the same socket, and waits until
-    /// it answers; exits with 1 if the code does not load there, and the old one serves on.
-    Restart {
-        /// The directory that the server serves.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
-    },
-    /// Lets the running dev server notice what is saved without acting on it, until `resume`.
-    Pause {
-        /// The directory that the server serves.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
-    },
-    /// Ends a pause: what has been saved in between is reloaded at once; exits like `wait`.
-    Resume {
-        /// The directory that the server serves.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
-    },
-    /// Lets an assistant talk to the running dev server over stdin and stdout (MCP); that has to be
-    /// started with `snaxum dev --mcp`.
-    Mcp {
-        /// The directory that the server serves.
-        #[arg(default_value = ".")]
-        dir: PathBuf,
-    },
-    /// Imports everything in DIR and prints every problem; exits with 1 if there is one.
+    /// Replace the process of the running dev server, on the same socket; exit with 1 if the code
+    /// does not load in the new process (the old one is still serving then)
+    Restart(DirArgs),
+    /// Pause reloading until `snaxum resume`
+    Pause(DirArgs),
+    /// End a pause and reload the saved changes; exit like `wait`
+    Resume(DirArgs),
+    /// Relay MCP messages between stdio and the dev server, started with `snaxum dev --mcp`
+    Mcp(DirArgs),
+    /// Import all modules of DIR and print every problem; exit with 1 if there is one
     Check {
         #[command(flatten)]
         project: ProjectArgs,
     },
 }
 
-/// Runs the command that the process was started with.
+/// The argument of commands for a running server.
+#[derive(Args)]
+struct DirArgs {
+    /// Directory of the project
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+}
+
+/// Runs the command of the command line.
 pub(crate) fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            if let Some(hint) = removed_name(&error) {
+                render::color::print_error(&hint);
+                return ExitCode::from(2);
+            }
+            error.exit();
+        }
+    };
     cli.color.apply();
     let result = match cli.command {
         Command::Dev { project, options } => {
-            // Tracebacks are drawn, not logged; that an assistant has left is no news.
+            // The terminal shows tracebacks; an MCP client that disconnects is not an error.
             log_to_stderr("warn,rmcp=off,snaxum::traceback=off");
             dev::run(project, options)
         }
@@ -146,27 +136,41 @@ pub(crate) fn run() -> ExitCode {
             log_to_stderr("off");
             routes::run(project, &options)
         }
-        Command::Sync { dir } => sync::run(&dir),
-        Command::Tail { dir, options } => client::tail::run(&dir, &options),
-        Command::Wait { dir } => client::wait::run(&dir),
+        Command::Sync(project) => sync::run(&project.dir),
+        Command::Tail { project, options } => client::tail::run(&project.dir, &options),
+        Command::Wait(project) => client::wait::run(&project.dir),
         Command::Explain { file } => client::explain::run(&file),
-        Command::Reload { dir, full } => client::control::reload(&dir, full),
-        Command::Restart { dir } => client::control::restart(&dir),
-        Command::Pause { dir } => client::control::pause(&dir),
-        Command::Resume { dir } => client::control::resume(&dir),
-        Command::Mcp { dir } => mcp::run(&dir),
+        Command::Reload { project, full } => client::control::reload(&project.dir, full),
+        Command::Restart(project) => client::control::restart(&project.dir),
+        Command::Pause(project) => client::control::pause(&project.dir),
+        Command::Resume(project) => client::control::resume(&project.dir),
+        Command::Mcp(project) => mcp::run(&project.dir),
         Command::Check { project } => {
             log_to_stderr("off");
             check::run(project)
         }
     };
     result.unwrap_or_else(|error| {
-        render::color::say_error(&render::color::plain(&error.to_string()));
+        render::color::print_error(&render::color::plain(&error.to_string()));
         ExitCode::from(error.exit_code())
     })
 }
 
-/// Sends the log to stderr; `RUST_LOG` overrides what is shown.
+/// Names the replacement of a removed option or value.
+fn removed_name(error: &clap::Error) -> Option<String> {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let option = context(ContextKind::InvalidArg)?.split([' ', '=']).next()?;
+    let value = context(ContextKind::InvalidValue).map_or(String::new(), |text| format!(" {text}"));
+    let arguments = std::env::args_os().skip(1);
+    let names = arguments.map(|command| format!("{} {option}{value}", command.to_string_lossy()));
+    let name = option.trim_start_matches('-').to_owned();
+    names.chain([name]).find_map(|name| snaxum::config::replacement(&name))
+}
+
+/// Sends the log to stderr; `RUST_LOG` overrides the default filter.
 fn log_to_stderr(default: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()

@@ -116,11 +116,7 @@ impl SnaxumConfigBuilder {
     }
 }
 
-fn check_path(
-    path: &Path,
-    option: &'static str,
-    is_right: fn(&Path) -> bool,
-) -> Result<(), Error> {
+fn check_path(path: &Path, option: &'static str, is_right: fn(&Path) -> bool) -> Result<(), Error> {
     if is_right(path) {
         return Ok(());
     }
@@ -132,7 +128,7 @@ pub(crate) fn bad_value(origin: &str, name: &'static str, problem: impl Into<Str
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
-    // Not canonicalised: a symlinked python dir keeps the name that the user knows.
+    // Not canonicalised: the user knows a symlinked python dir by its link.
     let absolute = std::path::absolute(path)
         .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
     // `absolute` preserves `a/../b`, and Python would not find modules below such a name.

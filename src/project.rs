@@ -137,7 +137,7 @@ fn parse(text: &str) -> Result<(Vec<String>, ServerOptions), Error> {
             single => text_of(single).map(|text| vec![text]),
         };
         let values: Vec<String> = values
-            .ok_or_else(|| bad("of the wrong type; use a string or a number".into()))?;
+            .ok_or_else(|| bad("a value of the wrong type; use a string or a number".into()))?;
         for value in values {
             options.set(option.name, &value).map_err(bad)?;
         }
@@ -192,7 +192,7 @@ mod tests {
         );
         assert_eq!(
             message("[tool.snaxum]\nport = true\n"),
-            "pyproject.toml:2: `port` is of the wrong type; use a string or a number"
+            "pyproject.toml:2: `port` is a value of the wrong type; use a string or a number"
         );
         assert!(message("[tool.snaxum\n").starts_with("pyproject.toml:1: "));
     }

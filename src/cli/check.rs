@@ -1,12 +1,12 @@
-//! `snaxum check`: imports everything and prints every problem.
+//! `snaxum check`: imports all modules and prints every problem.
 
 use std::process::ExitCode;
 
 use snaxum::error::Error;
 
-use super::render::color;
 use super::options::ProjectArgs;
 use super::project;
+use super::render::color;
 
 /// Exits with 1 if a module does not load.
 pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
@@ -14,7 +14,7 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let serving = runtime.serving();
         let report = &serving.last_reload.report;
         project::print_failures(runtime);
-        color::say(&format!(
+        color::print(&format!(
             "{} routes, {} modules, {} problems\n",
             serving.routes.len(),
             report.modules.len(),

@@ -1,10 +1,8 @@
-//! `snaxum mcp`: what an assistant writes to stdin goes to the running dev server, and what that
-//! answers to stdout (MCP's stdio transport, a JSON-RPC message a line).
+//! `snaxum mcp`: relays MCP messages between stdio and the running dev server.
 //!
-//! Owns the two pipes and what is under way between them. Knows no tool: how a message is read is in
-//! `message.rs`, how it reaches the server in `door.rs`. Nothing but messages goes to stdout.
+//! Owns the two pipes (a JSON-RPC message per line) and the pending messages. Knows no tool. Writes
+//! nothing but messages to stdout.
 
-mod event_stream;
 mod message;
 mod upstream;
 
@@ -22,30 +20,30 @@ use tokio_util::sync::CancellationToken;
 
 use super::project;
 use super::render::color;
-use message::{INVALID, Message, Problem};
-use upstream::Door;
+use message::{INVALID, Message, RelayError};
+use upstream::Upstream;
 
-/// Bytes of a line that are read; the server takes fewer, and says so.
+/// The maximum bytes of a line; the limit of the server is lower and has its own error.
 const MAX_LINE: u64 = 1024 * 1024;
-/// Messages that are waited for at the same time; further ones are refused.
-const MAX_UNDER_WAY: usize = 64;
-/// Time for the answers that are missing when stdin ends.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
+/// The maximum number of pending messages; further messages are rejected.
+const MAX_PENDING: usize = 64;
+/// The limit for the pending responses after stdin ends.
+const LAST_RESPONSES: Duration = Duration::from_secs(2);
 
-/// Ends with 0 when stdin ends, or when nobody reads its output any more.
+/// Exits with 0 when stdin ends or stdout is closed.
 pub(crate) fn run(dir: &Path) -> Result<ExitCode, Error> {
-    let door = Arc::new(Door::find(dir)?);
+    let upstream = Arc::new(Upstream::find(dir)?);
     let cannot_start = |source| Error::Io { what: "cannot start a thread".to_owned(), source };
     let (sender, lines) = mpsc::channel(1);
     std::thread::Builder::new()
         .name("stdin".to_owned())
         .spawn(move || read_lines(&sender))
         .map_err(cannot_start)?;
-    project::tokio_runtime()?.block_on(relay(door, lines));
+    project::tokio_runtime()?.block_on(relay(upstream, lines));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Passes on the lines of stdin, `None` for one that is too long, until that ends.
+/// Sends the lines of stdin until it ends; `None` for a line that is too long.
 fn read_lines(lines: &mpsc::Sender<Option<Vec<u8>>>) {
     let mut stdin = io::stdin().lock();
     loop {
@@ -64,66 +62,65 @@ fn read_lines(lines: &mpsc::Sender<Option<Vec<u8>>>) {
     }
 }
 
-/// Each message in a task of its own: one that waits holds up no other.
-async fn relay(door: Arc<Door>, mut lines: mpsc::Receiver<Option<Vec<u8>>>) {
-    let out = Out { is_closed: CancellationToken::new() };
+/// Relays each message in a task of its own, so that a slow one does not delay others.
+async fn relay(upstream: Arc<Upstream>, mut lines: mpsc::Receiver<Option<Vec<u8>>>) {
+    let out = MessageWriter { is_closed: CancellationToken::new() };
     let mut tasks = JoinSet::new();
-    let mut under_way: HashMap<String, AbortHandle> = HashMap::new();
+    let mut pending: HashMap<String, AbortHandle> = HashMap::new();
     loop {
         let line = tokio::select! {
-            biased; // what has ended counts no more for what is read next
+            biased; // a finished task must not count towards the limit of the next message
             () = out.is_closed.cancelled() => return,
             Some(_) = tasks.join_next() => {
-                under_way.retain(|_, task| !task.is_finished());
+                pending.retain(|_, task| !task.is_finished());
                 continue;
             }
             line = lines.recv() => line,
         };
         let Some(line) = line else { break };
-        let message = match line.as_deref().map(Message::read) {
+        let message = match line.as_deref().map(Message::parse) {
             Some(Ok(message)) => message,
             Some(Err(problem)) => {
-                out.refuse(&problem);
+                out.reject(&problem);
                 continue;
             }
             None => {
-                let text = format!("a line has at most {MAX_LINE} bytes");
-                out.refuse(&Problem { id: None, code: INVALID, text });
+                let text = format!("the line is too long: the limit is {MAX_LINE} bytes");
+                out.reject(&RelayError { id: None, code: INVALID, text });
                 continue;
             }
         };
         let Some(message) = message else { continue };
-        if let Some(id) = message.cancels() {
-            // The server notices that nobody waits any more.
-            if let Some(task) = under_way.remove(&id) {
+        if let Some(id) = message.cancelled_key() {
+            // Closes the connection, so that the server cancels the request.
+            if let Some(task) = pending.remove(&id) {
                 task.abort();
-                ended(&mut tasks, &task).await;
-                under_way.retain(|_, task| !task.is_finished());
+                wait_for_end(&mut tasks, &task).await;
+                pending.retain(|_, task| !task.is_finished());
             }
             continue;
         }
-        if tasks.len() >= MAX_UNDER_WAY {
-            let text = format!(
-                "{MAX_UNDER_WAY} messages are waited for; cancel one, or wait for an answer"
-            );
-            out.give_up(&message, text);
+        if tasks.len() >= MAX_PENDING {
+            let text =
+                format!("{MAX_PENDING} messages are pending; cancel one or wait for a response");
+            out.report(&message, text);
             continue;
         }
         let key = message.key();
-        let task = tasks.spawn(answer(Arc::clone(&door), message, out.clone()));
+        let task = tasks.spawn(relay_message(Arc::clone(&upstream), message, out.clone()));
         if let Some(key) = key {
-            under_way.insert(key, task);
+            pending.insert(key, task);
         }
     }
     let rest = async { while tasks.join_next().await.is_some() {} };
     tokio::select! {
-        _ = tokio::time::timeout(LAST_ANSWERS, rest) => {}
+        _ = tokio::time::timeout(LAST_RESPONSES, rest) => {}
         () = out.is_closed.cancelled() => {}
     }
 }
 
-/// Waits until `task`, which is one of `tasks`, has been taken out of them.
-async fn ended(tasks: &mut JoinSet<()>, task: &AbortHandle) {
+/// Waits until `task` has ended and left `tasks`.
+async fn wait_for_end(tasks: &mut JoinSet<()>, task: &AbortHandle) {
     while let Some(ended) = tasks.join_next_with_id().await {
         let id = match &ended {
             Ok((id, ())) => *id,
@@ -135,19 +132,19 @@ async fn ended(tasks: &mut JoinSet<()>, task: &AbortHandle) {
     }
 }
 
-async fn answer(door: Arc<Door>, message: Message, out: Out) {
-    if let Err(text) = door.pass(&message, |line| out.write(line)).await {
-        out.give_up(&message, text);
+async fn relay_message(upstream: Arc<Upstream>, message: Message, out: MessageWriter) {
+    if let Err(text) = upstream.send(&message, |line| out.write(line)).await {
+        out.report(&message, text);
     }
 }
 
-/// stdout, a message a line.
+/// Writes messages to stdout, one per line.
 #[derive(Clone)]
-struct Out {
+struct MessageWriter {
     is_closed: CancellationToken,
 }
 
-impl Out {
+impl MessageWriter {
     fn write(&self, line: &str) {
         let mut out = io::stdout().lock();
         let written = out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n"));
@@ -156,15 +153,15 @@ impl Out {
         }
     }
 
-    /// Says why a message has no answer: to the assistant, or where that expects none, on stderr.
-    fn give_up(&self, message: &Message, text: String) {
+    /// Reports an error as the response, or on stderr for a notification.
+    fn report(&self, message: &Message, text: String) {
         match &message.id {
-            Some(_) => self.refuse(&message.problem(text)),
-            None => color::say_error(&color::plain(&text)),
+            Some(_) => self.reject(&message.error(text)),
+            None => color::print_error(&color::plain(&text)),
         }
     }
 
-    fn refuse(&self, problem: &Problem) {
-        self.write(&problem.line());
+    fn reject(&self, error: &RelayError) {
+        self.write(&error.line());
     }
 }

@@ -7,12 +7,12 @@ use snaxum::error::Error;
 use super::options::ProjectArgs;
 use super::render::color;
 
-/// No option of a dev mode that is not there.
+/// No options: there is no dev mode.
 #[derive(clap::Args)]
-pub(crate) struct Options {}
+pub(crate) struct DevOptions {}
 
-/// Says what is missing.
-pub(crate) fn run(_: ProjectArgs, _: Options) -> Result<ExitCode, Error> {
-    color::say_error("this build has no dev mode; build Snaxum with the cargo feature `dev`");
+/// Prints an error.
+pub(crate) fn run(_: ProjectArgs, _: DevOptions) -> Result<ExitCode, Error> {
+    color::print_error("this build has no dev mode; build Snaxum with the cargo feature `dev`");
     Ok(ExitCode::from(2))
 }

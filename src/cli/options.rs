@@ -62,9 +62,8 @@ fn flag(option: &'static OptionSpec) -> Arg {
     if option.is_switch() {
         return arg.action(ArgAction::SetTrue);
     }
-    let check = |value: &str| {
-        ServerOptions::default().set(option.name, value).map(|()| value.to_owned())
-    };
+    let check =
+        |value: &str| ServerOptions::default().set(option.name, value).map(|()| value.to_owned());
     let action = if option.is_list { ArgAction::Append } else { ArgAction::Set };
     arg.value_name(option.value_name).value_parser(check).action(action)
 }

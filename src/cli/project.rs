@@ -15,7 +15,7 @@ pub(crate) fn read(args: ProjectArgs) -> Result<(Project, SnaxumConfigBuilder), 
     let project = Project::read(&args.dir)?;
     let (environment, warnings) = project::options_from_env()?;
     for warning in warnings {
-        color::complain(&format!(
+        color::print_stderr(&format!(
             "{} {warning}\n",
             console::style("warning:").yellow().bold().for_stderr()
         ));
@@ -40,12 +40,12 @@ pub(crate) fn load(
     })
 }
 
-/// Prints each module that did not load, on stderr.
+/// Prints each module that did not load on stderr.
 pub(crate) fn print_failures(runtime: &PythonRuntime) {
     for failure in &runtime.serving().last_reload.report.failures {
         let name = color::plain(&failure.module);
-        color::say_error(&format!("module `{name}` does not load"));
-        color::complain(&super::render::traceback::render(&failure.traceback));
+        color::print_error(&format!("module `{name}` does not load"));
+        color::print_stderr(&super::render::traceback::render(&failure.traceback));
     }
 }
 

@@ -1,12 +1,13 @@
-//! What happens in a dev server as lines for people, as `snaxum dev` says it and `snaxum tail` shows it.
+//! Renders the activity of a dev server as lines, for `snaxum dev` and `snaxum tail`.
 //!
-//! Owns what is said when: repeats share a line, and the line of a reload waits a moment for what
-//! comes of the pinned requests. Reads no event and writes nothing.
+//! Decides when a line appears: repeated requests share one, and the line of a reload waits for the
+//! results of the pinned requests. Never reads an event or writes to the terminal.
 
 pub(crate) mod color;
 pub(crate) mod dedup;
 pub(crate) mod event;
 pub(crate) mod failure;
+mod layout;
 pub(crate) mod local_time;
 pub(crate) mod reload;
 pub(crate) mod request;
@@ -18,126 +19,139 @@ use console::style;
 use snaxum::event::PinRound;
 use snaxum::message::{LoadOutcome, Reload, RouteInfo, Traceback};
 
-use dedup::Folds;
-pub(crate) use reload::pause;
-use reload::{Drawn, Reloads};
-pub(crate) use request::Request;
+use dedup::Dedup;
+pub(crate) use reload::pause_line;
+use reload::{ReloadLine, ReloadLines};
+pub(crate) use request::RequestView;
 
-/// How long a reload's line waits for the pinned requests.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// Bytes of lines that wait behind it.
+/// The limit for the line of a reload to wait for the pinned requests.
+const PIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// The maximum bytes of lines that wait behind it.
 const MAX_BELOW: usize = 64 * 1024;
 
-/// What the next line depends on.
-pub(crate) struct Lines {
-    folds: Folds,
-    reloads: Reloads,
-    /// Pinned requests that fail so far.
+/// Turns activity into lines; each method returns the text to write.
+pub(crate) struct Renderer {
+    dedup: Dedup,
+    reloads: ReloadLines,
+    /// Pinned requests that are failing.
     failing: usize,
-    held: Option<Held>,
-    /// Whether requests that have not failed are left out.
+    pending: Option<PendingReload>,
+    /// Whether to show only failed requests.
     pub(crate) is_quiet: bool,
 }
 
-/// A reload whose pinned requests have not been answered.
-struct Held {
-    reload: Drawn,
+/// A reload whose pinned requests are not finished.
+struct PendingReload {
+    reload: ReloadLine,
     generation: u64,
     until: Instant,
-    /// What was said since: it was answered by the new code.
+    /// The lines after it, which are about the new code.
     below: String,
 }
 
-impl Lines {
-    /// Begins; `explains` lets reloads tell their phases.
-    pub(crate) fn new(explains: bool) -> Self {
-        let (folds, reloads) = (Folds::default(), Reloads::new(explains));
-        Self { folds, reloads, failing: 0, held: None, is_quiet: false }
+impl Renderer {
+    /// Starts without history; `shows_phases` adds the phases to each reload.
+    pub(crate) fn new(shows_phases: bool) -> Self {
+        let (dedup, reloads) = (Dedup::default(), ReloadLines::new(shows_phases));
+        Self { dedup, reloads, failing: 0, pending: None, is_quiet: false }
     }
 
-    /// These routes serve now.
-    pub(crate) fn serve(&mut self, routes: &[RouteInfo]) {
-        self.reloads.serve(routes);
+    /// Sets the routes that the next reload is compared with.
+    pub(crate) fn set_routes(&mut self, routes: &[RouteInfo]) {
+        self.reloads.set_routes(routes);
     }
 
-    /// What to say of a request.
-    pub(crate) fn request(&mut self, request: Request, now: Instant) -> String {
-        if request.is_unasked() {
+    /// Adds a request.
+    pub(crate) fn push_request(&mut self, request: RequestView, now: Instant) -> String {
+        if request.is_browser_probe() {
             return String::new();
         }
-        let shown = self.folds.add(request, now);
-        self.say_requests(&shown)
+        let shown = self.dedup.add(request, now);
+        self.push_requests(&shown)
     }
 
-    /// What to say of a reload; the tracebacks in `whole` are drawn where nobody can ask for them.
-    pub(crate) fn reload(&mut self, reload: &Reload, whole: &[&Traceback], now: Instant) -> String {
-        // What the old code answered stands above.
-        let above = self.rest();
-        let drawn = self.reloads.draw(reload, whole, &local_time::local(reload.time_ms));
+    /// Adds a reload, with the full `tracebacks` where no key can show them.
+    pub(crate) fn push_reload(
+        &mut self,
+        reload: &Reload,
+        tracebacks: &[&Traceback],
+        now: Instant,
+    ) -> String {
+        // Requests of the old code are above the reload.
+        let above = self.flush();
+        let line = self.reloads.draw(reload, tracebacks, &local_time::local(reload.time_ms));
         if reload.outcome != LoadOutcome::Ok || self.failing == 0 {
-            return above + &drawn.with(String::new());
+            return above + &line.with(String::new());
         }
-        let (generation, until) = (reload.generation, now + PATIENCE);
-        self.held = Some(Held { reload: drawn, generation, until, below: String::new() });
+        let (generation, until) = (reload.generation, now + PIN_TIMEOUT);
+        let pending = PendingReload { reload: line, generation, until, below: String::new() };
+        self.pending = Some(pending);
         above
     }
 
-    /// What to say of the pinned requests, of which `failing` fail.
-    pub(crate) fn pins(&mut self, failing: usize, round: Option<PinRound>) -> String {
+    /// Updates the pinned requests, of which `failing` fail.
+    pub(crate) fn push_pins(&mut self, failing: usize, round: Option<PinRound>) -> String {
         self.failing = failing;
         let Some(round) = round else { return String::new() };
-        let is_its = |held: &Held| round.generation.is_none_or(|number| number == held.generation);
-        match self.held.take_if(|held| is_its(held)) {
-            Some(held) => held.reload.with(outcome(&round)) + &held.below,
-            None => self.say(&format!("  ⚑ {}\n", outcome(&round))),
+        let is_same = |pending: &PendingReload| {
+            round.generation.is_none_or(|number| number == pending.generation)
+        };
+        match self.pending.take_if(|pending| is_same(pending)) {
+            Some(pending) => pending.reload.with(outcome(&round)) + &pending.below,
+            None => self.push(&format!("  ⚑ {}\n", outcome(&round))),
         }
     }
 
-    /// What to say of what is long past, oldest first: the last lines, without what was at once.
-    pub(crate) fn past(&mut self, requests: &[Request], reloads: &[Reload], last: usize) -> String {
+    /// Renders the `last` past requests and reloads, oldest first.
+    pub(crate) fn history(
+        &mut self,
+        requests: &[RequestView],
+        reloads: &[Reload],
+        last: usize,
+    ) -> String {
         let mut all: Vec<(u64, String)> = Vec::new();
         for reload in reloads {
-            let drawn = self.reloads.draw(reload, &[], &local_time::local(reload.time_ms));
-            all.push((reload.time_ms, drawn.with(String::new())));
+            let line = self.reloads.draw(reload, &[], &local_time::local(reload.time_ms));
+            all.push((reload.time_ms, line.with(String::new())));
         }
-        let shown = requests.iter().filter(|request| !request.is_unasked());
+        let shown = requests.iter().filter(|request| !request.is_browser_probe());
         all.extend(shown.map(|request| (request.time_ms, draw(request))));
         all.sort_by_key(|(time, _)| *time);
         let start = all.len().saturating_sub(last);
         all.drain(start..).map(|(_, lines)| lines).collect()
     }
 
-    /// What has waited for long enough.
+    /// Returns the lines whose wait is over.
     pub(crate) fn due(&mut self, now: Instant) -> String {
-        let due = self.folds.due(now);
-        let said = self.say_requests(&due);
-        let is_over = self.held.as_ref().is_some_and(|held| held.until <= now);
-        if is_over { said + &self.release() } else { said }
+        let due = self.dedup.due(now);
+        let text = self.push_requests(&due);
+        let is_over = self.pending.as_ref().is_some_and(|pending| pending.until <= now);
+        if is_over { text + &self.release() } else { text }
     }
 
-    /// When something will have.
-    pub(crate) fn next(&self) -> Option<Instant> {
-        let held = self.held.as_ref().map(|held| held.until);
-        [self.folds.next(), held].into_iter().flatten().min()
+    /// Returns the time when a line is due.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let pending = self.pending.as_ref().map(|pending| pending.until);
+        [self.dedup.next_deadline(), pending].into_iter().flatten().min()
     }
 
-    /// All that waits.
-    pub(crate) fn rest(&mut self) -> String {
-        let kept = self.folds.take();
-        self.say_requests(&kept) + &self.release()
+    /// Returns all waiting lines.
+    pub(crate) fn flush(&mut self) -> String {
+        let repeats = self.dedup.take();
+        self.push_requests(&repeats) + &self.release()
     }
 
-    fn say_requests(&mut self, shown: &[Request]) -> String {
-        let is_shown = |request: &&Request| !self.is_quiet || request.status >= 500;
+    fn push_requests(&mut self, shown: &[RequestView]) -> String {
+        let is_shown = |request: &&RequestView| !self.is_quiet || request.status >= 500;
         let text: String = shown.iter().filter(is_shown).map(draw).collect();
-        self.say(&text)
+        self.push(&text)
     }
 
-    /// Says it below the reload that waits, if one does.
-    pub(crate) fn say(&mut self, text: &str) -> String {
-        match &mut self.held {
-            Some(held) if held.below.len() + text.len() <= MAX_BELOW => {
-                held.below += text;
+    /// Adds text, below a pending reload.
+    pub(crate) fn push(&mut self, text: &str) -> String {
+        match &mut self.pending {
+            Some(pending) if pending.below.len() + text.len() <= MAX_BELOW => {
+                pending.below += text;
                 String::new()
             }
             _ => self.release() + text,
@@ -145,11 +159,12 @@ impl Lines {
     }
 
     fn release(&mut self) -> String {
-        self.held.take().map_or(String::new(), |held| held.reload.with(String::new()) + &held.below)
+        let text = |pending: PendingReload| pending.reload.with(String::new()) + &pending.below;
+        self.pending.take().map_or(String::new(), text)
     }
 }
 
-fn draw(request: &Request) -> String {
+fn draw(request: &RequestView) -> String {
     request.draw(&local_time::local(request.time_ms))
 }
 
@@ -181,67 +196,76 @@ mod tests {
         Some(PinRound { generation: Some(generation), passing: 1, failing: 0 })
     }
 
-    /// The lines without the time of day.
-    fn of(said: &str) -> Vec<&str> {
-        said.lines().map(|line| line.split_once("  ").map_or(line, |(_, rest)| rest)).collect()
+    /// Removes the time of day from each line.
+    fn without_time(text: &str) -> Vec<&str> {
+        text.lines().map(|line| line.split_once("  ").map_or(line, |(_, rest)| rest)).collect()
     }
 
     #[test]
-    fn what_came_of_the_pins_stands_in_the_line_and_their_replays_below() {
-        let (mut lines, now) = (Lines::new(false), Instant::now());
-        assert_eq!(lines.pins(1, None), "");
-        assert_eq!(lines.reload(&reload(9), &[], now), "");
-        assert_eq!(lines.request(request("/boom", 200), now), "");
-        assert_eq!(lines.next(), Some(now + PATIENCE));
-        let said = lines.pins(0, passing(9));
-        let (first, second) = (of(&said)[0], of(&said)[1]);
+    fn the_results_of_pins_end_the_line_of_the_reload_and_replays_follow_it() {
+        let (mut renderer, now) = (Renderer::new(false), Instant::now());
+        assert_eq!(renderer.push_pins(1, None), "");
+        assert_eq!(renderer.push_reload(&reload(9), &[], now), "");
+        assert_eq!(renderer.push_request(request("/boom", 200), now), "");
+        assert_eq!(renderer.next_deadline(), Some(now + PIN_TIMEOUT));
+        let text = renderer.push_pins(0, passing(9));
+        let (first, second) = (without_time(&text)[0], without_time(&text)[1]);
         assert_eq!(first, "↻ G9  38.0 ms   python/app.py           1 pinned request: 1 passing");
-        assert!(second.starts_with("GET    /boom"), "{said}");
-        assert_eq!(lines.next(), None);
-        assert_eq!(of(&lines.reload(&reload(10), &[], now)), ["↻ G10  38.0 ms   python/app.py"]);
-    }
-
-    #[test]
-    fn pins_that_take_long_have_a_line_of_their_own() {
-        let (mut lines, now) = (Lines::new(false), Instant::now());
-        lines.pins(1, None);
-        lines.reload(&reload(9), &[], now);
-        assert_eq!(lines.due(now), "");
-        assert_eq!(of(&lines.due(now + PATIENCE)), ["↻ G9  38.0 ms   python/app.py"]);
-        assert_eq!(lines.pins(0, passing(9)), "  ⚑ 1 pinned request: 1 passing\n");
-    }
-
-    #[test]
-    fn an_answer_of_older_code_is_none_of_the_newest_reload() {
-        let (mut lines, now) = (Lines::new(false), Instant::now());
-        lines.pins(2, None);
-        lines.reload(&reload(9), &[], now);
-        assert_eq!(of(&lines.reload(&reload(10), &[], now)), ["↻ G9  38.0 ms   python/app.py"]);
-        assert_eq!(lines.pins(1, passing(9)), "");
-        let said = lines.pins(0, passing(10));
-        let expected = [
-            "↻ G10  38.0 ms   python/app.py           1 pinned request: 1 passing",
-            "⚑ 1 pinned request: 1 passing",
-        ];
-        assert_eq!(said.lines().count(), 2);
-        assert!(
-            said.contains(expected[0]) && said.ends_with(&format!("{}\n", expected[1])),
-            "{said}"
+        assert!(second.starts_with("GET    /boom"), "{text}");
+        assert_eq!(renderer.next_deadline(), None);
+        assert_eq!(
+            without_time(&renderer.push_reload(&reload(10), &[], now)),
+            ["↻ G10  38.0 ms   python/app.py"]
         );
     }
 
     #[test]
-    fn what_waits_behind_a_reload_is_bounded() {
-        let (mut lines, now) = (Lines::new(false), Instant::now());
-        lines.pins(1, None);
-        lines.reload(&reload(9), &[], now);
-        let mut said = String::new();
+    fn slow_pins_have_a_line_of_their_own() {
+        let (mut renderer, now) = (Renderer::new(false), Instant::now());
+        renderer.push_pins(1, None);
+        renderer.push_reload(&reload(9), &[], now);
+        assert_eq!(renderer.due(now), "");
+        assert_eq!(
+            without_time(&renderer.due(now + PIN_TIMEOUT)),
+            ["↻ G9  38.0 ms   python/app.py"]
+        );
+        assert_eq!(renderer.push_pins(0, passing(9)), "  ⚑ 1 pinned request: 1 passing\n");
+    }
+
+    #[test]
+    fn a_result_of_older_code_does_not_count_for_the_newest_reload() {
+        let (mut renderer, now) = (Renderer::new(false), Instant::now());
+        renderer.push_pins(2, None);
+        renderer.push_reload(&reload(9), &[], now);
+        assert_eq!(
+            without_time(&renderer.push_reload(&reload(10), &[], now)),
+            ["↻ G9  38.0 ms   python/app.py"]
+        );
+        assert_eq!(renderer.push_pins(1, passing(9)), "");
+        let text = renderer.push_pins(0, passing(10));
+        let expected = [
+            "↻ G10  38.0 ms   python/app.py           1 pinned request: 1 passing",
+            "⚑ 1 pinned request: 1 passing",
+        ];
+        assert_eq!(text.lines().count(), 2);
+        assert!(
+            text.contains(expected[0]) && text.ends_with(&format!("{}\n", expected[1])),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_lines_behind_a_pending_reload_are_bounded() {
+        let (mut renderer, now) = (Renderer::new(false), Instant::now());
+        renderer.push_pins(1, None);
+        renderer.push_reload(&reload(9), &[], now);
+        let mut text = String::new();
         let mut count = 0;
-        while said.is_empty() {
+        while text.is_empty() {
             count += 1;
-            said = lines.request(request(&format!("/{count}"), 200), now);
+            text = renderer.push_request(request(&format!("/{count}"), 200), now);
         }
-        assert_eq!(said.lines().count(), count + 1);
-        assert!((MAX_BELOW..2 * MAX_BELOW).contains(&said.len()));
+        assert_eq!(text.lines().count(), count + 1);
+        assert!((MAX_BELOW..2 * MAX_BELOW).contains(&text.len()));
     }
 }

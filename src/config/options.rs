@@ -77,8 +77,12 @@ macro_rules! setting {
 }
 
 macro_rules! resolve {
-    ($setting:expr) => { $setting };
-    ($setting:expr, $default:expr) => { $setting.unwrap_or_else(|| $default) };
+    ($setting:expr) => {
+        $setting
+    };
+    ($setting:expr, $default:expr) => {
+        $setting.unwrap_or_else(|| $default)
+    };
 }
 
 // /// Help.

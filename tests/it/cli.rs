@@ -429,6 +429,23 @@ async fn a_bad_value_is_an_error_with_its_place_and_the_valid_range() {
 }
 
 #[tokio::test]
+async fn a_removed_option_or_value_names_its_replacement() {
+    for (args, name, instead) in [
+        (&["--except-path", "/x"][..], "routes --except-path", "select"),
+        (&["--except-path=/x"], "routes --except-path", "select"),
+        (&["--format", "csv"], "routes --format csv", "@csv"),
+        (&["--format=ndjson"], "routes --format ndjson", "jq -c"),
+    ] {
+        let finished = app().snaxum(&[&["routes"], args].concat()).await;
+        assert_eq!(finished.code, Some(2), "{args:?}");
+        assert_is_one_message(&finished, &[name, "was removed", "--format json", instead]);
+    }
+    let other = app().snaxum(&["tail", "--format", "csv"]).await;
+    assert_eq!(other.code, Some(2));
+    assert!(!other.stderr.contains("was removed"), "{}", other.stderr);
+}
+
+#[tokio::test]
 async fn a_bad_value_of_an_option_or_a_variable_is_bad_usage() {
     let option = app().snaxum(&["serve", "--port", "70000"]).await;
     assert_eq!(option.code, Some(2));
@@ -447,12 +464,12 @@ async fn a_bad_value_of_an_option_or_a_variable_is_bad_usage() {
 async fn a_named_file_or_directory_that_is_not_there_is_bad_usage() {
     let file = app().snaxum(&["check", "--env-file", "no.env"]).await;
     assert_eq!(file.code, Some(2));
-    assert_is_one_message(&file, &["`env-file`", "no.env`, which is not there"]);
+    assert_is_one_message(&file, &["`env-file`", "no.env`, which does not exist"]);
 
     let directory = app().top_file("pyproject.toml", "[tool.snaxum]\nwatch = [\"nowhere\"]\n");
     let directory = directory.snaxum(&["check"]).await;
     assert_eq!(directory.code, Some(2));
-    assert_is_one_message(&directory, &["`watch`", "nowhere`, which is not there"]);
+    assert_is_one_message(&directory, &["`watch`", "nowhere`, which does not exist"]);
 }
 
 #[tokio::test]
@@ -471,7 +488,7 @@ async fn a_variable_that_is_nearly_an_option_is_warned_of() {
     let finished = app().env("SNAXUM_PROT", "1").snaxum(&["check"]).await;
 
     assert_eq!(finished.code, Some(0));
-    assert_eq!(finished.stderr, "warning: SNAXUM_PROT is no option; did you mean `port`?\n");
+    assert_eq!(finished.stderr, "warning: SNAXUM_PROT is not an option; did you mean `port`?\n");
 }
 
 #[tokio::test]

@@ -102,22 +102,25 @@ async fn each_command_names_a_broken_dev_json_and_the_remedy() {
 async fn explain_lists_the_dependents_and_the_outcome_of_the_last_save() {
     let server = app().await;
     let util = explain(&server, "_util.py").await;
-    for part in ["module `_util`", "imported by app", "runs: _util, app", "no save of it"] {
+    for part in ["module `_util`", "imported by app", "runs: _util, app", "not saved since"] {
         assert!(util.contains(part), "{part}: {util}");
     }
     let data = explain(&server, "data.json").await;
-    assert!(data.contains("read while these load: app") && data.contains("runs: app"), "{data}");
+    assert!(
+        data.contains("read by modules while they load: app") && data.contains("runs: app"),
+        "{data}"
+    );
     server.edit("notes.txt", "");
     assert!(explain(&server, "notes.txt").await.contains("is ignored"));
     server.edit("_leaf.py", "X = 1\n");
     let leaf = explain(&server, "_leaf.py").await;
-    assert!(leaf.contains("not imported") && leaf.contains("ran nothing"), "{leaf}");
+    assert!(leaf.contains("not loaded") && leaf.contains("nothing to reload"), "{leaf}");
 
     server.edit("_util.py", "# A comment.\nTEXT = 'one'\n");
     assert!(explain(&server, "_util.py").await.contains("only comments"));
     server.edit("_util.py", "TEXT = 'two'\n");
-    assert!(explain(&server, "_util.py").await.contains("is live since G2"));
+    assert!(explain(&server, "_util.py").await.contains("last save: live as G2"));
     server.edit("_util.py", "TEXT =\n");
     let broken = explain(&server, "_util.py").await;
-    assert!(broken.contains("was rejected: SyntaxError") && broken.contains("G2"), "{broken}");
+    assert!(broken.contains("rejected: SyntaxError") && broken.contains("G2"), "{broken}");
 }

@@ -156,7 +156,7 @@ async fn each_command_and_option_in_the_docs_exists() {
         }
     }
     let configuration = read(&root().join("docs/configuration.md"));
-    for name in snaxum::config::OPTION_NAMES {
+    for name in snaxum::config::OPTIONS.iter().map(|option| option.name) {
         assert!(configuration.contains(&format!("`{name}`")), "docs/configuration.md: no {name}");
     }
 }

@@ -237,6 +237,7 @@ async fn a_message_waits_while_a_new_process_takes_over() {
     let project = Project::new().gate().file("app.py", APP).args(&["--mcp"]);
     let server = project.dev().await;
     let mut bridge = Bridge::of(&server.project);
+    bridge.ask(0, "tools/list", json!({})).await;
     let before = bridge.tool(1, "workers").await;
     server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{APP}"));
     server.arrival().await.open().await;
@@ -379,7 +380,7 @@ async fn events_of_a_server_are_lines() {
     bridge.send(2, "tools/call", json!({ "name": "logs" })).await;
     let (stream, _) = request(&listener).await;
     reply(stream, "200 OK", "text/event-stream", ": nothing\n\n").await;
-    assert!(error(&bridge.next().await).1.contains("broke off"));
+    assert!(error(&bridge.next().await).1.contains("closed before the response"));
 }
 
 #[tokio::test]
@@ -387,17 +388,26 @@ async fn only_read_only_messages_are_retried_when_a_connection_breaks() {
     let (listener, project) = pretend().await;
     let mut bridge = Bridge::of(&project);
 
-    bridge.send(1, "tools/call", json!({ "name": "logs" })).await;
+    // `tools/list` changes nothing, and names the tools that change nothing.
+    bridge.send(1, "tools/list", json!({})).await;
     drop(request(&listener).await);
     let (stream, _) = request(&listener).await;
-    let answer = json!({ "jsonrpc": "2.0", "id": 1, "result": {} });
-    reply(stream, "200 OK", "application/json", &answer.to_string()).await;
-    assert_eq!(bridge.next().await, answer);
+    let tools = json!([{ "name": "logs", "annotations": { "readOnlyHint": true } }]);
+    let listed = json!({ "jsonrpc": "2.0", "id": 1, "result": { "tools": tools } });
+    reply(stream, "200 OK", "application/json", &listed.to_string()).await;
+    assert_eq!(bridge.next().await, listed);
 
-    bridge.send(2, "tools/call", json!({ "name": "call_route" })).await;
+    bridge.send(2, "tools/call", json!({ "name": "logs" })).await;
     drop(request(&listener).await);
-    let answer = bridge.next().await;
-    assert!(error(&answer).1.contains("it may have begun on this"), "{answer}");
+    let (stream, _) = request(&listener).await;
+    let response = json!({ "jsonrpc": "2.0", "id": 2, "result": {} });
+    reply(stream, "200 OK", "application/json", &response.to_string()).await;
+    assert_eq!(bridge.next().await, response);
+
+    bridge.send(3, "tools/call", json!({ "name": "call_route" })).await;
+    drop(request(&listener).await);
+    let problem = bridge.next().await;
+    assert!(error(&problem).1.contains("may have started on this message"), "{problem}");
 }
 
 #[tokio::test]
@@ -411,11 +421,11 @@ async fn an_address_that_came_with_the_project_is_not_asked() {
     let announced = json!({ "url": url, "token": "t", "pid": 1, "mcp": mcp }).to_string();
     let project = project.top_file(".snaxum/dev.json", &announced);
     let answer = bridge.ask(1, "initialize", json!({})).await;
-    assert!(error(&answer).1.contains("no address of this machine"), "{answer}");
+    assert!(error(&answer).1.contains("not an address of this machine"), "{answer}");
 
     let refused = project.snaxum(&["mcp"]).await;
     assert_eq!((refused.code, &*refused.stdout), (Some(1), ""));
-    assert!(refused.stderr.contains("no address of this machine"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("not an address of this machine"), "{}", refused.stderr);
 }
 
 #[tokio::test]
@@ -431,7 +441,7 @@ async fn cancellations_are_read_though_as_much_is_under_way_as_may_be() {
     let refused = bridge.ask(65, "tools/call", logs.clone()).await;
     assert_eq!(
         error(&refused),
-        (Some(LOST), "64 messages are waited for; cancel one, or wait for an answer")
+        (Some(LOST), "64 messages are pending; cancel one or wait for a response")
     );
 
     bridge.notify("notifications/cancelled", json!({ "requestId": 7 })).await;

@@ -151,13 +151,13 @@ async fn keys_act_without_enter_and_the_terminal_is_left_as_it_was() {
     assert_eq!(screen.mode(), [false, false, true]);
 
     screen.press("e");
-    screen.wait_for("no error so far").await;
+    screen.wait_for("no error yet").await;
     screen.press("r");
-    screen.wait_for("what serves is what the files hold").await;
+    screen.wait_for("nothing to reload: the files have not changed").await;
     screen.press("\x1b[q");
     screen.press("lh");
     screen.wait_for_times("/boom  app.boom", 2).await;
-    screen.wait_for("show errors and reloads only").await;
+    screen.wait_for("show only errors and reloads").await;
     screen.press("k");
     screen.wait_for("\x1b[H\x1b[2J").await;
 
@@ -186,7 +186,7 @@ async fn the_status_line_shows_a_broken_save_until_it_is_fixed() {
 
     fs::write(&file, "def oops(:\n").expect("a file");
     screen.wait_for("▲ still serving G1").await;
-    screen.wait_for("\x1b[2K  ▲ G1 serving, newest save broken").await;
+    screen.wait_for("\x1b[2K  ▲ G1 serving, the newest save does not load").await;
     screen.wait_for("│ 1 › def oops(:").await;
 
     fs::write(&file, APP.replace("hello", "hi")).expect("a file");
@@ -199,10 +199,10 @@ async fn the_newest_failure_is_pinned_by_a_key_and_reported_until_it_passes() {
     let mut screen = Screen::start(app(), 100).await;
     screen.wait_for("\x1b[2K  ● G1 ok").await;
     screen.press("p");
-    screen.wait_for("nothing is pinned: no request has failed so far").await;
+    screen.wait_for("no request pinned: no request has failed so far").await;
     screen.get("/boom").await;
     screen.press("p");
-    screen.wait_for("⚑ GET /boom is pinned").await;
+    screen.wait_for("⚑ pinned GET /boom").await;
 
     let file = screen.project.path().join("python/app.py");
     fs::write(&file, APP.replace("1 / count", "2 / count")).expect("a file");
@@ -245,7 +245,7 @@ async fn quiet_shows_errors_and_no_other_requests() {
     assert!(!screen.text.borrow().contains("/left-out"));
 
     screen.press("v");
-    screen.wait_for("everything is shown again").await;
+    screen.wait_for("showing everything").await;
     screen.get("/shown").await;
     screen.wait_for("/shown").await;
 }

@@ -1,6 +1,6 @@
-//! `snaxum reload`, `restart`, `pause` and `resume`: the rungs of the ladder, climbed by hand.
+//! `snaxum reload`, `restart`, `pause` and `resume`.
 //!
-//! The server does it; these wait for the outcome, say it, and exit as `snaxum wait` does.
+//! Each sends one command, waits for the outcome, prints it and exits as `snaxum wait` does.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,94 +8,103 @@ use std::process::ExitCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use snaxum::error::Error;
+use snaxum::message::{LoadOutcome, Reload};
 
-use super::wait::{PAUSED, tell};
-use super::{Conversation, Live, Reload, Status};
+use super::connection::{Connection, DevClient};
+use super::status::{PAUSED, ServerStatus};
 use crate::cli::project;
 use crate::cli::render::color;
 
-/// How often a connection may end with the old process before the new one has it.
+/// The number of connections that may close with the old process before the new one accepts.
 const MAX_TRIES: usize = 100;
 
-/// What the server answers to each of them.
+/// The response to a command.
 #[derive(Deserialize)]
-struct Outcome {
-    status: Status,
+struct CommandOutcome {
+    status: ServerStatus,
     reload: Option<Reload>,
-    restart: Option<Restart>,
+    restart: Option<RestartOutcome>,
 }
 
 /// Whether a new process takes over.
 #[derive(Deserialize)]
-struct Restart {
+struct RestartOutcome {
     accepted: bool,
     refusal: String,
 }
 
-/// Looks at all files now; with `full` all modules run whatever the files hold.
+/// Checks all files; with `full` runs all modules again.
 pub(crate) fn reload(dir: &Path, full: bool) -> Result<ExitCode, Error> {
-    order(dir, "reload", &json!({ "full": full }), |outcome| {
-        let is_new = outcome.reload.as_ref().is_some_and(|reload| reload.outcome != "noop");
-        tell(&outcome.status, if is_new { "is live" } else { "is live; nothing had changed" })
+    send(dir, "reload", &json!({ "full": full }), |outcome| {
+        let is_new =
+            outcome.reload.as_ref().is_some_and(|reload| reload.outcome != LoadOutcome::Noop);
+        outcome.status.print(if is_new { "is live" } else { "is live; nothing has changed" })
     })
 }
 
-/// Lets a new process take over, and returns when it answers.
+/// Replaces the process; returns when the new one responds.
 pub(crate) fn restart(dir: &Path) -> Result<ExitCode, Error> {
-    order(dir, "restart", &json!({}), |outcome| tell(&outcome.status, "is live"))
+    send(dir, "restart", &json!({}), |outcome| outcome.status.print("is live"))
 }
 
-/// Lets saves wait until [`resume`].
+/// Delays reloads until [`resume`].
 pub(crate) fn pause(dir: &Path) -> Result<ExitCode, Error> {
-    order(dir, "pause", &json!({}), |outcome| {
-        color::say(&format!("{PAUSED}; G{} serves\n", outcome.status.generation));
+    send(dir, "pause", &json!({}), |outcome| {
+        color::print(&format!("{PAUSED}; G{} is still serving\n", outcome.status.generation));
         ExitCode::SUCCESS
     })
 }
 
-/// Takes in what has been saved during the pause.
+/// Ends a pause and reloads the changes saved in between.
 pub(crate) fn resume(dir: &Path) -> Result<ExitCode, Error> {
-    order(dir, "resume", &json!({}), |outcome| tell(&outcome.status, "is live; reloading goes on"))
+    send(dir, "resume", &json!({}), |outcome| outcome.status.print("is live; reloading is resumed"))
 }
 
-/// Has it done; `say` tells the outcome, unless a new process was wanted.
-fn order(
+/// Sends a command; prints its outcome with `print`, or that of the restart it caused.
+fn send(
     dir: &Path,
-    what: &str,
-    how: &Value,
-    say: impl FnOnce(&Outcome) -> ExitCode,
+    command: &str,
+    arguments: &Value,
+    print: impl FnOnce(&CommandOutcome) -> ExitCode,
 ) -> Result<ExitCode, Error> {
-    let live = Live::find(dir)?;
+    let client = DevClient::find(dir)?;
     project::tokio_runtime()?.block_on(async {
-        let (outcome, conversation): (Outcome, _) = live.order(what, how).await?;
+        let (outcome, connection): (CommandOutcome, _) = client.post(command, arguments).await?;
         match &outcome.restart {
-            None => Ok(say(&outcome)),
+            None => Ok(print(&outcome)),
             Some(restart) if restart.accepted => {
-                let status = successor(&live, &outcome.status.run_id, conversation).await?;
-                Ok(tell(&status, &format!("is live in a new process, run {}", status.run_id)))
+                let status =
+                    wait_for_successor(&client, &outcome.status.run_id, connection).await?;
+                Ok(status.print(&format!("is live in a new process, run {}", status.run_id)))
             }
             Some(restart) => {
                 let generation = outcome.status.generation;
-                color::say_error(&format!("no new process takes over; G{generation} serves"));
-                color::complain(&color::plain_lines(&restart.refusal));
-                color::complain("\n");
+                color::print_error(&format!(
+                    "restart failed; generation {generation} is still serving"
+                ));
+                color::print_stderr(&color::plain_lines(&restart.refusal));
+                color::print_stderr("\n");
                 Ok(ExitCode::from(1))
             }
         }
     })
 }
 
-/// Waits until the process after the run `before` answers.
-async fn successor(live: &Live, before: &str, conversation: Conversation) -> Result<Status, Error> {
-    // The old process has stopped listening when it closes this; others wait in the queue of the
-    // socket. What it had accepted by then ends with it.
-    conversation.closed().await;
-    let mut answer = live.ask("wait").await;
+/// Waits until the process after the run `old_run` responds.
+async fn wait_for_successor(
+    client: &DevClient,
+    old_run: &str,
+    connection: Connection,
+) -> Result<ServerStatus, Error> {
+    // The old process has stopped accepting when it closes this connection. New ones wait in the
+    // queue of the socket; any that it had accepted before close with it.
+    connection.closed().await;
+    let mut response = client.get("wait").await;
     for _ in 1..MAX_TRIES {
-        if answer.as_ref().is_ok_and(|status: &Status| status.run_id != before) {
+        if response.as_ref().is_ok_and(|status: &ServerStatus| status.run_id != old_run) {
             break;
         }
-        answer = live.ask("wait").await;
+        response = client.get("wait").await;
     }
-    answer
+    response
 }

@@ -1,4 +1,4 @@
-//! The routes of a running server, as `snaxum routes --live` shows them.
+//! The routes and reloads of a running server, for `snaxum routes`.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,35 +7,36 @@ use serde::de::DeserializeOwned;
 use snaxum::error::Error;
 use snaxum::message::RouteInfo;
 
-use super::{Live, Status};
+use super::connection::DevClient;
+use super::status::ServerStatus;
 use crate::cli::project;
 
-/// What the server says of its routes.
-pub(crate) struct Table {
+/// The routes that are serving.
+pub(crate) struct LiveRoutes {
     pub(crate) routes: Vec<RouteInfo>,
-    /// How many requests each has answered, by its id.
+    /// The number of requests of each route, by its id.
     pub(crate) hits: HashMap<String, u64>,
-    /// Ids in the order of matching.
+    /// All ids, in the order of matching.
     pub(crate) order: Vec<String>,
-    /// Whether not all code loads.
+    /// Whether some code does not load.
     pub(crate) is_failing: bool,
 }
 
-/// Its reloads, newest first.
-pub(crate) fn reloads<T: DeserializeOwned>(dir: &Path) -> Result<Vec<T>, Error> {
-    let live = Live::find(dir)?;
-    project::tokio_runtime()?.block_on(live.ask("reloads"))
+/// Fetches the reloads, newest first.
+pub(crate) fn fetch_reloads<T: DeserializeOwned>(dir: &Path) -> Result<Vec<T>, Error> {
+    let client = DevClient::find(dir)?;
+    project::tokio_runtime()?.block_on(client.get("reloads"))
 }
 
-/// Asks the server of the project in `dir`.
-pub(crate) fn ask(dir: &Path) -> Result<Table, Error> {
-    let live = Live::find(dir)?;
+/// Fetches the routes from the server of the project in `dir`.
+pub(crate) fn fetch(dir: &Path) -> Result<LiveRoutes, Error> {
+    let client = DevClient::find(dir)?;
     project::tokio_runtime()?.block_on(async {
-        let status: Status = live.ask("status").await?;
-        Ok(Table {
-            routes: live.ask("routes").await?,
-            hits: live.ask("hits").await?,
-            order: live.ask("order").await?,
+        let status: ServerStatus = client.get("status").await?;
+        Ok(LiveRoutes {
+            routes: client.get("routes").await?,
+            hits: client.get("hits").await?,
+            order: client.get("order").await?,
             is_failing: status.state == "failing",
         })
     })

@@ -1,39 +1,22 @@
-//! `snaxum wait`: returns when what is on disk now is live, or has been rejected.
+//! `snaxum wait`: returns when the code on disk is live or rejected.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use snaxum::error::Error;
 
-use super::{Live, Status};
+use super::connection::DevClient;
+use super::status::{PAUSED, ServerStatus};
 use crate::cli::project;
-use crate::cli::render::{color, traceback};
+use crate::cli::render::color;
 
-/// What a pause means for whoever expects that a save is live.
-pub(super) const PAUSED: &str =
-    "reloading is paused; `snaxum resume` takes in what has been saved since";
-
-/// Exits with 0 when the code is live, and with 1 when it does not load, or may not be live because
-/// of a pause.
+/// Exits with 0 when the code is live, and with 1 when it does not load or reloading is paused.
 pub(crate) fn run(dir: &Path) -> Result<ExitCode, Error> {
-    let live = Live::find(dir)?;
-    let status: Status = project::tokio_runtime()?.block_on(live.ask("wait"))?;
+    let client = DevClient::find(dir)?;
+    let status: ServerStatus = project::tokio_runtime()?.block_on(client.get("wait"))?;
     if status.paused {
-        color::say_error(&format!("{PAUSED}; G{} serves", status.generation));
+        color::print_error(&format!("{PAUSED}; G{} is still serving", status.generation));
         return Ok(ExitCode::from(1));
     }
-    Ok(tell(&status, "is live"))
-}
-
-/// Says that the generation is what `live` says, or else what does not load.
-pub(super) fn tell(status: &Status, live: &str) -> ExitCode {
-    if status.state == "ok" {
-        color::say(&format!("G{} {live}\n", status.generation));
-        return ExitCode::SUCCESS;
-    }
-    color::say_error(&format!("not all code loads; G{} serves", status.generation));
-    if let Some(raised) = status.last_reload.as_ref().and_then(|reload| reload.traceback.as_ref()) {
-        color::complain(&traceback::render(raised));
-    }
-    ExitCode::from(1)
+    Ok(status.print("is live"))
 }

@@ -1,7 +1,7 @@
-//! `--log-format json`: the events on stdout, an object a line, and nothing else there.
+//! `--log-format json`: writes the events to stdout, one object per line.
 //!
-//! Whatever else writes to stdout, user code and its children included, writes to stderr instead.
-//! A thread of its own writes: a reader that is slow loses events, and is told how many.
+//! Redirects all other output on stdout, also of user code and its children, to stderr. Writes from
+//! a thread of its own: a slow reader loses events and gets their number.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,44 +16,44 @@ use tokio::runtime::Handle;
 
 use crate::cli::render::color::plain_json;
 
-/// How long a stopping server waits for its last lines.
+/// The limit for the last lines of a stopping server.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
-/// What goes to stdout.
+/// The format of stdout.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum LogFormat {
     /// Lines for people.
     Text,
-    /// The events, one JSON object a line.
+    /// The events of the console, one JSON object per line.
     Json,
 }
 
-/// The stdout of the process, which nobody else writes to any more.
-pub(crate) struct Stdout(File);
+/// The original stdout, which only this log writes to.
+pub(crate) struct OwnedStdout(File);
 
-impl Stdout {
-    /// Takes it; what is written to stdout from now on goes to stderr.
+impl OwnedStdout {
+    /// Duplicates stdout, then redirects it to stderr.
     pub(crate) fn take() -> io::Result<Self> {
-        // SAFETY: makes a descriptor for us alone, which no child gets.
-        let kept = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_DUPFD_CLOEXEC, 3) };
-        if kept == -1 {
+        // SAFETY: duplicates a descriptor; no child inherits the copy.
+        let original = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_DUPFD_CLOEXEC, 3) };
+        if original == -1 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: it was just made.
-        let kept = Self(unsafe { File::from_raw_fd(kept) });
-        put_in_place(libc::STDERR_FILENO)?;
-        Ok(kept)
+        // SAFETY: the descriptor is new and has no other owner.
+        let original = Self(unsafe { File::from_raw_fd(original) });
+        redirect_stdout(libc::STDERR_FILENO)?;
+        Ok(original)
     }
 
-    /// Gives it back, for a process that takes over.
-    pub(crate) fn give_back(self) -> io::Result<()> {
-        put_in_place(self.0.as_raw_fd())
+    /// Restores stdout, for a process that takes over.
+    pub(crate) fn restore(self) -> io::Result<()> {
+        redirect_stdout(self.0.as_raw_fd())
     }
 }
 
-/// Lets stdout be this.
-fn put_in_place(descriptor: i32) -> io::Result<()> {
-    // SAFETY: both are open, and the standard library holds no state about either.
+/// Makes stdout a copy of `descriptor`.
+fn redirect_stdout(descriptor: i32) -> io::Result<()> {
+    // SAFETY: both are open, and the standard library has no state about either.
     match unsafe { libc::dup2(descriptor, libc::STDOUT_FILENO) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
@@ -61,18 +61,18 @@ fn put_in_place(descriptor: i32) -> io::Result<()> {
 }
 
 /// The thread that writes.
-pub(crate) struct Log(Receiver<()>);
+pub(crate) struct JsonLog(Receiver<()>);
 
-impl Log {
-    /// Writes the events from now on; call it where tokio runs.
-    pub(crate) fn start(stdout: &Stdout, mut events: Events) -> io::Result<Self> {
+impl JsonLog {
+    /// Starts the thread. Must be called within the async runtime.
+    pub(crate) fn start(stdout: &OwnedStdout, mut events: Events) -> io::Result<Self> {
         let mut out = stdout.0.try_clone()?;
         let tokio = Handle::current();
         let (done, ended) = mpsc::channel();
         thread::Builder::new().name("log".into()).spawn(move || {
             while let Some(event) = tokio.block_on(events.next()) {
                 if out.write_all(format!("{}\n", plain_json(&event)).as_bytes()).is_err() {
-                    break; // nobody reads it
+                    break; // stdout is closed
                 }
             }
             drop(done);
@@ -80,7 +80,7 @@ impl Log {
         Ok(Self(ended))
     }
 
-    /// Waits for the lines so far, if somebody reads them.
+    /// Waits for the queued lines within a time limit.
     pub(crate) fn finish(self) {
         let _ = self.0.recv_timeout(LAST_LINES);
     }

@@ -1,5 +1,6 @@
-//! A message of an assistant, as far as the way to the server depends on it, and the errors that
-//! the way itself has (JSON-RPC 2.0).
+//! A JSON-RPC 2.0 message of an MCP client, and the errors of the relay itself.
+//!
+//! Parses only the parts that the relay uses; the text is sent unchanged.
 
 use axum::http::HeaderValue;
 use axum::http::request::Builder;
@@ -7,12 +8,9 @@ use serde_json::{Value, json};
 
 use crate::cli::render::color;
 
-/// Bytes of a message that the server takes.
+/// The maximum bytes of a message that the server accepts.
 const MAX_MESSAGE: usize = 64 * 1024;
-/// Tools that only look: to ask twice does no harm.
-const READING: [&str; 7] =
-    ["routes", "errors", "requests", "reloads", "logs", "workers", "await_reload"];
-/// Codes of errors: what is no JSON, no message, and did not reach the server.
+/// JSON-RPC error codes: not JSON, not a message, no response of the server.
 const NO_JSON: i32 = -32700;
 pub(super) const INVALID: i32 = -32600;
 const LOST: i32 = -32000;
@@ -25,40 +23,43 @@ pub(super) struct Message {
     params: Value,
 }
 
-/// What the assistant is told in place of an answer.
-pub(super) struct Problem {
+/// The error that replaces a response.
+pub(super) struct RelayError {
     pub(super) id: Option<Value>,
     pub(super) code: i32,
     pub(super) text: String,
 }
 
 impl Message {
-    /// Reads a line; `None` if nothing is to be done with it.
-    pub(super) fn read(line: &[u8]) -> Result<Option<Self>, Problem> {
+    /// Parses a line; `None` for an empty line or a response.
+    pub(super) fn parse(line: &[u8]) -> Result<Option<Self>, RelayError> {
         let line = line.trim_ascii();
         if line.is_empty() {
             return Ok(None);
         }
-        let refused = |id, code, text| Problem { id, code, text };
+        let error = |id, code, text| RelayError { id, code, text };
         let text = std::str::from_utf8(line)
-            .map_err(|_| refused(None, NO_JSON, "the line is not UTF-8".to_owned()))?;
+            .map_err(|_| error(None, NO_JSON, "the line is not UTF-8".to_owned()))?;
         let value: Value = serde_json::from_str(text)
-            .map_err(|error| refused(None, NO_JSON, format!("the line is no JSON: {error}")))?;
+            .map_err(|problem| error(None, NO_JSON, format!("the line is not JSON: {problem}")))?;
         let Value::Object(mut fields) = value else {
-            let text = "the line is no object; send each message by itself".to_owned();
-            return Err(refused(None, INVALID, text));
+            let text = "the line is not a JSON object; send one message per line".to_owned();
+            return Err(error(None, INVALID, text));
         };
         let id = fields.remove("id").filter(|id| !id.is_null());
         let Some(method) = fields.get("method") else {
-            // An answer: nothing was asked.
+            // A response: the relay sends no requests of its own.
             return Ok(None);
         };
         let Some(method) = method.as_str().map(ToOwned::to_owned) else {
-            return Err(refused(id, INVALID, "`method` is no text".to_owned()));
+            return Err(error(id, INVALID, "`method` is not a string".to_owned()));
         };
         if text.len() > MAX_MESSAGE {
-            let text = format!("a message has at most {MAX_MESSAGE} bytes, not {}", text.len());
-            return Err(refused(id, INVALID, text));
+            let text = format!(
+                "the message has {} bytes: the limit is {MAX_MESSAGE}; send less",
+                text.len()
+            );
+            return Err(error(id, INVALID, text));
         }
         let params = fields.remove("params").unwrap_or_default();
         Ok(Some(Self { id, method, text: text.to_owned(), params }))
@@ -68,35 +69,35 @@ impl Message {
         &self.text
     }
 
-    /// By which it is found when it is cancelled.
+    /// Returns the key that identifies a pending message.
     pub(super) fn key(&self) -> Option<String> {
         self.id.as_ref().map(Value::to_string)
     }
 
-    /// The [`key`](Self::key) of the message that nobody wants answered any more.
-    pub(super) fn cancels(&self) -> Option<String> {
-        let is_it = self.method == "notifications/cancelled";
-        is_it.then(|| self.params["requestId"].to_string())
+    /// Returns the [`key`](Self::key) of the message that this one cancels.
+    pub(super) fn cancelled_key(&self) -> Option<String> {
+        let is_cancellation = self.method == "notifications/cancelled";
+        is_cancellation.then(|| self.params["requestId"].to_string())
     }
 
-    /// Whether it changes nothing, so that it may be sent again when nobody knows what became of it.
-    pub(super) fn only_looks(&self) -> bool {
-        let tool = self.params["name"].as_str().unwrap_or_default();
-        self.method != "tools/call" || READING.contains(&tool)
+    /// Returns the tool that it calls, which may change something. Other methods are read-only.
+    pub(super) fn called_tool(&self) -> Option<&str> {
+        let is_call = self.method == "tools/call";
+        is_call.then(|| self.params["name"].as_str().unwrap_or_default())
     }
 
-    /// Says in the head of an HTTP request what the message says, where the protocol wants that;
-    /// `agreed` is the version that `initialize` has led to.
-    pub(super) fn head(&self, mut request: Builder, agreed: Option<&str>) -> Builder {
-        let asked = self.params["_meta"]["io.modelcontextprotocol/protocolVersion"].as_str();
-        let version = asked.or(agreed).filter(|_| self.method != "initialize");
+    /// Adds the HTTP headers that the protocol derives from a message; `negotiated` is the version
+    /// that `initialize` returned.
+    pub(super) fn add_headers(&self, mut request: Builder, negotiated: Option<&str>) -> Builder {
+        let requested = self.params["_meta"]["io.modelcontextprotocol/protocolVersion"].as_str();
+        let version = requested.or(negotiated).filter(|_| self.method != "initialize");
         let name = self.params["name"].as_str().filter(|_| self.method == "tools/call");
-        let said = [
+        let headers = [
             ("mcp-protocol-version", version),
             ("mcp-method", Some(&*self.method)),
             ("mcp-name", name),
         ];
-        for (header, value) in said {
+        for (header, value) in headers {
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
                 request = request.header(header, value);
             }
@@ -104,41 +105,56 @@ impl Message {
         request
     }
 
-    /// Says that it was not answered.
-    pub(super) fn problem(&self, text: String) -> Problem {
-        Problem { id: self.id.clone(), code: LOST, text }
+    /// Returns the error for a message without a response.
+    pub(super) fn error(&self, text: String) -> RelayError {
+        RelayError { id: self.id.clone(), code: LOST, text }
     }
 
-    /// Whether this is what it waits for, and no message on the way there.
-    pub(super) fn is_answered_by(&self, text: &str) -> bool {
-        let said: Value = serde_json::from_str(text).unwrap_or_default();
-        said.get("method").is_none() && said.get("id") == self.id.as_ref()
+    /// Whether `text` is the response, not a notification or request before it.
+    pub(super) fn is_response(&self, text: &str) -> bool {
+        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        value.get("method").is_none() && value.get("id") == self.id.as_ref()
     }
 
-    /// The answer as a line, with the version that it agrees to.
-    pub(super) fn answer(&self, text: &str) -> Option<(String, Option<String>)> {
-        let mut answer: Value = serde_json::from_str(text).ok()?;
-        answer.as_object().filter(|fields| fields.get("jsonrpc").is_some())?;
-        let version = answer["result"]["protocolVersion"].as_str().map(ToOwned::to_owned);
-        if answer["id"].is_null()
-            && let Some(id) = &self.id
-        {
-            // What the server could not read it cannot name; who sent it waits for its id.
-            answer["id"] = id.clone();
-            return Some((answer.to_string(), version));
-        }
-        Some((in_one_line(text), version))
+    /// Parses the response.
+    pub(super) fn response(&self, text: &str) -> Option<RpcResponse> {
+        let mut value: Value = serde_json::from_str(text).ok()?;
+        value.as_object().filter(|fields| fields.get("jsonrpc").is_some())?;
+        let version = value["result"]["protocolVersion"].as_str().map(ToOwned::to_owned);
+        let tools = value["result"]["tools"].as_array();
+        let is_read_only = |tool: &&Value| tool["annotations"]["readOnlyHint"] == true;
+        let read_only = tools.into_iter().flatten().filter(is_read_only);
+        let read_only = read_only.filter_map(|tool| Some(tool["name"].as_str()?.to_owned()));
+        let read_only = read_only.collect();
+        let line = match &self.id {
+            // The server could not read the id of an invalid message; the client waits for it.
+            Some(id) if value["id"].is_null() => {
+                value["id"] = id.clone();
+                value.to_string()
+            }
+            _ => in_one_line(text),
+        };
+        Some(RpcResponse { line, version, read_only })
     }
 }
 
-impl Problem {
+/// A response, and the facts in it that the relay uses.
+pub(super) struct RpcResponse {
+    pub(super) line: String,
+    /// The protocol version that `initialize` returned.
+    pub(super) version: Option<String>,
+    /// The tools that change nothing, of `tools/list`.
+    pub(super) read_only: Vec<String>,
+}
+
+impl RelayError {
     pub(super) fn line(&self) -> String {
         let error = json!({ "code": self.code, "message": color::plain(&self.text) });
         json!({ "jsonrpc": "2.0", "id": self.id, "error": error }).to_string()
     }
 }
 
-/// JSON has line breaks between its parts only.
+/// Joins the lines: JSON has line breaks only between tokens.
 pub(super) fn in_one_line(json: &str) -> String {
     json.trim().replace(['\n', '\r'], " ")
 }
@@ -148,98 +164,107 @@ mod tests {
     use super::*;
     use axum::http::Request;
 
-    fn read(line: &str) -> Message {
-        let message = Message::read(line.as_bytes()).map_err(|problem| problem.text);
+    fn parse(line: &str) -> Message {
+        let message = Message::parse(line.as_bytes()).map_err(|problem| problem.text);
         message.expect("it is a message").expect("it is for the server")
     }
 
-    fn refusal(line: &[u8]) -> Value {
-        let problem = Message::read(line).err().expect("it is refused");
+    fn rejection(line: &[u8]) -> Value {
+        let problem = Message::parse(line).err().expect("it is rejected");
         serde_json::from_str(&problem.line()).expect("JSON")
     }
 
-    fn head(message: &Message, agreed: Option<&str>) -> Vec<(String, String)> {
-        let request = message.head(Request::post("/"), agreed).body(()).expect("a request");
+    fn headers(message: &Message, version: Option<&str>) -> Vec<(String, String)> {
+        let request = message.add_headers(Request::post("/"), version).body(()).expect("a request");
         let text = |value: &HeaderValue| value.to_str().expect("ASCII").to_owned();
         request.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect()
     }
 
     #[test]
-    fn what_is_no_message_is_refused_with_its_id_where_it_has_one() {
-        assert_eq!(refusal(b"{")["error"]["code"], NO_JSON);
-        assert_eq!(refusal(b"\xff")["error"]["code"], NO_JSON);
-        assert_eq!(refusal(b"[]")["error"]["code"], INVALID);
-        let numbered = refusal(br#"{"id": 7, "method": 1}"#);
+    fn an_invalid_message_is_rejected_with_its_id() {
+        assert_eq!(rejection(b"{")["error"]["code"], NO_JSON);
+        assert_eq!(rejection(b"\xff")["error"]["code"], NO_JSON);
+        assert_eq!(rejection(b"[]")["error"]["code"], INVALID);
+        let numbered = rejection(br#"{"id": 7, "method": 1}"#);
         assert_eq!((&numbered["id"], &numbered["error"]["code"]), (&json!(7), &json!(INVALID)));
         let long =
             format!(r#"{{"id":"a","method":"x","params":{{"a":"{}"}}}}"#, "x".repeat(70_000));
-        let long = refusal(long.as_bytes());
+        let long = rejection(long.as_bytes());
         assert_eq!(long["id"], "a");
         assert!(long["error"]["message"].as_str().is_some_and(|text| text.contains("65536")));
     }
 
     #[test]
-    fn blank_lines_and_answers_go_nowhere() {
+    fn empty_lines_and_responses_are_ignored() {
         for line in ["", "\r\n", r#"{"jsonrpc":"2.0","id":1,"result":{}}"#] {
             assert!(
-                Message::read(line.as_bytes()).is_ok_and(|message| message.is_none()),
+                Message::parse(line.as_bytes()).is_ok_and(|message| message.is_none()),
                 "{line}"
             );
         }
     }
 
     #[test]
-    fn the_head_says_what_the_message_says() {
+    fn the_headers_repeat_the_fields_of_the_message() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let first = read(r#"{"id":1,"method":"initialize","params":{"protocolVersion":"a"}}"#);
-        assert_eq!(head(&first, Some("b")), [pair("mcp-method", "initialize")]);
-        let call = read(r#"{"id":2,"method":"tools/call","params":{"name":"logs"}}"#);
+        let first = parse(r#"{"id":1,"method":"initialize","params":{"protocolVersion":"a"}}"#);
+        assert_eq!(headers(&first, Some("b")), [pair("mcp-method", "initialize")]);
+        let call = parse(r#"{"id":2,"method":"tools/call","params":{"name":"logs"}}"#);
         assert_eq!(
-            head(&call, Some("b")),
+            headers(&call, Some("b")),
             [
                 pair("mcp-protocol-version", "b"),
                 pair("mcp-method", "tools/call"),
                 pair("mcp-name", "logs")
             ]
         );
-        let stateless = read(
+        let stateless = parse(
             r#"{"id":3,"method":"x","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"c"}}}"#,
         );
-        assert_eq!(head(&stateless, Some("b"))[0], pair("mcp-protocol-version", "c"));
-        assert!(head(&read(r#"{"id":4,"method":"a\nb"}"#), None).is_empty());
+        assert_eq!(headers(&stateless, Some("b"))[0], pair("mcp-protocol-version", "c"));
+        assert!(headers(&parse(r#"{"id":4,"method":"a\nb"}"#), None).is_empty());
     }
 
     #[test]
-    fn only_what_looks_is_sent_again() {
-        let calls = |tool: &str| {
-            let line = json!({ "id": 1, "method": "tools/call", "params": { "name": tool } });
-            read(&line.to_string()).only_looks()
-        };
-        assert!(calls("logs") && read(r#"{"id":1,"method":"tools/list"}"#).only_looks());
-        assert!(!calls("call_route") && !calls("replay") && !calls("reload") && !calls("new"));
+    fn only_a_tool_call_may_change_something() {
+        let call = parse(r#"{"id":1,"method":"tools/call","params":{"name":"replay"}}"#);
+        assert_eq!(call.called_tool(), Some("replay"));
+        assert_eq!(parse(r#"{"id":1,"method":"tools/list"}"#).called_tool(), None);
     }
 
     #[test]
-    fn an_answer_is_one_line_and_has_the_id_of_its_question() {
-        let message = read(r#"{"id":1,"method":"initialize"}"#);
+    fn the_list_of_tools_shows_which_are_read_only() {
+        let message = parse(r#"{"id":1,"method":"tools/list"}"#);
+        let tool = |name: &str, hint: bool| json!({ "name": name, "annotations": { "readOnlyHint": hint } });
+        let tools = [tool("logs", true), tool("reload", false), json!({ "name": "new" })];
+        let text = json!({ "jsonrpc": "2.0", "id": 1, "result": { "tools": tools } });
+        let response = message.response(&text.to_string()).expect("a response");
+        assert_eq!(response.read_only, ["logs"]);
+    }
+
+    #[test]
+    fn a_response_is_one_line_with_the_id_of_its_request() {
+        let message = parse(r#"{"id":1,"method":"initialize"}"#);
         let text =
             "{\"jsonrpc\":\"2.0\",\n \"id\":1,\r\n \"result\":{\"protocolVersion\":\"v\"}}\n";
-        let (line, version) = message.answer(text).expect("an answer");
-        assert!(!line.contains(['\n', '\r']), "{line}");
-        assert_eq!(version.as_deref(), Some("v"));
-        let (line, _) = message.answer(r#"{"jsonrpc":"2.0","id":null,"error":{}}"#).expect("one");
-        assert_eq!(serde_json::from_str::<Value>(&line).expect("JSON")["id"], 1);
-        assert!(message.answer("Nothing here.\n").is_none() && message.answer("[]").is_none());
+        let response = message.response(text).expect("a response");
+        assert!(!response.line.contains(['\n', '\r']), "{}", response.line);
+        assert_eq!(response.version.as_deref(), Some("v"));
+        let response =
+            message.response(r#"{"jsonrpc":"2.0","id":null,"error":{}}"#).expect("a response");
+        assert_eq!(serde_json::from_str::<Value>(&response.line).expect("JSON")["id"], 1);
+        assert!(message.response("Nothing here.\n").is_none());
+        assert!(message.response("[]").is_none());
     }
 
     #[test]
     fn a_cancelled_message_is_found_by_its_id() {
         for id in ["7", "\"7\""] {
-            let asked = read(&format!(r#"{{"id":{id},"method":"tools/list"}}"#));
+            let pending = parse(&format!(r#"{{"id":{id},"method":"tools/list"}}"#));
             let line =
                 format!(r#"{{"method":"notifications/cancelled","params":{{"requestId":{id}}}}}"#);
-            assert_eq!(read(&line).cancels(), asked.key());
-            assert!(asked.cancels().is_none());
+            assert_eq!(parse(&line).cancelled_key(), pending.key());
+            assert!(pending.cancelled_key().is_none());
         }
     }
 }

@@ -1,176 +1,209 @@
-//! The running dev server as an assistant reaches it: found anew for each message, because it may
-//! have started again, elsewhere or with another token.
+//! Sends MCP messages to the running dev server, across its restarts.
 //!
-//! While a new process takes over there is no announcement; the socket stays, and messages wait in
-//! its queue.
+//! Finds the server again for each message: it may have restarted with another address or token.
+//! During a take-over `.snaxum/dev.json` is missing, but messages wait in the queue of the socket.
 
+use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, Request, Response, StatusCode};
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use snaxum::error::Error;
+use sse_stream::SseStream;
 use tokio::net::TcpStream;
 
-use super::event_stream::EventStream;
-use super::message::{Message, in_one_line};
-use crate::cli::client::{Conversation, Live, local};
+use super::message::{Message, RpcResponse, in_one_line};
+use crate::cli::client::connection::{Connection, DevClient, local_address};
 
-/// How often a connection may end with a process before the next one has it.
+/// The number of connections that may break with one process before the next one accepts.
 const MAX_TRIES: usize = 100;
-/// Bytes of an answer: more than the server gives.
-const MAX_ANSWER: usize = 1024 * 1024;
+/// The maximum bytes of a response; the server sends fewer.
+const MAX_RESPONSE: usize = 1024 * 1024;
 
-/// How to reach the server of a directory.
-pub(super) struct Door {
+/// The server of a project directory.
+pub(super) struct Upstream {
     dir: PathBuf,
-    seen: Mutex<Seen>,
+    session: Mutex<UpstreamSession>,
 }
 
-struct Seen {
-    /// The newest announcement.
-    live: Live,
-    /// The version of the protocol that `initialize` has led to.
-    agreed: Option<String>,
+/// The facts that earlier messages have shown.
+struct UpstreamSession {
+    client: DevClient,
+    /// The protocol version that `initialize` returned.
+    version: Option<String>,
+    /// The tools that are safe to call twice.
+    read_only: HashSet<String>,
 }
 
-/// Why there is no answer.
-enum Trouble {
-    /// Nobody listens there.
+/// Why there is no response.
+enum SendError {
+    /// The connection was refused.
     Unreachable(String),
-    /// It may have begun on the message, or not.
-    BrokenOff(String),
-    /// It says something else.
+    /// The connection broke; the server may have started on the message.
+    Interrupted(String),
     Other(String),
 }
 
-impl Door {
-    /// Finds the server that is running now.
+impl Upstream {
+    /// Finds the running server.
     pub(super) fn find(dir: &Path) -> Result<Self, Error> {
-        let live = Live::find(dir)?;
-        if live.mcp.is_none() {
-            return Err(Error::NoMcp(live.url));
+        let client = DevClient::find(dir)?;
+        if client.mcp.is_none() {
+            return Err(Error::NoMcp(client.url));
         }
-        Ok(Self { dir: dir.to_owned(), seen: Mutex::new(Seen { live, agreed: None }) })
+        let session = UpstreamSession { client, version: None, read_only: HashSet::new() };
+        Ok(Self { dir: dir.to_owned(), session: Mutex::new(session) })
     }
 
-    /// Passes a message on, and each line that is answered; else says what is in the way.
-    pub(super) async fn pass(
+    /// Sends a message; calls `on_line` with each line of the response.
+    pub(super) async fn send(
         &self,
         message: &Message,
-        mut answer: impl FnMut(&str),
+        mut on_line: impl FnMut(&str),
     ) -> Result<(), String> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let (live, is_announced) = self.look().map_err(|error| error.to_string())?;
-            let trouble = match self.send(&live, message, &mut answer).await {
+            let (client, is_announced) = self.refresh().map_err(|error| error.to_string())?;
+            let error = match self.try_send(&client, message, &mut on_line).await {
                 Ok(()) => return Ok(()),
-                Err(trouble) => trouble,
+                Err(error) => error,
             };
-            let problem = match trouble {
-                Trouble::BrokenOff(_) if message.only_looks() && tries < MAX_TRIES => continue,
-                Trouble::BrokenOff(why) => format!("{why}; it may have begun on this"),
-                Trouble::Unreachable(_) if !is_announced => {
+            let problem = match error {
+                SendError::Interrupted(_) if self.is_read_only(message) && tries < MAX_TRIES => {
+                    continue;
+                }
+                SendError::Interrupted(why) => {
+                    format!("{why}; the server may have started on this message")
+                }
+                SendError::Unreachable(_) if !is_announced => {
                     return Err(Error::NoServer(self.dir.clone()).to_string());
                 }
-                Trouble::Unreachable(why) => why,
-                Trouble::Other(why) => return Err(why),
+                SendError::Unreachable(why) => why,
+                SendError::Other(why) => return Err(why),
             };
-            return Err(Error::ServerLost { url: live.url, pid: live.pid, problem }.to_string());
+            return Err(Error::ServerLost { url: client.url, pid: client.pid, problem }.to_string());
         }
     }
 
-    /// The server as it is announced, or as it last was.
-    fn look(&self) -> Result<(Live, bool), Error> {
-        let found = Live::find(&self.dir);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Reads `.snaxum/dev.json` again; returns the last server if there is no file.
+    fn refresh(&self) -> Result<(DevClient, bool), Error> {
+        let found = DevClient::find(&self.dir);
+        let mut session = self.session();
         match found {
-            Ok(live) => {
-                seen.live = live.clone();
-                Ok((live, true))
+            Ok(client) => {
+                session.client = client.clone();
+                Ok((client, true))
             }
-            Err(Error::NoServer(_)) => Ok((seen.live.clone(), false)),
+            Err(Error::NoServer(_)) => Ok((session.client.clone(), false)),
             Err(error) => Err(error),
         }
     }
 
-    async fn send(
+    fn is_read_only(&self, message: &Message) -> bool {
+        message.called_tool().is_none_or(|tool| self.session().read_only.contains(tool))
+    }
+
+    fn session(&self) -> MutexGuard<'_, UpstreamSession> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn try_send(
         &self,
-        live: &Live,
+        client: &DevClient,
         message: &Message,
-        answer: &mut impl FnMut(&str),
-    ) -> Result<(), Trouble> {
-        let Some(mcp) = &live.mcp else {
-            return Err(Trouble::Other(Error::NoMcp(live.url.clone()).to_string()));
+        on_line: &mut impl FnMut(&str),
+    ) -> Result<(), SendError> {
+        let Some(mcp) = &client.mcp else {
+            return Err(SendError::Other(Error::NoMcp(client.url.clone()).to_string()));
         };
-        let (address, path) = local(&mcp.url).expect("it was checked when it was read");
+        let (address, path) = local_address(&mcp.url).expect("the client has checked the URL");
         let request = Request::post(path)
             .header(HOST, address.to_string())
             .header(AUTHORIZATION, format!("Bearer {}", mcp.token))
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json, text/event-stream");
-        let agreed = self.seen.lock().unwrap_or_else(PoisonError::into_inner).agreed.clone();
+        let version = self.session().version.clone();
         let request = message
-            .head(request, agreed.as_deref())
+            .add_headers(request, version.as_deref())
             .body(Body::from(message.text().to_owned()))
-            .map_err(|error| Trouble::Other(error.to_string()))?;
+            .map_err(|error| SendError::Other(error.to_string()))?;
 
-        let unreachable = |error: std::io::Error| Trouble::Unreachable(error.to_string());
-        let broken = |error: hyper::Error| Trouble::BrokenOff(error.to_string());
+        let unreachable = |error: io::Error| SendError::Unreachable(error.to_string());
+        let broken = |error: hyper::Error| SendError::Interrupted(error.to_string());
         let stream = TcpStream::connect(address).await.map_err(unreachable)?;
-        let mut conversation = Conversation::over(stream).await.map_err(broken)?;
-        let response = conversation.sender.send_request(request).await.map_err(broken)?;
-        if is_stream(response.headers()) {
-            return pass_events(response, message, answer).await;
+        let mut connection = Connection::open(stream).await.map_err(broken)?;
+        let response = connection.sender.send_request(request).await.map_err(broken)?;
+        if is_event_stream(response.headers()) {
+            return self.relay_events(response, message, on_line).await;
         }
         let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        let body = Limited::new(response.into_body(), MAX_RESPONSE).collect().await;
         let body = body.map_err(|error| match error {
-            error if error.is::<LengthLimitError>() => Trouble::Other(error.to_string()),
-            error => Trouble::BrokenOff(error.to_string()),
+            error if error.is::<LengthLimitError>() => SendError::Other(error.to_string()),
+            error => SendError::Interrupted(error.to_string()),
         });
         let body = body?.to_bytes();
         if status == StatusCode::ACCEPTED {
-            return Ok(()); // a notification has no answer
+            return Ok(()); // a notification has no response
         }
         let text = String::from_utf8_lossy(&body);
-        let Some((line, version)) = message.answer(&text).filter(|_| message.id.is_some()) else {
-            return Err(Trouble::Other(format!("{} answered {status}: {}", live.url, text.trim())));
+        let parsed = message.response(&text).filter(|_| message.id.is_some());
+        let Some(response) = parsed else {
+            let text = text.trim();
+            return Err(SendError::Other(format!(
+                "{} responded with {status}: {text}",
+                client.url
+            )));
         };
-        if version.is_some() {
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).agreed = version;
-        }
-        answer(&line);
+        self.learn(&response);
+        on_line(&response.line);
         Ok(())
     }
-}
 
-fn is_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
-}
-
-/// Passes on the message of each event; the last one is the answer.
-async fn pass_events(
-    response: Response<Incoming>,
-    message: &Message,
-    answer: &mut impl FnMut(&str),
-) -> Result<(), Trouble> {
-    let mut stream = EventStream::default();
-    let mut body = response.into_body();
-    while let Some(Ok(frame)) = body.frame().await {
-        let Some(data) = frame.data_ref() else { continue };
-        let events = stream.take(data);
-        for event in events.ok_or_else(|| Trouble::Other("an event is too long".to_owned()))? {
-            answer(&in_one_line(&event));
-            if message.is_answered_by(&event) {
+    /// Relays the message of each event up to the response.
+    async fn relay_events(
+        &self,
+        response: Response<Incoming>,
+        message: &Message,
+        on_line: &mut impl FnMut(&str),
+    ) -> Result<(), SendError> {
+        let body = Limited::new(response.into_body(), MAX_RESPONSE).map_err(io::Error::other);
+        let mut events = SseStream::new(body);
+        while let Some(event) = events.next().await {
+            let event = event.map_err(|error| {
+                SendError::Other(format!("the response is not readable: {error}"))
+            })?;
+            let Some(data) = event.data.filter(|data| !data.trim().is_empty()) else { continue };
+            let is_response = message.is_response(&data);
+            if is_response && let Some(response) = message.response(&data) {
+                self.learn(&response);
+            }
+            on_line(&in_one_line(&data));
+            if is_response {
                 return Ok(());
             }
         }
+        Err(SendError::Other("the connection closed before the response".to_owned()))
     }
-    Err(Trouble::Other("the answer broke off".to_owned()))
+
+    /// Stores the facts of a response for later messages.
+    fn learn(&self, response: &RpcResponse) {
+        let mut session = self.session();
+        session.read_only.extend(response.read_only.iter().cloned());
+        if response.version.is_some() {
+            session.version.clone_from(&response.version);
+        }
+    }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
 }

@@ -1,11 +1,11 @@
-//! Colour on the terminal, and text that cannot steer it.
+//! Color on the terminal, and text that cannot control it.
 
 pub(crate) use snaxum::escape::{plain, plain_json, plain_lines};
 use std::io::Write;
 
 use clap::ValueEnum;
 
-/// When to use colour.
+/// When to use color.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Color {
     Auto,
@@ -14,14 +14,15 @@ pub(crate) enum Color {
 }
 
 impl Color {
-    /// Settles colour for the process: the flag, then NO_COLOR, then FORCE_COLOR, then the terminal.
+    /// Sets color for the process: the flag wins over NO_COLOR, that over FORCE_COLOR, that over
+    /// the terminal.
     pub(crate) fn apply(self) {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let forced = match self {
             Self::Always => Some(true),
             Self::Never => Some(false),
-            Self::Auto if set("NO_COLOR") => Some(false),
-            Self::Auto if set("FORCE_COLOR") || set("CLICOLOR_FORCE") => Some(true),
+            Self::Auto if is_set("NO_COLOR") => Some(false),
+            Self::Auto if is_set("FORCE_COLOR") || is_set("CLICOLOR_FORCE") => Some(true),
             Self::Auto => None,
         };
         if let Some(on) = forced {
@@ -31,23 +32,23 @@ impl Color {
     }
 }
 
-/// Writes to stdout. A reader that has gone (`| head`, a closed terminal) is no error.
-pub(crate) fn say(text: &str) {
+/// Writes to stdout. Ignores a closed pipe (`| head`) or terminal.
+pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Writes to stderr, likewise.
-pub(crate) fn complain(text: &str) {
+/// Writes to stderr. Ignores a closed pipe or terminal.
+pub(crate) fn print_stderr(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// Says a step of a setup, on stderr.
-pub(crate) fn say_setup(line: &str) {
-    complain(&format!("{} {line}\n", console::style("setup").cyan().bold().for_stderr()));
+/// Prints a setup step on stderr.
+pub(crate) fn print_setup(line: &str) {
+    print_stderr(&format!("{} {line}\n", console::style("setup").cyan().bold().for_stderr()));
 }
 
-/// Says what is wrong, on stderr.
-pub(crate) fn say_error(text: &str) {
-    complain(&format!("{} {text}\n", console::style("error:").red().bold().for_stderr()));
+/// Prints an error on stderr.
+pub(crate) fn print_error(text: &str) {
+    print_stderr(&format!("{} {text}\n", console::style("error:").red().bold().for_stderr()));
 }

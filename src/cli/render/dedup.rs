@@ -1,32 +1,32 @@
-//! Requests that come again and again: the first has its line, the others share one.
+//! Deduplicates repeated requests: the first has a line, the repeats share one.
 
 use std::time::{Duration, Instant};
 
-use super::request::Request;
+use super::request::RequestView;
 
-/// How long what repeats a line is gathered.
+/// The time in which repeats are counted.
 const WINDOW: Duration = Duration::from_secs(2);
-/// Lines that are watched for repeats; of more at once the oldest is let go.
+/// The maximum number of open groups; a new one closes the oldest.
 const MAX_OPEN: usize = 32;
 
-/// The lines whose repeats are gathered, oldest first.
+/// The open groups, oldest first.
 #[derive(Default)]
-pub(super) struct Folds(Vec<Fold>);
+pub(super) struct Dedup(Vec<RepeatGroup>);
 
-struct Fold {
-    shown: Request,
-    repeats: Option<Request>,
+struct RepeatGroup {
+    shown: RequestView,
+    repeats: Option<RequestView>,
     until: Instant,
 }
 
-impl Folds {
-    /// Takes a request; gives what is to be shown now.
-    pub(super) fn add(&mut self, request: Request, now: Instant) -> Vec<Request> {
+impl Dedup {
+    /// Adds a request; returns the requests to show now.
+    pub(super) fn add(&mut self, request: RequestView, now: Instant) -> Vec<RequestView> {
         let mut shown = self.due(now);
-        if let Some(fold) = self.0.iter_mut().find(|fold| fold.shown.is_like(&request)) {
-            match &mut fold.repeats {
+        if let Some(group) = self.0.iter_mut().find(|group| group.shown.is_similar(&request)) {
+            match &mut group.repeats {
                 Some(repeats) => repeats.add(request),
-                None => fold.repeats = Some(request),
+                None => group.repeats = Some(request),
             }
             return shown;
         }
@@ -34,34 +34,34 @@ impl Folds {
             shown.extend(self.0.remove(0).repeats);
         }
         shown.push(request.clone());
-        self.0.push(Fold { shown: request, repeats: None, until: now + WINDOW });
+        self.0.push(RepeatGroup { shown: request, repeats: None, until: now + WINDOW });
         shown
     }
 
-    /// What has been gathered for long enough.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<Request> {
+    /// Closes the groups whose time is over; returns their repeats.
+    pub(super) fn due(&mut self, now: Instant) -> Vec<RequestView> {
         let (over, open) =
-            std::mem::take(&mut self.0).into_iter().partition(|f: &Fold| f.until <= now);
+            std::mem::take(&mut self.0).into_iter().partition(|f: &RepeatGroup| f.until <= now);
         self.0 = open;
         let mut shown = Vec::new();
-        for fold in over {
-            if let Some(repeats) = fold.repeats {
+        for group in over {
+            if let Some(repeats) = group.repeats {
                 shown.push(repeats.clone());
-                // It goes on: what comes next shares the next line.
-                self.0.push(Fold { shown: repeats, repeats: None, until: now + WINDOW });
+                // The group stays open: further repeats share the next line.
+                self.0.push(RepeatGroup { shown: repeats, repeats: None, until: now + WINDOW });
             }
         }
         shown
     }
 
-    /// All that has been gathered.
-    pub(super) fn take(&mut self) -> Vec<Request> {
-        std::mem::take(&mut self.0).into_iter().filter_map(|fold| fold.repeats).collect()
+    /// Closes all groups; returns their repeats.
+    pub(super) fn take(&mut self) -> Vec<RequestView> {
+        std::mem::take(&mut self.0).into_iter().filter_map(|group| group.repeats).collect()
     }
 
-    /// When something will be due.
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.0.iter().filter(|fold| fold.repeats.is_some()).map(|fold| fold.until).min()
+    /// Returns the time when the next repeats are due.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.0.iter().filter(|group| group.repeats.is_some()).map(|group| group.until).min()
     }
 }
 
@@ -70,39 +70,39 @@ mod tests {
     use super::*;
     use crate::cli::render::request::tests::request;
 
-    fn times(shown: &[Request]) -> Vec<(&str, usize)> {
+    fn times(shown: &[RequestView]) -> Vec<(&str, usize)> {
         shown.iter().map(|request| (&*request.path, request.others + 1)).collect()
     }
 
     #[test]
     fn repeats_share_a_line_after_two_seconds() {
-        let (mut folds, start) = (Folds::default(), Instant::now());
-        assert_eq!(times(&folds.add(request("/a", 200), start)), [("/a", 1)]);
+        let (mut dedup, start) = (Dedup::default(), Instant::now());
+        assert_eq!(times(&dedup.add(request("/a", 200), start)), [("/a", 1)]);
         for _ in 0..14 {
-            assert_eq!(times(&folds.add(request("/a", 200), start)), []);
+            assert_eq!(times(&dedup.add(request("/a", 200), start)), []);
         }
-        assert_eq!(folds.next(), Some(start + WINDOW));
-        assert_eq!(times(&folds.add(request("/b", 200), start)), [("/b", 1)]);
-        assert_eq!(times(&folds.due(start + WINDOW)), [("/a", 14)]);
-        assert_eq!(folds.next(), None);
+        assert_eq!(dedup.next_deadline(), Some(start + WINDOW));
+        assert_eq!(times(&dedup.add(request("/b", 200), start)), [("/b", 1)]);
+        assert_eq!(times(&dedup.due(start + WINDOW)), [("/a", 14)]);
+        assert_eq!(dedup.next_deadline(), None);
     }
 
     #[test]
-    fn after_a_pause_a_request_has_its_line_again() {
-        let (mut folds, start) = (Folds::default(), Instant::now());
-        folds.add(request("/a", 200), start);
-        assert_eq!(times(&folds.add(request("/a", 200), start + WINDOW)), [("/a", 1)]);
+    fn after_the_window_a_request_has_a_line_again() {
+        let (mut dedup, start) = (Dedup::default(), Instant::now());
+        dedup.add(request("/a", 200), start);
+        assert_eq!(times(&dedup.add(request("/a", 200), start + WINDOW)), [("/a", 1)]);
     }
 
     #[test]
-    fn the_number_of_watched_lines_is_bounded_and_nothing_is_lost() {
-        let (mut folds, start) = (Folds::default(), Instant::now());
-        folds.add(request("/0", 200), start);
-        folds.add(request("/0", 200), start);
+    fn the_number_of_groups_is_bounded_and_no_request_is_lost() {
+        let (mut dedup, start) = (Dedup::default(), Instant::now());
+        dedup.add(request("/0", 200), start);
+        dedup.add(request("/0", 200), start);
         for n in 1..MAX_OPEN {
-            folds.add(request(&format!("/{n}"), 200), start);
+            dedup.add(request(&format!("/{n}"), 200), start);
         }
-        assert_eq!(times(&folds.add(request("/last", 200), start)), [("/0", 1), ("/last", 1)]);
-        assert_eq!(folds.0.len(), MAX_OPEN);
+        assert_eq!(times(&dedup.add(request("/last", 200), start)), [("/0", 1), ("/last", 1)]);
+        assert_eq!(dedup.0.len(), MAX_OPEN);
     }
 }

@@ -1,7 +1,6 @@
-//! The event stream as lines for people.
+//! Renders the event stream as lines.
 //!
-//! Reads of each message what it shows, and passes over what it does not know: the server may be
-//! newer.
+//! Parses only the fields that it shows and ignores unknown messages: the server may be newer.
 
 use std::time::Instant;
 
@@ -11,40 +10,40 @@ use snaxum::event::PinRound;
 use snaxum::message::{Reload, RouteInfo};
 
 use super::color::plain;
-use super::{Lines, Request, pause};
+use super::{Renderer, RequestView, pause_line};
 
 /// One message of the stream.
 #[derive(Deserialize)]
-pub(crate) struct Event {
+pub(crate) struct StreamEvent {
     pub(crate) seq: u64,
     #[serde(flatten)]
-    body: Body,
+    body: EventBody,
 }
 
 #[derive(Deserialize)]
 #[serde(tag = "type")]
-enum Body {
+enum EventBody {
     #[serde(rename = "hello")]
     Hello { run_id: String, generation: u64, python: String },
     #[serde(rename = "snapshot")]
     Snapshot {
         routes: Vec<RouteInfo>,
-        requests: Vec<Request>,
+        requests: Vec<RequestView>,
         reloads: Vec<Reload>,
-        pins: Vec<Pin>,
+        pins: Vec<PinView>,
     },
     #[serde(rename = "request.end")]
-    Request { request: Box<Request> },
+    Request { request: Box<RequestView> },
     #[serde(rename = "log")]
-    Log { log: Log },
+    Log { log: LogView },
     #[serde(rename = "reload.ok", alias = "reload.fail")]
     Reload { reload: Box<Reload> },
     #[serde(rename = "routes")]
     Routes { routes: Vec<RouteInfo> },
     #[serde(rename = "pins")]
-    Pins { pins: Vec<Pin> },
+    Pins { pins: Vec<PinView> },
     #[serde(rename = "status")]
-    Status { status: Status },
+    Status { status: StatusView },
     #[serde(rename = "dropped")]
     Dropped { count: u64 },
     #[serde(rename = "bye")]
@@ -54,14 +53,14 @@ enum Body {
 }
 
 #[derive(Deserialize)]
-struct Log {
+struct LogView {
     request: Option<String>,
     stream: String,
     line: String,
 }
 
 #[derive(Deserialize)]
-struct Pin {
+struct PinView {
     id: String,
     state: String,
     generation: Option<u64>,
@@ -69,93 +68,93 @@ struct Pin {
 }
 
 #[derive(Deserialize)]
-struct Status {
+struct StatusView {
     paused: bool,
 }
 
-impl Event {
-    /// Which run of the server it is from, in its first message.
+impl StreamEvent {
+    /// Returns the run of the server, in its first message.
     pub(crate) fn run_id(&self) -> Option<&str> {
         match &self.body {
-            Body::Hello { run_id, .. } => Some(run_id),
+            EventBody::Hello { run_id, .. } => Some(run_id),
             _ => None,
         }
     }
 
-    /// Whether the server has no place for one more.
-    pub(crate) fn is_refusal(&self) -> bool {
-        matches!(&self.body, Body::Bye { reason } if reason == "limit")
+    /// Whether the server rejects the client because of its limit.
+    pub(crate) fn is_rejection(&self) -> bool {
+        matches!(&self.body, EventBody::Bye { reason } if reason == "limit")
     }
 
     pub(crate) fn is_snapshot(&self) -> bool {
-        matches!(self.body, Body::Snapshot { .. })
+        matches!(self.body, EventBody::Snapshot { .. })
     }
 }
 
-/// How events are drawn.
-pub(crate) struct Events {
-    pub(crate) lines: Lines,
-    /// How many requests and reloads of a snapshot are shown.
+/// The state between two events.
+pub(crate) struct EventLines {
+    pub(crate) renderer: Renderer,
+    /// The number of past requests and reloads to show.
     last: usize,
-    /// Which run of the server the last snapshot was of.
+    /// The run of the last snapshot.
     shown: Option<String>,
-    /// Which run it is now.
+    /// The current run.
     run_id: Option<String>,
-    pins: Vec<Pin>,
+    pins: Vec<PinView>,
 }
 
-impl Events {
-    pub(crate) fn new(last: usize, explains: bool) -> Self {
-        let lines = Lines::new(explains);
-        Self { lines, last, shown: None, run_id: None, pins: Vec::new() }
+impl EventLines {
+    pub(crate) fn new(last: usize, shows_phases: bool) -> Self {
+        let renderer = Renderer::new(shows_phases);
+        Self { renderer, last, shown: None, run_id: None, pins: Vec::new() }
     }
 
-    /// Draws an event; nothing for what nobody asks for.
-    pub(crate) fn draw(&mut self, event: Event, now: Instant) -> String {
+    /// Renders an event; returns an empty text for one that is not shown.
+    pub(crate) fn draw(&mut self, event: StreamEvent, now: Instant) -> String {
         match event.body {
-            Body::Hello { run_id, generation, python } => {
+            EventBody::Hello { run_id, generation, python } => {
                 self.run_id = Some(run_id);
                 let sign = style("●").green();
-                self.lines.say(&format!("  {sign} G{generation}, Python {}\n", plain(&python)))
+                self.renderer.push(&format!("  {sign} G{generation}, Python {}\n", plain(&python)))
             }
-            Body::Snapshot { routes, mut requests, mut reloads, pins } => {
-                // The lists are newest first; what is shown is not.
+            EventBody::Snapshot { routes, mut requests, mut reloads, pins } => {
+                // The lists are newest first, the lines oldest first.
                 requests.reverse();
                 reloads.reverse();
-                self.lines.serve(&routes);
-                // One that comes later in a run replaces what could not be told.
+                self.renderer.set_routes(&routes);
+                // A later snapshot of the same run repeats what is on the screen.
                 let is_later = self.shown.is_some() && self.shown == self.run_id;
                 self.shown.clone_from(&self.run_id);
                 let last = if is_later { 0 } else { self.last };
-                let past = self.lines.past(&requests, &reloads, last);
+                let history = self.renderer.history(&requests, &reloads, last);
                 if !is_later {
                     self.pins = Vec::new();
                 }
-                past + &self.pins(pins)
+                history + &self.update_pins(pins)
             }
-            Body::Request { request } => self.lines.request(*request, now),
-            Body::Log { log } => self.lines.say(&log.line()),
-            Body::Reload { reload } => self.lines.reload(&reload, &[], now),
-            Body::Routes { routes } => {
-                self.lines.serve(&routes);
+            EventBody::Request { request } => self.renderer.push_request(*request, now),
+            EventBody::Log { log } => self.renderer.push(&log.line()),
+            EventBody::Reload { reload } => self.renderer.push_reload(&reload, &[], now),
+            EventBody::Routes { routes } => {
+                self.renderer.set_routes(&routes);
                 String::new()
             }
-            Body::Pins { pins } => self.pins(pins),
-            Body::Status { status } => self.lines.say(&pause(status.paused)),
-            Body::Dropped { count } => {
-                self.lines.say(&format!("  … {count} events were too many to show\n"))
+            EventBody::Pins { pins } => self.update_pins(pins),
+            EventBody::Status { status } => self.renderer.push(&pause_line(status.paused)),
+            EventBody::Dropped { count } => {
+                self.renderer.push(&format!("  … {count} events dropped\n"))
             }
-            Body::Bye { .. } | Body::Other => String::new(),
+            EventBody::Bye { .. } | EventBody::Other => String::new(),
         }
     }
 
-    /// What came of those that have been sent since the last time.
-    fn pins(&mut self, pins: Vec<Pin>) -> String {
-        let is_sent = |pin: &&Pin| {
+    /// Renders the results of the pinned requests that were sent again.
+    fn update_pins(&mut self, pins: Vec<PinView>) -> String {
+        let is_sent = |pin: &&PinView| {
             let before = self.pins.iter().find(|before| before.id == pin.id);
             before.is_some_and(|before| before.replays < pin.replays)
         };
-        let sent: Vec<&Pin> = pins.iter().filter(is_sent).collect();
+        let sent: Vec<&PinView> = pins.iter().filter(is_sent).collect();
         let failing = sent.iter().filter(|pin| pin.state == "failing").count();
         let round = (!sent.is_empty()).then(|| PinRound {
             generation: sent.iter().filter_map(|pin| pin.generation).max(),
@@ -164,11 +163,11 @@ impl Events {
         });
         let failing = pins.iter().filter(|pin| pin.state == "failing").count();
         self.pins = pins;
-        self.lines.pins(failing, round)
+        self.renderer.push_pins(failing, round)
     }
 }
 
-impl Log {
+impl LogView {
     fn line(&self) -> String {
         let request = self.request.as_ref().map_or(String::new(), |id| format!("#{} ", plain(id)));
         let about = style(format!("{request}{}", plain(&self.stream))).dim();
@@ -182,22 +181,22 @@ mod tests {
     use serde_json::{Value, json};
 
     #[test]
-    fn what_it_does_not_show_is_passed_over() {
-        let mut events = Events::new(10, false);
+    fn unknown_and_hidden_messages_are_ignored() {
+        let mut events = EventLines::new(10, false);
         for kind in ["worker", "request.start", "error", "route.diff", "pong", "problem", "newer"] {
             let message = json!({"v": 2, "seq": 1, "type": kind, kind: {"what": ["ever"]}});
             assert_eq!(draw(&mut events, message), "", "{kind}");
         }
     }
 
-    fn draw(events: &mut Events, message: Value) -> String {
+    fn draw(events: &mut EventLines, message: Value) -> String {
         let event = serde_json::from_value(message).expect("a message");
         events.draw(event, Instant::now())
     }
 
     #[test]
-    fn nothing_stands_above_the_reload_that_it_came_after() {
-        let mut events = Events::new(10, false);
+    fn later_lines_follow_a_pending_reload() {
+        let mut events = EventLines::new(10, false);
         let pins = |state: &str, replays: u64| {
             let pin = json!({"id": "1", "state": state, "generation": 9, "replays": replays});
             json!({"seq": 1, "type": "pins", "pins": [pin]})
@@ -211,7 +210,7 @@ mod tests {
         });
         let reload = json!({"seq": 2, "type": "reload.ok", "reload": reload});
         assert_eq!(draw(&mut events, reload), "");
-        let log = json!({"request": "2", "stream": "stdout", "line": "said"});
+        let log = json!({"request": "2", "stream": "stdout", "line": "printed"});
         for message in [
             json!({"seq": 3, "type": "log", "log": log}),
             json!({"seq": 4, "type": "status", "status": {"paused": true}}),
@@ -219,11 +218,11 @@ mod tests {
         ] {
             assert_eq!(draw(&mut events, message.clone()), "", "{message}");
         }
-        let said = draw(&mut events, pins("passing", 1));
-        let lines: Vec<&str> = said.lines().collect();
-        for (line, part) in lines.iter().zip(["↻ G9", "said", "paus", "7 events"]) {
-            assert!(line.contains(part), "{part}: {said}");
+        let text = draw(&mut events, pins("passing", 1));
+        let lines: Vec<&str> = text.lines().collect();
+        for (line, part) in lines.iter().zip(["↻ G9", "printed", "paus", "7 events"]) {
+            assert!(line.contains(part), "{part}: {text}");
         }
-        assert_eq!(lines.len(), 4, "{said}");
+        assert_eq!(lines.len(), 4, "{text}");
     }
 }

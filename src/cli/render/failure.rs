@@ -1,19 +1,19 @@
-//! A save that does not load: where, why, and what serves on.
+//! Renders a save that does not load: the place, the exception and the generation that serves.
 
 use console::style;
 use snaxum::message::{ErrorSummary, Reload, Traceback};
 
 use super::color::plain;
-use super::reload;
+use super::layout::{join, padded};
 use super::traceback;
 
-/// What is said where nothing has ever loaded.
+/// The status before anything has loaded.
 pub(crate) const NOTHING_SERVES: &str = "✖ no good generation";
-/// Modules besides the first that did not load and are named.
+/// The maximum number of further modules to name.
 const MAX_OTHERS: usize = 4;
 
-/// Where the first failure is and what it says.
-pub(super) fn words(reload: &Reload, cause: String) -> String {
+/// Renders place and message of the first failure.
+pub(super) fn headline(reload: &Reload, cause: String) -> String {
     let Some(raised) = &reload.traceback else { return cause };
     let place = raised.culprit().map(|frame| format!("{}:{}", plain(&frame.file), frame.line));
     let message = plain(raised.message.lines().next().unwrap_or_default());
@@ -22,25 +22,22 @@ pub(super) fn words(reload: &Reload, cause: String) -> String {
         0 => String::new(),
         count => format!("  +{count} more"),
     };
-    reload::words(&[
-        place.map_or(cause, |place| reload::padded(&place)),
-        format!("{kind}: {message}{more}"),
-    ])
+    join(&[place.map_or(cause, |place| padded(&place)), format!("{kind}: {message}{more}")])
 }
 
-fn serving_still(generation: u64) -> String {
+fn still_serving(generation: u64) -> String {
     match generation {
         0 => style(NOTHING_SERVES.to_owned()).red().to_string(),
         n => style(format!("▲ still serving G{n}")).yellow().to_string(),
     }
 }
 
-/// What serves on, and what does not load: as the tracebacks in `whole`, where nobody can ask for
-/// them, and else in short.
-pub(super) fn details(reload: &Reload, whole: &[&Traceback]) -> String {
-    let above = format!("           {}\n", serving_still(reload.generation));
-    if !whole.is_empty() {
-        return above + &whole.iter().map(|raised| traceback::render(raised)).collect::<String>();
+/// Renders the serving generation and the failures: the full `tracebacks` if given, else excerpts.
+pub(super) fn details(reload: &Reload, tracebacks: &[&Traceback]) -> String {
+    let above = format!("           {}\n", still_serving(reload.generation));
+    if !tracebacks.is_empty() {
+        let tracebacks = tracebacks.iter().map(|raised| traceback::render(raised));
+        return above + &tracebacks.collect::<String>();
     }
     let other = |raised: &ErrorSummary| {
         let file = plain(raised.file.as_deref().unwrap_or_default());
@@ -50,11 +47,11 @@ pub(super) fn details(reload: &Reload, whole: &[&Traceback]) -> String {
         format!("           └ {place}   {kind}: {message}\n")
     };
     let others = reload.others.iter().take(MAX_OTHERS).map(other);
-    above + &reload.traceback.iter().map(lines).chain(others).collect::<String>()
+    above + &reload.traceback.iter().map(excerpt).chain(others).collect::<String>()
 }
 
-/// The line that does not load, the one before it and the caret.
-fn lines(raised: &Traceback) -> String {
+/// Renders the failing line, the line before it and the caret.
+fn excerpt(raised: &Traceback) -> String {
     let Some(frame) = raised.culprit() else { return String::new() };
     let mut out = String::new();
     for source in &frame.source {

@@ -1,84 +1,89 @@
-//! A line a reload: what serves now, why, and what that changed. One that fails has more.
+//! Renders a reload as one line: the generation, the cause and the changed routes.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use console::{Alignment, pad_str, style};
+use console::style;
 use snaxum::message::{
     LoadOutcome, LoadPhases, ModuleRun, Reload, RouteDiff, RouteInfo, RouteRef, Traceback,
 };
 
 use super::color::plain;
 use super::failure;
-use super::request::took;
+use super::layout::{cause, join};
+use super::request::format_ms;
 
-/// Routes of a diff that are named.
+/// The maximum number of changed routes to name.
 const MAX_ROUTES: usize = 6;
-/// Columns that what changed is given at least.
-const CAUSE_WIDTH: usize = 21;
 
-/// What the lines of reloads need to know of what was before.
-pub(super) struct Reloads {
-    /// Whether the phases are told.
-    explains: bool,
-    /// Where each route was.
+/// The state between two reloads.
+pub(super) struct ReloadLines {
+    shows_phases: bool,
+    /// The line of each route in its file.
     lines: HashMap<String, u32>,
-    /// When the first of the saves that do not load came.
+    /// The time of the first failed reload in a row.
     broken_since: Option<u64>,
 }
 
-/// A reload's line, to whose end something may be added, and what stands below it.
-pub(super) struct Drawn {
+/// The line of a reload, which can get a suffix, and the details below it.
+pub(super) struct ReloadLine {
     line: String,
-    /// How long what it mends was broken.
+    /// The time since the first failure that it fixes.
     fixed: String,
     below: String,
 }
 
-impl Drawn {
-    /// The whole, with `more` at the end of the line.
+impl ReloadLine {
+    /// Returns the whole text, with `more` at the end of the line.
     pub(super) fn with(&self, more: String) -> String {
         let last = [&*self.fixed, &*more].into_iter().filter(|part| !part.is_empty());
-        let line = words(&[self.line.clone(), last.collect::<Vec<_>>().join(" · ")]);
+        let line = join(&[self.line.clone(), last.collect::<Vec<_>>().join(" · ")]);
         format!("{}\n{}", line.trim_end(), self.below)
     }
 }
 
-impl Reloads {
-    pub(super) fn new(explains: bool) -> Self {
-        Self { explains, lines: HashMap::new(), broken_since: None }
+impl ReloadLines {
+    pub(super) fn new(shows_phases: bool) -> Self {
+        Self { shows_phases, lines: HashMap::new(), broken_since: None }
     }
 
-    /// These routes serve from now on.
-    pub(super) fn serve(&mut self, routes: &[RouteInfo]) {
+    /// Sets the routes that are serving.
+    pub(super) fn set_routes(&mut self, routes: &[RouteInfo]) {
         let place =
             |route: &RouteInfo| (format!("{} {}", route.methods.join(","), route.path), route.line);
         self.lines = routes.iter().map(place).collect();
     }
 
-    /// Draws one as of the time of day `at`, with the tracebacks in `whole`.
-    pub(super) fn draw(&mut self, reload: &Reload, whole: &[&Traceback], at: &str) -> Drawn {
-        let head = |sign| format!(" {}  {sign} {:>8}", style(at).dim(), took(reload.total_ms));
+    /// Renders a reload at the time of day `at`, with the full `tracebacks` of a failure.
+    pub(super) fn draw(
+        &mut self,
+        reload: &Reload,
+        tracebacks: &[&Traceback],
+        at: &str,
+    ) -> ReloadLine {
+        let head = |sign| format!(" {}  {sign} {:>8}", style(at).dim(), format_ms(reload.total_ms));
         let (generation, cause) = (reload.generation, cause(reload));
-        let mut drawn = Drawn { line: String::new(), fixed: String::new(), below: String::new() };
+        let mut drawn =
+            ReloadLine { line: String::new(), fixed: String::new(), below: String::new() };
         if reload.outcome == LoadOutcome::Failed {
             self.broken_since.get_or_insert(reload.time_ms);
             let sign = style(format!("✖ G{}", generation + 1)).red();
-            drawn.line = words(&[head(sign), failure::words(reload, cause)]);
-            drawn.below = failure::details(reload, whole) + &self.phases(reload);
+            drawn.line = join(&[head(sign), failure::headline(reload, cause)]);
+            drawn.below = failure::details(reload, tracebacks) + &self.phases(reload);
             return drawn;
         }
         if let Some(since) = self.broken_since.take() {
             let broken = Duration::from_millis(reload.time_ms.saturating_sub(since));
-            drawn.fixed = style(format!("fixed after {}", long(broken))).green().to_string();
+            drawn.fixed =
+                style(format!("fixed after {}", format_duration(broken))).green().to_string();
         }
         if reload.outcome == LoadOutcome::Noop {
             let reason = style(format!("no-op: {}", plain(&reload.reason))).dim();
             let sign = style(format!("= G{generation}")).dim();
-            drawn.line = words(&[head(sign), cause, reason.to_string()]);
+            drawn.line = join(&[head(sign), cause, reason.to_string()]);
         } else {
             let sign = style(format!("↻ G{generation}")).green();
-            drawn.line = words(&[head(sign), cause, self.diff(&reload.diff)]);
+            drawn.line = join(&[head(sign), cause, self.diff(&reload.diff)]);
             drawn.below = self.phases(reload) + &remarks(reload);
         }
         drawn
@@ -106,25 +111,25 @@ impl Reloads {
     }
 
     fn phases(&self, reload: &Reload) -> String {
-        if !self.explains {
+        if !self.shows_phases {
             return String::new();
         }
-        let text = plain(&explained(&reload.phases, &reload.modules));
+        let text = plain(&phases_and_modules(&reload.phases, &reload.modules));
         format!("           {}\n", style(text).dim())
     }
 }
 
-/// A pause, or its end.
-pub(crate) fn pause(paused: bool) -> String {
+/// Renders a pause, or its end.
+pub(crate) fn pause_line(paused: bool) -> String {
     let (sign, text) = if paused {
-        (style("‖").yellow(), "paused: what is saved waits for `snaxum resume`")
+        (style("‖").yellow(), "reloading is paused; run `snaxum resume` to apply the saved changes")
     } else {
-        (style("▶").green(), "resumed: what is saved is reloaded again")
+        (style("▶").green(), "reloading is resumed")
     };
     format!("  {sign} {text}\n")
 }
 
-/// What the code does that a reload cannot do justice to.
+/// Renders the warnings about code that a reload cannot fully update.
 pub(crate) fn warnings(warnings: &[String]) -> String {
     let line = |text: &String| format!("  {} {}\n", style("▲").yellow(), plain(text));
     warnings.iter().map(line).collect()
@@ -134,7 +139,7 @@ fn remarks(reload: &Reload) -> String {
     let mut out = String::new();
     for lost in &reload.diff.shadowed {
         let words =
-            format!("{} answers for what {} did", plain(&lost.by), plain(&name(&lost.route)));
+            format!("{} now handles requests of {}", plain(&lost.by), plain(&name(&lost.route)));
         out += &format!("    {} {words}\n", style("shadowed:").dim());
     }
     if reload.strategy == "all" && !reload.reason.is_empty() {
@@ -151,22 +156,7 @@ fn remarks(reload: &Reload) -> String {
     out
 }
 
-fn cause(reload: &Reload) -> String {
-    let cause = match (&reload.files[..], &*reload.cause) {
-        ([], "manual") => "by hand".to_owned(),
-        ([], "start") => "start".to_owned(),
-        ([], _) => return String::new(),
-        ([file], _) => plain(file),
-        ([file, more @ ..], _) => format!("{} +{} more", plain(file), more.len()),
-    };
-    padded(&cause)
-}
-
-pub(super) fn padded(cause: &str) -> String {
-    pad_str(cause, CAUSE_WIDTH, Alignment::Left, None).into_owned()
-}
-
-fn explained(phases: &LoadPhases, modules: &[ModuleRun]) -> String {
+fn phases_and_modules(phases: &LoadPhases, modules: &[ModuleRun]) -> String {
     let mut slowest: Vec<&ModuleRun> = modules.iter().collect();
     slowest.sort_by(|a, b| b.ms.total_cmp(&a.ms));
     let ran = slowest.iter().take(4).map(|run| format!("{} {:.0}", run.name, run.ms));
@@ -181,19 +171,13 @@ fn explained(phases: &LoadPhases, modules: &[ModuleRun]) -> String {
     )
 }
 
-/// `13 s`, `4 min`.
-fn long(time: Duration) -> String {
+/// Formats `13 s`, `4 min`.
+fn format_duration(time: Duration) -> String {
     match time.as_secs() {
         0 => format!("{} ms", time.as_millis()),
         seconds @ 1..120 => format!("{seconds} s"),
         seconds => format!("{} min", seconds / 60),
     }
-}
-
-pub(super) fn words(parts: &[String]) -> String {
-    let parts: Vec<&str> =
-        parts.iter().map(|part| &**part).filter(|part| !part.is_empty()).collect();
-    parts.join("   ")
 }
 
 fn name(route: &RouteRef) -> String {
@@ -205,7 +189,11 @@ pub(super) mod tests {
     use super::*;
     use serde_json::json;
 
-    pub(in super::super) fn reload(second: u64, files: &[&str], told: serde_json::Value) -> Reload {
+    pub(in super::super) fn reload(
+        second: u64,
+        files: &[&str],
+        fields: serde_json::Value,
+    ) -> Reload {
         let mut reload = json!({
             "id": 1, "time_ms": second * 1000, "cause": "save", "strategy": "dependents", "reason": "",
             "files": files, "total_ms": 38.0, "state_reset": [], "warnings": [], "notes": [],
@@ -213,7 +201,7 @@ pub(super) mod tests {
             "phases": {"settle": 20.0, "compile": 1.0, "stage": 9.0, "commit": 1.0},
             "diff": {}, "traceback": null, "others": [],
         });
-        let fields = told.as_object().expect("an object").clone();
+        let fields = fields.as_object().expect("an object").clone();
         reload.as_object_mut().expect("an object").extend(fields);
         serde_json::from_value(reload).expect("a reload")
     }
@@ -246,13 +234,13 @@ pub(super) mod tests {
         json!({"outcome": "failed", "generation": 8, "traceback": traceback, "others": [other]})
     }
 
-    fn draw(reloads: &mut Reloads, reload: &Reload) -> String {
+    fn draw(reloads: &mut ReloadLines, reload: &Reload) -> String {
         reloads.draw(reload, &[], "14:03:40").with(String::new())
     }
 
     #[test]
-    fn reloads_tell_cause_diff_failure_and_how_long_it_was_broken() {
-        let mut reloads = Reloads::new(false);
+    fn a_reload_shows_cause_diff_failure_and_time_to_fix() {
+        let mut reloads = ReloadLines::new(false);
         reloads.lines.insert("POST /orders".to_owned(), 31);
         let changed = json!({
             "added": [route("GET", "/orders/export", 52)],
@@ -277,9 +265,9 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_phases_are_told_on_request() {
+    fn the_phases_are_shown_on_request() {
         let out =
-            draw(&mut Reloads::new(true), &reload(0, &["python/orders.py"], ok(8, &json!({}))));
+            draw(&mut ReloadLines::new(true), &reload(0, &["python/orders.py"], ok(8, &json!({}))));
         insta::assert_snapshot!(out, @r"
  14:03:40  ↻ G8  38.0 ms   python/orders.py
            settle 20 · compile 1 · stage 9 (orders 7, models 2) · commit 1
@@ -287,9 +275,9 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn text_of_the_users_stays_on_its_line() {
+    fn text_from_the_user_stays_on_its_line() {
         let hostile = reload(0, &["python/a\n\u{1b}[2J.py"], ok(8, &json!({})));
-        let out = draw(&mut Reloads::new(false), &hostile);
+        let out = draw(&mut ReloadLines::new(false), &hostile);
         assert!(out.contains("python/a\\u{a}\\u{1b}[2J.py") && out.lines().count() == 1, "{out}");
     }
 }

@@ -1,4 +1,4 @@
-//! A line a request: when, what, how it went, how long it took and where that time went.
+//! Renders a request as one line: time, request, status, duration and its phases.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use snaxum::message::{CLIENT_CLOSED_REQUEST, ErrorSummary, Phases, Traceback};
 use super::color::plain;
 use super::traceback;
 
-/// Columns that a path is given at least.
+/// The minimum columns of a path.
 const PATH_WIDTH: usize = 18;
-/// Milliseconds from which on it is worth knowing where the time went.
+/// The milliseconds from which the phases are shown.
 const SLOW: f64 = 20.0;
-/// And from which on if it did not go into the handler.
+/// The same for time outside the handler.
 const WAITED: f64 = 5.0;
 
-/// What is drawn of a request, or of several alike; as the socket tells it.
+/// The shown fields of a request, or of several similar ones, as in the event stream.
 #[derive(Clone, Deserialize)]
-pub(crate) struct Request {
+pub(crate) struct RequestView {
     pub(crate) id: String,
     pub(crate) time_ms: u64,
     pub(crate) method: String,
@@ -28,28 +28,28 @@ pub(crate) struct Request {
     pub(crate) generation: Option<u64>,
     pub(crate) total_ms: f64,
     pub(crate) phases: Phases,
-    /// Who held the threads while it was queued, the longest first.
+    /// The requests that used the threads while it was queued, the longest first.
     #[serde(default)]
-    pub(crate) blocked_by: Vec<Holder>,
+    pub(crate) blocked_by: Vec<BlockerView>,
     pub(crate) error: Option<ErrorSummary>,
-    /// Is drawn instead of `error`, where nobody can ask for it.
+    /// Replaces `error` where no key can show it.
     #[serde(skip)]
     pub(crate) traceback: Option<Arc<Traceback>>,
-    /// How many others it stands for; the newest is described.
+    /// The number of older requests that share the line.
     #[serde(skip)]
     pub(crate) others: usize,
 }
 
-/// What is drawn of a request that held a thread.
+/// The shown fields of a request that blocked a thread.
 #[derive(Clone, Deserialize)]
-pub(crate) struct Holder {
+pub(crate) struct BlockerView {
     pub(crate) id: String,
     pub(crate) path: String,
 }
 
-impl Request {
-    /// Whether one line may tell of both: the same route, status and place of an exception.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+impl RequestView {
+    /// Whether both can share a line: same route, status and place of an exception.
+    pub(super) fn is_similar(&self, other: &Self) -> bool {
         let place = |request: &Self| {
             let raised = request.error.as_ref()?;
             Some((raised.kind.clone(), raised.file.clone(), raised.line))
@@ -65,19 +65,19 @@ impl Request {
             && place(self) == place(other)
     }
 
-    /// Lets `newer` describe what both stand for.
+    /// Merges a newer request, which the line describes from now on.
     pub(super) fn add(&mut self, newer: Self) {
         let others = self.others + newer.others + 1;
         *self = Self { others, ..newer };
     }
 
-    /// Whether browsers ask for it by themselves, and nothing is wrong.
-    pub(super) fn is_unasked(&self) -> bool {
-        let unasked = ["/favicon.ico", "/.well-known/appspecific/com.chrome.devtools.json"];
-        unasked.contains(&&*self.path) && self.status < 500
+    /// Whether a browser sent it by itself, without a server error.
+    pub(super) fn is_browser_probe(&self) -> bool {
+        let probes = ["/favicon.ico", "/.well-known/appspecific/com.chrome.devtools.json"];
+        probes.contains(&&*self.path) && self.status < 500
     }
 
-    /// Draws it as of the time of day `at`.
+    /// Renders the request at the time of day `at`.
     pub(super) fn draw(&self, at: &str) -> String {
         let status = match self.status {
             500.. => style(self.status).red(),
@@ -91,39 +91,39 @@ impl Request {
         let generation = self.generation.map_or("-".to_owned(), |number| format!("G{number}"));
         let about = match &self.error {
             Some(raised) => style(plain(&raised.kind)).red().to_string(),
-            // A handler may answer with that status, too.
+            // A handler may also return that status.
             None if self.status == CLIENT_CLOSED_REQUEST && self.generation.is_none() => {
-                style("the client went away").dim().to_string()
+                style("client disconnected").dim().to_string()
             }
-            None => {
-                style(split(self.total_ms, &self.phases, self.blocked_by.first())).dim().to_string()
-            }
+            None => style(phase_summary(self.total_ms, &self.phases, self.blocked_by.first()))
+                .dim()
+                .to_string(),
         };
         let mut out = format!(
             " {}  {:<6} {}  {status}  {:>8}  {}  {times}{}\n",
             style(at).dim(),
             plain(&self.method),
             pad_str(&plain(&self.path), PATH_WIDTH, Alignment::Left, None),
-            took(self.total_ms),
+            format_ms(self.total_ms),
             pad_str(&about, PATH_WIDTH, Alignment::Left, None),
             style(format!("{generation} #{}", plain(&self.id))).dim(),
         );
         match (&self.traceback, &self.error) {
             (Some(raised), _) => out += &traceback::render(raised),
-            (None, Some(raised)) => out += &place(raised),
+            (None, Some(raised)) => out += &error_place(raised),
             (None, None) => {}
         }
         out
     }
 }
 
-/// `3.1 ms`, `905 ms`.
-pub(super) fn took(ms: f64) -> String {
+/// Formats `3.1 ms`, `905 ms`.
+pub(super) fn format_ms(ms: f64) -> String {
     if ms < 99.95 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") }
 }
 
-/// Where the time went, if that is worth a word; the wait in the queue with its cause.
-fn split(total_ms: f64, phases: &Phases, holder: Option<&Holder>) -> String {
+/// Lists the longest phases of a slow request; the queue with its cause.
+fn phase_summary(total_ms: f64, phases: &Phases, holder: Option<&BlockerView>) -> String {
     let all = [
         ("read", phases.read),
         ("queue", phases.queue),
@@ -137,16 +137,18 @@ fn split(total_ms: f64, phases: &Phases, holder: Option<&Holder>) -> String {
     if total_ms < SLOW && !has_waited {
         return String::new();
     }
-    let told = all.iter().filter(|(_, ms)| *ms >= 0.5);
-    let words = told.map(|(name, ms)| match holder.filter(|_| *name == "queue") {
-        Some(Holder { id, path }) => format!("{name} {ms:.0} ← #{} {}", plain(id), plain(path)),
+    let shown = all.iter().filter(|(_, ms)| *ms >= 0.5);
+    let words = shown.map(|(name, ms)| match holder.filter(|_| *name == "queue") {
+        Some(BlockerView { id, path }) => {
+            format!("{name} {ms:.0} ← #{} {}", plain(id), plain(path))
+        }
         None => format!("{name} {ms:.0}"),
     });
     words.collect::<Vec<_>>().join(" · ")
 }
 
-/// The line that raised, and what it worked with.
-fn place(raised: &ErrorSummary) -> String {
+/// Renders the line that raised, and its local variables.
+fn error_place(raised: &ErrorSummary) -> String {
     let (Some(file), Some(line)) = (&raised.file, raised.line) else { return String::new() };
     let locals = raised.locals.iter();
     let locals = locals.map(|local| format!("   {}={}", plain(&local.name), plain(&local.value)));
@@ -164,8 +166,8 @@ pub(super) mod tests {
     use super::*;
     use snaxum::message::{Frame, Local, SourceLine};
 
-    pub(in super::super) fn request(path: &str, status: u16) -> Request {
-        Request {
+    pub(in super::super) fn request(path: &str, status: u16) -> RequestView {
+        RequestView {
             id: "118".to_owned(),
             time_ms: 0,
             method: "GET".to_owned(),
@@ -219,7 +221,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_exception_is_told_in_two_lines_with_what_the_line_worked_with() {
+    fn an_exception_has_a_second_line_with_its_locals() {
         let mut failed = request("/boom", 500);
         failed.error = Some((&raised()).into());
         insta::assert_snapshot!(failed.draw("14:02:13"), @r"
@@ -231,43 +233,44 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_client_that_went_away_is_told_of() {
-        let mut given_up = request("/slow", CLIENT_CLOSED_REQUEST);
-        let sent_by_a_handler = given_up.draw("14:02:13");
-        given_up.generation = None;
-        let line = given_up.draw("14:02:13");
-        assert!(line.contains("499") && line.contains("the client went away"), "{line}");
-        assert!(!sent_by_a_handler.contains("went away"), "{sent_by_a_handler}");
+    fn a_disconnected_client_is_named() {
+        let mut cancelled = request("/slow", CLIENT_CLOSED_REQUEST);
+        let sent_by_a_handler = cancelled.draw("14:02:13");
+        cancelled.generation = None;
+        let line = cancelled.draw("14:02:13");
+        assert!(line.contains("499") && line.contains("client disconnected"), "{line}");
+        assert!(!sent_by_a_handler.contains("disconnected"), "{sent_by_a_handler}");
     }
 
     #[test]
-    fn a_short_wait_is_noise_and_a_long_one_is_told() {
+    fn only_a_long_wait_is_shown() {
         let phases = |queue, py| Phases { queue, py, ..Phases::default() };
-        let of = |ms, phases| split(ms, &phases, None);
+        let of = |ms, phases| phase_summary(ms, &phases, None);
         assert_eq!(of(4.0, phases(3.0, 1.0)), "");
         assert_eq!(of(12.0, phases(1.0, 11.0)), "");
         assert_eq!(of(12.0, phases(11.0, 1.0)), "queue 11 · py 1");
         assert_eq!(of(20.0, phases(0.1, 19.9)), "py 20");
-        let holder = Holder { id: "120".to_owned(), path: "/report\u{1b}[2J".to_owned() };
-        let told = split(905.0, &phases(812.0, 93.0), Some(&holder));
-        assert_eq!(told, "queue 812 ← #120 /report\\u{1b}[2J · py 93");
+        let holder = BlockerView { id: "120".to_owned(), path: "/report\u{1b}[2J".to_owned() };
+        let text = phase_summary(905.0, &phases(812.0, 93.0), Some(&holder));
+        assert_eq!(text, "queue 812 ← #120 /report\\u{1b}[2J · py 93");
     }
 
     #[test]
-    fn what_differs_has_lines_of_its_own() {
+    fn different_requests_have_lines_of_their_own() {
         let one = request("/a", 200);
-        assert!(one.is_like(&request("/a", 200)));
-        assert!(!one.is_like(&request("/b", 200)) && !one.is_like(&request("/a", 404)));
+        assert!(one.is_similar(&request("/a", 200)));
+        assert!(!one.is_similar(&request("/b", 200)) && !one.is_similar(&request("/a", 404)));
         let mut raising = request("/a", 500);
         raising.error = Some((&raised()).into());
-        assert!(raising.is_like(&raising.clone()) && !raising.is_like(&request("/a", 500)));
+        assert!(raising.is_similar(&raising.clone()) && !raising.is_similar(&request("/a", 500)));
     }
 
     #[test]
-    fn a_5xx_is_told_whatever_asked() {
+    fn a_5xx_is_shown_for_a_browser_probe_too() {
         assert!(
-            request("/favicon.ico", 404).is_unasked() && !request("/favicon.ico", 500).is_unasked()
+            request("/favicon.ico", 404).is_browser_probe()
+                && !request("/favicon.ico", 500).is_browser_probe()
         );
-        assert!(!request("/", 404).is_unasked());
+        assert!(!request("/", 404).is_browser_probe());
     }
 }

@@ -1,4 +1,4 @@
-//! A traceback on the terminal: the user's frames, the line, the caret.
+//! Renders a traceback for the terminal: the user's frames, the line, the caret.
 
 use std::fmt::Write;
 
@@ -7,14 +7,14 @@ use snaxum::message::{Frame, Traceback};
 
 use super::color::{plain, plain_lines};
 
-/// Draws the traceback and what it came from, oldest first.
+/// Renders the traceback and its causes, oldest first.
 pub(crate) fn render(traceback: &Traceback) -> String {
     let mut out = String::new();
     if let Some(cause) = &traceback.cause {
         out += &render(cause);
         let relation = match traceback.relation.as_deref() {
-            Some("cause") => "which was the direct cause of",
-            _ => "while that was handled, there came",
+            Some("cause") => "which was the direct cause of:",
+            _ => "during its handling, another exception was raised:",
         };
         let _ = writeln!(out, "  {}", style(relation).dim());
     }

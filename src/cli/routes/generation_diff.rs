@@ -1,5 +1,6 @@
-//! `--diff G7..G8`: how the routes of two generations of a running server differ, put together from
-//! what its reloads have changed.
+//! `--diff G7..G8`: compares the routes of two generations of a running server.
+//!
+//! Composes the difference from the route diffs of the reloads in between.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,59 +15,60 @@ use crate::cli::render::color::plain;
 
 /// Two generations, the older one first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Generations {
+pub(crate) struct GenerationRange {
     from: u64,
     to: u64,
 }
 
-/// A reload of the running server, as far as it matters here.
+/// The part of a reload that the comparison uses.
 #[derive(Deserialize)]
-struct Reload {
+struct ReloadDiff {
     generation: u64,
     cause: String,
     outcome: String,
     diff: RouteDiff,
 }
 
-/// One method of one path: its handler before and after.
+/// The handler of one method of one path, before and after.
 #[derive(Default)]
-struct Change {
+struct HandlerChange {
     was: Option<String>,
     now: Option<String>,
     is_changed: bool,
 }
 
-type Changes = BTreeMap<(String, String), Change>;
+type HandlerChanges = BTreeMap<(String, String), HandlerChange>;
 
-impl Generations {
-    /// Reads `G7..G8`; `None` if it is something else, such as the name of a file.
-    pub(super) fn read(text: &str) -> Option<Self> {
+impl GenerationRange {
+    /// Parses `G7..G8`; `None` for anything else, such as a file name.
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let number = |text: &str| text.strip_prefix('G')?.parse().ok();
         let (from, to) = text.split_once("..")?;
         Some(Self { from: number(from)?, to: number(to)? })
     }
 
-    /// Asks the server of the project in `dir`; a line a difference, or why it cannot tell.
+    /// Fetches the reloads of the server of `dir`; returns one line for each difference, or the
+    /// reason why the generations cannot be compared.
     pub(super) fn differences(self, dir: &Path) -> Result<Result<Vec<String>, String>, Error> {
-        Ok(self.compose(routes::reloads(dir)?))
+        Ok(self.compose(routes::fetch_reloads(dir)?))
     }
 
-    /// `reloads` are newest first.
-    fn compose(self, reloads: Vec<Reload>) -> Result<Vec<String>, String> {
+    /// Expects the newest reload first.
+    fn compose(self, reloads: Vec<ReloadDiff>) -> Result<Vec<String>, String> {
         let Self { from, to } = self;
-        let made = |reload: &&Reload| reload.outcome == "ok";
+        let is_ok = |reload: &&ReloadDiff| reload.outcome == "ok";
         let newest = reloads.first().map_or(0, |reload| reload.generation);
         let start = reloads.iter().find(|reload| reload.cause == "start");
-        // What came before the oldest that is kept, or before this process, is not known.
-        let oldest = start.or(reloads.iter().rfind(made)).map_or(0, |reload| reload.generation);
+        // Older reloads, and reloads of an earlier process, are not recorded.
+        let oldest = start.or(reloads.iter().rfind(is_ok)).map_or(0, |reload| reload.generation);
         if !(oldest <= from && from <= to && to <= newest) {
             return Err(format!(
-                "G{from}..G{to} is not what the server knows; it can compare G{oldest} to G{newest}, \
-                 the older one first"
+                "cannot compare G{from}..G{to}: the server has recorded G{oldest} to G{newest}; name \
+                 two of them, the older one first"
             ));
         }
-        let mut changes = Changes::new();
-        for reload in reloads.iter().rev().filter(made) {
+        let mut changes = HandlerChanges::new();
+        for reload in reloads.iter().rev().filter(is_ok) {
             if (from + 1..=to).contains(&reload.generation) {
                 add(&mut changes, &reload.diff);
             }
@@ -75,13 +77,13 @@ impl Generations {
     }
 }
 
-fn add(changes: &mut Changes, diff: &RouteDiff) {
+fn add(changes: &mut HandlerChanges, diff: &RouteDiff) {
     for (address, handler) in addresses(&diff.removed) {
-        let first = || Change { was: Some(handler.clone()), ..Change::default() };
+        let first = || HandlerChange { was: Some(handler.clone()), ..HandlerChange::default() };
         changes.entry(address).or_insert_with(first).now = None;
     }
     for (address, handler) in addresses(&diff.changed) {
-        let first = || Change { was: Some(handler.clone()), ..Change::default() };
+        let first = || HandlerChange { was: Some(handler.clone()), ..HandlerChange::default() };
         let change = changes.entry(address).or_insert_with(first);
         (change.now, change.is_changed) = (Some(handler), true);
     }
@@ -90,7 +92,7 @@ fn add(changes: &mut Changes, diff: &RouteDiff) {
     }
 }
 
-/// Each method of each path, with its handler.
+/// Lists each method of each path with its handler.
 fn addresses(routes: &[RouteRef]) -> impl Iterator<Item = ((String, String), String)> {
     routes.iter().flat_map(|route| {
         let address = |method: &String| (method.clone(), route.path.clone());
@@ -98,7 +100,7 @@ fn addresses(routes: &[RouteRef]) -> impl Iterator<Item = ((String, String), Str
     })
 }
 
-fn line(((method, path), change): (&(String, String), &Change)) -> Option<String> {
+fn line(((method, path), change): (&(String, String), &HandlerChange)) -> Option<String> {
     let route = format!("{} {}", plain(method), plain(path));
     match (&change.was, &change.now) {
         (None, None) => None,
@@ -128,14 +130,14 @@ mod tests {
         }
     }
 
-    fn reload(generation: u64, cause: &str, added: &[&str], removed: &[&str]) -> Reload {
+    fn reload(generation: u64, cause: &str, added: &[&str], removed: &[&str]) -> ReloadDiff {
         let list = |paths: &[&str]| paths.iter().map(|path| route(path)).collect();
         let diff = RouteDiff { added: list(added), removed: list(removed), ..RouteDiff::default() };
-        Reload { generation, cause: cause.to_owned(), outcome: "ok".to_owned(), diff }
+        ReloadDiff { generation, cause: cause.to_owned(), outcome: "ok".to_owned(), diff }
     }
 
     #[test]
-    fn what_came_and_went_in_between_is_no_difference() {
+    fn a_route_that_was_added_and_removed_in_between_is_not_a_difference() {
         let reloads = || {
             vec![
                 reload(6, "save", &["/c"], &["/b"]),
@@ -143,13 +145,13 @@ mod tests {
                 reload(4, "start", &["/a"], &[]),
             ]
         };
-        let compose = |text| Generations::read(text).expect("two of them").compose(reloads());
+        let compose = |text| GenerationRange::parse(text).expect("two of them").compose(reloads());
         assert_eq!(compose("G4..G6"), Ok(vec!["- GET /a  app.f".into(), "+ GET /c  app.f".into()]));
         assert_eq!(compose("G5..G6"), Ok(vec!["- GET /b  app.f".into(), "+ GET /c  app.f".into()]));
         assert_eq!(compose("G5..G5"), Ok(vec![]));
         for unknown in ["G3..G6", "G4..G7", "G6..G4"] {
             assert!(compose(unknown).is_err_and(|text| text.contains("G4 to G6")), "{unknown}");
         }
-        assert_eq!(Generations::read("old..json"), None);
+        assert_eq!(GenerationRange::parse("old..json"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! `--match`: which route answers a request, and why those near it do not.
+//! `--match`: explains which route matches a request, and the near misses.
 
 use std::borrow::Cow;
 use std::process::ExitCode;
@@ -8,40 +8,42 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use snaxum::python_runtime::PythonRuntime;
 
-use super::Format;
-use crate::cli::render::color::{plain, say, say_error};
+use super::format::RouteFormat;
+use crate::cli::render::color::{plain, print, print_error};
 
-/// A request that somebody wonders about.
+/// The request to look up.
 #[derive(Clone)]
-pub(crate) struct Wanted {
+pub(crate) struct RequestLine {
     method: String,
-    /// As a route sees it: decoded, without the query.
+    /// As a route receives it: decoded, without the query.
     path: String,
 }
 
-/// What `snaxum._debug.route_lookup` says.
+/// The result of the lookup in Python.
 #[derive(Serialize, Deserialize)]
-struct Explanation {
+struct RouteLookup {
     v: u32,
     method: String,
     path: String,
     status: u16,
     allow: Vec<String>,
-    answer: Option<Winner>,
-    misses: Vec<Miss>,
+    #[serde(rename = "answer")]
+    matched: Option<MatchedRoute>,
+    #[serde(rename = "misses")]
+    mismatches: Vec<Mismatch>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Winner {
+struct MatchedRoute {
     methods: Vec<String>,
     path: String,
     handler: String,
     mode: String,
-    params: Vec<Param>,
+    params: Vec<MatchedParam>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Param {
+struct MatchedParam {
     name: String,
     #[serde(rename = "type")]
     kind: String,
@@ -49,16 +51,16 @@ struct Param {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Miss {
+struct Mismatch {
     methods: Vec<String>,
     path: String,
     handler: String,
     why: String,
 }
 
-impl Wanted {
-    /// Reads `POST /orders/9`, or a path alone for GET.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+impl RequestLine {
+    /// Parses `POST /orders/9`, or a path alone for GET.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let (method, target) = match text.split_once(char::is_whitespace) {
             Some((method, target)) if !text.starts_with('/') => (method, target.trim_start()),
@@ -72,55 +74,50 @@ impl Wanted {
         Ok(Self { method: method.to_uppercase(), path: path.into_owned() })
     }
 
-    /// Prints how the routes that loaded answer; exits with 1 if none does.
-    pub(super) fn explain(&self, runtime: &PythonRuntime, format: Format) -> ExitCode {
-        let Some(explanation) = runtime.explain(&self.method, &self.path) else {
-            say_error("Python cannot tell which route it is");
+    /// Prints the route of the loaded modules that matches; exits with 1 if there is none.
+    pub(super) fn explain(&self, runtime: &PythonRuntime, format: RouteFormat) -> ExitCode {
+        let Some(lookup) = runtime.explain(&self.method, &self.path) else {
+            print_error("Python cannot look up the route");
             return ExitCode::FAILURE;
         };
-        let explanation: Explanation =
-            serde_json::from_value(explanation).expect("what `snaxum._debug.route_lookup` writes");
-        match format {
-            Format::Json => {
-                say(&(serde_json::to_string_pretty(&explanation).expect("plain data") + "\n"));
-            }
-            Format::Ndjson => {
-                say(&(serde_json::to_string(&explanation).expect("plain data") + "\n"));
-            }
-            _ => say(&explanation.text()),
-        }
-        ExitCode::from(u8::from(explanation.status != 200))
+        let lookup: RouteLookup =
+            serde_json::from_value(lookup).expect("the Python side writes these fields");
+        print(&match format {
+            RouteFormat::Json => serde_json::to_string_pretty(&lookup).expect("plain data") + "\n",
+            _ => lookup.text(),
+        });
+        ExitCode::from(u8::from(lookup.status != 200))
     }
 }
 
-impl Explanation {
+impl RouteLookup {
     fn text(&self) -> String {
         let request = format!("{} {}", plain(&self.method), plain(&self.path));
-        let mut out = match &self.answer {
-            Some(winner) => {
-                let (methods, mode) = (winner.methods.join(","), &winner.mode);
-                let (path, handler) = (plain(&winner.path), plain(&winner.handler));
-                let answer = style(format!("{handler} ({mode})")).bold();
-                let mut out = format!("{request}\n  {methods} {path}  {answer}\n");
-                for Param { name, kind, value } in &winner.params {
+        let mut out = match &self.matched {
+            Some(route) => {
+                let (methods, mode) = (route.methods.join(","), &route.mode);
+                let (path, handler) = (plain(&route.path), plain(&route.handler));
+                let handler = style(format!("{handler} ({mode})")).bold();
+                let mut out = format!("{request}\n  {methods} {path}  {handler}\n");
+                for MatchedParam { name, kind, value } in &route.params {
                     out += &format!("    {} = {}  ({kind})\n", plain(name), plain(value));
                 }
                 out
             }
             None if self.status == 200 => {
-                format!("{request}\n  answered without a handler: {}\n", self.allow.join(", "))
+                format!("{request}\n  200 without a handler: {}\n", self.allow.join(", "))
             }
             None if self.status == 405 => {
-                format!("{request}\n  405: the path answers {}\n", self.allow.join(", "))
+                format!("{request}\n  405: the path allows {}\n", self.allow.join(", "))
             }
             None => format!("{request}\n  {}: no route has this path\n", self.status),
         };
-        if !self.misses.is_empty() {
-            out += "\nnear it\n";
+        if !self.mismatches.is_empty() {
+            out += "\nnear misses\n";
         }
-        for miss in &self.misses {
-            let (methods, path) = (miss.methods.join(","), plain(&miss.path));
-            let (handler, why) = (plain(&miss.handler), plain(&miss.why));
+        for route in &self.mismatches {
+            let (methods, path) = (route.methods.join(","), plain(&route.path));
+            let (handler, why) = (plain(&route.handler), plain(&route.why));
             out += &format!("  {methods} {path}  {handler}: {why}\n");
         }
         out

@@ -1,18 +1,18 @@
-//! The routes as an OpenAPI 3.1 document, for generators of clients and documentation.
+//! Writes the routes as an OpenAPI 3.1 document, for generators of clients and documentation.
 //!
-//! Says what the table knows: paths, typed parameters, docstrings. Nothing of bodies.
+//! Contains the data of the route table: paths, typed parameters, docstrings. Never describes bodies.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use snaxum::message::{Param, RouteInfo};
 
-/// The methods that a path item has a place for.
+/// The methods of a path item.
 const METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"];
 
-/// Makes the document; also says what has no place in it.
+/// Creates the document; also returns the routes that OpenAPI cannot express.
 pub(super) fn document(title: &str, routes: &[RouteInfo]) -> (Value, Vec<String>) {
-    let (mut paths, mut left_out) = (Map::new(), Vec::new());
+    let (mut paths, mut omitted) = (Map::new(), Vec::new());
     let mut ids = BTreeSet::new();
     for route in routes {
         let path = template(&route.path);
@@ -20,10 +20,10 @@ pub(super) fn document(title: &str, routes: &[RouteInfo]) -> (Value, Vec<String>
             let item = paths.entry(path.as_str()).or_insert_with(|| json!({}));
             let key = method.to_lowercase();
             if !METHODS.contains(&&**method) {
-                left_out.push(format!("OpenAPI has no method {method}: {}", route.path));
+                omitted.push(format!("OpenAPI has no method {method}: {}", route.path));
             } else if item.get(&key).is_some() {
                 let (path, handler) = (&route.path, &route.handler);
-                left_out.push(format!("another route has {method} {path} too: {handler}"));
+                omitted.push(format!("another route already has {method} {path}: {handler}"));
             } else {
                 let id = match &*route.methods {
                     [_] => route.handler.clone(),
@@ -35,7 +35,7 @@ pub(super) fn document(title: &str, routes: &[RouteInfo]) -> (Value, Vec<String>
     }
     paths.retain(|_, item| item.as_object().is_some_and(|item| !item.is_empty()));
     let info = json!({ "title": title, "version": "0.0.0" });
-    (json!({ "openapi": "3.1.0", "info": info, "paths": paths }), left_out)
+    (json!({ "openapi": "3.1.0", "info": info, "paths": paths }), omitted)
 }
 
 fn operation(route: &RouteInfo, id: String) -> Value {
@@ -43,7 +43,7 @@ fn operation(route: &RouteInfo, id: String) -> Value {
         "operationId": id,
         "tags": [route.module],
         "parameters": route.params.iter().map(parameter).collect::<Value>(),
-        "responses": { "default": { "description": "What the handler returns" } },
+        "responses": { "default": { "description": "Response of the handler" } },
     });
     let doc = route.doc.as_deref().unwrap_or_default().trim();
     let (summary, description) = doc.split_once('\n').unwrap_or((doc, ""));
@@ -77,11 +77,11 @@ fn template(path: &str) -> String {
     out + rest
 }
 
-/// A handler may have several routes; a name is given once.
-fn unique(id: String, given: &mut BTreeSet<String>) -> String {
+/// Makes the id unique: a handler may have several routes.
+fn unique(id: String, used: &mut BTreeSet<String>) -> String {
     let mut names = (2..).map(|count| format!("{id}.{count}"));
     let mut name = id.clone();
-    while !given.insert(name.clone()) {
+    while !used.insert(name.clone()) {
         name = names.next().expect("there is always another number");
     }
     name
@@ -92,16 +92,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_a_template_wherever_its_parameters_stand() {
+    fn a_path_becomes_a_template_wherever_its_parameters_are() {
         assert_eq!(template("/"), "/");
         assert_eq!(template("/a/<int:id>/b-<name>.<uuid:x>"), "/a/{id}/b-{name}.{x}");
         assert_eq!(template("/files/<path:rest>"), "/files/{rest}");
     }
 
     #[test]
-    fn a_name_is_given_once() {
-        let mut given = BTreeSet::new();
-        let names = ["a", "a", "b", "a"].map(|id| unique(id.to_owned(), &mut given));
+    fn each_operation_id_is_unique() {
+        let mut used = BTreeSet::new();
+        let names = ["a", "a", "b", "a"].map(|id| unique(id.to_owned(), &mut used));
         assert_eq!(names, ["a", "a.2", "b", "a.3"]);
     }
 }

@@ -1,4 +1,4 @@
-//! What stands on the terminal when the server answers.
+//! The banner that `snaxum dev` prints when the server is ready.
 
 use std::env;
 use std::net::SocketAddr;
@@ -10,17 +10,17 @@ use snaxum::dev::Dev;
 use snaxum::message::RouteInfo;
 use snaxum::python_runtime::PythonRuntime;
 
-use super::status_line::of;
+use super::status_line::serving_status;
 use crate::cli::render::color::plain;
 use crate::cli::render::reload::warnings;
 use crate::cli::render::traceback;
 
-/// Routes that the banner lists; more are for `l`, `snaxum routes` and the console.
+/// The maximum number of routes in the banner; `l` and `snaxum routes` list more.
 const MAX_LISTED: usize = 30;
-/// Columns below which the legend is short.
+/// The minimum columns for all keys.
 const WIDE: u16 = 80;
 
-/// Draws it, with the keys if there are any.
+/// Renders the banner, with the keys if the terminal has a `width`.
 pub(crate) fn banner(
     runtime: &PythonRuntime,
     dev: &Dev,
@@ -44,7 +44,7 @@ pub(crate) fn banner(
     let note = style("(token, this run only)").dim();
     out += &format!("  {arrow}  Console  {}   {note}\n", link(&console, width.is_some()));
     if let Some(url) = dev.mcp_url(address) {
-        let note = style("(its token is in .snaxum/dev.json)").dim();
+        let note = style("(the token is in .snaxum/dev.json)").dim();
         out += &format!("  {arrow}  MCP      {}   {note}\n", style(url).cyan());
     }
     let network = if address.ip().is_loopback() {
@@ -55,11 +55,11 @@ pub(crate) fn banner(
     out += &format!("  {arrow}  Network  {network}\n\n");
     out += &format!(
         "  {}  {} · {} · pool {} · watching {}\n\n",
-        of(&serving),
+        serving_status(&serving),
         counted(serving.routes.len(), "route"),
         counted(serving.last_reload.report.modules.len(), "module"),
         counted(config.pool_workers, "worker"),
-        plain(&near(&config.python_dir))
+        plain(&relative(&config.python_dir))
     );
     if (1..=MAX_LISTED).contains(&serving.routes.len()) {
         out += &routes(&serving.routes);
@@ -76,7 +76,7 @@ pub(crate) fn banner(
     out
 }
 
-/// An address, as a hyperlink where the terminal is known to take one.
+/// Renders a URL, as a hyperlink in terminals that support it.
 fn link(url: &str, is_interactive: bool) -> String {
     let known = ["VTE_VERSION", "TERM_PROGRAM", "KITTY_WINDOW_ID", "KONSOLE_VERSION", "WT_SESSION"];
     let shown = style(url).cyan();
@@ -87,12 +87,12 @@ fn link(url: &str, is_interactive: bool) -> String {
     }
 }
 
-/// The address of the app, of that of the console.
+/// Returns the URL of the app from the URL of the console.
 pub(super) fn app_url(console: &str) -> &str {
     console.split_once("__snaxum").map_or(console, |(app, _)| app)
 }
 
-/// A line a route.
+/// Renders one line for each route.
 pub(super) fn routes(routes: &[RouteInfo]) -> String {
     let line = |route: &RouteInfo| {
         let (methods, handler) = (route.methods.join(","), style(plain(&route.handler)).dim());
@@ -101,7 +101,7 @@ pub(super) fn routes(routes: &[RouteInfo]) -> String {
     routes.iter().map(line).collect()
 }
 
-/// The keys in one line of this many columns.
+/// Renders the keys in one line of `width` columns.
 fn legend(width: u16) -> String {
     let all = [
         ("r", "reload"),
@@ -120,13 +120,13 @@ fn legend(width: u16) -> String {
     format!("  {}\n", words.collect::<Vec<_>>().join("  "))
 }
 
-/// `1 route`, `12 routes`.
+/// Formats `1 route`, `12 routes`.
 fn counted(number: usize, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A path as seen from here, if it is below.
-fn near(path: &Path) -> String {
+/// Shortens a path below the current directory.
+fn relative(path: &Path) -> String {
     let below =
         env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
     below.map_or_else(|| path.display().to_string(), |below| format!("./{}", below.display()))
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_legend_names_the_keys_and_is_short_where_there_is_no_room() {
+    fn the_legend_is_short_in_a_narrow_terminal() {
         let all =
             "  r reload  o open  c console  l routes  e error  p pin  v quiet  h help  q quit\n";
         assert_eq!(legend(80), all);
@@ -146,15 +146,15 @@ mod tests {
     }
 
     #[test]
-    fn the_app_is_where_the_console_is() {
+    fn the_url_of_the_app_is_that_of_the_console_without_its_path() {
         assert_eq!(app_url("http://127.0.0.1:3000/__snaxum/?t=x"), "http://127.0.0.1:3000/");
     }
 
     #[test]
-    fn what_is_told_is_told_shortly() {
+    fn counts_and_paths_are_short() {
         assert_eq!([counted(1, "route"), counted(0, "route")], ["1 route", "0 routes"]);
-        let here = env::current_dir().expect("there is one");
-        assert_eq!(near(&here.join("app/python")), "./app/python");
-        assert_eq!(near(Path::new("/elsewhere/python")), "/elsewhere/python");
+        let here = env::current_dir().expect("it exists");
+        assert_eq!(relative(&here.join("app/python")), "./app/python");
+        assert_eq!(relative(Path::new("/elsewhere/python")), "/elsewhere/python");
     }
 }

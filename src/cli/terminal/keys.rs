@@ -1,6 +1,6 @@
-//! Single keys: what they are called, and what each does.
+//! Single keys: their help, and their actions.
 //!
-//! A thread reads them. What concerns the lines themselves goes to the terminal's thread.
+//! A thread of its own reads them. Keys that change the output are sent to the terminal's thread.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,31 +16,33 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::banner::{app_url, routes};
-use super::{Press, Terminal, raw_mode};
+use super::output_thread::Terminal;
+use super::raw_mode;
+use super::update::KeyAction;
 use crate::cli::render::color::plain;
 
-/// How often a server in the background of a shell looks whether it has come back.
-const BACKGROUND: Duration = Duration::from_millis(250);
+/// The time between two checks of a background process for the foreground.
+const FOREGROUND_POLL: Duration = Duration::from_millis(250);
 
-/// What keys that are no characters begin with.
+/// The first byte of special keys.
 const ESCAPE: u8 = 0x1b;
 
-/// What `h` shows.
+/// The text of `h`.
 const HELP: &str = "
-  r  look at all files now, and reload what differs
+  r  check all files now, and reload the changed ones
   o  open the app in the browser
   c  open the console in the browser
   l  list the routes
-  e  show the last error in full
-  p  pin the last request that failed: sent again after each reload until it passes
-  v  show errors and reloads only; again: everything
+  e  show the last traceback
+  p  pin the last failed request: it is sent again after each reload until it passes
+  v  show only errors and reloads, or everything
   k  clear the screen
   h  this help
-  q  stop the server, as Ctrl-C does
+  q  stop the server (same as Ctrl-C)
 
 ";
 
-/// What the keys act on.
+/// The objects that the keys use.
 pub(crate) struct Keys {
     pub(crate) terminal: Terminal,
     pub(crate) runtime: Arc<PythonRuntime>,
@@ -49,7 +51,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Reads keys from now on; call it where tokio runs.
+    /// Starts reading keys. Must be called within the async runtime.
     pub(crate) fn start(self) -> io::Result<()> {
         raw_mode::enter()?;
         let mut stops = signal(SignalKind::from_raw(libc::SIGTSTP))?;
@@ -57,7 +59,7 @@ impl Keys {
         tokio::spawn(async move {
             while stops.recv().await.is_some() {
                 raw_mode::stop();
-                go_on(&terminal);
+                on_continue(&terminal);
             }
         });
         let tokio = Handle::current();
@@ -69,11 +71,11 @@ impl Keys {
         loop {
             raw_mode::wait_for_input();
             if !raw_mode::is_in_foreground() {
-                // What is typed is the shell's. Nobody tells when that ends.
+                // The shell reads the input, and no signal announces the end of that.
                 while !raw_mode::is_in_foreground() {
-                    thread::sleep(BACKGROUND);
+                    thread::sleep(FOREGROUND_POLL);
                 }
-                go_on(&self.terminal);
+                on_continue(&self.terminal);
                 continue;
             }
             match raw_mode::read(&mut keys) {
@@ -81,7 +83,7 @@ impl Keys {
                     letters(&keys[..count]).iter().for_each(|key| self.press(*key, tokio));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(0) | Err(_) => return, // the terminal is gone
+                Ok(0) | Err(_) => return, // the terminal is closed
             }
         }
     }
@@ -92,32 +94,32 @@ impl Keys {
             b'r' => drop(tokio.spawn(reload(self.dev.clone(), terminal.clone()))),
             b'o' => self.open(app_url(&self.dev.console_url(self.address))),
             b'c' => self.open(&self.dev.console_url(self.address)),
-            b'l' => terminal.say(format!("\n{}\n", routes(&self.runtime.serving().routes))),
-            b'e' => terminal.press(Press::LastError),
+            b'l' => terminal.print(format!("\n{}\n", routes(&self.runtime.serving().routes))),
+            b'e' => terminal.press(KeyAction::LastError),
             b'p' => self.pin(tokio),
-            b'v' => terminal.press(Press::Quieter),
-            b'k' => terminal.press(Press::Clear),
-            b'h' | b'?' => terminal.say(HELP.to_owned()),
+            b'v' => terminal.press(KeyAction::ToggleQuiet),
+            b'k' => terminal.press(KeyAction::Clear),
+            b'h' | b'?' => terminal.print(HELP.to_owned()),
             b'q' => quit(),
             _ => {}
         }
     }
 
-    /// Sends the newest failure again after each reload.
+    /// Pins the last failed request.
     fn pin(&self, tokio: &Handle) {
         let _on_tokio = tokio.enter();
         let line = match self.dev.pin_last_failure() {
             Ok((method, path)) => format!(
-                "  ⚑ {} {} is pinned: it is sent again after each reload until it passes\n",
+                "  ⚑ pinned {} {}: it is sent again after each reload until it passes\n",
                 plain(&method),
                 plain(&path)
             ),
-            Err(why) => format!("  {} nothing is pinned: {why}\n", style("●").dim()),
+            Err(why) => format!("  {} no request pinned: {why}\n", style("●").dim()),
         };
-        self.terminal.say(line);
+        self.terminal.print(line);
     }
 
-    /// Opens one of our own addresses; no shell sees it.
+    /// Opens a URL of this server in the browser, without a shell.
     fn open(&self, url: &str) {
         let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
         let (url, terminal) = (url.to_owned(), self.terminal.clone());
@@ -131,7 +133,9 @@ impl Keys {
                 Err(error) => error.to_string(),
             };
             let sign = style("▲").yellow();
-            terminal.say(format!("  {sign} `{program}` opens no browser ({problem}): {url}\n"));
+            terminal.print(format!(
+                "  {sign} `{program}` cannot open a browser ({problem}); open {url}\n"
+            ));
         };
         if let Err(error) = thread::Builder::new().name("browser".into()).spawn(run) {
             tracing::warn!("cannot start a thread: {error}");
@@ -139,7 +143,7 @@ impl Keys {
     }
 }
 
-/// What was typed without the keys that are no characters, such as arrows.
+/// Removes special keys, such as arrows, from the input.
 fn letters(typed: &[u8]) -> Vec<u8> {
     let (mut letters, mut rest) = (Vec::new(), typed);
     while let [first, after @ ..] = rest {
@@ -159,37 +163,37 @@ fn letters(typed: &[u8]) -> Vec<u8> {
     letters
 }
 
-/// Takes the terminal again after a stop, unless it is somebody else's.
-fn go_on(terminal: &Terminal) {
+/// Enters raw mode again after a stop, if this process has the terminal.
+fn on_continue(terminal: &Terminal) {
     if !raw_mode::is_in_foreground() {
         return;
     }
     match raw_mode::enter() {
-        Ok(()) => terminal.go_live(),
-        Err(error) => tracing::warn!("no keys are read: {error}"),
+        Ok(()) => terminal.enable_status_line(),
+        Err(error) => tracing::warn!("cannot read keys: {error}"),
     }
 }
 
 async fn reload(dev: Dev, terminal: Terminal) {
-    let words = match dev.reload().await {
-        Some(ReloadOutcome::Reloaded(_)) => return, // has its line
+    let text = match dev.reload().await {
+        Some(ReloadOutcome::Reloaded(_)) => return, // the terminal shows its line
         Some(ReloadOutcome::Unchanged | ReloadOutcome::Held) => {
-            "what serves is what the files hold"
+            "nothing to reload: the files have not changed"
         }
-        None => "no reload: the server is stopping, or too many are asked for",
+        None => "no reload: the server is stopping, or too many reloads are pending",
     };
-    terminal.say(format!("  {} {words}\n", style("=").dim()));
+    terminal.print(format!("  {} {text}\n", style("=").dim()));
 }
 
 fn quit() {
-    // SAFETY: a signal to this very process, whose handler stops it gracefully.
+    // SAFETY: a signal to the own process, whose handler stops it gracefully.
     unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn keys_that_are_no_characters_do_nothing() {
+    fn special_keys_are_ignored() {
         assert_eq!(super::letters(b"rl"), b"rl");
         assert_eq!(super::letters(b"r\x1b[Al\x1b[5~h\x1b[1;2Qv"), b"rlhv");
         assert_eq!(super::letters(b"\x1bqe\x1b"), b"e");

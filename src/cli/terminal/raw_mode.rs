@@ -1,19 +1,19 @@
-//! The terminal's mode while single keys are read, and its way back.
+//! Raw mode: reads single keys without Enter and without echo.
 //!
-//! Keys come without Enter and are not echoed; Ctrl-C and Ctrl-Z are signals as ever. The mode is
-//! given back however the process ends, short of a kill, and while it is stopped.
+//! Ctrl-C and Ctrl-Z still send signals. The original mode is restored when the process stops or
+//! exits, except by SIGKILL.
 
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, Once, PoisonError};
 
 use super::status_line;
 
-/// The mode that was found, and by which process: children that user code forks leave it alone.
-static FOUND: Mutex<Option<(libc::pid_t, libc::termios)>> = Mutex::new(None);
+/// The original mode, and the process that read it: forked children must not restore it.
+static ORIGINAL: Mutex<Option<(libc::pid_t, libc::termios)>> = Mutex::new(None);
 
 static AT_EXIT: Once = Once::new();
 
-/// Whether keys can be read, and lines be drawn over.
+/// Whether keys can be read and a status line can be drawn.
 pub(crate) fn is_interactive() -> bool {
     let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
     io::stdin().is_terminal()
@@ -23,27 +23,26 @@ pub(crate) fn is_interactive() -> bool {
         && is_in_foreground()
 }
 
-/// In the background of a shell the kernel stops whoever touches the terminal.
+/// Whether this process may use the terminal: the kernel stops a background process that does.
 pub(super) fn is_in_foreground() -> bool {
-    // SAFETY: two questions to the kernel.
+    // SAFETY: both only read kernel state.
     let (foreground, own) = unsafe { (libc::tcgetpgrp(libc::STDIN_FILENO), libc::getpgrp()) };
-    // Without an answer it is the terminal of no session that this process is in.
+    // -1: the terminal is not the controlling terminal of this session.
     foreground == -1 || foreground == own
 }
 
-/// Lets keys come one by one from now on.
+/// Enters raw mode.
 pub(super) fn enter() -> io::Result<()> {
-    // SAFETY: all of it is numbers, for which zero is a value.
+    // SAFETY: its fields are numbers, for which zero is valid.
     let mut mode: libc::termios = unsafe { std::mem::zeroed() };
-    // SAFETY: points to a value of ours that outlives the call.
+    // SAFETY: the pointer is to a local value that outlives the call.
     if unsafe { libc::tcgetattr(libc::STDIN_FILENO, &raw mut mode) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    let found = (pid(), mode);
-    let mut kept = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    kept.get_or_insert(found);
+    let original = (pid(), mode);
+    ORIGINAL.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(original);
     AT_EXIT.call_once(|| {
-        // SAFETY: the function lives as long as the process, and never unwinds.
+        // SAFETY: the function is static and never unwinds.
         unsafe { libc::atexit(restore_at_exit) };
     });
     mode.c_lflag &= !(libc::ICANON | libc::ECHO);
@@ -52,42 +51,42 @@ pub(super) fn enter() -> io::Result<()> {
     set(&mode)
 }
 
-/// Gives the mode back that was found, if it was changed.
+/// Restores the original mode, if it was changed.
 pub(crate) fn restore() {
-    let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some((_, mode)) = found.filter(|(owner, _)| *owner == pid()) else { return };
+    let original = ORIGINAL.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some((_, mode)) = original.filter(|(owner, _)| *owner == pid()) else { return };
     let _ = set(&mode);
-    write_if_it_takes_it(&status_line::abandoned());
+    write_if_ready(&status_line::release());
 }
 
-/// Stops this process, as Ctrl-Z does, and returns when it goes on.
+/// Stops this process, as Ctrl-Z does; returns when it continues.
 pub(super) fn stop() {
     restore();
-    // SAFETY: a signal to this very thread, which has it before the call returns; it stops them all.
+    // SAFETY: a signal to the own thread, delivered before the call returns; it stops the process.
     unsafe { libc::raise(libc::SIGSTOP) };
 }
 
-/// Waits until there is something to read, or a signal has come.
+/// Waits for input or a signal.
 pub(super) fn wait_for_input() {
     let mut input = libc::pollfd { fd: libc::STDIN_FILENO, events: libc::POLLIN, revents: 0 };
-    // SAFETY: the value is ours, and the only one.
+    // SAFETY: the pointer is to one local value, as the count states.
     unsafe { libc::poll(&raw mut input, 1, -1) };
 }
 
-/// Reads what has been typed, past the stream's buffer: what lay there would wait for the next key.
+/// Reads the typed keys without the buffer of `stdin`, where keys would wait for the next key.
 pub(super) fn read(keys: &mut [u8]) -> io::Result<usize> {
-    // SAFETY: the buffer is ours and outlives the call.
+    // SAFETY: the buffer outlives the call.
     let count = unsafe { libc::read(libc::STDIN_FILENO, keys.as_mut_ptr().cast(), keys.len()) };
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
-/// Writes past the stream's lock, which a thread may hold that waits for a stopped terminal.
-fn write_if_it_takes_it(text: &str) {
+/// Writes without the lock of `stdout`: a thread that waits for a stopped terminal may have it.
+fn write_if_ready(text: &str) {
     let mut out = libc::pollfd { fd: libc::STDOUT_FILENO, events: libc::POLLOUT, revents: 0 };
-    // SAFETY: the value is ours, and the only one.
+    // SAFETY: the pointer is to one local value, as the count states.
     let is_ready = !text.is_empty() && unsafe { libc::poll(&raw mut out, 1, 0) } == 1;
     if is_ready && out.revents & libc::POLLOUT != 0 {
-        // SAFETY: the text outlives the call. What is not taken is lost, as it may be.
+        // SAFETY: the text outlives the call. A partial write is acceptable.
         unsafe { libc::write(libc::STDOUT_FILENO, text.as_ptr().cast(), text.len()) };
     }
 }
@@ -97,18 +96,18 @@ extern "C" fn restore_at_exit() {
 }
 
 fn set(mode: &libc::termios) -> io::Result<()> {
-    // SAFETY: this signal is nobody else's here: whoever sets the mode while another job has the
-    // terminal would be stopped by it.
+    // SAFETY: no other code uses this signal. It would stop a process that sets the mode while
+    // another job has the terminal.
     let before = unsafe { libc::signal(libc::SIGTTOU, libc::SIG_IGN) };
-    // SAFETY: the descriptor is ours, and the mode outlives the call.
+    // SAFETY: the descriptor is open, and the mode outlives the call.
     let outcome = unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, mode) };
     let error = io::Error::last_os_error();
-    // SAFETY: what was there a moment ago.
+    // SAFETY: restores the previous handler.
     unsafe { libc::signal(libc::SIGTTOU, before) };
     if outcome == 0 { Ok(()) } else { Err(error) }
 }
 
 fn pid() -> libc::pid_t {
-    // SAFETY: a question to the kernel.
+    // SAFETY: only reads kernel state.
     unsafe { libc::getpid() }
 }

@@ -1,6 +1,6 @@
-//! The one line that stays: what serves, at the bottom of the terminal.
+//! The status line at the bottom of the terminal.
 //!
-//! Lies below the region that scrolls, so what user code prints cannot run into it.
+//! Is below the scrolling region, so that the output of user code cannot overwrite it.
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -10,39 +10,39 @@ use snaxum::python_runtime::Serving;
 
 use crate::cli::render::failure::NOTHING_SERVES;
 
-/// Rows that a terminal needs for it.
+/// The minimum rows of a terminal with a status line.
 const MIN_ROWS: u16 = 6;
 
-/// The row that is taken out of what scrolls, or 0: whatever ends the process gives it back.
-static TAKEN: AtomicU16 = AtomicU16::new(0);
+/// The row outside the scrolling region, or 0. Static, so that an exit handler can release it.
+static RESERVED_ROW: AtomicU16 = AtomicU16::new(0);
 
-/// What serves, as a glyph and words.
-pub(super) fn of(serving: &Serving) -> String {
+/// Describes the serving generation by a glyph and words.
+pub(super) fn serving_status(serving: &Serving) -> String {
     let outcome = serving.last_reload.report.outcome;
-    state(serving.generation, serving.failing.then_some(outcome))
+    status_text(serving.generation, serving.failing.then_some(outcome))
 }
 
-/// The same of a generation, and how the newest load ended if something is wrong.
-fn state(generation: u64, failing: Option<LoadOutcome>) -> String {
+/// Describes a generation, with the outcome of the newest load if something is failing.
+fn status_text(generation: u64, failing: Option<LoadOutcome>) -> String {
     match (generation, failing) {
         (0, _) => style(NOTHING_SERVES.to_owned()).red().to_string(),
         (n, Some(LoadOutcome::Failed)) => {
-            style(format!("▲ G{n} serving, newest save broken")).yellow().to_string()
+            style(format!("▲ G{n} serving, the newest save does not load")).yellow().to_string()
         }
-        (n, Some(_)) => style(format!("▲ G{n} serving, not all code loads")).yellow().to_string(),
+        (n, Some(_)) => style(format!("▲ G{n} serving, not all modules load")).yellow().to_string(),
         (n, None) => style(format!("● G{n} ok")).green().to_string(),
     }
 }
 
-/// The bottom row, once it is taken out of what scrolls.
+/// The bottom row.
 #[derive(Default)]
 pub(super) struct StatusLine {
-    /// Rows and columns that it was set up for.
+    /// The rows and columns of the terminal when the row was reserved.
     size: Option<(u16, u16)>,
 }
 
 impl StatusLine {
-    /// What to write for it to be there with this text.
+    /// Returns the output that draws the line.
     pub(super) fn draw(&mut self, text: &str) -> String {
         self.draw_in(text, Term::stdout().size_checked())
     }
@@ -52,34 +52,34 @@ impl StatusLine {
             return self.remove();
         };
         let mut out = String::new();
-        // Whoever stopped the process has given the row back.
-        if self.size != size || TAKEN.load(Ordering::SeqCst) != rows {
-            // Makes room, then lets all rows but the last scroll; that moves the cursor.
+        // A stop of the process has released the row.
+        if self.size != size || RESERVED_ROW.load(Ordering::SeqCst) != rows {
+            // Scrolls by a row, then limits scrolling to the rows above; that moves the cursor.
             out += &format!("\n\x1b7\x1b[1;{}r\x1b8\x1b[1A", rows - 1);
             self.size = size;
-            TAKEN.store(rows, Ordering::SeqCst);
+            RESERVED_ROW.store(rows, Ordering::SeqCst);
         }
         let text = truncate_str(text, usize::from(columns).saturating_sub(3), "…");
         out + &format!("\x1b7\x1b[{rows};1H\x1b[2K  {text}\x1b8")
     }
 
-    /// What to write for it to be gone.
+    /// Returns the output that removes the line.
     pub(super) fn remove(&mut self) -> String {
-        TAKEN.store(0, Ordering::SeqCst);
-        self.size.take().map_or(String::new(), |(rows, _)| gone(rows))
+        RESERVED_ROW.store(0, Ordering::SeqCst);
+        self.size.take().map_or(String::new(), |(rows, _)| clear(rows))
     }
 }
 
-/// What to write if nobody has removed it.
-pub(super) fn abandoned() -> String {
-    match TAKEN.swap(0, Ordering::SeqCst) {
+/// Returns the output that removes a line whose owner has not done so.
+pub(super) fn release() -> String {
+    match RESERVED_ROW.swap(0, Ordering::SeqCst) {
         0 => String::new(),
-        rows => gone(rows),
+        rows => clear(rows),
     }
 }
 
-/// Lets all rows scroll, and clears the last.
-fn gone(rows: u16) -> String {
+/// Resets the scrolling region and clears the last row.
+fn clear(rows: u16) -> String {
     format!("\x1b7\x1b[r\x1b[{rows};1H\x1b[2K\x1b8")
 }
 
@@ -88,16 +88,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_state_has_a_glyph_and_a_word() {
+    fn the_status_has_a_glyph_and_words() {
         let failed = Some(LoadOutcome::Failed);
-        assert_eq!(state(7, None), "● G7 ok");
-        assert_eq!(state(7, failed), "▲ G7 serving, newest save broken");
-        assert_eq!(state(7, Some(LoadOutcome::Ok)), "▲ G7 serving, not all code loads");
-        assert_eq!(state(0, failed), "✖ no good generation");
+        assert_eq!(status_text(7, None), "● G7 ok");
+        assert_eq!(status_text(7, failed), "▲ G7 serving, the newest save does not load");
+        assert_eq!(status_text(7, Some(LoadOutcome::Ok)), "▲ G7 serving, not all modules load");
+        assert_eq!(status_text(0, failed), "✖ no good generation");
     }
 
     #[test]
-    fn the_last_row_is_set_up_once_and_again_if_it_was_given_back_or_the_size_is_another() {
+    fn the_row_is_reserved_once_and_again_after_a_release_or_resize() {
         let mut line = StatusLine::default();
         let drawn = "\x1b7\x1b[24;1H\x1b[2K  ● G1 ok\x1b8";
         assert!(line.draw_in("● G1 ok", Some((24, 80))).starts_with("\n\x1b7\x1b[1;23r"));
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(line.remove(), "");
         assert_eq!((line.draw_in("", Some((3, 80))), line.draw_in("", None)), Default::default());
         line.draw_in("● G1 ok", Some((24, 80)));
-        assert_eq!(abandoned(), "\x1b7\x1b[r\x1b[24;1H\x1b[2K\x1b8");
+        assert_eq!(release(), "\x1b7\x1b[r\x1b[24;1H\x1b[2K\x1b8");
         assert!(line.draw_in("● G1 ok", Some((24, 80))).contains("\x1b[1;23r"));
     }
 }

@@ -1,165 +1,192 @@
-//! The terminal's thread at work: turns what happened into lines, and keeps the status line below.
+//! Renders the updates of the terminal and its status line. Writes nothing itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use console::style;
-use snaxum::message::{LoadOutcome, Reload, Traceback};
+use snaxum::message::{
+    BlockingRequest, LoadOutcome, Reload, RequestRecord, Traceback, ms, unix_ms,
+};
 use snaxum::python_runtime::PythonRuntime;
 
-use super::status_line::{StatusLine, of};
-use super::{News, Press, raw_mode};
+use super::raw_mode;
+use super::status_line::{StatusLine, serving_status};
+use super::update::{KeyAction, Update};
+use crate::cli::render::request::BlockerView;
 use crate::cli::render::traceback;
-use crate::cli::render::{Lines, pause};
+use crate::cli::render::{Renderer, RequestView, pause_line};
 
-/// How often those that are only counted are told of.
-const COUNT: Duration = Duration::from_secs(2);
+/// The time between two counts of unlisted requests.
+const COUNT_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What the lines depend on.
+/// The state between two frames.
 pub(super) struct Writer {
     runtime: Arc<PythonRuntime>,
-    lines: Lines,
+    renderer: Renderer,
     status_line: StatusLine,
     last_error: Option<Arc<Traceback>>,
-    /// Requests that have been counted and not told of, and when they will be.
+    /// Requests that are counted but not shown yet, and when they are due.
     more: usize,
     count_at: Option<Instant>,
     /// Whether keys are read.
-    is_live: bool,
+    is_interactive: bool,
     is_paused: bool,
 }
 
 impl Writer {
-    pub(super) fn new(runtime: Arc<PythonRuntime>, explains: bool) -> Self {
+    pub(super) fn new(runtime: Arc<PythonRuntime>, shows_phases: bool) -> Self {
         let serving = runtime.serving();
         let failure = serving.last_reload.report.failures.first();
-        let mut lines = Lines::new(explains);
-        lines.serve(&serving.routes);
+        let mut renderer = Renderer::new(shows_phases);
+        renderer.set_routes(&serving.routes);
         Self {
-            lines,
+            renderer,
             status_line: StatusLine::default(),
             last_error: failure.map(|failure| Arc::new(failure.traceback.clone())),
             more: 0,
             count_at: None,
-            is_live: false,
+            is_interactive: false,
             is_paused: false,
             runtime,
         }
     }
 
-    /// When it has something to say by itself.
-    pub(super) fn next(&self) -> Option<Instant> {
-        [self.lines.next(), self.count_at].into_iter().flatten().min()
+    /// Returns the time when a line is due without an update.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        [self.renderer.next_deadline(), self.count_at].into_iter().flatten().min()
     }
 
-    /// What to write of this.
+    /// Renders a frame.
     pub(super) fn frame(
         &mut self,
-        news: Vec<News>,
+        updates: Vec<Update>,
         more: usize,
-        lost: usize,
+        dropped: usize,
         is_last: bool,
     ) -> String {
-        let mut out = self.lines.due(Instant::now());
-        for news in news {
-            out += &self.say(news);
+        let mut out = self.renderer.due(Instant::now());
+        for update in updates {
+            out += &self.apply(update);
         }
         out += &self.count(more, is_last);
-        if lost > 0 {
-            out += &format!("  … {lost} lines were left out: the terminal was too slow\n");
+        if dropped > 0 {
+            out += &format!("  … {dropped} lines dropped: the terminal is too slow\n");
         }
         if is_last {
-            return out + &self.lines.rest() + &self.status_line.remove();
+            return out + &self.renderer.flush() + &self.status_line.remove();
         }
-        if self.is_live && raw_mode::is_in_foreground() {
+        if self.is_interactive && raw_mode::is_in_foreground() {
             out += &self.status_line.draw(&self.status());
         }
         out
     }
 
-    /// Tells now and then how many requests were too many to list.
+    /// Renders the number of unlisted requests at intervals.
     fn count(&mut self, more: usize, is_last: bool) -> String {
         self.more += more;
         if self.more == 0 {
             return String::new();
         }
         let now = Instant::now();
-        if !is_last && *self.count_at.get_or_insert(now + COUNT) > now {
+        if !is_last && *self.count_at.get_or_insert(now + COUNT_INTERVAL) > now {
             return String::new();
         }
         self.count_at = None;
         let more = std::mem::take(&mut self.more);
-        if self.lines.is_quiet {
+        if self.renderer.is_quiet {
             String::new()
         } else {
             format!("  … and {more} more requests\n")
         }
     }
 
-    /// On a terminal stacks are left to a key.
-    fn say(&mut self, news: News) -> String {
-        match news {
-            News::Request(mut request) => {
+    /// Renders an update. With keys a traceback is shown by a key only.
+    fn apply(&mut self, update: Update) -> String {
+        match update {
+            Update::Request(mut request) => {
                 if let Some(raised) = &request.traceback {
                     self.last_error = Some(Arc::clone(raised));
                 }
-                if self.is_live {
+                if self.is_interactive {
                     request.traceback = None;
                 }
-                self.lines.request(*request, Instant::now())
+                self.renderer.push_request(*request, Instant::now())
             }
-            News::Reload(event) => {
+            Update::Reload(event) => {
                 let reload = Reload::from(&event);
                 if reload.outcome == LoadOutcome::Failed
                     && let Some(raised) = &reload.traceback
                 {
                     self.last_error = Some(Arc::new(raised.clone()));
                 }
-                let failures = event.report.failures.iter().filter(|_| !self.is_live);
-                let whole: Vec<_> = failures.map(|failure| &failure.traceback).collect();
-                let said = self.lines.reload(&reload, &whole, Instant::now());
+                let failures = event.report.failures.iter().filter(|_| !self.is_interactive);
+                let tracebacks: Vec<_> = failures.map(|failure| &failure.traceback).collect();
+                let lines = self.renderer.push_reload(&reload, &tracebacks, Instant::now());
                 if reload.outcome != LoadOutcome::Failed {
-                    self.lines.serve(&event.report.routes);
+                    self.renderer.set_routes(&event.report.routes);
                 }
-                said
+                lines
             }
-            News::Pins(failing, round) => self.lines.pins(failing, round),
-            News::Pause(is_paused) => {
+            Update::Pins(failing, round) => self.renderer.push_pins(failing, round),
+            Update::Pause(is_paused) => {
                 self.is_paused = is_paused;
-                pause(is_paused)
+                pause_line(is_paused)
             }
-            News::Text(text) => text,
-            News::Press(key) => self.press(key),
-            News::Live => {
-                self.is_live = true;
+            Update::Text(text) => text,
+            Update::Key(key) => self.press(key),
+            Update::Interactive => {
+                self.is_interactive = true;
                 String::new()
             }
         }
     }
 
-    fn press(&mut self, key: Press) -> String {
+    fn press(&mut self, key: KeyAction) -> String {
         match key {
-            Press::LastError => match &self.last_error {
+            KeyAction::LastError => match &self.last_error {
                 Some(raised) => format!("\n{}\n", traceback::render(raised)),
-                None => format!("  {} no error so far\n", style("●").green()),
+                None => format!("  {} no error yet\n", style("●").green()),
             },
-            Press::Quieter => {
-                self.lines.is_quiet = !self.lines.is_quiet;
-                let words = if self.lines.is_quiet {
-                    "errors and reloads only; v shows everything again"
+            KeyAction::ToggleQuiet => {
+                self.renderer.is_quiet = !self.renderer.is_quiet;
+                let words = if self.renderer.is_quiet {
+                    "showing errors and reloads only; press v to show everything"
                 } else {
-                    "everything is shown again"
+                    "showing everything"
                 };
                 format!("  {}\n", style(words).dim())
             }
-            Press::Clear => "\x1b[H\x1b[2J".to_owned(),
+            KeyAction::Clear => "\x1b[H\x1b[2J".to_owned(),
         }
     }
 
     fn status(&self) -> String {
         let serving = self.runtime.serving();
-        let quiet = if self.lines.is_quiet { " · quiet" } else { "" };
+        let quiet = if self.renderer.is_quiet { " · quiet" } else { "" };
         let paused = if self.is_paused { " · ‖ paused" } else { "" };
-        format!("{}{}", of(&serving), style(format!("{paused}{quiet}")).dim())
+        format!("{}{}", serving_status(&serving), style(format!("{paused}{quiet}")).dim())
     }
+}
+
+/// Selects the shown fields of a request.
+pub(super) fn view_of(record: &RequestRecord<'_>) -> RequestView {
+    RequestView {
+        id: record.id.to_string(),
+        time_ms: unix_ms(record.time),
+        method: record.head.method().to_owned(),
+        path: record.head.path().into_owned(),
+        route: record.route.map(ToOwned::to_owned),
+        status: record.status,
+        generation: record.generation,
+        total_ms: ms(record.total),
+        phases: record.phases,
+        blocked_by: record.blockers.iter().map(blocker_view).collect(),
+        error: record.traceback.map(|raised| (&**raised).into()),
+        traceback: record.traceback.cloned(),
+        others: 0,
+    }
+}
+
+fn blocker_view(blocker: &BlockingRequest) -> BlockerView {
+    BlockerView { id: blocker.id.to_string(), path: blocker.path.clone() }
 }

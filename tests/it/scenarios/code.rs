@@ -233,7 +233,7 @@ async fn a_route_that_loses_paths_to_a_new_one_is_shadowed() {
     assert_eq!(reload.diff("added"), ["/orders/export"]);
     assert_eq!(reload.diff("shadowed"), ["/orders/<id>"]);
     assert_eq!(reload.0["diff"]["shadowed"][0]["by"], "/orders/export");
-    world.server.out.wait_for("/orders/export answers for what GET /orders/<id> did").await;
+    world.server.out.wait_for("/orders/export now handles requests of GET /orders/<id>").await;
     assert_eq!(
         (world.text("/orders/export").await, world.text("/orders/7").await),
         ("2".into(), "1".into())

@@ -29,7 +29,7 @@ async fn run_id(world: &World) -> String {
 async fn a_manual_reload_retries_a_failure_without_a_changed_file() {
     let app = |n: u32| index("", &n.to_string());
     let mut world = World::new(&[("app.py", &app(1))]).await;
-    let nothing = (Some(0), "G1 is live; nothing had changed\n".to_owned());
+    let nothing = (Some(0), "G1 is live; nothing has changed\n".to_owned());
     assert_eq!(snaxum(&world, &["reload"]).await, nothing);
     assert_eq!(reloads(&world).await.len(), 1);
 
@@ -38,7 +38,7 @@ async fn a_manual_reload_retries_a_failure_without_a_changed_file() {
     assert!(world.save("app.py", &wanting).await.failure().contains("no mark"));
     let (code, said) = snaxum(&world, &["reload"]).await;
     assert_eq!(code, Some(1));
-    assert!(said.contains("G1 serves") && said.contains("no mark"), "{said}");
+    assert!(said.contains("G1 is still serving") && said.contains("no mark"), "{said}");
 
     fs::write(&mark, "").expect("written");
     assert_eq!(snaxum(&world, &["reload"]).await, (Some(0), "G2 is live\n".to_owned()));
@@ -83,12 +83,12 @@ async fn saves_during_a_pause_wait_and_are_one_reload_afterwards() {
     assert_eq!(world.text("/").await, "1");
     let (code, said) = snaxum(&world, &["wait"]).await;
     assert_eq!(code, Some(1));
-    assert!(said.contains("reloading is paused") && said.contains("G1 serves"), "{said}");
+    assert!(said.contains("reloading is paused") && said.contains("G1 is still serving"), "{said}");
 
     let (code, said) = snaxum(&world, &["explain", "python/app.py"]).await;
     assert!(code == Some(0) && said.contains("reloading is paused"), "{said}");
 
-    let resumed = (Some(0), "G2 is live; reloading goes on\n".to_owned());
+    let resumed = (Some(0), "G2 is live; reloading is resumed\n".to_owned());
     assert_eq!(snaxum(&world, &["resume"]).await, resumed);
     assert_eq!(world.text("/").await, "20");
     let told = console.next_of_type("status").await;
@@ -187,7 +187,7 @@ async fn a_restart_into_code_that_does_not_load_is_refused_with_the_reason() {
     let (code, said) = snaxum(&world, &["restart"]).await;
 
     assert_eq!(code, Some(1));
-    for part in ["no new process takes over; G1 serves", "app.py", "SyntaxError"] {
+    for part in ["restart failed; generation 1 is still serving", "app.py", "SyntaxError"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert_eq!(run_id(&world).await, before);

@@ -47,7 +47,7 @@ async fn a_library_that_takes_nothing_twice_gets_a_new_process_on_the_same_socke
     assert_eq!(reply.header("x-snaxum-gen"), "2", "it counts on");
     let status = world.server.api("status").await; // the token is the same
     assert_eq!(status["pid"], before["pid"], "the process is replaced in place");
-    world.server.out.wait_for("a new process takes over").await;
+    world.server.out.wait_for("restarting in a new process").await;
     assert_eq!(world.server.announcement().expect("it runs"), before);
 }
 
@@ -58,7 +58,7 @@ async fn code_that_no_process_loads_does_not_end_the_serving_process() {
     let broken = format!("{app}onlyonce.register('metric')\n");
     let reload = world.save("app.py", &broken).await;
     assert!(reload.failure().contains("registered already"));
-    world.server.out.wait_for("does not load there").await;
+    world.server.out.wait_for("does not load in a new process").await;
     assert_eq!(world.text("/").await, "1");
 }
 

@@ -1,0 +1,106 @@
+//! Writes a list of routes as a table, Markdown or JSON.
+
+use std::collections::HashMap;
+
+use clap::ValueEnum;
+use console::{Alignment, measure_text_width, pad_str, style};
+use serde::Serialize;
+use snaxum::message::RouteInfo;
+
+use crate::cli::render::color::{plain, plain_json};
+
+/// The form of the list.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RouteFormat {
+    Table,
+    /// The table with ids, docstrings and warnings.
+    Wide,
+    /// One JSON list; filter it with jq.
+    Json,
+    /// A Markdown table.
+    Md,
+    /// An OpenAPI 3.1 document of the paths, their parameters and their docstrings.
+    Openapi,
+}
+
+/// The number of requests of each route by its id, where a server has counted them.
+pub(super) type Hits<'a> = Option<&'a HashMap<String, u64>>;
+
+/// Writes a JSON value over several lines.
+pub(super) fn pretty(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value).expect("plain data");
+    text.split('\n').map(|line| plain_json(line) + "\n").collect()
+}
+
+/// A route as JSON.
+#[derive(Serialize)]
+struct RouteJson<'a> {
+    #[serde(flatten)]
+    route: &'a RouteInfo,
+    /// Missing without a server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hits: Option<u64>,
+}
+
+/// Writes the list as JSON.
+pub(super) fn json(routes: &[RouteInfo], hits: Hits<'_>) -> String {
+    let item = |route| RouteJson { route, hits: hits.map(|_| hit_count(hits, route)) };
+    pretty(&routes.iter().map(item).collect::<Vec<_>>())
+}
+
+/// Writes the table; `is_wide` adds columns.
+pub(super) fn table(routes: &[RouteInfo], is_wide: bool, hits: Hits<'_>) -> String {
+    let mut rows = rows(routes, hits);
+    if is_wide {
+        rows[0].extend(["ID", "DOC", "WARNINGS"].map(str::to_owned));
+        for (row, route) in rows[1..].iter_mut().zip(routes) {
+            let doc = route.doc.as_deref().unwrap_or_default().lines().next().unwrap_or_default();
+            row.extend([plain(&route.id), plain(doc), plain(&route.warnings.join("; "))]);
+        }
+    }
+    let width = |column: usize| rows.iter().map(|row| measure_text_width(&row[column])).max();
+    let widths: Vec<usize> = (0..rows[0].len()).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |cells: &Vec<String>| {
+        let cells = cells.iter().zip(&widths);
+        let padded: Vec<_> =
+            cells.map(|(cell, width)| pad_str(cell, *width, Alignment::Left, None)).collect();
+        padded.join("  ").trim_end().to_owned() + "\n"
+    };
+    let mut out = style(line(&rows[0])).bold().to_string();
+    out.extend(rows[1..].iter().map(line));
+    out + &format!("\n{} routes\n", routes.len())
+}
+
+/// Writes the table as Markdown.
+pub(super) fn markdown(routes: &[RouteInfo], hits: Hits<'_>) -> String {
+    let rows = rows(routes, hits);
+    let titles = &rows[0];
+    let mut out = format!("| {} |\n|{}\n", titles.join(" | "), "---|".repeat(titles.len()));
+    for row in &rows[1..] {
+        let cells = row.iter().map(|cell| format!("`{}`", cell.replace('|', "\\|")));
+        out += &format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "));
+    }
+    out
+}
+
+/// The titles, then one row for each route.
+fn rows(routes: &[RouteInfo], hits: Hits<'_>) -> Vec<Vec<String>> {
+    let titles = ["METHOD", "PATH", "HANDLER", "MODE", "SOURCE", "HITS"].map(str::to_owned);
+    let cells = |route: &RouteInfo| {
+        [
+            route.methods.join(","),
+            plain(&route.path),
+            plain(&route.handler),
+            route.mode.clone(),
+            format!("{}:{}", plain(&route.file), route.line),
+            hit_count(hits, route).to_string(),
+        ]
+    };
+    let rows = std::iter::once(titles).chain(routes.iter().map(cells));
+    let width = if hits.is_some() { 6 } else { 5 };
+    rows.map(|row| row.into_iter().take(width).collect()).collect()
+}
+
+fn hit_count(hits: Hits<'_>, route: &RouteInfo) -> u64 {
+    hits.and_then(|hits| hits.get(&route.id)).copied().unwrap_or(0)
+}

@@ -1,0 +1,186 @@
+//! The thread that writes to the terminal, behind a bounded queue.
+//!
+//! A slow or stopped terminal loses lines, and shows their number, but never delays a request.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use snaxum::event::Event;
+use snaxum::python_runtime::PythonRuntime;
+
+use super::raw_mode;
+use super::update::{KeyAction, Update};
+use super::writer::{Writer, view_of};
+use crate::cli::render::color::print;
+
+/// The maximum number of waiting updates.
+const MAX_WAITING: usize = 1024;
+/// The time between two writes: people read no faster, and waking the thread for each request would
+/// slow down a busy server.
+const FRAME: Duration = Duration::from_millis(50);
+/// The maximum number of requests listed per frame; further successful ones are counted.
+const MAX_REQUESTS: usize = 20;
+/// The limit for the last lines of a stopping server.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// A handle to the terminal's thread.
+#[derive(Clone)]
+pub(crate) struct Terminal(Arc<OutputQueue>);
+
+#[derive(Default)]
+struct OutputQueue {
+    state: Mutex<QueueState>,
+    condvar: Condvar,
+}
+
+#[derive(Default)]
+struct QueueState {
+    waiting: Vec<Update>,
+    requests: usize,
+    /// Requests that are counted and not listed.
+    more: usize,
+    /// Updates that did not fit into the queue.
+    dropped: usize,
+    /// Whether the thread waits for an update.
+    is_parked: bool,
+    /// Whether the server is stopping.
+    is_ending: bool,
+    has_ended: bool,
+}
+
+impl Terminal {
+    /// Starts the thread; `shows_phases` adds the phases to each reload.
+    pub(crate) fn start(runtime: &Arc<PythonRuntime>, shows_phases: bool) -> std::io::Result<Self> {
+        let terminal = Self(Arc::default());
+        let queue = Arc::clone(&terminal.0);
+        let writer = Writer::new(Arc::clone(runtime), shows_phases);
+        thread::Builder::new().name("terminal".into()).spawn(move || queue.write(writer))?;
+        Ok(terminal)
+    }
+
+    /// Queues an event.
+    pub(crate) fn on_event(&self, event: &Event<'_>) {
+        self.change(|state| state.add_event(event));
+    }
+
+    /// Queues a text.
+    pub(crate) fn print(&self, text: String) {
+        self.change(|state| state.add(Update::Text(text)));
+    }
+
+    /// Draws the status line from now on.
+    pub(crate) fn enable_status_line(&self) {
+        self.change(|state| state.add(Update::Interactive));
+    }
+
+    pub(super) fn press(&self, key: KeyAction) {
+        self.change(|state| state.add(Update::Key(key)));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut QueueState)) {
+        let mut state = self.0.lock();
+        change(&mut state);
+        if state.has_updates() && std::mem::take(&mut state.is_parked) {
+            drop(state);
+            self.0.condvar.notify_all();
+        }
+    }
+
+    /// Waits for the queued lines within a time limit, and restores the terminal mode.
+    pub(crate) fn finish(&self) {
+        let mut state = self.0.lock();
+        state.is_ending = true;
+        self.0.condvar.notify_all();
+        let ended = self.0.condvar.wait_timeout_while(state, LAST_LINES, |state| !state.has_ended);
+        drop(ended);
+        raw_mode::restore();
+    }
+}
+
+impl OutputQueue {
+    fn write(&self, mut writer: Writer) {
+        let mut state = self.lock();
+        loop {
+            state = self.wait(state, writer.next_deadline());
+            let updates = std::mem::take(&mut state.waiting);
+            let more = std::mem::take(&mut state.more);
+            let dropped = std::mem::take(&mut state.dropped);
+            let is_ending = state.is_ending;
+            state.requests = 0;
+            drop(state);
+
+            print(&writer.frame(updates, more, dropped, is_ending));
+
+            state = self.lock();
+            if is_ending && !state.has_updates() {
+                state.has_ended = true;
+                self.condvar.notify_all();
+                return;
+            }
+            let slept = self.condvar.wait_timeout_while(state, FRAME, |state| !state.is_ending);
+            state = slept.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits for an update, at most until `deadline`.
+    fn wait<'a>(
+        &self,
+        mut state: MutexGuard<'a, QueueState>,
+        deadline: Option<Instant>,
+    ) -> MutexGuard<'a, QueueState> {
+        state.is_parked = true;
+        let is_idle = |state: &mut QueueState| !state.is_ending && !state.has_updates();
+        let mut state = match deadline {
+            None => {
+                let waited = self.condvar.wait_while(state, is_idle);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            }
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let waited = self.condvar.wait_timeout_while(state, left, is_idle);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        state.is_parked = false;
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl QueueState {
+    fn has_updates(&self) -> bool {
+        !self.waiting.is_empty() || self.more > 0 || self.dropped > 0
+    }
+
+    fn add_event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::RequestEnd(record) if self.requests >= MAX_REQUESTS && record.status < 400 => {
+                self.more += 1;
+            }
+            Event::RequestEnd(record) => {
+                self.requests += 1;
+                self.add(Update::Request(Box::new(view_of(record))));
+            }
+            Event::ReloadEnd(reload) => self.add(Update::Reload(Arc::clone(reload))),
+            Event::Paused(is_paused) => self.add(Update::Pause(*is_paused)),
+            Event::Pins { failing, round } => self.add(Update::Pins(*failing, *round)),
+            // Printed lines and the log of workers reach the terminal directly.
+            Event::RequestStart(_)
+            | Event::ReloadStart { .. }
+            | Event::Log(_)
+            | Event::Worker(_) => {}
+        }
+    }
+
+    fn add(&mut self, update: Update) {
+        if self.waiting.len() < MAX_WAITING {
+            self.waiting.push(update);
+        } else {
+            self.dropped += 1;
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The messages to the terminal's thread.
+
+use std::sync::Arc;
+
+use snaxum::event::{PinRound, ReloadRecord};
+
+use crate::cli::render::RequestView;
+
+/// A message to the terminal's thread.
+pub(super) enum Update {
+    Request(Box<RequestView>),
+    Reload(Arc<ReloadRecord>),
+    Pins(usize, Option<PinRound>),
+    Pause(bool),
+    Text(String),
+    Key(KeyAction),
+    /// Keys are read from now on.
+    Interactive,
+}
+
+/// A key that changes the output.
+#[derive(Clone, Copy)]
+pub(super) enum KeyAction {
+    LastError,
+    ToggleQuiet,
+    Clear,
+}
