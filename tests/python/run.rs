@@ -2,7 +2,7 @@
 //!
 //! They are installed in a virtual environment below `target/`.
 //!
-//! The interpreter is the one that the binary is built against, so one build tests one Python.
+//! The interpreter is that of the build, so one build tests one Python.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn run(command: &mut Command) {
     assert!(status.success(), "{command:?} ended with {status}");
 }
 
-/// The environment's interpreter; made anew when the requirements change.
+/// Returns the interpreter of the environment, which is made again when the requirements change.
 fn python() -> PathBuf {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
     PYTHON

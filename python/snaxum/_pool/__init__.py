@@ -1,4 +1,4 @@
-"""The process pool.
+"""The process pool of handlers with `use_process_pool`.
 
 - `pool`, `process`: the server's side
 - `worker`: the side of the worker process

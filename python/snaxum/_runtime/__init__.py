@@ -2,6 +2,7 @@
 
 - `runtime`: the parts that live as long as the server
 - `generations`, `leases`: versions of the user's code, and the requests on each
-- `dispatch`, `async_dispatch`, `respond`: calls a handler, and sends its result
+- `registration`: the declarations of modules while they load
+- `dispatch`, `async_dispatch`, `respond`: call a handler, and send its result
 - `event_loop`, `interpreter`: the asyncio thread; streams and `sys.executable`
 """
