@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_keep_three_digits_after_the_point() {
+    fn durations_have_three_digits_after_the_point() {
         let phases =
             Phases { queue: 0.0, gil: 0.007, py: 1234.05, convert: 0.9, ..Phases::default() };
         assert_eq!(

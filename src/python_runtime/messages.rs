@@ -80,7 +80,7 @@ pub struct ReloadParams {
     pub paths: Option<Vec<PathBuf>>,
     /// When the first of them changed.
     pub since: Instant,
-    /// Whether a file may be half written: one that does not parse is then [`ReloadOutcome::Held`].
+    /// Whether a file may be half written: a syntax error is then [`ReloadOutcome::Held`].
     pub is_partial: bool,
 }
 

@@ -15,14 +15,14 @@ PAGE = "<!doctype html><html><body><h1>h\u00e9llo</h1></body></html>"
 HTML = "text/html; charset=utf-8"
 
 
-def answer(body=PAGE, status=200, kind=HTML, **headers):
+def respond(body=PAGE, status=200, kind=HTML, **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(body, status=status, headers={"content-type": kind, **named})
 
 
 @route("/page", methods=["GET", "HEAD", "POST"])
 def page(request: Request):
-    return answer()
+    return respond()
 
 @route("/json")
 def data(request: Request):
@@ -30,43 +30,43 @@ def data(request: Request):
 
 @route("/text")
 def text(request: Request):
-    return answer(kind="text/plain")
+    return respond(kind="text/plain")
 
 @route("/fragment")
 def fragment(request: Request):
-    return answer("<p>one</p>")
+    return respond("<p>one</p>")
 
 @route("/gzip")
 def packed(request: Request):
-    return answer(gzip.compress(PAGE.encode(), mtime=0), content_encoding="gzip")
+    return respond(gzip.compress(PAGE.encode(), mtime=0), content_encoding="gzip")
 
 @route("/stream")
 def stream(request: Request):
-    return answer(piece for piece in [PAGE])
+    return respond(piece for piece in [PAGE])
 
 @route("/large")
 def large(request: Request):
-    return answer("x" * (4 << 20) + PAGE)
+    return respond("x" * (4 << 20) + PAGE)
 
 @route("/strong")
 def strong(request: Request):
-    return answer(etag='"one"')
+    return respond(etag='"one"')
 
 @route("/weak")
 def weak(request: Request):
-    return answer(etag='W/"one"')
+    return respond(etag='W/"one"')
 
 @route("/download")
 def download(request: Request):
-    return answer(content_disposition="attachment; filename=page.html")
+    return respond(content_disposition="attachment; filename=page.html")
 
 @route("/part")
 def part(request: Request):
-    return answer(status=206, content_range="bytes 0-9/10")
+    return respond(status=206, content_range="bytes 0-9/10")
 
 @route("/csp")
 def csp(request: Request):
-    return answer(content_security_policy=request.query_params["policy"])
+    return respond(content_security_policy=request.query_params["policy"])
 
 @route("/boom")
 def boom(request: Request):
@@ -92,7 +92,7 @@ fn parts(reply: &Reply) -> (String, String) {
     (format!("{}{}", &text[..start], &text[end..]), text[start..end].to_owned())
 }
 
-/// A page that listens, and the first thing it hears.
+/// A page with an open socket, and its first message.
 async fn listen(server: &Server) -> (Console, serde_json::Value) {
     let mut page = server.connect_to("/__snaxum/live", &[("origin", &server.url)]).await;
     let first = page.as_mut().expect("it is let in").next().await;
@@ -258,7 +258,7 @@ async fn a_page_of_old_code_shows_that_it_is_old() {
     server.edit("app.py", &format!("{SLOW}\nX = 1\n"));
     assert_eq!(page.next().await["g"], 2);
     held.open().await;
-    let tag = parts(&answer.await.expect("an answer")).1;
+    let tag = parts(&answer.await.expect("a response")).1;
     assert!(tag.contains(" data-g=\"1\""), "{tag}");
 }
 
@@ -344,7 +344,7 @@ async fn sixty_four_pages_listen_and_one_that_goes_makes_room() {
     assert_eq!(answer.err().map(|status| status.as_u16()), Some(503));
 
     pages.pop();
-    // The server hears of the end in its own time.
+    // The server notices the end a moment later.
     while server.connect_to("/__snaxum/live", &own).await.is_err() {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! The command line: what it prints, what it ends with, and what it says to bad input.
+//! The command line: its output, its exit codes, its errors for bad input.
 
 use std::net::TcpListener;
 
@@ -38,7 +38,7 @@ fn assert_is_one_message(finished: &Finished, parts: &[&str]) {
     assert_eq!(finished.stdout, "");
 }
 
-// What works
+// Valid input
 
 #[tokio::test]
 async fn routes_lists_the_routes_as_a_table() {
@@ -250,7 +250,7 @@ async fn color_is_for_terminals_and_on_request() {
         escapes(app().env("NO_COLOR", "1"), &["--color", "always"]).await,
         "the flag beats NO_COLOR"
     );
-    assert!(!escapes(app().env("NO_COLOR", ""), &[]).await, "an empty variable says nothing");
+    assert!(!escapes(app().env("NO_COLOR", ""), &[]).await, "an empty variable has no effect");
 }
 
 #[tokio::test]

@@ -1,5 +1,4 @@
-//! Commands that ask a running dev server: `wait` and `explain`. Those that have it do something
-//! are in `scenarios/commands.rs`.
+//! Commands that ask a running dev server: `wait` and `explain`. Manual commands have their own file.
 
 use super::support::{Finished, Project, Server};
 

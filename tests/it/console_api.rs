@@ -1,4 +1,4 @@
-//! What the console asks for beside the stream of events: sources, matches, workers.
+//! The API of the console beside the event stream: sources, matches, workers.
 
 use serde_json::{Value, json};
 
@@ -213,9 +213,9 @@ async fn a_request_whose_client_disconnected_is_listed_with_status_499() {
         assert_eq!((&told["status"], &told["generation"]), (&json!(499), &Value::Null), "{told}");
         assert_eq!(told["path"], path.split('?').next().expect("a path"));
         assert!(told["total_ms"].as_f64() > Some(0.0), "{told}");
-        drop(held); // which lets the handler go on
+        drop(held); // the handler continues
     }
-    // One that was answered is listed once.
+    // A request that got its response is listed once.
     server.get("/orders/new").await;
     let told = console.next_of_type("request.end").await["request"].clone();
     assert_eq!((&told["status"], &told["path"]), (&json!(200), &json!("/orders/new")));

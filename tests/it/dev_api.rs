@@ -16,7 +16,7 @@ from snaxum import route
 
 @route("/hello")
 def hello(request):
-    """Says hello."""
+    """Greets."""
     return "hello"
 
 @route("/raise", methods=["GET", "POST"])
@@ -107,7 +107,7 @@ async fn the_routes_equal_the_output_of_the_routes_command() {
     assert_eq!(hello["methods"], json!(["GET"]));
     assert_eq!((&hello["handler"], &hello["mode"]), (&json!("app.hello"), &json!("in-thread")));
     assert_eq!((&hello["file"], &hello["line"]), (&json!("python/app.py"), &json!(4)));
-    assert_eq!(hello["doc"], "Says hello.");
+    assert_eq!(hello["doc"], "Greets.");
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn secrets_are_masked_wherever_a_request_is_shown() {
         ("cookie", "id=swordfish-5"),
         ("x-api-key", "swordfish-6"),
         ("x-csrf-token", "swordfish-7"),
-        // By their looks, under whichever name.
+        // By their pattern, under any name.
         ("x-note", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.swordfish-9"),
         ("x-database", "postgres://ada:swordfish-10@db/shop"),
         ("x-plain", "harmless"),
@@ -266,7 +266,7 @@ async fn bodies_of_both_ways_are_shown_with_their_secrets_masked() {
 async fn a_large_body_is_truncated_and_old_bodies_are_dropped_first() {
     let server = Project::new().file("app.py", ECHO).dev().await;
     for _ in 0..300 {
-        echo(&server, "text/plain", "x".repeat(100_000)).await; // 64 KiB twice are kept: 256 fit
+        echo(&server, "text/plain", "x".repeat(100_000)).await; // two bodies of 64 KiB each are recorded: 256 fit
     }
     let requests = server.api("requests").await;
     let detail = async |place: usize| {
@@ -561,7 +561,7 @@ async fn a_console_receives_each_request_or_a_count_of_those_it_missed() {
     let server = app().await;
     let mut console = server.console().await;
 
-    // More in a moment than are kept.
+    // More at once than the limit.
     let client = |_| async {
         for _ in 0..REQUESTS / 30 {
             server.get("/hello").await;
@@ -604,7 +604,7 @@ async fn a_console_that_reconnects_receives_the_missed_events_and_no_others() {
     let missed = console.next().await;
     assert_eq!((&missed["seq"], &missed["request"]["path"]), (&json!(seen + 1), &json!("/raise")));
 
-    // Of another server's events nobody has seen anything, and none is from the future.
+    // Another server's run, or a number from the future, starts with a snapshot.
     for path in [
         format!("/__snaxum/ws?run=other&since={seen}"),
         format!("/__snaxum/ws?run={run}&since=999999"),
@@ -623,7 +623,7 @@ async fn the_stream_is_refused_without_the_token_and_to_other_sites() {
     for (headers, expected) in [
         (vec![], StatusCode::UNAUTHORIZED),
         (vec![("authorization", "Bearer wrong")], StatusCode::UNAUTHORIZED),
-        // A browser always says where its page is from; what does not is no browser.
+        // A browser always sends `Origin`; a client without it is not a browser.
         (vec![("cookie", &*cookie)], StatusCode::UNAUTHORIZED),
         (vec![("cookie", &*cookie), ("origin", "http://evil.example")], StatusCode::FORBIDDEN),
         (vec![("cookie", &*cookie), ("origin", "null")], StatusCode::FORBIDDEN),
@@ -796,7 +796,7 @@ async fn the_page_carries_every_protective_header_and_a_fresh_nonce() {
         assert!(policy.contains(part), "{part} in {policy}");
     }
     assert_ne!(policy, again.header("content-security-policy"));
-    // That of styles is in rendered answers, too; it must let no script run.
+    // The nonce of styles is in rendered responses too; it must allow no script.
     let nonces: HashSet<_> = policy.split('\'').filter(|part| part.starts_with("nonce-")).collect();
     assert_eq!(nonces.len(), 2, "{policy}");
     for (name, value) in [
@@ -808,7 +808,7 @@ async fn the_page_carries_every_protective_header_and_a_fresh_nonce() {
         ("cross-origin-opener-policy", "same-origin"),
     ] {
         assert_eq!(page.header(name), value, "{name}");
-        // A refusal is no weaker.
+        // A rejection has the same headers.
         assert_eq!(server.get("/__snaxum/").await.header(name), value, "{name}");
     }
 }
@@ -865,7 +865,7 @@ async fn only_names_of_this_machine_reach_app_and_console() {
         assert_ne!(reply.text(), "hello", "{bad}");
         assert_eq!(console_with(&server, &[("host", bad)]).await, 403, "{bad}");
     }
-    // Whoever sees the terminal learns the way out.
+    // The log names the remedy.
     server.err.wait_for("--allow-host").await;
 }
 
@@ -946,7 +946,7 @@ async fn with_the_token_an_unknown_path_is_a_plain_404_and_a_write_a_405() {
     assert_eq!(send(write).await.status, 405);
 }
 
-/// What changes something.
+/// The paths that change the server.
 const CHANGES: [&str; 4] = ["reload", "restart", "pause", "resume"];
 
 #[tokio::test]

@@ -30,7 +30,7 @@ def elsewhere(request):
 
 const ARGUMENTS: &str = "#!/bin/sh\nprintf '%s|' \"$#\" \"$@\" > opened\necho > opened\n";
 
-/// What `code` was started with, a line each time.
+/// The arguments of each start of `code`, one line each.
 struct Opened(BufReader<Receiver>);
 
 /// A project whose `code` writes its arguments into a pipe.
@@ -44,7 +44,7 @@ fn project() -> (Project, Opened) {
     let name = std::ffi::CString::new(fifo.to_str().expect("UTF-8")).expect("no zero");
     // SAFETY: the name outlives the call.
     assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0, "a pipe");
-    // Open for both ways it holds up nobody, whoever else has it.
+    // Opened for reading and writing, so that no side blocks.
     let pipe = OpenOptions::new().read_write(true).open_receiver(&fifo).expect("a pipe");
     (project.env("PATH", &format!("{bin}:{path}")), Opened(BufReader::new(pipe)))
 }
@@ -86,7 +86,7 @@ async fn the_server_opens_what_a_route_or_a_frame_stands_for() {
         (json!({"route": route.expect("it serves")["id"]}), 4),
         (json!({"request": request}), 9),
         (json!({"request": request, "frame": 0}), 9),
-        // Of the cause.
+        // The frame of the cause.
         (json!({"request": request, "frame": 2}), 12),
         (json!({"reload": reload, "frame": 0}), 1),
     ] {
@@ -158,7 +158,7 @@ async fn without_a_program_there_are_links_and_the_server_starts_nothing() {
     assert_eq!(reply.status, 409);
     assert!(reply.text().contains("`snaxum dev --editor code`"), "{}", reply.text());
 
-    // What one person likes is no warning, and a new process takes it over.
+    // A personal setting causes no warning, and a new process uses it too.
     let server = project().0.env("SNAXUM_EDITOR", "idea://").dev().await;
     let link = format!("idea://open?file={}/{{file}}&line={{line}}", root(&server).display());
     assert_eq!(server.api("status").await["editor"], link);

@@ -1,5 +1,5 @@
-//! One little session, told by the log, the socket, `snaxum tail` and the API: all say the same as
-//! one file. `SNAXUM_WRITE_GOLDEN=1` writes that file anew.
+//! One short session, through the log, the socket, `snaxum tail` and the API: all equal one file.
+//! `SNAXUM_WRITE_GOLDEN=1` rewrites that file.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ def user(request):
 
 const BROKEN: &str = "raise RuntimeError('not yet')\n";
 
-/// What differs from run to run, from machine to machine, or from Python to Python.
+/// The fields that differ between runs, machines or Python versions.
 const VOLATILE: [&str; 16] = [
     "column",
     "editor",
@@ -89,7 +89,7 @@ async fn tailed(tail: &mut Tail, end: &str) -> Vec<Value> {
     lines
 }
 
-/// A request, which prints; a save that does not load; one that does.
+/// A request that prints, a save that does not load, a save that loads.
 async fn session(server: &Server) {
     assert_eq!(server.get("/users/7").await.text(), "hello");
     server.edit("app.py", BROKEN);
@@ -159,12 +159,12 @@ async fn every_subscriber_receives_the_same_events() {
     assert_eq!(answers[5]["logs"], answers[3]);
 }
 
-/// Tells of the first that differs, not of all.
-fn same(found: &[Value], expected: &[Value], who: &str) {
+/// Reports the first difference only.
+fn same(found: &[Value], expected: &[Value], source: &str) {
     for (found, expected) in found.iter().zip(expected) {
-        assert_eq!(found, expected, "{who}: run with SNAXUM_WRITE_GOLDEN=1 and look at the diff");
+        assert_eq!(found, expected, "{source}: run with SNAXUM_WRITE_GOLDEN=1 and read the diff");
     }
-    assert_eq!(found.len(), expected.len(), "{who}: run with SNAXUM_WRITE_GOLDEN=1");
+    assert_eq!(found.len(), expected.len(), "{source}: run with SNAXUM_WRITE_GOLDEN=1");
 }
 
 fn without(object: &Value, name: &str) -> Value {

@@ -1,4 +1,4 @@
-//! A request and its answer, as contract.md promises them to any client.
+//! Requests and responses, as the reference promises them to any client.
 
 use std::sync::Arc;
 
@@ -377,14 +377,14 @@ async fn a_full_queue_is_a_503_with_retry_after() {
         reply = second => (reply, server.begin("/hello")),
         reply = third => (reply, server.begin("/hello")),
     };
-    let turned_away = turned_away.expect("an answer");
-    let also = waiting.await.expect("an answer");
+    let turned_away = turned_away.expect("a response");
+    let also = waiting.await.expect("a response");
 
     assert_eq!((turned_away.status, also.status), (503, 503));
     assert_eq!(turned_away.header("retry-after"), "1");
     assert_eq!(turned_away.header("content-type"), "application/problem+json");
     held.open().await;
-    assert_eq!(first.await.expect("an answer").text(), "waited");
+    assert_eq!(first.await.expect("a response").text(), "waited");
     server.arrival().await.open().await;
     assert_eq!(server.get("/hello").await.text(), "hello");
 }
@@ -401,7 +401,7 @@ async fn when_every_worker_hangs_each_request_is_a_504_and_later_ones_work() {
     let held = [server.arrival().await, server.arrival().await];
 
     for reply in hanging {
-        assert_eq!(reply.await.expect("an answer").status, 504);
+        assert_eq!(reply.await.expect("a response").status, 504);
     }
     assert_eq!(server.get("/hello").await.text(), "hello");
     assert_eq!(server.get("/hello").await.text(), "hello");
@@ -426,7 +426,7 @@ async def hang(request):
     try:
         await asyncio.Event().wait()
     finally:
-        _gate.tell("cancelled")
+        _gate.notify("cancelled")
 "#,
         )
         .args(&["--request-timeout", "200ms"])
@@ -474,7 +474,7 @@ async def release(request):
 
     assert_eq!(released.json(), json!({"waiting": 300}));
     for reply in waiting {
-        assert_eq!(reply.await.expect("an answer").text(), "released");
+        assert_eq!(reply.await.expect("a response").text(), "released");
     }
 }
 
@@ -491,7 +491,7 @@ async fn a_handler_that_blocks_does_not_delay_the_others() {
 
     assert_eq!(server.get("/hello").await.text(), "hello");
     held.open().await;
-    assert_eq!(blocked.await.expect("an answer").text(), "waited");
+    assert_eq!(blocked.await.expect("a response").text(), "waited");
 }
 
 #[tokio::test]
@@ -528,7 +528,7 @@ async def later(request):
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let mut pieces = response.bytes_stream();
 
-        // The first is here while the handler stands at the gate.
+        // The first chunk arrives while the handler waits at the gate.
         let held = server.arrival().await;
         let first =
             in_time("the first piece", pieces.next()).await.expect("a piece").expect("bytes");
@@ -586,7 +586,7 @@ def endless(request):
             for n in itertools.count():
                 yield f"{n}\n" * 1000
         finally:
-            _gate.tell("closed")
+            _gate.notify("closed")
     return pieces()
 "#,
         )
@@ -611,11 +611,11 @@ from snaxum import route
 
 @route("/forever")
 async def forever(request):
-    _gate.tell("started")
+    _gate.notify("started")
     try:
         await asyncio.Event().wait()
     except asyncio.CancelledError:
-        _gate.tell("cancelled")
+        _gate.notify("cancelled")
         raise
 "#,
         )

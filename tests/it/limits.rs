@@ -25,7 +25,7 @@ def back(request):
 def hello(request): return "hello"
 "#;
 
-/// A client with small buffers that reads only when it is told to.
+/// A client with small buffers that reads only on demand.
 struct Slow {
     stream: TcpStream,
 }
@@ -137,7 +137,7 @@ def plain(request):
                 made += len(PIECE)
                 yield PIECE
         finally:
-            _gate.tell("closed")
+            _gate.notify("closed")
     return pieces()
 
 @route("/async")
@@ -149,7 +149,7 @@ async def later(request):
                 made += len(PIECE)
                 yield PIECE
         finally:
-            _gate.tell("closed")
+            _gate.notify("closed")
     return pieces()
 
 @route("/made")
@@ -159,7 +159,7 @@ def count(request):
 
 #[tokio::test]
 async fn a_stream_runs_no_further_than_its_client_reads() {
-    // What the kernel, hyper and the channel may hold: up to 4, 1 and 1 MB.
+    // The buffers of the kernel, hyper and the channel: up to 4, 1 and 1 MB.
     const AHEAD: u64 = 8 * MB as u64;
     for path in ["/plain", "/async"] {
         let server = Project::new().gate().file("app.py", ENDLESS).serve().await;
@@ -314,7 +314,7 @@ async fn idle(server: &Server, count: usize) -> Vec<TcpStream> {
 
 #[tokio::test]
 async fn ten_thousand_idle_connections_cost_little_and_block_no_request() {
-    // The server has the same limit, and keeps a thousand for other things.
+    // The server has the same limit, and reserves a thousand for other uses.
     let count = 10_000.min(raise_limit_of_descriptors() - 1500);
     let server = Project::new().file("app.py", LARGE).serve().await;
     assert_eq!(server.get("/hello").await.text(), "hello");
@@ -323,7 +323,7 @@ async fn ten_thousand_idle_connections_cost_little_and_block_no_request() {
     let mut open = Vec::new();
     while open.len() < count {
         open.extend(idle(&server, 500.min(count - open.len())).await);
-        // A socket's queue is answered in order: these have been accepted.
+        // A socket's queue is served in order: these have been accepted.
         let mut next = Slow::get(&server, "/hello").await;
         assert!(next.head().await.starts_with("HTTP/1.1 200 "));
     }
@@ -399,7 +399,7 @@ async fn connections_leave_some_descriptors_to_the_handlers_and_the_rest_wait() 
     assert!(!waiting.is_finished());
     drop(others);
 
-    assert_eq!(waiting.await.expect("an answer").text(), "opened");
+    assert_eq!(waiting.await.expect("a response").text(), "opened");
     assert_eq!(server.err.text().matches("WARN").count(), 1, "{}", server.err.text());
 }
 
@@ -419,7 +419,7 @@ async fn a_server_out_of_descriptors_logs_it_once_and_accepts_clients_later() {
     }
     first.ask("/give-back").await;
 
-    assert_eq!(waiting.await.expect("an answer").text(), "opened");
+    assert_eq!(waiting.await.expect("a response").text(), "opened");
     assert_eq!(server.err.text().matches("WARN").count(), 1, "{}", server.err.text());
 }
 
@@ -427,7 +427,7 @@ async fn a_server_out_of_descriptors_logs_it_once_and_accepts_clients_later() {
 async fn thousands_of_long_paths_leave_nothing_behind() {
     const BATCH: usize = 124;
     const BATCHES: usize = 4;
-    // Every other one matches. Each has 8 kB with its query, so what is kept of them shows soon.
+    // Every other one matches. Each has 8 kB with its query, so a leak shows soon.
     let batch = |from: usize| -> String {
         let long = "x".repeat(4000);
         let ask = |n: usize| {
@@ -496,7 +496,7 @@ async fn long_request_heads_are_not_recorded_by_dev_mode() {
     let newest = &server.api("requests").await[0];
     let detail = server.api(&format!("requests/{}", newest["id"].as_str().expect("text"))).await;
 
-    // 140 MB went out; of each of the 500 requests some 50 kB are kept.
+    // 140 MB went out; some 50 kB of each of the 500 requests are recorded.
     assert!(memory[10].saturating_sub(memory[0]) < 40 * MB, "{memory:?}");
     assert_eq!(newest["path"], format!("/headed/{}… (912 bytes more)", &long[..4088]));
     assert_eq!(newest["query"], format!("{}… (904 bytes more)", &long[..4096]));

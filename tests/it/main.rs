@@ -12,6 +12,7 @@ mod example;
 mod golden;
 mod http;
 mod invariants;
+mod layers;
 mod limits;
 mod mcp;
 mod mcp_stdio;

@@ -15,8 +15,8 @@ from snaxum import route
 
 @route("/hello")
 def hello(request):
-    """Says hello."""
-    print("said hello")
+    """Greets."""
+    print("hello printed")
     return "hello"
 
 @route("/raise")
@@ -30,14 +30,14 @@ const READING: [&str; 7] =
     ["routes", "errors", "requests", "reloads", "logs", "workers", "await_reload"];
 const WRITING: [&str; 3] = ["reload", "replay", "call_route"];
 const PATH: &str = "/__snaxum/mcp";
-/// Bytes of what a tool answers.
+/// Bytes of a tool's result.
 const MAX_TEXT: usize = 64 * 1024;
 
 async fn app() -> Server {
     Project::new().file("app.py", APP).args(&["--mcp"]).dev().await
 }
 
-/// Whose assistants may write.
+/// The option that allows writing.
 async fn writing(project: Project) -> Server {
     project.args(&["--mcp", "--mcp-write"]).dev().await
 }
@@ -47,7 +47,7 @@ fn token(server: &Server) -> String {
     announced["mcp"]["token"].as_str().expect("a token").to_owned()
 }
 
-/// A message of an assistant, with nobody's token yet.
+/// A message of an assistant, still without a token.
 fn message(server: &Server, method: &str, params: &Value) -> RequestBuilder {
     server
         .request(Method::POST, PATH)
@@ -63,7 +63,7 @@ async fn ask(server: &Server, method: &str, params: Value) -> Value {
     answer
 }
 
-/// What a tool answers, as text.
+/// A tool's result, as text.
 async fn text(server: &Server, tool: &str, arguments: Value) -> Result<String, String> {
     let answer = ask(server, "tools/call", json!({ "name": tool, "arguments": arguments })).await;
     let result = &answer["result"];
@@ -97,7 +97,7 @@ fn list<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
     answer[name].as_array().unwrap_or_else(|| panic!("no {name}: {answer}"))
 }
 
-// Who is let in
+// Access
 
 #[tokio::test]
 async fn nothing_is_there_unless_it_is_asked_for() {
@@ -148,7 +148,7 @@ async fn only_its_own_token_opens_it() {
     let reply = send(message(&server, "tools/list", &json!({}))).await;
     assert_eq!(reply.status, 401, "no token at all");
     let link = format!("{PATH}?t={}", token(&server));
-    assert_eq!(server.get(&link).await.status, 401, "a link is no token");
+    assert_eq!(server.get(&link).await.status, 401, "a link is not a token");
 }
 
 #[tokio::test]
@@ -211,7 +211,7 @@ async fn malformed_messages_are_refused() {
     assert_eq!(send(post().header("content-type", "text/plain").body("{}")).await.status, 415);
     assert!((400..500).contains(&send(json().body("{")).await.status));
     assert_eq!(send(json().body(" ".repeat(65 * 1024))).await.status, 413);
-    assert_eq!(tools(&server).await.len(), READING.len(), "it answers on");
+    assert_eq!(tools(&server).await.len(), READING.len(), "it still responds");
 }
 
 #[tokio::test]
@@ -459,14 +459,14 @@ async fn a_wait_ends_when_the_server_stops() {
     let mut stream = BufReader::new(TcpStream::connect(host).await.expect("it listens"));
     stream.write_all(head.as_bytes()).await.expect("it reads");
     let mut line = String::new();
-    in_time("the wish for the message", stream.read_line(&mut line)).await.expect("it answers");
+    in_time("the request for the message", stream.read_line(&mut line)).await.expect("it responds");
     assert_eq!(line, "HTTP/1.1 100 Continue\r\n", "the endpoint has the request");
 
     server.signal(libc::SIGTERM);
     stream.write_all(body.as_bytes()).await.expect("it reads");
 
     let mut answer = String::new();
-    in_time("the answer", stream.read_to_string(&mut answer)).await.expect("it answers");
+    in_time("the response", stream.read_to_string(&mut answer)).await.expect("it responds");
     assert!(answer.contains("the server is stopping"), "{answer}");
     held.open().await;
     server.ended().await;
@@ -518,7 +518,7 @@ def long(request):
     return Response("\x1b]0;title\x07 \u202e" + "x" * 200_000, content_type="text/plain")
 "#;
 
-/// What a handler of [`ECHO`] saw.
+/// The request as a handler of [`ECHO`] got it.
 fn seen(answer: &Value) -> Value {
     let text = answer["response_body"]["text"].as_str();
     serde_json::from_str(text.unwrap_or_else(|| panic!("no text: {answer}"))).expect("JSON")
@@ -638,7 +638,7 @@ async fn a_response_is_shown_escaped_and_truncated() {
     assert_eq!((&body["size"], &body["note"]), (&json!(64 * 1024), &json!("the body is longer")));
     assert!(body["text"].as_str().is_some_and(|text| text.starts_with("piecepiece")), "{body}");
 
-    let long = text(&server, "call_route", json!({ "path": "/long" })).await.expect("an answer");
+    let long = text(&server, "call_route", json!({ "path": "/long" })).await.expect("a response");
     assert!(long.len() <= MAX_TEXT, "{}", long.len());
     assert!(
         long.contains("untrusted") && long.contains(r"\u001b]0;title\u0007 \u202exxx"),
@@ -693,7 +693,7 @@ async def held(request):
     try:
         await _gate.wait_async("handler")
     except asyncio.CancelledError:
-        _gate.tell("cancelled")
+        _gate.notify("cancelled")
         raise
 "#;
     let server = writing(Project::new().gate().file("app.py", app)).await;
@@ -743,7 +743,7 @@ def fail(request):
     server.get("/%1B%5B2J%E2%80%AE").await;
 
     for tool in ["errors", "requests", "logs"] {
-        let text = text(&server, tool, json!({})).await.expect("an answer");
+        let text = text(&server, tool, json!({})).await.expect("a response");
         let steers = |c: &char| {
             c.is_control() || matches!(c, '\u{200b}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}')
         };
@@ -777,7 +777,7 @@ def deeper(n):
     server.get("/print").await;
     let failed = server.get("/raise/90").await;
 
-    let whole = text(&server, "logs", json!({ "limit": 200 })).await.expect("an answer");
+    let whole = text(&server, "logs", json!({ "limit": 200 })).await.expect("a response");
     assert!((MAX_TEXT / 2..=MAX_TEXT).contains(&whole.len()), "{}", whole.len());
     let logs: Value = serde_json::from_str(&whole).expect("JSON");
     let shown = list(&logs, "logs").len();
@@ -789,13 +789,13 @@ def deeper(n):
     for (name, arguments) in
         [("errors", json!({})), ("requests", json!({ "id": failed.header("x-request-id") }))]
     {
-        let text = text(&server, name, arguments).await.expect("an answer");
+        let text = text(&server, name, arguments).await.expect("a response");
         assert!(text.len() <= MAX_TEXT, "{name}: {}", text.len());
         let answer: Value = serde_json::from_str(&text).expect("JSON");
         let one = answer["errors"].get(0).unwrap_or(&answer);
         assert_eq!(one["traceback"]["type"], "ValueError", "{name}");
         let frames = list(&one["traceback"], "frames");
-        assert_eq!(frames[frames.len() - 1]["function"], "deeper", "the deepest is told");
+        assert_eq!(frames[frames.len() - 1]["function"], "deeper", "the deepest frame is included");
         assert!(text.contains("more) …"), "{name}: {text}");
     }
 }

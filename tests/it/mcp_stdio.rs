@@ -14,7 +14,7 @@ from snaxum import route
 
 @route("/hello")
 def hello(request):
-    print("said hello")
+    print("hello printed")
     return "hello"
 "#;
 
@@ -40,19 +40,19 @@ impl Bridge {
         Self { process, stdin, out, err }
     }
 
-    async fn say(&mut self, line: &str) {
+    async fn send_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("it is open");
         stdin.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
     }
 
     async fn send(&mut self, id: u64, method: &str, params: Value) {
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        self.say(&message.to_string()).await;
+        self.send_line(&message.to_string()).await;
     }
 
     async fn notify(&mut self, method: &str, params: Value) {
         let message = json!({ "jsonrpc": "2.0", "method": method, "params": params });
-        self.say(&message.to_string()).await;
+        self.send_line(&message.to_string()).await;
     }
 
     /// The next line, which is a message.
@@ -70,13 +70,13 @@ impl Bridge {
         answer
     }
 
-    /// What a tool tells.
+    /// A tool's result.
     async fn tool(&mut self, id: u64, name: &str) -> Value {
         let answer = self.ask(id, "tools/call", json!({ "name": name, "arguments": {} })).await;
-        told(&answer)
+        result_of(&answer)
     }
 
-    /// Closes stdin; the exit code, and what is left on stdout and stderr.
+    /// Closes stdin; returns the exit code, and the rest of stdout and stderr.
     async fn end(mut self) -> (Option<i32>, Vec<String>, String) {
         drop(self.stdin.take());
         let (mut lines, mut errors) = (Vec::new(), String::new());
@@ -89,7 +89,7 @@ impl Bridge {
     }
 }
 
-fn told(answer: &Value) -> Value {
+fn result_of(answer: &Value) -> Value {
     let text = answer["result"]["content"][0]["text"].as_str();
     serde_json::from_str(text.unwrap_or_else(|| panic!("no text: {answer}"))).expect("JSON")
 }
@@ -118,7 +118,7 @@ async fn an_assistant_speaks_over_pipes_and_needs_no_token() {
     bridge.notify("notifications/initialized", json!({})).await;
     let tools = bridge.ask(2, "tools/list", json!({})).await;
     assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(7), "{tools}");
-    assert_eq!(bridge.tool(3, "logs").await["logs"][0]["line"], "said hello");
+    assert_eq!(bridge.tool(3, "logs").await["logs"][0]["line"], "hello printed");
     let unknown = bridge.ask(4, "nonsense", json!({})).await;
     assert_eq!(error(&unknown).0, Some(-32601), "{unknown}");
 
@@ -138,7 +138,7 @@ async fn each_message_may_bring_its_version_of_the_protocol() {
     let call = json!({ "name": "workers", "arguments": {}, "_meta": meta });
     let answer = bridge.ask(1, "tools/call", call).await;
 
-    assert_eq!(told(&answer)["pid"], server.pid);
+    assert_eq!(result_of(&answer)["pid"], server.pid);
 }
 
 #[tokio::test]
@@ -160,18 +160,18 @@ async fn a_malformed_message_is_refused_and_the_next_one_works() {
     let mut bridge = Bridge::of(&server.project);
 
     for (line, code) in [("{", -32700), ("[]", -32600), ("\"\u{1b}\"", -32700)] {
-        bridge.say(line).await;
+        bridge.send_line(line).await;
         let answer = bridge.next().await;
         assert_eq!((&answer["id"], error(&answer).0), (&Value::Null, Some(code)), "{answer}");
     }
     let large = bridge.ask(1, "tools/call", json!({ "name": "x".repeat(70_000) })).await;
     assert!(error(&large).1.contains("65536 bytes"), "{large}");
-    bridge.say(&"x".repeat(2 * 1024 * 1024)).await;
+    bridge.send_line(&"x".repeat(2 * 1024 * 1024)).await;
     let answer = bridge.next().await;
     assert!(error(&answer).1.contains("a line has at most"), "{answer}");
 
     for line in ["", "\r", r#"{"jsonrpc":"2.0","id":9,"result":{}}"#] {
-        bridge.say(line).await;
+        bridge.send_line(line).await;
     }
     assert_eq!(bridge.tool(2, "workers").await["pid"], server.pid);
 }
@@ -193,9 +193,13 @@ async fn a_message_that_waits_delays_no_other_and_can_be_cancelled() {
     held.open().await;
 
     let answer = bridge.next().await;
-    assert_eq!((&answer["id"], &told(&answer)["generation"]), (&json!(2), &json!(2)), "{answer}");
+    assert_eq!(
+        (&answer["id"], &result_of(&answer)["generation"]),
+        (&json!(2), &json!(2)),
+        "{answer}"
+    );
     let (code, left, _) = bridge.end().await;
-    assert_eq!((code, left), (Some(0), Vec::new()), "the cancelled one has no answer");
+    assert_eq!((code, left), (Some(0), Vec::new()), "the cancelled message has no response");
 }
 
 #[tokio::test]
@@ -252,12 +256,12 @@ async fn a_message_waits_while_a_new_process_takes_over() {
 
     let answer = bridge.next().await;
     assert_eq!(answer["id"], 2);
-    assert_ne!(told(&answer)["run_id"], before["run_id"]);
+    assert_ne!(result_of(&answer)["run_id"], before["run_id"]);
     let status = in_time("the restart", restart.wait()).await.expect("it is ours");
     assert_eq!(status.code(), Some(0));
 }
 
-/// Starts a server on the project of one that has ended, and returns when it answers.
+/// Restarts a server on the project of an ended one, and returns when it responds.
 async fn start_again(project: &Project, args: &[&str]) -> Child {
     let mut again = project.command(env!("CARGO_BIN_EXE_snaxum"));
     again.args(["dev", "--port", "0"]).args(args).stderr(Stdio::null());
@@ -272,7 +276,7 @@ async fn start_again(project: &Project, args: &[&str]) -> Child {
         panic!("it has ended");
     })
     .await;
-    // Nobody reads on; the pipe has room for the little that a server says by itself.
+    // Nothing reads the pipe; it has room for the few lines that a server prints by itself.
     again.stdout = Some(lines.into_inner().into_inner());
     again
 }
@@ -294,7 +298,7 @@ async fn a_server_that_is_started_again_is_found_by_the_next_message() {
     assert!(error(&closed).1.contains("`snaxum dev --mcp`"), "{closed}");
     without.kill().await.expect("it is ours");
     let gone = bridge.ask(4, "tools/list", json!({})).await;
-    assert_eq!(error(&gone).0, Some(LOST), "what it has announced is still there");
+    assert_eq!(error(&gone).0, Some(LOST), "its dev.json is still there");
 
     let mut again = start_again(&server.project, &["--mcp"]).await;
     assert_ne!(server.announcement().expect("a file")["mcp"]["token"], token);
@@ -414,7 +418,7 @@ async fn only_read_only_messages_are_retried_when_a_connection_breaks() {
 async fn an_address_that_came_with_the_project_is_not_asked() {
     let (_listener, project) = pretend().await;
     let mut bridge = Bridge::of(&project);
-    bridge.say("{").await;
+    bridge.send_line("{").await;
     bridge.next().await;
     let url = "http://10.0.0.1:3000";
     let mcp = json!({ "url": format!("{url}/__snaxum/mcp"), "token": "t" });
@@ -446,7 +450,7 @@ async fn cancellations_are_read_though_as_much_is_under_way_as_may_be() {
 
     bridge.notify("notifications/cancelled", json!({ "requestId": 7 })).await;
     let left = in_time("the end of its connection", open[6].read_u8()).await;
-    assert!(left.is_err(), "nobody waits for it");
+    assert!(left.is_err(), "it has no caller");
     bridge.send(66, "tools/call", logs).await;
     let (stream, _) = request(&listener).await;
     let answer = json!({ "jsonrpc": "2.0", "id": 66, "result": {} });

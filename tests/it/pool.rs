@@ -18,8 +18,8 @@ def squares(request, pool):
     return list(pool.map(tasks.square, request.body))
 
 @route("/who", use_process_pool=True)
-def who(request, pool):
-    return pool.submit(tasks.who).result()
+def worker(request, pool):
+    return pool.submit(tasks.worker).result()
 
 @route("/die", use_process_pool=True)
 def die(request, pool):
@@ -60,7 +60,7 @@ VERSION = 1
 def square(n):
     return n * n
 
-def who():
+def worker():
     return {"pid": os.getpid(), "version": VERSION}
 
 def die():
@@ -179,7 +179,7 @@ async fn talking() -> Server {
     Project::new().file("handlers.py", TALKING).args(&["--pool-workers", "1"]).dev().await
 }
 
-/// What a request has printed, as `stream: line`.
+/// The output of a request, as `stream: line`.
 async fn printed(server: &Server, reply: &Reply) -> Vec<String> {
     let detail = server.api(&format!("requests/{}", reply.header("x-request-id"))).await;
     let lines = detail["logs"].as_array().expect("a list").iter();
@@ -203,7 +203,7 @@ async fn the_output_of_a_task_belongs_to_the_request_that_submitted_it() {
     let all = server.api("logs").await;
     let aside = all.as_array().expect("a list").iter().filter(|log| log["line"] == "aside");
     assert_eq!(aside.map(|log| &log["request"]).collect::<Vec<_>>(), [&Value::Null; 2]);
-    // Nothing is taken away from the terminal, but what could steer it.
+    // The terminal gets everything but control characters.
     server.out.wait_for("out postgres://ada:hunter2@db").await;
     server.err.wait_for("err \\u{1b}[2J").await;
 }
@@ -242,7 +242,7 @@ async fn a_worker_that_dies_is_replaced_even_if_its_forked_child_survives() {
     let lost = server.begin("/orphan");
     let orphan = server.arrival().await;
 
-    assert_eq!(lost.await.expect("an answer").status, 500);
+    assert_eq!(lost.await.expect("a response").status, 500);
     assert_eq!(server.get("/square/3").await.json(), json!({"square": 9}));
     orphan.open().await;
 }
@@ -302,7 +302,7 @@ async fn waiting_pool_handlers_block_no_request_even_when_they_outnumber_the_wor
         server.arrival().await.open().await;
     }
     for reply in waiting {
-        assert_eq!(reply.await.expect("an answer").status, 200);
+        assert_eq!(reply.await.expect("a response").status, 200);
     }
 }
 
@@ -316,7 +316,7 @@ async fn two_tasks_run_in_two_processes_at_the_same_time() {
     second.open().await;
 
     let [first, second] = waiting;
-    assert_ne!(first.await.expect("an answer").json(), second.await.expect("an answer").json());
+    assert_ne!(first.await.expect("a response").json(), second.await.expect("a response").json());
 }
 
 #[tokio::test]
@@ -356,7 +356,7 @@ async fn a_task_that_runs_during_an_edit_finishes() {
     console.next_of_type("reload.ok").await;
     held.open().await;
 
-    assert_eq!(running.await.expect("an answer").status, 200);
+    assert_eq!(running.await.expect("a response").status, 200);
     assert_eq!(server.get("/who").await.json()["version"], 2);
 }
 
@@ -400,13 +400,13 @@ def move(point):
 #[tokio::test]
 async fn the_output_of_a_task_is_printed() {
     let server = Project::new()
-        .file("handlers.py", "import tasks\nfrom snaxum import route\n\n@route('/say', use_process_pool=True)\ndef say(request, pool):\n    return {'said': pool.submit(tasks.say).result()}\n")
-        .file("tasks.py", "def say():\n    print('hello from the task é')\n    return 1\n")
+        .file("handlers.py", "import tasks\nfrom snaxum import route\n\n@route('/print', use_process_pool=True)\ndef printing(request, pool):\n    return {'printed': pool.submit(tasks.printing).result()}\n")
+        .file("tasks.py", "def printing():\n    print('hello from the task é')\n    return 1\n")
         .args(&["--pool-workers", "1"])
         .serve()
         .await;
 
-    assert_eq!(server.get("/say").await.status, 200);
+    assert_eq!(server.get("/print").await.status, 200);
 
     server.out.wait_for("hello from the task é").await;
 }
@@ -432,7 +432,7 @@ async fn a_task_over_the_time_limit_is_a_504_and_the_pool_works_on() {
     let slow = server.begin("/wait");
     let held = server.arrival().await;
 
-    assert_eq!(slow.await.expect("an answer").status, 504);
+    assert_eq!(slow.await.expect("a response").status, 504);
     assert_eq!(send(server.request(Method::GET, "/square/5")).await.json(), json!({"square": 25}));
     held.open().await;
 }

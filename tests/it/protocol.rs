@@ -1,4 +1,4 @@
-//! What a client of the event stream may say, and what it is told then (docs/protocol.md).
+//! Messages of a client of the event stream, and the responses (docs/protocol.md).
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -29,9 +29,9 @@ const POOL: &str = r#"
 import tasks
 from snaxum import route
 
-@route("/who", use_process_pool=True)
-def who(request, pool):
-    return {"pid": pool.submit(tasks.who).result()}
+@route("/worker", use_process_pool=True)
+def worker(request, pool):
+    return {"pid": pool.submit(tasks.worker).result()}
 
 @route("/die", use_process_pool=True)
 def die(request, pool):
@@ -41,7 +41,7 @@ def die(request, pool):
 const TASKS: &str = "\
 import os
 
-def who():
+def worker():
     return os.getpid()
 
 def die():
@@ -74,14 +74,14 @@ async fn begun(server: &Server, query: &str) -> Console {
     console
 }
 
-async fn say(console: &mut Console, message: Value) {
+async fn send(console: &mut Console, message: Value) {
     console.send(Message::text(message.to_string())).await;
 }
 
 async fn subscribe(console: &mut Console, types: &[&str]) {
-    say(console, json!({"type": "subscribe", "types": types})).await;
-    // What was said before the answer to this is in force.
-    say(console, json!({"type": "ping", "id": "subscribed"})).await;
+    send(console, json!({"type": "subscribe", "types": types})).await;
+    // The server handles messages in order: after the pong the choice is active.
+    send(console, json!({"type": "ping", "id": "subscribed"})).await;
     assert_eq!(console.next_of_type("pong").await["id"], "subscribed");
 }
 
@@ -89,9 +89,9 @@ fn seq(message: &Value) -> u64 {
     message["seq"].as_u64().expect("a number")
 }
 
-/// The types of the messages up to the answer to a ping.
-async fn told_so_far(console: &mut Console) -> Vec<Value> {
-    say(console, json!({"type": "ping"})).await;
+/// The types of the messages up to the pong.
+async fn received_so_far(console: &mut Console) -> Vec<Value> {
+    send(console, json!({"type": "ping"})).await;
     let mut told = Vec::new();
     loop {
         match console.next().await {
@@ -105,14 +105,14 @@ async fn told_so_far(console: &mut Console) -> Vec<Value> {
 async fn a_pong_has_the_id_of_the_ping_and_the_number_of_the_last_event() {
     let server = app().await;
     let mut console = server.console().await;
-    say(&mut console, json!({"type": "ping"})).await;
+    send(&mut console, json!({"type": "ping"})).await;
     let pong = console.next().await;
     assert_eq!(pong, json!({"v": 2, "seq": 0, "type": "pong", "id": null}));
 
     server.get("/hello").await;
     assert_eq!(seq(&console.next_of_type("request.end").await), 1);
     for id in [json!("a"), json!(7)] {
-        say(&mut console, json!({"type": "ping", "id": id})).await;
+        send(&mut console, json!({"type": "ping", "id": id})).await;
         let pong = console.next().await;
         assert_eq!(pong, json!({"v": 2, "seq": 1, "type": "pong", "id": id}));
     }
@@ -153,9 +153,9 @@ async fn a_client_receives_the_types_it_has_subscribed_to_and_nothing_else() {
 
     subscribe(&mut console, &["log"]).await;
     server.get("/hallo").await;
-    assert_eq!(told_so_far(&mut console).await, [] as [Value; 0], "the newer choice counts");
+    assert_eq!(received_so_far(&mut console).await, [] as [Value; 0], "the newer choice counts");
 
-    // Who has chosen nothing is told everything once.
+    // A client without a choice receives everything once.
     let mut types = Vec::new();
     while types.last().is_none_or(|kind| kind != "reload.fail") {
         types.push(other.next().await["type"].as_str().expect("a type").to_owned());
@@ -167,7 +167,7 @@ async fn a_client_receives_the_types_it_has_subscribed_to_and_nothing_else() {
 #[tokio::test]
 async fn a_request_start_reaches_its_subscribers_before_the_end() {
     let server = app().await;
-    server.get("/hello").await; // nobody asks: it is no event
+    server.get("/hello").await; // without a subscriber it is not an event
     let mut usual = server.console().await;
     let mut console = begun(&server, "?types=request.start,request.end").await;
 
@@ -182,13 +182,13 @@ async fn a_request_start_reaches_its_subscribers_before_the_end() {
     assert_eq!(start["request"]["path"], "/hold/••••");
     assert!(start["request"]["time_ms"].is_u64());
     held.open().await;
-    hold.await.expect("an answer");
+    hold.await.expect("a response");
     let end = console.next().await;
     assert_eq!((&end["type"], &end["request"]["id"]), (&json!("request.end"), &json!("2")));
     assert_eq!(end["request"]["time_ms"], start["request"]["time_ms"]);
-    assert_eq!(seq(&usual.next().await), seq(&end), "others are not told");
+    assert_eq!(seq(&usual.next().await), seq(&end), "other clients do not receive it");
 
-    // Once nobody asks any more, none is an event.
+    // Without a subscriber it is not an event any more.
     subscribe(&mut console, &["*"]).await;
     subscribe(&mut console, &["request.end"]).await;
     server.get("/hello").await;
@@ -209,7 +209,7 @@ async fn a_choice_in_the_address_is_like_a_subscription() {
     assert!(types.contains(&"metrics".to_owned()), "{types:?}");
     types.retain(|kind| kind != "metrics");
     assert_eq!(types, ["error", "route.diff"]);
-    assert_eq!(told_so_far(&mut nothing).await, [] as [Value; 0]);
+    assert_eq!(received_so_far(&mut nothing).await, [] as [Value; 0]);
 
     let mut mistaken = begun(&server, "?types=log,eror").await;
     let problem = mistaken.next().await;
@@ -249,7 +249,7 @@ async fn an_unknown_message_gets_a_problem_and_changes_nothing() {
         (json!([1]), Value::Null, json!([])),
         (json!(null), Value::Null, json!([])),
     ] {
-        say(&mut console, message.clone()).await;
+        send(&mut console, message.clone()).await;
         let problem = console.next().await;
         assert_eq!(
             (&problem["type"], &problem["about"], &problem["unknown"]),
@@ -258,7 +258,7 @@ async fn an_unknown_message_gets_a_problem_and_changes_nothing() {
         );
         assert!(problem["detail"].as_str().is_some_and(|text| !text.is_empty()));
     }
-    say(&mut console, json!({"type": "subscribe", "types": ["eror"]})).await;
+    send(&mut console, json!({"type": "subscribe", "types": ["eror"]})).await;
     let known = console.next().await["known"].take();
     assert!(known.as_array().expect("a list").contains(&json!("error")), "{known}");
 
@@ -273,7 +273,7 @@ async fn an_ack_gets_a_problem_that_names_its_replacement() {
     let server = app().await;
     let mut console = server.console().await;
 
-    say(&mut console, json!({"type": "ack", "seq": 1})).await;
+    send(&mut console, json!({"type": "ack", "seq": 1})).await;
 
     let problem = console.next().await;
     assert_eq!((&problem["type"], &problem["about"]), (&json!("problem"), &json!("ack")));
@@ -308,7 +308,7 @@ async fn a_client_of_version_1_only_is_refused_and_sent_the_name_of_version_2() 
 
 #[tokio::test]
 async fn events_that_were_not_subscribed_to_are_not_counted_as_dropped() {
-    const REQUESTS: u64 = 600; // more than are kept
+    const REQUESTS: u64 = 600; // more than the limit
     let server = app().await;
     let run = server.api("status").await["run_id"].as_str().expect("a name").to_owned();
     for number in 1..=REQUESTS {
@@ -317,14 +317,14 @@ async fn events_that_were_not_subscribed_to_are_not_counted_as_dropped() {
     let mut reloads = at(&server, &format!("?run={run}&since=0&types=reload.*")).await;
     let mut errors = at(&server, &format!("?run={run}&since=0&types=error")).await;
     let mut requests = at(&server, &format!("?run={run}&since=0")).await;
-    assert_eq!(told_so_far(&mut reloads).await, [] as [Value; 0]);
+    assert_eq!(received_so_far(&mut reloads).await, [] as [Value; 0]);
 
     let dropped = errors.next().await;
     assert_eq!((&dropped["type"], &dropped["count"]), (&json!("dropped"), &json!(1)));
     for _ in 0..5 {
-        assert_eq!(errors.next().await["type"], "error", "of six the first is no longer kept");
+        assert_eq!(errors.next().await["type"], "error", "the first of six was dropped");
     }
-    assert_eq!(told_so_far(&mut errors).await, [] as [Value; 0]);
+    assert_eq!(received_so_far(&mut errors).await, [] as [Value; 0]);
     assert_eq!(requests.next().await["count"], REQUESTS - 500);
 
     server.edit("app.py", "def oops(:");
@@ -352,8 +352,8 @@ async fn a_resumed_stream_begins_with_the_number_it_resumes_from() {
 }
 
 /// The process of the one worker.
-async fn who(server: &Server) -> Value {
-    server.get("/who").await.json()["pid"].take()
+async fn worker_pid(server: &Server) -> Value {
+    server.get("/worker").await.json()["pid"].take()
 }
 
 async fn worker(console: &mut Console) -> Value {
@@ -363,7 +363,7 @@ async fn worker(console: &mut Console) -> Value {
 #[tokio::test]
 async fn worker_events_are_sent() {
     let server = with_pool().dev().await;
-    let pid = who(&server).await;
+    let pid = worker_pid(&server).await;
     let mut console = begun(&server, "?types=worker").await;
     let mut tail = Tail::of(&server.project, &["--format", "json"]);
     tail.line_with("snapshot").await;
@@ -382,7 +382,7 @@ async fn worker_events_are_sent() {
         })
     );
 
-    let next = who(&server).await;
+    let next = worker_pid(&server).await;
     let (started, updated) = (worker(&mut console).await, worker(&mut console).await);
     assert_eq!(
         (&started["change"], &started["pid"], &started["replaces"]),
@@ -409,7 +409,7 @@ async fn worker_events_are_sent() {
 #[tokio::test]
 async fn a_log_of_events_has_worker_events_too() {
     let mut server = with_pool().args(&["--log-format", "json"]).spawn("dev").logging().await;
-    let pid = who(&server).await;
+    let pid = worker_pid(&server).await;
     assert_eq!(server.get("/die").await.status, 500);
     let line = server.out.wait_for("\"died\"").await;
     let line: Value = serde_json::from_str(&line).expect("JSON");

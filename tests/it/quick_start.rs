@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 "#;
 
-/// The one line that a test cannot take as it is, and what stands in its place.
+/// The one line that a test cannot use, and its replacement.
 const BIND: &str = r#"let listener = tokio::net::TcpListener::bind("0.0.0.0:3000").await?;"#;
 const BIND_HERE: &str = r#"let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on http://{}", listener.local_addr()?);"#;
@@ -120,7 +120,7 @@ async fn build() -> PathBuf {
     let put = |name: &str, text: &str| {
         let path = root.join("crate").join(name);
         fs::create_dir_all(path.parent().expect("it is below the crate")).expect("directories");
-        // What has not changed is not compiled again.
+        // Unchanged crates are not compiled again.
         if fs::read_to_string(&path).ok().as_deref() != Some(text) {
             fs::write(&path, text).expect("a file");
         }
@@ -145,7 +145,7 @@ fn locked(lock: &str, package: &str) -> String {
 
 fn cargo_in(root: &Path, mut command: Command) -> Command {
     for key in ["LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"] {
-        command.env_remove(key); // what cargo sets for this test is none of the program's business
+        command.env_remove(key); // the program must not see the variables that cargo sets for this test
     }
     for (key, _) in std::env::vars_os() {
         let name = key.to_string_lossy();
@@ -197,7 +197,7 @@ async fn the_quick_start_serves_python_and_the_pool_and_ends_with_ctrl_c() {
     server.signal(libc::SIGINT);
 
     let status = server.ended().await;
-    assert!(!status.success(), "nobody handles the signal, so it ends the process: {status}");
+    assert!(!status.success(), "without a handler the signal ends the process: {status}");
     for child in children {
         child.is_gone().await;
     }
@@ -248,7 +248,7 @@ DONE = pathlib.Path(__file__).parent.parent / "done"
 
 @route("/python/compute")
 def compute(request):
-    _gate.tell("computing")
+    _gate.notify("computing")
     rounds = 0
     while not DONE.exists():
         rounds += sum(range(100_000)) > 0
@@ -261,14 +261,14 @@ def compute(request):
     let waiting = server.begin("/python/users/1"); // no worker is left for this one
 
     for _ in 0..20 {
-        let reply = in_time("an answer from Rust", server.get("/rust/hello")).await;
+        let reply = in_time("a response from Rust", server.get("/rust/hello")).await;
         assert_eq!(reply.text(), "hello from Rust");
     }
     assert!(busy.iter().all(|task| !task.is_finished()) && !waiting.is_finished());
 
     fs::write(server.project.path().join("done"), "").expect("a file");
     for reply in busy {
-        assert_eq!(reply.await.expect("an answer").status, 200);
+        assert_eq!(reply.await.expect("a response").status, 200);
     }
-    assert_eq!(waiting.await.expect("an answer").status, 200);
+    assert_eq!(waiting.await.expect("a response").status, 200);
 }

@@ -1,4 +1,4 @@
-//! Save a file, and the next request runs the new code; or the last good code, and it is said why.
+//! After a save the next request runs the new code, or the last good code with the reason reported.
 
 use std::fs;
 
@@ -143,7 +143,7 @@ async fn a_failure_names_its_place() {
     assert_eq!(traceback["type"], "SyntaxError");
     let frame = traceback["frames"].as_array().and_then(|frames| frames.last()).expect("a frame");
     assert_eq!((&frame["file"], &frame["line"]), (&json!("python/app.py"), &json!(3)));
-    // The terminal says it too.
+    // The terminal prints it too.
     server.out.wait_for("python/app.py:3").await;
 }
 
@@ -174,7 +174,7 @@ async fn touching_a_file_or_saving_it_unchanged_reloads_nothing() {
         .and_then(|file| file.set_modified(std::time::SystemTime::now()))
         .expect("touched");
     server.edit("notes.txt", "not Python");
-    // What comes next is the next real change.
+    // The next event is the next real change.
     assert_eq!(server.get("/").await.header("x-snaxum-gen"), "1");
     server.edit("app.py", &answers("two"));
     let next = console.next_of_type("reload.ok").await;
@@ -325,7 +325,7 @@ async def slow_async(request):
     }
 
     let [plain, later] = running;
-    let (plain, later) = (plain.await.expect("an answer"), later.await.expect("an answer"));
+    let (plain, later) = (plain.await.expect("a response"), later.await.expect("a response"));
     assert_eq!((plain.text(), later.text()), ("old and late", "old"));
     assert_eq!((plain.header("x-snaxum-gen"), later.header("x-snaxum-gen")), ("1", "1"));
 }
@@ -353,7 +353,7 @@ def stream(request):
     console.next_of_type("reload.ok").await;
     held.open().await;
 
-    assert_eq!(reading.await.expect("an answer").text(), "one two");
+    assert_eq!(reading.await.expect("a response").text(), "one two");
 }
 
 #[tokio::test]
@@ -365,7 +365,7 @@ async fn no_request_fails_during_reloads() {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         let mut seen = Vec::new();
         loop {
-            let reply = client.get(format!("{url}/")).send().await.expect("an answer");
+            let reply = client.get(format!("{url}/")).send().await.expect("a response");
             assert_eq!(reply.status(), 200);
             let text = reply.text().await.expect("a body");
             if seen.last() != Some(&text) {
@@ -383,7 +383,7 @@ async fn no_request_fails_during_reloads() {
     }
     server.edit("app.py", &answers("last"));
 
-    let seen = client.await.expect("every answer was good");
+    let seen = client.await.expect("every response was good");
     assert!(
         seen.is_sorted_by_key(|text| match text.as_str() {
             "one" => -1,

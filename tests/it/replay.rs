@@ -1,4 +1,4 @@
-//! A kept request sent again, by hand or after each reload (security.md, S-37).
+//! A recorded request is sent again, manually or after each reload, with its masked secrets.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -52,8 +52,8 @@ async fn ask(server: &Server) -> String {
     newest(server).await
 }
 
-/// What the handler saw of a request that is told whole. Of the answer secrets are masked too, so
-/// it asks by what they look like.
+/// The request as the handler got it. Secrets in the response are masked too, so the handler
+/// reports their shape.
 fn seen(detail: &Value) -> Value {
     let text = detail["response_body"]["text"].as_str().expect("a text");
     serde_json::from_str(text).expect("JSON")
@@ -147,7 +147,8 @@ def hold(request):
 "#;
     let server = Project::new().gate().file("app.py", app).dev().await;
     let mut console = server.console().await;
-    let client = tokio::spawn(send(server.request(Method::POST, "/hold").body("what was sent")));
+    let client =
+        tokio::spawn(send(server.request(Method::POST, "/hold").body("the original body")));
     let held = server.arrival().await;
     client.abort();
     let told = console.next_of_type("request.end").await["request"].take();
@@ -159,13 +160,13 @@ def hold(request):
     let opening = async { server.arrival().await.open().await };
     let both = async { tokio::join!(replaying, opening).0 };
     let reply = in_time("the replay", both).await;
-    assert_eq!(reply.json()["response_body"]["text"], "what was sent", "{}", reply.text());
+    assert_eq!(reply.json()["response_body"]["text"], "the original body", "{}", reply.text());
 }
 
 #[tokio::test]
 async fn the_replay_of_an_endless_stream_ends_at_once() {
     let server = Project::new().file("app.py", APP).dev().await;
-    drop(server.request(Method::GET, "/stream").send().await.expect("an answer"));
+    drop(server.request(Method::GET, "/stream").send().await.expect("a response"));
     let original = newest(&server).await;
     let detail = act(&server, &original, "replay", json!({})).await.json();
     assert_eq!((&detail["status"], &detail["response_body"]), (&json!(200), &Value::Null));

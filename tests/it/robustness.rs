@@ -1,4 +1,4 @@
-//! What wears a server down, or takes it by surprise: each of these once cost a worker, a thread,
+//! Slow leaks and surprises: each of these once cost a worker, a thread,
 //! a reload or a secret.
 
 use std::fs;
@@ -16,9 +16,9 @@ fn pool_project(handlers: &str, tasks: &str) -> Project {
     let handlers = format!(
         "import tasks\nfrom snaxum import route\n\n\
          @route('/who', use_process_pool=True)\ndef who(request, pool):\n    \
-         return {{'pid': pool.submit(tasks.who).result()}}\n{handlers}"
+         return {{'pid': pool.submit(tasks.worker).result()}}\n{handlers}"
     );
-    let tasks = format!("import os\n\ndef who():\n    return os.getpid()\n{tasks}");
+    let tasks = format!("import os\n\ndef worker():\n    return os.getpid()\n{tasks}");
     Project::new()
         .gate()
         .file("handlers.py", &handlers)
@@ -68,7 +68,7 @@ def release(request):
     let mut hung = 0;
     while hung < HANGS {
         for reply in at_once(&server, "/hang", WORKERS) {
-            assert_eq!(reply.await.expect("an answer").status, 504, "after {hung}");
+            assert_eq!(reply.await.expect("a response").status, 504, "after {hung}");
         }
         let released = server.get("/release").await;
         assert_eq!(released.status, 200, "after {hung}: {}", released.text());
@@ -76,7 +76,7 @@ def release(request):
     }
 
     for reply in at_once(&server, "/release", WORKERS) {
-        assert_eq!(reply.await.expect("an answer").status, 200);
+        assert_eq!(reply.await.expect("a response").status, 200);
     }
 }
 
@@ -197,7 +197,7 @@ def release(request):
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
     assert_eq!(refused.header("content-type"), "application/problem+json");
 
-    // Some go away, the others read to the end.
+    // Some disconnect, the others read to the end.
     let mut streams = streams.split_off(PLACES / 2);
     assert_eq!(server.get("/release").await.status, 204);
     for pieces in &mut streams {
@@ -345,8 +345,8 @@ def make(request, pool):
     // Only the server stops at the gate, and before it comes to the class.
     let stops = "import _gate, multiprocessing\n\
                  if multiprocessing.parent_process() is None:\n    _gate.wait('import')\n";
-    let who = "import os\n\ndef who():\n    return os.getpid()\n";
-    server.edit("tasks.py", &format!("{}{who}", tasks(stops)));
+    let worker = "import os\n\ndef worker():\n    return os.getpid()\n";
+    server.edit("tasks.py", &format!("{}{worker}", tasks(stops)));
     let held = server.arrival().await;
     let during = server.get("/make").await;
     let pid = worker_of(&server).await;
@@ -432,7 +432,7 @@ async fn secrets_are_masked_in_camel_case_in_addresses_and_in_mappings() {
     let failed = ask("/raise").await;
 
     assert_eq!((away.status, failed.status), (302, 500));
-    // What the client gets is whole.
+    // The client gets the whole body.
     assert_eq!(away.header("location"), "/next?accessToken=swordfish-1&page=harmless");
     let [away, detail] = [recorded(&server, &away).await, recorded(&server, &failed).await];
     for shown in [away.to_string(), detail.to_string(), failed.text().to_owned()] {

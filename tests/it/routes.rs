@@ -1,4 +1,4 @@
-//! `snaxum routes`: what is listed, in which order and in which form.
+//! `snaxum routes`: the list, its order and its formats.
 
 use serde_json::Value;
 
@@ -88,7 +88,7 @@ async fn the_order_of_matching_is_the_real_one() {
         ["/u", "/u/me", "/u/a-<x>", "/u/<int:x>", "/u/<uuid:x>", "/u/<x>", "/<x>", "/<path:rest>"]
     );
 
-    // What comes first answers what others would answer too.
+    // The first route wins over the others that match too.
     let server = project.dev().await;
     for (path, route) in [
         ("/u", "/u"),
@@ -126,7 +126,7 @@ async fn a_running_server_lists_hit_and_unused_routes() {
     let listed = server.project.snaxum(&args).await.stdout;
     let lines: Vec<_> = listed.lines().filter(|line| !line.starts_with("|-")).collect();
     let first = "| METHOD | PATH | HANDLER | MODE | SOURCE | HITS |";
-    assert_eq!((lines[0], lines.len()), (first, 3), "of one module: {listed}");
+    assert_eq!((lines[0], lines.len()), (first, 3), "only one module: {listed}");
     assert!(lines[1].ends_with("`2` |"), "{listed}");
     for option in ["--python-dir=elsewhere", "--no-inject", "--port=0"] {
         let refused = server.project.snaxum(&["routes", "--live", option]).await;
@@ -146,7 +146,7 @@ async fn a_running_server_lists_hit_and_unused_routes() {
 async fn a_running_server_shows_the_diff_of_two_generations() {
     let server = shop().dev().await;
     for (name, source) in [
-        ("users.py", USERS.replace("'/users'", "'/everybody'")),
+        ("users.py", USERS.replace("'/users'", "'/all_users'")),
         ("shopping.py", "def oops(:".to_owned()),
         ("shopping.py", "x = 1\n".to_owned()),
     ] {
@@ -158,12 +158,12 @@ async fn a_running_server_shows_the_diff_of_two_generations() {
     let first = diff("G1..G2").await;
     assert_eq!(
         (first.code, &*first.stdout),
-        (Some(0), "+ GET /everybody  users.users\n- GET /users  users.users\n"),
+        (Some(0), "+ GET /all_users  users.users\n- GET /users  users.users\n"),
     );
     let all = diff("G1..G3").await;
     assert_eq!(
         all.stdout,
-        "- GET /  shopping.index\n+ GET /everybody  users.users\n- GET /users  users.users\n"
+        "- GET /  shopping.index\n+ GET /all_users  users.users\n- GET /users  users.users\n"
     );
     let unknown = diff("G1..G4").await;
     assert_eq!((unknown.code, &*unknown.stdout), (Some(2), ""));
@@ -187,12 +187,12 @@ async fn without_a_server_nothing_is_known_of_hits() {
 
 #[tokio::test]
 async fn wide_has_ids_docstrings_and_warnings() {
-    let app = "from snaxum import route\n\n@route('/a/{id}')\ndef a(request):\n    \"\"\"Say a.\n\n    \
+    let app = "from snaxum import route\n\n@route('/a/{id}')\ndef a(request):\n    \"\"\"Return a.\n\n    \
                More.\n    \"\"\"\n    return ''\n";
     let listed = Project::new().file("app.py", app).snaxum(&["routes", "--format", "wide"]).await;
     let lines: Vec<_> = listed.stdout.lines().collect();
     assert!(lines[0].contains("SOURCE") && lines[0].ends_with("WARNINGS"), "{}", lines[0]);
-    assert!(lines[1].contains("  r_") && lines[1].contains("  Say a.  "), "{}", lines[1]);
+    assert!(lines[1].contains("  r_") && lines[1].contains("  Return a.  "), "{}", lines[1]);
     assert!(lines[1].contains("is plain text here"), "{}", lines[1]);
 }
 
@@ -271,7 +271,7 @@ async fn a_table_that_differs_from_the_baseline_is_shown_as_a_diff_and_exits_wit
 
     let moved = format!("\n\n{}", USERS.replace("methods=['GET', 'DELETE']", "methods=['GET']"));
     let project =
-        project.file("users.py", &moved.replace("def users", "async def everybody")).file(
+        project.file("users.py", &moved.replace("def users", "async def all_users")).file(
             "carts.py",
             "from snaxum import route\n\n@route('/cart')\ndef cart(request): return ''\n",
         );
@@ -282,7 +282,7 @@ async fn a_table_that_differs_from_the_baseline_is_shown_as_a_diff_and_exits_wit
         [
             "- DELETE /users/<int:id>  users.one",
             "+ GET /cart  carts.cart",
-            "~ GET /users  users.users (in-thread) is now users.everybody (async)",
+            "~ GET /users  users.users (in-thread) is now users.all_users (async)",
         ]
     );
 

@@ -20,8 +20,8 @@ def fail(request):
     raise ValueError(f"see /x?iban={form['customer-iban']}")
 "#;
 
-/// All that the API tells of the request that was answered so.
-async fn told(server: &Server, reply: &Reply) -> String {
+/// Everything that the API shows of the request with this response.
+async fn shown(server: &Server, reply: &Reply) -> String {
     assert!(reply.status < 600);
     let list: Value = server.api("requests").await;
     format!("{}\n{list}", detail(server, reply).await)
@@ -42,17 +42,21 @@ async fn names_that_the_project_calls_secret_are_masked_everywhere() {
     let request = request.header("x-national-id", "swordfish-2").header("x-plain", "plain-2");
     let body = r#"{"customerIban": "swordfish-3", "nationalId": ["swordfish-4"], "b": "plain-3"}"#;
     let reply = send(request.header("content-type", "application/json").body(body)).await;
-    assert!(reply.text().contains("swordfish-4"), "what is answered stays: {}", reply.text());
-    let told = told(&server, &reply).await;
-    assert!(!told.contains("swordfish"), "{told}");
+    assert!(
+        reply.text().contains("swordfish-4"),
+        "the response itself is unchanged: {}",
+        reply.text()
+    );
+    let text = shown(&server, &reply).await;
+    assert!(!text.contains("swordfish"), "{text}");
     for plain in ["plain-1", "plain-2", "plain-3"] {
-        assert!(told.contains(plain), "{told}");
+        assert!(text.contains(plain), "{text}");
     }
 
     let reply = server.get("/fail?national_id=swordfish-5&iban=swordfish-6").await;
-    let told = self::told(&server, &reply).await;
-    assert!(!told.contains("swordfish"), "{told}");
-    assert!(told.contains("plain text") && told.contains("/x?iban=••••"), "{told}");
+    let text = self::shown(&server, &reply).await;
+    assert!(!text.contains("swordfish"), "{text}");
+    assert!(text.contains("plain text") && text.contains("/x?iban=••••"), "{text}");
 }
 
 const POOL: &str = r#"
@@ -104,17 +108,17 @@ async fn values_of_secret_variables_are_masked_wherever_a_request_has_them() {
     };
     let reply = send_all().await;
     assert_eq!(reply.header("x-seen"), "is swordfish-2, 4711");
-    let told = told(&server, &reply).await;
+    let text = shown(&server, &reply).await;
     for secret in ["swordfish", "sword fish", "sword%20fish", "sword+fish"] {
-        assert!(!told.contains(secret), "{secret}: {told}");
+        assert!(!text.contains(secret), "{secret}: {text}");
     }
-    assert!(told.contains("/echo/••••/x") && told.contains("is ••••, 4711"), "{told}");
-    assert!(told.contains("••••, ••••, other-fish and corner-shop"), "{told}");
+    assert!(text.contains("/echo/••••/x") && text.contains("is ••••, 4711"), "{text}");
+    assert!(text.contains("••••, ••••, other-fish and corner-shop"), "{text}");
 
     server.edit("../.env", "SHOP_TOKEN=other-fish\nSHOP_NAME=corner-shop\n");
     server.api("wait").await;
-    let told = self::told(&server, &send_all().await).await;
-    assert!(told.contains("••••, ••••, •••• and corner-shop"), "{told}");
+    let text = self::shown(&server, &send_all().await).await;
+    assert!(text.contains("••••, ••••, •••• and corner-shop"), "{text}");
 }
 
 const PRIVATE: &str = r#"
@@ -178,16 +182,16 @@ async fn no_capture_records_nothing_of_the_request_but_its_path() {
         ("/below", 200),
         ("/async", 200),
         ("/fail", 500),
-        // What no route answered may have been meant for one of these.
+        // A request without a route may have been meant for one of these.
         ("/late", 504),
         ("/abov", 404),
     ] {
         let reply = send_to(path).await;
         assert_eq!(reply.status, status, "{path}: {}", reply.text());
         assert!(status != 200 || reply.text() == "swordfish-3", "{path}");
-        let told = told(&server, &reply).await;
-        assert!(!told.contains("swordfish"), "{path}: {told}");
-        assert!(told.contains("a=••••&••••") && told.contains("it is not stored"), "{told}");
+        let text = shown(&server, &reply).await;
+        assert!(!text.contains("swordfish"), "{path}: {text}");
+        assert!(text.contains("a=••••&••••") && text.contains("it is not stored"), "{text}");
     }
     let failed = send_to("/fail").await;
     let detail = detail(&server, &failed).await;
@@ -198,7 +202,10 @@ async fn no_capture_records_nothing_of_the_request_but_its_path() {
 
     let reply = send_to("/open").await;
     let kept = self::detail(&server, &reply).await;
-    assert_eq!(kept["request_body"]["text"], "swordfish-3", "others are kept as ever");
+    assert_eq!(
+        kept["request_body"]["text"], "swordfish-3",
+        "other requests are recorded as always"
+    );
     let marked = server
         .api("routes")
         .await
@@ -220,9 +227,9 @@ async fn no_capture_records_nothing_of_the_request_but_its_path() {
 const HELD: &str = r#"import _gate
 from snaxum import no_capture, route
 
-@route("/held", methods=["POST"])
+@route("/blocked", methods=["POST"])
 @no_capture
-def held(request):
+def blocked(request):
     _gate.wait("held")
     return request.text
 "#;
@@ -230,32 +237,32 @@ def held(request):
 #[tokio::test]
 async fn no_capture_applies_to_requests_that_outlive_the_handler() {
     let server = Project::new().gate().file("app.py", HELD).dev().await;
-    let request = server.request(Method::POST, "/held?a=swordfish-1").body("swordfish-2");
+    let request = server.request(Method::POST, "/blocked?a=swordfish-1").body("swordfish-2");
     let asked = tokio::spawn(send(request));
     let held = server.arrival().await;
-    server.edit("app.py", &HELD.replace("/held", "/other").replace("def held", "def other"));
+    server.edit("app.py", &HELD.replace("/blocked", "/other").replace("def blocked", "def other"));
     server.api("wait").await;
     held.open().await;
     let reply = asked.await.expect("no panic");
     assert_eq!((reply.status, reply.text()), (200, "swordfish-2"));
 
-    let told = told(&server, &reply).await;
-    assert!(!told.contains("swordfish"), "{told}");
+    let text = shown(&server, &reply).await;
+    assert!(!text.contains("swordfish"), "{text}");
 }
 
 #[tokio::test]
 async fn no_capture_applies_to_requests_whose_client_disconnected_after_a_save() {
     let server = Project::new().gate().file("app.py", HELD).dev().await;
     let mut console = server.console().await;
-    let request = server.request(Method::POST, "/held?a=swordfish-1").body("swordfish-2");
+    let request = server.request(Method::POST, "/blocked?a=swordfish-1").body("swordfish-2");
     let client = tokio::spawn(send(request));
     let _held = server.arrival().await;
     server.edit("app.py", &HELD.replace("@no_capture\n", ""));
     server.api("wait").await;
     client.abort();
 
-    let told = console.next_of_type("request.end").await["request"].take();
-    assert_eq!(told["status"], 499);
-    let detail = server.api(&format!("requests/{}", told["id"].as_str().expect("an id"))).await;
+    let text = console.next_of_type("request.end").await["request"].take();
+    assert_eq!(text["status"], 499);
+    let detail = server.api(&format!("requests/{}", text["id"].as_str().expect("an id"))).await;
     assert!(!detail.to_string().contains("swordfish"), "{detail}");
 }

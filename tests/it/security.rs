@@ -1,5 +1,4 @@
-//! What somebody hostile tries on a dev server, item by item of docs/security.md: those that no
-//! other file has.
+//! Attacks on a dev server: the items of docs/security.md that no other file covers.
 
 use std::collections::HashMap;
 use std::fs;
@@ -168,7 +167,7 @@ async fn a_binary_without_dev_mode_contains_no_console() {
     }
 }
 
-/// Numbers by chance, the same in each run.
+/// Pseudo-random numbers, the same in each run.
 struct Chance(u64);
 
 impl Chance {
@@ -206,7 +205,7 @@ impl Chance {
             3 | 4 => json!(WORDS[self.below(WORDS.len())]),
             5 => (0..self.below(5)).map(|_| self.json(depth - 1)).collect(),
             6 => {
-                // What is understood, or nearly.
+                // Messages that are valid, or nearly.
                 let types = ["*", "error", "reload.*", "request.start", "eror"];
                 let types: Vec<_> = (0..self.below(3)).map(|_| types[self.below(5)]).collect();
                 let said = ["ping", "subscribe", "ack"][self.below(3)];
@@ -249,7 +248,7 @@ async fn ten_thousand_random_frames_change_nothing_and_log_nothing() {
             *answers.entry(kind).or_default() += 1;
         }
     }
-    // Nothing is told but what was wrong, what was asked for, and the two of the beginning.
+    // Only problems, requested messages and the first two are sent.
     let (pongs, problems) = (answers.remove("pong"), answers.remove("problem"));
     assert!(pongs > Some(100) && problems > Some(5_000), "{pongs:?} {problems:?}");
     answers.retain(|kind, _| !["hello", "snapshot", "metrics"].contains(&&**kind));
@@ -291,8 +290,8 @@ async fn ask(server: &Server, count: usize) {
         stream.write_all(request.repeat(100).as_bytes()).await.expect("it reads");
         let mut answers = Vec::new();
         while answers.windows(8).filter(|text| text == b"HTTP/1.1").count() < 100 {
-            let read = in_time("answers", stream.read_buf(&mut answers)).await.expect("an answer");
-            assert!(read > 0, "it keeps the connection");
+            let read = in_time("answers", stream.read_buf(&mut answers)).await.expect("a response");
+            assert!(read > 0, "the connection stays open");
         }
     }
 }
@@ -300,18 +299,18 @@ async fn ask(server: &Server, count: usize) {
 #[tokio::test]
 async fn a_console_that_never_reads_costs_no_memory_and_receives_a_count_of_missed_events() {
     let server = app().await;
-    ask(&server, 2_000).await; // more than is kept
-    // What the kernel holds for it is little.
+    ask(&server, 2_000).await; // more than the limit
+    // The kernel buffers little for it.
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a size");
     let address: SocketAddr = server.authority().parse().expect("an address");
     let stream = socket.connect(address).await.expect("it listens");
     let mut stuck = Console::over(stream, &server).await;
-    // What is answered after the upgrade and before this is in the snapshot.
+    // Requests between the upgrade and this line are in the snapshot.
     assert_eq!(stuck.next().await["type"], "hello");
     let before = server.memory();
 
-    ask(&server, 20_000).await; // more than the kernel holds for it
+    ask(&server, 20_000).await; // more than the kernel buffers for it
 
     let grown = server.memory().saturating_sub(before);
     assert!(grown < 16 << 20, "{grown} bytes");
@@ -319,7 +318,7 @@ async fn a_console_that_never_reads_costs_no_memory_and_receives_a_count_of_miss
     let (mut told, mut dropped, mut seq) = (0, 0, 0);
     loop {
         let message = stuck.next().await;
-        // Who takes what is told twice for what it knows goes by the numbers.
+        // A client recognizes repeated events by their numbers.
         let is_event = !matches!(message["type"].as_str(), Some("dropped" | "metrics"));
         let number = message["seq"].as_u64().expect("a number");
         assert!(number > seq || (!is_event && number == seq), "after {seq}: {message}");
@@ -430,7 +429,7 @@ def hostile(request: Request):
     liar = Liar()
     huge = repr_of(lambda self: "x" * 5_000_000)
     never_ends = repr_of(endless)
-    late = "after the one that does not end"
+    late = "after the unfinished task"
     raise Noted("it went wrong")
 
 @route("/slow")
@@ -467,12 +466,12 @@ async fn a_hostile_repr_neither_stalls_nor_stops_the_server() {
     assert_eq!(hostile.value("late"), "<str: not shown, out of time>");
 
     let slow = Shown::of(&server, "/slow").await;
-    assert_eq!(slow.value("library"), "slow", "what a library does is waited for");
+    assert_eq!(slow.value("library"), "slow", "a library's `repr` is waited for");
     assert_eq!(slow.value("late"), "<str: not shown, out of time>");
 
     let on_the_loop = Shown::of(&server, "/async").await;
     assert_eq!(on_the_loop.value("never_ends"), "<Hostile: not shown, out of time>");
-    assert_eq!(Shown::of(&server, "/async").await.locals.len(), 2, "the loop goes on");
+    assert_eq!(Shown::of(&server, "/async").await.locals.len(), 2, "the loop still runs");
 }
 
 /// The locals that a failed request is shown with.

@@ -45,7 +45,7 @@ fn project() -> Project {
         .file("app.py", APP)
         .file("tasks.py", TASKS)
         .args(&["--pool-workers", "1"])
-        // The log says when the signal has been heard.
+        // The log shows that the signal was received.
         .env("RUST_LOG", "info")
 }
 
@@ -53,7 +53,7 @@ fn project() -> Project {
 async fn warm(server: &Server) {
     let task = server.begin("/pool");
     server.arrival().await.open().await;
-    assert_eq!(task.await.expect("an answer").status, 200);
+    assert_eq!(task.await.expect("a response").status, 200);
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn requests_that_run_when_the_signal_comes_get_their_response() {
         server.err.wait_for("stopping").await;
         held.open().await;
 
-        assert_eq!(running.await.expect("an answer").status, 200, "{path}");
+        assert_eq!(running.await.expect("a response").status, 200, "{path}");
         assert_eq!(server.ended().await.code(), Some(0), "{path}");
     }
 }
@@ -112,7 +112,7 @@ async fn ctrl_c_in_a_terminal_hits_the_workers_too_and_harms_no_task() {
     server.err.wait_for("stopping").await;
     held.open().await;
 
-    assert_eq!(running.await.expect("an answer").status, 200);
+    assert_eq!(running.await.expect("a response").status, 200);
     assert_eq!(server.ended().await.code(), Some(0));
     let log = server.err.whole().await;
     assert!(!log.contains("KeyboardInterrupt") && !log.contains("Traceback"), "{log}");
@@ -126,12 +126,15 @@ async fn no_new_connection_is_taken_once_the_server_stops() {
     server.signal(libc::SIGTERM);
     server.err.wait_for("stopping").await;
     held.open().await;
-    running.await.expect("an answer");
+    running.await.expect("a response");
     server.ended().await;
 
     let refused = tokio::net::TcpStream::connect(server.authority()).await;
 
-    assert_eq!(refused.expect_err("nobody listens").kind(), std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(
+        refused.expect_err("the port is closed").kind(),
+        std::io::ErrorKind::ConnectionRefused
+    );
 }
 
 #[tokio::test]
@@ -147,7 +150,7 @@ async fn a_dev_server_that_stops_takes_no_connection_while_a_request_still_runs(
     })
     .await;
     held.open().await;
-    assert_eq!(running.await.expect("an answer").status, 200);
+    assert_eq!(running.await.expect("a response").status, 200);
     assert_eq!(server.ended().await.code(), Some(0));
 }
 
@@ -155,7 +158,7 @@ async fn a_dev_server_that_stops_takes_no_connection_while_a_request_still_runs(
 async fn an_idle_connection_does_not_delay_the_shutdown() {
     let mut server = project().serve().await;
     let idle = tokio::net::TcpStream::connect(server.authority()).await.expect("it listens");
-    server.get("/hello").await; // leaves a kept-alive connection too
+    server.get("/hello").await; // leaves a keep-alive connection too
 
     assert_eq!(server.stop().await.code(), Some(0));
     drop(idle);
@@ -206,7 +209,7 @@ async fn ctrl_c_ends_a_server_whose_module_hangs_at_the_start() {
 #[tokio::test]
 async fn a_killed_server_leaves_no_worker_behind() {
     let mut server = project().dev().await;
-    let running = server.begin("/pool"); // one that works, and does not look around
+    let running = server.begin("/pool"); // a busy task
     let held = server.arrival().await;
     let children = server.children();
     assert!(!children.is_empty());
@@ -228,7 +231,7 @@ async fn a_server_starts_after_one_that_was_killed() {
     server.signal(libc::SIGKILL);
     server.ended().await;
 
-    let left = server.announcement().expect("nobody removed it");
+    let left = server.announcement().expect("it still exists");
     assert_eq!(left, old);
     let Server { project, .. } = server;
     let again = project.dev().await;
@@ -296,7 +299,7 @@ async fn a_handler_that_exceeded_its_time_limit_does_not_delay_the_shutdown() {
     let mut server = project().args(&["--request-timeout", "200ms"]).serve().await;
     let hanging = server.begin("/wait");
     let held = server.arrival().await;
-    assert_eq!(hanging.await.expect("an answer").status, 504);
+    assert_eq!(hanging.await.expect("a response").status, 504);
 
     assert_eq!(server.stop().await.code(), Some(0));
     drop(held);

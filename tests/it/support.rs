@@ -1,6 +1,6 @@
 //! A little world for a test: a temporary project, a server on it, clients, and a gate.
 //!
-//! Nothing here sleeps in place of an event. What should come is waited for; [`WATCHDOG`] only
+//! Nothing here sleeps in place of an event. Expected events are awaited; [`WATCHDOG`] only
 //! turns a hang into a failure. Every process that is started here ends with its handle.
 
 use std::fs;
@@ -64,7 +64,7 @@ impl Project {
         self
     }
 
-    /// What has been added to it.
+    /// The options added so far.
     pub(crate) fn arguments(&self) -> &[String] {
         &self.args
     }
@@ -96,12 +96,12 @@ impl Project {
         }
     }
 
-    /// Starts `snaxum dev` and returns when it answers.
+    /// Starts `snaxum dev` and returns when it responds.
     pub(crate) async fn dev(self) -> Server {
         self.spawn("dev").answering().await
     }
 
-    /// Starts `snaxum serve` and returns when it answers.
+    /// Starts `snaxum serve` and returns when it responds.
     pub(crate) async fn serve(self) -> Server {
         let server = self.spawn("serve");
         server.listening().await
@@ -138,7 +138,7 @@ impl Project {
         }
     }
 
-    /// A process in DIR that hears of nothing but what the test says, and ends with its handle.
+    /// A process in DIR that gets only the test's variables, and ends with its handle.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
@@ -146,7 +146,7 @@ impl Project {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // A signal to the group, as a terminal sends it, reaches nobody else.
+            // A signal to the group, as a terminal sends it, reaches no other process.
             .process_group(0)
             .kill_on_drop(true);
         // SAFETY: `signal` may be called between fork and exec. A test run in the background of a
@@ -176,7 +176,7 @@ impl Project {
     }
 }
 
-/// What a one-shot command said.
+/// The result of a one-shot command.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) code: Option<i32>,
@@ -197,14 +197,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Takes the address from the line that says it.
+    /// Takes the address from the line that prints it.
     pub(crate) async fn listening(mut self) -> Self {
         let line = self.out.wait_for("listening on http://").await;
         self.url = line.split("listening on ").nth(1).expect("the line has it").trim().to_owned();
         self
     }
 
-    /// Waits until a dev server answers, and takes its address and token.
+    /// Waits until a dev server responds, and takes its address and token.
     pub(crate) async fn answering(self) -> Self {
         self.out.wait_for("/__snaxum/?t=").await;
         self.announced()
@@ -217,7 +217,7 @@ impl Server {
     }
 
     fn announced(mut self) -> Self {
-        let announced = self.announcement().expect("a dev server that answers has written it");
+        let announced = self.announcement().expect("a responding dev server has written it");
         self.url = announced["url"].as_str().expect("a URL").to_owned();
         self.token = announced["token"].as_str().expect("a token").to_owned();
         self
@@ -237,7 +237,7 @@ impl Server {
         send(self.request(Method::POST, path).json(body)).await
     }
 
-    /// A request for [`send`], or for a task that sends it while the test goes on.
+    /// A request for [`send`], or for a task that sends it while the test continues.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
     }
@@ -255,7 +255,7 @@ impl Server {
         reply.json()
     }
 
-    /// A console that hears everything from now on, after `hello` and `snapshot`.
+    /// A console that receives everything from now on, after `hello` and `snapshot`.
     pub(crate) async fn console(&self) -> Console {
         let bearer = format!("Bearer {}", self.token);
         let mut console = self.connect(&[("authorization", &bearer)]).await.expect("it is let in");
@@ -285,7 +285,7 @@ impl Server {
         match in_time("the upgrade", tokio_tungstenite::connect_async(request)).await {
             Ok((socket, _)) => Ok(Console { socket }),
             Err(tungstenite::Error::Http(response)) => Err(response.status()),
-            Err(error) => panic!("no answer to the upgrade: {error}"),
+            Err(error) => panic!("no response to the upgrade: {error}"),
         }
     }
 
@@ -294,7 +294,7 @@ impl Server {
         let mut stream = TcpStream::connect(self.authority()).await.expect("it listens");
         stream.write_all(bytes.as_bytes()).await.expect("it reads");
         let mut answer = Vec::new();
-        in_time("the raw answer", stream.read_to_end(&mut answer)).await.expect("it answers");
+        in_time("the raw response", stream.read_to_end(&mut answer)).await.expect("it responds");
         String::from_utf8_lossy(&answer).into_owned()
     }
 
@@ -319,7 +319,7 @@ impl Server {
         let (stream, _) = in_time("an arrival at the gate", gate.accept()).await.expect("a socket");
         let mut stream = BufReader::new(stream);
         let mut name = String::new();
-        in_time("its name", stream.read_line(&mut name)).await.expect("it says its name");
+        in_time("its name", stream.read_line(&mut name)).await.expect("it sends its name");
         Held { name: name.trim_end().to_owned(), stream }
     }
 
@@ -360,14 +360,14 @@ impl Server {
     }
 }
 
-/// Sends a request and reads the answer to its end.
+/// Sends a request and reads the response to its end.
 pub(crate) async fn send(request: RequestBuilder) -> Reply {
-    let response = request.send().await.expect("an answer");
+    let response = request.send().await.expect("a response");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     Reply { status, headers, body: response.bytes().await.expect("a whole body").to_vec() }
 }
 
-/// A whole answer.
+/// A complete response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -469,9 +469,9 @@ impl Console {
     }
 }
 
-/// Somebody who waits at the gate. Dropping it opens the gate too.
+/// A process that waits at the gate. Dropping it opens the gate too.
 pub(crate) struct Held {
-    /// What it said.
+    /// Its message.
     pub(crate) name: String,
     stream: BufReader<UnixStream>,
 }
@@ -498,7 +498,7 @@ def wait(name):
         gate.recv(1)
 
 
-def tell(name):
+def notify(name):
     with socket.socket(socket.AF_UNIX) as gate:
         gate.connect(PATH)
         gate.sendall(f"{name}\n".encode())
@@ -513,7 +513,7 @@ async def wait_async(name):
         writer.close()
 "#;
 
-/// The lines of a stream, kept as they come.
+/// The lines of a stream, in order.
 pub(crate) struct Output {
     lines: watch::Receiver<Lines>,
     reading: tokio::task::JoinHandle<()>,
@@ -546,7 +546,7 @@ impl Output {
         self.wait(text, WATCHDOG).await
     }
 
-    /// The same for what has to be downloaded first.
+    /// The same for a start that downloads first.
     pub(crate) async fn wait_at_leisure(&self, text: &str) -> String {
         self.wait(text, WATCHDOG * 20).await
     }
@@ -586,7 +586,7 @@ impl Output {
     }
 }
 
-/// A process of the server's, told apart from a later one with the same id.
+/// A process of the server, distinguished from a later one with the same id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) pid: u32,
@@ -615,7 +615,7 @@ impl Process {
     /// The parent and the process; `None` for one that has ended.
     fn read(pid: u32) -> Option<(u32, Self)> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name in parentheses may hold anything.
+        // The name in parentheses may contain anything.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         // Its first thread may have ended before the others, which have its files open still.
         let has_threads = fields[17].parse::<u32>().ok()? > 1;
@@ -628,7 +628,7 @@ impl Process {
         Self::read(self.pid).is_some_and(|(_, found)| found == *self)
     }
 
-    /// Waits until it has ended. The one place that polls: nobody tells of another's child.
+    /// Waits until it has exited. The only place that polls: no event reports another's child.
     pub(crate) async fn is_gone(&self) {
         in_time(&format!("the end of process {}", self.pid), async {
             while self.is_alive() {

@@ -23,7 +23,7 @@ from snaxum import route
 
 @route('/hello')
 def hello(request):
-    print('said \\x1b[31m')
+    print('printed \\x1b[31m')
     return 'hello'
 
 @route('/raise')
@@ -62,7 +62,7 @@ impl Tail {
 async fn find(lines: &mut Lines<BufReader<Box<dyn AsyncRead + Unpin>>>, text: &str) -> String {
     in_time(text, async {
         loop {
-            let line = lines.next_line().await.expect("text").expect("it goes on");
+            let line = lines.next_line().await.expect("text").expect("it continues");
             if line.contains(text) {
                 return line;
             }
@@ -82,8 +82,8 @@ async fn requests_what_they_print_and_reloads_are_lines() {
     tail.line_with("G1").await;
 
     server.get("/hello").await;
-    let said = tail.line_with("said").await;
-    assert!(said.contains("#1 stdout  said \\u{1b}[31m"), "{said}");
+    let line = tail.line_with("printed").await;
+    assert!(line.contains("#1 stdout  printed \\u{1b}[31m"), "{line}");
     let line = tail.line_with("/hello").await;
     assert!(line.contains("  GET    /hello  ") && line.ends_with("G1 #1"), "{line}");
     server.get("/raise?why=it+went+wrong").await;
@@ -205,15 +205,15 @@ async fn tail_as_json_prints_the_messages_of_the_socket() {
 
 #[tokio::test]
 async fn json_cannot_steer_the_terminal() {
-    let app = APP.replace("said \\x1b[31m", "said \\x7f\\x9b31m\\u202e");
+    let app = APP.replace("printed \\x1b[31m", "printed \\x7f\\x9b31m\\u202e");
     let server = Project::new().file("app.py", &app).dev().await;
     let mut tail = Tail::of(&server.project, &["--format", "json"]);
     tail.line_with("snapshot").await;
     server.get("/hello").await;
-    let line = tail.line_with("said").await;
-    assert!(line.contains(r"said \u007f\u009b31m\u202e"), "{line}");
+    let line = tail.line_with("printed").await;
+    assert!(line.contains(r"printed \u007f\u009b31m\u202e"), "{line}");
     let message: Value = serde_json::from_str(&line).expect("JSON");
-    assert_eq!(message["log"]["line"], "said \u{7f}\u{9b}31m\u{202e}");
+    assert_eq!(message["log"]["line"], "printed \u{7f}\u{9b}31m\u{202e}");
 }
 
 /// A server of the test's own, and a project that announces it.
@@ -269,7 +269,7 @@ async fn a_reader_that_was_too_slow_continues_and_sees_nothing_twice() {
     let snapshot = json!({
         "seq": 7, "type": "snapshot", "routes": [], "requests": [], "reloads": [reload], "pins": [],
     });
-    let log = json!({"request": null, "stream": "stdout", "line": "said"});
+    let log = json!({"request": null, "stream": "stdout", "line": "printed"});
     let log = json!({"seq": 8, "type": "log", "log": log});
     let slow = CloseFrame { code: CloseCode::Again, reason: "too slow".into() };
     let frames = |last: &Value| {
@@ -281,7 +281,7 @@ async fn a_reader_that_was_too_slow_continues_and_sees_nothing_twice() {
     socket.send_all(&mut frames(&log)).await.expect("it reads");
     socket.close(Some(slow)).await.expect("it reads");
     tail.line_with("app.py").await;
-    tail.line_with("said").await;
+    tail.line_with("printed").await;
     let note = find(&mut tail.err, "").await;
     assert_eq!(note, "note: disconnected because of slow reading; reconnecting");
 
@@ -289,7 +289,7 @@ async fn a_reader_that_was_too_slow_continues_and_sees_nothing_twice() {
     assert!(asked.ends_with("?run=r&since=8"), "{asked}");
     socket.send_all(&mut frames(&log)).await.expect("it reads");
     assert!(tail.line_with("").await.contains("G1, Python"));
-    assert!(tail.line_with("").await.contains("said"));
+    assert!(tail.line_with("").await.contains("printed"));
 
     drop(socket);
     let problem = find(&mut tail.err, "").await;
@@ -346,7 +346,7 @@ async fn a_reader_behind_a_socket_that_goes_ends_it_too() {
 
 #[tokio::test]
 async fn ctrl_c_ends_it_though_its_reader_does_not_read() {
-    let app = APP.replace("print('said \\x1b[31m')", "print(('x' * 999 + '\\n') * 500)");
+    let app = APP.replace("print('printed \\x1b[31m')", "print(('x' * 999 + '\\n') * 500)");
     let server = Project::new().file("app.py", &app).dev().await;
     server.get("/hello").await;
     let mut tail = Tail::of(&server.project, &["--format", "json"]);

@@ -42,7 +42,7 @@ struct Screen {
 }
 
 impl Screen {
-    /// Starts `snaxum dev` and returns when it reads keys, or answers if it reads none.
+    /// Starts `snaxum dev` and returns when it reads keys, or responds if it reads none.
     async fn start(project: Project, columns: u16) -> Self {
         let size = libc::winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let (mut master, mut slave) = (0, 0);
@@ -110,7 +110,7 @@ impl Screen {
 
     async fn get(&self, path: &str) {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        in_time(path, client.get(format!("{}{path}", self.url)).send()).await.expect("an answer");
+        in_time(path, client.get(format!("{}{path}", self.url)).send()).await.expect("a response");
     }
 
     /// The bits of the terminal's mode that matter to what a person types.
@@ -127,7 +127,7 @@ impl Screen {
         in_time("the server to end", self.child.wait()).await.expect("a child of ours")
     }
 
-    /// Nothing is left of what is set up at the start.
+    /// The terminal is as it was before the start.
     async fn assert_left_as_found(&self) {
         assert_eq!(self.mode(), [true; 3]);
         let count = |text: &str, what| text.matches(what).count();
@@ -214,7 +214,7 @@ async fn the_newest_failure_is_pinned_by_a_key_and_reported_until_it_passes() {
     let place = |what: &str| text.lines().position(|line| line.contains(what)).expect(what);
     let line = text.lines().nth(place("1 passing")).expect("a line");
     assert!(line.contains("↻ G3") && line.contains("python/app.py"), "{line}");
-    assert!(place("1 passing") < place("G3 #"), "the replay stands below: {text}");
+    assert!(place("1 passing") < place("G3 #"), "the replay is below: {text}");
 }
 
 #[tokio::test]
@@ -289,13 +289,13 @@ async fn raw_output_reaches_the_terminal_as_it_is() {
     screen.wait_for("green \x1b[2J\x1b]0;title\x07\u{9b}1A\u{202e}\r 14:02:11").await;
 }
 
-/// Says so in a pool worker, and while that loads the module.
+/// Prints in a pool worker, and while the worker loads the module.
 const POOL_SPEAKER: &str = "import os
 from snaxum import route
 
 print('loads \\x1b[2J')
 
-def say():
+def shout():
     print('\\x1b[32mgreen \\x1b[2J\\u202e')
 
 @route('/', use_process_pool=True)
@@ -389,7 +389,7 @@ async fn a_second_ctrl_c_leaves_the_terminal_as_it_was_too() {
     assert_eq!(unsafe { libc::kill(pid, libc::SIGINT) }, 0, "it is there");
     assert_eq!(screen.ended().await.code(), Some(130));
     screen.assert_left_as_found().await;
-    assert!(in_time("no answer", request).await.expect("a task").is_err());
+    assert!(in_time("no response", request).await.expect("a task").is_err());
 }
 
 #[tokio::test]
@@ -443,7 +443,7 @@ async fn as_json_stdout_has_events_and_nothing_else() {
     let noisy = format!(
         "{APP}
 @route('/say')
-def say(request):
+def shout(request):
     import os, subprocess
     print('said \\x1b[2J\\x9b\\u202e')
     os.write(1, b'written\\n')
@@ -487,7 +487,7 @@ print('loaded')
         .split("?t=")
         .nth(1)
         .and_then(|rest| rest.split_whitespace().next())
-        .expect("it is told");
+        .expect("it is printed");
     assert!(!token.is_empty() && !out.contains(token));
     for printed in ["loaded", "written", "from a child"] {
         assert!(err.contains(printed) && !out.contains(&format!("\n{printed}")), "{err}");

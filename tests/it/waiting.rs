@@ -1,4 +1,4 @@
-//! Why a request waited: which others held the threads, and what a handler computed itself.
+//! Why a request waited: the requests that blocked its thread, and its own CPU time.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ def hold(request):
 
 @route("/block/<name>")
 async def block(request):
-    _gate.wait("held")  # holds the whole loop
+    _gate.wait("held")  # blocks the whole loop
     return "held"
 
 @route("/steps")
@@ -62,7 +62,7 @@ def compute(request):
     return "computed"
 "#;
 
-/// Long enough to be put down to somebody.
+/// Long enough to be attributed to a blocker.
 const LONG_MS: f64 = 20.0;
 
 async fn app() -> Server {
@@ -87,7 +87,7 @@ async fn waits(server: &Server, list: &str, path: &str) {
     .await;
 }
 
-async fn told(server: &Server, path: &str) -> Value {
+async fn shown(server: &Server, path: &str) -> Value {
     let requests = server.api("requests").await;
     let found = requests.as_array().expect("a list").iter().find(|each| each["path"] == path);
     found.expect("it has ended").clone()
@@ -105,7 +105,7 @@ async fn a_request_that_waits_for_a_thread_names_its_blocker() {
         assert_eq!(request.await.expect("no panic").status, 200);
     }
 
-    let (hold, first) = (told(&server, "/hold").await, told(&server, "/quick/first").await);
+    let (hold, first) = (shown(&server, "/hold").await, shown(&server, "/quick/first").await);
     let holder = &first["blocked_by"][0];
     assert_eq!(
         (&holder["id"], &holder["method"], &holder["path"]),
@@ -116,7 +116,7 @@ async fn a_request_that_waits_for_a_thread_names_its_blocker() {
     assert_eq!(hold["blocked_by"], json!([]));
 
     server.get("/quick/second").await;
-    assert_eq!(told(&server, "/quick/second").await["blocked_by"], json!([]));
+    assert_eq!(shown(&server, "/quick/second").await["blocked_by"], json!([]));
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_request_that_waits_for_the_loop_names_its_blocker() {
         assert_eq!(request.await.expect("no panic").status, 200);
     }
 
-    let later = told(&server, "/later").await;
+    let later = shown(&server, "/later").await;
     assert_eq!(later["blocked_by"][0]["path"], "/block/long", "{later}");
     assert!(later["phases"]["queue"].as_f64() > Some(LONG_MS), "{later}");
 }
@@ -168,12 +168,12 @@ async fn cpu_time_is_distinguished_from_waiting() {
     next.await.expect("no panic");
     server.get("/compute").await;
 
-    let hold = told(&server, "/hold").await;
+    let hold = shown(&server, "/hold").await;
     let (computed, py) = (hold["py_cpu_ms"].as_f64(), hold["phases"]["py"].as_f64());
     assert!(computed.is_some() && computed.map(|ms| ms * 2.0) < py, "{hold}");
-    let compute = told(&server, "/compute").await;
+    let compute = shown(&server, "/compute").await;
     assert!(compute["py_cpu_ms"].as_f64() >= Some(50.0), "{compute}");
-    let next = told(&server, "/quick/next").await;
+    let next = shown(&server, "/quick/next").await;
     assert_eq!(next["py_cpu_ms"], Value::Null);
 
     for request in [hold, compute, next] {
@@ -205,14 +205,14 @@ async fn the_pool_time_of_a_request_is_reported() {
     assert_eq!(work.await.expect("no panic").status, 200);
     server.get("/quick/name").await;
 
-    let request = told(&server, "/work").await;
+    let request = shown(&server, "/work").await;
     let pool = &request["pool"];
     assert_eq!(pool["tasks"], 2);
     // There is one worker: the second task waited for as long as the first one ran.
     assert!(pool["run_ms"].as_f64() > Some(LONG_MS), "{request}");
     assert!(pool["wait_ms"].as_f64() > Some(LONG_MS), "{request}");
     assert!(request["phases"]["py"].as_f64() >= pool["run_ms"].as_f64(), "{request}");
-    assert_eq!(told(&server, "/quick/name").await["pool"], Value::Null);
+    assert_eq!(shown(&server, "/quick/name").await["pool"], Value::Null);
 }
 
 async fn metrics(server: &Server) -> super::support::Console {
@@ -231,7 +231,7 @@ async fn metrics_are_sent_each_second_on_request() {
         in_time(what, async {
             loop {
                 let told = console.next().await;
-                // Who resumes after it misses nothing.
+                // A client that resumes after it misses nothing.
                 let seq = told["seq"].as_u64().expect("a number");
                 assert!(std::mem::replace(&mut last, seq) <= seq, "{told}");
                 if told["type"] == "metrics" && is_it(&told["metrics"]) {
@@ -260,7 +260,7 @@ async fn metrics_are_sent_each_second_on_request() {
     hold.await.expect("no panic");
     waiting.await.expect("no panic");
 
-    // Whatever a handler keeps: what is answered is at its end.
+    // A request with a response has ended, whatever its handler stores.
     server.get("/kept").await;
     for what in ["the numbers of this second", "and of the next"] {
         let told = next(what, |_| true).await;

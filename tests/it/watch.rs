@@ -1,4 +1,4 @@
-//! What counts as a save, and what does not: editors, tools, git, and file systems that are mute.
+//! Saves by editors, tools and git, and file systems without events.
 
 use std::fs;
 use std::io::Write;
@@ -87,7 +87,7 @@ async fn a_file_that_is_emptied_first_and_written_later_never_serves_nothing() {
     drop(file);
     console.next_of_type("reload.ok").await;
 
-    assert_eq!(early.await.expect("an answer").status, 200);
+    assert_eq!(early.await.expect("a response").status, 200);
     assert_eq!(server.get("/").await.text(), "two");
     assert_reloads(&server, 1).await;
 }
@@ -145,7 +145,7 @@ async fn the_saves_of_editors_are_one_change_each() {
     console.next_of_type("reload.ok").await;
     assert_eq!(server.get("/").await.text(), "jetbrains");
 
-    // Emacs: a lock that is a link to nowhere, and a copy of what is not yet saved.
+    // Emacs: a lock that is a link to nowhere, and a copy of the unsaved text.
     symlink("me@machine.1:2", path(".#app.py")).expect("a link");
     write("#app.py#", "def oops(:");
     write("app.py", &answers("emacs"));
@@ -221,7 +221,7 @@ async fn a_checkout_is_one_reload_when_git_is_done() {
 
     fs::write(&lock, "").expect("a file");
     server.edit("app.py", &answers("two"));
-    assert_eq!(server.get("/").await.text(), "one", "it is not held up for long");
+    assert_eq!(server.get("/").await.text(), "one", "it does not wait long");
     for n in 0..200 {
         server.edit(&format!("many/m{n}.py"), "x = 1\n");
     }
@@ -259,7 +259,7 @@ async fn ten_thousand_files_are_one_reload_and_the_next_request_sees_it() {
         server.edit("app.py", &answer(app));
     };
 
-    // All that the kernel has to tell comes at once, or that it was too much.
+    // All events of the kernel come at once, or an overflow.
     server.signal(libc::SIGSTOP);
     write_all("1", "two ");
     server.signal(libc::SIGCONT);
@@ -267,7 +267,7 @@ async fn ten_thousand_files_are_one_reload_and_the_next_request_sees_it() {
     console.next_of_type("reload.ok").await;
     assert_reloads(&server, 1).await;
 
-    // It comes while the server runs, and git says when it is done.
+    // It comes while the server runs, and the lock of git shows when it is done.
     let lock = server.project.path().join(".git/index.lock");
     fs::create_dir(server.project.path().join(".git")).expect("a directory");
     fs::write(&lock, "").expect("a file");
@@ -277,7 +277,7 @@ async fn ten_thousand_files_are_one_reload_and_the_next_request_sees_it() {
     assert_eq!(server.get("/").await.text(), "three 2");
     assert_reloads(&server, 2).await;
 
-    // Nobody says when it is done: there may be several, and the last is of the newest.
+    // Nothing shows the end: there may be several reloads, and the last has the newest code.
     write_all("3", "four ");
     assert_eq!(server.get("/").await.text(), "four 3");
     assert_eq!(server.api("status").await["state"], "ok");
@@ -307,7 +307,7 @@ async fn links_out_of_the_tree_are_followed_once_and_never_upwards() {
     symlink("../python", project.path().join("outside/back")).expect("a link");
     let server = project.dev().await;
     let mut console = server.console().await;
-    // The python directory, what it lies in, the package, and the two outside.
+    // The python directory, its parent, the package, and the two outside.
     assert_eq!(watches(&server), 5);
 
     for n in 1..=3 {
@@ -410,7 +410,7 @@ async fn ignored_files_are_neither_watched_nor_changes() {
         .await;
     let mut console = server.console().await;
 
-    // The python directory, what it lies in, and the package.
+    // The python directory, its parent, and the package.
     assert_eq!(watches(&server), 3);
     for name in [
         "pkg/__pycache__/deep/x.py",
@@ -498,7 +498,7 @@ async fn an_idle_server_does_not_poll() {
     server.edit("app.py", &answers("two"));
     console.next_of_type("reload.ok").await;
     let before = wakeups(&server);
-    // That nothing happens takes time to see: three looks, if it polled.
+    // That nothing happens takes time to see: three polls, if it polled.
     tokio::time::sleep(Duration::from_millis(800)).await;
     let wakeups = wakeups(&server) - before;
     assert!(wakeups <= 1, "{wakeups}: it falls asleep once");
@@ -518,11 +518,11 @@ async fn a_request_waits_for_a_reload_at_most_as_long_as_reload_wait() {
         let held = server.arrival().await;
         let early = server.begin("/");
         if text == "one" {
-            assert_eq!(early.await.expect("an answer").text(), "one", "it waits for nothing");
+            assert_eq!(early.await.expect("a response").text(), "one", "it waits for nothing");
             held.open().await;
         } else {
             held.open().await;
-            assert_eq!(early.await.expect("an answer").text(), "two", "it waits for the reload");
+            assert_eq!(early.await.expect("a response").text(), "two", "it waits for the reload");
         }
         console.next_of_type("reload.ok").await;
         assert_eq!(server.get("/").await.text(), "two");

@@ -77,7 +77,6 @@ fn the_spelling_is_right() {
 }
 
 #[test]
-#[ignore = "not yet: the tree is being rewritten"]
 fn the_prose_is_plain_english() {
     run(Command::new(BUILD_PYTHON).arg("tests/prose/check.py").current_dir(root()));
 }

@@ -164,7 +164,7 @@ async fn a_module_that_edits_itself_or_is_not_a_file_does_not_end_the_server() {
 async fn a_thread_of_the_users_that_imports_during_a_reload_gets_the_served_modules() {
     let app = |n: u32, wait: &str| {
         index(&format!("import _gate, _util, threading\nN = {n}\n{wait}\n"), "_late()")
-            + "\ndef _late():\n    found = []\n    def look():\n        import _util\n        found.append(_util.X)\n    t = threading.Thread(target=look)\n    t.start()\n    t.join()\n    return found\n"
+            + "\ndef _late():\n    found = []\n    def run():\n        import _util\n        found.append(_util.X)\n    t = threading.Thread(target=run)\n    t.start()\n    t.join()\n    return found\n"
     };
     let project = Project::new().gate().file("app.py", &app(1, "")).file("_util.py", "X = 1\n");
     let mut world = World::of(project).await;

@@ -2,7 +2,7 @@
 
 use super::world::{World, index};
 
-/// Saves `after` over `before` in `util.py`, which `app.py` imports, and gives both answers of `/`.
+/// Saves `after` over `before` in `util.py`, which `app.py` imports, and returns both responses of `/`.
 async fn edit(app: &str, before: &str, after: &str) -> (String, String) {
     let mut world = World::new(&[("app.py", app), ("util.py", before)]).await;
     let first = world.text("/").await;
@@ -200,7 +200,7 @@ async fn content_decides_and_nothing_else() {
     assert_eq!(reloads.as_array().expect("a list").len(), 3, "{reloads:#}");
 }
 
-// Mutable globals of an edited module are reset and named; those of other modules stay.
+// Mutable globals of an edited module are reset and named; other modules' globals stay.
 #[tokio::test]
 async fn state_of_an_edited_module_is_reset_and_reported_and_other_state_stays() {
     let app = |n: u32| {

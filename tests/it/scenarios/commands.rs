@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::support::{Finished, Project};
 use super::world::{World, index};
 
-/// Runs a command on the project of `world`: exit code, and what it said.
+/// Runs a command on the project of `world`: exit code and output.
 async fn snaxum(world: &World, command: &[&str]) -> (Option<i32>, String) {
     let Finished { code, stdout, stderr } = world.server.project.snaxum(command).await;
     (code, stdout + &stderr)
@@ -60,7 +60,7 @@ async fn a_full_reload_runs_all_modules_even_unchanged_ones() {
     world.server.out.wait_for("requested manually").await;
     assert_eq!(world.get("/").await.header("x-snaxum-gen"), "2");
     let again = world.save("app.py", &index("import _base", "_base.X + 1")).await;
-    assert_eq!(again.ran(), ["app"], "a save after it runs its cone");
+    assert_eq!(again.ran(), ["app"], "a save after it runs its dependents");
 }
 
 #[tokio::test]

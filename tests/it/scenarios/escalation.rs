@@ -78,7 +78,7 @@ async fn changed_settings_are_taken_by_a_new_process() {
 #[tokio::test]
 async fn environment_variables_set_by_modules_end_with_the_process() {
     let sets =
-        index("import os\nseen = os.environ.get('MADE')\nos.environ['MADE'] = 'by hand'", "seen");
+        index("import os\nseen = os.environ.get('MADE')\nos.environ['MADE'] = 'manually'", "seen");
     let project = Project::new().top_file("pyproject.toml", "[tool.snaxum]\npool-workers = 1\n");
     let world = World::of(project.file("app.py", &sets)).await;
     assert_eq!(world.text("/").await, "None");

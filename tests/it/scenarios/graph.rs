@@ -20,7 +20,7 @@ async fn in_a_diamond_each_module_runs_once_and_in_load_order() {
     assert_eq!(world.text("/").await, "5");
 }
 
-// A module without importers is not run, and the report says why.
+// A module without importers is not run, and the report gives the reason.
 #[tokio::test]
 async fn a_file_without_importers_is_not_run() {
     let mut world = World::new(&[("app.py", &index("", "1"))]).await;
@@ -233,7 +233,7 @@ async fn a_file_that_is_loaded_under_two_names_is_warned_of_once_and_follows_und
     let reload = world.save("lib/tool.py", "X = 2\n").await;
 
     assert_eq!(reload.ran(), ["tool", "lib.tool", "app"]);
-    assert_eq!(reload.0["warnings"], serde_json::json!([]), "it was told");
+    assert_eq!(reload.0["warnings"], serde_json::json!([]), "it was reported");
     assert_eq!(world.text("/").await, "[2, 2, False]");
 
     // One of them reaches `app.py` by a third module alone.

@@ -81,7 +81,7 @@ async fn an_env_file_that_cannot_be_read_changes_nothing_and_shows_no_value() {
     assert!(!reload.0.to_string().contains("hunter2"), "{:#}", reload.0);
     assert_eq!(world.text("/").await, "one");
 
-    // The code does not load with the new variables: they are not in force.
+    // The code does not load with the new variables: they are not set.
     world.save("../.env", "MODE=one\n# mended\n").await.ran_nothing();
     let rejects = "import os\nassert os.environ['MODE'] != 'two'";
     world.save("app.py", &index(rejects, "os.environ.get('MODE')")).await.ran();

@@ -15,7 +15,7 @@ fn color(n: u32) -> String {
     )
 }
 
-/// An app that keeps what an expression gives.
+/// An app that stores an expression with `keep`.
 fn keeping(factory: &str, more: &str, expression: &str) -> String {
     index(
         &format!("import models, snaxum\n\nV = snaxum.keep('v', lambda: {factory}{more})\n"),
@@ -59,7 +59,7 @@ async fn a_kept_instance_that_may_migrate_gets_the_new_class() {
     assert_eq!(warnings(&reload), "[]");
     assert_eq!(world.text("/").await, "[True, 2]");
     world.save("models.py", &format!("{}1 / 0\n", user(3, ""))).await.failure();
-    assert_eq!(world.text("/").await, "[True, 2]", "a rejected class is nobody's");
+    assert_eq!(world.text("/").await, "[True, 2]", "a rejected class is gone");
 }
 
 #[tokio::test]

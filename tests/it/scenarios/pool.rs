@@ -3,10 +3,10 @@
 use super::super::support::Project;
 use super::world::World;
 
-const APP: &str = "import _tasks\nfrom snaxum import route\n\n@route('/', use_process_pool=True)\ndef index(request, pool):\n    return pool.submit(_tasks.answer).result()\n";
+const APP: &str = "import _tasks\nfrom snaxum import route\n\n@route('/', use_process_pool=True)\ndef index(request, pool):\n    return pool.submit(_tasks.compute).result()\n";
 
 fn tasks(n: u32) -> String {
-    format!("import os, _heavy\n\ndef answer():\n    return [{n}, os.getpid(), _heavy.LOADED]\n")
+    format!("import os, _heavy\n\ndef compute():\n    return [{n}, os.getpid(), _heavy.LOADED]\n")
 }
 
 // The next task runs the new code in the same process; heavy libraries are not imported again, and
@@ -35,10 +35,10 @@ async fn workers_load_the_dependents_of_a_change_and_nothing_else_in_the_same_pr
 // A task that runs during a reload finishes on the old code, and an old handler can still submit.
 #[tokio::test]
 async fn a_running_task_finishes_on_the_old_code_and_an_old_handler_still_submits() {
-    let app = "import _gate, _tasks\nfrom snaxum import route\n\n@route('/', use_process_pool=True)\ndef index(request, pool):\n    first = pool.submit(_tasks.answer, 'task').result()\n    _gate.wait('handler')\n    return [first, pool.submit(_tasks.answer, None).result()]\n";
+    let app = "import _gate, _tasks\nfrom snaxum import route\n\n@route('/', use_process_pool=True)\ndef index(request, pool):\n    first = pool.submit(_tasks.compute, 'task').result()\n    _gate.wait('handler')\n    return [first, pool.submit(_tasks.compute, None).result()]\n";
     let tasks = |n: u32| {
         format!(
-            "import _gate\n\ndef answer(name):\n    if name:\n        _gate.wait(name)\n    return {n}\n"
+            "import _gate\n\ndef compute(name):\n    if name:\n        _gate.wait(name)\n    return {n}\n"
         )
     };
     let project = Project::new()
@@ -54,15 +54,15 @@ async fn a_running_task_finishes_on_the_old_code_and_an_old_handler_still_submit
     task.open().await;
     world.server.arrival().await.open().await;
 
-    let reply = running.await.expect("an answer");
+    let reply = running.await.expect("a response");
     assert_eq!(reply.json(), serde_json::json!([1, 2]), "{}", reply.text());
     assert_eq!(reply.header("x-snaxum-gen"), "1");
 }
 
 #[tokio::test]
 async fn a_module_that_only_workers_load_is_new_to_them_too() {
-    let tasks = "def answer():\n    import _deep\n    return [_deep.X]\n";
-    let app = "import _tasks\nfrom snaxum import route\n\n@route('/', use_process_pool=True)\ndef index(request, pool):\n    return pool.submit(_tasks.answer).result()\n";
+    let tasks = "def compute():\n    import _deep\n    return [_deep.X]\n";
+    let app = "import _tasks\nfrom snaxum import route\n\n@route('/', use_process_pool=True)\ndef index(request, pool):\n    return pool.submit(_tasks.compute).result()\n";
     let project = Project::new()
         .args(&["--pool-workers", "1"])
         .file("app.py", app)

@@ -1,4 +1,4 @@
-//! Random edits of a random graph of modules: after each, every route answers as a fresh process
+//! Random edits of a random graph of modules: after each, every route responds as a fresh process
 //! on the same files does.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ impl Random {
     }
 }
 
-/// Names that there may be: some load by themselves, some are helpers, some lie in packages.
+/// Names that there may be: some load by themselves, some are helpers, some are in packages.
 const NAMES: [&str; 10] = ["_a", "_b", "_c", "m1", "m2", "m3", "pk", "pk.one", "pk.two", "ns.deep"];
 
 #[derive(Clone)]
@@ -33,7 +33,7 @@ struct Module {
     value: usize,
     /// Names imported at the top, each with how it is written.
     imports: Vec<(usize, usize)>,
-    /// One that is imported inside the function.
+    /// A helper that is imported inside the function.
     late: Option<usize>,
     comment: usize,
     is_broken: bool,
@@ -44,7 +44,7 @@ fn file_of(name: &str) -> String {
 }
 
 impl Module {
-    /// Imports only names that come before it: a cycle's outcome depends on who is first.
+    /// Imports only names that come before it: a cycle's outcome depends on the first module.
     fn new(index: usize, random: &mut Random) -> Self {
         let count = random.below(index.min(3) + 1);
         let imports = (0..count).map(|_| (random.below(index), random.below(4))).collect();
@@ -178,7 +178,7 @@ async fn random_edits_leave_what_a_fresh_process_would_have() {
     }
 }
 
-/// `cargo test --test it random -- --ignored` looks further.
+/// `cargo test --test it random -- --ignored` tries more.
 #[tokio::test]
 #[ignore = "takes minutes; the one above is a part of it"]
 async fn many_random_edits_leave_what_a_fresh_process_would_have() {

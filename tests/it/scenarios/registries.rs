@@ -76,7 +76,7 @@ async fn a_request_on_old_code_finds_its_class_registered_to_its_end() {
     world.save("app.py", &app(2)).await.ran();
     assert_eq!(world.text("/count").await, "4");
     held.open().await;
-    assert_eq!(old.await.expect("an answer").text(), "mine 1");
+    assert_eq!(old.await.expect("a response").text(), "mine 1");
     world.until("/count", |count| count == "3").await;
 }
 
@@ -175,7 +175,7 @@ async fn patches_by_mock_at_import_are_undone_and_their_old_code_is_released() {
             "[shop.price(0), json.dumps(0)]",
         );
         format!(
-            "{app}\n@route('/held')\ndef held(request):\n    gc.collect()\n    return str(len(mock._patch._active_patches))\n"
+            "{app}\n@route('/patches')\ndef patches(request):\n    gc.collect()\n    return str(len(mock._patch._active_patches))\n"
         )
     };
     let patch = "mock.patch('shop.price', return_value=N).start()\nmock.patch.object(json, 'dumps', lambda x: 'mine').start()\n";
@@ -183,10 +183,10 @@ async fn patches_by_mock_at_import_are_undone_and_their_old_code_is_released() {
     assert_eq!(world.text("/").await, "[1, 'mine']");
     world.save("app.py", &app(2, patch)).await.ran();
     assert_eq!(world.text("/").await, "[2, 'mine']");
-    world.until("/held", |count| count == "2").await;
+    world.until("/patches", |count| count == "2").await;
     world.save("app.py", &app(3, "")).await.ran();
     assert_eq!(world.text("/").await, "[0, '0']");
-    world.until("/held", |count| count == "0").await;
+    world.until("/patches", |count| count == "0").await;
 }
 
 #[tokio::test]

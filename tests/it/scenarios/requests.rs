@@ -3,7 +3,7 @@
 use super::super::support::Project;
 use super::world::World;
 
-/// A handler that stops at the gate before it looks a helper up in each way there is.
+/// A handler that stops at the gate before it resolves a helper in every possible way.
 fn app(kind: &str) -> String {
     let (def, wait) = match kind {
         "async" => ("async def", "await _gate.wait_async"),
@@ -41,7 +41,7 @@ async fn a_request_sees_one_generation_from_its_start_to_its_end() {
         held.open().await;
         held_too.open().await;
 
-        let (old, new) = (old.await.expect("an answer"), new.await.expect("an answer"));
+        let (old, new) = (old.await.expect("a response"), new.await.expect("a response"));
         assert_eq!(old.text(), "[1,1,1,1,1]", "{kind}");
         assert_eq!(new.text(), "[2,2,2,2,2]", "{kind}");
         assert_eq!((old.header("x-snaxum-gen"), new.header("x-snaxum-gen")), ("1", "3"));
@@ -53,7 +53,7 @@ async fn a_request_sees_one_generation_from_its_start_to_its_end() {
 async fn a_hook_waits_for_the_last_request_on_the_old_code() {
     let source = |n: u32| {
         format!(
-            "import _gate, snaxum\nfrom snaxum import route\n\n@snaxum.on_unload\ndef bye():\n    _gate.tell('unload {n}')\n\n@route('/')\ndef index(request):\n    _gate.wait('handler')\n    return '{n}'\n"
+            "import _gate, snaxum\nfrom snaxum import route\n\n@snaxum.on_unload\ndef bye():\n    _gate.notify('unload {n}')\n\n@route('/')\ndef index(request):\n    _gate.wait('handler')\n    return '{n}'\n"
         )
     };
     let mut world = World::of(Project::new().gate().file("app.py", &source(1))).await;
@@ -62,7 +62,7 @@ async fn a_hook_waits_for_the_last_request_on_the_old_code() {
     world.save("app.py", &source(2)).await.ran();
     world.save("app.py", &source(3)).await.ran();
     held.open().await;
-    assert_eq!(running.await.expect("an answer").text(), "1");
+    assert_eq!(running.await.expect("a response").text(), "1");
     // Oldest first; nothing else came to the gate before.
     assert_eq!(world.server.arrival().await.name, "unload 1");
     assert_eq!(world.server.arrival().await.name, "unload 2");

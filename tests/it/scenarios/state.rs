@@ -25,9 +25,9 @@ async fn a_kept_value_outlives_edits_until_its_version_or_its_factory_changes() 
     assert_ne!(second, first);
     world.server.out.wait_for("closed").await;
 
-    world.save("app.py", &keeping(2, ", version=2", "print('made anew')")).await.ran();
+    world.save("app.py", &keeping(2, ", version=2", "print('made again')")).await.ran();
     assert_ne!(world.text("/").await, second);
-    world.server.out.wait_for("made anew").await;
+    world.server.out.wait_for("made again").await;
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn a_kept_value_of_a_rejected_generation_is_unloaded_and_not_published() {
     assert_eq!(world.text("/").await, first);
 }
 
-// An unload hook runs once, after the new code serves; one that raises or hangs costs the reload
+// An unload hook runs once, after the new code serves; a failing or hanging hook costs the reload
 // nothing.
 #[tokio::test]
 async fn an_unload_hook_runs_once_after_the_new_code_serves_and_not_for_a_rejected_one() {
@@ -64,7 +64,7 @@ async fn an_unload_hook_runs_once_after_the_new_code_serves_and_not_for_a_reject
     assert!(!said.contains("unload 2"), "it was never published: {said}");
 }
 
-// Start-up hooks of changed modules run; one that fails rejects the reload.
+// Start-up hooks of changed modules run; a failing hook rejects the reload.
 #[tokio::test]
 async fn a_startup_hook_that_refuses_rejects_the_reload() {
     let app = |n: u32, hook: &str| {
@@ -90,7 +90,7 @@ async fn an_exclusive_resource_is_released_before_the_new_code_loads() {
     let app = |n: u32, more: &str| {
         index(
             &format!(
-                "import socket, snaxum\nS = socket.socket()\nS.bind(('127.0.0.1', int(open(__file__.replace('app.py', 'port.txt')).read())))\n\n@snaxum.on_unload(exclusive=True)\ndef let_go():\n    S.close()\n\n@snaxum.on_resume\ndef again():\n    print('resumed')\n{more}"
+                "import socket, snaxum\nS = socket.socket()\nS.bind(('127.0.0.1', int(open(__file__.replace('app.py', 'port.txt')).read())))\n\n@snaxum.on_unload(exclusive=True)\ndef release():\n    S.close()\n\n@snaxum.on_resume\ndef again():\n    print('resumed')\n{more}"
             ),
             &n.to_string(),
         )
@@ -193,12 +193,12 @@ async fn a_reference_to_old_code_is_named() {
 #[tokio::test]
 async fn a_clean_stop_releases_exclusive_resources_too() {
     let app = index(
-        "import snaxum\n\n@snaxum.on_unload(exclusive=True)\ndef let_go():\n    print('let go')\n",
+        "import snaxum\n\n@snaxum.on_unload(exclusive=True)\ndef release():\n    print('released')\n",
         "1",
     );
     let mut world = World::new(&[("app.py", &app)]).await;
     world.server.stop().await;
-    assert_eq!(world.server.out.whole().await.matches("let go").count(), 1);
+    assert_eq!(world.server.out.whole().await.matches("released").count(), 1);
 }
 
 #[tokio::test]

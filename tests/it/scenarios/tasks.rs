@@ -3,7 +3,7 @@
 use super::super::support::Project;
 use super::world::{World, index};
 
-/// A poller that a start-up hook leaves behind, and that says how it ends.
+/// A poller that a start-up hook starts, and that prints how it ends.
 fn polling(n: u32, more: &str) -> String {
     index(
         &format!(
@@ -13,7 +13,7 @@ fn polling(n: u32, more: &str) -> String {
     )
 }
 
-/// Handlers that leave a task behind, and tell how many run.
+/// Handlers that start a background task, and return how many run.
 const DETACHED: &str = "import asyncio\nfrom snaxum import route\n\nasync def tick():\n    await asyncio.sleep(3600)\n\n@route('/begin')\nasync def begin(request):\n    asyncio.create_task(tick())\n    return ''\n";
 
 // A background task of old code is cancelled after the commit, or counted.

@@ -11,7 +11,7 @@ pub(crate) struct World {
     console: Console,
 }
 
-/// What a reload did, as the console tells it.
+/// The result of a reload, as the console gets it.
 pub(crate) struct Reload(pub(crate) Value);
 
 impl World {
@@ -54,7 +54,7 @@ impl World {
         reply.text().to_owned()
     }
 
-    /// Asks until the answer is `right`, whatever process gives it. A connection that the old process
+    /// Repeats a request until the response is `right`, from either process. A connection that the old process
     /// has taken may end with it before its request was read.
     pub(crate) async fn until(&self, path: &str, right: impl Fn(&str) -> bool) {
         in_time(path, async {
@@ -110,7 +110,7 @@ fn names<'a>(list: &'a Value, key: &str) -> Vec<&'a str> {
     list.iter().map(|item| item[key].as_str().expect("a text")).collect()
 }
 
-/// A module that answers `/` with an expression.
+/// A module that returns an expression at `/`.
 pub(crate) fn index(before: &str, expression: &str) -> String {
     format!(
         "from snaxum import route\n{before}\n\n@route('/')\ndef index(request):\n    return str({expression})\n"
