@@ -43,7 +43,7 @@ function importPathTo(name, files, modules) {
     if (changed.has(module.file)) return { file: module.file, verb: "is", modules: path };
     const input = module.inputs.find((each) => changed.has(each));
     if (input !== undefined) return { file: input, verb: "is read by", modules: path };
-    for (const imported of [...module.imports, ...module.wanted]) {
+    for (const imported of [...module.imports, ...module.missing_imports]) {
       if (visited.has(imported)) continue;
       visited.add(imported);
       paths.push([imported, ...path]);

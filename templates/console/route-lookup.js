@@ -40,7 +40,7 @@ export function RouteLookup({ open }) {
   `;
 }
 
-function Match({ match: { method, path, status, allow, answer: route, misses }, open }) {
+function Match({ match: { method, path, status, allow, route, near_misses: nearMisses }, open }) {
   return html`
     <p>
       <code>${visible(method)} ${visible(path)}</code>${" → "}
@@ -52,12 +52,12 @@ function Match({ match: { method, path, status, allow, answer: route, misses }, 
     ${route?.params.length > 0 && html`
       <ul>${route.params.map(({ name, type, value }) => html`<li key=${name}><code>${visible(name)} = ${visible(value)}</code> <span class="dim">${visible(type)}</span></li>`)}</ul>
     `}
-    ${misses.length > 0 && html`
+    ${nearMisses.length > 0 && html`
       <h3>Similar routes</h3>
       <ul>
-        ${misses.map((miss) => html`<li>
+        ${nearMisses.map((miss) => html`<li>
           <button type="button" class="link" onClick=${() => open(miss)}><code>${visible(miss.methods.join(" "))} ${visible(miss.path)}</code></button>
-          ${" "}<code>${visible(miss.handler)}</code>: ${visible(miss.why)}
+          ${" "}<code>${visible(miss.handler)}</code>: ${visible(miss.reason)}
         </li>`)}
       </ul>
     `}

@@ -110,14 +110,17 @@ async fn a_match_names_the_winner_its_parameters_and_why_others_lost() {
 
     let told = server.api("match?method=post&path=/orders/9?x=1").await;
     assert_eq!((&told["method"], &told["path"]), (&json!("POST"), &json!("/orders/9")));
-    assert_eq!(told["answer"]["handler"], "app.order");
-    assert_eq!(told["answer"]["params"], json!([{"name": "id", "type": "int", "value": "9"}]));
+    assert_eq!(told["route"]["handler"], "app.order");
+    assert_eq!(told["route"]["params"], json!([{"name": "id", "type": "int", "value": "9"}]));
 
     let told = server.api("match?method=GET&path=/orders/n%2565w").await;
     assert_eq!((&told["status"], &told["path"]), (&json!(200), &json!("/orders/new")));
     let told = server.api("match?method=GET&path=/orders/x").await;
-    assert_eq!((&told["status"], &told["answer"]), (&json!(404), &Value::Null));
-    assert!(told["misses"][0]["why"].as_str().is_some_and(|why| why.contains("`x`")), "{told}");
+    assert_eq!((&told["status"], &told["route"]), (&json!(404), &Value::Null));
+    assert!(
+        told["near_misses"][0]["reason"].as_str().is_some_and(|why| why.contains("`x`")),
+        "{told}"
+    );
 
     let path = "/__snaxum/api/match?method=GET&path=orders";
     let request = server.request(reqwest::Method::GET, path).bearer_auth(&server.token);

@@ -329,9 +329,9 @@ async fn a_match_shows_the_route_and_the_near_misses() {
     let refused = asked("/users/%61da", "json").await;
     assert_eq!((refused.code, &*refused.stderr), (Some(1), ""));
     let told: Value = serde_json::from_str(&refused.stdout).expect("JSON alone");
-    assert_eq!((&told["status"], &told["answer"]), (&404.into(), &Value::Null));
-    assert_eq!(told["misses"][0]["path"], "/users/<int:id>");
-    assert_eq!(told["misses"][0]["why"], "has `<int>` where the path has `ada`");
+    assert_eq!((&told["status"], &told["route"]), (&404.into(), &Value::Null));
+    assert_eq!(told["near_misses"][0]["path"], "/users/<int:id>");
+    assert_eq!(told["near_misses"][0]["reason"], "has `<int>` where the path has `ada`");
 
     let other_method = asked("GET /orders", "table").await;
     assert_eq!(other_method.code, Some(1));

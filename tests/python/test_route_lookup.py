@@ -19,18 +19,18 @@ def table(*routes: str) -> RouteTable:
 
 
 def misses(routes: RouteTable, method: str, path: str) -> list[tuple[str, str]]:
-    return [(miss["path"], miss["why"]) for miss in explain(routes, method, path)["misses"]]
+    return [(miss["path"], miss["reason"]) for miss in explain(routes, method, path)["near_misses"]]
 
 
 def test_the_found_route_has_its_converted_parameters() -> None:
     lookup = explain(table("GET /users/<int:id>/<name>"), "GET", "/users/07/ada")
     assert lookup["status"] == 200
-    assert lookup["answer"]["path"] == "/users/<int:id>/<name>"
-    assert lookup["answer"]["params"] == [
+    assert lookup["route"]["path"] == "/users/<int:id>/<name>"
+    assert lookup["route"]["params"] == [
         {"name": "id", "type": "int", "value": "7"},
         {"name": "name", "type": "string", "value": "'ada'"},
     ]
-    assert lookup["misses"] == []
+    assert lookup["near_misses"] == []
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_one_difference_is_explained(route: str, request_line: str, why: str) ->
 def test_a_later_route_names_the_more_specific_route() -> None:
     routes = table("GET /orders/<id>", "GET /orders/<int:id>", "GET /<path:rest>")
     narrower = "`/orders/<int:id>` is more specific and comes first"
-    assert explain(routes, "GET", "/orders/9")["answer"]["path"] == "/orders/<int:id>"
+    assert explain(routes, "GET", "/orders/9")["route"]["path"] == "/orders/<int:id>"
     assert misses(routes, "GET", "/orders/9") == [
         ("/orders/<id>", narrower),
         ("/<path:rest>", narrower),
@@ -72,7 +72,7 @@ def test_a_later_route_names_the_more_specific_route() -> None:
 )
 def test_more_differences_are_not_a_near_miss(path: str) -> None:
     lookup = explain(table("GET /orders/<int:id>"), "GET", path)
-    assert (lookup["status"], lookup["misses"]) == (404, [])
+    assert (lookup["status"], lookup["near_misses"]) == (404, [])
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_more_differences_are_not_a_near_miss(path: str) -> None:
 def test_implied_methods_are_explained(method: str, status: int, allow: list[str]) -> None:
     lookup = explain(table("GET /orders"), method, "/orders")
     assert (lookup["status"], lookup["allow"]) == (status, allow)
-    assert (lookup["answer"] is None) == (method != "HEAD")
+    assert (lookup["route"] is None) == (method != "HEAD")
 
 
 def test_only_the_nearest_are_listed() -> None:

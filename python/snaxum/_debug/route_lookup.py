@@ -26,8 +26,8 @@ NEAR = 2
 def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
     """Describe the lookup of `method` and the decoded `path` as plain data.
 
-    `answer` is the route with its converted parameters, as Python writes them, or None; `misses`
-    are the nearest other routes, each with the reason.
+    `route` is the matching route with its converted parameters, as Python writes them, or None;
+    `near_misses` are the nearest other routes, each with the reason.
     """
     found = table.match(method, path)
     matched = None
@@ -44,17 +44,17 @@ def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
     misses = []
     for route in table.routes:
         if route is not winner and (miss := _mismatch(route, method, segments, winner)):
-            misses.append((miss[0], {**_named(route), "why": miss[1]}))
+            misses.append((miss[0], {**_named(route), "reason": miss[1]}))
     misses.sort(key=lambda miss: miss[0])
     allow = list(found.allow) if isinstance(found, (ImpliedOptions, MethodNotAllowed)) else []
     return {
-        "v": 1,
+        "v": 2,
         "method": method,
         "path": path,
         "status": 405 if isinstance(found, MethodNotAllowed) else 200 if matched or allow else 404,
         "allow": allow,
-        "answer": matched,
-        "misses": [miss for _, miss in misses[:MAX_MISSES]],
+        "route": matched,
+        "near_misses": [miss for _, miss in misses[:MAX_MISSES]],
     }
 
 

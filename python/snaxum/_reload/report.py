@@ -79,7 +79,7 @@ def describe(generation: Generation) -> list[dict[str, object]]:
             "file": shown(node.path),
             "generation": generation.ran.get(node.name, generation.number),
             "imports": sorted(n for n in node.imports | node.deferred_imports if n in graph.nodes),
-            "wanted": sorted(node.missing_imports),
+            "missing_imports": sorted(node.missing_imports),
             "inputs": sorted(map(shown, (*node.files, *node.listed_dirs))),
             "reaches": graph.dependents([node.name]),
         }

@@ -27,10 +27,8 @@ struct RouteLookup {
     path: String,
     status: u16,
     allow: Vec<String>,
-    #[serde(rename = "answer")]
-    matched: Option<MatchedRoute>,
-    #[serde(rename = "misses")]
-    mismatches: Vec<Mismatch>,
+    route: Option<MatchedRoute>,
+    near_misses: Vec<Mismatch>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,7 +53,7 @@ struct Mismatch {
     methods: Vec<String>,
     path: String,
     handler: String,
-    why: String,
+    reason: String,
 }
 
 impl RequestLine {
@@ -93,7 +91,7 @@ impl RequestLine {
 impl RouteLookup {
     fn text(&self) -> String {
         let request = format!("{} {}", plain(&self.method), plain(&self.path));
-        let mut out = match &self.matched {
+        let mut out = match &self.route {
             Some(route) => {
                 let (methods, mode) = (route.methods.join(","), &route.mode);
                 let (path, handler) = (plain(&route.path), plain(&route.handler));
@@ -112,13 +110,13 @@ impl RouteLookup {
             }
             None => format!("{request}\n  {}: no route has this path\n", self.status),
         };
-        if !self.mismatches.is_empty() {
+        if !self.near_misses.is_empty() {
             out += "\nnear misses\n";
         }
-        for route in &self.mismatches {
+        for route in &self.near_misses {
             let (methods, path) = (route.methods.join(","), plain(&route.path));
-            let (handler, why) = (plain(&route.handler), plain(&route.why));
-            out += &format!("  {methods} {path}  {handler}: {why}\n");
+            let (handler, reason) = (plain(&route.handler), plain(&route.reason));
+            out += &format!("  {methods} {path}  {handler}: {reason}\n");
         }
         out
     }
