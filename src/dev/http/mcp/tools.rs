@@ -92,7 +92,7 @@ fn requests(dev: &Dev, arguments: RequestsArguments) -> Result<String, String> {
 }
 
 /// A failed request or reload.
-struct Failure {
+struct FailedItem {
     time_ms: u64,
     source: FailureSource,
 }
@@ -104,11 +104,11 @@ enum FailureSource {
 }
 
 /// Newest first.
-fn failures(dev: &Dev) -> Vec<Failure> {
+fn failures(dev: &Dev) -> Vec<FailedItem> {
     let recorder = &dev.inner.recorder;
     let requests = recorder.requests().into_iter().filter_map(|request| {
         let has_failed = request.error.is_some() || request.status >= 500;
-        has_failed.then_some(Failure {
+        has_failed.then_some(FailedItem {
             time_ms: request.time_ms,
             source: FailureSource::Request(request.id),
         })
@@ -116,14 +116,14 @@ fn failures(dev: &Dev) -> Vec<Failure> {
     let reloads = recorder.reloads().into_iter().filter_map(|reload| {
         let has_failed = reload.outcome == LoadOutcome::Failed || reload.traceback.is_some();
         let source = || FailureSource::Reload(value(&*reload));
-        has_failed.then(|| Failure { time_ms: reload.time_ms, source: source() })
+        has_failed.then(|| FailedItem { time_ms: reload.time_ms, source: source() })
     });
-    let mut all: Vec<Failure> = requests.chain(reloads).collect();
+    let mut all: Vec<FailedItem> = requests.chain(reloads).collect();
     all.sort_by_key(|failure| std::cmp::Reverse(failure.time_ms));
     all
 }
 
-impl Failure {
+impl FailedItem {
     /// Includes its traceback; `None` if newer requests have replaced it.
     fn to_json(&self, dev: &Dev) -> Option<Value> {
         let (kind, mut json) = match &self.source {
