@@ -40,7 +40,7 @@ pub(super) struct WorkersResponse {
 struct DispatchWorkerState {
     name: String,
     /// Null while it is idle.
-    request: Option<RunningRequest>,
+    request: Option<ActiveRequest>,
     /// Whether its handler has exceeded the time limit, so that another worker has replaced it.
     replaced: bool,
 }
@@ -49,12 +49,12 @@ struct DispatchWorkerState {
 #[derive(Serialize)]
 struct RequestList {
     count: usize,
-    requests: Vec<RunningRequest>,
+    requests: Vec<ActiveRequest>,
 }
 
 /// A request that has not ended.
 #[derive(Serialize)]
-struct RunningRequest {
+struct ActiveRequest {
     id: String,
     /// Null if it has just ended.
     method: Option<String>,
@@ -108,10 +108,10 @@ impl RequestLookup<'_> {
         RequestList { count: ids.len(), requests }
     }
 
-    fn running(&self, id: u64) -> RunningRequest {
+    fn running(&self, id: u64) -> ActiveRequest {
         let known = self.runtime.in_flight(id);
         let id = id.to_string();
-        RunningRequest {
+        ActiveRequest {
             generation: self.generations[&id].as_u64(),
             method: known.as_ref().map(|(head, _)| head.method().to_owned()),
             path: known.as_ref().map(|(head, _)| self.redactor.path(&head.path())),
