@@ -549,7 +549,10 @@ async fn a_damaged_venv_is_named_with_the_way_out() {
     ] {
         let finished = app().top_file(&format!(".venv/{file}"), content).snaxum(&["serve"]).await;
         assert_eq!(finished.code, Some(1), "{file}");
-        assert_is_one_message(&finished, &["no usable virtual environment", problem, "remove it"]);
+        assert_is_one_message(
+            &finished,
+            &["is not a usable virtual environment", problem, "remove it"],
+        );
     }
 }
 

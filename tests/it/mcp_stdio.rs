@@ -165,10 +165,10 @@ async fn a_malformed_message_is_refused_and_the_next_one_works() {
         assert_eq!((&answer["id"], error(&answer).0), (&Value::Null, Some(code)), "{answer}");
     }
     let large = bridge.ask(1, "tools/call", json!({ "name": "x".repeat(70_000) })).await;
-    assert!(error(&large).1.contains("65536 bytes"), "{large}");
+    assert!(error(&large).1.contains("65536"), "{large}");
     bridge.send_line(&"x".repeat(2 * 1024 * 1024)).await;
     let answer = bridge.next().await;
-    assert!(error(&answer).1.contains("a line has at most"), "{answer}");
+    assert!(error(&answer).1.contains("the line is too long"), "{answer}");
 
     for line in ["", "\r", r#"{"jsonrpc":"2.0","id":9,"result":{}}"#] {
         bridge.send_line(line).await;

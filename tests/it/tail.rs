@@ -252,7 +252,7 @@ async fn a_malformed_message_is_reported() {
 
     assert_eq!(tail.line_with("{").await, "{\"seq\":2,\"type\":\"new\"}");
     let note = find(&mut tail.err, "note:").await;
-    assert!(note.contains("cannot be read") && note.contains(r#"\u{9b}"#), "{note}");
+    assert!(note.contains("unreadable") && note.contains(r#"\u{9b}"#), "{note}");
 }
 
 #[tokio::test]
