@@ -14,8 +14,8 @@ use crate::python_runtime::{PythonRuntime, ReloadOutcome, ReloadScope};
 use super::browser::BrowserReload;
 use super::discovery::{self, DevFile};
 use super::editor::Editor;
-use super::events::Events;
 use super::mcp_access::McpAccess;
+use super::message_stream::MessageStream;
 use super::paths::{self, PREFIX};
 use super::pins::Pins;
 use super::protocol::ServerStatus;
@@ -138,8 +138,8 @@ impl Dev {
 
     /// Returns the events from now on, after `hello`, the lines so far, the newest reload and the
     /// routes; `None` if the server has stopped.
-    pub fn events(&self) -> Option<Events> {
-        self.inner.recorder.subscribe_from_start().map(Events::new)
+    pub fn events(&self) -> Option<MessageStream> {
+        self.inner.recorder.subscribe_from_start().map(MessageStream::new)
     }
 
     /// Checks all files now, and reloads the changed code; `None` if the server stops, or if too many

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use snaxum::dev::Events;
+use snaxum::dev::MessageStream;
 use tokio::runtime::Handle;
 
 use crate::cli::render::color::plain_json;
@@ -65,7 +65,7 @@ pub(crate) struct JsonLog(Receiver<()>);
 
 impl JsonLog {
     /// Starts the thread. Must be called within the async runtime.
-    pub(crate) fn start(stdout: &OwnedStdout, mut events: Events) -> io::Result<Self> {
+    pub(crate) fn start(stdout: &OwnedStdout, mut events: MessageStream) -> io::Result<Self> {
         let mut out = stdout.0.try_clone()?;
         let tokio = Handle::current();
         let (done, ended) = mpsc::channel();

@@ -28,7 +28,7 @@ async fn a_file_without_importers_is_not_run() {
     reload.ran_nothing();
     assert_eq!(reload.0["strategy"], "none");
     assert!(
-        reload.0["reason"].as_str().expect("a text").contains("not imported"),
+        reload.0["reason"].as_str().expect("a text").contains("no loaded module imports"),
         "{reload:#?}",
         reload = reload.0
     );

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use super::recorder::subscription::Subscription;
 
 /// A stream of JSON texts, each a [`EventMessage`](super::protocol::EventMessage).
-pub struct Events {
+pub struct MessageStream {
     ready: VecDeque<String>,
     subscription: Subscription,
 }
 
-impl Events {
+impl MessageStream {
     pub(super) fn new((first, subscription): (Vec<String>, Subscription)) -> Self {
         Self { ready: first.into(), subscription }
     }
