@@ -10,7 +10,7 @@ use super::support::{Project, Server, in_time, send};
 
 const MB: usize = 1024 * 1024;
 
-const LARGE: &str = r#"
+pub(crate) const LARGE: &str = r#"
 from snaxum import Response, route
 
 @route("/large")
@@ -26,12 +26,12 @@ def hello(request): return "hello"
 "#;
 
 /// A client with small buffers that reads only on demand.
-struct Slow {
-    stream: TcpStream,
+pub(crate) struct Slow {
+    pub(crate) stream: TcpStream,
 }
 
 impl Slow {
-    async fn get(server: &Server, path: &str) -> Self {
+    pub(crate) async fn get(server: &Server, path: &str) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4096).expect("it has one");
         let address = server.authority().parse().expect("an address");
@@ -40,19 +40,19 @@ impl Slow {
         slow
     }
 
-    async fn ask(&mut self, path: &str) {
+    pub(crate) async fn ask(&mut self, path: &str) {
         let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
         self.stream.write_all(request.as_bytes()).await.expect("it reads");
     }
 
-    async fn read(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) async fn read(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         in_time("some bytes", self.stream.read_exact(&mut bytes)).await.expect("an open stream");
         bytes
     }
 
     /// Reads the head byte by byte.
-    async fn head(&mut self) -> String {
+    pub(crate) async fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.extend(self.read(1).await);
@@ -61,7 +61,7 @@ impl Slow {
     }
 
     /// Reads a chunked body to its end, and counts its bytes.
-    async fn chunks(&mut self) -> usize {
+    pub(crate) async fn chunks(&mut self) -> usize {
         let mut count = 0;
         loop {
             let mut size = Vec::new();
@@ -287,140 +287,9 @@ async fn an_async_stream_that_ends_unread_blocks_no_request() {
     }
 }
 
-/// Lets this process open as many sockets as it may.
-fn raise_limit_of_descriptors() -> usize {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: both calls get a pointer to a limit of our own.
-    unsafe {
-        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
-        limit.rlim_cur = limit.rlim_max;
-        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
-    }
-    usize::try_from(limit.rlim_cur).expect("a number")
-}
-
-/// Starts `snaxum serve` under a limit of open files, as `ulimit` takes it.
-async fn serve_under(limit: &str, project: Project) -> Server {
-    let mut command = project.command("sh");
-    let serve = format!("ulimit {limit} && exec \"$0\" serve --port 0");
-    command.args(["-c", &serve, env!("CARGO_BIN_EXE_snaxum")]);
-    project.spawn_process(command).listening().await
-}
-
-async fn idle(server: &Server, count: usize) -> Vec<TcpStream> {
+pub(crate) async fn idle(server: &Server, count: usize) -> Vec<TcpStream> {
     let connect = || async { TcpStream::connect(server.authority()).await.expect("it listens") };
     join_all((0..count).map(|_| connect())).await
-}
-
-#[tokio::test]
-async fn ten_thousand_idle_connections_cost_little_and_block_no_request() {
-    // The server has the same limit, and reserves a thousand for other uses.
-    let count = 10_000.min(raise_limit_of_descriptors() - 1500);
-    let server = Project::new().file("app.py", LARGE).serve().await;
-    assert_eq!(server.get("/hello").await.text(), "hello");
-    let before = server.memory();
-
-    let mut open = Vec::new();
-    while open.len() < count {
-        open.extend(idle(&server, 500.min(count - open.len())).await);
-        // A socket's queue is served in order: these have been accepted.
-        let mut next = Slow::get(&server, "/hello").await;
-        assert!(next.head().await.starts_with("HTTP/1.1 200 "));
-    }
-    let grown = server.memory() - before;
-
-    assert_eq!(server.get("/hello").await.text(), "hello");
-    assert!(grown < count * 16 * 1024, "{grown}");
-}
-
-#[tokio::test]
-async fn a_burst_of_clients_waits_in_line_while_the_server_is_busy() {
-    let server = Project::new().file("app.py", LARGE).serve().await;
-
-    server.signal(libc::SIGSTOP);
-    let line = in_time("their turn in the line", idle(&server, 500)).await;
-    server.signal(libc::SIGCONT);
-
-    assert_eq!(server.get("/hello").await.text(), "hello");
-    drop(line);
-}
-
-#[tokio::test]
-async fn a_low_limit_of_open_files_is_raised_as_far_as_it_may_be() {
-    let server = serve_under("-Sn 64", Project::new().file("app.py", LARGE)).await;
-    let mut open = Vec::new();
-    for _ in 0..100 {
-        let mut slow = Slow::get(&server, "/hello").await;
-        assert!(slow.head().await.starts_with("HTTP/1.1 200 "));
-        open.push(slow);
-    }
-}
-
-const FILES: &str = r#"
-from snaxum import route
-
-files = []
-
-@route("/open")
-def open_files(request):
-    with open(__file__), open(__file__), open(__file__):
-        return "opened"
-
-@route("/take-all")
-def take_all(request):
-    try:
-        while True:
-            files.append(open(__file__))
-    except OSError:
-        return "taken"
-
-@route("/give-back")
-def give_back(request):
-    for file in files:
-        file.close()
-    return "given back"
-"#;
-
-#[tokio::test]
-async fn connections_leave_some_descriptors_to_the_handlers_and_the_rest_wait() {
-    let server = serve_under("-n 64", Project::new().file("app.py", FILES)).await;
-    let mut first = Slow::get(&server, "/open").await;
-    assert!(first.head().await.starts_with("HTTP/1.1 200 "));
-    assert_eq!(first.read(6).await, b"opened");
-
-    let others = idle(&server, 200).await;
-    server.err.wait_for("the limit of open files").await;
-    let waiting = server.begin("/open");
-    for _ in 0..100 {
-        first.ask("/open").await;
-        assert!(first.head().await.starts_with("HTTP/1.1 200 "));
-        assert_eq!(first.read(6).await, b"opened");
-    }
-    assert!(!waiting.is_finished());
-    drop(others);
-
-    assert_eq!(waiting.await.expect("a response").text(), "opened");
-    assert_eq!(server.err.text().matches("WARN").count(), 1, "{}", server.err.text());
-}
-
-#[tokio::test]
-async fn a_server_out_of_descriptors_logs_it_once_and_accepts_clients_later() {
-    let server = serve_under("-n 64", Project::new().file("app.py", FILES)).await;
-    let mut first = Slow::get(&server, "/take-all").await;
-    first.head().await;
-    assert_eq!(first.read(5).await, b"taken");
-
-    let waiting = server.begin("/open");
-    server.err.wait_for("cannot accept a connection").await;
-    for _ in 0..100 {
-        first.ask("/take-all").await;
-        first.head().await;
-        first.read(5).await;
-    }
-    first.ask("/give-back").await;
-
-    assert_eq!(waiting.await.expect("a response").text(), "opened");
-    assert_eq!(server.err.text().matches("WARN").count(), 1, "{}", server.err.text());
 }
 
 #[tokio::test]

@@ -1,25 +1,33 @@
 //! Drives the real binary from outside, in temporary projects: what a user can rely on, file by
 //! file. The worlds that the tests act in are made by [`support`].
 
+mod access;
 mod browser_reload;
 mod cli;
+mod cli_errors;
 mod client;
+mod connections;
 mod console_api;
 mod dev_api;
 mod docs;
 mod editor;
+mod event_stream;
 mod example;
 mod golden;
+mod handlers;
 mod http;
 mod invariants;
 mod layers;
 mod limits;
 mod mcp;
+mod mcp_requests;
 mod mcp_stdio;
+mod mcp_wait;
 mod pool;
 mod protocol;
 mod quick_start;
 mod reload;
+mod reload_start;
 mod replay;
 mod robustness;
 mod routes;
@@ -30,5 +38,7 @@ mod shutdown;
 mod support;
 mod tail;
 mod terminal;
+mod terminal_output;
 mod waiting;
 mod watch;
+mod watch_tree;

@@ -6,12 +6,12 @@ use serde_json::json;
 
 use super::support::{Project, Server};
 
-fn answers(text: &str) -> String {
+pub(crate) fn answers(text: &str) -> String {
     format!("from snaxum import route\n\n@route('/')\ndef index(request):\n    return {text:?}\n")
 }
 
 /// A server whose requests wait for a reload, however slow the machine is.
-async fn app() -> Server {
+pub(crate) async fn app() -> Server {
     let project = Project::new().file("app.py", &answers("one"));
     project.args(&["--reload-wait", "1h"]).dev().await
 }
@@ -395,51 +395,6 @@ async fn no_request_fails_during_reloads() {
 }
 
 #[tokio::test]
-async fn a_module_that_never_loaded_does_not_block_the_others() {
-    let server = Project::new()
-        .file("good.py", &answers("good"))
-        .file("bad.py", "from snaxum import route\n\n@route('/bad')\ndef bad(request):\n    return 'mended'\n\nraise ValueError('at start')\n")
-        .dev()
-        .await;
-
-    let status = server.api("status").await;
-    assert_eq!((&status["state"], &status["generation"]), (&json!("failing"), &json!(1)));
-    assert_eq!(server.get("/").await.text(), "good");
-    // It may be one of the paths that did not load: not "there is no such page".
-    let missing = server.get("/elsewhere").await;
-    assert_eq!((missing.status, missing.header("retry-after")), (503, "1"));
-    assert!(
-        missing.json()["detail"].as_str().expect("a text").contains("`bad`"),
-        "{}",
-        missing.text()
-    );
-
-    let mut console = server.console().await;
-    server.edit(
-        "bad.py",
-        "from snaxum import route\n\n@route('/bad')\ndef bad(request):\n    return 'mended'\n",
-    );
-    console.next_of_type("reload.ok").await;
-    assert_eq!(server.get("/bad").await.text(), "mended");
-    assert_eq!(server.api("status").await["state"], "ok");
-}
-
-#[tokio::test]
-async fn a_server_with_nothing_that_loads_waits_for_the_mend() {
-    let server = Project::new().file("app.py", "def oops(:").dev().await;
-    let status = server.api("status").await;
-    assert_eq!((&status["state"], &status["generation"]), (&json!("failing"), &json!(0)));
-    assert_eq!(server.get("/").await.status, 503);
-
-    let mut console = server.console().await;
-    server.edit("app.py", &answers("mended"));
-    console.next_of_type("reload.ok").await;
-
-    let reply = server.get("/").await;
-    assert_eq!((reply.text(), reply.header("x-snaxum-gen")), ("mended", "1"));
-}
-
-#[tokio::test]
 async fn a_reload_changes_neither_process_nor_connections_nor_libraries() {
     let source = |n: u32| {
         format!(
@@ -469,48 +424,5 @@ async fn a_module_that_hangs_during_a_reload_delays_no_request_for_long() {
     assert_eq!(server.get("/").await.text(), "one");
     held.open().await;
     console.next_of_type("reload.ok").await;
-    assert_eq!(server.get("/").await.text(), "two");
-}
-
-#[tokio::test]
-async fn serve_never_reloads() {
-    let server = Project::new().file("app.py", &answers("one")).serve().await;
-
-    server.edit("app.py", &answers("two"));
-
-    let reply = server.get("/").await;
-    assert_eq!((reply.text(), reply.header("x-snaxum-gen")), ("one", ""));
-}
-
-#[tokio::test]
-async fn a_python_directory_that_is_replaced_is_watched_on() {
-    let server = app().await;
-    let mut console = server.console().await;
-    let (python, aside) = (server.python(""), server.project.path().join("aside"));
-
-    // As a checkout of another branch may do.
-    fs::rename(&python, &aside).expect("a move");
-    server.edit("app.py", &answers("two"));
-    console.next_of_type("reload.ok").await;
-    server.edit("app.py", &answers("three"));
-    console.next_of_type("reload.ok").await;
-
-    assert_eq!(server.get("/").await.text(), "three");
-}
-
-#[tokio::test]
-async fn a_save_during_the_start_is_served() {
-    let hanging = format!("import _gate\n_gate.wait('import')\n{}", answers("one"));
-    let server = Project::new().gate().file("app.py", &hanging).spawn("dev");
-    let held = server.arrival().await;
-
-    server.edit("app.py", &answers("two"));
-    held.open().await;
-    let server = server.answering().await;
-
-    let mut console = server.console().await;
-    if server.get("/").await.text() != "two" {
-        console.next_of_type("reload.ok").await;
-    }
     assert_eq!(server.get("/").await.text(), "two");
 }

@@ -3,23 +3,28 @@
 //! Nothing here sleeps in place of an event. Expected events are awaited; [`WATCHDOG`] only
 //! turns a hang into a failure. Every process that is started here ends with its handle.
 
+mod console;
+mod output;
+mod process;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::tungstenite::{self};
+
+pub(crate) use console::Console;
+pub(crate) use output::Output;
+pub(crate) use process::Process;
 
 /// Far longer than anything takes.
 const WATCHDOG: Duration = Duration::from_secs(30);
@@ -283,7 +288,7 @@ impl Server {
             request.headers_mut().insert(*name, value.parse().expect("a header"));
         }
         match in_time("the upgrade", tokio_tungstenite::connect_async(request)).await {
-            Ok((socket, _)) => Ok(Console { socket }),
+            Ok((socket, _)) => Ok(Console::new(socket)),
             Err(tungstenite::Error::Http(response)) => Err(response.status()),
             Err(error) => panic!("no response to the upgrade: {error}"),
         }
@@ -390,85 +395,6 @@ impl Reply {
     }
 }
 
-/// A client of the event stream.
-pub(crate) struct Console {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-}
-
-impl Console {
-    /// Opens the event stream over a connection of the test's own.
-    pub(crate) async fn over(stream: TcpStream, server: &Server) -> Self {
-        let url = format!("ws://{}/__snaxum/ws", server.authority());
-        let mut request = url.into_client_request().expect("a URL");
-        let bearer = format!("Bearer {}", server.token).parse().expect("a header");
-        request.headers_mut().insert("authorization", bearer);
-        let opening = tokio_tungstenite::client_async(request, MaybeTlsStream::Plain(stream));
-        let (socket, _) = in_time("the upgrade", opening).await.expect("it is let in");
-        Self { socket }
-    }
-
-    /// The next message.
-    pub(crate) async fn next(&mut self) -> Value {
-        in_time("a message", self.receive()).await
-    }
-
-    /// The next message of this type; skips what is not.
-    pub(crate) async fn next_of_type(&mut self, kind: &str) -> Value {
-        in_time(kind, async {
-            loop {
-                let message = self.receive().await;
-                if message["type"] == kind {
-                    return message;
-                }
-            }
-        })
-        .await
-    }
-
-    async fn receive(&mut self) -> Value {
-        loop {
-            let message = self.socket.next().await.expect("an open stream");
-            if let Message::Text(text) = message.expect("a frame") {
-                return serde_json::from_str(&text).expect("JSON");
-            }
-        }
-    }
-
-    /// Sends a frame, as no console does.
-    pub(crate) async fn send(&mut self, message: Message) {
-        self.socket.send(message).await.expect("an open stream");
-    }
-
-    /// Reads to the end of the stream; the code that it was closed with.
-    pub(crate) async fn close_code(self) -> Option<u16> {
-        self.end().await.1
-    }
-
-    /// Reads to the end of the stream; the types that came.
-    pub(crate) async fn rest(self) -> Vec<String> {
-        self.end().await.0
-    }
-
-    /// Reads to the end of the stream; the types that came, and the code that it was closed with.
-    pub(crate) async fn end(mut self) -> (Vec<String>, Option<u16>) {
-        let (mut kinds, mut code) = (Vec::new(), None);
-        in_time("the end of the stream", async {
-            while let Some(Ok(message)) = self.socket.next().await {
-                match message {
-                    Message::Text(text) => {
-                        let message: Value = serde_json::from_str(&text).expect("JSON");
-                        kinds.push(message["type"].as_str().expect("a type").to_owned());
-                    }
-                    Message::Close(frame) => code = frame.map(|frame| frame.code.into()),
-                    _ => {}
-                }
-            }
-        })
-        .await;
-        (kinds, code)
-    }
-}
-
 /// A process that waits at the gate. Dropping it opens the gate too.
 pub(crate) struct Held {
     /// Its message.
@@ -512,132 +438,6 @@ async def wait_async(name):
     finally:
         writer.close()
 "#;
-
-/// The lines of a stream, in order.
-pub(crate) struct Output {
-    lines: watch::Receiver<Lines>,
-    reading: tokio::task::JoinHandle<()>,
-}
-
-#[derive(Default)]
-struct Lines {
-    text: Vec<String>,
-    is_over: bool,
-}
-
-impl Output {
-    fn collect(stream: impl AsyncRead + Unpin + Send + 'static) -> Self {
-        let (sender, lines) = watch::channel(Lines::default());
-        let reading = tokio::spawn(async move {
-            let mut stream = BufReader::new(stream);
-            let mut line = Vec::new();
-            while matches!(stream.read_until(b'\n', &mut line).await, Ok(1..)) {
-                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-                sender.send_modify(|lines| lines.text.push(text));
-                line.clear();
-            }
-            sender.send_modify(|lines| lines.is_over = true);
-        });
-        Self { lines, reading }
-    }
-
-    /// The first line that contains `text`; waits until there is one.
-    pub(crate) async fn wait_for(&self, text: &str) -> String {
-        self.wait(text, WATCHDOG).await
-    }
-
-    /// The same for a start that downloads first.
-    pub(crate) async fn wait_at_leisure(&self, text: &str) -> String {
-        self.wait(text, WATCHDOG * 20).await
-    }
-
-    async fn wait(&self, text: &str, limit: Duration) -> String {
-        let mut lines = self.lines.clone();
-        let has_it =
-            |lines: &Lines| lines.is_over || lines.text.iter().any(|line| line.contains(text));
-        let waiting = tokio::time::timeout(limit, lines.wait_for(has_it)).await;
-        let found = match &waiting {
-            Ok(Ok(lines)) => lines.text.iter().find(|line| line.contains(text)).cloned(),
-            _ => None,
-        };
-        drop(waiting);
-        found.unwrap_or_else(|| panic!("no line with {text:?} in:\n{}", self.text()))
-    }
-
-    /// Closes our end, as a reader does that has seen enough.
-    pub(crate) async fn hang_up(&mut self) {
-        self.reading.abort();
-        let ended = (&mut self.reading).await;
-        assert!(ended.is_err_and(|error| error.is_cancelled()), "it was open");
-    }
-
-    /// All so far.
-    pub(crate) fn text(&self) -> String {
-        self.lines.borrow().text.join("\n")
-    }
-
-    /// All, once the writer has closed it.
-    pub(crate) async fn whole(&self) -> String {
-        let mut lines = self.lines.clone();
-        in_time("the end of the output", lines.wait_for(|lines| lines.is_over))
-            .await
-            .expect("it ends");
-        self.text()
-    }
-}
-
-/// A process of the server, distinguished from a later one with the same id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Process {
-    pub(crate) pid: u32,
-    started: String,
-}
-
-impl Process {
-    /// All descendants of `pid`.
-    pub(crate) fn below(pid: u32) -> Vec<Self> {
-        let all: Vec<(u32, Self)> = fs::read_dir("/proc")
-            .expect("a /proc")
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter_map(Self::read)
-            .collect();
-        let mut found = vec![];
-        let mut parents = vec![pid];
-        while let Some(parent) = parents.pop() {
-            for (_, process) in all.iter().filter(|(above, _)| *above == parent) {
-                parents.push(process.pid);
-                found.push(process.clone());
-            }
-        }
-        found
-    }
-
-    /// The parent and the process; `None` for one that has ended.
-    fn read(pid: u32) -> Option<(u32, Self)> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name in parentheses may contain anything.
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        // Its first thread may have ended before the others, which have its files open still.
-        let has_threads = fields[17].parse::<u32>().ok()? > 1;
-        let ended = matches!(fields[0], "Z" | "X") && !has_threads;
-        let process = Self { pid, started: fields[19].to_owned() };
-        (!ended).then_some((fields[1].parse().ok()?, process))
-    }
-
-    pub(crate) fn is_alive(&self) -> bool {
-        Self::read(self.pid).is_some_and(|(_, found)| found == *self)
-    }
-
-    /// Waits until it has exited. The only place that polls: no event reports another's child.
-    pub(crate) async fn is_gone(&self) {
-        in_time(&format!("the end of process {}", self.pid), async {
-            while self.is_alive() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await;
-    }
-}
 
 /// Runs the same request many times at once, each in a task of its own.
 pub(crate) fn at_once(

@@ -14,9 +14,9 @@ use tokio::sync::watch;
 use crate::support::{Project, in_time};
 
 /// Far longer than anything takes.
-const WATCHDOG: Duration = Duration::from_secs(30);
+pub(crate) const WATCHDOG: Duration = Duration::from_secs(30);
 
-const APP: &str = "from snaxum import route
+pub(crate) const APP: &str = "from snaxum import route
 
 
 @route('/')
@@ -31,19 +31,19 @@ def boom(request):
 ";
 
 /// A server on a pseudo-terminal.
-struct Screen {
-    project: Project,
-    child: Child,
-    master: File,
+pub(crate) struct Screen {
+    pub(crate) project: Project,
+    pub(crate) child: Child,
+    pub(crate) master: File,
     /// Its mode is asked for after the server has gone.
-    slave: OwnedFd,
-    text: watch::Receiver<String>,
-    url: String,
+    pub(crate) slave: OwnedFd,
+    pub(crate) text: watch::Receiver<String>,
+    pub(crate) url: String,
 }
 
 impl Screen {
     /// Starts `snaxum dev` and returns when it reads keys, or responds if it reads none.
-    async fn start(project: Project, columns: u16) -> Self {
+    pub(crate) async fn start(project: Project, columns: u16) -> Self {
         let size = libc::winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let (mut master, mut slave) = (0, 0);
         // SAFETY: the pointers are to values of ours, or null where that is allowed.
@@ -89,32 +89,32 @@ impl Screen {
     }
 
     /// Waits until this has been written.
-    async fn wait_for(&self, what: &str) {
+    pub(crate) async fn wait_for(&self, what: &str) {
         self.wait_for_times(what, 1).await;
     }
 
-    async fn wait_for_times(&self, what: &str, times: usize) {
+    pub(crate) async fn wait_for_times(&self, what: &str, times: usize) {
         self.wait_until(what, |text| text.matches(what).count() >= times).await;
     }
 
-    async fn wait_until(&self, what: &str, is_there: impl Fn(&str) -> bool) {
+    pub(crate) async fn wait_until(&self, what: &str, is_there: impl Fn(&str) -> bool) {
         let mut text = self.text.clone();
         let waiting = tokio::time::timeout(WATCHDOG, text.wait_for(|text| is_there(text)));
         let found = waiting.await.is_ok_and(|found| found.is_ok());
         assert!(found, "no {what:?} in:\n{}", self.text.borrow().escape_debug());
     }
 
-    fn press(&mut self, key: &str) {
+    pub(crate) fn press(&mut self, key: &str) {
         self.master.write_all(key.as_bytes()).expect("the terminal takes it");
     }
 
-    async fn get(&self, path: &str) {
+    pub(crate) async fn get(&self, path: &str) {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         in_time(path, client.get(format!("{}{path}", self.url)).send()).await.expect("a response");
     }
 
     /// The bits of the terminal's mode that matter to what a person types.
-    fn mode(&self) -> [bool; 3] {
+    pub(crate) fn mode(&self) -> [bool; 3] {
         // SAFETY: all of it is numbers, for which zero is a value.
         let mut mode: libc::termios = unsafe { std::mem::zeroed() };
         // SAFETY: points to a value of ours that outlives the call.
@@ -123,12 +123,12 @@ impl Screen {
         [libc::ICANON, libc::ECHO, libc::ISIG].map(|flag| mode.c_lflag & flag != 0)
     }
 
-    async fn ended(&mut self) -> ExitStatus {
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         in_time("the server to end", self.child.wait()).await.expect("a child of ours")
     }
 
     /// The terminal is as it was before the start.
-    async fn assert_left_as_found(&self) {
+    pub(crate) async fn assert_left_as_found(&self) {
         assert_eq!(self.mode(), [true; 3]);
         let count = |text: &str, what| text.matches(what).count();
         self.wait_until("as many ends of the status line as starts", |text| {
@@ -139,7 +139,7 @@ impl Screen {
     }
 }
 
-fn app() -> Project {
+pub(crate) fn app() -> Project {
     Project::new().file("app.py", APP).env("CI", "").env("NO_COLOR", "1")
 }
 
@@ -248,80 +248,6 @@ async fn quiet_shows_errors_and_no_other_requests() {
     screen.wait_for("showing everything").await;
     screen.get("/shown").await;
     screen.wait_for("/shown").await;
-}
-
-#[tokio::test]
-async fn a_path_cannot_steer_the_terminal() {
-    let screen = Screen::start(app(), 100).await;
-    screen.get("/a%0a%1b%5b2J%9b").await;
-    screen.wait_for("/a\\u{a}\\u{1b}[2J").await;
-    assert!(!screen.text.borrow().contains("\x1b[2J"));
-}
-
-/// Prints what could steer a terminal, and a line in colour.
-const SPEAKER: &str = "import logging
-from snaxum import route
-
-@route('/')
-def index(request):
-    print('\\x1b[32mgreen', end=' ')
-    print('\\x1b[2J\\x1b]0;title\\x07\\x9b1A\\u202e\\r 14:02:11  GET   /forged')
-    logging.warning('logged \\x1b[1;1H')
-    return ''
-";
-
-#[tokio::test]
-async fn output_of_code_cannot_steer_the_terminal_but_may_have_color() {
-    let screen = Screen::start(app().file("app.py", SPEAKER), 100).await;
-    screen.wait_for("\x1b[2K  ● G1 ok").await;
-    screen.get("/").await;
-    let line = "\x1b[32mgreen \\u{1b}[2J\\u{1b}]0;title\\u{7}\\u{9b}1A\\u{202e}\\u{d} 14:02:11  \
-                GET   /forged\x1b[0m\r\n";
-    screen.wait_for(line).await;
-    screen.wait_for("logged \\u{1b}[1;1H").await;
-}
-
-#[tokio::test]
-async fn raw_output_reaches_the_terminal_as_it_is() {
-    let project = app().file("app.py", SPEAKER).args(&["--raw-output"]);
-    let screen = Screen::start(project, 100).await;
-    screen.get("/").await;
-    screen.wait_for("green \x1b[2J\x1b]0;title\x07\u{9b}1A\u{202e}\r 14:02:11").await;
-}
-
-/// Prints in a pool worker, and while the worker loads the module.
-const POOL_SPEAKER: &str = "import os
-from snaxum import route
-
-print('loads \\x1b[2J')
-
-def shout():
-    print('\\x1b[32mgreen \\x1b[2J\\u202e')
-
-@route('/', use_process_pool=True)
-def index(request, pool):
-    return str(pool.submit(say).result())
-";
-
-#[tokio::test]
-async fn output_of_modules_and_pool_workers_cannot_steer_the_terminal() {
-    let screen = Screen::start(app().file("app.py", POOL_SPEAKER), 100).await;
-    screen.wait_for("loads \\u{1b}[2J").await;
-    screen.get("/").await;
-    screen.wait_for("\x1b[32mgreen \\u{1b}[2J\\u{202e}\x1b[0m\r\n").await;
-
-    let project = app().file("app.py", POOL_SPEAKER).args(&["--raw-output"]);
-    let screen = Screen::start(project, 100).await;
-    screen.get("/").await;
-    screen.wait_for("green \x1b[2J\u{202e}").await;
-}
-
-#[tokio::test]
-async fn without_a_terminal_colours_are_escaped_too() {
-    let server = Project::new().file("app.py", SPEAKER).dev().await;
-    server.get("/").await;
-    let line = server.out.wait_for("green").await;
-    assert!(line.starts_with("\\u{1b}[32mgreen \\u{1b}[2J"), "{line:?}");
 }
 
 #[tokio::test]
@@ -436,74 +362,6 @@ async fn no_request_is_left_out_of_the_count() {
     let of_requests =
         said.lines().filter(|line| line.contains("  GET    /  ") && line.contains(" ms "));
     assert_eq!(of_requests.map(times).sum::<usize>(), 10, "{said}");
-}
-
-#[tokio::test]
-async fn as_json_stdout_has_events_and_nothing_else() {
-    let noisy = format!(
-        "{APP}
-@route('/say')
-def shout(request):
-    import os, subprocess
-    print('said \\x1b[2J\\x9b\\u202e')
-    os.write(1, b'written\\n')
-    subprocess.run(['echo', 'from a child'])
-    return ''
-
-
-print('loaded')
-"
-    );
-    let project = Project::new().file("app.py", &noisy).args(&["--log-format", "json"]);
-    let mut server = project.spawn("dev").logging().await;
-    server.get("/say").await;
-    server.get("/boom").await;
-    server.edit("app.py", "def oops(:");
-    server.out.wait_for("\"reload.fail\"").await;
-    let restart = server.project.snaxum(&["restart"]).await;
-    assert_eq!(restart.code, Some(1), "{}", restart.stdout);
-    server.edit("app.py", &noisy.replace("hello", "hi"));
-    server.out.wait_for("\"generation\":2").await;
-    let restart = server.project.snaxum(&["restart"]).await;
-    assert_eq!(restart.code, Some(0), "{}", restart.stderr);
-    server.get("/say").await;
-    assert!(server.stop().await.success());
-
-    let (out, err) = (server.out.whole().await, server.err.whole().await);
-    let events: Vec<Value> =
-        out.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
-    let types: Vec<&str> =
-        events.iter().map(|event| event["type"].as_str().expect("a type")).collect();
-    let start = ["hello", "log", "reload.ok", "routes"];
-    let (first, second) =
-        (&types[..4], types.iter().rposition(|kind| *kind == "hello").expect("a start"));
-    assert_eq!((first, &types[second..second + 4]), (&start[..], &start[..]), "{types:?}");
-    assert_eq!((types[second - 1], types.last()), ("bye", Some(&"bye")));
-    let said: Vec<_> = events.iter().filter(|event| event["type"] == "log").collect();
-    assert_eq!((&said[0]["log"]["line"], &said[0]["log"]["reload"]), (&"loaded".into(), &1.into()));
-    assert_eq!(said[1]["log"]["line"], "said \u{1b}[2J\u{9b}\u{202e}");
-    assert!(!out.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{out}");
-    let token = err
-        .split("?t=")
-        .nth(1)
-        .and_then(|rest| rest.split_whitespace().next())
-        .expect("it is printed");
-    assert!(!token.is_empty() && !out.contains(token));
-    for printed in ["loaded", "written", "from a child"] {
-        assert!(err.contains(printed) && !out.contains(&format!("\n{printed}")), "{err}");
-    }
-}
-
-#[tokio::test]
-async fn an_unread_log_blocks_nothing() {
-    let project = Project::new().file("app.py", APP).args(&["--log-format=json"]);
-    let mut server = project.spawn("dev").logging().await;
-    server.out.wait_for("\"routes\"").await;
-    server.out.hang_up().await;
-    for _ in 0..3 {
-        assert_eq!(server.get("/").await.text(), "hello");
-    }
-    assert!(server.stop().await.success());
 }
 
 fn number(text: &str) -> usize {

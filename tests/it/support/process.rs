@@ -1,0 +1,59 @@
+//! Processes of a server, read from /proc.
+
+use std::fs;
+use std::time::Duration;
+
+use super::in_time;
+
+/// A process of the server, distinguished from a later one with the same id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    started: String,
+}
+
+impl Process {
+    /// All descendants of `pid`.
+    pub(crate) fn below(pid: u32) -> Vec<Self> {
+        let all: Vec<(u32, Self)> = fs::read_dir("/proc")
+            .expect("a /proc")
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter_map(Self::read)
+            .collect();
+        let mut found = vec![];
+        let mut parents = vec![pid];
+        while let Some(parent) = parents.pop() {
+            for (_, process) in all.iter().filter(|(above, _)| *above == parent) {
+                parents.push(process.pid);
+                found.push(process.clone());
+            }
+        }
+        found
+    }
+
+    /// The parent and the process; `None` for one that has ended.
+    fn read(pid: u32) -> Option<(u32, Self)> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name in parentheses may contain anything.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        // Its first thread may have ended before the others, which have its files open still.
+        let has_threads = fields[17].parse::<u32>().ok()? > 1;
+        let ended = matches!(fields[0], "Z" | "X") && !has_threads;
+        let process = Self { pid, started: fields[19].to_owned() };
+        (!ended).then_some((fields[1].parse().ok()?, process))
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        Self::read(self.pid).is_some_and(|(_, found)| found == *self)
+    }
+
+    /// Waits until it has exited. The only place that polls: no event reports another's child.
+    pub(crate) async fn is_gone(&self) {
+        in_time(&format!("the end of process {}", self.pid), async {
+            while self.is_alive() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    }
+}
