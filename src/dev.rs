@@ -5,11 +5,11 @@
 //! the `dev` feature none of it is in the binary.
 
 mod browser;
-mod discovery;
+mod dev_file;
 mod editor;
 mod engine;
 mod http;
-mod mcp_access;
+mod mcp_settings;
 mod message_stream;
 mod paths;
 mod pins;
@@ -21,7 +21,7 @@ mod replay;
 mod token;
 mod watch;
 
-pub use discovery::DevFile;
+pub use dev_file::DevFile;
 pub use editor::Editor;
 pub use engine::Dev;
 pub use http::app::DevService;

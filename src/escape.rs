@@ -1,4 +1,4 @@
-//! Escapes text of the app and its clients before it is shown.
+//! Escapes control and bidirectional characters in text of the app and its clients.
 //!
 //! Control characters can control a terminal, and others reorder text, so that one path looks like
 //! another (Unicode Technical Report 36). The console (`format.js`) and the redirection of the app's

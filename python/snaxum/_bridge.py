@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from ._debug import output, redact, snapshot
+from ._debug import output, redact, running_requests
 from ._debug.route_lookup import explain as explain_match
 from ._debug.route_lookup import matching_order
 from ._host import Exchange, HostApi, to_json
@@ -88,11 +88,11 @@ def describe(what: str, about: list[str]) -> bytes:
     """
     generation = current()
     if what == "pool":
-        return to_json(snapshot.pool_status(running()))
+        return to_json(running_requests.pool_status(running()))
     if what == "order":
         return to_json(matching_order(generation.table))
     if what == "workers":
-        return to_json(snapshot.describe(running()))
+        return to_json(running_requests.describe(running()))
     if what == "source":
         return to_json(report.source_of(generation, *about))
     if what == "match":
@@ -116,7 +116,7 @@ def stop(timeout: float) -> None:
     if pool is not None:
         pool.close(timeout)
         _stop_resource_tracker()
-    runtime.drain.end_now(current(), timeout)
+    runtime.retirement.end_now(current(), timeout)
     loop = runtime.made()[0]  # a hook may have needed it first
     if loop is not None:
         loop.stop()

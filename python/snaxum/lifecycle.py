@@ -1,7 +1,7 @@
 """Values that survive a reload, and functions to call when code starts or ends.
 
 Owns the declarations `keep`, `on_unload`, `on_startup` and `on_shutdown`. Never decides when a
-generation ends (`_reload.drain`).
+generation ends (`_reload.retirement`).
 """
 
 from __future__ import annotations

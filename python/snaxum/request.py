@@ -13,8 +13,8 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from ._core.decoding import DecodingError, loads
-from ._core.encoding import dumps
+from ._core.json_decoding import DecodingError, loads
+from ._core.json_encoding import dumps
 from .headers import Headers, Pairs, QueryParams, parse_cookies
 from .response import HTTPError
 

@@ -18,7 +18,7 @@ from collections.abc import (
 from http import HTTPStatus
 from typing import Any, Literal
 
-from ._core.encoding import dumps, is_rich
+from ._core.json_encoding import dumps, is_rich
 from .headers import Pairs, ResponseHeaders, format_cookie
 
 HTML = "text/html; charset=utf-8"

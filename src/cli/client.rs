@@ -1,11 +1,12 @@
 //! Commands for a running dev server, found through `.snaxum/dev.json`.
 //!
-//! Each command is a file. They never start or stop a server themselves.
+//! A command is a file, and `control` has the four that change the server. `connection` and
+//! `server_status` are what they share. Never starts or stops a server itself.
 
 pub(crate) mod connection;
 pub(crate) mod control;
 pub(crate) mod explain;
 pub(crate) mod routes;
-mod status;
+mod server_status;
 pub(crate) mod tail;
 pub(crate) mod wait;

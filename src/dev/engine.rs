@@ -12,9 +12,9 @@ use crate::error::Error;
 use crate::python_runtime::{PythonRuntime, ReloadOutcome, ReloadScope};
 
 use super::browser::BrowserReload;
-use super::discovery::{self, DevFile};
+use super::dev_file::{self, DevFile};
 use super::editor::Editor;
-use super::mcp_access::McpAccess;
+use super::mcp_settings::McpSettings;
 use super::message_stream::MessageStream;
 use super::paths::{self, PREFIX};
 use super::pins::Pins;
@@ -36,7 +36,7 @@ pub(super) struct Inner {
     pub(super) browser: Arc<BrowserReload>,
     pub(super) pins: Arc<Pins>,
     pub(super) token: String,
-    pub(super) mcp: OnceLock<McpAccess>,
+    pub(super) mcp: OnceLock<McpSettings>,
     pub(super) reloader: Reloader,
     pub(super) restarts: RestartRequests,
 }
@@ -100,14 +100,14 @@ impl Dev {
 
     /// Returns the console's URL with the token, for a server that listens on `address`.
     pub fn console_url(&self, address: SocketAddr) -> String {
-        format!("{}{PREFIX}?t={}", discovery::base_url(address), self.inner.token)
+        format!("{}{PREFIX}?t={}", dev_file::base_url(address), self.inner.token)
     }
 
     /// Opens the MCP endpoint at `/__snaxum/mcp`, which has its own token. With `may_write`, its tools
     /// may also change something. `token` is the one of the process that this one replaces. Only the
     /// first call has an effect.
     pub fn open_mcp(&self, may_write: bool, token: Option<String>) {
-        self.inner.mcp.get_or_init(|| McpAccess::new(may_write, token));
+        self.inner.mcp.get_or_init(|| McpSettings::new(may_write, token));
     }
 
     /// Sets the editor that the console opens. Only the first call has an effect; without one, the page
@@ -123,7 +123,7 @@ impl Dev {
 
     /// Returns the URL of the MCP endpoint without the token, if it is open.
     pub fn mcp_url(&self, address: SocketAddr) -> Option<String> {
-        self.inner.mcp.get().map(|_| format!("{}{}", discovery::base_url(address), paths::MCP))
+        self.inner.mcp.get().map(|_| format!("{}{}", dev_file::base_url(address), paths::MCP))
     }
 
     /// Writes `.snaxum/dev.json`, where tools find this server. Dropping the result removes the file.

@@ -1,6 +1,6 @@
 // The URLs of this server, and reading its JSON API.
 //
-// Only sends GET requests: state-changing requests are in actions.js.
+// Only sends GET requests: state-changing requests are in commands.js.
 
 export const page = document.getElementById("console");
 const base = page.dataset.base;

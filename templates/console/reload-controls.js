@@ -3,7 +3,7 @@
 // Shows the result of a click where no other part of the page does.
 
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
-import { pause, reload, resume } from "./actions.js";
+import { pause, reload, resume } from "./commands.js";
 import { visible } from "./format.js";
 
 const RESULT_SHOWN_MS = 5000;

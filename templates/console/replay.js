@@ -3,7 +3,7 @@
 // Sends only the fields that the user changed: the server fills in the others, secrets included.
 
 import { html, useState } from "./vendor/preact-htm.js";
-import { pin, replay, unpin } from "./actions.js";
+import { pin, replay, unpin } from "./commands.js";
 import { visible } from "./format.js";
 
 const FIRST_FAILURE = 400;

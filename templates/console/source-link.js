@@ -4,7 +4,7 @@
 // or a frame, never a path. Never links to a file outside the project.
 
 import { createContext, html, useContext, useState } from "./vendor/preact-htm.js";
-import { openInEditor } from "./actions.js";
+import { openInEditor } from "./commands.js";
 import { fileLine, visible } from "./format.js";
 
 /** `urlTemplate` has the placeholders `{file}` and `{line}`, or is null; `serverOpens` means buttons. */

@@ -1,13 +1,13 @@
 // A form that sends a request to a route of the app, and the response.
 //
 // Sends only on a click and only to the app's own origin, as any page of the app can. Shows the response as
-// text. The syntax of headers and body is in request-input.js.
+// text. The syntax of headers and body is in request-parser.js.
 
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { statusClass, visible } from "./format.js";
 import { useAnnouncement } from "./live-region.js";
 import { Preview } from "./preview.js";
-import { BODY_KINDS, parseHeaders } from "./request-input.js";
+import { BODY_KINDS, parseHeaders } from "./request-parser.js";
 import { formatHash } from "./url-hash.js";
 
 const MAX_BODY_BYTES = 64 * 1024;

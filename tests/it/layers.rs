@@ -77,7 +77,7 @@ impl Modules {
         None
     }
 
-    /// Each module with those that it imports or names by a path.
+    /// Each module with the modules that it imports or names by a path.
     fn graph(&self) -> BTreeMap<String, BTreeSet<String>> {
         let shown = |module: &Path| {
             format!("src/{}.rs", if module.is_empty() { "lib".into() } else { module.join("/") })

@@ -27,8 +27,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snaxum._core.decoding import DecodingError, loads
-from snaxum._core.encoding import EncodingError, dumps
+from snaxum._core.json_decoding import DecodingError, loads
+from snaxum._core.json_encoding import EncodingError, dumps
 from snaxum.http import to_response
 
 both = pytest.mark.parametrize("fast", [orjson, None], ids=["orjson", "stdlib"])
@@ -309,7 +309,7 @@ def test_nesting_that_orjson_refuses_is_encoded_all_the_same(wrap: Any, fast: An
 def test_no_library_is_imported_to_encode() -> None:
     code = (
         "import sys; sys.modules['orjson'] = None\n"
-        "from snaxum._core.encoding import dumps, ORJSON\n"
+        "from snaxum._core.json_encoding import dumps, ORJSON\n"
         "assert ORJSON is None\n"
         "assert dumps({'a': {1: (2,)}}) == b'{\"a\":{\"1\":[2]}}'\n"
         "assert not {'numpy', 'pandas', 'polars'} & set(sys.modules)"

@@ -125,7 +125,7 @@ def test_declared_json_that_does_not_parse_is_a_400_with_the_place(
     body: bytes, words: str, fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not fast:
-        monkeypatch.setattr("snaxum._core.decoding.loads.__defaults__", (None,))
+        monkeypatch.setattr("snaxum._core.json_decoding.loads.__defaults__", (None,))
     request = Request.build(headers={"content-type": "application/json"}, body=body)
 
     with pytest.raises(HTTPError, match=re.escape(words)) as caught:

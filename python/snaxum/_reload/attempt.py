@@ -17,7 +17,7 @@ from .._runtime import generations
 from .._runtime.generations import Generation, Staging
 from . import effects, line_shift, loader
 from .changes import Changes
-from .drain import Drain
+from .retirement import Retirement
 from .migrate import migrate_kept
 from .model import Node
 from .module_state import changed_globals
@@ -57,7 +57,7 @@ class Attempt:
         *,
         root: str,
         capture: Callable[[BaseException], Failure],
-        drain: Drain,
+        retirement: Retirement,
         watchdog: Watchdog | None,
         finder: loader.UserFinder | None,
     ) -> None:
@@ -66,7 +66,7 @@ class Attempt:
         self.roots = roots
         self.root = root
         self.capture = capture
-        self.drain = drain
+        self.retirement = retirement
         # Only with live reload: without it, imports are not recorded.
         self.watchdog = watchdog
         self.old_finder = finder
@@ -107,7 +107,7 @@ class Attempt:
         with watchdog or nullcontext():
             self.stage.run(self.roots)
         prune = self.watchdog is not None
-        self.generation = self.stage.build(self.roots, prune=prune, drain=self.drain)
+        self.generation = self.stage.build(self.roots, prune=prune, retirement=self.retirement)
         self.report.phases["stage"] = ms_since(self._started)
         self.report.modules = [
             {"name": name, "ms": round(seconds * 1e3, 3)}
@@ -136,7 +136,7 @@ class Attempt:
         ended = [(key, value) for key, value in serving.kept.items() if kept.get(key) is not value]
         generation.variables = variables
         generations.publish(generation)
-        self.drain.retire(serving, ended)
+        self.retirement.retire(serving, ended)
         self._close()
         self.report.phases["commit"] = ms_since(started)
         return generation
@@ -151,11 +151,11 @@ class Attempt:
         effects.undo(fresh)
         effects.resume(self.old)
         loader.restore(self.old_finder)
-        self.drain.reject(fresh)
+        self.retirement.reject(fresh)
         self._close()
         self.report.phases["stage"] = ms_since(self._started)
         kept = self.serving.kept
-        self.drain.release(
+        self.retirement.release(
             [(key, value) for key, value in staging.kept.items() if kept.get(key) is not value]
         )
         self._call_hooks("resume")
@@ -173,7 +173,7 @@ class Attempt:
             node.released_exclusive = exclusive
             for hook in node.hooks:
                 if hook.when == when and hook.exclusive == exclusive:
-                    self.drain.call(node, hook)
+                    self.retirement.run_hook(node, hook)
 
     def _lost_state(self) -> list[str]:
         before, after = self.serving.modules, self.generation.modules

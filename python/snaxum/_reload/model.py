@@ -130,14 +130,14 @@ class Effect:
     is_over: bool = False
 
     def undo(self) -> None:
-        _log_error(self.put, self.before, self.after)
+        _call_logged(self.put, self.before, self.after)
 
     def redo(self) -> None:
-        _log_error(self.put, self.after, self.before)
+        _call_logged(self.put, self.after, self.before)
 
     def release(self) -> None:
         if self.on_release is not None:
-            _log_error(self.on_release, self)
+            _call_logged(self.on_release, self)
 
 
 @dataclass
@@ -176,7 +176,7 @@ class Hook:
     exclusive: bool = False
 
 
-def _log_error(function: Callable[..., None], *args: Any) -> None:
+def _call_logged(function: Callable[..., None], *args: Any) -> None:
     try:
         function(*args)
     except Exception:

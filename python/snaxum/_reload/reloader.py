@@ -20,7 +20,7 @@ from . import file_inputs, line_shift
 from .attempt import Attempt, Plan
 from .changes import ChangeDetector, Changes
 from .discovery import discover
-from .drain import Drain
+from .retirement import Retirement
 from .env_file import EnvFile
 from .loader import UserFinder
 from .report import Failure, Report, RouteRowCache, diff_routes, diff_rows, ms_since
@@ -41,14 +41,14 @@ class Reloader:
         modules: Sequence[str],
         *,
         with_locals: bool,
-        drain: Drain,
+        retirement: Retirement,
         watchdog: Watchdog | None = None,
         env_file: EnvFile | None = None,
     ) -> None:
         self.root = root
         self.modules = list(modules)
         self.with_locals = with_locals
-        self.drain = drain
+        self.retirement = retirement
         self.watchdog = watchdog
         self.env_file = env_file
         self.detector = ChangeDetector(root, display_root(), env_file)
@@ -144,7 +144,7 @@ class Reloader:
             self._roots(),
             root=self.root,
             capture=functools.partial(self._capture, plan.changes),
-            drain=self.drain,
+            retirement=self.retirement,
             watchdog=self.watchdog,
             finder=self.finder,
         )
@@ -231,7 +231,7 @@ class Reloader:
         report.broken = list(generation.broken)
         report.inputs = self.detector.inputs(generation.graph.nodes.values())
         report.outputs = file_inputs.outputs()
-        report.notes += self.drain.take_leaks()
+        report.notes += self.retirement.take_leaks()
         if self.watchdog is not None and self.watchdog.stack:
             report.notes.append(f"a module took long to load; its stack:\n{self.watchdog.stack}")
         return report

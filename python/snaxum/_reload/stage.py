@@ -17,7 +17,7 @@ from ..routing import DuplicateRoute, Route, RouteTable
 from . import effects
 from .broken_routes import BrokenRoutes
 from .discovery import file_of, name_conflict
-from .drain import Drain
+from .retirement import Retirement
 from .graph import Graph
 from .model import Node
 from .report import Failure
@@ -73,7 +73,7 @@ class Stage:
                 self.failures[name] = self.capture(error)
                 self.errors.append(error)
 
-    def build(self, roots: Sequence[str], *, prune: bool, drain: Drain) -> Generation:
+    def build(self, roots: Sequence[str], *, prune: bool, retirement: Retirement) -> Generation:
         """Build the generation; with `prune`, without modules that no module imports any more.
 
         Raises Rejected.
@@ -94,13 +94,13 @@ class Stage:
         if fatal:
             raise Rejected(fatal, self.errors)
         fresh = [node for node in kept_nodes if node.name not in self.carried]
-        self._start_up(fresh, drain)
+        self._start_up(fresh, retirement)
         for name in dropped:
             sys.modules.pop(name, None)
         modules = {name: module for name, module in modules.items() if name not in dropped}
         lost = [n for n in nodes.values() if n.name not in modules and n.name not in self.carried]
         effects.undo(lost)
-        drain.reject(lost)
+        retirement.reject(lost)
         number = serving.number + 1
         if serving.number == 0:
             number = generations.first_number if modules else 0
@@ -139,10 +139,10 @@ class Stage:
             return True
         return not any(key in node.kept for node in self.serving.graph.nodes.values())
 
-    def _start_up(self, nodes: Sequence[Node], drain: Drain) -> None:
+    def _start_up(self, nodes: Sequence[Node], retirement: Retirement) -> None:
         for node in nodes:
             for hook in node.hooks:
-                if hook.when == "startup" and (error := drain.call(node, hook)) is not None:
+                if hook.when == "startup" and (error := retirement.run_hook(node, hook)) is not None:
                     raise Rejected({node.name: self.capture(error)})
 
     def _table(self, nodes: Sequence[Node]) -> tuple[RouteTable, dict[str, Failure]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._host import HostApi
 from .._reload import effects, file_inputs, import_hook, reloader, user_paths
-from .._reload.drain import Drain
+from .._reload.retirement import Retirement
 from .._reload.env_file import EnvFile
 from .._reload.watchdog import Watchdog
 
@@ -66,7 +66,7 @@ class Runtime:
         self.pools: dict[int, RequestPool] = {}
         # The time that a pool task has after its request was cancelled.
         self.grace: float = options["request_timeout_s"] or 30.0
-        self.drain = Drain(lambda: self.loop.loop, counts=reloads)
+        self.retirement = Retirement(lambda: self.loop.loop, counts=reloads)
         watchdog = None
         if reloads:
             import_hook.install()
@@ -80,7 +80,7 @@ class Runtime:
             root,
             options["modules"],
             with_locals=self.with_locals,
-            drain=self.drain,
+            retirement=self.retirement,
             watchdog=watchdog,
             env_file=EnvFile(options["env_file"], host.parse_env) if options["env_file"] else None,
         )

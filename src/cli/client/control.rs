@@ -11,7 +11,7 @@ use snaxum::error::Error;
 use snaxum::message::{LoadOutcome, Reload};
 
 use super::connection::{Connection, DevClient};
-use super::status::{PAUSED, ServerStatus};
+use super::server_status::{PAUSED, ServerStatus};
 use crate::cli::project;
 use crate::cli::render::color;
 

@@ -8,7 +8,7 @@ use snaxum::error::Error;
 use snaxum::message::Reload;
 
 use super::connection::DevClient;
-use super::status::{PAUSED, ServerStatus};
+use super::server_status::{PAUSED, ServerStatus};
 use crate::cli::project;
 use crate::cli::render::{color, traceback};
 

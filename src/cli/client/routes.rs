@@ -8,7 +8,7 @@ use snaxum::error::Error;
 use snaxum::message::RouteInfo;
 
 use super::connection::DevClient;
-use super::status::ServerStatus;
+use super::server_status::ServerStatus;
 use crate::cli::project;
 
 /// The routes that are serving.

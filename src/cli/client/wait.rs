@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use snaxum::error::Error;
 
 use super::connection::DevClient;
-use super::status::{PAUSED, ServerStatus};
+use super::server_status::{PAUSED, ServerStatus};
 use crate::cli::project;
 use crate::cli::render::color;
 

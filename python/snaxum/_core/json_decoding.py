@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-from .encoding import ORJSON
+from .json_encoding import ORJSON
 
 MAX_DEPTH = 1024
 

@@ -41,7 +41,7 @@ MAX_LEAKS = 100
 IDLE_S = 5.0
 
 
-class Drain:
+class Retirement:
     """Ends old generations in a background thread."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Drain:
         if not counts:
             return  # no generation is ever replaced
         leases.track(self._on_drained)
-        threading.Thread(target=self._run, name="drain", daemon=True).start()
+        threading.Thread(target=self._run, name="retirement", daemon=True).start()
 
     def retire(self, generation: Generation, kept: list[tuple[str, Kept]]) -> None:
         """Add a replaced generation to the queue, with the kept values that end with it."""
@@ -68,13 +68,13 @@ class Drain:
     def release(self, kept: Iterable[tuple[str, Kept]]) -> None:
         """Unload kept values that no generation uses."""
         for key, value in kept:
-            _bounded(f"unloading the kept value {key!r}", value.release, key)
+            _call_with_timeout(f"unloading the kept value {key!r}", value.release, key)
 
     def reject(self, nodes: list[Node]) -> None:
         """End the tasks of runs that will never serve. Does not wait for them."""
         if any(node.tasks for node in nodes):
             args = (nodes, "a rejected load")
-            threading.Thread(target=self._end_tasks, args=args, name="drain", daemon=True).start()
+            threading.Thread(target=self._end_tasks, args=args, name="retirement", daemon=True).start()
 
     def end_now(self, generation: Generation, timeout: float) -> None:
         """End all generations, at a clean stop."""
@@ -82,10 +82,10 @@ class Drain:
         worker.start()
         worker.join(timeout)
 
-    def call(self, node: Node, hook: Hook) -> BaseException | None:
+    def run_hook(self, node: Node, hook: Hook) -> BaseException | None:
         """Call a hook and wait a limited time; log and return the exception that it raised."""
         what = f"the {hook.when} hook {getattr(hook.function, '__qualname__', hook.function)!s}"
-        return _bounded(f"{what} of module `{node.name}`", call_hook, node, hook, self._loop)
+        return _call_with_timeout(f"{what} of module `{node.name}`", call_hook, node, hook, self._loop)
 
     def take_leaks(self) -> list[str]:
         """Return the leaks that were found since the last call."""
@@ -124,7 +124,7 @@ class Drain:
             for node in reversed(nodes):
                 for hook in reversed(node.hooks):
                     if hook.when == when and not (hook.exclusive and node.released_exclusive):
-                        self.call(node, hook)
+                        self.run_hook(node, hook)
         self._end_tasks(nodes, f"G{number}")
         self.release(kept)
 
@@ -149,7 +149,7 @@ class Drain:
             if node is None or started_by(node):
                 continue  # freed, or already reported for its tasks
             tasks = in_code_of(node, self._loop())
-            holder = describe(tasks, "running it") if tasks else find_holder(node)
+            holder = describe(tasks, "running it") if tasks else describe_holder(node)
             text = f"the code of module `{node.name}` in G{number} is still referenced by {holder}"
             self._report(f"{node.name} {holder}", text)
             del node, tasks
@@ -176,7 +176,7 @@ def call_hook(node: Node, hook: Hook, loop: Callable[[], asyncio.AbstractEventLo
         asyncio.run_coroutine_threadsafe(wait(), loop()).result(HOOK_TIMEOUT_S)
 
 
-def _bounded(what: str, function: Callable[..., None], *args: Any) -> BaseException | None:
+def _call_with_timeout(what: str, function: Callable[..., None], *args: Any) -> BaseException | None:
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -196,7 +196,7 @@ def _bounded(what: str, function: Callable[..., None], *args: Any) -> BaseExcept
     return None
 
 
-def find_holder(node: Node) -> str:
+def describe_holder(node: Node) -> str:
     """Describe the object outside of a module's run that refers to its code."""
     homes = [d for d in gc.get_referrers(node) if type(d) is dict and d.get(MARK) is node]
     seen = {id(node), *map(id, homes)}
@@ -219,11 +219,11 @@ def find_holder(node: Node) -> str:
             kind = type(holder).__name__
             if kind in ("coroutine", "generator", "async_generator", "Task", "Thread", "_Timer"):
                 return f"a {kind}, `{getattr(holder, '__qualname__', holder)!s}`"
-            waiting.append((holder, instance or _as_instance(holder, node)))
+            waiting.append((holder, instance or _describe_instance(holder, node)))
     return "an object that Python cannot name"
 
 
-def _as_instance(holder: object, node: Node) -> str:
+def _describe_instance(holder: object, node: Node) -> str:
     cls = type(holder)
     if cls.__module__ != node.name:
         return ""
