@@ -62,11 +62,11 @@ pub(super) async fn call_route(
     arguments: CallRouteArguments,
 ) -> Result<String, String> {
     let timeout = parse_timeout(arguments.timeout_ms)?;
-    send(dev, stop, arguments.to_request()?, None, timeout).await
+    send(dev, stop, arguments.into_request()?, None, timeout).await
 }
 
 impl CallRouteArguments {
-    fn to_request(self) -> Result<SentRequest, String> {
+    fn into_request(self) -> Result<SentRequest, String> {
         let has = |header: &str| self.headers.keys().any(|name| name.eq_ignore_ascii_case(header));
         if has("host") {
             return Err("`host` cannot be chosen: the request goes to this app; remove the header"
