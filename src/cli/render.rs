@@ -35,13 +35,13 @@ pub(crate) struct Renderer {
     reloads: ReloadLines,
     /// Pinned requests that are failing.
     failing: usize,
-    pending: Option<PendingReload>,
+    pending: Option<WaitingReload>,
     /// Whether to show only failed requests.
     pub(crate) is_quiet: bool,
 }
 
 /// A reload whose pinned requests are not finished.
-struct PendingReload {
+struct WaitingReload {
     reload: ReloadLine,
     generation: u64,
     until: Instant,
@@ -84,7 +84,7 @@ impl Renderer {
             return above + &line.with(String::new());
         }
         let (generation, until) = (reload.generation, now + PIN_TIMEOUT);
-        let pending = PendingReload { reload: line, generation, until, below: String::new() };
+        let pending = WaitingReload { reload: line, generation, until, below: String::new() };
         self.pending = Some(pending);
         above
     }
@@ -93,7 +93,7 @@ impl Renderer {
     pub(crate) fn push_pins(&mut self, failing: usize, round: Option<PinRound>) -> String {
         self.failing = failing;
         let Some(round) = round else { return String::new() };
-        let is_same = |pending: &PendingReload| {
+        let is_same = |pending: &WaitingReload| {
             round.generation.is_none_or(|number| number == pending.generation)
         };
         match self.pending.take_if(|pending| is_same(pending)) {
@@ -159,7 +159,7 @@ impl Renderer {
     }
 
     fn release(&mut self) -> String {
-        let text = |pending: PendingReload| pending.reload.with(String::new()) + &pending.below;
+        let text = |pending: WaitingReload| pending.reload.with(String::new()) + &pending.below;
         self.pending.take().map_or(String::new(), text)
     }
 }

@@ -11,7 +11,7 @@ use snaxum::error::Error;
 use snaxum::message::{LoadOutcome, Reload};
 
 use super::connection::{Connection, DevClient};
-use super::server_status::{PAUSED, ServerStatus};
+use super::server_status::{PAUSED, StatusResponse};
 use crate::cli::project;
 use crate::cli::render::color;
 
@@ -20,15 +20,15 @@ const MAX_TRIES: usize = 100;
 
 /// The response to a command.
 #[derive(Deserialize)]
-struct CommandOutcome {
-    status: ServerStatus,
+struct CommandResponse {
+    status: StatusResponse,
     reload: Option<Reload>,
-    restart: Option<RestartOutcome>,
+    restart: Option<RestartResponse>,
 }
 
 /// Whether a new process takes over.
 #[derive(Deserialize)]
-struct RestartOutcome {
+struct RestartResponse {
     accepted: bool,
     refusal: String,
 }
@@ -65,11 +65,11 @@ fn send(
     dir: &Path,
     command: &str,
     arguments: &Value,
-    print: impl FnOnce(&CommandOutcome) -> ExitCode,
+    print: impl FnOnce(&CommandResponse) -> ExitCode,
 ) -> Result<ExitCode, Error> {
     let client = DevClient::find(dir)?;
     project::tokio_runtime()?.block_on(async {
-        let (outcome, connection): (CommandOutcome, _) = client.post(command, arguments).await?;
+        let (outcome, connection): (CommandResponse, _) = client.post(command, arguments).await?;
         match &outcome.restart {
             None => Ok(print(&outcome)),
             Some(restart) if restart.accepted => {
@@ -95,13 +95,13 @@ async fn wait_for_successor(
     client: &DevClient,
     old_run: &str,
     connection: Connection,
-) -> Result<ServerStatus, Error> {
+) -> Result<StatusResponse, Error> {
     // The old process has stopped accepting when it closes this connection. New ones wait in the
     // queue of the socket; any that it had accepted before close with it.
     connection.closed().await;
     let mut response = client.get("wait").await;
     for _ in 1..MAX_TRIES {
-        if response.as_ref().is_ok_and(|status: &ServerStatus| status.run_id != old_run) {
+        if response.as_ref().is_ok_and(|status: &StatusResponse| status.run_id != old_run) {
             break;
         }
         response = client.get("wait").await;

@@ -8,7 +8,7 @@ use snaxum::error::Error;
 use snaxum::message::Reload;
 
 use super::connection::DevClient;
-use super::server_status::{PAUSED, ServerStatus};
+use super::server_status::{PAUSED, StatusResponse};
 use crate::cli::project;
 use crate::cli::render::{color, traceback};
 
@@ -36,7 +36,7 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode, Error> {
     let (dir, client) = DevClient::above(&real)?;
     let shown = real.strip_prefix(&dir).unwrap_or(&real).display().to_string();
     project::tokio_runtime()?.block_on(async {
-        let status: ServerStatus = client.get("wait").await?;
+        let status: StatusResponse = client.get("wait").await?;
         let modules: Vec<ModuleNode> = client.get("modules").await?;
         let reloads: Vec<Reload> = client.get("reloads").await?;
         color::print(&color::plain_lines(&explanation(&shown, &real, &modules)));

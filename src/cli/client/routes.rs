@@ -8,7 +8,7 @@ use snaxum::error::Error;
 use snaxum::message::RouteInfo;
 
 use super::connection::DevClient;
-use super::server_status::ServerStatus;
+use super::server_status::StatusResponse;
 use crate::cli::project;
 
 /// The routes that are serving.
@@ -32,7 +32,7 @@ pub(crate) fn fetch_reloads<T: DeserializeOwned>(dir: &Path) -> Result<Vec<T>, E
 pub(crate) fn fetch(dir: &Path) -> Result<LiveRoutes, Error> {
     let client = DevClient::find(dir)?;
     project::tokio_runtime()?.block_on(async {
-        let status: ServerStatus = client.get("status").await?;
+        let status: StatusResponse = client.get("status").await?;
         Ok(LiveRoutes {
             routes: client.get("routes").await?,
             hits: client.get("hits").await?,

@@ -13,7 +13,7 @@ pub(super) const PAUSED: &str =
 
 /// The part of `/api/status` and `/api/wait` that commands use.
 #[derive(Deserialize)]
-pub(super) struct ServerStatus {
+pub(super) struct StatusResponse {
     pub(super) run_id: String,
     pub(super) generation: u64,
     pub(super) state: String,
@@ -21,7 +21,7 @@ pub(super) struct ServerStatus {
     pub(super) last_reload: Option<Reload>,
 }
 
-impl ServerStatus {
+impl StatusResponse {
     /// Prints `G8 {live}`, or why the code on disk is not live; returns the exit code.
     pub(super) fn print(&self, live: &str) -> ExitCode {
         if self.state == "ok" {

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use snaxum::error::Error;
 
 use super::connection::DevClient;
-use super::server_status::{PAUSED, ServerStatus};
+use super::server_status::{PAUSED, StatusResponse};
 use crate::cli::project;
 use crate::cli::render::color;
 
 /// Exits with 0 when the code is live, and with 1 when it does not load or reloading is paused.
 pub(crate) fn run(dir: &Path) -> Result<ExitCode, Error> {
     let client = DevClient::find(dir)?;
-    let status: ServerStatus = project::tokio_runtime()?.block_on(client.get("wait"))?;
+    let status: StatusResponse = project::tokio_runtime()?.block_on(client.get("wait"))?;
     if status.paused {
         color::print_error(&format!("{PAUSED}; G{} is still serving", status.generation));
         return Ok(ExitCode::from(1));

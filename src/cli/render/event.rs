@@ -17,12 +17,12 @@ use super::{Renderer, RequestView, pause_line};
 pub(crate) struct StreamEvent {
     pub(crate) seq: u64,
     #[serde(flatten)]
-    body: EventBody,
+    body: StreamEventBody,
 }
 
 #[derive(Deserialize)]
 #[serde(tag = "type")]
-enum EventBody {
+enum StreamEventBody {
     #[serde(rename = "hello")]
     Hello { run_id: String, generation: u64, python: String },
     #[serde(rename = "snapshot")]
@@ -76,18 +76,18 @@ impl StreamEvent {
     /// Returns the run of the server, in its first message.
     pub(crate) fn run_id(&self) -> Option<&str> {
         match &self.body {
-            EventBody::Hello { run_id, .. } => Some(run_id),
+            StreamEventBody::Hello { run_id, .. } => Some(run_id),
             _ => None,
         }
     }
 
     /// Whether the server rejects the client because of its limit.
     pub(crate) fn is_rejection(&self) -> bool {
-        matches!(&self.body, EventBody::Bye { reason } if reason == "limit")
+        matches!(&self.body, StreamEventBody::Bye { reason } if reason == "limit")
     }
 
     pub(crate) fn is_snapshot(&self) -> bool {
-        matches!(self.body, EventBody::Snapshot { .. })
+        matches!(self.body, StreamEventBody::Snapshot { .. })
     }
 }
 
@@ -112,12 +112,12 @@ impl EventLines {
     /// Renders an event; returns an empty text for one that is not shown.
     pub(crate) fn draw(&mut self, event: StreamEvent, now: Instant) -> String {
         match event.body {
-            EventBody::Hello { run_id, generation, python } => {
+            StreamEventBody::Hello { run_id, generation, python } => {
                 self.run_id = Some(run_id);
                 let sign = style("●").green();
                 self.renderer.push(&format!("  {sign} G{generation}, Python {}\n", plain(&python)))
             }
-            EventBody::Snapshot { routes, mut requests, mut reloads, pins } => {
+            StreamEventBody::Snapshot { routes, mut requests, mut reloads, pins } => {
                 // The lists are newest first, the lines oldest first.
                 requests.reverse();
                 reloads.reverse();
@@ -132,19 +132,19 @@ impl EventLines {
                 }
                 history + &self.update_pins(pins)
             }
-            EventBody::Request { request } => self.renderer.push_request(*request, now),
-            EventBody::Log { log } => self.renderer.push(&log.line()),
-            EventBody::Reload { reload } => self.renderer.push_reload(&reload, &[], now),
-            EventBody::Routes { routes } => {
+            StreamEventBody::Request { request } => self.renderer.push_request(*request, now),
+            StreamEventBody::Log { log } => self.renderer.push(&log.line()),
+            StreamEventBody::Reload { reload } => self.renderer.push_reload(&reload, &[], now),
+            StreamEventBody::Routes { routes } => {
                 self.renderer.set_routes(&routes);
                 String::new()
             }
-            EventBody::Pins { pins } => self.update_pins(pins),
-            EventBody::Status { status } => self.renderer.push(&pause_line(status.paused)),
-            EventBody::Dropped { count } => {
+            StreamEventBody::Pins { pins } => self.update_pins(pins),
+            StreamEventBody::Status { status } => self.renderer.push(&pause_line(status.paused)),
+            StreamEventBody::Dropped { count } => {
                 self.renderer.push(&format!("  … {count} events dropped\n"))
             }
-            EventBody::Bye { .. } | EventBody::Other => String::new(),
+            StreamEventBody::Bye { .. } | StreamEventBody::Other => String::new(),
         }
     }
 

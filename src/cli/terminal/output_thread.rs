@@ -30,12 +30,12 @@ pub(crate) struct Terminal(Arc<OutputQueue>);
 
 #[derive(Default)]
 struct OutputQueue {
-    state: Mutex<QueueState>,
+    state: Mutex<OutputState>,
     condvar: Condvar,
 }
 
 #[derive(Default)]
-struct QueueState {
+struct OutputState {
     waiting: Vec<Update>,
     requests: usize,
     /// Requests that are counted and not listed.
@@ -78,7 +78,7 @@ impl Terminal {
         self.change(|state| state.add(Update::Key(key)));
     }
 
-    fn change(&self, change: impl FnOnce(&mut QueueState)) {
+    fn change(&self, change: impl FnOnce(&mut OutputState)) {
         let mut state = self.0.lock();
         change(&mut state);
         if state.has_updates() && std::mem::take(&mut state.is_parked) {
@@ -126,11 +126,11 @@ impl OutputQueue {
     /// Waits for an update, at most until `deadline`.
     fn wait<'a>(
         &self,
-        mut state: MutexGuard<'a, QueueState>,
+        mut state: MutexGuard<'a, OutputState>,
         deadline: Option<Instant>,
-    ) -> MutexGuard<'a, QueueState> {
+    ) -> MutexGuard<'a, OutputState> {
         state.is_parked = true;
-        let is_idle = |state: &mut QueueState| !state.is_ending && !state.has_updates();
+        let is_idle = |state: &mut OutputState| !state.is_ending && !state.has_updates();
         let mut state = match deadline {
             None => {
                 let waited = self.condvar.wait_while(state, is_idle);
@@ -146,12 +146,12 @@ impl OutputQueue {
         state
     }
 
-    fn lock(&self) -> MutexGuard<'_, QueueState> {
+    fn lock(&self) -> MutexGuard<'_, OutputState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl QueueState {
+impl OutputState {
     fn has_updates(&self) -> bool {
         !self.waiting.is_empty() || self.more > 0 || self.dropped > 0
     }
