@@ -12,7 +12,7 @@ mod http;
 mod mcp_settings;
 mod message_stream;
 mod paths;
-mod pins;
+mod pinned_replays;
 pub mod protocol;
 mod recorder;
 mod redact;

@@ -17,7 +17,7 @@ use super::editor::Editor;
 use super::mcp_settings::McpSettings;
 use super::message_stream::MessageStream;
 use super::paths::{self, PREFIX};
-use super::pins::Pins;
+use super::pinned_replays::Pins;
 use super::protocol::ServerStatus;
 use super::recorder::Recorder;
 use super::reload::Reloader;

@@ -10,7 +10,7 @@ mod log;
 pub(super) mod metrics;
 mod raw_request;
 mod request;
-mod routes;
+mod route_index;
 mod sequence;
 mod state;
 pub(super) mod subscription;

@@ -3,10 +3,10 @@
 //! Recognises them by name, by form and by value. Python masks its own captures with the same words
 //! and patterns (`_debug/redact.json`).
 
-mod data;
 mod json;
 mod names;
 mod patterns;
+mod rules;
 pub(super) mod truncate;
 mod values;
 

@@ -14,8 +14,8 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::ws::receive::MessageValidator;
 use super::ws::send::{close, send};
+use super::ws::validate::MessageValidator;
 use crate::dev::browser::BrowserReload;
 use crate::dev::engine::Dev;
 

@@ -4,8 +4,8 @@
 //! never change the server. A client that is too slow loses events and receives their number.
 
 mod client_message;
-pub(super) mod receive;
 pub(super) mod send;
+pub(super) mod validate;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,8 +24,8 @@ use crate::dev::protocol::event_types::EventTypes;
 use crate::dev::protocol::{EventBody, encode};
 use crate::dev::recorder::subscription::Subscription;
 use client_message::{ClientMessage, MessageError};
-use receive::MessageValidator;
 use send::{close, send, send_all};
+use validate::MessageValidator;
 
 const SUBPROTOCOL: &str = "snaxum.v2";
 const REMOVED_SUBPROTOCOL: &str = "snaxum.v1";

@@ -11,7 +11,7 @@ use crate::message::{Phases, PoolTime, RequestRecord, Traceback, header_texts, m
 
 use super::body::content;
 use super::raw_request::{RawRequest, ReplayOf, SentRequest};
-use super::routes::RouteIndex;
+use super::route_index::RouteIndex;
 use crate::dev::protocol::{Blocker, ErrorSummary, RequestDetail, RequestSummary};
 use crate::dev::redact::{Redactor, truncate};
 

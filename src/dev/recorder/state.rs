@@ -8,7 +8,7 @@ use crate::python_runtime::{PythonRuntime, Serving};
 
 use super::event::ServerChange;
 use super::request::RecordedRequest;
-use super::routes::RouteIndex;
+use super::route_index::RouteIndex;
 use super::sequence::EventSequence;
 use crate::dev::protocol::event_types::EventTypes;
 use crate::dev::protocol::{Limits, LogLine, Pin, Reload, RequestStart, ServerStatus};

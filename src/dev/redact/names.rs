@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::data::SECRET_DATA;
+use super::rules::SECRET_DATA;
 
 /// The words that mark a secret in this project.
 #[derive(Clone, Default)]

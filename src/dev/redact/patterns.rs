@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::data::SECRET_DATA;
+use super::rules::SECRET_DATA;
 
 /// The text that replaces a secret.
 pub(in crate::dev) const MASK: &str = "••••";
