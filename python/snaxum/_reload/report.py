@@ -81,7 +81,7 @@ def describe(generation: Generation) -> list[dict[str, object]]:
             "imports": sorted(n for n in node.imports | node.deferred_imports if n in graph.nodes),
             "missing_imports": sorted(node.missing_imports),
             "inputs": sorted(map(shown, (*node.files, *node.listed_dirs))),
-            "reaches": graph.dependents([node.name]),
+            "dependents": graph.dependents([node.name]),
         }
         for node in graph.nodes.values()
     ]

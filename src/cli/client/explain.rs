@@ -19,9 +19,9 @@ struct ModuleNode {
     file: String,
     generation: u64,
     imports: Vec<String>,
-    wanted: Vec<String>,
+    missing_imports: Vec<String>,
     inputs: Vec<String>,
-    reaches: Vec<String>,
+    dependents: Vec<String>,
 }
 
 /// Prints the explanation, one fact per line.
@@ -69,7 +69,7 @@ fn explanation(shown: &str, path: &Path, modules: &[ModuleNode]) -> String {
             "{shown} is module `{name}`, which last ran in G{}\n  imported by {importers}\n  \
              saving it runs: {}\n  (a change of comments, blank lines or layout runs nothing)\n",
             module.generation,
-            module.reaches.join(", ")
+            module.dependents.join(", ")
         );
     }
     let readers: Vec<&ModuleNode> =
@@ -79,7 +79,7 @@ fn explanation(shown: &str, path: &Path, modules: &[ModuleNode]) -> String {
         let rerun: Vec<&str> = modules
             .iter()
             .map(|module| &*module.module)
-            .filter(|name| readers.iter().any(|reader| reader.reaches.iter().any(|r| r == name)))
+            .filter(|name| readers.iter().any(|reader| reader.dependents.iter().any(|r| r == name)))
             .collect();
         return format!(
             "{shown} is read by modules while they load: {}\n  saving it runs: {}\n",
@@ -93,7 +93,9 @@ fn explanation(shown: &str, path: &Path, modules: &[ModuleNode]) -> String {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let importers: Vec<&str> = modules
         .iter()
-        .filter(|module| module.wanted.iter().any(|name| name.rsplit('.').next() == Some(&*stem)))
+        .filter(|module| {
+            module.missing_imports.iter().any(|name| name.rsplit('.').next() == Some(&*stem))
+        })
         .map(|module| &*module.module)
         .collect();
     if importers.is_empty() {
