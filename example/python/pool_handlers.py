@@ -1,6 +1,6 @@
 """Endpoints that run in the process pool.
 
-The second argument is a `ProcessPoolExecutor`; other requests are served while a handler waits for it.
+The second argument is a `ProcessPoolExecutor`. Other requests are served while a handler waits.
 """
 
 from __future__ import annotations
