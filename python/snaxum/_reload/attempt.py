@@ -17,11 +17,11 @@ from .._runtime import generations
 from .._runtime.generations import Generation, Staging
 from . import effects, line_shift, loader
 from .changes import Changes
-from .retirement import Retirement
 from .migrate import migrate_kept
 from .model import Node
 from .module_state import changed_globals
 from .report import Failure, Report, ms_since
+from .retirement import Retirement
 from .stage import Stage
 from .warnings import warnings
 from .watchdog import Watchdog

@@ -20,10 +20,10 @@ from . import file_inputs, line_shift
 from .attempt import Attempt, Plan
 from .changes import ChangeDetector, Changes
 from .discovery import discover
-from .retirement import Retirement
 from .env_file import EnvFile
 from .loader import UserFinder
 from .report import Failure, Report, RouteRowCache, diff_routes, diff_rows, ms_since
+from .retirement import Retirement
 from .stage import Rejected, is_fatal
 from .user_paths import display_path, display_root
 from .watchdog import Watchdog

@@ -74,7 +74,9 @@ class Retirement:
         """End the tasks of runs that will never serve. Does not wait for them."""
         if any(node.tasks for node in nodes):
             args = (nodes, "a rejected load")
-            threading.Thread(target=self._end_tasks, args=args, name="retirement", daemon=True).start()
+            threading.Thread(
+                target=self._end_tasks, args=args, name="retirement", daemon=True
+            ).start()
 
     def end_now(self, generation: Generation, timeout: float) -> None:
         """End all generations, at a clean stop."""
@@ -85,7 +87,9 @@ class Retirement:
     def run_hook(self, node: Node, hook: Hook) -> BaseException | None:
         """Call a hook and wait a limited time; log and return the exception that it raised."""
         what = f"the {hook.when} hook {getattr(hook.function, '__qualname__', hook.function)!s}"
-        return _call_with_timeout(f"{what} of module `{node.name}`", call_hook, node, hook, self._loop)
+        return _call_with_timeout(
+            f"{what} of module `{node.name}`", call_hook, node, hook, self._loop
+        )
 
     def take_leaks(self) -> list[str]:
         """Return the leaks that were found since the last call."""
@@ -176,7 +180,9 @@ def call_hook(node: Node, hook: Hook, loop: Callable[[], asyncio.AbstractEventLo
         asyncio.run_coroutine_threadsafe(wait(), loop()).result(HOOK_TIMEOUT_S)
 
 
-def _call_with_timeout(what: str, function: Callable[..., None], *args: Any) -> BaseException | None:
+def _call_with_timeout(
+    what: str, function: Callable[..., None], *args: Any
+) -> BaseException | None:
     raised: list[BaseException] = []
 
     def run() -> None:

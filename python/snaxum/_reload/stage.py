@@ -17,10 +17,10 @@ from ..routing import DuplicateRoute, Route, RouteTable
 from . import effects
 from .broken_routes import BrokenRoutes
 from .discovery import file_of, name_conflict
-from .retirement import Retirement
 from .graph import Graph
 from .model import Node
 from .report import Failure
+from .retirement import Retirement
 from .source_cache import SourceCache
 from .user_paths import is_user_file
 
@@ -142,7 +142,10 @@ class Stage:
     def _start_up(self, nodes: Sequence[Node], retirement: Retirement) -> None:
         for node in nodes:
             for hook in node.hooks:
-                if hook.when == "startup" and (error := retirement.run_hook(node, hook)) is not None:
+                if (
+                    hook.when == "startup"
+                    and (error := retirement.run_hook(node, hook)) is not None
+                ):
                     raise Rejected({node.name: self.capture(error)})
 
     def _table(self, nodes: Sequence[Node]) -> tuple[RouteTable, dict[str, Failure]]:

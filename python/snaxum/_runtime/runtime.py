@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._host import HostApi
 from .._reload import effects, file_inputs, import_hook, reloader, user_paths
-from .._reload.retirement import Retirement
 from .._reload.env_file import EnvFile
+from .._reload.retirement import Retirement
 from .._reload.watchdog import Watchdog
 
 if TYPE_CHECKING:
