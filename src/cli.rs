@@ -151,7 +151,7 @@ pub(crate) fn run() -> ExitCode {
         }
     };
     result.unwrap_or_else(|error| {
-        render::color::print_error(&render::color::plain(&error.to_string()));
+        render::color::print_error(&render::color::escape(&error.to_string()));
         ExitCode::from(error.exit_code())
     })
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use minijinja::{Environment, context};
 use rust_embed::Embed;
 
-use crate::escape::plain_lines;
+use crate::escape::escape_lines;
 use crate::message::Traceback;
 
 #[derive(Embed)]
@@ -34,7 +34,7 @@ pub(crate) fn render(name: &str, context: minijinja::Value) -> String {
     static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
     let environment = ENVIRONMENT.get_or_init(|| {
         let mut environment = Environment::new();
-        environment.add_filter("visible", |text: String| plain_lines(&text));
+        environment.add_filter("visible", |text: String| escape_lines(&text));
         environment.add_filter("marked", |frame: minijinja::Value| marked(&frame));
         for name in Templates::iter() {
             let file = Templates::get(&name).expect("the name came from the same list");

@@ -14,7 +14,7 @@ use snaxum::server::{self, DRAIN_TIMEOUT};
 use snaxum::venv;
 
 use super::options::ProjectArgs;
-use super::render::color::{plain, print, print_setup};
+use super::render::color::{escape, print, print_setup};
 use super::terminal::{Keys, Terminal};
 use super::{project, serve};
 use handover::Handover;
@@ -160,7 +160,7 @@ fn editor(option: Option<Editor>) -> Result<Option<Editor>, Error> {
     let bad = |problem| Error::BadValue {
         origin: EDITOR.to_owned(),
         name: "editor",
-        problem: format!("`{}`: {problem}", plain(&named)),
+        problem: format!("`{}`: {problem}", escape(&named)),
     };
     named.parse().map(Some).map_err(bad)
 }

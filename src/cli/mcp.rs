@@ -157,7 +157,7 @@ impl MessageWriter {
     fn report(&self, message: &Message, text: String) {
         match &message.id {
             Some(_) => self.reject(&message.error(text)),
-            None => color::print_error(&color::plain(&text)),
+            None => color::print_error(&color::escape(&text)),
         }
     }
 

@@ -43,7 +43,7 @@ pub(crate) fn load(
 /// Prints each module that did not load on stderr.
 pub(crate) fn print_failures(runtime: &PythonRuntime) {
     for failure in &runtime.serving().last_reload.report.failures {
-        let name = color::plain(&failure.module);
+        let name = color::escape(&failure.module);
         color::print_error(&format!("module `{name}` does not load"));
         color::print_stderr(&super::render::traceback::render(&failure.traceback));
     }

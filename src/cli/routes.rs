@@ -19,7 +19,7 @@ use snaxum::error::Error;
 use super::client::routes::{self, LiveRoutes};
 use super::options::ProjectArgs;
 use super::project;
-use super::render::color::{plain, print, print_error, print_stderr};
+use super::render::color::{escape, print, print_error, print_stderr};
 use baseline::Baseline;
 use filter::RouteFilter;
 use format::RouteFormat;
@@ -158,7 +158,7 @@ impl RouteOptions {
             RouteFormat::Openapi => {
                 let (document, omitted) = openapi::document(project, &routes);
                 for note in omitted {
-                    print_stderr(&format!("note: omitted: {}\n", plain(&note)));
+                    print_stderr(&format!("note: omitted: {}\n", escape(&note)));
                 }
                 format::pretty(&document)
             }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::load_report::{LoadOutcome, LoadPhases, ModuleRun, RouteDiff};
 use super::traceback::{ErrorSummary, Traceback};
-use crate::escape::plain;
+use crate::escape::escape;
 
 /// One attempt to load the user's modules, as people and tools see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ impl Reload {
                 format!("nothing to reload; {serving}")
             }
             (LoadOutcome::Noop, _) => {
-                format!("nothing to reload: {}; {serving}", plain(&self.reason))
+                format!("nothing to reload: {}; {serving}", escape(&self.reason))
             }
             (LoadOutcome::Failed, Some(failure)) => format!("rejected: {failure}; {serving}"),
             (LoadOutcome::Failed, None) => format!("rejected; {serving}"),
@@ -83,7 +83,7 @@ impl Reload {
             0 => String::new(),
             count => format!(" +{count} more"),
         };
-        Some(plain(&format!("{}: {message}{}{more}", raised.kind, place.unwrap_or_default())))
+        Some(escape(&format!("{}: {message}{}{more}", raised.kind, place.unwrap_or_default())))
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) struct ReplyFuture {
     wakes: Arc<WakeBatch>,
 }
 
-/// WakeBatch that are not sent yet, of tasks whose response has arrived.
+/// Wakes that are deferred, of tasks whose response has arrived.
 #[derive(Debug)]
 pub(super) struct WakeBatch {
     deferred: Mutex<Vec<Arc<ReplySlot>>>,
@@ -67,9 +67,9 @@ struct ReplySlot(Mutex<ReplyState>);
 struct ReplyState {
     response: Option<PythonResponse>,
     waker: Option<Waker>,
-    /// The sender has gone.
+    /// The sender was dropped.
     is_over: bool,
-    /// The receiver has gone.
+    /// The receiver was dropped.
     is_closed: bool,
     /// Its task is to wake others.
     wakes_others: bool,
@@ -160,7 +160,7 @@ impl WakeBatch {
         })
     }
 
-    /// WakeBatch the asyncio loop, now or with the next [`Self::flush`].
+    /// Wakes the asyncio loop, now or with the next [`Self::flush`].
     pub(super) fn wake_loop(&self) {
         if DEFERS_WAKES.get() {
             self.is_loop_deferred.store(true, Ordering::Release);

@@ -19,7 +19,7 @@ use snaxum::error::Error;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::cli::render::color::plain;
+use crate::cli::render::color::escape;
 
 /// A client of the server that `.snaxum/dev.json` describes.
 #[derive(Clone, Deserialize)]
@@ -47,7 +47,7 @@ impl DevClient {
         let text = std::fs::read(&path).map_err(|_| Error::NoServer(dir.to_owned()))?;
         match Self::parse(&text) {
             Ok(client) => Ok(Self { dir: dir.to_owned(), ..client }),
-            Err(problem) => Err(Error::BadAnnouncement { path, problem: plain(&problem) }),
+            Err(problem) => Err(Error::BadAnnouncement { path, problem: escape(&problem) }),
         }
     }
 

@@ -82,7 +82,7 @@ fn send(
                 color::print_error(&format!(
                     "restart failed; generation {generation} is still serving"
                 ));
-                color::print_stderr(&color::plain_lines(&restart.refusal));
+                color::print_stderr(&color::escape_lines(&restart.refusal));
                 color::print_stderr("\n");
                 Ok(ExitCode::from(1))
             }

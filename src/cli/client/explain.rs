@@ -39,7 +39,7 @@ pub(crate) fn run(file: &Path) -> Result<ExitCode, Error> {
         let status: StatusResponse = client.get("wait").await?;
         let modules: Vec<ModuleNode> = client.get("modules").await?;
         let reloads: Vec<Reload> = client.get("reloads").await?;
-        color::print(&color::plain_lines(&explanation(&shown, &real, &modules)));
+        color::print(&color::escape_lines(&explanation(&shown, &real, &modules)));
         let last = reloads.iter().find(|reload| reload.files.contains(&shown));
         color::print(&last_save(last));
         if status.paused {

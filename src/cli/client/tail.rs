@@ -203,7 +203,7 @@ impl Tail<'_> {
         }
         self.seq = event.seq.max(if is_new_run { 0 } else { self.seq });
         match self.options.format {
-            TailFormat::Json => format!("{}\n", color::plain_json(frame)),
+            TailFormat::Json => format!("{}\n", color::escape_json(frame)),
             TailFormat::Text => self.events.draw(event, Instant::now()),
         }
     }
@@ -276,7 +276,7 @@ fn print_unreadable(frame: &str, error: &serde_json::Error) {
     if shown.len() < frame.len() {
         shown.push('…');
     }
-    let shown = color::plain(&shown);
+    let shown = color::escape(&shown);
     color::print_stderr(&format!("note: skipped an unreadable message ({error}): {shown}\n"));
 }
 

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use snaxum::dev::{Dev, RestartRequest};
 use snaxum::error::Error;
 
-use crate::cli::render::color::{plain, print};
+use crate::cli::render::color::{escape, print};
 use crate::cli::serve::ReadyServer;
 
 /// The environment variable that passes the [`HandoverState`].
@@ -81,7 +81,7 @@ pub(crate) fn accepted_restart(dev: &Dev, project: &Path) -> impl Future<Output 
             }
             let mut reasons: Vec<&str> = pending.iter().map(|request| &*request.reason).collect();
             reasons.dedup();
-            print_outcome(&plain(&reasons.join("; ")), outcome.is_ok());
+            print_outcome(&escape(&reasons.join("; ")), outcome.is_ok());
             for request in pending.drain(..) {
                 request.respond(outcome.clone());
             }

@@ -14,7 +14,7 @@ use clap::ValueEnum;
 use snaxum::dev::MessageStream;
 use tokio::runtime::Handle;
 
-use crate::cli::render::color::plain_json;
+use crate::cli::render::color::escape_json;
 
 /// The limit for the last lines of a stopping server.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -71,7 +71,7 @@ impl JsonLog {
         let (done, ended) = mpsc::channel();
         thread::Builder::new().name("log".into()).spawn(move || {
             while let Some(event) = tokio.block_on(events.next()) {
-                if out.write_all(format!("{}\n", plain_json(&event)).as_bytes()).is_err() {
+                if out.write_all(format!("{}\n", escape_json(&event)).as_bytes()).is_err() {
                     break; // stdout is closed
                 }
             }

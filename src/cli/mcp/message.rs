@@ -149,7 +149,7 @@ pub(super) struct RpcResponse {
 
 impl RelayError {
     pub(super) fn line(&self) -> String {
-        let error = json!({ "code": self.code, "message": color::plain(&self.text) });
+        let error = json!({ "code": self.code, "message": color::escape(&self.text) });
         json!({ "jsonrpc": "2.0", "id": self.id, "error": error }).to_string()
     }
 }

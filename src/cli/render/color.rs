@@ -1,6 +1,6 @@
 //! Color on the terminal, and text that cannot control it.
 
-pub(crate) use snaxum::escape::{plain, plain_json, plain_lines};
+pub(crate) use snaxum::escape::{escape, escape_json, escape_lines};
 use std::io::Write;
 
 use clap::ValueEnum;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use snaxum::event::PinRound;
 use snaxum::message::{Reload, RouteInfo};
 
-use super::color::plain;
+use super::color::escape;
 use super::{Renderer, RequestView, pause_line};
 
 /// One message of the stream.
@@ -115,7 +115,7 @@ impl EventLines {
             StreamEventBody::Hello { run_id, generation, python } => {
                 self.run_id = Some(run_id);
                 let sign = style("●").green();
-                self.renderer.push(&format!("  {sign} G{generation}, Python {}\n", plain(&python)))
+                self.renderer.push(&format!("  {sign} G{generation}, Python {}\n", escape(&python)))
             }
             StreamEventBody::Snapshot { routes, mut requests, mut reloads, pins } => {
                 // The lists are newest first, the lines oldest first.
@@ -169,9 +169,9 @@ impl EventLines {
 
 impl LogView {
     fn line(&self) -> String {
-        let request = self.request.as_ref().map_or(String::new(), |id| format!("#{} ", plain(id)));
-        let about = style(format!("{request}{}", plain(&self.stream))).dim();
-        format!("  │ {about}  {}\n", plain(&self.line))
+        let request = self.request.as_ref().map_or(String::new(), |id| format!("#{} ", escape(id)));
+        let about = style(format!("{request}{}", escape(&self.stream))).dim();
+        format!("  │ {about}  {}\n", escape(&self.line))
     }
 }
 

@@ -3,7 +3,7 @@
 use console::style;
 use snaxum::message::{ErrorSummary, Reload, Traceback};
 
-use super::color::plain;
+use super::color::escape;
 use super::layout::{join, padded};
 use super::traceback;
 
@@ -15,9 +15,9 @@ const MAX_OTHERS: usize = 4;
 /// Renders place and message of the first failure.
 pub(super) fn headline(reload: &Reload, cause: String) -> String {
     let Some(raised) = &reload.traceback else { return cause };
-    let place = raised.culprit().map(|frame| format!("{}:{}", plain(&frame.file), frame.line));
-    let message = plain(raised.message.lines().next().unwrap_or_default());
-    let kind = style(plain(&raised.kind)).red();
+    let place = raised.culprit().map(|frame| format!("{}:{}", escape(&frame.file), frame.line));
+    let message = escape(raised.message.lines().next().unwrap_or_default());
+    let kind = style(escape(&raised.kind)).red();
     let more = match reload.others.len() {
         0 => String::new(),
         count => format!("  +{count} more"),
@@ -40,10 +40,10 @@ pub(super) fn details(reload: &Reload, tracebacks: &[&Traceback]) -> String {
         return above + &tracebacks.collect::<String>();
     }
     let other = |raised: &ErrorSummary| {
-        let file = plain(raised.file.as_deref().unwrap_or_default());
+        let file = escape(raised.file.as_deref().unwrap_or_default());
         let line = raised.line.map_or(String::new(), |line| format!(":{line}"));
-        let message = plain(raised.message.lines().next().unwrap_or_default());
-        let (place, kind) = (style(file + &line).cyan(), style(plain(&raised.kind)).red());
+        let message = escape(raised.message.lines().next().unwrap_or_default());
+        let (place, kind) = (style(file + &line).cyan(), style(escape(&raised.kind)).red());
         format!("           └ {place}   {kind}: {message}\n")
     };
     let others = reload.others.iter().take(MAX_OTHERS).map(other);
@@ -59,16 +59,16 @@ fn excerpt(raised: &Traceback) -> String {
             continue;
         }
         let sign = if source.line == frame.line { "›" } else { " " };
-        out += &format!("           │ {} {sign} {}\n", source.line, plain(&source.text));
+        out += &format!("           │ {} {sign} {}\n", source.line, escape(&source.text));
         if let (true, Some(column)) = (source.line == frame.line, frame.column) {
             let gutter = source.line.to_string().len() + 3;
             let before: String = source.text.chars().take(column as usize).collect();
-            let space = console::measure_text_width(&plain(&before)) + gutter;
+            let space = console::measure_text_width(&escape(&before)) + gutter;
             out += &format!("           │ {}{}\n", " ".repeat(space), style("^").red());
         }
     }
     if let Some(hint) = &raised.hint {
-        out += &format!("           {} {}\n", style("→").cyan(), plain(hint));
+        out += &format!("           {} {}\n", style("→").cyan(), escape(hint));
     }
     out
 }

@@ -3,7 +3,7 @@
 use console::{Alignment, pad_str};
 use snaxum::message::Reload;
 
-use super::color::plain;
+use super::color::escape;
 
 /// The minimum columns of the cause.
 const CAUSE_WIDTH: usize = 21;
@@ -14,8 +14,8 @@ pub(super) fn cause(reload: &Reload) -> String {
         ([], "manual") => "manual".to_owned(),
         ([], "start") => "start".to_owned(),
         ([], _) => return String::new(),
-        ([file], _) => plain(file),
-        ([file, more @ ..], _) => format!("{} +{} more", plain(file), more.len()),
+        ([file], _) => escape(file),
+        ([file, more @ ..], _) => format!("{} +{} more", escape(file), more.len()),
     };
     padded(&cause)
 }

@@ -8,7 +8,7 @@ use snaxum::message::{
     LoadOutcome, LoadPhases, ModuleRun, Reload, RouteDiff, RouteInfo, RouteRef, Traceback,
 };
 
-use super::color::plain;
+use super::color::escape;
 use super::failure;
 use super::layout::{cause, join};
 use super::request::format_ms;
@@ -78,7 +78,7 @@ impl ReloadLines {
                 style(format!("fixed after {}", format_duration(broken))).green().to_string();
         }
         if reload.outcome == LoadOutcome::Noop {
-            let reason = style(format!("no-op: {}", plain(&reload.reason))).dim();
+            let reason = style(format!("no-op: {}", escape(&reload.reason))).dim();
             let sign = style(format!("= G{generation}")).dim();
             drawn.line = join(&[head(sign), cause, reason.to_string()]);
         } else {
@@ -107,14 +107,14 @@ impl ReloadLines {
         if more > 0 {
             all.push(format!("+{more} more"));
         }
-        plain(&all.join("  "))
+        escape(&all.join("  "))
     }
 
     fn phases(&self, reload: &Reload) -> String {
         if !self.shows_phases {
             return String::new();
         }
-        let text = plain(&phases_and_modules(&reload.phases, &reload.modules));
+        let text = escape(&phases_and_modules(&reload.phases, &reload.modules));
         format!("           {}\n", style(text).dim())
     }
 }
@@ -131,7 +131,7 @@ pub(crate) fn pause_line(paused: bool) -> String {
 
 /// Renders the warnings about code that a reload cannot fully update.
 pub(crate) fn warnings(warnings: &[String]) -> String {
-    let line = |text: &String| format!("  {} {}\n", style("▲").yellow(), plain(text));
+    let line = |text: &String| format!("  {} {}\n", style("▲").yellow(), escape(text));
     warnings.iter().map(line).collect()
 }
 
@@ -139,19 +139,19 @@ fn remarks(reload: &Reload) -> String {
     let mut out = String::new();
     for lost in &reload.diff.shadowed {
         let words =
-            format!("{} now handles requests of {}", plain(&lost.by), plain(&name(&lost.route)));
+            format!("{} now handles requests of {}", escape(&lost.by), escape(&name(&lost.route)));
         out += &format!("    {} {words}\n", style("shadowed:").dim());
     }
     if reload.strategy == "all" && !reload.reason.is_empty() {
-        out += &format!("    {} {}\n", style("all modules ran:").dim(), plain(&reload.reason));
+        out += &format!("    {} {}\n", style("all modules ran:").dim(), escape(&reload.reason));
     }
     if !reload.state_reset.is_empty() {
-        let names = plain(&reload.state_reset.join(", "));
+        let names = escape(&reload.state_reset.join(", "));
         out += &format!("    {} {names}\n", style("state reset:").dim());
     }
     out += &warnings(&reload.warnings);
     for note in &reload.notes {
-        out += &format!("    {}\n", plain(note));
+        out += &format!("    {}\n", escape(note));
     }
     out
 }

@@ -6,7 +6,7 @@ use console::{Alignment, pad_str, style};
 use serde::Deserialize;
 use snaxum::message::{CLIENT_CLOSED_REQUEST, ErrorSummary, Phases, Traceback};
 
-use super::color::plain;
+use super::color::escape;
 use super::traceback;
 
 /// The minimum columns of a path.
@@ -90,7 +90,7 @@ impl RequestView {
         };
         let generation = self.generation.map_or("-".to_owned(), |number| format!("G{number}"));
         let about = match &self.error {
-            Some(raised) => style(plain(&raised.kind)).red().to_string(),
+            Some(raised) => style(escape(&raised.kind)).red().to_string(),
             // A handler may also return that status.
             None if self.status == CLIENT_CLOSED_REQUEST && self.generation.is_none() => {
                 style("client disconnected").dim().to_string()
@@ -102,11 +102,11 @@ impl RequestView {
         let mut out = format!(
             " {}  {:<6} {}  {status}  {:>8}  {}  {times}{}\n",
             style(at).dim(),
-            plain(&self.method),
-            pad_str(&plain(&self.path), PATH_WIDTH, Alignment::Left, None),
+            escape(&self.method),
+            pad_str(&escape(&self.path), PATH_WIDTH, Alignment::Left, None),
             format_ms(self.total_ms),
             pad_str(&about, PATH_WIDTH, Alignment::Left, None),
-            style(format!("{generation} #{}", plain(&self.id))).dim(),
+            style(format!("{generation} #{}", escape(&self.id))).dim(),
         );
         match (&self.traceback, &self.error) {
             (Some(raised), _) => out += &traceback::render(raised),
@@ -140,7 +140,7 @@ fn phase_summary(total_ms: f64, phases: &Phases, holder: Option<&BlockerView>) -
     let shown = all.iter().filter(|(_, ms)| *ms >= 0.5);
     let words = shown.map(|(name, ms)| match holder.filter(|_| *name == "queue") {
         Some(BlockerView { id, path }) => {
-            format!("{name} {ms:.0} ← #{} {}", plain(id), plain(path))
+            format!("{name} {ms:.0} ← #{} {}", escape(id), escape(path))
         }
         None => format!("{name} {ms:.0}"),
     });
@@ -151,12 +151,12 @@ fn phase_summary(total_ms: f64, phases: &Phases, holder: Option<&BlockerView>) -
 fn error_place(raised: &ErrorSummary) -> String {
     let (Some(file), Some(line)) = (&raised.file, raised.line) else { return String::new() };
     let locals = raised.locals.iter();
-    let locals = locals.map(|local| format!("   {}={}", plain(&local.name), plain(&local.value)));
+    let locals = locals.map(|local| format!("   {}={}", escape(&local.name), escape(&local.value)));
     format!(
         "           └ {} {}   {}{}\n",
-        style(format!("{}:{line}", plain(file))).cyan(),
-        style(format!("in {}", plain(raised.function.as_deref().unwrap_or_default()))).dim(),
-        plain(raised.source.as_deref().unwrap_or_default()),
+        style(format!("{}:{line}", escape(file))).cyan(),
+        style(format!("in {}", escape(raised.function.as_deref().unwrap_or_default()))).dim(),
+        escape(raised.source.as_deref().unwrap_or_default()),
         style(locals.collect::<String>()).dim()
     )
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use console::style;
 use snaxum::message::{Frame, Traceback};
 
-use super::color::{plain, plain_lines};
+use super::color::{escape, escape_lines};
 
 /// Renders the traceback and its causes, oldest first.
 pub(crate) fn render(traceback: &Traceback) -> String {
@@ -23,8 +23,8 @@ pub(crate) fn render(traceback: &Traceback) -> String {
     for frame in shown {
         draw(&mut out, frame);
     }
-    let head = style(plain(&traceback.kind)).red().bold();
-    let _ = writeln!(out, "  {head}: {}", plain_lines(&traceback.message));
+    let head = style(escape(&traceback.kind)).red().bold();
+    let _ = writeln!(out, "  {head}: {}", escape_lines(&traceback.message));
     if let Some(hint) = &traceback.hint {
         let _ = writeln!(out, "  {} {hint}", style("→").cyan());
     }
@@ -32,12 +32,12 @@ pub(crate) fn render(traceback: &Traceback) -> String {
 }
 
 fn draw(out: &mut String, frame: &Frame) {
-    let place = format!("{}:{}", plain(&frame.file), frame.line);
-    let function = plain(&frame.function);
+    let place = format!("{}:{}", escape(&frame.file), frame.line);
+    let function = escape(&frame.function);
     let _ = writeln!(out, "  {} {}", style(place).cyan(), style(format!("in {function}")).dim());
     let Some(line) = frame.source.iter().find(|source| source.line == frame.line) else { return };
     let indent = line.text.len() - line.text.trim_start().len();
-    let _ = writeln!(out, "  │ {:>4}  {}", line.line, plain(line.text.trim_start()));
+    let _ = writeln!(out, "  │ {:>4}  {}", line.line, escape(line.text.trim_start()));
     let Some(column) = frame.column.map(|column| column as usize) else { return };
     let end = match frame.end_line {
         Some(end_line) if end_line == frame.line => frame.end_column.unwrap_or(0) as usize,

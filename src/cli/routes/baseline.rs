@@ -6,7 +6,7 @@ use std::sync::Arc;
 use console::style;
 use snaxum::message::RouteInfo;
 
-use crate::cli::render::color::plain;
+use crate::cli::render::color::escape;
 
 /// The output of an earlier `snaxum routes --format json`.
 #[derive(Clone)]
@@ -27,10 +27,10 @@ impl Baseline {
         let (before, now) = (by_address(&self.0), by_address(current));
         let removed = before.iter().filter(|(address, _)| !now.contains_key(*address));
         let removed = removed.map(|((method, path), route)| {
-            format!("{} {method} {path}  {}", style("-").red(), plain(&route.handler))
+            format!("{} {method} {path}  {}", style("-").red(), escape(&route.handler))
         });
         let changed = now.iter().filter_map(|(address @ (method, path), route)| {
-            let handler = plain(&route.handler);
+            let handler = escape(&route.handler);
             match before.get(address) {
                 None => Some(format!("{} {method} {path}  {handler}", style("+").green())),
                 Some(other) if handler_and_mode(other) == handler_and_mode(route) => None,
@@ -47,12 +47,12 @@ impl Baseline {
 /// Indexes each method of each path, escaped for the terminal.
 fn by_address(routes: &[RouteInfo]) -> BTreeMap<(String, String), &RouteInfo> {
     let each = routes.iter().flat_map(|route| {
-        let address = move |method: &String| ((plain(method), plain(&route.path)), route);
+        let address = move |method: &String| ((escape(method), escape(&route.path)), route);
         route.methods.iter().map(address)
     });
     each.collect()
 }
 
 fn handler_and_mode(route: &RouteInfo) -> String {
-    format!("{} ({})", plain(&route.handler), plain(&route.mode))
+    format!("{} ({})", escape(&route.handler), escape(&route.mode))
 }

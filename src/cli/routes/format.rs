@@ -7,7 +7,7 @@ use console::{Alignment, measure_text_width, pad_str, style};
 use serde::Serialize;
 use snaxum::message::RouteInfo;
 
-use crate::cli::render::color::{plain, plain_json};
+use crate::cli::render::color::{escape, escape_json};
 
 /// The form of the list.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,7 +29,7 @@ pub(super) type Hits<'a> = Option<&'a HashMap<String, u64>>;
 /// Writes a JSON value over several lines.
 pub(super) fn pretty(value: &impl Serialize) -> String {
     let text = serde_json::to_string_pretty(value).expect("plain data");
-    text.split('\n').map(|line| plain_json(line) + "\n").collect()
+    text.split('\n').map(|line| escape_json(line) + "\n").collect()
 }
 
 /// A route as JSON.
@@ -55,7 +55,7 @@ pub(super) fn table(routes: &[RouteInfo], is_wide: bool, hits: Hits<'_>) -> Stri
         rows[0].extend(["ID", "DOC", "WARNINGS"].map(str::to_owned));
         for (row, route) in rows[1..].iter_mut().zip(routes) {
             let doc = route.doc.as_deref().unwrap_or_default().lines().next().unwrap_or_default();
-            row.extend([plain(&route.id), plain(doc), plain(&route.warnings.join("; "))]);
+            row.extend([escape(&route.id), escape(doc), escape(&route.warnings.join("; "))]);
         }
     }
     let width = |column: usize| rows.iter().map(|row| measure_text_width(&row[column])).max();
@@ -89,10 +89,10 @@ fn rows(routes: &[RouteInfo], hits: Hits<'_>) -> Vec<Vec<String>> {
     let cells = |route: &RouteInfo| {
         [
             route.methods.join(","),
-            plain(&route.path),
-            plain(&route.handler),
+            escape(&route.path),
+            escape(&route.handler),
             route.mode.clone(),
-            format!("{}:{}", plain(&route.file), route.line),
+            format!("{}:{}", escape(&route.file), route.line),
             hit_count(hits, route).to_string(),
         ]
     };

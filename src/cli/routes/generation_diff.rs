@@ -11,7 +11,7 @@ use snaxum::error::Error;
 use snaxum::message::{RouteDiff, RouteRef};
 
 use crate::cli::client::routes;
-use crate::cli::render::color::plain;
+use crate::cli::render::color::escape;
 
 /// Two generations, the older one first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,17 +101,17 @@ fn addresses(routes: &[RouteRef]) -> impl Iterator<Item = ((String, String), Str
 }
 
 fn line(((method, path), change): (&(String, String), &HandlerChange)) -> Option<String> {
-    let route = format!("{} {}", plain(method), plain(path));
+    let route = format!("{} {}", escape(method), escape(path));
     match (&change.was, &change.now) {
         (None, None) => None,
-        (None, Some(now)) => Some(format!("{} {route}  {}", style("+").green(), plain(now))),
-        (Some(was), None) => Some(format!("{} {route}  {}", style("-").red(), plain(was))),
+        (None, Some(now)) => Some(format!("{} {route}  {}", style("+").green(), escape(now))),
+        (Some(was), None) => Some(format!("{} {route}  {}", style("-").red(), escape(was))),
         (Some(was), Some(now)) if was != now => {
-            let words = format!("{} is now {}", plain(was), plain(now));
+            let words = format!("{} is now {}", escape(was), escape(now));
             Some(format!("{} {route}  {words}", style("~").yellow()))
         }
         (Some(_), Some(now)) => {
-            change.is_changed.then(|| format!("{} {route}  {}", style("~").yellow(), plain(now)))
+            change.is_changed.then(|| format!("{} {route}  {}", style("~").yellow(), escape(now)))
         }
     }
 }

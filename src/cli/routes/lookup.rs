@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use snaxum::python_runtime::PythonRuntime;
 
 use super::format::RouteFormat;
-use crate::cli::render::color::{plain, print, print_error};
+use crate::cli::render::color::{escape, print, print_error};
 
 /// The request to look up.
 #[derive(Clone)]
@@ -90,15 +90,15 @@ impl RequestLine {
 
 impl RouteLookup {
     fn text(&self) -> String {
-        let request = format!("{} {}", plain(&self.method), plain(&self.path));
+        let request = format!("{} {}", escape(&self.method), escape(&self.path));
         let mut out = match &self.route {
             Some(route) => {
                 let (methods, mode) = (route.methods.join(","), &route.mode);
-                let (path, handler) = (plain(&route.path), plain(&route.handler));
+                let (path, handler) = (escape(&route.path), escape(&route.handler));
                 let handler = style(format!("{handler} ({mode})")).bold();
                 let mut out = format!("{request}\n  {methods} {path}  {handler}\n");
                 for MatchedParam { name, kind, value } in &route.params {
-                    out += &format!("    {} = {}  ({kind})\n", plain(name), plain(value));
+                    out += &format!("    {} = {}  ({kind})\n", escape(name), escape(value));
                 }
                 out
             }
@@ -114,8 +114,8 @@ impl RouteLookup {
             out += "\nnear misses\n";
         }
         for route in &self.near_misses {
-            let (methods, path) = (route.methods.join(","), plain(&route.path));
-            let (handler, reason) = (plain(&route.handler), plain(&route.reason));
+            let (methods, path) = (route.methods.join(","), escape(&route.path));
+            let (handler, reason) = (escape(&route.handler), escape(&route.reason));
             out += &format!("  {methods} {path}  {handler}: {reason}\n");
         }
         out

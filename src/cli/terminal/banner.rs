@@ -11,7 +11,7 @@ use snaxum::message::RouteInfo;
 use snaxum::python_runtime::PythonRuntime;
 
 use super::status_line::serving_status;
-use crate::cli::render::color::plain;
+use crate::cli::render::color::escape;
 use crate::cli::render::reload::warnings;
 use crate::cli::render::traceback;
 
@@ -59,14 +59,14 @@ pub(crate) fn banner(
         counted(serving.routes.len(), "route"),
         counted(serving.last_reload.report.modules.len(), "module"),
         counted(config.pool_workers, "worker"),
-        plain(&relative(&config.python_dir))
+        escape(&relative(&config.python_dir))
     );
     if (1..=MAX_LISTED).contains(&serving.routes.len()) {
         out += &routes(&serving.routes);
         out.push('\n');
     }
     for failure in &serving.last_reload.report.failures {
-        out += &format!("  {} {}\n", style("✖").red(), plain(&failure.module));
+        out += &format!("  {} {}\n", style("✖").red(), escape(&failure.module));
         out += &traceback::render(&failure.traceback);
     }
     out += &warnings(&serving.last_reload.report.warnings);
@@ -95,8 +95,8 @@ pub(super) fn app_url(console: &str) -> &str {
 /// Renders one line for each route.
 pub(super) fn routes(routes: &[RouteInfo]) -> String {
     let line = |route: &RouteInfo| {
-        let (methods, handler) = (route.methods.join(","), style(plain(&route.handler)).dim());
-        format!("     {:<6} {}  {handler}\n", plain(&methods), plain(&route.path))
+        let (methods, handler) = (route.methods.join(","), style(escape(&route.handler)).dim());
+        format!("     {:<6} {}  {handler}\n", escape(&methods), escape(&route.path))
     };
     routes.iter().map(line).collect()
 }

@@ -19,7 +19,7 @@ use super::banner::{app_url, routes};
 use super::output_thread::Terminal;
 use super::raw_mode;
 use super::update::KeyAction;
-use crate::cli::render::color::plain;
+use crate::cli::render::color::escape;
 
 /// The time between two checks of a background process for the foreground.
 const FOREGROUND_POLL: Duration = Duration::from_millis(250);
@@ -111,8 +111,8 @@ impl Keys {
         let line = match self.dev.pin_last_failure() {
             Ok((method, path)) => format!(
                 "  ⚑ pinned {} {}: it is sent again after each reload until it passes\n",
-                plain(&method),
-                plain(&path)
+                escape(&method),
+                escape(&path)
             ),
             Err(why) => format!("  {} no request pinned: {why}\n", style("●").dim()),
         };

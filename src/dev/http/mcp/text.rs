@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::escape::{escape_json, steers};
+use crate::escape::{escape_json_if, is_unsafe};
 
 /// Bytes of a result.
 pub(super) const MAX_TEXT: usize = 64 * 1024;
@@ -85,7 +85,7 @@ pub(super) fn error(text: &str) -> String {
 /// Escapes characters that control a terminal, reverse text or are invisible; the JSON value stays
 /// the same.
 pub(super) fn safe(text: &str) -> String {
-    escape_json(text, |c| steers(c) || is_invisible(c))
+    escape_json_if(text, |c| is_unsafe(c) || is_invisible(c))
 }
 
 /// Reports whether a character is invisible: a direction, joiner, separator or tag.
