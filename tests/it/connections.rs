@@ -48,7 +48,7 @@ async fn ten_thousand_idle_connections_cost_little_and_block_no_request() {
 async fn a_burst_of_clients_waits_in_line_while_the_server_is_busy() {
     let server = Project::new().file("app.py", LARGE).serve().await;
 
-    server.signal(libc::SIGSTOP);
+    server.suspend();
     let line = in_time("their turn in the line", idle(&server, 500)).await;
     server.signal(libc::SIGCONT);
 

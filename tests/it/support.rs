@@ -334,6 +334,18 @@ impl Server {
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "the server is there");
     }
 
+    /// Stops the server with SIGSTOP, and returns when each of its threads has stopped.
+    pub(crate) fn suspend(&self) {
+        self.signal(libc::SIGSTOP);
+        // SAFETY: `siginfo_t` is plain data for the kernel to fill; `WNOWAIT` leaves the state of
+        // our own child to the wait for its exit.
+        let stopped = unsafe {
+            let mut info = std::mem::zeroed::<libc::siginfo_t>();
+            libc::waitid(libc::P_PID, self.pid, &raw mut info, libc::WSTOPPED | libc::WNOWAIT)
+        };
+        assert_eq!(stopped, 0, "the server is there");
+    }
+
     /// Signals the server and all its descendants, as Ctrl-C in a terminal does.
     pub(crate) fn signal_group(&self, signal: i32) {
         let pid = i32::try_from(self.pid).expect("a pid");

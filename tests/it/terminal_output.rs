@@ -55,7 +55,7 @@ def shout():
 
 @route('/', use_process_pool=True)
 def index(request, pool):
-    return str(pool.submit(say).result())
+    return str(pool.submit(shout).result())
 ";
 
 #[tokio::test]

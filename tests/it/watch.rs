@@ -260,7 +260,7 @@ async fn ten_thousand_files_are_one_reload_and_the_next_request_sees_it() {
     };
 
     // All events of the kernel come at once, or an overflow.
-    server.signal(libc::SIGSTOP);
+    server.suspend();
     write_all("1", "two ");
     server.signal(libc::SIGCONT);
     assert_eq!(server.get("/").await.text(), "two 1");

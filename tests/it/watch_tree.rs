@@ -165,7 +165,7 @@ async fn an_overflow_of_the_kernel_queue_is_one_full_scan() {
     server.edit("app.py", &answers("settled"));
     console.next_of_type("reload.ok").await;
 
-    server.signal(libc::SIGSTOP);
+    server.suspend();
     let noise = server.python("noise.txt");
     for _ in 0..=limit / 3 {
         fs::write(&noise, "").expect("a file");
