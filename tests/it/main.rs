@@ -13,6 +13,7 @@ mod docs;
 mod editor;
 mod event_stream;
 mod example;
+mod faults;
 mod golden;
 mod handlers;
 mod http;
