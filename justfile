@@ -75,7 +75,7 @@ fmt:
 # Make the screenshots of the docs
 screenshots:
     cargo build -q
-    cd tests/browser && SNAXUM_BIN="$PWD/../../target/debug/snaxum" node screenshots.js
+    cd tests/browser && { test -d node_modules || npm ci; } && SNAXUM_BIN="$PWD/../../target/debug/snaxum" node screenshots.js
 
 # Measure this project beside its peers
 bench *args:
