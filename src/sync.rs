@@ -1,10 +1,13 @@
 //! Locks that ignore poisoning: a thread that panics fails its own work, and no other.
 //!
 //! Owns no data. Every critical section of this crate leaves its data valid where it may panic.
+//! tests/interleavings replaces this module, so the files that it checks import all of this from here.
 
 use std::sync::{
-    self, LockResult, MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
+    self, LockResult, PoisonError, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
 };
+pub use std::sync::{Arc, MutexGuard, atomic};
+pub(crate) use std::thread_local;
 use std::time::Duration;
 
 /// A [`std::sync::Mutex`] without poisoning.

@@ -9,12 +9,11 @@
 //! Knows neither requests nor Python.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sync::{Condvar, Mutex};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 /// How long items wait for the running workers before another one is woken.
 const STALL_AFTER: Duration = Duration::from_millis(1);
@@ -85,9 +84,8 @@ enum Wakeup {
     Closed,
     /// It is the standby, and the running workers make no progress.
     Stalled,
-    /// It is the standby, and has nothing to do.
-    Tick,
-    Spurious,
+    /// It has nothing to do.
+    Idle,
 }
 
 impl<T> Queue<T> {
@@ -202,11 +200,14 @@ impl<T> Consumer<T> {
     ) -> MutexGuard<'a, QueueState<T>> {
         state.park(&self.parker);
         loop {
-            state = if state.is_standby(&self.parker) {
-                self.parker.condvar.wait_timeout(state, STALL_AFTER).0
+            if state.is_standby(&self.parker) {
+                drop(self.parker.condvar.wait_timeout(state, STALL_AFTER));
+                on_tick();
+                state = self.queue.state.lock();
             } else {
-                self.parker.condvar.wait(state)
-            };
+                state = self.parker.condvar.wait(state);
+            }
+            // From here to the next wait the lock is held, so no call is lost.
             match state.wakeup(&self.parker) {
                 Wakeup::Called if state.is_ready() => return state,
                 Wakeup::Called => state.park(&self.parker), // another worker was faster
@@ -214,12 +215,7 @@ impl<T> Consumer<T> {
                     state.unpark(&self.parker);
                     return state;
                 }
-                Wakeup::Tick => {
-                    drop(state);
-                    on_tick();
-                    state = self.queue.state.lock();
-                }
-                Wakeup::Spurious => {}
+                Wakeup::Idle => {}
             }
         }
     }
@@ -269,14 +265,14 @@ impl<T> QueueState<T> {
             return Wakeup::Closed;
         }
         if !self.is_standby(parker) {
-            return Wakeup::Spurious;
+            return Wakeup::Idle;
         }
         if self.waiting.is_empty() {
             self.standby = None;
         } else if self.is_stalled(Instant::now()) {
             return Wakeup::Stalled;
         }
-        Wakeup::Tick
+        Wakeup::Idle
     }
 
     fn is_stalled(&self, now: Instant) -> bool {

@@ -8,12 +8,11 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use crate::message::PythonResponse;
-use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, Mutex, MutexGuard, thread_local};
 
 use super::loop_signals::LoopSignals;
 
@@ -24,7 +23,7 @@ thread_local! {
 
 /// Defers the wakes of this thread until [`WakeBatch::flush`] from now on.
 pub(super) fn defer_wakes() {
-    DEFERS_WAKES.set(true);
+    DEFERS_WAKES.with(|defers| defers.set(true));
 }
 
 /// Makes the two ends of a channel for one response.
@@ -89,7 +88,7 @@ impl Reply {
         if state.waker.is_none() || state.is_closed {
             return;
         }
-        if DEFERS_WAKES.get() {
+        if DEFERS_WAKES.with(Cell::get) {
             drop(state);
             self.wakes.deferred.lock().push(Arc::clone(&self.slot));
         } else if let Some(waker) = state.waker.take() {
@@ -162,7 +161,7 @@ impl WakeBatch {
 
     /// Wakes the asyncio loop, now or with the next [`Self::flush`].
     pub(super) fn wake_loop(&self) {
-        if DEFERS_WAKES.get() {
+        if DEFERS_WAKES.with(Cell::get) {
             self.is_loop_deferred.store(true, Ordering::Release);
         } else {
             self.loop_signals.wake();
