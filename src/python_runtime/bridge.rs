@@ -22,6 +22,7 @@ use super::messages::{Call, OnBegin, ReloadReply, ReloadScope};
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
+    copy_context: Py<PyAny>,
     dispatch: Py<PyAny>,
     reload: Py<PyAny>,
     describe: Py<PyAny>,
@@ -48,6 +49,7 @@ impl Bridge {
         let report = parse(&report)?;
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {
+            copy_context: py.import("contextvars")?.getattr("copy_context")?.unbind(),
             dispatch: function("dispatch")?,
             reload: function("reload")?,
             describe: function("describe")?,
@@ -57,12 +59,15 @@ impl Bridge {
         Ok((bridge, report))
     }
 
-    /// Runs the handler of one request, or starts it; logs an error of the framework itself.
+    /// Runs the handler of one request, or starts it, in a context of its own (`contextvars`); logs
+    /// an error of the framework itself.
     pub(crate) fn dispatch(&self, py: Python<'_>, call: Call) {
         let head = &call.request.head;
         let (method, path) = (interned_method(py, head.method()), PyString::new(py, &head.path()));
-        let exchange = Exchange::new(call);
-        if let Err(error) = self.dispatch.call1(py, (exchange, method, path)) {
+        let arguments = (&self.dispatch, Exchange::new(call), method, path);
+        let context = self.copy_context.call0(py);
+        let run = context.and_then(|it| it.call_method1(py, intern!(py, "run"), arguments));
+        if let Err(error) = run {
             // The reply was dropped with the exchange: the client gets a 500.
             tracing::error!(
                 "internal error while responding; please report this: {}",

@@ -6,6 +6,7 @@ requests that have no handler.
 
 from __future__ import annotations
 
+import contextvars
 import functools
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,9 @@ def run_sync(
     stream = respond.send_result(exchange, generation, route, result)
     if stream is not None:
         loop, lease = running().loop, Lease(generation)
-        loop.spawn(exchange.id, _async_dispatch().stream, exchange, *stream, lease, route)
+        args = (exchange, *stream, lease, route)
+        context = contextvars.copy_context()
+        loop.spawn(exchange.id, _async_dispatch().stream, *args, context=context)
 
 
 def run_async(exchange: Exchange, generation: Generation, route: Route, request: Request) -> None:
@@ -110,7 +113,7 @@ def run_with_pool(
             unpin_thread()
             lease.end()
 
-    runtime.waiting.submit(run)
+    runtime.waiting.submit(contextvars.copy_context().run, run)
 
 
 def _fail_broken(exchange: Exchange, generation: Generation) -> None:

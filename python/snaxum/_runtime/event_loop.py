@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
 import logging
 import os
 import threading
@@ -36,7 +37,7 @@ class LoopThread:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         # By request, the streams that wait for room.
         self._room: dict[int, asyncio.Future[None]] = {}
-        self._new: deque[tuple[int, Start, tuple[Any, ...]]] = deque()
+        self._new: deque[tuple[int, Start, tuple[Any, ...], contextvars.Context | None]] = deque()
         self._flushes_soon = False
         self._stopping = False
         # Whether `end_requests` timed out.
@@ -44,9 +45,15 @@ class LoopThread:
         self._thread = threading.Thread(target=self._run, name="asyncio-loop", daemon=True)
         self._thread.start()
 
-    def spawn(self, request_id: int, start: Start, *args: Any) -> None:
-        """Run `start(*args)` as a task; safe from any thread."""
-        self._new.append((request_id, start, args))
+    def spawn(
+        self,
+        request_id: int,
+        start: Start,
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> None:
+        """Run `start(*args)` as a task, in a copy of `context`; safe from any thread."""
+        self._new.append((request_id, start, args, context))
         self._host.wake_loop()
 
     def forget(self, request_id: int) -> None:
@@ -127,8 +134,11 @@ class LoopThread:
             return
         new = self._new
         while new:
-            request_id, start, args = new.popleft()
-            self._tasks[request_id] = self._loop.create_task(start(*args))
+            request_id, start, args, context = new.popleft()
+            # A task runs in a copy of the context that it is made in.
+            create = self._loop.create_task
+            made = create(start(*args)) if context is None else context.run(create, start(*args))
+            self._tasks[request_id] = made
         cancelled, with_room = self._host.take_signals()
         for request_id in cancelled:
             # Dropped here: a task that is cancelled before its first step never calls `forget`.

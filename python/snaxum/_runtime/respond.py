@@ -6,6 +6,7 @@ imports asyncio: an async stream goes back to its caller.
 
 from __future__ import annotations
 
+import contextvars
 import logging
 from collections.abc import AsyncIterator, Iterator
 
@@ -91,7 +92,7 @@ def _send_stream(
             unpin_thread()
             lease.end()
 
-    runtime.streaming.submit(run)
+    runtime.streaming.submit(contextvars.copy_context().run, run)
 
 
 def _send_chunks(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> None:

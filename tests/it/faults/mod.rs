@@ -1,3 +1,5 @@
 //! Faults that users, clients and the system cause: one test for each, on the real binary.
 //!
 //! docs/faults.md lists each fault with its effect and its test.
+
+mod contexts;
