@@ -104,6 +104,7 @@ impl SnaxumConfigBuilder {
             ("pool-workers", config.pool_workers),
             ("dispatch-workers", config.dispatch_workers),
             ("max-queue", config.max_queue),
+            ("max-stuck", config.max_stuck),
         ] {
             if count == 0 {
                 return Err(bad_value("builder", name, "0; it must be at least 1"));

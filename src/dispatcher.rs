@@ -74,6 +74,10 @@ fn failure_of(error: CallError, runtime: &PythonRuntime) -> Failure {
     let limit = runtime.config().request_timeout;
     let (status, detail, retry) = match error {
         CallError::QueueFull => (503, "too many requests are waiting".to_owned(), true),
+        CallError::AllStuck => {
+            let detail = "no thread is free for `def` handlers: one hangs in each";
+            (503, detail.to_owned(), true)
+        }
         CallError::Stopped => (503, "the server is shutting down".to_owned(), true),
         CallError::TimedOut => {
             (504, format!("the handler took longer than {} s", limit.as_secs_f64()), false)
@@ -144,16 +148,20 @@ fn streamed(chunks: BodyReceiver, runtime: Arc<PythonRuntime>, id: u64) -> HttpB
         chunks: BodyReceiver,
         runtime: Arc<PythonRuntime>,
         id: u64,
+        is_ended: bool,
     }
     impl Drop for StreamedBody {
         fn drop(&mut self) {
-            // No effect if Python has sent the whole body.
-            self.runtime.cancel(self.id);
+            if !self.is_ended {
+                self.runtime.cancel(self.id);
+            }
         }
     }
-    let receiving = StreamedBody { chunks, runtime, id };
+    let receiving = StreamedBody { chunks, runtime, id, is_ended: false };
     HttpBody::from_stream(futures_util::stream::unfold(receiving, async |mut receiving| {
-        match receiving.chunks.recv().await {
+        let chunk = receiving.chunks.recv().await;
+        receiving.is_ended = !matches!(chunk, Some(Chunk::Data(_)));
+        match chunk {
             Some(Chunk::Data(chunk)) => Some((Ok(chunk), receiving)),
             Some(Chunk::End) => None,
             None => Some((Err(io::Error::other("the handler's stream was aborted")), receiving)),

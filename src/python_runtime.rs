@@ -12,6 +12,7 @@
 //! the same server. A request that Python does not respond to (a full queue, its time limit, a
 //! server that stops) is a [`CallError`], and becomes a response.
 
+mod abandoned;
 mod bridge;
 mod cpu_time;
 mod env_file;
@@ -45,12 +46,14 @@ use crate::message::{LoadReport, PythonRequest, PythonResponse, Timestamps};
 use crate::sync::{Mutex, RwLock};
 use crate::venv::Venv;
 
+use abandoned::Abandoned;
 pub use gate::Gate;
 use in_flight::InFlight;
 use loop_signals::LoopSignals;
 use messages::{Call, Calls, Control};
 pub use messages::{ReloadOutcome, ReloadParams, ReloadScope};
 use queue::{PushError, Queue};
+pub use reply::CallError;
 use reply::WakeBatch;
 pub use serving::Serving;
 use serving::log_failures;
@@ -70,7 +73,7 @@ pub struct PythonRuntime {
     in_flight: Arc<InFlight>,
     control: crossbeam_channel::Sender<Control>,
     workers: Arc<Workers>,
-    loop_signals: Arc<LoopSignals>,
+    abandoned: Arc<Abandoned>,
     serving: RwLock<Arc<Serving>>,
     stopped: AtomicBool,
     events: Arc<EventBus>,
@@ -80,19 +83,6 @@ pub struct PythonRuntime {
     /// The number of loads that have ended.
     loads: Arc<AtomicU64>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
-}
-
-/// Why Python did not respond to a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallError {
-    /// `max-queue` requests are waiting already.
-    QueueFull,
-    /// The handler took longer than `request-timeout`.
-    TimedOut,
-    /// The runtime is stopping.
-    Stopped,
-    /// The framework dropped the request: a bug in Snaxum, logged.
-    Lost,
 }
 
 impl PythonRuntime {
@@ -123,20 +113,22 @@ impl PythonRuntime {
             let what = what.to_owned();
             move |source| Error::Io { what, source }
         };
-        let queue = Queue::new(config.max_queue);
+        let queue = Queue::new(config.max_queue, config.dispatch_workers);
         let (control, control_receiver) = crossbeam_channel::bounded(MAX_CONTROL);
         let (reply, booted) = mpsc::sync_channel(1);
         let loop_signals = LoopSignals::new().map_err(io("cannot make a pipe"))?;
         let loop_signals = Arc::new(loop_signals);
         let wakes = WakeBatch::new(Arc::clone(&loop_signals));
-        let workers = Arc::new(Workers::default());
+        let abandoned = Arc::<Abandoned>::default();
+        let workers = Workers::new(config.dispatch_workers, config.max_stuck);
         let in_flight = Arc::<InFlight>::default();
         let events = Arc::<EventBus>::default();
         let loads = Arc::<AtomicU64>::default();
         let thread = thread::spawn(ThreadContext {
             config: config.clone(),
             venv,
-            loop_signals: Arc::clone(&loop_signals),
+            loop_signals,
+            abandoned: Arc::clone(&abandoned),
             control: control_receiver,
             queue: Arc::clone(&queue),
             wakes: Arc::clone(&wakes),
@@ -178,7 +170,7 @@ impl PythonRuntime {
             in_flight,
             control,
             workers,
-            loop_signals,
+            abandoned,
             serving: RwLock::new(Arc::new(Serving::after(first))),
             stopped: AtomicBool::new(false),
             events,
@@ -257,14 +249,15 @@ impl PythonRuntime {
             }
         };
         cancel.armed = false;
-        response.ok_or_else(|| {
-            if self.stopped.load(Ordering::Acquire) { CallError::Stopped } else { CallError::Lost }
+        response.unwrap_or_else(|| {
+            let is_stopped = self.stopped.load(Ordering::Acquire);
+            Err(if is_stopped { CallError::Stopped } else { CallError::Lost })
         })
     }
 
-    /// Cancels the coroutine of the request `id`, if there is one.
+    /// Ends what the request `id` has begun: its coroutine, its pool tasks, its stream.
     pub(crate) fn cancel(&self, id: u64) {
-        self.loop_signals.cancel(id);
+        self.abandoned.add(id);
     }
 
     /// Finishes the queued requests, ends loop and pool, runs Python's `atexit` functions, and joins
@@ -309,12 +302,14 @@ impl Drop for CancelOnDrop<'_> {
         if !self.armed {
             return;
         }
-        self.runtime.cancel(self.id);
+        let (workers, id) = (Arc::clone(&self.runtime.workers), self.id);
+        // Not after the time limit: its body may be large.
+        drop(self.runtime.queue.remove(|call| call.request.id == id));
+        self.runtime.cancel(id);
         if self.runtime.config.request_timeout.is_zero() {
             return;
         }
         // A handler that exceeds its time limit blocks its thread; another thread replaces it.
-        let (workers, id) = (Arc::clone(&self.runtime.workers), self.id);
         if Instant::now() >= self.deadline {
             workers.replace_stuck(id);
         } else if let Ok(tokio) = tokio::runtime::Handle::try_current() {

@@ -20,7 +20,7 @@ from ._host import Exchange, HostApi, to_json
 from ._reload import effects, report
 from ._runtime import generations, interpreter, registration, respond
 from ._runtime import runtime as runtimes
-from ._runtime.dispatch import dispatch_request
+from ._runtime.dispatch import calls_plain_handler, dispatch_request
 from ._runtime.generations import Generation, current
 from ._runtime.leases import enter, leave
 from ._runtime.runtime import Runtime, running
@@ -109,10 +109,10 @@ def stop(timeout: float) -> None:
     """Stop loop and pool, run the functions of `atexit`, flush. The interpreter stays."""
     runtime = running()
     loop, pool = runtime.made()
-    if loop is not None:
-        loop.end_requests()
-    for threads in (runtime.waiting, runtime.streaming):
-        threads.shutdown(wait=False, cancel_futures=True)
+    if loop is not None and not loop.end_requests():
+        runtime.replace_loop(loop, is_last=True)  # hooks need one that runs
+    for threads in runtime.threads:
+        threads.close()
     if pool is not None:
         pool.close(timeout)
         _stop_resource_tracker()
@@ -136,6 +136,11 @@ def dispatch(exchange: Exchange, method: str, path: str) -> None:
         dispatch_request(exchange, generation, method, path)
     finally:
         leave(generation)
+
+
+def blocks(method: str, path: str) -> bool:
+    """Report whether a request calls a handler that may block the dispatch worker."""
+    return calls_plain_handler(current(), method, path)
 
 
 def _redirect_stdout(load: Callable[[], bytes]) -> bytes:

@@ -19,13 +19,19 @@ class HostApi(Protocol):
 
     @property
     def wake_fd(self) -> int:
-        """A pipe that is readable after `wake_loop`, and while `take_signals` has signals."""
+        """A pipe that is readable after `wake_loop`, and while `take_signals` returns some."""
 
     def wake_loop(self) -> None:
         """Make the pipe readable: at once, or with the next wake if this thread defers wakes."""
 
-    def take_signals(self) -> tuple[list[int], list[int]]:
-        """Return the ids of cancelled requests, and of requests whose stream has room again."""
+    def take_signals(self) -> list[int]:
+        """Return the ids of the requests whose stream has room again."""
+
+    def wait_for_abandoned(self, timeout: float | None) -> list[int]:
+        """Wait for requests that were abandoned, or for `wake_overseer`; return their ids."""
+
+    def wake_overseer(self) -> None:
+        """End the wait of `wait_for_abandoned`."""
 
     def defer_wakes(self) -> None:
         """Delay the responses of this thread until `flush_wakes`, from now on."""

@@ -215,6 +215,10 @@ options! {
     /// Maximum number of requests that wait for a dispatch worker
     "max-queue", "N", parse_count, max_queue(usize) => max_queue: usize = 1024, "1024";
 
+    /// Maximum number of hanging handlers whose threads are replaced; beyond it requests that find no
+    /// thread are rejected
+    "max-stuck", "N", parse_count, max_stuck(usize) => max_stuck: usize = 64, "64";
+
     /// Host name, in addition to localhost, that dev mode accepts requests for; can be repeated
     "allow-host", "NAME", parse_text, allow_host(impl Into<String>) => allow_hosts: Vec<String>;
 

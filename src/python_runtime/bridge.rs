@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyModule, PyString, PyTuple};
 
 use crate::framework;
-use crate::message::LoadReport;
+use crate::message::{Head, LoadReport};
 
 use super::exchange::Exchange;
 use super::host::HostApi;
@@ -23,6 +23,7 @@ use super::messages::{Call, OnBegin, ReloadReply, ReloadScope};
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
     copy_context: Py<PyAny>,
+    blocks: Py<PyAny>,
     dispatch: Py<PyAny>,
     reload: Py<PyAny>,
     describe: Py<PyAny>,
@@ -50,6 +51,7 @@ impl Bridge {
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {
             copy_context: py.import("contextvars")?.getattr("copy_context")?.unbind(),
+            blocks: function("blocks")?,
             dispatch: function("dispatch")?,
             reload: function("reload")?,
             describe: function("describe")?,
@@ -62,8 +64,7 @@ impl Bridge {
     /// Runs the handler of one request, or starts it, in a context of its own (`contextvars`); logs
     /// an error of the framework itself.
     pub(crate) fn dispatch(&self, py: Python<'_>, call: Call) {
-        let head = &call.request.head;
-        let (method, path) = (interned_method(py, head.method()), PyString::new(py, &head.path()));
+        let (method, path) = method_and_path(py, &call.request.head);
         let arguments = (&self.dispatch, Exchange::new(call), method, path);
         let context = self.copy_context.call0(py);
         let run = context.and_then(|it| it.call_method1(py, intern!(py, "run"), arguments));
@@ -74,6 +75,15 @@ impl Bridge {
                 error_text(py, &error)
             );
         }
+    }
+
+    /// Whether a request calls a `def` handler, which may block its thread.
+    pub(crate) fn blocks(&self, py: Python<'_>, head: &Head) -> bool {
+        let blocks = self.blocks.call1(py, method_and_path(py, head));
+        blocks.and_then(|blocks| blocks.extract(py)).unwrap_or_else(|error| {
+            tracing::error!("cannot match a request: {}", error_text(py, &error));
+            true
+        })
     }
 
     /// Loads the modules that a change of `paths` concerns; `None` compares all files.
@@ -134,11 +144,15 @@ pub(crate) fn error_text(py: Python<'_>, error: &PyErr) -> String {
     format!("{traceback}{error}")
 }
 
-/// Returns the method as a Python string; the common ones are interned.
-fn interned_method<'py>(py: Python<'py>, method: &str) -> Bound<'py, PyString> {
-    match method {
+/// Returns both as Python strings; the common methods are interned.
+fn method_and_path<'py>(
+    py: Python<'py>,
+    head: &Head,
+) -> (Bound<'py, PyString>, Bound<'py, PyString>) {
+    let method = match head.method() {
         "GET" => intern!(py, "GET").clone(),
         "POST" => intern!(py, "POST").clone(),
         other => PyString::new(py, other),
-    }
+    };
+    (method, PyString::new(py, &head.path()))
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
@@ -16,6 +16,7 @@ use crate::event::{Event, EventBus};
 use crate::framework;
 use crate::message::{LogRecord, WorkerEvent};
 
+use super::abandoned::Abandoned;
 use super::env_file;
 use super::json::parse;
 use super::loop_signals::LoopSignals;
@@ -25,6 +26,7 @@ use super::reply::{self, WakeBatch};
 #[pyclass(frozen)]
 pub(crate) struct HostApi {
     pub(super) loop_signals: Arc<LoopSignals>,
+    pub(super) abandoned: Arc<Abandoned>,
     pub(super) wakes: Arc<WakeBatch>,
     pub(super) events: Arc<EventBus>,
     /// The number of loads that have ended.
@@ -48,9 +50,19 @@ impl HostApi {
         self.wakes.wake_loop();
     }
 
-    /// Returns the ids of cancelled requests, and of requests whose stream has room again.
-    fn take_signals(&self) -> (Vec<u64>, Vec<u64>) {
+    /// Returns the ids of the requests whose stream has room again.
+    fn take_signals(&self) -> Vec<u64> {
         self.loop_signals.take()
+    }
+
+    /// Waits, at most `timeout` seconds, for requests that were abandoned; returns their ids.
+    fn wait_for_abandoned(&self, py: Python<'_>, timeout: Option<f64>) -> Vec<u64> {
+        let timeout = timeout.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default());
+        py.detach(|| self.abandoned.wait(timeout))
+    }
+
+    fn wake_overseer(&self) {
+        self.abandoned.wake();
     }
 
     #[staticmethod]

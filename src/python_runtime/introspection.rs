@@ -55,6 +55,12 @@ impl PythonRuntime {
         self.workers.snapshot()
     }
 
+    /// Whether `max-stuck` handlers hang: their threads are no longer replaced, so that another process
+    /// should replace this one.
+    pub fn is_exhausted(&self) -> bool {
+        self.workers.is_exhausted()
+    }
+
     /// The ids of the first `limit` requests that wait for a dispatch worker, and how many wait.
     pub fn queued(&self, limit: usize) -> (Vec<u64>, usize) {
         self.queue.peek(limit, |call| call.request.id)

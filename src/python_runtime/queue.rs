@@ -6,6 +6,10 @@
 //! without any signal, one parked worker, the standby, wakes up at that interval while an item
 //! waits. The worker that was parked last is woken first: its stack is in the cache.
 //!
+//! An item that blocks must not delay the others. So there is one worker more than there are slots.
+//! A worker that pops while all slots are taken is the spare: it sets an item that may block aside,
+//! for the next worker that is done.
+//!
 //! Knows neither requests nor Python.
 
 use std::collections::VecDeque;
@@ -26,6 +30,8 @@ const SPIN: Duration = Duration::from_micros(50);
 pub(super) struct Queue<T> {
     state: Mutex<QueueState<T>>,
     capacity: usize,
+    /// The number of items that may block at once.
+    slots: usize,
     /// Whether no item waits; read without the lock.
     is_empty: AtomicBool,
 }
@@ -37,6 +43,8 @@ pub(super) struct Popped<T> {
     pub(super) at: Instant,
     /// Whether no other item waits.
     pub(super) is_last: bool,
+    /// Whether all slots are taken: the item must not block.
+    pub(super) is_spare: bool,
 }
 
 /// Why an item was rejected.
@@ -46,6 +54,17 @@ pub(super) enum PushError {
     Closed,
 }
 
+/// Why an item was not set aside.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum SetAsideError<T> {
+    /// A slot is free: the caller runs this item, which has waited longest.
+    SlotFree(T),
+    /// Enough items wait.
+    Full(T),
+    /// Each slot has an item that may never end.
+    AllStuck(T),
+}
+
 /// A worker's end of a [`Queue`].
 #[derive(Debug)]
 pub(super) struct Consumer<T> {
@@ -53,9 +72,18 @@ pub(super) struct Consumer<T> {
     parker: Arc<Parker>,
 }
 
+/// The slot that a worker has while it runs an item, for threads that watch it.
+#[derive(Clone, Debug)]
+pub(super) struct Slot(Arc<Parker>);
+
 #[derive(Debug)]
 struct QueueState<T> {
     waiting: VecDeque<T>,
+    /// Items that wait for a slot; empty while one is free.
+    set_aside: VecDeque<T>,
+    /// The slots that are taken, one more while the spare has an item; how many may never be free.
+    taken: usize,
+    stuck: usize,
     /// Parked workers; the last one is woken first.
     parked: Vec<Arc<Parker>>,
     /// The parked worker that wakes up at intervals.
@@ -68,12 +96,15 @@ struct QueueState<T> {
     is_closed: bool,
 }
 
-/// Wakes one parked worker.
+/// Wakes one parked worker. The flags are only accessed with the queue locked.
 #[derive(Debug, Default)]
 struct Parker {
     condvar: Condvar,
-    /// Whether the worker is to pop an item. Only accessed with the queue locked.
+    /// Whether the worker is to pop an item.
     is_called: AtomicBool,
+    /// Whether the worker has a slot, and whether the item in it may never end.
+    has_slot: AtomicBool,
+    is_stuck: AtomicBool,
 }
 
 /// Why a parked worker wakes up.
@@ -89,9 +120,13 @@ enum Wakeup {
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(capacity: usize) -> Arc<Self> {
+    /// Makes a queue for `slots + 1` workers; `capacity` items may wait, and as many more for a slot.
+    pub(super) fn new(capacity: usize, slots: usize) -> Arc<Self> {
         let state = QueueState {
             waiting: VecDeque::new(),
+            set_aside: VecDeque::new(),
+            taken: 0,
+            stuck: 0,
             parked: Vec::new(),
             standby: None,
             running: 0,
@@ -99,7 +134,8 @@ impl<T> Queue<T> {
             is_spinning: false,
             is_closed: false,
         };
-        Arc::new(Self { state: Mutex::new(state), capacity, is_empty: AtomicBool::new(true) })
+        let (state, is_empty) = (Mutex::new(state), AtomicBool::new(true));
+        Arc::new(Self { state, capacity, slots, is_empty })
     }
 
     /// Appends an item, and wakes a worker if none is running.
@@ -133,7 +169,31 @@ impl<T> Queue<T> {
     /// Maps the first `limit` waiting items, and counts all of them.
     pub(super) fn peek<R>(&self, limit: usize, map: impl FnMut(&T) -> R) -> (Vec<R>, usize) {
         let state = self.state.lock();
-        (state.waiting.iter().take(limit).map(map).collect(), state.waiting.len())
+        let waiting = state.set_aside.iter().chain(&state.waiting);
+        (waiting.take(limit).map(map).collect(), state.set_aside.len() + state.waiting.len())
+    }
+
+    /// Removes the first waiting item that `is_it` accepts.
+    pub(super) fn remove(&self, is_it: impl Fn(&T) -> bool) -> Option<T> {
+        let QueueState { waiting, set_aside, .. } = &mut *self.state.lock();
+        let mut both = [set_aside, waiting].into_iter();
+        both.find_map(|items| items.remove(items.iter().position(&is_it)?))
+    }
+
+    /// Frees the slot of a worker whose item may never end: another worker replaces it.
+    pub(super) fn free(&self, Slot(parker): &Slot) {
+        self.state.lock().leave_slot(parker);
+    }
+
+    /// Records that the item in a slot may never end. If that is so in all slots, returns the items
+    /// that wait for one.
+    pub(super) fn mark_stuck(&self, Slot(parker): &Slot) -> VecDeque<T> {
+        let mut state = self.state.lock();
+        if parker.has_slot.load(Ordering::Relaxed) {
+            state.stuck += usize::from(!parker.is_stuck.swap(true, Ordering::Relaxed));
+        }
+        let are_all_stuck = state.stuck >= self.slots;
+        are_all_stuck.then(|| std::mem::take(&mut state.set_aside)).unwrap_or_default()
     }
 
     /// Adds a running worker.
@@ -142,24 +202,54 @@ impl<T> Queue<T> {
         Consumer { queue: Arc::clone(self), parker: Arc::default() }
     }
 
-    fn pop(&self, state: &mut QueueState<T>) -> Option<Popped<T>> {
-        let item = state.waiting.pop_front()?;
+    fn pop(&self, state: &mut QueueState<T>, parker: &Parker) -> Option<Popped<T>> {
+        state.leave_slot(parker);
+        let is_spare = state.taken >= self.slots;
+        let item = if is_spare { None } else { state.set_aside.pop_front() };
+        // Other responses do not wait for an item that was set aside: it may be slow.
+        let is_last = item.is_some() || state.waiting.len() == 1;
+        let item = item.or_else(|| state.waiting.pop_front())?;
         let now = Instant::now();
-        let is_last = state.waiting.is_empty();
         state.last_progress = now;
-        if is_last {
+        state.taken += 1;
+        parker.has_slot.store(true, Ordering::Relaxed);
+        if state.waiting.is_empty() {
             self.is_empty.store(true, Ordering::Relaxed);
         } else if let Some(parker) = state.wake_one(now) {
             parker.condvar.notify_one();
         }
-        Some(Popped { item, at: now, is_last })
+        Some(Popped { item, at: now, is_last, is_spare })
     }
 }
 
 impl<T> Consumer<T> {
     /// Pops the oldest item, if there is one.
     pub(super) fn try_pop(&self) -> Option<Popped<T>> {
-        self.queue.pop(&mut self.queue.state.lock())
+        self.queue.pop(&mut self.queue.state.lock(), &self.parker)
+    }
+
+    /// Makes an item that this worker has popped as the spare wait for a slot.
+    pub(super) fn set_aside(&self, item: T) -> Result<(), SetAsideError<T>> {
+        let mut state = self.queue.state.lock();
+        // Its own item counts too.
+        if state.taken <= self.queue.slots {
+            state.set_aside.push_back(item);
+            let oldest = state.set_aside.pop_front().expect("one was just added");
+            return Err(SetAsideError::SlotFree(oldest));
+        }
+        if state.stuck >= self.queue.slots {
+            return Err(SetAsideError::AllStuck(item));
+        }
+        if state.set_aside.len() >= self.queue.capacity {
+            return Err(SetAsideError::Full(item));
+        }
+        state.set_aside.push_back(item);
+        Ok(())
+    }
+
+    /// The slot that this worker has while it runs an item.
+    pub(super) fn slot(&self) -> Slot {
+        Slot(Arc::clone(&self.parker))
     }
 
     /// Waits for an item; `None` once the queue is closed and empty. Calls `on_tick` at each
@@ -169,7 +259,7 @@ impl<T> Consumer<T> {
         if !state.is_ready() {
             state = self.park(state, on_tick);
         }
-        self.queue.pop(&mut state)
+        self.queue.pop(&mut state, &self.parker)
     }
 
     /// Yields to other threads for a moment, unless another worker does so, in case they push.
@@ -225,6 +315,7 @@ impl<T> Drop for Consumer<T> {
     fn drop(&mut self) {
         let mut state = self.queue.state.lock();
         state.running -= 1;
+        state.leave_slot(&self.parker);
         if !state.waiting.is_empty()
             && let Some(parker) = state.wake_one(Instant::now())
         {
@@ -237,6 +328,14 @@ impl<T> QueueState<T> {
     /// Whether a worker has no reason to wait.
     fn is_ready(&self) -> bool {
         !self.waiting.is_empty() || self.is_closed
+    }
+
+    /// Frees the slot of a worker, if it has one.
+    fn leave_slot(&mut self, parker: &Parker) {
+        if parker.has_slot.swap(false, Ordering::Relaxed) {
+            self.taken -= 1;
+            self.stuck -= usize::from(parker.is_stuck.swap(false, Ordering::Relaxed));
+        }
     }
 
     /// Calls a worker if the queue is stalled, or else makes one the standby; returns the worker to
@@ -324,7 +423,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_waits_does_not_block_the_others() {
-        let queue = Queue::new(8);
+        let queue = Queue::new(8, 2);
         let workers = [worker(&queue), worker(&queue), worker(&queue)];
         let (done, threads) = mpsc::channel();
         let mut gates = Vec::new();
@@ -350,7 +449,7 @@ mod tests {
 
     #[test]
     fn items_can_be_popped_after_the_queue_was_closed() {
-        let queue = Queue::new(2);
+        let queue = Queue::new(2, 1);
         let (done, threads) = mpsc::channel();
         let job = || Job { done: done.clone(), go: None };
         queue.push(job(), Instant::now()).expect("room");
@@ -366,7 +465,7 @@ mod tests {
 
     #[test]
     fn another_worker_pops_the_items_of_one_that_ends() {
-        let queue = Queue::new(8);
+        let queue = Queue::new(8, 2);
         let (done, threads) = mpsc::channel();
         let first = queue.consumer();
         let second = worker(&queue);
@@ -379,5 +478,71 @@ mod tests {
         assert_eq!(threads.recv(), Ok(second.thread().id()));
         queue.close();
         second.join().expect("no panic");
+    }
+
+    fn pushed(capacity: usize, count: u32) -> Arc<Queue<u32>> {
+        let queue = Queue::new(capacity, 1);
+        for item in 1..=count {
+            queue.push(item, Instant::now()).expect("room");
+        }
+        queue
+    }
+
+    /// Pops an item, and whether all slots are taken.
+    fn popped(worker: &Consumer<u32>) -> Option<(u32, bool)> {
+        worker.try_pop().map(|popped| (popped.item, popped.is_spare))
+    }
+
+    #[test]
+    fn while_all_slots_are_taken_items_are_set_aside_for_the_next_worker_that_is_done() {
+        let queue = pushed(5, 5);
+        let (worker, spare) = (queue.consumer(), queue.consumer());
+        assert_eq!(popped(&worker), Some((1, false)));
+        assert_eq!(popped(&spare), Some((2, true)));
+        assert_eq!(spare.set_aside(2), Ok(()));
+        assert_eq!(popped(&spare), Some((3, true)));
+        assert_eq!(queue.peek(9, |item| *item), (vec![2, 4, 5], 3));
+        assert_eq!(spare.set_aside(3), Ok(()));
+
+        assert_eq!(popped(&worker), Some((2, false)));
+        assert_eq!(popped(&spare), Some((4, true)));
+        assert_eq!(queue.remove(|item| *item == 3), Some(3));
+        assert_eq!(queue.remove(|item| *item == 3), None);
+        assert_eq!(popped(&worker), Some((5, true)), "the spare still has its item");
+        assert_eq!(worker.set_aside(5), Ok(()));
+        assert_eq!(popped(&spare), Some((5, false)));
+    }
+
+    #[test]
+    fn the_spare_runs_an_item_if_a_slot_has_become_free() {
+        let queue = pushed(2, 2);
+        let (worker, spare) = (queue.consumer(), queue.consumer());
+        assert_eq!(popped(&worker), Some((1, false)));
+        assert_eq!(popped(&spare), Some((2, true)));
+        assert_eq!(popped(&worker), None);
+        assert_eq!(spare.set_aside(2), Err(SetAsideError::SlotFree(2)));
+    }
+
+    #[test]
+    fn items_are_set_aside_up_to_the_capacity_and_not_while_all_slots_are_stuck() {
+        let queue = pushed(3, 3);
+        let (worker, spare) = (queue.consumer(), queue.consumer());
+        assert_eq!(popped(&worker), Some((1, false)));
+        for item in 2..=3 {
+            assert_eq!(popped(&spare), Some((item, true)));
+            assert_eq!(spare.set_aside(item), Ok(()));
+        }
+        for item in 4..=5 {
+            queue.push(item, Instant::now()).expect("room");
+        }
+        assert_eq!(popped(&spare), Some((4, true)));
+        assert_eq!(spare.set_aside(4), Ok(()));
+        assert_eq!(popped(&spare), Some((5, true)));
+        assert_eq!(spare.set_aside(5), Err(SetAsideError::Full(5)));
+
+        assert_eq!(queue.mark_stuck(&worker.slot()), [2, 3, 4]);
+        assert_eq!(spare.set_aside(5), Err(SetAsideError::AllStuck(5)));
+        queue.free(&worker.slot());
+        assert_eq!(spare.set_aside(5), Err(SetAsideError::SlotFree(5)));
     }
 }

@@ -26,6 +26,21 @@ pub(super) fn defer_wakes() {
     DEFERS_WAKES.with(|defers| defers.set(true));
 }
 
+/// Why Python did not respond to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallError {
+    /// `max-queue` requests are waiting already.
+    QueueFull,
+    /// Each thread for `def` handlers has one that hangs.
+    AllStuck,
+    /// The handler took longer than `request-timeout`.
+    TimedOut,
+    /// The runtime is stopping.
+    Stopped,
+    /// The framework dropped the request: a bug in Snaxum, logged.
+    Lost,
+}
+
 /// Makes the two ends of a channel for one response.
 pub(super) fn channel(wakes: &Arc<WakeBatch>) -> (Reply, ReplyFuture) {
     let slot = Arc::new(ReplySlot::default());
@@ -40,7 +55,8 @@ pub(crate) struct Reply {
     wakes: Arc<WakeBatch>,
 }
 
-/// The receiving end: resolves to the response, or to `None` if the sender was dropped.
+/// The receiving end: resolves to the response or the rejection, or to `None` if the sender was
+/// dropped.
 #[derive(Debug)]
 pub(super) struct ReplyFuture {
     slot: Arc<ReplySlot>,
@@ -64,7 +80,7 @@ struct ReplySlot(Mutex<ReplyState>);
 
 #[derive(Debug, Default)]
 struct ReplyState {
-    response: Option<PythonResponse>,
+    response: Option<Result<PythonResponse, CallError>>,
     waker: Option<Waker>,
     /// The sender was dropped.
     is_over: bool,
@@ -82,6 +98,15 @@ impl Reply {
 
     /// Sends the response, now or with the next [`WakeBatch::flush`].
     pub(super) fn send(self, response: PythonResponse) {
+        self.resolve(Ok(response));
+    }
+
+    /// Rejects the request, at the same time.
+    pub(super) fn fail(self, error: CallError) {
+        self.resolve(Err(error));
+    }
+
+    fn resolve(self, response: Result<PythonResponse, CallError>) {
         let mut state = self.slot.lock();
         state.response = Some(response);
         state.is_over = true;
@@ -111,7 +136,7 @@ impl Drop for Reply {
 }
 
 impl Future for ReplyFuture {
-    type Output = Option<PythonResponse>;
+    type Output = Option<Result<PythonResponse, CallError>>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.slot.lock();
@@ -253,7 +278,10 @@ mod tests {
 
         for (number, task) in (0..).zip(tasks) {
             match task.await {
-                Ok(response) => assert_eq!(response.expect("sent").generation, number),
+                Ok(response) => {
+                    let response = response.expect("sent").expect("a response");
+                    assert_eq!(response.generation, number);
+                }
                 Err(error) => assert!(error.is_cancelled() && [3, 5].contains(&number)),
             }
         }

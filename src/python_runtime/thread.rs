@@ -18,6 +18,7 @@ use crate::event::EventBus;
 use crate::message::LoadReport;
 use crate::venv::Venv;
 
+use super::abandoned::Abandoned;
 use super::bridge::{self, Bridge};
 use super::host::HostApi;
 use super::in_flight::InFlight;
@@ -48,6 +49,7 @@ pub(crate) struct ThreadContext {
     pub(crate) config: SnaxumConfig,
     pub(crate) venv: Option<Venv>,
     pub(crate) loop_signals: Arc<LoopSignals>,
+    pub(crate) abandoned: Arc<Abandoned>,
     pub(crate) control: Receiver<Control>,
     pub(crate) queue: Arc<Calls>,
     pub(crate) wakes: Arc<WakeBatch>,
@@ -77,9 +79,10 @@ fn run(context: ThreadContext) {
     };
     Python::attach(|py| {
         let options = options(&context.config, context.venv.as_ref(), origin);
-        let ThreadContext { config, control, queue, wakes, workers, reply, .. } = context;
+        let ThreadContext { control, queue, wakes, workers, reply, .. } = context;
         let host = HostApi {
             loop_signals: context.loop_signals,
+            abandoned: context.abandoned,
             wakes: Arc::clone(&wakes),
             events: context.events,
             loads: context.loads,
@@ -98,7 +101,7 @@ fn run(context: ThreadContext) {
             wakes,
             in_flight: context.in_flight,
         };
-        workers.start(config.dispatch_workers, worker_context);
+        workers.start(worker_context);
         let _ = reply.send(Ok(report));
 
         let stop = serve_control(py, &bridge, &control);
@@ -152,6 +155,7 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "modules": config.modules,
         "pool_workers": config.pool_workers,
         "max_queue": config.max_queue,
+        "max_stuck": config.max_stuck,
         "request_timeout_s": config.request_timeout.as_secs_f64(),
         "import_warning_s": config.import_warning.as_secs_f64(),
         "import_timeout_s": config.import_timeout.as_secs_f64(),

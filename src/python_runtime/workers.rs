@@ -1,10 +1,11 @@
 //! The dispatch workers: threads that run `def` handlers, and pass other requests on.
 //!
 //! Starts them, replaces one whose handler hangs, and joins them at the end. Each stays attached to
-//! the interpreter, which it releases only while it waits for a request.
+//! the interpreter, which it releases only while it waits for a request. One more than
+//! `dispatch-workers` run: while as many `def` handlers block, the spare starts the other requests.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -16,22 +17,24 @@ use super::bridge::Bridge;
 use super::cpu_time::CpuClock;
 use super::in_flight::InFlight;
 use super::messages::{Call, Calls};
-use super::queue::{Consumer, Popped};
-use super::reply::{self, WakeBatch};
+use super::queue::{Consumer, Popped, SetAsideError, Slot};
+use super::reply::{self, CallError, WakeBatch};
 use super::thread_usage::ThreadSlot;
 
 /// Deep recursion in user code should end in RecursionError, not in a crash.
 pub(super) const STACK_BYTES: usize = 16 * 1024 * 1024;
-/// Stuck handlers whose threads are replaced.
-const MAX_STUCK: usize = 64;
 /// Responses wait at most this long for the next flush.
 const FLUSH_AFTER: Duration = Duration::from_micros(50);
 
 /// The dispatch workers of one runtime.
-#[derive(Default)]
 pub(crate) struct Workers {
+    /// The number of `def` handlers that run at once.
+    count: usize,
+    /// The number of stuck handlers whose threads are replaced.
+    max_stuck: usize,
     slots: Mutex<Vec<WorkerSlot>>,
     context: Mutex<Option<WorkerContext>>,
+    itself: Weak<Self>,
 }
 
 /// The parts of the runtime that a dispatch worker uses.
@@ -62,14 +65,26 @@ struct WorkerSlot {
 /// The state of a worker that other threads read.
 struct WorkerState {
     usage: Arc<ThreadSlot>,
-    /// Set when another worker replaces it: it ends once its handler does.
-    replaced: AtomicBool,
+    slot: Slot,
+    /// Whether its handler has exceeded the time limit.
+    is_stuck: AtomicBool,
+    /// Whether another worker has replaced it: it ends once its handler does.
+    is_replaced: AtomicBool,
 }
 
 impl Workers {
-    /// Starts `count` workers, and remembers `context` for replacements.
-    pub(super) fn start(&self, count: usize, context: WorkerContext) {
-        for _ in 0..count {
+    /// Makes the list of the workers that run up to `count` handlers at once.
+    pub(super) fn new(count: usize, max_stuck: usize) -> Arc<Self> {
+        let (slots, context) = (Mutex::default(), Mutex::default());
+        Arc::new_cyclic(|itself| {
+            let itself = Weak::clone(itself);
+            Self { count, max_stuck, slots, context, itself }
+        })
+    }
+
+    /// Starts the workers, and remembers `context` for replacements.
+    pub(super) fn start(&self, context: WorkerContext) {
+        for _ in 0..=self.count {
             self.spawn(&context);
         }
         *self.context.lock() = Some(context);
@@ -77,57 +92,109 @@ impl Workers {
 
     fn spawn(&self, context: &WorkerContext) {
         let usage = context.in_flight.usage.slot();
-        let state = Arc::new(WorkerState { usage, replaced: AtomicBool::new(false) });
         let (context, consumer) = (context.clone(), context.queue.consumer());
-        let shared = Arc::clone(&state);
+        let state = Arc::new(WorkerState {
+            usage,
+            slot: consumer.slot(),
+            is_stuck: AtomicBool::new(false),
+            is_replaced: AtomicBool::new(false),
+        });
+        let (shared, workers) = (Arc::clone(&state), Weak::clone(&self.itself));
         let mut slots = self.slots.lock();
         // A replaced worker ends when its handler returns.
         slots.retain(|slot| !slot.thread.is_finished());
         let started = thread::Builder::new()
             .name(format!("dispatch-{}", slots.len()))
             .stack_size(STACK_BYTES)
-            .spawn(move || work(&context, &consumer, &shared));
+            .spawn(move || {
+                work(&context, &consumer, &shared);
+                drop((consumer, context));
+                // In this order: stuck and not replaced would mean that it needs a replacement.
+                shared.is_stuck.store(false, Ordering::Release);
+                if shared.is_replaced.swap(false, Ordering::AcqRel)
+                    && let Some(workers) = workers.upgrade()
+                {
+                    workers.replace_stuck_ones();
+                }
+            });
         match started {
             Ok(thread) => slots.push(WorkerSlot { state, thread }),
             Err(error) => tracing::error!("cannot start a dispatch worker: {error}"),
         }
     }
 
-    /// The workers, and the request that each runs.
+    /// The workers, and the request that each runs; without the spare while it is idle.
     pub(crate) fn snapshot(&self) -> Vec<DispatchWorker> {
         let slots = self.slots.lock();
         let live = slots.iter().filter(|slot| !slot.thread.is_finished());
-        live.map(|slot| DispatchWorker {
-            name: slot.thread.thread().name().unwrap_or_default().to_owned(),
-            request: slot.state.usage.request(),
-            is_replaced: slot.state.replaced.load(Ordering::Acquire),
-        })
-        .collect()
+        let mut workers: Vec<_> = live
+            .map(|slot| DispatchWorker {
+                name: slot.thread.thread().name().unwrap_or_default().to_owned(),
+                request: slot.state.usage.request(),
+                is_replaced: slot.state.is_replaced.load(Ordering::Acquire),
+            })
+            .collect();
+        let is_idle = |worker: &DispatchWorker| worker.request.is_none() && !worker.is_replaced;
+        if workers.iter().filter(|worker| !worker.is_replaced).count() > self.count
+            && let Some(spare) = workers.iter().rposition(is_idle)
+        {
+            workers.remove(spare);
+        }
+        workers
+    }
+
+    /// Whether so many handlers hang that another process should replace this one.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        replaced(&self.slots.lock()) >= self.max_stuck
     }
 
     /// Starts another worker if one is stuck in the handler of the request `id`.
     pub(crate) fn replace_stuck(&self, id: u64) {
-        {
-            let slots = self.slots.lock();
-            let is_replaced = |slot: &&WorkerSlot| slot.state.replaced.load(Ordering::Acquire);
-            let stuck = slots.iter().filter(is_replaced).filter(|slot| !slot.thread.is_finished());
-            if stuck.count() >= MAX_STUCK {
-                tracing::error!(
-                    "{MAX_STUCK} handlers are stuck: stuck workers are no longer replaced; \
-                     restart the server"
-                );
-                return;
-            }
-            let runs_it = |slot: &&WorkerSlot| slot.state.usage.request() == Some(id);
-            match slots.iter().find(runs_it) {
-                Some(slot) if !slot.state.replaced.swap(true, Ordering::AcqRel) => {}
-                _ => return,
-            }
+        let runs_it = |slot: &&WorkerSlot| slot.state.usage.request() == Some(id);
+        match self.slots.lock().iter().find(runs_it) {
+            Some(slot) => slot.state.is_stuck.store(true, Ordering::Release),
+            None => return,
         }
+        self.replace_stuck_ones();
+    }
+
+    /// Replaces the workers that are stuck, up to a limit. After that a stuck worker retains its slot,
+    /// and without a free slot requests are rejected at once.
+    fn replace_stuck_ones(&self) {
         let context = self.context.lock();
-        if let Some(context) = context.as_ref() {
+        let Some(context) = context.as_ref() else { return }; // the server stops
+        while self.replace_one(&context.queue) {
             self.spawn(context);
         }
+    }
+
+    /// Frees the slot of a stuck worker; false if there is none, or too many are.
+    fn replace_one(&self, queue: &Calls) -> bool {
+        let slots = self.slots.lock();
+        let mut stuck = slots.iter().map(|slot| &*slot.state).filter(|state| {
+            let WorkerState { is_stuck, is_replaced, .. } = state;
+            is_stuck.load(Ordering::Acquire) && !is_replaced.load(Ordering::Acquire)
+        });
+        if replaced(&slots) < self.max_stuck {
+            let Some(state) = stuck.next() else { return false };
+            state.is_replaced.store(true, Ordering::Release);
+            queue.free(&state.slot);
+            return true;
+        }
+        let mut count = 0;
+        for state in stuck {
+            count += 1;
+            for call in queue.mark_stuck(&state.slot) {
+                call.reply.fail(CallError::AllStuck);
+            }
+        }
+        if count > 0 {
+            tracing::error!(
+                "{} handlers hang, {count} more than are replaced (`max-stuck`): restart the server",
+                self.max_stuck + count
+            );
+        }
+        false
     }
 
     /// Finishes the queued requests, and joins each worker that ends within `timeout`.
@@ -141,8 +208,8 @@ impl Workers {
         let (done, all_joined) = crossbeam_channel::bounded(1);
         let joiner = thread::Builder::new().name("dispatch-join".into()).spawn(move || {
             for slot in slots {
-                let replaced = slot.state.replaced.load(Ordering::Acquire);
-                if !replaced && slot.thread.join().is_err() {
+                let is_stuck = slot.state.is_stuck.load(Ordering::Acquire);
+                if !is_stuck && slot.thread.join().is_err() {
                     tracing::error!("a dispatch worker panicked");
                 }
             }
@@ -152,6 +219,11 @@ impl Workers {
             tracing::warn!("a handler is still running after {timeout:?}; exiting without it");
         }
     }
+}
+
+/// Counts the stuck workers that others have replaced.
+fn replaced(slots: &[WorkerSlot]) -> usize {
+    slots.iter().filter(|slot| slot.state.is_replaced.load(Ordering::Acquire)).count()
 }
 
 /// Runs requests until the queue is closed and empty, or the worker is replaced.
@@ -170,12 +242,26 @@ fn work(context: &WorkerContext, queue: &Consumer<Box<Call>>, state: &WorkerStat
                 wakes.flush();
                 py.detach(|| queue.pop(&flush))
             });
-            let Some(Popped { item: mut call, at, is_last }) = popped else { return };
+            let Some(Popped { item: mut call, at, is_last, is_spare }) = popped else { return };
             // A deferred response must not wait for a slow handler.
             if is_last || at - last_popped > FLUSH_AFTER {
                 wakes.flush();
             }
             last_popped = at;
+            if is_spare && bridge.blocks(py, &call.request.head) {
+                match queue.set_aside(call) {
+                    Ok(()) => continue,
+                    Err(SetAsideError::SlotFree(oldest)) => call = oldest,
+                    Err(SetAsideError::Full(call)) => {
+                        call.reply.fail(CallError::QueueFull);
+                        continue;
+                    }
+                    Err(SetAsideError::AllStuck(call)) => {
+                        call.reply.fail(CallError::AllStuck);
+                        continue;
+                    }
+                }
+            }
             if call.reply.is_closed() {
                 continue; // cancelled: the client disconnected, or the time limit passed
             }
@@ -191,8 +277,11 @@ fn work(context: &WorkerContext, queue: &Consumer<Box<Call>>, state: &WorkerStat
             in_flight.usage.begin(&state.usage, call.request.id, began);
             bridge.dispatch(py, *call);
             state.usage.clear();
-            if state.replaced.load(Ordering::Acquire) {
-                break;
+            if state.is_stuck.load(Ordering::Acquire) {
+                if state.is_replaced.load(Ordering::Acquire) {
+                    break;
+                }
+                state.is_stuck.store(false, Ordering::Release);
             }
         }
         wakes.flush();

@@ -204,6 +204,7 @@ async fn help_names_every_command_and_every_option() {
             "--request-timeout",
             "--max-body-size",
             "--max-queue",
+            "--max-stuck",
         ] {
             assert!(of_command.stdout.contains(option), "{command} {option}");
         }

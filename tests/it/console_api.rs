@@ -156,7 +156,8 @@ async fn each_worker_is_listed_with_its_request() {
 
     assert_eq!(told["generation"], 1);
     let thread = &told["dispatch"][0];
-    assert_eq!((&thread["name"], &thread["replaced"]), (&json!("dispatch-0"), &json!(false)));
+    assert!(thread["name"].as_str().is_some_and(|name| name.starts_with("dispatch-")), "{thread}");
+    assert_eq!(thread["replaced"], false);
     for (request, path) in [
         (&thread["request"], "/hold"),
         (&told["queue"]["requests"][0], "/orders/7"),

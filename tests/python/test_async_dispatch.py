@@ -30,12 +30,14 @@ class Marks:
         return lambda *_: self.order.append(name)
 
 
-def marks_of(handler: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def marks_of(
+    handler: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
     monkeypatch.setattr(respond, "is_observed", True)
     exchange = Marks()
     lease = SimpleNamespace(generation=Generation(1, cast(Any, None)))
     route = SimpleNamespace(handler=handler, id="1")
-    asyncio.run(async_dispatch._run(*cast(Any, (exchange, lease, route, None))))
+    asyncio.run(async_dispatch._run(*cast(Any, (None, exchange, lease, route, None))))
     return exchange.order
 
 
@@ -60,9 +62,13 @@ def test_a_handler_returns_before_its_response(monkeypatch: pytest.MonkeyPatch) 
     assert marks_of(succeeds, monkeypatch) == ["began", *STEP, "returned", "respond_ok"]
 
 
-def test_a_failing_handler_returns_before_its_response(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_handler_returns_before_its_response(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert marks_of(fails, monkeypatch) == ["began", *STEP, "returned", "fail"]
 
 
-def test_a_generator_based_coroutine_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_generator_based_coroutine_is_awaited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert marks_of(generates, monkeypatch) == ["began", "returned", "respond_ok"]

@@ -25,8 +25,8 @@ def describe(runtime: Runtime) -> dict[str, Any]:
         "generation": current().number,
         "generations": {str(request): number for request, number in numbers.items()},
         "loop": None if loop is None else loop.requests(),
-        "pool_requests": sorted(runtime.pool_requests.copy()),
-        "stream_requests": sorted(runtime.stream_requests.copy()),
+        "pool_requests": runtime.waiting.requests(),
+        "stream_requests": runtime.streaming.requests(),
         "pool": pool_status(runtime),
     }
 

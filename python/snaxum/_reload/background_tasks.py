@@ -42,10 +42,14 @@ def end(nodes: Collection[Node], loop: asyncio.AbstractEventLoop, timeout: float
     if loop.is_closed() or not _running(nodes):
         return []
 
+    def running_here() -> list[Task]:
+        # A loop that a handler has blocked was replaced, and its tasks end with it.
+        return [task for task in _running(nodes) if task.get_loop() is loop]
+
     async def cancel() -> None:
         deadline = loop.time() + timeout
         # In a loop: a task that ends may have started another one.
-        while (tasks := _running(nodes)) and (left := deadline - loop.time()) > 0:
+        while (tasks := running_here()) and (left := deadline - loop.time()) > 0:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=left)

@@ -15,25 +15,28 @@ from .._host import BodyStream, Exchange
 from ..http import Request
 from ..routing import Route
 from . import respond
+from .event_loop import LoopThread
 from .leases import Lease, pin_task
-from .runtime import running
 
 _log = logging.getLogger("snaxum")
 
 
-async def run(exchange: Exchange, lease: Lease, route: Route, request: Request) -> None:
+async def run(
+    loop: LoopThread, exchange: Exchange, lease: Lease, route: Route, request: Request
+) -> None:
     """Await the handler on the loop, and end its request."""
     pin_task(lease.generation, exchange.id)
     try:
-        await _run(exchange, lease, route, request)
+        await _run(loop, exchange, lease, route, request)
     finally:
-        loop = running().loop
         loop.flush_soon()
         loop.forget(exchange.id)
         lease.end()
 
 
-async def _run(exchange: Exchange, lease: Lease, route: Route, request: Request) -> None:
+async def _run(
+    loop: LoopThread, exchange: Exchange, lease: Lease, route: Route, request: Request
+) -> None:
     generation = lease.generation
     if exchange.cancelled():
         return  # before it began
@@ -53,8 +56,8 @@ async def _run(exchange: Exchange, lease: Lease, route: Route, request: Request)
         return
     stream = respond.send_result(exchange, generation, route, result)
     if stream is not None:
-        running().loop.flush_soon()
-        await _send_chunks(*stream, lease, route)
+        loop.flush_soon()
+        await _send_chunks(loop, *stream, lease, route)
 
 
 def _timed(awaitable: Awaitable[Any], exchange: Exchange) -> Awaitable[Any]:
@@ -100,6 +103,7 @@ class TimedAwaitable:
 
 
 async def stream(
+    loop: LoopThread,
     exchange: Exchange,
     body: BodyStream,
     chunks: AsyncIterator[bytes],
@@ -108,17 +112,20 @@ async def stream(
 ) -> None:
     """Send the async stream that a plain handler has returned."""
     try:
-        await _send_chunks(body, chunks, lease, route)
+        await _send_chunks(loop, body, chunks, lease, route)
     finally:
-        running().loop.forget(exchange.id)
+        loop.forget(exchange.id)
 
 
 async def _send_chunks(
-    stream: BodyStream, chunks: AsyncIterator[bytes], lease: Lease, route: Route
+    loop: LoopThread,
+    stream: BodyStream,
+    chunks: AsyncIterator[bytes],
+    lease: Lease,
+    route: Route,
 ) -> None:
     """Send an async stream, and end its request."""
     pin_task(lease.generation, stream.id)
-    loop = running().loop
     try:
         async for chunk in chunks:
             if chunk and not await loop.send(stream, chunk):

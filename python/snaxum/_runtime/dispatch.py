@@ -53,6 +53,15 @@ def dispatch_request(exchange: Exchange, generation: Generation, method: str, pa
         exchange.fail(generation.number, None, 404, detail, [], None)
 
 
+def calls_plain_handler(generation: Generation, method: str, path: str) -> bool:
+    """Report whether `dispatch_request` would call a handler in its own thread."""
+    found = generation.table.match(method, path)
+    if type(found) is not tuple:
+        return False
+    route = found[0]
+    return not (route.use_process_pool or route.is_async)
+
+
 def run_sync(
     exchange: Exchange,
     generation: Generation,
@@ -77,13 +86,18 @@ def run_sync(
         loop, lease = running().loop, Lease(generation)
         args = (exchange, *stream, lease, route)
         context = contextvars.copy_context()
-        loop.spawn(exchange.id, _async_dispatch().stream, *args, context=context)
+        loop.spawn(exchange.id, route, _async_dispatch().stream, *args, context=context)
 
 
 def run_async(exchange: Exchange, generation: Generation, route: Route, request: Request) -> None:
     """Call an `async def` handler on the loop."""
-    loop, lease = running().loop, Lease(generation)
-    loop.spawn(exchange.id, _async_dispatch().run, exchange, lease, route, request)
+    runtime = running()
+    if runtime.are_loops_blocked:
+        detail = "async handlers block every event loop; see the log"
+        exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
+        return
+    loop, lease = runtime.loop, Lease(generation)
+    loop.spawn(exchange.id, route, _async_dispatch().run, exchange, lease, route, request)
 
 
 def run_with_pool(
@@ -91,12 +105,6 @@ def run_with_pool(
 ) -> None:
     """Call a handler that gets the pool, in a thread that may wait for it."""
     runtime = running()
-    if len(runtime.pool_requests) >= runtime.max_queue:
-        detail = "too many requests are waiting for the process pool"
-        retry = [("retry-after", "1")]
-        exchange.fail(generation.number, route.id, 503, detail, retry, None)
-        return
-    runtime.pool_requests.add(exchange.id)
     pool = runtime.pools[exchange.id] = runtime.pool.for_request(exchange.id, runtime.grace)
     lease = Lease(generation)
 
@@ -109,11 +117,15 @@ def run_with_pool(
                 run_sync(exchange, generation, route, request, pool)
         finally:
             runtime.pools.pop(exchange.id, None)
-            runtime.pool_requests.discard(exchange.id)
             unpin_thread()
             lease.end()
 
-    runtime.waiting.submit(contextvars.copy_context().run, run)
+    job = functools.partial(contextvars.copy_context().run, run)
+    if not runtime.waiting.start(exchange.id, route.handler_name, job):
+        del runtime.pools[exchange.id]
+        detail = "too many requests are waiting for the process pool"
+        retry = [("retry-after", "1")]
+        exchange.fail(generation.number, route.id, 503, detail, retry, None)
 
 
 def _fail_broken(exchange: Exchange, generation: Generation) -> None:

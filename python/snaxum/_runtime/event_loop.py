@@ -1,8 +1,8 @@
 """The asyncio loop that `async def` handlers run on, in a thread of its own.
 
-Owns the loop, its tasks and their cancellation. Rust signals cancelled requests and streams with
-room through a pipe, so that no tokio thread ever waits for the interpreter, and no thread waits for
-a client. Never matches a route.
+Owns the loop, its tasks and their cancellation. Rust signals streams with room through a pipe, so
+that no tokio thread ever waits for the interpreter, and no thread waits for a client. If a handler
+blocks it for too long, another loop replaces it (`loop_watch`). Never matches a route.
 """
 
 from __future__ import annotations
@@ -13,52 +13,74 @@ import contextvars
 import logging
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from .._host import BodyStream, HostApi
+from ..routing import Route
 
 _log = logging.getLogger("snaxum")
 
 STOP_TIMEOUT_S = 5.0
+# A loop that runs nothing for so long at the stop is blocked.
+RESPONDS_WITHIN_S = 1.0
 
 
 Start = Callable[..., Coroutine[Any, Any, None]]
 
 
 class LoopThread:
-    """Runs coroutines for requests; `on_cancelled` receives cancelled requests without one."""
+    """Runs coroutines for requests; the thread that adds one calls `on_work`."""
 
-    def __init__(self, host: HostApi, on_cancelled: Callable[[int], None]) -> None:
+    def __init__(self, host: HostApi, on_work: Callable[[], None]) -> None:
         self._host = host
-        self._on_cancelled = on_cancelled
+        self._on_work = on_work
         self._loop = asyncio.new_event_loop()
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks: dict[int, tuple[asyncio.Task[None], Route]] = {}
         # By request, the streams that wait for room.
         self._room: dict[int, asyncio.Future[None]] = {}
-        self._new: deque[tuple[int, Start, tuple[Any, ...], contextvars.Context | None]] = deque()
+        # By request, the tasks that are not made yet.
+        self._new: dict[int, tuple[Route, Start, tuple[Any, ...], contextvars.Context | None]] = {}
         self._flushes_soon = False
         self._stopping = False
-        # Whether `end_requests` timed out.
-        self._is_stuck = False
+        # The loop that replaces it, and all loops that still run, in the order of their start.
+        self._successor: LoopThread | None = None
+        self._family = [self]
+        # Whether it has run since `ping`.
+        self.is_responding = True
         self._thread = threading.Thread(target=self._run, name="asyncio-loop", daemon=True)
         self._thread.start()
 
     def spawn(
         self,
         request_id: int,
+        route: Route,
         start: Start,
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> None:
-        """Run `start(*args)` as a task, in a copy of `context`; safe from any thread."""
-        self._new.append((request_id, start, args, context))
+        """Run `start(loop, *args)` as a task, in a copy of `context`; safe from any thread."""
+        self._new[request_id] = route, start, args, context
+        if self._successor is not None:
+            self._move_new(self._successor)
         self._host.wake_loop()
+        self._on_work()
 
     def forget(self, request_id: int) -> None:
         """Drop a task that is ending."""
         self._tasks.pop(request_id, None)
+        if self._successor is not None:
+            self._stop_if_done()
+
+    def cancel(self, request_id: int) -> None:
+        """Cancel the task of a request, on this loop or one that it has replaced.
+
+        Safe from any thread. Does not wait for a loop.
+        """
+        for loop in self._family.copy():
+            if loop._new.pop(request_id, None) is not None:
+                return
+            loop._call_soon(loop._cancel, request_id)
 
     async def send(self, stream: BodyStream, chunk: bytes) -> bool:
         """Send a chunk once there is room for it; False when the client is gone."""
@@ -80,33 +102,91 @@ class LoopThread:
     def loop(self) -> asyncio.AbstractEventLoop:
         return self._loop
 
-    def requests(self) -> list[int]:
-        """List the ids of the requests on the loop."""
-        return sorted(self._tasks.copy())
+    @property
+    def ident(self) -> int | None:
+        """The id of its thread."""
+        return self._thread.ident
 
-    def end_requests(self) -> None:
-        """Cancel the tasks of requests, and wait for their end. The loop still runs, for hooks."""
+    def requests(self) -> list[int]:
+        """List the ids of the requests on this loop and the loops that it has replaced."""
+        both = [loop._tasks.copy() | loop._new.copy() for loop in self._family.copy()]
+        return sorted(request for requests in both for request in requests)
+
+    def has_requests(self) -> bool:
+        return bool(self._tasks or self._new)
+
+    def current(self) -> tuple[int, Route] | None:
+        """Return the request whose task runs now, and its route; None for another task."""
+        task = asyncio.current_task(self._loop)
+        for request, (of_request, route) in self._tasks.copy().items():
+            if of_request is task:
+                return request, route
+        return None
+
+    def is_alive(self) -> bool:
+        """Report whether its thread has not ended."""
+        return self._thread.is_alive()
+
+    def ping(self) -> None:
+        """Find out whether the loop runs: `is_responding` becomes true again."""
+        self.is_responding = False
+        self._call_soon(self._respond)
+
+    def hand_over(self, successor: LoopThread) -> None:
+        """Let another loop start the new tasks; this one ends once its own tasks have ended."""
+        successor._family = self._family
+        self._family.append(successor)
+        self._successor = successor
+        self._move_new(successor)
+        self._call_soon(self._stop_if_done)
+        self._host.wake_loop()
+
+    def end_requests(self) -> bool:
+        """Cancel the tasks of requests, and wait for their end; False if the loop is blocked.
+
+        The loop still runs, for hooks.
+        """
+        is_running = threading.Event()
+        self._call_soon(is_running.set)
+        if not is_running.wait(RESPONDS_WITHIN_S):
+            return False
 
         async def cancel() -> None:
-            tasks = list(self._tasks.values())
+            tasks = [task for task, _ in self._tasks.values()]
             for task in tasks:
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks)
 
         ending = asyncio.run_coroutine_threadsafe(cancel(), self._loop)
-        self._is_stuck = not concurrent.futures.wait([ending], STOP_TIMEOUT_S).done
+        concurrent.futures.wait([ending], STOP_TIMEOUT_S)
+        return True
 
     def stop(self) -> None:
         """Cancel all tasks, close async generators, and end the thread."""
         if self._thread.is_alive():
             self._stopping = True
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(0 if self._is_stuck else STOP_TIMEOUT_S)
+            self._call_soon(self._loop.stop)
+            self._thread.join(STOP_TIMEOUT_S)
+
+    def _call_soon(self, function: Callable[..., object], *args: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            pass  # it has ended
+
+    def _move_new(self, successor: LoopThread) -> None:
+        for request_id in list(self._new):
+            new = self._new.pop(request_id, None)
+            if new is not None:
+                successor._new[request_id] = new
 
     def _flush(self) -> None:
         self._flushes_soon = False
         self._host.flush_wakes()
+
+    def _respond(self) -> None:
+        self.is_responding = True
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -119,35 +199,59 @@ class LoopThread:
                 _log.exception("a background task tried to end the event loop")
         self._loop.remove_reader(self._host.wake_fd)
         tasks = asyncio.all_tasks(self._loop)
+        if tasks and self._successor is not None:
+            _log.warning("%d background tasks end with a loop that was blocked", len(tasks))
         for task in tasks:
             task.cancel()
         if tasks:
             self._loop.run_until_complete(asyncio.wait(tasks, timeout=STOP_TIMEOUT_S))
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._host.flush_wakes()
+        self._family.remove(self)
         self._loop.close()
 
+    def _stop_if_done(self) -> None:
+        """End a loop that was replaced, once no request is on it."""
+        self._loop.remove_reader(self._host.wake_fd)
+        if not self._tasks:
+            self._stopping = True
+            self._loop.stop()
+
     def _on_wake(self) -> None:
-        """Start new tasks, end the tasks of cancelled requests, and resume streams with room."""
+        """Start new tasks, and resume streams with room."""
+        if self._successor is not None:
+            return  # the wake is for the successor
         try:
             os.read(self._host.wake_fd, 4096)
         except BlockingIOError:
             return
         new = self._new
-        while new:
-            request_id, start, args, context = new.popleft()
+        for request_id in list(new):
+            added = new.pop(request_id, None)
+            if added is None:
+                continue  # abandoned, or the successor has it
+            route, start, args, context = added
+            coroutine = start(self, *args)
             # A task runs in a copy of the context that it is made in.
             create = self._loop.create_task
-            made = create(start(*args)) if context is None else context.run(create, start(*args))
-            self._tasks[request_id] = made
-        cancelled, with_room = self._host.take_signals()
-        for request_id in cancelled:
-            # Dropped here: a task that is cancelled before its first step never calls `forget`.
-            task = self._tasks.pop(request_id, None)
-            if task is not None:
-                task.cancel()
-            else:
-                self._on_cancelled(request_id)
-        for request_id in with_room:
-            room = self._room.get(request_id)
-            if room is not None and not room.done():
-                room.set_result(None)
+            task = create(coroutine) if context is None else context.run(create, coroutine)
+            self._tasks[request_id] = task, route
+        for request_id in self._host.take_signals():
+            for loop in self._family.copy():
+                if loop is self:
+                    self._resume(request_id)
+                else:
+                    loop._call_soon(loop._resume, request_id)
+
+    def _cancel(self, request_id: int) -> None:
+        # Dropped here: a task that is cancelled before its first step never calls `forget`.
+        of_request = self._tasks.pop(request_id, None)
+        if of_request is not None:
+            of_request[0].cancel()
+        if self._successor is not None:
+            self._stop_if_done()
+
+    def _resume(self, request_id: int) -> None:
+        room = self._room.get(request_id)
+        if room is not None and not room.done():
+            room.set_result(None)

@@ -150,6 +150,12 @@ def unpin_thread() -> None:
         context.generation = context.request = None
 
 
+def speak_for(request: int | None) -> None:
+    """Attribute what the calling thread prints to a request, without working for it."""
+    context = _contexts.get(get_ident()) or _add_context()
+    context.request = request
+
+
 def pin_task(generation: Generation, request: int) -> None:
     """Make the calling task work for a request on `generation`."""
     if _on_drained is not None:

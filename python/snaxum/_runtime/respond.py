@@ -7,6 +7,7 @@ imports asyncio: an async stream goes back to its caller.
 from __future__ import annotations
 
 import contextvars
+import functools
 import logging
 from collections.abc import AsyncIterator, Iterator
 
@@ -18,7 +19,8 @@ from ..response import PLAIN_TYPES, encode_plainly
 from ..routing import Route
 from .generations import Generation
 from .leases import Lease, pin_thread, unpin_thread
-from .runtime import STREAM_THREADS, running
+from .request_threads import Interrupted
+from .runtime import running
 
 _log = logging.getLogger("snaxum")
 
@@ -74,25 +76,21 @@ def _send_stream(
     chunks: Iterator[bytes],
 ) -> None:
     """Send a plain iterator from a thread of its own, or refuse if all of them are in use."""
-    runtime = running()
-    if len(runtime.stream_requests) >= STREAM_THREADS:
-        detail = "too many streams are open; an `async def` handler has no such limit"
-        exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
-        return
-    runtime.stream_requests.add(exchange.id)
-    stream = exchange.stream(generation.number, route.id, status, headers)
     lease = Lease(generation)
 
     def run() -> None:
         pin_thread(generation, exchange.id)
         try:
+            stream = exchange.stream(generation.number, route.id, status, headers)
             _send_chunks(stream, chunks, route)
         finally:
-            runtime.stream_requests.discard(exchange.id)
             unpin_thread()
             lease.end()
 
-    runtime.streaming.submit(contextvars.copy_context().run, run)
+    job = functools.partial(contextvars.copy_context().run, run)
+    if not running().streaming.start(exchange.id, route.handler_name, job):
+        detail = "too many streams are open; an `async def` handler has no such limit"
+        exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
 
 
 def _send_chunks(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> None:
@@ -103,6 +101,8 @@ def _send_chunks(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> N
                 break
         else:
             stream.finish()
+    except Interrupted:
+        pass  # its client has left
     except BaseException:
         _log.exception("the stream of %s broke off", route.handler_name)
     finally:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from .._host import HostApi
@@ -16,6 +15,9 @@ from .._reload import effects, file_inputs, import_hook, reloader, user_paths
 from .._reload.env_file import EnvFile
 from .._reload.retirement import Retirement
 from .._reload.watchdog import Watchdog
+from .loop_watch import LoopWatch
+from .overseer import Overseer
+from .request_threads import RequestThreads
 
 if TYPE_CHECKING:
     from .._pool.pool import Pool, RequestPool
@@ -36,7 +38,6 @@ class Runtime:
     def __init__(self, options: dict[str, Any], host: HostApi) -> None:
         self.with_locals: bool = options["dev"]
         self.warm_pool: bool = not options["load_only"]
-        self.max_queue: int = options["max_queue"]
         root, project = options["python_dir"], options["project_dir"]
         roots = [root, *options["watch_dirs"]]
         user_paths.configure(roots, project)
@@ -48,7 +49,7 @@ class Runtime:
         self._loop: LoopThread | None = None
         self._pool: Pool | None = None
         self.pool_workers: int = options["pool_workers"]
-        reloads = options["dev"] and not options["load_only"]
+        reloads = self._reloads = options["dev"] and not options["load_only"]
         self._pool_options = (
             roots,
             project,
@@ -57,24 +58,29 @@ class Runtime:
             options["raw_output"],
             host.worker_event if reloads else None,
         )
-        self.waiting = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="snaxum-pool")
-        self.streaming = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="snaxum-stream")
-        # Ids of the requests that have, or wait for, a thread of `waiting` or `streaming`.
-        self.pool_requests: set[int] = set()
-        self.stream_requests: set[int] = set()
-        # By request, the pools of running handlers.
+        self._max_stuck: int = options["max_stuck"]
+        max_queue: int = options["max_queue"]
+        self.waiting = RequestThreads("snaxum-pool", POOL_THREADS, max_queue, self._max_stuck)
+        self.streaming = RequestThreads(
+            "snaxum-stream", STREAM_THREADS, 0, self._max_stuck, interrupts=True
+        )
+        self.threads = (self.waiting, self.streaming)
+        # Whether so many loops are blocked that they are no longer replaced.
+        self.are_loops_blocked = False
+        self._blocked_loops: list[LoopThread] = []
+        # By request, the pools of handlers that run, or wait for a thread.
         self.pools: dict[int, RequestPool] = {}
         # The time that a pool task has after its request was cancelled.
         self.grace: float = options["request_timeout_s"] or 30.0
+        self._loop_watch = LoopWatch(options["request_timeout_s"], self.replace_loop)
+        self._overseer = Overseer(host, self.abandon, self._check)
         self.retirement = Retirement(lambda: self.loop.loop, counts=reloads)
         watchdog = None
         if reloads:
             import_hook.install()
             effects.install()
             file_inputs.install(project)
-            from .._reload import background_tasks
-
-            background_tasks.install(self.loop.loop)
+            _ = self.loop  # it records the tasks that modules start
             watchdog = Watchdog(options["import_warning_s"], options["import_timeout_s"])
         self.reloader = reloader.Reloader(
             root,
@@ -89,10 +95,8 @@ class Runtime:
     def loop(self) -> LoopThread:
         """The loop, made on first use: asyncio is large."""
         if self._loop is None:
-            from . import event_loop
-
             with self._lock:
-                self._loop = self._loop or event_loop.LoopThread(self._host, self.cancel_pool_tasks)
+                self._loop = self._loop or self._make_loop()
         return self._loop
 
     @property
@@ -115,16 +119,52 @@ class Runtime:
         """Make the parts that these routes need, so that no request waits for them."""
         for route in routes:
             if route.use_process_pool:
-                # The loop receives the ids of cancelled requests.
-                _ = self.loop, self.pool
+                _ = self.pool
             elif route.is_async:
                 _ = self.loop
 
-    def cancel_pool_tasks(self, request_id: int) -> None:
-        """Cancel the pool tasks of a cancelled request."""
+    def replace_loop(self, blocked: LoopThread, *, is_last: bool = False) -> bool:
+        """Replace a loop that is blocked; False if too many are, unless it is for the last time."""
+        self._blocked_loops = [loop for loop in self._blocked_loops if loop.is_alive()]
+        self.are_loops_blocked = len(self._blocked_loops) >= self._max_stuck
+        if self.are_loops_blocked and not is_last:
+            return False
+        self._blocked_loops.append(blocked)
+        successor = self._make_loop()
+        with self._lock:
+            self._loop = successor
+        blocked.hand_over(successor)
+        return True
+
+    def abandon(self, request_id: int) -> None:
+        """End what a request has begun: its client has left, or its time is over."""
         pool = self.pools.get(request_id)
         if pool is not None:
             pool.cancel()
+        self.streaming.abandon(request_id)
+        if self.waiting.abandon(request_id):
+            self.pools.pop(request_id, None)
+        if self._loop is not None:
+            self._loop.cancel(request_id)
+
+    def _check(self) -> float | None:
+        """Check everything that may hang; return the time until the next check, if any."""
+        waits = [threads.report_overdue(self.grace) for threads in self.threads]
+        loop = self._loop
+        if loop is not None:
+            waits.append(self._loop_watch.check(loop))
+            self.are_loops_blocked = self.are_loops_blocked and not loop.is_responding
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _make_loop(self) -> LoopThread:
+        from . import event_loop
+
+        loop = event_loop.LoopThread(self._host, self._overseer.wake)
+        if self._reloads:
+            from .._reload import background_tasks
+
+            background_tasks.install(loop.loop)
+        return loop
 
 
 _runtime: Runtime | None = None

@@ -2,4 +2,7 @@
 //!
 //! docs/faults.md lists each fault with its effect and its test.
 
+mod abandoned;
+mod blocked_loop;
+mod blocking;
 mod contexts;

@@ -1,0 +1,55 @@
+"""The thread that ends the parts of abandoned requests, and watches handlers that may never end.
+
+Owns the wait for both. Neither needs the asyncio loop, which a handler may block. Never calls a
+handler, and never waits for one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from .._host import HostApi
+
+_log = logging.getLogger("snaxum")
+
+# A longer wait ends when a request begins on the loop.
+SHORT_S = 0.5
+
+
+class Overseer:
+    """Calls `abandon` for requests whose client has left, or whose time is over."""
+
+    def __init__(
+        self, host: HostApi, abandon: Callable[[int], None], check: Callable[[], float | None]
+    ) -> None:
+        """Start the thread; `check` returns the time until it is to be called again, if at all."""
+        self._host = host
+        self._abandon = abandon
+        self._check = check
+        self._is_asleep = True
+        threading.Thread(target=self._run, name="overseer", daemon=True).start()
+
+    def wake(self) -> None:
+        """Call `check` soon: a request has begun on the loop."""
+        if self._is_asleep:
+            self._is_asleep = False
+            self._host.wake_overseer()
+
+    def _run(self) -> None:
+        wait_s: float | None = None
+        while True:
+            for request in self._host.wait_for_abandoned(wait_s):
+                self._call(self._abandon, request)
+            # In this order: `wake` is called after the request was added.
+            self._is_asleep = True
+            wait_s = self._call(self._check)
+            self._is_asleep = wait_s is None or wait_s > SHORT_S
+
+    def _call(self, function: Callable[..., float | None], *args: int) -> float | None:
+        try:
+            return function(*args)
+        except Exception:
+            _log.exception("internal error; please report this")
+            return None

@@ -1,0 +1,145 @@
+//! Streams and pool handlers that still run, or hang, after their client has left.
+
+use reqwest::Method;
+
+use crate::support::{Project, Server, in_time};
+
+/// The number of threads for streams, and for handlers with the pool.
+const THREADS: usize = 64;
+
+const APP: &str = r#"
+import _gate, threading, time
+from snaxum import route
+
+closed = []
+
+@route("/waits")
+def waits(request):
+    def pieces():
+        try:
+            yield "begun"
+            _gate.wait("waits")
+            yield "never read"
+        finally:
+            closed.append(1)
+    return pieces()
+
+@route("/polls")
+def polls(request):
+    def pieces():
+        try:
+            yield "begun"
+            while True:
+                time.sleep(0.01)
+        finally:
+            closed.append(1)
+    return pieces()
+
+@route("/short")
+def short(request):
+    return iter(["one ", "two"])
+
+@route("/closed")
+def count(request):
+    return str(len(closed))
+
+@route("/hangs", use_process_pool=True)
+def hangs(request, pool):
+    _gate.wait("hangs")
+    return "unblocked"
+
+@route("/pool", use_process_pool=True)
+def pool(request, pool):
+    return str(pool.submit(abs, -7).result())
+"#;
+
+async fn server(args: &[&str]) -> Server {
+    Project::new().gate().file("app.py", APP).args(args).serve().await
+}
+
+async fn until(server: &Server, path: &str, text: &str) {
+    in_time(path, async { while server.get(path).await.text() != text {} }).await;
+}
+
+/// Begins a stream, and leaves after its first piece.
+async fn begin_and_leave(server: &Server, path: &str) {
+    let mut response = server.request(Method::GET, path).send().await.expect("headers");
+    let first = in_time("the first piece", response.chunk()).await.expect("an open stream");
+    assert_eq!(first.as_deref(), Some(&b"begun"[..]));
+}
+
+#[tokio::test]
+async fn streams_whose_clients_have_left_do_not_use_up_the_threads() {
+    let server = server(&["--max-stuck", "2", "--request-timeout", "1s"]).await;
+    let mut held = Vec::new();
+    // Two more than there are threads: so many are replaced.
+    for _ in 0..THREADS + 2 {
+        begin_and_leave(&server, "/waits").await;
+        held.push(server.arrival().await);
+    }
+
+    let rejected = async { while server.get("/short").await.status != 503 {} };
+    in_time("a rejection", rejected).await;
+    let line = server.err.wait_for("still runs 1 s after its client has left").await;
+    assert!(line.contains("app.waits"), "{line}");
+    server.err.wait_for("_gate.wait(\"waits\")").await;
+    // A generator is closed at its next piece.
+    held.pop().expect("many").open().await;
+    until(&server, "/closed", "1").await;
+    until(&server, "/short", "one two").await;
+    for held in held {
+        held.open().await;
+    }
+    until(&server, "/closed", &(THREADS + 2).to_string()).await;
+    assert_eq!(server.get("/short").await.text(), "one two");
+}
+
+#[tokio::test]
+async fn a_generator_that_waits_in_python_is_interrupted_some_time_after_its_client_has_left() {
+    let server = server(&["--request-timeout", "300ms"]).await;
+    for _ in 0..3 {
+        begin_and_leave(&server, "/polls").await;
+    }
+
+    until(&server, "/closed", "3").await;
+
+    assert!(!server.err.text().contains("broke off"), "{}", server.err.text());
+    assert_eq!(server.get("/short").await.text(), "one two");
+}
+
+#[tokio::test]
+async fn pool_handlers_that_hang_are_replaced_and_beyond_the_limit_rejected_at_once() {
+    let server = server(&["--max-stuck", "1", "--request-timeout", "500ms"]).await;
+    let mut replies = Vec::new();
+    for _ in 0..=THREADS {
+        replies.push(server.begin("/hangs"));
+        if replies.len() == THREADS {
+            // The last one waits for a thread until the first one is replaced.
+            for reply in replies.drain(..) {
+                assert_eq!(reply.await.expect("a response").status, 504);
+            }
+        }
+    }
+    for reply in replies {
+        assert_eq!(reply.await.expect("a response").status, 504);
+    }
+    let mut held = Vec::new();
+    for _ in 0..=THREADS {
+        held.push(server.arrival().await);
+    }
+
+    let rejected = async {
+        loop {
+            let reply = server.get("/pool").await;
+            if reply.status == 503 {
+                break reply;
+            }
+        }
+    };
+    let rejected = in_time("a rejection", rejected).await;
+    assert_eq!(rejected.header("retry-after"), "1");
+    assert_eq!(server.get("/closed").await.text(), "0");
+
+    held.pop().expect("many").open().await;
+    until(&server, "/pool", "7").await;
+}
