@@ -33,6 +33,9 @@ class HostApi(Protocol):
     def wake_overseer(self) -> None:
         """End the wait of `wait_for_abandoned`."""
 
+    def set_exhausted(self, is_exhausted: bool) -> None:
+        """Report whether so many requests of a kind hang that they are no longer replaced."""
+
     def defer_wakes(self) -> None:
         """Delay the responses of this thread until `flush_wakes`, from now on."""
 

@@ -18,12 +18,15 @@ pub(crate) struct Abandoned {
     receiver: Receiver<u64>,
     /// Without a receiver, no id is stored.
     has_receiver: AtomicBool,
+    /// Whether so many requests hang that Python replaces no more threads or loops of some kind.
+    pub(crate) is_exhausted: AtomicBool,
 }
 
 impl Default for Abandoned {
     fn default() -> Self {
         let (sender, receiver) = unbounded();
-        Self { sender, receiver, has_receiver: AtomicBool::new(false) }
+        let (has_receiver, is_exhausted) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { sender, receiver, has_receiver, is_exhausted }
     }
 }
 

@@ -65,6 +65,10 @@ impl HostApi {
         self.abandoned.wake();
     }
 
+    fn set_exhausted(&self, is_exhausted: bool) {
+        self.abandoned.is_exhausted.store(is_exhausted, Ordering::Release);
+    }
+
     #[staticmethod]
     fn defer_wakes() {
         reply::defer_wakes();

@@ -2,6 +2,7 @@
 //!
 //! Never changes anything, and no request waits for it.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -55,10 +56,10 @@ impl PythonRuntime {
         self.workers.snapshot()
     }
 
-    /// Whether `max-stuck` handlers hang: their threads are no longer replaced, so that another process
-    /// should replace this one.
+    /// Whether `max-stuck` handlers of one kind hang: their threads, or their event loops, are no longer
+    /// replaced, so that another process should replace this one.
     pub fn is_exhausted(&self) -> bool {
-        self.workers.is_exhausted()
+        self.workers.is_exhausted() || self.abandoned.is_exhausted.load(Ordering::Acquire)
     }
 
     /// The ids of the first `limit` requests that wait for a dispatch worker, and how many wait.

@@ -49,6 +49,8 @@ def test_a_job_that_was_abandoned_is_replaced_up_to_the_limit_of_stuck_jobs() ->
     assert threads.start(3, "h", lambda: ran.append(3))
     assert not threads.abandon(1)
     assert not threads.abandon(2)
+    assert not threads.is_exhausted()
+    threads.report_overdue(0)
     assert threads.is_exhausted()
     assert threads.abandon(3)  # it waited
     assert not threads.start(4, "h", go.set)

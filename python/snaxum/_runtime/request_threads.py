@@ -93,8 +93,9 @@ class RequestThreads:
             return sorted([*self._running, *self._left, *self._waiting])
 
     def is_exhausted(self) -> bool:
-        """Report whether a thread that hangs is no longer replaced."""
-        return len(self._left) >= self._max_stuck
+        """Report whether so many jobs are overdue that a thread is no longer replaced."""
+        overdue = [thread for thread in self._left.copy().values() if thread.is_reported]
+        return len(overdue) >= self._max_stuck
 
     def report_overdue(self, grace_s: float) -> float | None:
         """Log, and maybe interrupt, the jobs that still run `grace_s` after they were abandoned.
@@ -103,7 +104,7 @@ class RequestThreads:
         """
         next_at: float | None = None
         now = time.monotonic()
-        for request, thread in list(self._left.items()):
+        for request, thread in self._left.copy().items():
             if thread.is_reported:
                 continue
             due = thread.left_at + grace_s

@@ -154,6 +154,8 @@ class Runtime:
         if loop is not None:
             waits.append(self._loop_watch.check(loop))
             self.are_loops_blocked = self.are_loops_blocked and not loop.is_responding
+        is_exhausted = self.are_loops_blocked or any(each.is_exhausted() for each in self.threads)
+        self._host.set_exhausted(is_exhausted)
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _make_loop(self) -> LoopThread:
