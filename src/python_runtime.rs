@@ -15,7 +15,6 @@
 mod abandoned;
 mod bridge;
 mod cpu_time;
-mod env_file;
 mod exchange;
 mod gate;
 mod host;

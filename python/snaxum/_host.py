@@ -48,9 +48,6 @@ class HostApi(Protocol):
     def worker_event(self, event: bytes) -> None:
         """Report a change of a pool worker, as JSON."""
 
-    def parse_env(self, text: str) -> list[tuple[str, str]] | tuple[int, str]:
-        """Parse environment variables, or return the number of a bad line, and the reason."""
-
 
 class BodyStream(Protocol):
     """The sending end of a streamed response."""

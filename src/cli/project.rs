@@ -14,12 +14,7 @@ use super::render::color;
 pub(crate) fn read(args: ProjectArgs) -> Result<(Project, SnaxumConfigBuilder), Error> {
     let project = Project::read(&args.dir)?;
     let (environment, warnings) = project::options_from_env()?;
-    for warning in warnings {
-        color::print_stderr(&format!(
-            "{} {warning}\n",
-            console::style("warning:").yellow().bold().for_stderr()
-        ));
-    }
+    warnings.iter().for_each(|warning| color::print_warning(warning));
     let builder = project.configure(args.flags.0.or(environment));
     Ok((project, builder))
 }
@@ -40,8 +35,11 @@ pub(crate) fn load(
     })
 }
 
-/// Prints each module that did not load on stderr.
+/// Prints the warnings, and each module that did not load, on stderr.
 pub(crate) fn print_failures(runtime: &PythonRuntime) {
+    for warning in &runtime.serving().last_reload.report.warnings {
+        color::print_warning(&color::escape(warning));
+    }
     for failure in &runtime.serving().last_reload.report.failures {
         let name = color::escape(&failure.module);
         color::print_error(&format!("module `{name}` does not load"));

@@ -22,10 +22,14 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
     project::tokio_runtime()?.block_on(async {
         let start = start(config, None).await?;
         let runtime = Arc::clone(&start.runtime);
+        let serving = runtime.serving();
         let respond = move |request, _| dispatcher::respond(Arc::clone(&runtime), request);
         let serve = |listener, stop| {
             server::serve_with(listener, respond, MAX_HEADER_BYTES, stop, DRAIN_TIMEOUT)
         };
+        for warning in &serving.last_reload.report.warnings {
+            tracing::warn!("{}", color::escape(warning));
+        }
         color::print(&format!("listening on http://{}\n", start.address));
         serve_until_end(start, serve, |_| (), std::future::pending()).await;
         Ok(ExitCode::SUCCESS)

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -17,7 +16,6 @@ use crate::framework;
 use crate::message::{LogRecord, WorkerEvent};
 
 use super::abandoned::Abandoned;
-use super::env_file;
 use super::json::parse;
 use super::loop_signals::LoopSignals;
 use super::reply::{self, WakeBatch};
@@ -92,13 +90,5 @@ impl HostApi {
         let event: Arc<WorkerEvent> = Arc::new(parse(&event)?);
         self.events.emit(|| Event::Worker(event));
         Ok(())
-    }
-
-    #[staticmethod]
-    fn parse_env<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-        match env_file::parse(text) {
-            Ok(pairs) => pairs.into_bound_py_any(py),
-            Err(problem) => problem.into_bound_py_any(py),
-        }
     }
 }

@@ -195,13 +195,13 @@ async fn a_named_file_or_directory_that_is_not_there_is_bad_usage() {
 }
 
 #[tokio::test]
-async fn an_env_file_that_cannot_be_read_is_named_with_its_line_and_without_its_values() {
-    let project = || app().top_file(".env", "# mine\nMODE=one\nhunter2 is it\n");
+async fn an_env_file_that_cannot_be_read_is_named() {
+    let project = app();
+    std::fs::create_dir(project.path().join(".env")).expect("a directory in its place");
     for command in ["check", "serve"] {
-        let finished = project().snaxum(&[command]).await;
+        let finished = project.snaxum(&[command]).await;
         assert_eq!(finished.code, Some(1), "{}", finished.stderr);
-        assert!(finished.stderr.contains(".env:3 cannot be read"), "{}", finished.stderr);
-        assert!(!finished.stderr.contains("hunter2"), "{}", finished.stderr);
+        assert!(finished.stderr.contains(".env"), "{}", finished.stderr);
     }
 }
 

@@ -2,7 +2,7 @@
 
 `reloader` runs a reload from end to end. The other modules are its parts, in the order of use:
 
-- `changes`, `env_file`, `restart_triggers`: compare the files with the serving code
+- `changes`, `env_file`, `dotenv`, `restart_triggers`: compare the files with the serving code
 - `graph`: finds the modules that a change affects
 - `attempt`: opens, runs, and commits or rolls back one attempt
 - `discovery`, `stage`, `loader`, `source_cache`: load modules from the texts that were just read

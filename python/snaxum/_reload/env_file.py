@@ -7,61 +7,61 @@ start has priority over the file. Never shows a value: it may be a secret.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from . import dotenv
 from .file_inputs import file_digest
 from .user_paths import display_path
-
-Parse = Callable[[str], "list[tuple[str, str]] | tuple[int, str]"]
 
 
 @dataclass
 class NewVariables:
-    """The current content of the file: `values`, or the `error` that reading it raised."""
+    """The current content of the file, or the `error` that reading it raised."""
 
     digest: bytes | None
     values: dict[str, str] = field(default_factory=dict)
+    # One for each line without a meaning.
+    warnings: list[str] = field(default_factory=list)
     error: Exception | None = None
 
 
 class EnvFile:
-    """Puts the file's variables into `os.environ`, and replaces them when the file changes.
+    """Puts the file's variables into `os.environ`, and replaces them when the file changes."""
 
-    `parse` returns the pairs in a text, or the number of an invalid line and its error.
-    """
-
-    def __init__(self, path: str, parse: Parse) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
-        self._parse = parse
         self._inherited = frozenset(os.environ)
         self.values: dict[str, str] = {}
+        self._warnings: list[str] = []
 
     def read(self) -> NewVariables:
         """Read the file; a missing file has no variables."""
         found = NewVariables(file_digest(self.path))
         try:
-            with open(self.path, encoding="utf-8-sig") as file:
-                text = file.read()
+            with open(self.path, "rb") as file:
+                content = file.read()
         except FileNotFoundError:
             return found
-        except (OSError, ValueError) as error:
+        except OSError as error:
             found.error = error
             return found
-        with self._hidden():
-            parsed = self._parse(text)
-        if isinstance(parsed, tuple):
-            line, problem = parsed
-            place = f"{display_path(self.path)}:{line}"
-            found.error = ValueError(f"{place} cannot be read; {problem}")
-            return found
-        found.values = {name: value for name, value in parsed if name not in self._inherited}
+        # `${NAME}` stands for the new value of the file, not for the active one.
+        environment = {n: value for n, value in os.environ.items() if n not in self.values}
+        parsed = dotenv.parse(content, environment)
+        found.values = {n: value for n, value in parsed.values.items() if n not in self._inherited}
+        path = display_path(self.path)
+        found.warnings = [f"{path}:{line} {problem}" for line, problem in parsed.problems]
         return found
 
     def differs(self, found: NewVariables) -> bool:
         """Report whether `found` differs from the active variables."""
-        return found.error is not None or found.values != self.values
+        return (
+            found.error is not None
+            or found.values != self.values
+            or found.warnings != self._warnings
+        )
 
     @contextmanager
     def activate(self, found: NewVariables) -> Iterator[None]:
@@ -70,6 +70,7 @@ class EnvFile:
         replace_variables(before, found.values)
         try:
             yield
+            self._warnings = found.warnings
         except BaseException:
             replace_variables(found.values, before)
             self.values = before
@@ -79,20 +80,7 @@ class EnvFile:
         """Describe the change: the names of the variables that differ."""
         both = {*self.values, *found.values}
         names = sorted(n for n in both if self.values.get(n) != found.values.get(n))
-        return f"{display_path(self.path)} changed: {', '.join(names)}"
-
-    @contextmanager
-    def _hidden(self) -> Iterator[None]:
-        # `$NAME` in the file stands for the new value, not for the active one. The user's code
-        # sees `os.environ`, which never reads the environment of the process again.
-        for name in self.values:
-            os.unsetenv(name)
-        try:
-            yield
-        finally:
-            for name in self.values:
-                if name in os.environ:
-                    os.putenv(name, os.environ[name])
+        return f"{display_path(self.path)} changed" + (f": {', '.join(names)}" if names else "")
 
 
 def replace_variables(before: Mapping[str, str], after: Mapping[str, str]) -> None:

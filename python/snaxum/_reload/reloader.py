@@ -164,6 +164,7 @@ class Reloader:
         for node, _ in plan.changes.shifted:
             self.rows.forget(node.routes)
         report.diff = diff_routes(plan.serving.table, generation.table, self.rows.of)
+        report.warnings += variables.warnings if variables else []
         report.failures = [{"module": n, "traceback": f} for n, f in generation.broken.items()]
         return self._finish(report, generation)
 

@@ -88,7 +88,7 @@ class Runtime:
             with_locals=self.with_locals,
             retirement=self.retirement,
             watchdog=watchdog,
-            env_file=EnvFile(options["env_file"], host.parse_env) if options["env_file"] else None,
+            env_file=EnvFile(options["env_file"]) if options["env_file"] else None,
         )
 
     @property

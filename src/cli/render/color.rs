@@ -48,6 +48,11 @@ pub(crate) fn print_setup(line: &str) {
     print_stderr(&format!("{} {line}\n", console::style("setup").cyan().bold().for_stderr()));
 }
 
+/// Prints a warning on stderr.
+pub(crate) fn print_warning(text: &str) {
+    print_stderr(&format!("{} {text}\n", console::style("warning:").yellow().bold().for_stderr()));
+}
+
 /// Prints an error on stderr.
 pub(crate) fn print_error(text: &str) {
     print_stderr(&format!("{} {text}\n", console::style("error:").red().bold().for_stderr()));
