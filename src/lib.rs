@@ -35,6 +35,7 @@ mod problem;
 pub mod project;
 pub mod python_runtime;
 pub mod server;
+pub mod state_dir;
 pub mod sync;
 mod templates;
 pub mod venv;

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -12,6 +13,7 @@ use crate::build_info::{BUILD_PYTHON, BUILD_VERSION};
 use crate::error::Error;
 use crate::framework;
 use crate::project::Project;
+use crate::state_dir::StateDir;
 
 /// A virtual environment of this program's Python version.
 #[derive(Clone, Debug)]
@@ -73,13 +75,13 @@ pub fn ensure(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, 
         return Venv::find(&project.root);
     }
     let root = project.root.join(".venv");
-    let _alone = lock(&project.root)?;
-    if unfinished(&project.root).exists() {
+    let (state, _alone) = lock(&project.root)?;
+    if state.contains(UNFINISHED) {
         report("the last setup of .venv was cut short; starting over");
         remove(&root)?;
     }
     if !root.exists() {
-        make(project, &root, report)?;
+        make(project, &root, &state, report)?;
     }
     Venv::find(&project.root)
 }
@@ -91,9 +93,9 @@ pub fn ensure(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, 
 /// The errors of [`ensure`].
 pub fn sync(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Error> {
     if let Some(venv) = Venv::find(&project.root)?
-        && !unfinished(&project.root).exists()
+        && let (state, _alone) = lock(&project.root)?
+        && !state.contains(UNFINISHED)
     {
-        let _alone = lock(&project.root)?;
         install(project, &venv.root, &build_python(&venv.root)?, has_uv())?;
         report(".venv is up to date");
         return Ok(Some(venv));
@@ -104,47 +106,53 @@ pub fn sync(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Er
 /// Writes the framework's Python files to `.snaxum/python`, and a `.pth` file into `venv` that
 /// points there: editors, type checkers and tests then find `snaxum` without an install. The server
 /// itself runs the files in the binary.
-pub fn link_framework(project_dir: &Path, venv: Option<&Venv>) -> io::Result<()> {
-    let state = state_dir(project_dir)?;
-    let package = state.join("python").join("snaxum");
-    for (name, text) in framework::sources() {
-        let file = package.join(name);
-        fs::create_dir_all(file.parent().unwrap_or(&package))?;
-        write_if_different(&file, text.as_bytes())?;
-    }
-    if let Some(venv) = venv {
-        let link = venv.site_packages().join("snaxum-dev.pth");
-        let line = format!("{}\n", state.join("python").display());
-        write_if_different(&link, line.as_bytes())?;
+///
+/// # Errors
+///
+/// A part of `.snaxum` is a symbolic link, or cannot be written.
+pub fn link_framework(project_dir: &Path, venv: Option<&Venv>) -> Result<(), Error> {
+    let write = || -> io::Result<PathBuf> {
+        let state = StateDir::create(project_dir)?;
+        let package = state.subdirectory("python")?.subdirectory("snaxum")?;
+        for (name, text) in framework::sources() {
+            package.write_if_different(&name, text.as_bytes())?;
+        }
+        Ok(state.path_of("python"))
+    };
+    let python =
+        write().map_err(|source| io_error("cannot write", &project_dir.join(".snaxum"), source))?;
+    let line = [python.as_os_str().as_bytes(), b"\n"].concat();
+    let link = venv.map(|venv| venv.site_packages().join("snaxum-dev.pth"));
+    if let Some(link) = link.filter(|link| fs::read(link).ok().as_ref() != Some(&line))
+        && let Err(error) = fs::write(&link, &line)
+    {
+        // Only editors and tests need it.
+        tracing::warn!(
+            "editors cannot find the module `snaxum`: cannot write {}: {error}",
+            link.display()
+        );
     }
     Ok(())
 }
 
-/// Creates `.snaxum`, which ignores itself in git; mode 0700.
-pub fn state_dir(project_dir: &Path) -> io::Result<PathBuf> {
-    let dir = project_dir.join(".snaxum");
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    // Another process of the same project may make it at the same moment.
-    builder.recursive(true).create(&dir)?;
-    write_if_different(&dir.join(".gitignore"), b"*\n")?;
-    Ok(dir)
-}
-
 /// Waits until no other process creates the environment of this project.
-fn lock(project_dir: &Path) -> Result<fs::File, Error> {
-    let path = project_dir.join(".snaxum").join("venv.lock");
+fn lock(project_dir: &Path) -> Result<(StateDir, fs::File), Error> {
     let take = || {
-        state_dir(project_dir)?;
-        let file = fs::File::create(&path)?;
+        let state = StateDir::create(project_dir)?;
+        let file = state.open_lock("venv.lock")?;
         file.lock()?;
-        Ok(file)
+        Ok((state, file))
     };
+    let path = project_dir.join(".snaxum").join("venv.lock");
     take().map_err(|source| io_error("cannot lock", &path, source))
 }
 
-fn make(project: &Project, root: &Path, report: &dyn Fn(&str)) -> Result<(), Error> {
+fn make(
+    project: &Project,
+    root: &Path,
+    state: &StateDir,
+    report: &dyn Fn(&str),
+) -> Result<(), Error> {
     let python = build_python(root)?;
     let started = std::time::Instant::now();
     let uv = has_uv();
@@ -154,7 +162,7 @@ fn make(project: &Project, root: &Path, report: &dyn Fn(&str)) -> Result<(), Err
         project.dependencies.join(", "),
         python.display()
     ));
-    let result = fill(project, root, &python, uv);
+    let result = fill(project, root, state, &python, uv);
     if result.is_err() {
         remove(root)?; // the next start would use the incomplete one
     } else {
@@ -163,18 +171,22 @@ fn make(project: &Project, root: &Path, report: &dyn Fn(&str)) -> Result<(), Err
     result
 }
 
-fn fill(project: &Project, root: &Path, python: &Path, uv: bool) -> Result<(), Error> {
-    let marker = unfinished(&project.root);
-    fs::write(&marker, "").map_err(|source| io_error("cannot write", &marker, source))?;
+fn fill(
+    project: &Project,
+    root: &Path,
+    state: &StateDir,
+    python: &Path,
+    uv: bool,
+) -> Result<(), Error> {
+    let marker = state.path_of(UNFINISHED);
+    state
+        .write_if_different(UNFINISHED, b"unfinished\n")
+        .map_err(|source| io_error("cannot write", &marker, source))?;
     if !uv {
         run(Command::new(python).args(["-m", "venv"]).arg(root), root)?;
     }
     install(project, root, python, uv)?; // uv also creates the environment
-    fs::remove_file(&marker).map_err(|source| io_error("cannot remove", &marker, source))
-}
-
-fn unfinished(project_dir: &Path) -> PathBuf {
-    project_dir.join(".snaxum").join(UNFINISHED)
+    state.remove(UNFINISHED).map_err(|source| io_error("cannot remove", &marker, source))
 }
 
 fn install(project: &Project, root: &Path, python: &Path, uv: bool) -> Result<(), Error> {
@@ -253,13 +265,6 @@ fn remove(root: &Path) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
-}
-
-fn write_if_different(path: &Path, content: &[u8]) -> io::Result<()> {
-    if fs::read(path).is_ok_and(|found| found == content) {
-        return Ok(());
-    }
-    fs::write(path, content)
 }
 
 fn io_error(what: &str, path: &Path, source: io::Error) -> Error {

@@ -63,10 +63,7 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
     let editor = editor(options.editor)?;
     let config = builder.dev(true).build()?;
     let environment = venv::ensure(&project, &print_setup)?;
-    // Only editors and tests need the link.
-    if let Err(error) = venv::link_framework(&project.root, environment.as_ref()) {
-        tracing::warn!("editors cannot find the module `snaxum`: {error}");
-    }
+    venv::link_framework(&project.root, environment.as_ref())?;
     let began = Instant::now();
     let handover = project::tokio_runtime()?.block_on(async {
         let was_paused = predecessor.as_ref().is_some_and(|predecessor| predecessor.paused);

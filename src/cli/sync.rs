@@ -18,9 +18,6 @@ pub(crate) fn run(dir: &Path) -> Result<ExitCode, Error> {
             "nothing to do: pyproject.toml has no dependencies and there is no .venv",
         );
     }
-    venv::link_framework(&project.root, environment.as_ref()).map_err(|source| Error::Io {
-        what: format!("cannot write `{}`", project.root.join(".snaxum").display()),
-        source,
-    })?;
+    venv::link_framework(&project.root, environment.as_ref())?;
     Ok(ExitCode::SUCCESS)
 }

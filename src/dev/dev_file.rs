@@ -1,22 +1,23 @@
 //! `.snaxum/dev.json`, where tools find the URL and the tokens of a running dev server. Never reads
 //! the file of another server, except to leave it in place.
 
-use std::fs;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 
 use crate::error::Error;
-use crate::venv::state_dir;
+use crate::state_dir::StateDir;
 
 use super::paths;
+
+const NAME: &str = "dev.json";
 
 /// The file. Dropping it removes it.
 #[derive(Debug)]
 pub struct DevFile {
-    path: PathBuf,
+    state: StateDir,
     content: String,
 }
 
@@ -38,32 +39,28 @@ impl DevFile {
             "version": env!("CARGO_PKG_VERSION"),
         })
         .to_string();
-        let path = project.join(".snaxum").join("dev.json");
-        let write = || -> io::Result<()> {
-            state_dir(project)?;
-            // Written aside and renamed: no reader sees half of it, and no symlink is followed.
-            let aside = path.with_extension(format!("json.{}", std::process::id()));
-            let mut options = fs::OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let _ = fs::remove_file(&aside);
-            options.open(&aside)?.write_all(content.as_bytes())?;
-            fs::rename(&aside, &path)
+        let write = || -> io::Result<StateDir> {
+            let state = StateDir::create(project)?;
+            // Written aside and renamed: no reader sees half of it.
+            let aside = format!("{NAME}.{}", std::process::id());
+            let _ = state.remove(&aside);
+            state.create_new(&aside)?.write_all(content.as_bytes())?;
+            state.rename(&aside, NAME)?;
+            Ok(state)
         };
-        write().map_err(|source| Error::Io {
-            what: format!("cannot write `{}`", path.display()),
+        let state = write().map_err(|source| Error::Io {
+            what: format!("cannot write `{}`", project.join(".snaxum").join(NAME).display()),
             source,
         })?;
-        Ok(Self { path, content })
+        Ok(Self { state, content })
     }
 }
 
 impl Drop for DevFile {
     fn drop(&mut self) {
         // Another server of this project may have replaced it.
-        if fs::read_to_string(&self.path).is_ok_and(|found| found == self.content) {
-            let _ = fs::remove_file(&self.path);
+        if self.state.read(NAME).is_ok_and(|found| found == self.content.as_bytes()) {
+            let _ = self.state.remove(NAME);
         }
     }
 }
@@ -80,6 +77,8 @@ pub(super) fn base_url(address: SocketAddr) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

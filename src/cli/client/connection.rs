@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use snaxum::error::Error;
+use snaxum::state_dir::StateDir;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
@@ -44,7 +45,8 @@ impl DevClient {
     /// Finds the server of the project in `dir`.
     pub(crate) fn find(dir: &Path) -> Result<Self, Error> {
         let path = dir.join(".snaxum").join("dev.json");
-        let text = std::fs::read(&path).map_err(|_| Error::NoServer(dir.to_owned()))?;
+        let text =
+            StateDir::read_in(dir, "dev.json").map_err(|_| Error::NoServer(dir.to_owned()))?;
         match Self::parse(&text) {
             Ok(client) => Ok(Self { dir: dir.to_owned(), ..client }),
             Err(problem) => Err(Error::BadAnnouncement { path, problem: escape(&problem) }),

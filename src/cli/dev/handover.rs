@@ -5,11 +5,9 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,6 +17,7 @@ use console::style;
 use serde::{Deserialize, Serialize};
 use snaxum::dev::{Dev, RestartRequest};
 use snaxum::error::Error;
+use snaxum::state_dir::StateDir;
 
 use crate::cli::render::color::{escape, print};
 use crate::cli::serve::ReadyServer;
@@ -68,13 +67,13 @@ pub(crate) fn take_over() -> Option<Predecessor> {
 /// Completes when a restart was requested and a trial process has loaded the code.
 pub(crate) fn accepted_restart(dev: &Dev, project: &Path) -> impl Future<Output = ()> + use<> {
     let mut requests = dev.restart_requests();
-    let trial_output = project.join(".snaxum").join(format!("trial.{}", std::process::id()));
+    let project = project.to_owned();
     async move {
         let mut pending: Vec<RestartRequest> = Vec::new();
         while let Some(request) = requests.recv().await {
             pending.push(request);
-            let trial_output = trial_output.clone();
-            let trial = tokio::task::spawn_blocking(move || run_trial(&trial_output));
+            let project = project.clone();
+            let trial = tokio::task::spawn_blocking(move || run_trial(&project));
             let outcome = trial.await.unwrap_or_else(|error| Err(error.to_string()));
             if !requests.is_empty() {
                 continue; // the later request may follow another change
@@ -103,18 +102,17 @@ fn print_outcome(reason: &str, is_accepted: bool) {
 }
 
 /// Runs `snaxum check` with the arguments of this process; returns its output if it fails.
-fn run_trial(trial_output: &Path) -> Result<(), String> {
+fn run_trial(project: &Path) -> Result<(), String> {
     let mut arguments: Vec<OsString> = env::args_os().skip(1).collect();
     if let Some(command) = arguments.iter_mut().find(|argument| *argument == "dev") {
         *command = "check".into();
     }
     let arguments = arguments_of_check(arguments);
     let run = || -> io::Result<(bool, Vec<u8>)> {
-        let mut options = fs::OpenOptions::new();
+        let (state, name) = (StateDir::create(project)?, format!("trial.{}", std::process::id()));
         // A file, because a process that the code starts could block a pipe.
-        let mut printed =
-            options.read(true).write(true).create_new(true).mode(0o600).open(trial_output)?;
-        fs::remove_file(trial_output)?;
+        let mut printed = state.create_new(&name)?;
+        state.remove(&name)?;
         let mut command = with_original_environment(Command::new(env::current_exe()?));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
         let is_good = command.stderr(printed.try_clone()?).status()?.success();
