@@ -11,10 +11,19 @@ import importlib
 import linecache
 import re
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
+from .._core.objects import (
+    attribute,
+    is_a,
+    module_of,
+    type_mro,
+    type_name,
+    type_namespace,
+    type_qualname,
+)
 from .._reload import loader
 from .._reload.user_paths import display_path, is_user_file
 from ..http import Headers, Request
@@ -47,10 +56,12 @@ OPAQUE = (
 )
 
 _IMPORTLIB = importlib.__file__
-# A metaclass may override these attributes; these getters read the class itself.
-_TYPE_NAME: Callable[[type], str] = type.__dict__["__name__"].__get__
-_TYPE_MRO: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
-_TYPE_DICT: Callable[[type], Mapping[str, object]] = type.__dict__["__dict__"].__get__
+# An exception may override these attributes; these getters read the exception itself.
+trace_of: Callable[[BaseException], TracebackType | None]
+trace_of = BaseException.__dict__["__traceback__"].__get__
+_cause_of = BaseException.__dict__["__cause__"].__get__
+_context_of = BaseException.__dict__["__context__"].__get__
+_suppresses_context = BaseException.__dict__["__suppress_context__"].__get__
 _PLAIN = frozenset({bool, bytes, complex, float, int, str, type(None)})
 
 
@@ -77,12 +88,12 @@ def _describe(
     error: BaseException, deadline: Deadline | None, seen: set[int], depth: int
 ) -> dict[str, Any]:
     seen.add(id(error))
-    frames = list(_frames(error.__traceback__, deadline))
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        frames.append(_syntax_frame(error))
+    frames = list(_frames(trace_of(error), deadline))
+    if is_a(error, SyntaxError):
+        frames += _syntax_frames(cast(SyntaxError, error))
     data: dict[str, Any] = {
         "type": _type_name(error),
-        "message": _message(error),
+        "message": message_of(error),
         "hint": _hint(error),
         "notes": _notes(error),
         "frames": frames,
@@ -91,9 +102,9 @@ def _describe(
         "exceptions": [],
         "text": _text(error) if depth == 0 else "",
     }
-    linked, relation = error.__cause__, "cause"
-    if linked is None and not error.__suppress_context__:
-        linked, relation = error.__context__, "context"
+    linked, relation = _cause_of(error), "cause"
+    if linked is None and not _suppresses_context(error):
+        linked, relation = _context_of(error), "context"
     if linked is not None and id(linked) not in seen and depth < MAX_CHAIN:
         data["cause"] = _describe(linked, deadline, seen, depth + 1)
         data["relation"] = relation
@@ -109,9 +120,9 @@ def _describe(
 def _members(error: BaseException) -> Sequence[BaseException]:
     # By name: Python 3.10 has groups only from a package.
     try:
-        members = error.exceptions if "Group" in _TYPE_NAME(type(error)) else ()  # type: ignore[attr-defined]
-        return [each for each in members if isinstance(each, BaseException)]
-    except Exception:
+        members = error.exceptions if "Group" in type_name(type(error)) else ()  # type: ignore[attr-defined]
+        return [each for each in members if is_a(each, BaseException)]
+    except BaseException:
         return ()
 
 
@@ -193,6 +204,14 @@ def _around(lines: list[str], line: int) -> list[dict[str, Any]]:
     return [{"line": n, "text": lines[n - 1][:400]} for n in range(first, last + 1)]
 
 
+def _syntax_frames(error: SyntaxError) -> list[dict[str, Any]]:
+    """Return the place of a syntax error, if it names one."""
+    try:
+        return [_syntax_frame(error)] if error.filename and error.lineno else []
+    except BaseException:  # a subclass may override anything
+        return []
+
+
 def _syntax_frame(error: SyntaxError) -> dict[str, Any]:
     filename, line = str(error.filename), error.lineno or 1
     column = error.offset - 1 if error.offset else None
@@ -224,7 +243,7 @@ def _locals(frame: FrameType, deadline: Deadline) -> list[dict[str, str]]:
 
 def safe_repr(name: str, value: object, deadline: Deadline) -> str:
     """Return `repr(value)`, bounded in time and size, with secrets masked by `name`."""
-    kind = _TYPE_NAME(type(value))
+    kind = type_name(type(value))
     if is_secret(name):
         return MASK
     if issubclass(type(value), Request):  # `isinstance` would ask the value itself
@@ -239,13 +258,13 @@ def safe_repr(name: str, value: object, deadline: Deadline) -> str:
     except DeadlineExceeded:
         return late
     except BaseException as error:  # a hostile __repr__ may even raise SystemExit
-        return f"<{kind}: repr raised {_TYPE_NAME(type(error))}>"
+        return f"<{kind}: repr raised {type_name(type(error))}>"
     shown, _ = mask_beginning(text, MAX_REPR, mask_repr)
     return shown if len(text) <= MAX_REPR else f"{shown}… ({len(text)} characters)"
 
 
 def _is_opaque(kind: type) -> bool:
-    modules = [_TYPE_DICT(each).get("__module__") for each in _TYPE_MRO(kind)]
+    modules = [type_namespace(each).get("__module__") for each in type_mro(kind)]
     return any(type(name) is str and f"{name}.".startswith(OPAQUE) for name in modules)
 
 
@@ -261,20 +280,19 @@ def _without_secrets(value: object) -> object:
 
 
 def _type_name(error: BaseException) -> str:
-    kind = type(error)
-    try:
-        module, name = kind.__module__, kind.__qualname__
-        return name if module == "builtins" else f"{module}.{name}"
-    except BaseException:  # a metaclass may override these
-        return _TYPE_NAME(kind)
+    module, name = module_of(type(error)), type_qualname(type(error))
+    return name if module in ("", "builtins") else f"{module}.{name}"
 
 
-def _message(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
+    """Return `str(error)`, masked and bounded."""
     try:
-        text = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
+        text = str(error)
+        if is_a(error, SyntaxError):
+            text = cast(SyntaxError, error).msg or text
         return mask_beginning(text, MAX_MESSAGE)[0]
     except BaseException as failure:
-        return f"<str raised {_TYPE_NAME(type(failure))}>"
+        return f"<str raised {type_name(type(failure))}>"
 
 
 def _notes(error: BaseException) -> list[str]:
@@ -285,19 +303,20 @@ def _notes(error: BaseException) -> list[str]:
 
 
 def _hint(error: BaseException) -> str | None:
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        package = error.name.partition(".")[0]
+    name = attribute(error, "name") if is_a(error, ModuleNotFoundError) else None
+    if type(name) is str and name:
+        package = name.partition(".")[0]
         return f"add {package} to pyproject.toml and run `snaxum sync`, or fix the name"
-    if isinstance(error, (TabError, IndentationError)):
+    if is_a(error, TabError, IndentationError):
         return "indent with spaces only, four a level"
     return None
 
 
 def _text(error: BaseException) -> str:
     try:
-        lines = traceback.format_exception(type(error), error, _first_user(error.__traceback__))
+        lines = traceback.format_exception(type(error), error, _first_user(trace_of(error)))
     except BaseException:
-        return f"{_type_name(error)}: {_message(error)}\n"
+        return f"{_type_name(error)}: {message_of(error)}\n"
     return mask_text("".join(lines))
 
 

@@ -20,6 +20,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from .._core.objects import type_name
 from .._debug import output as debug_output
 from .._debug import redact
 from .._reload import import_hook, loader, user_paths
@@ -106,7 +107,7 @@ def run(payload: bytes) -> bytes:
         error = _picklable(raised)
     try:
         return pickle.dumps((result, error), pickle.HIGHEST_PROTOCOL)
-    except Exception as raised:
+    except BaseException as raised:
         return pickle.dumps((None, _picklable(raised)), pickle.HIGHEST_PROTOCOL)
 
 
@@ -124,14 +125,25 @@ def call_each(function: Callable[..., Any], calls: list[tuple[Any, ...]]) -> lis
 
 def _picklable(error: BaseException) -> BaseException:
     """Return an exception that can be pickled, with the worker's traceback as its cause."""
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    # The exception may raise whatever it is asked for.
+    try:
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    except BaseException:
+        text = f"{type_name(type(error))}\n"
     try:
         if type(pickle.loads(pickle.dumps(error))) is not type(error):
             raise TypeError("pickling changes its type")
         carried: BaseException = error
-    except Exception:
-        carried = RuntimeError(f"{type(error).__name__}: {error}")
+    except BaseException:
+        carried = RuntimeError(f"{type_name(type(error))}: {_message(error)}")
     return _PicklableError(carried, text)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as raised:
+        return f"<str raised {type_name(type(raised))}>"
 
 
 class WorkerTraceback(Exception):

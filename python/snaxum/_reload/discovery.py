@@ -39,9 +39,8 @@ def file_of(root: str, name: str) -> str:
 
 def name_conflict(name: str, root: str) -> ImportError | None:
     """Return the error for a module whose name is taken by another one; None if it can load."""
-    known = sys.modules.get(name)
     is_standard = name in sys.stdlib_module_names
-    if not is_standard and (known is None or is_user_module(known)):
+    if not is_standard and (name not in sys.modules or is_user_module(sys.modules[name])):
         return None
     place = "the standard library" if is_standard else "an installed package"
     path = display_path(file_of(root, name))

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
+from .._core.objects import attribute
 from .._runtime import generations, leases
 from . import loader
 from .effects import patches
@@ -24,6 +25,7 @@ from .model import Node
 # The longest time that an import in a running handler waits for the end of a reload.
 IMPORT_WAIT_S = 5.0
 
+_MISSING = object()
 _import = builtins.__import__
 _import_module = importlib.import_module
 
@@ -98,7 +100,7 @@ def _record_import(
                 node.imports.add(target)
         if fromlist and loader.is_user_module(module):
             node.missing_imports.update(
-                f"{full}.{item}" for item in fromlist if item != "*" and not hasattr(module, item)
+                f"{full}.{item}" for item in fromlist if item != "*" and not _has(module, item)
             )
 
 
@@ -121,7 +123,7 @@ def _from_generation(full: str, fromlist: Sequence[str] | None) -> ModuleType | 
     """Return a module of the caller's generation, if it has all names in `fromlist`."""
     generation = leases.for_caller()
     module = generation.modules.get(full) if generation else None
-    if module is not None and all(item == "*" or hasattr(module, item) for item in fromlist or ()):
+    if module is not None and all(item == "*" or _has(module, item) for item in fromlist or ()):
         return module
     staging = generations.staging()
     if staging is not None:
@@ -129,6 +131,10 @@ def _from_generation(full: str, fromlist: Sequence[str] | None) -> ModuleType | 
         # bounded, because the module that is loading may itself wait for this thread.
         staging.over.wait(IMPORT_WAIT_S)
     return None
+
+
+def _has(module: object, name: str) -> bool:
+    return attribute(module, name, _MISSING) is not _MISSING
 
 
 def _importers(globals: Mapping[str, Any] | None) -> list[Node]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from .._core.objects import attribute, is_a, module_of, namespace, own_attributes, type_namespace
 from .._runtime.generations import current
 from .loader import UserLoader
 from .model import Node, Source
@@ -60,8 +61,8 @@ def apply(node: Node, source: Source, module: ModuleType | None) -> None:
     if module is None or old is None or old.code is None:
         return
     swap_code(module, [route.handler for route in node.routes], old.code, source.compile())
-    loader = getattr(module.__spec__, "loader", None)
-    if isinstance(loader, UserLoader):
+    loader = attribute(namespace(module).get("__spec__"), "loader")
+    if is_a(loader, UserLoader):
         loader.source = source
     sources = current().sources
     if sources is not None:
@@ -72,7 +73,8 @@ def swap_code(module: ModuleType, handlers: Iterable[object], old: CodeType, new
     """Give the functions of a module, and of its handlers, the new line numbers."""
     # By identity: two functions may have equal code.
     pairs = {id(before): after for before, after in _pairs(old, new)}
-    for function in _functions([*vars(module).values(), *handlers], module.__name__):
+    names = namespace(module)
+    for function in _functions([*names.values(), *handlers], names.get("__name__")):
         code = pairs.get(id(function.__code__))
         if code is not None:
             function.__code__ = code
@@ -85,7 +87,7 @@ def _pairs(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
             yield from _pairs(a, b)
 
 
-def _functions(values: Iterable[object], module: str) -> Iterator[FunctionType]:
+def _functions(values: Iterable[object], module: object) -> Iterator[FunctionType]:
     seen: set[int] = set()
     waiting = list(values)
     while waiting:
@@ -93,24 +95,22 @@ def _functions(values: Iterable[object], module: str) -> Iterator[FunctionType]:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, FunctionType):
+        if type(value) is FunctionType:
             yield value
             waiting.extend(cell.cell_contents for cell in value.__closure__ or () if _is_full(cell))
             if "__wrapped__" in vars(value):
                 waiting.append(vars(value)["__wrapped__"])
-        elif isinstance(value, type):
-            if value.__module__ == module:
-                waiting.extend(vars(value).values())
-        elif isinstance(value, (staticmethod, classmethod)):
-            waiting.append(value.__func__)
-        elif isinstance(value, property):
-            waiting.extend((value.fget, value.fset, value.fdel))
-        elif isinstance(value, types.MethodType):
-            waiting.append(value.__func__)
-        elif "__wrapped__" in getattr(value, "__dict__", {}):
-            waiting.append(value.__wrapped__)
-        elif type(value).__module__ == "functools":
-            waiting.append(getattr(value, "func", None) or getattr(value, "__wrapped__", None))
+        elif is_a(value, type):
+            if module_of(value) == module:
+                waiting.extend(type_namespace(value).values())
+        elif is_a(value, staticmethod, classmethod, types.MethodType):
+            waiting.append(attribute(value, "__func__"))
+        elif is_a(value, property):
+            waiting.extend(attribute(value, part) for part in ("fget", "fset", "fdel"))
+        elif "__wrapped__" in (names := own_attributes(value)):
+            waiting.append(names["__wrapped__"])
+        elif module_of(type(value)) == "functools":
+            waiting += [attribute(value, "func"), attribute(value, "__wrapped__")]
 
 
 def _is_full(cell: Any) -> bool:

@@ -17,6 +17,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
 
+from .._core.objects import namespace
 from .._runtime import generations, leases
 from . import effects, file_inputs, module_state
 from .graph import imports_of, imports_of_functions
@@ -30,8 +31,7 @@ top_names: set[str] = set()
 
 def loaded_source(filename: str, module_globals: dict[str, Any] | None) -> str | None:
     """Return the text that ran for these globals; the file may have changed since."""
-    spec = (module_globals or {}).get("__spec__")
-    loader = getattr(spec, "loader", None)
+    loader = _loader(module_globals or {})
     if isinstance(loader, UserLoader) and loader.path == filename:
         return loader.get_source(loader.name)
     if module_globals is None and _finder is not None:
@@ -40,25 +40,26 @@ def loaded_source(filename: str, module_globals: dict[str, Any] | None) -> str |
     return None
 
 
-def is_user_module(module: ModuleType) -> bool:
+def is_user_module(module: object) -> bool:
     """Report whether a module was loaded by one of the loaders below."""
-    spec = getattr(module, "__spec__", None)
-    return isinstance(getattr(spec, "loader", None), (UserLoader, NamespaceLoader))
+    return isinstance(_loader(namespace(module)), (UserLoader, NamespaceLoader))
+
+
+def _loader(module_globals: dict[str, Any]) -> object:
+    """Return the loader of a module, if it is one of those below."""
+    spec = module_globals.get("__spec__")
+    loader = spec.loader if type(spec) is ModuleSpec else None
+    return loader if type(loader) in (UserLoader, NamespaceLoader) else None
 
 
 def user_modules() -> dict[str, ModuleType]:
     """Return the user's modules in `sys.modules`, in load order."""
-    return {
-        name: module
-        for name, module in list(sys.modules.items())
-        if isinstance(module, ModuleType) and is_user_module(module)
-    }
+    return {name: module for name, module in list(sys.modules.items()) if is_user_module(module)}
 
 
 def is_user_module_name(name: str) -> bool:
     """Report whether the loaded module of this name belongs to the user."""
-    module = sys.modules.get(name)
-    return module is not None and is_user_module(module)
+    return is_user_module(sys.modules.get(name))
 
 
 # Not a subclass of `importlib.abc`, which imports half of the standard library.
@@ -144,7 +145,8 @@ class UserPackage(ModuleType):
     """
 
     def __setattr__(self, name: str, value: object) -> None:
-        if isinstance(value, ModuleType) and value.__name__ == f"{self.__name__}.{name}":
+        full = namespace(value).get("__name__")
+        if type(full) is str and full == f"{self.__name__}.{name}":
             staging = generations.staging()
             running = staging.executing if staging is not None and staging.is_here() else []
             if not any(node.name == self.__name__ for node in running):
@@ -208,9 +210,10 @@ class UserLoader(SourceFileLoader):
             return
         with _handlers_done:
             _importing[0] += 1
+        name, is_package = module.__name__, hasattr(module, "__path__")
         try:
-            exec(self.get_code(module.__name__), module.__dict__)
-            _add_to_serving(module, self.source)
+            exec(self.get_code(name), module.__dict__)
+            _add_to_serving(name, module, self.source, is_package=is_package)
         finally:
             with _handlers_done:
                 _importing[0] -= 1
@@ -225,7 +228,8 @@ class UserLoader(SourceFileLoader):
         staging.executing.append(node)
         token = generations.loading_node.set(node)
         effects.patches.begin_run(node, self.source)
-        lists, threads = effects.snapshot_lists(), set(threading.enumerate())
+        lists = effects.snapshot_lists()
+        threads = {id(thread): thread for thread in threading.enumerate()}
         # The time of the imports inside belongs to the imported modules.
         before = sum(self.finder.timings.values())
         start = time.perf_counter()
@@ -237,7 +241,7 @@ class UserLoader(SourceFileLoader):
             effects.record_additions(node, lists)
             effects.patches.end_run(node)
             nested = {name for other in staging.nodes.values() for name in other.threads}
-            started = [t.name for t in threading.enumerate() if t not in threads]
+            started = [t.name for t in threading.enumerate() if id(t) not in threads]
             node.threads = [name for name in started if name not in nested]
             staging.executing.pop()
             generations.loading_node.reset(token)
@@ -260,18 +264,17 @@ def wait_for_handlers(timeout: float) -> None:
         _handlers_done.wait_for(lambda: _importing[0] == 0, timeout)
 
 
-def _add_to_serving(module: ModuleType, source: Source) -> None:
+def _add_to_serving(name: str, module: ModuleType, source: Source, *, is_package: bool) -> None:
     """Add a module that a handler has imported to the serving generation."""
     generation = generations.current_or_none()
     if generation is None:
         return
-    node = Node(module.__name__, source)
-    code, is_package = source.compile(), hasattr(module, "__path__")
+    node, code = Node(name, source), source.compile()
     node.imported_lazily = True
-    node.deferred_imports.update(imports_of_functions(code, module.__name__, is_package))
-    node.imports.update(imports_of(code, module.__name__, is_package))
-    generation.modules[module.__name__] = module
-    generation.graph.nodes[module.__name__] = node
+    node.deferred_imports.update(imports_of_functions(code, name, is_package))
+    node.imports.update(imports_of(code, name, is_package))
+    generation.modules[name] = module
+    generation.graph.nodes[name] = node
 
 
 def install(sources: SourceCache) -> UserFinder:

@@ -15,6 +15,7 @@ from itertools import islice
 from types import ModuleType
 from typing import Any
 
+from .._core.objects import is_a, module_of, namespace, namespace_of, type_qualname
 from .._runtime.generations import Generation
 
 _log = logging.getLogger("snaxum")
@@ -51,7 +52,7 @@ def migrate_kept(
             before = kept.value
             try:
                 kept.value = changes.migrate(before, failures)
-            except Exception:
+            except BaseException:  # code of the user ran
                 _log.exception("cannot migrate the kept value %r", key)
             for node in nodes if kept.value is not before else ():
                 _rebind(generation.modules[node.name], before, kept.value)
@@ -76,15 +77,11 @@ class _ClassChanges:
         self.leaving = leaving
 
     def is_old(self, cls: type) -> bool:
-        module = cls.__module__
-        return (
-            isinstance(module, str)
-            and module in self.leaving
-            and _find(self.generation.modules.get(module), cls) is not cls
-        )
+        module = module_of(cls)
+        return module in self.leaving and _find(self.generation.modules.get(module), cls) is not cls
 
     def successor(self, cls: type) -> type | None:
-        return _find(self.generation.modules.get(cls.__module__), cls)
+        return _find(self.generation.modules.get(module_of(cls)), cls)
 
     def count(self, value: object, limit: int | None) -> Counter[type]:
         """Count the instances of old classes: the value itself, and its items."""
@@ -132,7 +129,7 @@ class _ClassChanges:
         into = self.successor(cls)
         if into is None:
             failures[cls] = "the new code does not have it"
-        elif isinstance(item, enum.Enum) and issubclass(into, enum.Enum):
+        elif is_a(item, enum.Enum) and issubclass(into, enum.Enum):
             member = into.__members__.get(item._name_)
             if member is not None:
                 return member
@@ -146,8 +143,8 @@ class _ClassChanges:
         return item
 
     def describe(self, cls: type, count: int) -> str:
-        number = self.serving.ran.get(cls.__module__)
-        known = _find(self.serving.modules.get(cls.__module__), cls) is cls
+        number = self.serving.ran.get(module_of(cls))
+        known = _find(self.serving.modules.get(module_of(cls)), cls) is cls
         age = f"G{number}" if known and number else "an older generation"
         what = "member" if issubclass(cls, enum.Enum) else "instance"
         return f"{count} {what}{'' if count == 1 else 's'} of `{_name(cls)}` of {age}"
@@ -177,18 +174,19 @@ def _items(value: Any, limit: int | None) -> Iterable[object]:
 def _find(module: ModuleType | None, cls: type) -> type | None:
     """Return the class of the same name in a run of its module."""
     found: Any = module
-    for part in cls.__qualname__.split("."):
+    for part in type_qualname(cls).split("."):
         # Not by `getattr`, which may run code of the user.
-        found = getattr(found, "__dict__", {}).get(part)
-    return found if isinstance(found, type) else None
+        found = namespace_of(found).get(part)
+    return found if is_a(found, type) else None
 
 
 def _name(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
+    return f"{module_of(cls)}.{type_qualname(cls)}"
 
 
 def _rebind(module: ModuleType, before: object, after: object) -> None:
     """Replace a value that could not change in place in the globals of a module."""
-    for name, value in list(vars(module).items()):
+    names = namespace(module)
+    for name, value in list(names.items()):
         if value is before:
-            setattr(module, name, after)
+            names[name] = after

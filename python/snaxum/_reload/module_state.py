@@ -7,14 +7,20 @@ sizes only, and runs no code of the user.
 from __future__ import annotations
 
 from types import FunctionType, ModuleType
+from typing import Any
+
+from .._core.objects import is_a, namespace
+
+# The getters of these types: a subclass may override `__len__`.
+_SIZED: tuple[Any, ...] = (list, dict, set, bytearray)
 
 
 def snapshot_globals(module: ModuleType) -> dict[str, tuple[int, int]]:
     """Return identity and size of a module's globals, for `changed_globals`."""
     return {
         name: (id(value), _size(value))
-        for name, value in vars(module).items()
-        if not name.startswith("__") and not isinstance(value, (ModuleType, FunctionType, type))
+        for name, value in list(namespace(module).items())
+        if not name.startswith("__") and not is_a(value, ModuleType, FunctionType, type)
     }
 
 
@@ -28,6 +34,6 @@ def changed_globals(module: ModuleType, seen: dict[str, tuple[int, int]]) -> lis
 
 
 def _size(value: object) -> int:
-    if isinstance(value, (list, dict, set, bytearray)):
-        return len(value)
-    return -1
+    size = next((kind.__len__(value) for kind in _SIZED if is_a(value, kind)), -1)
+    assert isinstance(size, int)
+    return size

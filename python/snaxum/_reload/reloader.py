@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Literal
 
+from .._core.objects import attribute, is_a
 from .._debug import traceback
 from .._runtime.generations import Generation, current
 from . import file_inputs, line_shift
@@ -257,9 +258,9 @@ class Reloader:
 
     def _capture(self, changes: Changes, error: BaseException) -> Failure:
         failure = traceback.capture(error, with_locals=self.with_locals)
-        name = error.name if isinstance(error, ImportError) else None
+        name = attribute(error, "name") if is_a(error, ImportError) else None
         deleted = {node.name: node.path for node in changes.deleted}
-        if name in deleted:
+        if type(name) is str and name in deleted:
             failure["hint"] = (
                 f"`{display_path(deleted[name])}` was deleted but is still imported; "
                 "put it back or remove the import"

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterable
 
+from .._core.objects import namespace
 from . import file_inputs
 from .user_paths import display_path, is_user_file
 
@@ -79,6 +80,7 @@ class RestartTriggers:
         """List the files of extension modules in the user's directories."""
         if len(sys.modules) != self._module_count:
             self._module_count = len(sys.modules)
-            files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-            self._extensions = [f for f in files if f and f.endswith(".so") and is_user_file(f)]
+            files = [namespace(module).get("__file__") for module in list(sys.modules.values())]
+            paths = [file for file in files if type(file) is str and file.endswith(".so")]
+            self._extensions = [path for path in paths if is_user_file(path)]
         return self._extensions

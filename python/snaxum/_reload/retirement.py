@@ -9,7 +9,6 @@ is reported. Never waits for a request.
 from __future__ import annotations
 
 import gc
-import inspect
 import logging
 import queue
 import threading
@@ -19,6 +18,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from .._core.objects import attribute, is_awaitable, module_of, type_name, type_qualname
 from .._runtime import leases
 from .._runtime.generations import Generation, current, loading_node
 from . import effects
@@ -86,7 +86,7 @@ class Retirement:
 
     def run_hook(self, node: Node, hook: Hook) -> BaseException | None:
         """Call a hook and wait a limited time; log and return the exception that it raised."""
-        what = f"the {hook.when} hook {getattr(hook.function, '__qualname__', hook.function)!s}"
+        what = f"the {hook.when} hook {_name_of(hook.function)}"
         return _call_with_timeout(
             f"{what} of module `{node.name}`", call_hook, node, hook, self._loop
         )
@@ -171,7 +171,7 @@ def call_hook(node: Node, hook: Hook, loop: Callable[[], asyncio.AbstractEventLo
     if hook.when in ("startup", "resume"):
         loading_node.set(node)  # this thread calls no other hook
     result = hook.function()
-    if inspect.isawaitable(result):
+    if is_awaitable(result):
         import asyncio  # large, and not every server needs it
 
         async def wait() -> None:
@@ -216,24 +216,34 @@ def describe_holder(node: Node) -> str:
             if kept.value is target:
                 return f"the kept value {key!r}"
         for holder in gc.get_referrers(target):
-            if id(holder) in seen or isinstance(holder, FrameType) or holder is homes:
+            if id(holder) in seen or type(holder) is FrameType or holder is homes:
                 continue
             seen.add(id(holder))
             if type(holder) is dict and "__builtins__" in holder:
                 names = [name for name, value in holder.items() if value is target]
                 return f"`{holder.get('__name__')}.{names[0] if names else '?'}`{instance}"
-            kind = type(holder).__name__
+            kind = type_name(type(holder))
             if kind in ("coroutine", "generator", "async_generator", "Task", "Thread", "_Timer"):
-                return f"a {kind}, `{getattr(holder, '__qualname__', holder)!s}`"
+                return f"a {kind}, `{_name_of(holder)}`"
             waiting.append((holder, instance or _describe_instance(holder, node)))
     return "an object that Python cannot name"
 
 
+def _name_of(value: object) -> str:
+    name = attribute(value, "__qualname__")
+    if type(name) is str:
+        return name
+    try:
+        return str(value)
+    except BaseException:  # code of the user
+        return type_name(type(value))
+
+
 def _describe_instance(holder: object, node: Node) -> str:
     cls = type(holder)
-    if cls.__module__ != node.name:
+    if module_of(cls) != node.name:
         return ""
     return (
-        f": an instance of `{cls.__module__}.{cls.__qualname__}`, and `isinstance` with the new "
+        f": an instance of `{module_of(cls)}.{type_qualname(cls)}`, and `isinstance` with the new "
         "class is False; release it in an `on_unload` hook"
     )

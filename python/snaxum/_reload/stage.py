@@ -10,6 +10,7 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from .._core.objects import is_a
 from .._debug import traceback
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
@@ -35,7 +36,10 @@ class Rejected(Exception):
         refused = [error for error in errors if _is_from_library(error)]
         # A library that refuses a second registration may accept it when all modules run again.
         self.may_escalate = bool(refused)
-        self.reason = f"a library refused a second registration: {refused[0]}" if refused else ""
+        self.reason = ""
+        if refused:
+            message = traceback.message_of(refused[0])
+            self.reason = f"a library refused a second registration: {message}"
 
 
 class Stage:
@@ -168,8 +172,8 @@ def is_fatal(name: str, serving: Generation) -> bool:
 
 def _is_from_library(error: BaseException) -> bool:
     """Report whether an exception came from code of a library, and not from a failed import."""
-    trace = error.__traceback__
-    if trace is None or isinstance(error, (ImportError, SyntaxError)):
+    trace = traceback.trace_of(error)
+    if trace is None or is_a(error, ImportError, SyntaxError):
         return False
     while trace.tb_next is not None:
         trace = trace.tb_next

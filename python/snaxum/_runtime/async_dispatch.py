@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any
 
+from .._core.objects import is_a
 from .._host import BodyStream, Exchange
 from ..http import Request
 from ..routing import Route
@@ -50,7 +51,7 @@ async def _run(
         else:
             result = await route.handler(request)
     except BaseException as error:
-        if isinstance(error, asyncio.CancelledError) and exchange.cancelled():
+        if is_a(error, asyncio.CancelledError) and exchange.cancelled():
             raise  # the client is gone, so there is no request to respond to
         respond.send_error(exchange, generation, route, error)
         return

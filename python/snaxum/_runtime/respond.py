@@ -10,7 +10,9 @@ import contextvars
 import functools
 import logging
 from collections.abc import AsyncIterator, Iterator
+from typing import cast
 
+from .._core.objects import is_a
 from .._debug import traceback
 from .._host import BodyStream, Exchange, to_json
 from ..capture import is_private
@@ -41,15 +43,19 @@ def send_result(
             exchange.respond_ok(generation.number, route.id, content_type, content)
             return None
         status, headers, body = to_response(result).parts()
+        is_async = not is_a(body, bytes) and isinstance(body, AsyncIterator)
     except BaseException as error:
         send_error(exchange, generation, route, error)
         return None
-    if isinstance(body, bytes):
-        exchange.respond(generation.number, route.id, status, headers, body)
-    elif isinstance(body, AsyncIterator):
-        return exchange.stream(generation.number, route.id, status, headers), body
+    if is_a(body, bytes):
+        content = cast(bytes, body)
+        exchange.respond(generation.number, route.id, status, headers, content)
+    elif is_async:
+        stream = exchange.stream(generation.number, route.id, status, headers)
+        return stream, cast("AsyncIterator[bytes]", body)
     else:
-        _send_stream(exchange, generation, route, status, headers, body)
+        chunks = cast("Iterator[bytes]", body)
+        _send_stream(exchange, generation, route, status, headers, chunks)
     return None
 
 
@@ -57,7 +63,8 @@ def send_error(
     exchange: Exchange, generation: Generation, route: Route, error: BaseException
 ) -> None:
     """Send an HTTPError as it is, and any other exception as 500 with its traceback."""
-    if isinstance(error, HTTPError):
+    if is_a(error, HTTPError):
+        error = cast(HTTPError, error)
         headers = list(error.headers)
         detail = error.detail.encode("utf-8", "replace").decode()  # Rust has no lone surrogates
         exchange.fail(generation.number, route.id, error.status, detail, headers, None)

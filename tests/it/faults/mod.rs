@@ -6,3 +6,4 @@ mod abandoned;
 mod blocked_loop;
 mod blocking;
 mod contexts;
+mod objects;

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..._core.objects import attribute, namespace
 from ..._runtime import generations
 from ..model import Effect, Node
 from .undo_log import SETTINGS
@@ -40,15 +41,18 @@ def _targets() -> list[tuple[str, Iterable[Any], Callable[[Any], Callable[[Any, 
         ("path", sys.path, lambda entry: _put_in_list(sys.path, entry)),
         ("filter", warnings.filters, lambda entry: _put_in_list(warnings.filters, entry)),
     ]
-    registry = getattr(sys.modules.get("prometheus_client"), "REGISTRY", None)
-    collectors = getattr(registry, "_collector_to_names", None)
-    if collectors is not None:
+    registry = namespace(sys.modules.get("prometheus_client")).get("REGISTRY")
+    collectors = attribute(registry, "_collector_to_names")
+    if type(collectors) is dict:
         found.append(("metrics", list(collectors), lambda entry: _put_collector(registry, entry)))
     return found
 
 
 def _is_in(entry: Any, items: Iterable[Any]) -> bool:
-    return any(entry is item or (type(entry) is str and entry == item) for item in items)
+    return any(
+        entry is item or (type(entry) is str and type(item) is str and entry == item)
+        for item in items
+    )
 
 
 def _staged_nodes() -> list[Node]:
@@ -57,13 +61,17 @@ def _staged_nodes() -> list[Node]:
 
 
 def _put_in_list(target: Any, entry: Any) -> Callable[[Any, Any], None]:
-    position = target.index(entry)
+    def find() -> int | None:
+        return next((place for place, item in enumerate(target) if _is_in(entry, [item])), None)
+
+    position = find() or 0
 
     def put(present: bool, _: bool) -> None:
+        place = find()
         if present:
             target.insert(min(position, len(target)), entry)
-        elif entry in target:
-            target.remove(entry)
+        elif place is not None:
+            del target[place]
 
     return put
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from ..._core.objects import attribute, is_a, module_of, namespace, namespace_of, type_qualname
 from ..._runtime import generations
 from ..model import MARK, Effect, Node, Source
 
@@ -62,11 +63,9 @@ class _Run:
         """Record the attribute at the end of `chain`, if it belongs to a library."""
         owner, name = root, chain[-1]
         for step in chain[:-1]:
-            if not isinstance(owner, (ModuleType, type)):
-                return
-            owner = vars(owner).get(step)
-        if isinstance(owner, (ModuleType, type)) and not _is_user_owned(owner):
-            before = vars(owner).get(name, _MISSING)
+            owner = namespace_of(owner).get(step)
+        if is_a(owner, ModuleType, type) and not _is_user_owned(owner):
+            before = namespace_of(owner).get(name, _MISSING)
             self.seen.setdefault((id(owner), name), (owner, before))
 
     def record_absolute(self) -> None:
@@ -100,7 +99,7 @@ def on_import(
         return
     name = (importer or {}).get("__name__")
     if name == run.node.name:
-        roots = [getattr(module, item, None) for item in fromlist or ()]
+        roots = [attribute(module, item) for item in fromlist or ()]
         for root in roots or [module, sys.modules.get(full)]:
             for chain in run.targets.local:
                 run.record(root, chain[1:])
@@ -112,7 +111,7 @@ def end_run(node: Node) -> None:
     """Add an effect to `node` for each attribute that its run has replaced."""
     run = _runs.pop()
     for owner, before, name, now in [
-        (owner, before, name, vars(owner).get(name, _MISSING))
+        (owner, before, name, namespace_of(owner).get(name, _MISSING))
         for (_, name), (owner, before) in run.seen.items()
     ]:
         if now is before:
@@ -135,7 +134,7 @@ def replaced_names(node: Node) -> list[str]:
         for effect in node.effects
         # `sys.excepthook` and similar hooks are meant to be replaced.
         if effect.kind == "patch"
-        and (callable(effect.before) or isinstance(effect.before, (staticmethod, classmethod)))
+        and (callable(effect.before) or is_a(effect.before, staticmethod, classmethod))
         and not effect.subject[1].endswith("hook")
     ]
 
@@ -159,19 +158,19 @@ def _split(chain: bytes, name: bytes) -> tuple[str, ...]:
     return (*chain.decode("ascii").split("."), name.decode("ascii"))
 
 
-def _is_user_owned(owner: ModuleType | type) -> bool:
-    home = owner if isinstance(owner, ModuleType) else sys.modules.get(owner.__module__)
-    return home is not None and MARK in vars(home)
+def _is_user_owned(owner: Any) -> bool:
+    home = sys.modules.get(module_of(owner)) if is_a(owner, type) else owner
+    return MARK in namespace(home)
 
 
-def _path_of(owner: ModuleType | type) -> str:
-    if isinstance(owner, ModuleType):
-        return owner.__name__
-    return f"{owner.__module__}.{owner.__qualname__}"
+def _path_of(owner: Any) -> str:
+    if is_a(owner, type):
+        return f"{module_of(owner)}.{type_qualname(owner)}"
+    return str(namespace(owner).get("__name__"))
 
 
 def _put(owner: Any, name: str, value: Any, unless: Any) -> None:
-    if vars(owner).get(name, _MISSING) is not unless:
+    if namespace_of(owner).get(name, _MISSING) is not unless:
         return  # other code has replaced it since
     if value is _MISSING:
         delattr(owner, name)
@@ -180,8 +179,9 @@ def _put(owner: Any, name: str, value: Any, unless: Any) -> None:
 
 
 def _active_patches() -> list[Any]:
-    patch = getattr(sys.modules.get("unittest.mock"), "_patch", None)
-    return getattr(patch, "_active_patches", [])
+    patch = namespace(sys.modules.get("unittest.mock")).get("_patch")
+    active: list[Any] = attribute(patch, "_active_patches", [])
+    return active
 
 
 def _patchers(owner: Any, name: str) -> list[Any]:

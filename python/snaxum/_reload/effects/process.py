@@ -92,7 +92,7 @@ _server = os.getpid()
 
 
 def _add_handler(self: logging.Logger, hdlr: logging.Handler) -> None:
-    known = hdlr in self.handlers
+    known = any(hdlr is handler for handler in self.handlers)
     _original_add_handler(self, hdlr)
     node = current_owner()
     if node is None or known:
