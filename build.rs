@@ -33,6 +33,7 @@ fn main() {
     println!("cargo:rerun-if-changed=python/snaxum");
     println!("cargo:rerun-if-changed=templates");
 
+    pyo3_build_config::use_pyo3_cfgs();
     let config = pyo3_build_config::get();
     let described = config.run_python_script(DESCRIBE).unwrap_or_else(|error| {
         fail(&format!(

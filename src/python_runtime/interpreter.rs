@@ -139,6 +139,11 @@ fn configure_and_start(config: &mut ffi::PyConfig, executable: Option<&Path>) ->
     config.install_signal_handlers = 0;
     config.parse_argv = 0;
     config.configure_c_stdio = 0;
+    // Processes that `multiprocessing` starts do not import modules from the current directory.
+    #[cfg(Py_3_11)]
+    {
+        config.safe_path = 1;
+    }
     if let Some(path) = executable {
         let path = CString::new(path.as_os_str().as_bytes())
             .map_err(|_| Error::Interpreter("its path has a NUL byte".to_owned()))?;

@@ -57,6 +57,7 @@ def start(roots: list[str], project: str, secret_names: list[str]) -> None:
     # The parent blocked SIGINT while it started this process, so that none arrived until now.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=exit_with_parent, name="parent-watch", daemon=True).start()
+    interpreter.prefer_standard_library(roots)
     interpreter.set_up_streams()
     redact.add_words(secret_names)
     user_paths.configure(roots, project)

@@ -73,6 +73,8 @@ class UserFinder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if path is None and fullname in sys.stdlib_module_names:
+            return None  # the standard library comes first
         tail = fullname.rpartition(".")[2]
         for directory in user_dirs(path):
             base = os.path.join(directory, tail)

@@ -1,8 +1,9 @@
 """Adjusts a running interpreter: its streams, and the settings of one that another program started.
 
-Owns the standard streams, in the server and in its workers; and `sys.executable`, the project's
-site-packages and the text encoding, if another program started the interpreter. Never changes the
-encoding of file names or Python's main thread, which are fixed at the start.
+Owns the encoding of the standard streams of commands, and the place of the python dir after the
+standard library. If another program started the interpreter, also `sys.executable`, the project's
+site-packages and the encoding of text. Never changes the encoding of file names or Python's main
+thread, which are fixed at the start.
 """
 
 from __future__ import annotations
@@ -11,6 +12,12 @@ import locale
 import os
 import site
 import sys
+from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
 
 
 def adopt(venv: str | None, build_python: str) -> None:
@@ -33,6 +40,52 @@ def adopt(venv: str | None, build_python: str) -> None:
                 break
             except locale.Error:
                 continue
+
+
+def add_to_path(root: str) -> None:
+    """Let Python find the modules in `root` after the standard library, before installed packages.
+
+    A file such as `queue.py` must not replace a module that the framework, the pool or the user's
+    own processes import later.
+    """
+    prefer_standard_library([root])
+    if root not in sys.path:
+        library = os.path.dirname(os.__file__)
+        places = (library, os.path.join(library, "lib-dynload"))
+        ends = [index + 1 for index, path in enumerate(sys.path) if path in places]
+        sys.path.insert(max(ends, default=0), root)
+
+
+def prefer_standard_library(roots: list[str]) -> None:
+    """Import modules with a name of the standard library from there, and never from `roots`."""
+    if not any(type(finder) is StandardLibraryFinder for finder in sys.meta_path):
+        sys.meta_path.insert(1, StandardLibraryFinder(roots))
+
+
+class StandardLibraryFinder:
+    """Finds modules of the standard library whose names files of the user have, too."""
+
+    def __init__(self, roots: list[str]) -> None:
+        self.roots = roots
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Raise ModuleNotFoundError for a module that this system does not have."""
+        if path is not None or fullname not in sys.stdlib_module_names:
+            return None
+        places = [os.path.join(root, fullname) for root in self.roots]
+        if not any(os.path.exists(f"{place}.py") or os.path.isdir(place) for place in places):
+            return None
+        elsewhere = [entry for entry in sys.path if entry not in self.roots]
+        spec = (
+            BuiltinImporter.find_spec(fullname)
+            or FrozenImporter.find_spec(fullname)
+            or PathFinder.find_spec(fullname, elsewhere)
+        )
+        if spec is None:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        return spec
 
 
 def set_up_streams() -> None:

@@ -5,7 +5,6 @@ Owns their making and the one `Runtime` of a process. Never runs a request (`dis
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from .._reload import effects, file_inputs, import_hook, reloader, user_paths
 from .._reload.env_file import EnvFile
 from .._reload.retirement import Retirement
 from .._reload.watchdog import Watchdog
+from . import interpreter
 from .loop_watch import LoopWatch
 from .overseer import Overseer
 from .request_threads import RequestThreads
@@ -41,8 +41,7 @@ class Runtime:
         root, project = options["python_dir"], options["project_dir"]
         roots = [root, *options["watch_dirs"]]
         user_paths.configure(roots, project)
-        if root not in sys.path:
-            sys.path.insert(0, root)
+        interpreter.add_to_path(root)
         threading.stack_size(THREAD_STACK_BYTES)
         self._host = host
         self._lock = threading.Lock()
