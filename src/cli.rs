@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
+use snaxum::error::Error;
 use tracing_subscriber::EnvFilter;
 
 use options::ProjectArgs;
@@ -151,7 +152,11 @@ pub(crate) fn run() -> ExitCode {
         }
     };
     result.unwrap_or_else(|error| {
-        render::color::print_error(&render::color::escape(&error.to_string()));
+        let escape = match error {
+            Error::LibpythonRelease { .. } => render::color::escape_lines, // ends with code
+            _ => render::color::escape,
+        };
+        render::color::print_error(&escape(&error.to_string()));
         ExitCode::from(error.exit_code())
     })
 }

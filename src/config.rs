@@ -73,6 +73,7 @@ impl SnaxumConfigBuilder {
         let mut options = self.options;
         let python_dir = options.python_dir.as_deref().unwrap_or(Path::new("python"));
         let python_dir = absolute(python_dir)?;
+        check_utf8(&python_dir)?;
         if !python_dir.is_dir() {
             return Err(Error::NoPythonDir(python_dir));
         }
@@ -81,6 +82,7 @@ impl SnaxumConfigBuilder {
             Some(dir) => absolute(&dir)?,
             None => python_dir.parent().unwrap_or(&python_dir).to_owned(),
         };
+        check_utf8(&project_dir)?;
         options.python_dir = Some(python_dir);
 
         for dir in &mut options.watch_dirs {
@@ -91,9 +93,7 @@ impl SnaxumConfigBuilder {
         if let Some(path) = &mut options.env_file {
             let is_default = path == Path::new(ENV_FILE);
             *path = absolute(&project_dir.join(&*path))?;
-            if !is_default {
-                check_path(path, "env-file", Path::is_file)?;
-            }
+            check_path(path, "env-file", |path| is_default || path.is_file())?;
         }
         for words in &options.redact_extra {
             parse_words(words).map_err(|problem| bad_value("options", "redact-extra", problem))?;
@@ -117,11 +117,21 @@ impl SnaxumConfigBuilder {
     }
 }
 
-fn check_path(path: &Path, option: &'static str, is_right: fn(&Path) -> bool) -> Result<(), Error> {
+fn check_path(
+    path: &Path,
+    option: &'static str,
+    is_right: impl Fn(&Path) -> bool,
+) -> Result<(), Error> {
+    check_utf8(path)?;
     if is_right(path) {
         return Ok(());
     }
     Err(bad_value("options", option, format!("`{}`, which does not exist", path.display())))
+}
+
+/// Python gets the path as text, and so does the console.
+fn check_utf8(path: &Path) -> Result<(), Error> {
+    path.to_str().map(drop).ok_or_else(|| Error::NotUtf8(path.to_owned()))
 }
 
 pub(crate) fn bad_value(origin: &str, name: &'static str, problem: impl Into<String>) -> Error {

@@ -14,6 +14,9 @@ pub enum Error {
     /// DIR does not exist or is not a directory.
     #[error("no directory `{}`; pass the directory that contains your `python` directory", .0.display())]
     NoProject(PathBuf),
+    /// A path that Python and the console could not show.
+    #[error("the path `{}` is not UTF-8; rename the directory or file", .0.display())]
+    NotUtf8(PathBuf),
     /// Something cannot be read.
     #[error("cannot read `{}`: {source}; check its permissions", path.display())]
     Unreadable {
@@ -122,6 +125,27 @@ pub enum Error {
     LibpythonVersion {
         /// `Py_GetVersion()`.
         loaded: String,
+        /// At build time.
+        built: String,
+    },
+    /// The loaded libpython and its standard library are of different releases.
+    #[error(
+        "libpython {loaded} was loaded ({}), but the standard library of `{}` is of Python \
+         {library}; run the program with the libpython that it is built for ({built}): give it an \
+         rpath by this `build.rs`, or unset LD_LIBRARY_PATH\n\n    fn main() {{\n        \
+         let directory = std::env::var(\"DEP_SNAXUM_LIBPYTHON_DIR\").expect(\"snaxum exports it\");\n        \
+         println!(\"cargo:rustc-link-arg-bins=-Wl,-rpath,{{directory}}\");\n    }}",
+        file.display(), python.display()
+    )]
+    LibpythonRelease {
+        /// `Py_GetVersion()`.
+        loaded: String,
+        /// The file of the loaded libpython.
+        file: PathBuf,
+        /// The release of the standard library.
+        library: String,
+        /// The interpreter that the standard library belongs to.
+        python: PathBuf,
         /// At build time.
         built: String,
     },

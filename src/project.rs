@@ -37,6 +37,9 @@ impl Project {
         if !root.is_dir() {
             return Err(Error::NoProject(dir.to_owned()));
         }
+        if root.to_str().is_none() {
+            return Err(Error::NotUtf8(root));
+        }
         fs::read_dir(&root).map_err(|source| Error::Unreadable { path: root.clone(), source })?;
         let path = root.join("pyproject.toml");
         let (dependencies, options) = match fs::read_to_string(&path) {

@@ -3,12 +3,14 @@
 //! Owns `PyConfig`, the version check, and the protection of SIGINT from Python. Never imports user
 //! code, and never finalises: threads that are still in Python would crash.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use pyo3::ffi;
+use pyo3::prelude::*;
 
 use crate::build_info::{BUILD_PYTHON, BUILD_VERSION};
 use crate::error::Error;
@@ -32,11 +34,16 @@ pub(crate) fn initialize(venv: Option<&Venv>) -> Result<Origin, Error> {
     check_version()?;
     // SAFETY: may be called at any time, before initialisation too.
     if unsafe { ffi::Py_IsInitialized() } != 0 {
+        check_adopted()?;
         return Ok(Origin::Adopted);
     }
     // The executable's path activates an environment; VIRTUAL_ENV has no effect.
     let executable = venv.map_or_else(|| PathBuf::from(BUILD_PYTHON), Venv::python);
-    start(executable.exists().then_some(executable.as_path()))?;
+    let executable = executable.exists().then_some(executable.as_path());
+    if let Some(python) = executable.filter(|_| version() != BUILD_VERSION) {
+        check_release(python)?;
+    }
+    start(executable)?;
     Ok(Origin::Ours)
 }
 
@@ -81,15 +88,65 @@ pub(crate) fn keeping_signals<T>(run: impl FnOnce() -> T) -> T {
 
 /// Whether a signal handler is a function of libpython.
 fn is_of_libpython(handler: libc::sighandler_t) -> bool {
-    let library_of = |address: *const libc::c_void| {
-        let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
-        // SAFETY: any address may be asked for, and `info` is a valid place for the result.
-        let found = unsafe { libc::dladdr(address, info.as_mut_ptr()) };
-        // SAFETY: all zeroes is a valid `Dl_info`, so it is filled either way.
-        (found != 0).then(|| unsafe { info.assume_init() }.dli_fbase)
-    };
-    let python = library_of(ffi::Py_GetVersion as *const libc::c_void);
-    python.is_some() && library_of(handler as *const libc::c_void) == python
+    let python = library_of(ffi::Py_GetVersion as *const libc::c_void).map(|info| info.dli_fbase);
+    let owner = library_of(handler as *const libc::c_void).map(|info| info.dli_fbase);
+    python.is_some() && owner == python
+}
+
+/// Finds the library that an address belongs to.
+fn library_of(address: *const libc::c_void) -> Option<libc::Dl_info> {
+    let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: any address may be asked for, and `info` is a valid place for the result.
+    let found = unsafe { libc::dladdr(address, info.as_mut_ptr()) };
+    // SAFETY: all zeroes is a valid `Dl_info`, so it is filled either way.
+    (found != 0).then(|| unsafe { info.assume_init() })
+}
+
+/// Returns the file of the libpython that was loaded.
+fn libpython() -> PathBuf {
+    let name = library_of(ffi::Py_GetVersion as *const libc::c_void)
+        .map(|info| info.dli_fname)
+        .filter(|name| !name.is_null());
+    // SAFETY: not null, and the name of a library that stays loaded is NUL-terminated and stays.
+    let name = name.map(|name| unsafe { CStr::from_ptr(name) }.to_bytes());
+    PathBuf::from(OsStr::from_bytes(name.unwrap_or(b"libpython")))
+}
+
+/// Checks that the standard library of `python`, which Python will use, is of the same release as
+/// the loaded libpython. With two releases, pool workers do not start.
+fn check_release(python: &Path) -> Result<(), Error> {
+    let loaded = version();
+    // It loads its own libpython, as without the variables of this process.
+    let own = ["LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES"];
+    let mut command = Command::new(python);
+    for name in own {
+        command.env_remove(name);
+    }
+    command.args(["-I", "-S", "-c", "import sys; print(sys.version.split()[0])"]);
+    let Ok(output) = command.stdin(Stdio::null()).output() else { return Ok(()) };
+    let library = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if !output.status.success() || library == loaded {
+        return Ok(());
+    }
+    Err(Error::LibpythonRelease {
+        loaded,
+        file: libpython(),
+        library,
+        python: python.to_owned(),
+        built: BUILD_VERSION.to_owned(),
+    })
+}
+
+/// The same for an interpreter that the caller has started, which found a standard library itself.
+fn check_adopted() -> Result<(), Error> {
+    let prefix =
+        Python::attach(|py| py.import("sys")?.getattr("base_exec_prefix")?.extract::<PathBuf>());
+    let python =
+        prefix.unwrap_or_default().join("bin").join(format!("python{}", minor(&version())));
+    if (version() == BUILD_VERSION && python == Path::new(BUILD_PYTHON)) || !python.exists() {
+        return Ok(());
+    }
+    check_release(&python)
 }
 
 fn check_version() -> Result<(), Error> {
@@ -171,4 +228,28 @@ fn check(status: ffi::PyStatus) -> Result<(), Error> {
         unsafe { CStr::from_ptr(status.err_msg) }.to_string_lossy().into_owned()
     };
     Err(Error::Interpreter(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_standard_library_of_another_release_is_an_error_with_the_way_out() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let python = dir.path().join("python");
+        let says = |release: &str| {
+            std::fs::write(&python, format!("#!/bin/sh\necho {release}\n")).expect("a file");
+            let mode = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(&python, mode).expect("it is ours");
+            check_release(&python)
+        };
+        let loaded = version();
+        assert!(says(&loaded).is_ok());
+        let message = says("3.0.99").expect_err("another release").to_string();
+        let expected = [&*loaded, "3.0.99", "libpython", "fn main() {", "DEP_SNAXUM_LIBPYTHON_DIR"];
+        assert!(expected.iter().all(|part| message.contains(part)), "{message}");
+    }
 }
