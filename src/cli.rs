@@ -4,6 +4,7 @@
 
 mod check;
 mod client;
+mod log;
 mod options;
 mod project;
 mod render;
@@ -17,14 +18,12 @@ mod mcp;
 #[cfg(feature = "dev")]
 mod terminal;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
 use snaxum::error::Error;
-use tracing_subscriber::EnvFilter;
 
 use options::ProjectArgs;
 use render::color::Color;
@@ -126,15 +125,15 @@ pub(crate) fn run() -> ExitCode {
     let result = match cli.command {
         Command::Dev { project, options } => {
             // The terminal shows tracebacks; an MCP client that disconnects is not an error.
-            log_to_stderr("warn,rmcp=off,snaxum::traceback=off");
+            log::start("warn,rmcp=off,snaxum::traceback=off");
             dev::run(project, options)
         }
         Command::Serve { project } => {
-            log_to_stderr("info");
+            log::start("info");
             serve::run(project)
         }
         Command::Routes { project, options } => {
-            log_to_stderr("off");
+            log::start("off");
             routes::run(project, &options)
         }
         Command::Sync(project) => sync::run(&project.dir),
@@ -147,10 +146,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Resume(project) => client::control::resume(&project.dir),
         Command::Mcp(project) => mcp::run(&project.dir),
         Command::Check { project } => {
-            log_to_stderr("off");
+            log::start("off");
             check::run(project)
         }
     };
+    log::finish();
     result.unwrap_or_else(|error| {
         let escape = match error {
             Error::LibpythonRelease { .. } => render::color::escape_lines, // ends with code
@@ -173,15 +173,4 @@ fn removed_name(error: &clap::Error) -> Option<String> {
     let names = arguments.map(|command| format!("{} {option}{value}", command.to_string_lossy()));
     let name = option.trim_start_matches('-').to_owned();
     names.chain([name]).find_map(|name| snaxum::config::replacement(&name))
-}
-
-/// Sends the log to stderr; `RUST_LOG` overrides the default filter.
-fn log_to_stderr(default: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(console::colors_enabled_stderr() && std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
 }

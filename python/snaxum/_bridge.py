@@ -18,7 +18,7 @@ from ._debug.route_lookup import explain as explain_match
 from ._debug.route_lookup import matching_order
 from ._host import Exchange, HostApi, to_json
 from ._reload import effects, report
-from ._runtime import generations, interpreter, registration, respond
+from ._runtime import generations, interpreter, registration, respond, streams
 from ._runtime import runtime as runtimes
 from ._runtime.dispatch import calls_plain_handler, dispatch_request
 from ._runtime.generations import Generation, current
@@ -26,13 +26,19 @@ from ._runtime.leases import enter, leave
 from ._runtime.runtime import Runtime, running
 from .routing import RouteTable
 
+# How long the last printed lines wait for a reader.
+LAST_LINES_S = 0.5
+
 
 def start(options: str, host: HostApi) -> bytes:
     """Make the runtime and load the user's modules; return the report as JSON."""
     settings = json.loads(options)
     if settings["adopted"]:
         interpreter.adopt(settings["venv"], settings["build_python"])
-    interpreter.set_up_streams()
+    if settings["load_only"]:
+        interpreter.set_up_streams()
+    else:
+        streams.install()
     respond.is_observed = settings["dev"]
     redact.add_words(settings["redact_extra"])
     if settings["dev"] and not settings["load_only"]:
@@ -122,11 +128,7 @@ def stop(timeout: float) -> None:
         loop.stop()
     effects.run_at_exit(current().graph.nodes.values())
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):
-            pass  # the reader is gone, or the user closed it
+    streams.end(LAST_LINES_S)
 
 
 def dispatch(exchange: Exchange, method: str, path: str) -> None:

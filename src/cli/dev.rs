@@ -14,9 +14,9 @@ use snaxum::server::{self, DRAIN_TIMEOUT};
 use snaxum::venv;
 
 use super::options::ProjectArgs;
-use super::render::color::{escape, print, print_setup};
+use super::render::color::{escape, print_setup};
 use super::terminal::{Keys, Terminal};
-use super::{project, serve};
+use super::{log, project, serve};
 use handover::Handover;
 use json_log::{JsonLog, LogFormat, OwnedStdout};
 use serve::StopCause;
@@ -93,13 +93,8 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
         let reads_keys =
             !options.no_keys && stdout.is_none() && super::terminal::raw_mode::is_interactive();
         let width = reads_keys.then(|| Term::stdout().size().1);
-        print(&super::terminal::banner(
-            &start.runtime,
-            &dev,
-            start.address,
-            began.elapsed(),
-            width,
-        ));
+        let took = began.elapsed();
+        terminal.print(super::terminal::banner(&start.runtime, &dev, start.address, took, width));
         if width.is_some() {
             let (terminal, dev) = (terminal.clone(), dev.clone());
             let (runtime, address) = (Arc::clone(&start.runtime), start.address);
@@ -115,7 +110,7 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
             dev.pause();
         }
         let runtime = Arc::clone(&start.runtime);
-        let restart = handover::accepted_restart(&dev, &project.root);
+        let restart = handover::accepted_restart(&dev, &project.root, &terminal);
         let mut handover = Some(Handover::new(&start, &dev)?);
         let on_stop = |cause| {
             if cause == StopCause::Signal {
@@ -143,6 +138,7 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
             if let Some(stdout) = stdout {
                 stdout.restore().map_err(cannot_write)?;
             }
+            log::finish();
             Err(handover.exec(generation, paused))
         }
         None => Ok(ExitCode::SUCCESS),

@@ -30,7 +30,9 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         for warning in &serving.last_reload.report.warnings {
             tracing::warn!("{}", color::escape(warning));
         }
-        color::print(&format!("listening on http://{}\n", start.address));
+        let line = format!("listening on http://{}\n", start.address);
+        // Its reader may be slower than clients are.
+        std::thread::spawn(move || color::print(&line));
         serve_until_end(start, serve, |_| (), std::future::pending()).await;
         Ok(ExitCode::SUCCESS)
     })

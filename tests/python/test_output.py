@@ -15,7 +15,7 @@ from snaxum._runtime.leases import pin_thread, unpin_thread
 
 class Printed:
     def __init__(self) -> None:
-        self.through = io.StringIO()
+        self.through = io.BytesIO()
         self.lines: list[tuple[int | None, str, str]] = []
         self.stream = _Stream(self.through, "stdout", self.on_line)
 
@@ -31,11 +31,11 @@ def printed() -> Iterator[Printed]:
 
 
 def test_a_line_is_sent_when_it_ends(printed: Printed) -> None:
-    print("a", end="", file=printed.stream)  # type: ignore[call-overload]
+    print("a", end="", file=printed.stream)
     assert printed.lines == []
-    print("b\nc", file=printed.stream)  # type: ignore[call-overload]
+    print("b\nc", file=printed.stream)
     assert printed.lines == [(None, "stdout", "ab"), (None, "stdout", "c")]
-    assert printed.through.getvalue() == "ab\nc\n"
+    assert printed.through.getvalue() == b"ab\nc\n"
 
 
 def test_a_line_belongs_to_the_request_that_its_thread_works_for(printed: Printed) -> None:
@@ -71,7 +71,7 @@ KEY = "-----BEGIN PRIVATE KEY-----\nMIIE\n\nabc==\n-----END PRIVATE KEY-----"
 
 
 def test_a_private_key_is_masked_line_by_line(printed: Printed) -> None:
-    print(f"is {KEY}, of 5 lines\nMIIE", file=printed.stream)  # type: ignore[call-overload]
+    print(f"is {KEY}, of 5 lines\nMIIE", file=printed.stream)
     lines = [line for _, _, line in printed.lines]
     assert lines == [f"is {MASK}", MASK, MASK, MASK, f"{MASK}, of 5 lines", "MIIE"]
 
@@ -87,24 +87,25 @@ def test_a_key_that_does_not_end_hides_neither_all_nor_another_request(printed: 
     assert printed.lines[-1] == (7, "stdout", "y")
 
 
-class Terminal(io.StringIO):
+class Terminal(io.BytesIO):
     def isatty(self) -> bool:
         return True
 
 
-def written(through: io.StringIO, *texts: str, is_raw: bool = False) -> str:
+def written(through: io.BytesIO, *texts: str, is_raw: bool = False) -> str:
     stream = _Stream(through, "stdout", lambda *line: None, is_raw=is_raw)
     for text in texts:
         assert stream.write(text) == len(text)
-    return through.getvalue()
+    stream.flush()
+    return through.getvalue().decode()
 
 
 NASTY = "a\rb\x1b[2J\x1b]0;x\x07\x9b1m\x7f\u202ec\u2066\td\r\ne\n"
 ESCAPED = "a\\u{d}b\\u{1b}[2J\\u{1b}]0;x\\u{7}\\u{9b}1m\\u{7f}\\u{202e}c\\u{2066}\td\r\ne\n"
 
 
-@pytest.mark.parametrize("through", [io.StringIO, Terminal])
-def test_control_characters_are_escaped(through: type[io.StringIO]) -> None:
+@pytest.mark.parametrize("through", [io.BytesIO, Terminal])
+def test_control_characters_are_escaped(through: type[io.BytesIO]) -> None:
     assert written(through(), NASTY) == ESCAPED
     assert written(through(), "a\x1b", "[2J") == "a\\u{1b}[2J"
 
@@ -112,11 +113,11 @@ def test_control_characters_are_escaped(through: type[io.StringIO]) -> None:
 def test_colours_stay_on_a_terminal_and_end_with_their_line() -> None:
     assert written(Terminal(), "\x1b[1;31mred", "\n", "x\n") == "\x1b[1;31mred\x1b[0m\nx\n"
     assert written(Terminal(), "\x1b[31mred\x1b[0m\n") == "\x1b[31mred\x1b[0m\n"
-    assert written(io.StringIO(), "\x1b[31mred\x1b[0m\n") == "\\u{1b}[31mred\\u{1b}[0m\n"
+    assert written(io.BytesIO(), "\x1b[31mred\x1b[0m\n") == "\\u{1b}[31mred\\u{1b}[0m\n"
 
 
 def test_raw_output_goes_through_unchanged() -> None:
-    assert written(io.StringIO(), NASTY, is_raw=True) == NASTY
+    assert written(io.BytesIO(), NASTY, is_raw=True) == NASTY
 
 
 def test_sent_lines_are_not_escaped(printed: Printed) -> None:
@@ -124,6 +125,11 @@ def test_sent_lines_are_not_escaped(printed: Printed) -> None:
     assert printed.lines[0][2] == "a\x1b[31m"
 
 
-def test_other_attributes_come_from_the_stream(printed: Printed) -> None:
-    assert printed.stream.isatty() is False
-    printed.stream.flush()
+def test_it_is_a_text_stream_as_libraries_expect_it(printed: Printed) -> None:
+    stream = printed.stream
+    assert isinstance(stream, io.TextIOBase)
+    assert (stream.isatty(), stream.encoding, stream.errors) == (False, "utf-8", "backslashreplace")
+    stream.reconfigure(errors="replace", line_buffering=False)
+    stream.buffer.write(b"bytes\n")
+    with pytest.raises(TypeError, match="must be str"):
+        stream.write(b"")  # type: ignore[arg-type]

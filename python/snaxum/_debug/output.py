@@ -1,18 +1,19 @@
 """Forwards printed and logged lines in dev mode, each with the request that it belongs to.
 
-Owns the standard streams there. Writes everything at once, with terminal control characters escaped
+Owns the standard streams there. Passes everything on, with terminal control characters escaped
 unless raw output is set, and sends each line to Rust, masked and truncated. Never stores a line.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any, TextIO
+from collections.abc import Callable
+from typing import IO
 
-from .._runtime import generations, leases
+from .._runtime import generations, leases, streams
 from .redact import MASK, SLACK, begins_key, end_of_key, mask_beginning, mask_text
 
 # The most characters of a line that is sent.
@@ -36,11 +37,13 @@ _installed: list[_Stream] = []
 
 
 def install(on_line: OnLine, *, is_raw: bool) -> None:
-    """Send each line to `on_line` from now on."""
+    """Send each line to `on_line` from now on, unless it goes to a stream of another program."""
     for name in ("stdout", "stderr"):
-        stream = _Stream(getattr(sys, name), name, on_line, is_raw=is_raw)
-        setattr(sys, name, stream)
-        _installed.append(stream)
+        current = getattr(sys, name)
+        if isinstance(current, io.TextIOWrapper):
+            stream = _Stream(current.buffer, name, on_line, is_raw=is_raw)
+            streams.replace(name, stream)
+            _installed.append(stream)
 
 
 def end_lines() -> None:
@@ -63,19 +66,22 @@ class _Unfinished(threading.local):
     key_request: int | None = None
 
 
-class _Stream:
-    """A text stream around another stream, with its other attributes."""
+class _Stream(io.TextIOWrapper):
+    """A text stream that also sends its lines."""
 
-    def __init__(self, stream: TextIO, name: str, on_line: OnLine, *, is_raw: bool = False) -> None:
-        self._stream = stream
+    def __init__(
+        self, buffer: IO[bytes], name: str, on_line: OnLine, *, is_raw: bool = False
+    ) -> None:
+        super().__init__(buffer, "utf-8", "backslashreplace", None, True)
         self._name = name
         self._on_line = on_line
         self._is_raw = is_raw
-        self._has_colours = stream.isatty()
+        self._has_colours = self.isatty()
         self._unfinished = _Unfinished()
 
-    def write(self, text: str) -> int:
-        self._stream.write(text if self._is_raw else self._escaped(text))
+    def write(self, text: str, /) -> int:
+        is_safe = self._is_raw or not isinstance(text, str)  # an error, which the stream raises
+        super().write(text if is_safe else self._escaped(text))
         *ended, begun = text.split("\n")
         for part in ended:
             self._add(part)
@@ -83,17 +89,10 @@ class _Stream:
         self._add(begun)
         return len(text)
 
-    def writelines(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.write(line)
-
     def end_line(self) -> None:
         """Send the unfinished line of the calling thread, if there is one."""
         if self._unfinished.text:
             self._end()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
     def _escaped(self, text: str) -> str:
         """Escape control characters; on a terminal, allow colours up to the end of a line."""

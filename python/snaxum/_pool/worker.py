@@ -27,7 +27,7 @@ from .._reload import import_hook, loader, user_paths
 from .._reload.env_file import replace_variables
 from .._reload.graph import Graph
 from .._reload.source_cache import SourceCache
-from .._runtime import generations, interpreter, registration
+from .._runtime import generations, interpreter, registration, streams
 from . import output
 
 # The program of a worker process. It travels as text, because the framework cannot be imported
@@ -40,6 +40,9 @@ from snaxum._pool import worker
 worker.start(roots, project, secret_names)
 worker.serve(calls, replies, raw_output)
 """
+
+# How long the last printed lines of a closed pool wait for a reader.
+LAST_LINES_S = 0.1
 
 _sources = SourceCache()
 # The files whose text came from the server.
@@ -58,7 +61,7 @@ def start(roots: list[str], project: str, secret_names: list[str]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=exit_with_parent, name="parent-watch", daemon=True).start()
     interpreter.prefer_standard_library(roots)
-    interpreter.set_up_streams()
+    streams.install()
     redact.add_words(secret_names)
     user_paths.configure(roots, project)
     generations.stage(generations.NullStaging())
@@ -89,6 +92,7 @@ def serve(calls: Connection, replies: Connection, raw_output: bool | None) -> No
             reply = run(calls.recv_bytes())
             debug_output.end_lines()
             send(reply)
+    streams.end(LAST_LINES_S)
 
 
 # Generation, changed files, removed files, modules that have run again, variables.

@@ -89,7 +89,7 @@ class StandardLibraryFinder:
 
 
 def set_up_streams() -> None:
-    """Make `print` write line by line, in UTF-8, in any locale."""
+    """Make `print` write line by line, in UTF-8, in any locale; it waits for the reader."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -19,8 +19,9 @@ use snaxum::dev::{Dev, RestartRequest};
 use snaxum::error::Error;
 use snaxum::state_dir::StateDir;
 
-use crate::cli::render::color::{escape, print};
+use crate::cli::render::color::escape;
 use crate::cli::serve::ReadyServer;
+use crate::cli::terminal::Terminal;
 
 /// The environment variable that passes the [`HandoverState`].
 const VARIABLE: &str = "SNAXUM_TAKE_OVER";
@@ -65,8 +66,13 @@ pub(crate) fn take_over() -> Option<Predecessor> {
 }
 
 /// Completes when a restart was requested and a trial process has loaded the code.
-pub(crate) fn accepted_restart(dev: &Dev, project: &Path) -> impl Future<Output = ()> + use<> {
+pub(crate) fn accepted_restart(
+    dev: &Dev,
+    project: &Path,
+    terminal: &Terminal,
+) -> impl Future<Output = ()> + use<> {
     let mut requests = dev.restart_requests();
+    let terminal = terminal.clone();
     let project = project.to_owned();
     async move {
         let mut pending: Vec<RestartRequest> = Vec::new();
@@ -80,7 +86,7 @@ pub(crate) fn accepted_restart(dev: &Dev, project: &Path) -> impl Future<Output 
             }
             let mut reasons: Vec<&str> = pending.iter().map(|request| &*request.reason).collect();
             reasons.dedup();
-            print_outcome(&escape(&reasons.join("; ")), outcome.is_ok());
+            terminal.print(outcome_line(&escape(&reasons.join("; ")), outcome.is_ok()));
             for request in pending.drain(..) {
                 request.respond(outcome.clone());
             }
@@ -92,12 +98,12 @@ pub(crate) fn accepted_restart(dev: &Dev, project: &Path) -> impl Future<Output 
     }
 }
 
-fn print_outcome(reason: &str, is_accepted: bool) {
+fn outcome_line(reason: &str, is_accepted: bool) -> String {
     if is_accepted {
-        print(&format!("  {} restarting in a new process: {reason}\n", style("↻").green()));
+        format!("  {} restarting in a new process: {reason}\n", style("↻").green())
     } else {
         let note = style("restart failed: the code does not load in a new process").dim();
-        print(&format!("  {} {reason}: {note}\n", style("▲").yellow()));
+        format!("  {} {reason}: {note}\n", style("▲").yellow())
     }
 }
 

@@ -6,4 +6,6 @@ mod abandoned;
 mod blocked_loop;
 mod blocking;
 mod contexts;
+mod environment;
 mod objects;
+mod output;

@@ -1,0 +1,135 @@
+//! The log on stderr, written by a thread of its own.
+//!
+//! Without a reader of stderr, the newest lines are dropped and counted: no request waits for it.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+/// The most bytes that wait for the reader.
+const MAX_WAITING: usize = 1 << 20;
+/// The limit for the last lines of a process.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+static QUEUE: OnceLock<LogQueue> = OnceLock::new();
+
+#[derive(Default)]
+struct LogQueue {
+    state: Mutex<LogState>,
+    condvar: Condvar,
+}
+
+#[derive(Default)]
+struct LogState {
+    waiting: Vec<u8>,
+    dropped: usize,
+    is_writing: bool,
+}
+
+/// Sends the log to stderr; `RUST_LOG` overrides the default filter.
+pub(crate) fn start(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let queue = QUEUE.get_or_init(LogQueue::default);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(console::colors_enabled_stderr() && io::stderr().is_terminal())
+        .with_target(false);
+    match thread::Builder::new().name("log".into()).spawn(|| queue.write()) {
+        Ok(_) => log.with_writer(move || queue).init(),
+        Err(_) => log.with_writer(io::stderr).init(),
+    }
+}
+
+/// Waits for the queued lines within a time limit.
+pub(crate) fn finish() {
+    if let Some(queue) = QUEUE.get() {
+        let has_lines = |state: &mut LogState| state.is_writing || state.has_lines();
+        drop(queue.condvar.wait_timeout_while(queue.lock(), LAST_LINES, has_lines));
+    }
+}
+
+impl LogQueue {
+    fn write(&self) {
+        let mut state = self.lock();
+        loop {
+            let waited = self.condvar.wait_while(state, |state| !state.has_lines());
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+            let lines = state.take();
+            state.is_writing = true;
+            drop(state);
+            let _ = io::stderr().write_all(&lines); // stderr may be closed
+            state = self.lock();
+            state.is_writing = false;
+            self.condvar.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LogState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LogState {
+    fn has_lines(&self) -> bool {
+        !self.waiting.is_empty() || self.dropped > 0
+    }
+
+    fn add(&mut self, line: &[u8]) {
+        // The lines after a gap come once the number of the gap is written.
+        if self.dropped == 0 && self.waiting.len() + line.len() <= MAX_WAITING {
+            self.waiting.extend_from_slice(line);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        let mut lines = std::mem::take(&mut self.waiting);
+        match std::mem::take(&mut self.dropped) {
+            0 => {}
+            dropped => {
+                let note = format!("… (log: {dropped} lines dropped, as nothing read stderr)\n");
+                lines.extend_from_slice(note.as_bytes());
+            }
+        }
+        lines
+    }
+}
+
+/// The log writes one line a call.
+impl Write for &LogQueue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.lock().add(line);
+        self.condvar.notify_all();
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_dropped_lines_stands_where_they_are_missing() {
+        let mut state = LogState::default();
+        let line = [b'x'; MAX_WAITING / 2];
+        for _ in 0..5 {
+            state.add(&line);
+        }
+        state.add(b"small\n");
+        let text = String::from_utf8(state.take()).expect("UTF-8");
+        assert_eq!(text.len() - text.find('…').expect("a note"), {
+            "… (log: 4 lines dropped, as nothing read stderr)\n".len()
+        });
+        assert!(!state.has_lines());
+        state.add(b"after\n");
+        assert_eq!(state.take(), b"after\n");
+    }
+}
