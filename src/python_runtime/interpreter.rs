@@ -139,8 +139,15 @@ fn check_release(python: &Path) -> Result<(), Error> {
 
 /// The same for an interpreter that the caller has started, which found a standard library itself.
 fn check_adopted() -> Result<(), Error> {
-    let prefix =
-        Python::attach(|py| py.import("sys")?.getattr("base_exec_prefix")?.extract::<PathBuf>());
+    let prefix = Python::attach(|py| {
+        // SAFETY: this thread is attached, the name is NUL-terminated, and the result is a borrowed
+        // reference or null.
+        let found = unsafe {
+            let found = ffi::PySys_GetObject(c"base_exec_prefix".as_ptr());
+            Bound::from_borrowed_ptr_or_opt(py, found)
+        };
+        found.and_then(|prefix| prefix.extract::<PathBuf>().ok())
+    });
     let python =
         prefix.unwrap_or_default().join("bin").join(format!("python{}", minor(&version())));
     if (version() == BUILD_VERSION && python == Path::new(BUILD_PYTHON)) || !python.exists() {

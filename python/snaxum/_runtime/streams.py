@@ -15,12 +15,10 @@ import sys
 import threading
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import socket
-
-    from _typeshed import ReadableBuffer
 
 # The most bytes that wait for the reader of a stream.
 MAX_WAITING = 1 << 20
@@ -94,7 +92,7 @@ class Writer(io.RawIOBase):
     def isatty(self) -> bool:
         return os.isatty(self._descriptor)
 
-    def write(self, data: ReadableBuffer, /) -> int:
+    def write(self, data: Any, /) -> int:
         text = bytes(data)
         with self._lock:
             if self._size + len(text) <= self._max_waiting or not self._waiting:
