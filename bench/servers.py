@@ -64,6 +64,10 @@ class Server:
         """The peak of the process that was started."""
         return len(list(Path(f"/proc/{self.session}/fd").iterdir()))
 
+    def threads(self) -> int:
+        """The count of the process that was started."""
+        return len(list(Path(f"/proc/{self.session}/task").iterdir()))
+
     def own_rss_mb(self) -> float:
         """The figure of the process that was started."""
         return _sum_mb([Path(f"/proc/{self.session}/smaps_rollup").read_text()], "Rss:")

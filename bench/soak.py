@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from statistics import linear_regression
 
 import edits
 import machine
@@ -42,8 +43,12 @@ DEALT_WITH_S = 0.5
 BETWEEN_EDITS_S = (0.0, 0.3)
 SHOWN_COMPLAINTS = 10
 MODULES = ("alpha", "beta", "gamma", "delta")
-# These must not grow: open files and, by more than this, the memory of the server.
+# These must not grow: open files and, by more than this, the memory and the threads of the server.
 MORE_MB = 16.0
+MORE_THREADS = 8.0
+SAMPLE_S = 1.0
+# Paths of the file that is not edited.
+STEADY = ("/soak/async", "/soak/stream")
 
 _MODULE = '''"""One of the modules that are edited."""
 
@@ -138,6 +143,31 @@ class Ledger:
         return self._pages[reply.path].verdict(reply, value)
 
 
+@dataclass
+class Trend:
+    """Samples of a figure over time, in seconds, and the line through them (least squares)."""
+
+    times: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    @property
+    def last(self) -> float:
+        return self.times[-1] if self.times else float("-inf")
+
+    def add(self, when: float, value: float) -> None:
+        self.times.append(when)
+        self.values.append(value)
+
+    def growth(self) -> float:
+        """The growth from the first sample to the last, by the slope of the line."""
+        return linear_regression(self.times, self.values).slope * (self.times[-1] - self.times[0])
+
+    def __str__(self) -> str:
+        slope = linear_regression(self.times, self.values).slope * 60
+        first, last, peak = self.values[0], self.values[-1], max(self.values)
+        return f"{first:.1f}, then {last:.1f}, at most {peak:.1f}; slope {slope:+.2f} a minute"
+
+
 class Editor:
     """Makes random edits, and logs the value of each path over time."""
 
@@ -153,10 +183,14 @@ class Editor:
         self.pages[pooled.path] = pooled
         for page in self.pages.values():
             self._save(page)
+        self._edited = list(self.pages.values())
+        for path in STEADY:
+            page = Page(path, directory / "pooled.py", versions=[Version("steady", float("-inf"))])
+            self.pages[path] = page
 
     async def edit(self) -> None:
         """One of the things that happen to files, or two at once."""
-        page = self._chance.choice(list(self.pages.values()))
+        page = self._chance.choice(self._edited)
         is_module = page.template is _MODULE
         if not page.is_there:
             self._count("new file", partial(self._save, page))
@@ -165,7 +199,7 @@ class Editor:
         if kind < 0.5 or not is_module:
             self._count("edit", partial(self._save, page))
         elif kind < 0.6:
-            others = [other for other in self.pages.values() if other.is_there]
+            others = [other for other in self._edited if other.is_there]
             for other in self._chance.sample(others, min(2, len(others))):
                 self._count("one of two edits at once", partial(self._save, other))
         elif kind < 0.75:
@@ -267,27 +301,33 @@ def _soak(options: argparse.Namespace) -> int:
 async def _run(server: Server, editor: Editor, seconds: float, connections: int) -> int:
     ledger = Ledger(editor.pages)
     began = time.monotonic()
-    files_before = memory_before = None
+    files_before = None
+    memory, threads = Trend(), Trend()
     async with traffic(server.port, list(editor.pages), connections, ledger.note):
         while (passed := time.monotonic() - began) < seconds and server.is_alive():
             await editor.edit()
             await asyncio.sleep(random.uniform(*BETWEEN_EDITS_S))
             # Connections and caches, which fill once, are full after a quarter.
-            if files_before is None and passed > seconds / 4:
-                files_before, memory_before = server.open_files(), server.own_rss_mb()
+            if passed > seconds / 4:
+                files_before = files_before or server.open_files()
+                if passed - memory.last >= SAMPLE_S:
+                    memory.add(passed, server.own_rss_mb())
+                    threads.add(passed, server.threads())
         await asyncio.sleep(SETTLE_S)
-        files, memory = server.open_files(), server.own_rss_mb()
+        files = server.open_files()
     print(f"edits: {_listed(editor.done)}\nresponses: {_listed(ledger.verdicts)}")
     complaints = [*ledger.complaints, *_final(server, editor)]
     if ledger.verdicts["late"] > ledger.verdicts.total() * MOST_LATE:
         complaints.append(f"more than {MOST_LATE:.0%} of the responses were late")
-    if files_before is not None and memory_before is not None:
+    if files_before is not None:
         print(f"open files: {files_before}, then {files}")
-        print(f"memory: {memory_before:.1f} MB, then {memory:.1f} MB")
         if files > files_before:
             complaints.append(f"{files - files_before} more open files")
-        if memory - memory_before > MORE_MB:
-            complaints.append(f"{memory - memory_before:.1f} MB more memory")
+    for name, trend, most in (("memory (MB)", memory, MORE_MB), ("threads", threads, MORE_THREADS)):
+        if len(trend.values) > 1:
+            print(f"{name}: {trend}")
+            if trend.growth() > most:
+                complaints.append(f"{name}: {trend.growth():.1f} more by the slope")
     for complaint in complaints:
         print(complaint)
     failed = bool(complaints) or ledger.failed() > 0

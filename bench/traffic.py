@@ -17,6 +17,7 @@ THINK_S = (0.025, 0.075)
 TIMEOUT_S = 10.0
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.I)
 _CLOSE = re.compile(rb"^HTTP/1\.0|\r\nconnection: *close", re.I)
 
 _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -81,9 +82,16 @@ async def _ask(connection: _Connection, path: str) -> tuple[int, bytes, bool]:
     reader, writer = connection
     writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
     head = await reader.readuntil(b"\r\n\r\n")
-    length = _LENGTH.search(head)
-    body = await (reader.readexactly(int(length[1])) if length else reader.read())
-    return int(head.split(b" ", 2)[1]), body, bool(length) and not _CLOSE.search(head)
+    status, is_kept = int(head.split(b" ", 2)[1]), not _CLOSE.search(head)
+    if length := _LENGTH.search(head):
+        return status, await reader.readexactly(int(length[1])), is_kept
+    if not _CHUNKED.search(head):
+        return status, await reader.read(), False
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readline()
+    return status, body, is_kept
 
 
 def _close(connection: _Connection | None) -> None:
