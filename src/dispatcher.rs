@@ -24,6 +24,7 @@ use crate::message::{
 };
 use crate::problem;
 use crate::python_runtime::{CallError, PythonRuntime};
+use crate::server::framing;
 
 use observation::Observation;
 
@@ -35,6 +36,10 @@ pub async fn handle_python_request(
     State(runtime): State<Arc<PythonRuntime>>,
     request: HttpRequest,
 ) -> HttpResponse {
+    // `snaxum::server` has checked its requests already; other servers do not.
+    if let Some(rejection) = framing::check_headers(request.headers()) {
+        return rejection.response();
+    }
     respond(runtime, request).await
 }
 
@@ -47,7 +52,8 @@ where
     let (id, head) = (runtime.next_request_id(), Head::new(parts));
     let mut observation = Observation::begin(&runtime, id, &head);
 
-    let body = body::read(head.headers(), body, runtime.config().max_body_size).await;
+    let config = runtime.config();
+    let body = body::read(head.headers(), body, config.max_body_size, config.body_timeout).await;
     observation.body_read(&body);
     // A save before the request is live, or rejected, before Python sees the request.
     runtime.gate().wait().await;
@@ -63,7 +69,7 @@ where
                 Err(error) => HandlerOutcome::Failure(failure_of(error, &runtime)),
             }
         }
-        Err(failure) => HandlerOutcome::Failure(failure),
+        Err(error) => HandlerOutcome::Failure(error.failure),
     };
     let (mut response, traceback) = to_http(&runtime, head.headers(), id, outcome);
     observation.end(&mut response, traceback.as_ref());

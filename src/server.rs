@@ -3,8 +3,13 @@
 //! `axum::serve` sets no timer, so a client that never finishes its headers stays connected, and at
 //! shutdown it waits for open streams without a limit. Knows nothing of Python.
 
+mod client_stream;
 mod fd_limit;
+pub(crate) mod framing;
 mod header_timeout;
+mod invalid_request;
+mod limits;
+mod socket;
 
 use std::convert::Infallible;
 use std::io;
@@ -15,11 +20,11 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::http::{StatusCode, Version};
 use axum::response::Response;
 use hyper::body::Incoming;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,15 +34,16 @@ use tower::ServiceExt;
 
 use crate::error::Error;
 
-use header_timeout::{HEAD_TIMEOUT, HeaderTimeout};
+use client_stream::ClientStream;
+use header_timeout::{HeaderTimeout, Phase};
+use socket::ClientSocket;
 
 pub use fd_limit::raise_limit as raise_fd_limit;
+pub use limits::ConnectionLimits;
 
 /// Connections that may wait to be accepted; the system may allow fewer. A client that finds no room
 /// tries again after a second, so a burst should fit.
 const LISTEN_BACKLOG: u32 = 4096;
-/// The maximum size of a request's target and headers; a larger one gets a 431.
-pub const MAX_HEADER_BYTES: usize = 400 * 1024;
 /// How long a stopping server waits for open requests and streams.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a warning is repeated while its cause lasts.
@@ -80,15 +86,14 @@ pub async fn serve(
         let response = app.clone().oneshot(request);
         async { response.await.unwrap_or_else(|never| match never {}) }
     };
-    serve_with(listener, respond, MAX_HEADER_BYTES, stop, drain).await
+    serve_with(listener, respond, ConnectionLimits::default(), stop, drain).await
 }
 
-/// Serves one function instead of a router; rejects a target and headers of more than about
-/// `max_header_bytes`.
+/// Serves one function instead of a router, with these limits.
 pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
     listener: TcpListener,
     respond: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
-    max_header_bytes: usize,
+    limits: ConnectionLimits,
     stop: CancellationToken,
     drain: Duration,
 ) -> usize {
@@ -99,14 +104,10 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
             () = stop.cancelled() => break,
             accepted = acceptor.accept() => accepted,
         };
+        socket::configure(&stream);
         let respond = respond.clone();
-        let service = service_fn(move |request| {
-            let response = respond(request, peer);
-            async { Ok::<_, Infallible>(response.await) }
-        });
-        // Responses are small: waiting to fill a packet only delays them.
-        let _ = stream.set_nodelay(true);
-        let connection = serve_connection(stream, peer, service, max_header_bytes, stop.clone());
+        let respond = move |request| respond(request, peer);
+        let connection = serve_connection(stream, peer, respond, limits, stop.clone());
         connections.spawn(async move {
             connection.await;
             drop(permit);
@@ -161,25 +162,45 @@ impl Acceptor {
 }
 
 /// Serves one connection to its end; after `stop` it finishes the current request.
-async fn serve_connection<T, S>(
-    stream: T,
+async fn serve_connection<T: ClientSocket, F: Future<Output = Response> + Send>(
+    socket: T,
     peer: SocketAddr,
-    service: S,
-    max_header_bytes: usize,
+    respond: impl Fn(hyper::Request<Incoming>) -> F,
+    limits: ConnectionLimits,
     stop: CancellationToken,
-) where
-    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    S: Service<hyper::Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
-        + Send
-        + 'static,
-{
+) {
     static TOO_LARGE: Once = Once::new();
-    let timer = HeaderTimeout::default();
-    let stream = TokioIo::new(timer.watch(stream));
+    let timer = HeaderTimeout::new(&limits);
+    let stream = TokioIo::new(ClientStream::new(socket, timer.clone(), &limits));
+    let timer = &timer;
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let rejection = framing::check(&request);
+        timer.enter(match request.version() {
+            _ if rejection.is_some() => Phase::Rejected,
+            Version::HTTP_11 => Phase::Request,
+            _ => Phase::OldRequest,
+        });
+        let response = match rejection {
+            None => Ok(respond(request)),
+            Some(rejection) => Err(rejection.response()),
+        };
+        async move {
+            let response = match response {
+                Ok(responding) => responding.await,
+                Err(rejection) => rejection,
+            };
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                timer.enter(Phase::Upgraded);
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
     let connection = hyper::server::conn::http1::Builder::new()
-        .timer(timer)
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_header_size(max_header_bytes)
+        .timer(timer.clone())
+        .header_read_timeout(timer.duration())
+        .max_header_size(limits.max_header_size)
+        // `ClientStream` notices a client that leaves.
+        .half_close(true)
         .serve_connection(stream, service)
         .with_upgrades();
     let mut connection = pin!(connection);
@@ -192,7 +213,7 @@ async fn serve_connection<T, S>(
     };
     if let Err(error) = result {
         if error.is_parse_too_large() {
-            let limit = max_header_bytes / 1024;
+            let limit = limits.max_header_size / 1024;
             TOO_LARGE.call_once(|| {
                 tracing::warn!("a request was rejected: its target and headers exceed {limit} KiB; check its cookies");
             });

@@ -10,7 +10,7 @@ use std::time::Instant;
 use console::Term;
 use snaxum::dev::{Dev, Editor, MAX_HEADER_BYTES};
 use snaxum::error::Error;
-use snaxum::server::{self, DRAIN_TIMEOUT};
+use snaxum::server::{self, ConnectionLimits, DRAIN_TIMEOUT};
 use snaxum::venv;
 
 use super::options::ProjectArgs;
@@ -62,6 +62,9 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
     }
     let editor = editor(options.editor)?;
     let config = builder.dev(true).build()?;
+    // Reads more than it accepts, so that the response can state why a request is rejected.
+    let mut limits = ConnectionLimits::new(&config);
+    limits.max_header_size = 8 * MAX_HEADER_BYTES;
     let environment = venv::ensure(&project, &print_setup)?;
     venv::link_framework(&project.root, environment.as_ref())?;
     let began = Instant::now();
@@ -121,10 +124,8 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
         };
         let service = dev.service();
         let respond = move |request, peer| service.clone().respond(request, peer);
-        // Reads more than it accepts, so that the response can state why a request is rejected.
-        let serve = |listener, stop| {
-            server::serve_with(listener, respond, 8 * MAX_HEADER_BYTES, stop, DRAIN_TIMEOUT)
-        };
+        let serve =
+            |listener, stop| server::serve_with(listener, respond, limits, stop, DRAIN_TIMEOUT);
         serve::serve_until_end(start, serve, on_stop, restart).await;
         terminal.finish();
         if let Some(log) = log {

@@ -8,7 +8,7 @@ use snaxum::config::SnaxumConfig;
 use snaxum::dispatcher;
 use snaxum::error::Error;
 use snaxum::python_runtime::PythonRuntime;
-use snaxum::server::{self, DRAIN_TIMEOUT, MAX_HEADER_BYTES, StopSignals};
+use snaxum::server::{self, ConnectionLimits, DRAIN_TIMEOUT, StopSignals};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -19,14 +19,14 @@ use super::render::color;
 /// Serves until a signal.
 pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
     let config = project::read(args)?.1.build()?;
+    let limits = ConnectionLimits::new(&config);
     project::tokio_runtime()?.block_on(async {
         let start = start(config, None).await?;
         let runtime = Arc::clone(&start.runtime);
         let serving = runtime.serving();
         let respond = move |request, _| dispatcher::respond(Arc::clone(&runtime), request);
-        let serve = |listener, stop| {
-            server::serve_with(listener, respond, MAX_HEADER_BYTES, stop, DRAIN_TIMEOUT)
-        };
+        let serve =
+            |listener, stop| server::serve_with(listener, respond, limits, stop, DRAIN_TIMEOUT);
         for warning in &serving.last_reload.report.warnings {
             tracing::warn!("{}", color::escape(warning));
         }

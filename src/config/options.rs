@@ -167,7 +167,7 @@ macro_rules! options {
             }
 
             /// Applies the defaults.
-            pub(super) fn into_config(self, project_dir: PathBuf) -> SnaxumConfig {
+            pub(crate) fn into_config(self, project_dir: PathBuf) -> SnaxumConfig {
                 SnaxumConfig {
                     project_dir,
                     dev: false,
@@ -211,6 +211,31 @@ options! {
     /// Maximum size of a request body, such as 1048576 or 16MiB
     "max-body-size", "SIZE", parse_size, max_body_size(usize)
         => max_body_size: usize = 16 * 1024 * 1024, "16MiB";
+
+    /// Maximum size of a request's target and headers in `serve`, such as 16KiB
+    "max-header-size", "SIZE", parse_size, max_header_size(usize)
+        => max_header_size: usize = 64 * 1024, "64KiB";
+
+    /// Time that a client may take to send a request's target and headers; 0 disables the limit
+    "header-timeout", "TIME", parse_duration, header_timeout(Duration)
+        => header_timeout: Duration = Duration::from_secs(10), "10";
+
+    /// Time in which each 1 KiB per second of a request body must arrive; 0 disables the limit
+    "body-timeout", "TIME", parse_duration, body_timeout(Duration)
+        => body_timeout: Duration = Duration::from_secs(30), "30";
+
+    /// Time that a connection may be idle between two requests; 0 disables the limit
+    "idle-timeout", "TIME", parse_duration, idle_timeout(Duration)
+        => idle_timeout: Duration = Duration::from_secs(60), "60";
+
+    /// Time after which a response ends whose client reads nothing of it; 0 disables the limit
+    "send-timeout", "TIME", parse_duration, send_timeout(Duration)
+        => send_timeout: Duration = Duration::from_secs(60), "60";
+
+    /// Time that a client which has shut its sending side may get no byte, before it counts as gone;
+    /// 0 disables the limit
+    "half-close-timeout", "TIME", parse_duration, half_close_timeout(Duration)
+        => half_close_timeout: Duration = Duration::from_secs(5), "5";
 
     /// Maximum number of requests that wait for a dispatch worker
     "max-queue", "N", parse_count, max_queue(usize) => max_queue: usize = 1024, "1024";

@@ -1,5 +1,7 @@
 //! Reads the whole body of a request, with limits for its size and for slow clients.
 
+use std::error::Error;
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -12,13 +14,28 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::message::Failure;
 
-/// In each window, [`MIN_BYTES`] must arrive, unless the body is complete.
-const WINDOW: Duration = Duration::from_secs(30);
-/// 1 KiB per second, which the slowest connection achieves.
-const MIN_BYTES: usize = 30 * 1024;
+/// The slowest client that is served, which the slowest connection achieves.
+const MIN_BYTES_PER_SECOND: f64 = 1024.0;
 
-/// Reads `body`; the failure is the response to a body that is too large, too slow or incomplete.
-pub(crate) async fn read<B>(headers: &HeaderMap, body: B, limit: usize) -> Result<Bytes, Failure>
+/// Why a body could not be read.
+#[derive(Debug)]
+pub(crate) struct BodyError {
+    /// The response, to a client that is still there.
+    pub(crate) failure: Failure,
+    /// Whether the connection ended before the body did.
+    pub(crate) has_client_left: bool,
+}
+
+/// Reads `body`; the error has the response to a body that is too large, too slow or incomplete.
+///
+/// In each `window`, 1 KiB per second must arrive, unless the body is complete. A zero window disables
+/// the limit.
+pub(crate) async fn read<B>(
+    headers: &HeaderMap,
+    body: B,
+    limit: usize,
+    window: Duration,
+) -> Result<Bytes, BodyError>
 where
     B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -34,12 +51,17 @@ where
         return Ok(Bytes::new());
     }
     let mut body = pin!(Limited::new(body, limit));
-    let (mut window_ends, mut in_window) = (Instant::now() + WINDOW, 0);
+    let min_bytes = (window.as_secs_f64() * MIN_BYTES_PER_SECOND) as usize;
+    let (mut window_ends, mut in_window) = (Instant::now() + window, 0);
     // A body of one chunk is not copied.
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
     loop {
-        match timeout_at(window_ends, body.frame()).await {
+        let frame = match window.is_zero() {
+            true => Ok(body.frame().await),
+            false => timeout_at(window_ends, body.frame()).await,
+        };
+        match frame {
             Ok(None) if whole.is_empty() => return Ok(first),
             Ok(None) => return Ok(whole.freeze()),
             Ok(Some(Ok(frame))) => {
@@ -57,13 +79,15 @@ where
             }
             Ok(Some(Err(error))) if error.is::<LengthLimitError>() => return Err(too_large()),
             Ok(Some(Err(error))) => {
-                return Err(failure(400, format!("the body is incomplete: {error}")));
+                let detail = format!("the body is incomplete: {error}");
+                let has_client_left = is_end_of_connection(&*error);
+                return Err(BodyError { has_client_left, ..failure(400, detail) });
             }
-            Err(_) if in_window >= MIN_BYTES => {
-                (window_ends, in_window) = (window_ends + WINDOW, 0);
+            Err(_) if in_window >= min_bytes => {
+                (window_ends, in_window) = (window_ends + window, 0);
             }
             Err(_) => {
-                let seconds = WINDOW.as_secs();
+                let seconds = window.as_secs_f64();
                 let detail =
                     format!("only {in_window} bytes of the body arrived within {seconds} s");
                 return Err(failure(408, detail));
@@ -72,8 +96,23 @@ where
     }
 }
 
-fn failure(status: u16, detail: String) -> Failure {
-    Failure { status, detail, ..Failure::default() }
+fn failure(status: u16, detail: String) -> BodyError {
+    let failure = Failure { status, detail, ..Failure::default() };
+    BodyError { failure, has_client_left: false }
+}
+
+/// Whether the client has closed or lost the connection, rather than sent something invalid.
+fn is_end_of_connection(error: &(dyn Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+        )
+    })
 }
 
 fn declared_size(headers: &HeaderMap) -> Option<usize> {
@@ -86,6 +125,8 @@ mod tests {
     use axum::body::Body;
     use futures_util::{StreamExt, stream};
 
+    const WINDOW: Duration = Duration::from_secs(30);
+
     /// Makes a body of chunks of this size, one per second.
     fn slow(size: usize, count: usize) -> Body {
         Body::from_stream(stream::unfold(0, move |n| async move {
@@ -97,7 +138,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_comes_byte_by_byte_has_half_a_minute() {
         let began = Instant::now();
-        let failure = read(&HeaderMap::new(), slow(1, 1000), 1 << 20).await.expect_err("too slow");
+        let failure = read(&HeaderMap::new(), slow(1, 1000), 1 << 20, WINDOW)
+            .await
+            .expect_err("too slow")
+            .failure;
         assert_eq!((failure.status, began.elapsed().as_secs()), (408, 30));
         assert!(
             failure.detail.ends_with("bytes of the body arrived within 30 s"),
@@ -108,7 +152,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_large_body_has_no_time_limit_while_it_arrives() {
-        let body = read(&HeaderMap::new(), slow(2048, 200), 1 << 20).await.expect("all of it");
+        let body =
+            read(&HeaderMap::new(), slow(2048, 200), 1 << 20, WINDOW).await.expect("all of it");
         assert_eq!(body.len(), 2048 * 200);
     }
 
@@ -116,7 +161,8 @@ mod tests {
     async fn a_large_body_that_stops_arriving_is_rejected() {
         let beginning = stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![0; 1 << 19]))]);
         let body = Body::from_stream(beginning.chain(stream::pending()));
-        let failure = read(&HeaderMap::new(), body, 1 << 20).await.expect_err("it does not end");
-        assert_eq!(failure.status, 408);
+        let error =
+            read(&HeaderMap::new(), body, 1 << 20, WINDOW).await.expect_err("it does not end");
+        assert_eq!(error.failure.status, 408);
     }
 }

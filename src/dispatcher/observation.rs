@@ -12,10 +12,12 @@ use bytes::Bytes;
 
 use crate::event::Event;
 use crate::message::{
-    CLIENT_CLOSED_REQUEST, Failure, HandlerOutcome, Head, Phases, RequestRecord, ResponseBody,
-    StartRecord, Timestamps, Traceback, ms,
+    CLIENT_CLOSED_REQUEST, HandlerOutcome, Head, Phases, RequestRecord, ResponseBody, StartRecord,
+    Timestamps, Traceback, ms,
 };
 use crate::python_runtime::PythonRuntime;
+
+use super::body::BodyError;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");
@@ -38,6 +40,7 @@ struct Observed<'a> {
     request_body: Option<Bytes>,
     response_body: Option<Bytes>,
     handled: Option<Handled>,
+    has_client_left: bool,
     is_ended: bool,
 }
 
@@ -66,14 +69,17 @@ impl<'a> Observation<'a> {
             request_body: None,
             response_body: None,
             handled: None,
+            has_client_left: false,
             is_ended: false,
         }))
     }
 
     /// Records the body of the request.
-    pub(super) fn body_read(&mut self, body: &Result<Bytes, Failure>) {
-        if let (Some(observed), Ok(body)) = (&mut self.0, body) {
-            observed.request_body = Some(body.clone()); // shares the bytes
+    pub(super) fn body_read(&mut self, body: &Result<Bytes, BodyError>) {
+        let Some(observed) = &mut self.0 else { return };
+        match body {
+            Ok(body) => observed.request_body = Some(body.clone()), // shares the bytes
+            Err(error) => observed.has_client_left = error.has_client_left,
         }
     }
 
@@ -105,7 +111,11 @@ impl<'a> Observation<'a> {
         let responded = Instant::now();
         let phases = observed.phases(responded);
         observed.annotate(response.headers_mut(), &phases);
-        let status = response.status().as_u16();
+        // A client that left during its upload may still read the response to that, but rarely does.
+        let status = match observed.has_client_left {
+            true => CLIENT_CLOSED_REQUEST,
+            false => response.status().as_u16(),
+        };
         let total = responded - observed.began;
         observed.emit_end(status, response.headers(), total, phases, traceback);
         observed.is_ended = true;

@@ -1,36 +1,69 @@
-//! The timeout of a connection for the headers of each request.
+//! The timeouts of a connection for the headers of each request.
 //!
-//! A client has [`HEAD_TIMEOUT`] from the first byte of a head, or from the start of the connection.
-//! Between two requests it may be silent for longer. hyper has one timeout for both, so the stream
-//! reports activity to the timer.
+//! A client has the header timeout from the first byte of a head, or from the start of the connection.
+//! Between two requests it may be silent for the idle timeout. hyper has one timeout for both, so the
+//! stream reports activity to the timer.
 //!
-//! Setting a timer takes a lock twice, and resetting it takes none. So the timer of one head is
-//! reused for the next.
+//! hyper creates a timer when it begins to wait for a head, so the timer knows the phase of the
+//! connection too. Setting a timer takes a lock twice, and resetting it takes none. So the timer of
+//! one head is reused for the next.
 
 use std::future::Future;
-use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::sync::Mutex;
 
-/// How long a client may take to send a request's head.
-pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may be idle between two requests.
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+use super::limits::{ConnectionLimits, or_forever};
+
+/// The current use of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// It waits for a head, or reads it.
+    Head,
+    /// A request of HTTP/1.1 is being handled; no byte of its response has been sent.
+    Request,
+    /// The same in HTTP/1.0, which has no interim responses.
+    OldRequest,
+    /// The response is being sent.
+    Response,
+    /// A rejection is being sent; no request follows.
+    Rejected,
+    /// It belongs to another protocol from now on.
+    Upgraded,
+}
+
+impl Phase {
+    /// Each at its own number.
+    const ALL: [Self; 6] = [
+        Self::Head,
+        Self::Request,
+        Self::OldRequest,
+        Self::Response,
+        Self::Rejected,
+        Self::Upgraded,
+    ];
+}
+
+/// The number of a [`Phase`].
+#[derive(Debug, Default)]
+struct AtomicPhase(AtomicU8);
 
 /// The timer of one connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct HeaderTimeout(Arc<TimerState>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct TimerState {
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    phase: AtomicPhase,
     /// The timer for the next head.
     unused: Mutex<Option<Pin<Box<tokio::time::Sleep>>>>,
     /// Whether any byte has arrived since the timer was set.
@@ -38,9 +71,33 @@ struct TimerState {
 }
 
 impl HeaderTimeout {
-    /// Wraps the stream of the connection.
-    pub(super) fn watch<T>(&self, stream: T) -> ActivityStream<T> {
-        ActivityStream { stream, timer: self.clone() }
+    pub(super) fn new(limits: &ConnectionLimits) -> Self {
+        Self(Arc::new(TimerState {
+            header_timeout: or_forever(limits.header_timeout),
+            idle_timeout: or_forever(limits.idle_timeout),
+            phase: AtomicPhase::default(),
+            unused: Mutex::default(),
+            has_activity: AtomicBool::new(false),
+        }))
+    }
+
+    /// The time for hyper to wait for a head.
+    pub(super) fn duration(&self) -> Duration {
+        self.0.header_timeout
+    }
+
+    /// Records that bytes have arrived.
+    pub(super) fn record_activity(&self) {
+        self.0.has_activity.store(true, Ordering::Relaxed);
+    }
+
+    /// Records the use from now on. Only the connection's own task does so, and reads it.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.0.phase.0.store(phase as u8, Ordering::Relaxed);
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        Phase::ALL[usize::from(self.0.phase.0.load(Ordering::Relaxed))]
     }
 }
 
@@ -49,14 +106,15 @@ impl Timer for HeaderTimeout {
         self.sleep_until(self.now() + duration)
     }
 
-    /// hyper calls it when it begins to wait for a head, with the end of `HEAD_TIMEOUT`.
+    /// hyper calls it when it begins to wait for a head, with the end of the header timeout.
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        self.enter(Phase::Head);
         self.0.has_activity.store(false, Ordering::Relaxed);
         let unused = self.0.unused.lock().take();
         let is_idle = unused.is_some();
         let inner = match unused {
             Some(mut sleep) => {
-                sleep.as_mut().reset((deadline + (IDLE_TIMEOUT - HEAD_TIMEOUT)).into());
+                sleep.as_mut().reset(tokio::time::Instant::now() + self.0.idle_timeout);
                 sleep
             }
             None => Box::pin(tokio::time::sleep_until(deadline.into())),
@@ -85,9 +143,10 @@ impl Future for HeadSleep {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let has_begun = self.is_idle && self.timer.0.has_activity.load(Ordering::Relaxed);
         self.is_idle &= !has_begun;
+        let header_timeout = self.timer.duration();
         let Some(inner) = self.inner.as_mut() else { return Poll::Ready(()) };
         if has_begun {
-            inner.as_mut().reset(tokio::time::Instant::now() + HEAD_TIMEOUT);
+            inner.as_mut().reset(tokio::time::Instant::now() + header_timeout);
         }
         inner.as_mut().poll(context)
     }
@@ -96,56 +155,5 @@ impl Future for HeadSleep {
 impl Drop for HeadSleep {
     fn drop(&mut self) {
         *self.timer.0.unused.lock() = self.inner.take();
-    }
-}
-
-/// A stream that reports received bytes to its timer.
-pub(super) struct ActivityStream<T> {
-    stream: T,
-    timer: HeaderTimeout,
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for ActivityStream<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.timer.0.has_activity.store(true, Ordering::Relaxed);
-        }
-        polled
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for ActivityStream<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -1,6 +1,5 @@
 //! The timeouts and limits of a connection, with a paused clock.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,31 +7,25 @@ use axum::body::Body;
 use axum::response::Response;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::header_timeout::{HEAD_TIMEOUT, IDLE_TIMEOUT};
-use super::{MAX_HEADER_BYTES, serve_connection};
+use super::{ConnectionLimits, serve_connection};
 
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// Connects a client to a server that always responds with `ok`.
-fn client(max_header_bytes: usize) -> DuplexStream {
+fn client(limits: ConnectionLimits) -> DuplexStream {
     let (client, server) = tokio::io::duplex(1 << 20);
-    let service = service_fn(async |request: hyper::Request<Incoming>| {
+    let respond = async |request: hyper::Request<Incoming>| {
         request.into_body().collect().await.expect("a whole body");
-        Ok::<_, Infallible>(Response::new(Body::from("ok")))
-    });
+        Response::new(Body::from("ok"))
+    };
     let peer = SocketAddr::from(([127, 0, 0, 1], 9));
-    tokio::spawn(serve_connection(
-        server,
-        peer,
-        service,
-        max_header_bytes,
-        CancellationToken::new(),
-    ));
+    tokio::spawn(serve_connection(server, peer, respond, limits, CancellationToken::new()));
     client
 }
 
@@ -54,7 +47,7 @@ async fn wait_closed(client: &mut DuplexStream) -> (Duration, String) {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_idle_between_requests_ends_after_a_minute() {
-    let mut client = client(MAX_HEADER_BYTES);
+    let mut client = client(ConnectionLimits::default());
     request_ok(&mut client, REQUEST).await;
     tokio::time::advance(IDLE_TIMEOUT - Duration::from_secs(1)).await;
     request_ok(&mut client, REQUEST).await;
@@ -63,14 +56,14 @@ async fn a_connection_that_is_idle_between_requests_ends_after_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_without_a_request_ends_after_the_header_timeout() {
-    let mut client = client(MAX_HEADER_BYTES);
-    assert_eq!(wait_closed(&mut client).await, (HEAD_TIMEOUT, String::new()));
+    let mut client = client(ConnectionLimits::default());
+    assert_eq!(wait_closed(&mut client).await, (HEADER_TIMEOUT, String::new()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_comes_byte_by_byte_has_ten_seconds_whether_the_first_or_not() {
     for earlier in [0, 1, 2] {
-        let mut client = client(MAX_HEADER_BYTES);
+        let mut client = client(ConnectionLimits::default());
         for _ in 0..earlier {
             request_ok(&mut client, REQUEST).await;
             tokio::time::advance(Duration::from_secs(30)).await;
@@ -94,7 +87,8 @@ async fn a_head_that_comes_byte_by_byte_has_ten_seconds_whether_the_first_or_not
 #[tokio::test(start_paused = true)]
 async fn a_head_over_the_limit_is_a_431_and_a_body_may_have_more() {
     const LIMIT: usize = 16 * 1024;
-    let mut client = client(LIMIT);
+    let mut client =
+        client(ConnectionLimits { max_header_size: LIMIT, ..ConnectionLimits::default() });
     let body = "x".repeat(20 * LIMIT);
     let head =
         format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());

@@ -187,9 +187,11 @@ async fn only_names_of_this_machine_reach_app_and_console() {
         "localhost:x",
     ] {
         let reply = get_with(&server, "/hello", &[("host", bad)]).await;
-        assert_eq!(reply.status, 403, "{bad}");
+        // 400 if it is not a host name at all.
+        assert!([400, 403].contains(&reply.status), "{bad}: {}", reply.status);
         assert_ne!(reply.text(), "hello", "{bad}");
-        assert_eq!(console_with(&server, &[("host", bad)]).await, 403, "{bad}");
+        let console = console_with(&server, &[("host", bad)]).await;
+        assert!([400, 403].contains(&console), "{bad}: {console}");
     }
     // The log names the remedy.
     server.err.wait_for("--allow-host").await;

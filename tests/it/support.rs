@@ -176,6 +176,8 @@ impl Project {
                 command.env_remove(&key);
             }
         }
+        // A client that closes is noticed after this time.
+        command.env("SNAXUM_HALF_CLOSE_TIMEOUT", "500ms");
         command.envs(self.env.iter().map(|(key, value)| (key, value)));
         command
     }
@@ -296,11 +298,17 @@ impl Server {
 
     /// Sends these bytes and reads until the server closes.
     pub(crate) async fn raw(&self, bytes: &str) -> String {
-        let mut stream = TcpStream::connect(self.authority()).await.expect("it listens");
-        stream.write_all(bytes.as_bytes()).await.expect("it reads");
+        let mut stream = self.socket(bytes.as_bytes()).await;
         let mut answer = Vec::new();
         in_time("the raw response", stream.read_to_end(&mut answer)).await.expect("it responds");
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// A new connection on which these bytes have been sent.
+    pub(crate) async fn socket(&self, bytes: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(self.authority()).await.expect("it listens");
+        stream.write_all(bytes).await.expect("it reads");
+        stream
     }
 
     /// `127.0.0.1:PORT`.

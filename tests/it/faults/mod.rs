@@ -9,3 +9,6 @@ mod contexts;
 mod environment;
 mod objects;
 mod output;
+mod framing;
+mod half_close;
+mod slow_clients;

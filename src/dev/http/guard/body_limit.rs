@@ -19,13 +19,14 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Returns the request with its body in memory, or else the response that rejects it.
 pub(super) async fn buffer(request: Request) -> Result<Request, Response> {
     let (parts, body) = request.into_parts();
-    let read = tokio::time::timeout(TIMEOUT, body::read(&parts.headers, body, MAX_BODY)).await;
+    let read =
+        tokio::time::timeout(TIMEOUT, body::read(&parts.headers, body, MAX_BODY, TIMEOUT)).await;
     let reject = |status, text: String| (status, text).into_response();
     match read {
         Ok(Ok(body)) => Ok(Request::from_parts(parts, Body::from(body))),
-        Ok(Err(failure)) => {
-            let status = StatusCode::from_u16(failure.status).expect("it is a constant");
-            Err(reject(status, format!("Request rejected: {}.\n", failure.detail)))
+        Ok(Err(error)) => {
+            let status = StatusCode::from_u16(error.failure.status).expect("it is a constant");
+            Err(reject(status, format!("Request rejected: {}.\n", error.failure.detail)))
         }
         Err(_) => {
             let text =

@@ -1,0 +1,122 @@
+//! Clients that send or read slowly, or not at all: they are cut off, and nobody waits for them.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
+use crate::limits::Slow;
+use crate::support::{Project, Server, in_time};
+
+const MB: usize = 1024 * 1024;
+
+const LARGE: &str = r#"
+import itertools
+from snaxum import Response, route
+
+LARGE = b"x" * (4 * 1024 * 1024)
+PIECE = b"x" * 65536
+
+@route("/large")
+def large(request):
+    return Response(LARGE)
+
+@route("/own")
+def own(request):
+    return Response(b"x" * (5 * 1024 * 1024))
+
+@route("/endless")
+def endless(request):
+    return itertools.repeat(PIECE)
+
+@route("/short")
+def short(request):
+    return iter(["short"])
+
+@route("/hello", methods=["GET", "POST"])
+def hello(request):
+    return "hello"
+"#;
+
+/// Reads what there is until the server has ended the connection.
+async fn ended(mut stream: TcpStream) {
+    let mut rest = Vec::new();
+    let _ = in_time("the end of a slow client", stream.read_to_end(&mut rest)).await;
+}
+
+async fn unread(server: &Server, path: &str, count: usize) -> Vec<Slow> {
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let mut slow = Slow::get(server, path).await;
+        assert!(slow.head().await.starts_with("HTTP/1.1 200 "), "{path}");
+        clients.push(slow);
+    }
+    clients
+}
+
+#[tokio::test]
+async fn hundreds_of_slow_clients_of_each_kind_delay_no_request_and_are_cut_off() {
+    const EACH: usize = 300;
+    // Long enough that all are connected at once, on a busy machine too.
+    let timeouts = ["--header-timeout", "4", "--body-timeout", "4", "--send-timeout", "4"];
+    let server = Project::new().file("app.py", LARGE).args(&timeouts).serve().await;
+    assert_eq!(server.get("/hello").await.text(), "hello");
+    let before = server.memory();
+
+    let heads = join_all((0..EACH).map(|_| server.socket(b"GET /hello HTTP/1.1\r\nhost:"))).await;
+    let body = b"POST /hello HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nslow";
+    let bodies = join_all((0..EACH).map(|_| server.socket(body))).await;
+    let readers = unread(&server, "/large", EACH).await;
+    let began = Instant::now();
+    assert_eq!(server.get("/hello").await.text(), "hello");
+    let waited = began.elapsed();
+    let grown = server.memory().saturating_sub(before);
+
+    // 100 ms are usual; the rest is for a busy machine.
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
+    assert!(grown < 100 * MB, "{grown}");
+    let readers = readers.into_iter().map(|slow| slow.stream);
+    join_all(heads.into_iter().chain(bodies).chain(readers).map(ended)).await;
+    assert_eq!(server.get("/hello").await.text(), "hello");
+}
+
+#[tokio::test]
+async fn unread_streams_of_def_handlers_end_and_their_threads_are_free() {
+    const PLACES: usize = 64;
+    let server = Project::new().file("app.py", LARGE).args(&["--send-timeout", "1"]).serve().await;
+    let streams = unread(&server, "/endless", PLACES).await;
+    let others = async { while server.get("/short").await.status == 503 {} };
+    in_time("a place for another stream", others).await;
+    assert_eq!(server.get("/short").await.text(), "short");
+    join_all(streams.into_iter().map(|slow| ended(slow.stream))).await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_is_not_cut_off() {
+    let server = Project::new().file("app.py", LARGE).args(&["--send-timeout", "2"]).serve().await;
+    let mut slow = Slow::get(&server, "/endless").await;
+    slow.head().await;
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(4) {
+        slow.read(256 * 1024).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_memory_of_unread_answers_is_returned() {
+    const CLIENTS: usize = 30;
+    let server = Project::new().file("app.py", LARGE).args(&["--send-timeout", "1"]).serve().await;
+    assert_eq!(server.get("/hello").await.text(), "hello");
+    let before = server.memory();
+    let clients = unread(&server, "/own", CLIENTS).await;
+    join_all(clients.into_iter().map(|slow| ended(slow.stream))).await;
+
+    let returned = async {
+        while server.memory().saturating_sub(before) > CLIENTS * MB {
+            server.get("/hello").await;
+        }
+    };
+    in_time("the memory", returned).await;
+}
