@@ -50,7 +50,7 @@ pub use gate::Gate;
 use in_flight::InFlight;
 use loop_signals::LoopSignals;
 use messages::{Call, Calls, Control};
-pub use messages::{ReloadOutcome, ReloadParams, ReloadScope};
+pub use messages::{NewerPaths, ReloadOutcome, ReloadParams, ReloadScope};
 use queue::{PushError, Queue};
 pub use reply::CallError;
 use reply::WakeBatch;

@@ -53,14 +53,20 @@ def start(options: str, host: HostApi) -> bytes:
 
 
 def reload(
-    paths: list[str] | None, is_partial: bool, scope: str, on_begin: Callable[[], None]
+    paths: list[str] | None,
+    is_partial: bool,
+    scope: str,
+    on_begin: Callable[[], None],
+    newer: Callable[[], list[str] | None],
 ) -> bytes:
     """Reload the modules that a change of `paths` concerns; None compares all files.
 
-    See `Reloader.reload` for the parameters. Returns `"unchanged"`, `"held"` or
+    See `Reloader.reload` for the parameters. Returns `"unchanged"`, `"held"`, `"overtaken"` or
     `{"report": ...}` as JSON.
     """
-    made = running().reloader.reload(paths, is_partial=is_partial, scope=scope, on_begin=on_begin)
+    made = running().reloader.reload(
+        paths, is_partial=is_partial, scope=scope, on_begin=on_begin, newer=newer
+    )
     if isinstance(made, str):
         return to_json(made)
     _complete(made)

@@ -7,6 +7,7 @@
 mod commands;
 mod debounce;
 mod git_lock;
+mod late_events;
 pub(super) mod restart;
 
 use std::fs;
@@ -23,11 +24,14 @@ use crate::python_runtime::{PythonRuntime, ReloadOutcome, ReloadParams, ReloadSc
 use super::watch::{FileEvent, FileEventKind, Watcher, walk};
 use commands::{ManualReload, ReloadCommands};
 use debounce::Debouncer;
+use late_events::LateEvents;
 
 /// The longest time that the start waits for code that changed during it: a module may hang.
 const MAX_CATCH_UP: Duration = Duration::from_millis(500);
 /// The longest time that git's lock delays a reload.
 const MAX_GIT: Duration = Duration::from_secs(10);
+/// A file that changes this soon after a reload may belong to the save before it.
+const CONTINUED: Duration = Duration::from_millis(20);
 /// The time between two checks of git's lock.
 const GIT_INTERVAL: Duration = Duration::from_millis(5);
 
@@ -73,6 +77,7 @@ impl Reloader {
             watcher: Arc::clone(&watcher),
             commands: Arc::clone(&commands),
             next_batch: Vec::new(),
+            last_save: None,
             counted: runtime.gate().changes(),
         };
         let (caught_up, start) = sync_channel(0);
@@ -144,6 +149,14 @@ enum ReloadState {
 struct PendingReload {
     batch: Debouncer,
     manual: Vec<ManualReload>,
+    /// Whether an attempt was overtaken by more files.
+    is_repeated: bool,
+}
+
+impl PendingReload {
+    fn new(batch: Debouncer) -> Self {
+        Self { batch, manual: Vec::new(), is_repeated: false }
+    }
 }
 
 struct ReloadThread {
@@ -152,6 +165,8 @@ struct ReloadThread {
     commands: Arc<ReloadCommands>,
     /// The events that came during a reload.
     next_batch: Vec<FileEvent>,
+    /// The last save that was reloaded, and when its reload ended.
+    last_save: Option<(Debouncer, Instant)>,
     /// The gate's changes that the current step covers. Counted before each read of events or
     /// commands: a later change is covered by the next round.
     counted: u64,
@@ -195,12 +210,21 @@ impl ReloadThread {
         self.counted = runtime.gate().changes();
         let mut batch = Debouncer::new(Instant::now());
         batch.add(FileEvent::rescan(), Instant::now());
-        match self.attempt(&batch, ReloadScope::New, true, runtime) {
-            ReloadOutcome::Held => {
-                ReloadState::Collecting(PendingReload { batch, manual: Vec::new() })
-            }
+        let pending = PendingReload::new(batch);
+        match self.attempt(&pending, ReloadScope::New, true, runtime) {
+            ReloadOutcome::Held => ReloadState::Collecting(pending),
+            ReloadOutcome::Overtaken => self.join(pending),
             _ => ReloadState::Waiting,
         }
+    }
+
+    /// Adds the changes that overtook an attempt to its save.
+    fn join(&mut self, mut pending: PendingReload) -> ReloadState {
+        let events = std::mem::take(&mut self.next_batch);
+        self.add(events, &mut pending.batch);
+        pending.batch.expect_more();
+        pending.is_repeated = true;
+        ReloadState::Collecting(pending)
     }
 
     fn wait_for_change(&mut self, mut batch: Debouncer) -> ReloadState {
@@ -209,8 +233,19 @@ impl ReloadThread {
             events = self.watcher.wait(None);
         }
         batch.since = Instant::now();
+        if self.continues_last_save(&events) {
+            batch.expect_more();
+        }
         self.add(events, &mut batch);
-        ReloadState::Collecting(PendingReload { batch, manual: Vec::new() })
+        ReloadState::Collecting(PendingReload::new(batch))
+    }
+
+    /// Whether other files changed so soon after the last reload that its save may have been cut.
+    fn continues_last_save(&self, events: &[FileEvent]) -> bool {
+        self.last_save.as_ref().is_some_and(|(save, ended)| {
+            ended.elapsed() < CONTINUED
+                && events.iter().any(|event| save.is_continued_by(&event.path))
+        })
     }
 
     /// Waits until the save is complete. Another event or command begins the wait again.
@@ -232,19 +267,23 @@ impl ReloadThread {
     }
 
     fn reload(&mut self, pending: PendingReload, runtime: &PythonRuntime) -> ReloadState {
-        let PendingReload { batch, manual } = &pending;
+        let PendingReload { batch, manual, .. } = &pending;
         if batch.is_empty() {
             return ReloadState::Waiting;
         }
         let partial_until = batch.partial_until(Instant::now());
         let scope = manual.iter().map(|command| command.scope).max().unwrap_or_default();
-        let outcome = self.attempt(batch, scope, partial_until.is_some(), runtime);
+        let outcome = self.attempt(&pending, scope, partial_until.is_some(), runtime);
+        if matches!(outcome, ReloadOutcome::Overtaken) {
+            return self.join(pending);
+        }
         if let (ReloadOutcome::Held, Some(until)) = (&outcome, partial_until) {
             return ReloadState::Held(pending, until);
         }
         for command in pending.manual {
             let _ = command.reply.send(outcome.clone()); // an error: its client has disconnected
         }
+        self.last_save = Some((pending.batch, Instant::now()));
         ReloadState::Waiting
     }
 
@@ -260,15 +299,23 @@ impl ReloadThread {
     /// Reloads once. Stores the events that came meanwhile, and tracks the files that the code read.
     fn attempt(
         &mut self,
-        batch: &Debouncer,
+        pending: &PendingReload,
         scope: ReloadScope,
         is_partial: bool,
         runtime: &PythonRuntime,
     ) -> ReloadOutcome {
-        let (paths, since) = (batch.paths(), batch.since);
+        let PendingReload { batch, is_repeated, .. } = pending;
+        let (paths, since, is_repeated) = (batch.paths(), batch.since, *is_repeated);
         let cause = if scope == ReloadScope::New { "save" } else { "manual" };
-        let outcome = runtime.reload(ReloadParams { cause, scope, paths, since, is_partial });
-        self.next_batch = self.watcher.take_events();
+        let late = Arc::new(LateEvents::new(&self.watcher, batch));
+        let newer = {
+            let late = Arc::clone(&late);
+            Box::new(move || late.newer_paths())
+        };
+        let params = ReloadParams { cause, scope, paths, since, is_partial, is_repeated };
+        let outcome = runtime.reload(params, newer);
+        self.next_batch = late.take();
+        self.next_batch.extend(self.watcher.take_events());
         if let ReloadOutcome::Reloaded(reload) = &outcome {
             self.watcher.track_files(&reload.report.inputs, &reload.report.outputs);
         }

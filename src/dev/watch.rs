@@ -117,6 +117,20 @@ impl Watcher {
         }
     }
 
+    /// Takes the events so far. If there are none, waits for the first one, or for `until`. Leaves
+    /// interrupts to [`Self::wait`].
+    pub(super) fn take_events_until(&self, until: Instant) -> Vec<FileEvent> {
+        loop {
+            let events = self.take_events();
+            let now = Instant::now();
+            if !events.is_empty() || until <= now || self.is_stopped() {
+                return events;
+            }
+            let (fd, _) = self.lock().backend.wake_sources();
+            backend::wait_readable(&[fd], Some(until - now));
+        }
+    }
+
     /// Watches the directory that has this name now. Returns whether it may contain code, or did.
     pub(super) fn watch_dir(&self, directory: &Path) -> bool {
         let was_watched = self.lock().backend.remove_below(directory);

@@ -18,7 +18,7 @@ use crate::message::{Head, LoadReport};
 use super::exchange::Exchange;
 use super::host::HostApi;
 use super::json::parse;
-use super::messages::{Call, OnBegin, ReloadReply, ReloadScope};
+use super::messages::{Call, NewerPaths, OnBegin, ReloadReply, ReloadScope};
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
@@ -88,7 +88,8 @@ impl Bridge {
 
     /// Loads the modules that a change of `paths` concerns; `None` compares all files.
     ///
-    /// Python calls `on_begin` when it is known that there is something to do.
+    /// Python calls `on_begin` when it is known that there is something to do, and `newer` before the
+    /// new code serves.
     pub(crate) fn reload(
         &self,
         py: Python<'_>,
@@ -96,13 +97,20 @@ impl Bridge {
         is_partial: bool,
         scope: ReloadScope,
         on_begin: OnBegin,
+        newer: NewerPaths,
     ) -> PyResult<ReloadReply> {
         // As `str`, and not as `pathlib.Path`.
-        let paths: Option<Vec<_>> =
-            paths.map(|paths| paths.into_iter().map(PathBuf::into_os_string).collect());
+        let as_text = |paths: Option<Vec<PathBuf>>| -> Option<Vec<_>> {
+            paths.map(|paths| paths.into_iter().map(PathBuf::into_os_string).collect())
+        };
+        let paths = as_text(paths);
+        let newer = move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
+            as_text(args.py().detach(&newer)) // it may wait
+        };
+        let newer = PyCFunction::new_closure(py, None, None, newer)?;
         let on_begin = move |_: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| on_begin();
         let on_begin = PyCFunction::new_closure(py, None, None, on_begin)?;
-        let reply = self.reload.call1(py, (paths, is_partial, scope.name(), on_begin))?;
+        let reply = self.reload.call1(py, (paths, is_partial, scope.name(), on_begin, newer))?;
         parse(reply.bind(py))
     }
 

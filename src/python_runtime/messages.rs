@@ -37,6 +37,7 @@ pub(crate) enum Control {
         is_partial: bool,
         scope: ReloadScope,
         on_begin: OnBegin,
+        newer: NewerPaths,
         reply: mpsc::SyncSender<Result<ReloadReply, String>>,
     },
     Describe {
@@ -58,6 +59,10 @@ pub(crate) enum Control {
 /// Called when Python knows that a reload has something to do.
 pub(crate) type OnBegin = Box<dyn Fn() + Send + Sync>;
 
+/// Returns the files that changed since a reload began; `None` if any file may have changed. May wait
+/// about a millisecond for them.
+pub type NewerPaths = Box<dyn Fn() -> Option<Vec<PathBuf>> + Send + Sync>;
+
 /// The outcome of a request to reload, as Python returns it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -66,6 +71,8 @@ pub(crate) enum ReloadReply {
     Unchanged,
     /// A file does not parse, and may be half written.
     Held,
+    /// A file changed again while the modules ran.
+    Overtaken,
     Report(Box<LoadReport>),
 }
 
@@ -82,6 +89,8 @@ pub struct ReloadParams {
     pub since: Instant,
     /// Whether a file may be half written: a syntax error is then [`ReloadOutcome::Held`].
     pub is_partial: bool,
+    /// Whether the start of this reload was already reported: an attempt was overtaken.
+    pub is_repeated: bool,
 }
 
 /// How much a reload runs.
@@ -115,6 +124,8 @@ pub enum ReloadOutcome {
     Unchanged,
     /// A file does not parse, and may be half written: nothing was done; try again later.
     Held,
+    /// Files changed again while the modules ran: nothing was done; the changes belong to one save.
+    Overtaken,
     /// The modules were loaded, successfully or not.
     Reloaded(Arc<ReloadRecord>),
 }

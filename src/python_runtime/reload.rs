@@ -11,27 +11,32 @@ use crate::event::{Event, ReloadRecord};
 use crate::message::{LoadOutcome, LoadReport, ms};
 
 use super::PythonRuntime;
-use super::messages::{Control, ReloadOutcome, ReloadParams, ReloadReply};
+use super::messages::{Control, NewerPaths, ReloadOutcome, ReloadParams, ReloadReply};
 use super::serving::{Serving, log_failures};
 
 impl PythonRuntime {
     /// Loads the modules that a change concerns; the old code is still serving if they do not load.
-    /// Blocks until the reload has ended.
-    pub fn reload(&self, params: ReloadParams) -> ReloadOutcome {
-        let ReloadParams { cause, scope, paths, since, is_partial } = params;
+    /// Blocks until the reload has ended. Python calls `newer` before the new code serves.
+    pub fn reload(&self, params: ReloadParams, newer: NewerPaths) -> ReloadOutcome {
+        let ReloadParams { cause, scope, paths, since, is_partial, is_repeated } = params;
         let time = SystemTime::now();
         let settle = since.elapsed();
         let files: Vec<String> = paths.iter().flatten().map(|path| self.relative(path)).collect();
         let (reply, replies) = mpsc::sync_channel(1);
         let on_begin = {
             let (events, files) = (Arc::clone(&self.events), files.clone());
-            Box::new(move || events.emit(|| Event::ReloadStart { files: files.clone() }))
+            Box::new(move || {
+                if !is_repeated {
+                    events.emit(|| Event::ReloadStart { files: files.clone() });
+                }
+            })
         };
-        let message = Control::Reload { paths, is_partial, scope, on_begin, reply };
+        let message = Control::Reload { paths, is_partial, scope, on_begin, newer, reply };
         let mut report = match self.control.send(message).map(|()| replies.recv()) {
             Ok(Ok(Ok(ReloadReply::Report(report)))) => *report,
             Ok(Ok(Ok(ReloadReply::Unchanged))) => return ReloadOutcome::Unchanged,
             Ok(Ok(Ok(ReloadReply::Held))) => return ReloadOutcome::Held,
+            Ok(Ok(Ok(ReloadReply::Overtaken))) => return ReloadOutcome::Overtaken,
             Ok(Ok(Err(text))) => {
                 tracing::error!("internal error while reloading; please report this: {text}");
                 self.failed_report()

@@ -125,9 +125,10 @@ fn serve_control(
 ) -> Option<(Duration, tokio::sync::oneshot::Sender<()>)> {
     while let Ok(message) = py.detach(|| control.recv()) {
         match message {
-            Control::Reload { paths, is_partial, scope, on_begin, reply } => {
-                let result =
-                    keeping_signals(|| bridge.reload(py, paths, is_partial, scope, on_begin));
+            Control::Reload { paths, is_partial, scope, on_begin, newer, reply } => {
+                let result = keeping_signals(|| {
+                    bridge.reload(py, paths, is_partial, scope, on_begin, newer)
+                });
                 let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
             }
             Control::Explain { method, path, reply } => {

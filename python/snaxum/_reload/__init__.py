@@ -8,6 +8,7 @@
 - `discovery`, `stage`, `loader`, `source_cache`: load modules from the texts that were just read
 - `broken_routes`: the routes of modules that did not load at the first start
 - `import_hook`, `file_inputs`, `effects`, `watchdog`: record what a module does while it loads
+- `late_saves`: ends an attempt that more files of the same save have overtaken
 - `line_shift`: updates line numbers without running a module
 - `module_state`, `migrate`: lost globals, and kept values of replaced classes
 - `report`, `warnings`: the outcome of an attempt

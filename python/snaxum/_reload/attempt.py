@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -100,14 +100,22 @@ class Attempt:
             sys.modules.pop(name, None)
         generations.stage(staging)
 
-    def run(self) -> None:
-        """Load the modules and build the generation. Raises Rejected."""
+    def run(self, check: Callable[[Iterable[Node]], None]) -> None:
+        """Load the modules and build the generation. Raises Rejected, or Overtaken from `check`.
+
+        `check` is called with the nodes of the generation, before start-up hooks run.
+        """
         # A first start has no time limit: no older code is serving, and a library may need long.
         watchdog = self.watchdog if self.serving.number else None
         with watchdog or nullcontext():
             self.stage.run(self.roots)
+        nodes = self.stage.staging.nodes
+        check(nodes.values())
         prune = self.watchdog is not None
         self.generation = self.stage.build(self.roots, prune=prune, retirement=self.retirement)
+        hooks = [hook for node in self._fresh(nodes) for hook in node.hooks]
+        if not any(hook.when == "startup" for hook in hooks):
+            check(nodes.values())
         self.report.phases["stage"] = ms_since(self._started)
         self.report.modules = [
             {"name": name, "ms": round(seconds * 1e3, 3)}

@@ -43,6 +43,11 @@ def outputs() -> list[str]:
     return sorted(path for path in _outputs if not path.endswith(".py"))
 
 
+def has_written(path: str) -> bool:
+    """Report whether this process has written a file since `is_own_output` reported it."""
+    return path in _outputs
+
+
 def is_own_output(path: str) -> bool:
     """Report whether this process has written a file; a Python file is reported once a write."""
     if path not in _outputs:

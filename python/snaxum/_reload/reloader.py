@@ -17,12 +17,14 @@ from typing import Literal
 from .._core.objects import attribute, is_a
 from .._debug import traceback
 from .._runtime.generations import Generation, current
-from . import file_inputs, line_shift
+from . import file_inputs, late_saves, line_shift
 from .attempt import Attempt, Plan
 from .changes import ChangeDetector, Changes
 from .discovery import discover
 from .env_file import EnvFile
+from .late_saves import Newer, Overtaken
 from .loader import UserFinder
+from .model import Node
 from .report import Failure, Report, RouteRowCache, diff_routes, diff_rows, ms_since
 from .retirement import Retirement
 from .stage import Rejected, is_fatal
@@ -66,7 +68,8 @@ class Reloader:
         is_partial: bool = False,
         scope: str = "new",
         on_begin: Callable[[], None] | None = None,
-    ) -> Report | Literal["unchanged", "held"]:
+        newer: Newer | None = None,
+    ) -> Report | Literal["unchanged", "held", "overtaken"]:
         """Make one attempt: publish a new generation, or change nothing and report why.
 
         `paths` names the files that were written, created or deleted; None compares all files. The
@@ -74,17 +77,22 @@ class Reloader:
         `differing` also if it differs only from the serving code, `all` always, with all modules.
         If none is due, returns `unchanged`. If `is_partial`, files may be half written: a syntax
         error returns `held`, and the attempt does not count. `on_begin` is called before any
-        module runs.
+        module runs. If `newer` names a file that has changed since, nothing is published and
+        nothing reported: returns `overtaken`.
         """
         plan = self._plan(paths, scope, current())
         if plan is None:
             return "unchanged"
         if plan.failures and is_partial:
             return "held"
-        self.detector.record_attempt(plan.changes)
         if on_begin is not None:
             on_begin()
-        return self._load(plan)
+        try:
+            report = self._load(plan, newer)
+        except Overtaken:
+            return "overtaken"
+        self.detector.record_attempt(plan.changes)
+        return report
 
     def _plan(self, paths: Iterable[str] | None, scope: str, serving: Generation) -> Plan | None:
         """Compare the files with the serving code, and compile them; None if nothing is due."""
@@ -110,11 +118,17 @@ class Reloader:
         report.phases["compile"] = ms_since(started)
         return Plan(serving, changes, affected, report, failures)
 
-    def _load(self, plan: Plan) -> Report:
+    def _load(self, plan: Plan, newer: Newer | None) -> Report:
         report, serving, changes = plan.report, plan.serving, plan.changes
+
+        def check(nodes: Iterable[Node]) -> None:
+            late_saves.check(newer, changes, nodes, self.env_file)
+
         if not os.path.isdir(self.root):
             error = FileNotFoundError(f"the python directory {self.root} is gone; put it back")
             return self._reject(plan, {"": self._capture(changes, error)})
+        if not changes.restart_triggers and (plan.failures or plan.affected == []):
+            check(serving.graph.nodes.values())
         if plan.failures:
             return self._reject(plan, plan.failures)
         if changes.restart_triggers:
@@ -128,7 +142,7 @@ class Reloader:
             return self._shift_lines(plan)
         while True:
             try:
-                return self._attempt(plan)
+                return self._attempt(plan, check)
             except Rejected as rejected:
                 if rejected.may_escalate and plan.affected is not None:
                     report.strategy, report.reason = "all", rejected.reason
@@ -138,7 +152,7 @@ class Reloader:
                     report.strategy = "restart"
                 return self._reject(plan, rejected.failures)
 
-    def _attempt(self, plan: Plan) -> Report:
+    def _attempt(self, plan: Plan, check: Callable[[Iterable[Node]], None]) -> Report:
         env_file, variables = self.env_file, plan.changes.variables
         attempt = Attempt(
             plan,
@@ -152,10 +166,10 @@ class Reloader:
         with env_file.activate(variables) if env_file and variables else nullcontext():
             attempt.open()
             try:
-                attempt.run()
+                attempt.run(check)
             except BaseException as error:
                 attempt.roll_back()
-                if isinstance(error, Rejected):
+                if isinstance(error, (Rejected, Overtaken)):
                     raise
                 raise Rejected({"": self._capture(plan.changes, error)}) from error
             generation = attempt.commit(dict(env_file.values) if env_file else {})

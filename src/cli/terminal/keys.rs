@@ -177,7 +177,7 @@ fn on_continue(terminal: &Terminal) {
 async fn reload(dev: Dev, terminal: Terminal) {
     let text = match dev.reload().await {
         Some(ReloadOutcome::Reloaded(_)) => return, // the terminal shows its line
-        Some(ReloadOutcome::Unchanged | ReloadOutcome::Held) => {
+        Some(ReloadOutcome::Unchanged | ReloadOutcome::Held | ReloadOutcome::Overtaken) => {
             "nothing to reload: the files have not changed"
         }
         None => "no reload: the server is stopping, or too many reloads are pending",

@@ -41,7 +41,7 @@ pub(super) async fn reload_now(dev: &Dev, options: &ReloadOptions) -> Option<Com
     let scope = if options.full { ReloadScope::All } else { ReloadScope::Differing };
     let reload = match dev.inner.reloader.reload(scope, &dev.inner.runtime).await? {
         ReloadOutcome::Reloaded(reload) => Some(Reload::from(&reload)),
-        ReloadOutcome::Unchanged | ReloadOutcome::Held => None,
+        ReloadOutcome::Unchanged | ReloadOutcome::Held | ReloadOutcome::Overtaken => None,
     };
     Some(outcome(dev, reload).await)
 }

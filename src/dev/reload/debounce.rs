@@ -10,6 +10,11 @@ use crate::dev::watch::{FileEvent, FileEventKind};
 
 /// The wait for a second file of the same save, once the first is closed.
 const QUIET: Duration = Duration::from_micros(500);
+/// The quiet time before new code serves: by then, the next file of the same save has an event. Most
+/// of it passes while the modules run.
+const QUIET_COMMIT: Duration = Duration::from_micros(1500);
+/// The quiet time of a save that wrote more files than it seemed at first.
+const QUIET_BURST: Duration = Duration::from_millis(30);
 /// The quiet time after which a file counts as complete where no event reports its end.
 const QUIET_UNCLOSED: Duration = Duration::from_millis(20);
 /// The wait for a removed file to come back: editors move the old one aside first, and on a busy
@@ -17,18 +22,23 @@ const QUIET_UNCLOSED: Duration = Duration::from_millis(20);
 const REPLACEMENT: Duration = Duration::from_millis(100);
 /// The longest time that one file delays the others, whatever its writer does.
 const MAX_SETTLE: Duration = Duration::from_millis(150);
+/// The longest time that a save takes which writes one file after the other.
+const MAX_BURST: Duration = Duration::from_secs(10);
 
 /// The file events that may belong to one save.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Debouncer {
     /// When the first event came.
     pub(super) since: Instant,
     last: Instant,
+    /// When the newest file joined.
+    last_new: Instant,
+    quiet: Duration,
     files: HashMap<PathBuf, PendingFile>,
     needs_rescan: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct PendingFile {
     kind: FileEventKind,
     since: Instant,
@@ -37,7 +47,30 @@ struct PendingFile {
 
 impl Debouncer {
     pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, last: now, files: HashMap::new(), needs_rescan: false }
+        let (files, needs_rescan) = (HashMap::new(), false);
+        Self { since: now, last: now, last_new: now, quiet: QUIET, files, needs_rescan }
+    }
+
+    /// Waits longer from now on: the save writes one file after the other.
+    pub(super) fn expect_more(&mut self) {
+        self.quiet = QUIET_BURST;
+    }
+
+    /// Returns the time before which no new code serves: more files of the save may come.
+    pub(super) fn commits_at(&self) -> Instant {
+        self.last + QUIET_COMMIT
+    }
+
+    /// Whether a file that changes now, during the reload, belongs to this save.
+    pub(super) fn is_joined_by(&self, path: &Path, now: Instant) -> bool {
+        // A file that never stops changing must not delay the others.
+        let limit = if self.files.contains_key(path) { MAX_SETTLE } else { MAX_BURST };
+        now < self.since + limit
+    }
+
+    /// Whether a change of this file, just after the reload of this save, may belong to it.
+    pub(super) fn is_continued_by(&self, path: &Path) -> bool {
+        !self.files.contains_key(path)
     }
 
     pub(super) fn add(&mut self, event: FileEvent, now: Instant) {
@@ -46,6 +79,9 @@ impl Debouncer {
             self.needs_rescan = true;
             return;
         }
+        if !self.files.contains_key(&event.path) {
+            self.last_new = now;
+        }
         let new = PendingFile { kind: event.kind, since: now, last: now };
         let file = self.files.entry(event.path).or_insert(new);
         (file.kind, file.last) = (event.kind, now);
@@ -53,7 +89,9 @@ impl Debouncer {
 
     /// Returns when the save is complete, if no more events come; a time in the past means now.
     pub(super) fn ready_at(&self, is_empty: impl Fn(&Path) -> bool) -> Instant {
-        let quiet = (self.last + QUIET).min(self.since + MAX_SETTLE);
+        // More events of the same files delay it for a limited time, and each new file again.
+        let new_files = (self.last_new + self.quiet).min(self.since + MAX_BURST);
+        let quiet = (self.last + self.quiet).min(new_files.max(self.since + MAX_SETTLE));
         let ready = self.files.values().map(PendingFile::ready_at).fold(quiet, Instant::max);
         // Truncated, and not written yet: the disk is read only once all else is ready.
         let emptied = self.files.iter().filter(|(path, file)| {
@@ -156,6 +194,22 @@ mod tests {
     fn a_stream_of_saves_is_reloaded_in_between() {
         let saves: Vec<_> = (0..=200).map(|ms| (ms, "a", Closed)).collect();
         assert!(ready(&saves, &[]) <= 200.0);
+    }
+
+    #[test]
+    fn a_growing_save_waits_longer_for_each_new_file() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut batch = Debouncer::new(start);
+        batch.expect_more();
+        for ms in (0..=400).step_by(20) {
+            let event = FileEvent { path: ms.to_string().into(), kind: Closed, is_entry: false };
+            batch.add(event, at(ms));
+            assert_eq!(batch.ready_at(|_| false), at(ms) + QUIET_BURST);
+        }
+        assert!(batch.is_joined_by(Path::new("new"), at(400)));
+        assert!(!batch.is_joined_by(Path::new("400"), at(400)), "the same file delays no longer");
+        assert!(!batch.is_joined_by(Path::new("new"), start + MAX_BURST));
     }
 
     #[test]

@@ -12,3 +12,4 @@ mod output;
 mod framing;
 mod half_close;
 mod slow_clients;
+mod saves;
