@@ -184,10 +184,13 @@ class Attempt:
                     self.retirement.run_hook(node, hook)
 
     def _lost_state(self) -> list[str]:
+        """List the changed globals whose value the new run has replaced."""
         before, after = self.serving.modules, self.generation.modules
         return [
             f"{node.name}.{name}"
             for node in self.old
             if node.name in after and node.name in before
             for name in changed_globals(before[node.name], node.globals_seen)
+            # A kept value, or one of a module that did not run again, is still the same object.
+            if vars(before[node.name])[name] is not vars(after[node.name]).get(name)
         ]
