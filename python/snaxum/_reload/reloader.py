@@ -17,7 +17,7 @@ from typing import Literal
 from .._core.objects import attribute, is_a
 from .._debug import traceback
 from .._runtime.generations import Generation, current
-from . import file_inputs, late_saves, line_shift
+from . import failures, file_inputs, late_saves, line_shift
 from .attempt import Attempt, Plan
 from .changes import ChangeDetector, Changes
 from .discovery import discover
@@ -114,9 +114,9 @@ class Reloader:
             report.reason = self.env_file.reason(changes.variables)
         elif scope == "all":
             report.reason = "requested manually"
-        failures = self._compile(changes, serving)
+        failed = self._compile(changes, serving)
         report.phases["compile"] = ms_since(started)
-        return Plan(serving, changes, affected, report, failures)
+        return Plan(serving, changes, affected, report, failed)
 
     def _load(self, plan: Plan, newer: Newer | None) -> Report:
         report, serving, changes = plan.report, plan.serving, plan.changes
@@ -180,7 +180,7 @@ class Reloader:
             self.rows.forget(node.routes)
         report.diff = diff_routes(plan.serving.table, generation.table, self.rows.of)
         report.warnings += variables.warnings if variables else []
-        report.failures = [{"module": n, "traceback": f} for n, f in generation.broken.items()]
+        report.failures = failures.distinct(generation.broken)
         return self._finish(report, generation)
 
     def _affected(self, changes: Changes, serving: Generation) -> list[str] | None:
@@ -193,9 +193,9 @@ class Reloader:
 
     def _compile(self, changes: Changes, serving: Generation) -> dict[str, Failure]:
         """Compile all changed files before any module runs: one error rejects all changes."""
-        failures: dict[str, Failure] = {}
+        failed: dict[str, Failure] = {}
         if changes.variables is not None and changes.variables.error is not None:
-            failures[""] = self._capture(changes, changes.variables.error)
+            failed[""] = self._capture(changes, changes.variables.error)
         files = {node.name: node.path for node in changes.changed}
         for path, name in changes.created.items():
             if name in self._roots() or _is_imported(name, serving):
@@ -208,8 +208,8 @@ class Reloader:
                 if source is not None:
                     source.compile()
             except (SyntaxError, OSError, RecursionError, MemoryError, OverflowError) as error:
-                failures[name] = self._capture(changes, error)
-        return failures
+                failed[name] = self._capture(changes, error)
+        return failed
 
     def _shift_lines(self, plan: Plan) -> Report:
         """Update line numbers; no module runs, and the generation stays the same."""
@@ -233,9 +233,9 @@ class Reloader:
         report.diff = diff_rows(rows, {route.id: self.rows.of(route) for route in serving.routes})
         return self._finish(report, serving)
 
-    def _reject(self, plan: Plan, failures: Mapping[str, Failure]) -> Report:
+    def _reject(self, plan: Plan, failed: Mapping[str, Failure]) -> Report:
         plan.report.outcome = "failed"
-        plan.report.failures = [{"module": name, "traceback": f} for name, f in failures.items()]
+        plan.report.failures = failures.distinct(failed)
         return self._finish(plan.report, plan.serving)
 
     def _finish(self, report: Report, generation: Generation) -> Report:
