@@ -11,7 +11,7 @@
 - `late_saves`: ends an attempt that more files of the same save have overtaken
 - `line_shift`: updates line numbers without running a module
 - `module_state`, `migrate`: lost globals, and kept values of replaced classes
-- `failures`, `report`, `warnings`: the outcome of an attempt
+- `failures`, `report`, `warnings`, `removed_names`: the outcome of an attempt
 - `retirement`, `background_tasks`: end the old generation and its tasks
 
 `model` has the data that they share, and `user_paths` the user's directories.

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
-from . import effects, line_shift, loader
+from . import effects, line_shift, loader, removed_names
 from .changes import Changes
 from .migrate import migrate_kept
 from .model import Node
@@ -139,6 +139,9 @@ class Attempt:
             if node.name in self.stage.carried:
                 line_shift.apply(node, source, serving.modules.get(node.name))
         self.report.warnings += migrate_kept(serving, generation, self.leaving)
+        self.report.warnings += removed_names.warnings(
+            serving.modules, generation.modules, generation.graph
+        )
         serving.leaving = [node for name, node in before.items() if after.get(name) is not node]
         kept = generation.kept
         ended = [(key, value) for key, value in serving.kept.items() if kept.get(key) is not value]

@@ -12,4 +12,5 @@ mod output;
 mod framing;
 mod half_close;
 mod slow_clients;
+mod loading;
 mod saves;

@@ -16,4 +16,4 @@ mod registries;
 mod requests;
 mod state;
 mod tasks;
-mod world;
+pub(crate) mod world;

@@ -99,6 +99,12 @@ impl Reload {
         self.0["traceback"]["text"].as_str().expect("a traceback")
     }
 
+    /// The warnings about the new code.
+    pub(crate) fn warnings(&self) -> Vec<&str> {
+        let list = self.0["warnings"].as_array().expect("a list");
+        list.iter().map(|text| text.as_str().expect("a text")).collect()
+    }
+
     /// Paths in one part of the route diff.
     pub(crate) fn diff(&self, part: &str) -> Vec<&str> {
         names(&self.0["diff"][part], "path")
