@@ -206,7 +206,7 @@ impl ReloadThread {
     /// Reloads the code that changed while Python started, when it was not watched yet.
     fn catch_up(&mut self, runtime: &PythonRuntime) -> ReloadState {
         let report = &runtime.serving().last_reload.report;
-        self.watcher.track_files(&report.inputs, &report.outputs);
+        self.watcher.track_code(report);
         self.counted = runtime.gate().changes();
         let mut batch = Debouncer::new(Instant::now());
         batch.add(FileEvent::rescan(), Instant::now());
@@ -317,7 +317,7 @@ impl ReloadThread {
         self.next_batch = late.take();
         self.next_batch.extend(self.watcher.take_events());
         if let ReloadOutcome::Reloaded(reload) = &outcome {
-            self.watcher.track_files(&reload.report.inputs, &reload.report.outputs);
+            self.watcher.track_code(&reload.report);
         }
         outcome
     }

@@ -14,13 +14,16 @@ mod network_fs;
 mod poll;
 pub(super) mod walk;
 
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use crate::message::LoadReport;
 
 use backend::{POLLING_INSTEAD, WatchBackend};
 pub(super) use event::{FileEvent, FileEventKind};
@@ -45,6 +48,8 @@ struct WatcherState {
     backend: WatchBackend,
     filter: EventFilter,
     pending: Vec<FileEvent>,
+    /// The directories of loaded modules, and their parents: watched even if git ignores them.
+    code_dirs: Arc<HashSet<PathBuf>>,
 }
 
 impl Watcher {
@@ -61,7 +66,12 @@ impl Watcher {
         let filter = EventFilter::new(root);
         let watcher = Self {
             root: root.to_owned(),
-            state: Mutex::new(WatcherState { backend, filter, pending: Vec::new() }),
+            state: Mutex::new(WatcherState {
+                backend,
+                filter,
+                pending: Vec::new(),
+                code_dirs: Arc::default(),
+            }),
             on_change: Box::new(on_change),
             on_style_saved: Box::new(on_style_saved),
             wake_tx,
@@ -147,7 +157,9 @@ impl Watcher {
         if !directory.is_dir() || self.lock().backend.polling().is_some() {
             return false;
         }
-        let found = walk::walk(&self.root, directory, |directory| self.watch(directory));
+        let code_dirs = Arc::clone(&self.lock().code_dirs);
+        let watch = |directory: &Path| self.watch(directory);
+        let found = walk::walk(&self.root, directory, &code_dirs, watch);
         let outside = self.lock().filter.add_links(found.links);
         for directory in outside {
             self.watch(&directory);
@@ -155,18 +167,29 @@ impl Watcher {
         !found.sources.is_empty()
     }
 
-    /// Watches the files that the code read, and ignores the files that it writes.
-    pub(super) fn track_files(&self, inputs: &[String], outputs: &[String]) {
+    /// Watches the directories of the code and the files that it read, and ignores the files that it
+    /// writes.
+    pub(super) fn track_code(&self, report: &LoadReport) {
         let mut state = self.lock();
-        let WatcherState { backend, filter, .. } = &mut *state;
-        let outside = filter.track_files(inputs, outputs);
+        let WatcherState { backend, filter, code_dirs, .. } = &mut *state;
+        let mut directories = filter.track_files(&report.inputs, &report.outputs);
+        let known = std::mem::replace(code_dirs, Arc::new(self.code_dirs(&report.code_dirs)));
+        directories.extend(code_dirs.difference(&known).cloned());
         if let Some(polling) = backend.polling() {
-            polling.track_files(filter.inputs());
+            polling.track_files(filter.inputs(), code_dirs);
         }
         drop(state);
-        for directory in outside {
+        for directory in directories {
             self.watch(&directory);
         }
+    }
+
+    /// Adds the parents below the root.
+    fn code_dirs(&self, directories: &[String]) -> HashSet<PathBuf> {
+        let below = directories.iter().map(Path::new).filter(|path| path.starts_with(&self.root));
+        let with_parents =
+            below.flat_map(|path| path.ancestors().take_while(|it| *it != self.root));
+        with_parents.map(Path::to_owned).collect()
     }
 
     /// Ends one wait: the current one, or the next.
@@ -190,7 +213,7 @@ impl Watcher {
         let Err(problem) = state.backend.add(directory) else { return };
         tracing::warn!("{problem}; {POLLING_INSTEAD}");
         let mut polling = PollBackend::new(&self.root);
-        polling.track_files(state.filter.inputs());
+        polling.track_files(state.filter.inputs(), &state.code_dirs);
         state.backend = WatchBackend::Polling(polling);
         // The queued events are lost.
         state.pending.push(FileEvent::rescan());

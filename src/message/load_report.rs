@@ -52,6 +52,10 @@ pub struct LoadReport {
     /// listed while modules ran.
     #[serde(default)]
     pub inputs: Vec<String>,
+    /// The directories of all modules that loaded or failed, as absolute paths.
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(test, schemars(skip))]
+    pub code_dirs: Vec<String>,
     /// The values of environment variables with secret names; in dev mode only.
     #[serde(default, skip_serializing)]
     #[cfg_attr(test, schemars(skip))]

@@ -92,6 +92,8 @@ class Reloader:
         except Overtaken:
             return "overtaken"
         self.detector.record_attempt(plan.changes)
+        # Also of modules that failed: the next save corrects them.
+        report.code_dirs = sorted(set(map(os.path.dirname, plan.changes.sources.by_path())))
         return report
 
     def _plan(self, paths: Iterable[str] | None, scope: str, serving: Generation) -> Plan | None:

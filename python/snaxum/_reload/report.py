@@ -48,6 +48,8 @@ class Report:
     # Values to redact in everything that is shown. Only Rust reads them.
     secrets: list[str] = field(default_factory=list, repr=False)
     inputs: list[str] = field(default_factory=list)
+    # The directories of all modules that were read.
+    code_dirs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
 
 

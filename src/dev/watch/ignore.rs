@@ -3,7 +3,7 @@
 //!
 //! A *file* that git ignores may still be a module, so files are not checked against `.gitignore`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -28,18 +28,25 @@ pub(super) struct IgnoreRules {
 
 impl IgnoreRules {
     /// Reads the rules for everything below `root`. Outside a repository, the parent directory counts as
-    /// one.
+    /// one. A file that ignores `root` itself does not count: it is not about this project.
     pub(super) fn new(root: &Path) -> Self {
         let repository = root.ancestors().find(|directory| directory.join(".git").exists());
         let base = repository.or(root.parent()).unwrap_or(root);
-        Self { base: base.to_owned(), files: HashMap::new() }
+        let above = root.ancestors().skip(1).take_while(|it| it.starts_with(base));
+        let read = |directory: &Path| {
+            let rules = Gitignore::new(directory.join(".gitignore")).0;
+            let is_foreign = rules.matched_path_or_any_parents(root, true).is_ignore();
+            (directory.to_owned(), if is_foreign { Gitignore::empty() } else { rules })
+        };
+        Self { base: base.to_owned(), files: above.map(read).collect() }
     }
 
-    /// Whether this directory, below one that is not ignored, needs no watch.
-    pub(super) fn skips(&mut self, directory: &Path) -> bool {
+    /// Whether this directory, below one that is not ignored, needs no watch. Git may ignore a directory
+    /// of `code_dirs`.
+    pub(super) fn skips(&mut self, directory: &Path, code_dirs: &HashSet<PathBuf>) -> bool {
         directory.file_name().is_some_and(is_noise)
             || directory.join("pyvenv.cfg").exists()
-            || self.is_git_ignored(directory)
+            || (self.is_git_ignored(directory) && !code_dirs.contains(directory))
     }
 
     fn is_git_ignored(&mut self, directory: &Path) -> bool {
@@ -99,9 +106,27 @@ mod tests {
 
         let mut rules = IgnoreRules::new(&path("python"));
 
-        assert!(rules.skips(&path("python/build")));
-        assert!(rules.skips(&path("python/env")), "a virtual environment");
-        assert!(!rules.skips(&path("python/kept")));
-        assert!(!rules.skips(&path("python/kept/build")));
+        let mut skips = |name: &str| rules.skips(&path(name), &HashSet::new());
+        assert!(skips("python/build"));
+        assert!(skips("python/env"), "a virtual environment");
+        assert!(!skips("python/kept"));
+        assert!(!skips("python/kept/build"));
+    }
+
+    #[test]
+    fn rules_that_ignore_the_project_itself_do_not_count() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = |name: &str| dir.path().join(name);
+        for name in [".git", "code/app/python/pkg", "code/app/python/built"] {
+            fs::create_dir_all(path(name)).expect("a directory");
+        }
+        fs::write(path(".gitignore"), "*\n").expect("written");
+        fs::write(path("code/app/.gitignore"), "built/\n").expect("written");
+
+        let mut rules = IgnoreRules::new(&path("code/app/python"));
+
+        let mut skips = |name: &str| rules.skips(&path(name), &HashSet::new());
+        assert!(!skips("code/app/python/pkg"));
+        assert!(skips("code/app/python/built"), "the project's own rule");
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::event::{FileEvent, FileEventKind};
@@ -39,6 +40,7 @@ pub(super) struct PollBackend {
     directories: Stamps,
     files: Stamps,
     inputs: HashSet<PathBuf>,
+    code_dirs: Arc<HashSet<PathBuf>>,
     began: Instant,
     took: Duration,
 }
@@ -51,6 +53,7 @@ impl PollBackend {
             directories: Stamps::new(),
             files: Stamps::new(),
             inputs: HashSet::new(),
+            code_dirs: Arc::default(),
             began: Instant::now(),
             took: Duration::ZERO,
         };
@@ -58,8 +61,23 @@ impl PollBackend {
         polling
     }
 
-    /// Also watches these files, and these directories for their listing.
-    pub(super) fn track_files(&mut self, inputs: &HashSet<PathBuf>) {
+    /// Also watches these files, these directories for their listing, and the modules in `code_dirs`,
+    /// even if git ignores them.
+    pub(super) fn track_files(
+        &mut self,
+        inputs: &HashSet<PathBuf>,
+        code_dirs: &Arc<HashSet<PathBuf>>,
+    ) {
+        let added: Vec<PathBuf> = code_dirs.difference(&self.code_dirs).cloned().collect();
+        if !added.is_empty() {
+            self.directories.clear(); // the next poll walks again
+            let entries = added.iter().filter_map(|directory| fs::read_dir(directory).ok());
+            let paths = entries.flatten().filter_map(Result::ok).map(|entry| entry.path());
+            for (path, stamp) in stamps(paths.filter(|path| walk::is_source(path))) {
+                self.files.entry(path).or_insert(stamp);
+            }
+        }
+        self.code_dirs = Arc::clone(code_dirs);
         for path in inputs.difference(&self.inputs) {
             if let Some(stamp) = stamp(path) {
                 self.files.insert(path.clone(), stamp);
@@ -98,7 +116,7 @@ impl PollBackend {
         } else {
             let mut directories = Vec::from_iter(self.root.parent().map(Path::to_owned));
             let enter = |directory: &Path| directories.push(directory.to_owned());
-            let found = walk::walk(&self.root, &self.root, enter);
+            let found = walk::walk(&self.root, &self.root, &self.code_dirs, enter);
             self.directories = stamps(directories.into_iter());
             stamps(found.sources.into_iter().chain(self.inputs.iter().cloned()))
         };

@@ -2,7 +2,7 @@
 //!
 //! Reads no file, and stores nothing from one walk to the next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,14 @@ pub(in crate::dev) struct WalkResult {
     pub(super) links: Vec<(PathBuf, PathBuf)>,
 }
 
-/// Walks every directory that is not ignored from `start` down, which is `root` or below it. Calls
-/// `enter` for each directory before it is listed.
-pub(in crate::dev) fn walk(root: &Path, start: &Path, mut enter: impl FnMut(&Path)) -> WalkResult {
+/// Walks every directory that is not ignored from `start` down, which is `root` or below it, and
+/// each of `code_dirs`, even if git ignores it. Calls `enter` for each directory before it is listed.
+pub(in crate::dev) fn walk(
+    root: &Path,
+    start: &Path,
+    code_dirs: &HashSet<PathBuf>,
+    mut enter: impl FnMut(&Path),
+) -> WalkResult {
     let mut rules = IgnoreRules::new(root);
     let mut found = WalkResult::default();
     let mut names = HashMap::new();
@@ -31,7 +36,7 @@ pub(in crate::dev) fn walk(root: &Path, start: &Path, mut enter: impl FnMut(&Pat
     // Each with the targets of the links on its path, after the tree's own place.
     let mut directories: Vec<(PathBuf, Rc<[PathBuf]>)> = vec![(start.to_owned(), [home].into())];
     while let Some((directory, mut way)) = directories.pop() {
-        if directory != root && rules.skips(&directory) {
+        if directory != root && rules.skips(&directory, code_dirs) {
             continue;
         }
         if directory.is_symlink() && directory != root {
@@ -83,6 +88,21 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
+    fn a_directory_of_loaded_code_is_walked_though_git_ignores_it() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let root = dir.path().join("python");
+        fs::create_dir_all(root.join("built/deep")).expect("directories");
+        fs::write(root.join("built/deep/x.py"), "").expect("written");
+        fs::write(dir.path().join(".gitignore"), "built/\n").expect("written");
+        let found = |code_dirs: &[PathBuf]| {
+            walk(&root, &root, &code_dirs.iter().cloned().collect(), |_| ()).sources
+        };
+        assert_eq!(found(&[]), [""; 0].map(PathBuf::from));
+        let code_dirs = ["built", "built/deep"].map(|name| root.join(name));
+        assert_eq!(found(&code_dirs), [root.join("built/deep/x.py")]);
+    }
+
+    #[test]
     fn a_directory_has_all_the_names_that_links_give_it_and_circles_end() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let root = dir.path().join("python");
@@ -104,7 +124,7 @@ mod tests {
         }
 
         let mut entered = 0;
-        let mut found = walk(&root, &root, |_| entered += 1).sources;
+        let mut found = walk(&root, &root, &HashSet::new(), |_| entered += 1).sources;
 
         found.sort();
         assert_eq!(found, ["a/deep/x.py", "b/deep/x.py"].map(|name| root.join(name)));
@@ -129,7 +149,8 @@ mod tests {
         symlink("nowhere", root.join(".#x.py")).expect("a link");
 
         let mut entered = Vec::new();
-        let found = walk(&root, &root, |directory| entered.push(directory.to_owned()));
+        let enter = |directory: &Path| entered.push(directory.to_owned());
+        let found = walk(&root, &root, &HashSet::new(), enter);
 
         entered.sort();
         let expected = ["", "linked", "pkg", "pkg/deep"].map(|name| root.join(name));
