@@ -75,8 +75,11 @@ def reload(
 
 def _load() -> bytes:
     """Load the user's modules for the first time; return the report as JSON."""
-    made = running().reloader.reload()
+    reloader = running().reloader
+    made = reloader.reload()
     assert not isinstance(made, str), "a first load is never skipped"
+    if not running().warm_pool:  # only inspected, not served
+        made.warnings += [route.describe() for route in reloader.find_unloaded_routes()]
     _complete(made)
     return to_json(vars(made))
 

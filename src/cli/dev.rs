@@ -97,7 +97,7 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
             !options.no_keys && stdout.is_none() && super::terminal::raw_mode::is_interactive();
         let width = reads_keys.then(|| Term::stdout().size().1);
         let took = began.elapsed();
-        terminal.print(super::terminal::banner(&start.runtime, &dev, start.address, took, width));
+        terminal.open(super::terminal::banner(&start.runtime, &dev, start.address, took, width));
         if width.is_some() {
             let (terminal, dev) = (terminal.clone(), dev.clone());
             let (runtime, address) = (Arc::clone(&start.runtime), start.address);

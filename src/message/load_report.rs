@@ -28,6 +28,9 @@ pub struct LoadReport {
     pub files: Vec<String>,
     /// The modules that ran, in order.
     pub modules: Vec<ModuleRun>,
+    /// The number of modules in the generation that serves.
+    #[serde(default)]
+    pub module_count: usize,
     /// The duration of each phase.
     pub phases: LoadPhases,
     /// The changes of the route table.

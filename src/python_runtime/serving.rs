@@ -34,6 +34,9 @@ impl Serving {
 
 /// Logs each module that did not load.
 pub(super) fn log_failures(report: &LoadReport) {
+    if report.outcome == LoadOutcome::Noop {
+        return; // the same as before
+    }
     for failure in &report.failures {
         let (module, text) = (&failure.module, &failure.traceback.text);
         tracing::error!(target: TRACEBACK, "module `{module}` does not load\n{text}");

@@ -13,7 +13,7 @@ from ..routing import Route, RouteError, RouteTable
 from .source_cache import SourceCache
 
 
-class _Placeholder:
+class Placeholder:
     """The handler of a route whose module did not load; it is never called."""
 
     def __init__(self, module: str) -> None:
@@ -31,10 +31,10 @@ class BrokenRoutes:
         self._tables: list[RouteTable] = []
         for name, path in modules.items():
             source = sources.cached(path)
-            for pattern, methods in _routes_in(source.content) if source else ():
+            for pattern, methods, _ in routes_in(source.content) if source else ():
                 try:
                     # One table a route: two routes may clash here.
-                    self._tables.append(RouteTable([Route(pattern, methods, _Placeholder(name))]))
+                    self._tables.append(RouteTable([Route(pattern, methods, Placeholder(name))]))
                 except RouteError:
                     continue  # this route may be the error that broke the module
 
@@ -42,12 +42,13 @@ class BrokenRoutes:
         """Return the module that has a route for a request."""
         for table in self._tables:
             found = table.match(method, path)
-            if isinstance(found, tuple) and isinstance(found[0].handler, _Placeholder):
+            if isinstance(found, tuple) and isinstance(found[0].handler, Placeholder):
                 return found[0].handler.module
         return None
 
 
-def _routes_in(content: bytes) -> Iterator[tuple[str, list[str] | None]]:
+def routes_in(content: bytes) -> Iterator[tuple[str, list[str] | None, int]]:
+    """Yield the declared routes of a text: pattern, methods and line."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -59,7 +60,7 @@ def _routes_in(content: bytes) -> Iterator[tuple[str, list[str] | None]]:
                     yield from _declared(decorator)
 
 
-def _declared(call: ast.Call) -> Iterator[tuple[str, list[str] | None]]:
+def _declared(call: ast.Call) -> Iterator[tuple[str, list[str] | None, int]]:
     given = {keyword.arg: keyword.value for keyword in call.keywords}
     path = call.args[0] if call.args else given.get("path")
     methods = call.args[1] if len(call.args) > 1 else given.get("methods")
@@ -69,7 +70,7 @@ def _declared(call: ast.Call) -> Iterator[tuple[str, list[str] | None]]:
     if isinstance(methods, (ast.List, ast.Tuple, ast.Set)):
         items = [item.value for item in methods.elts if isinstance(item, ast.Constant)]
         names = [item for item in items if isinstance(item, str)]
-    yield path.value, names or None
+    yield path.value, names or None, call.lineno
 
 
 def _name(function: ast.expr) -> str:

@@ -116,7 +116,9 @@ class ChangeDetector:
         for path in sorted(candidates):
             if path.endswith(".py") and file_inputs.is_own_output(path) and self._is_loop(path):
                 continue
-            self._compare_file(path, nodes, changes)
+            is_environment = self.env_file is not None and path == self.env_file.path
+            if not is_environment or path in nodes.readers:
+                self._compare_file(path, nodes, changes)
         for path in {os.path.dirname(path) for path in candidates} | candidates:
             if path in nodes.listers:
                 self._compare_listing(path, nodes.listers[path], changes)

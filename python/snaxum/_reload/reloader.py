@@ -10,17 +10,17 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Literal
 
 from .._core.objects import attribute, is_a
 from .._debug import traceback
 from .._runtime.generations import Generation, current
-from . import failures, file_inputs, late_saves, line_shift
+from . import failures, file_inputs, late_saves, line_shift, unloaded_routes
 from .attempt import Attempt, Plan
 from .changes import ChangeDetector, Changes
-from .discovery import discover
+from .discovery import discover, file_of
 from .env_file import EnvFile
 from .late_saves import Newer, Overtaken
 from .loader import UserFinder
@@ -28,6 +28,7 @@ from .model import Node
 from .report import Failure, Report, RouteRowCache, diff_routes, diff_rows, ms_since
 from .retirement import Retirement
 from .stage import Rejected, is_fatal
+from .unloaded_routes import UnloadedRoute
 from .user_paths import display_path, display_root
 from .watchdog import Watchdog
 
@@ -95,6 +96,13 @@ class Reloader:
         # Also of modules that failed: the next save corrects them.
         report.code_dirs = sorted(set(map(os.path.dirname, plan.changes.sources.by_path())))
         return report
+
+    def find_unloaded_routes(self) -> Iterator[UnloadedRoute]:
+        """Find the routes in files that belong to no module, loaded or broken."""
+        serving = current()
+        nodes = serving.graph.nodes.values()
+        broken = [file_of(self.root, name) for name in serving.broken]
+        return unloaded_routes.find(self.root, [*broken, *(node.path for node in nodes)])
 
     def _plan(self, paths: Iterable[str] | None, scope: str, serving: Generation) -> Plan | None:
         """Compare the files with the serving code, and compile them; None if nothing is due."""
@@ -217,6 +225,7 @@ class Reloader:
         """Update line numbers; no module runs, and the generation stays the same."""
         report, serving, changes = plan.report, plan.serving, plan.changes
         report.outcome = "noop"
+        report.failures = failures.distinct(serving.broken)
         started = time.perf_counter()
         rows = {route.id: self.rows.of(route) for route in serving.routes}
         if changes.shifted:
@@ -247,6 +256,7 @@ class Reloader:
             {**self.rows.of(route), "generation": generation.number} for route in generation.routes
         ]
         report.broken = list(generation.broken)
+        report.module_count = len(generation.modules)
         report.inputs = self.detector.inputs(generation.graph.nodes.values())
         report.outputs = file_inputs.outputs()
         report.notes += self.retirement.take_leaks()

@@ -34,6 +34,7 @@ class Report:
     reason: str = ""
     files: list[str] = field(default_factory=list)
     modules: list[dict[str, Any]] = field(default_factory=list)
+    module_count: int = 0
     phases: dict[str, float] = field(default_factory=dict)
     diff: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     # Name and traceback of each module that did not load; more than one only at the first start.

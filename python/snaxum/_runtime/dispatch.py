@@ -50,6 +50,8 @@ def dispatch_request(exchange: Exchange, generation: Generation, method: str, pa
         detail = f"no route for {path}"
         if respond.is_observed and (near := near_misses(generation.routes, path)):
             detail += "; near it: " + ", ".join(near)
+        if respond.is_observed and (unloaded := _find_unloaded(method, path)):
+            detail += "; " + unloaded
         exchange.fail(generation.number, None, 404, detail, [], None)
 
 
@@ -140,6 +142,12 @@ def _fail_broken(exchange: Exchange, generation: Generation) -> None:
     name, failure = next(iter(generation.broken.items()))
     detail = f"no loaded route has this path; `{name}` did not load: {failure['type']}"
     exchange.fail(generation.number, None, 503, detail, [("retry-after", "1")], None)
+
+
+def _find_unloaded(method: str, path: str) -> str | None:
+    """Describe a route for this path in a file that was not loaded."""
+    found = running().reloader.find_unloaded_routes()
+    return next((route.describe() for route in found if route.matches(method, path)), None)
 
 
 def _record_pool_times(exchange: Exchange, pool: RequestPool) -> None:

@@ -57,7 +57,7 @@ pub(crate) fn banner(
         "  {}  {} · {} · pool {} · watching {}\n\n",
         serving_status(&serving),
         counted(serving.routes.len(), "route"),
-        counted(serving.last_reload.report.modules.len(), "module"),
+        counted(serving.last_reload.report.module_count, "module"),
         counted(config.pool_workers, "worker"),
         escape(&relative(&config.python_dir))
     );

@@ -42,6 +42,8 @@ struct OutputState {
     more: usize,
     /// Updates that did not fit into the queue.
     dropped: usize,
+    /// Whether the banner is above: before, updates wait.
+    is_open: bool,
     /// Whether the thread waits for an update.
     is_parked: bool,
     /// Whether the server is stopping.
@@ -62,6 +64,14 @@ impl Terminal {
     /// Queues an event.
     pub(crate) fn on_event(&self, event: &Event<'_>) {
         self.change(|state| state.add_event(event));
+    }
+
+    /// Queues the banner above the updates so far, and begins to print.
+    pub(crate) fn open(&self, banner: String) {
+        self.change(|state| {
+            state.waiting.insert(0, Update::Text(banner));
+            state.is_open = true;
+        });
     }
 
     /// Queues a text.
@@ -153,7 +163,7 @@ impl OutputQueue {
 
 impl OutputState {
     fn has_updates(&self) -> bool {
-        !self.waiting.is_empty() || self.more > 0 || self.dropped > 0
+        self.is_open && (!self.waiting.is_empty() || self.more > 0 || self.dropped > 0)
     }
 
     fn add_event(&mut self, event: &Event<'_>) {

@@ -14,3 +14,4 @@ mod half_close;
 mod slow_clients;
 mod loading;
 mod saves;
+mod watching;
