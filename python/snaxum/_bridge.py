@@ -17,7 +17,7 @@ from ._debug import output, redact, running_requests
 from ._debug.route_lookup import explain as explain_match
 from ._debug.route_lookup import matching_order
 from ._host import Exchange, HostApi, to_json
-from ._reload import effects, report
+from ._reload import effects, held_resources, report
 from ._runtime import generations, interpreter, registration, respond, streams
 from ._runtime import runtime as runtimes
 from ._runtime.dispatch import calls_plain_handler, dispatch_request
@@ -75,11 +75,16 @@ def reload(
 
 def _load() -> bytes:
     """Load the user's modules for the first time; return the report as JSON."""
-    reloader = running().reloader
-    made = reloader.reload()
-    assert not isinstance(made, str), "a first load is never skipped"
-    if not running().warm_pool:  # only inspected, not served
-        made.warnings += [route.describe() for route in reloader.find_unloaded_routes()]
+    runtime, resources = running(), held_resources.take_from_environment()
+    if resources is not None:
+        held_resources.install()
+    made = runtime.reloader.load()
+    if resources is not None:
+        held_resources.tolerate(made, resources)
+    elif generations.first_number > 1:
+        made = held_resources.wait_for_release(made, runtime.reloader.load)
+    if not runtime.warm_pool:  # only inspected, not served
+        made.warnings += [route.describe() for route in runtime.reloader.find_unloaded_routes()]
     _complete(made)
     return to_json(vars(made))
 

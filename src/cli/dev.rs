@@ -113,7 +113,7 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
             dev.pause();
         }
         let runtime = Arc::clone(&start.runtime);
-        let restart = handover::accepted_restart(&dev, &project.root, &terminal);
+        let restart = handover::accepted_restart(&dev, &runtime, &project.root, &terminal);
         let mut handover = Some(Handover::new(&start, &dev)?);
         let on_stop = |cause| {
             if cause == StopCause::Signal {

@@ -66,6 +66,10 @@ pub struct LoadReport {
     /// Absolute paths that this process itself has written since the last report.
     #[serde(default)]
     pub outputs: Vec<String>,
+    /// The addresses and locks that this process holds.
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(test, schemars(skip))]
+    pub held: Vec<String>,
 }
 
 /// A text that is redacted in every output; its `Debug` format hides it.

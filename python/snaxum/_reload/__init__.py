@@ -8,6 +8,8 @@
 - `discovery`, `stage`, `loader`, `source_cache`: load modules from the texts that were just read
 - `broken_routes`: the routes of modules that did not load at the first start
 - `unloaded_routes`: the routes in files that no module imports
+- `repeated_calls`, `held_resources`: code that needs a new process, and can load in a trial only
+  in part
 - `import_hook`, `file_inputs`, `effects`, `watchdog`: record what a module does while it loads
 - `late_saves`: ends an attempt that more files of the same save have overtaken
 - `line_shift`: updates line numbers without running a module

@@ -15,6 +15,7 @@ from typing import Any
 
 from .._core.digests import blake2b
 from .._runtime import generations
+from . import held_resources
 from .model import Node
 
 # Larger files are compared by time stamp and size, not by content.
@@ -128,6 +129,7 @@ _EVENTS: dict[str, Callable[[tuple[Any, ...]], None]] = {
     "os.listdir": _on_list,
     "os.scandir": _on_list,
     "sqlite3.connect": _on_database,
+    **held_resources.EVENTS,
 }
 
 

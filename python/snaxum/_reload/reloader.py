@@ -17,7 +17,7 @@ from typing import Literal
 from .._core.objects import attribute, is_a
 from .._debug import traceback
 from .._runtime.generations import Generation, current
-from . import failures, file_inputs, late_saves, line_shift, unloaded_routes
+from . import failures, file_inputs, held_resources, late_saves, line_shift, unloaded_routes
 from .attempt import Attempt, Plan
 from .changes import ChangeDetector, Changes
 from .discovery import discover, file_of
@@ -96,6 +96,12 @@ class Reloader:
         # Also of modules that failed: the next save corrects them.
         report.code_dirs = sorted(set(map(os.path.dirname, plan.changes.sources.by_path())))
         return report
+
+    def load(self) -> Report:
+        """Load all modules for the first time, or those again that did not load."""
+        made = self.reload(scope="differing")
+        assert not isinstance(made, str), "a first load is never skipped"
+        return made
 
     def find_unloaded_routes(self) -> Iterator[UnloadedRoute]:
         """Find the routes in files that belong to no module, loaded or broken."""
@@ -259,6 +265,7 @@ class Reloader:
         report.module_count = len(generation.modules)
         report.inputs = self.detector.inputs(generation.graph.nodes.values())
         report.outputs = file_inputs.outputs()
+        report.held = held_resources.held()
         report.notes += self.retirement.take_leaks()
         if self.watchdog is not None and self.watchdog.stack:
             report.notes.append(f"a module took long to load; its stack:\n{self.watchdog.stack}")
@@ -284,6 +291,7 @@ class Reloader:
 
     def _capture(self, changes: Changes, error: BaseException) -> Failure:
         failure = traceback.capture(error, with_locals=self.with_locals)
+        failure["address"] = held_resources.last_address()
         name = attribute(error, "name") if is_a(error, ImportError) else None
         deleted = {node.name: node.path for node in changes.deleted}
         if type(name) is str and name in deleted:

@@ -52,6 +52,8 @@ class Report:
     # The directories of all modules that were read.
     code_dirs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    # The addresses and locks that this process has.
+    held: list[str] = field(default_factory=list)
 
 
 class RouteRowCache:

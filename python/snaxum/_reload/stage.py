@@ -15,11 +15,11 @@ from .._debug import traceback
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
 from ..routing import DuplicateRoute, Route, RouteTable
-from . import effects
+from . import effects, repeated_calls
 from .broken_routes import BrokenRoutes
 from .discovery import file_of, name_conflict
 from .graph import Graph
-from .model import Node
+from .model import Node, Source
 from .report import Failure
 from .retirement import Retirement
 from .source_cache import SourceCache
@@ -30,16 +30,16 @@ class Rejected(Exception):
     """The staged modules cannot become a generation."""
 
     def __init__(
-        self, failures: Mapping[str, Failure], errors: Sequence[BaseException] = ()
+        self, failures: Mapping[str, Failure], refused: Sequence[BaseException] = ()
     ) -> None:
+        """Reject for `failures`; `refused`: errors that may be due to an earlier run."""
         self.failures = failures
-        refused = [error for error in errors if _is_from_library(error)]
-        # A library that refuses a second registration may accept it when all modules run again.
+        # A registry that refuses a second entry may accept it when all modules run again.
         self.may_escalate = bool(refused)
         self.reason = ""
         if refused:
             message = traceback.message_of(refused[0])
-            self.reason = f"a library refused a second registration: {message}"
+            self.reason = f"a second run in this process was refused: {message}"
 
 
 class Stage:
@@ -96,7 +96,7 @@ class Stage:
         # A module that has never loaded does not block the others; a module that served does.
         fatal = {name: f for name, f in self.failures.items() if is_fatal(name, serving)}
         if fatal:
-            raise Rejected(fatal, self.errors)
+            raise Rejected(fatal, [error for error in self.errors if self._is_refusal(error)])
         fresh = [node for node in kept_nodes if node.name not in self.carried]
         self._start_up(fresh, retirement)
         for name in dropped:
@@ -127,6 +127,18 @@ class Stage:
             ran,
             broken_routes=broken.module_for if broken else None,
         )
+
+    def _is_refusal(self, error: BaseException) -> bool:
+        """Report whether earlier runs may be the cause of an error, and not the text."""
+        if _is_from_library(error) or repeated_calls.is_repeated(error, self._served):
+            return True
+        # A registry of the user, in a module that does not run again, refuses a second entry.
+        carried = {self.staging.nodes[name].path for name in self.carried}
+        return not is_a(error, ImportError, SyntaxError) and _raised_in(error) in carried
+
+    def _served(self, path: str) -> Source | None:
+        nodes = self.serving.graph.nodes.values()
+        return next((node.source for node in nodes if node.path == path), None)
 
     def _may_have_lost_importers(self) -> bool:
         """Report whether an import or an entry module is gone."""
@@ -172,13 +184,18 @@ def is_fatal(name: str, serving: Generation) -> bool:
 
 def _is_from_library(error: BaseException) -> bool:
     """Report whether an exception came from code of a library, and not from a failed import."""
-    trace = traceback.trace_of(error)
-    if trace is None or is_a(error, ImportError, SyntaxError):
+    if is_a(error, ImportError, SyntaxError):
         return False
-    while trace.tb_next is not None:
+    file = _raised_in(error)
+    return bool(file) and not is_user_file(file) and not traceback.is_internal(file)
+
+
+def _raised_in(error: BaseException) -> str:
+    """Return the file of the line that raised."""
+    trace = traceback.trace_of(error)
+    while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    file = trace.tb_frame.f_code.co_filename
-    return not is_user_file(file) and not traceback.is_internal(file)
+    return "" if trace is None else trace.tb_frame.f_code.co_filename
 
 
 def _second(routes: Sequence[tuple[str, Route]], error: DuplicateRoute) -> tuple[str, Route]:

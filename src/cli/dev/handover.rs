@@ -11,12 +11,13 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use console::style;
 use serde::{Deserialize, Serialize};
 use snaxum::dev::{Dev, RestartRequest};
 use snaxum::error::Error;
+use snaxum::python_runtime::PythonRuntime;
 use snaxum::state_dir::StateDir;
 
 use crate::cli::render::color::escape;
@@ -25,6 +26,8 @@ use crate::cli::terminal::Terminal;
 
 /// The environment variable that passes the [`HandoverState`].
 const VARIABLE: &str = "SNAXUM_TAKE_OVER";
+/// The environment variable that passes to a trial what this process holds; Python reads it.
+const TRIAL: &str = "SNAXUM_TRIAL";
 /// The maximum bytes of a trial's output in the error.
 const MAX_TRIAL_OUTPUT: u64 = 16 * 1024;
 
@@ -68,9 +71,11 @@ pub(crate) fn take_over() -> Option<Predecessor> {
 /// Completes when a restart was requested and a trial process has loaded the code.
 pub(crate) fn accepted_restart(
     dev: &Dev,
+    runtime: &Arc<PythonRuntime>,
     project: &Path,
     terminal: &Terminal,
 ) -> impl Future<Output = ()> + use<> {
+    let runtime = Arc::clone(runtime);
     let mut requests = dev.restart_requests();
     let terminal = terminal.clone();
     let project = project.to_owned();
@@ -79,7 +84,9 @@ pub(crate) fn accepted_restart(
         while let Some(request) = requests.recv().await {
             pending.push(request);
             let project = project.clone();
-            let trial = tokio::task::spawn_blocking(move || run_trial(&project));
+            let serving = runtime.serving();
+            let held = serde_json::json!(serving.last_reload.report.held).to_string();
+            let trial = tokio::task::spawn_blocking(move || run_trial(&project, &held));
             let outcome = trial.await.unwrap_or_else(|error| Err(error.to_string()));
             if !requests.is_empty() {
                 continue; // the later request may follow another change
@@ -107,8 +114,9 @@ fn outcome_line(reason: &str, is_accepted: bool) -> String {
     }
 }
 
-/// Runs `snaxum check` with the arguments of this process; returns its output if it fails.
-fn run_trial(project: &Path) -> Result<(), String> {
+/// Runs `snaxum check` with the arguments of this process; returns its output if it fails. The code may
+/// miss what this process has `held`.
+fn run_trial(project: &Path, held: &str) -> Result<(), String> {
     let mut arguments: Vec<OsString> = env::args_os().skip(1).collect();
     if let Some(command) = arguments.iter_mut().find(|argument| *argument == "dev") {
         *command = "check".into();
@@ -120,7 +128,7 @@ fn run_trial(project: &Path) -> Result<(), String> {
         let mut printed = state.create_new(&name)?;
         state.remove(&name)?;
         let mut command = with_original_environment(Command::new(env::current_exe()?));
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
+        command.args(arguments).env(TRIAL, held).stdin(Stdio::null()).stdout(Stdio::null());
         let is_good = command.stderr(printed.try_clone()?).status()?.success();
         let from = printed.metadata()?.len().saturating_sub(MAX_TRIAL_OUTPUT);
         printed.seek(SeekFrom::Start(from))?;

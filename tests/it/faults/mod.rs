@@ -13,5 +13,6 @@ mod framing;
 mod half_close;
 mod slow_clients;
 mod loading;
+mod once;
 mod saves;
 mod watching;
