@@ -66,7 +66,7 @@ pub struct LoadReport {
     /// Absolute paths that this process itself has written since the last report.
     #[serde(default)]
     pub outputs: Vec<String>,
-    /// The addresses and locks that this process holds.
+    /// The addresses and locks that this process has.
     #[serde(default, skip_serializing)]
     #[cfg_attr(test, schemars(skip))]
     pub held: Vec<String>,

@@ -1,7 +1,7 @@
-"""The addresses and locks that the user's code holds: a second process cannot have them.
+"""The addresses and locks of the user's code: a second process cannot have them.
 
 Owns an audit hook's records. A trial process, which loads the code beside the serving one, fails
-where the serving process holds an address; the process after it does not. Never closes a socket.
+where the serving process has the address; the process after it does not. Never closes a socket.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def last_address() -> str | None:
 
 
 def take_from_environment() -> list[str] | None:
-    """Return what the serving process holds, if this is a trial; user code does not see it."""
+    """Return what the serving process has, if this is a trial; user code does not see it."""
     text = os.environ.pop(VARIABLE, None)
     return None if text is None else [str(name) for name in json.loads(text)]
 

@@ -26,7 +26,7 @@ use crate::cli::terminal::Terminal;
 
 /// The environment variable that passes the [`HandoverState`].
 const VARIABLE: &str = "SNAXUM_TAKE_OVER";
-/// The environment variable that passes to a trial what this process holds; Python reads it.
+/// The environment variable that passes to a trial what this process has; Python reads it.
 const TRIAL: &str = "SNAXUM_TRIAL";
 /// The maximum bytes of a trial's output in the error.
 const MAX_TRIAL_OUTPUT: u64 = 16 * 1024;

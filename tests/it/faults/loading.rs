@@ -1,4 +1,4 @@
-//! Code that loads or not: what a reload says about it, and once.
+//! Code that loads or not: a reload reports each problem, and once.
 
 use super::super::scenarios::world::{World, index};
 use super::super::support::Project;
@@ -34,7 +34,7 @@ async fn a_module_that_does_not_load_is_one_problem_whatever_imports_it() {
 }
 
 #[tokio::test]
-async fn an_error_of_a_module_that_is_no_entry_is_named_by_its_file() {
+async fn the_module_of_an_error_is_named_though_it_is_not_an_entry_module() {
     let project = Project::new()
         .file("shop/__init__.py", "")
         .file("shop/_rates.py", "1 / 0\n")

@@ -58,7 +58,7 @@ async fn a_registry_in_compiled_code_that_takes_nothing_twice_gets_a_new_process
         .file("app.py", &app(1));
     let mut world = World::of(project).await;
 
-    // An error of the new text is no such call.
+    // An error of the new text is not such a call.
     let reload = world.save("app.py", &index("x = int('no number')", "2")).await;
     assert!(reload.failure().contains("no number"));
     assert_eq!(reload.0["strategy"], "dependents");

@@ -1,4 +1,4 @@
-//! Saves of several files: one reload, and no request that is answered by a mixture.
+//! Saves of several files: one reload, and no request gets a mixture.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Files that are watched, or not loaded: the server says the same that it does.
+//! Files that are watched, or not loaded: the server reports the same that it does.
 
 use std::fs;
 
