@@ -35,8 +35,9 @@ for path in sorted(HERE.glob("g*_*.py")):
 
 
 @route("/<group>")
-def versions(request, group):
-    return " ".join(sorted({str(module.VERSION) for module in GROUPS[group]}))
+def versions(request):
+    modules = GROUPS[request.path_params["group"]]
+    return " ".join(sorted({str(module.VERSION) for module in modules}))
 "#;
 
 struct Burst {

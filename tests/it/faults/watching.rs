@@ -73,7 +73,6 @@ async fn a_start_without_a_save_reports_no_reload() {
         Project::new().top_file(".env", "A=1\n").file("app.py", &index("", "1")),
         Project::new().top_file(".env", "A=1\n").file("app.py", "open('.env').read()\n"),
         Project::new().file("app.py", "1 / 0\n").file("good.py", &index("", "1")),
-        Project::new(),
     ];
     for project in projects {
         let server = project.dev().await;
