@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
-from . import effects, line_shift, loader, removed_names
+from . import effects, line_shift, loader, removed_names, repeated_calls
 from .changes import Changes
 from .migrate import migrate_kept
 from .model import Node
@@ -145,6 +145,7 @@ class Attempt:
         serving.leaving = [node for name, node in before.items() if after.get(name) is not node]
         kept = generation.kept
         ended = [(key, value) for key, value in serving.kept.items() if kept.get(key) is not value]
+        repeated_calls.remember(self.old)
         generation.variables = variables
         generations.publish(generation)
         self.retirement.retire(serving, ended)

@@ -35,7 +35,7 @@ _last: list[str | None] = [None]
 def on_bind(args: tuple[Any, ...]) -> None:
     """Record a socket that is about to be bound."""
     socket, address = args
-    _last[0] = _name(address)
+    _last[0] = _name(address) or None
     try:
         _sockets.append(weakref.ref(socket, _sockets.remove))
     except TypeError:
@@ -111,5 +111,5 @@ def wait_for_release(report: Report, again: Callable[[], Report]) -> Report:
 
 def _name(address: object) -> str:
     if isinstance(address, tuple) and len(address) >= 2:
-        return f"port {address[1]}"
+        return f"port {address[1]}" if address[1] else ""  # the system chooses a free one
     return os.fsdecode(address) if isinstance(address, (str, bytes)) else ""

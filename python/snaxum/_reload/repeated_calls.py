@@ -1,6 +1,6 @@
-"""Recognises a call that works once in a process: the first load made it, and a reload cannot.
+"""Recognises a call that works once in a process: an earlier load made it, and a reload cannot.
 
-Owns the comparison of the failing line with the text that serves. An extension module raises
+Owns the comparison of the failing line with the texts that served. An extension module raises
 without a frame of its own, so the exception alone does not show that a library refused. Never runs
 code of the user.
 """
@@ -9,30 +9,44 @@ from __future__ import annotations
 
 import ast
 import dis
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Iterable
 from types import TracebackType
 
-from .model import Source
+from .model import Node, Source
+
+# The most earlier texts of a file.
+MAX_TEXTS = 8
+
+_earlier: dict[str, deque[bytes]] = {}
 
 
-def is_repeated(error: BaseException, old: Callable[[str], Source | None]) -> bool:
-    """Report whether compiled code raised in a call that the serving text makes too.
+def remember(nodes: Iterable[Node]) -> None:
+    """Store the texts of runs that are replaced."""
+    for node in nodes:
+        if node.source is not None:
+            texts = _earlier.setdefault(node.path, deque(maxlen=MAX_TEXTS))
+            if node.source.content not in texts:
+                texts.append(node.source.content)
 
-    `old` returns the serving text of a file.
-    """
+
+def is_repeated(error: BaseException, serving: Iterable[Node]) -> bool:
+    """Report whether compiled code raised in a call that an earlier text of the file made too."""
     trace = _last(error.__traceback__)
     if trace is None or isinstance(error, (ImportError, SyntaxError, SystemExit)):
         return False
     code = trace.tb_frame.f_code
     if not dis.opname[code.co_code[trace.tb_lasti]].startswith(("CALL", "PRECALL")):
         return False
-    before = old(code.co_filename)
+    path = code.co_filename
     loader = getattr(trace.tb_frame.f_globals.get("__spec__"), "loader", None)
     now = getattr(loader, "source", None)
-    if before is None or not isinstance(now, Source):
+    if not isinstance(now, Source):
         return False
-    line = trace.tb_lineno
-    return bool(_callees(now, line) & _callees(before, None))
+    before = list(_earlier.get(path, ()))
+    before += [node.source.content for node in serving if node.source and node.path == path]
+    called = _callees(now.content, trace.tb_lineno)
+    return any(called & _callees(text, None) for text in before)
 
 
 def _last(trace: TracebackType | None) -> TracebackType | None:
@@ -41,10 +55,10 @@ def _last(trace: TracebackType | None) -> TracebackType | None:
     return trace
 
 
-def _callees(source: Source, line: int | None) -> set[str]:
+def _callees(text: bytes, line: int | None) -> set[str]:
     """Return the functions that a text calls, on one line or at all."""
     try:
-        tree = ast.parse(source.content)
+        tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     return {

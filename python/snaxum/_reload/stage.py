@@ -19,7 +19,7 @@ from . import effects, repeated_calls
 from .broken_routes import BrokenRoutes
 from .discovery import file_of, name_conflict
 from .graph import Graph
-from .model import Node, Source
+from .model import Node
 from .report import Failure
 from .retirement import Retirement
 from .source_cache import SourceCache
@@ -130,15 +130,12 @@ class Stage:
 
     def _is_refusal(self, error: BaseException) -> bool:
         """Report whether earlier runs may be the cause of an error, and not the text."""
-        if _is_from_library(error) or repeated_calls.is_repeated(error, self._served):
+        serving = self.serving.graph.nodes.values()
+        if _is_from_library(error) or repeated_calls.is_repeated(error, serving):
             return True
         # A registry of the user, in a module that does not run again, refuses a second entry.
         carried = {self.staging.nodes[name].path for name in self.carried}
         return not is_a(error, ImportError, SyntaxError) and _raised_in(error) in carried
-
-    def _served(self, path: str) -> Source | None:
-        nodes = self.serving.graph.nodes.values()
-        return next((node.source for node in nodes if node.path == path), None)
 
     def _may_have_lost_importers(self) -> bool:
         """Report whether an import or an entry module is gone."""
