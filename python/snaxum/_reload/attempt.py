@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
+from .._core.objects import namespace
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
 from . import effects, line_shift, loader, removed_names, repeated_calls
@@ -196,5 +197,5 @@ class Attempt:
             if node.name in after and node.name in before
             for name in changed_globals(before[node.name], node.globals_seen)
             # A kept value, or one of a module that did not run again, is still the same object.
-            if vars(before[node.name])[name] is not vars(after[node.name]).get(name)
+            if namespace(before[node.name])[name] is not namespace(after[node.name]).get(name)
         ]

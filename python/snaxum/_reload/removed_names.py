@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 
+from .._core.objects import is_a, namespace
 from .graph import Graph
 from .model import Node
 from .user_paths import display_path
@@ -47,12 +48,13 @@ def warnings(
 
 
 def _removed(old: ModuleType, new: ModuleType) -> set[str]:
-    if "__getattr__" in vars(new):
+    names = namespace(new)
+    if "__getattr__" in names:
         return set()  # its attributes are known only to its code
     return {
         name
-        for name, value in vars(old).items()
-        if name not in vars(new) and not name.startswith("__") and not isinstance(value, ModuleType)
+        for name, value in namespace(old).items()
+        if name not in names and not name.startswith("__") and not is_a(value, ModuleType)
     }
 
 

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
 
+from .._core.objects import attribute, is_a
+from .._debug import traceback
 from .model import Node, Source
 
 # The most earlier texts of a file.
@@ -32,16 +34,16 @@ def remember(nodes: Iterable[Node]) -> None:
 
 def is_repeated(error: BaseException, serving: Iterable[Node]) -> bool:
     """Report whether compiled code raised in a call that an earlier text of the file made too."""
-    trace = _last(error.__traceback__)
-    if trace is None or isinstance(error, (ImportError, SyntaxError, SystemExit)):
+    trace = _last(traceback.trace_of(error))
+    if trace is None or is_a(error, ImportError, SyntaxError, SystemExit):
         return False
     code = trace.tb_frame.f_code
     if not dis.opname[code.co_code[trace.tb_lasti]].startswith(("CALL", "PRECALL")):
         return False
     path = code.co_filename
-    loader = getattr(trace.tb_frame.f_globals.get("__spec__"), "loader", None)
-    now = getattr(loader, "source", None)
-    if not isinstance(now, Source):
+    loader = attribute(trace.tb_frame.f_globals.get("__spec__"), "loader")
+    now = attribute(loader, "source")
+    if not is_a(now, Source):
         return False
     before = list(_earlier.get(path, ()))
     before += [node.source.content for node in serving if node.source and node.path == path]

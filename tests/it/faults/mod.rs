@@ -13,6 +13,7 @@ mod framing;
 mod half_close;
 mod slow_clients;
 mod loading;
+mod objects;
 mod once;
 mod saves;
 mod watching;
