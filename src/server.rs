@@ -5,6 +5,7 @@
 
 mod client_stream;
 mod fd_limit;
+mod forked;
 pub(crate) mod framing;
 mod header_timeout;
 mod invalid_request;
@@ -35,10 +36,12 @@ use tower::ServiceExt;
 use crate::error::Error;
 
 use client_stream::ClientStream;
+use forked::Listening;
 use header_timeout::{HeaderTimeout, Phase};
 use socket::ClientSocket;
 
 pub use fd_limit::raise_limit as raise_fd_limit;
+pub(crate) use forked::detach_child;
 pub use limits::ConnectionLimits;
 
 /// Connections that may wait to be accepted; the system may allow fewer. A client that finds no room
@@ -98,6 +101,8 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
     drain: Duration,
 ) -> usize {
     let connections = TaskTracker::new();
+    // Until the connections have ended, too.
+    let _listening = Listening::new(&listener);
     let mut acceptor = Acceptor::new(listener);
     loop {
         let (stream, peer, permit) = tokio::select! {

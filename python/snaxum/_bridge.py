@@ -18,7 +18,15 @@ from ._debug.route_lookup import explain as explain_match
 from ._debug.route_lookup import matching_order
 from ._host import Exchange, HostApi, to_json
 from ._reload import effects, held_resources, report
-from ._runtime import generations, interpreter, registration, respond, streams
+from ._runtime import (
+    child_imports,
+    forks,
+    generations,
+    interpreter,
+    registration,
+    respond,
+    streams,
+)
 from ._runtime import runtime as runtimes
 from ._runtime.dispatch import calls_plain_handler, dispatch_request
 from ._runtime.generations import Generation, current
@@ -28,6 +36,8 @@ from .routing import RouteTable
 
 # How long the last printed lines wait for a reader.
 LAST_LINES_S = 0.5
+# How long the stop waits for the helper process of `multiprocessing`.
+TRACKER_WAIT_S = 0.5
 
 
 def start(options: str, host: HostApi) -> bytes:
@@ -46,6 +56,10 @@ def start(options: str, host: HostApi) -> bytes:
     generations.first_number = settings["first_generation"]
     generations.publish(Generation(0, RouteTable([])))
     registration.install()
+    child_imports.install(host.framework)
+    forks.call_in_child(host.detach_child)
+    forks.call_in_child(respond.end_in_child)
+    forks.install()
     runtimes.start(Runtime(settings, host))
     if settings["load_only"]:
         return _redirect_stdout(_load)
@@ -141,7 +155,9 @@ def stop(timeout: float) -> None:
     if loop is not None:
         loop.stop()
     effects.run_at_exit(current().graph.nodes.values())
+    forks.end_children()
     atexit._run_exitfuncs()
+    child_imports.remove()
     streams.end(LAST_LINES_S)
 
 
@@ -177,4 +193,7 @@ def _stop_resource_tracker() -> None:
 
     stop_tracker = getattr(resource_tracker._resource_tracker, "_stop", None)
     if stop_tracker is not None:
-        stop_tracker()
+        # It waits for the helper, which waits for the processes of user code that share it.
+        waiting = threading.Thread(target=stop_tracker, daemon=True)
+        waiting.start()
+        waiting.join(TRACKER_WAIT_S)

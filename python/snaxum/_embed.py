@@ -45,12 +45,17 @@ class EmbeddedFinder:
         self.read = read
         # Removed on import: a module is made once.
         self.codes = codes
+        # By the name of another module, the call to make before its first import.
+        self.before: dict[str, Callable[[], None]] = {}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         package, _, tail = fullname.partition(".")
         if package != PACKAGE:
+            call = self.before.pop(fullname, None)
+            if call is not None:
+                call()
             return None
         base = tail.replace(".", "/")
         inits = f"{base}/__init__.py" if base else "__init__.py"

@@ -48,6 +48,9 @@ class HostApi(Protocol):
     def worker_event(self, event: bytes) -> None:
         """Report a change of a pool worker, as JSON."""
 
+    def detach_child(self) -> None:
+        """Close the server's sockets, and reset its signal handlers, in a forked process."""
+
 
 class BodyStream(Protocol):
     """The sending end of a streamed response."""

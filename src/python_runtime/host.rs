@@ -91,4 +91,10 @@ impl HostApi {
         self.events.emit(|| Event::Worker(event));
         Ok(())
     }
+
+    /// Detaches a process that user code has forked, and that calls this, from the server.
+    #[staticmethod]
+    fn detach_child() {
+        crate::server::detach_child();
+    }
 }

@@ -16,6 +16,7 @@
 - `module_state`, `migrate`: lost globals, and kept values of replaced classes
 - `failures`, `report`, `warnings`, `removed_names`: the outcome of an attempt
 - `retirement`, `background_tasks`: end the old generation and its tasks
+- `executors`: new processes for executors of user code
 
 `model` has the data that they share, and `user_paths` the user's directories.
 """

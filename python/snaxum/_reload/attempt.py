@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from .._core.objects import namespace
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
-from . import effects, line_shift, loader, removed_names, repeated_calls
+from . import effects, executors, line_shift, loader, removed_names, repeated_calls
 from .changes import Changes
 from .migrate import migrate_kept
 from .model import Node
@@ -82,6 +82,7 @@ class Attempt:
         """Take the old runs out of the process, so that their modules can run again."""
         # A handler may be in the middle of its first import of a module.
         loader.wait_for_handlers(HANDLER_IMPORT_WAIT_S)
+        executors.before_reload()
         self._call_hooks("unload", exclusive=True)
         effects.suspend(self.old)
         staging = Staging(threading.get_ident(), dict(self.serving.graph.nodes))
@@ -149,6 +150,7 @@ class Attempt:
         repeated_calls.remember(self.old)
         generation.variables = variables
         generations.publish(generation)
+        executors.on_reload()
         self.retirement.retire(serving, ended)
         self._close()
         self.report.phases["commit"] = ms_since(started)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextvars
 import functools
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator
-from typing import cast
+from typing import NoReturn, cast
 
 from .._core.objects import is_a
 from .._debug import traceback
@@ -72,6 +73,16 @@ def send_error(
     with_locals = running().with_locals and not is_private(route.handler)
     failure = traceback.capture(error, with_locals=with_locals)
     exchange.fail(generation.number, route.id, 500, "", [], to_json(failure))
+
+
+def end_in_child() -> None:
+    """Let a handler that forks respond once: where it returns in the child, the child ends."""
+    global send_result, send_error
+    send_result = send_error = _end_process  # type: ignore[assignment]
+
+
+def _end_process(*_: object) -> NoReturn:
+    os._exit(0)
 
 
 def _send_stream(

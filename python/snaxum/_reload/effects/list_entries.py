@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..._core.objects import attribute, namespace
-from ..._runtime import generations
+from ..._runtime import child_imports, generations
 from ..model import Effect, Node
 from .undo_log import SETTINGS
 
@@ -32,6 +32,8 @@ def record_additions(node: Node, before: list[tuple[str, list[Any]]]) -> None:
     old = dict(before)
     for kind, target, put in _targets():
         for entry in target:
+            if entry is child_imports.directory and entry is not None:
+                continue  # a module was the first to import `multiprocessing`
             if not _is_in(entry, old.get(kind, ())) and not _is_in(entry, recorded):
                 node.effects.append(Effect(kind, entry, False, True, put(entry)))
 
