@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -21,7 +22,6 @@ from snaxum._runtime.generations import Generation, publish
 
 
 class Process:
-    pid, exitcode = 1, None
     kills = 0
 
     def kill(self) -> None:
@@ -46,7 +46,7 @@ def worker() -> tuple[Any, Process, Pipe]:
     process, pipe = Process(), Pipe()
     made.__dict__.update(task=None, task_since=0.0, was_killed=False, generation=0, _sources={})
     made.__dict__.update(_sending=threading.Lock(), _changing=threading.Lock())
-    made.__dict__.update(process=process, _calls=pipe)
+    made.__dict__.update(_process=SimpleNamespace(popen=process), pid=1, _calls=pipe)
     return made, process, pipe
 
 
@@ -59,7 +59,7 @@ def pool(of: Any, after_check: Callable[[], None]) -> Pool:
         yield
         after_check()
 
-    made.__dict__.update(_workers=[of], _lock=checking())
+    made.__dict__.update(_workers=[of], _waiting=deque(), _lock=checking())
     return cast(Pool, made)
 
 

@@ -1,6 +1,7 @@
 """The process pool of handlers with `use_process_pool`.
 
-- `pool`, `process`: the server's side
+- `pool`, `process`, `launch`, `timers`: the server's side
+- `executor`: the interface that users see
 - `worker`: the side of the worker process
 - `task`, `output`, `events`: the messages between the two, and those to Rust
 """

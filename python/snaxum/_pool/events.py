@@ -14,9 +14,9 @@ from .._host import to_json
 MAX_EXITS = 20
 
 
-@dataclass(frozen=True)
+@dataclass
 class WorkerExit:
-    """A worker that died and was replaced; `exit_code` is minus the signal that ended it."""
+    """A worker that died; `exit_code` is minus the signal that ended it."""
 
     time_ms: int
     pid: int | None
@@ -25,8 +25,8 @@ class WorkerExit:
     exit_code: int | None
     # Whether the server killed it, because the request of its task was cancelled.
     was_killed: bool
-    # The process id of its replacement.
-    successor: int | None
+    # The process id of its replacement, once that has started.
+    successor: int | None = None
 
 
 def to_event(change: str, pid: int | None, **details: object) -> bytes:

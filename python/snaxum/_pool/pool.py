@@ -1,71 +1,47 @@
 """The process pool: a `ProcessPoolExecutor` to its users, with one thread for each process.
 
-Owns the worker processes. The pool of the standard library breaks for good when one worker dies,
-and loses every other task with it; here only the task of the dead worker is lost, and a new worker
-replaces it. The thread that submits a task writes it to the worker's pipe, and the worker's thread
-reads the reply: the standard library has two more threads in between. Tasks travel by module and
-name (`task`). In dev mode, the lines that they print come with their replies (`output`). Never
-matches a route.
+Owns the worker processes. No thread waits for one that is starting: a worker takes its first task
+when it has loaded the framework, and one that never gets there takes none with it. The pool of the
+standard library breaks for good when one worker dies, and loses all other tasks with it; here only
+the task of the dead worker is lost, and a new worker replaces it. The thread that submits a task
+writes it to the worker's pipe, and the worker's thread reads the reply: the standard library has
+two more threads in between. Tasks travel by module and name (`task`). In dev mode, the lines that
+they print come with their replies (`output`). Never matches a route.
 """
 
 from __future__ import annotations
 
 import logging
+import pickle
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, InvalidStateError, ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
-from functools import partial
-from itertools import chain, islice
 from typing import Any
 
 from .._debug.output import OnLine
-from .._runtime import generations, leases
+from .._runtime import forks, generations, leases
 from . import output
 from .events import MAX_EXITS, WorkerExit, to_event
-from .process import WorkerProcess, resident_bytes
+from .executor import PoolUnavailable, ServerExecutor
+from .process import NotStarted, WorkerProcess, resident_bytes
 from .task import Task, load_reply
-from .worker import call_each
+from .timers import timers
 
 _log = logging.getLogger("snaxum.pool")
 
+# After so many workers in a row that did not start, tasks fail until one has started.
+MAX_NOT_STARTED = 5
+# How long until another start is tried then.
+RETRY_S = 1.0
+# How many workers a task is sent to, if they die before they have read it.
+MAX_TRIES = 3
+
 # The framework's files as text, and as compiled by the build.
 Framework = tuple[dict[str, str], bytes]
-
-
-class ServerExecutor(Executor):
-    """An executor that belongs to the server: neither `shutdown` nor a `with` block ends it."""
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type:
-        """Pass `isinstance(pool, ProcessPoolExecutor)`, which annotations and libraries rely on.
-
-        A subclass would have to run its `__init__`, which makes queues, pipes and threads that are
-        not used here, or skip it, and break with the next change of the standard library. It is not
-        an ABC, so it registers no virtual subclass. `unittest.mock` uses the same property.
-        """
-        return ProcessPoolExecutor
-
-    def map(
-        self,
-        fn: Callable[..., Any],
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int = 1,
-    ) -> Iterator[Any]:
-        """Like `map(fn, *iterables)`, in the workers, with `chunksize` calls a task."""
-        if chunksize < 1:
-            raise ValueError("chunksize must be >= 1.")
-        calls = zip(*iterables)
-        chunks = iter(lambda: list(islice(calls, chunksize)), [])
-        results = super().map(partial(call_each, fn), chunks, timeout=timeout)
-        return chain.from_iterable(results)
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Do nothing: the pool is the server's, and outlives every handler."""
 
 
 class Pool(ServerExecutor):
@@ -94,7 +70,7 @@ class Pool(ServerExecutor):
         self._on_line = on_line
         self._on_event = on_event
         sources, compiled = framework
-        self._boot = {
+        boot = {
             "sources": sources,
             "compiled": compiled,
             "roots": list(roots),
@@ -102,13 +78,23 @@ class Pool(ServerExecutor):
             "secret_names": list(secret_names),
             "raw_output": raw_output if on_line is not None else None,
         }
+        self._boot = pickle.dumps(boot, pickle.HIGHEST_PROTOCOL)
         self._lock = threading.Lock()
         self._workers: list[WorkerProcess] = []
+        self._starting = 0
         self._idle: list[WorkerProcess] = []
         self._waiting: deque[Task] = deque()
         self._done = self._failed = self._replaced = 0
         self._exits: deque[WorkerExit] = deque(maxlen=MAX_EXITS)
+        # Workers that died and have no successor yet.
+        self._unreplaced: deque[WorkerExit] = deque()
+        # How many workers in a row did not start, and when the newest did not.
+        self._not_started = 0
+        self._not_started_at = 0.0
+        # Why no worker starts, once `MAX_NOT_STARTED` in a row did not.
+        self._problem: str | None = None
         self._closed = False
+        forks.call_in_child(self._close_in_child)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run `fn(*args, **kwargs)` in a worker, on the newest code; return a `Future`.
@@ -123,12 +109,16 @@ class Pool(ServerExecutor):
             if self._closed:
                 raise RuntimeError("the server is shutting down; the pool takes no more tasks")
             worker = self._idle.pop() if self._idle else None
-            if worker is None and len(self._workers) < self._size:
-                worker = self._add_worker()
-            if worker is None:
+            # From time to time, a request finds out whether workers start again.
+            is_pause = time.monotonic() - self._not_started_at < RETRY_S and not self._starting
+            problem = self._problem if is_pause else None
+            if worker is None and problem is None:
                 self._waiting.append(task)
+                self._add_workers()
         if worker is not None:
             self._run_on(worker, task)
+        elif problem is not None:
+            raise PoolUnavailable(problem)
         return task.future
 
     def for_request(self, request: int, grace: float) -> RequestPool:
@@ -138,8 +128,8 @@ class Pool(ServerExecutor):
     def warm_up(self) -> None:
         """Start all workers now, in the background."""
         with self._lock:
-            while len(self._workers) < self._size and not self._closed:
-                self._idle.append(self._add_worker())
+            while len(self._workers) < self._size and not self._closed and self._add_worker():
+                pass
 
     def close(self, timeout: float) -> None:
         """Finish the running tasks, cancel the others, and end the workers within `timeout` s."""
@@ -148,10 +138,14 @@ class Pool(ServerExecutor):
             waiting, self._waiting = list(self._waiting), deque()
             workers = list(self._workers)
         for task in waiting:
-            task.future.cancel()
+            if not task.future.cancel():  # its first worker died
+                self._finish(task, None, _shut_down())
         deadline = time.monotonic() + timeout
         for worker in workers:
-            worker.stop(deadline)
+            if worker.is_ready:
+                worker.stop(deadline)
+            else:
+                worker.kill()
         for worker in workers:
             worker.thread.join(max(0.0, deadline - time.monotonic()))
         for worker in workers:
@@ -159,10 +153,20 @@ class Pool(ServerExecutor):
         for worker in workers:
             worker.thread.join(2.0)
 
+    def _close_in_child(self) -> None:
+        for worker in self._workers:
+            worker.close_in_child()
+
     def kill_task(self, future: Future[Any]) -> None:
         """Kill the worker that runs the task of `future`, if one does; another replaces it."""
         with self._lock:
             running = [w for w in self._workers if w.task and w.task.future is future]
+            # It waits again if its first worker died.
+            waiting = [task for task in self._waiting if task.future is future]
+            for task in waiting:
+                self._waiting.remove(task)
+        for task in waiting:
+            self._finish(task, None, CancelledError())
         for worker in running:
             worker.kill_task(future)
 
@@ -170,12 +174,11 @@ class Pool(ServerExecutor):
         """Describe the pool for the console: its workers, its tasks, and the newest exits."""
         serving, now = generations.current().number, time.monotonic()
         with self._lock:
-            idle = set(map(id, self._idle))
-            rows = [w.status(serving, now, busy=id(w) not in idle) for w in self._workers]
+            rows = [w.status(serving, now) for w in self._workers]
             status = {
                 "size": self._size,
                 "workers": rows,
-                "busy": len(rows) - len(idle),
+                "busy": sum(row["busy"] for row in rows),
                 "waiting": len(self._waiting),
                 "done": self._done,
                 "failed": self._failed,
@@ -186,30 +189,131 @@ class Pool(ServerExecutor):
             row["rss_bytes"] = resident_bytes(row["pid"])
         return status
 
-    def _add_worker(self, dead: WorkerProcess | None = None) -> WorkerProcess:
-        worker = WorkerProcess(self._boot, self._read_replies)
+    def _add_workers(self) -> None:
+        """Start a worker for each waiting task that has none, up to the size of the pool."""
+        most = 1 if self._problem is not None else len(self._waiting)
+        while self._starting < min(most, len(self._waiting)) and len(self._workers) < self._size:
+            if not self._add_worker():
+                return
+
+    def _add_worker(self) -> bool:
+        replaced = self._unreplaced.popleft() if self._unreplaced else None
+        has_output = self._on_line is not None
+        try:
+            worker = WorkerProcess(self._boot, has_output, self._serve, replaced)
+        except RuntimeError:
+            _log.exception("no thread for a pool worker; the next task tries again")
+            return False
         self._workers.append(worker)
-        self._notify("started", worker, replaces=dead.process.pid if dead else None)
-        return worker
+        self._starting += 1
+        return True
+
+    def _on_launch(self, worker: WorkerProcess) -> None:
+        """Record that a worker has a process id."""
+        replaced = worker.replaces
+        if replaced is not None:
+            with self._lock:
+                replaced.successor = worker.pid
+        self._notify("started", worker, replaces=replaced.pid if replaced else None)
 
     def _notify(self, change: str, worker: WorkerProcess, **details: object) -> None:
         if self._on_event is not None:
-            self._on_event(to_event(change, worker.process.pid, **details))
+            self._on_event(to_event(change, worker.pid, **details))
+
+    def _serve(self, worker: WorkerProcess) -> None:
+        """Start a worker and give it one task after the other, until its process ends."""
+        try:
+            worker.start(self._on_launch)
+        except NotStarted as error:
+            self._on_not_started(worker, *error.args)
+            return
+        with self._lock:
+            self._starting -= 1
+            self._not_started, self._problem = 0, None
+            self._replaced += worker.replaces is not None
+        self._run_on(worker, self._next_for(worker))
+        self._read_replies(worker)
+        task, has_read = worker.join(kill=not self._closed)
+        if task is not None and not has_read and task.tries < MAX_TRIES:
+            lost, again = None, task
+        else:
+            lost, again = task, None
+        name = lost.name if lost else None
+        with self._lock:
+            self._remove(worker)
+            closed = self._closed
+            if not closed:
+                exit_record = worker.exit_record(name)
+                self._exits.append(exit_record)
+                self._unreplaced.append(exit_record)
+                if again is not None:
+                    self._waiting.appendleft(again)
+        if not closed:
+            how = {"exit_code": worker.exit_code, "was_killed": worker.was_killed}
+            self._notify("died", worker, task=name, **how)
+        if lost is not None:
+            _log.error("a pool worker died while it ran %s; replaced", name)
+            self._finish(lost, None, _shut_down() if closed else _died(lost))
+        with self._lock:
+            if not self._closed:
+                self._add_workers()
+                # A worker that died while it was idle is replaced with the next task.
+                if lost is not None and len(self._workers) < self._size:
+                    self._add_worker()
+
+    def _on_not_started(self, worker: WorkerProcess, how: str, printed: str) -> None:
+        """Start another worker, or give up for now and fail the waiting tasks."""
+        failed: list[Task] = []
+        with self._lock:
+            self._remove(worker)
+            self._starting -= 1
+            if self._closed:
+                return
+            self._not_started += 1
+            self._not_started_at = time.monotonic()
+            if worker.replaces is not None:
+                self._unreplaced.append(worker.replaces)
+            if self._not_started < MAX_NOT_STARTED:
+                self._add_worker()
+            else:
+                problem = f"{self._not_started} pool workers in a row could not start: {how}"
+                is_dev = self._on_line is not None  # a client of `serve` learns no more than that
+                self._problem = f"{problem}\n{printed}" if is_dev and printed else problem
+                failed, self._waiting = list(self._waiting), deque()
+        _log.error("a pool worker could not start: %s%s", how, f"\n{printed}" if printed else "")
+        if worker.pid is not None:
+            details = {"exit_code": worker.exit_code, "was_killed": worker.was_killed}
+            self._notify("died", worker, task=None, **details)
+        for task in failed:
+            self._finish(task, None, PoolUnavailable(self._problem or how))
+
+    def _remove(self, worker: WorkerProcess) -> None:
+        for workers in (self._workers, self._idle):
+            if worker in workers:
+                workers.remove(worker)
 
     def _run_on(self, worker: WorkerProcess, task: Task | None) -> None:
         """Give a free worker `task`, or the next that can be started, or make it idle."""
         while task is not None:
-            if task.future.set_running_or_notify_cancel():
+            if task.tries or task.future.set_running_or_notify_cancel():
+                task.tries += 1
                 try:
                     if not self._send(worker, task):
-                        # A worker that died while it was idle has lost no task.
-                        worker = self._replace(worker)
-                        if not self._send(worker, task):
-                            raise _died(task)
+                        self._run_again(task)
                     return
-                except Exception as error:  # the server is closing, or out of processes
-                    task.future.set_exception(error)
+                except Exception as error:  # the update of the code cannot be pickled
+                    self._finish(task, None, error)
             task = self._next_for(worker)
+
+    def _run_again(self, task: Task) -> None:
+        """Run a task on another worker: its own died before it got the task."""
+        with self._lock:
+            closed = self._closed
+            if not closed and task.tries < MAX_TRIES:
+                self._waiting.appendleft(task)
+                self._add_workers()
+                return
+        self._finish(task, None, _shut_down() if closed else _died(task))
 
     def _send(self, worker: WorkerProcess, task: Task) -> bool:
         before, sent = worker.generation, worker.send(task, generations.current())
@@ -240,24 +344,6 @@ class Pool(ServerExecutor):
                 self._finish(task, *load_reply(reply), worker)
             del reply, task  # they may be large
             self._run_on(worker, self._next_for(worker))
-        task = worker.join(kill=not self._closed)
-        if not self._closed:
-            how = {"exit_code": worker.process.exitcode, "was_killed": worker.was_killed}
-            self._notify("died", worker, task=task.name if task else None, **how)
-        if task is None:
-            return  # its next task replaces it
-        if self._closed:
-            self._finish(task, None, RuntimeError("the server shut down before the task ended"))
-            return
-        _log.error("a pool worker died while it ran %s; replaced", task.name)
-        self._finish(task, None, _died(task))
-        name = task.name
-        del task
-        try:
-            worker = self._replace(worker, name)
-        except (OSError, RuntimeError):
-            pass  # the server is closing, or out of processes: a later task tries again
-        self._run_on(worker, self._next_for(worker))
 
     def _finish(
         self,
@@ -279,16 +365,6 @@ class Pool(ServerExecutor):
                 task.future.set_exception(error)
         except InvalidStateError:
             pass  # the user's code has set it
-
-    def _replace(self, dead: WorkerProcess, task: str | None = None) -> WorkerProcess:
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the server is shutting down; the pool takes no more tasks")
-            fresh = self._add_worker(dead)
-            self._workers.remove(dead)
-            self._replaced += 1
-            self._exits.append(dead.exit_record(task, fresh))
-        return fresh
 
 
 class RequestPool(ServerExecutor):
@@ -318,9 +394,7 @@ class RequestPool(ServerExecutor):
         self._is_cancelled = True
         futures = [task.future for task in self._tasks]
         if any(not future.cancel() and not future.done() for future in futures):
-            killer = threading.Timer(self._grace, self._kill)
-            killer.daemon = True
-            killer.start()
+            timers.start(self._grace, self._kill)
 
     def times(self) -> tuple[int, float, float]:
         """Return how many tasks have ended, how long they have waited, and have run, in s."""
@@ -335,3 +409,7 @@ class RequestPool(ServerExecutor):
 
 def _died(task: Task) -> BrokenProcessPool:
     return BrokenProcessPool(f"the pool worker that ran {task.name} died; it is replaced")
+
+
+def _shut_down() -> RuntimeError:
+    return RuntimeError("the server shut down before the task ended")

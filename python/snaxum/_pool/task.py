@@ -29,6 +29,8 @@ class Task:
         _ByName(buffer, pickle.HIGHEST_PROTOCOL).dump((fn, args, kwargs))
         self.payload = buffer.getvalue()
         self.future: Future[Any] = Future()
+        # How many workers it was sent to; all but the last died before they read it.
+        self.tries = 0
         # The request that its printed lines belong to.
         self.request = request
         # Once it has ended: the time that it waited for a worker, and the time that it ran.

@@ -31,15 +31,21 @@ from .._runtime import generations, interpreter, registration, streams
 from . import output
 
 # The program of a worker process. It travels as text, because the framework cannot be imported
-# before its first lines have run.
+# before its first lines have run. The rest of what it needs is the first message of `calls`.
 BOOT = """
-namespace = {"__name__": "_snaxum_embed"}
-exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
-namespace["install"](sources, sources.__getitem__, compiled)
-from snaxum._pool import worker
-worker.start(roots, project, secret_names)
-worker.serve(calls, replies, raw_output)
+def boot(calls, replies, stderr):
+    given = calls.recv()
+    sources = given["sources"]
+    namespace = {"__name__": "_snaxum_embed"}
+    exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
+    namespace["install"](sources, sources.__getitem__, given["compiled"])
+    from snaxum._pool import worker
+    worker.start(given["roots"], given["project"], given["secret_names"])
+    worker.serve(calls, replies, stderr, given["raw_output"])
+boot(calls, replies, stderr)
 """
+# The first message of `replies`: the worker accepts tasks.
+READY = b"ready"
 
 # How long the last printed lines of a closed pool wait for a reader.
 LAST_LINES_S = 0.1
@@ -70,11 +76,19 @@ def start(roots: list[str], project: str, secret_names: list[str]) -> None:
     loader.install(_sources)
 
 
-def serve(calls: Connection, replies: Connection, raw_output: bool | None) -> None:
+def serve(
+    calls: Connection, replies: Connection, stderr: int | None, raw_output: bool | None
+) -> None:
     """Run one task after the other, until the pool is closed.
 
-    The lines that they print go to the server, unless `raw_output` is `None`.
+    `stderr` is the server's standard error. The lines that tasks print go to the server, too,
+    unless `raw_output` is `None`.
     """
+    sys.stderr.flush()
+    if stderr is not None:  # so far, the errors have gone to a file
+        os.dup2(stderr, 2)
+        os.close(stderr)
+    replies.send_bytes(READY)
     send: Callable[[bytes], None] = replies.send_bytes
     if raw_output is not None:
         sender = output.Sender(replies)
