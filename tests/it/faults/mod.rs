@@ -17,3 +17,6 @@ mod output;
 mod saves;
 mod slow_clients;
 mod watching;
+mod executors;
+mod forks;
+mod pool;
