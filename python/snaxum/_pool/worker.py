@@ -67,7 +67,6 @@ def start(roots: list[str], project: str, secret_names: list[str]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=exit_with_parent, name="parent-watch", daemon=True).start()
     interpreter.prefer_standard_library(roots)
-    streams.install()
     redact.add_words(secret_names)
     user_paths.configure(roots, project)
     generations.stage(generations.NullStaging())
@@ -88,6 +87,7 @@ def serve(
     if stderr is not None:  # so far, the errors have gone to a file
         os.dup2(stderr, 2)
         os.close(stderr)
+    streams.install()
     replies.send_bytes(READY)
     send: Callable[[bytes], None] = replies.send_bytes
     if raw_output is not None:
