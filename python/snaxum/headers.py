@@ -44,15 +44,39 @@ class _MultiDict(Mapping[str, str]):
         return f"{type(self).__name__}({self.multi_items()!r})"
 
 
+class MissingField(KeyError):
+    """A field that the client has not sent; a handler that does not catch it responds with 400."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class QueryParams(_MultiDict):
     """The fields of a query string or a form; the last value of a name counts."""
 
-    __slots__ = ()
+    __slots__ = ("_kind", "_note")
+
+    def __init__(self, pairs: Pairs = (), *, kind: str = "query parameter", note: str = "") -> None:
+        """Take the fields; `kind` and `note` are for the message about a missing one."""
+        super().__init__(pairs)
+        self._kind, self._note = kind, note
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            return self._values[name][-1]
+        except KeyError:
+            raise MissingField(self._explain(name)) from None
+
+    def _explain(self, name: str) -> str:
+        sent = ", ".join(f"`{each}`" for each in list(self._values)[:10])
+        note = self._note or f"the request has {sent or 'none'}"
+        return f"the {self._kind} `{name}` is missing; {note}"
 
     @classmethod
-    def parse(cls, text: str, charset: str = "utf-8") -> QueryParams:
+    def parse(cls, text: str, charset: str = "utf-8", kind: str = "query parameter") -> QueryParams:
         """Parse `a=1&b=&a=2`; blank values stay, undecodable bytes become U+FFFD."""
-        return cls(parse_qsl(text, keep_blank_values=True, encoding=charset, errors="replace"))
+        pairs = parse_qsl(text, keep_blank_values=True, encoding=charset, errors="replace")
+        return cls(pairs, kind=kind)
 
 
 class Headers(_MultiDict):

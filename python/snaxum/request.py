@@ -10,7 +10,7 @@ import codecs
 import difflib
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 from ._core.json_decoding import DecodingError, loads
@@ -110,21 +110,28 @@ class Request:
         raw = _Built(method.upper(), path, query.removeprefix("?"), pairs, data)
         return cls(raw, {} if path_params is None else path_params)
 
-    def __getattr__(self, name: str) -> Any:
-        read = _READ.get(name)
-        if read is None:
-            near = difflib.get_close_matches(name, _READ, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else "it has " + ", ".join(_READ)
-            raise AttributeError(
-                f"a request has no `{name}`; {hint}; values of your own go to `request.state`"
-            )
-        value = read(self)
-        setattr(self, name, value)
-        return value
+    if not TYPE_CHECKING:  # for a type checker, an unknown attribute is an error
+
+        def __getattr__(self, name: str) -> Any:
+            read = _READ.get(name)
+            if read is None:
+                raise AttributeError(_unknown(name))
+            value = read(self)
+            setattr(self, name, value)
+            return value
 
     def __repr__(self) -> str:
         query = f"?{self.query_string}" if self.query_string else ""
         return f"<Request {self.method} {self.path}{query}>"
+
+
+def _unknown(name: str) -> str:
+    """Explain an attribute that a request does not have, with the one to use instead."""
+    if instead := _ELSEWHERE.get(name.lower()):
+        return f"a request has no `{name}`; {instead}"
+    near = difflib.get_close_matches(name, _READ, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "it has " + ", ".join(_READ)
+    return f"a request has no `{name}`; {hint}; values of your own go to `request.state`"
 
 
 def _content_type(request: Request) -> str:
@@ -171,9 +178,40 @@ def _body(request: Request) -> Any:
 
 def _form(request: Request) -> QueryParams:
     if _mime(request) != "application/x-www-form-urlencoded":
-        return QueryParams()
-    return QueryParams.parse(request.text, _charset(request))
+        sent = f"the body is `{request.content_type}`" if request.content_type else "it has no type"
+        note = f"{sent}, not application/x-www-form-urlencoded"
+        return QueryParams((), kind="form field", note=note)
+    return QueryParams.parse(request.text, _charset(request), "form field")
 
+
+_PATH = "use `request.path`, and `request.query_string`"
+# The names of other frameworks, and what they are here.
+_ELSEWHERE = {
+    "json": "the parsed JSON is `request.body`",
+    "get_json": "the parsed JSON is `request.body`",
+    "args": "use `request.query_params`",
+    "get": "use `request.query_params`",
+    "params": "use `request.path_params` or `request.query_params`",
+    "query": "use `request.query_params`",
+    "query_args": "use `request.query_params`",
+    "values": "use `request.query_params` and `request.form`",
+    "post": "use `request.form`",
+    "forms": "use `request.form`",
+    "get_data": "the bytes are `request.data`",
+    "content": "the bytes are `request.data`",
+    "raw": "the bytes are `request.data`",
+    "stream": "the bytes are `request.data`",
+    "match_info": "use `request.path_params`",
+    "view_args": "use `request.path_params`",
+    "url": _PATH,
+    "full_path": _PATH,
+    "base_url": _PATH,
+    "mimetype": "use `request.content_type`",
+    "cookie": "use `request.cookies`",
+    "meta": "use `request.headers`",
+    "g": "use `request.state`",
+    "files": "read a multipart body from `request.data`",
+}
 
 _READ: dict[str, Callable[[Request], Any]] = {
     "method": lambda request: request._raw.method,

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
-    Collection,
+    Callable,
     Iterable,
     Iterator,
     Mapping,
@@ -18,17 +18,19 @@ from collections.abc import (
 from http import HTTPStatus
 from typing import Any, Literal
 
-from ._core.json_encoding import dumps, is_rich
+from ._core import files, pictures
+from ._core.json_encoding import dumps, has_json_form
+from ._core.libraries import way_out
 from .headers import Pairs, ResponseHeaders, format_cookie
 
 HTML = "text/html; charset=utf-8"
-TEXT = "text/plain; charset=utf-8"
+TEXT = files.TEXT
 JSON = "application/json"
-BYTES = "application/octet-stream"
+BYTES = files.BYTES
 
 WAYS_OUT = (
-    "return a dict or list (JSON), str (HTML), bytes, None (204), (body, status), "
-    "(body, status, headers) or Response(...)"
+    "return a dict, list, number, dataclass or model (JSON), str (HTML), bytes, a Path (its file), "
+    "a generator (stream), None (204), (body, status), (body, status, headers) or Response(...)"
 )
 
 Body = bytes | Iterator[bytes] | AsyncIterator[bytes]
@@ -39,8 +41,10 @@ class Response:
     """A whole response: body, status, headers.
 
     The body decides the content type unless one is given: str is HTML; bytes are
-    application/octet-stream; dicts, lists, dataclasses, arrays and frames are JSON; any other
-    iterable, plain or async, of str or bytes is streamed as plain text. None means no body.
+    application/octet-stream; dicts, lists, numbers, dataclasses, models, arrays and frames are
+    JSON; a Path or an open file has the type of its name; a figure or an image is PNG or SVG, as
+    the client accepts. A generator or another iterator, plain or async, of str or bytes is
+    streamed as plain text. None means no body.
     """
 
     __slots__ = ("body", "headers", "status")
@@ -80,12 +84,24 @@ class Response:
         cookie = format_cookie(key, value, max_age, path, domain, secure, httponly, samesite)
         self.headers.add("set-cookie", cookie)
 
-    def parts(self) -> tuple[int, list[tuple[str, str]], Body]:
+    def parts(
+        self, request_headers: Callable[[], Pairs] = tuple
+    ) -> tuple[int, list[tuple[str, str]], Body]:
         """Return the values to send; a streamed body is an iterator that can be closed."""
         if self.status in (204, 304):
             headers = [pair for pair in self.headers.multi_items() if pair[0] != "content-type"]
             return self.status, headers, b""
+        if pictures.is_picture(self.body):
+            return self._picture(request_headers())
         return self.status, self.headers.multi_items(), _encoded(self.body)
+
+    def _picture(self, request_headers: Pairs) -> tuple[int, list[tuple[str, str]], Body]:
+        headers, content_type = self.headers.multi_items(), self.content_type
+        if not content_type:
+            accept = ",".join(value for name, value in request_headers if name == "accept")
+            content_type = pictures.choose(self.body, accept)
+            headers += [("content-type", content_type), ("vary", "accept")]
+        return self.status, headers, pictures.encode(self.body, content_type)
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.content_type or 'without a body'}>"
@@ -127,6 +143,11 @@ def to_response(result: object) -> Response:
             "(body, status, headers), or a list for a JSON array"
         )
     body, status, *more = result
+    if not more and isinstance(status, Mapping | list):
+        raise TypeError(
+            f"the handler returned (body, {type(status).__name__}); the second value is the "
+            "status: return (body, 200, headers)"
+        )
     headers = ResponseHeaders(more[0] if more else None)
     if not isinstance(body, Response):
         return Response(body, status, headers)
@@ -172,10 +193,15 @@ def _content_type(body: object) -> str | None:
         return HTML
     if isinstance(body, bytes | bytearray | memoryview):
         return BYTES
-    if is_rich(body):
+    if pictures.is_picture(body):
+        return None  # it depends on the client
+    if files.is_file(body):
+        return files.content_type(body)
+    if has_json_form(body):
         return JSON
-    # A set or a tuple is more likely meant for JSON than for a stream: the user has to choose.
-    if isinstance(body, Iterable | AsyncIterable) and not isinstance(body, Collection):
+    if isinstance(body, Iterator | AsyncIterator) and (
+        inspect.isgenerator(body) or way_out(body) is None
+    ):
         return TEXT
     raise TypeError(_refusal(body))
 
@@ -186,10 +212,12 @@ def _refusal(body: object) -> str:
         if inspect.iscoroutine(body):
             body.close()  # else Python warns later that it was never awaited
         return f"the handler returned an unawaited {kind}; declare it `async def`"
-    if isinstance(body, bool | int | float):
-        return f"{body!r} cannot be a body: its type is {kind}; use a str, or a dict around it"
-    if isinstance(body, Collection):
+    if known := way_out(body):
+        return f"`{kind}` cannot be a body; {known}"
+    if isinstance(body, Iterable):
         return f"`{kind}` cannot be a body; use a list of it for JSON, or iter(...) to stream it"
+    if isinstance(body, AsyncIterable):
+        return f"`{kind}` cannot be a body; use aiter(...) to stream it"
     return f"`{kind}` cannot be a body; {WAYS_OUT}"
 
 
@@ -198,9 +226,21 @@ def _encoded(body: Any) -> Body:
         return b""
     if isinstance(body, (str, bytes, bytearray, memoryview)):
         return _bytes(body)
-    if is_rich(body):
+    if files.is_file(body):
+        return _content(body)
+    if has_json_form(body):
         return dumps(body)
     return _stream_async(body) if isinstance(body, AsyncIterable) else _stream(body)
+
+
+def _content(body: Any) -> Body:
+    try:
+        return files.read(body)
+    except (FileNotFoundError, NotADirectoryError):
+        # Only its name: a client should not learn where the server has its files.
+        raise HTTPError(404, f"the file `{body.name}` does not exist") from None
+    except IsADirectoryError:
+        raise TypeError(f"`{body}` is a directory; return the path of a file") from None
 
 
 def _bytes(chunk: object) -> bytes:

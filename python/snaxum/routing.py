@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from . import _registry
-from ._core import handlers
+from ._core import handlers, parameters
 from ._core.digests import sha256
 from ._core.handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
-from ._core.patterns import Part, PatternError, parse
+from ._core.methods import checked_methods
+from ._core.patterns import Part, parse
 from .capture import is_private
-from .headers import is_token
 
 _H = TypeVar("_H", bound=Handler)
 
@@ -44,8 +44,9 @@ def route(
 ) -> Callable[[_H], _H]:
     """Make the function below the handler of `path`; without `methods`, of GET.
 
-    One function may have several `@route`. With `use_process_pool` the handler is called with the
-    pool as its second argument.
+    One function may have several `@route`. A parameter gets the value of the path that has its
+    name; one named `request` or annotated `Request`, or the first, if it is neither, gets the
+    request. With `use_process_pool`, one named `pool`, or the second, gets the pool.
     """
 
     def register(handler: _H) -> _H:
@@ -64,6 +65,8 @@ class Route:
 
     __slots__ = (
         "__weakref__",
+        "arguments",
+        "call",
         "handler",
         "id",
         "is_async",
@@ -84,7 +87,7 @@ class Route:
     ) -> None:
         try:
             self.parsed = parse(pattern)
-            self.methods = _checked_methods(methods)
+            self.methods = checked_methods(methods)
         except ValueError as error:
             raise RouteError(f"route `{pattern}` at {where(handler)}: {error}") from None
         if not callable(handler):
@@ -102,6 +105,13 @@ class Route:
                 f"route `{pattern}` at {where(handler)}: an `async def` handler has no pool; "
                 "make it a `def`, or drop `use_process_pool`"
             )
+        # `call` takes the request, and the pool, and fills the arguments.
+        with_pool = self.use_process_pool
+        try:
+            self.arguments = parameters.plan(handler, self.names, with_pool=with_pool)
+        except ValueError as error:
+            raise RouteError(f"route `{pattern}` at {where(handler)}: {error}") from None
+        self.call = parameters.bind(handler, self.arguments, self.names, with_pool=with_pool)
         key = f"{' '.join(self.methods)} {pattern}"
         self.id = "r_" + sha256(key.encode(errors="surrogatepass")).hexdigest()[:8]
 
@@ -379,20 +389,3 @@ def _found(route: Route, values: tuple[object, ...]) -> Found:
     if len(values) == 1:
         return route, {route.names[0]: values[0]}
     return route, dict(zip(route.names, values))
-
-
-def _checked_methods(methods: Iterable[str] | None) -> tuple[str, ...]:
-    if methods is None:
-        return ("GET",)
-    if isinstance(methods, str):
-        raise PatternError(f"methods is a str; write `methods=[{methods!r}]`")
-    if not isinstance(methods, Iterable):
-        kind = type(methods).__name__
-        raise PatternError(f"methods is a {kind}; write a list such as `methods=['GET']`")
-    names = list(methods)
-    for name in names:
-        if not isinstance(name, str) or not is_token(name):
-            raise PatternError(f"{name!r} is not an HTTP method; write one such as 'GET'")
-    if not names:
-        raise PatternError("methods is empty; leave it out for GET")
-    return tuple(sorted({name.upper() for name in names}))

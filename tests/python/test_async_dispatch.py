@@ -30,13 +30,11 @@ class Marks:
         return lambda *_: self.order.append(name)
 
 
-def marks_of(
-    handler: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch
-) -> list[str]:
+def marks_of(handler: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(respond, "is_observed", True)
     exchange = Marks()
     lease = SimpleNamespace(generation=Generation(1, cast(Any, None)))
-    route = SimpleNamespace(handler=handler, id="1")
+    route = SimpleNamespace(call=handler, handler=handler, id="1")
     asyncio.run(async_dispatch._run(*cast(Any, (None, exchange, lease, route, None))))
     return exchange.order
 

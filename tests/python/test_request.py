@@ -7,6 +7,9 @@ Rust: `Request.build` replaces it.
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -193,6 +196,59 @@ def test_a_request_stores_values_of_the_user() -> None:
 def test_an_unknown_attribute_names_the_nearest() -> None:
     with pytest.raises(AttributeError, match=r"no `query_param`; did you mean `query_params`\?"):
         _ = Request.build().query_param
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("json", "a request has no `json`; the parsed JSON is `request.body`"),
+        ("args", "use `request.query_params`"),
+        ("GET", "use `request.query_params`"),
+        ("POST", "use `request.form`"),
+        ("url", "use `request.path`, and `request.query_string`"),
+        ("view_args", "use `request.path_params`"),
+        ("unheard_of", "it has method, path, "),
+    ],
+)
+def test_an_attribute_of_another_framework_names_the_one_here(name: str, words: str) -> None:
+    with pytest.raises(AttributeError, match=re.escape(words)):
+        getattr(Request.build(), name)
+
+
+def test_a_missing_field_is_reported_with_the_fields_that_exist() -> None:
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    request = Request.build(query="a=1&b=2", headers=form, body="c=3")
+
+    with pytest.raises(
+        KeyError, match=r"the query parameter `x` is missing; the request has `a`, "
+    ):
+        _ = request.query_params["x"]
+    with pytest.raises(KeyError, match="the form field `a` is missing; the request has `c`"):
+        _ = request.form["a"]
+    with pytest.raises(KeyError, match="`a` is missing; the body is `application/json`, not appl"):
+        _ = Request.build(json={"a": 1}).form["a"]
+    with pytest.raises(KeyError, match="the query parameter `a` is missing; the request has none"):
+        _ = Request.build().query_params["a"]
+    assert request.form.get("a") is None
+    assert "a" not in request.form
+
+
+def test_a_type_checker_knows_the_attributes_of_a_request(tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text(
+        "from snaxum import Request\n"
+        "def right(request: Request) -> str: return request.path\n"
+        "def wrong(request: Request) -> object: return request.json\n"
+    )
+
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path), str(file)],
+        capture_output=True,
+        text=True,
+    )
+
+    assert 'app.py:3: error: "Request" has no attribute "json"' in checked.stdout
+    assert "Found 1 error" in checked.stdout
 
 
 def test_built_requests_behave_like_real_ones() -> None:

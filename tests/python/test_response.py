@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import datetime as dt
+import io
 import pickle
 import re
-from collections import deque, namedtuple
+import tempfile
+import uuid
+from collections import UserList, deque, namedtuple
 from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +34,16 @@ class User:
     name: str
 
 
+class Pages:
+    def __iter__(self) -> Iterator[str]:
+        yield "page"
+
+
+class AsyncPages:
+    async def __aiter__(self) -> AsyncIterator[str]:
+        yield "page"
+
+
 @pytest.mark.parametrize(
     ("result", "status", "content_type", "body"),
     [
@@ -39,6 +55,23 @@ class User:
         (memoryview(b"\x02"), 200, "application/octet-stream", b"\x02"),
         (None, 204, None, b""),
         (User("ada"), 200, "application/json", b'{"name":"ada"}'),
+        (True, 200, "application/json", b"true"),
+        (42, 200, "application/json", b"42"),
+        (1.5, 200, "application/json", b"1.5"),
+        ((0, 201), 201, "application/json", b"0"),
+        ({1}, 200, "application/json", b"[1]"),
+        (frozenset(), 200, "application/json", b"[]"),
+        (range(3), 200, "application/json", b"[0,1,2]"),
+        ({"a": 1}.keys(), 200, "application/json", b'["a"]'),
+        ({"a": 1}.values(), 200, "application/json", b"[1]"),
+        (UserList("ab"), 200, "application/json", b'["a","b"]'),
+        (deque(["a"]), 200, "application/json", b'["a"]'),
+        (Point(1, 2), 200, "application/json", b"[1,2]"),
+        (Decimal("1.10"), 200, "application/json", b'"1.10"'),
+        (uuid.UUID(int=1), 200, "application/json", b'"00000000-0000-0000-0000-000000000001"'),
+        (dt.date(2024, 1, 2), 200, "application/json", b'"2024-01-02"'),
+        (io.BytesIO(b"all"), 200, "application/octet-stream", b"all"),
+        (io.StringIO("all"), 200, "text/plain; charset=utf-8", b"all"),
         (QueryParams([("a", "1")]), 200, "application/json", b'{"a":"1"}'),
         (("made", 201), 201, "text/html; charset=utf-8", b"made"),
         (({"a": 1}, HTTPStatus.CREATED), 201, "application/json", b'{"a":1}'),
@@ -73,20 +106,21 @@ def test_a_response_in_a_tuple_takes_the_status_and_the_headers() -> None:
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        (True, "True cannot be a body: its type is bool; use a str, or a dict around it"),
-        (5, "5 cannot be a body: its type is int"),
-        (1.5, "1.5 cannot be a body"),
-        ({1}, "`set` cannot be a body; use a list of it for JSON, or iter(...) to stream it"),
-        (range(3), "`range` cannot be a body"),
-        (deque(["a"]), "`deque` cannot be a body"),
-        (Point(1, 2), "`Point` cannot be a body; use a list of it for JSON"),
-        (object(), "`object` cannot be a body; return a dict or list (JSON), str (HTML), bytes"),
+        (Pages(), "`Pages` cannot be a body; use a list of it for JSON, or iter(...) to stream it"),
+        (AsyncPages(), "`AsyncPages` cannot be a body; use aiter(...) to stream it"),
+        (1j, "`complex` cannot be a body; return its .real and .imag"),
+        (User, "`type` cannot be a body; return a dict, list, number, dataclass or model (JSON)"),
+        (object(), "`object` cannot be a body; return a dict, list, number, dataclass or model"),
         (("a",), "a tuple of 1; return (body, status) or (body, status, headers)"),
         ((), "a tuple of 0"),
         (("a", 200, {}, 1), "a tuple of 4"),
         (("a", "200"), "status '200' is str; use an int"),
         (("a", True), "status True is bool"),
-        (("a", {"x": "y"}), "status {'x': 'y'} is dict"),
+        (
+            ("a", {"x": "y"}),
+            "returned (body, dict); the second value is the status: return (body, 2",
+        ),
+        (("a", [("x", "y")]), "returned (body, list); the second value is the status"),
         (("a", 200, "x: y"), "headers is str; pass a dict or a list of (name, value) pairs"),
         (("a", 200, ["x: y"]), "an item is not a pair"),
     ],
@@ -222,6 +256,48 @@ def test_an_async_iterator_is_streamed_and_closed() -> None:
     assert isinstance(body, AsyncIterator)
     assert asyncio.run(first(body)) == b"a"
     assert closed == [True]
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("a.csv", "text/csv; charset=utf-8"),
+        ("a.png", "image/png"),
+        ("a.tar.gz", "application/gzip"),
+        ("a.html.br", "application/octet-stream"),
+        ("a", "application/octet-stream"),
+    ],
+)
+@pytest.mark.parametrize("size", [0, 10, 600_000])
+def test_a_path_is_the_file_with_the_type_of_its_name(
+    tmp_path: Path, name: str, content_type: str, size: int
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(b"x" * size)
+
+    for result in (file, file.open("rb"), (file, 200)):
+        status, headers, body = to_response(result).parts()
+        content = body if isinstance(body, bytes) else b"".join(body)  # type: ignore[arg-type]
+        assert (status, headers) == (200, [("content-type", content_type)])
+        assert content == b"x" * size
+
+
+def test_a_temporary_file_is_sent_from_its_position() -> None:
+    with tempfile.NamedTemporaryFile("w+", suffix=".txt") as file:
+        file.write("text")
+        file.seek(0)
+
+        _, headers, body = to_response(file).parts()
+
+        assert headers == [("content-type", "text/plain; charset=utf-8")]
+        assert b"".join(body) == b"text"  # type: ignore[arg-type]
+
+
+def test_a_missing_file_is_a_404_that_shows_only_its_name(tmp_path: Path) -> None:
+    with pytest.raises(HTTPError, match=r"404 Not Found: the file `gone.txt` does not exist"):
+        to_response(tmp_path / "gone.txt").parts()
+    with pytest.raises(TypeError, match="is a directory; return the path of a file"):
+        to_response(tmp_path).parts()
 
 
 def test_a_stream_of_another_type_names_the_types_to_yield() -> None:

@@ -2,7 +2,7 @@
 
 Owns the JSON form of each Python type. orjson does the work where the project has it; this module
 encodes the other types, and the types that orjson encodes differently. Both give the same result.
-Never imports numpy, polars or pandas: a value of theirs proves that they are imported already.
+The types of libraries are in `libraries`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import dataclasses
 import datetime as dt
 import importlib
 import json
-import sys
 import uuid
-from collections.abc import Mapping
+from collections import UserList, deque
+from collections.abc import Mapping, Set, ValuesView
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from types import ModuleType
 from typing import Any
+
+from .libraries import form_of, way_out
 
 # More than orjson's limit (254), so that deeper values can be tried here, and less than Python's.
 MAX_DEPTH = 400
@@ -58,19 +60,21 @@ def dumps(value: object, orjson: Any = ORJSON) -> bytes:
         raise walk.error(value, "it is nested too deep; return something flatter") from None
 
 
-def is_rich(value: object) -> bool:
-    """Report whether `value` is a whole JSON document, and not an iterable to stream.
-
-    These are mappings, lists, dataclass instances, and the arrays, scalars and frames of
-    numpy, polars and pandas.
-    """
-    if isinstance(value, (dict, list, Mapping)):
-        return True
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return True
-    if isinstance(value, str | bytes):
+def has_json_form(value: object) -> bool:
+    """Report whether `value` is a whole JSON document: neither text, nor bytes, nor a stream."""
+    if isinstance(value, str | bytes | bytearray | memoryview):
         return False  # so are numpy's str_ and bytes_
-    return _is_numpy(value) or _is_table(value)
+    return (
+        isinstance(value, _JSON_TYPES)
+        or (dataclasses.is_dataclass(value) and not isinstance(value, type))
+        or form_of(value) is not None
+    )
+
+
+_JSON_TYPES = (
+    *(int, float, Decimal, Enum, uuid.UUID, dt.date, dt.time, dt.timedelta),
+    *(tuple, list, Mapping, Set, deque, range, UserList, ValuesView),
+)
 
 
 def simplify(value: object) -> object:
@@ -85,8 +89,9 @@ def simplify(value: object) -> object:
             return value.total_seconds()
         case uuid.UUID() | Decimal() | PurePath():
             return str(value)
-    if _is_numpy(value):
-        return _simplify_numpy(value)
+    form = form_of(value)
+    if form is not None:
+        return form(value)
     match value:
         # Subclasses: the plain value, whatever they override.
         case str():
@@ -95,16 +100,12 @@ def simplify(value: object) -> object:
             return int.__int__(value)
         case float():
             return float.__float__(value)
-        case tuple() | list():
-            return list(value)
         case Mapping():
             return dict(value.items())
+        case tuple() | list() | Set() | deque() | range() | UserList() | ValuesView():
+            return list(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if _is_table(value):
-        return _simplify_table(value)
-    if _is_missing(value):
-        return None
     raise TypeError(type(value).__name__)
 
 
@@ -129,7 +130,7 @@ class _Walk:
             try:
                 value = simplify(value)
             except TypeError:
-                raise self.error(value, _way_out(value)) from None
+                raise self.error(value, way_out(value) or _WAY_OUT) from None
             kind = type(value)
 
         if id(outer) in self.open:
@@ -163,7 +164,7 @@ class _Walk:
         original = key
         while isinstance(key, Enum):
             key = key.value
-        if _is_numpy(key) or isinstance(key, uuid.UUID | dt.date | dt.time):
+        if isinstance(key, uuid.UUID | dt.date | dt.time) or form_of(key) is not None:
             try:
                 key = simplify(key)
             except TypeError:
@@ -205,70 +206,4 @@ class _Walk:
 _INFINITY = float("inf")
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
-_WAYS_OUT = {
-    "set": "return sorted(...) or a list of it",
-    "frozenset": "return sorted(...) or a list of it",
-    "bytes": "decode it, or encode it with base64",
-    "bytearray": "decode it, or encode it with base64",
-    "memoryview": "decode it, or encode it with base64",
-    "complex": "return its .real and .imag",
-    "coroutine": "await it first",
-    "generator": "return a list of it",
-    "LazyFrame": "return its .collect()",
-}
-
-
-def _way_out(value: object) -> str:
-    known = _WAYS_OUT.get(type(value).__name__)
-    return known or "return a dict, list, str, number or dataclass, or convert it first"
-
-
-def _of(value: object, library: str, *names: str) -> bool:
-    """Report whether `value` is an instance of a class of a library that is already imported."""
-    module = sys.modules.get(library)
-    kinds = (getattr(module, name, None) for name in names) if module is not None else ()
-    return any(isinstance(kind, type) and isinstance(value, kind) for kind in kinds)
-
-
-def _is_numpy(value: object) -> bool:
-    return _of(value, "numpy", "generic", "ndarray")
-
-
-def _is_table(value: object) -> bool:
-    return _of(value, "polars", "DataFrame", "Series") or _of(
-        value, "pandas", "DataFrame", "Series", "Index"
-    )
-
-
-def _is_missing(value: object) -> bool:
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and value is getattr(pandas, "NA", pandas)
-
-
-def _simplify_table(value: Any) -> object:
-    if _of(value, "polars", "DataFrame"):
-        return value.to_dicts()
-    if _of(value, "pandas", "DataFrame"):
-        return value.to_dict(orient="records")
-    return value.to_list()
-
-
-def _simplify_numpy(value: Any) -> object:
-    """Convert a scalar or an array; an array without dimensions is a scalar."""
-    kind, size = value.dtype.kind, value.dtype.itemsize
-    if kind in "biuUO" or _of(value, "numpy.ma", "MaskedArray"):
-        return value.tolist()
-    if kind == "f":
-        # A float32 of 0.1 is 0.1 in JSON, not its exact value 0.10000000149011612.
-        return (value.astype(str) if size < 8 else value).astype("f8").tolist()
-    if kind == "M":
-        return _without_nat(sys.modules["numpy"].datetime_as_string(value).tolist())
-    if kind == "m":
-        return (value / sys.modules["numpy"].timedelta64(1, "s")).tolist()
-    raise TypeError(type(value).__name__)
-
-
-def _without_nat(texts: object) -> object:
-    if isinstance(texts, list):
-        return [_without_nat(text) for text in texts]
-    return None if texts == "NaT" else texts
+_WAY_OUT = "return a dict, list, str, number or dataclass, or convert it first"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
+from .._core.handlers import code_of, innermost
 from .._core.objects import (
     attribute,
     is_a,
@@ -82,6 +83,41 @@ def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
         return _describe(error, None, set(), 0)
     finally:
         deadline.close()
+
+
+def add_handler(failure: dict[str, Any], handler: object) -> None:
+    """Add the handler's own line to a failure that no line of the user's code is part of.
+
+    It returned a value that cannot be sent, or was called in a way that it does not allow.
+    """
+    code, function = code_of(handler), innermost(handler)
+    if code is None or any(frame["user"] for frame in failure["frames"]):
+        return
+    module_globals = getattr(function, "__globals__", None)
+    lines, line = _lines(code.co_filename, module_globals), code.co_firstlineno
+    for number in range(line, min(line + 50, len(lines) + 1)):
+        if re.match(r"\s*(async\s+)?def\b|.*\blambda\b", lines[number - 1]):
+            line = number  # decorators come before it
+            break
+    name = getattr(code, "co_qualname", code.co_name)
+    frame = {
+        "file": display_path(code.co_filename),
+        "line": line,
+        "end_line": None,
+        "column": None,
+        "end_column": None,
+        "function": name,
+        "user": is_user_file(code.co_filename),
+        "source": _around(lines, line),
+        "locals": [],
+    }
+    failure["frames"].insert(0, frame)
+    shown = f"    {mask_text(lines[line - 1].strip())}\n" if line <= len(lines) else ""
+    header = "Traceback (most recent call last):\n"
+    failure["text"] = (
+        f'{header}  File "{code.co_filename}", line {line}, in {name}\n{shown}'
+        + failure["text"].removeprefix(header)
+    )
 
 
 def _describe(

@@ -45,15 +45,15 @@ async def _run(
         if respond.is_observed:
             exchange.began()
             try:
-                result = await _timed(route.handler(request), exchange)
+                result = await _timed(route.call(request), exchange)
             finally:
                 exchange.returned()
         else:
-            result = await route.handler(request)
+            result = await route.call(request)
     except BaseException as error:
         if is_a(error, asyncio.CancelledError) and exchange.cancelled():
             raise  # the client is gone, so there is no request to respond to
-        respond.send_error(exchange, generation, route, error)
+        respond.send_error(exchange, generation, route, error, request)
         return
     stream = respond.send_result(exchange, generation, route, result)
     if stream is not None:

@@ -74,14 +74,14 @@ def run_sync(
     """Call a handler in this thread, and send its result."""
     try:
         try:
-            result = route.handler(request) if pool is None else route.handler(request, pool)
+            result = route.call(request) if pool is None else route.call(request, pool)
         finally:
             if respond.is_observed:
                 exchange.returned()
                 if pool is not None:
                     _record_pool_times(exchange, pool)
     except BaseException as error:
-        respond.send_error(exchange, generation, route, error)
+        respond.send_error(exchange, generation, route, error, request)
         return
     stream = respond.send_result(exchange, generation, route, result)
     if stream is not None:

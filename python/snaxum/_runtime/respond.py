@@ -14,10 +14,11 @@ from collections.abc import AsyncIterator, Iterator
 from typing import NoReturn, cast
 
 from .._core.objects import is_a
-from .._debug import traceback
+from .._debug import traceback, unparsed_body
 from .._host import BodyStream, Exchange, to_json
 from ..capture import is_private
-from ..http import HTTPError, to_response
+from ..headers import MissingField
+from ..http import HTTPError, Request, to_response
 from ..response import PLAIN_TYPES, encode_plainly
 from ..routing import Route
 from .generations import Generation
@@ -43,7 +44,7 @@ def send_result(
             content = encode_plainly(result)
             exchange.respond_ok(generation.number, route.id, content_type, content)
             return None
-        status, headers, body = to_response(result).parts()
+        status, headers, body = to_response(result).parts(exchange.headers)
         is_async = not is_a(body, bytes) and isinstance(body, AsyncIterator)
     except BaseException as error:
         send_error(exchange, generation, route, error)
@@ -61,18 +62,37 @@ def send_result(
 
 
 def send_error(
-    exchange: Exchange, generation: Generation, route: Route, error: BaseException
+    exchange: Exchange,
+    generation: Generation,
+    route: Route,
+    error: BaseException,
+    request: Request | None = None,
 ) -> None:
-    """Send an HTTPError as it is, and any other exception as 500 with its traceback."""
+    """Send an HTTPError as it is, and any other exception as 500 with its traceback.
+
+    With the request, a handler that failed because the body is not JSON is a fault of the client.
+    """
+    failure = _failure(route, error)
+    explained = None if request is None else unparsed_body.explain(error, request)
+    if explained is not None:
+        failure = (*explained, *failure[2:])
+    exchange.fail(generation.number, route.id, *failure)
+
+
+def _failure(
+    route: Route, error: BaseException
+) -> tuple[int, str, list[tuple[str, str]], bytes | None]:
+    # Rust has no lone surrogates.
     if is_a(error, HTTPError):
         error = cast(HTTPError, error)
-        headers = list(error.headers)
-        detail = error.detail.encode("utf-8", "replace").decode()  # Rust has no lone surrogates
-        exchange.fail(generation.number, route.id, error.status, detail, headers, None)
-        return
+        detail = error.detail.encode("utf-8", "replace").decode()
+        return error.status, detail, list(error.headers), None
+    if is_a(error, MissingField):
+        return 400, str(error).encode("utf-8", "replace").decode(), [], None
     with_locals = running().with_locals and not is_private(route.handler)
     failure = traceback.capture(error, with_locals=with_locals)
-    exchange.fail(generation.number, route.id, 500, "", [], to_json(failure))
+    traceback.add_handler(failure, route.handler)
+    return 500, "", [], to_json(failure)
 
 
 def end_in_child() -> None:

@@ -1,0 +1,235 @@
+"""Values of libraries: pandas, polars, arrow, numpy, pydantic, msgspec and attrs as plain values.
+
+Owns the JSON form of each of their types, and the way out of each type that has none. A type is
+recognized by the names of its classes, so this file imports no library and asks no object about
+itself. Knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+# A metaclass may override these attributes; these getters read the class itself.
+_MRO: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+_NAME: Callable[[type], str] = type.__dict__["__name__"].__get__
+_DICT: Callable[[type], Mapping[str, object]] = type.__dict__["__dict__"].__get__
+_MODULE: Callable[[type], object] = type.__dict__["__module__"].__get__
+
+
+def known(value: object, table: Mapping[str, _T]) -> _T | None:
+    """Find the classes of `value` in a table of `library.Class`, from the nearest on."""
+    return known_class(type(value), table)
+
+
+def known_class(kind: type, table: Mapping[str, _T]) -> _T | None:
+    """Find a class and its bases in a table of `library.Class`."""
+    for each in _MRO(kind):
+        module = _MODULE(each)
+        if type(module) is str:
+            found = table.get(f"{module.partition('.')[0]}.{_NAME(each)}")
+            if found is not None:
+                return found
+    return None
+
+
+def form_of(value: object) -> Callable[[Any], object] | None:
+    """Return the function that converts a library's value by one level, if it has a JSON form."""
+    found = known(value, _FORMS)
+    if found is None and any("__attrs_attrs__" in _DICT(kind) for kind in _MRO(type(value))):
+        return _attrs
+    return found
+
+
+def way_out(value: object) -> str | None:
+    """Return the way out for a value without a JSON form, if there is a known one."""
+    return known(value, _WAYS_OUT)
+
+
+def label_text(label: object) -> str:
+    """Return the text of a row's or column's label, as a key in JSON."""
+    if isinstance(label, str):
+        return str.__str__(label)
+    if isinstance(label, tuple):
+        return "_".join(filter(None, map(label_text, label)))
+    if isinstance(label, dt.date | dt.time):
+        return label.isoformat() if label == label else "null"
+    if label is None or known(label, {"pandas.NAType": True}):
+        return "null"
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    if isinstance(label, float):
+        return float.__repr__(label) if label == label else "null"
+    return str(label)
+
+
+def distinct(labels: Iterable[object]) -> list[str]:
+    """Return the texts of labels; a second `a` becomes `a.1`, as in `pandas.read_csv`."""
+    names = [label_text(label) for label in labels]
+    taken, seen = set(names), set[str]()
+    for position, name in enumerate(names):
+        count = 0
+        while names[position] in seen or (count and names[position] in taken):
+            count += 1
+            names[position] = f"{name}.{count}"
+        seen.add(names[position])
+    return names
+
+
+def _rows(names: list[str], columns: Iterable[list[object]]) -> list[dict[str, object]]:
+    return [dict(zip(names, row)) for row in zip(*columns)]
+
+
+def _frame(frame: Any) -> object:
+    """List the rows of a pandas frame, with an index that is not a plain range as columns."""
+    levels = _levels(frame.index, taken=[*frame.columns])
+    names = distinct([*(label for label, _ in levels), *frame.columns])
+    columns = [column.tolist() for _, column in [*levels, *frame.items()]]
+    return _rows(names, columns) if columns else [{} for _ in range(len(frame))]
+
+
+def _series(series: Any) -> object:
+    """Convert a pandas series: a list, an object by its index, or rows if labels repeat."""
+    levels = _levels(series.index, taken=[series.name])
+    values = series.tolist()
+    if not levels:
+        return values
+    if len(levels) == 1:
+        keys = [label_text(label) for label in levels[0][1].tolist()]
+        if len(set(keys)) == len(keys):
+            return dict(zip(keys, values))
+    name = "value" if series.name is None else series.name
+    names = distinct([*(label for label, _ in levels), name])
+    return _rows(names, [*(level.tolist() for _, level in levels), values])
+
+
+def _levels(index: Any, taken: list[object]) -> list[tuple[object, Any]]:
+    """Return the labels and values of an index, named as `reset_index` does; none for a range."""
+    if index.name is None and known(index, {"pandas.RangeIndex": True}):
+        return []
+    levels = [(label, index.get_level_values(n)) for n, label in enumerate(index.names)]
+    if len(levels) == 1 and levels[0][0] is None:
+        return [("index" if "index" not in taken else "level_0", levels[0][1])]
+    return [(f"level_{n}" if label is None else label, v) for n, (label, v) in enumerate(levels)]
+
+
+def _arrow_table(table: Any) -> object:
+    columns = [column.to_pylist() for column in table.columns]
+    return _rows(distinct(table.schema.names), columns)
+
+
+def _numpy(value: Any) -> object:
+    """Convert a scalar or an array; an array without dimensions is a scalar."""
+    kind, size = value.dtype.kind, value.dtype.itemsize
+    if kind in "biuUO" or known(value, {"numpy.MaskedArray": True}):
+        return value.tolist()
+    if kind == "f":
+        # A float32 of 0.1 is 0.1 in JSON, not its exact value 0.10000000149011612.
+        return (value.astype(str) if size < 8 else value).astype("f8").tolist()
+    if kind == "M":
+        return _without_nat(sys.modules["numpy"].datetime_as_string(value).tolist())
+    if kind == "m":
+        return (value / sys.modules["numpy"].timedelta64(1, "s")).tolist()
+    raise TypeError(type(value).__name__)
+
+
+def _without_nat(texts: object) -> object:
+    if isinstance(texts, list):
+        return [_without_nat(text) for text in texts]
+    return None if texts == "NaT" else texts
+
+
+def _pydantic(model: Any) -> object:
+    if not hasattr(model, "model_dump"):  # version 1
+        return model.dict()
+    try:
+        return model.model_dump(mode="json")
+    except ValueError:
+        return dict(model)  # it has a field that pydantic cannot convert: try it here
+
+
+def _struct(struct: Any) -> object:
+    try:
+        return sys.modules["msgspec"].to_builtins(struct, str_keys=True, enc_hook=_convert)
+    except TypeError:
+        return {name: getattr(struct, name) for name in struct.__struct_fields__}
+
+
+def _convert(value: object) -> object:
+    form = form_of(value)
+    if form is None:
+        raise TypeError(_NAME(type(value)))
+    return form(value)
+
+
+def _attrs(value: Any) -> object:
+    return {field.name: getattr(value, field.name) for field in type(value).__attrs_attrs__}
+
+
+def _to_list(value: Any) -> object:
+    return value.to_list()
+
+
+def _tolist(value: Any) -> object:
+    return value.tolist()
+
+
+def _to_pylist(value: Any) -> object:
+    return value.to_pylist()
+
+
+_FORMS: dict[str, Callable[[Any], object]] = {
+    "numpy.generic": _numpy,
+    "numpy.ndarray": _numpy,
+    "pandas.DataFrame": _frame,
+    "pandas.Series": _series,
+    "pandas.Index": _to_list,
+    "pandas.ExtensionArray": _tolist,
+    "pandas.Period": str,
+    "pandas.Interval": str,
+    "pandas.NAType": lambda _: None,
+    "polars.DataFrame": lambda frame: frame.to_dicts(),
+    "polars.Series": _to_list,
+    "pyarrow.Table": _arrow_table,
+    "pyarrow.RecordBatch": _arrow_table,
+    "pyarrow.Array": _to_pylist,
+    "pyarrow.ChunkedArray": _to_pylist,
+    "pyarrow.Scalar": lambda scalar: scalar.as_py(),
+    "pydantic.BaseModel": _pydantic,
+    "msgspec.Struct": _struct,
+}
+
+_ROWS_OF_A_QUERY = "return its .df() or .fetchall()"
+_WAYS_OUT = {
+    "builtins.bytes": "decode it, or encode it with base64",
+    "builtins.bytearray": "decode it, or encode it with base64",
+    "builtins.memoryview": "decode it, or encode it with base64",
+    "builtins.complex": "return its .real and .imag",
+    "builtins.coroutine": "await it first",
+    "builtins.generator": "return a list of it",
+    "numpy.complexfloating": "return its .real and .imag",
+    "pandas.DataFrameGroupBy": "aggregate it, as with .mean()",
+    "pandas.SeriesGroupBy": "aggregate it, as with .mean()",
+    "polars.LazyFrame": "return its .collect()",
+    "polars.Expr": "select it from a frame",
+    "polars.GroupBy": "aggregate it with .agg(...)",
+    "polars.LazyGroupBy": "aggregate it with .agg(...).collect()",
+    "duckdb.DuckDBPyRelation": _ROWS_OF_A_QUERY,
+    "duckdb.DuckDBPyConnection": _ROWS_OF_A_QUERY,
+    "_duckdb.DuckDBPyRelation": _ROWS_OF_A_QUERY,
+    "_duckdb.DuckDBPyConnection": _ROWS_OF_A_QUERY,
+    "pyarrow.RecordBatchReader": "return its .read_all()",
+    "pyarrow.Dataset": "return its .to_table()",
+    "dask.FrameBase": "return its .compute()",
+    "dask.Array": "return its .compute()",
+    "scipy._spbase": "return its .toarray()",
+    "scipy.spmatrix": "return its .toarray()",
+    "torch.Tensor": "return its .tolist()",
+    "sqlalchemy.Result": "return a list of dicts, as from .mappings().all()",
+    "sqlalchemy.Query": "return a list of dicts of its rows",
+    "django.QuerySet": "return a list of its .values()",
+}

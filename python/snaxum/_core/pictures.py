@@ -1,0 +1,99 @@
+"""Pictures: a matplotlib figure or a PIL image as the bytes of an image file.
+
+Owns the choice between PNG and SVG by `Accept`, and the other formats that a content type names.
+Never imports a library: a value of one proves that it is imported already.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+from .libraries import known
+
+PNG, SVG = "image/png", "image/svg+xml"
+
+_FIGURE_FORMATS = {
+    PNG: "png",
+    SVG: "svg",
+    "application/pdf": "pdf",
+    "image/jpeg": "jpeg",
+    "image/webp": "webp",
+}
+_IMAGE_FORMATS = {
+    PNG: "PNG",
+    "image/gif": "GIF",
+    "image/jpeg": "JPEG",
+    "image/webp": "WEBP",
+}
+# By class, the formats of it.
+_FORMATS = {
+    "matplotlib.Figure": _FIGURE_FORMATS,
+    "matplotlib.Axes": _FIGURE_FORMATS,
+    "PIL.Image": _IMAGE_FORMATS,
+}
+# The modes of PIL that each format stores; others are converted.
+_MODES = {"PNG": ("1", "L", "LA", "I;16", "P", "RGB", "RGBA"), "GIF": ("1", "L", "P", "RGB")}
+
+
+def is_picture(value: object) -> bool:
+    """Report whether `value` is a figure, the axes of one, or an image."""
+    return known(value, _FORMATS) is not None
+
+
+def choose(value: object, accept: str) -> str:
+    """Choose the content type for a client: SVG if it prefers that, and else PNG."""
+    formats = known(value, _FORMATS) or {}
+    is_svg = SVG in formats and _quality(accept, SVG) > _quality(accept, PNG)
+    return SVG if is_svg else PNG
+
+
+def encode(value: Any, content_type: str) -> bytes:
+    """Encode a picture. Raises TypeError for a content type that it cannot have."""
+    formats = known(value, _FORMATS) or {}
+    name = formats.get(content_type.partition(";")[0].strip().lower())
+    if name is None:
+        kind = type(value).__name__
+        raise TypeError(f"a `{kind}` cannot be {content_type}; use one of {', '.join(formats)}")
+    buffer = io.BytesIO()
+    if formats is _IMAGE_FORMATS:
+        stores = _MODES.get(name, ("L", "RGB"))
+        if value.mode not in stores:
+            value = value.convert("I;16" if value.mode == "I" and "I;16" in stores else "RGB")
+        value.save(buffer, name)
+    else:
+        figure = value
+        while not hasattr(figure, "savefig"):
+            figure = figure.figure  # axes and parts of a figure have it
+        figure.savefig(buffer, format=name)
+        _close(figure)
+    return buffer.getvalue()
+
+
+def _close(figure: object) -> None:
+    """Take the figure from pyplot, which stores each one until it is closed."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(figure)
+
+
+def _quality(accept: str, mime: str) -> float:
+    """Return the quality of a type in an `Accept` header (RFC 9110, 12.5.1)."""
+    wildcards = ("*/*", mime.partition("/")[0] + "/*", mime)
+    best = (-1, 0.0)
+    for item in accept.split(",") if accept.strip() else ["*/*"]:
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        if name in wildcards:
+            best = max(best, (wildcards.index(name), _weight(parameters)))
+    return best[1]
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -1,0 +1,220 @@
+"""The arguments of a handler: filled by name, or refused when the route is made.
+
+Owns the plan of a call for each form of a handler. Never sends a request: `Route.call` gets one
+that was built here.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from typing import Annotated, Any
+
+import pytest
+
+import snaxum
+from snaxum import Request, RouteError
+from snaxum import Request as Req
+from snaxum.routing import Route
+
+POOL: Any = object()
+
+
+def call(handler: Callable[..., Any], pattern: str = "/<int:id>/<name>") -> Any:
+    route = Route(pattern, None, handler)
+    return route.call(Request.build(path_params={name: name.upper() for name in route.names}))
+
+
+def plainly(handler: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(handler)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return handler(*args, **kwargs)
+
+    return wrapper
+
+
+def with_user(handler: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(handler)
+    def wrapper(request: Request) -> Any:
+        return handler(request, "ada")
+
+    return wrapper
+
+
+def injecting(handler: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(handler)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return handler(*args, user="ada", **kwargs)
+
+    return wrapper
+
+
+def with_request(handler: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(handler)
+    def wrapper(req: Request, **kwargs: Any) -> Any:
+        return handler(req, **kwargs)
+
+    return wrapper
+
+
+class Greeter:
+    def __call__(self, name: str) -> Any:
+        return name
+
+    def method(self, req, id):  # type: ignore[no-untyped-def]
+        return req, id
+
+
+def by_name(id, name):  # type: ignore[no-untyped-def]
+    return id, name
+
+
+def with_extra(extra, id, name):  # type: ignore[no-untyped-def]
+    return extra, id, name
+
+
+REQUEST = "<Request GET />"
+
+
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [
+        (by_name, "('ID', 'NAME')"),
+        (lambda name, id: (name, id), "('NAME', 'ID')"),
+        (lambda name: name, "NAME"),
+        (lambda: 1, "1"),
+        (lambda request: request, REQUEST),
+        (lambda anything: anything, REQUEST),
+        (lambda anything, id: (anything, id), f"({REQUEST}, 'ID')"),
+        (lambda request, id, name: (request, id, name), f"({REQUEST}, 'ID', 'NAME')"),
+        (lambda id, request: (id, request), f"('ID', {REQUEST})"),
+        (lambda *, id, request: (id, request), f"('ID', {REQUEST})"),
+        (lambda id, /, name: (id, name), "('ID', 'NAME')"),
+        (lambda id, other=5: (id, other), "('ID', 5)"),
+        (lambda other=5: other, "5"),
+        (lambda id=5, request=None: (id, request), f"('ID', {REQUEST})"),
+        (lambda request, pool=None: pool, "None"),
+        (lambda *args: args, f"({REQUEST},)"),
+        (lambda *args, **kwargs: (args, kwargs), f"(({REQUEST},), {{}})"),
+        (lambda request, **kwargs: (request, kwargs), f"({REQUEST}, {{}})"),
+        (functools.partial(with_extra, 1), "(1, 'ID', 'NAME')"),
+        (functools.partial(with_extra, extra=1), "(1, 'ID', 'NAME')"),
+        (Greeter(), "NAME"),
+        (Greeter().method, f"({REQUEST}, 'ID')"),
+        (plainly(by_name), "('ID', 'NAME')"),
+        (plainly(lambda req, id: (req, id)), f"({REQUEST}, 'ID')"),
+        (plainly(plainly(by_name)), "('ID', 'NAME')"),
+        (functools.cache(by_name), "('ID', 'NAME')"),
+        (with_user(lambda request, user: (request, user)), f"({REQUEST}, 'ada')"),
+        (injecting(lambda request, user: (request, user)), f"({REQUEST}, 'ada')"),
+        (injecting(lambda id, user: (id, user)), "('ID', 'ada')"),
+        (with_request(lambda request, name: (request, name)), f"({REQUEST}, 'NAME')"),
+        (repr, REQUEST),
+    ],
+    ids=range(31),
+)
+def test_each_parameter_gets_the_value_of_its_name(
+    handler: Callable[..., Any], expected: str
+) -> None:
+    assert str(call(handler)) == expected
+
+
+def annotated(id: int, r: Request) -> Any:
+    return id, r
+
+
+def aliased(id: int, r: Req) -> Any:
+    return id, r
+
+
+def qualified(id: int, r: snaxum.Request) -> Any:
+    return id, r
+
+
+def optional(id: int, r: Request | None) -> Any:
+    return id, r
+
+
+def described(id: int, r: Annotated[Request, "the request"]) -> Any:
+    return id, r
+
+
+def quoted(id: int, r: "Request") -> Any:  # noqa: UP037
+    return id, r
+
+
+def unresolved(id: int, r: nowhere.Request) -> Any:  # type: ignore[name-defined]  # noqa: F821
+    return id, r
+
+
+@pytest.mark.parametrize(
+    "handler", [annotated, aliased, qualified, optional, described, quoted, unresolved]
+)
+def test_a_parameter_annotated_as_request_gets_it(handler: Callable[..., Any]) -> None:
+    assert str(call(handler)) == f"('ID', {REQUEST})"
+
+
+def annotated_pool(id: int, ex: ProcessPoolExecutor) -> Any:
+    return id, ex
+
+
+def general_pool(ex: Executor, request: Request) -> Any:
+    return request, ex
+
+
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [
+        (lambda request, pool: (request, pool), f"({REQUEST}, POOL)"),
+        (lambda req, executor: (req, executor), f"({REQUEST}, POOL)"),
+        (lambda pool, id: (pool, id), "(POOL, 'ID')"),
+        (lambda id, pool: (id, pool), "('ID', POOL)"),
+        (lambda request: request, REQUEST),
+        (lambda *args: args, f"({REQUEST}, POOL)"),
+        (annotated_pool, "('ID', POOL)"),
+        (general_pool, f"({REQUEST}, POOL)"),
+    ],
+    ids=range(8),
+)
+def test_a_pool_handler_gets_the_pool(handler: Callable[..., Any], expected: str) -> None:
+    route = Route("/<id>", None, handler, use_process_pool=True)
+
+    result = route.call(Request.build(path_params={"id": "ID"}), POOL)
+
+    assert str(result).replace(str(POOL), "POOL") == expected
+
+
+def wrong_type(username: int) -> None: ...
+
+
+def method_of_a_class(self, request):  # type: ignore[no-untyped-def]
+    ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "words"),
+    [
+        (wrong_type, "`username`; add `<username>` to the path, give it a default, or annotate"),
+        (lambda request, ids: None, "nothing fills the parameter `ids`; use the name `id`"),
+        (lambda request, pool: None, "`pool` is the pool; add `use_process_pool=True`"),
+        (annotated_pool, "`ex` is the pool; add `use_process_pool=True`"),
+        (lambda *, key: None, "nothing fills the parameter `key`"),
+        (method_of_a_class, "nothing fills the parameter `self`"),
+    ],
+    ids=range(6),
+)
+def test_what_cannot_be_filled_is_an_error_with_its_place(
+    handler: Callable[..., Any], words: str
+) -> None:
+    with pytest.raises(RouteError, match=re.escape(words)) as caught:
+        Route("/<id>", None, handler)
+
+    assert re.match(r"route `/<id>` at .*test_parameters\.py:\d+: ", str(caught.value))
+
+
+def test_the_usual_handler_is_called_directly() -> None:
+    def hello(request: object) -> None: ...
+
+    assert Route("/", None, hello).call is hello
