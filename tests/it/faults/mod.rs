@@ -3,6 +3,7 @@
 //! docs/faults.md lists each fault with its effect and its test.
 
 mod abandoned;
+mod arguments;
 mod blocked_loop;
 mod blocking;
 mod contexts;
