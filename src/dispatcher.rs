@@ -8,6 +8,7 @@ mod observation;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::BoxError;
 use axum::body::Body as HttpBody;
@@ -64,7 +65,13 @@ where
             match runtime.call(request).await {
                 Ok(PythonResponse { generation, route, outcome, timestamps }) => {
                     observation.received(generation, route, timestamps, &outcome);
-                    outcome
+                    match outcome {
+                        HandlerOutcome::Response { body: ResponseBody::Stream(_), .. } => {
+                            // Boxed: its state would enlarge that of every request.
+                            Box::pin(begin_stream(&runtime, id, outcome)).await
+                        }
+                        _ => outcome,
+                    }
                 }
                 Err(error) => HandlerOutcome::Failure(failure_of(error, &runtime)),
             }
@@ -148,25 +155,72 @@ fn build_response(
     Ok(response)
 }
 
-/// Makes a body that grows as the handler sends, and cancels the handler if the client disconnects.
-fn streamed(chunks: BodyReceiver, runtime: Arc<PythonRuntime>, id: u64) -> HttpBody {
-    struct StreamedBody {
-        chunks: BodyReceiver,
-        runtime: Arc<PythonRuntime>,
-        id: u64,
-        is_ended: bool,
+/// Waits for the first chunk of a stream, so that an error before it becomes a failure. A stream that
+/// stays silent begins without one: an event stream soon, another at the time limit of a handler.
+async fn begin_stream(
+    runtime: &Arc<PythonRuntime>,
+    id: u64,
+    mut outcome: HandlerOutcome,
+) -> HandlerOutcome {
+    let HandlerOutcome::Response { headers, body: ResponseBody::Stream(chunks), .. } = &mut outcome
+    else {
+        return outcome;
+    };
+    let is_event_stream =
+        headers.iter().any(|(name, value)| name == "content-type" && is_events(value));
+    let limit = runtime.config().request_timeout;
+    let limit = if is_event_stream { EVENT_STREAM_WAIT } else { limit };
+    let mut handler = CancelHandler { runtime: Some(Arc::clone(runtime)), id };
+    let begun = if limit.is_zero() {
+        chunks.ready().await
+    } else {
+        tokio::time::timeout(limit, chunks.ready()).await.unwrap_or(Ok(()))
+    };
+    handler.disarm();
+    match begun.and_then(|()| chunks.begin()) {
+        Ok(()) => outcome,
+        Err(failure) => HandlerOutcome::Failure(failure),
     }
-    impl Drop for StreamedBody {
-        fn drop(&mut self) {
-            if !self.is_ended {
-                self.runtime.cancel(self.id);
-            }
+}
+
+/// The time that an event stream has for its first event before its response begins. Short: a browser
+/// waits for the response before it reports the connection as open.
+const EVENT_STREAM_WAIT: Duration = Duration::from_secs(1);
+
+fn is_events(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("text/event-stream")
+}
+
+/// Cancels the handler of a stream when it is dropped: the client has disconnected.
+struct CancelHandler {
+    runtime: Option<Arc<PythonRuntime>>,
+    id: u64,
+}
+
+impl CancelHandler {
+    /// Cancels nothing from now on: the handler has ended, or the body takes over.
+    fn disarm(&mut self) {
+        self.runtime = None;
+    }
+}
+
+impl Drop for CancelHandler {
+    fn drop(&mut self) {
+        if let Some(runtime) = &self.runtime {
+            runtime.cancel(self.id);
         }
     }
-    let receiving = StreamedBody { chunks, runtime, id, is_ended: false };
+}
+
+/// Makes a body that grows as the handler sends, and cancels the handler if the client disconnects.
+fn streamed(chunks: BodyReceiver, runtime: Arc<PythonRuntime>, id: u64) -> HttpBody {
+    let receiving = (chunks, CancelHandler { runtime: Some(runtime), id });
     HttpBody::from_stream(futures_util::stream::unfold(receiving, async |mut receiving| {
-        let chunk = receiving.chunks.recv().await;
-        receiving.is_ended = !matches!(chunk, Some(Chunk::Data(_)));
+        let chunk = receiving.0.recv().await;
+        if !matches!(chunk, Some(Chunk::Data(_))) {
+            receiving.1.disarm();
+        }
         match chunk {
             Some(Chunk::Data(chunk)) => Some((Ok(chunk), receiving)),
             Some(Chunk::End) => None,

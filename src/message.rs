@@ -4,6 +4,7 @@
 //! `snaxum routes --format json` show these types as JSON.
 
 pub(crate) mod body_stream;
+mod failure;
 mod load_report;
 mod reload;
 mod request_head;
@@ -19,6 +20,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 
 pub use body_stream::{BodyReceiver, Chunk};
+pub use failure::Failure;
 pub use load_report::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef, Secret,
 };
@@ -78,19 +80,6 @@ pub enum ResponseBody {
     Full(Bytes),
     /// The receiving end of a bounded channel of chunks.
     Stream(BodyReceiver),
-}
-
-/// A response that is an error (RFC 9457).
-#[derive(Debug, Default)]
-pub struct Failure {
-    /// 400 to 599.
-    pub status: u16,
-    /// One sentence for the client; empty for an exception, whose text is not public.
-    pub detail: String,
-    /// Headers in addition to the content type.
-    pub headers: Vec<(String, String)>,
-    /// The exception of the handler.
-    pub traceback: Option<Box<Traceback>>,
 }
 
 /// A request that begins, borrowed by observers.

@@ -63,6 +63,11 @@ class BodyStream(Protocol):
     def try_send(self, chunk: bytes, host: HostApi) -> bool | None:
         """Send; None without room, which `host` signals later; False if the client is gone."""
 
+    def fail(
+        self, status: int, detail: str, headers: list[tuple[str, str]], traceback: bytes | None
+    ) -> bool:
+        """Send a failure instead of the response; False if that has begun."""
+
     def finish(self) -> None:
         """End the response as complete."""
 

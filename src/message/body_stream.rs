@@ -1,7 +1,8 @@
 //! The channel of a streamed body, from a handler to its client.
 //!
-//! Bounded: a sender that is faster than the client is rejected, and woken when there is room. Knows
-//! nothing of asyncio; the sender provides its waker.
+//! Bounded: a sender that is faster than the client is rejected, and woken when there is room. Until
+//! the response has begun, the sender can still replace it by a failure. Knows nothing of asyncio; the
+//! sender provides its waker.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -11,6 +12,7 @@ use std::thread::{self, Thread};
 
 use bytes::Bytes;
 
+use super::failure::Failure;
 use crate::sync::Mutex;
 
 /// Bytes that may wait for the client; a larger chunk waits alone.
@@ -64,6 +66,10 @@ struct ChannelState {
     is_over: bool,
     /// The receiver was dropped.
     is_closed: bool,
+    /// The client gets, or has, the head of the response.
+    is_begun: bool,
+    /// Replaces the response, as long as it has not begun.
+    failure: Option<Failure>,
     /// Waits for a chunk.
     receiver: Option<Waker>,
     /// Waits for room, and for how much.
@@ -107,6 +113,19 @@ impl BodySender {
         }
     }
 
+    /// Fails the response instead of its body; returns the failure if the response has begun.
+    pub(crate) fn fail(&self, failure: Failure) -> Result<(), Failure> {
+        let mut state = self.0.0.lock();
+        if state.is_begun || state.is_closed || !state.waiting.is_empty() {
+            return Err(failure);
+        }
+        state.failure = Some(failure);
+        let receiver = state.receiver.take();
+        drop(state);
+        wake(receiver);
+        Ok(())
+    }
+
     /// Ends the body as complete.
     pub(crate) fn finish(&self) {
         let mut state = self.0.0.lock();
@@ -128,6 +147,30 @@ impl Drop for BodySender {
 }
 
 impl BodyReceiver {
+    /// Waits until the first chunk or the end is there; an error before both is the failure to
+    /// respond with.
+    pub(crate) async fn ready(&mut self) -> Result<(), Failure> {
+        poll_fn(|context| {
+            let mut state = self.0.0.lock();
+            if let Some(failure) = state.failure.take() {
+                return Poll::Ready(Err(failure));
+            }
+            if state.waiting.is_empty() && !state.is_whole && !state.is_over {
+                state.receiver = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// Begins the response: from now on, an error can only abort its body.
+    pub(crate) fn begin(&mut self) -> Result<(), Failure> {
+        let mut state = self.0.0.lock();
+        state.is_begun = true;
+        state.failure.take().map_or(Ok(()), Err)
+    }
+
     /// Receives the next chunk; `None` if the body was aborted.
     pub async fn recv(&mut self) -> Option<Chunk> {
         poll_fn(|context| {
@@ -296,6 +339,25 @@ mod tests {
             }
             assert_eq!(receiver.recv().await, is_whole.then_some(Chunk::End));
         }
+    }
+
+    #[tokio::test]
+    async fn an_error_replaces_the_response_until_it_has_begun() {
+        let failure = || Failure { status: 409, ..Failure::default() };
+        let (sender, mut receiver) = channel();
+        let waiting = tokio::spawn(async move { receiver.ready().await });
+        tokio::task::yield_now().await;
+        assert!(sender.fail(failure()).is_ok());
+        assert_eq!(waiting.await.expect("no panic").map_err(|failure| failure.status), Err(409));
+
+        let (sender, mut receiver) = channel();
+        assert_eq!(send(&sender, &Arc::default()), Ok(()));
+        assert!(sender.fail(failure()).is_err(), "a byte is on its way");
+        assert!(receiver.ready().await.is_ok());
+
+        let (sender, mut receiver) = channel();
+        assert!(receiver.begin().is_ok());
+        assert!(sender.fail(failure()).is_err(), "the head is on its way");
     }
 
     #[tokio::test]

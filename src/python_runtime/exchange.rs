@@ -265,6 +265,18 @@ impl BodyStream {
         }
     }
 
+    /// Fails the response instead of its body; false if the response has begun.
+    fn fail(
+        &self,
+        status: u16,
+        detail: String,
+        headers: Vec<(String, String)>,
+        traceback: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let traceback = traceback.map(|json| parse(&json)).transpose()?;
+        Ok(self.sender.fail(Failure { status, detail, headers, traceback }).is_ok())
+    }
+
     /// Ends the body as complete.
     fn finish(&self) {
         self.sender.finish();

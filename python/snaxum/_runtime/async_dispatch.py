@@ -7,7 +7,6 @@ asyncio.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any
 
@@ -18,8 +17,6 @@ from ..routing import Route
 from . import respond
 from .event_loop import LoopThread
 from .leases import Lease, pin_task
-
-_log = logging.getLogger("snaxum")
 
 
 async def run(
@@ -129,14 +126,14 @@ async def _send_chunks(
     pin_task(lease.generation, stream.id)
     try:
         async for chunk in chunks:
-            if chunk and not await loop.send(stream, chunk):
+            if not await loop.send(stream, chunk):
                 break
         else:
             stream.finish()
     except asyncio.CancelledError:
         raise
-    except BaseException:
-        _log.exception("the stream of %s broke off", route.handler_name)
+    except BaseException as error:
+        respond.break_off(stream, route, error)
     finally:
         try:
             close = getattr(chunks, "aclose", None)

@@ -79,6 +79,12 @@ def send_error(
     exchange.fail(generation.number, route.id, *failure)
 
 
+def break_off(stream: BodyStream, route: Route, error: BaseException) -> None:
+    """End a stream with an error, which replaces the response unless that has begun."""
+    if not stream.fail(*_failure(route, error)):
+        _log.error("the stream of %s broke off", route.handler_name, exc_info=error)
+
+
 def _failure(
     route: Route, error: BaseException
 ) -> tuple[int, str, list[tuple[str, str]], bytes | None]:
@@ -132,17 +138,17 @@ def _send_stream(
 
 
 def _send_chunks(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> None:
-    """Send the body of a stream; the headers are sent, so an error can only cut it short."""
+    """Send the body of a stream; an empty first chunk begins the response without a byte."""
     try:
         for chunk in chunks:
-            if chunk and not stream.send(chunk):
+            if not stream.send(chunk):
                 break
         else:
             stream.finish()
     except Interrupted:
         pass  # its client has left
-    except BaseException:
-        _log.exception("the stream of %s broke off", route.handler_name)
+    except BaseException as error:
+        break_off(stream, route, error)
     finally:
         close = getattr(chunks, "close", None)
         if close is not None:

@@ -26,3 +26,4 @@ mod objects;
 mod output;
 mod pool;
 mod slow_clients;
+mod values;
