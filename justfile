@@ -93,6 +93,11 @@ bench-reload *args:
 soak *args:
     python3 bench/soak.py {{ args }}
 
+# Fuzz the parsers with this number of inputs each, and print the counts
+fuzz cases="20000":
+    PROPTEST_CASES={{ cases }} cargo test --lib fuzz_ -- --nocapture --test-threads 2
+    PROPTEST_CASES={{ cases }} cargo test --test python -- --ignored fuzz --nocapture
+
 # Build the book into target/book
 book:
     command -v mdbook >/dev/null || cargo install --locked mdbook@0.5.4

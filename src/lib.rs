@@ -29,6 +29,8 @@ pub mod error;
 pub mod escape;
 pub mod event;
 pub(crate) mod framework;
+#[cfg(test)]
+pub(crate) mod fuzz;
 pub mod message;
 pub mod prelude;
 mod problem;

@@ -58,6 +58,13 @@ fn the_framework_passes_its_tests() {
 }
 
 #[test]
+#[ignore = "takes minutes: `just fuzz` runs it"]
+fn fuzz_the_framework() {
+    let fuzz = ["--hypothesis-profile=fuzz", "--hypothesis-show-statistics", "-m", "hypothesis"];
+    module(&[&["pytest", "-q", "-p", "no:cacheprovider"], &fuzz[..]].concat());
+}
+
+#[test]
 fn the_framework_is_typed_throughout() {
     module(&["mypy", "snaxum"]);
 }

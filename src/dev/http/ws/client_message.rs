@@ -109,6 +109,46 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[test]
+    fn fuzz_client_message() {
+        const WORDS: [&str; 20] = [
+            "{",
+            "}",
+            "[",
+            "]",
+            ":",
+            ",",
+            "\"type\"",
+            "\"ping\"",
+            "\"subscribe\"",
+            "\"types\"",
+            "\"id\"",
+            "\"request.*\"",
+            "\"metrics\"",
+            "\"*\"",
+            "null",
+            "1e999",
+            "\"\\ud800\"",
+            "\"é\"",
+            "-0",
+            "{\"type\": \"subscribe\", \"types\": [",
+        ];
+        crate::fuzz::check("client-message", &WORDS, |text| {
+            let reply = match ClientMessage::parse(text) {
+                Ok(ClientMessage::Ping(id)) => {
+                    assert!(id.is_null() || id.is_number() || id.is_string(), "{id}");
+                    crate::dev::protocol::encode(1, EventBody::Pong { id: &id })
+                }
+                Ok(ClientMessage::Subscribe(_)) => return,
+                Err(error) => crate::dev::protocol::encode(1, error.body()),
+            };
+            let reply: Value = serde_json::from_str(&reply).expect("JSON");
+            assert!(reply["type"] == "pong" || reply["type"] == "problem", "{reply}");
+            // A client cannot make the server send much.
+            assert!(reply.to_string().len() < 4096, "{reply}");
+        });
+    }
+
     fn error(text: &str) -> MessageError {
         ClientMessage::parse(text).expect_err("the message is invalid")
     }
