@@ -119,7 +119,17 @@ fn to_http(
                     }
                     return (response, None);
                 }
-                Err(failure) => failure,
+                Err(mut failure) => {
+                    if !runtime.config().dev {
+                        // It quotes what the handler returned.
+                        tracing::error!("request {id}: {}", failure.detail);
+                        failure.detail = format!(
+                            "the handler returned an invalid response; the log has the reason \
+                             under request {id}"
+                        );
+                    }
+                    failure
+                }
             }
         }
         HandlerOutcome::Failure(failure) => failure,

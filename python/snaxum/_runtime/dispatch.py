@@ -137,10 +137,14 @@ def _fail_broken(exchange: Exchange, generation: Generation) -> None:
     if name is not None:
         failure = generation.broken[name]
         detail = f"the module of this path, `{name}`, did not load: {failure['type']}"
+        if not respond.is_observed:
+            detail = "the server cannot handle this path; its log has the reason"
         exchange.fail(generation.number, None, 500, detail, [], to_json(failure))
         return
     name, failure = next(iter(generation.broken.items()))
     detail = f"no loaded route has this path; `{name}` did not load: {failure['type']}"
+    if not respond.is_observed:
+        detail = f"no route for {exchange.path} at present"
     exchange.fail(generation.number, None, 503, detail, [("retry-after", "1")], None)
 
 

@@ -133,7 +133,9 @@ def _send_stream(
 
     job = functools.partial(contextvars.copy_context().run, run)
     if not running().streaming.start(exchange.id, route.handler_name, job):
-        detail = "too many streams are open; an `async def` handler has no such limit"
+        detail = "too many streams are open"
+        if is_observed:
+            detail += "; an `async def` handler has no such limit"
         exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
 
 

@@ -27,3 +27,4 @@ mod output;
 mod pool;
 mod slow_clients;
 mod values;
+mod disclosure;
