@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::removed;
 use super::values::{
-    parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch, parse_text,
-    parse_words,
+    parse_count, parse_duration, parse_host, parse_host_pattern, parse_port, parse_size,
+    parse_switch, parse_text, parse_words,
 };
 
 /// The description of one option, for help and errors.
@@ -244,8 +244,9 @@ options! {
     /// thread are rejected
     "max-stuck", "N", parse_count, max_stuck(usize) => max_stuck: usize = 64, "64";
 
-    /// Host name, in addition to localhost, that dev mode accepts requests for; can be repeated
-    "allow-host", "NAME", parse_text, allow_host(impl Into<String>) => allow_hosts: Vec<String>;
+    /// Host name, in addition to localhost, that dev mode accepts requests for, such as a.example,
+    /// *.example or .example; can be repeated
+    "allow-host", "NAME", parse_host_pattern, allow_host(impl Into<String>) => allow_hosts: Vec<String>;
 
     /// Maximum time that a request waits for a reload in dev mode; 0 disables the wait
     "reload-wait", "TIME", parse_duration, reload_wait(Duration)

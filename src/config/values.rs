@@ -16,6 +16,21 @@ pub fn parse_host(value: &str) -> Result<IpAddr, String> {
     address.parse().map_err(|_| format!("`{value}`; it must be an IP address such as 127.0.0.1"))
 }
 
+/// Parses a host name that `*` or a dot may begin.
+pub(super) fn parse_host_pattern(value: &str) -> Result<&str, String> {
+    let name = value.strip_prefix('*').unwrap_or(value);
+    let is_whole = name.len() == value.len() || name.is_empty() || name.starts_with('.');
+    let is_name = !value.is_empty() && !name.contains(['*', '/', '@', ' ']);
+    let has_port = name.contains(':') && !name.starts_with('[');
+    if is_whole && is_name && !has_port {
+        return Ok(value);
+    }
+    Err(format!(
+        "`{value}`; it must be a name without scheme and port: a.example, *.example for one level \
+         below it, .example for all levels, or *"
+    ))
+}
+
 /// Parses a port.
 pub fn parse_port(value: &str) -> Result<u16, String> {
     value.parse().map_err(|_| format!("`{value}`; it must be a number from 0 to 65535"))
@@ -94,6 +109,17 @@ fn split_unit(value: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_pattern_is_a_name_without_scheme_and_port() {
+        for good in ["a.example", "*.a.example", ".a.example", "*", "[::1]", "10.0.0.1"] {
+            assert_eq!(parse_host_pattern(good), Ok(good));
+        }
+        for bad in ["", "https://a.example", "a.example:80", "*a.example", "a.*.b", "**", "a b"] {
+            let error = parse_host_pattern(bad).expect_err(bad);
+            assert!(error.contains("*.example for one level"), "{error}");
+        }
+    }
 
     #[test]
     fn durations_and_sizes_take_units() {

@@ -94,6 +94,7 @@ async fn the_printed_link_sets_a_cookie_and_leads_to_the_clean_address() {
         );
         let port = server.authority().rsplit(':').next().expect("a port");
         assert!(set.split('=').next().is_some_and(|name| name.contains(port)), "{set}");
+        assert!(!set.contains(&server.token), "a browser sends it to every port: {set}");
     }
     let page = get_with(&server, "/__snaxum/", &[("cookie", &cookie(&server).await)]).await;
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
@@ -218,6 +219,43 @@ async fn a_name_that_is_allowed_reaches_the_app() {
 
     assert_eq!(get_with(&server, "/hello", &[("host", "app.test:3000")]).await.status, 200);
     assert_eq!(get_with(&server, "/hello", &[("host", "other.test")]).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_pattern_allows_the_hosts_of_a_tunnel_and_a_star_any_with_a_warning() {
+    let allows = async |pattern: &str, hosts: &[(&str, u16)]| {
+        let args = ["--allow-host", pattern];
+        let server = Project::new().file("app.py", APP).args(&args).dev().await;
+        for (host, status) in hosts {
+            let reply = get_with(&server, "/hello", &[("host", host)]).await;
+            assert_eq!(reply.status, *status, "{pattern} {host}");
+            // Another name needs the token as this machine's own does.
+            let answered = if *status == 200 { 401 } else { 403 };
+            let console = get_with(&server, "/__snaxum/", &[("host", host)]).await;
+            assert_eq!(console.status, answered, "{pattern} {host}");
+        }
+        server
+    };
+    let hosts = |bare, one, two| {
+        [
+            ("ngrok-free.app", bare),
+            ("a1-b2.ngrok-free.app:443", one),
+            ("a.b.ngrok-free.app", two),
+            ("angrok-free.app", 403),
+            ("ngrok-free.app.evil.example", 403),
+            ("localhost", 200),
+        ]
+    };
+    let one_level = allows("*.ngrok-free.app", &hosts(403, 200, 403)).await;
+    allows(".ngrok-free.app", &hosts(200, 200, 200)).await;
+    let any = allows("*", &[("evil.example", 200), ("10.0.0.1", 200), ("a@b", 403)]).await;
+    any.err.wait_for("any host name is accepted").await;
+    assert!(!one_level.err.text().contains("any host name"), "{}", one_level.err.text());
+
+    let wrong = Project::new().args(&["--allow-host", "https://a.example"]);
+    let finished = wrong.snaxum(&["dev", "--allow-host", "https://a.example"]).await;
+    assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+    assert!(finished.stderr.contains("a name without scheme and port"), "{}", finished.stderr);
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ use axum::response::{IntoResponse, Response};
 use crate::dev::engine::Dev;
 use crate::dev::paths::{self, PREFIX};
 use console::Admission;
+use credentials::ConsoleCredentials;
+use host::AllowedHosts;
 use rejection::Rejection;
 use response::{or_internal_error, set_security_headers};
 
@@ -33,18 +35,17 @@ pub use header_limit::MAX as MAX_HEADER_BYTES;
 
 /// The values that requests are checked against.
 pub(super) struct Guard {
-    token: String,
-    /// Lower case.
-    allow_hosts: Vec<String>,
+    credentials: ConsoleCredentials,
+    allow_hosts: AllowedHosts,
     /// The log lines of rejections, each logged once.
     logged: Mutex<HashSet<&'static str>>,
 }
 
 impl Guard {
     pub(super) fn new(dev: &Dev) -> Self {
-        let allow_hosts = &dev.inner.runtime.config().allow_hosts;
-        let allow_hosts = allow_hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
-        Self { token: dev.token().to_owned(), allow_hosts, logged: Mutex::default() }
+        let allow_hosts = AllowedHosts::new(&dev.inner.runtime.config().allow_hosts);
+        let credentials = ConsoleCredentials::new(dev.token());
+        Self { credentials, allow_hosts, logged: Mutex::default() }
     }
 
     /// Checks that a request to the app names this machine and that its headers are not too large;
@@ -71,7 +72,7 @@ impl Guard {
         let cookie = format!(
             "{}={}; HttpOnly; SameSite=Strict; Path={PREFIX}",
             credentials::cookie_name(headers),
-            self.token
+            self.credentials.cookie
         );
         let headers = [(LOCATION, PREFIX.to_owned()), (SET_COOKIE, cookie)];
         (StatusCode::SEE_OTHER, headers).into_response()
@@ -87,7 +88,7 @@ pub(super) async fn check_console(
     let hosts = &guard.allow_hosts;
     let admission = match request.uri().path() {
         paths::MCP => mcp::admit(&request, dev.mcp_token(), hosts).map(|()| Admission::Pass),
-        _ => console::admit(&request, &guard.token, hosts),
+        _ => console::admit(&request, &guard.credentials, hosts),
     };
     let mut response = match admission {
         Ok(Admission::Pass) => or_internal_error(pass(request, next)).await,

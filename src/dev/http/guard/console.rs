@@ -1,4 +1,4 @@
-//! Admission to the console: the token, and for a request that changes state, JSON and a header.
+//! Admission to the console: token or cookie, and for a request that changes state, JSON and a header.
 //!
 //! Pages of the app, which have no token, are admitted only to their script and their socket.
 
@@ -6,7 +6,8 @@ use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderValue, Method};
 
-use super::credentials::{Credential, find_credential, is_signed_link};
+use super::credentials::{ConsoleCredentials, Credential, find_credential, is_signed_link};
+use super::host::AllowedHosts;
 use super::origin::check_peer_and_origin;
 use super::rejection::Rejection;
 use crate::dev::paths;
@@ -22,11 +23,11 @@ pub(super) enum Admission {
     SignIn,
 }
 
-/// Checks a request to the console. `allow_hosts` are lower case.
+/// Checks a request to the console.
 pub(super) fn admit(
     request: &Request,
-    token: &str,
-    allow_hosts: &[String],
+    known: &ConsoleCredentials,
+    allow_hosts: &AllowedHosts,
 ) -> Result<Admission, Rejection> {
     check_peer_and_origin(request, allow_hosts)?;
     let headers = request.headers();
@@ -34,12 +35,12 @@ pub(super) fn admit(
     if is_from_app_page(request)? {
         return Ok(Admission::Pass);
     }
-    match find_credential(headers, token) {
+    match find_credential(headers, known) {
         // Browsers always send Origin with an upgrade; a tool without it must send the header.
         Some(Credential::Cookie) if is_upgrade && !headers.contains_key(ORIGIN) => {
             Err(Rejection::MissingToken)
         }
-        _ if request.method() == Method::GET && is_signed_link(request, token) => {
+        _ if request.method() == Method::GET && is_signed_link(request, &known.token) => {
             Ok(Admission::SignIn)
         }
         Some(_) => check_state_change(request).map(|()| Admission::Pass),
@@ -85,6 +86,10 @@ mod tests {
 
     const TOKEN: &str = "token";
 
+    fn known() -> ConsoleCredentials {
+        ConsoleCredentials::new(TOKEN)
+    }
+
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs
             .iter()
@@ -102,7 +107,7 @@ mod tests {
     }
 
     fn rejection(request: &Request) -> Option<Rejection> {
-        admit(request, TOKEN, &[]).err()
+        admit(request, &known(), &AllowedHosts::new(&[])).err()
     }
 
     #[test]
@@ -123,11 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn the_token_is_needed_and_the_cookie_carries_it() {
+    fn the_token_or_its_cookie_is_needed_and_neither_serves_as_the_other() {
         let host = ("host", "localhost:3000");
         let link = format!("/__snaxum/?t={}", TOKEN);
-        let cookie = format!("other=1; snaxum_3000={}", TOKEN);
-        let elsewhere = format!("snaxum_4000={}", TOKEN);
+        let value = known().cookie;
+        let cookie = format!("other=1; snaxum_3000={value}");
+        let elsewhere = format!("snaxum_4000={value}");
 
         assert_eq!(
             rejection(&request("/__snaxum/api/status", &[host])),
@@ -137,16 +143,31 @@ mod tests {
             rejection(&request("/__snaxum/?t=wrong", &[host])),
             Some(Rejection::MissingToken)
         );
-        assert!(matches!(admit(&request(&link, &[host]), TOKEN, &[]), Ok(Admission::SignIn)));
+        assert!(matches!(
+            admit(&request(&link, &[host]), &known(), &AllowedHosts::new(&[])),
+            Ok(Admission::SignIn)
+        ));
         let signed_in = request("/__snaxum/", &[host, ("cookie", &cookie)]);
-        assert!(matches!(admit(&signed_in, TOKEN, &[]), Ok(Admission::Pass)));
+        assert!(matches!(
+            admit(&signed_in, &known(), &AllowedHosts::new(&[])),
+            Ok(Admission::Pass)
+        ));
+        for (header, value) in [
+            ("authorization", format!("Bearer {value}")),
+            ("cookie", format!("snaxum_3000={TOKEN}")),
+        ] {
+            let swapped = request("/__snaxum/", &[host, (header, &value)]);
+            assert_eq!(rejection(&swapped), Some(Rejection::MissingToken), "{header}");
+        }
+        let link = format!("/__snaxum/?t={value}");
+        assert_eq!(rejection(&request(&link, &[host])), Some(Rejection::MissingToken));
         let other_port = request("/__snaxum/", &[host, ("cookie", &elsewhere)]);
         assert_eq!(rejection(&other_port), Some(Rejection::MissingToken));
     }
 
     #[test]
     fn a_socket_without_an_origin_needs_the_header() {
-        let cookie = format!("snaxum_80={}", TOKEN);
+        let cookie = format!("snaxum_80={}", known().cookie);
         let base = [("host", "localhost"), ("upgrade", "websocket"), ("cookie", &*cookie)];
         assert_eq!(rejection(&request("/__snaxum/ws", &base)), Some(Rejection::MissingToken));
         let from_page = [&base[..], &[("origin", "http://localhost")]].concat();

@@ -1,25 +1,41 @@
-//! The token in a request: in `Authorization`, in the cookie, or in the printed link.
+//! The credentials in a request: the token in `Authorization` or in the printed link, or the cookie.
 //!
-//! Only reads it; which of them suffices is decided in `console.rs` and `mcp.rs`.
+//! Only reads them; which of them suffices is decided in `console.rs` and `mcp.rs`.
 
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST};
 
 use crate::dev::paths::PREFIX;
-use crate::dev::token::is_same;
+use crate::dev::token::{cookie_value, is_same};
 
-/// Where a valid token was found.
+/// The values that admit to the console. Neither is valid in place of the other.
+pub(super) struct ConsoleCredentials {
+    pub(super) token: String,
+    /// The value of the cookie.
+    pub(super) cookie: String,
+}
+
+impl ConsoleCredentials {
+    pub(super) fn new(token: &str) -> Self {
+        Self { token: token.to_owned(), cookie: cookie_value(token) }
+    }
+}
+
+/// A valid credential.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Credential {
     Bearer,
     Cookie,
 }
 
-/// Finds `token` in the headers. A browser's cookie does not suffice for a WebSocket without
+/// Finds a credential in the headers. A browser's cookie does not suffice for a WebSocket without
 /// `Origin`: see `console.rs`.
-pub(super) fn find_credential(headers: &HeaderMap, token: &str) -> Option<Credential> {
-    if bearer_token(headers).is_some_and(|given| is_same(given, token)) {
+pub(super) fn find_credential(
+    headers: &HeaderMap,
+    known: &ConsoleCredentials,
+) -> Option<Credential> {
+    if bearer_token(headers).is_some_and(|given| is_same(given, &known.token)) {
         return Some(Credential::Bearer);
     }
     let name = cookie_name(headers);
@@ -29,7 +45,7 @@ pub(super) fn find_credential(headers: &HeaderMap, token: &str) -> Option<Creden
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .any(|(key, value)| key == name && is_same(value, token));
+        .any(|(key, value)| key == name && is_same(value, &known.cookie));
     found.then_some(Credential::Cookie)
 }
 

@@ -7,6 +7,7 @@ use axum::extract::Request;
 use axum::http::header::{COOKIE, ORIGIN};
 
 use super::credentials::bearer_token;
+use super::host::AllowedHosts;
 use super::origin::check_peer_and_origin;
 use super::rejection::Rejection;
 use crate::dev::token::is_same;
@@ -16,7 +17,7 @@ use crate::dev::token::is_same;
 pub(super) fn admit(
     request: &Request,
     token: Option<&str>,
-    allow_hosts: &[String],
+    allow_hosts: &AllowedHosts,
 ) -> Result<(), Rejection> {
     check_peer_and_origin(request, allow_hosts)?;
     let Some(token) = token else { return Ok(()) };
@@ -51,7 +52,7 @@ mod tests {
             })
             .body(Body::empty())
             .expect("a request");
-        admit(&request, token, &[]).err()
+        admit(&request, token, &AllowedHosts::new(&[])).err()
     }
 
     #[test]
@@ -94,7 +95,7 @@ mod tests {
                 .extension(ConnectInfo(peer))
                 .body(Body::empty())
                 .expect("a request");
-            admit(&request, Some("assistant"), &[]).err()
+            admit(&request, Some("assistant"), &AllowedHosts::new(&[])).err()
         };
         assert_eq!(from("127.0.0.1:9"), None);
         assert_eq!(from("10.0.0.2:9"), Some(Rejection::Peer));
@@ -107,6 +108,9 @@ mod tests {
         let mut preflight = Request::new(Body::empty());
         *preflight.method_mut() = Method::OPTIONS;
         preflight.headers_mut().insert("host", "localhost".parse().expect("a value"));
-        assert_eq!(admit(&preflight, None, &[]).err(), Some(Rejection::Preflight));
+        assert_eq!(
+            admit(&preflight, None, &AllowedHosts::new(&[])).err(),
+            Some(Rejection::Preflight)
+        );
     }
 }

@@ -9,13 +9,14 @@ use axum::extract::{ConnectInfo, Request};
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderValue, Method};
 
+use super::header_limit;
+use super::host::{self, AllowedHosts};
 use super::rejection::Rejection;
-use super::{header_limit, host};
 
-/// Checks the peer and the origin of a request, whatever it requests. `allow_hosts` are lower case.
+/// Checks the peer and the origin of a request, whatever it requests.
 pub(super) fn check_peer_and_origin(
     request: &Request,
-    allow_hosts: &[String],
+    allow_hosts: &AllowedHosts,
 ) -> Result<(), Rejection> {
     // Without `ConnectInfo` (a server of the caller's that does not provide it) Host, Origin and
     // token must suffice.
@@ -32,7 +33,7 @@ pub(super) fn check_peer_and_origin(
     Ok(())
 }
 
-fn check_origin(request: &Request, allow_hosts: &[String]) -> Result<(), Rejection> {
+fn check_origin(request: &Request, allow_hosts: &AllowedHosts) -> Result<(), Rejection> {
     let headers = request.headers();
     let host = host::check(request, allow_hosts)?;
     let mut origins = headers.get_all(ORIGIN).iter();
