@@ -1,11 +1,14 @@
 //! Browser reload: which update the open pages of the app get after a save.
 //!
-//! Decides the updates; `inject.rs` adds the script that receives them to a page, and `csp.rs`
-//! admits it to the page's own policy. Knows no socket: that is `http/browser_socket.rs`. Contains
-//! no secret: every client that can load a page of the app may know all of it.
+//! Decides the updates; `inject.rs` adds the script that receives them to a page, `insertion.rs`
+//! finds its place, and `csp.rs` admits it to the page's own policy. Knows no socket: that is
+//! `http/browser_socket.rs`. Contains no secret: every client that can load a page of the app may
+//! know all of it.
 
 mod csp;
 pub(super) mod inject;
+mod injected_body;
+mod insertion;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};

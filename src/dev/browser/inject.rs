@@ -1,21 +1,24 @@
 //! Injects the reload script into pages of the app; every other response stays the same, byte by
 //! byte.
 //!
-//! Reads a body only if it is complete in memory and small. Never adds or removes a policy.
+//! Reads a body only if it is complete in memory and small, or as it is streamed to a browser.
+//! Never adds or removes a policy.
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::http::header::{
-    CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, ETAG,
+    ACCEPT, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
 };
 use axum::http::response::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 use super::BrowserReload;
 use super::csp::{self, CspError};
+use super::injected_body::InjectedBody;
+use super::insertion::InsertionFinder;
 use crate::dev::paths::LIVE_SCRIPT;
 use crate::dev::token;
 
@@ -29,17 +32,22 @@ const MAX_PAGE: u64 = 4 * 1024 * 1024;
 #[derive(Clone, Copy)]
 pub(in crate::dev) struct PageRequest {
     may_be_page: bool,
+    /// A browser shows the response in a tab.
+    is_browser: bool,
 }
 
 impl PageRequest {
     /// Excludes pages on another machine: the script is not for them.
     pub(in crate::dev) fn new<B>(request: &Request<B>, peer: SocketAddr) -> Self {
-        let is_document = request
-            .headers()
-            .get(SEC_FETCH_DEST)
-            .is_none_or(|destination| destination == "document");
+        let destination = request.headers().get(SEC_FETCH_DEST);
+        let is_document = destination.is_none_or(|destination| destination == "document");
         let is_local = peer.ip().to_canonical().is_loopback();
-        Self { may_be_page: is_local && is_document && request.method() != Method::HEAD }
+        let is_browser = match destination {
+            Some(_) => is_document,
+            None => accepts_html(request.headers()),
+        };
+        let may_be_page = is_local && is_document && request.method() != Method::HEAD;
+        Self { may_be_page, is_browser }
     }
 }
 
@@ -53,33 +61,54 @@ impl BrowserReload {
         if !self.is_injecting || !request.may_be_page || !is_page(&response) {
             return response;
         }
+        match response.body().size_hint().exact() {
+            Some(size) if size <= MAX_PAGE => self.inject_whole(request, response).await,
+            // A program reads the stream as the handler sends it.
+            None if request.is_browser => self.inject_stream(response),
+            _ => response,
+        }
+    }
+
+    async fn inject_whole(&self, request: PageRequest, response: Response<Body>) -> Response<Body> {
         let (mut head, body) = response.into_parts();
         let Ok(page) = to_bytes(body, usize::MAX).await else {
             unreachable!("a body with an exact size is in memory");
         };
-        let nonce = token::random_text(16);
-        let mut insert = || {
-            let place = find_end(&page)?;
-            let policies = amend(&head.headers, &nonce)
-                .inspect_err(|error| self.warn_of_policy(error))
-                .ok()?;
-            let nonce = policies.apply(&mut head.headers).then_some(&*nonce);
-            let tag = self.tag(&head, nonce);
-            let mut whole = Vec::with_capacity(page.len() + tag.len());
-            whole.extend_from_slice(&page[..place]);
-            whole.extend_from_slice(tag.as_bytes());
-            whole.extend_from_slice(&page[place..]);
-            Some(whole)
-        };
-        let Some(whole) = insert() else { return Response::from_parts(head, Body::from(page)) };
+        let mut finder = InsertionFinder::default();
+        let mut whole = Vec::with_capacity(page.len() + 256);
+        let after = finder.push(&page, &mut whole);
+        let has_place = after.is_some() || finder.finish(&mut whole);
+        // A program that gets a fragment does not show it as a page.
+        let is_shown = finder.is_document() || request.is_browser;
+        let tag = if has_place && is_shown { self.admitted_tag(&mut head) } else { None };
+        let Some(tag) = tag else { return Response::from_parts(head, Body::from(page)) };
+        whole.extend_from_slice(tag.as_bytes());
+        whole.extend(after.unwrap_or_default());
         if head.headers.contains_key(CONTENT_LENGTH) {
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
         }
+        Response::from_parts(head, Body::from(whole))
+    }
+
+    fn inject_stream(&self, response: Response<Body>) -> Response<Body> {
+        let (mut head, body) = response.into_parts();
+        let Some(tag) = self.admitted_tag(&mut head) else {
+            return Response::from_parts(head, body);
+        };
+        Response::from_parts(head, Body::new(InjectedBody::new(body, tag)))
+    }
+
+    /// Makes the tag, and headers that admit it; `None` if a policy of the page forbids it.
+    fn admitted_tag(&self, head: &mut Parts) -> Option<String> {
+        let nonce = token::random_text(16);
+        let policies =
+            amend(&head.headers, &nonce).inspect_err(|error| self.warn_of_policy(error)).ok()?;
+        let nonce = policies.apply(&mut head.headers).then_some(&*nonce);
         // A strong tag identifies the bytes that the handler sent; a weak one only their meaning.
         if head.headers.get(ETAG).is_some_and(|tag| !tag.as_bytes().starts_with(b"W/")) {
             head.headers.remove(ETAG);
         }
-        Response::from_parts(head, Body::from(whole))
+        Some(self.tag(head, nonce))
     }
 
     fn tag(&self, head: &Parts, nonce: Option<&str>) -> String {
@@ -115,7 +144,12 @@ impl BrowserReload {
     }
 }
 
-/// Reports whether the headers describe a complete HTML document.
+/// Whether the client names HTML, as each browser does; most programs accept anything.
+fn accepts_html(headers: &HeaderMap) -> bool {
+    headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"))
+}
+
+/// Reports whether the headers describe an HTML page.
 fn is_page(response: &Response<Body>) -> bool {
     let headers = response.headers();
     let has_page = !matches!(
@@ -133,19 +167,7 @@ fn is_page(response: &Response<Body>) -> bool {
         .get(CONTENT_DISPOSITION)
         .is_some_and(|value| !value.as_bytes().to_ascii_lowercase().starts_with(b"inline"));
     let is_whole = !headers.contains_key(CONTENT_ENCODING) && !headers.contains_key(CONTENT_RANGE);
-    let size = response.body().size_hint().exact();
-    is_html && has_page && is_whole && !is_download && size.is_some_and(|size| size <= MAX_PAGE)
-}
-
-/// Finds the last `</body`, or else the last `</html`.
-fn find_end(page: &[u8]) -> Option<usize> {
-    let last = |tag: &[u8]| {
-        page.windows(tag.len() + 1).rposition(|window| {
-            let (name, after) = window.split_at(tag.len());
-            name.eq_ignore_ascii_case(tag) && (after[0] == b'>' || after[0].is_ascii_whitespace())
-        })
-    };
-    last(b"</body").or_else(|| last(b"</html"))
+    is_html && has_page && is_whole && !is_download
 }
 
 /// The policies of a response, in order; `needs_nonce` if one of them admits the script by it.
@@ -194,16 +216,5 @@ mod tests {
         assert!(!may_be_page(Method::HEAD, "document", "127.0.0.1:9"));
         assert!(!may_be_page(Method::GET, "iframe", "127.0.0.1:9"));
         assert!(!may_be_page(Method::GET, "document", "10.0.0.2:9"));
-    }
-
-    #[test]
-    fn the_script_goes_before_the_last_end_of_the_body() {
-        let before = |page: &'static str| find_end(page.as_bytes()).map(|place| &page[place..]);
-        assert_eq!(before("<p>a</body></html>"), Some("</body></html>"));
-        assert_eq!(before("<pre></body></pre></BODY\n></html>"), Some("</BODY\n></html>"));
-        assert_eq!(before("<p>a</html>"), Some("</html>"));
-        for fragment in ["", "<p>a</p>", "</bodyguard>", "</body", "<body>"] {
-            assert_eq!(before(fragment), None, "{fragment}");
-        }
     }
 }

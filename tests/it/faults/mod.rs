@@ -28,3 +28,4 @@ mod pool;
 mod slow_clients;
 mod values;
 mod disclosure;
+mod live_pages;
