@@ -22,6 +22,7 @@ use tokio::time::MissedTickBehavior;
 use crate::dev::engine::Dev;
 use crate::dev::protocol::event_types::EventTypes;
 use crate::dev::protocol::{EventBody, encode};
+use crate::dev::recorder::metrics::Meter;
 use crate::dev::recorder::subscription::Subscription;
 use client_message::{ClientMessage, MessageError};
 use send::{close, send, send_all};
@@ -155,10 +156,17 @@ async fn serve(dev: Dev, query: ConnectQuery, mut socket: WebSocket) {
                 }
             },
             _ = second.tick(), if subscription.includes(EventTypes::METRICS) => {
-                let meter = meter.get_or_insert_with(|| recorder.meter());
-                match meter.read(subscription.seq()) {
+                // The first tick comes at once: a rate needs some time to measure.
+                let frame = match &mut meter {
+                    Some(meter) => Meter::read(meter, subscription.seq()),
+                    None => {
+                        meter = Some(recorder.meter());
+                        None
+                    }
+                };
+                match frame {
                     Some(frame) => send(&mut socket, Message::text(frame)).await,
-                    None => true, // the server is stopping; the stream ends next
+                    None => true, // there is none yet, or the server is stopping
                 }
             }
             _ = ping.tick() => !validator.is_silent(Instant::now())

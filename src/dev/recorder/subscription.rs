@@ -101,8 +101,6 @@ impl Recorder {
     /// Returns `hello` and `snapshot`, and the number of the last event that they include.
     fn snapshot(&self) -> Option<([String; 2], u64)> {
         let runtime = self.runtime.upgrade()?;
-        let status = Box::new(self.status(&runtime, Value::Null));
-        let serving = runtime.serving();
         let state = self.lock();
         let (seq, last_failure) = (state.sequence.newest(), state.last_failure.clone());
         let requests: Vec<_> = state.requests.iter().rev().map(|each| each.summary()).collect();
@@ -111,6 +109,9 @@ impl Recorder {
         let pins = Arc::clone(&state.pins);
         let reloads: Vec<_> = state.reloads.iter().rev().cloned().collect();
         drop(state);
+        // After `seq`: an older status would never be replaced, for its event is included already.
+        let status = Box::new(self.status(&runtime, Value::Null));
+        let serving = runtime.serving();
 
         let hello = self.hello(&runtime, serving.generation, seq);
         let snapshot = EventBody::Snapshot {

@@ -28,4 +28,5 @@ mod pool;
 mod slow_clients;
 mod values;
 mod disclosure;
+mod event_stream;
 mod live_pages;
