@@ -18,7 +18,7 @@ use crate::message::Secret;
 
 use names::SecretNames;
 pub(super) use patterns::MASK;
-use patterns::push_redacted;
+use patterns::{begin_of_secret, push_redacted};
 use values::SecretValues;
 
 /// The secrets of this project. Cheap to clone.
@@ -109,6 +109,12 @@ impl Redactor {
         }
     }
 
+    /// Returns the end of the part of a cut text that is not the beginning of a secret.
+    pub(super) fn end_of_certain(&self, text: &str) -> usize {
+        let end = text.len() - self.values.cut_length(text);
+        begin_of_secret(&text[..end]).unwrap_or(end)
+    }
+
     /// Redacts a body of this type (in lower case).
     pub(super) fn body(&self, text: &str, content_type: &str) -> String {
         let text = self.values.redact(text);
@@ -127,6 +133,7 @@ impl Redactor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     fn text(push: impl FnOnce(&mut String)) -> String {
         let mut text = String::new();
@@ -146,6 +153,48 @@ mod tests {
             redactor.body(r#"{"nationalId": 7, "b": 1}"#, "application/json"),
             format!(r#"{{"nationalId": "{MASK}", "b": 1}}"#)
         );
+    }
+
+    #[test]
+    fn fuzz_json() {
+        const WORDS: [&str; 20] = [
+            "{",
+            "}",
+            "[",
+            "]",
+            ":",
+            ",",
+            "\"password\"",
+            "\"a\"",
+            "\"swordfish\"",
+            "\\",
+            "\"",
+            "&",
+            "=",
+            "token",
+            "swordfish",
+            " ",
+            "\"token\": \"swordfish\"",
+            "eyJ",
+            "://",
+            "%73wordfish",
+        ];
+        let mut redactor = Redactor::default();
+        redactor.add_values(&["swordfish".into()]);
+        crate::fuzz::check("json", &WORDS, |text| {
+            for kind in ["application/json", "text/plain", "application/x-www-form-urlencoded"] {
+                let shown = redactor.body(text, kind);
+                assert!(!shown.contains("swordfish"), "{shown}");
+                let end = redactor.end_of_certain(&shown);
+                assert!(shown.is_char_boundary(end), "{shown}");
+            }
+            // Valid JSON stays valid, and a secret field has no value.
+            if let Ok(sent) = serde_json::from_str::<Value>(text) {
+                let shown: Value =
+                    serde_json::from_str(&redactor.body(text, "application/json")).expect("JSON");
+                assert!(sent["password"].is_null() || shown["password"] == MASK, "{shown}");
+            }
+        });
     }
 
     #[test]

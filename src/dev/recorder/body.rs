@@ -5,7 +5,7 @@ use crate::dev::protocol::BodyContent;
 use crate::dev::redact::Redactor;
 
 /// Bytes at the end of a truncated body that are not shown: they may contain half a secret, which
-/// neither a pattern nor its value finds.
+/// neither a pattern nor its value finds. A shorter one ends before such a part.
 const HIDDEN_END: usize = 4 * 1024;
 
 /// Redacts the first bytes of a body of `size` bytes.
@@ -46,9 +46,13 @@ pub(super) fn content(
         return without_text("it is not text");
     };
     let mut text = redactor.body(text, &content_type);
-    if !body.is_whole() && body.bytes.len() > HIDDEN_END {
-        let end = text.len().saturating_sub(HIDDEN_END);
-        text.truncate((0..=end).rfind(|&end| text.is_char_boundary(end)).unwrap_or_default());
+    if !body.is_whole() {
+        if body.bytes.len() > HIDDEN_END {
+            let end = text.len().saturating_sub(HIDDEN_END);
+            text.truncate((0..=end).rfind(|&end| text.is_char_boundary(end)).unwrap_or_default());
+        } else {
+            text.truncate(redactor.end_of_certain(&text));
+        }
     }
     let note = (!body.is_whole()).then_some("it is truncated");
     Some(BodyContent { size, text: Some(text), note })
@@ -105,6 +109,20 @@ mod tests {
                 );
                 let shown = shown.and_then(|content| content.text).expect("it is text");
                 assert!(shown.len() > 55_000 && shown.chars().all(|c| c == 'é'), "{there}");
+
+                for before in ["", "data: é ", "data: é\n\n", "x=\"", "https://user:"] {
+                    let text = format!("{before}{}", &secret[..there]);
+                    let shown = content(
+                        Some(RecordedBody { bytes: text.as_bytes(), size: text.len() + 1 }),
+                        &[("content-type".to_owned(), "text/event-stream".to_owned())],
+                        &redactor,
+                    );
+                    let shown = shown.and_then(|content| content.text).expect("it is text");
+                    let shown = shown.trim_end_matches('•');
+                    assert!(before.starts_with(shown), "{shown} of {text}");
+                    let is_word = before.starts_with("data");
+                    assert!(!is_word || shown.trim_end() == "data: é", "{shown} of {text}");
+                }
             }
         }
     }

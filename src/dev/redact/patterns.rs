@@ -58,6 +58,26 @@ pub(super) fn push_redacted(text: &mut String, value: &str) {
     text.push_str(&value[from..]);
 }
 
+/// Returns the place in the last word of a cut text where a secret may begin.
+pub(super) fn begin_of_secret(text: &str) -> Option<usize> {
+    let is_edge = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>');
+    let edge = text.char_indices().rfind(|(_, letter)| is_edge(*letter));
+    let word = edge.map_or(0, |(at, letter)| at + letter.len_utf8());
+    let starts = || SECRET_DATA.patterns.iter().flat_map(|pattern| &pattern.starts_with);
+    let is_begun = |(at, _): &(usize, char)| {
+        let rest = &text[word + at..];
+        let before = text[..word + at].chars().next_back();
+        let is_boundary = before.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        let begins = |start: &String| rest.starts_with(start.as_str()) || start.starts_with(rest);
+        (is_boundary || rest.starts_with('-')) && starts().any(begins)
+    };
+    let token = text[word..].char_indices().find(is_begun).map(|(at, _)| word + at);
+    let url = text[word..].find("://").map(|at| word + at + "://".len());
+    // A name without a password is not a secret.
+    let password = url.filter(|&at| text[at..].contains(':') && !text[at..].contains('@'));
+    [token, password].into_iter().flatten().min()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +90,25 @@ mod tests {
                 // Any match is longer than its beginning: `xox` is followed by a dash.
                 assert!(may_match(&format!("{start}-")), "{start}");
             }
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_secret_at_the_end_of_a_text_is_found() {
+        for (certain, begun) in [
+            ("a ", "eyJhbGci.x"),
+            ("a,", "ey"),
+            ("é\n", "AKIA1"),
+            ("x=", "g"),
+            ("", "github_pa"),
+            ("a", "-----BEGIN"),
+            ("http://", "user:hunt"),
+        ] {
+            let text = format!("{certain}{begun}");
+            assert_eq!(begin_of_secret(&text), Some(certain.len()), "{text}");
+        }
+        for text in ["", "first", "data: 5\n\n", "eyJ is over", "http://a.example/b", "key", "é"] {
+            assert_eq!(begin_of_secret(text), None, "{text}");
         }
     }
 

@@ -21,7 +21,6 @@ pub(super) struct SecretData {
 pub(super) struct SecretPattern {
     pub(super) regex: String,
     /// The texts that a match can begin with.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the test of the prefilter"))]
     pub(super) starts_with: Vec<String>,
 }
 

@@ -45,6 +45,23 @@ impl SecretValues {
         Some(Self { known, finder: finder.ok() })
     }
 
+    /// Returns the number of bytes at the end of a text that begin a value.
+    pub(super) fn cut_length(&self, text: &str) -> usize {
+        let begun = |value: &str| {
+            let most = value.len().min(text.len());
+            let length = (1..=most)
+                .rev()
+                .find(|&length| text.as_bytes().ends_with(&value.as_bytes()[..length]));
+            length.unwrap_or_default()
+        };
+        let encoded = self.known.iter().flat_map(|value| encodings(value.reveal()));
+        let length = encoded.map(|value| begun(&value)).max().unwrap_or_default();
+        // The text is cut between characters.
+        (length..=text.len())
+            .find(|length| text.is_char_boundary(text.len() - length))
+            .unwrap_or(text.len())
+    }
+
     /// Masks each value in the text.
     pub(super) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let Some(finder) = &self.finder else { return Cow::Borrowed(text) };
