@@ -96,6 +96,7 @@ fn routes() -> Router<Dev> {
         .route("/__snaxum/api/requests/{id}/replay", post(commands::replay))
         .route("/__snaxum/api/requests/{id}/pin", post(commands::pin))
         .route("/__snaxum/api/requests/{id}/unpin", post(commands::unpin))
+        .route("/__snaxum/api/requests/{id}/reveal", post(commands::reveal))
         .route("/__snaxum/api/pins", get(api::pins))
         .route("/__snaxum/api/reloads", get(api::reloads))
         .route("/__snaxum/api/logs", get(api::logs))

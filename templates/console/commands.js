@@ -18,6 +18,8 @@ async function post(path, body = {}) {
 export const replay = (id, changes) => post(`requests/${encodeURIComponent(id)}/replay`, changes);
 export const pin = (id) => post(`requests/${encodeURIComponent(id)}/pin`);
 export const unpin = (id) => post(`requests/${encodeURIComponent(id)}/unpin`);
+/** Returns a request with its secrets: { method, target, headers, body }. */
+export const reveal = (id) => post(`requests/${encodeURIComponent(id)}/reveal`);
 /** Asks the server to open the source of a route, or of a frame of a request or a reload, in its editor. */
 export const openInEditor = (target) => post("open", target);
 /** Reloads the files that differ from the code that is served. */

@@ -4,13 +4,21 @@ import { html, useState } from "./vendor/preact-htm.js";
 
 const RESULT_SHOWN_MS = 2000;
 
-/** `text` is a function, so that the text is produced only on a click. */
+/** `text` is a function, which may be async, so that the text is produced only on a click. */
 export function CopyButton({ label, text }) {
   const [shown, setShown] = useState(label);
 
   async function copy() {
+    let copied;
     try {
-      await navigator.clipboard.writeText(text());
+      copied = await text();
+    } catch (error) {
+      setShown(error.message);
+      setTimeout(() => setShown(label), RESULT_SHOWN_MS);
+      return;
+    }
+    try {
+      await navigator.clipboard.writeText(copied);
       setShown("Copied");
     } catch {
       setShown("Not allowed by the browser");

@@ -5,6 +5,7 @@
 import { fileLine, milliseconds, timeOfDay, visible } from "./format.js";
 import { lastSuccessfulReload } from "./store.js";
 
+const MASK = "••••";
 const MAX_REPORT_BYTES = 12_000;
 const MAX_CHAIN = 5;
 const MAX_LOG_LINES = 20;
@@ -16,15 +17,35 @@ const OMITTED_HEADERS = new Set(["host", "content-length", "connection", "transf
 export function curlCommand(request, origin) {
   const path = String(request.path).split("/").map(encodeURIComponent).join("/");
   const query = request.query ? `?${request.query}` : "";
+  const { request_body: body, request_headers: headers } = request;
+  return command({ method: request.method, headers, body: body?.note ? null : body?.text }, origin + path + query);
+}
+
+/** Returns a revealed request as a `curl` command with its secrets. */
+export function revealedCommand({ method, target, headers, body }, origin) {
+  return command({ method, headers, body }, origin + target);
+}
+
+function command({ method, headers, body }, url) {
   const words = ["curl", "-i"];
-  if (request.method === "HEAD") words.push("--head");
-  else if (request.method !== "GET") words.push("-X", shellQuoted(request.method));
-  for (const [name, value] of request.request_headers ?? []) {
+  if (method === "HEAD") words.push("--head");
+  else if (method !== "GET") words.push("-X", shellQuoted(method));
+  for (const [name, value] of headers ?? []) {
     if (!OMITTED_HEADERS.has(name)) words.push("-H", shellQuoted(`${name}: ${value}`));
   }
-  const body = request.request_body;
-  if (body?.text && !body.note) words.push("--data-raw", shellQuoted(body.text));
-  return [...words, shellQuoted(origin + path + query)].join(" ");
+  if (body) words.push("--data-raw", shellQuoted(body));
+  return [...words, shellQuoted(url)].join(" ");
+}
+
+/** Returns the names of the values that are masked in the command for a request. */
+export function maskedParts({ path, query, request_headers: headers, request_body: body }) {
+  const isMasked = (text) => String(text ?? "").includes(MASK);
+  return [
+    isMasked(path) && "the path",
+    ...[...new URLSearchParams(query ?? "")].filter(([, value]) => isMasked(value)).map(([name]) => name),
+    ...(headers ?? []).filter(([name, value]) => !OMITTED_HEADERS.has(name) && isMasked(value)).map(([name]) => name),
+    isMasked(body?.text) && "the body",
+  ].filter(Boolean);
 }
 
 /** Quotes a text for a POSIX shell: within single quotes no character is special, line breaks included. */

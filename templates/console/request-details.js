@@ -6,7 +6,8 @@
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 import { page } from "./api.js";
 import { CopyButton } from "./copy-button.js";
-import { curlCommand, markdownReport } from "./export.js";
+import { reveal } from "./commands.js";
+import { curlCommand, markdownReport, maskedParts, revealedCommand } from "./export.js";
 import { isClientClosed, statusClass, timeOfDay, visible } from "./format.js";
 import { Replay } from "./replay.js";
 import { useRequest } from "./request-cache.js";
@@ -85,12 +86,15 @@ function Details({ request, state, part, select }) {
 /** The buttons that copy a request as a command, a report or a link, which opens `part` of it. */
 export function Actions({ request, state, part }) {
   const server = { version: page.dataset.version, origin: location.origin };
+  const masked = maskedParts(request);
   return html`
     <p class="actions">
       <${CopyButton} label="Copy as cURL" text=${() => curlCommand(request, location.origin)} />
+      ${masked.length > 0 && html`<${CopyButton} label="Copy with secrets" text=${async () => revealedCommand(await reveal(request.id), location.origin)} />`}
       <${CopyButton} label="Copy for an assistant" text=${() => markdownReport(request, state, server)} />
       <${CopyButton} label="Copy link" text=${() => linkTo(request, state, part)} />
     </p>
+    ${masked.length > 0 && html`<p class="dim" data-testid="masked-parts">Masked in the copied command: ${visible(masked.join(", "))}.</p>`}
   `;
 }
 

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import IO
 
 from .._runtime import generations, leases, streams
-from .redact import MASK, SLACK, begins_key, end_of_key, mask_beginning, mask_text
+from .redact import MASK, SLACK, begins_key, end_of_key, mask_beginning
+from .source_mask import mask_printed_line
 
 # The most characters of a line that is sent.
 MAX_LINE = 4096
@@ -137,4 +138,4 @@ class _Stream(io.TextIOWrapper):
             return MASK if end is None else MASK + self._masked(text[end:])
         if begins_key(text):
             line.key_lines, line.key_request = MAX_KEY_LINES, request
-        return mask_text(text)
+        return mask_printed_line(text)

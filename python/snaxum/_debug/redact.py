@@ -33,6 +33,8 @@ _BEGUN_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?!.*-----END )",
 _END_OF_KEY = re.compile(r"-----END [A-Z0-9 ]*-----")
 # Shorter values of the environment are ordinary words.
 _SHORTEST_VALUE = 8
+# A whole literal is recognised by a shorter one.
+_SHORTEST_LITERAL = 4
 # The part of a long text that is checked, as a multiple of the limit that it is cut to.
 SLACK = 4
 # The names of secrets in this project, as `_spaced` writes them.
@@ -80,15 +82,20 @@ def secret_values() -> list[str]:
     return _secret_values(dict(_environ()))
 
 
+def short_values() -> frozenset[str]:
+    """Return the values of secret variables that a literal may be, short ones included."""
+    return frozenset(_secret_values(dict(_environ()), _SHORTEST_LITERAL))
+
+
 def mask_text(text: str) -> str:
     """Mask passwords and parameters in URLs, keys, tokens, and values of secret variables."""
-    return _masked(text, _spans(text))
+    return _masked(text, secret_spans(text))
 
 
 def mask_repr(text: str) -> str:
     """Mask the same, and the value after the name of a secret in a `repr`."""
     pairs = [pair.span(4) for pair in _PAIR.finditer(text) if is_secret(pair[3])]
-    return _masked(text, pairs + _spans(text))
+    return _masked(text, pairs + secret_spans(text))
 
 
 def mask_beginning(
@@ -119,14 +126,14 @@ def end_of_key(text: str) -> int | None:
 Span = tuple[int, int]
 
 
-def _spans(text: str) -> list[Span]:
+def secret_spans(text: str) -> list[Span]:
     """Find each secret in the original text: the mask of one could hide another."""
     found = [match.span() for match in rules().forms.finditer(text)]
     if "://" in text:
         found += [url.span(2) for url in rules().url_password.finditer(text)]
     if "=" in text:
         found += [pair.span(3) for pair in _QUERY_PAIR.finditer(text) if is_secret(pair[2])]
-    for value in _known_values():
+    for value in known_values():
         at = text.find(value)
         while at >= 0:
             found.append((at, at + len(value)))
@@ -148,7 +155,7 @@ def _masked(text: str, spans: list[Span]) -> str:
     return "".join(parts)
 
 
-def _known_values() -> tuple[str, ...]:
+def known_values() -> tuple[str, ...]:
     """Return the values to search for; computed again when the environment has changed."""
     global _known
     known = _known
@@ -164,9 +171,9 @@ def _environ() -> Mapping[Any, Any]:
     return environ
 
 
-def _secret_values(environ: Mapping[Any, Any]) -> list[str]:
+def _secret_values(environ: Mapping[Any, Any], shortest: int = _SHORTEST_VALUE) -> list[str]:
     values = [(os.fsdecode(name), os.fsdecode(value)) for name, value in environ.items()]
-    return [value for name, value in values if len(value) >= _SHORTEST_VALUE and is_secret(name)]
+    return [value for name, value in values if len(value) >= shortest and is_secret(name)]
 
 
 def _with_lines(values: list[str]) -> set[str]:

@@ -30,6 +30,7 @@ from .._reload.user_paths import display_path, is_user_file
 from ..http import Headers, Request
 from .redact import MASK, is_secret, mask_beginning, mask_repr, mask_text, rules
 from .repr_timeout import Deadline, DeadlineExceeded
+from .source_mask import MaskedSource, mask_lines, mask_source, split_lines
 
 MAX_FRAMES = 100
 MAX_LOCALS = 50
@@ -63,6 +64,7 @@ trace_of = BaseException.__dict__["__traceback__"].__get__
 _cause_of = BaseException.__dict__["__cause__"].__get__
 _context_of = BaseException.__dict__["__context__"].__get__
 _suppresses_context = BaseException.__dict__["__suppress_context__"].__get__
+_PRINTED_FILE = re.compile(r'^\s*(?:[|+-]\s*)*File "(.+?)", line \d', re.MULTILINE)
 _PLAIN = frozenset({bool, bytes, complex, float, int, str, type(None)})
 
 
@@ -75,7 +77,8 @@ def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
     """
     if not with_locals:
         return _describe(error, None, set(), 0)
-    rules()  # so that their first use does not count against the deadline
+    rules()  # so that their first use does not count against the deadline, nor do the sources
+    _read_sources(error)
     deadline = Deadline(REPR_BUDGET_S, own_file=_repr.__code__.co_filename)
     try:
         return _describe(error, deadline, set(), 0)
@@ -94,7 +97,7 @@ def add_handler(failure: dict[str, Any], handler: object) -> None:
     if code is None or any(frame["user"] for frame in failure["frames"]):
         return
     module_globals = getattr(function, "__globals__", None)
-    lines, line = _lines(code.co_filename, module_globals), code.co_firstlineno
+    lines, line = _masked_source(code.co_filename, module_globals).lines, code.co_firstlineno
     for number in range(line, min(line + 50, len(lines) + 1)):
         if re.match(r"\s*(async\s+)?def\b|.*\blambda\b", lines[number - 1]):
             line = number  # decorators come before it
@@ -118,6 +121,16 @@ def add_handler(failure: dict[str, Any], handler: object) -> None:
         f'{header}  File "{code.co_filename}", line {line}, in {name}\n{shown}'
         + failure["text"].removeprefix(header)
     )
+
+
+def _read_sources(error: BaseException) -> None:
+    chain = [error]
+    for each in chain:
+        for frame, _ in traceback.walk_tb(trace_of(each)):
+            _masked_source(frame.f_code.co_filename, frame.f_globals)
+        if len(chain) < MAX_CHAIN:  # a cycle is bounded too
+            linked = _cause_of(each), _context_of(each), *_members(each)
+            chain += [link for link in linked if link is not None]
 
 
 def _describe(
@@ -172,16 +185,17 @@ def _frames(tb: TracebackType | None, deadline: Deadline | None) -> Iterator[dic
         entries = entries[: MAX_FRAMES // 2] + entries[-MAX_FRAMES // 2 :]
     for frame, line, (end_line, column, end_column) in entries:
         code = frame.f_code
+        source = _masked_source(code.co_filename, frame.f_globals)
         user = is_user_file(code.co_filename)
         yield {
             "file": display_path(code.co_filename),
             "line": line,
             "end_line": end_line,
-            "column": column,
-            "end_column": end_column,
+            "column": source.column(line - 1, column),
+            "end_column": source.column((end_line or line) - 1, end_column),
             "function": getattr(code, "co_qualname", code.co_name),
             "user": user,
-            "source": _source(code.co_filename, line, frame.f_globals),
+            "source": _around(source.lines, line),
             "locals": _locals(frame, deadline) if user and deadline is not None else [],
         }
 
@@ -223,15 +237,10 @@ def _lines(filename: str, module_globals: dict[str, Any] | None) -> list[str]:
     return [line.rstrip("\n") for line in linecache.getlines(filename, module_globals)]
 
 
-def split_lines(text: str) -> list[str]:
-    """Split as Python's parser does: a form feed or U+2028 does not end a line."""
-    return re.split(r"\r\n|\r|\n", text)
-
-
-def _source(
-    filename: str, line: int, module_globals: dict[str, Any] | None
-) -> list[dict[str, Any]]:
-    return _around(_lines(filename, module_globals), line)
+def _masked_source(filename: str, module_globals: dict[str, Any] | None) -> MaskedSource:
+    """Return the lines of a file as they are shown. Only the user's own files have secrets."""
+    lines = _lines(filename, module_globals)
+    return mask_source("\n".join(lines)) if is_user_file(filename) else MaskedSource(lines, {})
 
 
 def _around(lines: list[str], line: int) -> list[dict[str, Any]]:
@@ -253,16 +262,20 @@ def _syntax_frame(error: SyntaxError) -> dict[str, Any]:
     column = error.offset - 1 if error.offset else None
     end = getattr(error, "end_offset", None)
     text = getattr(error, "source_text", None)
-    lines = _lines(filename, None) if text is None else split_lines(text)
+    if text is None:
+        text = "\n".join(_lines(filename, None))
+    source = mask_source(text)
+    last_line = getattr(error, "end_lineno", None) or line
+    shown = _around(source.lines, line) if text else []
     return {
         "file": display_path(filename),
         "line": line,
-        "end_line": getattr(error, "end_lineno", None) or line,
-        "column": column,
-        "end_column": end - 1 if end and end > 0 else None,
+        "end_line": last_line,
+        "column": source.column(line - 1, column),
+        "end_column": source.column(last_line - 1, end - 1 if end and end > 0 else None),
         "function": "<module>",
         "user": is_user_file(filename),
-        "source": _around(lines, line) or [{"line": line, "text": (error.text or "").rstrip("\n")}],
+        "source": shown or [{"line": line, "text": mask_source(error.text or "").lines[0]}],
         "locals": [],
     }
 
@@ -353,7 +366,21 @@ def _text(error: BaseException) -> str:
         lines = traceback.format_exception(type(error), error, _first_user(trace_of(error)))
     except BaseException:
         return f"{_type_name(error)}: {message_of(error)}\n"
-    return mask_text("".join(lines))
+    text = "".join(lines)
+    if is_a(error, SyntaxError):
+        line = attribute(error, "text")  # no module has been loaded from it
+        if type(line) is str:
+            text = mask_lines(text, [mask_source(line)], [split_lines(line)])
+    return mask_printed(text)
+
+
+def mask_printed(text: str) -> str:
+    """Mask the secrets in a stack or a traceback as Python prints it."""
+    names = [name for name in dict.fromkeys(_PRINTED_FILE.findall(text)) if is_user_file(name)]
+    originals = [_lines(name, None) for name in names]
+    return mask_text(
+        mask_lines(text, [mask_source("\n".join(each)) for each in originals], originals)
+    )
 
 
 def _first_user(tb: TracebackType | None) -> TracebackType | None:

@@ -146,7 +146,10 @@ def _picklable(error: BaseException) -> BaseException:
     """Return an exception that can be pickled, with the worker's traceback as its cause."""
     # The exception may raise whatever it is asked for.
     try:
+        from .._debug.traceback import mask_printed  # large, and rarely needed
+
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        text = mask_printed(text)
     except BaseException:
         text = f"{type_name(type(error))}\n"
     try:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._debug.source_mask import mask_source
 from .._runtime.generations import Generation
 from ..routing import Route, RouteTable
 from .user_paths import display_path, display_root
@@ -102,7 +103,7 @@ def source_of(generation: Generation, route_id: str) -> dict[str, object] | None
     if route is None or source is None:
         return None
     last = min(route.end_line, route.line + MAX_SOURCE_LINES - 1)
-    texts = source.text.splitlines()[max(route.line - 1, 0) : last]
+    texts = mask_source(source.text).lines[max(route.line - 1, 0) : last]
     lines = [{"line": route.line + offset, "text": text} for offset, text in enumerate(texts)]
     return {
         "file": display_path(route.file),

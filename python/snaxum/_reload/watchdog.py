@@ -13,6 +13,8 @@ import threading
 import traceback
 from types import FrameType, TracebackType
 
+from .._debug.traceback import mask_printed
+
 _log = logging.getLogger("snaxum")
 
 # No program sends it for another purpose, and the default is to ignore it.
@@ -84,7 +86,7 @@ class Watchdog:
         frame = sys._current_frames().get(self._thread)
         lines = traceback.format_stack(frame) if frame is not None else []
         user = [line for line in lines if '"<snaxum>/' not in line and "<frozen " not in line]
-        self.stack = "".join(user)
+        self.stack = mask_printed("".join(user))
         _log.warning(
             "a module has been loading for %g s; the last good code is still serving\n%s",
             self._show_after_s,

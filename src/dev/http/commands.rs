@@ -1,4 +1,4 @@
-//! The API's commands: reload, restart, pause, resume, replay, pin, unpin.
+//! The API's commands: reload, restart, pause, resume, replay, pin, unpin, reveal.
 //!
 //! Each responds once it is done. The guard has checked that no form or link of another site sent
 //! it.
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::python_runtime::{ReloadOutcome, ReloadScope};
 
@@ -100,6 +100,37 @@ pub(super) async fn pin(
 pub(super) async fn unpin(State(dev): State<Dev>, Path(id): Path<String>) -> Json<Vec<Pin>> {
     dev.inner.pins.unpin(&id);
     Json(dev.inner.pins.list().to_vec())
+}
+
+/// A recorded request without masks.
+#[derive(Serialize)]
+pub(super) struct RevealedRequest {
+    method: String,
+    /// Path and query as they were sent.
+    target: String,
+    headers: Vec<(String, String)>,
+    /// `None` if it is not stored completely, or is not text.
+    body: Option<String>,
+}
+
+/// Returns a request with its secrets, for the user who copies it as a command.
+pub(super) async fn reveal(
+    State(dev): State<Dev>,
+    Path(id): Path<String>,
+) -> Result<Json<RevealedRequest>, ReplayError> {
+    let (_, sent) = replay::find(&dev.inner.recorder, &id)?;
+    if dev.inner.recorder.is_private(&id) {
+        let why = "its handler is marked with `no_capture`; send it again instead";
+        return Err(ReplayError::Invalid(why.to_owned()));
+    }
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let headers = sent.headers.iter();
+    Ok(Json(RevealedRequest {
+        method: sent.method.to_string(),
+        target: sent.target,
+        headers: headers.map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect(),
+        body: sent.body.and_then(|body| String::from_utf8(body.into()).ok()),
+    }))
 }
 
 impl IntoResponse for ReplayError {

@@ -30,3 +30,4 @@ mod values;
 mod disclosure;
 mod event_stream;
 mod live_pages;
+mod source_secrets;
