@@ -9,6 +9,8 @@ import os
 import sys
 import traceback
 
+from .traceback import mask_printed
+
 # Between a thread's start and the code of the user.
 _OUTER_FILES = tuple(os.sep + name for name in ("threading.py", "selectors.py"))
 
@@ -19,7 +21,7 @@ def of_user(thread: int) -> str:
     stack = traceback.extract_stack(frame) if frame is not None else []
     while stack and _is_outer(stack[0].filename):
         del stack[0]
-    return "".join(traceback.format_list(stack)).rstrip()
+    return mask_printed("".join(traceback.format_list(stack))).rstrip()
 
 
 def _is_outer(file: str) -> bool:
