@@ -161,6 +161,12 @@ pub(crate) fn run() -> ExitCode {
     })
 }
 
+/// Ends this process at once.
+fn exit(code: i32) -> ! {
+    dev::before_exit();
+    std::process::exit(code)
+}
+
 /// Names the replacement of a removed option or value.
 fn removed_name(error: &clap::Error) -> Option<String> {
     let context = |kind| match error.get(kind) {

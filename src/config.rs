@@ -9,7 +9,9 @@ mod removed;
 mod values;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::crash_record::CrashRecord;
 use crate::error::Error;
 
 pub use options::{
@@ -28,6 +30,11 @@ impl SnaxumConfig {
     /// Starts from the defaults.
     pub fn builder() -> SnaxumConfigBuilder {
         SnaxumConfigBuilder::default()
+    }
+
+    /// The process to signal: this one, or the process that starts it again after a crash.
+    pub fn server_pid(&self) -> u32 {
+        self.crash_record.as_ref().map_or_else(std::process::id, |record| record.server_pid())
     }
 }
 
@@ -54,6 +61,13 @@ impl SnaxumConfigBuilder {
     /// Sets the number of the first generation, for a restarted process. Default: 1.
     pub fn first_generation(mut self, number: u64) -> Self {
         self.first_generation = Some(number);
+        self
+    }
+
+    /// Records the requests and the stack for the process that reports a crash of this one. Default:
+    /// no record.
+    pub fn crash_record(mut self, record: CrashRecord) -> Self {
+        self.crash_record = Some(Arc::new(record));
         self
     }
 
@@ -113,6 +127,7 @@ impl SnaxumConfigBuilder {
         config.dev = self.dev;
         config.load_only = self.load_only;
         config.first_generation = self.first_generation.unwrap_or(1);
+        config.crash_record = self.crash_record;
         Ok(config)
     }
 }

@@ -5,6 +5,7 @@
 //! the `dev` feature none of it is in the binary.
 
 mod browser;
+mod crash;
 mod dev_file;
 mod editor;
 mod engine;
@@ -18,10 +19,12 @@ mod recorder;
 mod redact;
 mod reload;
 mod replay;
+mod save_watch;
 mod token;
 mod watch;
 
-pub use dev_file::DevFile;
+pub use crash::Crash;
+pub use dev_file::{DevFile, remove_dev_file};
 pub use editor::Editor;
 pub use engine::Dev;
 pub use http::app::DevService;
@@ -30,3 +33,5 @@ pub use http::router;
 pub use message_stream::MessageStream;
 pub use paths::PREFIX;
 pub use reload::restart::RestartRequest;
+pub use save_watch::SaveWatch;
+pub use token::new_token;

@@ -22,6 +22,7 @@
 
 pub mod build_info;
 pub mod config;
+pub mod crash_record;
 #[cfg(feature = "dev")]
 pub mod dev;
 pub mod dispatcher;

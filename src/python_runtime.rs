@@ -120,7 +120,7 @@ impl PythonRuntime {
         let wakes = WakeBatch::new(Arc::clone(&loop_signals));
         let abandoned = Arc::<Abandoned>::default();
         let workers = Workers::new(config.dispatch_workers, config.max_stuck);
-        let in_flight = Arc::<InFlight>::default();
+        let in_flight = Arc::new(InFlight::new(config.crash_record.clone()));
         let events = Arc::<EventBus>::default();
         let loads = Arc::<AtomicU64>::default();
         let thread = thread::spawn(ThreadContext {
@@ -162,7 +162,7 @@ impl PythonRuntime {
             total: started.elapsed(),
             report,
         };
-        Ok(Self {
+        let runtime = Self {
             config,
             queue,
             wakes,
@@ -178,7 +178,16 @@ impl PythonRuntime {
             last_request: AtomicU64::new(0),
             loads,
             thread: Mutex::new(Some(thread)),
-        })
+        };
+        runtime.record_generation();
+        Ok(runtime)
+    }
+
+    /// Records the serving generation for the process that reports a crash of this one.
+    fn record_generation(&self) {
+        if let Some(record) = &self.config.crash_record {
+            record.set_generation(self.serving().generation);
+        }
     }
 
     /// The configuration at its start.

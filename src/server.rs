@@ -11,6 +11,7 @@ mod header_timeout;
 mod invalid_request;
 mod limits;
 mod socket;
+mod stop_signals;
 
 use std::convert::Infallible;
 use std::io;
@@ -27,7 +28,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,6 +43,7 @@ use socket::ClientSocket;
 pub use fd_limit::raise_limit as raise_fd_limit;
 pub(crate) use forked::detach_child;
 pub use limits::ConnectionLimits;
+pub use stop_signals::{StopSignal, StopSignals};
 
 /// Connections that may wait to be accepted; the system may allow fewer. A client that finds no room
 /// tries again after a second, so a burst should fit.
@@ -225,39 +226,6 @@ async fn serve_connection<T: ClientSocket, F: Future<Output = Response> + Send>(
         }
         // A client that disconnects during a request is not worth a warning.
         tracing::debug!(%peer, "connection ended: {error}");
-    }
-}
-
-/// SIGINT and SIGTERM, received by Rust.
-pub struct StopSignals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl StopSignals {
-    /// Registers both. Call it before Python starts, which handles SIGINT if it has no handler yet.
-    ///
-    /// # Errors
-    ///
-    /// The system rejects a handler. Needs a tokio runtime.
-    pub fn register() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    /// Waits for either.
-    pub async fn received(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    /// Waits for SIGINT alone.
-    pub async fn interrupted(&mut self) {
-        self.interrupt.recv().await;
     }
 }
 

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from ._debug import output, redact, running_requests
+from ._debug import crash, output, redact, running_requests
 from ._debug.route_lookup import explain as explain_match
 from ._debug.route_lookup import matching_order
 from ._host import Exchange, HostApi, to_json
@@ -49,6 +49,8 @@ def start(options: str, host: HostApi) -> bytes:
         interpreter.set_up_streams()
     else:
         streams.install()
+    if settings["crash_fd"] is not None:
+        crash.install(settings["crash_fd"])
     respond.is_observed = settings["dev"]
     redact.add_words(settings["redact_extra"])
     if settings["dev"] and not settings["load_only"]:

@@ -2,12 +2,16 @@
 
 mod handover;
 mod json_log;
+mod supervised;
+mod supervisor;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use console::Term;
+use snaxum::config::parse_duration;
+use snaxum::crash_record::CrashRecord;
 use snaxum::dev::{Dev, Editor, MAX_HEADER_BYTES};
 use snaxum::error::Error;
 use snaxum::server::{self, ConnectionLimits, DRAIN_TIMEOUT};
@@ -17,9 +21,10 @@ use super::options::ProjectArgs;
 use super::render::color::{escape, print_setup};
 use super::terminal::{Keys, Terminal};
 use super::{log, project, serve};
-use handover::Handover;
+use handover::{Handover, Predecessor};
 use json_log::{JsonLog, LogFormat, OwnedStdout};
 use serve::StopCause;
+pub(crate) use supervised::before_exit;
 
 /// The environment variable of `--editor`.
 const EDITOR: &str = "SNAXUM_EDITOR";
@@ -43,23 +48,47 @@ pub(crate) struct DevOptions {
     /// (also SNAXUM_EDITOR) [default: vscode://]
     #[arg(long, value_name = "SCHEME://|PROGRAM")]
     editor: Option<Editor>,
+    /// Wait before the second restart after crashes in a row; doubled each time, ended by a save
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1s")]
+    restart_delay: Duration,
     /// Format of stdout; with `json` all other output, also that of user code, goes to stderr
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
 }
 
-/// Serves until a signal or a restart.
+/// Serves until a signal: in a child process, which is started again after a crash.
 pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Error> {
-    let predecessor = handover::take_over();
+    let Some(predecessor) = handover::take_over() else {
+        return supervisor::run(args, options.restart_delay);
+    };
+    supervised::set_control(&predecessor.control)
+        .map_err(|source| Error::Io { what: "cannot reach the supervisor".to_owned(), source })?;
+    let result = serve_project(args, options, predecessor);
+    before_exit();
+    result
+}
+
+/// Serves until a signal or a restart.
+fn serve_project(
+    args: ProjectArgs,
+    options: DevOptions,
+    predecessor: Predecessor,
+) -> Result<ExitCode, Error> {
+    let io = |what: &str| {
+        let what = what.to_owned();
+        move |source| Error::Io { what, source }
+    };
+    let handover = Handover::new(&predecessor)?;
+    let Predecessor { socket, control, crash_record, supervisor, .. } = predecessor;
     let cannot_write = |source| Error::Io { what: "cannot write the log".to_owned(), source };
     let stdout = match options.log_format {
         LogFormat::Json => Some(OwnedStdout::take().map_err(cannot_write)?),
         LogFormat::Text => None,
     };
     let (project, mut builder) = project::read(args)?;
-    if let Some(predecessor) = &predecessor {
-        builder = builder.first_generation(predecessor.generation + 1);
-    }
+    let crash_record =
+        CrashRecord::open(crash_record, supervisor).map_err(io("cannot map a file"))?;
+    builder = builder.crash_record(crash_record).first_generation(predecessor.generation + 1);
     let editor = editor(options.editor)?;
     let config = builder.dev(true).build()?;
     // Reads more than it accepts, so that the response can state why a request is rejected.
@@ -69,24 +98,26 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
     venv::link_framework(&project.root, environment.as_ref())?;
     let began = Instant::now();
     let handover = project::tokio_runtime()?.block_on(async {
-        let was_paused = predecessor.as_ref().is_some_and(|predecessor| predecessor.paused);
-        let (socket, token, mcp_token) = predecessor
-            .map_or((None, None, None), |old| (Some(old.socket), Some(old.token), old.mcp_token));
-        let start = serve::start(config, socket).await?;
+        let signals = supervised::connect(&control, serve::register_signals()?)
+            .map_err(io("cannot reach the supervisor"))?;
+        let start = serve::start(config, Some(socket), signals).await?;
         let terminal = Terminal::start(&start.runtime, options.explain_reload)
-            .map_err(|source| Error::Io { what: "cannot start a thread".to_owned(), source })?;
+            .map_err(io("cannot start a thread"))?;
         if stdout.is_none() {
             start.runtime.events().listen({
                 let terminal = terminal.clone();
                 move |event| terminal.on_event(event)
             });
         }
-        let dev = Dev::start_with_token(&start.runtime, token)?;
+        let dev = Dev::start_with_token(&start.runtime, Some(predecessor.token))?;
         if let Some(editor) = editor {
             dev.use_editor(editor);
         }
         if options.mcp {
-            dev.open_mcp(options.mcp_write, mcp_token);
+            dev.open_mcp(options.mcp_write, Some(predecessor.mcp_token));
+        }
+        if let Some(crash) = &predecessor.crash {
+            dev.record_crash(crash);
         }
         let log = match stdout.as_ref().zip(dev.events()) {
             Some((stdout, events)) => Some(JsonLog::start(stdout, events).map_err(cannot_write)?),
@@ -109,15 +140,16 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
                 }
             }
         }
-        if was_paused {
+        if predecessor.paused {
             dev.pause();
         }
         let runtime = Arc::clone(&start.runtime);
         let restart = handover::accepted_restart(&dev, &runtime, &project.root, &terminal);
-        let mut handover = Some(Handover::new(&start, &dev)?);
+        let mut handover = Some(handover);
         let on_stop = |cause| {
             if cause == StopCause::Signal {
                 handover = None; // closes the socket: no process takes it over
+                before_exit(); // the supervisor closes it too
             }
             drop(announcement); // removes the file before the server stops
             dev.stop();

@@ -12,11 +12,19 @@ use super::render::color;
 
 /// Reads the project and merges its options: flags win over the environment, that over pyproject.
 pub(crate) fn read(args: ProjectArgs) -> Result<(Project, SnaxumConfigBuilder), Error> {
+    let (project, builder, warnings) = read_quietly(args)?;
+    warnings.iter().for_each(|warning| color::print_warning(warning));
+    Ok((project, builder))
+}
+
+/// Does the same, and returns the warnings.
+pub(crate) fn read_quietly(
+    args: ProjectArgs,
+) -> Result<(Project, SnaxumConfigBuilder, Vec<String>), Error> {
     let project = Project::read(&args.dir)?;
     let (environment, warnings) = project::options_from_env()?;
-    warnings.iter().for_each(|warning| color::print_warning(warning));
     let builder = project.configure(args.flags.0.or(environment));
-    Ok((project, builder))
+    Ok((project, builder, warnings))
 }
 
 /// Loads a project without serving it, calls `inspect` with the runtime and stops it.

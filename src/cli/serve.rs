@@ -8,7 +8,7 @@ use snaxum::config::SnaxumConfig;
 use snaxum::dispatcher;
 use snaxum::error::Error;
 use snaxum::python_runtime::PythonRuntime;
-use snaxum::server::{self, ConnectionLimits, DRAIN_TIMEOUT, StopSignals};
+use snaxum::server::{self, ConnectionLimits, DRAIN_TIMEOUT, StopSignal, StopSignals};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,8 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
     let config = project::read(args)?.1.build()?;
     let limits = ConnectionLimits::new(&config);
     project::tokio_runtime()?.block_on(async {
-        let start = start(config, None).await?;
+        let signals = register_signals()?;
+        let start = start(config, None, signals).await?;
         let runtime = Arc::clone(&start.runtime);
         let serving = runtime.serving();
         let respond = move |request, _| dispatcher::respond(Arc::clone(&runtime), request);
@@ -46,19 +47,24 @@ pub(crate) struct ReadyServer {
     pub(crate) runtime: Arc<PythonRuntime>,
 }
 
+/// Registers the signal handlers; before Python, which installs a SIGINT handler unless there is one.
+pub(crate) fn register_signals() -> Result<StopSignals, Error> {
+    StopSignals::register()
+        .map_err(|source| Error::Io { what: "cannot register signal handlers".to_owned(), source })
+}
+
 /// Binds the port, or uses an inherited socket, then starts Python: a port in use is an error
 /// before any module loads.
 pub(crate) async fn start(
     config: SnaxumConfig,
     socket: Option<std::net::TcpListener>,
+    mut signals: StopSignals,
 ) -> Result<ReadyServer, Error> {
     let io = |what: &str| {
         let what = what.to_owned();
         move |source| Error::Io { what, source }
     };
     server::raise_fd_limit();
-    // Before Python, which installs a SIGINT handler unless there is one.
-    let mut signals = StopSignals::register().map_err(io("cannot register signal handlers"))?;
     let listener = match socket {
         Some(socket) => TcpListener::from_std(socket).map_err(io("cannot take over the socket"))?,
         None => server::bind(SocketAddr::new(config.host, config.port)).await?,
@@ -68,7 +74,7 @@ pub(crate) async fn start(
     let runtime = tokio::select! {
         runtime = loading => runtime.map_err(|error| Error::RuntimeLost(error.to_string()))??,
         // A module may hang, and there are no requests to finish yet.
-        () = signals.received() => std::process::exit(130),
+        signal = signals.next() => super::exit(signal.exit_code()),
     };
     Ok(ReadyServer { signals, listener, address, runtime: Arc::new(runtime) })
 }
@@ -92,7 +98,7 @@ pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
     let stop = CancellationToken::new();
     let serving = tokio::spawn(serve(listener, stop.clone()));
     let cause = tokio::select! {
-        () = signals.received() => StopCause::Signal,
+        _ = signals.next() => StopCause::Signal,
         () = restart => StopCause::Restart,
     };
     tracing::info!("stopping");
@@ -104,8 +110,9 @@ pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
         }
         runtime.shutdown(DRAIN_TIMEOUT).await;
     };
+    let interrupted = async { while signals.next().await != StopSignal::Interrupt {} };
     tokio::select! {
         () = graceful => {}
-        () = signals.interrupted() => std::process::exit(130),
+        () = interrupted => super::exit(130),
     }
 }

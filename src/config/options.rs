@@ -6,7 +6,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::crash_record::CrashRecord;
 
 use super::removed;
 use super::values::{
@@ -105,6 +108,8 @@ macro_rules! options {
             pub load_only: bool,
             /// The number of the first generation; more than 1 after a restart.
             pub first_generation: u64,
+            /// Where a crash of this process is recorded.
+            pub crash_record: Option<Arc<CrashRecord>>,
             $($(#[doc = $help])+ pub $field: $type,)+
         }
 
@@ -122,6 +127,7 @@ macro_rules! options {
             pub(super) dev: bool,
             pub(super) load_only: bool,
             pub(super) first_generation: Option<u64>,
+            pub(super) crash_record: Option<Arc<CrashRecord>>,
             pub(super) options: ServerOptions,
         }
 
@@ -173,6 +179,7 @@ macro_rules! options {
                     dev: false,
                     load_only: false,
                     first_generation: 1,
+                    crash_record: None,
                     $($field: resolve!(self.$field $(, $default)?),)+
                 }
             }

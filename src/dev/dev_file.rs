@@ -27,6 +27,7 @@ impl DevFile {
         address: SocketAddr,
         token: &str,
         mcp_token: Option<&str>,
+        pid: u32,
     ) -> Result<Self, Error> {
         let url = base_url(address);
         let mcp =
@@ -35,7 +36,9 @@ impl DevFile {
             "url": url,
             "token": token,
             "mcp": mcp,
-            "pid": std::process::id(),
+            "pid": pid,
+            // `snaxum dev` starts this one again after a crash.
+            "python_pid": std::process::id(),
             "version": env!("CARGO_PKG_VERSION"),
         })
         .to_string();
@@ -65,6 +68,16 @@ impl Drop for DevFile {
     }
 }
 
+/// Removes the file of the server `pid`, whose process could not do so.
+pub fn remove_dev_file(project: &Path, pid: u32) {
+    let Ok(state) = StateDir::create(project) else { return };
+    let Ok(content) = state.read(NAME) else { return };
+    let content: serde_json::Value = serde_json::from_slice(&content).unwrap_or_default();
+    if content["pid"] == pid {
+        let _ = state.remove(NAME);
+    }
+}
+
 /// Returns the URL at which this machine reaches a server that listens on `address`.
 pub(super) fn base_url(address: SocketAddr) -> String {
     let ip = match address.ip() {
@@ -87,7 +100,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let address = "0.0.0.0:81".parse().expect("an address");
 
-        let file = DevFile::write(dir.path(), address, "abc", Some("def")).expect("written");
+        let file = DevFile::write(dir.path(), address, "abc", Some("def"), 1).expect("written");
 
         let path = dir.path().join(".snaxum/dev.json");
         let content: serde_json::Value =
@@ -100,6 +113,8 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let ignore = fs::read_to_string(dir.path().join(".snaxum/.gitignore")).expect("a file");
         assert_eq!(ignore, "*\n");
+        remove_dev_file(dir.path(), 2);
+        assert!(path.exists(), "it is the file of another server");
         drop(file);
         assert!(!path.exists());
     }

@@ -86,7 +86,7 @@ impl Dev {
             let browser = Arc::clone(&browser);
             move || browser.style_saved()
         })?;
-        let token = token.unwrap_or_else(|| token::random_text(32));
+        let token = token.unwrap_or_else(token::new_token);
         let (runtime, restarts) = (Arc::clone(runtime), RestartRequests::default());
         let mcp = OnceLock::new();
         let inner = Inner { runtime, recorder, browser, pins, token, mcp, reloader, restarts };
@@ -133,7 +133,8 @@ impl Dev {
     /// The file cannot be written.
     pub fn write_dev_file(&self, address: SocketAddr) -> Result<DevFile, Error> {
         let project = &self.inner.runtime.config().project_dir;
-        DevFile::write(project, address, self.token(), self.mcp_token())
+        let pid = self.inner.runtime.config().server_pid();
+        DevFile::write(project, address, self.token(), self.mcp_token(), pid)
     }
 
     /// Returns the events from now on, after `hello`, the lines so far, the newest reload and the

@@ -132,7 +132,7 @@ impl Recorder {
         ServerStatus {
             version: env!("CARGO_PKG_VERSION"),
             python: runtime.python_version(),
-            pid: std::process::id(),
+            pid: runtime.config().server_pid(),
             run_id: self.run_id.clone(),
             generation: serving.generation,
             state: if serving.failing { "failing" } else { "ok" },

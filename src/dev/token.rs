@@ -5,6 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+/// Makes a token for the console or for MCP.
+pub fn new_token() -> String {
+    random_text(32)
+}
+
 /// Makes a URL-safe text from `bytes` random bytes.
 pub(super) fn random_text(bytes: usize) -> String {
     let mut buffer = vec![0; bytes];

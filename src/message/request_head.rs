@@ -30,6 +30,11 @@ impl Head {
         percent_encoding::percent_decode_str(path).decode_utf8_lossy()
     }
 
+    /// The path as it was sent.
+    pub fn raw_path(&self) -> &str {
+        self.0.uri.path()
+    }
+
     /// The raw query, without the `?`.
     pub fn query(&self) -> &str {
         self.0.uri.query().unwrap_or_default()

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use crate::crash_record::CrashRecord;
 use crate::message::{BlockingRequest, Head};
 use crate::sync::Mutex;
 
@@ -19,6 +20,8 @@ pub(crate) struct InFlight {
     pub(super) usage: ThreadUsage,
     /// The thread of the asyncio loop.
     event_loop: OnceLock<Arc<ThreadSlot>>,
+    /// Records them for the process that reports a crash of this one.
+    crash_record: Option<Arc<CrashRecord>>,
 }
 
 /// Removes a request from the list when it is dropped.
@@ -26,13 +29,22 @@ pub(crate) struct InFlight {
 pub(crate) struct InFlightGuard {
     list: Arc<InFlight>,
     id: u64,
+    /// Its place in the crash record.
+    slot: Option<usize>,
 }
 
 impl InFlight {
+    /// A list without requests.
+    pub(crate) fn new(crash_record: Option<Arc<CrashRecord>>) -> Self {
+        Self { crash_record, ..Self::default() }
+    }
+
     /// Adds a request that came in at `since`.
     pub(crate) fn add(self: &Arc<Self>, id: u64, head: Head, since: Instant) -> InFlightGuard {
+        let record = self.crash_record.as_ref();
+        let slot = record.and_then(|record| record.add(id, head.method(), head.raw_path()));
         self.requests.lock().insert(id, (head, since));
-        InFlightGuard { list: Arc::clone(self), id }
+        InFlightGuard { list: Arc::clone(self), id, slot }
     }
 
     /// The request with this id, and when it came in.
@@ -65,6 +77,13 @@ impl InFlightGuard {
         self.list.usage.blockers(self.id, from, to, find)
     }
 
+    /// Records that this thread runs the request from now on, or no longer.
+    pub(super) fn set_running(&self, is_running: bool) {
+        if let (Some(record), Some(slot)) = (&self.list.crash_record, self.slot) {
+            record.set_running(slot, is_running);
+        }
+    }
+
     /// Records that the request occupied a thread.
     pub(super) fn record_run(&self, head: &Head, from: Instant, to: Instant) {
         self.list.usage.record(self.id, head, from, to);
@@ -73,6 +92,7 @@ impl InFlightGuard {
     /// Records that the request occupies the asyncio loop from now on.
     pub(super) fn enter_loop(&self, now: Instant) {
         self.list.usage.begin(self.list.event_loop(), self.id, now);
+        self.set_running(true);
     }
 
     /// Records that the request has released the loop.
@@ -80,6 +100,7 @@ impl InFlightGuard {
         let (usage, slot) = (&self.list.usage, self.list.event_loop());
         let from = usage.since(slot);
         slot.clear();
+        self.set_running(false);
         usage.record(self.id, head, from, now);
     }
 }
@@ -87,6 +108,9 @@ impl InFlightGuard {
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.list.requests.lock().remove(&self.id);
+        if let (Some(record), Some(slot)) = (&self.list.crash_record, self.slot) {
+            record.remove(slot);
+        }
     }
 }
 

@@ -58,6 +58,7 @@ impl PythonRuntime {
         let serving = Arc::new(Serving::after(reload));
         let reload = Arc::clone(&serving.last_reload);
         *self.serving.write() = serving;
+        self.record_generation();
         self.events.emit(|| Event::ReloadEnd(Arc::clone(&reload)));
         ReloadOutcome::Reloaded(reload)
     }

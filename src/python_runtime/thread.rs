@@ -167,6 +167,7 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "raw_output": config.raw_output,
         "redact_extra": config.redact_extra,
         "load_only": config.load_only,
+        "crash_fd": config.crash_record.as_ref().map(|record| record.fd()),
         "adopted": origin == Origin::Adopted,
         "venv": venv.map(|venv| &venv.root),
         "build_python": BUILD_PYTHON,

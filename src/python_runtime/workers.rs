@@ -273,6 +273,7 @@ fn work(context: &WorkerContext, queue: &Consumer<Box<Call>>, state: &WorkerStat
                 (timestamps.taken, timestamps.attached) = (at, began);
                 timestamps.cpu_time_before = cpu_clock.read(began);
                 timestamps.blockers = guard.blockers(timestamps.queued, at);
+                guard.set_running(true);
             }
             in_flight.usage.begin(&state.usage, call.request.id, began);
             bridge.dispatch(py, *call);

@@ -50,7 +50,7 @@ async fn a_burst_of_clients_waits_in_line_while_the_server_is_busy() {
 
     server.suspend();
     let line = in_time("their turn in the line", idle(&server, 500)).await;
-    server.signal(libc::SIGCONT);
+    server.resume();
 
     assert_eq!(server.get("/hello").await.text(), "hello");
     drop(line);

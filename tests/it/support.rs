@@ -342,9 +342,39 @@ impl Server {
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "the server is there");
     }
 
-    /// Stops the server with SIGSTOP, and returns when each of its threads has stopped.
+    /// The process that runs Python: in `snaxum dev` a child of the one that was started.
+    pub(crate) fn python_pid(&self) -> u32 {
+        let announced = self.announcement().and_then(|announced| announced["python_pid"].as_u64());
+        announced.map_or(self.pid, |pid| u32::try_from(pid).expect("a pid"))
+    }
+
+    pub(crate) fn python_process(&self) -> Process {
+        Process::of(self.python_pid())
+    }
+
+    /// Stops the process that runs Python with SIGSTOP, and returns when each of its threads has
+    /// stopped.
     pub(crate) fn suspend(&self) {
-        self.signal(libc::SIGSTOP);
+        self.signal_python(libc::SIGSTOP);
+        let python = self.python_process();
+        while !python.is_stopped() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Continues after `suspend`.
+    pub(crate) fn resume(&self) {
+        self.signal_python(libc::SIGCONT);
+    }
+
+    fn signal_python(&self, signal: i32) {
+        let pid = i32::try_from(self.python_pid()).expect("a pid");
+        // SAFETY: sends a signal to a process that our own child or it has started, and waits for.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "the server is there");
+    }
+
+    /// Waits until the started process has stopped, as Ctrl-Z makes it.
+    pub(crate) fn has_stopped(&self) {
         // SAFETY: `siginfo_t` is plain data for the kernel to fill; `WNOWAIT` leaves the state of
         // our own child to the wait for its exit.
         let stopped = unsafe {
@@ -374,14 +404,15 @@ impl Server {
 
     /// Bytes of memory that the server itself has in use.
     pub(crate) fn memory(&self) -> usize {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).expect("it runs");
+        let pid = self.python_pid();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("it has some");
         line.split_whitespace().nth(1).and_then(|kb| kb.parse::<usize>().ok()).expect("kB") * 1024
     }
 
-    /// The server's descendants.
+    /// The descendants of the process that runs Python.
     pub(crate) fn children(&self) -> Vec<Process> {
-        Process::below(self.pid)
+        Process::below(self.python_pid())
     }
 }
 

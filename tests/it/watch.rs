@@ -264,7 +264,7 @@ async fn ten_thousand_files_are_one_reload_and_the_next_request_sees_it() {
     // All events of the kernel come at once, or an overflow.
     server.suspend();
     write_all("1", "two ");
-    server.signal(libc::SIGCONT);
+    server.resume();
     assert_eq!(server.get("/").await.text(), "two 1");
     console.next_of_type("reload.ok").await;
     assert_reloads(&server, 1).await;

@@ -173,7 +173,7 @@ async fn an_overflow_of_the_kernel_queue_is_one_full_scan() {
     }
     server.edit("app.py", &answers("two"));
     server.edit("unheard/__init__.py", &answers("unheard").replace("'/'", "'/unheard'"));
-    server.signal(libc::SIGCONT);
+    server.resume();
     console.next_of_type("reload.ok").await;
 
     assert_eq!(server.get("/").await.text(), "two");
@@ -255,14 +255,14 @@ async fn a_request_waits_for_a_reload_at_most_as_long_as_reload_wait() {
 
 /// How many directories the server has the kernel watch.
 fn watches(server: &Server) -> usize {
-    let infos = fs::read_dir(format!("/proc/{}/fdinfo", server.pid)).expect("it runs");
+    let infos = fs::read_dir(format!("/proc/{}/fdinfo", server.python_pid())).expect("it runs");
     let texts = infos.filter_map(|info| fs::read_to_string(info.ok()?.path()).ok());
     texts.map(|text| text.lines().filter(|line| line.starts_with("inotify ")).count()).sum()
 }
 
 /// How often the reloader's thread has gone to sleep.
 fn wakeups(server: &Server) -> u32 {
-    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid)).expect("it runs");
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.python_pid())).expect("it runs");
     let texts = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok());
     let status = texts.into_iter().find(|text| text.starts_with("Name:\treloader"));
     let status = status.expect("there is such a thread");

@@ -5,9 +5,11 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,13 +17,12 @@ use std::sync::{Arc, OnceLock};
 
 use console::style;
 use serde::{Deserialize, Serialize};
-use snaxum::dev::{Dev, RestartRequest};
+use snaxum::dev::{Crash, Dev, RestartRequest};
 use snaxum::error::Error;
 use snaxum::python_runtime::PythonRuntime;
 use snaxum::state_dir::StateDir;
 
 use crate::cli::render::color::escape;
-use crate::cli::serve::ReadyServer;
 use crate::cli::terminal::Terminal;
 
 /// The environment variable that passes the [`HandoverState`].
@@ -34,38 +35,77 @@ const MAX_TRIAL_OUTPUT: u64 = 16 * 1024;
 /// The environment at the start of this process: modules change it.
 static ENVIRONMENT: OnceLock<Vec<(OsString, OsString)>> = OnceLock::new();
 
+/// The resources that a process gets from the one before it, or from the supervisor.
 #[derive(Serialize, Deserialize)]
-struct HandoverState {
-    socket: RawFd,
-    token: String,
-    mcp_token: Option<String>,
-    generation: u64,
-    paused: bool,
+pub(super) struct HandoverState {
+    pub(super) socket: RawFd,
+    /// The connection to the supervisor.
+    pub(super) control: RawFd,
+    /// The file for a crash.
+    pub(super) crash_record: RawFd,
+    pub(super) supervisor: u32,
+    pub(super) token: String,
+    pub(super) mcp_token: String,
+    /// The generation that served last; 0 if none did.
+    pub(super) generation: u64,
+    pub(super) paused: bool,
+    /// The end of the process before, if it has crashed.
+    pub(super) crash: Option<Crash>,
 }
 
-/// The state of the process before this one.
+/// The same, opened.
 pub(crate) struct Predecessor {
-    pub(crate) socket: TcpListener,
-    pub(crate) token: String,
-    pub(crate) mcp_token: Option<String>,
-    pub(crate) generation: u64,
-    pub(crate) paused: bool,
+    pub(super) socket: TcpListener,
+    pub(super) control: UnixStream,
+    pub(super) crash_record: File,
+    pub(super) supervisor: u32,
+    pub(super) token: String,
+    pub(super) mcp_token: String,
+    pub(super) generation: u64,
+    pub(super) paused: bool,
+    pub(super) crash: Option<Crash>,
 }
 
-/// Takes over the socket of the process before this one, if there was one. Must be called before
-/// any thread starts.
+impl HandoverState {
+    /// Passes it to a program, which must inherit the descriptors.
+    pub(super) fn pass_to(&self, command: &mut Command) {
+        command.env(VARIABLE, serde_json::to_string(self).expect("plain data"));
+    }
+
+    /// Makes the descriptors inheritable for a program that this process starts or becomes.
+    pub(super) fn make_inheritable(&self) {
+        for descriptor in [self.socket, self.control, self.crash_record] {
+            set_inheritable(descriptor, true);
+        }
+    }
+}
+
+/// Opens the resources from the process before this one, or from the supervisor; `None` in a process that a
+/// person has started. Must be called before any thread starts.
 pub(crate) fn take_over() -> Option<Predecessor> {
     let state = env::var(VARIABLE);
     // SAFETY: the command line is being parsed; no other thread has been started yet.
     unsafe { env::remove_var(VARIABLE) };
     ENVIRONMENT.get_or_init(|| env::vars_os().collect());
     let state: HandoverState = serde_json::from_str(&state.ok()?).ok()?;
-    // SAFETY: the variable names a descriptor that `Handover::exec` has opened for this process only.
-    let socket = TcpListener::from(unsafe { OwnedFd::from_raw_fd(state.socket) });
-    set_inheritable(socket.as_raw_fd(), false);
+    let open = |descriptor| {
+        set_inheritable(descriptor, false);
+        // SAFETY: the variable names a descriptor that was opened for this process only.
+        unsafe { OwnedFd::from_raw_fd(descriptor) }
+    };
+    let socket = TcpListener::from(open(state.socket));
     socket.set_nonblocking(true).ok()?;
-    let HandoverState { token, mcp_token, generation, paused, .. } = state;
-    Some(Predecessor { socket, token, mcp_token, generation, paused })
+    Some(Predecessor {
+        socket,
+        control: UnixStream::from(open(state.control)),
+        crash_record: File::from(open(state.crash_record)),
+        supervisor: state.supervisor,
+        token: state.token,
+        mcp_token: state.mcp_token,
+        generation: state.generation,
+        paused: state.paused,
+        crash: state.crash,
+    })
 }
 
 /// Completes when a restart was requested and a trial process has loaded the code.
@@ -152,8 +192,10 @@ fn arguments_of_check(arguments: Vec<OsString>) -> Vec<OsString> {
     while let Some(argument) = rest.next() {
         match &*argument.to_string_lossy() {
             "-v" | "--explain-reload" | "--no-keys" | "--mcp" | "--mcp-write" => {}
-            "--log-format" | "--editor" => drop(rest.next()),
-            text if text.starts_with("--log-format=") || text.starts_with("--editor=") => {}
+            "--log-format" | "--editor" | "--restart-delay" => drop(rest.next()),
+            text if ["--log-format=", "--editor=", "--restart-delay="]
+                .iter()
+                .any(|option| text.starts_with(option)) => {}
             _ => known.push(argument),
         }
     }
@@ -171,33 +213,50 @@ fn with_original_environment(mut command: Command) -> Command {
 /// The resources for the process after this one.
 pub(crate) struct Handover {
     socket: OwnedFd,
+    control: UnixStream,
+    crash_record: File,
+    supervisor: u32,
     token: String,
-    mcp_token: Option<String>,
+    mcp_token: String,
 }
 
 impl Handover {
-    /// Duplicates the socket.
-    pub(crate) fn new(server: &ReadyServer, dev: &Dev) -> Result<Self, Error> {
-        let socket = server.listener.as_fd().try_clone_to_owned().map_err(|source| Error::Io {
+    /// Duplicates the descriptors.
+    pub(crate) fn new(predecessor: &Predecessor) -> Result<Self, Error> {
+        let duplicate = || {
+            let socket = predecessor.socket.as_fd().try_clone_to_owned()?;
+            let control = predecessor.control.try_clone()?;
+            Ok((socket, control, predecessor.crash_record.try_clone()?))
+        };
+        let (socket, control, crash_record) = duplicate().map_err(|source| Error::Io {
             what: "cannot duplicate the listening socket".to_owned(),
             source,
         })?;
-        let mcp_token = dev.mcp_token().map(str::to_owned);
-        Ok(Self { socket, token: dev.token().to_owned(), mcp_token })
+        let Predecessor { supervisor, token, mcp_token, .. } = predecessor;
+        let (token, mcp_token) = (token.clone(), mcp_token.clone());
+        Ok(Self { socket, control, crash_record, supervisor: *supervisor, token, mcp_token })
     }
 
     /// Replaces this process by a new one after `generation`; returns only on an error.
     pub(crate) fn exec(self, generation: u64, paused: bool) -> Error {
-        set_inheritable(self.socket.as_raw_fd(), true);
-        let socket = self.socket.as_raw_fd();
-        let (token, mcp_token) = (self.token, self.mcp_token);
-        let state = HandoverState { socket, token, mcp_token, generation, paused };
-        let state = serde_json::to_string(&state).expect("plain data");
+        let state = HandoverState {
+            socket: self.socket.as_raw_fd(),
+            control: self.control.as_raw_fd(),
+            crash_record: self.crash_record.as_raw_fd(),
+            supervisor: self.supervisor,
+            token: self.token,
+            mcp_token: self.mcp_token,
+            generation,
+            paused,
+            crash: None,
+        };
+        state.make_inheritable();
         let source = match env::current_exe() {
-            Ok(program) => with_original_environment(Command::new(program))
-                .args(env::args_os().skip(1))
-                .env(VARIABLE, state)
-                .exec(),
+            Ok(program) => {
+                let mut command = with_original_environment(Command::new(program));
+                state.pass_to(&mut command);
+                command.args(env::args_os().skip(1)).exec()
+            }
             Err(error) => error,
         };
         Error::Io { what: "cannot start the new process".to_owned(), source }

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use console::style;
+use futures_util::FutureExt;
 use snaxum::dev::Dev;
 use snaxum::python_runtime::{PythonRuntime, ReloadOutcome};
 use tokio::runtime::Handle;
@@ -60,6 +61,8 @@ impl Keys {
             while stops.recv().await.is_some() {
                 raw_mode::stop();
                 on_continue(&terminal);
+                // The terminal and the supervisor both send the signal of one Ctrl-Z.
+                while stops.recv().now_or_never().flatten().is_some() {}
             }
         });
         let tokio = Handle::current();

@@ -13,6 +13,24 @@ static ORIGINAL: Mutex<Option<(libc::pid_t, libc::termios)>> = Mutex::new(None);
 
 static AT_EXIT: Once = Once::new();
 
+/// The mode of the terminal before another process changes it.
+pub(crate) struct TerminalMode(libc::termios);
+
+impl TerminalMode {
+    /// The mode now; `None` without a terminal.
+    pub(crate) fn current() -> Option<Self> {
+        is_interactive().then(mode)?.ok().map(Self)
+    }
+
+    /// Restores it after the process that changed it has crashed.
+    pub(crate) fn restore_after_crash(&self) {
+        if is_in_foreground() {
+            let _ = set(&self.0);
+            write_if_ready(&status_line::release_of_another());
+        }
+    }
+}
+
 /// Whether keys can be read and a status line can be drawn.
 pub(crate) fn is_interactive() -> bool {
     let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
@@ -33,12 +51,7 @@ pub(super) fn is_in_foreground() -> bool {
 
 /// Enters raw mode.
 pub(super) fn enter() -> io::Result<()> {
-    // SAFETY: its fields are numbers, for which zero is valid.
-    let mut mode: libc::termios = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer is to a local value that outlives the call.
-    if unsafe { libc::tcgetattr(libc::STDIN_FILENO, &raw mut mode) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    let mut mode = mode()?;
     let original = (pid(), mode);
     ORIGINAL.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(original);
     AT_EXIT.call_once(|| {
@@ -93,6 +106,16 @@ fn write_if_ready(text: &str) {
 
 extern "C" fn restore_at_exit() {
     restore();
+}
+
+fn mode() -> io::Result<libc::termios> {
+    // SAFETY: its fields are numbers, for which zero is valid.
+    let mut mode: libc::termios = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a local value that outlives the call.
+    match unsafe { libc::tcgetattr(libc::STDIN_FILENO, &raw mut mode) } {
+        0 => Ok(mode),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 fn set(mode: &libc::termios) -> io::Result<()> {

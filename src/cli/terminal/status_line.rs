@@ -78,6 +78,11 @@ pub(super) fn release() -> String {
     }
 }
 
+/// Returns the output that removes the line of a process that has crashed.
+pub(super) fn release_of_another() -> String {
+    Term::stdout().size_checked().map_or(String::new(), |(rows, _)| clear(rows))
+}
+
 /// Resets the scrolling region and clears the last row.
 fn clear(rows: u16) -> String {
     format!("\x1b7\x1b[r\x1b[{rows};1H\x1b[2K\x1b8")

@@ -38,3 +38,4 @@ mod objects;
 mod output;
 mod slow_clients;
 mod source_secrets;
+mod crashes;

@@ -31,6 +31,21 @@ impl Process {
         found
     }
 
+    /// The process with this id.
+    pub(crate) fn of(pid: u32) -> Self {
+        Self::read(pid).expect("it runs").1
+    }
+
+    /// Whether a signal has stopped all its threads.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid)).expect("it runs");
+        let stats =
+            tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
+        let state =
+            |stat: &str| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" T"));
+        stats.collect::<Vec<_>>().iter().all(|stat| state(stat))
+    }
+
     /// The parent and the process; `None` for one that has ended.
     fn read(pid: u32) -> Option<(u32, Self)> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -28,7 +28,8 @@ def install() -> None:
     atexit.register = _register_atexit
     atexit.unregister = _unregister_atexit
     signal.signal = _set_signal
-    os._exit = _exit
+    if os._exit is _original_exit:  # the supervisor's report says more
+        os._exit = _exit
 
 
 def run_at_exit(nodes: Iterable[Node]) -> None:

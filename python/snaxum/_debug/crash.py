@@ -1,0 +1,28 @@
+"""Writes the stack of a crash to a file of the process that started this one.
+
+Owns `faulthandler` in `snaxum dev`, and a wrapper of `os._exit`, which ends a process without a
+trace. Never reads the file.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+from functools import wraps
+from typing import NoReturn
+
+
+def install(fd: int) -> None:
+    """Write the stacks to `fd`, with a mark at the thread that crashes or calls `os._exit`."""
+    faulthandler.enable(fd, all_threads=True)
+    server, end = os.getpid(), os._exit
+
+    @wraps(end)
+    def _exit(status: int) -> NoReturn:
+        # A forked child ends this way too.
+        if os.getpid() == server:
+            os.write(fd, f"os._exit({status!r})\n\n".encode(errors="replace"))
+            faulthandler.dump_traceback(fd, all_threads=True)
+        end(status)
+
+    os._exit = _exit
