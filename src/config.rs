@@ -10,6 +10,7 @@ mod values;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::crash_record::CrashRecord;
 use crate::error::Error;
@@ -23,6 +24,11 @@ pub use values::{
     parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch, parse_words,
 };
 
+/// How long a stopping server waits for requests and streams.
+const DRAIN: Duration = Duration::from_secs(10);
+/// The same in dev mode, where a person waits.
+const DEV_DRAIN: Duration = Duration::from_secs(2);
+
 /// The default file of environment variables. It may be missing and created later.
 pub const ENV_FILE: &str = ".env";
 
@@ -30,6 +36,15 @@ impl SnaxumConfig {
     /// Starts from the defaults.
     pub fn builder() -> SnaxumConfigBuilder {
         SnaxumConfigBuilder::default()
+    }
+
+    /// How long a stopping server waits for requests and streams.
+    pub fn drain_limit(&self) -> Duration {
+        let default = if self.dev { DEV_DRAIN } else { DRAIN };
+        match self.drain_timeout.unwrap_or(default) {
+            Duration::ZERO => Duration::MAX,
+            limit => limit,
+        }
     }
 
     /// The process to signal: this one, or the process that starts it again after a crash.

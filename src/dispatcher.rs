@@ -17,6 +17,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
 use crate::event::TRACEBACK;
 use crate::message::{
@@ -151,7 +152,13 @@ fn build_response(
     let bad = |detail: String| Failure { status: 500, detail, ..Failure::default() };
     let body = match body {
         ResponseBody::Full(bytes) => HttpBody::from(bytes),
-        ResponseBody::Stream(chunks) => streamed(chunks, Arc::clone(runtime), id),
+        ResponseBody::Stream(chunks) => {
+            let is_event_stream = headers.iter().any(|(name, value)| {
+                name == "content-type" && value.starts_with("text/event-stream")
+            });
+            let stopping = is_event_stream.then(|| runtime.stopping());
+            streamed(chunks, Arc::clone(runtime), id, stopping)
+        }
     };
     let mut response = HttpResponse::new(body);
     *response.status_mut() = StatusCode::from_u16(status).map_err(|_| {
@@ -224,11 +231,23 @@ impl Drop for CancelHandler {
 }
 
 /// Makes a body that grows as the handler sends, and cancels the handler if the client disconnects.
-fn streamed(chunks: BodyReceiver, runtime: Arc<PythonRuntime>, id: u64) -> HttpBody {
-    let receiving = (chunks, CancelHandler { runtime: Some(runtime), id });
+/// The body ends when `stopping` is cancelled.
+fn streamed(
+    chunks: BodyReceiver,
+    runtime: Arc<PythonRuntime>,
+    id: u64,
+    stopping: Option<CancellationToken>,
+) -> HttpBody {
+    let receiving = (chunks, CancelHandler { runtime: Some(runtime), id }, stopping);
     HttpBody::from_stream(futures_util::stream::unfold(receiving, async |mut receiving| {
-        let chunk = receiving.0.recv().await;
-        if !matches!(chunk, Some(Chunk::Data(_))) {
+        let (chunk, is_stopping) = match &receiving.2 {
+            None => (receiving.0.recv().await, false),
+            Some(stopping) => tokio::select! {
+                chunk = receiving.0.recv() => (chunk, false),
+                () = stopping.cancelled() => (Some(Chunk::End), true),
+            },
+        };
+        if !is_stopping && !matches!(chunk, Some(Chunk::Data(_))) {
             receiving.1.disarm();
         }
         match chunk {

@@ -32,11 +32,13 @@ mod thread;
 mod thread_usage;
 mod workers;
 
+use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::SnaxumConfig;
 use crate::error::Error;
@@ -60,6 +62,10 @@ use thread::ThreadContext;
 pub use workers::DispatchWorker;
 use workers::Workers;
 
+/// How long an interrupted load may take to end when the server stops.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long hooks and `atexit` functions may take after the last request.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Control messages that may wait while a module loads.
 const MAX_CONTROL: usize = 64;
 
@@ -74,7 +80,11 @@ pub struct PythonRuntime {
     workers: Arc<Workers>,
     abandoned: Arc<Abandoned>,
     serving: RwLock<Arc<Serving>>,
+    /// Cancelled when the server begins to stop.
+    stopping: CancellationToken,
     stopped: AtomicBool,
+    /// Whether the runtime thread loads modules.
+    is_loading: AtomicBool,
     events: Arc<EventBus>,
     gate: Gate,
     started: Instant,
@@ -171,7 +181,9 @@ impl PythonRuntime {
             workers,
             abandoned,
             serving: RwLock::new(Arc::new(Serving::after(first))),
+            stopping: CancellationToken::new(),
             stopped: AtomicBool::new(false),
+            is_loading: AtomicBool::new(false),
             events,
             gate: Gate::default(),
             started,
@@ -268,20 +280,43 @@ impl PythonRuntime {
         self.abandoned.add(id);
     }
 
+    /// Ends the event streams: they have no end of their own. Call it when the server begins to stop.
+    pub fn begin_shutdown(&self) {
+        self.stopping.cancel();
+    }
+
+    /// Is cancelled when the server begins to stop.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
+    /// Interrupts a module that loads: Python's handler of this signal raises an exception in it.
+    fn interrupt_load(&self) {
+        if let Some(thread) = &*self.thread.lock()
+            && self.is_loading.load(Ordering::Acquire)
+        {
+            // SAFETY: the thread has not been joined; by default the signal has no effect.
+            unsafe { libc::pthread_kill(thread.as_pthread_t(), libc::SIGURG) };
+        }
+    }
+
     /// Finishes the queued requests, ends loop and pool, runs Python's `atexit` functions, and joins
     /// the threads; continues without handlers that are still running after `timeout`. Later calls
     /// are rejected.
     pub async fn shutdown(&self, timeout: Duration) {
+        self.begin_shutdown();
         self.stopped.store(true, Ordering::Release);
-        let (reply, done) = oneshot::channel();
-        if self.control.try_send(Control::Shutdown { timeout, reply }).is_err() {
+        let ((began, begins), (reply, done)) = (oneshot::channel(), oneshot::channel());
+        if self.control.try_send(Control::Shutdown { timeout, began, reply }).is_err() {
             return;
         }
-        // Workers, loop and pool each have `timeout`; a module that hangs while loading has none.
-        if tokio::time::timeout(timeout * 3, done).await.is_err() {
-            tracing::warn!(
-                "Python did not shut down in time (is a module still loading?); exiting anyway"
-            );
+        self.interrupt_load();
+        if tokio::time::timeout(LOAD_TIMEOUT, begins).await.is_err() {
+            tracing::warn!("a module is still loading; exiting without it");
+            return;
+        }
+        if tokio::time::timeout(timeout + STOP_TIMEOUT, done).await.is_err() {
+            tracing::warn!("Python did not shut down in time; exiting anyway");
             return;
         }
         let thread = self.thread.lock().take();

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 from ._debug import crash, output, redact, running_requests
@@ -38,6 +39,12 @@ from .routing import RouteTable
 LAST_LINES_S = 0.5
 # How long the stop waits for the helper process of `multiprocessing`.
 TRACKER_WAIT_S = 0.5
+
+
+# The most time for the hooks that end a generation, at a clean stop.
+HOOKS_TIMEOUT_S = 10.0
+# The time in which a process of the user may end by itself.
+CHILDREN_TIMEOUT_S = 0.5
 
 
 def start(options: str, host: HostApi) -> bytes:
@@ -142,20 +149,26 @@ def explain(method: str, path: str) -> bytes:
 
 
 def stop(timeout: float) -> None:
-    """Stop loop and pool, run the functions of `atexit`, flush. The interpreter stays."""
+    """Stop loop and pool, run the functions of `atexit`, flush. The interpreter stays.
+
+    Requests and tasks end within `timeout` s. Threads of the user, and its processes, are not waited
+    for.
+    """
     runtime = running()
+    deadline = time.monotonic() + timeout
     loop, pool = runtime.made()
-    if loop is not None and not loop.end_requests():
+    if loop is not None and not loop.end_requests(timeout):
         runtime.replace_loop(loop, is_last=True)  # hooks need one that runs
     for threads in runtime.threads:
         threads.close()
     if pool is not None:
-        pool.close(timeout)
+        pool.close(max(0.0, deadline - time.monotonic()))
         _stop_resource_tracker()
-    runtime.retirement.end_now(current(), timeout)
+    runtime.retirement.end_now(current(), HOOKS_TIMEOUT_S)
     loop = runtime.made()[0]  # a hook may have needed it first
     if loop is not None:
         loop.stop()
+    _end_children()
     effects.run_at_exit(current().graph.nodes.values())
     forks.end_children()
     atexit._run_exitfuncs()
@@ -187,6 +200,22 @@ def _redirect_stdout(load: Callable[[], bytes]) -> bytes:
     finally:
         os.dup2(original, 1)
         os.close(original)
+
+
+def _end_children() -> None:
+    """End the processes that user code has started: an `atexit` function would wait for them."""
+    if "multiprocessing.process" not in sys.modules:
+        return
+    import multiprocessing
+
+    children = multiprocessing.active_children()
+    for child in children:
+        child.terminate()
+    deadline = time.monotonic() + CHILDREN_TIMEOUT_S
+    for child in children:
+        child.join(max(0.0, deadline - time.monotonic()))
+        if child.is_alive():
+            child.kill()
 
 
 def _stop_resource_tracker() -> None:

@@ -14,7 +14,7 @@ use snaxum::config::parse_duration;
 use snaxum::crash_record::CrashRecord;
 use snaxum::dev::{Dev, Editor, MAX_HEADER_BYTES};
 use snaxum::error::Error;
-use snaxum::server::{self, ConnectionLimits, DRAIN_TIMEOUT};
+use snaxum::server::{self, ConnectionLimits};
 use snaxum::venv;
 
 use super::options::ProjectArgs;
@@ -97,7 +97,8 @@ fn serve_project(
     let environment = venv::ensure(&project, &print_setup)?;
     venv::link_framework(&project.root, environment.as_ref())?;
     let began = Instant::now();
-    let handover = project::tokio_runtime()?.block_on(async {
+    let tokio = project::tokio_runtime()?;
+    let handover = tokio.block_on(async {
         let signals = supervised::connect(&control, serve::register_signals()?)
             .map_err(io("cannot reach the supervisor"))?;
         let start = serve::start(config, Some(socket), signals).await?;
@@ -155,9 +156,9 @@ fn serve_project(
             dev.stop();
         };
         let service = dev.service();
+        let limit = start.runtime.config().drain_limit();
         let respond = move |request, peer| service.clone().respond(request, peer);
-        let serve =
-            |listener, stop| server::serve_with(listener, respond, limits, stop, DRAIN_TIMEOUT);
+        let serve = |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
         serve::serve_until_end(start, serve, on_stop, restart).await;
         terminal.finish();
         if let Some(log) = log {
@@ -165,8 +166,9 @@ fn serve_project(
         }
         let (generation, paused) = (runtime.serving().generation, dev.is_paused());
         Ok::<_, Error>(handover.map(|handover| (handover, generation, paused)))
-    })?;
-    match handover {
+    });
+    tokio.shutdown_background(); // a trial process may be running
+    match handover? {
         Some((handover, generation, paused)) => {
             if let Some(stdout) = stdout {
                 stdout.restore().map_err(cannot_write)?;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use snaxum::config::SnaxumConfig;
 use snaxum::dispatcher;
@@ -16,18 +17,24 @@ use super::options::ProjectArgs;
 use super::project;
 use super::render::color;
 
+/// The least and the most time that Python has to stop, once no request is waited for.
+const MIN_SHUTDOWN: Duration = Duration::from_millis(500);
+const MAX_SHUTDOWN: Duration = DRAIN_TIMEOUT;
+
 /// Serves until a signal.
 pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
     let config = project::read(args)?.1.build()?;
     let limits = ConnectionLimits::new(&config);
-    project::tokio_runtime()?.block_on(async {
+    let tokio = project::tokio_runtime()?;
+    let result = tokio.block_on(async {
+        let limit = config.drain_limit();
         let signals = register_signals()?;
         let start = start(config, None, signals).await?;
         let runtime = Arc::clone(&start.runtime);
         let serving = runtime.serving();
         let respond = move |request, _| dispatcher::respond(Arc::clone(&runtime), request);
         let serve =
-            |listener, stop| server::serve_with(listener, respond, limits, stop, DRAIN_TIMEOUT);
+            |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
         for warning in &serving.last_reload.report.warnings {
             tracing::warn!("{}", color::escape(warning));
         }
@@ -36,7 +43,9 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         std::thread::spawn(move || color::print(&line));
         serve_until_end(start, serve, |_| (), std::future::pending()).await;
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    tokio.shutdown_background(); // a thread that hangs does not delay the end
+    result
 }
 
 /// The parts of a server that is ready to serve.
@@ -86,8 +95,8 @@ pub(crate) enum StopCause {
     Restart,
 }
 
-/// Serves until a signal or `restart`, calls `on_stop` and stops gracefully. A second Ctrl-C exits
-/// at once.
+/// Serves until a signal or `restart`, calls `on_stop` and stops gracefully. A second SIGTERM ends
+/// the wait for requests; a second Ctrl-C, and any third signal, exits at once.
 pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
     server: ReadyServer,
     serve: impl FnOnce(TcpListener, CancellationToken) -> S,
@@ -103,16 +112,35 @@ pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
     };
     tracing::info!("stopping");
     on_stop(cause);
+    let hurry = CancellationToken::new();
     let graceful = async {
         stop.cancel();
-        if let Ok(open @ 1..) = serving.await {
-            tracing::warn!("{open} connections were still open after {DRAIN_TIMEOUT:?}");
+        runtime.begin_shutdown();
+        let limit = runtime.config().drain_limit();
+        let began = Instant::now();
+        tokio::select! {
+            open = serving => if let Ok(open @ 1..) = open {
+                tracing::warn!("{open} connections were still open after {limit:?}");
+            },
+            () = hurry.cancelled() => {}
         }
-        runtime.shutdown(DRAIN_TIMEOUT).await;
+        let left = limit.saturating_sub(began.elapsed());
+        let left = if hurry.is_cancelled() { Duration::ZERO } else { left };
+        runtime.shutdown(left.clamp(MIN_SHUTDOWN, MAX_SHUTDOWN)).await;
     };
-    let interrupted = async { while signals.next().await != StopSignal::Interrupt {} };
+    let impatient = async {
+        loop {
+            match signals.next().await {
+                StopSignal::Terminate if !hurry.is_cancelled() => hurry.cancel(),
+                signal => super::exit(signal.exit_code()),
+            }
+        }
+    };
     tokio::select! {
         () = graceful => {}
-        () = interrupted => super::exit(130),
+        () = impatient => {}
+    }
+    if cause == StopCause::Signal {
+        super::limit_exit(0);
     }
 }

@@ -215,6 +215,10 @@ options! {
     "request-timeout", "TIME", parse_duration, request_timeout(Duration)
         => request_timeout: Duration = Duration::from_secs(30), "30";
 
+    /// Time that a stopping server gives to requests and streams; 0 disables the limit
+    "drain-timeout", "TIME", parse_duration, drain_timeout(Duration)
+        => drain_timeout: Option<Duration>, "10, in dev mode 2";
+
     /// Maximum size of a request body, such as 1048576 or 16MiB
     "max-body-size", "SIZE", parse_size, max_body_size(usize)
         => max_body_size: usize = 16 * 1024 * 1024, "16MiB";

@@ -52,6 +52,8 @@ pub(crate) enum Control {
     },
     Shutdown {
         timeout: Duration,
+        /// Sent when no module loads any more.
+        began: oneshot::Sender<()>,
         reply: oneshot::Sender<()>,
     },
 }

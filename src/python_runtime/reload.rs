@@ -32,7 +32,10 @@ impl PythonRuntime {
             })
         };
         let message = Control::Reload { paths, is_partial, scope, on_begin, newer, reply };
-        let mut report = match self.control.send(message).map(|()| replies.recv()) {
+        self.is_loading.store(true, Ordering::Release);
+        let received = self.control.send(message).map(|()| replies.recv());
+        self.is_loading.store(false, Ordering::Release);
+        let mut report = match received {
             Ok(Ok(Ok(ReloadReply::Report(report)))) => *report,
             Ok(Ok(Ok(ReloadReply::Unchanged))) => return ReloadOutcome::Unchanged,
             Ok(Ok(Ok(ReloadReply::Held))) => return ReloadOutcome::Held,

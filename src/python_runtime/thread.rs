@@ -143,7 +143,10 @@ fn serve_control(
                 });
                 let _ = reply.send(description);
             }
-            Control::Shutdown { timeout, reply } => return Some((timeout, reply)),
+            Control::Shutdown { timeout, began, reply } => {
+                let _ = began.send(());
+                return Some((timeout, reply));
+            }
         }
     }
     None

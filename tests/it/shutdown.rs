@@ -188,10 +188,13 @@ async fn a_second_ctrl_c_ends_a_server_with_a_hanging_handler_at_once_with_130()
 }
 
 #[tokio::test]
-async fn ctrl_c_ends_a_server_whose_module_hangs_at_the_start() {
-    for (command, signal) in
-        [("serve", libc::SIGINT), ("dev", libc::SIGINT), ("serve", libc::SIGTERM)]
-    {
+async fn a_signal_ends_a_server_whose_module_hangs_at_the_start() {
+    for (command, signal, code) in [
+        ("serve", libc::SIGINT, 130),
+        ("dev", libc::SIGINT, 130),
+        ("serve", libc::SIGTERM, 143),
+        ("dev", libc::SIGTERM, 143),
+    ] {
         let mut server = Project::new()
             .gate()
             .file("app.py", "import _gate\n_gate.wait('import')\n")
@@ -200,7 +203,7 @@ async fn ctrl_c_ends_a_server_whose_module_hangs_at_the_start() {
 
         server.signal(signal);
 
-        assert_eq!(server.ended().await.code(), Some(130), "{command} {signal}");
+        assert_eq!(server.ended().await.code(), Some(code), "{command} {signal}");
         assert!(server.announcement().is_none());
         drop(held);
     }

@@ -141,7 +141,7 @@ class LoopThread:
         self._call_soon(self._stop_if_done)
         self._host.wake_loop()
 
-    def end_requests(self) -> bool:
+    def end_requests(self, timeout: float) -> bool:
         """Cancel the tasks of requests, and wait for their end; False if the loop is blocked.
 
         The loop still runs, for hooks.
@@ -159,7 +159,7 @@ class LoopThread:
                 await asyncio.wait(tasks)
 
         ending = asyncio.run_coroutine_threadsafe(cancel(), self._loop)
-        concurrent.futures.wait([ending], STOP_TIMEOUT_S)
+        concurrent.futures.wait([ending], min(timeout, STOP_TIMEOUT_S))
         return True
 
     def stop(self) -> None:

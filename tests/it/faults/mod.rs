@@ -39,3 +39,4 @@ mod output;
 mod slow_clients;
 mod source_secrets;
 mod crashes;
+mod stopping;
