@@ -4,6 +4,7 @@
 
 mod check;
 mod client;
+mod exit;
 mod log;
 mod options;
 mod project;
@@ -20,8 +21,6 @@ mod terminal;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::thread;
-use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
@@ -161,26 +160,6 @@ pub(crate) fn run() -> ExitCode {
         render::color::print_error(&escape(&error.to_string()));
         ExitCode::from(error.exit_code())
     })
-}
-
-/// The most time that the exit handlers of libraries have.
-const EXIT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Ends this process at once.
-fn exit(code: i32) -> ! {
-    dev::before_exit();
-    limit_exit(code);
-    std::process::exit(code)
-}
-
-/// Ends this process if it has not ended soon: an exit handler may wait for a thread of the user.
-fn limit_exit(code: i32) {
-    let end = move || {
-        thread::sleep(EXIT_TIMEOUT);
-        // SAFETY: has no precondition; runs no exit handler.
-        unsafe { libc::_exit(code) };
-    };
-    let _ = thread::Builder::new().name("exit-limit".into()).spawn(end);
 }
 
 /// Names the replacement of a removed option or value.

@@ -39,8 +39,6 @@ from .routing import RouteTable
 LAST_LINES_S = 0.5
 # How long the stop waits for the helper process of `multiprocessing`.
 TRACKER_WAIT_S = 0.5
-
-
 # The most time for the hooks that end a generation, at a clean stop.
 HOOKS_TIMEOUT_S = 10.0
 # The time in which a process of the user may end by itself.
@@ -151,8 +149,7 @@ def explain(method: str, path: str) -> bytes:
 def stop(timeout: float) -> None:
     """Stop loop and pool, run the functions of `atexit`, flush. The interpreter stays.
 
-    Requests and tasks end within `timeout` s. Threads of the user, and its processes, are not waited
-    for.
+    Requests and tasks end within `timeout` s. Threads and processes of the user are not waited for.
     """
     runtime = running()
     deadline = time.monotonic() + timeout

@@ -24,7 +24,6 @@ use super::{log, project, serve};
 use handover::{Handover, Predecessor};
 use json_log::{JsonLog, LogFormat, OwnedStdout};
 use serve::StopCause;
-pub(crate) use supervised::before_exit;
 
 /// The environment variable of `--editor`.
 const EDITOR: &str = "SNAXUM_EDITOR";
@@ -64,7 +63,7 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
     supervised::set_control(&predecessor.control)
         .map_err(|source| Error::Io { what: "cannot reach the supervisor".to_owned(), source })?;
     let result = serve_project(args, options, predecessor);
-    before_exit();
+    supervised::before_exit();
     result
 }
 
@@ -150,7 +149,7 @@ fn serve_project(
         let on_stop = |cause| {
             if cause == StopCause::Signal {
                 handover = None; // closes the socket: no process takes it over
-                before_exit(); // the supervisor closes it too
+                supervised::before_exit(); // the supervisor closes it too
             }
             drop(announcement); // removes the file before the server stops
             dev.stop();

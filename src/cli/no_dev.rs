@@ -11,9 +11,6 @@ use super::render::color;
 #[derive(clap::Args)]
 pub(crate) struct DevOptions {}
 
-/// Does nothing.
-pub(crate) fn before_exit() {}
-
 /// Prints an error.
 pub(crate) fn run(_: ProjectArgs, _: DevOptions) -> Result<ExitCode, Error> {
     color::print_error("this build has no dev mode; build Snaxum with the cargo feature `dev`");

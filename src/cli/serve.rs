@@ -13,6 +13,7 @@ use snaxum::server::{self, ConnectionLimits, DRAIN_TIMEOUT, StopSignal, StopSign
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::exit::{self, exit};
 use super::options::ProjectArgs;
 use super::project;
 use super::render::color;
@@ -33,8 +34,7 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let runtime = Arc::clone(&start.runtime);
         let serving = runtime.serving();
         let respond = move |request, _| dispatcher::respond(Arc::clone(&runtime), request);
-        let serve =
-            |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
+        let serve = |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
         for warning in &serving.last_reload.report.warnings {
             tracing::warn!("{}", color::escape(warning));
         }
@@ -83,7 +83,7 @@ pub(crate) async fn start(
     let runtime = tokio::select! {
         runtime = loading => runtime.map_err(|error| Error::RuntimeLost(error.to_string()))??,
         // A module may hang, and there are no requests to finish yet.
-        signal = signals.next() => super::exit(signal.exit_code()),
+        signal = signals.next() => exit(signal.exit_code()),
     };
     Ok(ReadyServer { signals, listener, address, runtime: Arc::new(runtime) })
 }
@@ -132,7 +132,7 @@ pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
         loop {
             match signals.next().await {
                 StopSignal::Terminate if !hurry.is_cancelled() => hurry.cancel(),
-                signal => super::exit(signal.exit_code()),
+                signal => exit(signal.exit_code()),
             }
         }
     };
@@ -141,6 +141,6 @@ pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
         () = impatient => {}
     }
     if cause == StopCause::Signal {
-        super::limit_exit(0);
+        exit::limit(0);
     }
 }

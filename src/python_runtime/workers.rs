@@ -4,7 +4,7 @@
 //! the interpreter, which it releases only while it waits for a request. One more than
 //! `dispatch-workers` run: while as many `def` handlers block, the spare starts the other requests.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -23,6 +23,8 @@ use super::thread_usage::ThreadSlot;
 
 /// Deep recursion in user code should end in RecursionError, not in a crash.
 pub(super) const STACK_BYTES: usize = 16 * 1024 * 1024;
+/// How long the end waits for handlers without a client.
+const ABANDONED_TIMEOUT: Duration = Duration::from_millis(500);
 /// Responses wait at most this long for the next flush.
 const FLUSH_AFTER: Duration = Duration::from_micros(50);
 
@@ -70,6 +72,15 @@ struct WorkerState {
     is_stuck: AtomicBool,
     /// Whether another worker has replaced it: it ends once its handler does.
     is_replaced: AtomicBool,
+    /// The last request that it ran when the client had disconnected; 0 if there was none.
+    abandoned: AtomicU64,
+}
+
+impl WorkerState {
+    /// Whether no client waits for the handler that it runs.
+    fn is_abandoned(&self) -> bool {
+        self.usage.request() == Some(self.abandoned.load(Ordering::Acquire))
+    }
 }
 
 impl Workers {
@@ -98,6 +109,7 @@ impl Workers {
             slot: consumer.slot(),
             is_stuck: AtomicBool::new(false),
             is_replaced: AtomicBool::new(false),
+            abandoned: AtomicU64::new(0),
         });
         let (shared, workers) = (Arc::clone(&state), Weak::clone(&self.itself));
         let mut slots = self.slots.lock();
@@ -146,6 +158,15 @@ impl Workers {
     /// Whether so many handlers hang that another process should replace this one.
     pub(crate) fn is_exhausted(&self) -> bool {
         replaced(&self.slots.lock()) >= self.max_stuck
+    }
+
+    /// Records that no client waits for the request `id`: its handler does not delay the end.
+    pub(crate) fn abandon(&self, id: u64) {
+        for slot in self.slots.lock().iter() {
+            if slot.state.usage.request() == Some(id) {
+                slot.state.abandoned.store(id, Ordering::Release);
+            }
+        }
     }
 
     /// Starts another worker if one is stuck in the handler of the request `id`.
@@ -205,18 +226,28 @@ impl Workers {
         let slots = std::mem::take(&mut *self.slots.lock());
         queue.close();
         // A thread cannot be joined with a deadline: another thread joins them and reports.
-        let (done, all_joined) = crossbeam_channel::bounded(1);
+        let (done, all_joined) = crossbeam_channel::bounded(2);
         let joiner = thread::Builder::new().name("dispatch-join".into()).spawn(move || {
-            for slot in slots {
-                let is_stuck = slot.state.is_stuck.load(Ordering::Acquire);
-                if !is_stuck && slot.thread.join().is_err() {
+            let (abandoned, others): (Vec<_>, Vec<_>) = slots
+                .into_iter()
+                .filter(|slot| !slot.state.is_stuck.load(Ordering::Acquire))
+                .partition(|slot| slot.state.is_abandoned());
+            for slots in [others, abandoned] {
+                if slots.into_iter().any(|slot| slot.thread.join().is_err()) {
                     tracing::error!("a dispatch worker panicked");
                 }
+                let _ = done.send(());
             }
-            let _ = done.send(());
         });
-        if joiner.is_ok() && all_joined.recv_deadline(deadline).is_err() {
+        if joiner.is_err() {
+            return;
+        }
+        if all_joined.recv_deadline(deadline).is_err() {
             tracing::warn!("a handler is still running after {timeout:?}; exiting without it");
+        } else if all_joined.recv_timeout(ABANDONED_TIMEOUT).is_err() {
+            tracing::warn!(
+                "a handler whose client has disconnected is still running; exiting without it"
+            );
         }
     }
 }

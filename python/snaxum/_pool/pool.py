@@ -132,7 +132,10 @@ class Pool(ServerExecutor):
                 pass
 
     def close(self, timeout: float) -> None:
-        """Finish the running tasks, cancel the others, and end the workers within `timeout` s."""
+        """Finish the running tasks, cancel the others, and end the workers within `timeout` s.
+
+        A task of a cancelled request is not finished.
+        """
         with self._lock:
             self._closed = True
             waiting, self._waiting = list(self._waiting), deque()
@@ -140,6 +143,8 @@ class Pool(ServerExecutor):
         for task in waiting:
             if not task.future.cancel():  # its first worker died
                 self._finish(task, None, _shut_down())
+        running = [worker.task for worker in workers]
+        self.kill_tasks(task for task in running if task is not None and task.is_given_up)
         deadline = time.monotonic() + timeout
         for worker in workers:
             if worker.is_ready:
@@ -157,6 +162,12 @@ class Pool(ServerExecutor):
         for worker in self._workers:
             worker.close_in_child()
 
+    def kill_tasks(self, tasks: Iterable[Task]) -> None:
+        """Kill the workers that run these tasks."""
+        for task in tasks:
+            if not task.future.done():
+                self.kill_task(task.future)
+
     def kill_task(self, future: Future[Any]) -> None:
         """Kill the worker that runs the task of `future`, if one does; another replaces it."""
         with self._lock:
@@ -169,6 +180,11 @@ class Pool(ServerExecutor):
             self._finish(task, None, CancelledError())
         for worker in running:
             worker.kill_task(future)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server is shutting down."""
+        return self._closed
 
     def status(self) -> dict[str, Any]:
         """Describe the pool for the console: its workers, its tasks, and the newest exits."""
@@ -392,8 +408,15 @@ class RequestPool(ServerExecutor):
     def cancel(self) -> None:
         """Cancel the waiting tasks now, and kill the running tasks after the grace time."""
         self._is_cancelled = True
+        for task in self._tasks:
+            task.is_given_up = True
         futures = [task.future for task in self._tasks]
-        if any(not future.cancel() and not future.done() for future in futures):
+        have_ended = [future.cancel() or future.done() for future in futures]
+        if all(have_ended):
+            return
+        if self._pool.is_closed:
+            self._kill()
+        else:
             timers.start(self._grace, self._kill)
 
     def times(self) -> tuple[int, float, float]:
@@ -402,9 +425,7 @@ class RequestPool(ServerExecutor):
         return len(ended), sum(t.waited_s for t in ended), sum(t.ran_s for t in ended)
 
     def _kill(self) -> None:
-        for task in self._tasks:
-            if not task.future.done():
-                self._pool.kill_task(task.future)
+        self._pool.kill_tasks(self._tasks)
 
 
 def _died(task: Task) -> BrokenProcessPool:

@@ -33,6 +33,8 @@ class Task:
         self.tries = 0
         # The request that its printed lines belong to.
         self.request = request
+        # Whether no client waits for it.
+        self.is_given_up = False
         # Once it has ended: the time that it waited for a worker, and the time that it ran.
         self.waited_s = self.ran_s = 0.0
         self._made = time.monotonic()

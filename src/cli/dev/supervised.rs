@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 use snaxum::server::{StopSignal, StopSignals};
 use tokio::sync::mpsc;
 
+use crate::cli::exit::BEFORE_EXIT;
+
 /// To the supervisor: forward signals by message from now on.
 pub(super) const LISTENING: u8 = b'L';
 /// To the supervisor: this process ends on purpose.
@@ -23,7 +25,7 @@ pub(super) const TERMINATE: u8 = b'T';
 static CONTROL: OnceLock<UnixStream> = OnceLock::new();
 
 /// Reports that this process ends on purpose.
-pub(crate) fn before_exit() {
+pub(super) fn before_exit() {
     if let Some(mut control) = CONTROL.get() {
         let _ = control.write_all(&[ENDING]);
     }
@@ -32,6 +34,7 @@ pub(crate) fn before_exit() {
 /// Makes `control` the connection of this process.
 pub(super) fn set_control(control: &UnixStream) -> io::Result<()> {
     let _ = CONTROL.set(control.try_clone()?);
+    let _ = BEFORE_EXIT.set(before_exit);
     Ok(())
 }
 

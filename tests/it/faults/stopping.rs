@@ -1,4 +1,4 @@
-//! What must not delay the end of a server: streams, foreign threads and processes, loading modules.
+//! Streams, foreign threads and processes, and modules that load do not delay the end of a server.
 
 use futures_util::StreamExt;
 
@@ -6,7 +6,7 @@ use crate::support::{Project, Server, in_time};
 
 const APP: &str = r#"
 import asyncio
-import _gate
+import _gate, tasks
 from snaxum import Response, route
 
 @route("/hello")
@@ -16,6 +16,10 @@ def hello(request): return "hello"
 def wait(request):
     _gate.wait("wait")
     return "waited"
+
+@route("/pool-wait", use_process_pool=True)
+def pool_wait(request, pool):
+    return pool.submit(tasks.wait).result()
 
 async def pieces():
     yield "data: started\n\n"
@@ -38,6 +42,8 @@ async def endless(request):
     return pieces()
 "#;
 
+const TASKS: &str = "import _gate\n\ndef wait():\n    _gate.wait('task')\n";
+
 /// Code that `python app.py` would wait for.
 const FOREIGN: &str = r"
 import multiprocessing, threading, time
@@ -57,7 +63,7 @@ def hello(request): return 'hello'
 ";
 
 fn app() -> Project {
-    Project::new().gate().file("app.py", APP).env("RUST_LOG", "info")
+    Project::new().gate().file("app.py", APP).file("tasks.py", TASKS).env("RUST_LOG", "info")
 }
 
 async fn start(project: Project, command: &str) -> Server {
@@ -127,6 +133,22 @@ async fn a_signal_during_a_reload_interrupts_the_module() {
     server.signal(libc::SIGTERM);
 
     assert_eq!(server.ended().await.code(), Some(0));
+    drop(held);
+}
+
+#[tokio::test]
+async fn work_without_a_client_does_not_delay_the_end() {
+    // Longer than the test waits.
+    let project = app().args(&["--drain-timeout", "10m"]);
+    let mut server = project.args(&["--request-timeout", "10m"]).serve().await;
+    let mut held = Vec::new();
+    for path in ["/wait", "/pool-wait"] {
+        let request = server.begin(path);
+        held.push(server.arrival().await);
+        request.abort(); // closes the connection
+    }
+    server.get("/hello").await; // the server has noticed it
+    assert_eq!(server.stop().await.code(), Some(0));
     drop(held);
 }
 
