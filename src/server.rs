@@ -110,7 +110,8 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
             () = stop.cancelled() => break,
             accepted = acceptor.accept() => accepted,
         };
-        socket::configure(&stream);
+        // Responses are small: waiting to fill a packet only delays them.
+        let _ = stream.set_nodelay(true);
         let respond = respond.clone();
         let respond = move |request| respond(request, peer);
         let connection = serve_connection(stream, peer, respond, limits, stop.clone());

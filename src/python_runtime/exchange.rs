@@ -24,7 +24,7 @@ use super::cpu_time;
 use super::host::HostApi;
 use super::in_flight::InFlightGuard;
 use super::json::parse;
-use super::loop_signals::StreamWaker;
+use super::loop_signals::{LoopSignals, StreamWaker};
 use super::messages::Call;
 use super::reply::Reply;
 
@@ -128,7 +128,7 @@ impl Exchange {
             HTML => const { HeaderValue::from_static(HTML) },
             _ => const { HeaderValue::from_static(BYTES) },
         });
-        let (headers, body) = (Vec::new(), ResponseBody::Full(to_bytes(body)));
+        let (headers, body) = (Vec::new(), self.full_body(body));
         let response = HandlerOutcome::Response { status: 200, content_type, headers, body };
         self.finish(generation, Some(route), response);
     }
@@ -141,7 +141,7 @@ impl Exchange {
         headers: Vec<(String, String)>,
         body: Bound<'_, PyBytes>,
     ) {
-        let body = ResponseBody::Full(to_bytes(body));
+        let body = self.full_body(body);
         let response = HandlerOutcome::Response { status, content_type: None, headers, body };
         self.finish(generation, route, response);
     }
@@ -187,6 +187,15 @@ impl Exchange {
         }
     }
 
+    fn full_body(&self, body: Bound<'_, PyBytes>) -> ResponseBody {
+        if body.as_bytes().len() < HUGE {
+            return ResponseBody::Full(to_bytes(body));
+        }
+        let loop_signals = self.reply.lock().as_ref().map(Reply::loop_signals);
+        let body = HugeBody { bytes: Some(PyBackedBytes::from(body)), loop_signals };
+        ResponseBody::Full(Bytes::from_owner(body))
+    }
+
     /// Sends the response; returns the guard for the part of the request that continues.
     fn finish(
         &self,
@@ -222,6 +231,31 @@ const BYTES: &str = "application/octet-stream";
 
 /// A body of this size or larger is not copied.
 const LARGE: usize = 16 * 1024;
+/// The memory of a body of this size or larger is returned at once, even if no request follows.
+const HUGE: usize = 1024 * 1024;
+
+/// A body that Python owns. PyO3 frees it when a thread next attaches to the interpreter, and the
+/// tokio thread that drops it must not. So it wakes the loop, which attaches.
+struct HugeBody {
+    /// `Some` until it is dropped.
+    bytes: Option<PyBackedBytes>,
+    loop_signals: Option<Arc<LoopSignals>>,
+}
+
+impl AsRef<[u8]> for HugeBody {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or_default()
+    }
+}
+
+impl Drop for HugeBody {
+    fn drop(&mut self) {
+        drop(self.bytes.take());
+        if let Some(loop_signals) = &self.loop_signals {
+            loop_signals.wake();
+        }
+    }
+}
 
 /// Converts Python's `bytes`, without a copy if they are large.
 fn to_bytes(body: Bound<'_, PyBytes>) -> Bytes {

@@ -96,6 +96,11 @@ impl Reply {
         self.slot.lock().is_closed
     }
 
+    /// The signals to the asyncio loop.
+    pub(super) fn loop_signals(&self) -> Arc<LoopSignals> {
+        Arc::clone(&self.wakes.loop_signals)
+    }
+
     /// Sends the response, now or with the next [`WakeBatch::flush`].
     pub(super) fn send(self, response: PythonResponse) {
         self.resolve(Ok(response));

@@ -2,8 +2,8 @@
 //!
 //! - A client that does not read its response: a write that waits for longer than the send timeout
 //!   fails, which ends the response and frees what produces it.
-//! - A client that shuts its sending side after its request, and still reads. TCP does not tell it
-//!   from one that has closed, until bytes are sent: those of a closed one come back as a reset. So
+//! - A client that shuts its sending side after its request, and still reads. TCP does not
+//!   distinguish it from a closed one until bytes are sent, which a closed one rejects with a reset. So
 //!   its request continues. After each half-close timeout without a byte, an interim response tests
 //!   whether it reads; if none may be sent (HTTP/1.0, or within a response), it counts as gone.
 //! - A head that hyper rejects without a reason: the response gets one.
@@ -38,14 +38,21 @@ pub(super) struct ClientStream<T> {
     max_header_size: usize,
     send_timeout: Duration,
     half_close_timeout: Duration,
-    /// The end of the send timeout, while a write waits for the client.
-    write_deadline: Option<Pin<Box<Sleep>>>,
+    /// Set while a write waits for the client.
+    blocked: Option<BlockedWrite>,
     /// Set once the client has shut its sending side during a request.
     half_closed: Option<HalfClosed>,
     /// The rest of a response that takes the place of hyper's.
     rejection: Vec<u8>,
     /// Set once the last response has been sent, if the client still sends.
     lingering: Option<Lingering>,
+}
+
+struct BlockedWrite {
+    /// The end of the send timeout.
+    deadline: Pin<Box<Sleep>>,
+    /// The bytes that the client had not acknowledged when the timeout began.
+    unacknowledged: usize,
 }
 
 struct HalfClosed {
@@ -67,7 +74,7 @@ impl<T: ClientSocket> ClientStream<T> {
             max_header_size: limits.max_header_size,
             send_timeout: or_forever(limits.send_timeout),
             half_close_timeout: or_forever(limits.half_close_timeout),
-            write_deadline: None,
+            blocked: None,
             half_closed: None,
             rejection: Vec::new(),
             lingering: None,
@@ -87,24 +94,37 @@ impl<T: ClientSocket> ClientStream<T> {
     ) -> Poll<io::Result<usize>> {
         match write(Pin::new(&mut self.socket), context) {
             Poll::Ready(result) => {
-                self.write_deadline = None;
+                self.blocked = None;
                 if let Some(half_closed) = &mut self.half_closed {
                     half_closed.restart(self.half_close_timeout);
                 }
                 Poll::Ready(result)
             }
-            Poll::Pending => {
-                let timeout = self.send_timeout;
-                let deadline = self.write_deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
-                ready!(deadline.as_mut().poll(context));
-                // Otherwise the kernel keeps for minutes what the client does not read.
-                self.socket.reset_on_drop();
-                Poll::Ready(Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    format!("the client has read nothing for {timeout:?}"),
-                )))
-            }
+            Poll::Pending => self.poll_blocked(context).map(Err),
         }
+    }
+
+    /// Waits until a client has read nothing for the send timeout.
+    fn poll_blocked(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        let timeout = self.send_timeout;
+        let blocked = self.blocked.get_or_insert_with(|| BlockedWrite {
+            deadline: Box::pin(sleep(timeout)),
+            unacknowledged: self.socket.unacknowledged(),
+        });
+        loop {
+            ready!(blocked.deadline.as_mut().poll(context));
+            // The kernel buffers megabytes, so a slow client may read for long before there is room.
+            let unacknowledged = self.socket.unacknowledged();
+            if unacknowledged >= blocked.unacknowledged {
+                break;
+            }
+            blocked.unacknowledged = unacknowledged;
+            blocked.deadline.as_mut().reset(Instant::now() + timeout);
+        }
+        // Otherwise the kernel stores for minutes the bytes that the client does not read.
+        self.socket.reset_on_drop();
+        let text = format!("the client has read nothing for {timeout:?}");
+        Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, text))
     }
 
     /// Prepares a write of hyper; `None` if another response takes its place.

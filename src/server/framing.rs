@@ -1,7 +1,7 @@
 //! Rejects requests that two HTTP implementations may read differently (RFC 9112, 3.2 and 6.1).
 //!
-//! hyper has parsed the request, and rejects what is no HTTP. It accepts any `Host`, and every list of
-//! transfer codings that ends with `chunked`. Never looks at a body.
+//! hyper has parsed the request, and rejects invalid syntax. It accepts any `Host`, and every list of
+//! transfer codings that ends with `chunked`. Never reads a body.
 
 use axum::http::header::{HOST, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderValue, Request, Version};
@@ -25,7 +25,7 @@ pub(crate) fn check_headers(headers: &HeaderMap) -> Option<InvalidRequest> {
         return Some(bad("the request has two Host headers; send one"));
     }
     if !is_host(host) {
-        return Some(bad("the Host header is no host name with an optional port"));
+        return Some(bad("the Host header must be a host name with an optional port"));
     }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else { return None };

@@ -1,4 +1,4 @@
-//! The responses to what is not a request, or not one that may be served.
+//! The responses to bytes that are not a request, and to requests that must not be served.
 //!
 //! Problem documents (RFC 9457) for any client: what it accepts is not known, or not to be trusted.
 //! After each the connection is closed, because where the next request would begin is unknown.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::{ServerOptions, SnaxumConfig};
 
-/// What a client may send, and how long the server waits for it. A time of 0 is no limit.
+/// The maximum that a client may send, and how long the server waits for it. 0 disables a time.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ConnectionLimits {
@@ -41,7 +41,7 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// The time to wait: for ever, as far as anyone can tell, if there is no limit.
+/// The time to wait: decades without a limit.
 pub(super) fn or_forever(limit: Duration) -> Duration {
     const THIRTY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
     if limit.is_zero() { THIRTY_YEARS } else { limit.min(THIRTY_YEARS) }

@@ -1,15 +1,11 @@
-//! What the server needs of a client's socket beside reading and writing.
+//! A client's socket: its state in the kernel, beside reading and writing.
 
 use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-
-/// Bytes of a response that wait in the kernel, beside those on their way. By default it holds
-/// megabytes for a client that does not read, and a write would not show for minutes that a slow
-/// client still reads.
-const MAX_UNSENT: libc::c_int = 128 * 1024;
 
 /// A connection to a client.
 pub(super) trait ClientSocket: AsyncRead + AsyncWrite + Send + Unpin + 'static {
@@ -19,6 +15,9 @@ pub(super) trait ClientSocket: AsyncRead + AsyncWrite + Send + Unpin + 'static {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<usize>>;
+
+    /// The number of sent bytes that the client has not acknowledged; 0 where the system has no count.
+    fn unacknowledged(&self) -> usize;
 
     /// Lets the kernel drop what the client has not read when the socket is dropped.
     fn reset_on_drop(&self);
@@ -33,45 +32,53 @@ impl ClientSocket for TcpStream {
         TcpStream::poll_peek(self, context, buffer)
     }
 
+    fn unacknowledged(&self) -> usize {
+        unacknowledged(self.as_raw_fd())
+    }
+
     fn reset_on_drop(&self) {
         let _ = self.set_zero_linger();
     }
 }
 
-/// Sets the options of an accepted socket. None of them is vital.
-pub(super) fn configure(stream: &TcpStream) {
-    // Responses are small: waiting to fill a packet only delays them.
-    let _ = stream.set_nodelay(true);
-    limit_unsent(stream);
+#[cfg(target_os = "linux")]
+fn unacknowledged(socket: RawFd) -> usize {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the descriptor is open, and the pointer is to a number of our own.
+    let result = unsafe { libc::ioctl(socket, libc::TIOCOUTQ, &raw mut count) };
+    if result == 0 { usize::try_from(count).unwrap_or(0) } else { 0 }
 }
 
-#[cfg(any(target_os = "linux", target_vendor = "apple"))]
-fn limit_unsent(stream: &TcpStream) {
-    use std::os::fd::AsRawFd;
-    #[cfg(target_os = "linux")]
-    const TCP_NOTSENT_LOWAT: libc::c_int = libc::TCP_NOTSENT_LOWAT;
-    #[cfg(not(target_os = "linux"))]
-    const TCP_NOTSENT_LOWAT: libc::c_int = 0x201;
-    let limit = MAX_UNSENT;
-    // SAFETY: the descriptor is open, and the pointer is to a value of the size that is given.
-    unsafe {
-        libc::setsockopt(
-            stream.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            TCP_NOTSENT_LOWAT,
-            (&raw const limit).cast(),
-            size_of_val(&limit) as libc::socklen_t,
-        );
-    }
+#[cfg(target_vendor = "apple")]
+fn unacknowledged(socket: RawFd) -> usize {
+    let mut count: libc::c_int = 0;
+    let mut size = size_of_val(&count) as libc::socklen_t;
+    // SAFETY: the descriptor is open, and the pointers are to a number of our own and its size.
+    let result = unsafe {
+        libc::getsockopt(
+            socket,
+            libc::SOL_SOCKET,
+            libc::SO_NWRITE,
+            (&raw mut count).cast(),
+            &raw mut size,
+        )
+    };
+    if result == 0 { usize::try_from(count).unwrap_or(0) } else { 0 }
 }
 
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-fn limit_unsent(_: &TcpStream) {}
+fn unacknowledged(_: RawFd) -> usize {
+    0
+}
 
 #[cfg(test)]
 impl ClientSocket for tokio::io::DuplexStream {
     fn poll_peek(&self, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
         Poll::Pending
+    }
+
+    fn unacknowledged(&self) -> usize {
+        0
     }
 
     fn reset_on_drop(&self) {}

@@ -29,7 +29,7 @@ async def later(request):
 
 @route("/pool", methods=["GET", "POST"], use_process_pool=True)
 def pooled(request, pool):
-    return pool.submit(tasks.answer, request.data).result()
+    return pool.submit(tasks.respond, request.data).result()
 
 @route("/stream", methods=["GET", "POST"])
 async def stream(request):
@@ -47,7 +47,7 @@ async def stream(request):
 const TASKS: &str = r#"
 import _gate
 
-def answer(data):
+def respond(data):
     _gate.wait("pool")
     return b"answer " + data
 "#;
@@ -64,7 +64,7 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_client_that_shuts_its_sending_side_is_answered_by_every_kind_of_handler() {
+async fn a_client_that_shuts_its_sending_side_gets_the_response_of_every_kind_of_handler() {
     let server = project().args(&["--half-close-timeout", "0"]).serve().await;
     for kind in ["def", "async", "pool", "stream"] {
         for request in [
@@ -88,7 +88,7 @@ async fn a_client_that_shuts_its_sending_side_is_answered_by_every_kind_of_handl
 }
 
 #[tokio::test]
-async fn requests_in_a_pipeline_are_all_answered_after_the_client_shut_its_sending_side() {
+async fn requests_in_a_pipeline_all_get_responses_after_the_client_shut_its_sending_side() {
     let server = project().serve().await;
     let one = "GET /def HTTP/1.1\r\nhost: a\r\n\r\n";
     let mut stream = server.socket(one.repeat(3).as_bytes()).await;
@@ -100,7 +100,7 @@ async fn requests_in_a_pipeline_are_all_answered_after_the_client_shut_its_sendi
 }
 
 #[tokio::test]
-async fn a_handler_slower_than_the_half_close_timeout_still_answers_a_client_that_reads() {
+async fn a_handler_slower_than_the_half_close_timeout_still_responds_to_a_client_that_reads() {
     const INTERIM: &str = "HTTP/1.1 100 Continue\r\n\r\n";
     let server = project().args(&["--half-close-timeout", "50ms"]).serve().await;
     for kind in ["def", "async"] {
@@ -163,7 +163,7 @@ async fn a_client_that_leaves_during_its_upload_is_listed_with_status_499() {
         let told = console.next_of_type("request.end").await["request"].clone();
         assert_eq!(told["status"], json!(if is_cut { 499 } else { 400 }), "{body}: {told}");
     }
-    // One that waits for the response gets the reason.
+    // A client that waits for the response gets the reason.
     let mut stream = server
         .socket(b"POST /def HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nhalf")
         .await;
