@@ -11,7 +11,7 @@ const APP: &str = r#"
 import _gate, threading, time
 from snaxum import route
 
-closed = []
+closed, begun = [], []
 
 @route("/waits")
 def waits(request):
@@ -43,8 +43,13 @@ def short(request):
 def count(request):
     return str(len(closed))
 
+@route("/hung")
+def hung(request):
+    return str(len(begun))
+
 @route("/hangs", use_process_pool=True)
 def hangs(request, pool):
+    begun.append(1)
     _gate.wait("hangs")
     return "unblocked"
 
@@ -110,22 +115,18 @@ async fn a_generator_that_waits_in_python_is_interrupted_some_time_after_its_cli
 #[tokio::test]
 async fn pool_handlers_that_hang_are_replaced_and_beyond_the_limit_rejected_at_once() {
     let server = server(&["--max-stuck", "1", "--request-timeout", "500ms"]).await;
-    let mut replies = Vec::new();
-    for _ in 0..=THREADS {
-        replies.push(server.begin("/hangs"));
-        if replies.len() == THREADS {
-            // The last one waits for a thread until the first one is replaced.
-            for reply in replies.drain(..) {
-                assert_eq!(reply.await.expect("a response").status, 504);
-            }
-        }
-    }
-    for reply in replies {
-        assert_eq!(reply.await.expect("a response").status, 504);
-    }
     let mut held = Vec::new();
-    for _ in 0..=THREADS {
-        held.push(server.arrival().await);
+    // One more than there are threads: so many are replaced. A request may also exceed its time limit
+    // before its handler begins.
+    while held.len() <= THREADS {
+        let replies: Vec<_> = (held.len()..=THREADS).map(|_| server.begin("/hangs")).collect();
+        for reply in replies {
+            assert_eq!(reply.await.expect("a response").status, 504);
+        }
+        let hung: usize = server.get("/hung").await.text().parse().expect("a number");
+        while held.len() < hung {
+            held.push(server.arrival().await);
+        }
     }
 
     let rejected = async {

@@ -1,8 +1,6 @@
 //! `def` handlers that block or hang, and the other requests meanwhile.
 
-use std::sync::Arc;
-
-use crate::support::{Project, Reply, Server, at_once, in_time};
+use crate::support::{Project, Reply, Server, in_time};
 
 const APP: &str = r#"
 import _gate
@@ -51,13 +49,12 @@ fn assert_rejected(reply: &Reply) {
 
 #[tokio::test]
 async fn async_and_pool_handlers_start_while_all_def_threads_are_blocked() {
-    for workers in ["1", "4"] {
-        let server = project(&["--dispatch-workers", workers, "--max-queue", "2"]).serve().await;
-        let server = Arc::new(server);
-        let workers = workers.parse().expect("a number");
-        let mut blocked = at_once(&server, "/block", workers);
-        let mut held = Vec::new();
+    for workers in [1, 4] {
+        let count = workers.to_string();
+        let server = project(&["--dispatch-workers", &count, "--max-queue", "2"]).serve().await;
+        let (mut blocked, mut held) = (Vec::new(), Vec::new());
         for _ in 0..workers {
+            blocked.push(server.begin("/block"));
             held.push(server.arrival().await);
         }
 

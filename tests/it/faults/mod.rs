@@ -17,6 +17,8 @@ mod objects;
 mod once;
 mod output;
 mod saves;
+mod objects;
+mod output;
 mod slow_clients;
 mod watching;
 mod executors;
