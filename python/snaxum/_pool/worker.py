@@ -6,6 +6,7 @@ validated; changes come with the next task. Never serves a request.
 
 from __future__ import annotations
 
+import contextvars
 import importlib
 import multiprocessing
 import multiprocessing.connection
@@ -121,7 +122,7 @@ def run(payload: bytes) -> bytes:
     result, error = None, None
     try:
         function, args, kwargs = pickle.loads(payload)
-        result = function(*args, **kwargs)
+        result = run_after(*args) if function is run_after else _call(function, args, kwargs)
     except BaseException as raised:
         error = _picklable(raised)
     try:
@@ -133,8 +134,12 @@ def run(payload: bytes) -> bytes:
 def run_after(update: Update, payload: bytes) -> Any:
     """Apply `update` to the code, then run a task; return its result."""
     apply_update(*update)
-    function, args, kwargs = pickle.loads(payload)
-    return function(*args, **kwargs)
+    return _call(*pickle.loads(payload))
+
+
+def _call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call in a context of its own: the next task may belong to another request."""
+    return contextvars.copy_context().run(function, *args, **kwargs)
 
 
 def call_each(function: Callable[..., Any], calls: list[tuple[Any, ...]]) -> list[Any]:

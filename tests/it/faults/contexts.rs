@@ -4,17 +4,9 @@ use crate::support::Project;
 
 /// Each handler reports the state that it finds, and then changes it.
 const APP: &str = r#"
-import decimal
-from contextvars import ContextVar
+import tasks
 from snaxum import route
-
-user = ContextVar("user", default="nobody")
-
-def found():
-    state = f"{user.get()} {decimal.getcontext().prec} "
-    user.set("alice")
-    decimal.getcontext().prec = 3
-    return state
+from tasks import found
 
 @route("/def")
 def plain(request):
@@ -54,14 +46,33 @@ def pool(request, pool):
     pool.submit(int, 1).result()
     return before + found()
 
+@route("/task", use_process_pool=True)
+def task(request, pool):
+    return pool.submit(tasks.found).result()
+
 @route("/pool-generator", use_process_pool=True)
 def pool_generator(request, pool):
     return generator(request)
 "#;
 
+const TASKS: &str = r#"
+import decimal
+from contextvars import ContextVar
+
+user = ContextVar("user", default="nobody")
+
+def found():
+    state = f"{user.get()} {decimal.getcontext().prec} "
+    user.set("alice")
+    decimal.getcontext().prec = 3
+    return state
+"#;
+
 #[tokio::test]
 async fn a_request_sees_no_context_variable_of_another_request_in_any_kind_of_handler() {
-    let one = Project::new().file("app.py", APP).args(&["--dispatch-workers", "1"]).serve().await;
+    let project = Project::new().file("app.py", APP).file("tasks.py", TASKS);
+    let args = ["--dispatch-workers", "1", "--pool-workers", "1"];
+    let one = project.args(&args).serve().await;
     let (clean, changed) = ("nobody 28 ", "alice 3 ");
 
     for _ in 0..3 {
@@ -72,6 +83,7 @@ async fn a_request_sees_no_context_variable_of_another_request_in_any_kind_of_ha
             ("/async-generator", vec![clean, changed]),
             ("/def-async-generator", vec![clean, changed]),
             ("/pool", vec![clean, changed]),
+            ("/task", vec![clean]),
             ("/pool-generator", vec![clean, changed, changed]),
         ] {
             assert_eq!(one.get(path).await.text(), pieces.concat(), "{path}");
