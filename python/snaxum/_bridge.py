@@ -41,8 +41,6 @@ LAST_LINES_S = 0.5
 TRACKER_WAIT_S = 0.5
 # The most time for the hooks that end a generation, at a clean stop.
 HOOKS_TIMEOUT_S = 10.0
-# The time in which a process of the user may end by itself.
-CHILDREN_TIMEOUT_S = 0.5
 
 
 def start(options: str, host: HostApi) -> bytes:
@@ -165,7 +163,6 @@ def stop(timeout: float) -> None:
     loop = runtime.made()[0]  # a hook may have needed it first
     if loop is not None:
         loop.stop()
-    _end_children()
     effects.run_at_exit(current().graph.nodes.values())
     forks.end_children()
     atexit._run_exitfuncs()
@@ -197,22 +194,6 @@ def _redirect_stdout(load: Callable[[], bytes]) -> bytes:
     finally:
         os.dup2(original, 1)
         os.close(original)
-
-
-def _end_children() -> None:
-    """End the processes that user code has started: an `atexit` function would wait for them."""
-    if "multiprocessing.process" not in sys.modules:
-        return
-    import multiprocessing
-
-    children = multiprocessing.active_children()
-    for child in children:
-        child.terminate()
-    deadline = time.monotonic() + CHILDREN_TIMEOUT_S
-    for child in children:
-        child.join(max(0.0, deadline - time.monotonic()))
-        if child.is_alive():
-            child.kill()
 
 
 def _stop_resource_tracker() -> None:
