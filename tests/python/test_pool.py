@@ -14,8 +14,9 @@ from typing import Any, cast
 import pytest
 
 from snaxum._pool.events import to_event
-from snaxum._pool.pool import Pool, RequestPool
+from snaxum._pool.pool import Pool
 from snaxum._pool.process import WorkerProcess
+from snaxum._pool.request_pool import RequestPool
 from snaxum._pool.task import Task, load_reply
 from snaxum._pool.worker import run
 from snaxum._runtime.generations import Generation, publish

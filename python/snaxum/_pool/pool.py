@@ -16,7 +16,7 @@ import pickle
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
@@ -29,7 +29,6 @@ from .events import MAX_EXITS, WorkerExit, to_event
 from .executor import PoolUnavailable, ServerExecutor
 from .process import NotStarted, WorkerProcess, resident_bytes
 from .task import Task, load_reply
-from .timers import timers
 
 _log = logging.getLogger("snaxum.pool")
 
@@ -45,7 +44,7 @@ Framework = tuple[dict[str, str], bytes]
 
 
 class Pool(ServerExecutor):
-    """The server's pool; a handler gets a `RequestPool` on it.
+    """The server's pool; a handler gets a view of it (`request_pool`).
 
     `submit` and `map` work as in `concurrent.futures.ProcessPoolExecutor`.
     """
@@ -120,10 +119,6 @@ class Pool(ServerExecutor):
         elif problem is not None:
             raise PoolUnavailable(problem)
         return task.future
-
-    def for_request(self, request: int, grace: float) -> RequestPool:
-        """Return a handler's view of the pool."""
-        return RequestPool(self, request, grace)
 
     def warm_up(self) -> None:
         """Start all workers now, in the background."""
@@ -381,51 +376,6 @@ class Pool(ServerExecutor):
                 task.future.set_exception(error)
         except InvalidStateError:
             pass  # the user's code has set it
-
-
-class RequestPool(ServerExecutor):
-    """The pool as one request sees it: its tasks end with it.
-
-    A cancelled request (its client is gone, or its time is over) cancels the tasks that wait. The
-    running tasks have `grace` s to end; then they are killed, to free the workers.
-    """
-
-    def __init__(self, pool: Pool, request: int, grace: float) -> None:
-        self._pool = pool
-        self._request = request
-        self._grace = grace
-        self._tasks: list[Task] = []
-        self._is_cancelled = False
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run `fn(*args, **kwargs)` in a worker, on the newest code; return a `Future`."""
-        if self._is_cancelled:
-            raise RuntimeError("the request was cancelled; it cannot submit more tasks")
-        task = Task(fn, args, kwargs, self._request)
-        self._tasks.append(task)
-        return self._pool.run(task)
-
-    def cancel(self) -> None:
-        """Cancel the waiting tasks now, and kill the running tasks after the grace time."""
-        self._is_cancelled = True
-        for task in self._tasks:
-            task.is_given_up = True
-        futures = [task.future for task in self._tasks]
-        have_ended = [future.cancel() or future.done() for future in futures]
-        if all(have_ended):
-            return
-        if self._pool.is_closed:
-            self._kill()
-        else:
-            timers.start(self._grace, self._kill)
-
-    def times(self) -> tuple[int, float, float]:
-        """Return how many tasks have ended, how long they have waited, and have run, in s."""
-        ended = [task for task in self._tasks if task.ran_s]
-        return len(ended), sum(t.waited_s for t in ended), sum(t.ran_s for t in ended)
-
-    def _kill(self) -> None:
-        self._pool.kill_tasks(self._tasks)
 
 
 def _died(task: Task) -> BrokenProcessPool:

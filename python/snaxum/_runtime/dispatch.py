@@ -22,7 +22,7 @@ from .runtime import running
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from .._pool.pool import RequestPool
+    from .._pool.request_pool import RequestPool
 
 
 def dispatch_request(exchange: Exchange, generation: Generation, method: str, path: str) -> None:
@@ -107,7 +107,7 @@ def run_with_pool(
 ) -> None:
     """Call a handler that gets the pool, in a thread that may wait for it."""
     runtime = running()
-    pool = runtime.pools[exchange.id] = runtime.pool.for_request(exchange.id, runtime.grace)
+    pool = runtime.pools[exchange.id] = runtime.pool_for_request(exchange.id)
     lease = Lease(generation)
 
     def run() -> None:

@@ -20,7 +20,8 @@ from .overseer import Overseer
 from .request_threads import RequestThreads
 
 if TYPE_CHECKING:
-    from .._pool.pool import Pool, RequestPool
+    from .._pool.pool import Pool
+    from .._pool.request_pool import RequestPool
     from ..routing import Route
     from .event_loop import LoopThread
 
@@ -109,6 +110,12 @@ class Runtime:
                     framework = self._host.framework()
                     self._pool = Pool(self.pool_workers, framework, *self._pool_options)
         return self._pool
+
+    def pool_for_request(self, request: int) -> RequestPool:
+        """Return a handler's view of the pool."""
+        from .._pool.request_pool import RequestPool
+
+        return RequestPool(self.pool, request, self.grace)
 
     def made(self) -> tuple[LoopThread | None, Pool | None]:
         """Return loop and pool, as far as they have been made."""
