@@ -190,7 +190,7 @@ async fn executors_of_the_user_run_new_code_after_a_save_and_finish_their_tasks(
         .file("app.py", OWN_APP)
         .top_file("site/loky/reusable_executor.py", LOKY);
     let site = project.path().join("site").display().to_string();
-    let server = project.env("PYTHONPATH", &site).dev().await;
+    let mut server = project.env("PYTHONPATH", &site).dev().await;
     let mut console = server.console().await;
     let names = ["module", "spawn", "kept", "pool"];
     for name in names {
@@ -217,4 +217,6 @@ async fn executors_of_the_user_run_new_code_after_a_save_and_finish_their_tasks(
     for reply in running {
         assert_eq!(reply.await.expect("a response").text(), "1");
     }
+    // Forked processes of a server that is killed stay.
+    assert_eq!(server.stop().await.code(), Some(0));
 }
