@@ -216,7 +216,7 @@ struct CancelHandler {
 }
 
 impl CancelHandler {
-    /// Cancels nothing from now on: the handler has ended, or the body takes over.
+    /// Cancels nothing from now on: the handler has ended, or the body cancels it.
     fn disarm(&mut self) {
         self.runtime = None;
     }
