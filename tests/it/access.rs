@@ -248,7 +248,7 @@ async fn a_pattern_allows_the_hosts_of_a_tunnel_and_a_star_any_with_a_warning() 
     };
     let one_level = allows("*.ngrok-free.app", &hosts(403, 200, 403)).await;
     allows(".ngrok-free.app", &hosts(200, 200, 200)).await;
-    let any = allows("*", &[("evil.example", 200), ("10.0.0.1", 200), ("a@b", 403)]).await;
+    let any = allows("*", &[("evil.example", 200), ("10.0.0.1", 200)]).await;
     any.err.wait_for("any host name is accepted").await;
     assert!(!one_level.err.text().contains("any host name"), "{}", one_level.err.text());
 
