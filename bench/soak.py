@@ -183,14 +183,14 @@ class Editor:
         self.pages[pooled.path] = pooled
         for page in self.pages.values():
             self._save(page)
-        self._edited = list(self.pages.values())
+        self.edited = list(self.pages.values())
         for path in STEADY:
             page = Page(path, directory / "pooled.py", versions=[Version("steady", float("-inf"))])
             self.pages[path] = page
 
     async def edit(self) -> None:
         """One of the things that happen to files, or two at once."""
-        page = self._chance.choice(self._edited)
+        page = self._chance.choice(self.edited)
         is_module = page.template is _MODULE
         if not page.is_there:
             self._count("new file", partial(self._save, page))
@@ -199,7 +199,7 @@ class Editor:
         if kind < 0.5 or not is_module:
             self._count("edit", partial(self._save, page))
         elif kind < 0.6:
-            others = [other for other in self._edited if other.is_there]
+            others = [other for other in self.edited if other.is_there]
             for other in self._chance.sample(others, min(2, len(others))):
                 self._count("one of two edits at once", partial(self._save, other))
         elif kind < 0.75:
@@ -339,7 +339,7 @@ def _final(server: Server, editor: Editor) -> list[str]:
     """The faults once everything is at rest: then only the last version is right."""
     wrong = []
     with connected(server.port, keep=False) as client:
-        for page in editor.pages.values():
+        for page in editor.edited:
             answer, wanted = client.get(page.path), page.versions[-1].value
             found = None if answer.fault == "status 404" else edits.message(answer.body)
             if answer.fault not in ("", "status 404") or found != wanted:
