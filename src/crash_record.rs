@@ -53,7 +53,7 @@ pub struct CrashRecord {
     server_pid: u32,
 }
 
-/// What a process that has crashed left behind.
+/// The record of a process that has crashed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CrashState {
     /// The generation that served; 0 if none did.

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_dropped_lines_stands_where_they_are_missing() {
+    fn the_number_of_dropped_lines_is_where_they_are_missing() {
         let mut state = LogState::default();
         let line = [b'x'; MAX_WAITING / 2];
         for _ in 0..5 {

@@ -76,7 +76,7 @@ impl StopSignals {
         self
     }
 
-    /// Waits for the next signal. One that comes both ways counts once.
+    /// Waits for the next signal. A signal that comes both ways counts once.
     pub async fn next(&mut self) -> StopSignal {
         loop {
             let (signal, is_direct) = self.receive().await;

@@ -342,7 +342,7 @@ impl Server {
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "the server is there");
     }
 
-    /// The process that runs Python: in `snaxum dev` a child of the one that was started.
+    /// The process that runs Python: in `snaxum dev` a child of the started process.
     pub(crate) fn python_pid(&self) -> u32 {
         let announced = self.announcement().and_then(|announced| announced["python_pid"].as_u64());
         announced.map_or(self.pid, |pid| u32::try_from(pid).expect("a pid"))

@@ -41,7 +41,7 @@ TEXTS = [
 
 
 def reference(text: str) -> tuple[dict[str, str], list[int]]:
-    """The variables, and the lines that are no assignment."""
+    """The variables, and the lines without an assignment."""
     bindings = list(parse_stream(io.StringIO(text, newline="")))
     pairs = [(b.key, b.value) for b in bindings if b.key is not None and b.value is not None]
     values = resolve(pairs)
@@ -105,7 +105,7 @@ def test_the_encodings_of_editors_are_read() -> None:
         assert (parsed.values, parsed.problems) == ({"A": "é", "B": "2"}, []), encoding
 
 
-def test_a_line_without_a_meaning_is_named_by_its_number_and_the_rest_holds() -> None:
+def test_a_line_without_a_meaning_is_named_by_its_number_and_the_others_apply() -> None:
     content = "A=1\n# caf\xe9\nNAME=caf\xe9\nhunter2 is it\nN=\0\n\nB=2".encode("latin-1")
     parsed = parse(content, {})
     assert parsed.values == {"A": "1", "B": "2"}

@@ -36,7 +36,7 @@ def namespace_of(owner: object) -> Mapping[str, Any]:
 
 
 def own_attributes(value: object) -> dict[str, Any]:
-    """Return the attributes of an object itself, without those of its class."""
+    """Return the attributes of an object itself, without the attributes of its class."""
     try:
         found = object.__getattribute__(value, "__dict__")
     except BaseException:

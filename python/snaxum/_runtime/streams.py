@@ -70,7 +70,7 @@ class Writer(io.RawIOBase):
         os.register_at_fork(after_in_child=self._start)
 
     def _start(self) -> None:
-        """Begin without waiting texts, also in a fork: the parent writes those that it has."""
+        """Begin without waiting texts, also in a fork: the parent writes its own."""
         # Reentrant: a destructor may print at any time.
         self._lock = threading.RLock()
         # Locked by the thread that writes.

@@ -18,7 +18,7 @@ def index(request):
     return {name: os.environ.get(name) for name in os.environ if name.startswith('T_')}
 ";
 
-/// As people write it: Latin-1 and CRLF in places, with lines that are no assignment.
+/// As people write it: Latin-1 and CRLF in places, with lines without an assignment.
 const ENV_FILE: &[u8] = b"\xef\xbb\xbfT_BOM=first
 T_QUOTE=it's
 T_JSON={\"a\": 1}\r
@@ -184,7 +184,7 @@ async fn a_module_named_like_one_of_the_standard_library_is_refused_and_the_rest
         .output()
         .expect("the Python of the build runs");
     let names = String::from_utf8(names.stdout).expect("ASCII");
-    // A pool worker looks for the Windows module `_winapi` before it runs any code of ours.
+    // A pool worker imports the Windows module `_winapi` before it runs any code of ours.
     let names: Vec<&str> = names.split_whitespace().filter(|name| *name != "_winapi").collect();
     assert!(names.len() > 200, "{names:?}");
     let mut project = Project::new().file("zz_app.py", BESIDE).args(&["--pool-workers", "1"]);

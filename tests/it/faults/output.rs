@@ -87,7 +87,7 @@ async fn whole(stream: impl AsyncRead + Unpin) -> String {
 }
 
 #[tokio::test]
-async fn output_that_nobody_reads_delays_no_request_and_its_lost_lines_are_counted() {
+async fn a_stalled_reader_of_output_delays_no_request_and_the_dropped_lines_are_counted() {
     for (command, before_url) in [("serve", "listening on http://"), ("dev", "App      http://")] {
         let project = Project::new().file("app.py", PRINTER);
         let mut server = Stalled::start(&project, command, before_url).await;

@@ -28,7 +28,7 @@ def install() -> None:
     atexit.register = _register_atexit
     atexit.unregister = _unregister_atexit
     signal.signal = _set_signal
-    if os._exit is _original_exit:  # the supervisor's report says more
+    if os._exit is _original_exit:  # the supervisor reports more
         os._exit = _exit
 
 
