@@ -53,7 +53,7 @@ from snaxum import route
 threading.Timer(600, print).start()
 threading.Thread(target=time.sleep, args=(600,)).start()
 context = multiprocessing.get_context('fork')
-process = context.Process(target=time.sleep, args=(600,))
+process = context.Process(target=time.sleep, args=(600,), daemon=True)
 process.start()
 pool = ProcessPoolExecutor(1, mp_context=context)
 pool.submit(time.sleep, 600)
