@@ -12,14 +12,15 @@ use hyper::body::Frame;
 use super::insertion::InsertionFinder;
 
 pub(super) struct InjectedBody {
-    body: Body,
+    /// `None` once it has ended: a body must not be polled after that.
+    body: Option<Body>,
     /// The tag, and the search for its place; `None` once it is sent, or cannot be.
     search: Option<(InsertionFinder, String)>,
 }
 
 impl InjectedBody {
     pub(super) fn new(body: Body, tag: String) -> Self {
-        Self { body, search: Some((InsertionFinder::default(), tag)) }
+        Self { body: Some(body), search: Some((InsertionFinder::default(), tag)) }
     }
 
     /// Returns the part of the page that can be sent now.
@@ -54,14 +55,17 @@ impl HttpBody for InjectedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         loop {
-            let piece = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+            let Some(body) = &mut self.body else { return Poll::Ready(None) };
+            let piece = match ready!(Pin::new(body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(piece) => self.push(piece),
                     Err(other) => return Poll::Ready(Some(Ok(other))),
                 },
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None if self.search.is_some() => self.finish(),
-                None => return Poll::Ready(None),
+                None => {
+                    self.body = None;
+                    self.finish()
+                }
             };
             // A piece may wait for the next.
             if !piece.is_empty() {
@@ -85,7 +89,9 @@ mod tests {
                 piece => Ok(Bytes::from(piece)),
             })
             .collect();
-        let body = Body::from_stream(stream::iter(sent));
+        // Panics if it is polled after its end, as the body of a handler does.
+        let sent = stream::unfold(sent.into_iter(), async |mut sent| Some((sent.next()?, sent)));
+        let body = Body::from_stream(sent);
         let mut body = InjectedBody::new(body, "<s>".to_owned());
         let mut pieces = Vec::new();
         while let Some(frame) = body.frame().await {
