@@ -244,6 +244,7 @@ impl<T> Consumer<T> {
             return Err(SetAsideError::Full(item));
         }
         state.set_aside.push_back(item);
+        state.leave_slot(&self.parker);
         Ok(())
     }
 

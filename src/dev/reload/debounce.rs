@@ -187,7 +187,7 @@ mod tests {
     fn the_wait_for_an_emptied_file_is_bounded() {
         assert_eq!(ready(&[(0, "a", Closed)], &["a"]), 150.0);
         assert_eq!(ready(&[(0, "a", Removed)], &["a"]), 100.0, "it does not exist");
-        assert_eq!(ready(&[(0, "a", Closed), (160, "b", Closed)], &["a"]), 160.0);
+        assert_eq!(ready(&[(0, "a", Closed), (160, "b", Closed)], &["a"]), 160.5);
     }
 
     #[test]
