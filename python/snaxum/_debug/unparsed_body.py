@@ -20,7 +20,7 @@ from ..http import Request
 
 def explain(error: BaseException, request: Request) -> tuple[int, str] | None:
     """Return the status and the sentence for a failure on `request.body`, or None for another."""
-    if not isinstance(error, TypeError | AttributeError) or "NoneType" not in str(error):
+    if type(error) not in (TypeError, AttributeError) or "NoneType" not in str(error):
         return None
     try:
         # Unlike `request.body`, it does not read a body that the handler has not read.

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from .._debug import traceback
 from .._host import BodyStream, HostApi
 from ..routing import Route
 
@@ -195,8 +196,9 @@ class LoopThread:
         while not self._stopping:
             try:
                 self._loop.run_forever()
-            except BaseException:  # a user's task or callback raised SystemExit
-                _log.exception("a background task tried to end the event loop")
+            except BaseException as error:  # a user's task or callback raised SystemExit
+                shown = traceback.capture(error, with_locals=False)["text"]
+                _log.error("a background task tried to end the event loop\n%s", shown)
         self._loop.remove_reader(self._host.wake_fd)
         tasks = asyncio.all_tasks(self._loop)
         if tasks and self._successor is not None:
