@@ -7,7 +7,6 @@ use snaxum::error::Error;
 use super::options::ProjectArgs;
 use super::project;
 use super::render::color;
-use super::render::reload::warnings;
 
 /// Exits with 1 if a module does not load.
 pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
@@ -15,7 +14,6 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let serving = runtime.serving();
         let report = &serving.last_reload.report;
         project::print_failures(runtime);
-        color::print_stderr(&warnings(&report.warnings));
         color::print(&format!(
             "{} routes, {} modules, {} problems\n",
             serving.routes.len(),

@@ -50,7 +50,7 @@ impl Bridge {
         let report = parse(&report)?;
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {
-            copy_context: py.import("contextvars")?.getattr("copy_context")?.unbind(),
+            copy_context: function("copy_context")?,
             blocks: function("blocks")?,
             dispatch: function("dispatch")?,
             reload: function("reload")?,
