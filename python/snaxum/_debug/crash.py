@@ -1,7 +1,7 @@
 """Writes the stack of a crash to a file of the process that started this one.
 
 Owns `faulthandler` in `snaxum dev`, and a wrapper of `os._exit`, which ends a process without a
-trace. Never reads the file.
+trace. A module that calls it while it loads is rejected instead. Never reads the file.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import faulthandler
 import os
 from functools import wraps
 from typing import NoReturn
+
+from .._runtime import generations
 
 
 def install(fd: int) -> None:
@@ -21,6 +23,9 @@ def install(fd: int) -> None:
     def _exit(status: int) -> NoReturn:
         # A forked child ends this way too.
         if os.getpid() == server:
+            staging = generations.staging()
+            if staging is not None and staging.is_here():
+                raise SystemExit(status)
             os.write(fd, f"os._exit({status!r})\n\n".encode(errors="replace"))
             faulthandler.dump_traceback(fd, all_threads=True)
         end(status)

@@ -110,10 +110,10 @@ async fn secrets_in_source_lines_are_masked_wherever_source_is_shown() {
 
     let mut console = server.console().await;
     server.edit("app.py", &format!("{APP}\nadmin_password = 'swordfish-8' + 1\n"));
-    let failed = console.next_of_type("reload.failed").await;
+    let failed = console.next_of_type("reload.fail").await;
     assert_masked("a failed reload", &failed.to_string());
     server.edit("app.py", &format!("{APP}\nadmin_password = 'swordfish-8' + \n"));
-    let failed = console.next_of_type("reload.failed").await;
+    let failed = console.next_of_type("reload.fail").await;
     assert_masked("a syntax error", &failed.to_string());
     assert!(failed.to_string().contains("admin_password = ••••"), "{failed}");
     server.out.wait_for("SyntaxError").await;

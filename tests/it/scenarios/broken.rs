@@ -177,12 +177,12 @@ async fn a_thread_of_the_users_that_imports_during_a_reload_gets_the_served_modu
 }
 
 #[tokio::test]
-async fn a_module_that_ends_the_process_is_named() {
+async fn a_module_that_ends_the_process_is_rejected() {
     let mut world = World::new(&[("app.py", &index("", "1"))]).await;
-    world.server.edit("app.py", "import os\n\nos._exit(3)\n");
-    let line = world.server.err.wait_for("os._exit(3)").await;
-    assert!(line.contains("app.py:3"), "{line}");
-    assert_eq!(world.server.ended().await.code(), Some(3));
+    let reload = world.save("app.py", "import os\n\nos._exit(3)\n").await;
+    assert!(reload.failure().contains("SystemExit"), "{}", reload.failure());
+    assert!(reload.failure().contains("line 3"), "{}", reload.failure());
+    assert_eq!(world.text("/").await, "1");
 }
 
 #[tokio::test]
