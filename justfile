@@ -98,6 +98,10 @@ fuzz cases="20000":
     PROPTEST_CASES={{ cases }} cargo test --lib fuzz_ -- --nocapture --test-threads 2
     PROPTEST_CASES={{ cases }} cargo test --test python -- --ignored fuzz --nocapture
 
+# Try random orders of the steps of the queue and the replies: just interleavings 100000
+interleavings schedules="20000":
+    SNAXUM_SCHEDULES={{ schedules }} cargo test -p interleavings
+
 # Build the book into target/book
 book:
     command -v mdbook >/dev/null || cargo install --locked mdbook@0.5.4

@@ -92,7 +92,7 @@ async fn a_handler_that_ends_the_process_is_named_and_the_server_starts_again() 
 async fn crashes_in_a_row_wait_for_the_next_save_and_leave_a_server_that_works() {
     let mut server = app().args(&["--restart-delay", "60s"]).dev().await;
 
-    server.edit("app.py", "import os\nos._exit(1)\n");
+    server.edit("app.py", "import os\nos.abort()\n");
     server.err.wait_for("2 crashes in a row: starting again in 60 s, or on the next save").await;
     let waiting = server.begin("/hello");
     server.edit("app.py", APP);
@@ -113,7 +113,7 @@ async fn crashes_in_a_row_wait_for_the_next_save_and_leave_a_server_that_works()
 async fn a_signal_ends_the_wait_for_a_save_and_nothing_is_left() {
     for signal in [libc::SIGTERM, libc::SIGINT] {
         let mut server = app().args(&["--restart-delay", "60s"]).dev().await;
-        server.edit("app.py", "import os\nos._exit(1)\n");
+        server.edit("app.py", "import os\nos.abort()\n");
         server.err.wait_for("2 crashes in a row").await;
 
         server.signal(signal);
