@@ -1,0 +1,46 @@
+//! The queue and the replies of the Python runtime, compiled with shuttle's threads, locks and
+//! atomics: at each of their steps shuttle may switch to another thread.
+//!
+//! Includes the sources of the crate itself, and stand-ins for what they use: locks, the response, and
+//! the pipe to the asyncio loop. Contains no other behavior.
+
+// The tests use a part of each file.
+#![allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
+
+mod sync;
+
+mod message {
+    /// A response, reduced to the number of its request.
+    #[derive(Debug, PartialEq, Eq)]
+    pub struct PythonResponse(pub u64);
+}
+
+mod python_runtime {
+    #[path = "../../../src/python_runtime/queue.rs"]
+    mod queue;
+    #[path = "../../../src/python_runtime/reply.rs"]
+    mod reply;
+
+    mod loop_signals {
+        use crate::sync::Arc;
+        use crate::sync::atomic::{AtomicU64, Ordering};
+
+        /// Counts the wakes of the asyncio loop.
+        #[derive(Debug, Default)]
+        pub(super) struct LoopSignals(AtomicU64);
+
+        impl LoopSignals {
+            pub(super) fn wake(&self) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+
+        pub(super) fn none() -> Arc<LoopSignals> {
+            Arc::default()
+        }
+    }
+
+    pub mod scenarios;
+}
+
+pub use python_runtime::scenarios;

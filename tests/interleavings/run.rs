@@ -1,0 +1,38 @@
+//! Runs each scenario with random schedules, and with schedules that switch threads rarely.
+//! `SNAXUM_SCHEDULES=100000 cargo test -p interleavings` tries more of them.
+
+use interleavings::scenarios;
+
+fn check(scenario: fn()) {
+    let schedules = match std::env::var("SNAXUM_SCHEDULES") {
+        Ok(text) => text.parse().expect("SNAXUM_SCHEDULES is a number"),
+        Err(_) => 300,
+    };
+    shuttle::check_random(scenario, schedules);
+    shuttle::check_pct(scenario, schedules, 3);
+}
+
+#[test]
+fn every_request_gets_its_response() {
+    check(scenarios::every_request_gets_its_response);
+}
+
+#[test]
+fn a_shutdown_loses_no_request() {
+    check(scenarios::a_shutdown_loses_no_request);
+}
+
+#[test]
+fn a_full_queue_loses_no_request() {
+    check(scenarios::a_full_queue_loses_no_request);
+}
+
+#[test]
+fn a_client_that_leaves_delays_no_other() {
+    check(scenarios::a_client_that_leaves_delays_no_other);
+}
+
+#[test]
+fn a_dropped_reply_ends_the_wait() {
+    check(scenarios::a_dropped_reply_ends_the_wait);
+}
