@@ -192,8 +192,11 @@ impl<T> Queue<T> {
         if parker.has_slot.load(Ordering::Relaxed) {
             state.stuck += usize::from(!parker.is_stuck.swap(true, Ordering::Relaxed));
         }
-        let are_all_stuck = state.stuck >= self.slots;
-        are_all_stuck.then(|| std::mem::take(&mut state.set_aside)).unwrap_or_default()
+        if state.stuck < self.slots {
+            VecDeque::new()
+        } else {
+            std::mem::take(&mut state.set_aside)
+        }
     }
 
     /// Adds a running worker.

@@ -28,7 +28,7 @@ pub(crate) fn check_headers(headers: &HeaderMap) -> Option<InvalidRequest> {
         return Some(bad("the Host header must be a host name with an optional port"));
     }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else { return None };
+    let coding = codings.next()?;
     if coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none() {
         return None;
     }

@@ -1,8 +1,8 @@
 //! The queue and the replies of the Python runtime, compiled with shuttle's threads, locks and
 //! atomics: at each of their steps shuttle may switch to another thread.
 //!
-//! Includes the sources of the crate itself, and stand-ins for what they use: locks, the response, and
-//! the pipe to the asyncio loop. Contains no other behavior.
+//! Includes the sources of the crate itself, and replaces the types that they use: locks, the response,
+//! and the pipe to the asyncio loop. Contains no other behavior.
 
 // The tests use a part of each file.
 #![allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
@@ -12,7 +12,7 @@ mod sync;
 mod message {
     /// A response, reduced to the number of its request.
     #[derive(Debug, PartialEq, Eq)]
-    pub struct PythonResponse(pub u64);
+    pub struct PythonResponse(pub Box<u64>);
 }
 
 mod python_runtime {

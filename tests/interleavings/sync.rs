@@ -1,12 +1,12 @@
-//! Stands in for `src/sync.rs`: the same types, made of shuttle's. A wait with a time limit ends at
+//! Replaces `src/sync.rs`: the same types, made of shuttle's. A wait with a time limit ends at
 //! any moment, as if the limit had passed.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use shuttle::sync::{self, PoisonError};
 pub use shuttle::sync::{Arc, atomic};
 pub use shuttle::thread_local;
-use shuttle::sync::{self, PoisonError};
 
 #[derive(Debug, Default)]
 pub struct Mutex<T>(sync::Mutex<T>);

@@ -102,6 +102,6 @@ def test_a_loop_that_is_blocked_is_named_and_replaced_and_ends_when_it_comes_bac
     assert sorted(ended) == ["1", "2", "3"]
     second.spawn(5, ROUTE, task, "5")
     until(lambda: "5" in ended)
-    assert second.end_requests()
+    assert second.end_requests(1.0)
     second.stop()
     assert not second.is_alive()

@@ -1,4 +1,4 @@
-//! What must hold in every order of the threads' steps.
+//! The scenarios: each asserts a promise, whatever the order of the threads' steps.
 
 use std::time::Instant;
 
@@ -45,7 +45,7 @@ fn work(consumer: &Consumer<Call>, wakes: &Arc<WakeBatch>) {
             thread::yield_now();
         }
         let number = call.number;
-        call.reply.send(PythonResponse(number));
+        call.reply.send(PythonResponse(Box::new(number)));
     }
     wakes.flush();
 }
@@ -70,7 +70,7 @@ fn serve(slots: usize, calls: u64, capacity: usize, closes_early: bool) {
                 let is_queued = queue.push(call, Instant::now()).is_ok();
                 let response = future::block_on(response);
                 match response {
-                    Some(Ok(response)) => assert_eq!(response, PythonResponse(number)),
+                    Some(Ok(response)) => assert_eq!(response, PythonResponse(Box::new(number))),
                     Some(Err(error)) => panic!("{error:?}"),
                     None => assert!(!is_queued || capacity < calls as usize, "lost: {number}"),
                 }
@@ -121,7 +121,7 @@ pub fn a_client_that_leaves_delays_no_other() {
                     let _ = future::block_on(task);
                 } else {
                     let response = future::block_on(response).expect("sent").expect("a response");
-                    assert_eq!(response, PythonResponse(number));
+                    assert_eq!(response, PythonResponse(Box::new(number)));
                 }
             })
         })
@@ -129,7 +129,7 @@ pub fn a_client_that_leaves_delays_no_other() {
     let worker = thread::spawn(move || {
         reply::defer_wakes();
         for (number, reply) in (0..).zip(replies) {
-            reply.send(PythonResponse(number));
+            reply.send(PythonResponse(Box::new(number)));
             if number == 1 {
                 wakes.flush();
             }
