@@ -127,8 +127,8 @@ impl PythonRuntime {
         let (reply, booted) = mpsc::sync_channel(1);
         let loop_signals = LoopSignals::new().map_err(io("cannot make a pipe"))?;
         let loop_signals = Arc::new(loop_signals);
-        let wakes = WakeBatch::new(Arc::clone(&loop_signals));
         let abandoned = Arc::<Abandoned>::default();
+        let wakes = WakeBatch::new(Arc::clone(&loop_signals), Arc::clone(&abandoned));
         let workers = Workers::new(config.dispatch_workers, config.max_stuck);
         let in_flight = Arc::new(InFlight::new(config.crash_record.clone()));
         let events = Arc::<EventBus>::default();

@@ -20,11 +20,12 @@ use crate::message::{
 };
 use crate::sync::Mutex;
 
+use super::abandoned::Abandoned;
 use super::cpu_time;
 use super::host::HostApi;
 use super::in_flight::InFlightGuard;
 use super::json::parse;
-use super::loop_signals::{LoopSignals, StreamWaker};
+use super::loop_signals::StreamWaker;
 use super::messages::Call;
 use super::reply::Reply;
 
@@ -191,8 +192,8 @@ impl Exchange {
         if body.as_bytes().len() < HUGE {
             return ResponseBody::Full(to_bytes(body));
         }
-        let loop_signals = self.reply.lock().as_ref().map(Reply::loop_signals);
-        let body = HugeBody { bytes: Some(PyBackedBytes::from(body)), loop_signals };
+        let abandoned = self.reply.lock().as_ref().map(Reply::abandoned);
+        let body = HugeBody { bytes: Some(PyBackedBytes::from(body)), abandoned };
         ResponseBody::Full(Bytes::from_owner(body))
     }
 
@@ -235,11 +236,12 @@ const LARGE: usize = 16 * 1024;
 const HUGE: usize = 1024 * 1024;
 
 /// A body that Python owns. PyO3 frees it when a thread next attaches to the interpreter, and the
-/// tokio thread that drops it must not. So it wakes the loop, which attaches.
+/// tokio thread that drops it must not. So it wakes the overseer, which attaches: unlike the loop, it
+/// always exists, and no handler blocks it.
 struct HugeBody {
     /// `Some` until it is dropped.
     bytes: Option<PyBackedBytes>,
-    loop_signals: Option<Arc<LoopSignals>>,
+    abandoned: Option<Arc<Abandoned>>,
 }
 
 impl AsRef<[u8]> for HugeBody {
@@ -251,8 +253,8 @@ impl AsRef<[u8]> for HugeBody {
 impl Drop for HugeBody {
     fn drop(&mut self) {
         drop(self.bytes.take());
-        if let Some(loop_signals) = &self.loop_signals {
-            loop_signals.wake();
+        if let Some(abandoned) = &self.abandoned {
+            abandoned.wake();
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::message::PythonResponse;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard, thread_local};
 
+use super::abandoned::Abandoned;
 use super::loop_signals::LoopSignals;
 
 thread_local! {
@@ -71,6 +72,7 @@ pub(super) struct WakeBatch {
     forwarded: Mutex<Vec<Arc<ReplySlot>>>,
     is_forwarded: AtomicBool,
     loop_signals: Arc<LoopSignals>,
+    abandoned: Arc<Abandoned>,
     /// Whether the asyncio loop is to be woken.
     is_loop_deferred: AtomicBool,
 }
@@ -96,9 +98,9 @@ impl Reply {
         self.slot.lock().is_closed
     }
 
-    /// The signals to the asyncio loop.
-    pub(super) fn loop_signals(&self) -> Arc<LoopSignals> {
-        Arc::clone(&self.wakes.loop_signals)
+    /// The channel that wakes the overseer.
+    pub(super) fn abandoned(&self) -> Arc<Abandoned> {
+        Arc::clone(&self.wakes.abandoned)
     }
 
     /// Sends the response, now or with the next [`WakeBatch::flush`].
@@ -178,13 +180,15 @@ impl Drop for ReplyFuture {
 }
 
 impl WakeBatch {
-    /// Makes an empty batch that wakes the asyncio loop through `loop_signals`.
-    pub(super) fn new(loop_signals: Arc<LoopSignals>) -> Arc<Self> {
+    /// Makes an empty batch that wakes the asyncio loop through `loop_signals`, and whose replies
+    /// wake the overseer through `abandoned`.
+    pub(super) fn new(loop_signals: Arc<LoopSignals>, abandoned: Arc<Abandoned>) -> Arc<Self> {
         Arc::new(Self {
             deferred: Mutex::default(),
             forwarded: Mutex::default(),
             is_forwarded: AtomicBool::new(false),
             loop_signals,
+            abandoned,
             is_loop_deferred: AtomicBool::new(false),
         })
     }
@@ -251,7 +255,7 @@ mod tests {
     use crate::message::{Failure, HandlerOutcome};
 
     fn wakes() -> Arc<WakeBatch> {
-        WakeBatch::new(Arc::new(LoopSignals::new().expect("a pipe")))
+        WakeBatch::new(Arc::new(LoopSignals::new().expect("a pipe")), Arc::default())
     }
 
     fn response(generation: u64) -> PythonResponse {
