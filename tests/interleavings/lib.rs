@@ -4,7 +4,9 @@
 //! Includes the sources of the crate itself, and replaces the types that they use: locks, the response,
 //! and the pipe to the asyncio loop. Contains no other behavior.
 
-// The tests use a part of each file.
+// The unit tests of the sources need the real types.
+#![cfg(not(test))]
+// The scenarios use a part of each file.
 #![allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
 
 mod sync;
@@ -21,8 +23,13 @@ mod python_runtime {
     #[path = "../../../src/python_runtime/reply.rs"]
     mod reply;
 
+    mod abandoned {
+        /// The channel to the overseer, which no scenario uses.
+        #[derive(Debug, Default)]
+        pub(crate) struct Abandoned;
+    }
+
     mod loop_signals {
-        use crate::sync::Arc;
         use crate::sync::atomic::{AtomicU64, Ordering};
 
         /// Counts the wakes of the asyncio loop.
@@ -33,10 +40,6 @@ mod python_runtime {
             pub(super) fn wake(&self) {
                 self.0.fetch_add(1, Ordering::SeqCst);
             }
-        }
-
-        pub(super) fn none() -> Arc<LoopSignals> {
-            Arc::default()
         }
     }
 

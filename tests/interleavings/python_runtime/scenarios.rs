@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use shuttle::{future, thread};
 
-use super::loop_signals;
 use super::queue::{Consumer, Popped, Queue, SetAsideError};
 use super::reply::{self, Reply, ReplyFuture, WakeBatch};
 use crate::message::PythonResponse;
@@ -54,7 +53,7 @@ fn work(consumer: &Consumer<Call>, wakes: &Arc<WakeBatch>) {
 /// closes the queue when `closes_early` while they are on their way.
 fn serve(slots: usize, calls: u64, capacity: usize, closes_early: bool) {
     let queue: Calls = Queue::new(capacity, slots);
-    let wakes = WakeBatch::new(loop_signals::none());
+    let wakes = WakeBatch::new(Arc::default(), Arc::default());
     let workers: Vec<_> = (0..=slots)
         .map(|_| {
             let (consumer, wakes) = (queue.consumer(), Arc::clone(&wakes));
@@ -106,7 +105,7 @@ pub fn a_full_queue_loses_no_request() {
 
 /// Clients that leave at any moment take no response from the others, although one task wakes all.
 pub fn a_client_that_leaves_delays_no_other() {
-    let wakes = WakeBatch::new(loop_signals::none());
+    let wakes = WakeBatch::new(Arc::default(), Arc::default());
     let (replies, futures): (Vec<Reply>, Vec<ReplyFuture>) =
         (0..4).map(|_| reply::channel(&wakes)).unzip();
     let clients: Vec<_> = (0..)
@@ -144,7 +143,7 @@ pub fn a_client_that_leaves_delays_no_other() {
 
 /// A sender that drops its end leaves no client waiting.
 pub fn a_dropped_reply_ends_the_wait() {
-    let wakes = WakeBatch::new(loop_signals::none());
+    let wakes = WakeBatch::new(Arc::default(), Arc::default());
     let (reply, response) = reply::channel(&wakes);
     let worker = thread::spawn(move || drop(reply));
     assert!(future::block_on(response).is_none());
