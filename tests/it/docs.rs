@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 
+use super::invariants::sources;
 use super::support::{Project, Server, send};
 
 /// A fenced block: its language, and its lines.
@@ -181,6 +182,30 @@ fn each_page_is_in_the_book() {
         .filter(|name| name != "SUMMARY.md")
         .collect();
     assert_eq!(listed, pages);
+}
+
+#[test]
+fn each_fault_names_a_test_that_is_there() {
+    let tests: Vec<String> = ["src", "tests/it"]
+        .iter()
+        .flat_map(|top| sources(top, "rs"))
+        .map(|(_, text)| text)
+        .collect();
+    let page = read(&root().join("docs/faults.md"));
+    let mut count = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ") && line.ends_with(" |")) {
+        let last = row.trim_end_matches(" |").rsplit(" | ").next().expect("a cell");
+        for name in last.split('`').skip(1).step_by(2) {
+            count += 1;
+            if name.ends_with(".py") {
+                assert!(root().join(name).exists(), "{name} does not exist");
+                continue;
+            }
+            let test = format!("fn {}(", name.rsplit("::").next().expect("a name"));
+            assert!(tests.iter().any(|text| text.contains(&test)), "no test {name}");
+        }
+    }
+    assert!(count > 50, "{count} tests");
 }
 
 #[test]
