@@ -30,6 +30,11 @@ def block(request: Request) -> str:
     gate.wait()
     return "done"
 
+@route("/next")
+def next_one(request: Request) -> str:
+    gate.wait()
+    return "next"
+
 @route("/later")
 async def later(request: Request) -> str:
     await gate.wait_async()
@@ -191,15 +196,15 @@ test("a queued request is shown, and later which request blocked it", async ({ p
   await world.open(page);
   const blocking = world.get("/block");
   const inThread = await gate.arrival();
-  const later = world.get("/later");
-  await expect(page.getByTestId("slow-requests")).toContainText("running #2 GET /later");
+  const next = world.get("/next");
+  await expect(page.getByTestId("slow-requests")).toContainText("running #2 GET /next");
   await expect(page.getByTestId("current-load")).toHaveText("queue 1 · 1 of 1 thread busy");
   inThread.end("x");
   await blocking;
   (await gate.arrival()).end("x");
-  await later;
+  await next;
 
-  const row = page.getByTestId("request-row").filter({ hasText: "/later" });
+  const row = page.getByTestId("request-row").filter({ hasText: "/next" });
   await expect(row).toContainText("← #1 /block");
   await row.click();
   await expect(page.getByRole("tabpanel", { name: "Timing" })).toBeVisible();

@@ -28,7 +28,7 @@ class World {
   // start, to test a restart; `options` are further command line options.
   async start(port = 0, options = []) {
     const args = ["dev", this.root, "--port", String(port), ...options];
-    const env = { ...process.env, NO_COLOR: "1" };
+    const env = { ...process.env, NO_COLOR: "1", SNAXUM_HALF_CLOSE_TIMEOUT: "500ms" };
     delete env.PYTHONDONTWRITEBYTECODE;
     delete env.SNAXUM_EDITOR;
     this.server = spawn(process.env.SNAXUM_BIN, args, { env, stdio: ["ignore", "pipe", "inherit"] });

@@ -193,7 +193,8 @@ fn each_fault_names_a_test_that_is_there() {
         .collect();
     let page = read(&root().join("docs/faults.md"));
     let mut count = 0;
-    for row in page.lines().filter(|line| line.starts_with("| ") && line.ends_with(" |")) {
+    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| [");
+    for row in page.lines().filter(is_row) {
         let last = row.trim_end_matches(" |").rsplit(" | ").next().expect("a cell");
         for name in last.split('`').skip(1).step_by(2) {
             count += 1;

@@ -143,9 +143,11 @@ async fn an_error_before_the_first_byte_of_a_stream_is_a_500() {
     assert!(wrong.text().contains("the stream yielded a dict; yield str or bytes"));
     assert_eq!(server.get("/nothing").await.status, 200);
 
-    let late = server.request(reqwest::Method::GET, "/late").send().await.expect("a response");
-    assert_eq!(late.status(), 200);
-    assert!(late.bytes().await.is_err(), "the body is cut");
+    // The end of the connection may overtake the first byte.
+    if let Ok(late) = server.request(reqwest::Method::GET, "/late").send().await {
+        assert_eq!(late.status(), 200);
+        assert!(late.bytes().await.is_err(), "the body is cut");
+    }
     server.err.wait_for("ValueError: too late").await;
     let recorded = server.api("requests").await;
     let statuses: Vec<&Value> =
