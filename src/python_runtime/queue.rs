@@ -2,13 +2,12 @@
 //!
 //! One worker is hot: it retains the interpreter and pops one item after the other. Waking a parked
 //! worker costs more than a short handler, so that happens only when no worker runs, or when none has
-//! come back for [`STALL_AFTER`], because its handler waits or computes. To notice that
-//! without any signal, one parked worker, the standby, wakes up at that interval while an item
-//! waits. The worker that was parked last is woken first: its stack is in the cache.
+//! come back for [`STALL_AFTER`], because its handler waits or computes. One parked worker, the
+//! standby, checks that at intervals while an item waits. The worker that was parked last is woken
+//! first: its stack is in the cache.
 //!
-//! An item that blocks must not delay the others. So there is one worker more than there are slots.
-//! A worker that pops while all slots are taken is the spare: it sets an item that may block aside,
-//! for the next worker that is done.
+//! An item that blocks must not delay the others, so there is one worker more than slots. The worker
+//! that pops while all slots are taken is the spare: it sets an item that may block aside.
 //!
 //! Knows neither requests nor Python.
 
@@ -193,10 +192,9 @@ impl<T> Queue<T> {
             state.stuck += usize::from(!parker.is_stuck.swap(true, Ordering::Relaxed));
         }
         if state.stuck < self.slots {
-            VecDeque::new()
-        } else {
-            std::mem::take(&mut state.set_aside)
+            return VecDeque::new();
         }
+        std::mem::take(&mut state.set_aside)
     }
 
     /// Adds a running worker.
