@@ -70,8 +70,12 @@ impl InsertionFinder {
             self.is_document = true;
             return Some(self.pending.split_off(place));
         }
-        let is_held = may_be_end(&self.pending[watcher.boundary..]);
-        let end = if is_held { watcher.boundary } else { self.pending.len() };
+        // The tokenizer skips an end tag without a name, and reports nothing.
+        let mut token = &self.pending[watcher.boundary..];
+        while let Some(rest) = token.strip_prefix(b"</>") {
+            token = rest;
+        }
+        let end = self.pending.len() - if may_be_end(token) { token.len() } else { 0 };
         if end > self.sent {
             ready.extend_from_slice(&self.pending[self.sent..end]);
             self.sent = end;
@@ -315,6 +319,7 @@ mod tests {
             "<svg/><style></body></style>",
             "<svg><title>a</title><style>b</style></svg>",
             "<p>a < b &amp </p\r\n>\r\n",
+            "<p>a</></></p></>",
             "",
         ];
         for before in hidden {
