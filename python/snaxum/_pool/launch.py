@@ -31,8 +31,9 @@ class Launched:
     def __init__(self, program: str, names: dict[str, Any]) -> None:
         """Start a process that executes `program` with `names`; raises OSError.
 
-        It writes its errors to a file. Its name `stderr` is a file descriptor of this process's
-        standard error, or None; for the time when it has started.
+        It writes its errors to a file. Three names are added for the time when it has started:
+        `stderr`, a file descriptor of this process's standard error or None; `path`, the list of
+        directories to import from; and `directory`, the working directory.
         """
         passed: Any = _Passed()
         self.stderr = ""
@@ -45,10 +46,13 @@ class Launched:
         try:
             names = {**names, "stderr": stderr}
             process = _context.Process(target=exec, args=(program, names))
+            preparation = spawn.get_preparation_data(process.name)
+            # Modules of the user must not be found before `program` runs.
+            names.update(path=preparation.pop("sys_path"), directory=preparation.pop("dir"))
             message = io.BytesIO()
             set_spawning_popen(passed)
             try:
-                reduction.dump(spawn.get_preparation_data(process.name), message)
+                reduction.dump(preparation, message)
                 reduction.dump(process, message)
             finally:
                 set_spawning_popen(None)

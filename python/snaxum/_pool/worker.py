@@ -34,16 +34,16 @@ from . import output
 # The program of a worker process. It travels as text, because the framework cannot be imported
 # before its first lines have run. The rest of what it needs is the first message of `calls`.
 BOOT = """
-def boot(calls, replies, stderr):
+def boot(calls, replies, stderr, path, directory):
     given = calls.recv()
     sources = given["sources"]
     namespace = {"__name__": "_snaxum_embed"}
     exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
     namespace["install"](sources, sources.__getitem__, given["compiled"])
     from snaxum._pool import worker
-    worker.start(given["roots"], given["project"], given["secret_names"])
+    worker.start(given["roots"], given["project"], given["secret_names"], path, directory)
     worker.serve(calls, replies, stderr, given["raw_output"])
-boot(calls, replies, stderr)
+boot(calls, replies, stderr, path, directory)
 """
 # The first message of `replies`: the worker accepts tasks.
 READY = b"ready"
@@ -58,16 +58,21 @@ _sent_by_server: set[str] = set()
 _variables: dict[str, str] = {}
 
 
-def start(roots: list[str], project: str, secret_names: list[str]) -> None:
+def start(
+    roots: list[str], project: str, secret_names: list[str], path: list[str], directory: str
+) -> None:
     """Make this process a worker, which ignores Ctrl-C and exits with its parent.
 
-    The values of `secret_names` are masked in its output, too.
+    The values of `secret_names` are masked in its output, too. `path` is the `sys.path` of the
+    server, `directory` its working directory.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The parent blocked SIGINT while it started this process, so that none arrived until now.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=exit_with_parent, name="parent-watch", daemon=True).start()
     interpreter.prefer_standard_library(roots)
+    sys.path[:] = path
+    os.chdir(directory)
     redact.add_words(secret_names)
     user_paths.configure(roots, project)
     generations.stage(generations.NullStaging())
@@ -89,7 +94,10 @@ def serve(
         os.dup2(stderr, 2)
         os.close(stderr)
     streams.install()
-    replies.send_bytes(READY)
+    try:
+        replies.send_bytes(READY)
+    except BrokenPipeError:
+        return  # the server has ended
     send: Callable[[bytes], None] = replies.send_bytes
     if raw_output is not None:
         sender = output.Sender(replies)
