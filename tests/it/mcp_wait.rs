@@ -89,7 +89,7 @@ async fn a_wait_ends_when_the_server_stops() {
     let mut answer = String::new();
     in_time("the response", stream.read_to_string(&mut answer)).await.expect("it responds");
     assert!(answer.contains("the server is stopping"), "{answer}");
-    held.open().await;
+    drop(held);
     server.ended().await;
     assert!(!server.err.text().contains("ERROR"), "{}", server.err.text());
 }

@@ -1,6 +1,6 @@
 //! The quick start of contract.md, word for word, in a crate of its own that depends on this one.
 //!
-//! Built once for all tests here, below the target directory, so that a second run is quick.
+//! Built once for all tests here, in the target directory of this crate: most dependencies are there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -110,7 +110,8 @@ async fn build() -> PathBuf {
     let manifest = format!(
         "[package]\nname = \"quick-start\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
          [dependencies]\nsnaxum = {{ path = {repository:?} }}\naxum = \"={axum}\"\npyo3 = \"={pyo3}\"\n\
-         tokio = {{ version = \"={tokio}\", features = [\"full\"] }}\ntracing-subscriber = \"={subscriber}\"\n",
+         tokio = {{ version = \"={tokio}\", features = [\"full\"] }}\ntracing-subscriber = \"={subscriber}\"\n\n\
+         [profile.dev]\ndebug = \"line-tables-only\"\n",
         axum = locked(&lock, "axum"),
         pyo3 = locked(&lock, "pyo3"),
         tokio = locked(&lock, "tokio"),
@@ -153,7 +154,7 @@ fn cargo_in(root: &Path, mut command: Command) -> Command {
             command.env_remove(&key);
         }
     }
-    command.env("CARGO_TARGET_DIR", root.join("target"));
+    command.env("CARGO_TARGET_DIR", root.parent().expect("it is below the target directory"));
     command
 }
 
