@@ -98,7 +98,7 @@ fuzz cases="20000":
     PROPTEST_CASES={{ cases }} cargo test --lib fuzz_ -- --nocapture --test-threads 2
     PROPTEST_CASES={{ cases }} cargo test --test python -- --ignored fuzz --nocapture
 
-# Try random orders of the steps of the queue and the replies: just interleavings 100000
+# Try random orders of the steps of queue, replies and gate: just interleavings 100000
 interleavings schedules="20000":
     SNAXUM_SCHEDULES={{ schedules }} cargo test -p interleavings
 

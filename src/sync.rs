@@ -6,9 +6,12 @@
 use std::sync::{
     self, LockResult, PoisonError, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
 };
-pub use std::sync::{Arc, MutexGuard, atomic};
+pub use std::sync::{Arc, MutexGuard, OnceLock, atomic};
 pub(crate) use std::thread_local;
 use std::time::Duration;
+
+pub(crate) use tokio::sync::watch;
+pub(crate) use tokio::time::timeout_at;
 
 /// A [`std::sync::Mutex`] without poisoning.
 #[derive(Debug, Default)]

@@ -4,13 +4,10 @@
 //! it has handled the change. A probe can be set: each request calls it to find out whether a file
 //! has just changed. Knows nothing of files or reloads; always open if no change is marked.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
-
-use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, OnceLock, timeout_at, watch};
 
 /// Counts the changes, and the changes that are handled.
 pub struct Gate {
@@ -78,8 +75,8 @@ impl Gate {
         let newest = *self.newest.lock();
         let Some(newest) = newest else { return };
         let mut handled = self.handled.subscribe();
-        let until = tokio::time::Instant::from_std(newest + *max_wait);
-        let _ = tokio::time::timeout_at(until, handled.wait_for(|done| *done >= changes)).await;
+        let until = (newest + *max_wait).into();
+        let _ = timeout_at(until, handled.wait_for(|done| *done >= changes)).await;
     }
 
     /// Waits until every change so far is handled, without a time limit.

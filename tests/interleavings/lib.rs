@@ -1,4 +1,4 @@
-//! The queue and the replies of the Python runtime, compiled with shuttle's threads, locks and
+//! The queue, the replies and the gate of the Python runtime, compiled with shuttle's threads, locks and
 //! atomics: at each of their steps shuttle may switch to another thread.
 //!
 //! Includes the sources of the crate itself, and replaces the types that they use: locks, the response,
@@ -10,6 +10,7 @@
 #![allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub)]
 
 mod sync;
+pub mod watch;
 
 mod message {
     /// A response, reduced to the number of its request.
@@ -18,6 +19,8 @@ mod message {
 }
 
 mod python_runtime {
+    #[path = "../../../src/python_runtime/gate.rs"]
+    mod gate;
     #[path = "../../../src/python_runtime/queue.rs"]
     mod queue;
     #[path = "../../../src/python_runtime/reply.rs"]

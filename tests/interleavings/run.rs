@@ -36,3 +36,13 @@ fn a_client_that_leaves_delays_no_other() {
 fn a_dropped_reply_ends_the_wait() {
     check(scenarios::a_dropped_reply_ends_the_wait);
 }
+
+#[test]
+fn no_request_passes_the_gate_before_the_reload_of_an_earlier_save() {
+    check(scenarios::no_request_passes_the_gate_before_the_reload_of_an_earlier_save);
+}
+
+#[test]
+fn the_gate_opens_after_the_last_of_several_saves() {
+    check(scenarios::the_gate_opens_after_the_last_of_several_saves);
+}

@@ -1,12 +1,20 @@
-//! Replaces `src/sync.rs`: the same types, made of shuttle's. A wait with a time limit ends at
-//! any moment, as if the limit had passed.
+//! Replaces `src/sync.rs`: the same types, made of shuttle's. A thread's wait with a time limit ends at
+//! any moment, as if the limit had passed; a future's limit never passes, so that a lost wake-up shows.
 
 use std::ops::{Deref, DerefMut};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shuttle::sync::{self, PoisonError};
 pub use shuttle::sync::{Arc, atomic};
 pub use shuttle::thread_local;
+/// No scenario writes it twice.
+pub use std::sync::OnceLock;
+
+pub use crate::watch;
+
+pub async fn timeout_at<F: Future>(_: Instant, wait: F) -> Result<F::Output, ()> {
+    Ok(wait.await)
+}
 
 #[derive(Debug, Default)]
 pub struct Mutex<T>(sync::Mutex<T>);

@@ -1,13 +1,15 @@
 //! The scenarios: each asserts a promise, whatever the order of the threads' steps.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use shuttle::{future, thread};
 
+use super::gate::Gate;
 use super::queue::{Consumer, Popped, Queue, SetAsideError};
 use super::reply::{self, Reply, ReplyFuture, WakeBatch};
 use crate::message::PythonResponse;
-use crate::sync::Arc;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex};
 
 /// A request: its number, its client, and whether its handler blocks.
 struct Call {
@@ -148,4 +150,88 @@ pub fn a_dropped_reply_ends_the_wait() {
     let worker = thread::spawn(move || drop(reply));
     assert!(future::block_on(response).is_none());
     worker.join().expect("no panic");
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// A file and the code made from it, each a number: its newest save, and the newest that is loaded.
+#[derive(Default)]
+struct Project {
+    saved: AtomicU64,
+    seen: Mutex<u64>,
+    loaded: AtomicU64,
+    gate: Gate,
+}
+
+impl Project {
+    fn new() -> Arc<Self> {
+        let project = Arc::new(Self::default());
+        let weak = Arc::downgrade(&project);
+        // As the watcher does: what is in the kernel's queue is marked by the request itself.
+        project.gate.set_probe(LONG, move |gate| {
+            let Some(project) = weak.upgrade() else { return };
+            project.drain(gate);
+        });
+        project
+    }
+
+    /// Marks a save that no thread has marked yet, under the lock of the watcher.
+    fn drain(&self, gate: &Gate) {
+        let mut seen = self.seen.lock();
+        let saved = self.saved.load(Ordering::SeqCst);
+        if *seen < saved {
+            *seen = saved;
+            gate.mark_dirty();
+        }
+    }
+
+    /// One round of the reload thread.
+    fn reload(&self) {
+        self.drain(&self.gate);
+        let changes = self.gate.changes();
+        let saved = self.saved.load(Ordering::SeqCst);
+        self.loaded.fetch_max(saved, Ordering::SeqCst);
+        self.gate.release(changes);
+    }
+}
+
+/// A client that saves and then sends a request gets a response of the code that it has saved.
+pub fn no_request_passes_the_gate_before_the_reload_of_an_earlier_save() {
+    run_saves(1);
+}
+
+/// The same with several saves, which the reload thread may see one by one or together.
+pub fn the_gate_opens_after_the_last_of_several_saves() {
+    run_saves(3);
+}
+
+fn run_saves(saves: u64) {
+    let project = Project::new();
+    let client = thread::spawn({
+        let project = Arc::clone(&project);
+        move || {
+            for save in 1..=saves {
+                project.saved.store(save, Ordering::SeqCst);
+                future::block_on(project.gate.wait());
+                assert!(project.loaded.load(Ordering::SeqCst) >= save, "stale after save {save}");
+            }
+        }
+    });
+    let other = thread::spawn({
+        let project = Arc::clone(&project);
+        move || future::block_on(project.gate.wait_idle())
+    });
+    let reloader = thread::spawn({
+        let project = Arc::clone(&project);
+        move || {
+            while project.loaded.load(Ordering::SeqCst) < saves {
+                project.reload();
+                thread::yield_now();
+            }
+            project.reload();
+        }
+    });
+    for each in [client, other, reloader] {
+        each.join().expect("no assertion failed");
+    }
 }
