@@ -471,7 +471,7 @@ def hang(request, pool): return {"never": pool.submit(tasks.hang).result()}
 def one(request, pool): return {"one": pool.submit(tasks.one).result()}
 "#,
         )
-        .args(&["--pool-workers", "1", "--request-timeout", "2s"])
+        .args(&["--pool-workers", "1", "--request-timeout", "5s"])
         .dev()
         .await;
     assert_eq!(server.get("/one").await.text(), r#"{"one":1}"#);

@@ -455,7 +455,13 @@ async fn a_hostile_repr_neither_stalls_nor_stops_the_server() {
     let hostile = Shown::of(&server, "/hostile").await;
     assert_eq!(server.get("/hello").await.text(), "hello");
     assert_eq!(hostile.value("raises"), "<Hostile: repr raised SystemExit>");
-    assert_eq!(hostile.value("recurses"), "<Hostile: repr raised RecursionError>");
+    let recurses = hostile.value("recurses");
+    // Which limit it meets first depends on the machine's load.
+    assert!(
+        recurses == "<Hostile: repr raised RecursionError>"
+            || recurses == "<Hostile: not shown, out of time>",
+        "{recurses}"
+    );
     assert_eq!(hostile.value("is_none"), "<Hostile: repr raised TypeError>");
     assert_eq!(hostile.value("no_length"), "x");
     assert!(hostile.value("nameless").contains("Nameless"));

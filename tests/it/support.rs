@@ -27,7 +27,7 @@ pub(crate) use output::Output;
 pub(crate) use process::Process;
 
 /// Far longer than anything takes.
-const WATCHDOG: Duration = Duration::from_secs(30);
+const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// Waits for `future`, or fails the test with `what` it waited for.
 pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
