@@ -167,7 +167,7 @@ impl Project {
     fn new() -> Arc<Self> {
         let project = Arc::new(Self::default());
         let weak = Arc::downgrade(&project);
-        // As the watcher does: what is in the kernel's queue is marked by the request itself.
+        // As with the watcher, a request marks the saves that the kernel has queued.
         project.gate.set_probe(LONG, move |gate| {
             let Some(project) = weak.upgrade() else { return };
             project.drain(gate);
