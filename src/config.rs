@@ -3,6 +3,7 @@
 //! Checks that the python dir exists and contains modules; never imports one. The options
 //! themselves are declared in `options.rs`.
 
+mod cors;
 mod modules;
 mod options;
 mod removed;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::crash_record::CrashRecord;
 use crate::error::Error;
 
+pub(crate) use cors::check as check_cors;
 pub use options::{
     OPTIONS, OptionSpec, ServerOptions, SnaxumConfig, SnaxumConfigBuilder, nearest_option,
     option_named,
@@ -127,6 +129,9 @@ impl SnaxumConfigBuilder {
         for words in &options.redact_extra {
             parse_words(words).map_err(|problem| bad_value("options", "redact-extra", problem))?;
         }
+        cors::check(&options)
+            .and_then(|()| cors::check_has_origins(&options))
+            .map_err(|(name, problem)| bad_value("options", name, problem))?;
 
         let mut config = options.into_config(project_dir);
         for (name, count) in [

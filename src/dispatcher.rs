@@ -42,7 +42,22 @@ pub async fn handle_python_request(
     if let Some(rejection) = framing::check_headers(request.headers()) {
         return rejection.response();
     }
-    respond(runtime, request).await
+    respond_through_layers(runtime, request).await
+}
+
+/// Responds to a request like [`respond`], through CORS, compression and the other layers of the
+/// configuration.
+pub async fn respond_through_layers<B>(
+    runtime: Arc<PythonRuntime>,
+    request: hyper::Request<B>,
+) -> HttpResponse
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send,
+{
+    let Some(layers) = runtime.http_layers().cloned() else {
+        return respond(runtime, request).await;
+    };
+    Box::pin(layers.respond(request, |request| respond(runtime, request))).await
 }
 
 /// Responds to a request, with any body, without an extractor.
@@ -60,11 +75,22 @@ where
     // A save before the request is live, or rejected, before Python sees the request.
     runtime.gate().wait().await;
     observation.gate_passed();
+    // Boxed, here and below: few requests are for files.
+    let static_files = runtime.static_files();
+    let static_path = static_files.as_ref().and_then(|files| files.find(&head));
+    if let Some(path) = &static_path
+        && let Some(mut response) = Box::pin(path.respond()).await
+    {
+        observation.end(&mut response, None);
+        return response;
+    }
+    let mut is_unrouted = false;
     let outcome = match body {
         Ok(body) => {
             let request = PythonRequest { id, head: head.clone(), body };
             match runtime.call(request).await {
                 Ok(PythonResponse { generation, route, outcome, timestamps }) => {
+                    is_unrouted = route.is_none();
                     observation.received(generation, route, timestamps, &outcome);
                     match outcome {
                         HandlerOutcome::Response { body: ResponseBody::Stream(_), .. } => {
@@ -80,6 +106,13 @@ where
         Err(error) => HandlerOutcome::Failure(error.failure),
     };
     let (mut response, traceback) = to_http(&runtime, head.headers(), id, outcome);
+    if let Some(path) = &static_path
+        && is_unrouted
+        && response.status() == StatusCode::NOT_FOUND
+        && let Some(index) = Box::pin(path.respond_with_index()).await
+    {
+        response = index;
+    }
     observation.end(&mut response, traceback.as_ref());
     response
 }

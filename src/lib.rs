@@ -32,6 +32,7 @@ pub mod event;
 pub(crate) mod framework;
 #[cfg(test)]
 pub(crate) mod fuzz;
+pub(crate) mod http_layers;
 pub mod message;
 pub mod prelude;
 mod problem;
@@ -39,6 +40,7 @@ pub mod project;
 pub mod python_runtime;
 pub mod server;
 pub mod state_dir;
+pub(crate) mod static_files;
 pub mod sync;
 mod templates;
 pub mod venv;

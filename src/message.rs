@@ -9,6 +9,7 @@ mod load_report;
 mod reload;
 mod request_head;
 mod route;
+mod static_mount;
 mod timing;
 mod traceback;
 mod worker;
@@ -27,6 +28,7 @@ pub use load_report::{
 pub use reload::Reload;
 pub use request_head::{Head, header_texts};
 pub use route::{Param, RouteInfo};
+pub use static_mount::StaticMount;
 pub use timing::{BlockingRequest, Phases, PoolTime, Timestamps, ms, unix_ms};
 pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};
 pub use worker::{WorkerChange, WorkerEvent};

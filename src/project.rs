@@ -7,7 +7,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::config::{self, ENV_FILE, ServerOptions, SnaxumConfig, SnaxumConfigBuilder};
 use crate::error::Error;
@@ -122,15 +123,18 @@ fn parse(text: &str) -> Result<(Vec<String>, ServerOptions), Error> {
     let mut options = ServerOptions::default();
     let section = table(document.get_ref(), "tool").and_then(|tool| table(tool, "snaxum"));
     let Some(section) = section else { return Ok((dependencies, options)) };
-    for (key, value) in section {
-        let written = key.get_ref().to_string();
+    let mut lines = Vec::new();
+    for (group, key, value) in keys(section) {
+        let written = format!("{group}{}", key.get_ref());
         let Some(option) = config::option_named(&written) else {
+            let hint = config::nearest_option(&written);
             return Err(Error::UnknownKey {
                 origin: origin(key.span().start),
-                key: format!("tool.snaxum.{written}"),
-                hint: config::nearest_option(&written),
+                key: format!("tool.snaxum.{}{}", group.replace('-', "."), key.get_ref()),
+                hint: if group.is_empty() { hint } else { hint.replace(&format!("`{group}"), "`") },
             });
         };
+        lines.push((option.name, value.span().start));
         let bad = |problem| config::bad_value(&origin(value.span().start), option.name, problem);
         let values = match value.get_ref() {
             DeValue::Array(items) if option.is_list => {
@@ -145,7 +149,23 @@ fn parse(text: &str) -> Result<(Vec<String>, ServerOptions), Error> {
             options.set(option.name, &value).map_err(bad)?;
         }
     }
+    config::check_cors(&options).map_err(|(name, problem)| {
+        let start = lines.iter().find(|(option, _)| *option == name).map_or(0, |(_, start)| *start);
+        config::bad_value(&origin(start), name, problem)
+    })?;
     Ok((dependencies, options))
+}
+
+/// Lists the keys of a section and its tables; the name of a table begins the names of its options.
+fn keys<'a, 'i>(
+    section: &'a DeTable<'i>,
+) -> impl Iterator<Item = (&'static str, &'a Spanned<DeString<'i>>, &'a Spanned<DeValue<'i>>)> {
+    section.iter().flat_map(|(key, value)| match value.get_ref() {
+        DeValue::Table(cors) if key.get_ref() == "cors" => {
+            cors.iter().map(|(key, value)| ("cors-", key, value)).collect::<Vec<_>>()
+        }
+        _ => vec![("", key, value)],
+    })
 }
 
 fn table<'a, 'i>(outer: &'a DeTable<'i>, name: &str) -> Option<&'a DeTable<'i>> {
@@ -180,6 +200,34 @@ mod tests {
         assert_eq!(options.request_timeout, Some(std::time::Duration::from_millis(2500)));
         assert_eq!(options.max_body_size, Some(1 << 20));
         assert_eq!((options.no_inject, options.no_overlay), (Some(true), Some(false)));
+    }
+
+    #[test]
+    fn the_table_of_cors_sets_the_options_of_its_name() {
+        let text = "[tool.snaxum]\ncompression = true\n\n[tool.snaxum.cors]\n\
+                    allow-origins = [\"https://a.example\"]\nallow_methods = \"get\"\n\
+                    allow-credentials = true\nmax-age = \"10m\"\n";
+        let (_, options) = parse(text).expect("valid");
+        assert_eq!(options.cors_allow_origins, ["https://a.example"]);
+        assert_eq!(options.cors_allow_methods, ["GET"]);
+        assert_eq!(options.cors_max_age, Some(std::time::Duration::from_secs(600)));
+        assert_eq!((options.cors_allow_credentials, options.compression), (Some(true), Some(true)));
+
+        let message = |text: &str| {
+            parse(&format!("[tool.snaxum.cors]\n{text}")).expect_err("invalid").to_string()
+        };
+        assert_eq!(
+            message("allow-orgins = [\"*\"]\n"),
+            "pyproject.toml:2: unknown key `tool.snaxum.cors.allow-orgins`; did you mean \
+             `allow-origins`?"
+        );
+        let path = message("allow-origins = [\"https://a.example/\"]\n");
+        assert!(path.starts_with("pyproject.toml:2: `cors-allow-origins` is `https://a"), "{path}");
+        let both = message("allow-origins = [\"*\"]\nallow-credentials = true\n");
+        assert!(
+            both.starts_with("pyproject.toml:3: `cors-allow-credentials` is true, and"),
+            "{both}"
+        );
     }
 
     #[test]

@@ -37,13 +37,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::SnaxumConfig;
 use crate::error::Error;
 use crate::event::{EventBus, ReloadRecord};
+use crate::http_layers::HttpLayers;
 use crate::message::{LoadReport, PythonRequest, PythonResponse, Timestamps};
+use crate::static_files::StaticFiles;
 use crate::sync::{Mutex, RwLock};
 use crate::venv::Venv;
 
@@ -80,6 +83,10 @@ pub struct PythonRuntime {
     workers: Arc<Workers>,
     abandoned: Arc<Abandoned>,
     serving: RwLock<Arc<Serving>>,
+    /// The static files of the serving generation, if it has any.
+    static_files: ArcSwapOption<StaticFiles>,
+    /// The layers around responses, if there are any.
+    http_layers: Option<Arc<HttpLayers>>,
     /// Cancelled when the server begins to stop.
     stopping: CancellationToken,
     stopped: AtomicBool,
@@ -172,8 +179,11 @@ impl PythonRuntime {
             total: started.elapsed(),
             report,
         };
+        let static_files = StaticFiles::new(&first.report.static_mounts, config.dev);
+        let http_layers = HttpLayers::new(&config).map(Arc::new);
         let runtime = Self {
             config,
+            http_layers,
             queue,
             wakes,
             in_flight,
@@ -181,6 +191,7 @@ impl PythonRuntime {
             workers,
             abandoned,
             serving: RwLock::new(Arc::new(Serving::after(first))),
+            static_files: ArcSwapOption::new(static_files),
             stopping: CancellationToken::new(),
             stopped: AtomicBool::new(false),
             is_loading: AtomicBool::new(false),
@@ -210,6 +221,16 @@ impl PythonRuntime {
     /// The generation that serves now.
     pub fn serving(&self) -> Arc<Serving> {
         Arc::clone(&self.serving.read())
+    }
+
+    /// The static files of the generation that serves now, if it has any.
+    pub(crate) fn static_files(&self) -> Option<Arc<StaticFiles>> {
+        self.static_files.load_full()
+    }
+
+    /// The layers around its responses, if the options turn one on.
+    pub(crate) fn http_layers(&self) -> Option<&Arc<HttpLayers>> {
+        self.http_layers.as_ref()
     }
 
     /// The events of this runtime.

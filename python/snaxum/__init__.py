@@ -8,6 +8,8 @@ from .capture import no_capture
 from .http import HTTPError, Request, Response
 from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
 from .routing import RouteError, route
+from .static_files import static
+from .templates import render
 
 __all__ = [
     "HTTPError",
@@ -21,7 +23,9 @@ __all__ = [
     "on_shutdown",
     "on_startup",
     "on_unload",
+    "render",
     "route",
+    "static",
 ]
 
 __version__ = "0.1.0"

@@ -33,7 +33,8 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let start = start(config, None, signals).await?;
         let runtime = Arc::clone(&start.runtime);
         let serving = runtime.serving();
-        let respond = move |request, _| dispatcher::respond(Arc::clone(&runtime), request);
+        let respond =
+            move |request, _| dispatcher::respond_through_layers(Arc::clone(&runtime), request);
         let serve = |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
         for warning in &serving.last_reload.report.warnings {
             tracing::warn!("{}", color::escape(warning));

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::crash_record::CrashRecord;
 
+use super::cors::{parse_header, parse_method, parse_origin};
 use super::removed;
 use super::values::{
     parse_count, parse_duration, parse_host, parse_host_pattern, parse_port, parse_size,
@@ -255,6 +256,38 @@ options! {
     /// thread are rejected
     "max-stuck", "N", parse_count, max_stuck(usize) => max_stuck: usize = 64, "64";
 
+    /// Origin whose pages may call the server from a browser, such as https://a.example, or * for
+    /// any; can be repeated
+    "cors-allow-origins", "ORIGIN", parse_origin, cors_allow_origin(impl Into<String>)
+        => cors_allow_origins: Vec<String>;
+
+    /// Method that pages of other origins may use; can be repeated
+    "cors-allow-methods", "METHOD", parse_method, cors_allow_method(impl Into<String>)
+        => cors_allow_methods: Vec<String>, "GET, HEAD, POST, PUT, PATCH and DELETE";
+
+    /// Header that pages of other origins may send; can be repeated
+    "cors-allow-headers", "NAME", parse_header, cors_allow_header(impl Into<String>)
+        => cors_allow_headers: Vec<String>, "all";
+
+    /// Header of responses that pages of other origins may read; can be repeated
+    "cors-expose-headers", "NAME", parse_header, cors_expose_header(impl Into<String>)
+        => cors_expose_headers: Vec<String>;
+
+    /// Let pages of other origins send cookies and credentials
+    "cors-allow-credentials", "", parse_switch, cors_allow_credentials(bool)
+        => cors_allow_credentials: bool = false;
+
+    /// Time that a browser may reuse the response to a preflight request; 0 leaves it to the browser
+    "cors-max-age", "TIME", parse_duration, cors_max_age(Duration)
+        => cors_max_age: Duration = Duration::ZERO, "0";
+
+    /// Compress responses of text with gzip or brotli
+    "compression", "", parse_switch, compression(bool) => compression: bool = false;
+
+    /// Add headers for servers behind HTTPS: HSTS, and no guessing of types, foreign frames and full
+    /// referrers
+    "https-headers", "", parse_switch, https_headers(bool) => https_headers: bool = false;
+
     /// Host name, in addition to localhost, that dev mode accepts requests for, such as a.example,
     /// *.example or .example; can be repeated
     "allow-host", "NAME", parse_host_pattern, allow_host(impl Into<String>) => allow_hosts: Vec<String>;
@@ -337,6 +370,7 @@ mod tests {
         for option in OPTIONS {
             let sample = match option.name {
                 "host" => "127.0.0.1",
+                _ if option.value_name == "ORIGIN" => "https://a.example",
                 _ if option.is_switch() => "true",
                 _ if ["PATH", "NAME"].contains(&option.value_name) => "x",
                 _ => "7",

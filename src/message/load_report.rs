@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::route::RouteInfo;
+use super::static_mount::StaticMount;
 use super::traceback::Traceback;
 
 /// The report of Python about one attempt to load the user's modules.
@@ -59,6 +60,10 @@ pub struct LoadReport {
     #[serde(default, skip_serializing)]
     #[cfg_attr(test, schemars(skip))]
     pub code_dirs: Vec<String>,
+    /// The directories of static files of the generation that serves.
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(test, schemars(skip))]
+    pub static_mounts: Vec<StaticMount>,
     /// The values of environment variables with secret names; in dev mode only.
     #[serde(default, skip_serializing)]
     #[cfg_attr(test, schemars(skip))]

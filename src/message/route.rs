@@ -37,7 +37,7 @@ pub struct RouteInfo {
     /// Whether it is an `async def`.
     #[serde(rename = "async")]
     pub is_async: bool,
-    /// `in-thread`, `async` or `process pool`.
+    /// `in-thread`, `async`, `process pool`, or `static` for a directory of files.
     pub mode: String,
     /// Whether its requests and responses are neither recorded nor shown.
     #[serde(default)]

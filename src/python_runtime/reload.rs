@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use crate::event::{Event, ReloadRecord};
 use crate::message::{LoadOutcome, LoadReport, ms};
+use crate::static_files::StaticFiles;
 
 use super::PythonRuntime;
 use super::messages::{Control, NewerPaths, ReloadOutcome, ReloadParams, ReloadReply};
@@ -58,6 +59,8 @@ impl PythonRuntime {
         };
         reload.report.phases.settle = ms(settle);
         log_failures(&reload.report);
+        let static_files = StaticFiles::new(&reload.report.static_mounts, self.config.dev);
+        self.static_files.store(static_files);
         let serving = Arc::new(Serving::after(reload));
         let reload = Arc::clone(&serving.last_reload);
         *self.serving.write() = serving;

@@ -28,6 +28,7 @@ from .._core.objects import (
 from .._reload import loader
 from .._reload.user_paths import display_path, is_user_file
 from ..http import Headers, Request
+from ..templates import is_template
 from .redact import MASK, is_secret, mask_beginning, mask_repr, mask_text, rules
 from .repr_timeout import Deadline, DeadlineExceeded
 from .source_mask import MaskedSource, mask_lines, mask_source, split_lines
@@ -186,7 +187,7 @@ def _frames(tb: TracebackType | None, deadline: Deadline | None) -> Iterator[dic
     for frame, line, (end_line, column, end_column) in entries:
         code = frame.f_code
         source = _masked_source(code.co_filename, frame.f_globals)
-        user = is_user_file(code.co_filename)
+        user = is_user_file(code.co_filename) or is_template(code.co_filename)
         yield {
             "file": display_path(code.co_filename),
             "line": line,
@@ -234,6 +235,8 @@ def _lines(filename: str, module_globals: dict[str, Any] | None) -> list[str]:
     text = loader.loaded_source(filename, module_globals)
     if text is not None:
         return split_lines(text)
+    if is_template(filename):
+        linecache.checkcache(filename)
     return [line.rstrip("\n") for line in linecache.getlines(filename, module_globals)]
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import weakref
 
     from ..routing import Route
+    from ..static_files import StaticMount
 
 _log = logging.getLogger("snaxum")
 
@@ -45,6 +46,7 @@ class Node:
         "released_exclusive",
         "routes",
         "source",
+        "static_mounts",
         "tasks",
         "threads",
     )
@@ -64,6 +66,7 @@ class Node:
         self.files: dict[str, bytes | None] = {}
         self.listed_dirs: dict[str, bytes | None] = {}
         self.routes: list[Route] = []
+        self.static_mounts: list[StaticMount] = []
         self.hooks: list[Hook] = []
         # Whether its exclusive `on_unload` hooks have run, before the next run of the module.
         self.released_exclusive = False

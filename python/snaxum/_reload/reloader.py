@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Literal
 
+from .. import templates
 from .._core.objects import attribute, is_a
 from .._debug import traceback
 from .._runtime.generations import Generation, current
@@ -25,7 +26,7 @@ from .env_file import EnvFile
 from .late_saves import Newer, Overtaken
 from .loader import UserFinder
 from .model import Node
-from .report import Failure, Report, RouteRowCache, diff_routes, diff_rows, ms_since
+from .report import Failure, Report, RouteRowCache, Row, diff_routes, diff_rows, ms_since
 from .retirement import Retirement
 from .stage import Rejected, is_fatal
 from .unloaded_routes import UnloadedRoute
@@ -195,6 +196,9 @@ class Reloader:
         for node, _ in plan.changes.shifted:
             self.rows.forget(node.routes)
         report.diff = diff_routes(plan.serving.table, generation.table, self.rows.of)
+        mounts = [_mount_rows(each) for each in (plan.serving, generation)]
+        for kind, rows in diff_rows(*mounts).items():
+            report.diff[kind] += rows
         report.warnings += variables.warnings if variables else []
         report.failures = failures.distinct(generation.broken)
         return self._finish(report, generation)
@@ -261,9 +265,16 @@ class Reloader:
         report.routes = [
             {**self.rows.of(route), "generation": generation.number} for route in generation.routes
         ]
+        mounts = generation.static_mounts
+        report.routes += [
+            {**mount.to_dict(display_root()), "generation": generation.number} for mount in mounts
+        ]
+        report.static_mounts = [mount.to_rust() for mount in mounts]
         report.broken = list(generation.broken)
         report.module_count = len(generation.modules)
         report.inputs = self.detector.inputs(generation.graph.nodes.values())
+        asset_dirs = [mount.directory for mount in mounts] + [templates.directory()]
+        report.asset_dirs = list(dict.fromkeys(filter(os.path.isdir, asset_dirs)))
         report.outputs = file_inputs.outputs()
         report.held = held_resources.held()
         report.notes += self.retirement.take_leaks()
@@ -300,6 +311,11 @@ class Reloader:
                 "put it back or remove the import"
             )
         return failure
+
+
+def _mount_rows(generation: Generation) -> dict[str, Row]:
+    rows = [mount.to_dict(display_root()) for mount in generation.static_mounts]
+    return {row["id"]: row for row in rows}
 
 
 def _is_imported(name: str, serving: Generation) -> bool:

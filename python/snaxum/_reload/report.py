@@ -41,6 +41,8 @@ class Report:
     # Name and traceback of each module that did not load; more than one only at the first start.
     failures: list[Failure] = field(default_factory=list)
     routes: list[Row] = field(default_factory=list)
+    # The directories of static files. Only Rust reads them.
+    static_mounts: list[Row] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     # `module.NAME` of the globals that had changed since their module ran, and are lost.
     state_reset: list[str] = field(default_factory=list)
@@ -52,6 +54,8 @@ class Report:
     inputs: list[str] = field(default_factory=list)
     # The directories of all modules that were read.
     code_dirs: list[str] = field(default_factory=list)
+    # Directories of static files and templates: a change there refreshes pages, and no more.
+    asset_dirs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     # The addresses and locks that this process has.
     held: list[str] = field(default_factory=list)

@@ -15,6 +15,7 @@ from .._debug import traceback
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
 from ..routing import DuplicateRoute, Route, RouteTable
+from ..static_files import DuplicateStatic, StaticMount
 from . import effects, repeated_calls
 from .broken_routes import BrokenRoutes
 from .discovery import file_of, name_conflict
@@ -93,6 +94,8 @@ class Stage:
         kept_nodes = [nodes[n] for n in order if n in modules and n not in dropped]
         table, duplicates = self._table(kept_nodes)
         self.failures.update(duplicates)
+        mounts, duplicates = self._static_mounts(kept_nodes)
+        self.failures.update(duplicates)
         # A module that has never loaded does not block the others; a module that served does.
         fatal = {name: f for name, f in self.failures.items() if is_fatal(name, serving)}
         if fatal:
@@ -125,6 +128,7 @@ class Stage:
                 if self._is_kept(key, kept_nodes)
             },
             ran,
+            static_mounts=mounts,
             broken_routes=broken.module_for if broken else None,
         )
 
@@ -172,6 +176,18 @@ class Stage:
                 owner, second = _second(routes, error)
                 duplicates.setdefault(owner, self.capture(error))
                 routes = [(o, r) for o, r in routes if r is not second]
+
+    def _static_mounts(self, nodes: Sequence[Node]) -> tuple[list[StaticMount], dict[str, Failure]]:
+        """List the static directories of all loaded modules, without duplicate prefixes."""
+        mounts: dict[str, StaticMount] = {}
+        duplicates: dict[str, Failure] = {}
+        for node in nodes:
+            for mount in node.static_mounts:
+                first = mounts.setdefault(mount.prefix, mount)
+                if first is not mount:
+                    error = DuplicateStatic(first, mount)
+                    duplicates.setdefault(node.name, self.capture(error))
+        return list(mounts.values()), duplicates
 
 
 def is_fatal(name: str, serving: Generation) -> bool:

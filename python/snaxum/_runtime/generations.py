@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .._reload.model import Kept
     from .._reload.source_cache import SourceCache
     from ..routing import Route, RouteTable
+    from ..static_files import StaticMount
 
 
 @dataclass(eq=False)
@@ -41,6 +42,8 @@ class Generation:
     ran: dict[str, int] = field(default_factory=dict)
     # The part of `os.environ` that comes from the project's file of variables.
     variables: dict[str, str] = field(default_factory=dict)
+    # The directories of static files.
+    static_mounts: list[StaticMount] = field(default_factory=list)
     # Returns the module that did not load and has a route for a method and a path, if there is one.
     broken_routes: Callable[[str, str], str | None] | None = None
     # The number of open leases of it.
@@ -74,14 +77,22 @@ class Staging:
         if node is not None:
             node.routes.append(route)
 
+    def add_static(self, mount: StaticMount) -> None:
+        node = self.executing[-1] if self.executing else self.nodes.get(mount.module)
+        if node is not None:
+            node.static_mounts.append(mount)
+
 
 class NullStaging(Staging):
-    """Discards routes: a pool worker serves none."""
+    """Discards routes and static directories: a pool worker serves none."""
 
     def is_here(self) -> bool:
         return True
 
     def add_route(self, route: Route) -> None:
+        pass
+
+    def add_static(self, mount: StaticMount) -> None:
         pass
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from .. import _registry
 from .._reload.model import Hook, Kept
 from ..routing import Route
+from ..static_files import StaticMount
 from . import generations, leases
 
 
@@ -42,6 +43,22 @@ class Registration:
                 "declare routes at the top level of a module"
             )
         staging.add_route(route)
+
+    def add_static(self, mount: StaticMount) -> None:
+        """Take a static directory. Raises RuntimeError while the calling thread loads no module."""
+        staging = generations.staging()
+        if staging is None or not staging.is_here():
+            raise RuntimeError(
+                f"static({mount.path!r}) ran while no module was being loaded; "
+                "declare static directories at the top level of a module"
+            )
+        staging.add_static(mount)
+
+    def add_input(self, path: str) -> None:
+        """Count a file that the framework has read as an input of the module that is loading."""
+        node = generations.executing()
+        if node is not None:
+            node.files.setdefault(path, b"")
 
     def add_hook(self, hook: Hook) -> None:
         """Take a hook, unless it was declared while no module is being loaded."""

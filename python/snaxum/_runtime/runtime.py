@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from .. import templates
 from .._host import HostApi
 from .._reload import effects, file_inputs, import_hook, reloader, user_paths
 from .._reload.env_file import EnvFile
@@ -42,6 +43,7 @@ class Runtime:
         root, project = options["python_dir"], options["project_dir"]
         roots = [root, *options["watch_dirs"]]
         user_paths.configure(roots, project)
+        templates.configure(options.get("templates_dir", ""), reloads=options["dev"])
         interpreter.add_to_path(root)
         threading.stack_size(THREAD_STACK_BYTES)
         self._host = host

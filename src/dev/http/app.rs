@@ -44,8 +44,16 @@ impl DevService {
         if !is_below_prefix(request.uri().path()) {
             let runtime = Arc::clone(&self.dev.inner.runtime);
             let page_request = PageRequest::new(&request, peer);
-            let response = dispatcher::respond(runtime, request).await;
-            return self.dev.inner.browser.inject(page_request, response).await;
+            let Some(layers) = runtime.http_layers().cloned() else {
+                let response = dispatcher::respond(runtime, request).await;
+                return self.dev.inner.browser.inject(page_request, response).await;
+            };
+            let browser = &self.dev.inner.browser;
+            // The script is inserted into a page before it is compressed.
+            let respond = async |request| {
+                browser.inject(page_request, dispatcher::respond(runtime, request).await).await
+            };
+            return Box::pin(layers.respond(request, respond)).await;
         }
         request.extensions_mut().insert(ConnectInfo(peer));
         let result = self.console.oneshot(request.map(Body::new)).await;

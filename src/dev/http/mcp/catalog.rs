@@ -44,7 +44,7 @@ const TOOLS: [ToolSpec; 10] = [
         name: "routes",
         description: "Returns the serving routes, in the order of the table: {state, routes: \
             [{methods, path, pattern, params, handler (module.function), file, line, end_line, doc, \
-            mode (in-thread | async | process pool), warnings, generation}]}. state is `failing` \
+            mode (in-thread | async | process pool | static), warnings, generation}]}. state is `failing` \
             while some code on disk does not load and older code is still serving.",
         schema: || list_schema(DEFAULT_LIMIT),
         writes: false,
