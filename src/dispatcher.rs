@@ -85,12 +85,14 @@ where
         return response;
     }
     let mut is_unrouted = false;
+    let mut handled = None;
     let outcome = match body {
         Ok(body) => {
             let request = PythonRequest { id, head: head.clone(), body };
             match runtime.call(request).await {
-                Ok(PythonResponse { generation, route, outcome, timestamps }) => {
+                Ok(PythonResponse { generation, route, outcome, raised, timestamps }) => {
                     is_unrouted = route.is_none();
+                    handled = raised;
                     observation.received(generation, route, timestamps, &outcome);
                     match outcome {
                         HandlerOutcome::Response { body: ResponseBody::Stream(_), .. } => {
@@ -113,7 +115,10 @@ where
     {
         response = index;
     }
-    observation.end(&mut response, traceback.as_ref());
+    if let Some(traceback) = &handled {
+        log_traceback(id, traceback);
+    }
+    observation.end(&mut response, traceback.or(handled).as_ref());
     response
 }
 
@@ -169,10 +174,14 @@ fn to_http(
         HandlerOutcome::Failure(failure) => failure,
     };
     if let Some(traceback) = &failure.traceback {
-        tracing::error!(target: TRACEBACK, "request {id}: the handler raised\n{}", traceback.text);
+        log_traceback(id, traceback);
     }
     let response = problem::respond(&failure, request, id, runtime.config().dev);
     (response, failure.traceback.map(Arc::from))
+}
+
+fn log_traceback(id: u64, traceback: &Traceback) {
+    tracing::error!(target: TRACEBACK, "request {id}: the handler raised\n{}", traceback.text);
 }
 
 fn build_response(

@@ -53,6 +53,8 @@ pub struct PythonResponse {
     pub route: Option<String>,
     /// The response, or a failure.
     pub outcome: HandlerOutcome,
+    /// The exception that an error handler has responded to.
+    pub raised: Option<Arc<Traceback>>,
     /// Set in dev mode.
     pub timestamps: Option<Timestamps>,
 }

@@ -4,28 +4,53 @@ Owns the public names, and nothing else. `route` declares an endpoint, a handler
 and returns JSON, text, bytes or a `Response`.
 """
 
+from .blueprints import (
+    Blueprint,
+    after_request,
+    before_request,
+    delete,
+    errorhandler,
+    get,
+    middleware,
+    patch,
+    post,
+    put,
+    route,
+)
 from .capture import no_capture
 from .http import HTTPError, Request, Response
 from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
-from .routing import RouteError, route
+from .routing import RouteError
 from .static_files import static
 from .templates import render
+from .urls import url_for
 
 __all__ = [
+    "Blueprint",
     "HTTPError",
     "Request",
     "Response",
     "RouteError",
     "__version__",
+    "after_request",
+    "before_request",
+    "delete",
+    "errorhandler",
+    "get",
     "keep",
+    "middleware",
     "no_capture",
     "on_resume",
     "on_shutdown",
     "on_startup",
     "on_unload",
+    "patch",
+    "post",
+    "put",
     "render",
     "route",
     "static",
+    "url_for",
 ]
 
 __version__ = "0.1.0"

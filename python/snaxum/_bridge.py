@@ -115,7 +115,7 @@ def _complete(made: report.Report) -> None:
     if respond.is_observed:
         made.secrets = redact.secret_values()
     runtime.prepare_for(current().routes)
-    if runtime.warm_pool and any(route.use_process_pool for route in current().routes):
+    if runtime.warm_pool and any(route.mode == "process pool" for route in current().routes):
         # The first pool request should not pay for the start of a process.
         threading.Thread(target=runtime.pool.warm_up, daemon=True).start()
 

@@ -75,7 +75,8 @@ class BodyStream(Protocol):
 class Exchange(Protocol):
     """One request and its response. Exactly one of the last four methods is called.
 
-    `began`, `resumed`, `suspended`, `pooled` and `returned` record times, in dev mode only.
+    `began`, `resumed`, `suspended`, `pooled` and `returned` record times, in dev mode only;
+    `raised` records the exception that an error handler responds to.
     """
 
     id: int
@@ -91,6 +92,7 @@ class Exchange(Protocol):
     def suspended(self) -> None: ...
     def pooled(self, tasks: int, waited: float, ran: float) -> None: ...
     def returned(self) -> None: ...
+    def raised(self, traceback: bytes) -> None: ...
     def respond_ok(self, generation: int, route: str, content_type: str, body: bytes) -> None: ...
     def respond(
         self,

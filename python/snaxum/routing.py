@@ -1,4 +1,4 @@
-"""Routes: the `@route` decorator, and the table that finds the route of a request.
+"""Routes, and the table that finds the route of a request.
 
 Owns `Route`, `RouteTable` and the results of a lookup. A table is built once for a generation and
 never changes. Never runs a handler, and knows nothing of HTTP but methods and paths.
@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from . import _registry
 from ._core import handlers, parameters
 from ._core.digests import sha256
 from ._core.handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
+from ._core.hooks import Scope
 from ._core.methods import checked_methods
-from ._core.patterns import Part, parse
+from ._core.patterns import parse
+from ._core.route_tree import TreeNode, search
 from .capture import is_private
-
-_H = TypeVar("_H", bound=Handler)
+from .route_options import described, with_status
 
 
 class RouteError(ValueError):
-    """A route that is not possible; the message has the reason, the place and the correction."""
+    """A route or hook that is not possible; the message has reason, place and correction."""
 
 
 class DuplicateRoute(RouteError):
@@ -37,27 +37,6 @@ class DuplicateRoute(RouteError):
             f"{where(first.handler)} (as {first.pattern}) and {where(second.handler)}; "
             "change the path or the methods of one of them"
         )
-
-
-def route(
-    path: str, methods: Iterable[str] | None = None, *, use_process_pool: bool = False
-) -> Callable[[_H], _H]:
-    """Make the function below the handler of `path`; without `methods`, of GET.
-
-    One function may have several `@route`. A parameter gets the value of the path that has its
-    name; one named `request` or annotated `Request`, or the first, if it is neither, gets the
-    request. With `use_process_pool`, one named `pool`, or the second, gets the pool.
-    """
-
-    def register(handler: _H) -> _H:
-        declared = Route(path, methods, handler, use_process_pool=use_process_pool)
-        if _registry.sink is not None:
-            _registry.sink.add_route(declared)
-        return handler
-
-    if callable(path):
-        raise RouteError(f"`@route` at {where(path)} has no path; write `@route('/path')`")
-    return register
 
 
 class Route:
@@ -74,6 +53,11 @@ class Route:
         "names",
         "parsed",
         "pattern",
+        "response_model",
+        "scope",
+        "status",
+        "summary",
+        "tags",
         "use_process_pool",
     )
 
@@ -84,11 +68,17 @@ class Route:
         handler: Handler,
         *,
         use_process_pool: bool = False,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: Any = None,
+        status: int | None = None,
+        scope: Scope | None = None,
     ) -> None:
         try:
             self.parsed = parse(pattern)
             self.methods = checked_methods(methods)
-        except ValueError as error:
+            self.tags, self.summary, self.status = described(tags, summary, status)
+        except (TypeError, ValueError) as error:
             raise RouteError(f"route `{pattern}` at {where(handler)}: {error}") from None
         if not callable(handler):
             kind = type(handler).__name__
@@ -97,6 +87,10 @@ class Route:
             )
         self.pattern = pattern
         self.handler = handler
+        # For the description of the route; `status` is also that of a result without one.
+        self.response_model = response_model
+        # The blueprint that it belongs to.
+        self.scope = scope
         self.use_process_pool = bool(use_process_pool)
         self.is_async = handlers.is_async(handler)
         self.names = tuple(name for name, _ in self.parsed.params)
@@ -112,12 +106,30 @@ class Route:
         except ValueError as error:
             raise RouteError(f"route `{pattern}` at {where(handler)}: {error}") from None
         self.call = parameters.bind(handler, self.arguments, self.names, with_pool=with_pool)
+        if self.status is not None:
+            self.call = with_status(self.call, self.status, is_async=self.is_async)
         key = f"{' '.join(self.methods)} {pattern}"
         self.id = "r_" + sha256(key.encode(errors="surrogatepass")).hexdigest()[:8]
 
     @property
     def params(self) -> list[dict[str, str]]:
         return [{"name": name, "type": converter.name} for name, converter in self.parsed.params]
+
+    @property
+    def endpoint(self) -> str:
+        """The name that `url_for` knows it by."""
+        name = self.qualname.rpartition(".")[2]
+        return f"{self.scope.name}.{name}" if self.scope else name
+
+    @property
+    def via(self) -> list[str]:
+        """The hooks that a request meets, as `before_request module.function`, in their order."""
+        return []
+
+    @property
+    def origin(self) -> Route:
+        """The route as it was declared, without hooks."""
+        return self
 
     @property
     def mode(self) -> str:
@@ -189,6 +201,7 @@ class Route:
             "pool": self.use_process_pool,
             "async": self.is_async,
             "mode": self.mode,
+            "via": self.via,
             "no_capture": is_private(self.handler),
             "warnings": self.warnings,
         }
@@ -233,7 +246,7 @@ class RouteTable:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
-        self._start = _Node(0)
+        self._start = TreeNode(0)
         # A path that is all text comes first at every level, so it needs no walk.
         self._static: dict[str, dict[str, Found]] = {}
         self._depth = 1
@@ -263,9 +276,9 @@ class RouteTable:
         if path[:2] == "//":
             segments = ("/" + path.lstrip("/")).split("/", self._depth)
         seen: list[dict[str, Route]] = []
-        found = _search(self._start, segments, 0, (), method, seen)
-        if found is not None:
-            return found
+        reached = search(self._start, segments, method, seen)
+        if reached is not None:
+            return _found(*reached)
         if not seen:
             return NotFound()
         allow = tuple(sorted({"OPTIONS"}.union(*seen)))
@@ -295,7 +308,7 @@ class RouteTable:
 
     def _add(self, route: Route) -> None:
         # The empty text before the first slash of a path is a segment, too.
-        node = self._start.static.setdefault("", _Node(1))
+        node = self._start.static.setdefault("", TreeNode(1))
         for part in route.parsed.parts:
             node = node.child(part)
         for method in route.methods:
@@ -308,81 +321,6 @@ class RouteTable:
             static.update((method, (route, {})) for method in route.methods)
             if "GET" in static:
                 static.setdefault("HEAD", static["GET"])
-
-
-class _Node:
-    """The state after `depth` parts of a path; `methods` are the routes that end here."""
-
-    __slots__ = ("branches", "depth", "dynamic", "methods", "static")
-
-    def __init__(self, depth: int) -> None:
-        self.depth = depth
-        self.static: dict[str, _Node] = {}
-        self.branches: dict[tuple[object, ...], tuple[Part, _Node]] = {}
-        self.dynamic: list[tuple[Callable[[str], Any], _Node, bool]] = []
-        self.methods: dict[str, Route] = {}
-
-    def child(self, part: Part) -> _Node:
-        """Return the node behind `part`; make it if it is missing."""
-        child = _Node(self.depth + 1)
-        if part.match is None:
-            return self.static.setdefault("".join(map(str, part.pieces)), child)
-        return self.branches.setdefault(part.pieces, (part, child))[1]
-
-    def finish(self) -> None:
-        """Order the branches and add the implied HEAD."""
-        ordered = sorted(self.branches.values(), key=lambda branch: branch[0].order)
-        self.dynamic = [(p.match, node, p.takes_rest) for p, node in ordered if p.match]
-        if "GET" in self.methods:
-            self.methods.setdefault("HEAD", self.methods["GET"])
-
-    def walk(self) -> Iterator[_Node]:
-        waiting = [self]
-        while waiting:
-            node = waiting.pop()
-            yield node
-            waiting.extend(node.static.values())
-            waiting.extend(child for _, child in node.branches.values())
-
-
-def _search(
-    node: _Node,
-    segments: list[str],
-    index: int,
-    values: tuple[object, ...],
-    method: str,
-    seen: list[dict[str, Route]],
-) -> Found | None:
-    """Follow `segments` from `index` on; `seen` collects the methods of ends that did not fit."""
-    count = len(segments)
-    while index < count:
-        segment = segments[index]
-        child = node.static.get(segment)
-        if node.dynamic:
-            break
-        if child is None:
-            return None
-        node = child
-        index += 1
-    else:
-        route = node.methods.get(method)
-        if route is not None:
-            return _found(route, values)
-        if node.methods:
-            seen.append(node.methods)
-        return None
-    if child is not None:
-        found = _search(child, segments, index + 1, values, method, seen)
-        if found is not None:
-            return found
-    for match, child, takes_rest in node.dynamic:
-        matched = match("/".join(segments[index:]) if takes_rest else segment)
-        if matched is not None:
-            after = count if takes_rest else index + 1
-            found = _search(child, segments, after, values + matched, method, seen)
-            if found is not None:
-                return found
-    return None
 
 
 def _found(route: Route, values: tuple[object, ...]) -> Found:

@@ -39,6 +39,9 @@ pub struct RouteInfo {
     pub is_async: bool,
     /// `in-thread`, `async`, `process pool`, or `static` for a directory of files.
     pub mode: String,
+    /// The hooks that its requests meet, in their order: `before_request module.function`.
+    #[serde(default)]
+    pub via: Vec<String>,
     /// Whether its requests and responses are neither recorded nor shown.
     #[serde(default)]
     pub no_capture: bool,

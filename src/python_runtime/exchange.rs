@@ -16,7 +16,7 @@ use pyo3::types::PyBytes;
 use crate::message::body_stream::{self, BodySender, TrySendError};
 use crate::message::{
     Failure, HandlerOutcome, PoolTime, PythonRequest, PythonResponse, ResponseBody, Timestamps,
-    header_texts,
+    Traceback, header_texts,
 };
 use crate::sync::Mutex;
 
@@ -36,6 +36,8 @@ pub(super) struct Exchange {
     reply: Mutex<Option<Reply>>,
     /// Set in dev mode.
     timestamps: Mutex<Option<Timestamps>>,
+    /// The exception that an error handler responds to.
+    raised: Mutex<Option<Arc<Traceback>>>,
     /// Set in dev mode, until the response: a handler may store its request without any limit.
     in_flight_guard: Mutex<Option<InFlightGuard>>,
 }
@@ -116,6 +118,12 @@ impl Exchange {
         }
     }
 
+    /// Records the exception that an error handler responds to.
+    fn raised(&self, traceback: &Bound<'_, PyAny>) -> PyResult<()> {
+        *self.raised.lock() = Some(Arc::new(parse(traceback)?));
+        Ok(())
+    }
+
     /// Responds with status 200 and a content type.
     fn respond_ok(
         &self,
@@ -184,6 +192,7 @@ impl Exchange {
             request,
             reply: Mutex::new(Some(reply)),
             timestamps: Mutex::new(timestamps),
+            raised: Mutex::new(None),
             in_flight_guard: Mutex::new(in_flight_guard),
         }
     }
@@ -219,7 +228,8 @@ impl Exchange {
         let route = route.filter(|_| timestamps.is_some()).map(str::to_owned);
         let reply = self.reply.lock().take();
         if let Some(reply) = reply {
-            reply.send(PythonResponse { generation, route, outcome, timestamps });
+            let raised = self.raised.lock().take();
+            reply.send(PythonResponse { generation, route, outcome, raised, timestamps });
         }
         guard
     }

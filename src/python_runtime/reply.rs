@@ -260,7 +260,7 @@ mod tests {
 
     fn response(generation: u64) -> PythonResponse {
         let outcome = HandlerOutcome::Failure(Failure::default());
-        PythonResponse { generation, route: None, outcome, timestamps: None }
+        PythonResponse { generation, route: None, outcome, raised: None, timestamps: None }
     }
 
     #[tokio::test]

@@ -23,6 +23,9 @@ export function RouteDetails({ route, stats, isServed, generation }) {
         <p>Path parameters: ${route.params.map(({ name, type }, index) => html`${index > 0 && ", "}<code>${visible(name)}</code> <span class="dim">(${visible(type)})</span>`)}</p>
       `}
       <p><code>${visible(route.handler)}</code> <span class="dim">in</span> <${SourceLink} file=${route.file} line=${route.line} target=${route.id && { route: route.id }} />${route.mode && html` <span class="dim">· ${visible(route.mode)}</span>`}</p>
+      ${route.via?.length > 0 && html`
+        <p>Hooks, in their order: ${route.via.map((hook, index) => html`${index > 0 && ", "}<code>${visible(hook)}</code>`)}</p>
+      `}
       ${url && html`<p><a href=${url} target="_blank" rel="noopener noreferrer">Open ${visible(url)}</a></p>`}
       ${isServed && html`
         <div class="columns">

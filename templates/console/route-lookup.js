@@ -52,6 +52,7 @@ function Match({ match: { method, path, status, allow, route, near_misses: nearM
     ${route?.params.length > 0 && html`
       <ul>${route.params.map(({ name, type, value }) => html`<li key=${name}><code>${visible(name)} = ${visible(value)}</code> <span class="dim">${visible(type)}</span></li>`)}</ul>
     `}
+    ${route?.via.length > 0 && html`<p class="dim">via ${route.via.map((hook, index) => html`${index > 0 && ", "}<code>${visible(hook)}</code>`)}</p>`}
     ${nearMisses.length > 0 && html`
       <h3>Similar routes</h3>
       <ul>

@@ -36,7 +36,9 @@ export function Routes({ state, filter, onFilter }) {
   const matches = textMatcher(filter);
   const all = withRemoved(state);
   const rows = all.filter(({ route, marker }) =>
-    matches(route.methods.join(" "), route.path, route.handler, route.mode ?? "", route.file, marker?.label ?? ""),
+    matches(
+      route.methods.join(" "), route.path, route.handler, route.mode ?? "", route.file, marker?.label ?? "", ...(route.via ?? []),
+    ),
   );
 
   function show(route) {
@@ -46,6 +48,7 @@ export function Routes({ state, filter, onFilter }) {
     setKeyToFocus(key);
   }
 
+  const hasHooks = all.some(({ route }) => route.via?.length > 0);
   if (!all.length) return html`<${NoRoutes} status=${state.status} />`;
   return html`
     <div class="list" ref=${list}>
@@ -58,6 +61,7 @@ export function Routes({ state, filter, onFilter }) {
             <th scope="col" class="c-path">Path</th>
             <th scope="col" class="c-handler">Handler</th>
             <th scope="col" class="c-mode">Mode</th>
+            ${hasHooks && html`<th scope="col" class="c-via"><abbr title="hooks that its requests meet">Via</abbr></th>`}
             <th scope="col" class="c-source">Source</th>
             <th scope="col" class="c-count number"><abbr title="requests that this page has received">Hits</abbr></th>
             <th scope="col" class="c-total number"><abbr title="95 % of the requests took at most this long">p95</abbr></th>
@@ -70,8 +74,8 @@ export function Routes({ state, filter, onFilter }) {
             const routeStats = isServed ? stats.get(statsKey(route.path, route.handler)) : undefined;
             return html`<${KeyedRows} key=${key}>
               <${RouteRow} name=${key} route=${route} marker=${marker} isFirst=${index === 0} stats=${routeStats}
-                isOpen=${opened.has(key)} toggle=${() => setOpened(toggled(opened, key))} />
-              ${opened.has(key) && html`<tr class="expanded-row"><td colspan="8">
+                isOpen=${opened.has(key)} hasHooks=${hasHooks} toggle=${() => setOpened(toggled(opened, key))} />
+              ${opened.has(key) && html`<tr class="expanded-row"><td colspan=${hasHooks ? 9 : 8}>
                 <${RouteDetails} route=${route} stats=${routeStats} isServed=${isServed} generation=${state.status.generation} />
               </td></tr>`}
             </>`;
@@ -102,7 +106,7 @@ function routeKey({ methods, path }) {
   return `${methods.join(",")} ${path}`;
 }
 
-function RouteRow({ name, route, marker, stats, isFirst, isOpen, toggle }) {
+function RouteRow({ name, route, marker, stats, isFirst, isOpen, hasHooks, toggle }) {
   const isRemoved = marker === MARKERS.removed;
   return html`
     <tr data-row data-key=${name} data-testid="route-row" class=${isRemoved ? "removed" : ""} tabindex=${isFirst ? 0 : -1} onClick=${onRowClick(toggle)}>
@@ -116,12 +120,18 @@ function RouteRow({ name, route, marker, stats, isFirst, isOpen, toggle }) {
       </td>
       <td class="c-handler"><span class="route-text">${visible(route.handler)}</span></td>
       <td class="c-mode dim">${visible(route.mode)}</td>
+      ${hasHooks && html`<td class="c-via dim" title=${(route.via ?? []).map(visible).join("\n")}><span class="route-text">${visible(hookNames(route).join(", "))}</span></td>`}
       <td class="c-source dim" title=${fileLine(route.file, route.line)}><span class="route-text"><${SourceLink} file=${route.file} line=${route.line} target=${route.id && { route: route.id }} skipTab /></span></td>
       <td class="c-count number">${stats ? html`<a tabindex="-1" href=${requestsLink(route)}>${stats.hits}</a>` : html`<span class="dim">0</span>`}</td>
       <td class="c-total number">${stats ? milliseconds(stats.p95_ms) : html`<span class="dim">–</span>`}</td>
       <td class=${`c-count number ${stats?.errors ? "bad" : "dim"}`}>${stats?.errors ?? 0}</td>
     </tr>
   `;
+}
+
+/** Returns the functions of its hooks, without their kinds. */
+function hookNames(route) {
+  return (route.via ?? []).map((hook) => hook.slice(hook.lastIndexOf(" ") + 1));
 }
 
 function requestsLink({ path, handler }) {

@@ -2,6 +2,7 @@
 //! file. The worlds that the tests act in are made by [`support`].
 
 mod access;
+mod api;
 mod browser_reload;
 mod cli;
 mod cli_errors;

@@ -39,7 +39,7 @@ def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
             {"name": name, "type": types[name], "value": repr(value)}
             for name, value in values.items()
         ]
-        matched = {**_named(winner), "mode": winner.mode, "params": params}
+        matched = {**_named(winner), "mode": winner.mode, "via": winner.via, "params": params}
     segments = _segments(path)
     misses = []
     for route in table.routes:

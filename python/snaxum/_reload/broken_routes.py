@@ -1,6 +1,6 @@
 """The routes of modules that did not load at the first start, as far as their text shows them.
 
-Owns the reading of `@route` from a syntax tree: a request for such a path gets the error of the
+Owns the reading of decorators from a syntax tree: a request for such a path gets the error of the
 module instead of 404. Never runs code of such a module.
 """
 
@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping
 
 from ..routing import Route, RouteError, RouteTable
 from .source_cache import SourceCache
+
+# The decorators that declare a route.
+DECORATORS = ("route", "get", "post", "put", "patch", "delete")
 
 
 class Placeholder:
@@ -53,24 +56,54 @@ def routes_in(content: bytes) -> Iterator[tuple[str, list[str] | None, int]]:
         tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
+    prefixes = dict(_blueprints(tree.body))
     for statement in tree.body:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
             for decorator in statement.decorator_list:
-                if isinstance(decorator, ast.Call) and _name(decorator.func) == "route":
-                    yield from _declared(decorator)
+                if isinstance(decorator, ast.Call):
+                    yield from _declared(decorator, prefixes)
 
 
-def _declared(call: ast.Call) -> Iterator[tuple[str, list[str] | None, int]]:
-    given = {keyword.arg: keyword.value for keyword in call.keywords}
-    path = call.args[0] if call.args else given.get("path")
-    methods = call.args[1] if len(call.args) > 1 else given.get("methods")
+def _blueprints(statements: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Yield the blueprints of a module: name of the variable, and prefix."""
+    for statement in statements:
+        if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
+            continue
+        call = statement.value
+        prefix = _argument(call, 1, "prefix")
+        if _name(call.func) == "Blueprint" and isinstance(prefix, ast.Constant):
+            for target in statement.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, str(prefix.value).rstrip("/")
+
+
+def _declared(
+    call: ast.Call, prefixes: Mapping[str, str]
+) -> Iterator[tuple[str, list[str] | None, int]]:
+    kind = _name(call.func)
+    if kind not in DECORATORS:
+        return
+    path, methods = _argument(call, 0, "path"), _argument(call, 1, "methods")
     if not isinstance(path, ast.Constant) or not isinstance(path.value, str):
         return  # computed when the module runs
+    prefix = ""
+    if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+        prefix = prefixes.get(call.func.value.id, "")
+    if kind != "route":
+        if (prefix + path.value).startswith("/"):  # not `mock.patch`
+            yield prefix + path.value, [kind.upper()], call.lineno
+        return
     names = None
     if isinstance(methods, (ast.List, ast.Tuple, ast.Set)):
         items = [item.value for item in methods.elts if isinstance(item, ast.Constant)]
         names = [item for item in items if isinstance(item, str)]
-    yield path.value, names or None, call.lineno
+    yield prefix + path.value, names or None, call.lineno
+
+
+def _argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
+    if len(call.args) > position:
+        return call.args[position]
+    return next((given.value for given in call.keywords if given.arg == name), None)
 
 
 def _name(function: ast.expr) -> str:

@@ -60,7 +60,9 @@ def apply(node: Node, source: Source, module: ModuleType | None) -> None:
     old, node.source = node.source, source
     if module is None or old is None or old.code is None:
         return
-    swap_code(module, [route.handler for route in node.routes], old.code, source.compile())
+    declared = [route.handler for route in node.routes]
+    declared += [hook.function for hook in node.request_hooks]
+    swap_code(module, declared, old.code, source.compile())
     loader = attribute(namespace(module).get("__spec__"), "loader")
     if is_a(loader, UserLoader):
         loader.source = source

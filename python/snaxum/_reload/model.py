@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import asyncio
     import weakref
 
+    from .._core.hooks import RequestHook, Scope
     from ..routing import Route
     from ..static_files import StaticMount
 
@@ -44,7 +45,9 @@ class Node:
         "missing_imports",
         "name",
         "released_exclusive",
+        "request_hooks",
         "routes",
+        "scopes",
         "source",
         "static_mounts",
         "tasks",
@@ -67,6 +70,9 @@ class Node:
         self.listed_dirs: dict[str, bytes | None] = {}
         self.routes: list[Route] = []
         self.static_mounts: list[StaticMount] = []
+        # Its hooks around handlers, and its blueprints.
+        self.request_hooks: list[RequestHook] = []
+        self.scopes: list[Scope] = []
         self.hooks: list[Hook] = []
         # Whether its exclusive `on_unload` hooks have run, before the next run of the module.
         self.released_exclusive = False

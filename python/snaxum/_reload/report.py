@@ -75,7 +75,8 @@ class RouteRowCache:
 
     def forget(self, routes: Iterable[Route]) -> None:
         """Make the rows of these routes again: their lines have moved."""
-        for route in routes:
+        moved = set(routes)
+        for route in [route for route in self._known if route.origin in moved]:
             self._known.pop(route, None)
 
 

@@ -23,6 +23,7 @@ from .graph import Graph
 from .model import Node
 from .report import Failure
 from .retirement import Retirement
+from .route_plans import RoutePlans
 from .source_cache import SourceCache
 from .user_paths import is_user_file
 
@@ -92,7 +93,9 @@ class Stage:
         order = [name for name in serving.graph.nodes if name in nodes]
         order += [name for name in nodes if name not in serving.graph.nodes]
         kept_nodes = [nodes[n] for n in order if n in modules and n not in dropped]
-        table, duplicates = self._table(kept_nodes)
+        plans = RoutePlans(kept_nodes)
+        self.failures.update((name, self.capture(e)) for name, e in plans.conflicts.items())
+        table, duplicates = self._table(plans.routes(kept_nodes, serving.routes))
         self.failures.update(duplicates)
         mounts, duplicates = self._static_mounts(kept_nodes)
         self.failures.update(duplicates)
@@ -130,6 +133,7 @@ class Stage:
             ran,
             static_mounts=mounts,
             broken_routes=broken.module_for if broken else None,
+            hooks=plans.of_no_route(),
         )
 
     def _is_refusal(self, error: BaseException) -> bool:
@@ -165,9 +169,8 @@ class Stage:
                 ):
                     raise Rejected({node.name: self.capture(error)})
 
-    def _table(self, nodes: Sequence[Node]) -> tuple[RouteTable, dict[str, Failure]]:
+    def _table(self, routes: Sequence[tuple[str, Route]]) -> tuple[RouteTable, dict[str, Failure]]:
         """Build the route table of all loaded modules, without duplicate routes."""
-        routes = [(node.name, route) for node in nodes for route in node.routes]
         duplicates: dict[str, Failure] = {}
         while True:
             try:

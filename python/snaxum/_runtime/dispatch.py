@@ -10,11 +10,13 @@ import contextvars
 import functools
 from typing import TYPE_CHECKING
 
+from .._core.hooks import HookSet
 from .._debug.route_lookup import near_misses
 from .._host import Exchange, to_json
-from ..http import Request
-from ..routing import ImpliedOptions, MethodNotAllowed, Route
+from ..http import HTTPError, Request, Response
+from ..routing import ImpliedOptions, Match, MethodNotAllowed, NotFound, Route
 from . import respond
+from .chains import UnmatchedRoute
 from .generations import Generation
 from .leases import Lease, pin_thread, unpin_thread
 from .runtime import running
@@ -37,29 +39,51 @@ def dispatch_request(exchange: Exchange, generation: Generation, method: str, pa
             run_async(exchange, generation, route, request)
         else:
             run_sync(exchange, generation, route, request)
-    elif type(found) is MethodNotAllowed:
+    else:
+        _dispatch_unmatched(exchange, generation, found)
+
+
+def _dispatch_unmatched(exchange: Exchange, generation: Generation, found: Match) -> None:
+    """Respond to a request that no route matches, through the hooks for all routes."""
+    if type(found) is NotFound and generation.broken:
+        _fail_broken(exchange, generation)
+        return
+    refusal = _refusal(exchange, generation, found)
+    if generation.hooks != HookSet():
+        route = UnmatchedRoute(refusal, generation.hooks)
+        run = run_async if route.is_async else run_sync
+        run(exchange, generation, route, Request(exchange, {}))
+    elif isinstance(refusal, HTTPError):
+        headers = list(refusal.headers)
+        exchange.fail(generation.number, None, refusal.status, refusal.detail, headers, None)
+    else:
+        headers = refusal.headers.multi_items()
+        exchange.respond(generation.number, None, refusal.status, headers, b"")
+
+
+def _refusal(exchange: Exchange, generation: Generation, found: Match) -> HTTPError | Response:
+    """Return the response to a request that no route matches, or the error."""
+    method, path = exchange.method, exchange.path
+    if type(found) is MethodNotAllowed:
         allow = ", ".join(found.allow)
         detail = f"{path} does not allow {method}; use {allow}"
-        exchange.fail(generation.number, None, 405, detail, [("allow", allow)], None)
-    elif type(found) is ImpliedOptions:
-        headers = [("allow", ", ".join(found.allow))]
-        exchange.respond(generation.number, None, 200, headers, b"")
-    elif generation.broken:
-        _fail_broken(exchange, generation)
-    else:
-        detail = f"no route for {path}"
-        if respond.is_observed and (near := near_misses(generation.routes, path)):
-            detail += "; near it: " + ", ".join(near)
-        if respond.is_observed and (unloaded := _find_unloaded(method, path)):
-            detail += "; " + unloaded
-        exchange.fail(generation.number, None, 404, detail, [], None)
+        return HTTPError(405, detail, {"allow": allow})
+    if type(found) is ImpliedOptions:
+        return Response(headers={"allow": ", ".join(found.allow)})
+    detail = f"no route for {path}"
+    if respond.is_observed and (near := near_misses(generation.routes, path)):
+        detail += "; near it: " + ", ".join(near)
+    if respond.is_observed and (unloaded := _find_unloaded(method, path)):
+        detail += "; " + unloaded
+    return HTTPError(404, detail)
 
 
 def calls_plain_handler(generation: Generation, method: str, path: str) -> bool:
     """Report whether `dispatch_request` would call a handler in its own thread."""
     found = generation.table.match(method, path)
     if type(found) is not tuple:
-        return False
+        hooks = generation.hooks.all()
+        return bool(hooks) and not any(hook.is_async for hook in hooks)
     route = found[0]
     return not (route.use_process_pool or route.is_async)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .._core.hooks import HookSet
 from .._reload.graph import Graph
 from .._reload.model import Node
 
@@ -46,6 +47,8 @@ class Generation:
     static_mounts: list[StaticMount] = field(default_factory=list)
     # Returns the module that did not load and has a route for a method and a path, if there is one.
     broken_routes: Callable[[str, str], str | None] | None = None
+    # The hooks of a request that no route matches.
+    hooks: HookSet = field(default_factory=HookSet)
     # The number of open leases of it.
     leases: int = 0
     # Nodes that end with it: its successor has replaced or dropped their modules.
@@ -73,7 +76,7 @@ class Staging:
         return self.thread == threading.get_ident()
 
     def add_route(self, route: Route) -> None:
-        node = self.executing[-1] if self.executing else self.nodes.get(route.module)
+        node = self.node_of(route.module)
         if node is not None:
             node.routes.append(route)
 
@@ -81,6 +84,10 @@ class Staging:
         node = self.executing[-1] if self.executing else self.nodes.get(mount.module)
         if node is not None:
             node.static_mounts.append(mount)
+
+    def node_of(self, module: str) -> Node | None:
+        """Return the node for a declaration: that of the running module, or else of `module`."""
+        return self.executing[-1] if self.executing else self.nodes.get(module)
 
 
 class NullStaging(Staging):
@@ -94,6 +101,9 @@ class NullStaging(Staging):
 
     def add_static(self, mount: StaticMount) -> None:
         pass
+
+    def node_of(self, module: str) -> None:
+        return None
 
 
 # The number of the first generation of this process; a restarted process continues the numbers.

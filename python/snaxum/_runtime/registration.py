@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from types import CodeType
 from typing import Any
 
 from .. import _registry
+from .._core.hooks import RequestHook, Scope
 from .._reload.model import Hook, Kept
 from ..routing import Route
 from ..static_files import StaticMount
@@ -36,13 +37,24 @@ class Registration:
         Raises RuntimeError while the calling thread loads no module: such a route would belong to
         no generation.
         """
-        staging = generations.staging()
-        if staging is None or not staging.is_here():
-            raise RuntimeError(
-                f"@route({route.pattern!r}) ran while no module was being loaded; "
-                "declare routes at the top level of a module"
-            )
-        staging.add_route(route)
+        _staging(f"@route({route.pattern!r})").add_route(route)
+
+    def add_request_hook(self, hook: RequestHook) -> None:
+        """Take a hook around handlers. Raises RuntimeError as `add_route` does."""
+        node = _staging(f"@{hook.label}").node_of(hook.module)
+        if node is not None:
+            node.request_hooks.append(hook)
+
+    def add_scope(self, scope: Scope) -> None:
+        """Take a blueprint, unless it was made while no module is being loaded."""
+        node = generations.executing()
+        if node is not None:
+            node.scopes.append(scope)
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes of the caller's generation."""
+        generation = leases.for_caller()
+        return generation.routes if generation is not None else ()
 
     def add_static(self, mount: StaticMount) -> None:
         """Take a static directory. Raises RuntimeError while the calling thread loads no module."""
@@ -96,6 +108,17 @@ class Registration:
             if places:
                 places[0][key] = kept
         return kept.value
+
+
+def _staging(declaration: str) -> generations.Staging:
+    """Return the staging that the calling thread loads a module for."""
+    staging = generations.staging()
+    if staging is None or not staging.is_here():
+        raise RuntimeError(
+            f"{declaration} ran while no module was being loaded; "
+            "declare routes and hooks at the top level of a module"
+        )
+    return staging
 
 
 def _call(factory: Callable[[], Any]) -> Any:

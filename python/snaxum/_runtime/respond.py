@@ -21,6 +21,7 @@ from ..headers import MissingField
 from ..http import HTTPError, Request, to_response
 from ..response import PLAIN_TYPES, encode_plainly
 from ..routing import Route
+from .chains import Unanswered
 from .generations import Generation
 from .leases import Lease, pin_thread, unpin_thread
 from .request_threads import Interrupted
@@ -72,10 +73,16 @@ def send_error(
 
     With the request, a handler that failed because the body is not JSON is a fault of the client.
     """
+    response = None
+    if type(error) is Unanswered:
+        response, error = error.response, error.response.error
     failure = _failure(route, error)
     explained = None if request is None else unparsed_body.explain(error, request)
     if explained is not None:
         failure = (*explained, *failure[2:])
+    if response is not None:
+        headers = response.headers.multi_items()
+        failure = (response.status, failure[1], headers, failure[3])
     exchange.fail(generation.number, route.id, *failure)
 
 

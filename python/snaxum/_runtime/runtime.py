@@ -15,7 +15,7 @@ from .._reload import effects, file_inputs, import_hook, reloader, user_paths
 from .._reload.env_file import EnvFile
 from .._reload.retirement import Retirement
 from .._reload.watchdog import Watchdog
-from . import interpreter
+from . import chains, interpreter
 from .loop_watch import LoopWatch
 from .overseer import Overseer
 from .request_threads import RequestThreads
@@ -32,6 +32,8 @@ THREAD_STACK_BYTES = 16 * 1024 * 1024
 POOL_THREADS = 64
 # The streams of `def` handlers have one thread each; further streams are refused.
 STREAM_THREADS = 64
+# A handler that is a `def`, with hooks that are not, has one thread.
+HOOK_THREADS = 64
 
 
 class Runtime:
@@ -66,7 +68,10 @@ class Runtime:
         self.streaming = RequestThreads(
             "snaxum-stream", STREAM_THREADS, 0, self._max_stuck, interrupts=True
         )
-        self.threads = (self.waiting, self.streaming)
+        # For the `def` parts of requests whose other parts are `async def`.
+        self.hook_threads = RequestThreads("snaxum-hooks", HOOK_THREADS, max_queue, self._max_stuck)
+        self.threads = (self.waiting, self.streaming, self.hook_threads)
+        chains.install(self)
         # Whether so many loops are blocked that they are no longer replaced.
         self.are_loops_blocked = False
         self._blocked_loops: list[LoopThread] = []
@@ -126,9 +131,9 @@ class Runtime:
     def prepare_for(self, routes: Iterable[Route]) -> None:
         """Make the parts that these routes need, so that no request waits for them."""
         for route in routes:
-            if route.use_process_pool:
+            if route.mode == "process pool":
                 _ = self.pool
-            elif route.is_async:
+            if route.is_async:
                 _ = self.loop
 
     def replace_loop(self, blocked: LoopThread, *, is_last: bool = False) -> bool:
@@ -150,6 +155,7 @@ class Runtime:
         if pool is not None:
             pool.cancel()
         self.streaming.abandon(request_id)
+        self.hook_threads.abandon(request_id)
         if self.waiting.abandon(request_id):
             self.pools.pop(request_id, None)
         if self._loop is not None:

@@ -85,20 +85,31 @@ pub(super) fn markdown(routes: &[RouteInfo], hits: Hits<'_>) -> String {
 
 /// The titles, then one row for each route.
 fn rows(routes: &[RouteInfo], hits: Hits<'_>) -> Vec<Vec<String>> {
-    let titles = ["METHOD", "PATH", "HANDLER", "MODE", "SOURCE", "HITS"].map(str::to_owned);
+    // Columns that would be empty are left out.
+    let has_hooks = routes.iter().any(|route| !route.via.is_empty());
+    let select = |cells: [String; 7]| {
+        let is_shown = [true, true, true, true, has_hooks, true, hits.is_some()];
+        let shown = cells.into_iter().zip(is_shown).filter(|(_, is_shown)| *is_shown);
+        shown.map(|(cell, _)| cell).collect()
+    };
+    let titles = ["METHOD", "PATH", "HANDLER", "MODE", "VIA", "SOURCE", "HITS"];
     let cells = |route: &RouteInfo| {
-        [
+        select([
             route.methods.join(","),
             escape(&route.path),
             escape(&route.handler),
             route.mode.clone(),
+            escape(&hook_names(route).join(", ")),
             format!("{}:{}", escape(&route.file), route.line),
             hit_count(hits, route).to_string(),
-        ]
+        ])
     };
-    let rows = std::iter::once(titles).chain(routes.iter().map(cells));
-    let width = if hits.is_some() { 6 } else { 5 };
-    rows.map(|row| row.into_iter().take(width).collect()).collect()
+    std::iter::once(select(titles.map(str::to_owned))).chain(routes.iter().map(cells)).collect()
+}
+
+/// The functions of the hooks, without their kinds.
+fn hook_names(route: &RouteInfo) -> Vec<&str> {
+    route.via.iter().map(|hook| hook.rsplit(' ').next().unwrap_or(hook)).collect()
 }
 
 fn hit_count(hits: Hits<'_>, route: &RouteInfo) -> u64 {

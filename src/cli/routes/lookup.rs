@@ -37,6 +37,7 @@ struct MatchedRoute {
     path: String,
     handler: String,
     mode: String,
+    via: Vec<String>,
     params: Vec<MatchedParam>,
 }
 
@@ -99,6 +100,9 @@ impl RouteLookup {
                 let mut out = format!("{request}\n  {methods} {path}  {handler}\n");
                 for MatchedParam { name, kind, value } in &route.params {
                     out += &format!("    {} = {}  ({kind})\n", escape(name), escape(value));
+                }
+                for hook in &route.via {
+                    out += &format!("    via {}\n", escape(hook));
                 }
                 out
             }

@@ -1,0 +1,145 @@
+"""Crosses between the loop and a thread within one request, for hooks around a handler.
+
+Owns the way of a `def` from the loop to a thread that may block, and of a coroutine from there back
+to the loop. Changes of context variables cross, too. Never decides what runs where (`chains`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import queue
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from typing import Any, Protocol, TypeVar
+
+from .._host import Exchange
+from ..response import HTTPError
+from . import leases
+from .request_threads import RequestThreads
+
+_T = TypeVar("_T")
+_MISSING = object()
+
+Job = Callable[[], None]
+
+
+class Places(Protocol):
+    """The parts of the runtime that are needed here."""
+
+    hook_threads: RequestThreads
+    pools: dict[int, Any]
+
+    def pool_for_request(self, request: int) -> Executor: ...
+
+
+class Crossing:
+    """The crossings of one request, whose task runs on the loop of the calling thread.
+
+    A thread that waits for the loop runs what crosses meanwhile: a request has one thread at most.
+    """
+
+    def __init__(self, places: Places, exchange: Exchange, handler: str) -> None:
+        self._places = places
+        self._exchange = exchange
+        self._handler = handler
+        self._loop = asyncio.get_running_loop()
+        # The threads that wait for the loop, and the tasks that they wait for.
+        self._waiting: list[queue.SimpleQueue[Job | None]] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def hop(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function in a thread, and await its result."""
+        context = contextvars.copy_context()
+        ended: asyncio.Future[tuple[Any, BaseException | None]] = self._loop.create_future()
+
+        def settle(result: Any, error: BaseException | None) -> None:
+            if not ended.done():
+                ended.set_result((result, error))
+
+        def job() -> None:
+            result, raised = None, None
+            try:
+                result = context.run(function, *args)
+            except BaseException as error:
+                raised = error
+            self._loop.call_soon_threadsafe(settle, result, raised)
+
+        if self._waiting:
+            self._waiting[-1].put(job)
+        else:
+            self._start(job)
+        try:
+            result, error = await ended
+        except asyncio.CancelledError:
+            for task in self._tasks:
+                task.cancel()
+            raise
+        _adopt(context)
+        if error is not None:
+            raise error
+        return result
+
+    async def hop_with_pool(self, function: Callable[..., Any], request: Any) -> Any:
+        """Call a handler that gets the pool in a thread, and await its result."""
+        pools, number = self._places.pools, self._exchange.id
+        pools[number] = pool = self._places.pool_for_request(number)
+        try:
+            return await self.hop(function, request, pool)
+        finally:
+            pools.pop(number, None)
+
+    def wait(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Run a coroutine on the loop, and wait for its result, in a thread of `hop`."""
+        jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        context = contextvars.copy_context()
+        tasks: list[asyncio.Task[tuple[_T, contextvars.Context]]] = []
+
+        async def run() -> tuple[_T, contextvars.Context]:
+            return await coroutine, contextvars.copy_context()
+
+        def end(task: asyncio.Task[Any]) -> None:
+            self._tasks.discard(task)
+            jobs.put(None)
+
+        def start() -> None:
+            task = context.run(self._loop.create_task, run())
+            tasks.append(task)
+            self._tasks.add(task)
+            task.add_done_callback(end)
+
+        self._waiting.append(jobs)
+        try:
+            self._loop.call_soon_threadsafe(start)
+            while (job := jobs.get()) is not None:
+                job()
+        finally:
+            self._waiting.pop()
+        result, changed = tasks[0].result()
+        _adopt(changed)
+        return result
+
+    def _start(self, job: Job) -> None:
+        """Run a job in a thread of its own. Raises HTTPError if none is free."""
+        generation = leases.for_caller()
+        assert generation is not None, "a request has a generation"
+        number, lease = self._exchange.id, leases.Lease(generation)
+
+        def run() -> None:
+            leases.pin_thread(generation, number)
+            try:
+                job()
+            finally:
+                leases.unpin_thread()
+                lease.end()
+
+        if not self._places.hook_threads.start(number, self._handler, run):
+            detail = "too many requests are waiting for a thread"
+            raise HTTPError(503, detail, {"retry-after": "1"})
+
+
+def _adopt(context: contextvars.Context) -> None:
+    """Set the variables that another thread or task has set in its copy of this context."""
+    for variable, value in context.items():
+        if variable.get(_MISSING) is not value:
+            variable.set(value)

@@ -1,0 +1,264 @@
+"""Declarations of routes and hooks: the decorators, for all routes or for a `Blueprint`.
+
+Owns their public names and what a blueprint adds. Never calls a handler or a hook
+(`_runtime.chains`), and never decides to which routes a hook applies (`_reload.route_plans`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from . import _registry
+from ._core import hooks
+from ._core.handlers import Handler, where
+from .routing import Route, RouteError
+
+_H = TypeVar("_H", bound=Handler)
+
+
+class Declarations:
+    """The decorators of one level: of the package, or of one blueprint."""
+
+    def __init__(self, scope: hooks.Scope | None = None) -> None:
+        self._scope = scope
+
+    def route(
+        self,
+        path: str,
+        methods: Iterable[str] | None = None,
+        *,
+        use_process_pool: bool = False,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: Any = None,
+        status: int | None = None,
+    ) -> Callable[[_H], _H]:
+        """Make the function below the handler of `path`; without `methods`, of GET.
+
+        One function may have several. A parameter gets the value of the path that has its name;
+        one named `request` or annotated `Request`, or the first, if it is neither, gets the
+        request. With `use_process_pool`, one named `pool`, or the second, gets the pool.
+
+        `status` is that of a result which has none of its own. `tags`, `summary` and
+        `response_model` describe the route, and do not change the response.
+        """
+
+        def register(handler: _H) -> _H:
+            declared = Route(
+                self._full(path, handler),
+                methods,
+                handler,
+                use_process_pool=use_process_pool,
+                tags=tags,
+                summary=summary,
+                response_model=response_model,
+                status=status,
+                scope=self._scope,
+            )
+            if _registry.sink is not None:
+                _registry.sink.add_route(declared)
+            return handler
+
+        if callable(path):
+            raise RouteError(f"the route at {where(path)} has no path; write `@route('/path')`")
+        return register
+
+    def get(
+        self,
+        path: str,
+        *,
+        use_process_pool: bool = False,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: Any = None,
+        status: int | None = None,
+    ) -> Callable[[_H], _H]:
+        """Like `route`, for GET; HEAD is implied."""
+        return self._of("GET", path, use_process_pool, tags, summary, response_model, status)
+
+    def post(
+        self,
+        path: str,
+        *,
+        use_process_pool: bool = False,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: Any = None,
+        status: int | None = None,
+    ) -> Callable[[_H], _H]:
+        """Like `route`, for POST."""
+        return self._of("POST", path, use_process_pool, tags, summary, response_model, status)
+
+    def put(
+        self,
+        path: str,
+        *,
+        use_process_pool: bool = False,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: Any = None,
+        status: int | None = None,
+    ) -> Callable[[_H], _H]:
+        """Like `route`, for PUT."""
+        return self._of("PUT", path, use_process_pool, tags, summary, response_model, status)
+
+    def patch(
+        self,
+        path: str,
+        *,
+        use_process_pool: bool = False,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: Any = None,
+        status: int | None = None,
+    ) -> Callable[[_H], _H]:
+        """Like `route`, for PATCH."""
+        return self._of("PATCH", path, use_process_pool, tags, summary, response_model, status)
+
+    def delete(
+        self,
+        path: str,
+        *,
+        use_process_pool: bool = False,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: Any = None,
+        status: int | None = None,
+    ) -> Callable[[_H], _H]:
+        """Like `route`, for DELETE."""
+        return self._of("DELETE", path, use_process_pool, tags, summary, response_model, status)
+
+    def before_request(self, function: _H) -> _H:
+        """Call `function(request)`, or `function()`, before each handler.
+
+        A result other than None is the response, and the handler does not run.
+        """
+        return self._hook("before_request", function)
+
+    def after_request(self, function: _H) -> _H:
+        """Call `function(request, response)` after each handler.
+
+        It returns the response to send, or None for the same. A failure that no error handler has
+        taken comes as a response without a body: the server writes it, unless the function does.
+        """
+        return self._hook("after_request", function)
+
+    def errorhandler(self, *errors: int | type[Exception]) -> Callable[[_H], _H]:
+        """Call `function(request, error)` for these statuses, or classes of exceptions.
+
+        It returns what a handler may; a result without a status gets that of the error.
+        """
+        if len(errors) == 1 and not isinstance(errors[0], int | type) and callable(errors[0]):
+            raise RouteError(
+                f"`@errorhandler` at {where(errors[0])} names no error; "
+                "write `@errorhandler(404)` or `@errorhandler(ValueError)`"
+            )
+        if not errors:
+            raise RouteError(
+                "`@errorhandler()` names no error; "
+                "write `@errorhandler(404)` or `@errorhandler(ValueError)`"
+            )
+        return lambda function: self._hook("errorhandler", function, errors)
+
+    def middleware(self, function: _H) -> _H:
+        """Call `function(request, call_next)` around each handler and its hooks.
+
+        `call_next(request)` returns the response, in an `async def` once it is awaited.
+        """
+        return self._hook("middleware", function)
+
+    def _of(
+        self,
+        method: str,
+        path: str,
+        pool: bool,
+        tags: Iterable[str],
+        summary: str,
+        model: Any,
+        status: int | None,
+    ) -> Callable[[_H], _H]:
+        return self.route(
+            path,
+            [method],
+            use_process_pool=pool,
+            tags=tags,
+            summary=summary,
+            response_model=model,
+            status=status,
+        )
+
+    def _hook(
+        self, kind: hooks.Kind, function: _H, errors: tuple[int | type[Exception], ...] = ()
+    ) -> _H:
+        try:
+            declared = hooks.declare(kind, function, self._scope, errors)
+        except ValueError as error:
+            raise RouteError(str(error)) from None
+        if _registry.sink is not None:
+            _registry.sink.add_request_hook(declared)
+        return function
+
+    def _full(self, path: str, handler: object) -> str:
+        """Return the path with the prefix of the blueprint."""
+        if self._scope is None or not isinstance(path, str):
+            return path
+        if path and not path.startswith("/"):
+            raise RouteError(
+                f"route `{path}` at {where(handler)}: a pattern starts with a slash; "
+                f"write `/{path}`"
+            )
+        return self._scope.prefix + path
+
+
+class Blueprint(Declarations):
+    """A group of routes below `prefix`, with hooks that are for them only.
+
+    Its routes need no registration: they exist once their module is loaded. `url_for` knows them
+    as `name.function`.
+    """
+
+    def __init__(self, name: str, prefix: str = "") -> None:
+        """Name the group; `prefix` starts with a slash, and may have parameters."""
+        caller = sys._getframe(1)
+        place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+        at = f"the blueprint {name!r} at {place}"
+        if not isinstance(name, str) or not name or "." in name or not name.isprintable():
+            raise RouteError(f"{at}: a name is a str without dots, such as 'shop'")
+        if not isinstance(prefix, str) or (prefix and not prefix.startswith("/")):
+            text = prefix if isinstance(prefix, str) and "/" in prefix else name
+            raise RouteError(
+                f"{at}: the prefix {prefix!r} does not start with a slash; "
+                f"write `Blueprint({name!r}, prefix='/{text.strip('/')}')`"
+            )
+        super().__init__(hooks.Scope(name, prefix.rstrip("/"), place))
+        if _registry.sink is not None:
+            _registry.sink.add_scope(self._scope)
+
+    @property
+    def name(self) -> str:
+        assert self._scope is not None, "`__init__` sets it"
+        return self._scope.name
+
+    @property
+    def prefix(self) -> str:
+        """The start of all its paths, without a slash at the end; "" for none."""
+        assert self._scope is not None, "`__init__` sets it"
+        return self._scope.prefix
+
+    def __repr__(self) -> str:
+        return f"<Blueprint {self.name} at {self.prefix or '/'}>"
+
+
+_everywhere = Declarations()
+route = _everywhere.route
+get = _everywhere.get
+post = _everywhere.post
+put = _everywhere.put
+patch = _everywhere.patch
+delete = _everywhere.delete
+before_request = _everywhere.before_request
+after_request = _everywhere.after_request
+errorhandler = _everywhere.errorhandler
+middleware = _everywhere.middleware
