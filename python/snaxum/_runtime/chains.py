@@ -94,8 +94,8 @@ class HookedRoute(Route):
         self._plain = frozenset(_TEXT if _see_encoding_errors(hooks) else PLAIN_TYPES)
         if self.is_async:
             self.call = self._call_on_loop
-        elif hooks == HookSet(errors=hooks.errors):
-            self.call = self._call_with_error_handlers
+        elif not hooks.middleware and not hooks.after:
+            self.call = self._call_without_response
         else:
             self.call = self._call_here
 
@@ -117,18 +117,22 @@ class HookedRoute(Route):
     def _call_here(self, request: Request, pool: Any = None) -> Response:
         return _drive(_Passage(self, None, pool).respond(request))
 
-    def _call_with_error_handlers(self, request: Request, pool: Any = None) -> Any:
-        """Do what `_call_here` does, sooner: no hook runs unless there is an error."""
-        passage = _Passage(self, None, pool)
+    def _call_without_response(self, request: Request, pool: Any = None) -> Any:
+        """Do what `_call_here` does, sooner: no hook needs the result as a response."""
         call = self._origin.call
         try:
-            result = call(request) if pool is None else call(request, pool)
+            for hook in self.hooks.before:
+                result = hook.call(request)
+                if result is not None:
+                    break
+            else:
+                result = call(request) if pool is None else call(request, pool)
             if type(result) in self._plain:
                 return result
             response = to_response(result)
         except Exception as error:
-            response = _drive(passage.fail(request, error))
-        return _drive(passage.finish(request, response))
+            response = _drive(_Passage(self, None, pool).fail(request, error))
+        return _drive(_Passage(self, None, pool).finish(request, response))
 
     async def _call_on_loop(self, request: Request) -> Response:
         assert _places is not None, "the runtime installs them"
@@ -219,13 +223,18 @@ class _Passage:
 
     async def _respond(self, request: Request) -> Response:
         """Run the hooks before, the handler, and the hooks after."""
+        crossing = self._crossing
         try:
             response = to_response(await self._answer(request))
         except Exception as error:
             response = await self.fail(request, error)
         for hook in self._hooks.after:
             try:
-                result = await self._call(hook, request, response)
+                # Without a coroutine where it needs none.
+                if crossing is None:
+                    result = hook.call(request, response)
+                else:
+                    result = await self._call(hook, request, response)
                 if result is not None and result is not response:
                     if isinstance(response, Failure) and response.is_raised:
                         self._report(request, response.error)
@@ -235,16 +244,16 @@ class _Passage:
         return response
 
     async def _answer(self, request: Request) -> object:
+        route, crossing = self._route, self._crossing
         for hook in self._hooks.before:
-            answer = await self._call(hook, request)
+            answer = hook.call(request) if crossing is None else await self._call(hook, request)
             if answer is not None:
                 return answer
-        route, crossing = self._route, self._crossing
         if route.is_async:
             return await route.call(request)
         if crossing is None:
             return (
-                route.call(request, self._pool) if route.use_process_pool else (route.call(request))
+                route.call(request, self._pool) if route.use_process_pool else route.call(request)
             )
         if route.use_process_pool:
             return await crossing.hop_with_pool(route.call, request)
