@@ -12,7 +12,7 @@ from typing import Any, Protocol
 class Sink(Protocol):
     """Receives what user modules declare. `Any`: routes, hooks and kept values import this file.
 
-    `routes` returns the routes of the caller's generation.
+    `routes` and `static_mounts` return what the caller's generation has.
     """
 
     def add_route(self, route: Any) -> None: ...
@@ -22,6 +22,7 @@ class Sink(Protocol):
     def add_scope(self, scope: Any) -> None: ...
     def add_hook(self, hook: Any) -> None: ...
     def routes(self) -> Any: ...
+    def static_mounts(self) -> Any: ...
     def keep(
         self,
         key: str,

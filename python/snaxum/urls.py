@@ -7,6 +7,7 @@ link, and for `redirect`.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -26,10 +27,14 @@ def url_for(endpoint: str, /, **params: Any) -> str:
     path's parameters are escaped; the others become the query, a list as several values, and None
     is left out. If a function has several routes, it takes the most parameters that are given.
 
+    `url_for("static", filename="css/app.css")` is the path of a file in a directory of `static`.
+
     Raises RouteError for an unknown name, a missing value, or one that the route would not match.
     """
     routes: Sequence[Route] = () if _registry.sink is None else _registry.sink.routes()
     named = [route for route in routes if endpoint in (route.endpoint, route.handler_name)]
+    if not named and endpoint == "static":
+        return _static_path(params)
     if not named:
         raise RouteError(_unknown(endpoint, routes))
     if len({route.handler_name for route in named}) > 1:
@@ -80,6 +85,25 @@ def _escaped(
             f"`{route.pattern}`; pass one such as {converter.convert(converter.example)!r}"
         )
     return quote(text, safe=_SAFE + ("/" if converter.takes_slashes else ""))
+
+
+def _static_path(params: dict[str, Any]) -> str:
+    """Return the path of the first static directory that has the file."""
+    params = dict(params)
+    file = params.pop("filename", None)
+    mounts = [] if _registry.sink is None else list(_registry.sink.static_mounts())
+    if not isinstance(file, str):
+        raise RouteError('url_for("static"): name the file: `filename="css/app.css"`')
+    name = file.lstrip("/")
+    having = [each for each in mounts if os.path.isfile(os.path.join(each.directory, name))]
+    if not having and len(mounts) != 1:
+        shown = ", ".join(each.path for each in mounts) or "none is declared"
+        raise RouteError(
+            f'url_for("static", filename={file!r}): no directory of `static` has this file: {shown}'
+        )
+    path = f"{(having or mounts)[0].prefix}/{quote(name, safe=_SAFE + '/')}"
+    query = _query(params)
+    return f"{path}?{query}" if query else path
 
 
 def _query(params: dict[str, Any]) -> str:

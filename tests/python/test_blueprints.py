@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from types import FunctionType
+from pathlib import Path
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ class Module:
     def __init__(self) -> None:
         self.node = Node("app", None)
         self.planned: list[Route] = []
+        self.mounts: list[SimpleNamespace] = []
 
     def add_route(self, route: Route) -> None:
         self.node.routes.append(route)
@@ -42,6 +44,9 @@ class Module:
 
     def routes(self) -> list[Route]:
         return self.planned
+
+    def static_mounts(self) -> list[SimpleNamespace]:
+        return self.mounts
 
     def plan(self) -> RoutePlans:
         plans = RoutePlans([self.node])
@@ -535,6 +540,22 @@ def test_url_for_a_name_of_two_functions_asks_for_the_module(module: Module) -> 
     with pytest.raises(RouteError, match=r"2 functions have this name; use one of 'admin.index'"):
         url_for("index")
     assert url_for("admin.index") == "/two"
+
+
+def test_url_for_static_is_the_path_of_a_file(module: Module, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        mount = SimpleNamespace(prefix=f"/{name}", path=f"/{name}", directory=tmp_path / name)
+        module.mounts.append(mount)
+    (tmp_path / "two" / "app é.css").touch()
+
+    assert url_for("static", filename="app é.css", v=2) == "/two/app%20%C3%A9.css?v=2"
+    with pytest.raises(RouteError, match="no directory of `static` has this file: /one, /two"):
+        url_for("static", filename="missing.css")
+    with pytest.raises(RouteError, match="name the file"):
+        url_for("static")
+    del module.mounts[0]
+    assert url_for("static", filename="later.css") == "/two/later.css"
 
 
 def test_url_for_without_routes_names_the_place_to_call_it() -> None:

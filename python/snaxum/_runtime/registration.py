@@ -56,6 +56,11 @@ class Registration:
         generation = leases.for_caller()
         return generation.routes if generation is not None else ()
 
+    def static_mounts(self) -> Sequence[StaticMount]:
+        """Return the static directories of the caller's generation."""
+        generation = leases.for_caller()
+        return generation.static_mounts if generation is not None else ()
+
     def add_static(self, mount: StaticMount) -> None:
         """Take a static directory. Raises RuntimeError while the calling thread loads no module."""
         staging = generations.staging()
