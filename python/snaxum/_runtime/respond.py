@@ -82,7 +82,7 @@ def send_error(
         failure = (*explained, *failure[2:])
     if response is not None:
         headers = response.headers.multi_items()
-        failure = (response.status, failure[1], headers, failure[3])
+        failure = (response.status, failure[1], headers, *failure[3:])
     exchange.fail(generation.number, route.id, *failure)
 
 
