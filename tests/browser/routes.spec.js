@@ -193,3 +193,18 @@ test("text typed into a form stays when a save adds a route above", async ({ pag
   await expect(field).toHaveValue("42");
   await expect(field).toBeFocused();
 });
+
+test("a route shows the hooks that its requests meet, once there are any", async ({ page, world, errors }) => {
+  await expect(row(page, "/boom")).toBeVisible();
+  await expect(page.getByRole("columnheader", { name: "Via" })).toHaveCount(0);
+  world.edit("hooks.py", "from snaxum import after_request, errorhandler\n\n@after_request\ndef mark(request, response): ...\n\n@errorhandler(404)\ndef missing(request, error): ...\n");
+  await expect(page.getByRole("columnheader", { name: "Via" })).toBeVisible();
+  await expect(row(page, "/boom").locator("td.c-via")).toHaveText("hooks.mark, hooks.missing");
+
+  await row(page, "/boom").click();
+  await expect(page.getByTestId("route-details")).toContainText("after_request hooks.mark, errorhandler(404) hooks.missing");
+  await page.getByTestId("route-lookup").fill("/boom");
+  await page.getByTestId("route-lookup").press("Enter");
+  await expect(page.getByTestId("route-lookup-result")).toContainText("via after_request hooks.mark");
+  expect(errors).toEqual([]);
+});
