@@ -53,7 +53,7 @@ export function Routes({ state, filter, onFilter }) {
   return html`
     <div class="list" ref=${list}>
       <div class="toolbar"><${RouteLookup} open=${show} /></div>
-      <table class="rows route-rows">
+      <table class=${`rows route-rows ${hasHooks ? "has-via" : ""}`}>
         <caption class="visually-hidden">Routes of the current generation</caption>
         <thead>
           <tr>
