@@ -4,6 +4,7 @@
 //! handler each become a response. [`Observation`] reports each request to observers.
 
 pub(crate) mod body;
+mod delivered_body;
 mod observation;
 
 use std::io;
@@ -13,21 +14,22 @@ use std::time::Duration;
 use axum::BoxError;
 use axum::body::Body as HttpBody;
 use axum::extract::{Request as HttpRequest, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::TRACEBACK;
 use crate::message::{
-    BodyReceiver, Chunk, Failure, HandlerOutcome, Head, PythonRequest, PythonResponse,
+    BodyReceiver, Chunk, Failure, FileBody, HandlerOutcome, Head, PythonRequest, PythonResponse,
     ResponseBody, Traceback,
 };
 use crate::problem;
 use crate::python_runtime::{CallError, PythonRuntime};
 use crate::server::framing;
 
+use delivered_body::DeliveredBody;
 use observation::Observation;
 
 pub use observation::DEV_HEADERS;
@@ -86,14 +88,23 @@ where
     }
     let mut is_unrouted = false;
     let mut handled = None;
+    let mut delivery = None;
     let outcome = match body {
         Ok(body) => {
             let request = PythonRequest { id, head: head.clone(), body };
             match runtime.call(request).await {
-                Ok(PythonResponse { generation, route, outcome, raised, timestamps }) => {
+                Ok(PythonResponse {
+                    generation,
+                    route,
+                    outcome,
+                    raised,
+                    timestamps,
+                    delivery: sent,
+                }) => {
                     is_unrouted = route.is_none();
                     handled = raised;
                     observation.received(generation, route, timestamps, &outcome);
+                    delivery = sent;
                     match outcome {
                         HandlerOutcome::Response { body: ResponseBody::Stream(_), .. } => {
                             // Boxed: its state would enlarge that of every request.
@@ -119,7 +130,10 @@ where
         log_traceback(id, traceback);
     }
     observation.end(&mut response, traceback.or(handled).as_ref());
-    response
+    match delivery {
+        None => response,
+        Some(delivery) => response.map(|body| HttpBody::new(DeliveredBody { body, delivery })),
+    }
 }
 
 fn failure_of(error: CallError, runtime: &PythonRuntime) -> Failure {
@@ -192,8 +206,13 @@ fn build_response(
     body: ResponseBody,
 ) -> Result<HttpResponse, Failure> {
     let bad = |detail: String| Failure { status: 500, detail, ..Failure::default() };
+    let mut size = None;
     let body = match body {
         ResponseBody::Full(bytes) => HttpBody::from(bytes),
+        ResponseBody::File(file) => {
+            size = Some(file.size());
+            file_body(file)
+        }
         ResponseBody::Stream(chunks) => {
             let is_event_stream = headers.iter().any(|(name, value)| {
                 name == "content-type" && value.starts_with("text/event-stream")
@@ -211,7 +230,18 @@ fn build_response(
             response.headers_mut().append(name, value);
         }
     }
+    if let Some(size) = size {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
+    }
     Ok(response)
+}
+
+/// Makes a body that reads a file as the client takes it.
+fn file_body(file: FileBody) -> HttpBody {
+    HttpBody::from_stream(futures_util::stream::unfold(file, async |mut file| {
+        let piece = file.read().await?;
+        Some((piece, file))
+    }))
 }
 
 /// Waits for the first chunk of a stream, so that an error before it becomes a failure. A stream that
@@ -272,6 +302,16 @@ impl Drop for CancelHandler {
     }
 }
 
+/// A comment, which clients ignore; proxies that close silent connections do not.
+const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
+
+async fn pass(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Makes a body that grows as the handler sends, and cancels the handler if the client disconnects.
 /// The body ends when `stopping` is cancelled.
 fn streamed(
@@ -284,10 +324,14 @@ fn streamed(
     HttpBody::from_stream(futures_util::stream::unfold(receiving, async |mut receiving| {
         let (chunk, is_stopping) = match &receiving.2 {
             None => (receiving.0.recv().await, false),
-            Some(stopping) => tokio::select! {
-                chunk = receiving.0.recv() => (chunk, false),
-                () = stopping.cancelled() => (Some(Chunk::End), true),
-            },
+            Some(stopping) => {
+                let keep_alive = receiving.0.keep_alive;
+                tokio::select! {
+                    chunk = receiving.0.recv() => (chunk, false),
+                    () = stopping.cancelled() => (Some(Chunk::End), true),
+                    () = pass(keep_alive) => (Some(Chunk::Data(KEEP_ALIVE)), false),
+                }
+            }
         };
         if !is_stopping && !matches!(chunk, Some(Chunk::Data(_))) {
             receiving.1.disarm();

@@ -29,6 +29,7 @@ pub mod dispatcher;
 pub mod error;
 pub mod escape;
 pub mod event;
+mod file_response;
 pub(crate) mod framework;
 #[cfg(test)]
 pub(crate) mod fuzz;

@@ -4,7 +4,9 @@
 //! `snaxum routes --format json` show these types as JSON.
 
 pub(crate) mod body_stream;
+mod delivery;
 mod failure;
+mod file_body;
 mod load_report;
 mod reload;
 mod request_head;
@@ -21,7 +23,11 @@ use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 
 pub use body_stream::{BodyReceiver, Chunk};
+pub(crate) use delivery::Delivery;
+pub use delivery::{DeliveryGuard, Ended};
 pub use failure::Failure;
+pub use file_body::FileBody;
+pub(crate) use file_body::Part;
 pub use load_report::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef, Secret,
 };
@@ -57,6 +63,8 @@ pub struct PythonResponse {
     pub raised: Option<Arc<Traceback>>,
     /// Set in dev mode.
     pub timestamps: Option<Timestamps>,
+    /// Set if Python waits until the response has been sent.
+    pub delivery: Option<DeliveryGuard>,
 }
 
 /// A response, or the failure of its handler.
@@ -84,6 +92,8 @@ pub enum ResponseBody {
     Full(Bytes),
     /// The receiving end of a bounded channel of chunks.
     Stream(BodyReceiver),
+    /// A file, or parts of it.
+    File(FileBody),
 }
 
 /// A request that begins, borrowed by observers.
@@ -108,7 +118,8 @@ pub struct RequestRecord<'a> {
     pub head: &'a Head,
     /// Its body; `None` if it could not be read.
     pub request_body: Option<&'a Bytes>,
-    /// The body of the response; `None` if it is a stream, or not from the handler.
+    /// The body of the response; `None` if it is a stream or a large file, or
+    /// not from the handler.
     pub response_body: Option<&'a Bytes>,
     /// The headers of the response.
     pub response_headers: &'a HeaderMap,

@@ -4,6 +4,7 @@ Owns the public names, and nothing else. `route` declares an endpoint, a handler
 and returns JSON, text, bytes or a `Response`.
 """
 
+from .background import background
 from .blueprints import (
     Blueprint,
     after_request,
@@ -18,8 +19,10 @@ from .blueprints import (
     route,
 )
 from .capture import no_capture
+from .event_stream import Event, stream_events, stream_json_lines
 from .http import HTTPError, Request, Response
 from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
+from .responses import abort, redirect, send_file
 from .routing import RouteError
 from .static_files import static
 from .templates import render
@@ -27,12 +30,15 @@ from .urls import url_for
 
 __all__ = [
     "Blueprint",
+    "Event",
     "HTTPError",
     "Request",
     "Response",
     "RouteError",
     "__version__",
+    "abort",
     "after_request",
+    "background",
     "before_request",
     "delete",
     "errorhandler",
@@ -47,9 +53,13 @@ __all__ = [
     "patch",
     "post",
     "put",
+    "redirect",
     "render",
     "route",
+    "send_file",
     "static",
+    "stream_events",
+    "stream_json_lines",
     "url_for",
 ]
 

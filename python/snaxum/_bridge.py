@@ -40,6 +40,8 @@ from .routing import RouteTable
 LAST_LINES_S = 0.5
 # How long the stop waits for the helper process of `multiprocessing`.
 TRACKER_WAIT_S = 0.5
+# The least time for cancelled requests to end.
+LEAST_S = 0.5
 # The most time for the hooks that end a generation, at a clean stop.
 HOOKS_TIMEOUT_S = 10.0
 
@@ -148,12 +150,14 @@ def explain(method: str, path: str) -> bytes:
 def stop(timeout: float) -> None:
     """Stop loop and pool, run the functions of `atexit`, flush. The interpreter stays.
 
-    Requests and tasks end within `timeout` s. Threads and processes of the user are not waited for.
+    Requests, tasks and functions after a response end within `timeout` s. Threads and processes of
+    the user are not waited for.
     """
     runtime = running()
     deadline = time.monotonic() + timeout
+    runtime.close_background(timeout)
     loop, pool = runtime.made()
-    if loop is not None and not loop.end_requests(timeout):
+    if loop is not None and not loop.end_requests(max(LEAST_S, deadline - time.monotonic())):
         runtime.replace_loop(loop, is_last=True)  # hooks need one that runs
     for threads in runtime.threads:
         threads.close()

@@ -27,11 +27,17 @@ class HostApi(Protocol):
     def take_signals(self) -> list[int]:
         """Return the ids of the requests whose stream has room again."""
 
-    def wait_for_abandoned(self, timeout: float | None) -> list[int]:
-        """Wait for requests that were abandoned, or for `wake_overseer`; return their ids."""
+    def wait_for_ended(self, timeout: float | None) -> list[tuple[int, bool]]:
+        """Wait for requests that were abandoned, or whose response has been sent, or for a wake.
+
+        Returns their ids, each with whether its response has been sent.
+        """
+
+    def dispatched(self) -> Exchange | None:
+        """Return the request that the calling thread dispatches, if it is a dispatch worker."""
 
     def wake_overseer(self) -> None:
-        """End the wait of `wait_for_abandoned`."""
+        """End the wait of `wait_for_ended`."""
 
     def set_exhausted(self, is_exhausted: bool) -> None:
         """Report whether so many requests of a kind hang that they are no longer replaced."""
@@ -73,7 +79,7 @@ class BodyStream(Protocol):
 
 
 class Exchange(Protocol):
-    """One request and its response. Exactly one of the last four methods is called.
+    """One request and its response. Exactly one of the last five methods is called.
 
     `began`, `resumed`, `suspended`, `pooled` and `returned` record times, in dev mode only;
     `raised` records the exception that an error handler responds to.
@@ -93,6 +99,9 @@ class Exchange(Protocol):
     def pooled(self, tasks: int, waited: float, ran: float) -> None: ...
     def returned(self) -> None: ...
     def raised(self, traceback: bytes) -> None: ...
+    def report_when_sent(self) -> bool:
+        """Ask for the report of `wait_for_ended`; False if the response has been sent already."""
+
     def respond_ok(self, generation: int, route: str, content_type: str, body: bytes) -> None: ...
     def respond(
         self,
@@ -102,9 +111,26 @@ class Exchange(Protocol):
         headers: list[tuple[str, str]],
         body: bytes,
     ) -> None: ...
+    def send_file(
+        self,
+        generation: int,
+        route: str | None,
+        status: int,
+        headers: list[tuple[str, str]],
+        path: str,
+    ) -> None:
+        """Respond with a file. Raises OSError, and then another method is to be called."""
+
     def stream(
-        self, generation: int, route: str | None, status: int, headers: list[tuple[str, str]]
-    ) -> BodyStream: ...
+        self,
+        generation: int,
+        route: str | None,
+        status: int,
+        headers: list[tuple[str, str]],
+        keep_alive: float | None,
+    ) -> BodyStream:
+        """Begin a stream; after each `keep_alive` seconds without a chunk, a comment is sent."""
+
     def fail(
         self,
         generation: int,

@@ -1,6 +1,7 @@
 """Where decorators register: the sink that the server sets.
 
-Owns the sink, and nothing else. Without one, as in a unit test or a notebook, nothing registers.
+Owns the sink, and the one of `background`. Without one, as in a unit test or a notebook, nothing
+registers.
 """
 
 from __future__ import annotations
@@ -35,3 +36,5 @@ class Sink(Protocol):
 
 
 sink: Sink | None = None
+# Takes a function, its arguments and its keyword arguments, to call after the response.
+run_later: Callable[[Callable[..., object], tuple[Any, ...], dict[str, Any]], None] | None = None

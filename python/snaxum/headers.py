@@ -1,4 +1,4 @@
-"""Headers, queries, forms and cookies: names with values.
+"""Headers, queries and forms: names with values.
 
 Owns the mappings that a handler reads and fills, and the checks of what HTTP can send. Knows
 neither requests nor responses.
@@ -174,77 +174,3 @@ _NOT_IN_VALUE = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
 def is_token(text: str) -> bool:
     """Report whether `text` is an HTTP token: a method, a header's or cookie's name."""
     return _TOKEN.fullmatch(text) is not None
-
-
-def parse_cookies(header: str) -> dict[str, str]:
-    """Parse a Cookie header; the first value of a name counts, which is the most specific."""
-    cookies: dict[str, str] = {}
-    for pair in header.split(";"):
-        name, equals, value = pair.partition("=")
-        name = name.strip()
-        if equals and name:
-            cookies.setdefault(name, _unquote(value.strip()))
-    return cookies
-
-
-def format_cookie(
-    key: str,
-    value: str,
-    max_age: int | None,
-    path: str | None,
-    domain: str | None,
-    secure: bool,
-    httponly: bool,
-    samesite: str | None,
-) -> str:
-    """Write the value of a Set-Cookie header."""
-    if not is_token(key):
-        raise ValueError(f"{key!r} is not a cookie name; use letters, digits, `-` and `_`")
-    parts = [f"{key}={_quote(value)}"]
-    if max_age is not None:
-        parts.append(f"Max-Age={int(max_age)}")
-    for attribute, text in (("Path", path), ("Domain", domain)):
-        if text is not None:
-            if not _COOKIE_ATTRIBUTE.fullmatch(text):
-                raise ValueError(
-                    f"cookie `{key}` has {attribute.lower()}={text!r}; "
-                    "use printable ASCII without `;`"
-                )
-            parts.append(f"{attribute}={text}")
-    if samesite is not None:
-        if samesite.title() not in ("Lax", "Strict", "None"):
-            raise ValueError(f"cookie `{key}` has samesite={samesite!r}; use Lax, Strict or None")
-        parts.append(f"SameSite={samesite.title()}")
-    parts += ["Secure"] * secure + ["HttpOnly"] * httponly
-    return "; ".join(parts)
-
-
-_COOKIE_ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
-_PLAIN_COOKIE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
-_ESCAPED = re.compile(rb"\\([0-3][0-7]{2}|.)", re.DOTALL)
-
-
-def _quote(value: str) -> str:
-    """Write the characters that a cookie cannot have as octal escapes, as `http.cookies` does."""
-    if _PLAIN_COOKIE.fullmatch(value):
-        return value
-    return '"' + "".join(_escape(byte) for byte in value.encode()) + '"'
-
-
-def _escape(byte: int) -> str:
-    character = chr(byte)
-    if character == " " or _PLAIN_COOKIE.fullmatch(character):
-        return character
-    return f"\\{byte:03o}"
-
-
-def _unquote(value: str) -> str:
-    if len(value) < 2 or not value.startswith('"') or not value.endswith('"'):
-        return value
-    data = _ESCAPED.sub(_unescape, value[1:-1].encode(errors="replace"))
-    return data.decode(errors="replace")
-
-
-def _unescape(match: re.Match[bytes]) -> bytes:
-    escaped = match[1]
-    return bytes([int(escaped, 8)]) if len(escaped) == 3 else escaped

@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 
 from ._core.json_decoding import DecodingError, loads
 from ._core.json_encoding import dumps
-from .headers import Headers, Pairs, QueryParams, parse_cookies
+from .cookies import parse_cookies
+from .headers import Headers, Pairs, QueryParams
 from .response import HTTPError
 
 
@@ -40,6 +41,7 @@ class Request:
     - `query_params`, `form`: last value wins, `get_all` has the others; `form` is empty for
       anything but application/x-www-form-urlencoded
     - `headers`: by name in any case; `content_type` is "" if there is none; `cookies` is a dict
+    - `last_event_id`: the id of the last event that a returning client of `stream_events` has
     - `data`: the body as bytes; `text`: decoded by its charset, UTF-8 if it names none
     - `body`: parsed JSON. None without a body, or with a content type that is not JSON, or with
       none and a body that does not parse. Declared JSON that does not parse raises
@@ -57,6 +59,7 @@ class Request:
         "data",
         "form",
         "headers",
+        "last_event_id",
         "method",
         "path",
         "path_params",
@@ -74,6 +77,7 @@ class Request:
     headers: Headers
     content_type: str
     cookies: dict[str, str]
+    last_event_id: str | None
     data: bytes
     text: str
     body: Any
@@ -221,6 +225,7 @@ _READ: dict[str, Callable[[Request], Any]] = {
     "headers": lambda request: Headers(request._raw.headers()),
     "content_type": _content_type,
     "cookies": lambda request: parse_cookies(request.headers.get("cookie", "")),
+    "last_event_id": lambda request: request.headers.get("last-event-id"),
     "data": lambda request: request._raw.body(),
     "text": _text,
     "body": _body,

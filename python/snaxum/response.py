@@ -15,13 +15,17 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from datetime import datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Literal
 
 from ._core import files, pictures
+from ._core.chunks import AsyncChunks, Chunks
 from ._core.json_encoding import dumps, has_json_form
 from ._core.libraries import way_out
-from .headers import Pairs, ResponseHeaders, format_cookie
+from .cookies import EPOCH, format_cookie
+from .headers import Pairs, ResponseHeaders
 
 HTML = "text/html; charset=utf-8"
 TEXT = files.TEXT
@@ -33,7 +37,9 @@ WAYS_OUT = (
     "a generator (stream), None (204), (body, status), (body, status, headers) or Response(...)"
 )
 
-Body = bytes | Iterator[bytes] | AsyncIterator[bytes]
+# A path stands for the content of its file.
+Body = bytes | Path | Iterator[bytes] | AsyncIterator[bytes]
+SameSite = Literal["Lax", "Strict", "None"]
 GivenHeaders = Mapping[str, str] | Pairs | None
 
 
@@ -72,22 +78,63 @@ class Response:
     def set_cookie(
         self,
         key: str,
-        value: str,
-        max_age: int | None = None,
+        value: str = "",
+        max_age: timedelta | int | None = None,
         path: str | None = "/",
         domain: str | None = None,
         secure: bool = False,
         httponly: bool = False,
-        samesite: Literal["Lax", "Strict", "None"] | None = None,
+        samesite: SameSite | None = None,
+        expires: datetime | float | str | None = None,
+        partitioned: bool = False,
     ) -> None:
-        """Add a Set-Cookie header; `max_age` is in seconds, and 0 deletes the cookie."""
-        cookie = format_cookie(key, value, max_age, path, domain, secure, httponly, samesite)
+        """Add a Set-Cookie header.
+
+        `max_age` is in seconds; `expires` is a date, and UTC without a time zone, or seconds since
+        1970. Without both, the cookie ends with the browser's session. `partitioned` implies
+        `secure`. Raises TypeError or ValueError for a value that a cookie cannot have.
+        """
+        cookie = format_cookie(
+            key,
+            value,
+            max_age=max_age,
+            expires=expires,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+            partitioned=partitioned,
+        )
         self.headers.add("set-cookie", cookie)
+
+    def delete_cookie(
+        self,
+        key: str,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,
+        httponly: bool = False,
+        samesite: SameSite | None = None,
+        partitioned: bool = False,
+    ) -> None:
+        """Make the browser forget the cookie that was set with this path and domain."""
+        self.set_cookie(
+            key,
+            max_age=0,
+            expires=EPOCH,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+            partitioned=partitioned,
+        )
 
     def parts(
         self, request_headers: Callable[[], Pairs] = tuple
     ) -> tuple[int, list[tuple[str, str]], Body]:
-        """Return the values to send; a streamed body is an iterator that can be closed."""
+        """Return the values to send: a body, the path of a file, or an iterator to be closed."""
         if self.status in (204, 304):
             headers = [pair for pair in self.headers.multi_items() if pair[0] != "content-type"]
             return self.status, headers, b""
@@ -127,6 +174,16 @@ def encode_plainly(result: object) -> bytes:
     if type(result) is bytes:
         return result
     return _bytes(result) if type(result) is str else dumps(result)
+
+
+def file_error(path: Path, error: OSError) -> Exception:
+    """Return the error to respond with, for a file that cannot be read."""
+    if path.is_dir():
+        return TypeError(f"`{path}` is a directory; return the path of a file")
+    if path.exists():
+        return error
+    # Only its name: a client should not learn where the server has its files.
+    return HTTPError(404, f"the file `{path.name}` does not exist")
 
 
 def to_response(result: object) -> Response:
@@ -226,21 +283,13 @@ def _encoded(body: Any) -> Body:
         return b""
     if isinstance(body, (str, bytes, bytearray, memoryview)):
         return _bytes(body)
+    if isinstance(body, Path | Chunks | AsyncChunks):
+        return body
     if files.is_file(body):
-        return _content(body)
+        return files.read(body)
     if has_json_form(body):
         return dumps(body)
     return _stream_async(body) if isinstance(body, AsyncIterable) else _stream(body)
-
-
-def _content(body: Any) -> Body:
-    try:
-        return files.read(body)
-    except (FileNotFoundError, NotADirectoryError):
-        # Only its name: a client should not learn where the server has its files.
-        raise HTTPError(404, f"the file `{body.name}` does not exist") from None
-    except IsADirectoryError:
-        raise TypeError(f"`{body}` is a directory; return the path of a file") from None
 
 
 def _bytes(chunk: object) -> bytes:
@@ -255,7 +304,10 @@ def _bytes(chunk: object) -> bytes:
     if isinstance(chunk, bytes | bytearray | memoryview):
         return bytes(chunk)
     kind = type(chunk).__name__
-    raise TypeError(f"the stream yielded a {kind}; yield str or bytes, or return a list for JSON")
+    raise TypeError(
+        f"the stream yielded a {kind}; yield str or bytes, or pass the generator to stream_events "
+        "or stream_json_lines"
+    )
 
 
 def _stream(chunks: Iterable[object]) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -20,15 +21,19 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// The minimum that a chunk counts: it limits the number of small chunks.
 const MIN_CHUNK: usize = 4 * 1024;
 
-/// Makes the two ends of a channel.
-pub(crate) fn channel() -> (BodySender, BodyReceiver) {
+/// Makes the two ends of a channel; see [`BodyReceiver::keep_alive`].
+pub(crate) fn channel(keep_alive: Option<Duration>) -> (BodySender, BodyReceiver) {
     let shared = Arc::new(BodyChannel::default());
-    (BodySender(Arc::clone(&shared)), BodyReceiver(shared))
+    (BodySender(Arc::clone(&shared)), BodyReceiver { shared, keep_alive })
 }
 
 /// The receiving end.
 #[derive(Debug)]
-pub struct BodyReceiver(Arc<BodyChannel>);
+pub struct BodyReceiver {
+    shared: Arc<BodyChannel>,
+    /// The time without a chunk after which the client of an event stream gets a comment.
+    pub keep_alive: Option<Duration>,
+}
 
 /// A chunk of a streamed body, or its end.
 #[derive(Debug, PartialEq, Eq)]
@@ -151,7 +156,7 @@ impl BodyReceiver {
     /// respond with.
     pub(crate) async fn ready(&mut self) -> Result<(), Failure> {
         poll_fn(|context| {
-            let mut state = self.0.0.lock();
+            let mut state = self.shared.0.lock();
             if let Some(failure) = state.failure.take() {
                 return Poll::Ready(Err(failure));
             }
@@ -166,7 +171,7 @@ impl BodyReceiver {
 
     /// Begins the response: from now on, an error can only abort its body.
     pub(crate) fn begin(&mut self) -> Result<(), Failure> {
-        let mut state = self.0.0.lock();
+        let mut state = self.shared.0.lock();
         state.is_begun = true;
         state.failure.take().map_or(Ok(()), Err)
     }
@@ -174,7 +179,7 @@ impl BodyReceiver {
     /// Receives the next chunk; `None` if the body was aborted.
     pub async fn recv(&mut self) -> Option<Chunk> {
         poll_fn(|context| {
-            let mut state = self.0.0.lock();
+            let mut state = self.shared.0.lock();
             let Some(chunk) = state.waiting.pop_front() else {
                 if state.is_whole {
                     return Poll::Ready(Some(Chunk::End));
@@ -197,7 +202,7 @@ impl BodyReceiver {
 
 impl Drop for BodyReceiver {
     fn drop(&mut self) {
-        let mut state = self.0.0.lock();
+        let mut state = self.shared.0.lock();
         state.is_closed = true;
         let (unread, sender) = (std::mem::take(&mut state.waiting), state.sender.take());
         drop(state);
@@ -274,7 +279,7 @@ mod tests {
     #[tokio::test]
     async fn a_rejected_sender_is_woken_once_when_half_of_the_room_is_free() {
         let woken = Arc::new(CountingWaker::default());
-        let (sender, mut receiver) = channel();
+        let (sender, mut receiver) = channel(None);
         for _ in 0..SMALL {
             assert_eq!(send(&sender, &woken), Ok(()));
         }
@@ -291,7 +296,7 @@ mod tests {
     #[tokio::test]
     async fn large_chunks_wait_together_up_to_the_bound_and_a_larger_one_alone() {
         let woken = Arc::new(CountingWaker::default());
-        let (sender, mut receiver) = channel();
+        let (sender, mut receiver) = channel(None);
         for _ in 0..4 {
             assert_eq!(send_sized(MAX_BYTES / 4, &sender, &woken), Ok(()));
         }
@@ -311,7 +316,7 @@ mod tests {
     #[tokio::test]
     async fn a_rejected_sender_is_woken_when_the_client_disconnects() {
         let woken = Arc::new(CountingWaker::default());
-        let (sender, receiver) = channel();
+        let (sender, receiver) = channel(None);
         while send(&sender, &woken).is_ok() {}
 
         drop(receiver);
@@ -324,7 +329,7 @@ mod tests {
     async fn a_body_ends_after_finish_and_is_aborted_without_it() {
         for is_whole in [true, false] {
             let woken = Arc::new(CountingWaker::default());
-            let (sender, mut receiver) = channel();
+            let (sender, mut receiver) = channel(None);
             let mut sent = 0;
             while send(&sender, &woken).is_ok() {
                 sent += 1;
@@ -344,25 +349,25 @@ mod tests {
     #[tokio::test]
     async fn an_error_replaces_the_response_until_it_has_begun() {
         let failure = || Failure { status: 409, ..Failure::default() };
-        let (sender, mut receiver) = channel();
+        let (sender, mut receiver) = channel(None);
         let waiting = tokio::spawn(async move { receiver.ready().await });
         tokio::task::yield_now().await;
         assert!(sender.fail(failure()).is_ok());
         assert_eq!(waiting.await.expect("no panic").map_err(|failure| failure.status), Err(409));
 
-        let (sender, mut receiver) = channel();
+        let (sender, mut receiver) = channel(None);
         assert_eq!(send(&sender, &Arc::default()), Ok(()));
         assert!(sender.fail(failure()).is_err(), "a byte is on its way");
         assert!(receiver.ready().await.is_ok());
 
-        let (sender, mut receiver) = channel();
+        let (sender, mut receiver) = channel(None);
         assert!(receiver.begin().is_ok());
         assert!(sender.fail(failure()).is_err(), "the head is on its way");
     }
 
     #[tokio::test]
     async fn a_waiting_client_receives_a_chunk() {
-        let (sender, mut receiver) = channel();
+        let (sender, mut receiver) = channel(None);
         let waiting = tokio::spawn(async move { receiver.recv().await });
         tokio::task::yield_now().await;
 

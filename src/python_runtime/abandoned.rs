@@ -1,4 +1,5 @@
-//! The requests that were abandoned: their client has left, or their time is over.
+//! The requests that were abandoned: their client has left, or their time is over. Also the requests
+//! whose response has been sent, if Python waits for that.
 //!
 //! A tokio thread must not wait for the interpreter, and the asyncio loop may be blocked by a handler.
 //! So a thread of Python's own (`_runtime/overseer.py`) receives the ids and ends what they started.
@@ -8,14 +9,13 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-/// The id of no request: it only wakes the receiver.
-const NO_REQUEST: u64 = 0;
+use crate::message::Ended;
 
-/// A channel for the ids of requests that were abandoned.
+/// A channel for the ids of requests that were abandoned, or whose response has been sent.
 #[derive(Debug)]
 pub(crate) struct Abandoned {
-    sender: Sender<u64>,
-    receiver: Receiver<u64>,
+    sender: Sender<Ended>,
+    receiver: Receiver<Ended>,
     /// Without a receiver, no id is stored.
     has_receiver: AtomicBool,
     /// Whether so many requests hang that Python replaces no more threads or loops of some kind.
@@ -33,25 +33,41 @@ impl Default for Abandoned {
 impl Abandoned {
     /// Reports that the request `id` was abandoned.
     pub(crate) fn add(&self, id: u64) {
-        if self.has_receiver.load(Ordering::Acquire) {
-            // Never fails: the other end is in `self`.
-            let _ = self.sender.send(id);
-        }
+        self.send(Ended::Abandoned(id));
     }
 
     /// Wakes the receiver.
     pub(crate) fn wake(&self) {
-        self.add(NO_REQUEST);
+        self.send(Ended::Nothing);
     }
 
-    /// Waits for requests that were abandoned, or for [`Self::wake`]; without a limit if there is none.
-    pub(crate) fn wait(&self, limit: Option<Duration>) -> Vec<u64> {
+    /// The end that receives [`Ended::Sent`].
+    pub(crate) fn sender(&self) -> Sender<Ended> {
+        self.sender.clone()
+    }
+
+    fn send(&self, ended: Ended) {
+        if self.has_receiver.load(Ordering::Acquire) {
+            // Never fails: the other end is in `self`.
+            let _ = self.sender.send(ended);
+        }
+    }
+
+    /// Waits for requests that have ended, or for [`Self::wake`]; without a limit if there is none.
+    /// Returns each with whether its response has been sent.
+    pub(crate) fn wait(&self, limit: Option<Duration>) -> Vec<(u64, bool)> {
         self.has_receiver.store(true, Ordering::Release);
         let first = match limit {
             Some(limit) => self.receiver.recv_timeout(limit).ok(),
             None => self.receiver.recv().ok(),
         };
-        first.into_iter().chain(self.receiver.try_iter()).filter(|id| *id != NO_REQUEST).collect()
+        let all = first.into_iter().chain(self.receiver.try_iter());
+        let requests = all.filter_map(|ended| match ended {
+            Ended::Abandoned(id) => Some((id, false)),
+            Ended::Sent(id) => Some((id, true)),
+            Ended::Nothing => None,
+        });
+        requests.collect()
     }
 }
 
@@ -66,8 +82,8 @@ mod tests {
         assert!(abandoned.wait(Some(Duration::ZERO)).is_empty());
         abandoned.add(2);
         abandoned.wake();
-        abandoned.add(3);
-        assert_eq!(abandoned.wait(None), [2, 3]);
+        abandoned.sender().send(Ended::Sent(3)).expect("a receiver");
+        assert_eq!(abandoned.wait(None), [(2, false), (3, true)]);
         abandoned.wake();
         assert!(abandoned.wait(None).is_empty());
     }

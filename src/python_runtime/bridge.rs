@@ -16,7 +16,7 @@ use crate::framework;
 use crate::message::{Head, LoadReport};
 
 use super::exchange::Exchange;
-use super::host::HostApi;
+use super::host::{self, HostApi};
 use super::json::parse;
 use super::messages::{Call, NewerPaths, OnBegin, ReloadReply, ReloadScope};
 
@@ -65,9 +65,14 @@ impl Bridge {
     /// an error of the framework itself.
     pub(crate) fn dispatch(&self, py: Python<'_>, call: Call) {
         let (method, path) = method_and_path(py, &call.request.head);
-        let arguments = (&self.dispatch, Exchange::new(call), method, path);
-        let context = self.copy_context.call0(py);
-        let run = context.and_then(|it| it.call_method1(py, intern!(py, "run"), arguments));
+        let run = Py::new(py, Exchange::new(call)).and_then(|exchange| {
+            let before = host::set_dispatched(Some(exchange.clone_ref(py).into_any()));
+            let arguments = (&self.dispatch, exchange, method, path);
+            let context = self.copy_context.call0(py);
+            let run = context.and_then(|it| it.call_method1(py, intern!(py, "run"), arguments));
+            drop(host::set_dispatched(before));
+            run
+        });
         if let Err(error) = run {
             // The reply was dropped with the exchange: the client gets a 500.
             tracing::error!(

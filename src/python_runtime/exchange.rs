@@ -3,9 +3,10 @@
 //! Never matches a route, and never runs a handler.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::http::HeaderValue;
 use bytes::Bytes;
@@ -13,10 +14,11 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
+use crate::file_response;
 use crate::message::body_stream::{self, BodySender, TrySendError};
 use crate::message::{
-    Failure, HandlerOutcome, PoolTime, PythonRequest, PythonResponse, ResponseBody, Timestamps,
-    Traceback, header_texts,
+    Delivery, DeliveryGuard, Failure, HandlerOutcome, PoolTime, PythonRequest, PythonResponse,
+    ResponseBody, Timestamps, Traceback, header_texts,
 };
 use crate::sync::Mutex;
 
@@ -40,6 +42,8 @@ pub(super) struct Exchange {
     raised: Mutex<Option<Arc<Traceback>>>,
     /// Set in dev mode, until the response: a handler may store its request without any limit.
     in_flight_guard: Mutex<Option<InFlightGuard>>,
+    /// Set if Python waits until the response has been sent, and for each stream.
+    delivery: Mutex<Option<Arc<Delivery>>>,
 }
 
 #[pymethods]
@@ -155,14 +159,45 @@ impl Exchange {
         self.finish(generation, route, response);
     }
 
+    /// Responds with a file, or the part of it that the client asks for; fails if it cannot be read.
+    fn send_file(
+        &self,
+        py: Python<'_>,
+        generation: u64,
+        route: Option<&str>,
+        status: u16,
+        headers: Vec<(String, String)>,
+        path: PathBuf,
+    ) -> PyResult<()> {
+        let respond = || file_response::respond(&path, status, headers, &self.request.head);
+        let response = py.detach(respond)?;
+        self.finish(generation, route, response);
+        Ok(())
+    }
+
+    /// Asks for a report once the response has been sent; false if that is the case.
+    fn report_when_sent(&self) -> bool {
+        let mut delivery = self.delivery.lock();
+        match &*delivery {
+            Some(delivery) => delivery.wait(),
+            None if self.reply.lock().is_none() => false,
+            None => delivery.insert(Arc::default()).wait(),
+        }
+    }
+
+    /// Begins a stream. After each `keep_alive` seconds without a chunk, the client gets a comment of
+    /// an event stream.
     fn stream(
         &self,
         generation: u64,
         route: Option<&str>,
         status: u16,
         headers: Vec<(String, String)>,
+        keep_alive: Option<f64>,
     ) -> BodyStream {
-        let (sender, receiver) = body_stream::channel();
+        let keep_alive = keep_alive.and_then(|s| Duration::try_from_secs_f64(s).ok());
+        let (sender, receiver) = body_stream::channel(keep_alive);
+        self.delivery.lock().get_or_insert_default();
         let body = ResponseBody::Stream(receiver);
         let response = HandlerOutcome::Response { status, content_type: None, headers, body };
         let guard = self.finish(generation, route, response);
@@ -194,6 +229,7 @@ impl Exchange {
             timestamps: Mutex::new(timestamps),
             raised: Mutex::new(None),
             in_flight_guard: Mutex::new(in_flight_guard),
+            delivery: Mutex::default(),
         }
     }
 
@@ -226,12 +262,29 @@ impl Exchange {
         }
         // Only observers read it.
         let route = route.filter(|_| timestamps.is_some()).map(str::to_owned);
+        // With the lock: a later `report_when_sent` sees that the response has been sent.
+        let awaited = self.delivery.lock();
         let reply = self.reply.lock().take();
         if let Some(reply) = reply {
             let raised = self.raised.lock().take();
-            reply.send(PythonResponse { generation, route, outcome, raised, timestamps });
+            let delivery = awaited.as_ref().map(|delivery| self.delivery_guard(delivery, &reply));
+            drop(awaited);
+            reply.send(PythonResponse { generation, route, outcome, raised, timestamps, delivery });
         }
         guard
+    }
+
+    fn delivery_guard(&self, delivery: &Arc<Delivery>, reply: &Reply) -> DeliveryGuard {
+        let ended = reply.abandoned().sender();
+        DeliveryGuard::new(self.request.id, Arc::clone(delivery), ended)
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if let (Some(delivery), Some(reply)) = (&*self.delivery.lock(), &*self.reply.lock()) {
+            drop(self.delivery_guard(delivery, reply)); // there is no response
+        }
     }
 }
 

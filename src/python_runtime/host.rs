@@ -2,6 +2,7 @@
 //!
 //! One object for the whole runtime; see `_host.py` for its shape in Python.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -19,6 +20,16 @@ use super::abandoned::Abandoned;
 use super::json::parse;
 use super::loop_signals::LoopSignals;
 use super::reply::{self, WakeBatch};
+
+thread_local! {
+    /// The exchange of the request that this thread dispatches.
+    static DISPATCHED: RefCell<Option<Py<PyAny>>> = const { RefCell::new(None) };
+}
+
+/// Sets the exchange of the request that this thread dispatches, and returns the one before.
+pub(super) fn set_dispatched(exchange: Option<Py<PyAny>>) -> Option<Py<PyAny>> {
+    DISPATCHED.with(|dispatched| dispatched.replace(exchange))
+}
 
 /// The object that Python calls.
 #[pyclass(frozen)]
@@ -53,10 +64,17 @@ impl HostApi {
         self.loop_signals.take()
     }
 
-    /// Waits, at most `timeout` seconds, for requests that were abandoned; returns their ids.
-    fn wait_for_abandoned(&self, py: Python<'_>, timeout: Option<f64>) -> Vec<u64> {
+    /// Waits, at most `timeout` seconds, for requests that were abandoned, or whose response has been
+    /// sent; returns their ids, each with whether it is the latter.
+    fn wait_for_ended(&self, py: Python<'_>, timeout: Option<f64>) -> Vec<(u64, bool)> {
         let timeout = timeout.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default());
         py.detach(|| self.abandoned.wait(timeout))
+    }
+
+    /// Returns the request that the calling thread dispatches, if it is a dispatch worker.
+    #[staticmethod]
+    fn dispatched(py: Python<'_>) -> Option<Py<PyAny>> {
+        DISPATCHED.with(|exchange| exchange.borrow().as_ref().map(|it| it.clone_ref(py)))
     }
 
     fn wake_overseer(&self) {

@@ -260,7 +260,14 @@ mod tests {
 
     fn response(generation: u64) -> PythonResponse {
         let outcome = HandlerOutcome::Failure(Failure::default());
-        PythonResponse { generation, route: None, outcome, raised: None, timestamps: None }
+        PythonResponse {
+            generation,
+            route: None,
+            outcome,
+            raised: None,
+            timestamps: None,
+            delivery: None,
+        }
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ export function Workers({ state, traffic, filter }) {
   if (!data) {
     return html`<div class="empty"><h2>${problem ? "Cannot show the workers" : "Loading the workers…"}</h2>${problem && html`<p>${visible(problem)}.</p>`}</div>`;
   }
-  const { dispatch, queue, loop, pool_requests: poolRequests, stream_requests: streamRequests, pool, generation } = data;
+  const { dispatch, queue, loop, pool_requests: poolRequests, stream_requests: streamRequests, background, pool, generation } = data;
   const matches = textMatcher(filter);
   return html`
     <div class="workers" data-testid="workers">
@@ -49,6 +49,7 @@ export function Workers({ state, traffic, filter }) {
       <${RequestList} title="Queue" about="waiting for a Python thread" list=${queue} matches=${matches} generation=${generation} />
       <${RequestList} title="asyncio loop" about="on the event loop" list=${loop} matches=${matches} generation=${generation} none="not started: no async handler has run yet" />
       ${streamRequests?.count > 0 && html`<${RequestList} title="Streams" about="of def handlers" list=${streamRequests} matches=${matches} generation=${generation} />`}
+      ${background?.length > 0 && html`<${Background} functions=${background} matches=${matches} generation=${generation} />`}
       <${Pool} pool=${pool} poolRequests=${poolRequests} generation=${generation} matches=${matches} />
     </div>
   `;
@@ -94,6 +95,26 @@ function RequestList({ title, about, list, none, matches, generation }) {
         </table>
       `}
       ${list?.count > list?.requests.length && html`<p class="dim">Showing the first ${list.requests.length}.</p>`}
+    </section>
+  `;
+}
+
+/** The functions that run after a response, or wait for it. */
+function Background({ functions, matches, generation }) {
+  const shown = functions.filter((each) => matches(each.function, `#${each.request}`));
+  return html`
+    <section aria-labelledby="background-title" data-testid="background">
+      <header>
+        <h2 id="background-title">After responses</h2>
+        <p class="dim">${pluralize(functions.length, "background function")}</p>
+      </header>
+      <table class="rows">
+        <caption class="visually-hidden">Background functions and their requests</caption>
+        <thead><tr><th scope="col">Function</th><th scope="col" class="c-outcome"><abbr title="generation of its code">G</abbr></th><th scope="col" class="c-total number">Age</th></tr></thead>
+        <tbody onKeyDown=${navigateRows}>
+          ${shown.map((each, index) => html`<tr key=${index} class="static" data-row tabindex=${index === 0 ? 0 : -1}><td class="c-path"><span class="dim">#${visible(each.request)}</span> <code>${visible(each.function)}</code></td><td class="c-outcome"><${Generation} number=${each.generation} current=${generation} /></td><td class="c-total number">${age(each)}</td></tr>`)}
+        </tbody>
+      </table>
     </section>
   `;
 }

@@ -25,6 +25,7 @@ import pytest
 
 from snaxum import HTTPError, Request, Response
 from snaxum.http import QueryParams, to_response
+from snaxum.response import file_error
 
 Point = namedtuple("Point", "x y")
 
@@ -277,8 +278,8 @@ def test_a_path_is_the_file_with_the_type_of_its_name(
 
     for result in (file, file.open("rb"), (file, 200)):
         status, headers, body = to_response(result).parts()
-        content = body if isinstance(body, bytes) else b"".join(body)  # type: ignore[arg-type]
         assert (status, headers) == (200, [("content-type", content_type)])
+        content = body.read_bytes() if isinstance(body, Path) else b"".join(body)  # type: ignore[arg-type]
         assert content == b"x" * size
 
 
@@ -294,10 +295,13 @@ def test_a_temporary_file_is_sent_from_its_position() -> None:
 
 
 def test_a_missing_file_is_a_404_that_shows_only_its_name(tmp_path: Path) -> None:
-    with pytest.raises(HTTPError, match=r"404 Not Found: the file `gone.txt` does not exist"):
-        to_response(tmp_path / "gone.txt").parts()
-    with pytest.raises(TypeError, match="is a directory; return the path of a file"):
-        to_response(tmp_path).parts()
+    missing = file_error(tmp_path / "gone.txt", FileNotFoundError())
+    assert str(missing) == "404 Not Found: the file `gone.txt` does not exist"
+    is_directory = file_error(tmp_path, IsADirectoryError())
+    assert "is a directory; return the path of a file" in str(is_directory)
+    (tmp_path / "locked").touch()
+    locked = PermissionError()
+    assert file_error(tmp_path / "locked", locked) is locked
 
 
 def test_a_stream_of_another_type_names_the_types_to_yield() -> None:

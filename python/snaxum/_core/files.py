@@ -1,13 +1,12 @@
 """Files: the content and the content type of a file that a handler returns.
 
-Owns the reading of a path, of an open file and of a buffer, whole or in pieces. Knows nothing of
-HTTP but content types, and never decides whether a client may have a file.
+Owns the reading of an open file and of a buffer, whole or in pieces; the file of a path is read by
+Rust. Knows nothing of HTTP but content types, and never decides whether a client may have a file.
 """
 
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +15,7 @@ from .libraries import known
 
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
-# A file up to this size is read at once; a larger one is sent in pieces of it.
+# An open file is sent in pieces of this size.
 PIECE = 256 * 1024
 
 _COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
@@ -29,33 +28,33 @@ def is_file(value: object) -> bool:
 
 def content_type(value: Any) -> str:
     """Guess the content type by the name of the file."""
-    value = _inner(value)
-    name = value if isinstance(value, Path) else getattr(value, "name", None)
-    if isinstance(name, str | Path):
+    name = name_of(value)
+    if name:
         from mimetypes import guess_type  # reads the tables of the system
 
-        mime, encoding = guess_type(str(name))
+        mime, encoding = guess_type(name)
         if encoding is not None:
             return _COMPRESSED.get(encoding, BYTES)
         if mime is not None:
             return f"{mime}; charset=utf-8" if mime.startswith("text/") else mime
-    return TEXT if isinstance(value, io.TextIOBase) else BYTES
+    return TEXT if isinstance(_inner(value), io.TextIOBase) else BYTES
+
+
+def name_of(value: Any) -> str:
+    """Return the name of a file without its directories; "" if it has none."""
+    value = _inner(value)
+    name = value if isinstance(value, Path) else getattr(value, "name", None)
+    return Path(name).name if isinstance(name, str | Path) else ""
 
 
 def read(value: Any) -> bytes | Iterator[bytes]:
-    """Return the content: bytes, or the pieces of a large file. Raises OSError."""
+    """Return the content of a buffer, or the pieces of an open file. Raises OSError."""
     value = _inner(value)
     if isinstance(value, io.BytesIO):
         return value.getvalue()
     if isinstance(value, io.StringIO):
         return value.getvalue().encode()
-    if not isinstance(value, Path):
-        return _pieces(value)
-    file = value.open("rb")
-    if os.fstat(file.fileno()).st_size > PIECE:
-        return _pieces(file)
-    with file:
-        return file.read()
+    return _pieces(value)
 
 
 def _pieces(file: IO[Any]) -> Iterator[bytes]:

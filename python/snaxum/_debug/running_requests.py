@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def describe(runtime: Runtime) -> dict[str, Any]:
     """List the requests that are neither queued nor at a dispatch worker, and the pool.
 
-    `loop` is null until it is first needed; `generations` has the generation of each request.
+    `loop` is null until it is first needed; `generations` has the generation of each request;
+    `background` lists the functions that run after a response.
     """
     loop, _ = runtime.made()
     numbers = leases.generation_numbers()
@@ -27,6 +28,7 @@ def describe(runtime: Runtime) -> dict[str, Any]:
         "loop": None if loop is None else loop.requests(),
         "pool_requests": runtime.waiting.requests(),
         "stream_requests": runtime.streaming.requests(),
+        "background": runtime.background_functions(),
         "pool": pool_status(runtime),
     }
 

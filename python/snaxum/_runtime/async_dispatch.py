@@ -17,6 +17,7 @@ from ..routing import Route
 from . import respond
 from .event_loop import LoopThread
 from .leases import Lease, pin_task
+from .runtime import running
 
 
 async def run(
@@ -24,9 +25,12 @@ async def run(
 ) -> None:
     """Await the handler on the loop, and end its request."""
     pin_task(lease.generation, exchange.id)
+    exchanges = running().exchanges
+    exchanges[exchange.id] = exchange
     try:
         await _run(loop, exchange, lease, route, request)
     finally:
+        exchanges.pop(exchange.id, None)
         loop.flush_soon()
         loop.forget(exchange.id)
         lease.end()
@@ -49,6 +53,7 @@ async def _run(
             result = await route.call(request)
     except BaseException as error:
         if is_a(error, asyncio.CancelledError) and exchange.cancelled():
+            running().drop_background(exchange.id)
             raise  # the client is gone, so there is no request to respond to
         respond.send_error(exchange, generation, route, error, request)
         return
@@ -109,9 +114,12 @@ async def stream(
     route: Route,
 ) -> None:
     """Send the async stream that a plain handler has returned."""
+    exchanges = running().exchanges
+    exchanges[exchange.id] = exchange
     try:
         await _send_chunks(loop, body, chunks, lease, route)
     finally:
+        exchanges.pop(exchange.id, None)
         loop.forget(exchange.id)
 
 

@@ -136,6 +136,7 @@ def run_with_pool(
 
     def run() -> None:
         pin_thread(generation, exchange.id)
+        runtime.exchanges[exchange.id] = exchange
         try:
             if not exchange.cancelled():
                 if respond.is_observed:
@@ -143,6 +144,7 @@ def run_with_pool(
                 run_sync(exchange, generation, route, request, pool)
         finally:
             runtime.pools.pop(exchange.id, None)
+            runtime.exchanges.pop(exchange.id, None)
             unpin_thread()
             lease.end()
 

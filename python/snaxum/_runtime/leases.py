@@ -64,7 +64,7 @@ def for_caller() -> Generation | None:
 
 
 def request_id() -> int | None:
-    """Return the id of the request that the caller works for, in dev mode."""
+    """Return the id of the request that the caller works for; outside dev mode, not on a worker."""
     context = _contexts.get(get_ident())
     return _request_of_task.get() or (context.request if context is not None else None)
 
@@ -158,9 +158,9 @@ def speak_for(request: int | None) -> None:
 
 def pin_task(generation: Generation, request: int) -> None:
     """Make the calling task work for a request on `generation`."""
+    _request_of_task.set(request)
     if _on_drained is not None:
         _generation_of_task.set(generation)
-        _request_of_task.set(request)
 
 
 def _add_context() -> _ThreadContext:

@@ -1,7 +1,7 @@
 """The thread that ends the parts of abandoned requests, and watches handlers that may never end.
 
-Owns the wait for both. Neither needs the asyncio loop, which a handler may block. Never calls a
-handler, and never waits for one.
+It also starts what runs after a response. Owns the wait for all of them. None needs the asyncio
+loop, which a handler may block. Never calls a handler, and never waits for one.
 """
 
 from __future__ import annotations
@@ -19,14 +19,22 @@ SHORT_S = 0.5
 
 
 class Overseer:
-    """Calls `abandon` for requests whose client has left, or whose time is over."""
+    """Calls `abandon` for requests whose client has left, or whose time is over.
+
+    Calls `on_sent` once a response has been sent, if Python has asked for that.
+    """
 
     def __init__(
-        self, host: HostApi, abandon: Callable[[int], None], check: Callable[[], float | None]
+        self,
+        host: HostApi,
+        abandon: Callable[[int], None],
+        on_sent: Callable[[int], None],
+        check: Callable[[], float | None],
     ) -> None:
         """Start the thread; `check` returns the time until it is to be called again, if at all."""
         self._host = host
         self._abandon = abandon
+        self._on_sent = on_sent
         self._check = check
         self._is_asleep = True
         threading.Thread(target=self._run, name="overseer", daemon=True).start()
@@ -40,8 +48,8 @@ class Overseer:
     def _run(self) -> None:
         wait_s: float | None = None
         while True:
-            for request in self._host.wait_for_abandoned(wait_s):
-                self._call(self._abandon, request)
+            for request, is_sent in self._host.wait_for_ended(wait_s):
+                self._call(self._on_sent if is_sent else self._abandon, request)
             # In this order: `wake` is called after the request was added.
             self._is_asleep = True
             wait_s = self._call(self._check)

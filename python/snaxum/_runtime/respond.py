@@ -11,6 +11,7 @@ import functools
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import NoReturn, cast
 
 from .._core.objects import is_a
@@ -19,7 +20,7 @@ from .._host import BodyStream, Exchange, to_json
 from ..capture import is_private
 from ..headers import MissingField
 from ..http import HTTPError, Request, to_response
-from ..response import PLAIN_TYPES, encode_plainly
+from ..response import PLAIN_TYPES, encode_plainly, file_error
 from ..routing import Route
 from .chains import Unanswered
 from .generations import Generation
@@ -53,8 +54,11 @@ def send_result(
     if is_a(body, bytes):
         content = cast(bytes, body)
         exchange.respond(generation.number, route.id, status, headers, content)
+    elif is_a(body, Path):
+        _send_file(exchange, generation, route, status, headers, cast(Path, body))
     elif is_async:
-        stream = exchange.stream(generation.number, route.id, status, headers)
+        keep_alive = getattr(body, "keep_alive", None)
+        stream = exchange.stream(generation.number, route.id, status, headers, keep_alive)
         return stream, cast("AsyncIterator[bytes]", body)
     else:
         chunks = cast("Iterator[bytes]", body)
@@ -80,6 +84,8 @@ def send_error(
     explained = None if request is None else unparsed_body.explain(error, request)
     if explained is not None:
         failure = (*explained, *failure[2:])
+    if failure[3] is not None:
+        running().drop_background(exchange.id)
     if response is not None:
         headers = response.headers.multi_items()
         failure = (response.status, failure[1], headers, *failure[3:])
@@ -118,6 +124,20 @@ def _end_process(*_: object) -> NoReturn:
     os._exit(0)
 
 
+def _send_file(
+    exchange: Exchange,
+    generation: Generation,
+    route: Route,
+    status: int,
+    headers: list[tuple[str, str]],
+    path: Path,
+) -> None:
+    try:
+        exchange.send_file(generation.number, route.id, status, headers, os.fspath(path))
+    except OSError as error:
+        send_error(exchange, generation, route, file_error(path, error))
+
+
 def _send_stream(
     exchange: Exchange,
     generation: Generation,
@@ -131,10 +151,14 @@ def _send_stream(
 
     def run() -> None:
         pin_thread(generation, exchange.id)
+        exchanges = running().exchanges
+        exchanges[exchange.id] = exchange
         try:
-            stream = exchange.stream(generation.number, route.id, status, headers)
+            keep_alive = getattr(chunks, "keep_alive", None)
+            stream = exchange.stream(generation.number, route.id, status, headers, keep_alive)
             _send_chunks(stream, chunks, route)
         finally:
+            exchanges.pop(exchange.id, None)
             unpin_thread()
             lease.end()
 

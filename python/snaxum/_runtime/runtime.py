@@ -6,11 +6,11 @@ Owns their making and the one `Runtime` of a process. Never runs a request (`dis
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .. import templates
-from .._host import HostApi
+from .. import _registry, templates
+from .._host import Exchange, HostApi
 from .._reload import effects, file_inputs, import_hook, reloader, user_paths
 from .._reload.env_file import EnvFile
 from .._reload.retirement import Retirement
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .._pool.pool import Pool
     from .._pool.request_pool import RequestPool
     from ..routing import Route
+    from .background import Background
     from .event_loop import LoopThread
 
 # Deep recursion in a handler should end in RecursionError, not in a crash of the process.
@@ -77,10 +78,15 @@ class Runtime:
         self._blocked_loops: list[LoopThread] = []
         # By request, the pools of handlers that run, or wait for a thread.
         self.pools: dict[int, RequestPool] = {}
+        # By request, the exchange of each that has left its dispatch worker, until its end.
+        self.exchanges: dict[int, Exchange] = {}
+        self._background: Background | None = None
+        self._max_background = max_queue
+        _registry.run_later = self._run_later
         # The time that a pool task has after its request was cancelled.
         self.grace: float = options["request_timeout_s"] or 30.0
         self._loop_watch = LoopWatch(options["request_timeout_s"], self.replace_loop)
-        self._overseer = Overseer(host, self.abandon, self._check)
+        self._overseer = Overseer(host, self.abandon, self._on_sent, self._check)
         self.retirement = Retirement(lambda: self.loop.loop, counts=reloads)
         watchdog = None
         if reloads:
@@ -124,6 +130,20 @@ class Runtime:
 
         return RequestPool(self.pool, request, self.grace)
 
+    def drop_background(self, request: int) -> None:
+        """Run none of the functions that a handler has passed to `background`: it has failed."""
+        if self._background is not None:
+            self._background.drop(request)
+
+    def background_functions(self) -> list[dict[str, Any]]:
+        """List the functions that run, or wait, after a response."""
+        return [] if self._background is None else self._background.describe()
+
+    def close_background(self, timeout: float) -> None:
+        """Wait for the functions that run after a response, at most `timeout` seconds."""
+        if self._background is not None:
+            self._background.close(timeout)
+
     def made(self) -> tuple[LoopThread | None, Pool | None]:
         """Return loop and pool, as far as they have been made."""
         return self._loop, self._pool
@@ -160,6 +180,25 @@ class Runtime:
             self.pools.pop(request_id, None)
         if self._loop is not None:
             self._loop.cancel(request_id)
+
+    def _run_later(
+        self, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        if self._background is None:
+            from .background import Background
+
+            with self._lock:
+                self._background = self._background or Background(
+                    self._host,
+                    lambda: self.loop,
+                    self._max_background,
+                    is_observed=self.with_locals,
+                )
+        self._background.add(self.exchanges, function, args, kwargs)
+
+    def _on_sent(self, request: int) -> None:
+        if self._background is not None:
+            self._background.run(request)
 
     def _check(self) -> float | None:
         """Check everything that may hang; return the time until the next check, if any."""

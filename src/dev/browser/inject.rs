@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::http::header::{
     ACCEPT, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED,
 };
 use axum::http::response::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -95,6 +95,7 @@ impl BrowserReload {
         let Some(tag) = self.admitted_tag(&mut head) else {
             return Response::from_parts(head, body);
         };
+        head.headers.remove(CONTENT_LENGTH);
         Response::from_parts(head, Body::new(InjectedBody::new(body, tag)))
     }
 
@@ -104,6 +105,8 @@ impl BrowserReload {
         let policies =
             amend(&head.headers, &nonce).inspect_err(|error| self.warn_of_policy(error)).ok()?;
         let nonce = policies.apply(&mut head.headers).then_some(&*nonce);
+        // The script names the generation: a copy of the page is no longer current after a reload.
+        head.headers.remove(LAST_MODIFIED);
         // A strong tag identifies the bytes that the handler sent; a weak one only their meaning.
         if head.headers.get(ETAG).is_some_and(|tag| !tag.as_bytes().starts_with(b"W/")) {
             head.headers.remove(ETAG);

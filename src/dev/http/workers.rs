@@ -32,6 +32,8 @@ pub(super) struct WorkersResponse {
     pool_requests: Option<RequestList>,
     /// Requests that `def` handlers stream a response to, likewise.
     stream_requests: Option<RequestList>,
+    /// The functions that run after a response, or wait for it, oldest first; null if unknown.
+    background: Value,
     /// The process pool; null if unknown.
     pool: Value,
 }
@@ -84,6 +86,7 @@ pub(super) async fn workers(State(dev): State<Dev>) -> Json<WorkersResponse> {
         r#loop: lookup.list_named(&report["loop"]),
         pool_requests: lookup.list_named(&report["pool_requests"]),
         stream_requests: lookup.list_named(&report["stream_requests"]),
+        background: report["background"].take(),
         pool: report["pool"].take(),
     })
 }

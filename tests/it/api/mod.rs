@@ -1,3 +1,6 @@
 //! The Python API, as users of Flask and FastAPI expect it: one file an area.
 
+mod background;
 mod blueprints;
+mod event_stream;
+mod responses;

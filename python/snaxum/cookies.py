@@ -1,0 +1,119 @@
+"""Cookies: the header of a request, and the header of a response that sets one.
+
+Owns both forms and the checks of what a cookie can have. Knows neither requests nor responses.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from email.utils import format_datetime, formatdate
+
+from .headers import is_token
+
+# In the past for every client.
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+
+
+def parse_cookies(header: str) -> dict[str, str]:
+    """Parse a Cookie header; the first value of a name counts, which is the most specific."""
+    cookies: dict[str, str] = {}
+    for pair in header.split(";"):
+        name, equals, value = pair.partition("=")
+        name = name.strip()
+        if equals and name:
+            cookies.setdefault(name, _unquote(value.strip()))
+    return cookies
+
+
+def format_cookie(
+    key: str,
+    value: str,
+    *,
+    max_age: dt.timedelta | int | None,
+    expires: dt.datetime | float | str | None,
+    path: str | None,
+    domain: str | None,
+    secure: bool,
+    httponly: bool,
+    samesite: str | None,
+    partitioned: bool,
+) -> str:
+    """Write the value of a Set-Cookie header. Raises TypeError or ValueError."""
+    if not is_token(key):
+        raise ValueError(f"{key!r} is not a cookie name; use letters, digits, `-` and `_`")
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        raise TypeError(f"cookie `{key}` has the value {value!r}, a {kind}; use a str")
+    parts = [f"{key}={_quote(value)}"]
+    if max_age is not None:
+        seconds = max_age.total_seconds() if isinstance(max_age, dt.timedelta) else max_age
+        parts.append(f"Max-Age={int(seconds)}")
+    if expires is not None:
+        parts.append(f"Expires={_date(key, expires)}")
+    for attribute, text in (("Path", path), ("Domain", domain)):
+        if text is not None:
+            parts.append(f"{attribute}={_checked(key, attribute.lower(), text)}")
+    if samesite is not None:
+        if samesite.title() not in ("Lax", "Strict", "None"):
+            raise ValueError(f"cookie `{key}` has samesite={samesite!r}; use Lax, Strict or None")
+        parts.append(f"SameSite={samesite.title()}")
+    # Browsers drop a partitioned cookie that is not secure.
+    parts += ["Secure"] * bool(secure or partitioned) + ["HttpOnly"] * bool(httponly)
+    parts += ["Partitioned"] * bool(partitioned)
+    return "; ".join(parts)
+
+
+def _date(key: str, expires: dt.datetime | float | str) -> str:
+    """Write a date; a datetime without a time zone is UTC, a number is seconds since 1970."""
+    if isinstance(expires, str):
+        return _checked(key, "expires", expires)
+    if isinstance(expires, dt.datetime):
+        if expires.tzinfo is None:
+            expires = expires.replace(tzinfo=dt.timezone.utc)
+        return format_datetime(expires.astimezone(dt.timezone.utc), usegmt=True)
+    if isinstance(expires, bool) or not isinstance(expires, int | float):
+        kind = type(expires).__name__
+        raise TypeError(
+            f"cookie `{key}` has expires={expires!r}, a {kind}; use a datetime, or max_age"
+        )
+    return formatdate(expires, usegmt=True)
+
+
+def _checked(key: str, attribute: str, text: str) -> str:
+    if not _ATTRIBUTE.fullmatch(text):
+        raise ValueError(
+            f"cookie `{key}` has {attribute}={text!r}; use printable ASCII without `;`"
+        )
+    return text
+
+
+_ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
+_PLAIN = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
+_ESCAPED = re.compile(rb"\\([0-3][0-7]{2}|.)", re.DOTALL)
+
+
+def _quote(value: str) -> str:
+    """Write the characters that a cookie cannot have as octal escapes, as `http.cookies` does."""
+    if _PLAIN.fullmatch(value):
+        return value
+    return '"' + "".join(_escape(byte) for byte in value.encode()) + '"'
+
+
+def _escape(byte: int) -> str:
+    character = chr(byte)
+    if character == " " or _PLAIN.fullmatch(character):
+        return character
+    return f"\\{byte:03o}"
+
+
+def _unquote(value: str) -> str:
+    if len(value) < 2 or not value.startswith('"') or not value.endswith('"'):
+        return value
+    data = _ESCAPED.sub(_unescape, value[1:-1].encode(errors="replace"))
+    return data.decode(errors="replace")
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    escaped = match[1]
+    return bytes([int(escaped, 8)]) if len(escaped) == 3 else escaped
