@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from . import _registry
 from ._core import hooks
@@ -251,14 +251,61 @@ class Blueprint(Declarations):
         return f"<Blueprint {self.name} at {self.prefix or '/'}>"
 
 
+class RouteDecorator(Protocol):
+    """The type of `route`."""
+
+    def __call__(
+        self,
+        path: str,
+        methods: Iterable[str] | None = None,
+        *,
+        use_process_pool: bool = False,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: Any = None,
+        status: int | None = None,
+    ) -> Callable[[_H], _H]:
+        """See `Declarations.route`."""
+
+
+class MethodDecorator(Protocol):
+    """The type of `get` and the decorators of the other methods."""
+
+    def __call__(
+        self,
+        path: str,
+        *,
+        use_process_pool: bool = False,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: Any = None,
+        status: int | None = None,
+    ) -> Callable[[_H], _H]:
+        """See `Declarations.get`."""
+
+
+class HookDecorator(Protocol):
+    """The type of `before_request`, `after_request` and `middleware`."""
+
+    def __call__(self, function: _H) -> _H:
+        """See `Declarations.before_request`."""
+
+
+class ErrorHandlerDecorator(Protocol):
+    """The type of `errorhandler`."""
+
+    def __call__(self, *errors: int | type[Exception]) -> Callable[[_H], _H]:
+        """See `Declarations.errorhandler`."""
+
+
 _everywhere = Declarations()
-route = _everywhere.route
-get = _everywhere.get
-post = _everywhere.post
-put = _everywhere.put
-patch = _everywhere.patch
-delete = _everywhere.delete
-before_request = _everywhere.before_request
-after_request = _everywhere.after_request
-errorhandler = _everywhere.errorhandler
-middleware = _everywhere.middleware
+route: RouteDecorator = _everywhere.route
+get: MethodDecorator = _everywhere.get
+post: MethodDecorator = _everywhere.post
+put: MethodDecorator = _everywhere.put
+patch: MethodDecorator = _everywhere.patch
+delete: MethodDecorator = _everywhere.delete
+before_request: HookDecorator = _everywhere.before_request
+after_request: HookDecorator = _everywhere.after_request
+errorhandler: ErrorHandlerDecorator = _everywhere.errorhandler
+middleware: HookDecorator = _everywhere.middleware

@@ -317,6 +317,40 @@ async def other(): return "other"
     assert_eq!(again.await.expect("a response").text(), "waited");
 }
 
+#[tokio::test]
+async fn a_time_limit_cancels_an_async_handler_behind_a_def_middleware() {
+    let server = Project::new()
+        .gate()
+        .file(
+            "app.py",
+            r#"
+import _gate, asyncio
+from snaxum import get, middleware
+
+@middleware
+def around(request, call_next):
+    return call_next(request)
+
+@get("/hang")
+async def hang():
+    try:
+        await asyncio.Event().wait()
+    finally:
+        _gate.notify("cancelled")
+
+@get("/hello")
+async def hello(): return "hello"
+"#,
+        )
+        .args(&["--request-timeout", "200ms"])
+        .serve()
+        .await;
+
+    assert_eq!(server.get("/hang").await.status, 504);
+    assert_eq!(server.arrival().await.name, "cancelled");
+    assert_eq!(server.get("/hello").await.text(), "hello");
+}
+
 const SHOP: &str = r#"
 from snaxum import get, url_for
 import hooks
