@@ -153,7 +153,7 @@ fn failure_of(error: CallError, runtime: &PythonRuntime) -> Failure {
         }
     };
     let headers = if retry { vec![("retry-after".to_owned(), "1".to_owned())] } else { Vec::new() };
-    Failure { status, detail, headers, traceback: None }
+    Failure { status, detail, headers, ..Failure::default() }
 }
 
 /// Converts the outcome; the traceback is that of an exception in the handler.

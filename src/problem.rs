@@ -29,7 +29,8 @@ pub(crate) fn respond(
         (_, detail) => detail.to_owned(),
     };
     let (content_type, body) = if prefers_html(request) {
-        let page = templates::error(status.as_u16(), title, &detail, request_id, traceback);
+        let errors = failure.extensions.get("errors");
+        let page = templates::error(status.as_u16(), title, &detail, request_id, traceback, errors);
         ("text/html; charset=utf-8", page)
     } else {
         let mut problem = json!({
@@ -39,6 +40,9 @@ pub(crate) fn respond(
             "detail": detail,
             "request_id": request_id.to_string(),
         });
+        for (name, value) in &failure.extensions {
+            problem[name] = value.clone();
+        }
         if let Some(traceback) = traceback {
             problem["traceback"] = json!(traceback);
         }
@@ -134,6 +138,19 @@ mod tests {
             let shown = text(respond(&failure, &accepting(accept), 7, true)).await;
             assert!(shown.contains("the secret is 42"), "{shown}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_errors_of_a_failure_are_in_the_document_and_on_the_page() {
+        let errors = json!([{"in": "query", "loc": ["a", 0], "msg": "is <missing>", "type": "missing"}]);
+        let extensions = serde_json::Map::from_iter([("errors".to_owned(), errors.clone())]);
+        let failure = Failure { status: 422, extensions, ..Failure::default() };
+        let problem = text(respond(&failure, &accepting("application/json"), 1, false)).await;
+        let problem: serde_json::Value = serde_json::from_str(&problem).expect("JSON");
+        assert_eq!((&problem["errors"], &problem["status"]), (&errors, &json!(422)));
+        let page = text(respond(&failure, &accepting("text/html"), 1, false)).await;
+        assert!(page.contains("query") && page.contains("a.0"), "{page}");
+        assert!(page.contains("is &lt;missing&gt;"), "{page}");
     }
 
     #[tokio::test]

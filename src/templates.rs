@@ -15,18 +15,17 @@ use crate::message::Traceback;
 #[include = "*.html"]
 struct Templates;
 
-/// Renders the error page, with `traceback` if there is one.
+/// Renders the error page, with the traceback and the list of errors if there is one.
 pub(crate) fn error(
     status: u16,
     title: &str,
     detail: &str,
     request_id: u64,
     traceback: Option<&Traceback>,
+    errors: Option<&serde_json::Value>,
 ) -> String {
-    render(
-        "error.html",
-        context! { status, title, detail, request_id, traceback => minijinja::value::Serde(traceback) },
-    )
+    let (traceback, errors) = (minijinja::value::Serde(traceback), minijinja::value::Serde(errors));
+    render("error.html", context! { status, title, detail, request_id, traceback, errors })
 }
 
 /// Renders a template of `templates/`.
@@ -122,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_failed_expression_is_underlined_by_characters() {
-        let page = error(500, "Error", "", 3, Some(&raised("ValueError", "é = <x> + 1", 4, 7)));
+        let page = error(500, "Error", "", 3, Some(&raised("ValueError", "é = <x> + 1", 4, 7)), None);
         assert!(page.contains("é = <u>&lt;x&gt;</u> + 1"), "{page}");
         let lines = [(0, 1), (99, 120), (4, 2)];
         for (from, to) in lines {
@@ -136,7 +135,7 @@ mod tests {
         outer.frames.push(Frame { file: "lib/json.py".into(), ..Frame::default() });
         outer.exceptions = vec![raised("Inner", "y", 0, 1)];
         outer.cause = Some(Box::new(raised("Reason", "z", 0, 1)));
-        let page = error(500, "Error", "", 3, Some(&outer));
+        let page = error(500, "Error", "", 3, Some(&outer), None);
         for shown in ["1 library frame<", "<b>Inner</b>", "<b>Reason</b>", "#3", "raised while"] {
             assert!(page.contains(shown), "{shown}: {page}");
         }
@@ -144,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_character_that_reorders_text_is_shown_as_its_number() {
-        let page = error(404, "Not Found", "a\u{202e}b\u{1b}", 3, None);
+        let page = error(404, "Not Found", "a\u{202e}b\u{1b}", 3, None, None);
         assert!(page.contains("a\\u{202e}b\\u{1b}"), "{page}");
     }
 }

@@ -20,8 +20,9 @@ from .blueprints import (
 )
 from .capture import no_capture
 from .event_stream import Event, stream_events, stream_json_lines
-from .http import HTTPError, Request, Response
+from .http import HTTPError, Request, Response, ValidationError
 from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
+from .markers import Body, Cookie, Form, Header, Path, Query
 from .responses import abort, redirect, send_file
 from .routing import RouteError
 from .static_files import static
@@ -30,11 +31,18 @@ from .urls import url_for
 
 __all__ = [
     "Blueprint",
+    "Body",
+    "Cookie",
     "Event",
+    "Form",
     "HTTPError",
+    "Header",
+    "Path",
+    "Query",
     "Request",
     "Response",
     "RouteError",
+    "ValidationError",
     "__version__",
     "abort",
     "after_request",

@@ -70,7 +70,12 @@ class BodyStream(Protocol):
         """Send; None without room, which `host` signals later; False if the client is gone."""
 
     def fail(
-        self, status: int, detail: str, headers: list[tuple[str, str]], traceback: bytes | None
+        self,
+        status: int,
+        detail: str,
+        headers: list[tuple[str, str]],
+        traceback: bytes | None,
+        extensions: bytes | None = None,
     ) -> bool:
         """Send a failure instead of the response; False if that has begun."""
 
@@ -139,6 +144,7 @@ class Exchange(Protocol):
         detail: str,
         headers: list[tuple[str, str]],
         traceback: bytes | None,
+        extensions: bytes | None = None,
     ) -> None: ...
 
 

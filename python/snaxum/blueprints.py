@@ -39,7 +39,9 @@ class Declarations:
 
         One function may have several. A parameter gets the value of the path that has its name;
         one named `request` or annotated `Request`, or the first, if it is neither, gets the
-        request. With `use_process_pool`, one named `pool`, or the second, gets the pool.
+        request. With `use_process_pool`, one named `pool`, or the second, gets the pool. One
+        annotated with a model gets the body, and every other one the query parameter of its name,
+        converted to its type.
 
         `status` is that of a result which has none of its own. `tags`, `summary` and
         `response_model` describe the route, and do not change the response.

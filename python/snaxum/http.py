@@ -5,7 +5,7 @@ Owns nothing: requests are in `request`, responses in `response`, the types of b
 
 from .headers import Headers, QueryParams, ResponseHeaders
 from .request import RawRequest, Request
-from .response import HTTPError, Response, to_response
+from .response import HTTPError, Response, ValidationError, to_response
 
 __all__ = [
     "HTTPError",
@@ -15,5 +15,6 @@ __all__ = [
     "Request",
     "Response",
     "ResponseHeaders",
+    "ValidationError",
     "to_response",
 ]

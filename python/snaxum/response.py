@@ -14,6 +14,7 @@ from collections.abc import (
     Iterable,
     Iterator,
     Mapping,
+    Sequence,
 )
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -155,18 +156,65 @@ class Response:
 
 
 class HTTPError(Exception):
-    """Raise in a handler to respond with an error status instead of a return value."""
+    """Raise in a handler to respond with an error status instead of a return value.
 
-    def __init__(self, status: int, detail: str = "", headers: GivenHeaders = None) -> None:
+    `errors` and `members` are further members of the problem document (RFC 9457), as JSON values.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str = "",
+        headers: GivenHeaders = None,
+        errors: Sequence[Mapping[str, Any]] | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
         self.status = checked_status(status, 400)
         self.detail = str(detail)
         self.headers = ResponseHeaders(headers).multi_items()
+        self.errors = None if errors is None else list(errors)
+        self.members = dict(members or {})
+        for name in self.members:
+            if name in _PROBLEM:
+                raise ValueError(f"a problem document has its own `{name}`; use another name")
         # Pickling uses these: a pool worker may raise it.
-        super().__init__(self.status, self.detail, self.headers)
+        given = (self.status, self.detail, self.headers, self.errors, self.members)
+        super().__init__(*(given if self.errors or self.members else given[:3]))
+
+    def extensions(self) -> dict[str, Any]:
+        """Return the members of the problem document that the status and detail do not make."""
+        return self.members if self.errors is None else {**self.members, "errors": self.errors}
 
     def __str__(self) -> str:
         name = f"{self.status} {_phrase(self.status)}".strip()
         return f"{name}: {self.detail}" if self.detail else name
+
+
+class ValidationError(HTTPError):
+    """422: values of a request that do not have their type.
+
+    `errors` lists every one: `{"in": "query", "loc": ["limit"], "msg": ..., "type": ...}`.
+    """
+
+    def __init__(self, errors: Sequence[Mapping[str, Any]], detail: str = "") -> None:
+        super().__init__(422, detail or _summary(errors), errors=errors)
+        self.args = (self.errors, self.detail)  # for pickling
+
+
+_PROBLEM = frozenset(("type", "title", "status", "detail", "request_id", "traceback", "errors"))
+
+
+def _summary(errors: Sequence[Mapping[str, Any]]) -> str:
+    first = errors[0]
+    place = ".".join(map(str, first["loc"]))
+    named = f"{_PARTS.get(first['in'], first['in'])} `{place}`" if place else f"{first['in']}"
+    more = len(errors) - 1
+    others = f"; {more} more fault{'s' if more > 1 else ''}" if more else ""
+    colon = "" if first["msg"].startswith(("must ", "is ")) else ":"
+    return f"the {named}{colon} {first['msg']}{others}"
+
+
+_PARTS = {"query": "query parameter", "path": "value of the path", "form": "form field"}
 
 
 def encode_plainly(result: object) -> bytes:

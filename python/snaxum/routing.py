@@ -12,13 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ._core import handlers, parameters
+from ._core import calls, handlers, parameters
+from ._core.arguments import Argument
 from ._core.digests import sha256
 from ._core.handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
 from ._core.hooks import Scope
 from ._core.methods import checked_methods
 from ._core.patterns import parse
 from ._core.route_tree import TreeNode, search
+from ._validation.faults import Unresolved, Unsupported
 from .capture import is_private
 from .route_options import described, with_status
 
@@ -49,6 +51,7 @@ class Route:
         "handler",
         "id",
         "is_async",
+        "is_planned",
         "methods",
         "names",
         "parsed",
@@ -99,17 +102,47 @@ class Route:
                 f"route `{pattern}` at {where(handler)}: an `async def` handler has no pool; "
                 "make it a `def`, or drop `use_process_pool`"
             )
+        self.arguments: list[Argument] | None = None
         # `call` takes the request, and the pool, and fills the arguments.
-        with_pool = self.use_process_pool
+        self.call: Handler = handler
+        self.is_planned = False
         try:
-            self.arguments = parameters.plan(handler, self.names, with_pool=with_pool)
-        except ValueError as error:
-            raise RouteError(f"route `{pattern}` at {where(handler)}: {error}") from None
-        self.call = parameters.bind(handler, self.arguments, self.names, with_pool=with_pool)
-        if self.status is not None:
-            self.call = with_status(self.call, self.status, is_async=self.is_async)
+            self._plan()
+        except Unresolved:
+            pass  # a type that is defined below the handler: see `finish`
         key = f"{' '.join(self.methods)} {pattern}"
         self.id = "r_" + sha256(key.encode(errors="surrogatepass")).hexdigest()[:8]
+
+    def finish(self) -> None:
+        """Plan the call if a type of a parameter was not defined when the route was made.
+
+        Raises RouteError if it still is not.
+        """
+        if not self.is_planned:
+            try:
+                self._plan()
+            except Unresolved as error:
+                raise RouteError(f"{self._place}: {error}") from None
+
+    def _plan(self) -> None:
+        with_pool = self.use_process_pool
+        names = {name: converter.kind for name, converter in self.parsed.params}
+        try:
+            self.arguments = parameters.plan(
+                self.handler, names, with_pool=with_pool, methods=self.methods
+            )
+            self.call = calls.bind(self.handler, self.arguments, with_pool=with_pool)
+        except Unresolved:
+            raise
+        except (ValueError, Unsupported) as error:
+            raise RouteError(f"{self._place}: {error}") from None
+        if self.status is not None:
+            self.call = with_status(self.call, self.status, is_async=self.is_async)
+        self.is_planned = True
+
+    @property
+    def _place(self) -> str:
+        return f"route `{self.pattern}` at {where(self.handler)}"
 
     @property
     def params(self) -> list[dict[str, str]]:
@@ -181,7 +214,7 @@ class Route:
             found.append(f"`{braced[0]}` is plain text here; a parameter is `<{braced[1]}>`")
         if "?" in self.pattern:
             found.append("a path ends before `?`; read the query from `request.query_params`")
-        return found
+        return found + parameters.warnings(self.arguments, self.names)
 
     def to_dict(self, root: str) -> dict[str, Any]:
         """Describe the route as JSON; `file` is relative to `root` if it is below it."""
@@ -239,7 +272,7 @@ class RouteTable:
 
     The routes form a tree with one level a path segment. At each level the text is looked up
     first, then the dynamic parts are tried from the narrowest to the widest, with backtracking.
-    Raises DuplicateRoute.
+    Raises DuplicateRoute, and RouteError for a handler with an undefined type.
     """
 
     __slots__ = ("_depth", "_start", "_static", "routes")
@@ -307,6 +340,7 @@ class RouteTable:
         return None if route is None else _found(route, values)
 
     def _add(self, route: Route) -> None:
+        route.finish()
         # The empty text before the first slash of a path is a segment, too.
         node = self._start.static.setdefault("", TreeNode(1))
         for part in route.parsed.parts:

@@ -15,4 +15,6 @@ pub struct Failure {
     pub headers: Vec<(String, String)>,
     /// The exception of the handler.
     pub traceback: Option<Box<Traceback>>,
+    /// Further members of the problem document, such as `errors`.
+    pub extensions: serde_json::Map<String, serde_json::Value>,
 }

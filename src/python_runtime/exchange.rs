@@ -204,6 +204,8 @@ impl Exchange {
         BodyStream { id: self.request.id, sender, in_flight_guard: Mutex::new(guard) }
     }
 
+    #[pyo3(signature = (generation, route, status, detail, headers, traceback, extensions=None))]
+    #[expect(clippy::too_many_arguments, reason = "Python passes them one by one")]
     fn fail(
         &self,
         generation: u64,
@@ -212,9 +214,11 @@ impl Exchange {
         detail: String,
         headers: Vec<(String, String)>,
         traceback: Option<Bound<'_, PyAny>>,
+        extensions: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let traceback = traceback.map(|json| parse(&json)).transpose()?;
-        let failure = Failure { status, detail, headers, traceback };
+        let extensions = extensions.map(|json| parse(&json)).transpose()?.unwrap_or_default();
+        let failure = Failure { status, detail, headers, traceback, extensions };
         self.finish(generation, route, HandlerOutcome::Failure(failure));
         Ok(())
     }
@@ -365,15 +369,18 @@ impl BodyStream {
     }
 
     /// Fails the response instead of its body; false if the response has begun.
+    #[pyo3(signature = (status, detail, headers, traceback, extensions=None))]
     fn fail(
         &self,
         status: u16,
         detail: String,
         headers: Vec<(String, String)>,
         traceback: Option<Bound<'_, PyAny>>,
+        extensions: Option<Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
         let traceback = traceback.map(|json| parse(&json)).transpose()?;
-        Ok(self.sender.fail(Failure { status, detail, headers, traceback }).is_ok())
+        let extensions = extensions.map(|json| parse(&json)).transpose()?.unwrap_or_default();
+        Ok(self.sender.fail(Failure { status, detail, headers, traceback, extensions }).is_ok())
     }
 
     /// Ends the body as complete.

@@ -8,18 +8,31 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
 
 import snaxum
-from snaxum import Request, RouteError
+from snaxum import Form, Path, Query, Request, RouteError
 from snaxum import Request as Req
-from snaxum.routing import Route
+from snaxum.routing import Route, RouteTable
 
 POOL: Any = object()
+
+
+@dataclass
+class Point:
+    x: int
+    y: int = 0
+
+
+@dataclass
+class Box:
+    thread: threading.Thread
 
 
 def call(handler: Callable[..., Any], pattern: str = "/<int:id>/<name>") -> Any:
@@ -156,7 +169,7 @@ def test_a_parameter_annotated_as_request_gets_it(handler: Callable[..., Any]) -
     assert str(call(handler)) == f"('ID', {REQUEST})"
 
 
-def annotated_pool(id: int, ex: ProcessPoolExecutor) -> Any:
+def annotated_pool(id: str, ex: ProcessPoolExecutor) -> Any:
     return id, ex
 
 
@@ -186,7 +199,37 @@ def test_a_pool_handler_gets_the_pool(handler: Callable[..., Any], expected: str
     assert str(result).replace(str(POOL), "POOL") == expected
 
 
-def wrong_type(username: int) -> None: ...
+def unknown_type(connection: threading.Thread) -> None: ...
+
+
+def unknown_item(items: list[threading.Thread]) -> None: ...
+
+
+def model_on_get(point: Point) -> None: ...
+
+
+def two_bodies(first: Point, second: Point) -> None: ...
+
+
+def form_on_get(name: Annotated[str, Form()]) -> None: ...
+
+
+def body_and_form(point: Point, name: Annotated[str, Form()]) -> None: ...
+
+
+def wrong_limit(name: Annotated[str, Query(ge=1)]) -> None: ...
+
+
+def wrong_pattern(name: Annotated[str, Query(pattern="(")]) -> None: ...
+
+
+def not_in_path(user: Annotated[int, Path()]) -> None: ...
+
+
+def undefined(request: Request, order: Ordre) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+
+def deep_unknown(box: Box) -> None: ...
 
 
 def method_of_a_class(self, request):  # type: ignore[no-untyped-def]
@@ -196,14 +239,18 @@ def method_of_a_class(self, request):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize(
     ("handler", "words"),
     [
-        (wrong_type, "`username`; add `<username>` to the path, give it a default, or annotate"),
-        (lambda request, ids: None, "nothing fills the parameter `ids`; use the name `id`"),
+        (unknown_type, "`connection`: no text or JSON becomes a `Thread`; annotate it as"),
+        (unknown_item, "`items`: no text or JSON becomes a `Thread`"),
+        (model_on_get, "`point` is a `Point`, which comes from a body, and GET has none; add"),
+        (form_on_get, "`name` is of a form, and GET has no body; add `methods=['POST']`"),
+        (wrong_limit, "`name`: a `str` has no `ge`; remove it"),
+        (wrong_pattern, "`name`: the pattern '(' is not a regular expression"),
+        (not_in_path, "`user` is not in the path; add `<user>` to the path"),
         (lambda request, pool: None, "`pool` is the pool; add `use_process_pool=True`"),
         (annotated_pool, "`ex` is the pool; add `use_process_pool=True`"),
-        (lambda *, key: None, "nothing fills the parameter `key`"),
-        (method_of_a_class, "nothing fills the parameter `self`"),
+        (method_of_a_class, "nothing fills the parameter `self`; put `@route` on a function"),
     ],
-    ids=range(6),
+    ids=range(10),
 )
 def test_what_cannot_be_filled_is_an_error_with_its_place(
     handler: Callable[..., Any], words: str
@@ -212,6 +259,33 @@ def test_what_cannot_be_filled_is_an_error_with_its_place(
         Route("/<id>", None, handler)
 
     assert re.match(r"route `/<id>` at .*test_parameters\.py:\d+: ", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("handler", "words"),
+    [
+        (two_bodies, "`first` and `second` are both the body; make them fields of one model"),
+        (body_and_form, "`point` is the JSON body, and another parameter is of a form"),
+        (deep_unknown, "the parameter `box` cannot be filled: no text or JSON becomes a `Thread`"),
+    ],
+    ids=range(3),
+)
+def test_a_body_that_cannot_be_filled_is_an_error(handler: Callable[..., Any], words: str) -> None:
+    with pytest.raises(RouteError, match=re.escape(words)):
+        Route("/", ["POST"], handler)
+
+
+def test_a_type_that_is_not_defined_is_an_error_when_the_table_is_made() -> None:
+    route = Route("/", ["POST"], undefined)
+
+    with pytest.raises(RouteError, match="`order` is unknown: `Ordre` is not defined; define it"):
+        RouteTable([route])
+
+
+def test_a_mistyped_value_of_the_path_is_a_warning() -> None:
+    route = Route("/<int:user_id>", None, lambda request, usr_id: None)
+
+    assert route.warnings == ["`usr_id` is a query parameter; the path has `user_id`"]
 
 
 def test_the_usual_handler_is_called_directly() -> None:

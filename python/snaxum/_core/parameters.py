@@ -1,34 +1,24 @@
 """The arguments of a handler: what each parameter gets, decided once, when its route is made.
 
-Owns the plan of a call, and the function that fills it. A parameter gets a value of the path by its
-name, or the request, or the pool; a further source is one more `Source`. Never reads a request but
-for its `path_params`.
+Owns the plan of a call. `calls` makes the function that fills it. Never reads a request.
 """
 
 from __future__ import annotations
 
 import difflib
 import inspect
-import itertools
 import typing
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from inspect import Parameter
-from typing import Any, Literal
+from types import CodeType
+from typing import Any
 
+from .._validation import constraints, hints
+from .._validation.faults import Unsupported
+from ..markers import MISSING, Marker
+from . import sources
+from .arguments import Argument, Passing, Source
 from .handlers import Handler, innermost
-from .libraries import known_class
-
-Source = Literal["path", "request", "pool"]
-
-_CLASSES: dict[str, Source] = {
-    "snaxum.Request": "request",
-    "concurrent.ProcessPoolExecutor": "pool",
-    "concurrent.Executor": "pool",
-}
-_NAMES: dict[str, Source] = {"request": "request", "pool": "pool"}
-
-Passing = Literal["positional", "either", "keyword"]
 
 _PASSING: dict[object, Passing] = {
     Parameter.POSITIONAL_ONLY: "positional",
@@ -36,25 +26,18 @@ _PASSING: dict[object, Passing] = {
 }
 
 
-@dataclass(slots=True)
-class Argument:
-    """One parameter of a handler, and the source of its value; None leaves it out."""
-
-    name: str
-    source: Source | None
-    is_required: bool
-    is_annotated: bool
-    passing: Passing
-    # It belongs to the function inside a decorator that passes `**kwargs` on.
-    is_inner: bool
-
-
-def plan(handler: Handler, names: Sequence[str], *, with_pool: bool) -> list[Argument] | None:
-    """Decide the arguments of a handler whose path has the parameters `names`.
+def plan(
+    handler: Handler,
+    names: Mapping[str, type],
+    *,
+    with_pool: bool = False,
+    methods: Sequence[str] = ("GET",),
+) -> list[Argument] | None:
+    """Decide the arguments of a handler whose path has the parameters `names`, with their types.
 
     None stands for the request, and the pool if there is one, whatever the parameters are: for a
-    function that takes `*args`, or has no signature. Any other parameter with a default is left
-    out. Raises ValueError for a parameter that cannot be filled.
+    function that takes `*args`, or has no signature. Raises ValueError for a parameter that cannot
+    be filled, and Unresolved if a type is not defined, or not yet.
     """
     try:
         arguments = _parameters(handler, names)
@@ -63,8 +46,8 @@ def plan(handler: Handler, names: Sequence[str], *, with_pool: bool) -> list[Arg
     if arguments is None:
         return None
     _give_request(arguments)
-    sources = [each.source for each in arguments]
-    if with_pool and "pool" not in sources and len(arguments) > 1 and _is_free(arguments[1]):
+    given = [each.source for each in arguments]
+    if with_pool and "pool" not in given and len(arguments) > 1 and _is_free(arguments[1]):
         arguments[1].source = "pool"
     for each in arguments:
         if each.source == "pool" and not with_pool:
@@ -73,49 +56,35 @@ def plan(handler: Handler, names: Sequence[str], *, with_pool: bool) -> list[Arg
                     f"the parameter `{each.name}` is the pool; add `use_process_pool=True`"
                 )
             each.source = None
-        # A decorator may fill the parameters of the function inside it.
-        if _is_free(each) and not each.is_inner:
-            raise ValueError(_refusal(each.name, names))
+        elif each.source is None:
+            each.source = sources.choose(each, methods)
+        sources.check(each, names, methods)
+    bodies = [each.name for each in arguments if each.source == "body"]
+    if len(bodies) > 1:
+        raise ValueError(
+            f"`{bodies[0]}` and `{bodies[1]}` are both the body; make them fields of one model"
+        )
+    if bodies and any(each.source in ("form", "file") for each in arguments):
+        raise ValueError(
+            f"`{bodies[0]}` is the JSON body, and another parameter is of a form; a request has "
+            "one body: make them all `Form`"
+        )
     return [each for each in arguments if each.source is not None]
 
 
-def bind(
-    handler: Handler, arguments: Sequence[Argument] | None, names: Sequence[str], *, with_pool: bool
-) -> Handler:
-    """Return the function that takes the request, and the pool, and calls `handler` as planned."""
-    if arguments is None:
-        return handler
-    leading = list(itertools.takewhile(_is_positional, arguments))
-    others = arguments[len(leading) :]
-    sources = [each.source for each in leading]
-    if not others and sources == ["request", "pool"][: 1 + with_pool]:
-        return handler  # the usual one costs nothing
-    path = [each.name for each in others if each.source == "path"]
-    if len(path) == len(others) and set(path) == set(names):
-        if not leading:
-            return lambda request, pool=None: handler(**request.path_params)
-        if sources == ["request"]:
-            return lambda request, pool=None: handler(request, **request.path_params)
-
-    def call(request: Any, pool: Any = None) -> Any:
-        def value(argument: Argument) -> Any:
-            if argument.source == "path":
-                return request.path_params[argument.name]
-            return request if argument.source == "request" else pool
-
-        return handler(*map(value, leading), **{each.name: value(each) for each in others})
-
-    return call
+def warnings(arguments: Sequence[Argument] | None, names: Sequence[str]) -> list[str]:
+    """Return the parameters that are probably a value of the path, mistyped."""
+    found = []
+    taken = {each.name for each in arguments or () if each.source == "path"}
+    for each in arguments or ():
+        if each.source == "query" and each.is_required:
+            free = [name for name in names if name not in taken]
+            if near := difflib.get_close_matches(each.name, free, n=1):
+                found.append(f"`{each.name}` is a query parameter; the path has `{near[0]}`")
+    return found
 
 
-def _is_positional(argument: Argument) -> bool:
-    """Report whether a value goes by position, as decorators expect of request and pool."""
-    if argument.source == "path":
-        return argument.passing == "positional"
-    return argument.passing != "keyword"
-
-
-def _parameters(handler: Any, names: Sequence[str]) -> list[Argument] | None:
+def _parameters(handler: Any, names: Mapping[str, type]) -> list[Argument] | None:
     try:
         signature = inspect.signature(handler, follow_wrapped=False)
     except (TypeError, ValueError, NameError):
@@ -125,77 +94,135 @@ def _parameters(handler: Any, names: Sequence[str]) -> list[Argument] | None:
     function = innermost(handler)
     if not hasattr(function, "__globals__"):
         function = type(function).__call__
-    module = getattr(function, "__globals__", {})
+    scope = getattr(function, "__globals__", {}), _closure(function)
     own, kinds = [], set()
     for each in signature.parameters.values():
         kinds.add(each.kind)
         if each.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
-            own.append(_argument(each, names, module))
+            own.append(_argument(each, names, *scope))
     wrapped = getattr(handler, "__wrapped__", None)
     if Parameter.VAR_KEYWORD in kinds and callable(wrapped):
         _give_request(own)
         inner = _parameters(wrapped, names)
         if inner is not None:
-            return own + _inner(inner, own, is_variadic=Parameter.VAR_POSITIONAL in kinds)
+            return own + _inner(handler, inner, own, is_variadic=Parameter.VAR_POSITIONAL in kinds)
     is_any = Parameter.VAR_POSITIONAL in kinds and all(each.source is None for each in own)
     return None if is_any else own
 
 
+def _closure(function: Any) -> dict[str, Any]:
+    """Return the variables of the enclosing functions that a function uses."""
+    code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None)
+    found = {}
+    for name, cell in zip(code.co_freevars if code else (), cells or ()):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:
+            pass  # not assigned yet
+    return found
+
+
 def _give_request(arguments: list[Argument]) -> None:
     """Give the request to the first parameter, if none has asked for it."""
-    if all(each.source != "request" for each in arguments):
+    if all(each.source not in ("request", "websocket") for each in arguments):
         for each in arguments[:1]:
             if _is_free(each) and not each.is_annotated and each.passing != "keyword":
                 each.source = "request"
 
 
-def _argument(parameter: Parameter, names: Sequence[str], module: dict[str, Any]) -> Argument:
-    name, source = parameter.name, _annotated_source(parameter.annotation, module)
-    if source is None:
-        source = "path" if name in names else _NAMES.get(name)
-    return Argument(
+def _argument(
+    parameter: Parameter,
+    names: Mapping[str, type],
+    globals_: dict[str, Any],
+    closure: dict[str, Any],
+) -> Argument:
+    name, default = parameter.name, parameter.default
+    argument = Argument(
         name,
-        source,
-        is_required=parameter.default is Parameter.empty,
+        None,
+        is_required=default is Parameter.empty,
         is_annotated=parameter.annotation is not Parameter.empty,
         passing=_PASSING.get(parameter.kind, "either"),
-        is_inner=False,
+        default=MISSING if default is Parameter.empty else default,
     )
+    if isinstance(default, Marker):  # `limit: int = Query(10)`
+        argument.marker, argument.default = default, default.default
+        argument.is_required = default.default in (MISSING, ...)
+        argument.metadata.append(default)
+    if argument.is_annotated:
+        try:
+            resolved = hints.resolve(parameter.annotation, globals_, closure)
+            _describe(argument, *hints.unwrap(resolved))
+        except Unsupported as error:
+            argument.error = error
+            argument.source = sources.of_unresolved(parameter.annotation)
+    else:
+        argument.annotation = sources.type_of_default(argument.default)
+    marker = argument.marker
+    argument.key = argument.alias or name
+    if marker is not None:
+        argument.source = typing.cast(Source, marker.source)
+        if marker.source == "header" and argument.alias is None:
+            argument.key = name.replace("_", "-")
+    elif argument.source is None:
+        argument.source = "path" if name in names else sources.NAMES.get(name)
+    return argument
 
 
-def _inner(inner: list[Argument], own: list[Argument], *, is_variadic: bool) -> list[Argument]:
+def _describe(argument: Argument, annotation: Any, metadata: list[Any]) -> None:
+    if isinstance(annotation, type) and issubclass(annotation, Marker):
+        metadata, annotation = [*metadata, annotation], str  # `agent: Header`
+    metadata = [
+        each() if isinstance(each, type) and issubclass(each, Marker) else each for each in metadata
+    ]
+    argument.annotation = annotation
+    argument.metadata[:0] = metadata
+    markers = [each for each in argument.metadata if isinstance(each, Marker)]
+    argument.marker = markers[-1] if markers else None
+    # `Annotated[int, ...] | None` has its limits inside.
+    inside = [m for each in hints.members(annotation) for m in hints.unwrap(each)[1]]
+    if argument.marker is None:
+        inner = [each for each in inside if isinstance(each, Marker)]
+        argument.marker = inner[-1] if inner else None
+    argument.limits = constraints.read(argument.metadata)
+    texts = constraints.describe([*inside, *argument.metadata])
+    argument.alias = texts.get("alias")
+    argument.title, argument.description = texts.get("title", ""), texts.get("description", "")
+    argument.examples = texts.get("examples", [])
+    argument.is_deprecated = texts.get("deprecated", False)
+    argument.source = sources.of_class(annotation)
+
+
+def _inner(
+    outer: Any, inner: list[Argument], own: list[Argument], *, is_variadic: bool
+) -> list[Argument]:
     """Return the arguments that a decorator passes on, without its own."""
     taken = {each.name for each in own}
-    taken_sources = {each.source for each in own} & {"request", "pool"}
-    passed = [each for each in inner if each.name not in taken and each.source not in taken_sources]
-    for each in passed:
+    taken_sources = {each.source for each in own} & {"request", "pool", "websocket"}
+    mentioned = _texts(getattr(outer, "__code__", None))
+    passed = []
+    for each in inner:
+        if each.name in taken or each.source in taken_sources:
+            continue
         each.is_inner = True
         each.passing = each.passing if is_variadic else "keyword"
+        # The decorator may fill it itself, as in `handler(*args, user=user, **kwargs)`.
+        if each.source is None and each.name in mentioned:
+            continue
+        passed.append(each)
     return passed
 
 
-def _annotated_source(annotation: Any, module: dict[str, Any]) -> Source | None:
-    """Return the source that an annotation names; `Request | None` and aliases count too."""
-    while isinstance(annotation, str):
-        try:
-            annotation = eval(annotation, module)
-        except Exception:  # imported for type checkers only, or defined below
-            last = annotation.strip("'\"").rpartition(".")[2]
-            return next((s for c, s in _CLASSES.items() if c.endswith(f".{last}")), None)
-    for each in (annotation, *typing.get_args(annotation)):
-        if isinstance(each, type) and (source := known_class(each, _CLASSES)) is not None:
-            return source
-    return None
+def _texts(code: CodeType | None) -> set[str]:
+    """Return the texts in the code of a function, the names of its keyword arguments too."""
+    found: set[str] = set()
+    for constant in code.co_consts if code else ():
+        if isinstance(constant, str):
+            found.add(constant)
+        elif isinstance(constant, tuple):
+            found.update(each for each in constant if isinstance(each, str))
+    return found
 
 
 def _is_free(argument: Argument) -> bool:
     return argument.is_required and argument.source is None
-
-
-def _refusal(name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    path = f"use the name `{near[0]}` of the path" if near else f"add `<{name}>` to the path"
-    return (
-        f"nothing fills the parameter `{name}`; {path}, give it a default, or annotate it as "
-        "`Request` and read it from there"
-    )

@@ -35,7 +35,8 @@ class Converter:
     """The text that a `<name:...>` accepts, and the value that a handler gets for it.
 
     A lighter `weight` is tried first, then a smaller `breadth`. `reach` returns for each position
-    of a text the first and last place where a value that begins there may end.
+    of a text the first and last place where a value that begins there may end. `kind` is the type
+    of the value.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Converter:
     reach: Callable[[str], Reach]
     example: str
     takes_slashes: bool = False
+    kind: type = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +319,20 @@ _PATH = re.compile("[^/].*?")
 CONVERTERS = {
     converter.name: converter
     for converter in (
-        Converter("int", rf"\d{{1,{MAX_INT_DIGITS}}}", 50, 0, int, _whole_int, _int_reach, "1"),
-        Converter("float", _FLOAT.pattern, 50, 1, float, _whole_float, _float_reach, "1.5"),
+        Converter(
+            "int",
+            rf"\d{{1,{MAX_INT_DIGITS}}}",
+            50,
+            0,
+            int,
+            _whole_int,
+            _int_reach,
+            "1",
+            kind=int,
+        ),
+        Converter(
+            "float", _FLOAT.pattern, 50, 1, float, _whole_float, _float_reach, "1.5", kind=float
+        ),
         Converter(
             "uuid",
             _UUID.pattern,
@@ -328,6 +342,7 @@ CONVERTERS = {
             _whole_uuid,
             _uuid_reach,
             str(uuid.UUID(int=0)),
+            kind=uuid.UUID,
         ),
         Converter("string", "[^/]+", 100, 3, str, _whole_string, _string_reach, "x"),
         Converter("path", _PATH.pattern, 200, 4, str, _whole_path, _path_reach, "x/y", True),

@@ -14,7 +14,7 @@ from .._core.objects import is_a
 from .._debug import traceback
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
-from ..routing import DuplicateRoute, Route, RouteTable
+from ..routing import DuplicateRoute, Route, RouteError, RouteTable
 from ..static_files import DuplicateStatic, StaticMount
 from . import effects, repeated_calls
 from .broken_routes import BrokenRoutes
@@ -93,6 +93,7 @@ class Stage:
         order = [name for name in serving.graph.nodes if name in nodes]
         order += [name for name in nodes if name not in serving.graph.nodes]
         kept_nodes = [nodes[n] for n in order if n in modules and n not in dropped]
+        self._finish_routes(kept_nodes)
         plans = RoutePlans(kept_nodes)
         self.failures.update((name, self.capture(e)) for name, e in plans.conflicts.items())
         table, duplicates = self._table(plans.routes(kept_nodes, serving.routes))
@@ -169,15 +170,25 @@ class Stage:
                 ):
                     raise Rejected({node.name: self.capture(error)})
 
+    def _finish_routes(self, nodes: Sequence[Node]) -> None:
+        """Plan the calls that wait for a type which was defined below their handler."""
+        for node in nodes:
+            for route in node.routes:
+                try:
+                    route.finish()
+                except RouteError as error:
+                    self.failures.setdefault(node.name, self.capture(error))
+
     def _table(self, routes: Sequence[tuple[str, Route]]) -> tuple[RouteTable, dict[str, Failure]]:
-        """Build the route table of all loaded modules, without duplicate routes."""
-        duplicates: dict[str, Failure] = {}
+        """Build the route table of all loaded modules, without routes that are not possible."""
+        routes = [(owner, route) for owner, route in routes if route.is_planned]
+        refused: dict[str, Failure] = {}
         while True:
             try:
-                return RouteTable([route for _, route in routes]), duplicates
+                return RouteTable([route for _, route in routes]), refused
             except DuplicateRoute as error:
                 owner, second = _second(routes, error)
-                duplicates.setdefault(owner, self.capture(error))
+                refused.setdefault(owner, self.capture(error))
                 routes = [(o, r) for o, r in routes if r is not second]
 
     def _static_mounts(self, nodes: Sequence[Node]) -> tuple[list[StaticMount], dict[str, Failure]]:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NoReturn, cast
 
+from .._core.json_encoding import dumps
 from .._core.objects import is_a
 from .._debug import traceback, unparsed_body
 from .._host import BodyStream, Exchange, to_json
@@ -100,18 +101,30 @@ def break_off(stream: BodyStream, route: Route, error: BaseException) -> None:
 
 def _failure(
     route: Route, error: BaseException
-) -> tuple[int, str, list[tuple[str, str]], bytes | None]:
+) -> tuple[int, str, list[tuple[str, str]], bytes | None, bytes | None]:
     # Rust has no lone surrogates.
     if is_a(error, HTTPError):
         error = cast(HTTPError, error)
         detail = error.detail.encode("utf-8", "replace").decode()
-        return error.status, detail, list(error.headers), None
+        return error.status, detail, list(error.headers), None, _extensions(error)
     if is_a(error, MissingField):
-        return 400, str(error).encode("utf-8", "replace").decode(), [], None
+        return 400, str(error).encode("utf-8", "replace").decode(), [], None, None
     with_locals = running().with_locals and not is_private(route.handler)
     failure = traceback.capture(error, with_locals=with_locals)
     traceback.add_handler(failure, route.handler)
-    return 500, "", [], to_json(failure)
+    return 500, "", [], to_json(failure), None
+
+
+def _extensions(error: HTTPError) -> bytes | None:
+    """Return further members of the problem document, as JSON for Rust."""
+    members = error.extensions()
+    if not members:
+        return None
+    try:
+        return dumps(members)
+    except Exception:  # an object of the user's; the status and the detail still go out
+        _log.exception("the members of an HTTPError are not JSON: %s", error)
+        return None
 
 
 def end_in_child() -> None:

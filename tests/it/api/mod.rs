@@ -3,4 +3,5 @@
 mod background;
 mod blueprints;
 mod event_stream;
+mod parameters;
 mod responses;

@@ -55,12 +55,13 @@ async fn a_parameter_gets_the_value_of_its_name() {
 
 #[tokio::test]
 async fn a_parameter_that_nothing_fills_is_an_error_when_the_module_loads() {
-    for (parameters, message) in [
-        ("user", "nothing fills the parameter `tags`; add `<tags>` to the path"),
-        ("name", "nothing fills the parameter `tags`"),
+    for (parameter, message) in [
+        ("tags: object()", "the annotation `object()` is not a type"),
+        ("tags: list[route]", "`tags`: no text or JSON becomes a `<function route"),
+        ("tags: Undefined", "the type of the parameter `tags` is unknown: `Undefined` is not defined"),
     ] {
         let source = format!(
-            "from snaxum import route\n\n@route(\"/user/<name>\")\ndef profile({parameters}, tags):\n    return name\n"
+            "from __future__ import annotations\nfrom snaxum import route\n@route(\"/user/<name>\")\ndef profile(name, {parameter}):\n    return name\n"
         );
         let project = Project::new().file("app.py", &source).file("fine.py", HELLO);
         let checked = project.snaxum(&["check"]).await;

@@ -1,0 +1,50 @@
+"""One parameter of a handler as plain data: its source, its type, its limits, its description.
+
+Owns `Argument`, which a call and a description of the API are made from. Decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .._validation.faults import Unsupported
+from ..markers import MISSING, Marker
+
+Source = Literal[
+    "path", "query", "header", "cookie", "form", "file", "body", "request", "websocket", "pool"
+]
+Passing = Literal["positional", "either", "keyword"]
+
+
+@dataclass(slots=True)
+class Argument:
+    """One parameter of a handler, and the source of its value; None leaves it out."""
+
+    name: str
+    source: Source | None
+    is_required: bool
+    is_annotated: bool
+    passing: Passing
+    # It belongs to the function inside a decorator that passes `**kwargs` on.
+    is_inner: bool = False
+    # The type without `Annotated`, and what that says; `str` for a text without an annotation.
+    annotation: Any = None
+    metadata: list[Any] = field(default_factory=list)
+    default: Any = MISSING
+    # The name that the client sends.
+    key: str = ""
+    limits: dict[str, Any] = field(default_factory=dict)
+    alias: str | None = None
+    title: str = ""
+    description: str = ""
+    examples: list[Any] = field(default_factory=list)
+    is_deprecated: bool = False
+    # `module:function` that reads the body as this type, if it is not JSON.
+    reader: str | None = None
+    # Several values with one name.
+    is_list: bool = False
+    # The value of the path, as its converter made it.
+    is_as_matched: bool = False
+    marker: Marker | None = None
+    error: Unsupported | None = None

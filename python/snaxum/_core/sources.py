@@ -1,0 +1,231 @@
+"""The sources of arguments: which classes, names and types ask for which part of a request.
+
+Owns the tables that are extended for a further source, and the errors for a parameter that no
+source can fill. Never looks at a signature.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._validation import models, scalars
+from .._validation.faults import Unresolved, Unsupported
+from .._validation.hints import NONE, members, name_of, unwrap
+from .._validation.standard import Builder
+from ..markers import MISSING
+from .arguments import Argument, Source
+from .libraries import known_class
+
+TEXTS = ("path", "query", "header", "cookie", "form")
+
+# The classes that ask for something by themselves; `library.Class`.
+CLASSES: dict[str, Source] = {
+    "snaxum.Request": "request",
+    "snaxum.WebSocket": "websocket",
+    "snaxum.UploadFile": "file",
+    "concurrent.ProcessPoolExecutor": "pool",
+    "concurrent.Executor": "pool",
+}
+NAMES: dict[str, Source] = {"request": "request", "pool": "pool"}
+
+# The classes that are a body in another form than JSON: `module:function` reads one. It gets the
+# request and the class, and returns the value, or raises an HTTPError.
+READERS: dict[str, str] = {}
+
+_WITHOUT_BODY = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+
+def of_class(annotation: Any) -> Source | None:
+    """Return the source that a type names; `Request | None` and `list[UploadFile]` count too."""
+    for each in members(annotation):
+        each = unwrap(each)[0]
+        for kind in (each, *typing.get_args(each)):
+            if isinstance(kind, type) and (source := known_class(kind, CLASSES)) is not None:
+                return source
+    return None
+
+
+def of_unresolved(annotation: Any) -> Source | None:
+    """Return the source of a name that is imported for type checkers only."""
+    if not isinstance(annotation, str):
+        return None
+    for part in annotation.split("|"):
+        last = part.strip("'\" ").rpartition(".")[2]
+        for known, source in CLASSES.items():
+            if known.endswith(f".{last}"):
+                return source
+    return None
+
+
+def type_of_default(default: Any) -> Any:
+    """Return the type of a parameter without an annotation: that of its default, else str."""
+    kind = type(default)
+    if kind in scalars.TEXT or isinstance(default, enum.Enum):
+        return kind
+    if kind is list and all(type(each) is str for each in default):
+        return list[str]
+    return str if default is MISSING or default is None else kind
+
+
+def reader_of(annotation: Any) -> str | None:
+    for each in members(annotation):
+        if isinstance(each, type) and (found := known_class(each, READERS)) is not None:
+            return found
+    return None
+
+
+def choose(argument: Argument, methods: Sequence[str]) -> Source | None:
+    """Return the source of a parameter that names none: the body, or the query.
+
+    None leaves it to its default, or to a decorator.
+    """
+    if argument.is_inner and not argument.is_annotated and argument.is_required:
+        return None
+    if argument.error is None and is_body(argument.annotation):
+        return "body"
+    return "query"
+
+
+def is_body(annotation: Any) -> bool:
+    """Report whether a type needs more than text: a model, a dict, a frame, or a list of them."""
+    if reader_of(annotation) is not None:
+        return True
+    for each in members(annotation):
+        each = unwrap(each)[0]
+        base = typing.get_origin(each) or each
+        if models.is_model(base) or (isinstance(base, type) and _is_mapping(base)):
+            return True
+        if base in (list, tuple, set, frozenset) and any(map(is_body, typing.get_args(each))):
+            return True
+    return False
+
+
+def _is_mapping(base: type) -> bool:
+    return issubclass(base, Mapping) and not issubclass(base, enum.Enum)
+
+
+def check(argument: Argument, names: Mapping[str, type], methods: Sequence[str]) -> None:
+    """Complete a planned argument. Raises ValueError, or Unresolved, if nothing can fill it."""
+    name, source = argument.name, argument.source
+    if argument.error is not None and source in (*TEXTS, "body", "file"):
+        _refuse_unknown(argument)
+        return
+    if source == "path":
+        _check_path(argument, names)
+    elif source == "body":
+        _check_body(argument, methods)
+    elif source in ("form", "file"):
+        if set(methods) <= _WITHOUT_BODY:
+            raise ValueError(
+                f"the parameter `{name}` is of a form, and {_named(methods)} has no body; "
+                "add `methods=['POST']`"
+            )
+        argument.is_list = _is_list(argument.annotation)
+    if source in TEXTS and not argument.is_as_matched:
+        _check_text(argument, names)
+
+
+def _refuse_unknown(argument: Argument) -> None:
+    name, error = argument.name, argument.error
+    if argument.source == "path" and isinstance(error, Unresolved) and argument.marker is None:
+        argument.is_as_matched = True  # as for a handler without annotations
+        return
+    if argument.is_inner and argument.marker is None:
+        argument.source = None
+        return
+    if isinstance(error, Unresolved):
+        raise Unresolved(
+            f"the type of the parameter `{name}` is unknown: {error}; define it, or import it "
+            "outside of `if TYPE_CHECKING`"
+        )
+    raise ValueError(f"the parameter `{name}` cannot be filled: {error}")
+
+
+def _check_path(argument: Argument, names: Mapping[str, type]) -> None:
+    if argument.key not in names:
+        near = difflib.get_close_matches(argument.key, names, n=1)
+        hint = f"use the name `{near[0]}`" if near else f"add `<{argument.key}>` to the path"
+        raise ValueError(f"`{argument.name}` is not in the path; {hint}")
+    # Each has a value, so a default is never used.
+    argument.is_required, argument.default = True, MISSING
+    kind = names[argument.key]
+    if not argument.limits and not argument.metadata:
+        chosen = [unwrap(each)[0] for each in members(argument.annotation)]
+        argument.is_as_matched = not argument.is_annotated or any(
+            each in (kind, Any, object) for each in chosen
+        )
+    if not argument.is_annotated:
+        argument.annotation = kind
+
+
+def _check_body(argument: Argument, methods: Sequence[str]) -> None:
+    if set(methods) <= _WITHOUT_BODY:
+        if argument.is_inner and argument.marker is None:  # a decorator fills it
+            argument.source = None
+            return
+        raise ValueError(
+            f"the parameter `{argument.name}` is a `{name_of(argument.annotation)}`, which comes "
+            f"from a body, and {_named(methods)} has none; add `methods=['POST']`, or take its "
+            "fields as parameters"
+        )
+    argument.reader = reader_of(argument.annotation)
+    if argument.reader is None:
+        try:
+            Builder(is_text=False).build(argument.annotation, argument.limits)
+        except Unresolved:
+            raise
+        except Unsupported as error:
+            raise ValueError(f"the parameter `{argument.name}` cannot be filled: {error}") from None
+
+
+def _check_text(argument: Argument, names: Mapping[str, type]) -> None:
+    argument.is_list = argument.source != "path" and _is_list(argument.annotation)
+    try:
+        Builder(is_text=True).build(argument.annotation, argument.limits)
+    except Unresolved:
+        raise
+    except Unsupported as error:
+        # A value is there: it may be a constant that the handler gives itself.
+        is_given = not argument.is_required or argument.is_inner
+        if is_given and argument.marker is None and argument.source == "query":
+            argument.source = None
+            return
+        raise ValueError(_refusal(argument, error, names)) from None
+    if argument.name in ("self", "cls") and not argument.is_annotated:
+        raise ValueError(
+            f"nothing fills the parameter `{argument.name}`; put `@route` on a function, and not "
+            "on a method of a class"
+        )
+
+
+def _refusal(argument: Argument, error: Unsupported, names: Mapping[str, type]) -> str:
+    near = difflib.get_close_matches(argument.name, names, n=1)
+    path = (
+        f", or use the name `{near[0]}` of the path" if near and argument.name not in names else ""
+    )
+    return (
+        f"nothing fills the parameter `{argument.name}`: {error}; annotate it as a type that has "
+        f"a text, as `int`, or as `Request` and read it from there{path}"
+    )
+
+
+def _is_list(annotation: Any) -> bool:
+    """Report whether a type takes all values of a name."""
+    chosen = [unwrap(each)[0] for each in members(annotation)]
+    kinds = [typing.get_origin(each) or each for each in chosen if each is not NONE]
+    return bool(kinds) and all(
+        isinstance(each, type)
+        and not issubclass(each, str | bytes)
+        and (
+            issubclass(each, list | tuple | set | frozenset) or each.__module__ == "collections.abc"
+        )
+        for each in kinds
+    )
+
+
+def _named(methods: Sequence[str]) -> str:
+    return " and ".join(methods)

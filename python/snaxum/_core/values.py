@@ -1,0 +1,227 @@
+"""The values of one argument in a request: read, converted, and with the faults of each.
+
+Owns a `Value` for each source of texts, for uploads and for the body. `calls` puts them together.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from .._validation import engines
+from .._validation.faults import Fault, Faults
+from ..markers import MISSING
+from ..response import HTTPError
+from .arguments import Argument
+from .json_decoding import DecodingError, loads
+
+# A fault with the part of the request that it is in.
+Found = list[tuple[str, Fault]]
+
+
+class Value:
+    """The value of one argument; `read` returns it as it was sent, or `MISSING`."""
+
+    # The name of the part of the request in a fault.
+    part: str
+
+    def __init__(self, argument: Argument) -> None:
+        self.argument = argument
+        self.part = str(argument.source)
+
+    def read(self, request: Any) -> Any:
+        raise NotImplementedError
+
+    def convert(self, request: Any, sent: Any, faults: Faults) -> Any:
+        return sent
+
+    def fill(self, request: Any, found: Found) -> Any:
+        """Return the value for the handler, or add each of its faults."""
+        sent = self.read(request)
+        if sent is MISSING:
+            if not self.argument.is_required:
+                return self.argument.default
+            self.refuse_missing(request)
+            found.append((self.part, self.missing()))
+            return None
+        faults: Faults = []
+        value = self.convert(request, sent, faults)
+        found += [(self.part, fault) for fault in faults]
+        return value
+
+    def missing(self) -> Fault:
+        return Fault((self.argument.key,), "is missing", "missing")
+
+    def refuse_missing(self, request: Any) -> None:
+        """Raise HTTPError if the value is missing because the request has another form."""
+
+    def get(self, request: Any) -> Any:
+        """Return the value; raises an exception if it has a fault."""
+        found: Found = []
+        value = self.fill(request, found)
+        if found:
+            raise ValueError
+        return value
+
+
+class Text(Value):
+    """A value that is sent as text: in the query, a header, a cookie, the path or a form."""
+
+    def __init__(self, argument: Argument) -> None:
+        super().__init__(argument)
+        self.engine = engines.for_text(argument.annotation, argument.limits)
+
+    def convert(self, request: Any, sent: Any, faults: Faults) -> Any:
+        if self.engine.is_plain:
+            return sent
+        return self.engine.explain(sent, (self.argument.key,), faults)
+
+    def choose(self, values: list[str]) -> Any:
+        """Return the values of a name as the type wants them: all, or the last."""
+        if not values:
+            return MISSING
+        return values if self.argument.is_list else values[-1]
+
+
+class QueryText(Text):
+    def read(self, request: Any) -> Any:
+        return self.choose(request.query_params.get_all(self.argument.key))
+
+
+class HeaderText(Text):
+    def read(self, request: Any) -> Any:
+        return self.choose(request.headers.get_all(self.argument.key))
+
+
+class CookieText(Text):
+    def read(self, request: Any) -> Any:
+        value = request.cookies.get(self.argument.key)
+        return self.choose([] if value is None else [value])
+
+
+class PathText(Text):
+    def read(self, request: Any) -> Any:
+        return str(request.path_params[self.argument.key])
+
+
+class FormText(Text):
+    def read(self, request: Any) -> Any:
+        values = request.form.get_all(self.argument.key)
+        if not self.engine.is_plain and "" in values and not _takes_text(self.argument):
+            values = [each for each in values if each != ""]  # a field that was left empty
+        return self.choose(values)
+
+    def refuse_missing(self, request: Any) -> None:
+        _refuse_other_form(request)
+
+
+class Upload(Value):
+    """An uploaded file, or all files of a name."""
+
+    def __init__(self, argument: Argument) -> None:
+        super().__init__(argument)
+        self.part = "form"
+
+    def read(self, request: Any) -> Any:
+        files = request.files.get_all(self.argument.key)
+        if not files:
+            return MISSING
+        return files if self.argument.is_list else files[-1]
+
+    def refuse_missing(self, request: Any) -> None:
+        _refuse_other_form(request)
+
+
+class JsonBody(Value):
+    """The body as JSON, converted to the type of its parameter."""
+
+    def __init__(self, argument: Argument) -> None:
+        super().__init__(argument)
+        self.engine = engines.for_body(argument.annotation, argument.limits, loads)
+
+    def read(self, request: Any) -> Any:
+        return request.data or MISSING
+
+    def missing(self) -> Fault:
+        return Fault((), "is missing; send JSON with `content-type: application/json`", "missing")
+
+    def get(self, request: Any) -> Any:
+        data = request.data
+        if not data:
+            return super().get(request)
+        check_json(request.content_type)
+        return self.engine.decode(data)
+
+    def convert(self, request: Any, sent: Any, faults: Faults) -> Any:
+        check_json(request.content_type)
+        try:
+            return self.engine.decode(sent)
+        except Exception as error:
+            known = self.engine.faults(error)
+        try:
+            value = loads(sent)
+        except DecodingError as error:
+            raise HTTPError(400, f"the body is not valid JSON: {error}") from None
+        if known is None:
+            return self.engine.explain(value, (), faults)
+        faults += known
+        return None
+
+
+class OtherBody(Value):
+    """A body in another form than JSON, which a function of its own reads."""
+
+    def __init__(self, argument: Argument) -> None:
+        super().__init__(argument)
+        module, _, function = (argument.reader or "").partition(":")
+        self.reader: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), function)
+
+    def read(self, request: Any) -> Any:
+        return request if request.data else MISSING
+
+    def missing(self) -> Fault:
+        return Fault((), "is missing", "missing")
+
+    def convert(self, request: Any, sent: Any, faults: Faults) -> Any:
+        return self.reader(request, self.argument.annotation)
+
+
+def value_of(argument: Argument) -> Value:
+    """Return the `Value` for an argument. Raises Unsupported."""
+    if argument.source == "body":
+        return JsonBody(argument) if argument.reader is None else OtherBody(argument)
+    return _VALUES[str(argument.source)](argument)
+
+
+_VALUES: dict[str, type[Value]] = {
+    "query": QueryText,
+    "header": HeaderText,
+    "cookie": CookieText,
+    "path": PathText,
+    "form": FormText,
+    "file": Upload,
+}
+
+
+def check_json(content_type: str) -> None:
+    """Raise HTTPError 415 for a body that is declared as something else than JSON."""
+    if content_type == "application/json" or not content_type:
+        return
+    mime = content_type.partition(";")[0].strip().lower()
+    if mime and mime != "application/json" and not mime.endswith("+json"):
+        raise HTTPError(
+            415, f"the body is `{mime}`, not JSON; send JSON with `content-type: application/json`"
+        )
+
+
+def _refuse_other_form(request: Any) -> None:
+    mime = request.content_type.partition(";")[0].strip().lower()
+    forms = "application/x-www-form-urlencoded", "multipart/form-data"
+    if mime not in forms and request.data:
+        sent = f"is `{mime}`" if mime else "has no content type"
+        raise HTTPError(415, f"the body {sent}; send a form, as `{forms[0]}` or `{forms[1]}`")
+
+
+def _takes_text(argument: Argument) -> bool:
+    return any(each is str for each in engines.leaves(argument.annotation))

@@ -1,0 +1,156 @@
+"""Constraints: the limits of a value, as the markers, msgspec, annotated-types and pydantic say.
+
+Owns the eight limits and their checks. A library's objects are read by their attributes, so this
+file imports none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from .faults import Fault, Faults, Loc, Unsupported
+
+Constraints = Mapping[str, Any]
+
+NUMERIC = ("ge", "gt", "le", "lt", "multiple_of")
+LENGTHS = ("min_length", "max_length")
+NAMES = (*NUMERIC, *LENGTHS, "pattern")
+_TEXTS = ("title", "description")
+_LIBRARIES = ("snaxum", "msgspec", "annotated_types", "pydantic", "pydantic_core")
+
+
+def library_of(value: object) -> str:
+    """Return the top-level package of the class of a value."""
+    return str(type(value).__module__).partition(".")[0]
+
+
+def read(metadata: Iterable[object]) -> dict[str, Any]:
+    """Return the limits in the metadata of an `Annotated`; a later one counts."""
+    found: dict[str, Any] = {}
+    for each in metadata:
+        if library_of(each) not in _LIBRARIES:
+            continue
+        for name in NAMES:
+            value = getattr(each, name, None)
+            if value is not None and not callable(value):
+                found[name] = value.pattern if isinstance(value, re.Pattern) else value
+        inner = getattr(each, "metadata", None)  # of a pydantic FieldInfo
+        if isinstance(inner, list):
+            found.update(read(inner))
+    return found
+
+
+def describe(metadata: Iterable[object]) -> dict[str, Any]:
+    """Return the title, description, examples and alias in the metadata of an `Annotated`."""
+    found: dict[str, Any] = {}
+    for each in metadata:
+        if library_of(each) not in _LIBRARIES:
+            continue
+        for name in (*_TEXTS, "alias"):
+            text = getattr(each, name, None)
+            if isinstance(text, str) and text:
+                found[name] = text
+        examples = getattr(each, "examples", None)
+        if isinstance(examples, list | tuple) and examples:
+            found["examples"] = list(examples)
+        if getattr(each, "deprecated", None) is True:
+            found["deprecated"] = True
+    return found
+
+
+def needs_pydantic(metadata: Iterable[object]) -> bool:
+    """Report whether only pydantic knows what a piece of metadata does to a value."""
+    return any(
+        library_of(each) == "pydantic" and type(each).__name__ != "FieldInfo" for each in metadata
+    )
+
+
+def is_of_msgspec(metadata: Iterable[object]) -> bool:
+    """Report whether msgspec knows every limit in the metadata."""
+    return all(library_of(each) == "msgspec" or not read([each]) for each in metadata)
+
+
+def split(limits: Constraints, kind: str, type_name: str) -> dict[str, Any]:
+    """Return the limits of a kind of value: `number`, `text`, `bytes`, `items` or `other`.
+
+    Raises Unsupported for a limit that the kind does not have.
+    """
+    allowed: tuple[str, ...] = {
+        "number": NUMERIC,
+        "moment": ("ge", "gt", "le", "lt"),
+        "text": NAMES[5:],
+        "bytes": LENGTHS,
+        "items": LENGTHS,
+    }.get(kind, ())
+    wrong = [name for name in limits if name not in allowed]
+    if wrong:
+        raise Unsupported(f"a `{type_name}` has no `{wrong[0]}`; remove it")
+    return dict(limits)
+
+
+Check = Callable[[Any, Loc, Faults], bool]
+
+
+def checker(limits: Constraints, unit: str) -> Check | None:
+    """Return the function that reports whether a value is in its limits, and adds the fault."""
+    if not limits:
+        return None
+    tests = [_test(name, limit, unit) for name, limit in limits.items()]
+
+    def check(value: Any, loc: Loc, faults: Faults) -> bool:
+        is_valid = True
+        for test, msg, kind in tests:
+            if not test(value):
+                faults.append(Fault(loc, msg, kind))
+                is_valid = False
+        return is_valid
+
+    return check
+
+
+def _test(name: str, limit: Any, unit: str) -> tuple[Callable[[Any], bool], str, str]:
+    if name == "pattern":
+        try:
+            found = re.compile(limit).search
+        except re.error as error:
+            raise Unsupported(
+                f"the pattern {limit!r} is not a regular expression: {error}"
+            ) from None
+        msg = f"must match the pattern `{limit}`"
+        return (lambda value: found(value) is not None), msg, "string_pattern_mismatch"
+    if name in LENGTHS:
+        few = name == "min_length"
+        words = "string" if unit == "character" else "bytes" if unit == "byte" else ""
+        bound = "at least" if few else "at most"
+        kind = "_".join(filter(None, (words, "too", "short" if few else "long")))
+        units = unit if limit == 1 else f"{unit}s"
+        msg = f"must have {bound} {limit} {units}"
+        if few:
+            return (lambda value: len(value) >= limit), msg, kind
+        return (lambda value: len(value) <= limit), msg, kind
+    shown = limit if isinstance(limit, int | float | Decimal) else str(limit)
+    test, words, kind = {
+        "ge": (lambda value: bool(value >= limit), "at least", "greater_than_equal"),
+        "gt": (lambda value: bool(value > limit), "greater than", "greater_than"),
+        "le": (lambda value: bool(value <= limit), "at most", "less_than_equal"),
+        "lt": (lambda value: bool(value < limit), "less than", "less_than"),
+        "multiple_of": (lambda value: _is_multiple(value, limit), "a multiple of", "multiple_of"),
+    }[name]
+    return _comparable(test), f"must be {words} {shown}", kind
+
+
+def _comparable(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    def compare(value: Any) -> bool:
+        try:
+            return test(value)
+        except (TypeError, ArithmeticError):  # a time with a zone beside one without; a NaN
+            return False
+
+    return compare
+
+
+def _is_multiple(value: Any, limit: Any) -> bool:
+    return bool(value % limit == 0)

@@ -1,0 +1,80 @@
+"""Annotations: what a type says, without its quotes, its `Annotated` and its aliases.
+
+Owns the way from an annotation in a module to a type. Never converts a value.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from typing import Annotated, Any, Union
+
+from .faults import Unresolved, Unsupported
+
+NONE = type(None)
+
+
+def resolve(annotation: Any, globals_: Mapping[str, Any], locals_: Mapping[str, Any]) -> Any:
+    """Return an annotation without quotes, at any depth.
+
+    Raises Unresolved for a name that is not defined, and Unsupported for what is not a type.
+    """
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation
+    holder = types.SimpleNamespace(__annotations__={"it": annotation})
+    try:
+        hints = typing.get_type_hints(holder, dict(globals_), dict(locals_), include_extras=True)
+    except NameError as error:
+        raise Unresolved(f"`{error.name or error}` is not defined") from None
+    except Exception as error:
+        shown = annotation if isinstance(annotation, str) else repr(annotation)
+        raise Unsupported(f"the annotation `{shown}` is not a type: {error}") from None
+    return hints["it"]
+
+
+def hints_of(kind: Any) -> dict[str, Any]:
+    """Return the types of the fields of a class. Raises Unresolved or Unsupported."""
+    try:
+        return typing.get_type_hints(kind, include_extras=True)
+    except NameError as error:
+        name = error.name or str(error)
+        raise Unresolved(f"`{name}`, in the fields of `{kind.__name__}`, is not defined") from None
+    except Exception as error:
+        raise Unsupported(f"the fields of `{kind.__name__}` have no types: {error}") from None
+
+
+def unwrap(annotation: Any) -> tuple[Any, list[Any]]:
+    """Return a type without `Annotated`, aliases, `NewType` and `Required`; and the metadata."""
+    metadata: list[Any] = []
+    while True:
+        origin = typing.get_origin(annotation)
+        if origin is Annotated:
+            metadata = [*annotation.__metadata__, *metadata]
+            annotation = annotation.__origin__
+        elif _name(origin) in ("Required", "NotRequired", "ReadOnly", "Final", "ClassVar"):
+            (annotation,) = typing.get_args(annotation)
+        elif isinstance(annotation, typing.NewType):
+            annotation = annotation.__supertype__
+        elif _name(type(annotation)) == "TypeAliasType":
+            annotation = annotation.__value__
+        else:
+            return annotation, metadata
+
+
+def _name(value: Any) -> str:
+    return getattr(value, "__name__", "") or getattr(value, "_name", "") or ""
+
+
+def members(annotation: Any) -> tuple[Any, ...]:
+    """Return the members of a union; the type alone, if it is not one."""
+    if typing.get_origin(annotation) in (Union, types.UnionType):
+        return typing.get_args(annotation)
+    return (annotation,)
+
+
+def name_of(annotation: Any) -> str:
+    """Write a type as its source does."""
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return annotation.__qualname__.rpartition("<locals>.")[2]
+    return str(annotation).replace("typing.", "")

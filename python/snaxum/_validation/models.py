@@ -1,0 +1,163 @@
+"""Models: the classes with named fields, and how a value of each is made.
+
+Owns the fields of dataclasses, TypedDicts, NamedTuples, attrs classes and msgspec Structs. Never
+converts a field, and imports no library.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .._core.libraries import known_class
+from .faults import Unsupported
+from .hints import hints_of
+
+
+@dataclass(slots=True)
+class ModelField:
+    """One field: `key` is its name in JSON, `name` in Python."""
+
+    name: str
+    key: str
+    annotation: Any
+    is_required: bool
+    default: Any = None
+
+
+@dataclass(slots=True)
+class Model:
+    """The fields of a class, and the function that makes a value of the given ones."""
+
+    fields: list[ModelField]
+    make: Callable[[dict[str, Any]], Any]
+    # A list by position instead of an object by name.
+    is_array: bool = False
+    is_closed: bool = False
+    # The field that tells tagged Structs apart, and its value.
+    tag: tuple[str, Any] | None = None
+
+
+def is_typed_dict(kind: Any) -> bool:
+    """Report whether a class is a TypedDict, of `typing` or of `typing_extensions`."""
+    return isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__total__")
+
+
+def is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and known_class(kind, {"msgspec.Struct": True}) is not None
+
+
+def is_pydantic(kind: Any) -> bool:
+    """Report whether a class is a model or a dataclass of pydantic."""
+    if not isinstance(kind, type):
+        return False
+    if known_class(kind, {"pydantic.BaseModel": True, "pydantic.RootModel": True}):
+        return True
+    return "__pydantic_core_schema__" in vars(kind)
+
+
+def is_model(kind: Any) -> bool:
+    """Report whether a class has named fields; `kind` may be a generic one with its arguments."""
+    kind = typing.get_origin(kind) or kind
+    if not isinstance(kind, type):
+        return False
+    return (
+        is_pydantic(kind)
+        or is_struct(kind)
+        or is_typed_dict(kind)
+        or dataclasses.is_dataclass(kind)
+        or hasattr(kind, "__attrs_attrs__")
+        or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+    )
+
+
+def read(kind: Any) -> Model:
+    """Return the fields of a model. Raises Unresolved, or Unsupported."""
+    if is_typed_dict(kind):
+        return _typed_dict(kind)
+    if is_struct(kind):
+        return _struct(kind)
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind)
+    if hasattr(kind, "__attrs_attrs__"):
+        return _attrs(kind)
+    return _named_tuple(kind)
+
+
+def _typed_dict(kind: Any) -> Model:
+    hints = hints_of(kind)
+    # With `from __future__ import annotations`, Python counts a quoted NotRequired as required.
+    optional = {
+        name for name, hint in hints.items() if "NotRequired" in str(typing.get_origin(hint))
+    }
+    required = set(kind.__required_keys__) - optional
+    required |= {
+        n for n, hint in hints.items() if str(typing.get_origin(hint)).endswith(".Required")
+    }
+    fields = [ModelField(name, name, hint, name in required) for name, hint in hints.items()]
+    return Model(fields, dict)
+
+
+def _dataclass(kind: Any) -> Model:
+    hints = hints_of(kind)
+    fields = []
+    for each in dataclasses.fields(kind):
+        if each.init:
+            missing = dataclasses.MISSING
+            is_required = each.default is missing and each.default_factory is missing
+            default = None if each.default is missing else each.default
+            fields.append(ModelField(each.name, each.name, hints[each.name], is_required, default))
+    return Model(fields, lambda values: kind(**values))
+
+
+def _named_tuple(kind: Any) -> Model:
+    hints, defaults = hints_of(kind), kind._field_defaults
+    fields = [
+        ModelField(name, name, hints.get(name, Any), name not in defaults, defaults.get(name))
+        for name in kind._fields
+    ]
+    return Model(fields, lambda values: kind(**values), is_array=True)
+
+
+def _attrs(kind: Any) -> Model:
+    hints = hints_of(kind)
+    fields = []
+    for each in kind.__attrs_attrs__:
+        if each.init:
+            is_required = type(each.default).__name__ in ("_Nothing", "NOTHING")
+            annotation = hints.get(each.name, Any)
+            default = None if is_required else each.default
+            fields.append(ModelField(each.name, each.name, annotation, is_required, default))
+    names = {each.name: each.alias for each in kind.__attrs_attrs__}
+    return Model(fields, lambda values: kind(**{names[n]: v for n, v in values.items()}))
+
+
+def _struct(kind: Any) -> Model:
+    import msgspec
+
+    hints, config = hints_of(kind), kind.__struct_config__
+    try:
+        infos = msgspec.structs.fields(kind)
+    except Exception as error:
+        raise Unsupported(f"msgspec cannot read `{kind.__name__}`: {error}") from None
+    fields = [
+        ModelField(
+            each.name,
+            each.encode_name,
+            hints[each.name],
+            each.required,
+            None if each.default is msgspec.NODEFAULT else each.default,
+        )
+        for each in infos
+    ]
+    tag = None if config.tag is None else (config.tag_field, config.tag)
+    return Model(
+        fields,
+        lambda values: kind(**values),
+        is_array=config.array_like,
+        is_closed=config.forbid_unknown_fields,
+        tag=tag,
+    )

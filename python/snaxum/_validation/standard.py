@@ -1,0 +1,409 @@
+"""Conversion with the standard library: the reference that lists every fault at once.
+
+Owns one function for each type, built once. `is_text`: the values are strings, and lists of
+strings, as in a query; without it they are JSON, where a number is not a string. It converts where
+neither msgspec nor pydantic can, and explains what msgspec refuses.
+"""
+
+from __future__ import annotations
+
+import enum
+import typing
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    MutableSet,
+    Sequence,
+    Set,
+)
+from typing import Any, Literal
+
+from . import constraints, libraries, models, scalars
+from .constraints import Constraints
+from .faults import INVALID, Convert, Fault, Faults, Loc, Unsupported
+from .hints import NONE, members, name_of, unwrap
+
+_LISTS = (list, Sequence, Iterable, Collection, MutableSequence)
+_SETS = (set, Set, MutableSet)
+_DICTS = (dict, Mapping, MutableMapping)
+
+
+class Builder:
+    """Builds the function that converts to a type; a model that contains itself is built once."""
+
+    def __init__(self, *, is_text: bool) -> None:
+        self.is_text = is_text
+        self.scalars = scalars.TEXT if is_text else scalars.JSON
+        # What the type needs that msgspec does not do.
+        self.uses_pydantic = False
+        self.is_beyond_msgspec = False
+        self._models: dict[Any, list[Convert]] = {}
+
+    def build(self, annotation: Any, limits: Constraints | None = None) -> Convert:
+        """Return the function for a type and its limits. Raises Unresolved, or Unsupported."""
+        annotation, metadata = unwrap(annotation)
+        own = constraints.read(metadata)
+        if own and not constraints.is_of_msgspec(metadata):
+            self.is_beyond_msgspec = True
+        limits = {**own, **(limits or {})}
+        if constraints.needs_pydantic(metadata):
+            self.uses_pydantic = True
+            return libraries.pydantic_part(_annotated(annotation, metadata), limits)
+        origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+        choices = members(annotation)
+        if len(choices) > 1:
+            return self._union(choices, limits)
+        if annotation in (Any, object) or isinstance(annotation, typing.TypeVar):
+            self.is_beyond_msgspec |= annotation is object
+            return _limited(_as_it_is, limits, "other", annotation, "item")
+        if annotation in (None, NONE):
+            return _none_text if self.is_text else _none
+        if origin is Literal:
+            return self._literal(args, limits)
+        if models.is_pydantic(origin or annotation):
+            self.uses_pydantic = True
+            return libraries.pydantic_part(annotation, limits)
+        base = origin or annotation
+        if base in self.scalars:
+            return self._scalar(base, limits)
+        if isinstance(base, type) and issubclass(base, enum.Enum):
+            return self._enum(base, limits)
+        if models.is_model(base):
+            return self._model(annotation, base, limits)
+        if base in _LISTS or base in _SETS or base is frozenset or base is tuple:
+            return self._items(annotation, base, args, limits)
+        if base in _DICTS and not self.is_text:
+            return self._dict(annotation, args, limits)
+        raise Unsupported(f"no text or JSON becomes a `{name_of(annotation)}`")
+
+    def _scalar(self, kind: type, limits: Constraints) -> Convert:
+        expected, fault, read = self.scalars[kind]
+        msg = f"must be {expected}"
+
+        def convert(value: Any, loc: Loc, faults: Faults) -> Any:
+            try:
+                return read(value)
+            except (ValueError, TypeError, AttributeError):
+                faults.append(Fault(loc, msg, fault))
+                return INVALID
+
+        unit = "byte" if kind is bytes else "character"
+        return _limited(convert, limits, scalars.KINDS.get(kind, "other"), kind, unit)
+
+    def _enum(self, kind: type[enum.Enum], limits: Constraints) -> Convert:
+        constraints.split(limits, "other", kind.__name__)
+        values = [each.value for each in kind]
+        parse = self._choice(values)
+
+        def convert(value: Any, loc: Loc, faults: Faults) -> Any:
+            try:
+                return kind(parse(value))
+            except (ValueError, TypeError):
+                faults.append(Fault(loc, _one_of(values), "enum"))
+                return INVALID
+
+        return convert
+
+    def _literal(self, values: tuple[Any, ...], limits: Constraints) -> Convert:
+        constraints.split(limits, "other", "Literal")
+        flat = [v for each in values for v in (each if isinstance(each, tuple) else (each,))]
+        parse = self._choice(flat)
+
+        def convert(value: Any, loc: Loc, faults: Faults) -> Any:
+            try:
+                parsed = parse(value)
+                for each in flat:
+                    if each == parsed and type(each) is type(parsed):
+                        return each
+            except (ValueError, TypeError):
+                pass
+            faults.append(Fault(loc, _one_of(flat), "literal_error"))
+            return INVALID
+
+        return convert
+
+    def _choice(self, values: Sequence[Any]) -> Callable[[Any], Any]:
+        """Return the function that reads one of some values from text: a string, or a number."""
+        if not self.is_text:
+            return lambda value: value
+        kinds = {type(value) for value in values}
+
+        def parse(text: Any) -> Any:
+            if text in values:
+                return text
+            for kind in (int, float, bool):
+                if any(
+                    issubclass(each, kind) for each in kinds if each is not bool or kind is bool
+                ):
+                    try:
+                        return scalars.TEXT[kind][2](text)
+                    except ValueError:
+                        pass
+            return None if NONE in kinds and text.lower() == "null" else text
+
+        return parse
+
+    def _union(self, choices: tuple[Any, ...], limits: Constraints) -> Convert:
+        is_optional = any(each in (None, NONE) for each in choices)
+        rest = [each for each in choices if each not in (None, NONE)]
+        built = [(each, self.build(each, limits)) for each in rest]
+        if self.is_text:
+            built.sort(key=lambda pair: _rank(unwrap(pair[0])[0]))
+        converts = [convert for _, convert in built]
+        has_text = any(unwrap(each)[0] is str for each in rest)
+        kinds = [_shape(unwrap(each)[0]) for each, _ in built]
+
+        def convert(value: Any, loc: Loc, faults: Faults) -> Any:
+            if is_optional and (
+                value is None or (self.is_text and not has_text and _is_null(value))
+            ):
+                return None
+            tried: list[Faults] = []
+            for each in converts:
+                found: Faults = []
+                result = each(value, loc, found)
+                if result is not INVALID and not found:
+                    return result
+                tried.append(found)
+            # The member of the value's shape tells most; else each says what it expects.
+            shape = _shape_of(value)
+            close = [found for found, kind in zip(tried, kinds) if kind == shape] or tried
+            if len(close) == 1 or shape:
+                close.sort(key=len)
+                faults += close[0]
+            else:
+                faults += _joined(close, loc)
+            return INVALID
+
+        return convert
+
+    def _items(
+        self, annotation: Any, base: Any, args: tuple[Any, ...], limits: Constraints
+    ) -> Convert:
+        self.is_beyond_msgspec |= base is Iterable
+        make: Callable[[list[Any]], Any] = list
+        if base in _SETS:
+            make = set
+        elif base in (tuple, frozenset):
+            make = base
+        if base is tuple and args and args[-1] is not Ellipsis:
+            convert = self._tuple([] if args == ((),) else list(args))
+        else:
+            convert = _many(self.build(args[0] if args else Any), make)
+        return _limited(convert, limits, "items", annotation, "item")
+
+    def _tuple(self, args: list[Any]) -> Convert:
+        each = [self.build(arg) for arg in args]
+        items = "item" if len(each) == 1 else "items"
+        msg = f"must have {len(each)} {items}"
+
+        def convert(value: Any, loc: Loc, faults: Faults) -> Any:
+            if not isinstance(value, list):
+                faults.append(Fault(loc, "must be a list", "tuple_type"))
+                return INVALID
+            if len(value) != len(each):
+                kind = "too_short" if len(value) < len(each) else "too_long"
+                faults.append(Fault(loc, msg, kind))
+                return INVALID
+            before = len(faults)
+            made = [c(v, (*loc, at), faults) for at, (c, v) in enumerate(zip(each, value))]
+            return INVALID if len(faults) > before else tuple(made)
+
+        return convert
+
+    def _dict(self, annotation: Any, args: tuple[Any, ...], limits: Constraints) -> Convert:
+        keys = Builder(is_text=True).build(args[0]) if args else _as_it_is
+        values = self.build(args[1]) if args else _as_it_is
+
+        def convert(value: Any, loc: Loc, faults: Faults) -> Any:
+            if not isinstance(value, dict):
+                faults.append(Fault(loc, "must be an object", "dict_type"))
+                return INVALID
+            before = len(faults)
+            made = [
+                (keys(k, (*loc, k), faults), values(v, (*loc, k), faults)) for k, v in value.items()
+            ]
+            return INVALID if len(faults) > before else dict(made)
+
+        return _limited(convert, limits, "items", annotation, "item")
+
+    def _model(self, annotation: Any, base: Any, limits: Constraints) -> Convert:
+        constraints.split(limits, "other", name_of(annotation))
+        if self.is_text:
+            raise Unsupported(f"no text becomes a `{name_of(annotation)}`")
+        known = self._models.get(annotation)
+        if known is None:
+            known = self._models[annotation] = []
+            model = models.read(base)
+            arguments = dict(zip(getattr(base, "__parameters__", ()), typing.get_args(annotation)))
+            fields = [
+                (each, self.build(arguments.get(each.annotation, each.annotation)))
+                for each in model.fields
+            ]
+            known.append((_array if model.is_array else _object)(model, fields))
+        elif not known:  # inside its own fields
+            return lambda value, loc, faults: known[0](value, loc, faults)
+        return known[0]
+
+
+_Fields = list[tuple[models.ModelField, Convert]]
+
+
+def _object(model: models.Model, fields: _Fields) -> Convert:
+    names = {each.key for each, _ in fields}
+
+    def convert(value: Any, loc: Loc, faults: Faults) -> Any:
+        if not isinstance(value, dict):
+            faults.append(Fault(loc, "must be an object", "model_type"))
+            return INVALID
+        if model.tag is not None and value.get(model.tag[0], model.tag[1]) != model.tag[1]:
+            msg = f"must be {_shown(model.tag[1])}"
+            faults.append(Fault((*loc, model.tag[0]), msg, "union_tag_invalid"))
+            return INVALID
+        before, made = len(faults), {}
+        for each, of_field in fields:
+            if each.key in value:
+                made[each.name] = of_field(value[each.key], (*loc, each.key), faults)
+            elif each.is_required:
+                faults.append(Fault((*loc, each.key), "is missing", "missing"))
+        if model.is_closed:
+            allowed = names | {model.tag[0]} if model.tag else names
+            for key in value:
+                if key not in allowed:
+                    faults.append(Fault((*loc, key), "is not a field", "extra_forbidden"))
+        return INVALID if len(faults) > before else _made(model, made, loc, faults)
+
+    return convert
+
+
+def _array(model: models.Model, fields: _Fields) -> Convert:
+    required = sum(each.is_required for each, _ in fields)
+
+    def convert(value: Any, loc: Loc, faults: Faults) -> Any:
+        if not isinstance(value, list):
+            faults.append(Fault(loc, "must be a list", "list_type"))
+            return INVALID
+        if not required <= len(value) or (len(value) > len(fields) and model.tag is None):
+            kind = "too_short" if len(value) < required else "too_long"
+            faults.append(Fault(loc, f"must have {len(fields)} items", kind))
+            return INVALID
+        start = 1 if model.tag else 0
+        before = len(faults)
+        made = {
+            each.name: of_field(item, (*loc, at), faults)
+            for at, ((each, of_field), item) in enumerate(zip(fields, value[start:]), start)
+        }
+        return INVALID if len(faults) > before else _made(model, made, loc, faults)
+
+    return convert
+
+
+def _made(model: models.Model, values: dict[str, Any], loc: Loc, faults: Faults) -> Any:
+    try:
+        return model.make(values)
+    except (ValueError, TypeError) as error:  # of a `__post_init__`
+        faults.append(Fault(loc, str(error) or type(error).__name__, "value_error"))
+        return INVALID
+
+
+def _many(each: Convert, make: Callable[[list[Any]], Any]) -> Convert:
+    def convert(value: Any, loc: Loc, faults: Faults) -> Any:
+        if not isinstance(value, list):
+            faults.append(Fault(loc, "must be a list", "list_type"))
+            return INVALID
+        before = len(faults)
+        made = [each(item, (*loc, at), faults) for at, item in enumerate(value)]
+        if len(faults) > before:
+            return INVALID
+        try:
+            return make(made)
+        except TypeError:  # a set of lists
+            faults.append(
+                Fault(loc, "must have items that can be in a set", "set_item_not_hashable")
+            )
+            return INVALID
+
+    return convert
+
+
+def _limited(
+    convert: Convert, limits: Constraints, kind: str, annotation: Any, unit: str
+) -> Convert:
+    """Check the limits after the conversion."""
+    check = constraints.checker(constraints.split(limits, kind, name_of(annotation)), unit)
+    if check is None:
+        return convert
+
+    def limited(value: Any, loc: Loc, faults: Faults) -> Any:
+        result = convert(value, loc, faults)
+        return result if result is INVALID or check(result, loc, faults) else INVALID
+
+    return limited
+
+
+def _annotated(annotation: Any, metadata: list[Any]) -> Any:
+    for each in metadata:
+        annotation = typing.Annotated[annotation, each]
+    return annotation
+
+
+def _as_it_is(value: Any, loc: Loc, faults: Faults) -> Any:
+    return value
+
+
+def _none(value: Any, loc: Loc, faults: Faults) -> Any:
+    if value is None:
+        return None
+    faults.append(Fault(loc, "must be null", "none_required"))
+    return INVALID
+
+
+def _none_text(value: Any, loc: Loc, faults: Faults) -> Any:
+    return None if _is_null(value) else _none(value, loc, faults)
+
+
+def _is_null(value: Any) -> bool:
+    return isinstance(value, str) and value.lower() == "null"
+
+
+def _one_of(values: Iterable[Any]) -> str:
+    shown = [_shown(value) for value in values]
+    return "must be " + " or ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
+
+
+def _shown(value: Any) -> str:
+    return f"`{value}`"
+
+
+def _rank(kind: Any) -> int:
+    """Order the members of a union from text: text fits everything, a number little else."""
+    order = [str, int, float, bool]
+    return order.index(kind) if kind in order else len(order)
+
+
+def _shape(kind: Any) -> str:
+    """Name the form in JSON of a type with parts: `dict`, `list`; "" for a scalar."""
+    base = typing.get_origin(kind) or kind
+    if base in _DICTS:
+        return "dict"
+    if models.is_model(base):
+        return "list" if issubclass(base, tuple) else "dict"
+    return "list" if base in (*_LISTS, *_SETS, tuple, frozenset) else ""
+
+
+def _shape_of(value: Any) -> str:
+    return "dict" if isinstance(value, dict) else "list" if isinstance(value, list) else ""
+
+
+def _joined(tried: list[Faults], loc: Loc) -> Faults:
+    """Make one fault of those of a union's members, which all are at its own place."""
+    flat = [fault for faults in tried for fault in faults]
+    own = list(dict.fromkeys(fault.msg.removeprefix("must be ") for fault in flat))
+    if len(own) == 1 or any(fault.loc != loc for fault in flat):
+        return tried[0]
+    types = {fault.type for fault in flat}
+    return [Fault(loc, "must be " + " or ".join(own), types.pop() if len(types) == 1 else "union")]
