@@ -28,7 +28,7 @@ class Argument:
     passing: Passing
     # It belongs to the function inside a decorator that passes `**kwargs` on.
     is_inner: bool = False
-    # The type without `Annotated`, and what that says; `str` for a text without an annotation.
+    # The type without `Annotated`, and the metadata of that; `str` if there is no annotation.
     annotation: Any = None
     metadata: list[Any] = field(default_factory=list)
     default: Any = MISSING

@@ -102,7 +102,7 @@ def _straight(values: Sequence[Value], scope: dict[str, Any]) -> list[str]:
         for source, text in _TEXTS.items()
         if any(each.argument.source == source for each in values)
     ]
-    # What msgspec converts, in one call: the number of each value, and its type.
+    # The values that msgspec converts, in one call, each with its number.
     converted: list[tuple[int, Text]] = []
     for number, value in enumerate(values):
         argument, name = value.argument, f"a{number}"

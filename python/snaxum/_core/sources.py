@@ -1,7 +1,7 @@
 """The sources of arguments: which classes, names and types ask for which part of a request.
 
 Owns the tables that are extended for a further source, and the errors for a parameter that no
-source can fill. Never looks at a signature.
+source can fill. Never reads a signature.
 """
 
 from __future__ import annotations

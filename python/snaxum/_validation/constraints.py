@@ -1,4 +1,4 @@
-"""Constraints: the limits of a value, as the markers, msgspec, annotated-types and pydantic say.
+"""Constraints: the limits of a value, from markers, msgspec, annotated-types and pydantic.
 
 Owns the eight limits and their checks. A library's objects are read by their attributes, so this
 file imports none.
@@ -37,7 +37,7 @@ def read(metadata: Iterable[object]) -> dict[str, Any]:
             value = getattr(each, name, None)
             if value is not None and not callable(value):
                 found[name] = value.pattern if isinstance(value, re.Pattern) else value
-        inner = getattr(each, "metadata", None)  # of a pydantic FieldInfo
+        inner = getattr(each, "metadata", None)  # a FieldInfo of pydantic has it
         if isinstance(inner, list):
             found.update(read(inner))
     return found

@@ -1,4 +1,4 @@
-"""Annotations: what a type says, without its quotes, its `Annotated` and its aliases.
+"""Hints: types without their quotes, their `Annotated` and their aliases.
 
 Owns the way from an annotation in a module to a type. Never converts a value.
 """
@@ -18,7 +18,7 @@ NONE = type(None)
 def resolve(annotation: Any, globals_: Mapping[str, Any], locals_: Mapping[str, Any]) -> Any:
     """Return an annotation without quotes, at any depth.
 
-    Raises Unresolved for a name that is not defined, and Unsupported for what is not a type.
+    Raises Unresolved for a name that is not defined, and Unsupported without a type.
     """
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
         return annotation

@@ -37,7 +37,7 @@ class Model:
     # A list by position instead of an object by name.
     is_array: bool = False
     is_closed: bool = False
-    # The field that tells tagged Structs apart, and its value.
+    # The field that distinguishes tagged Structs, and its value.
     tag: tuple[str, Any] | None = None
 
 

@@ -1,7 +1,7 @@
 """Scalars: single values, from the text of a query, header or path, or from JSON.
 
-Owns the accepted forms of each type, which are those of msgspec: RFC 3339 for times, ISO 8601 for
-durations; from text also numbers, and the words for true and false. Never looks at a container.
+Owns the accepted forms of each type, the same as in msgspec: RFC 3339 for times, ISO 8601 for
+durations; from text also numbers, and the words for true and false. Never converts a container.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-# What a value is, for the message, and the name of the fault. `convert` raises ValueError.
+# The expectation for the message, the name of the fault, and a function that raises ValueError.
 Scalar = tuple[str, str, Callable[[Any], Any]]
 
 TRUE = frozenset(("true", "1", "on", "yes"))

@@ -26,6 +26,7 @@ from . import constraints, libraries, models, scalars
 from .constraints import Constraints
 from .faults import INVALID, Convert, Fault, Faults, Loc, Unsupported
 from .hints import NONE, members, name_of, unwrap
+from .model_conversion import build
 
 _LISTS = (list, Sequence, Iterable, Collection, MutableSequence)
 _SETS = (set, Set, MutableSet)
@@ -38,7 +39,7 @@ class Builder:
     def __init__(self, *, is_text: bool) -> None:
         self.is_text = is_text
         self.scalars = scalars.TEXT if is_text else scalars.JSON
-        # What the type needs that msgspec does not do.
+        # Whether the type has a part that msgspec does not have.
         self.uses_pydantic = False
         self.is_beyond_msgspec = False
         self._models: dict[Any, list[Convert]] = {}
@@ -169,7 +170,7 @@ class Builder:
                 if result is not INVALID and not found:
                     return result
                 tried.append(found)
-            # The member of the value's shape tells most; else each says what it expects.
+            # The faults of the member with the value's shape, or else the expectation of each.
             shape = _shape_of(value)
             close = [found for found, kind in zip(tried, kinds) if kind == shape] or tried
             if len(close) == 1 or shape:
@@ -244,70 +245,10 @@ class Builder:
                 (each, self.build(arguments.get(each.annotation, each.annotation)))
                 for each in model.fields
             ]
-            known.append((_array if model.is_array else _object)(model, fields))
+            known.append(build(model, fields))
         elif not known:  # inside its own fields
             return lambda value, loc, faults: known[0](value, loc, faults)
         return known[0]
-
-
-_Fields = list[tuple[models.ModelField, Convert]]
-
-
-def _object(model: models.Model, fields: _Fields) -> Convert:
-    names = {each.key for each, _ in fields}
-
-    def convert(value: Any, loc: Loc, faults: Faults) -> Any:
-        if not isinstance(value, dict):
-            faults.append(Fault(loc, "must be an object", "model_type"))
-            return INVALID
-        if model.tag is not None and value.get(model.tag[0], model.tag[1]) != model.tag[1]:
-            msg = f"must be {_shown(model.tag[1])}"
-            faults.append(Fault((*loc, model.tag[0]), msg, "union_tag_invalid"))
-            return INVALID
-        before, made = len(faults), {}
-        for each, of_field in fields:
-            if each.key in value:
-                made[each.name] = of_field(value[each.key], (*loc, each.key), faults)
-            elif each.is_required:
-                faults.append(Fault((*loc, each.key), "is missing", "missing"))
-        if model.is_closed:
-            allowed = names | {model.tag[0]} if model.tag else names
-            for key in value:
-                if key not in allowed:
-                    faults.append(Fault((*loc, key), "is not a field", "extra_forbidden"))
-        return INVALID if len(faults) > before else _made(model, made, loc, faults)
-
-    return convert
-
-
-def _array(model: models.Model, fields: _Fields) -> Convert:
-    required = sum(each.is_required for each, _ in fields)
-
-    def convert(value: Any, loc: Loc, faults: Faults) -> Any:
-        if not isinstance(value, list):
-            faults.append(Fault(loc, "must be a list", "list_type"))
-            return INVALID
-        if not required <= len(value) or (len(value) > len(fields) and model.tag is None):
-            kind = "too_short" if len(value) < required else "too_long"
-            faults.append(Fault(loc, f"must have {len(fields)} items", kind))
-            return INVALID
-        start = 1 if model.tag else 0
-        before = len(faults)
-        made = {
-            each.name: of_field(item, (*loc, at), faults)
-            for at, ((each, of_field), item) in enumerate(zip(fields, value[start:]), start)
-        }
-        return INVALID if len(faults) > before else _made(model, made, loc, faults)
-
-    return convert
-
-
-def _made(model: models.Model, values: dict[str, Any], loc: Loc, faults: Faults) -> Any:
-    try:
-        return model.make(values)
-    except (ValueError, TypeError) as error:  # of a `__post_init__`
-        faults.append(Fault(loc, str(error) or type(error).__name__, "value_error"))
-        return INVALID
 
 
 def _many(each: Convert, make: Callable[[list[Any]], Any]) -> Convert:
@@ -400,7 +341,7 @@ def _shape_of(value: Any) -> str:
 
 
 def _joined(tried: list[Faults], loc: Loc) -> Faults:
-    """Make one fault of those of a union's members, which all are at its own place."""
+    """Make one fault from the faults of a union's members, if all are at its own place."""
     flat = [fault for faults in tried for fault in faults]
     own = list(dict.fromkeys(fault.msg.removeprefix("must be ") for fault in flat))
     if len(own) == 1 or any(fault.loc != loc for fault in flat):
