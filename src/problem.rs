@@ -142,7 +142,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_errors_of_a_failure_are_in_the_document_and_on_the_page() {
-        let errors = json!([{"in": "query", "loc": ["a", 0], "msg": "is <missing>", "type": "missing"}]);
+        let errors =
+            json!([{"in": "query", "loc": ["a", 0], "msg": "is <missing>", "type": "missing"}]);
         let extensions = serde_json::Map::from_iter([("errors".to_owned(), errors.clone())]);
         let failure = Failure { status: 422, extensions, ..Failure::default() };
         let problem = text(respond(&failure, &accepting("application/json"), 1, false)).await;

@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn the_failed_expression_is_underlined_by_characters() {
-        let page = error(500, "Error", "", 3, Some(&raised("ValueError", "é = <x> + 1", 4, 7)), None);
+        let page =
+            error(500, "Error", "", 3, Some(&raised("ValueError", "é = <x> + 1", 4, 7)), None);
         assert!(page.contains("é = <u>&lt;x&gt;</u> + 1"), "{page}");
         let lines = [(0, 1), (99, 120), (4, 2)];
         for (from, to) in lines {

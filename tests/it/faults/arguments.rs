@@ -58,7 +58,10 @@ async fn a_parameter_that_nothing_fills_is_an_error_when_the_module_loads() {
     for (parameter, message) in [
         ("tags: object()", "the annotation `object()` is not a type"),
         ("tags: list[route]", "`tags`: no text or JSON becomes a `<function route"),
-        ("tags: Undefined", "the type of the parameter `tags` is unknown: `Undefined` is not defined"),
+        (
+            "tags: Undefined",
+            "the type of the parameter `tags` is unknown: `Undefined` is not defined",
+        ),
     ] {
         let source = format!(
             "from __future__ import annotations\nfrom snaxum import route\n@route(\"/user/<name>\")\ndef profile(name, {parameter}):\n    return name\n"
