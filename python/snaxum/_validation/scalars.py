@@ -79,14 +79,6 @@ def _bool_text(text: str) -> bool:
     raise ValueError
 
 
-def _int_json(value: Any) -> int:
-    if type(value) is int:
-        return value
-    if type(value) is float and value.is_integer():
-        return int(value)
-    raise ValueError
-
-
 def _float_json(value: Any) -> float:
     if type(value) is float:
         return value
@@ -214,7 +206,7 @@ _MOMENTS: dict[type, Scalar] = {
 }
 JSON: dict[type, Scalar] = {
     str: ("a string", "string_type", _exactly(str)),
-    int: ("an integer", "int_type", _int_json),
+    int: ("an integer", "int_type", _exactly(int)),
     float: ("a number", "float_type", _float_json),
     bool: ("true or false", "bool_type", _exactly(bool)),
     bytes: ("bytes in base64", "bytes_type", _base64),

@@ -98,11 +98,15 @@ class Builder:
     def _enum(self, kind: type[enum.Enum], limits: Constraints) -> Convert:
         constraints.split(limits, "other", kind.__name__)
         values = [each.value for each in kind]
+        kinds = {type(each) for each in values}
         parse = self._choice(values)
 
         def convert(value: Any, loc: Loc, faults: Faults) -> Any:
             try:
-                return kind(parse(value))
+                parsed = parse(value)
+                if type(parsed) not in kinds:  # True is not 1 here
+                    raise ValueError
+                return kind(parsed)
             except (ValueError, TypeError):
                 faults.append(Fault(loc, _one_of(values), "enum"))
                 return INVALID
