@@ -269,12 +269,15 @@ def test_errors_of_hooks_and_of_error_handlers_are_handled_too(module: Module) -
 
     snaxum.get("/")(hello)
     snaxum.get("/bad")(lambda request: {"a": object()})
+    snaxum.get("/file")(lambda request: Path("/no/such/file"))
+    snaxum.errorhandler(404)(lambda request, error: error.detail)
 
     for place in ("before", "after", "middleware"):
         assert module.get("/", f"at={place}").body == f"value {place}"
     assert module.get("/", "at=before&again=1").body == "internal before"
     assert "returned None; return the response of" in str(module.get("/", "at=nothing").body)
-    # The body is encoded after the last hook.
+    # The body is encoded, and the file found, after the last hook.
+    assert module.get("/file").body == "the file `file` does not exist"
     assert str(module.get("/bad").body).startswith("internal cannot encode `object` at `$.a`")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Coroutine
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from .._host import to_json
 from ..capture import is_private
 from ..headers import MissingField
 from ..request import RawRequest, Request
-from ..response import PLAIN_TYPES, HTTPError, Response, to_response
+from ..response import PLAIN_TYPES, HTTPError, Response, file_error, to_response
 from ..routing import Route
 
 _T = TypeVar("_T")
@@ -68,6 +69,9 @@ class Encoded(Response):
                 if name in _RESPONSE_SLOTS and hasattr(response, name):
                     setattr(self, name, getattr(response, name))
         self._parts = response.parts(request.headers)
+        body = self._parts[2]
+        if isinstance(body, Path) and not body.is_file():  # Rust would find out later
+            raise file_error(body, FileNotFoundError(body))
 
     def parts(self, *_: Any) -> Any:
         return self._parts
@@ -181,7 +185,8 @@ class _Passage:
 
     async def finish(self, request: Request, response: Response) -> Response:
         """Return a response that is ready to be sent. Raises Unanswered as `respond` does."""
-        if self._hooks.errors and type(response.body) not in self._plain:
+        is_file = isinstance(response.body, Path)
+        if is_file or (self._hooks.errors and type(response.body) not in self._plain):
             response = await self._encoded(request, response)
         if isinstance(response, Failure):
             if response.body is None:
