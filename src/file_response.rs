@@ -111,7 +111,7 @@ fn add_default(headers: &mut Headers, name: HeaderName, value: &str) {
 fn not_satisfiable(size: u64) -> HandlerOutcome {
     let headers = vec![(CONTENT_RANGE.as_str().to_owned(), format!("bytes */{size}"))];
     let detail = format!("the file has {size} bytes, and none in the requested range");
-    HandlerOutcome::Failure(Failure { status: 416, detail, headers, traceback: None })
+    HandlerOutcome::Failure(Failure { status: 416, detail, headers, ..Failure::default() })
 }
 
 /// The headers that identify the version of a file.
