@@ -34,6 +34,10 @@ use observation::Observation;
 
 pub use observation::DEV_HEADERS;
 
+/// The time that an event stream has for its first event before its response begins. Short: a browser
+/// waits for the response before it reports the connection as open.
+const EVENT_STREAM_WAIT: Duration = Duration::from_secs(1);
+
 /// Responds to a request with the user's Python handlers. Accepts any method and any path:
 /// `any(handle_python_request)` on a route, or as a fallback.
 pub async fn handle_python_request(
@@ -214,10 +218,7 @@ fn build_response(
             file_body(file)
         }
         ResponseBody::Stream(chunks) => {
-            let is_event_stream = headers.iter().any(|(name, value)| {
-                name == "content-type" && value.starts_with("text/event-stream")
-            });
-            let stopping = is_event_stream.then(|| runtime.stopping());
+            let stopping = is_event_stream(headers).then(|| runtime.stopping());
             streamed(chunks, Arc::clone(runtime), id, stopping)
         }
     };
@@ -249,36 +250,38 @@ fn file_body(file: FileBody) -> HttpBody {
 async fn begin_stream(
     runtime: &Arc<PythonRuntime>,
     id: u64,
-    mut outcome: HandlerOutcome,
+    outcome: HandlerOutcome,
 ) -> HandlerOutcome {
-    let HandlerOutcome::Response { headers, body: ResponseBody::Stream(chunks), .. } = &mut outcome
-    else {
-        return outcome;
-    };
-    let is_event_stream =
-        headers.iter().any(|(name, value)| name == "content-type" && is_events(value));
-    let limit = runtime.config().request_timeout;
-    let limit = if is_event_stream { EVENT_STREAM_WAIT } else { limit };
+    // In this order: the handler is cancelled once its stream is closed.
     let mut handler = CancelHandler { runtime: Some(Arc::clone(runtime)), id };
-    let begun = if limit.is_zero() {
-        chunks.ready().await
-    } else {
-        tokio::time::timeout(limit, chunks.ready()).await.unwrap_or(Ok(()))
+    let mut outcome = outcome;
+    let begun = match &mut outcome {
+        HandlerOutcome::Response { headers, body: ResponseBody::Stream(chunks), .. } => {
+            let limit = match is_event_stream(headers) {
+                true => EVENT_STREAM_WAIT,
+                false => runtime.config().request_timeout,
+            };
+            let is_ready = if limit.is_zero() {
+                chunks.ready().await
+            } else {
+                tokio::time::timeout(limit, chunks.ready()).await.unwrap_or(Ok(()))
+            };
+            is_ready.and_then(|()| chunks.begin())
+        }
+        _ => Ok(()),
     };
     handler.disarm();
-    match begun.and_then(|()| chunks.begin()) {
+    match begun {
         Ok(()) => outcome,
         Err(failure) => HandlerOutcome::Failure(failure),
     }
 }
 
-/// The time that an event stream has for its first event before its response begins. Short: a browser
-/// waits for the response before it reports the connection as open.
-const EVENT_STREAM_WAIT: Duration = Duration::from_secs(1);
-
-fn is_events(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or_default();
-    kind.trim().eq_ignore_ascii_case("text/event-stream")
+fn is_event_stream(headers: &[(String, String)]) -> bool {
+    headers.iter().any(|(name, value)| {
+        let kind = value.split(';').next().unwrap_or_default();
+        name == "content-type" && kind.trim().eq_ignore_ascii_case("text/event-stream")
+    })
 }
 
 /// Cancels the handler of a stream when it is dropped: the client has disconnected.

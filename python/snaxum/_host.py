@@ -63,6 +63,9 @@ class BodyStream(Protocol):
 
     id: int
 
+    def cancelled(self) -> bool:
+        """Report whether the client is gone."""
+
     def send(self, chunk: bytes) -> bool:
         """Wait for room and send; False when the client is gone."""
 

@@ -118,6 +118,11 @@ impl BodySender {
         }
     }
 
+    /// Whether the client has disconnected.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.0.lock().is_closed
+    }
+
     /// Fails the response instead of its body; returns the failure if the response has begun.
     pub(crate) fn fail(&self, failure: Failure) -> Result<(), Failure> {
         let mut state = self.0.0.lock();

@@ -351,6 +351,11 @@ impl BodyStream {
         self.id
     }
 
+    /// Whether the client has disconnected.
+    fn cancelled(&self) -> bool {
+        self.sender.is_closed()
+    }
+
     /// Waits for room and sends; false if the client has disconnected.
     fn send(&self, py: Python<'_>, chunk: Bound<'_, PyBytes>) -> bool {
         let chunk = to_bytes(chunk);

@@ -133,19 +133,21 @@ async def _send_chunks(
     """Send an async stream, and end its request."""
     pin_task(lease.generation, stream.id)
     try:
-        async for chunk in chunks:
-            if not await loop.send(stream, chunk):
-                break
-        else:
-            stream.finish()
+        try:
+            # The client may have left while the handler ran; only later is this task cancelled.
+            if not stream.cancelled():
+                async for chunk in chunks:
+                    if not await loop.send(stream, chunk):
+                        break
+                else:
+                    stream.finish()
+        finally:
+            close = getattr(chunks, "aclose", None)
+            if close is not None:
+                await close()
     except asyncio.CancelledError:
         raise
     except BaseException as error:
         respond.break_off(stream, route, error)
     finally:
-        try:
-            close = getattr(chunks, "aclose", None)
-            if close is not None:
-                await close()
-        finally:
-            lease.end()
+        lease.end()

@@ -186,16 +186,19 @@ def _send_stream(
 def _send_chunks(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> None:
     """Send the body of a stream; an empty first chunk begins the response without a byte."""
     try:
-        for chunk in chunks:
-            if not stream.send(chunk):
-                break
-        else:
-            stream.finish()
+        try:
+            # The client may have left while the handler ran; only later is the stream abandoned.
+            if not stream.cancelled():
+                for chunk in chunks:
+                    if not stream.send(chunk):
+                        break
+                else:
+                    stream.finish()
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
     except Interrupted:
         pass  # its client has left
     except BaseException as error:
         break_off(stream, route, error)
-    finally:
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            close()

@@ -1,6 +1,7 @@
 //! Streams and pool handlers that still run, or hang, after their client has left.
 
 use reqwest::Method;
+use serde_json::json;
 
 use crate::support::{Project, Server, in_time};
 
@@ -119,6 +120,98 @@ async fn a_generator_that_waits_in_python_is_interrupted_some_time_after_its_cli
 
     assert!(!server.err.text().contains("broke off"), "{}", server.err.text());
     assert_eq!(server.get("/short").await.text(), "one two");
+}
+
+/// Streams that begin after their client has left, and streams that raise as they are closed.
+const LATE: &str = r#"
+import _gate
+from snaxum import route
+
+class Pieces:
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        _gate.wait("read")
+
+    def __del__(self):
+        _gate.notify("dropped")
+
+class AsyncPieces:
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        await _gate.wait_async("read")
+
+    def __del__(self):
+        _gate.notify("dropped")
+
+@route("/def")
+def plain(request):
+    _gate.wait("begun")
+    return Pieces()
+
+@route("/def-async")
+def mixed(request):
+    _gate.wait("begun")
+    return AsyncPieces()
+
+@route("/raises")
+def raises(request):
+    def pieces():
+        try:
+            yield "begun"
+            _gate.wait("begun")
+            while True:
+                yield "never read"
+        finally:
+            raise ValueError("at the end of a plain stream")
+    return pieces()
+
+@route("/raises-async")
+async def raises_async(request):
+    async def pieces():
+        try:
+            yield "begun"
+            await _gate.wait_async("begun")
+            while True:
+                yield "never read"
+        finally:
+            raise ValueError("at the end of an async stream")
+    return pieces()
+"#;
+
+#[tokio::test]
+async fn a_stream_is_dropped_unread_if_its_client_left_while_the_handler_ran() {
+    let project = Project::new().gate().file("app.py", LATE);
+    let server = project.args(&["--half-close-timeout", "100ms"]).dev().await;
+    let mut console = server.console().await;
+    for path in ["/def", "/def-async"] {
+        let request = server.begin(path);
+        let held = server.arrival().await;
+        request.abort();
+        assert_eq!(console.next_of_type("request.end").await["request"]["status"], json!(499));
+        held.open().await;
+
+        assert_eq!(server.arrival().await.name, "dropped", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_a_stream_that_is_closed_names_its_handler() {
+    let server = Project::new().gate().file("app.py", LATE).serve().await;
+    for (path, handler, end) in [
+        ("/raises", "app.raises", "at the end of a plain stream"),
+        ("/raises-async", "app.raises_async", "at the end of an async stream"),
+    ] {
+        begin_and_leave(&server, path).await;
+        server.arrival().await.open().await;
+
+        server.err.wait_for(&format!("the stream of {handler} broke off")).await;
+        server.err.wait_for(end).await;
+    }
+    assert!(!server.err.text().contains("internal error"), "{}", server.err.text());
 }
 
 #[tokio::test]
