@@ -370,8 +370,7 @@ impl Drop for CancelOnDrop<'_> {
         // Not after the time limit: its body may be large.
         drop(self.runtime.queue.remove(|call| call.request.id == id));
         self.runtime.cancel(id);
-        workers.abandon(id);
-        if self.runtime.config.request_timeout.is_zero() {
+        if !workers.abandon(id) || self.runtime.config.request_timeout.is_zero() {
             return;
         }
         // A handler that exceeds its time limit blocks its thread; another thread replaces it.

@@ -4,7 +4,7 @@
 //! the interpreter, which it releases only while it waits for a request. One more than
 //! `dispatch-workers` run: while as many `def` handlers block, the spare starts the other requests.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -68,15 +68,29 @@ struct WorkerSlot {
 struct WorkerState {
     usage: Arc<ThreadSlot>,
     slot: Slot,
-    /// Whether its handler has exceeded the time limit.
-    is_stuck: AtomicBool,
-    /// Whether another worker has replaced it: it ends once its handler does.
-    is_replaced: AtomicBool,
+    /// [`LIVE`], [`STUCK`] or [`REPLACED`].
+    status: AtomicU8,
     /// The last request that it ran when the client had disconnected; 0 if there was none.
     abandoned: AtomicU64,
 }
 
+/// The worker takes requests.
+const LIVE: u8 = 0;
+/// Its handler has exceeded the time limit.
+const STUCK: u8 = 1;
+/// And another worker has replaced it: it ends once its handler does.
+const REPLACED: u8 = 2;
+
 impl WorkerState {
+    fn is(&self, status: u8) -> bool {
+        self.status.load(Ordering::Acquire) == status
+    }
+
+    /// Changes the status if it is `from`; returns whether it was.
+    fn change(&self, from: u8, to: u8) -> bool {
+        self.status.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
     /// Whether no client waits for the handler that it runs.
     fn is_abandoned(&self) -> bool {
         self.usage.request() == Some(self.abandoned.load(Ordering::Acquire))
@@ -107,8 +121,7 @@ impl Workers {
         let state = Arc::new(WorkerState {
             usage,
             slot: consumer.slot(),
-            is_stuck: AtomicBool::new(false),
-            is_replaced: AtomicBool::new(false),
+            status: AtomicU8::new(LIVE),
             abandoned: AtomicU64::new(0),
         });
         let (shared, workers) = (Arc::clone(&state), Weak::clone(&self.itself));
@@ -121,9 +134,7 @@ impl Workers {
             .spawn(move || {
                 work(&context, &consumer, &shared);
                 drop((consumer, context));
-                // In this order: stuck and not replaced would mean that it needs a replacement.
-                shared.is_stuck.store(false, Ordering::Release);
-                if shared.is_replaced.swap(false, Ordering::AcqRel)
+                if shared.status.swap(LIVE, Ordering::AcqRel) == REPLACED
                     && let Some(workers) = workers.upgrade()
                 {
                     workers.replace_stuck_ones();
@@ -143,7 +154,7 @@ impl Workers {
             .map(|slot| DispatchWorker {
                 name: slot.thread.thread().name().unwrap_or_default().to_owned(),
                 request: slot.state.usage.request(),
-                is_replaced: slot.state.is_replaced.load(Ordering::Acquire),
+                is_replaced: slot.state.is(REPLACED),
             })
             .collect();
         let is_idle = |worker: &DispatchWorker| worker.request.is_none() && !worker.is_replaced;
@@ -160,21 +171,23 @@ impl Workers {
         replaced(&self.slots.lock()) >= self.max_stuck
     }
 
-    /// Records that no client waits for the request `id`: its handler does not delay the end.
-    pub(crate) fn abandon(&self, id: u64) {
-        for slot in self.slots.lock().iter() {
-            if slot.state.usage.request() == Some(id) {
-                slot.state.abandoned.store(id, Ordering::Release);
-            }
-        }
+    /// Records that no client waits for the request `id`: its handler does not delay the end. Returns
+    /// whether a worker runs it.
+    pub(crate) fn abandon(&self, id: u64) -> bool {
+        let slots = self.slots.lock();
+        let runs_it = |slot: &&WorkerSlot| slot.state.usage.request() == Some(id);
+        let Some(slot) = slots.iter().find(runs_it) else { return false };
+        slot.state.abandoned.store(id, Ordering::Release);
+        true
     }
 
     /// Starts another worker if one is stuck in the handler of the request `id`.
     pub(crate) fn replace_stuck(&self, id: u64) {
         let runs_it = |slot: &&WorkerSlot| slot.state.usage.request() == Some(id);
-        match self.slots.lock().iter().find(runs_it) {
-            Some(slot) => slot.state.is_stuck.store(true, Ordering::Release),
-            None => return,
+        {
+            let slots = self.slots.lock();
+            let Some(slot) = slots.iter().find(runs_it) else { return };
+            slot.state.change(LIVE, STUCK);
         }
         self.replace_stuck_ones();
     }
@@ -192,13 +205,12 @@ impl Workers {
     /// Frees the slot of a stuck worker; false if there is none, or too many are.
     fn replace_one(&self, queue: &Calls) -> bool {
         let slots = self.slots.lock();
-        let mut stuck = slots.iter().map(|slot| &*slot.state).filter(|state| {
-            let WorkerState { is_stuck, is_replaced, .. } = state;
-            is_stuck.load(Ordering::Acquire) && !is_replaced.load(Ordering::Acquire)
-        });
+        let mut stuck = slots.iter().map(|slot| &*slot.state).filter(|state| state.is(STUCK));
         if replaced(&slots) < self.max_stuck {
-            let Some(state) = stuck.next() else { return false };
-            state.is_replaced.store(true, Ordering::Release);
+            // Its handler may just have returned.
+            let Some(state) = stuck.find(|state| state.change(STUCK, REPLACED)) else {
+                return false;
+            };
             queue.free(&state.slot);
             return true;
         }
@@ -230,7 +242,7 @@ impl Workers {
         let joiner = thread::Builder::new().name("dispatch-join".into()).spawn(move || {
             let (abandoned, others): (Vec<_>, Vec<_>) = slots
                 .into_iter()
-                .filter(|slot| !slot.state.is_stuck.load(Ordering::Acquire))
+                .filter(|slot| slot.state.is(LIVE))
                 .partition(|slot| slot.state.is_abandoned());
             for slots in [others, abandoned] {
                 if slots.into_iter().any(|slot| slot.thread.join().is_err()) {
@@ -254,7 +266,7 @@ impl Workers {
 
 /// Counts the stuck workers that others have replaced.
 fn replaced(slots: &[WorkerSlot]) -> usize {
-    slots.iter().filter(|slot| slot.state.is_replaced.load(Ordering::Acquire)).count()
+    slots.iter().filter(|slot| slot.state.is(REPLACED)).count()
 }
 
 /// Runs requests until the queue is closed and empty, or the worker is replaced.
@@ -293,27 +305,25 @@ fn work(context: &WorkerContext, queue: &Consumer<Box<Call>>, state: &WorkerStat
                     }
                 }
             }
+            // In dev mode, it may also have waited for the interpreter.
+            let is_late = has_waited && call.timestamps.is_some();
+            let began = if is_late { Instant::now() } else { at };
+            // In this order: a client that leaves afterwards finds the request on this worker.
+            in_flight.usage.begin(&state.usage, call.request.id, began);
             if call.reply.is_closed() {
+                state.usage.clear();
                 continue; // cancelled: the client disconnected, or the time limit passed
             }
-            let mut began = at;
             if let (Some(timestamps), Some(guard)) = (&mut call.timestamps, &call.in_flight_guard) {
-                if has_waited {
-                    began = Instant::now(); // it may also have waited for the interpreter
-                }
                 (timestamps.taken, timestamps.attached) = (at, began);
                 timestamps.cpu_time_before = cpu_clock.read(began);
                 timestamps.blockers = guard.blockers(timestamps.queued, at);
                 guard.set_running(true);
             }
-            in_flight.usage.begin(&state.usage, call.request.id, began);
             bridge.dispatch(py, *call);
             state.usage.clear();
-            if state.is_stuck.load(Ordering::Acquire) {
-                if state.is_replaced.load(Ordering::Acquire) {
-                    break;
-                }
-                state.is_stuck.store(false, Ordering::Release);
+            if !state.is(LIVE) && !state.change(STUCK, LIVE) {
+                break; // replaced
             }
         }
         wakes.flush();
