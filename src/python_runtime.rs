@@ -38,6 +38,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
+use crossbeam_channel::SendTimeoutError;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -328,11 +329,17 @@ impl PythonRuntime {
         self.begin_shutdown();
         self.stopped.store(true, Ordering::Release);
         let ((began, begins), (reply, done)) = (oneshot::channel(), oneshot::channel());
-        if self.control.try_send(Control::Shutdown { timeout, began, reply }).is_err() {
-            return;
-        }
+        let message = Control::Shutdown { timeout, began, reply };
+        let control = self.control.clone();
+        // While a module loads, so many messages may wait that there is no room.
+        let sending =
+            tokio::task::spawn_blocking(move || control.send_timeout(message, LOAD_TIMEOUT));
         self.interrupt_load();
-        if tokio::time::timeout(LOAD_TIMEOUT, begins).await.is_err() {
+        let is_sent = match sending.await {
+            Ok(Err(SendTimeoutError::Disconnected(_))) | Err(_) => return, // the thread has ended
+            Ok(sent) => sent.is_ok(),
+        };
+        if !is_sent || tokio::time::timeout(LOAD_TIMEOUT, begins).await.is_err() {
             tracing::warn!("a module is still loading; exiting without it");
             return;
         }

@@ -137,6 +137,25 @@ async fn a_signal_during_a_reload_interrupts_the_module() {
 }
 
 #[tokio::test]
+async fn hooks_run_however_many_clients_of_the_console_wait_for_a_module() {
+    let hook = "from snaxum import on_shutdown\non_shutdown(lambda: _gate.notify('hook'))\n";
+    let app = app().file("app.py", &format!("{APP}\n{hook}"));
+    let mut server = app.args(&["--import-timeout", "10m"]).dev().await;
+    server.edit("slow.py", "import _gate\n_gate.wait('import')\n");
+    server.edit("app.py", &format!("import slow\n{APP}\n{hook}"));
+    let held = server.arrival().await;
+    // More than the queue of the runtime thread has room for.
+    let waiting = (0..80).map(|_| server.api("workers"));
+    futures_util::future::join_all(waiting).await;
+
+    server.signal(libc::SIGTERM);
+
+    assert_eq!(server.arrival().await.name, "hook");
+    assert_eq!(server.ended().await.code(), Some(0));
+    drop(held);
+}
+
+#[tokio::test]
 async fn work_without_a_client_does_not_delay_the_end() {
     // Longer than the test waits.
     let project = app().args(&["--drain-timeout", "10m"]);
