@@ -4,22 +4,27 @@
 //! worker costs more than a short handler, so that happens only when no worker runs, or when none has
 //! come back for [`STALL_AFTER`], because its handler waits or computes. One parked worker, the
 //! standby, checks that at intervals while an item waits. The worker that was parked last is woken
-//! first: its stack is in the cache.
+//! first: its stack is in the cache (`parking`).
 //!
-//! An item that blocks must not delay the others, so there is one worker more than slots. The worker
-//! that pops while all slots are taken is the spare: it sets an item that may block aside.
+//! An item that blocks must not delay the others, so there is one worker more than slots (`slots`). The
+//! worker that pops while all slots are taken is the spare: it sets an item that may block aside.
 //!
 //! Knows neither requests nor Python.
+
+mod parking;
+mod slots;
 
 use std::collections::VecDeque;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
+use crate::sync::{Arc, Mutex, MutexGuard};
 
-/// How long items wait for the running workers before another one is woken.
-const STALL_AFTER: Duration = Duration::from_millis(1);
+use parking::{Parker, Parking, STALL_AFTER, Wakeup};
+use slots::Slots;
+pub(super) use slots::{SetAsideError, Slot};
+
 /// How long an idle worker spins before it parks: the next item often comes soon, and on a busy core
 /// the thread that brings it needs the time.
 const SPIN: Duration = Duration::from_micros(50);
@@ -29,8 +34,6 @@ const SPIN: Duration = Duration::from_micros(50);
 pub(super) struct Queue<T> {
     state: Mutex<QueueState<T>>,
     capacity: usize,
-    /// The number of items that may block at once.
-    slots: usize,
     /// Whether no item waits; read without the lock.
     is_empty: AtomicBool,
 }
@@ -53,69 +56,21 @@ pub(super) enum PushError {
     Closed,
 }
 
-/// Why an item was not set aside.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum SetAsideError<T> {
-    /// A slot is free: the caller runs this item, which has waited longest.
-    SlotFree(T),
-    /// Enough items wait.
-    Full(T),
-    /// Each slot has an item that may never end.
-    AllStuck(T),
-}
-
 /// A worker's end of a [`Queue`].
 #[derive(Debug)]
 pub(super) struct Consumer<T> {
     queue: Arc<Queue<T>>,
     parker: Arc<Parker>,
+    slot: Slot,
 }
-
-/// The slot that a worker has while it runs an item, for threads that watch it.
-#[derive(Clone, Debug)]
-pub(super) struct Slot(Arc<Parker>);
 
 #[derive(Debug)]
 struct QueueState<T> {
     waiting: VecDeque<T>,
-    /// Items that wait for a slot; empty while one is free.
-    set_aside: VecDeque<T>,
-    /// The slots that are taken, one more while the spare has an item; how many may never be free.
-    taken: usize,
-    stuck: usize,
-    /// Parked workers; the last one is woken first.
-    parked: Vec<Arc<Parker>>,
-    /// The parked worker that wakes up at intervals.
-    standby: Option<Arc<Parker>>,
-    /// Workers that are not parked, or have been called.
-    running: usize,
-    /// When one of them last popped an item, or was called.
-    last_progress: Instant,
+    slots: Slots<T>,
+    parking: Parking,
     is_spinning: bool,
     is_closed: bool,
-}
-
-/// Wakes one parked worker. The flags are only accessed with the queue locked.
-#[derive(Debug, Default)]
-struct Parker {
-    condvar: Condvar,
-    /// Whether the worker is to pop an item.
-    is_called: AtomicBool,
-    /// Whether the worker has a slot, and whether the item in it may never end.
-    has_slot: AtomicBool,
-    is_stuck: AtomicBool,
-}
-
-/// Why a parked worker wakes up.
-enum Wakeup {
-    /// Another thread has called it, which unparks it.
-    Called,
-    /// The queue is closed.
-    Closed,
-    /// It is the standby, and the running workers make no progress.
-    Stalled,
-    /// It has nothing to do.
-    Idle,
 }
 
 impl<T> Queue<T> {
@@ -123,18 +78,12 @@ impl<T> Queue<T> {
     pub(super) fn new(capacity: usize, slots: usize) -> Arc<Self> {
         let state = QueueState {
             waiting: VecDeque::new(),
-            set_aside: VecDeque::new(),
-            taken: 0,
-            stuck: 0,
-            parked: Vec::new(),
-            standby: None,
-            running: 0,
-            last_progress: Instant::now(),
+            slots: Slots::new(slots, capacity),
+            parking: Parking::new(),
             is_spinning: false,
             is_closed: false,
         };
-        let (state, is_empty) = (Mutex::new(state), AtomicBool::new(true));
-        Arc::new(Self { state, capacity, slots, is_empty })
+        Arc::new(Self { state: Mutex::new(state), capacity, is_empty: AtomicBool::new(true) })
     }
 
     /// Appends an item, and wakes a worker if none is running.
@@ -148,7 +97,7 @@ impl<T> Queue<T> {
         }
         state.waiting.push_back(item);
         self.is_empty.store(false, Ordering::Relaxed);
-        let parker = state.wake_one(now);
+        let parker = state.parking.wake_one(now);
         drop(state);
         if let Some(parker) = parker {
             parker.condvar.notify_one();
@@ -160,63 +109,55 @@ impl<T> Queue<T> {
     pub(super) fn close(&self) {
         let mut state = self.state.lock();
         state.is_closed = true;
-        for parker in &state.parked {
-            parker.condvar.notify_one();
-        }
+        state.parking.notify_all();
     }
 
     /// Maps the first `limit` waiting items, and counts all of them.
     pub(super) fn peek<R>(&self, limit: usize, map: impl FnMut(&T) -> R) -> (Vec<R>, usize) {
         let state = self.state.lock();
-        let waiting = state.set_aside.iter().chain(&state.waiting);
-        (waiting.take(limit).map(map).collect(), state.set_aside.len() + state.waiting.len())
+        let set_aside = &state.slots.set_aside;
+        let both = set_aside.iter().chain(&state.waiting);
+        (both.take(limit).map(map).collect(), set_aside.len() + state.waiting.len())
     }
 
     /// Removes the first waiting item that `is_it` accepts.
     pub(super) fn remove(&self, is_it: impl Fn(&T) -> bool) -> Option<T> {
-        let QueueState { waiting, set_aside, .. } = &mut *self.state.lock();
-        let mut both = [set_aside, waiting].into_iter();
+        let QueueState { waiting, slots, .. } = &mut *self.state.lock();
+        let mut both = [&mut slots.set_aside, waiting].into_iter();
         both.find_map(|items| items.remove(items.iter().position(&is_it)?))
     }
 
     /// Frees the slot of a worker whose item may never end: another worker replaces it.
-    pub(super) fn free(&self, Slot(parker): &Slot) {
-        self.state.lock().leave_slot(parker);
+    pub(super) fn free(&self, slot: &Slot) {
+        self.state.lock().slots.leave(slot);
     }
 
     /// Records that the item in a slot may never end. If that is so in all slots, returns the items
     /// that wait for one.
-    pub(super) fn mark_stuck(&self, Slot(parker): &Slot) -> VecDeque<T> {
-        let mut state = self.state.lock();
-        if parker.has_slot.load(Ordering::Relaxed) {
-            state.stuck += usize::from(!parker.is_stuck.swap(true, Ordering::Relaxed));
-        }
-        if state.stuck < self.slots {
-            return VecDeque::new();
-        }
-        std::mem::take(&mut state.set_aside)
+    pub(super) fn mark_stuck(&self, slot: &Slot) -> VecDeque<T> {
+        self.state.lock().slots.mark_stuck(slot)
     }
 
     /// Adds a running worker.
     pub(super) fn consumer(self: &Arc<Self>) -> Consumer<T> {
-        self.state.lock().running += 1;
-        Consumer { queue: Arc::clone(self), parker: Arc::default() }
+        self.state.lock().parking.running += 1;
+        Consumer { queue: Arc::clone(self), parker: Arc::default(), slot: Slot::default() }
     }
 
-    fn pop(&self, state: &mut QueueState<T>, parker: &Parker) -> Option<Popped<T>> {
-        state.leave_slot(parker);
-        let is_spare = state.taken >= self.slots;
-        let item = if is_spare { None } else { state.set_aside.pop_front() };
+    fn pop(&self, state: &mut QueueState<T>, slot: &Slot) -> Option<Popped<T>> {
+        let QueueState { waiting, slots, parking, .. } = state;
+        slots.leave(slot);
+        let is_spare = slots.are_taken();
+        let item = if is_spare { None } else { slots.set_aside.pop_front() };
         // Other responses do not wait for an item that was set aside: it may be slow.
-        let is_last = item.is_some() || state.waiting.len() == 1;
-        let item = item.or_else(|| state.waiting.pop_front())?;
+        let is_last = item.is_some() || waiting.len() == 1;
+        let item = item.or_else(|| waiting.pop_front())?;
         let now = Instant::now();
-        state.last_progress = now;
-        state.taken += 1;
-        parker.has_slot.store(true, Ordering::Relaxed);
-        if state.waiting.is_empty() {
+        parking.last_progress = now;
+        slots.take(slot);
+        if waiting.is_empty() {
             self.is_empty.store(true, Ordering::Relaxed);
-        } else if let Some(parker) = state.wake_one(now) {
+        } else if let Some(parker) = parking.wake_one(now) {
             parker.condvar.notify_one();
         }
         Some(Popped { item, at: now, is_last, is_spare })
@@ -226,32 +167,17 @@ impl<T> Queue<T> {
 impl<T> Consumer<T> {
     /// Pops the oldest item, if there is one.
     pub(super) fn try_pop(&self) -> Option<Popped<T>> {
-        self.queue.pop(&mut self.queue.state.lock(), &self.parker)
+        self.queue.pop(&mut self.queue.state.lock(), &self.slot)
     }
 
     /// Makes an item that this worker has popped as the spare wait for a slot.
     pub(super) fn set_aside(&self, item: T) -> Result<(), SetAsideError<T>> {
-        let mut state = self.queue.state.lock();
-        // Its own item counts too.
-        if state.taken <= self.queue.slots {
-            state.set_aside.push_back(item);
-            let oldest = state.set_aside.pop_front().expect("one was just added");
-            return Err(SetAsideError::SlotFree(oldest));
-        }
-        if state.stuck >= self.queue.slots {
-            return Err(SetAsideError::AllStuck(item));
-        }
-        if state.set_aside.len() >= self.queue.capacity {
-            return Err(SetAsideError::Full(item));
-        }
-        state.set_aside.push_back(item);
-        state.leave_slot(&self.parker);
-        Ok(())
+        self.queue.state.lock().slots.set_aside(&self.slot, item)
     }
 
     /// The slot that this worker has while it runs an item.
     pub(super) fn slot(&self) -> Slot {
-        Slot(Arc::clone(&self.parker))
+        self.slot.clone()
     }
 
     /// Waits for an item; `None` once the queue is closed and empty. Calls `on_tick` at each
@@ -261,7 +187,7 @@ impl<T> Consumer<T> {
         if !state.is_ready() {
             state = self.park(state, on_tick);
         }
-        self.queue.pop(&mut state, &self.parker)
+        self.queue.pop(&mut state, &self.slot)
     }
 
     /// Yields to other threads for a moment, unless another worker does so, in case they push.
@@ -274,7 +200,7 @@ impl<T> Consumer<T> {
         }
         let began = Instant::now();
         state.is_spinning = true;
-        state.last_progress = began;
+        state.parking.last_progress = began;
         drop(state);
         while self.queue.is_empty.load(Ordering::Relaxed) && began.elapsed() < SPIN {
             thread::yield_now();
@@ -290,9 +216,9 @@ impl<T> Consumer<T> {
         mut state: MutexGuard<'a, QueueState<T>>,
         on_tick: &dyn Fn(),
     ) -> MutexGuard<'a, QueueState<T>> {
-        state.park(&self.parker);
+        state.parking.park(&self.parker);
         loop {
-            if state.is_standby(&self.parker) {
+            if state.parking.is_standby(&self.parker) {
                 drop(self.parker.condvar.wait_timeout(state, STALL_AFTER));
                 on_tick();
                 state = self.queue.state.lock();
@@ -300,11 +226,12 @@ impl<T> Consumer<T> {
                 state = self.parker.condvar.wait(state);
             }
             // From here to the next wait the lock is held, so no call is lost.
-            match state.wakeup(&self.parker) {
+            let (has_work, is_closed) = (!state.waiting.is_empty(), state.is_closed);
+            match state.parking.wakeup(&self.parker, has_work, is_closed) {
                 Wakeup::Called if state.is_ready() => return state,
-                Wakeup::Called => state.park(&self.parker), // another worker was faster
+                Wakeup::Called => state.parking.park(&self.parker), // another worker was faster
                 Wakeup::Closed | Wakeup::Stalled => {
-                    state.unpark(&self.parker);
+                    state.parking.unpark(&self.parker);
                     return state;
                 }
                 Wakeup::Idle => {}
@@ -316,10 +243,10 @@ impl<T> Consumer<T> {
 impl<T> Drop for Consumer<T> {
     fn drop(&mut self) {
         let mut state = self.queue.state.lock();
-        state.running -= 1;
-        state.leave_slot(&self.parker);
+        state.parking.running -= 1;
+        state.slots.leave(&self.slot);
         if !state.waiting.is_empty()
-            && let Some(parker) = state.wake_one(Instant::now())
+            && let Some(parker) = state.parking.wake_one(Instant::now())
         {
             parker.condvar.notify_one();
         }
@@ -330,71 +257,6 @@ impl<T> QueueState<T> {
     /// Whether a worker has no reason to wait.
     fn is_ready(&self) -> bool {
         !self.waiting.is_empty() || self.is_closed
-    }
-
-    /// Frees the slot of a worker, if it has one.
-    fn leave_slot(&mut self, parker: &Parker) {
-        if parker.has_slot.swap(false, Ordering::Relaxed) {
-            self.taken -= 1;
-            self.stuck -= usize::from(parker.is_stuck.swap(false, Ordering::Relaxed));
-        }
-    }
-
-    /// Calls a worker if the queue is stalled, or else makes one the standby; returns the worker to
-    /// notify.
-    fn wake_one(&mut self, now: Instant) -> Option<Arc<Parker>> {
-        if self.is_stalled(now) {
-            let parker = Arc::clone(self.parked.last()?);
-            self.unpark(&parker);
-            parker.is_called.store(true, Ordering::Relaxed);
-            self.last_progress = now;
-            return Some(parker);
-        }
-        if self.standby.is_some() {
-            return None;
-        }
-        self.standby = self.parked.last().cloned();
-        self.standby.clone()
-    }
-
-    /// Finds out why a worker has woken up; a standby without work retires.
-    fn wakeup(&mut self, parker: &Arc<Parker>) -> Wakeup {
-        if parker.is_called.swap(false, Ordering::Relaxed) {
-            return Wakeup::Called;
-        }
-        if self.is_closed {
-            return Wakeup::Closed;
-        }
-        if !self.is_standby(parker) {
-            return Wakeup::Idle;
-        }
-        if self.waiting.is_empty() {
-            self.standby = None;
-        } else if self.is_stalled(Instant::now()) {
-            return Wakeup::Stalled;
-        }
-        Wakeup::Idle
-    }
-
-    fn is_stalled(&self, now: Instant) -> bool {
-        self.running == 0 || now.saturating_duration_since(self.last_progress) >= STALL_AFTER
-    }
-
-    fn is_standby(&self, parker: &Arc<Parker>) -> bool {
-        self.standby.as_ref().is_some_and(|standby| Arc::ptr_eq(standby, parker))
-    }
-
-    fn park(&mut self, parker: &Arc<Parker>) {
-        self.running -= 1;
-        self.parked.push(Arc::clone(parker));
-    }
-
-    fn unpark(&mut self, parker: &Arc<Parker>) {
-        self.running += 1;
-        self.parked.retain(|other| !Arc::ptr_eq(other, parker));
-        if self.is_standby(parker) {
-            self.standby = None;
-        }
     }
 }
 

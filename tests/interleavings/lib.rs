@@ -18,12 +18,10 @@ mod message {
     pub struct PythonResponse(pub Box<u64>);
 }
 
+#[path = "../../src/python_runtime"]
 mod python_runtime {
-    #[path = "../../../src/python_runtime/gate.rs"]
     mod gate;
-    #[path = "../../../src/python_runtime/queue.rs"]
     mod queue;
-    #[path = "../../../src/python_runtime/reply.rs"]
     mod reply;
 
     mod abandoned {
@@ -46,6 +44,7 @@ mod python_runtime {
         }
     }
 
+    #[path = "../../tests/interleavings/scenarios.rs"]
     pub mod scenarios;
 }
 
