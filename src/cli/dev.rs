@@ -21,7 +21,7 @@ use super::options::ProjectArgs;
 use super::render::color::{escape, print_setup};
 use super::terminal::{Keys, Terminal};
 use super::{log, project, serve};
-use handover::{Handover, Predecessor};
+use handover::Handover;
 use json_log::{JsonLog, LogFormat, OwnedStdout};
 use serve::StopCause;
 
@@ -57,12 +57,12 @@ pub(crate) struct DevOptions {
 
 /// Serves until a signal: in a child process, which is started again after a crash.
 pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Error> {
-    let Some(predecessor) = handover::take_over() else {
+    let Some(given) = handover::take_over() else {
         return supervisor::run(args, options.restart_delay);
     };
-    supervised::set_control(&predecessor.control)
+    supervised::set_control(&given.control)
         .map_err(|source| Error::Io { what: "cannot reach the supervisor".to_owned(), source })?;
-    let result = serve_project(args, options, predecessor);
+    let result = serve_project(args, options, given);
     supervised::before_exit();
     result
 }
@@ -71,14 +71,14 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
 fn serve_project(
     args: ProjectArgs,
     options: DevOptions,
-    predecessor: Predecessor,
+    given: Handover,
 ) -> Result<ExitCode, Error> {
     let io = |what: &str| {
         let what = what.to_owned();
         move |source| Error::Io { what, source }
     };
-    let handover = Handover::new(&predecessor)?;
-    let Predecessor { socket, control, crash_record, supervisor, .. } = predecessor;
+    let handover = given.try_clone()?;
+    let Handover { socket, control, crash_record, inherited } = given;
     let cannot_write = |source| Error::Io { what: "cannot write the log".to_owned(), source };
     let stdout = match options.log_format {
         LogFormat::Json => Some(OwnedStdout::take().map_err(cannot_write)?),
@@ -86,8 +86,8 @@ fn serve_project(
     };
     let (project, mut builder) = project::read(args)?;
     let crash_record =
-        CrashRecord::open(crash_record, supervisor).map_err(io("cannot map a file"))?;
-    builder = builder.crash_record(crash_record).first_generation(predecessor.generation + 1);
+        CrashRecord::open(crash_record, inherited.supervisor).map_err(io("cannot map a file"))?;
+    builder = builder.crash_record(crash_record).first_generation(inherited.generation + 1);
     let editor = editor(options.editor)?;
     let config = builder.dev(true).build()?;
     // Reads more than it accepts, so that the response can state why a request is rejected.
@@ -109,14 +109,14 @@ fn serve_project(
                 move |event| terminal.on_event(event)
             });
         }
-        let dev = Dev::start_with_token(&start.runtime, Some(predecessor.token))?;
+        let dev = Dev::start_with_token(&start.runtime, Some(inherited.token))?;
         if let Some(editor) = editor {
             dev.use_editor(editor);
         }
         if options.mcp {
-            dev.open_mcp(options.mcp_write, Some(predecessor.mcp_token));
+            dev.open_mcp(options.mcp_write, Some(inherited.mcp_token));
         }
-        if let Some(crash) = &predecessor.crash {
+        if let Some(crash) = &inherited.crash {
             dev.record_crash(crash);
         }
         let log = match stdout.as_ref().zip(dev.events()) {
@@ -140,7 +140,7 @@ fn serve_project(
                 }
             }
         }
-        if predecessor.paused {
+        if inherited.paused {
             dev.pause();
         }
         let runtime = Arc::clone(&start.runtime);

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::TcpListener;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -36,13 +36,18 @@ const MAX_TRIAL_OUTPUT: u64 = 16 * 1024;
 static ENVIRONMENT: OnceLock<Vec<(OsString, OsString)>> = OnceLock::new();
 
 /// The resources that a process gets from the one before it, or from the supervisor.
-#[derive(Serialize, Deserialize)]
-pub(super) struct HandoverState {
-    pub(super) socket: RawFd,
+pub(crate) struct Handover {
+    pub(super) socket: TcpListener,
     /// The connection to the supervisor.
-    pub(super) control: RawFd,
+    pub(super) control: UnixStream,
     /// The file for a crash.
-    pub(super) crash_record: RawFd,
+    pub(super) crash_record: File,
+    pub(super) inherited: Inherited,
+}
+
+/// The part of a [`Handover`] that is plain data.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Inherited {
     pub(super) supervisor: u32,
     pub(super) token: String,
     pub(super) mcp_token: String,
@@ -53,21 +58,17 @@ pub(super) struct HandoverState {
     pub(super) crash: Option<Crash>,
 }
 
-/// The same, opened.
-pub(crate) struct Predecessor {
-    pub(super) socket: TcpListener,
-    pub(super) control: UnixStream,
-    pub(super) crash_record: File,
-    pub(super) supervisor: u32,
-    pub(super) token: String,
-    pub(super) mcp_token: String,
-    pub(super) generation: u64,
-    pub(super) paused: bool,
-    pub(super) crash: Option<Crash>,
+/// A [`Handover`] on its way to a program, which inherits the descriptors.
+#[derive(Serialize, Deserialize)]
+pub(super) struct HandoverState {
+    pub(super) socket: RawFd,
+    pub(super) control: RawFd,
+    pub(super) crash_record: RawFd,
+    pub(super) inherited: Inherited,
 }
 
 impl HandoverState {
-    /// Passes it to a program, which must inherit the descriptors.
+    /// Passes it to a program; see [`Self::make_inheritable`].
     pub(super) fn pass_to(&self, command: &mut Command) {
         command.env(VARIABLE, serde_json::to_string(self).expect("plain data"));
     }
@@ -82,7 +83,7 @@ impl HandoverState {
 
 /// Opens the resources from the process before this one, or from the supervisor; `None` in a process that a
 /// person has started. Must be called before any thread starts.
-pub(crate) fn take_over() -> Option<Predecessor> {
+pub(crate) fn take_over() -> Option<Handover> {
     let state = env::var(VARIABLE);
     // SAFETY: the command line is being parsed; no other thread has been started yet.
     unsafe { env::remove_var(VARIABLE) };
@@ -95,17 +96,9 @@ pub(crate) fn take_over() -> Option<Predecessor> {
     };
     let socket = TcpListener::from(open(state.socket));
     socket.set_nonblocking(true).ok()?;
-    Some(Predecessor {
-        socket,
-        control: UnixStream::from(open(state.control)),
-        crash_record: File::from(open(state.crash_record)),
-        supervisor: state.supervisor,
-        token: state.token,
-        mcp_token: state.mcp_token,
-        generation: state.generation,
-        paused: state.paused,
-        crash: state.crash,
-    })
+    let control = UnixStream::from(open(state.control));
+    let crash_record = File::from(open(state.crash_record));
+    Some(Handover { socket, control, crash_record, inherited: state.inherited })
 }
 
 /// Completes when a restart was requested and a trial process has loaded the code.
@@ -210,31 +203,18 @@ fn with_original_environment(mut command: Command) -> Command {
     command
 }
 
-/// The resources for the process after this one.
-pub(crate) struct Handover {
-    socket: OwnedFd,
-    control: UnixStream,
-    crash_record: File,
-    supervisor: u32,
-    token: String,
-    mcp_token: String,
-}
-
 impl Handover {
-    /// Duplicates the descriptors.
-    pub(crate) fn new(predecessor: &Predecessor) -> Result<Self, Error> {
+    /// Duplicates the descriptors, for the process after this one.
+    pub(crate) fn try_clone(&self) -> Result<Self, Error> {
         let duplicate = || {
-            let socket = predecessor.socket.as_fd().try_clone_to_owned()?;
-            let control = predecessor.control.try_clone()?;
-            Ok((socket, control, predecessor.crash_record.try_clone()?))
+            let (socket, control) = (self.socket.try_clone()?, self.control.try_clone()?);
+            Ok((socket, control, self.crash_record.try_clone()?))
         };
         let (socket, control, crash_record) = duplicate().map_err(|source| Error::Io {
             what: "cannot duplicate the listening socket".to_owned(),
             source,
         })?;
-        let Predecessor { supervisor, token, mcp_token, .. } = predecessor;
-        let (token, mcp_token) = (token.clone(), mcp_token.clone());
-        Ok(Self { socket, control, crash_record, supervisor: *supervisor, token, mcp_token })
+        Ok(Self { socket, control, crash_record, inherited: self.inherited.clone() })
     }
 
     /// Replaces this process by a new one after `generation`; returns only on an error.
@@ -243,12 +223,7 @@ impl Handover {
             socket: self.socket.as_raw_fd(),
             control: self.control.as_raw_fd(),
             crash_record: self.crash_record.as_raw_fd(),
-            supervisor: self.supervisor,
-            token: self.token,
-            mcp_token: self.mcp_token,
-            generation,
-            paused,
-            crash: None,
+            inherited: Inherited { generation, paused, crash: None, ..self.inherited },
         };
         state.make_inheritable();
         let source = match env::current_exe() {

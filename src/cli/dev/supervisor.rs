@@ -23,7 +23,7 @@ use snaxum::error::Error;
 use snaxum::server::{self, StopSignal, StopSignals};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::handover::HandoverState;
+use super::handover::{HandoverState, Inherited};
 use super::supervised::{ENDING, INTERRUPT, LISTENING, TERMINATE};
 use crate::cli::options::ProjectArgs;
 use crate::cli::project;
@@ -152,12 +152,14 @@ impl Supervisor {
             socket: listener.as_raw_fd(),
             control: of_server.as_raw_fd(),
             crash_record: crash_record.as_raw_fd(),
-            supervisor,
-            token: self.token.clone(),
-            mcp_token: self.mcp_token.clone(),
-            generation: crash.as_ref().map_or(0, |crash| crash.generation),
-            paused: false,
-            crash,
+            inherited: Inherited {
+                supervisor,
+                token: self.token.clone(),
+                mcp_token: self.mcp_token.clone(),
+                generation: crash.as_ref().map_or(0, |crash| crash.generation),
+                paused: false,
+                crash,
+            },
         };
         let mut command = Command::new(env::current_exe()?);
         command.args(env::args_os().skip(1));
