@@ -150,7 +150,7 @@ class Attempt:
         repeated_calls.remember(self.old)
         generation.variables = variables
         generations.publish(generation)
-        executors.on_reload()
+        self.report.notes += executors.on_reload(serving)
         self.retirement.retire(serving, ended)
         self._close()
         self.report.phases["commit"] = ms_since(started)

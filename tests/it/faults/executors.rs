@@ -3,7 +3,7 @@
 use serde_json::json;
 use snaxum::build_info::BUILD_PYTHON;
 
-use super::super::support::{Project, Server};
+use super::super::support::{Project, Server, in_time};
 
 const WORK: &str = "\
 VERSION = 1
@@ -130,10 +130,13 @@ async fn they_find_them_in_an_environment_too() {
 const OWN: &str = r#"
 import multiprocessing as mp
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.pool import ThreadPool
 
 import snaxum
 
 fork, spawn = mp.get_context("fork"), mp.get_context("spawn")
+started = []
+threads = ThreadPool(1, started.append, [1])
 executors = {
     "module": ProcessPoolExecutor(1, mp_context=fork),
     "spawn": ProcessPoolExecutor(1, mp_context=spawn),
@@ -148,7 +151,9 @@ def of(name):
 
 const OWN_APP: &str = r#"
 import asyncio
+import gc
 import importlib
+import multiprocessing as mp
 
 import loky.reusable_executor
 import own
@@ -157,6 +162,15 @@ from snaxum import route
 @route("/loky")
 def shared(request):
     return str(loky.reusable_executor.get())
+
+@route("/threads")
+def threads(request):
+    return [own.threads.apply(importlib.import_module("work").version), len(own.started)]
+
+@route("/children")
+def children(request):
+    gc.collect()
+    return len(mp.active_children())
 
 @route("/<name>/<function>")
 async def run(request):
@@ -197,6 +211,7 @@ async fn executors_of_the_user_run_new_code_after_a_save_and_finish_their_tasks(
         assert_eq!(server.get(&format!("/{name}/version")).await.text(), "1", "{name}");
     }
     assert_eq!(server.get("/loky").await.text(), "1");
+    assert_eq!(server.get("/threads").await.json(), json!([1, 1]));
     let running: Vec<_> = names.map(|name| server.begin(&format!("/{name}/held"))).into();
     let mut held = vec![];
     for _ in names {
@@ -207,16 +222,34 @@ async fn executors_of_the_user_run_new_code_after_a_save_and_finish_their_tasks(
     let report = console.next_of_type("reload.ok").await;
 
     assert!(!report.to_string().contains("python/own.py"), "{report}");
+    let note = "executors that get processes with the new code for their next task";
+    assert_eq!(
+        report["reload"]["notes"],
+        json!([format!(
+            "{note}: `own.executors` (3), the kept value 'own', the shared executor of loky"
+        )])
+    );
+    server.out.wait_for(note).await;
     for name in names {
         assert_eq!(server.get(&format!("/{name}/version")).await.text(), "2", "{name}");
     }
     assert_eq!(server.get("/loky").await.text(), "2");
+    assert_eq!(server.get("/threads").await.json(), json!([2, 1]), "threads continue");
     for gate in held {
         gate.open().await;
     }
     for reply in running {
         assert_eq!(reply.await.expect("a response").text(), "1");
     }
+
+    server.edit("own.py", &format!("{OWN}\nnew = 1"));
+    let report = console.next_of_type("reload.ok").await;
+
+    let ended = "executors that end with the replaced run of their module: `own.executors` (3)";
+    let kept = format!("{note}: the kept value 'own', the shared executor of loky");
+    assert_eq!(report["reload"]["notes"], json!([kept, ended]));
+    let ended = async { while server.get("/children").await.json() != json!(1) {} };
+    in_time("the end of the others", ended).await;
     // Forked processes of a server that is killed stay.
     assert_eq!(server.stop().await.code(), Some(0));
 }
