@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -124,7 +126,10 @@ class Inline(Pool):
 
     def run(self, task: Task) -> Future[Any]:
         self.payloads = [*getattr(self, "payloads", []), task.payload]
-        task.future.set_result(load_reply(run(task.payload))[0])
+        sent = time.monotonic()
+        answer = load_reply(run(task.payload))[0]
+        task.end(sent)
+        task.future.set_result(answer)
         return task.future
 
 
@@ -154,3 +159,31 @@ def test_a_cancelled_request_submits_no_tasks() -> None:
     pool.cancel()
     with pytest.raises(RuntimeError, match="the request was cancelled; it cannot submit more"):
         pool.submit(str, 1)
+
+
+class Leaves:
+    """Its client leaves while the task is pickled."""
+
+    pool: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        Leaves.pool.cancel()
+        return (str, ())
+
+
+def test_a_task_is_not_submitted_if_the_request_is_cancelled_meanwhile() -> None:
+    pool = Leaves.pool = RequestPool(inline(), 1, 1.0)
+    with pytest.raises(RuntimeError, match="the request was cancelled"):
+        pool.submit(str, Leaves())
+
+
+def test_a_request_retains_the_times_and_not_the_results_of_tasks_that_have_ended() -> None:
+    pool = RequestPool(inline(), 1, 1.0)
+    first, second = pool.submit(str, 1), pool.submit(str, 2)
+    result = weakref.ref(first)
+    assert (first.result(), second.result()) == ("1", "2")
+    del first
+    assert result() is None
+    count, waited, ran = pool.times()
+    assert count == 2
+    assert waited >= 0 < ran

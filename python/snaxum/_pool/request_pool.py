@@ -5,6 +5,7 @@ Owns the tasks of a request. Never starts or ends a worker (`pool`).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -13,6 +14,9 @@ from .executor import ServerExecutor
 from .pool import Pool
 from .task import Task
 from .timers import timers
+
+# How many tasks have ended, how long they have waited, and have run, in s.
+Times = tuple[int, float, float]
 
 
 class RequestPool(ServerExecutor):
@@ -26,24 +30,30 @@ class RequestPool(ServerExecutor):
         self._pool = pool
         self._request = request
         self._grace = grace
-        self._tasks: list[Task] = []
+        # The tasks that have not ended, and the times of the others.
+        self._tasks: dict[Future[Any], Task] = {}
+        self._times: Times = (0, 0.0, 0.0)
+        self._lock = threading.Lock()
         self._is_cancelled = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run `fn(*args, **kwargs)` in a worker, on the newest code; return a `Future`."""
+        task = Task(fn, args, kwargs, self._request)
+        self._tasks[task.future] = task
+        # In this order: `cancel` finds the task, or this function finds the request cancelled.
         if self._is_cancelled:
             raise RuntimeError("the request was cancelled; it cannot submit more tasks")
-        task = Task(fn, args, kwargs, self._request)
-        self._tasks.append(task)
+        # Its result may be large, and the request may continue for long.
+        task.future.add_done_callback(self._forget)
         return self._pool.run(task)
 
     def cancel(self) -> None:
         """Cancel the waiting tasks now, and kill the running tasks after the grace time."""
         self._is_cancelled = True
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.is_given_up = True
-        futures = [task.future for task in self._tasks]
-        have_ended = [future.cancel() or future.done() for future in futures]
+        have_ended = [task.future.cancel() or task.future.done() for task in tasks]
         if all(have_ended):
             return
         if self._pool.is_closed:
@@ -51,10 +61,24 @@ class RequestPool(ServerExecutor):
         else:
             timers.start(self._grace, self._kill)
 
-    def times(self) -> tuple[int, float, float]:
+    def times(self) -> Times:
         """Return how many tasks have ended, how long they have waited, and have run, in s."""
-        ended = [task for task in self._tasks if task.ran_s]
-        return len(ended), sum(t.waited_s for t in ended), sum(t.ran_s for t in ended)
+        with self._lock:
+            times = self._times
+            # The result of a task arrives a moment before the task is forgotten.
+            for task in list(self._tasks.values()):
+                times = _add(times, task)
+        return times
+
+    def _forget(self, future: Future[Any]) -> None:
+        """Drop a task that has ended, or was cancelled."""
+        with self._lock:
+            self._times = _add(self._times, self._tasks.pop(future))
 
     def _kill(self) -> None:
-        self._pool.kill_tasks(self._tasks)
+        self._pool.kill_tasks(list(self._tasks.values()))
+
+
+def _add(times: Times, task: Task) -> Times:
+    count, waited, ran = times
+    return (count + 1, waited + task.waited_s, ran + task.ran_s) if task.ran_s else times
