@@ -87,3 +87,31 @@ def test_a_job_that_continues_is_logged_once_and_interrupted(
     assert "in spin" in caplog.text
     assert threads.start(2, "h", lambda: ended.append(2))
     until(lambda: ended == [1, 2])
+
+
+def test_a_thread_that_runs_another_request_meanwhile_is_not_interrupted() -> None:
+    ends, begun, over = threading.Event(), threading.Event(), threading.Event()
+    raised: list[BaseException] = []
+
+    def second() -> None:
+        begun.set()
+        try:
+            while not over.wait(0.001):
+                pass
+        except BaseException as error:
+            raised.append(error)
+
+    class Reporting(RequestThreads):
+        def _report(self, *_: object) -> None:
+            ends.set()
+            until(lambda: not self.requests())
+            assert self.start(2, "h", second)
+            assert begun.wait(WITHIN_S)
+
+    threads = Reporting("t", limit=1, max_waiting=0, max_stuck=1, interrupts=True)
+    assert threads.start(1, "h", lambda: (ends.wait(), None)[1])
+    assert not threads.abandon(1)
+    threads.report_overdue(0)
+    over.set()
+    until(lambda: not threads.requests())
+    assert not raised

@@ -114,7 +114,7 @@ class RequestThreads:
             thread.is_reported = True
             self._report(request, thread, grace_s)
             if self._interrupts:
-                self._interrupt(thread)
+                self._interrupt(request, thread)
         return None if next_at is None else next_at - now
 
     def close(self) -> None:
@@ -205,13 +205,14 @@ class RequestThreads:
             stack_of_user(thread.ident),
         )
 
-    def _interrupt(self, thread: _Thread) -> None:
+    def _interrupt(self, request: int, thread: _Thread) -> None:
         import ctypes  # large, and rarely needed
 
         raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
         ident = ctypes.c_ulong(thread.ident)
         with self._lock:
-            if not thread.is_done:
+            # The thread may run another request by now.
+            if self._left.get(request) is thread and not thread.is_done:
                 raise_in(ident, ctypes.py_object(Interrupted))
                 if thread.is_done:
                     # It waits for the lock now, so the exception is still pending.
