@@ -94,6 +94,12 @@ def test_a_source_line_in_a_printed_traceback_is_masked(
     assert mask_printed_line("    f(\"hunter2\", b'hunter2')") == f"    f({MASK}, {MASK})"
 
 
+def test_the_literals_of_a_deep_sum_are_masked() -> None:
+    total = " + ".join(["'fish'"] * 1500)
+    (line,) = mask_source(f"password = {total}").lines
+    assert "fish" not in line
+
+
 def test_columns_refer_to_the_masked_line() -> None:
     source = mask_source("é = 'x'; token = 'swordfish'; fail(token='a'); after = 1")
     line, original = (

@@ -7,7 +7,7 @@ of other values with the same message.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -183,3 +183,11 @@ def test_a_body_that_the_handler_has_not_read_stays_unread() -> None:
     request = Request.build("POST", headers={"content-type": "application/json"}, body="{")
 
     assert explain(failure(lambda request: request.state["a"], request), request) is None
+
+
+def test_a_message_that_cannot_be_printed_is_another_failure() -> None:
+    class Unprintable:
+        def __str__(self) -> str:
+            raise ValueError("NoneType")
+
+    assert explain(TypeError(Unprintable()), cast(Request, object())) is None

@@ -237,31 +237,35 @@ def _names_secret(name: ast.AST | str | None) -> bool:
 
 def _literals(value: ast.expr) -> Iterator[ast.expr]:
     """Yield the literals that a value consists of."""
-    parts: Iterable[ast.expr | None] = ()
-    if isinstance(value, ast.Constant):
-        number = type(value.value) in (int, float, complex) and abs(value.value) > 9  # type: ignore[arg-type]
-        if number or (isinstance(value.value, (str, bytes)) and value.value):
-            yield value
-    elif isinstance(value, ast.JoinedStr):
-        if any(isinstance(part, ast.Constant) for part in value.values):
-            yield value
-    elif isinstance(value, ast.BinOp):
-        parts = value.left, value.right
-    elif isinstance(value, ast.BoolOp):
-        parts = value.values
-    elif isinstance(value, ast.IfExp):
-        parts = value.body, value.orelse
-    elif isinstance(value, (ast.Tuple, ast.List, ast.Set)):
-        parts = value.elts
-    elif isinstance(value, ast.Dict):
-        parts = value.values
-    elif isinstance(value, (ast.Starred, ast.Subscript, ast.UnaryOp, ast.NamedExpr)):
-        parts = (value.operand if isinstance(value, ast.UnaryOp) else value.value,)
-    elif isinstance(value, ast.Call):
-        parts = _passed_on(value)
-    for part in parts:
-        if part is not None:
-            yield from _literals(part)
+    waiting = [value]  # not by recursion: a sum may be deep
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ast.Constant):
+            number = type(part.value) in (int, float, complex) and abs(part.value) > 9  # type: ignore[arg-type]
+            if number or (isinstance(part.value, (str, bytes)) and part.value):
+                yield part
+        elif isinstance(part, ast.JoinedStr):
+            if any(isinstance(each, ast.Constant) for each in part.values):
+                yield part
+        else:
+            waiting += _parts(part)
+
+
+def _parts(value: ast.expr) -> Iterable[ast.expr]:
+    """Return the expressions whose literals a value may consist of."""
+    if isinstance(value, ast.BinOp):
+        return value.left, value.right
+    if isinstance(value, (ast.BoolOp, ast.Dict)):
+        return value.values
+    if isinstance(value, ast.IfExp):
+        return value.body, value.orelse
+    if isinstance(value, (ast.Tuple, ast.List, ast.Set)):
+        return value.elts
+    if isinstance(value, ast.UnaryOp):
+        return (value.operand,)
+    if isinstance(value, (ast.Starred, ast.Subscript, ast.NamedExpr)):
+        return (value.value,)
+    return _passed_on(value) if isinstance(value, ast.Call) else ()
 
 
 def _passed_on(call: ast.Call) -> Iterator[ast.expr]:

@@ -16,11 +16,12 @@ from types import CodeType, FrameType, TracebackType
 
 from .._reload import loader
 from ..http import Request
+from .traceback import message_of
 
 
 def explain(error: BaseException, request: Request) -> tuple[int, str] | None:
     """Return the status and the sentence for a failure on `request.body`, or None for another."""
-    if type(error) not in (TypeError, AttributeError) or "NoneType" not in str(error):
+    if type(error) not in (TypeError, AttributeError) or "NoneType" not in message_of(error):
         return None
     try:
         # Unlike `request.body`, it does not read a body that the handler has not read.
@@ -81,7 +82,7 @@ def _subjects(frame: FrameType, line: int) -> Iterator[ast.expr]:
         source = "".join(linecache.getlines(file, frame.f_globals))
     try:
         tree = ast.parse(textwrap.dedent(source))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(tree):
         first = getattr(node, "lineno", line + 1)

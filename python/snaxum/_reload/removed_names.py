@@ -61,17 +61,17 @@ def _removed(old: ModuleType, new: ModuleType) -> set[str]:
 def _references(node: Node, removed: Mapping[str, set[str]]) -> Iterator[tuple[str, int, str]]:
     """Yield the removed names that the text of a module uses, with line and function."""
     assert node.source is not None, "the caller has checked it"
-    try:
-        tree = ast.parse(node.source.content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
     is_package = node.path.endswith("__init__.py")
     package = node.name if is_package else node.name.rpartition(".")[0]
     search = _Search(package, removed)
-    for statement in ast.walk(tree):
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            search.add_import(statement)
-    search.visit(tree)
+    try:
+        tree = ast.parse(node.source.content)
+        for statement in ast.walk(tree):
+            if isinstance(statement, (ast.Import, ast.ImportFrom)):
+                search.add_import(statement)
+        search.visit(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass  # the tree is too deep: the places found before count
     yield from search.found
 
 

@@ -60,12 +60,11 @@ def _last(trace: TracebackType | None) -> TracebackType | None:
 def _callees(text: bytes, line: int | None) -> set[str]:
     """Return the functions that a text calls, on one line or at all."""
     try:
-        tree = ast.parse(text)
+        return {
+            ast.unparse(call.func)
+            for call in ast.walk(ast.parse(text))
+            if isinstance(call, ast.Call)
+            and (line is None or call.lineno <= line <= (call.end_lineno or call.lineno))
+        }
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
-    return {
-        ast.unparse(call.func)
-        for call in ast.walk(tree)
-        if isinstance(call, ast.Call)
-        and (line is None or call.lineno <= line <= (call.end_lineno or call.lineno))
-    }
