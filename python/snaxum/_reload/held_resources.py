@@ -6,6 +6,7 @@ where the serving process has the address; the process after it does not. Never 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -22,7 +23,7 @@ VARIABLE = "SNAXUM_TRIAL"
 RELEASE_S = 5.0
 RETRY_S = 0.25
 # The errors, as failures describe them: libraries often raise another type with the same text.
-_IN_USE = os.strerror(98 if sys.platform == "linux" else 48)
+_IN_USE = os.strerror(errno.EADDRINUSE)
 _LOCKED = "BlockingIOError"
 _LOCK = "lock"
 

@@ -102,19 +102,26 @@ class Retirement:
     def _run(self) -> None:
         while True:
             try:
-                self._wake.get(timeout=IDLE_S if self._suspects else None)
-            except queue.Empty:
+                self._end_drained()
+            except Exception:  # later generations must end too
+                _log.exception("internal error; please report this")
+
+    def _end_drained(self) -> None:
+        """End drained generations once there are some, and check the ended ones when idle."""
+        try:
+            self._wake.get(timeout=IDLE_S if self._suspects else None)
+        except queue.Empty:
+            self._check_suspects()
+            return
+        while self._retired and not leases.is_in_use(self._retired[0][0]):
+            old, kept = self._retired.popleft()
+            self._end(old.number, old.leaving, kept)
+            effects.release(old.leaving)
+            self._suspects += [(old.number, weakref.ref(node)) for node in old.leaving]
+            del old, kept
+            self._ended += 1
+            if self._ended % COLLECT_EVERY == 0:
                 self._check_suspects()
-                continue
-            while self._retired and not leases.is_in_use(self._retired[0][0]):
-                old, kept = self._retired.popleft()
-                self._end(old.number, old.leaving, kept)
-                effects.release(old.leaving)
-                self._suspects += [(old.number, weakref.ref(node)) for node in old.leaving]
-                del old, kept
-                self._ended += 1
-                if self._ended % COLLECT_EVERY == 0:
-                    self._check_suspects()
 
     def _end_all(self, generation: Generation) -> None:
         while self._retired:

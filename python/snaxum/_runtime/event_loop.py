@@ -199,6 +199,7 @@ class LoopThread:
             except BaseException as error:  # a user's task or callback raised SystemExit
                 shown = traceback.capture(error, with_locals=False)["text"]
                 _log.error("a background task tried to end the event loop\n%s", shown)
+        self._family.remove(self)
         self._loop.remove_reader(self._host.wake_fd)
         tasks = asyncio.all_tasks(self._loop)
         if tasks and self._successor is not None:
@@ -209,7 +210,6 @@ class LoopThread:
             self._loop.run_until_complete(asyncio.wait(tasks, timeout=STOP_TIMEOUT_S))
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._host.flush_wakes()
-        self._family.remove(self)
         self._loop.close()
 
     def _stop_if_done(self) -> None:

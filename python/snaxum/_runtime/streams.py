@@ -174,7 +174,8 @@ class Writer(io.RawIOBase):
             with self._writing:
                 while not self._try_write(may_wait=True):
                     self._wait_for_room()
-            self._is_idle.set()
+                # With the lock: no text without room for it comes in between.
+                self._is_idle.set()
             self._write_now()  # texts that came while this thread had the lock
 
     def _wait_for_room(self) -> None:
