@@ -8,9 +8,9 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::FileExt;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use crate::sync::Mutex;
 
 /// The number of requests that are recorded at once; further ones are not.
 const SLOTS: usize = 128;
@@ -123,7 +123,7 @@ impl CrashRecord {
 
     /// Records a request; `None` if too many are recorded.
     pub(crate) fn add(&self, id: u64, method: &str, path: &str) -> Option<usize> {
-        let index = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        let index = self.free.lock().pop()?;
         let slot = &self.table.slots[index];
         let text = method.bytes().chain([b' ']).chain(path.bytes());
         let mut len = 0;
@@ -149,7 +149,7 @@ impl CrashRecord {
     /// Removes a request that has ended.
     pub(crate) fn remove(&self, index: usize) {
         self.table.slots[index].id.store(0, Ordering::Relaxed);
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(index);
+        self.free.lock().push(index);
     }
 }
 

@@ -1,13 +1,14 @@
 //! Pinned requests: failed requests that are sent again after each reload until they succeed. Never
 //! stores their secrets outside the recorder's process memory.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use tokio::sync::Notify;
 
 use crate::event::{Event, PinRound};
 use crate::message::LoadOutcome;
 use crate::python_runtime::PythonRuntime;
+use crate::sync::{Mutex, MutexGuard};
 
 use super::protocol::{Pin, RequestSummary};
 use super::recorder::{Recorder, SentRequest};
@@ -144,7 +145,7 @@ impl Pins {
     }
 
     fn lock(&self) -> MutexGuard<'_, PinsState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     async fn send(&self, mut pin: Pin, sent: SentRequest) -> Pin {

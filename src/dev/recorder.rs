@@ -16,7 +16,7 @@ mod state;
 pub(super) mod subscription;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use crate::event::Event;
 use crate::message::LoadOutcome;
 use crate::python_runtime::PythonRuntime;
+use crate::sync::{Mutex, MutexGuard};
 
 use super::editor::Editor;
 use super::protocol::{LogLine, Pin, Reload, RequestDetail, RequestSummary, ServerStatus};
@@ -234,6 +235,6 @@ impl Recorder {
     }
 
     fn lock(&self) -> MutexGuard<'_, RecorderState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

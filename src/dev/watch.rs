@@ -19,11 +19,12 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::message::LoadReport;
+use crate::sync::{Mutex, MutexGuard};
 
 use backend::{POLLING_INSTEAD, WatchBackend};
 pub(super) use event::{FileEvent, FileEventKind};
@@ -242,6 +243,6 @@ impl Watcher {
     }
 
     fn lock(&self) -> MutexGuard<'_, WatcherState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

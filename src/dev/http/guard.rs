@@ -15,7 +15,7 @@ mod rejection;
 mod response;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
@@ -25,6 +25,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::dev::engine::Dev;
 use crate::dev::paths::{self, PREFIX};
+use crate::sync::Mutex;
 use console::Admission;
 use credentials::ConsoleCredentials;
 use host::AllowedHosts;
@@ -62,7 +63,7 @@ impl Guard {
     /// Responds with the rejection, and logs the remedy the first time.
     fn reject(&self, rejection: Rejection) -> Response {
         let (status, text, remedy) = rejection.message();
-        if self.logged.lock().unwrap_or_else(PoisonError::into_inner).insert(remedy) {
+        if self.logged.lock().insert(remedy) {
             tracing::warn!("{remedy}");
         }
         (status, text).into_response()

@@ -1,11 +1,11 @@
 //! The manual reloads and the pause, until the reload thread reads them. Never reloads itself.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
 use crate::python_runtime::{ReloadOutcome, ReloadScope};
+use crate::sync::Mutex;
 
 /// The most reloads that may wait while another one runs.
 const MAX_WAITING: usize = 64;
@@ -29,7 +29,7 @@ impl ReloadCommands {
     /// Requests a reload; the receiver gets its outcome. With too many waiting, the receiver closes.
     pub(super) fn request_reload(&self, scope: ReloadScope) -> oneshot::Receiver<ReloadOutcome> {
         let (reply, outcome) = oneshot::channel();
-        let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reloads = self.reloads.lock();
         if reloads.len() < MAX_WAITING {
             reloads.push(ManualReload { scope, reply });
         }
@@ -38,7 +38,7 @@ impl ReloadCommands {
 
     /// Takes the requested reloads.
     pub(super) fn take(&self) -> Vec<ManualReload> {
-        std::mem::take(&mut *self.reloads.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.reloads.lock())
     }
 
     /// Whether changes are stored instead of reloaded.
@@ -49,7 +49,7 @@ impl ReloadCommands {
     /// Starts or ends the pause. Calls `notify` before a change: subscribers learn of the end of a
     /// pause before the reload that follows it.
     pub(super) fn set_paused(&self, paused: bool, notify: impl FnOnce()) {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self.changing.lock();
         if self.is_paused() != paused {
             notify();
             self.paused.store(paused, Ordering::SeqCst);
