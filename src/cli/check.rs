@@ -7,6 +7,7 @@ use snaxum::error::Error;
 use super::options::ProjectArgs;
 use super::project;
 use super::render::color;
+use super::render::layout::counted;
 
 /// Exits with 1 if a module does not load.
 pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
@@ -15,10 +16,10 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let report = &serving.last_reload.report;
         project::print_failures(runtime);
         color::print(&format!(
-            "{} routes, {} modules, {} problems\n",
-            serving.routes.len(),
-            report.modules.len(),
-            report.failures.len()
+            "{}, {}, {}\n",
+            counted(serving.routes.len(), "route"),
+            counted(report.modules.len(), "module"),
+            counted(report.failures.len(), "problem")
         ));
         ExitCode::from(u8::from(!report.failures.is_empty()))
     })

@@ -7,7 +7,7 @@ pub(crate) mod color;
 pub(crate) mod dedup;
 pub(crate) mod event;
 pub(crate) mod failure;
-mod layout;
+pub(crate) mod layout;
 pub(crate) mod local_time;
 pub(crate) mod reload;
 pub(crate) mod request;

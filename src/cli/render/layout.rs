@@ -1,4 +1,4 @@
-//! Layout shared by the lines of reloads and failures.
+//! Layout shared by lines of several kinds.
 
 use console::{Alignment, pad_str};
 use snaxum::message::Reload;
@@ -23,6 +23,11 @@ pub(super) fn cause(reload: &Reload) -> String {
 /// Pads a cause to its column.
 pub(super) fn padded(cause: &str) -> String {
     pad_str(cause, CAUSE_WIDTH, Alignment::Left, None).into_owned()
+}
+
+/// Formats `1 route`, `12 routes`.
+pub(crate) fn counted(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Joins the parts that are not empty.

@@ -12,6 +12,7 @@ use snaxum::python_runtime::PythonRuntime;
 
 use super::status_line::serving_status;
 use crate::cli::render::color::escape;
+use crate::cli::render::layout::counted;
 use crate::cli::render::reload::warnings;
 use crate::cli::render::traceback;
 
@@ -118,11 +119,6 @@ fn legend(width: u16) -> String {
     let words =
         shown.iter().map(|(key, what)| format!("{} {}", style(key).bold(), style(what).dim()));
     format!("  {}\n", words.collect::<Vec<_>>().join("  "))
-}
-
-/// Formats `1 route`, `12 routes`.
-fn counted(number: usize, word: &str) -> String {
-    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Shortens a path below the current directory.

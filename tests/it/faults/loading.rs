@@ -13,7 +13,7 @@ async fn a_module_that_does_not_load_is_one_problem_whatever_imports_it() {
     let check = project.snaxum(&["check"]).await;
 
     assert_eq!(check.code, Some(1));
-    assert!(check.stdout.contains("1 problems"), "{}", check.stdout);
+    assert!(check.stdout.contains(", 1 problem\n"), "{}", check.stdout);
     let text = check.stderr;
     assert_eq!(text.matches("KeyError").count(), 1, "{text}");
     for part in [
