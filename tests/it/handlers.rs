@@ -1,4 +1,4 @@
-//! Handlers under load: the queue, time limits, streams, clients that disconnect.
+//! Handlers under load: time limits, streams, clients that disconnect.
 
 use std::sync::Arc;
 
@@ -8,75 +8,6 @@ use serde_json::json;
 
 use super::http::{HELLO, app};
 use super::support::{Project, at_once, in_time};
-
-const WAITS: &str = r#"
-import _gate
-from snaxum import route
-
-@route("/wait")
-def wait(request):
-    _gate.wait("wait")
-    return "waited"
-
-@route("/wait-async")
-async def wait_async(request):
-    await _gate.wait_async("wait")
-    return "waited"
-
-@route("/hello")
-def hello(request): return "hello"
-"#;
-
-#[tokio::test]
-async fn a_full_queue_is_a_503_with_retry_after() {
-    let server = Project::new()
-        .gate()
-        .file("app.py", WAITS)
-        .args(&["--dispatch-workers", "1", "--max-queue", "1"])
-        .serve()
-        .await;
-    let first = server.begin("/wait");
-    let held = server.arrival().await;
-
-    // One more may wait; of two, one is turned away at once and the other is not.
-    let (second, third) = (server.begin("/wait"), server.begin("/wait"));
-    let (turned_away, waiting) = tokio::select! {
-        reply = second => (reply, server.begin("/hello")),
-        reply = third => (reply, server.begin("/hello")),
-    };
-    let turned_away = turned_away.expect("a response");
-    let also = waiting.await.expect("a response");
-
-    assert_eq!((turned_away.status, also.status), (503, 503));
-    assert_eq!(turned_away.header("retry-after"), "1");
-    assert_eq!(turned_away.header("content-type"), "application/problem+json");
-    held.open().await;
-    assert_eq!(first.await.expect("a response").text(), "waited");
-    server.arrival().await.open().await;
-    assert_eq!(server.get("/hello").await.text(), "hello");
-}
-
-#[tokio::test]
-async fn when_every_worker_hangs_each_request_is_a_504_and_later_ones_work() {
-    let server = Project::new()
-        .gate()
-        .file("app.py", WAITS)
-        .args(&["--dispatch-workers", "2", "--request-timeout", "300ms"])
-        .serve()
-        .await;
-    let hanging = [server.begin("/wait"), server.begin("/wait")];
-    let held = [server.arrival().await, server.arrival().await];
-
-    for reply in hanging {
-        assert_eq!(reply.await.expect("a response").status, 504);
-    }
-    assert_eq!(server.get("/hello").await.text(), "hello");
-    assert_eq!(server.get("/hello").await.text(), "hello");
-    for held in held {
-        held.open().await;
-    }
-    assert_eq!(server.get("/hello").await.text(), "hello");
-}
 
 #[tokio::test]
 async fn an_async_handler_over_its_time_limit_is_a_504_and_is_cancelled() {
@@ -143,22 +74,6 @@ async def release(request):
     for reply in waiting {
         assert_eq!(reply.await.expect("a response").text(), "released");
     }
-}
-
-#[tokio::test]
-async fn a_handler_that_blocks_does_not_delay_the_others() {
-    let server = Project::new()
-        .gate()
-        .file("app.py", WAITS)
-        .args(&["--dispatch-workers", "2"])
-        .serve()
-        .await;
-    let blocked = server.begin("/wait");
-    let held = server.arrival().await;
-
-    assert_eq!(server.get("/hello").await.text(), "hello");
-    held.open().await;
-    assert_eq!(blocked.await.expect("a response").text(), "waited");
 }
 
 #[tokio::test]

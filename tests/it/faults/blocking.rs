@@ -48,12 +48,55 @@ fn assert_rejected(reply: &Reply) {
 }
 
 #[tokio::test]
+async fn a_full_queue_is_a_503_with_retry_after() {
+    let server = project(&["--dispatch-workers", "1", "--max-queue", "1"]).serve().await;
+    let first = server.begin("/block");
+    let held = server.arrival().await;
+
+    // One more may wait; of two, one is rejected at once and the other is not.
+    let (second, third) = (server.begin("/block"), server.begin("/block"));
+    let (rejected, waiting) = tokio::select! {
+        reply = second => (reply, server.begin("/def")),
+        reply = third => (reply, server.begin("/def")),
+    };
+    let rejected = rejected.expect("a response");
+    assert_rejected(&rejected);
+    assert_eq!(rejected.header("content-type"), "application/problem+json");
+    assert_rejected(&waiting.await.expect("a response"));
+
+    held.open().await;
+    assert_eq!(first.await.expect("a response").text(), "unblocked");
+    server.arrival().await.open().await;
+    assert_eq!(server.get("/def").await.text(), "def");
+}
+
+#[tokio::test]
+async fn when_every_worker_hangs_each_request_is_a_504_and_later_ones_work() {
+    let args = ["--dispatch-workers", "2", "--request-timeout", "300ms"];
+    let server = project(&args).serve().await;
+    let hanging = [server.begin("/block"), server.begin("/block")];
+    let held = [server.arrival().await, server.arrival().await];
+
+    for reply in hanging {
+        assert_eq!(reply.await.expect("a response").status, 504);
+    }
+    for _ in 0..2 {
+        assert_eq!(server.get("/def").await.text(), "def");
+    }
+    for held in held {
+        held.open().await;
+    }
+    assert_eq!(server.get("/def").await.text(), "def");
+}
+
+#[tokio::test]
 async fn async_and_pool_handlers_start_while_all_def_threads_are_blocked() {
     for workers in [1, 4] {
         let count = workers.to_string();
         let server = project(&["--dispatch-workers", &count, "--max-queue", "2"]).serve().await;
         let (mut blocked, mut held) = (Vec::new(), Vec::new());
         for _ in 0..workers {
+            assert_eq!(server.get("/def").await.text(), "def", "a thread is free");
             blocked.push(server.begin("/block"));
             held.push(server.arrival().await);
         }
