@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from snaxum._debug import traceback
+from snaxum._debug import locals as debug_locals
 from snaxum._debug.repr_timeout import Deadline, DeadlineExceeded
 from snaxum._reload import user_paths
 
@@ -59,7 +59,7 @@ def functions(filename: str) -> Functions:
 
 
 def called(function: Callable[[object], str], value: object = None) -> Any:
-    limit = Deadline(0.01, own_file=traceback.__file__)
+    limit = Deadline(0.01, own_file=debug_locals.__file__)
     try:
         return limit.call(function, value)
     except DeadlineExceeded:
@@ -78,7 +78,7 @@ def test_a_call_that_swallows_the_exception_gets_it_again(of_user: Functions) ->
 
 def test_a_repr_called_by_a_dataclass_ends(of_user: Functions) -> None:
     pair = make_dataclass("Pair", ["one", "two"])(1, of_user["Endless"]())
-    assert called(traceback._repr, [pair]) is DeadlineExceeded
+    assert called(debug_locals._repr, [pair]) is DeadlineExceeded
 
 
 def test_a_library_is_waited_for() -> None:
@@ -105,9 +105,9 @@ def test_nothing_is_raised_once_a_call_has_returned(of_user: Functions) -> None:
 
 
 def shown(value: object) -> str:
-    limit = Deadline(0.02, own_file=traceback.__file__)
+    limit = Deadline(0.02, own_file=debug_locals.__file__)
     try:
-        return traceback.safe_repr("value", value, limit)
+        return debug_locals.safe_repr("value", value, limit)
     finally:
         limit.close()
 

@@ -1,8 +1,8 @@
 """Turns an exception into plain data: frames, source lines, locals, causes.
 
 Owns the description of a failure for the terminal, the error page and the console. The source is
-the text that ran, not the current content of the file. Never raises, whatever a `__repr__` does,
-never prints, and ends a slow `__repr__` at a deadline.
+the text that ran, not the current content of the file. Never raises, whatever an exception does,
+and never prints.
 """
 
 from __future__ import annotations
@@ -20,43 +20,23 @@ from .._core.objects import (
     attribute,
     is_a,
     module_of,
-    type_mro,
     type_name,
-    type_namespace,
     type_qualname,
 )
 from .._reload import loader
 from .._reload.user_paths import display_path, is_user_file
-from ..http import Headers, Request
 from ..templates import is_template
-from .redact import MASK, is_secret, mask_beginning, mask_repr, mask_text, rules
+from .locals import describe_locals, repr_deadline
+from .redact import mask_beginning, mask_text, rules
 from .repr_timeout import Deadline, DeadlineExceeded
 from .source_mask import MaskedSource, mask_lines, mask_source, split_lines
 
 MAX_FRAMES = 100
-MAX_LOCALS = 50
-MAX_REPR = 1024
 MAX_MESSAGE = 4096
 MAX_CHAIN = 10
 # The most exceptions of one group; `text` has all of them.
 MAX_GROUP = 8
 CONTEXT_LINES = 5
-# The time for all `repr` calls of one traceback; later values show only their type.
-REPR_BUDGET_S = 0.020
-# Classes whose objects show only their type: their `repr` may query a database or a peer.
-OPAQUE = (
-    "socket.",
-    "ssl.",
-    "sqlalchemy.engine.",
-    "sqlalchemy.ext.asyncio.",
-    "sqlalchemy.orm.query.",
-    "sqlalchemy.orm.scoping.",
-    "sqlalchemy.orm.session.",
-    "django.db.backends.",
-    "django.db.models.manager.",
-    "django.db.models.query.",
-    "django.db.utils.",
-)
 
 _IMPORTLIB = importlib.__file__
 # An exception may override these attributes; these getters read the exception itself.
@@ -66,7 +46,6 @@ _cause_of = BaseException.__dict__["__cause__"].__get__
 _context_of = BaseException.__dict__["__context__"].__get__
 _suppresses_context = BaseException.__dict__["__suppress_context__"].__get__
 _PRINTED_FILE = re.compile(r'^\s*(?:[|+-]\s*)*File "(.+?)", line \d', re.MULTILINE)
-_PLAIN = frozenset({bool, bytes, complex, float, int, str, type(None)})
 
 
 def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
@@ -80,7 +59,7 @@ def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
         return _describe(error, None, set(), 0)
     rules()  # so that their first use does not count against the deadline, nor do the sources
     _read_sources(error)
-    deadline = Deadline(REPR_BUDGET_S, own_file=_repr.__code__.co_filename)
+    deadline = repr_deadline()
     try:
         return _describe(error, deadline, set(), 0)
     except DeadlineExceeded:  # it arrived after the last call
@@ -197,7 +176,7 @@ def _frames(tb: TracebackType | None, deadline: Deadline | None) -> Iterator[dic
             "function": getattr(code, "co_qualname", code.co_name),
             "user": user,
             "source": _around(source.lines, line),
-            "locals": _locals(frame, deadline) if user and deadline is not None else [],
+            "locals": describe_locals(frame, deadline) if user and deadline is not None else [],
         }
 
 
@@ -281,54 +260,6 @@ def _syntax_frame(error: SyntaxError) -> dict[str, Any]:
         "source": shown or [{"line": line, "text": mask_source(error.text or "").lines[0]}],
         "locals": [],
     }
-
-
-def _locals(frame: FrameType, deadline: Deadline) -> list[dict[str, str]]:
-    shown: list[dict[str, str]] = []
-    names = [name for name in frame.f_locals if not (name.startswith("__") and name.endswith("__"))]
-    for name in names[:MAX_LOCALS]:
-        shown.append({"name": name, "value": safe_repr(name, frame.f_locals[name], deadline)})
-    if len(names) > MAX_LOCALS:
-        shown.append({"name": "…", "value": f"{len(names) - MAX_LOCALS} more"})
-    return shown
-
-
-def safe_repr(name: str, value: object, deadline: Deadline) -> str:
-    """Return `repr(value)`, bounded in time and size, with secrets masked by `name`."""
-    kind = type_name(type(value))
-    if is_secret(name):
-        return MASK
-    if issubclass(type(value), Request):  # `isinstance` would ask the value itself
-        return f"<{kind} {cast(Request, value).method}>"  # its path and query may contain secrets
-    if _is_opaque(type(value)):
-        return f"<{kind}>"
-    late = f"<{kind}: not shown, out of time>"
-    if deadline.is_exceeded():
-        return late
-    try:
-        text = repr(value) if type(value) in _PLAIN else deadline.call(_repr, value)
-    except DeadlineExceeded:
-        return late
-    except BaseException as error:  # a hostile __repr__ may even raise SystemExit
-        return f"<{kind}: repr raised {type_name(type(error))}>"
-    shown, _ = mask_beginning(text, MAX_REPR, mask_repr)
-    return shown if len(text) <= MAX_REPR else f"{shown}… ({len(text)} characters)"
-
-
-def _is_opaque(kind: type) -> bool:
-    modules = [type_namespace(each).get("__module__") for each in type_mro(kind)]
-    return any(type(name) is str and f"{name}.".startswith(OPAQUE) for name in modules)
-
-
-def _repr(value: object) -> str:
-    return str.__str__(repr(_without_secrets(value)))  # a subclass of str may override anything
-
-
-def _without_secrets(value: object) -> object:
-    """Mask the secrets of a mapping by their keys, one level deep."""
-    if type(value) is dict or isinstance(value, Headers):
-        return {key: MASK if is_secret(str(key)) else item for key, item in value.items()}
-    return value
 
 
 def _type_name(error: BaseException) -> str:
