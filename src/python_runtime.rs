@@ -46,7 +46,7 @@ use crate::config::SnaxumConfig;
 use crate::error::Error;
 use crate::event::{EventBus, ReloadRecord};
 use crate::http_layers::HttpLayers;
-use crate::message::{LoadReport, PythonRequest, PythonResponse, Timestamps};
+use crate::message::{PythonRequest, PythonResponse, Timestamps};
 use crate::static_files::StaticFiles;
 use crate::sync::{Mutex, RwLock};
 use crate::venv::Venv;
@@ -61,7 +61,7 @@ use queue::{PushError, Queue};
 pub use reply::CallError;
 use reply::WakeBatch;
 pub use serving::Serving;
-use serving::log_failures;
+use serving::{failure_text, log_failures};
 use thread::ThreadContext;
 pub use workers::DispatchWorker;
 use workers::Workers;
@@ -391,18 +391,4 @@ impl Drop for CancelOnDrop<'_> {
             });
         }
     }
-}
-
-fn failure_text(report: &LoadReport) -> String {
-    let lines: Vec<String> = report
-        .failures
-        .iter()
-        .map(|failure| {
-            let place = failure.traceback.culprit();
-            let place =
-                place.map_or(String::new(), |frame| format!("{}:{}: ", frame.file, frame.line));
-            format!("  {place}{}: {}", failure.traceback.kind, failure.traceback.message)
-        })
-        .collect();
-    lines.join("\n")
 }

@@ -42,3 +42,18 @@ pub(super) fn log_failures(report: &LoadReport) {
         tracing::error!(target: TRACEBACK, "module `{module}` does not load\n{text}");
     }
 }
+
+/// Describes each module that did not load, one a line.
+pub(super) fn failure_text(report: &LoadReport) -> String {
+    let lines: Vec<String> = report
+        .failures
+        .iter()
+        .map(|failure| {
+            let place = failure.traceback.culprit();
+            let place =
+                place.map_or(String::new(), |frame| format!("{}:{}: ", frame.file, frame.line));
+            format!("  {place}{}: {}", failure.traceback.kind, failure.traceback.message)
+        })
+        .collect();
+    lines.join("\n")
+}
