@@ -40,7 +40,17 @@ SLACK = 4
 # The names of secrets in this project, as `_spaced` writes them.
 _extra: tuple[str, ...] = ()
 # An environment, names, and the values found with both.
-_known: tuple[Mapping[Any, Any], tuple[str, ...], tuple[str, ...]] | None = None
+_known: _KnownValues | None = None
+
+
+class _KnownValues(NamedTuple):
+    """The values of secret variables."""
+
+    environ: Mapping[Any, Any]
+    extra: tuple[str, ...]
+    # Masked anywhere, and as a whole literal.
+    long: tuple[str, ...]
+    short: frozenset[str]
 
 
 class Rules(NamedTuple):
@@ -84,7 +94,7 @@ def secret_values() -> list[str]:
 
 def short_values() -> frozenset[str]:
     """Return the values of secret variables that a literal may be, short ones included."""
-    return frozenset(_secret_values(dict(_environ()), _SHORTEST_LITERAL))
+    return _known_values().short
 
 
 def mask_text(text: str) -> str:
@@ -156,13 +166,20 @@ def _masked(text: str, spans: list[Span]) -> str:
 
 
 def known_values() -> tuple[str, ...]:
-    """Return the values to search for; computed again when the environment has changed."""
+    """Return the values to search for."""
+    return _known_values().long
+
+
+def _known_values() -> _KnownValues:
+    """Return the values; computed again when the environment has changed."""
     global _known
     known = _known
-    if known is None or known[0] != _environ() or known[1] != _extra:
+    if known is None or known.environ != _environ() or known.extra != _extra:
         environ, extra = dict(_environ()), _extra
-        known = _known = environ, extra, tuple(_with_lines(_secret_values(environ)))
-    return known[2]
+        long = tuple(_with_lines(_secret_values(environ)))
+        short = frozenset(_secret_values(environ, _SHORTEST_LITERAL))
+        known = _known = _KnownValues(environ, extra, long, short)
+    return known
 
 
 def _environ() -> Mapping[Any, Any]:
