@@ -55,7 +55,7 @@ pub struct PythonRequest {
 pub struct PythonResponse {
     /// The generation of user code that responded.
     pub generation: u64,
-    /// The [`RouteInfo::id`] that matched, if one did.
+    /// The [`RouteInfo::id`] that matched, if one did; empty outside dev mode.
     pub route: Option<String>,
     /// The response, or a failure.
     pub outcome: HandlerOutcome,

@@ -264,8 +264,9 @@ impl Exchange {
                 guard.record_run(&self.request.head, timestamps.attached, timestamps.converted);
             }
         }
-        // Only observers read it.
-        let route = route.filter(|_| timestamps.is_some()).map(str::to_owned);
+        // Only observers read its text.
+        let is_observed = timestamps.is_some();
+        let route = route.map(|id| if is_observed { id.to_owned() } else { String::new() });
         // With the lock: a later `report_when_sent` sees that the response has been sent.
         let awaited = self.delivery.lock();
         let reply = self.reply.lock().take();

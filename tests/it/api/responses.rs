@@ -312,3 +312,24 @@ async fn a_large_file_is_never_in_memory() {
     assert_eq!(received, size);
     assert!(most < before + (30 << 20), "{before} to {most} bytes");
 }
+
+#[tokio::test]
+async fn an_error_of_a_handler_is_not_replaced_by_a_page() {
+    const APP: &str = r#"
+from snaxum import abort, route, static
+
+static("/", "web", spa=True)
+
+@route("/users/<int:user_id>")
+def user(user_id: int):
+    abort(404, "no such user")
+"#;
+    let project = || Project::new().file("app.py", APP).top_file("web/index.html", "the app");
+    for server in [project().serve().await, project().dev().await] {
+        let page = get(&server, "/settings", &[("accept", "text/html")]).await;
+        assert!(page.text().contains("the app"), "{}", page.text());
+        let error = get(&server, "/users/7", &[("accept", "text/html")]).await;
+        assert_eq!(error.status, 404);
+        assert!(error.text().contains("no such user"), "{}", error.text());
+    }
+}
