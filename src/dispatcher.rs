@@ -34,6 +34,16 @@ use observation::Observation;
 
 pub use observation::DEV_HEADERS;
 
+/// Replaces the content type, and adds the other headers unless the handler has set them.
+fn set_event_head(headers: &mut Vec<(String, String)>, added: Vec<(String, String)>) {
+    headers.retain(|(name, _)| name != CONTENT_TYPE.as_str());
+    for (name, value) in added {
+        if headers.iter().all(|(given, _)| *given != name) {
+            headers.push((name, value));
+        }
+    }
+}
+
 /// The time that an event stream has for its first event before its response begins. Short: a browser
 /// waits for the response before it reports the connection as open.
 const EVENT_STREAM_WAIT: Duration = Duration::from_secs(1);
@@ -266,7 +276,12 @@ async fn begin_stream(
             } else {
                 tokio::time::timeout(limit, chunks.ready()).await.unwrap_or(Ok(()))
             };
-            is_ready.and_then(|()| chunks.begin())
+            is_ready.and_then(|()| chunks.begin()).map(|events| {
+                if let Some(head) = events {
+                    chunks.keep_alive = Some(head.keep_alive);
+                    set_event_head(headers, head.headers);
+                }
+            })
         }
         _ => Ok(()),
     };

@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 
-pub use body_stream::{BodyReceiver, Chunk};
+pub use body_stream::{BodyReceiver, Chunk, EventHead};
 pub(crate) use delivery::Delivery;
 pub use delivery::{DeliveryGuard, Ended};
 pub use failure::Failure;

@@ -4,6 +4,7 @@ Owns the public names, and nothing else. `route` declares an endpoint, a handler
 and returns JSON, text, bytes or a `Response`.
 """
 
+from ._core.events import Event
 from .background import background
 from .blueprints import (
     Blueprint,
@@ -19,7 +20,7 @@ from .blueprints import (
     route,
 )
 from .capture import no_capture
-from .event_stream import Event, stream_events, stream_json_lines
+from .event_stream import stream_events, stream_json_lines
 from .http import HTTPError, Request, Response, ValidationError
 from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
 from .markers import Body, Cookie, Form, Header, Path, Query

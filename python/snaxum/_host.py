@@ -82,6 +82,9 @@ class BodyStream(Protocol):
     ) -> bool:
         """Send a failure instead of the response; False if that has begun."""
 
+    def become_events(self, headers: list[tuple[str, str]], keep_alive: float) -> bool:
+        """Make the response an event stream, before its first chunk; False if it has begun."""
+
     def finish(self) -> None:
         """End the response as complete."""
 

@@ -1,68 +1,22 @@
 """Streams that a program reads value by value: server-sent events, and JSON lines.
 
-Owns `Event` and both encodings (section 9.2 of the HTML standard; ndjson). Never waits for a value
-and never sends one.
+Owns the functions that make such a response; an event is encoded in `_core.events`. Never waits for
+a value and never sends one.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import AsyncIterable, Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, overload
 
 from ._core.chunks import encoded
+from ._core.events import CONTENT_TYPE, HEADERS, KEEP_ALIVE_S, encode_event
 from ._core.json_encoding import dumps
-from .response import Response, encode_plainly
-
-# A proxy may close a connection that is silent for longer, often after 60 s.
-KEEP_ALIVE_S = 15.0
-
-_LINE_BREAK = re.compile("\r\n|\r|\n")
+from .response import Response
 
 Values = Iterable[object] | AsyncIterable[object]
-
-
-@dataclass(frozen=True)
-class Event:
-    """One server-sent event.
-
-    - `data`: a str as it is, of any number of lines; any other value as JSON; None for none, which
-      the browser does not report as an event
-    - `event`: the name that the browser's listener has; without one it is `message`
-    - `id`: what the browser sends as `Last-Event-ID` when it connects again
-    - `retry`: the milliseconds after which it connects again
-
-    Raises TypeError or ValueError for a field that an event cannot have.
-    """
-
-    data: object
-    event: str | None = None
-    id: str | int | None = None
-    retry: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, value, forbidden in (("event", self.event, "\r\n"), ("id", self.id, "\r\n\0")):
-            if isinstance(value, str):
-                if any(character in value for character in forbidden):
-                    raise ValueError(f"the {name} {value!r} of an event has a line break or NUL")
-            elif value is not None and (name != "id" or type(value) is not int):
-                kind = type(value).__name__
-                raise TypeError(f"the {name} {value!r} of an event is a {kind}; use a str")
-        if self.retry is not None and (type(self.retry) is not int or self.retry < 0):
-            raise ValueError(
-                f"the retry {self.retry!r} of an event is not a number of milliseconds, as an int"
-            )
-
-    def encode(self) -> bytes:
-        """Return the event as it is sent, with the empty line that ends it."""
-        fields = (("event", self.event), ("id", self.id), ("retry", self.retry))
-        lines = [f"{name}: {value}\n".encode() for name, value in fields if value is not None]
-        if self.data is not None:
-            lines.append(_data(self.data))
-        return b"".join(lines) + b"\n"
 
 
 @overload
@@ -85,10 +39,8 @@ def stream_events(values: Any, keep_alive: float | None = KEEP_ALIVE_S) -> Any:
         raise ValueError(f"keep_alive={keep_alive!r} is not a number of seconds; None is never")
     if inspect.isgeneratorfunction(values) or inspect.isasyncgenfunction(values):
         return _decorated(values, functools.partial(stream_events, keep_alive=keep_alive))
-    chunks = encoded("stream_events", values, _event, keep_alive)
-    # nginx and its kind collect a response before they forward it, unless a header forbids it.
-    headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-    return Response(chunks, headers=headers, content_type="text/event-stream")
+    chunks = encoded("stream_events", values, encode_event, keep_alive)
+    return Response(chunks, headers=HEADERS, content_type=CONTENT_TYPE)
 
 
 @overload
@@ -114,17 +66,6 @@ def _decorated(function: Any, respond: Callable[[Any], Response]) -> Callable[..
         return respond(function(*args, **kwargs))
 
     return handler
-
-
-def _event(value: object) -> bytes:
-    return value.encode() if isinstance(value, Event) else _data(value) + b"\n"
-
-
-def _data(value: object) -> bytes:
-    if not isinstance(value, str):
-        return b"data: " + dumps(value) + b"\n"
-    lines = _LINE_BREAK.split(value)
-    return encode_plainly("".join([f"data: {line}\n" for line in lines]))
 
 
 def _json_line(value: object) -> bytes:

@@ -23,8 +23,10 @@ from typing import Any, Literal
 
 from ._core import files, pictures
 from ._core.chunks import AsyncChunks, Chunks
+from ._core.events import Event, EventHead, encode_event
 from ._core.json_encoding import dumps, has_json_form
 from ._core.libraries import way_out
+from ._core.texts import encode_text
 from .cookies import EPOCH, format_cookie
 from .headers import Pairs, ResponseHeaders
 
@@ -51,7 +53,7 @@ class Response:
     application/octet-stream; dicts, lists, numbers, dataclasses, models, arrays and frames are
     JSON; a Path or an open file has the type of its name; a figure or an image is PNG or SVG, as
     the client accepts. A generator or another iterator, plain or async, of str or bytes is
-    streamed as plain text. None means no body.
+    streamed as plain text, and one whose first value is an `Event` as events. None means no body.
     """
 
     __slots__ = ("body", "headers", "status")
@@ -342,13 +344,7 @@ def _encoded(body: Any) -> Body:
 
 def _bytes(chunk: object) -> bytes:
     if isinstance(chunk, str):
-        try:
-            return chunk.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"the text has {chunk[error.start]!r}, half a surrogate pair, at character "
-                f"{error.start + 1}; replace it with text.encode(errors='replace')"
-            ) from None
+        return encode_text(chunk)
     if isinstance(chunk, bytes | bytearray | memoryview):
         return bytes(chunk)
     kind = type(chunk).__name__
@@ -359,9 +355,14 @@ def _bytes(chunk: object) -> bytes:
 
 
 def _stream(chunks: Iterable[object]) -> Iterator[bytes]:
+    encode = None
     try:
         for chunk in chunks:
-            yield _bytes(chunk)
+            if encode is None:
+                encode = encode_event if isinstance(chunk, Event) else _bytes
+                if encode is encode_event:
+                    yield EventHead()
+            yield encode(chunk)
     finally:
         # If the client disconnects first, the user's `finally` blocks run here.
         if hasattr(chunks, "close"):
@@ -369,9 +370,14 @@ def _stream(chunks: Iterable[object]) -> Iterator[bytes]:
 
 
 async def _stream_async(chunks: AsyncIterable[object]) -> AsyncIterator[bytes]:
+    encode = None
     try:
         async for chunk in chunks:
-            yield _bytes(chunk)
+            if encode is None:
+                encode = encode_event if isinstance(chunk, Event) else _bytes
+                if encode is encode_event:
+                    yield EventHead()
+            yield encode(chunk)
     finally:
         if hasattr(chunks, "aclose"):
             await chunks.aclose()

@@ -35,6 +35,15 @@ pub struct BodyReceiver {
     pub keep_alive: Option<Duration>,
 }
 
+/// The head of a response whose handler has yielded an event first.
+#[derive(Debug, PartialEq, Eq)]
+pub struct EventHead {
+    /// The content type replaces that of the response; others are added unless they are there.
+    pub headers: Vec<(String, String)>,
+    /// As in [`BodyReceiver::keep_alive`].
+    pub keep_alive: Duration,
+}
+
 /// A chunk of a streamed body, or its end.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Chunk {
@@ -75,6 +84,8 @@ struct ChannelState {
     is_begun: bool,
     /// Replaces the response, as long as it has not begun.
     failure: Option<Failure>,
+    /// The head of an event stream, set before the response has begun.
+    event_head: Option<EventHead>,
     /// Waits for a chunk.
     receiver: Option<Waker>,
     /// Waits for room, and for how much.
@@ -136,6 +147,16 @@ impl BodySender {
         Ok(())
     }
 
+    /// Makes the response an event stream; false if it has begun.
+    pub(crate) fn become_events(&self, head: EventHead) -> bool {
+        let mut state = self.0.0.lock();
+        let is_possible = !state.is_begun && state.waiting.is_empty();
+        if is_possible {
+            state.event_head = Some(head);
+        }
+        is_possible
+    }
+
     /// Ends the body as complete.
     pub(crate) fn finish(&self) {
         let mut state = self.0.0.lock();
@@ -174,11 +195,15 @@ impl BodyReceiver {
         .await
     }
 
-    /// Begins the response: from now on, an error can only abort its body.
-    pub(crate) fn begin(&mut self) -> Result<(), Failure> {
+    /// Begins the response: from now on, an error can only abort its body. Returns the head of an event
+    /// stream, if it has become one.
+    pub(crate) fn begin(&mut self) -> Result<Option<EventHead>, Failure> {
         let mut state = self.shared.0.lock();
         state.is_begun = true;
-        state.failure.take().map_or(Ok(()), Err)
+        match state.failure.take() {
+            Some(failure) => Err(failure),
+            None => Ok(state.event_head.take()),
+        }
     }
 
     /// Receives the next chunk; `None` if the body was aborted.
@@ -366,7 +391,10 @@ mod tests {
         assert!(receiver.ready().await.is_ok());
 
         let (sender, mut receiver) = channel(None);
-        assert!(receiver.begin().is_ok());
+        let head = || EventHead { headers: Vec::new(), keep_alive: Duration::from_secs(15) };
+        assert!(sender.become_events(head()));
+        assert_eq!(receiver.begin().expect("no failure"), Some(head()));
+        assert!(!sender.become_events(head()), "the head is on its way");
         assert!(sender.fail(failure()).is_err(), "the head is on its way");
     }
 

@@ -17,8 +17,8 @@ use pyo3::types::PyBytes;
 use crate::file_response;
 use crate::message::body_stream::{self, BodySender, TrySendError};
 use crate::message::{
-    Delivery, DeliveryGuard, Failure, HandlerOutcome, PoolTime, PythonRequest, PythonResponse,
-    ResponseBody, Timestamps, Traceback, header_texts,
+    Delivery, DeliveryGuard, EventHead, Failure, HandlerOutcome, PoolTime, PythonRequest,
+    PythonResponse, ResponseBody, Timestamps, Traceback, header_texts,
 };
 use crate::sync::Mutex;
 
@@ -387,6 +387,12 @@ impl BodyStream {
         let traceback = traceback.map(|json| parse(&json)).transpose()?;
         let extensions = extensions.map(|json| parse(&json)).transpose()?.unwrap_or_default();
         Ok(self.sender.fail(Failure { status, detail, headers, traceback, extensions }).is_ok())
+    }
+
+    /// Makes the response an event stream, before its first chunk; false if it has begun.
+    fn become_events(&self, headers: Vec<(String, String)>, keep_alive: f64) -> bool {
+        let keep_alive = Duration::try_from_secs_f64(keep_alive).unwrap_or_default();
+        self.sender.become_events(EventHead { headers, keep_alive })
     }
 
     /// Ends the body as complete.

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snaxum import Event, Request, Response, stream_events, stream_json_lines
+from snaxum._core.events import EventHead
+from snaxum.http import to_response
 
 
 def content(response: Response) -> bytes:
@@ -108,6 +110,17 @@ def test_below_a_route_it_is_a_decorator() -> None:
     assert content(count(upto=2)) == b"data: 0\n\ndata: 1\n\n"
     assert content(later()) == b"1\n"
     assert count.__name__ == "count"
+
+
+def test_a_stream_that_begins_with_an_event_is_one_of_events() -> None:
+    def yields() -> Iterator[object]:
+        yield Event(1)
+        yield {"n": 2}
+
+    head, *chunks = to_response(yields()).parts()[2]  # type: ignore[misc]
+    assert type(head) is EventHead
+    assert dict(head.headers)["content-type"] == "text/event-stream"
+    assert chunks == [b"data: 1\n\n", b'data: {"n":2}\n\n']
 
 
 def test_the_generator_is_closed_with_the_stream() -> None:

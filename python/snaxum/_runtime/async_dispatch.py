@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any
 
+from .._core.events import EventHead
 from .._core.objects import is_a
 from .._host import BodyStream, Exchange
 from ..http import Request
@@ -137,7 +138,9 @@ async def _send_chunks(
             # The client may have left while the handler ran; only later is this task cancelled.
             if not stream.cancelled():
                 async for chunk in chunks:
-                    if not await loop.send(stream, chunk):
+                    if type(chunk) is EventHead:
+                        respond.become_events(stream, chunk)
+                    elif not await loop.send(stream, chunk):
                         break
                 else:
                     stream.finish()

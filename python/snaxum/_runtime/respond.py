@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import NoReturn, cast
 
+from .._core.events import EventHead
 from .._core.json_encoding import dumps
 from .._core.objects import is_a
 from .._debug import traceback, unparsed_body
@@ -183,6 +184,15 @@ def _send_stream(
         exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
 
 
+def become_events(stream: BodyStream, head: EventHead) -> None:
+    """Make a response an event stream: its handler has yielded an event first."""
+    if not stream.become_events(list(head.headers), head.keep_alive):
+        raise RuntimeError(
+            "the response began as plain text before its first event; pass the generator to "
+            "stream_events"
+        )
+
+
 def _send_chunks(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> None:
     """Send the body of a stream; an empty first chunk begins the response without a byte."""
     try:
@@ -190,7 +200,9 @@ def _send_chunks(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> N
             # The client may have left while the handler ran; only later is the stream abandoned.
             if not stream.cancelled():
                 for chunk in chunks:
-                    if not stream.send(chunk):
+                    if type(chunk) is EventHead:
+                        become_events(stream, chunk)
+                    elif not stream.send(chunk):
                         break
                 else:
                     stream.finish()

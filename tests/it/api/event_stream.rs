@@ -27,6 +27,21 @@ def plain_events():
 async def decorated(request: Request):
     yield request.last_event_id
 
+@route("/yields")
+async def yields():
+    yield Event(1, id=1)
+    yield {"n": 2}
+    yield "three"
+
+@route("/yields-plainly")
+def yields_plainly():
+    yield Event("one")
+
+@route("/yields-late")
+def yields_late():
+    yield "text"
+    yield Event("one")
+
 @route("/lines")
 def lines():
     return stream_json_lines({"n": n} for n in range(2))
@@ -103,6 +118,23 @@ async fn each_value_is_an_event_or_a_line() {
 
     let returning = server.request(Method::GET, "/decorated").header("last-event-id", "41");
     assert_eq!(crate::support::send(returning).await.text(), "data: 41\n\n");
+
+    // A handler whose first value is an `Event` needs no `stream_events`.
+    let events = server.get("/yields").await;
+    assert_eq!(events.text(), "id: 1\ndata: 1\n\ndata: {\"n\":2}\n\ndata: three\n\n");
+    let plain = server.get("/yields-plainly").await;
+    assert_eq!(plain.text(), "data: one\n\n");
+    for reply in [events, plain] {
+        assert_eq!(reply.header("content-type"), "text/event-stream");
+        assert_eq!(reply.header("cache-control"), "no-cache");
+        assert_eq!(reply.headers.get_all("content-type").iter().count(), 1);
+    }
+    // After text it is too late.
+    let request = server.request(Method::GET, "/yields-late").send().await;
+    if let Ok(response) = request {
+        assert!(response.bytes().await.is_err(), "the body ended as if it were whole");
+    }
+    server.err.wait_for("the stream yielded a Event; yield str or bytes, or pass").await;
 
     let lines = server.get("/lines").await;
     assert_eq!(lines.header("content-type"), "application/x-ndjson");
