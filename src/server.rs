@@ -24,6 +24,8 @@ use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::http::{StatusCode, Version};
 use axum::response::Response;
+use futures_util::FutureExt;
+use futures_util::future::{self, Either};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -187,20 +189,17 @@ async fn serve_connection<T: ClientSocket, F: Future<Output = Response> + Send>(
             Version::HTTP_11 => Phase::Request,
             _ => Phase::OldRequest,
         });
-        let response = match rejection {
-            None => Ok(respond(request)),
-            Some(rejection) => Err(rejection.response()),
+        // An `async` block would store the future, which is large, more than once.
+        let responding = match rejection {
+            None => Either::Left(respond(request)),
+            Some(rejection) => Either::Right(future::ready(rejection.response())),
         };
-        async move {
-            let response = match response {
-                Ok(responding) => responding.await,
-                Err(rejection) => rejection,
-            };
+        responding.map(move |response| {
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 timer.enter(Phase::Upgraded);
             }
             Ok::<_, Infallible>(response)
-        }
+        })
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(timer.clone())
