@@ -18,6 +18,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
+use futures_util::future::Either;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::TRACEBACK;
@@ -63,26 +64,39 @@ pub async fn handle_python_request(
 
 /// Responds to a request like [`respond`], through CORS, compression and the other layers of the
 /// configuration.
-pub async fn respond_through_layers<B>(
+pub fn respond_through_layers<B>(
     runtime: Arc<PythonRuntime>,
     request: hyper::Request<B>,
-) -> HttpResponse
+) -> impl Future<Output = HttpResponse>
 where
     B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send,
 {
-    let Some(layers) = runtime.http_layers().cloned() else {
-        return respond(runtime, request).await;
-    };
-    Box::pin(layers.respond(request, |request| respond(runtime, request))).await
+    match runtime.http_layers().cloned() {
+        None => Either::Left(respond(runtime, request)),
+        Some(layers) => Either::Right(Box::pin(async move {
+            layers.respond(request, |request| respond(runtime, request)).await
+        })),
+    }
 }
 
 /// Responds to a request, with any body, without an extractor.
-pub async fn respond<B>(runtime: Arc<PythonRuntime>, request: hyper::Request<B>) -> HttpResponse
+pub fn respond<B>(
+    runtime: Arc<PythonRuntime>,
+    request: hyper::Request<B>,
+) -> impl Future<Output = HttpResponse>
 where
     B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
+    // Out of the future: it is moved, and the parts are large.
     let (parts, body) = request.into_parts();
-    let (id, head) = (runtime.next_request_id(), Head::new(parts));
+    respond_to(runtime, Head::new(parts), body)
+}
+
+async fn respond_to<B>(runtime: Arc<PythonRuntime>, head: Head, body: B) -> HttpResponse
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let id = runtime.next_request_id();
     let mut observation = Observation::begin(&runtime, id, &head);
 
     let config = runtime.config();

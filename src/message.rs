@@ -61,8 +61,8 @@ pub struct PythonResponse {
     pub outcome: HandlerOutcome,
     /// The exception that an error handler has responded to.
     pub raised: Option<Arc<Traceback>>,
-    /// Set in dev mode.
-    pub timestamps: Option<Timestamps>,
+    /// Set in dev mode. Boxed, because it is large and `serve` has none.
+    pub timestamps: Option<Box<Timestamps>>,
     /// Set if Python waits until the response has been sent.
     pub delivery: Option<DeliveryGuard>,
 }

@@ -272,7 +272,7 @@ impl PythonRuntime {
         let now = Instant::now();
         let (reply, response) = reply::channel(&self.wakes);
         let is_observed = self.config.dev;
-        let timestamps = is_observed.then(|| Timestamps::new(now));
+        let timestamps = is_observed.then(|| Box::new(Timestamps::new(now)));
         let in_flight_guard =
             is_observed.then(|| self.in_flight.add(id, request.head.clone(), now));
         let call = Box::new(Call { request, reply, timestamps, in_flight_guard });

@@ -27,8 +27,8 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub const DEV_HEADERS: [HeaderName; 2] = [X_REQUEST_ID, SERVER_TIMING];
 
 /// One request, from its head to its response. Dropped before [`end`](Self::end), it reports that
-/// the client has disconnected.
-pub(super) struct Observation<'a>(Option<Observed<'a>>);
+/// the client has disconnected. Boxed, because it is large and `serve` observes nothing.
+pub(super) struct Observation<'a>(Option<Box<Observed<'a>>>);
 
 struct Observed<'a> {
     runtime: &'a PythonRuntime,
@@ -48,7 +48,7 @@ struct Observed<'a> {
 struct Handled {
     generation: u64,
     route: Option<String>,
-    timestamps: Option<Timestamps>,
+    timestamps: Option<Box<Timestamps>>,
 }
 
 impl<'a> Observation<'a> {
@@ -59,7 +59,7 @@ impl<'a> Observation<'a> {
         }
         let (time, began) = (SystemTime::now(), Instant::now());
         runtime.events().start(|| StartRecord { id, time, head });
-        Self(Some(Observed {
+        Self(Some(Box::new(Observed {
             runtime,
             id,
             head,
@@ -71,7 +71,7 @@ impl<'a> Observation<'a> {
             handled: None,
             has_client_left: false,
             is_ended: false,
-        }))
+        })))
     }
 
     /// Records the body of the request.
@@ -95,7 +95,7 @@ impl<'a> Observation<'a> {
         &mut self,
         generation: u64,
         route: Option<String>,
-        timestamps: Option<Timestamps>,
+        timestamps: Option<Box<Timestamps>>,
         outcome: &HandlerOutcome,
     ) {
         let Some(observed) = &mut self.0 else { return };
@@ -125,7 +125,7 @@ impl<'a> Observation<'a> {
 impl Observed<'_> {
     fn phases(&self, responded: Instant) -> Phases {
         let read = ms(self.gate_passed - self.began);
-        let timestamps = self.handled.as_ref().and_then(|handled| handled.timestamps.as_ref());
+        let timestamps = self.handled.as_ref().and_then(|handled| handled.timestamps.as_deref());
         let Some(timestamps) = timestamps else { return Phases { read, ..Phases::default() } };
         let between = |from, to: Instant| ms(to.saturating_duration_since(from));
         Phases {
@@ -161,7 +161,7 @@ impl Observed<'_> {
     ) {
         self.runtime.events().emit(|| {
             let handled = self.handled.as_ref();
-            let timestamps = handled.and_then(|handled| handled.timestamps.as_ref());
+            let timestamps = handled.and_then(|handled| handled.timestamps.as_deref());
             Event::RequestEnd(RequestRecord {
                 id: self.id,
                 time: self.time,

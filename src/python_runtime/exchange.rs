@@ -37,7 +37,7 @@ pub(super) struct Exchange {
     request: PythonRequest,
     reply: Mutex<Option<Reply>>,
     /// Set in dev mode.
-    timestamps: Mutex<Option<Timestamps>>,
+    timestamps: Mutex<Option<Box<Timestamps>>>,
     /// The exception that an error handler responds to.
     raised: Mutex<Option<Arc<Traceback>>>,
     /// Set in dev mode, until the response: a handler may store its request without any limit.

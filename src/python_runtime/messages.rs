@@ -22,7 +22,7 @@ pub(crate) struct Call {
     pub(crate) request: PythonRequest,
     pub(crate) reply: Reply,
     /// Set in dev mode.
-    pub(crate) timestamps: Option<Timestamps>,
+    pub(crate) timestamps: Option<Box<Timestamps>>,
     /// Set in dev mode.
     pub(crate) in_flight_guard: Option<InFlightGuard>,
 }
