@@ -4,32 +4,43 @@
 //! transfer codings that ends with `chunked`. Never reads a body.
 
 use axum::http::header::{HOST, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, HeaderValue, Request, Version};
+use axum::http::{HeaderMap, Request, Version};
 
 use super::invalid_request::InvalidRequest;
 
 /// Returns why a request must not be served, if there is a reason.
 pub(super) fn check<B>(request: &Request<B>) -> Option<InvalidRequest> {
     // HTTP/1.0 has no such header.
-    if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
-        return Some(bad("the request has no Host header; send one"));
-    }
-    check_headers(request.headers())
+    check_fields(request.headers(), request.version() == Version::HTTP_11)
 }
 
 /// The same, for a request that no client may have sent, as in the tests of an axum program.
 pub(crate) fn check_headers(headers: &HeaderMap) -> Option<InvalidRequest> {
-    let mut hosts = headers.get_all(HOST).iter();
-    let host = hosts.next().map_or(&b""[..], HeaderValue::as_bytes);
-    if hosts.next().is_some() {
+    check_fields(headers, false)
+}
+
+fn check_fields(headers: &HeaderMap, needs_host: bool) -> Option<InvalidRequest> {
+    let (mut host, mut hosts, mut coding, mut codings) = (None, 0, None, 0);
+    // One pass costs less than two searches.
+    for (name, value) in headers {
+        if name == HOST {
+            (host, hosts) = (Some(value), hosts + 1);
+        } else if name == TRANSFER_ENCODING {
+            (coding, codings) = (Some(value), codings + 1);
+        }
+    }
+    if hosts > 1 {
         return Some(bad("the request has two Host headers; send one"));
     }
-    if !is_host(host) {
-        return Some(bad("the Host header must be a host name with an optional port"));
+    match host {
+        None if needs_host => return Some(bad("the request has no Host header; send one")),
+        Some(host) if !is_host(host.as_bytes()) => {
+            return Some(bad("the Host header must be a host name with an optional port"));
+        }
+        _ => {}
     }
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let coding = codings.next()?;
-    if coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none() {
+    let coding = coding?;
+    if codings == 1 && coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
         return None;
     }
     let all = headers
@@ -50,10 +61,26 @@ fn bad(detail: &str) -> InvalidRequest {
     InvalidRequest { status: 400, detail: detail.to_owned() }
 }
 
+/// Whether a byte may be part of a host name.
+const NAME_BYTES: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let others = b"-._~!$&'()*+,;=";
+    let mut byte = 0;
+    while byte < 256 {
+        allowed[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut index = 0;
+    while index < others.len() {
+        allowed[others[index] as usize] = true;
+        index += 1;
+    }
+    allowed
+};
+
 /// Whether `value` is `uri-host [ ":" port ]` of RFC 3986 without percent-encoding, which no client
 /// uses there; an empty one is valid.
 fn is_host(value: &[u8]) -> bool {
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte);
     let (has_valid_name, rest) = match value.strip_prefix(b"[") {
         Some(address) => {
             let end = address.iter().position(|&byte| byte == b']').unwrap_or(address.len());
@@ -62,6 +89,7 @@ fn is_host(value: &[u8]) -> bool {
             (!address.is_empty() && address.iter().all(is_address), rest.strip_prefix(b"]"))
         }
         None => {
+            let is_name = |&byte: &u8| NAME_BYTES[usize::from(byte)];
             let end = value.iter().position(|byte| !is_name(byte)).unwrap_or(value.len());
             (true, Some(&value[end..]))
         }
