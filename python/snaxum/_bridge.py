@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextvars import copy_context as copy_context
 
 from ._debug import crash, output, redact, running_requests
 from ._debug.route_lookup import explain as explain_match

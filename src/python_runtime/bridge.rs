@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pyo3::exceptions::PyKeyError;
-use pyo3::ffi::c_str;
+use pyo3::ffi::{self, c_str};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyModule, PyString, PyTuple};
@@ -22,7 +22,6 @@ use super::messages::{Call, NewerPaths, OnBegin, ReloadReply, ReloadScope};
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
-    copy_context: Py<PyAny>,
     blocks: Py<PyAny>,
     dispatch: Py<PyAny>,
     reload: Py<PyAny>,
@@ -50,7 +49,6 @@ impl Bridge {
         let report = parse(&report)?;
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {
-            copy_context: function("copy_context")?,
             blocks: function("blocks")?,
             dispatch: function("dispatch")?,
             reload: function("reload")?,
@@ -67,9 +65,8 @@ impl Bridge {
         let (method, path) = method_and_path(py, &call.request.head);
         let run = Py::new(py, Exchange::new(call)).and_then(|exchange| {
             let before = host::set_dispatched(Some(exchange.clone_ref(py).into_any()));
-            let arguments = (&self.dispatch, exchange, method, path);
-            let context = self.copy_context.call0(py);
-            let run = context.and_then(|it| it.call_method1(py, intern!(py, "run"), arguments));
+            let run = OwnContext::enter(py)
+                .and_then(|_context| self.dispatch.call1(py, (exchange, method, path)));
             drop(host::set_dispatched(before));
             run
         });
@@ -142,6 +139,32 @@ impl Bridge {
     /// Ends loop and pool, runs `atexit` functions, flushes.
     pub(crate) fn stop(&self, py: Python<'_>, timeout: Duration) -> PyResult<()> {
         self.stop.call1(py, (timeout.as_secs_f64(),)).map(drop)
+    }
+}
+
+/// A context (`contextvars`) of its own for what this thread runs, until it is dropped. Does what
+/// `copy_context().run` does, without the calls.
+struct OwnContext<'py>(Bound<'py, PyAny>);
+
+impl<'py> OwnContext<'py> {
+    fn enter(py: Python<'py>) -> PyResult<Self> {
+        // SAFETY: returns a new reference, or null with an exception set.
+        let context = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent())? };
+        // SAFETY: `context` is a context, and no other thread has it.
+        match unsafe { ffi::PyContext_Enter(context.as_ptr()) } {
+            0 => Ok(Self(context)),
+            _ => Err(PyErr::fetch(py)),
+        }
+    }
+}
+
+impl Drop for OwnContext<'_> {
+    fn drop(&mut self) {
+        // SAFETY: this thread has entered it, and is attached to the interpreter.
+        if unsafe { ffi::PyContext_Exit(self.0.as_ptr()) } != 0 {
+            let error = PyErr::fetch(self.0.py());
+            tracing::error!("a handler has left its context: {}", error_text(self.0.py(), &error));
+        }
     }
 }
 
