@@ -221,9 +221,7 @@ _PARTS = {"query": "query parameter", "path": "value of the path", "form": "form
 
 def encode_plainly(result: object) -> bytes:
     """Encode a value of one of the `PLAIN_TYPES`."""
-    if type(result) is bytes:
-        return result
-    return _bytes(result) if type(result) is str else dumps(result)
+    return PLAIN_TYPES[type(result)][1](result)
 
 
 def file_error(path: Path, error: OSError) -> Exception:
@@ -285,17 +283,13 @@ def _phrase(status: int) -> str:
         return ""
 
 
-# The types of a response with status 200 and no header but its content type.
-PLAIN_TYPES: dict[type, str] = {dict: JSON, list: JSON, str: HTML, bytes: BYTES}
-
-
 def _content_type(body: object) -> str | None:
     """Choose the content type by the type of the body. Raises TypeError."""
     if body is None:
         return None
     kind = type(body)
     if kind in PLAIN_TYPES:
-        return PLAIN_TYPES[kind]
+        return PLAIN_TYPES[kind][0]
     if isinstance(body, str):
         return HTML
     if isinstance(body, bytes | bytearray | memoryview):
@@ -381,3 +375,13 @@ async def _stream_async(chunks: AsyncIterable[object]) -> AsyncIterator[bytes]:
     finally:
         if hasattr(chunks, "aclose"):
             await chunks.aclose()
+
+
+# The types of a response with status 200 and no header but its content type, which is the first
+# part; the second encodes a value.
+PLAIN_TYPES: dict[type, tuple[str, Callable[[Any], bytes]]] = {
+    dict: (JSON, dumps),
+    list: (JSON, dumps),
+    str: (HTML, _bytes),
+    bytes: (BYTES, bytes),
+}

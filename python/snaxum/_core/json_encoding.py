@@ -38,6 +38,9 @@ def _find_orjson() -> ModuleType | None:
 
 
 ORJSON = _find_orjson()
+_ORJSON_OPTIONS = (
+    0 if ORJSON is None else ORJSON.OPT_PASSTHROUGH_DATACLASS | ORJSON.OPT_PASSTHROUGH_DATETIME
+)
 
 
 def dumps(value: object, orjson: Any = ORJSON) -> bytes:
@@ -47,9 +50,8 @@ def dumps(value: object, orjson: Any = ORJSON) -> bytes:
     encode without it.
     """
     if orjson is not None:
-        options = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
         try:
-            encoded: bytes = orjson.dumps(value, simplify, options)
+            encoded: bytes = orjson.dumps(value, simplify, _ORJSON_OPTIONS)
             return encoded
         except TypeError:
             pass  # the code below handles more types, or reports the place

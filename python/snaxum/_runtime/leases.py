@@ -112,9 +112,9 @@ class Lease:
 
 def enter(request: int) -> Generation:
     """Put the calling thread on the current generation, for a request."""
+    if _on_drained is None and generations.serving is not None:
+        return generations.serving  # each call would cost as much as the rest
     generation = current()
-    if _on_drained is None:
-        return generation
     context = _contexts.get(get_ident()) or _add_context()
     context.request = request
     # Without a lock: `publish` comes before the reload's `is_in_use`, so that either this function

@@ -22,7 +22,7 @@ from .._host import BodyStream, Exchange, to_json
 from ..capture import is_private
 from ..headers import MissingField
 from ..http import HTTPError, Request, to_response
-from ..response import PLAIN_TYPES, encode_plainly, file_error
+from ..response import PLAIN_TYPES, file_error
 from ..routing import Route
 from .chains import Unanswered
 from .generations import Generation
@@ -43,10 +43,10 @@ def send_result(
 ) -> AsyncStream | None:
     """Send what a handler returned; return the two ends of an async stream, for the loop."""
     try:
-        content_type = PLAIN_TYPES.get(type(result))
-        if content_type is not None:
-            content = encode_plainly(result)
-            exchange.respond_ok(generation.number, route.id, content_type, content)
+        plain = PLAIN_TYPES.get(type(result))
+        if plain is not None:
+            content_type, encode = plain
+            exchange.respond_ok(generation.number, route.id, content_type, encode(result))
             return None
         status, headers, body = to_response(result).parts(exchange.headers)
         is_async = not is_a(body, bytes) and isinstance(body, AsyncIterator)
