@@ -18,7 +18,7 @@ from ._core.digests import sha256
 from ._core.handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
 from ._core.hooks import Scope
 from ._core.methods import checked_methods
-from ._core.patterns import parse
+from ._core.patterns import Pattern, parse
 from ._core.route_tree import TreeNode, search
 from ._validation.faults import Unresolved, Unsupported
 from .capture import is_private
@@ -31,6 +31,10 @@ class RouteError(ValueError):
 
 class DuplicateRoute(RouteError):
     """Two routes with the same method on the same paths."""
+
+    method: str
+    first: Route
+    second: Route
 
     def __init__(self, method: str, first: Route, second: Route) -> None:
         self.method, self.first, self.second = method, first, second
@@ -64,6 +68,23 @@ class Route:
         "use_process_pool",
     )
 
+    pattern: str
+    parsed: Pattern
+    methods: tuple[str, ...]
+    handler: Handler
+    id: str
+    is_async: bool
+    is_planned: bool
+    names: tuple[str, ...]
+    use_process_pool: bool
+    # For the description of the route; `status` is also that of a result without one.
+    tags: tuple[str, ...]
+    summary: str
+    response_model: Any
+    status: int | None
+    # The blueprint that it belongs to.
+    scope: Scope | None
+
     def __init__(
         self,
         pattern: str,
@@ -90,9 +111,7 @@ class Route:
             )
         self.pattern = pattern
         self.handler = handler
-        # For the description of the route; `status` is also that of a result without one.
         self.response_model = response_model
-        # The blueprint that it belongs to.
         self.scope = scope
         self.use_process_pool = bool(use_process_pool)
         self.is_async = handlers.is_async(handler)
@@ -278,7 +297,7 @@ class RouteTable:
     __slots__ = ("_depth", "_start", "_static", "routes")
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self.routes = tuple(routes)
+        self.routes: tuple[Route, ...] = tuple(routes)
         self._start = TreeNode(0)
         # A path that is all text comes first at every level, so it needs no walk.
         self._static: dict[str, dict[str, Found]] = {}

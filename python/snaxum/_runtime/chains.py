@@ -154,7 +154,7 @@ class UnmatchedRoute(HookedRoute):
             return refusal
 
         super().__init__(Route("/", None, refuse), hooks)
-        self.id = None
+        self.id = None  # type: ignore[assignment]
 
 
 class _Passage:
