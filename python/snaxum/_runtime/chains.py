@@ -86,9 +86,7 @@ class HookedRoute(Route):
     __slots__ = ("_origin", "_plain", "hooks")
 
     def __init__(self, origin: Route, hooks: HookSet) -> None:
-        for name in Route.__slots__:
-            if name != "__weakref__" and hasattr(origin, name):
-                setattr(self, name, getattr(origin, name))
+        _copy(origin, self)
         self._origin = origin
         self.hooks = hooks
         self.is_async = origin.is_async or any(hook.is_async for hook in hooks.all())
@@ -153,8 +151,23 @@ class UnmatchedRoute(HookedRoute):
                 raise refusal
             return refusal
 
-        super().__init__(Route("/", None, refuse), hooks)
+        origin = Route.__new__(Route)
+        _copy(_no_route(), origin)
+        origin.call = refuse
+        super().__init__(origin, hooks)
         self.id = None  # type: ignore[assignment]
+
+
+@functools.cache
+def _no_route() -> Route:
+    """Make the route that stands for none, once."""
+    return Route("/", None, lambda request: None)
+
+
+def _copy(source: Route, target: Route) -> None:
+    for name in Route.__slots__:
+        if name != "__weakref__" and hasattr(source, name):
+            setattr(target, name, getattr(source, name))
 
 
 class _Passage:
