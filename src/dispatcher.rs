@@ -6,6 +6,7 @@
 pub(crate) mod body;
 mod delivered_body;
 mod observation;
+mod websocket;
 
 use std::io;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
+use hyper::upgrade::OnUpgrade;
 use futures_util::future::Either;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +34,7 @@ use crate::server::framing;
 
 use delivered_body::DeliveredBody;
 use observation::Observation;
+use websocket::Handshake;
 
 pub use observation::DEV_HEADERS;
 
@@ -88,11 +91,19 @@ where
     B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
     // Out of the future: it is moved, and the parts are large.
-    let (parts, body) = request.into_parts();
-    respond_to(runtime, Head::new(parts), body)
+    let (mut parts, body) = request.into_parts();
+    let can_upgrade = parts.extensions.get::<OnUpgrade>().is_some();
+    let handshake = if can_upgrade { Handshake::take(&mut parts) } else { None };
+    let head = if handshake.is_some() { Head::of_websocket(parts) } else { Head::new(parts) };
+    respond_to(runtime, head, body, handshake)
 }
 
-async fn respond_to<B>(runtime: Arc<PythonRuntime>, head: Head, body: B) -> HttpResponse
+async fn respond_to<B>(
+    runtime: Arc<PythonRuntime>,
+    head: Head,
+    body: B,
+    handshake: Option<Box<Handshake>>,
+) -> HttpResponse
 where
     B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -146,7 +157,7 @@ where
         }
         Err(error) => HandlerOutcome::Failure(error.failure),
     };
-    let (mut response, traceback) = to_http(&runtime, head.headers(), id, outcome);
+    let (mut response, traceback) = to_http(&runtime, &head, id, outcome, handshake);
     if let Some(path) = &static_path
         && is_unrouted
         && response.status() == StatusCode::NOT_FOUND
@@ -187,9 +198,10 @@ fn failure_of(error: CallError, runtime: &PythonRuntime) -> Failure {
 /// Converts the outcome; the traceback is that of an exception in the handler.
 fn to_http(
     runtime: &Arc<PythonRuntime>,
-    request: &HeaderMap,
+    head: &Head,
     id: u64,
     outcome: HandlerOutcome,
+    handshake: Option<Box<Handshake>>,
 ) -> (HttpResponse, Option<Arc<Traceback>>) {
     let failure = match outcome {
         HandlerOutcome::Response { status, content_type, headers, body } => {
@@ -213,12 +225,19 @@ fn to_http(
                 }
             }
         }
+        HandlerOutcome::WebSocket(accepted) => {
+            let handshake = handshake.expect("Python accepts only what asks for a WebSocket");
+            match handshake.accept(runtime, id, head, accepted) {
+                Ok(response) => return (response, None),
+                Err(failure) => failure,
+            }
+        }
         HandlerOutcome::Failure(failure) => failure,
     };
     if let Some(traceback) = &failure.traceback {
         log_traceback(id, traceback);
     }
-    let response = problem::respond(&failure, request, id, runtime.config().dev);
+    let response = problem::respond(&failure, head.headers(), id, runtime.config().dev);
     (response, failure.traceback.map(Arc::from))
 }
 

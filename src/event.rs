@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::message::{
-    LoadReport, LogRecord, Reload, RequestRecord, StartRecord, WorkerEvent, ms, unix_ms,
+    LoadReport, LogRecord, Reload, RequestRecord, SocketCloseRecord, SocketMessageRecord,
+    StartRecord, WorkerEvent, ms, unix_ms,
 };
 use crate::sync::{Mutex, RwLock};
 
@@ -25,6 +26,10 @@ pub enum Event<'a> {
     RequestStart(StartRecord<'a>),
     /// A request has ended.
     RequestEnd(RequestRecord<'a>),
+    /// A message of a WebSocket was received or sent.
+    SocketMessage(SocketMessageRecord<'a>),
+    /// A WebSocket and its handler have ended.
+    SocketClose(SocketCloseRecord<'a>),
     /// A line was printed or logged.
     Log(LogRecord<'a>),
     /// A reload began, because of these files.

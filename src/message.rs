@@ -12,6 +12,7 @@ mod reload;
 mod request_head;
 mod route;
 mod static_mount;
+pub(crate) mod socket_channel;
 mod timing;
 mod traceback;
 mod worker;
@@ -35,6 +36,7 @@ pub use reload::Reload;
 pub use request_head::{Head, header_texts};
 pub use route::{Param, RouteInfo};
 pub use static_mount::StaticMount;
+pub use socket_channel::{ABNORMAL, ConnectionEnd, SocketClose, SocketMessage};
 pub use timing::{BlockingRequest, Phases, PoolTime, Timestamps, ms, unix_ms};
 pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};
 pub use worker::{WorkerChange, WorkerEvent};
@@ -81,8 +83,25 @@ pub enum HandlerOutcome {
         /// Complete or streamed.
         body: ResponseBody,
     },
+    /// The handshake of a WebSocket succeeds; only for a request that asked for one.
+    WebSocket(AcceptedSocket),
     /// Becomes an error page or a problem document, as the client accepts.
     Failure(Failure),
+}
+
+/// A WebSocket that its handler has accepted.
+#[derive(Debug)]
+pub struct AcceptedSocket {
+    /// The generation of its handler.
+    pub generation: u64,
+    /// The [`RouteInfo::id`] of its route.
+    pub route: String,
+    /// The subprotocol, which the client has offered.
+    pub subprotocol: Option<String>,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The connection's end of its channel.
+    pub channel: ConnectionEnd,
 }
 
 /// The body of a response.
@@ -139,6 +158,50 @@ pub struct RequestRecord<'a> {
     pub blockers: &'a [BlockingRequest],
     /// Its tasks in the process pool.
     pub pool: Option<PoolTime>,
+    /// The exception of the handler.
+    pub traceback: Option<&'a Arc<Traceback>>,
+}
+
+/// A message of a WebSocket, borrowed by observers.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketMessageRecord<'a> {
+    /// The [`RequestRecord::id`] of its handshake.
+    pub request: u64,
+    /// The [`RouteInfo::id`] of its route.
+    pub route: &'a str,
+    /// The generation of its handler.
+    pub generation: u64,
+    /// Counts the messages in both directions, from 1.
+    pub number: u64,
+    /// When it was received or sent.
+    pub time: SystemTime,
+    /// Whether the client sent it.
+    pub is_incoming: bool,
+    /// Its content.
+    pub message: &'a SocketMessage,
+}
+
+/// The end of a WebSocket and of its handler, borrowed by observers.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketCloseRecord<'a> {
+    /// The [`RequestRecord::id`] of its handshake.
+    pub request: u64,
+    /// Its path.
+    pub head: &'a Head,
+    /// The [`RouteInfo::id`] of its route.
+    pub route: &'a str,
+    /// The generation of its handler.
+    pub generation: u64,
+    /// When both had ended.
+    pub time: SystemTime,
+    /// From the handshake to that time.
+    pub total: Duration,
+    /// Why it was closed.
+    pub close: &'a SocketClose,
+    /// The number of messages from the client.
+    pub received: u64,
+    /// The number of messages to the client.
+    pub sent: u64,
     /// The exception of the handler.
     pub traceback: Option<&'a Arc<Traceback>>,
 }

@@ -28,6 +28,7 @@ mod queue;
 mod reload;
 mod reply;
 mod serving;
+mod socket;
 mod thread;
 mod thread_usage;
 mod workers;

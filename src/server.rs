@@ -28,11 +28,13 @@ use futures_util::FutureExt;
 use futures_util::future::{self, Either};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 
 use crate::error::Error;
@@ -115,7 +117,16 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
         // Responses are small: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let respond = respond.clone();
-        let respond = move |request| respond(request, peer);
+        let permit = Arc::new(permit);
+        let guard = (Arc::clone(&permit), connections.clone());
+        let respond = move |mut request: hyper::Request<Incoming>| {
+            if request.extensions().get::<OnUpgrade>().is_some() {
+                let (permit, connections) = &guard;
+                let guard = ConnectionGuard(Arc::clone(permit), connections.token());
+                request.extensions_mut().insert(guard);
+            }
+            respond(request, peer)
+        };
         let connection = serve_connection(stream, peer, respond, limits, stop.clone());
         connections.spawn(async move {
             connection.await;
@@ -127,6 +138,11 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
     let _ = tokio::time::timeout(drain, connections.wait()).await;
     connections.len()
 }
+
+/// Counts a connection as open; the protocol that takes it over stores it.
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "they are only dropped")]
+pub(crate) struct ConnectionGuard(Arc<OwnedSemaphorePermit>, TaskTrackerToken);
 
 /// Accepts connections up to the limit.
 struct Acceptor {

@@ -18,8 +18,10 @@ from .blueprints import (
     post,
     put,
     route,
+    websocket,
 )
 from .capture import no_capture
+from .channels import Channel, Subscription
 from .event_stream import stream_events, stream_json_lines
 from .http import HTTPError, Request, Response, ValidationError
 from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
@@ -29,21 +31,33 @@ from .routing import RouteError
 from .static_files import static
 from .templates import render
 from .urls import url_for
+from .websockets import (
+    BlockingWebSocket,
+    InvalidMessage,
+    WebSocket,
+    WebSocketClosed,
+)
 
 __all__ = [
+    "BlockingWebSocket",
     "Blueprint",
     "Body",
+    "Channel",
     "Cookie",
     "Event",
     "Form",
     "HTTPError",
     "Header",
+    "InvalidMessage",
     "Path",
     "Query",
     "Request",
     "Response",
     "RouteError",
+    "Subscription",
     "ValidationError",
+    "WebSocket",
+    "WebSocketClosed",
     "__version__",
     "abort",
     "after_request",
@@ -70,6 +84,7 @@ __all__ = [
     "stream_events",
     "stream_json_lines",
     "url_for",
+    "websocket",
 ]
 
 __version__ = "0.1.0"

@@ -26,6 +26,7 @@ from ._runtime import (
     interpreter,
     registration,
     respond,
+    sockets,
     streams,
 )
 from ._runtime import runtime as runtimes
@@ -179,6 +180,15 @@ def dispatch(exchange: Exchange, method: str, path: str) -> None:
     generation = enter(exchange.id)
     try:
         dispatch_request(exchange, generation, method, path)
+    finally:
+        leave(generation)
+
+
+def dispatch_websocket(exchange: Exchange, method: str, path: str) -> None:
+    """Pass the handshake of a WebSocket to the loop, or to a thread of its own."""
+    generation = enter(exchange.id)
+    try:
+        sockets.dispatch_websocket(exchange, generation, path)
     finally:
         leave(generation)
 

@@ -89,6 +89,40 @@ class BodyStream(Protocol):
         """End the response as complete."""
 
 
+class Socket(Protocol):
+    """The handler's end of an accepted WebSocket.
+
+    It receives a str for a text, bytes for a binary message, and a tuple of code and reason once it
+    is closed.
+    """
+
+    id: int
+
+    def try_receive(self, host: HostApi) -> str | bytes | tuple[int, str] | None:
+        """Receive; None without a message, which `host` signals later."""
+
+    def receive(self) -> str | bytes | tuple[int, str]:
+        """Wait for a message or the close."""
+
+    def try_send(self, message: str | bytes, host: HostApi) -> bool | None:
+        """Send; None without room, which `host` signals later; False if it is closed."""
+
+    def send(self, message: str | bytes) -> bool:
+        """Wait for room and send; False if it is closed."""
+
+    def watch_close(self, host: HostApi) -> bool:
+        """Let `host` signal the close; True if it is closed."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close it after the messages that wait, unless it is closed."""
+
+    def closed(self) -> tuple[int, str] | None:
+        """Return code and reason of the close."""
+
+    def finish(self, traceback: bytes | None) -> None:
+        """Report that the handler has ended."""
+
+
 class Exchange(Protocol):
     """One request and its response. Exactly one of the last five methods is called.
 
@@ -142,6 +176,13 @@ class Exchange(Protocol):
     ) -> BodyStream:
         """Begin a stream; after each `keep_alive` seconds without a chunk, a comment is sent."""
 
+    def accept(
+        self,
+        generation: int,
+        route: str,
+        subprotocol: str | None,
+        headers: list[tuple[str, str]],
+    ) -> Socket: ...
     def fail(
         self,
         generation: int,

@@ -14,6 +14,7 @@ from . import _registry
 from ._core import hooks
 from ._core.handlers import Handler, where
 from .routing import Route, RouteError
+from .websockets import WebSocketRoute
 
 _H = TypeVar("_H", bound=Handler)
 
@@ -131,6 +132,28 @@ class Declarations:
     ) -> Callable[[_H], _H]:
         """Like `route`, for DELETE."""
         return self._of("DELETE", path, use_process_pool, tags, summary, response_model, status)
+
+    def websocket(self, path: str, *, subprotocols: Iterable[str] = ()) -> Callable[[_H], _H]:
+        """Make the function below the handler of the WebSockets of `path`.
+
+        It runs once for each client that connects. An `async def` handler gets a `WebSocket`, a
+        `def` handler a `BlockingWebSocket`, as its parameter of that annotation, or else as its
+        first one; other parameters are filled as for `route`. The first of `subprotocols` that the
+        client offers is `ws.subprotocol`.
+        """
+
+        def register(handler: _H) -> _H:
+            full = self._full(path, handler)
+            declared = WebSocketRoute(full, handler, subprotocols, scope=self._scope)
+            if _registry.sink is not None:
+                _registry.sink.add_route(declared)
+            return handler
+
+        if callable(path):
+            raise RouteError(
+                f"`@websocket` at {where(path)} has no path; write `@websocket('/path')`"
+            )
+        return register
 
     def before_request(self, function: _H) -> _H:
         """Call `function(request)`, or `function()`, before each handler.
@@ -286,6 +309,13 @@ class MethodDecorator(Protocol):
         """See `Declarations.get`."""
 
 
+class WebSocketDecorator(Protocol):
+    """The type of `websocket`."""
+
+    def __call__(self, path: str, *, subprotocols: Iterable[str] = ()) -> Callable[[_H], _H]:
+        """See `Declarations.websocket`."""
+
+
 class HookDecorator(Protocol):
     """The type of `before_request`, `after_request` and `middleware`."""
 
@@ -307,6 +337,7 @@ post: MethodDecorator = _everywhere.post
 put: MethodDecorator = _everywhere.put
 patch: MethodDecorator = _everywhere.patch
 delete: MethodDecorator = _everywhere.delete
+websocket: WebSocketDecorator = _everywhere.websocket
 before_request: HookDecorator = _everywhere.before_request
 after_request: HookDecorator = _everywhere.after_request
 errorhandler: ErrorHandlerDecorator = _everywhere.errorhandler

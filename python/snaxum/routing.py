@@ -277,13 +277,18 @@ class ImpliedOptions:
 
 
 @dataclass(slots=True)
+class UpgradeRequired:
+    """Only a WebSocket has this path."""
+
+
+@dataclass(slots=True)
 class NotFound:
     """No route has this path."""
 
 
 # The matching route, and the converted values of its parameters. Do not change them.
 Found = tuple[Route, dict[str, Any]]
-Match = Found | MethodNotAllowed | ImpliedOptions | NotFound
+Match = Found | MethodNotAllowed | ImpliedOptions | UpgradeRequired | NotFound
 
 
 class RouteTable:
@@ -333,7 +338,10 @@ class RouteTable:
             return _found(*reached)
         if not seen:
             return NotFound()
-        allow = tuple(sorted({"OPTIONS"}.union(*seen)))
+        known = set[str]().union(*seen)
+        if known == {"WS"}:
+            return UpgradeRequired()
+        allow = tuple(sorted({"OPTIONS"} | known - {"WS"}))
         return ImpliedOptions(allow) if method == "OPTIONS" else MethodNotAllowed(allow)
 
     def _follow(self, segments: list[str], method: str) -> Found | None:

@@ -22,7 +22,7 @@ use snaxum::message::{LoadOutcome, Reload, RouteInfo, Traceback};
 use dedup::Dedup;
 pub(crate) use reload::pause_line;
 use reload::{ReloadLine, ReloadLines};
-pub(crate) use request::RequestView;
+pub(crate) use request::{RequestView, WEBSOCKET};
 
 /// The limit for the line of a reload to wait for the pinned requests.
 const PIN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -142,7 +142,7 @@ impl Renderer {
     }
 
     fn push_requests(&mut self, shown: &[RequestView]) -> String {
-        let is_shown = |request: &&RequestView| !self.is_quiet || request.status >= 500;
+        let is_shown = |request: &&RequestView| !self.is_quiet || request.is_failure();
         let text: String = shown.iter().filter(is_shown).map(draw).collect();
         self.push(&text)
     }

@@ -224,6 +224,10 @@ options! {
     "max-body-size", "SIZE", parse_size, max_body_size(usize)
         => max_body_size: usize = 16 * 1024 * 1024, "16MiB";
 
+    /// Maximum size of a message that a WebSocket client sends, such as 65536 or 1MiB
+    "max-message-size", "SIZE", parse_size, max_message_size(usize)
+        => max_message_size: usize = 1024 * 1024, "1MiB";
+
     /// Maximum size of a request's target and headers in `serve`, such as 16KiB
     "max-header-size", "SIZE", parse_size, max_header_size(usize)
         => max_header_size: usize = 64 * 1024, "64KiB";
@@ -248,6 +252,11 @@ options! {
     /// 0 disables the limit
     "half-close-timeout", "TIME", parse_duration, half_close_timeout(Duration)
         => half_close_timeout: Duration = Duration::from_secs(5), "5";
+
+    /// Time between two pings of a WebSocket; a client that is silent for three times as long is
+    /// disconnected; 0 disables both
+    "ping-interval", "TIME", parse_duration, ping_interval(Duration)
+        => ping_interval: Duration = Duration::from_secs(20), "20";
 
     /// Maximum number of requests that wait for a dispatch worker
     "max-queue", "N", parse_count, max_queue(usize) => max_queue: usize = 1024, "1024";

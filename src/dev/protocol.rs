@@ -9,6 +9,7 @@ mod log_line;
 mod request;
 #[cfg(test)]
 mod schema;
+mod websocket;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -20,6 +21,7 @@ pub use log_line::LogLine;
 pub use request::{
     Blocker, BodyContent, Metrics, Pin, RequestDetail, RequestStart, RequestSummary, RunningRequest,
 };
+pub use websocket::{WebSocketClose, WebSocketMessage};
 
 /// The version in `"v"` of every message.
 pub const VERSION: u32 = 2;
@@ -93,7 +95,7 @@ pub enum EventBody<'a> {
         log: &'a LogLine,
     },
     /// A request or a reload failed with a traceback. Sent on demand: it repeats a part of the
-    /// `request.end`, `reload.ok` or `reload.fail` before it, and has the same `seq`. A reload has one
+    /// `request.end`, `websocket.close`, `reload.ok` or `reload.fail` before it, and has the same `seq`. A reload has one
     /// for each module that raised.
     #[serde(rename = "error")]
     Error {
@@ -162,6 +164,18 @@ pub enum EventBody<'a> {
     Worker {
         /// The event.
         worker: &'a WorkerEvent,
+    },
+    /// A WebSocket of the app has received or sent a message.
+    #[serde(rename = "websocket.message")]
+    WebSocketMessage {
+        /// The message.
+        message: &'a WebSocketMessage,
+    },
+    /// A WebSocket of the app was closed, and its handler has ended.
+    #[serde(rename = "websocket.close")]
+    WebSocketClose {
+        /// The end.
+        close: &'a WebSocketClose,
     },
     /// The current load, each second. Sent on demand, as with `?metrics=1`. It has the `seq` of the
     /// event before it, and is not sent again to a client that resumes.

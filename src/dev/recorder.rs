@@ -14,6 +14,7 @@ mod route_index;
 mod sequence;
 mod state;
 pub(super) mod subscription;
+mod websocket;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
@@ -27,7 +28,9 @@ use crate::python_runtime::PythonRuntime;
 use crate::sync::{Mutex, MutexGuard};
 
 use super::editor::Editor;
-use super::protocol::{LogLine, Pin, Reload, RequestDetail, RequestSummary, ServerStatus};
+use super::protocol::{
+    LogLine, Pin, Reload, RequestDetail, RequestSummary, ServerStatus, WebSocketMessage,
+};
 use super::redact::Redactor;
 use super::token;
 
@@ -88,6 +91,16 @@ impl Recorder {
             Event::Log(record) => {
                 let mut state = self.lock();
                 state.add_line(record);
+                self.notify(state);
+            }
+            Event::SocketMessage(record) => {
+                let mut state = self.lock();
+                state.add_message(record);
+                self.notify(state);
+            }
+            Event::SocketClose(record) => {
+                let mut state = self.lock();
+                state.add_close(record);
                 self.notify(state);
             }
             Event::Worker(event) => {
@@ -161,10 +174,14 @@ impl Recorder {
         let lines = state.logs.iter().map(|(_, line)| line);
         let its = lines.filter(|line| line.request.as_ref() == Some(&name));
         let its: Vec<_> = its.map(Arc::clone).collect();
+        let messages = state.messages.iter().map(|(_, message)| message);
+        let messages = messages.filter(|message| message.request == name);
+        let messages: Vec<_> = messages.map(Arc::clone).collect();
         // Redacting large bodies takes time, and each request that ends needs the lock.
         drop(state);
         let mut detail = request.detail(&redactor);
         detail.logs = its.iter().map(|line| LogLine::clone(line)).collect();
+        detail.messages = messages.iter().map(|each| WebSocketMessage::clone(each)).collect();
         Some(detail)
     }
 

@@ -8,22 +8,35 @@ use axum::http::{HeaderMap, HeaderValue};
 
 /// Method, address and headers of a request as they arrived. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Head(Arc<Parts>);
+pub struct Head {
+    parts: Arc<Parts>,
+    is_websocket: bool,
+}
 
 impl Head {
     /// Wraps the parts of a received request.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self { parts: Arc::new(parts), is_websocket: false }
+    }
+
+    /// Wraps the parts of the handshake of a WebSocket.
+    pub fn of_websocket(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts), is_websocket: true }
+    }
+
+    /// Whether the client asks for a WebSocket, and the connection can become one.
+    pub fn is_websocket(&self) -> bool {
+        self.is_websocket
     }
 
     /// The method as it was sent: `GET`.
     pub fn method(&self) -> &str {
-        self.0.method.as_str()
+        self.parts.method.as_str()
     }
 
     /// The percent-decoded path; bytes that are not UTF-8 become U+FFFD.
     pub fn path(&self) -> Cow<'_, str> {
-        let path = self.0.uri.path();
+        let path = self.parts.uri.path();
         if !path.contains('%') {
             return Cow::Borrowed(path);
         }
@@ -32,27 +45,27 @@ impl Head {
 
     /// The path as it was sent.
     pub fn raw_path(&self) -> &str {
-        self.0.uri.path()
+        self.parts.uri.path()
     }
 
     /// The raw query, without the `?`.
     pub fn query(&self) -> &str {
-        self.0.uri.query().unwrap_or_default()
+        self.parts.uri.query().unwrap_or_default()
     }
 
     /// The path and the query as they were sent.
     pub fn target(&self) -> &str {
-        self.0.uri.path_and_query().map_or("/", |target| target.as_str())
+        self.parts.uri.path_and_query().map_or("/", |target| target.as_str())
     }
 
     /// The extension of this type that an earlier layer has added.
     pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.0.extensions.get()
+        self.parts.extensions.get()
     }
 
     /// The headers as they arrived.
     pub fn headers(&self) -> &HeaderMap {
-        &self.0.headers
+        &self.parts.headers
     }
 }
 

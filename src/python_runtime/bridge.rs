@@ -24,6 +24,7 @@ use super::messages::{Call, NewerPaths, OnBegin, ReloadReply, ReloadScope};
 pub(crate) struct Bridge {
     blocks: Py<PyAny>,
     dispatch: Py<PyAny>,
+    dispatch_websocket: Py<PyAny>,
     reload: Py<PyAny>,
     describe: Py<PyAny>,
     explain: Py<PyAny>,
@@ -51,6 +52,7 @@ impl Bridge {
         let bridge = Self {
             blocks: function("blocks")?,
             dispatch: function("dispatch")?,
+            dispatch_websocket: function("dispatch_websocket")?,
             reload: function("reload")?,
             describe: function("describe")?,
             explain: function("explain")?,
@@ -63,10 +65,12 @@ impl Bridge {
     /// an error of the framework itself.
     pub(crate) fn dispatch(&self, py: Python<'_>, call: Call) {
         let (method, path) = method_and_path(py, &call.request.head);
+        let is_websocket = call.request.head.is_websocket();
+        let dispatch = if is_websocket { &self.dispatch_websocket } else { &self.dispatch };
         let run = Py::new(py, Exchange::new(call)).and_then(|exchange| {
             let before = host::set_dispatched(Some(exchange.clone_ref(py).into_any()));
             let run = OwnContext::enter(py)
-                .and_then(|_context| self.dispatch.call1(py, (exchange, method, path)));
+                .and_then(|_context| dispatch.call1(py, (exchange, method, path)));
             drop(host::set_dispatched(before));
             run
         });
@@ -180,14 +184,17 @@ pub(crate) fn error_text(py: Python<'_>, error: &PyErr) -> String {
     format!("{traceback}{error}")
 }
 
-/// Returns both as Python strings; the common methods are interned.
+/// Returns both as Python strings; the common methods are interned. `WS` stands for a WebSocket.
 fn method_and_path<'py>(
     py: Python<'py>,
     head: &Head,
 ) -> (Bound<'py, PyString>, Bound<'py, PyString>) {
     let method = match head.method() {
+        "GET" if head.is_websocket() => intern!(py, "WS").clone(),
         "GET" => intern!(py, "GET").clone(),
         "POST" => intern!(py, "POST").clone(),
+        // HTTP allows a method of this name, and no route has it.
+        "WS" => intern!(py, "ws").clone(),
         other => PyString::new(py, other),
     };
     (method, PyString::new(py, &head.path()))

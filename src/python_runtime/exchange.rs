@@ -17,8 +17,9 @@ use pyo3::types::PyBytes;
 use crate::file_response;
 use crate::message::body_stream::{self, BodySender, TrySendError};
 use crate::message::{
-    Delivery, DeliveryGuard, EventHead, Failure, HandlerOutcome, PoolTime, PythonRequest,
-    PythonResponse, ResponseBody, Timestamps, Traceback, header_texts,
+    AcceptedSocket, Delivery, DeliveryGuard, EventHead, Failure, HandlerOutcome, PoolTime,
+    PythonRequest, PythonResponse, ResponseBody, Timestamps, Traceback, header_texts,
+    socket_channel,
 };
 use crate::sync::Mutex;
 
@@ -30,6 +31,7 @@ use super::json::parse;
 use super::loop_signals::StreamWaker;
 use super::messages::Call;
 use super::reply::Reply;
+use super::socket::Socket;
 
 /// One request, and the way to respond to it. Dropped without a response, it is a 500.
 #[pyclass(frozen)]
@@ -202,6 +204,21 @@ impl Exchange {
         let response = HandlerOutcome::Response { status, content_type: None, headers, body };
         let guard = self.finish(generation, route, response);
         BodyStream { id: self.request.id, sender, in_flight_guard: Mutex::new(guard) }
+    }
+
+    /// Accepts the WebSocket that the client asks for.
+    fn accept(
+        &self,
+        generation: u64,
+        route: String,
+        subprotocol: Option<String>,
+        headers: Vec<(String, String)>,
+    ) -> Socket {
+        let (handler, channel) = socket_channel::channel();
+        let id = Some(route.clone());
+        let accepted = AcceptedSocket { generation, route, subprotocol, headers, channel };
+        let guard = self.finish(generation, id.as_deref(), HandlerOutcome::WebSocket(accepted));
+        Socket::new(self.request.id, handler, guard)
     }
 
     #[pyo3(signature = (generation, route, status, detail, headers, traceback, extensions=None))]

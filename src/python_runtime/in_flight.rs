@@ -52,14 +52,23 @@ impl InFlight {
         self.requests.lock().get(&id).cloned()
     }
 
-    /// The requests that came in before `time`, oldest first.
+    /// The requests that came in before `time`, oldest first, but for WebSockets.
     pub(crate) fn since_before(&self, time: Instant) -> Vec<(u64, Head, Instant)> {
         let old = |(id, (head, since)): (&u64, &(Head, Instant))| {
-            (*since < time).then(|| (*id, head.clone(), *since))
+            (*since < time && !head.is_websocket()).then(|| (*id, head.clone(), *since))
         };
         let mut old: Vec<_> = self.requests.lock().iter().filter_map(old).collect();
         old.sort_by_key(|(id, _, since)| (*since, *id));
         old
+    }
+
+    /// The ids of the open WebSockets, oldest first.
+    pub(crate) fn websockets(&self) -> Vec<u64> {
+        let requests = self.requests.lock();
+        let open = requests.iter().filter(|(_, (head, _))| head.is_websocket());
+        let mut ids: Vec<_> = open.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
     }
 
     fn event_loop(&self) -> &ThreadSlot {

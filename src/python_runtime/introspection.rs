@@ -72,7 +72,13 @@ impl PythonRuntime {
         self.in_flight.find(id)
     }
 
-    /// The requests in flight that came in before `time`, oldest first; only in dev mode.
+    /// The ids of the open WebSockets, oldest first; only in dev mode.
+    pub fn websockets(&self) -> Vec<u64> {
+        self.in_flight.websockets()
+    }
+
+    /// The requests in flight that came in before `time`, oldest first, but for WebSockets; only in
+    /// dev mode.
     pub fn in_flight_since_before(&self, time: Instant) -> Vec<(u64, Head, Instant)> {
         self.in_flight.since_before(time)
     }

@@ -9,11 +9,12 @@ const MAX_ENTRIES = 50;
 const cache = new Map();
 
 /**
+ * `version` changes when the details have.
  * Returns { request, problem }; both are null until the server has responded.
  * `runId` is part of the key because a restarted server numbers its requests from 1 again.
  */
-export function useRequest(runId, id) {
-  const key = id == null ? null : `${runId} ${id}`;
+export function useRequest(runId, id, version = "") {
+  const key = id == null ? null : `${runId} ${id} ${version}`;
   const [result, setResult] = useState({});
 
   useEffect(() => {

@@ -20,8 +20,8 @@ const SLOW_LOADING_MS = 3000;
 
 /** `part` is { inUrl, lastChosen, choose }: see `useUrlHash` in layout.js. */
 export function RequestDetails({ id, summary, state, part, select, close }) {
-  const { request: details, problem } = useRequest(state.runId, id);
-  const request = details ?? summary;
+  const { request: details, problem } = useRequest(state.runId, id, summary?.close ? "closed" : "");
+  const request = details ? { ...details, close: summary?.close } : summary;
 
   return html`
     <aside class="details" aria-label=${`Request ${id}`} data-testid="request-details">
@@ -34,7 +34,7 @@ export function RequestDetails({ id, summary, state, part, select, close }) {
       ${request && html`<${Summary} id=${id} request=${request} />`}
       ${problem && html`<p class="warn" role="alert">Cannot show the details: ${visible(problem)}.</p>`}
       ${!details && !problem && html`<${Loading} key=${id} />`}
-      ${details && html`<${Details} request=${details} state=${state} part=${part} select=${select} />`}
+      ${details && html`<${Details} request=${request} state=${state} part=${part} select=${select} />`}
       ${!details && summary && html`<div class=${problem ? null : "delayed"}><${Tabs} label="Parts of the request" parts=${partsOfSummary(summary, { select })} shown="timing" show=${() => {}} /></div>`}
     </aside>
   `;
@@ -53,7 +53,7 @@ function Loading() {
 }
 
 function Summary({ id, request }) {
-  const { time_ms, generation, mode, route, handler, error, traceback } = request;
+  const { time_ms, generation, mode, route, handler, error, traceback, close } = request;
   return html`
     <p class="dim">
       #${visible(id)} · ${timeOfDay(time_ms)} · G${generation ?? "–"}${mode && ` · ${visible(mode)}`}
@@ -63,6 +63,7 @@ function Summary({ id, request }) {
         ? html`<code>${visible(handler)}</code> <span class="dim">for route</span> <code>${visible(route)}</code>`
         : html`<span class="dim">${isClientClosed(request) ? "The client disconnected before the response." : "No route matched."}</span>`}
     </p>
+    ${close && html`<p data-testid="websocket-close">Closed by the ${close.by}: <b class=${close.code === 1011 ? "bad" : null}>${close.code}</b> ${visible(close.reason)}</p>`}
     ${error && !traceback && html`<p><b class="bad">${visible(error.type)}</b> ${visible(error.message)}</p>`}
   `;
 }

@@ -14,10 +14,12 @@ import { WaitReasons } from "./wait-reasons.js";
 /** Returns the parts of a request with all details, in their order. Parts without content are omitted. */
 export function partsOf(request, { state, select }) {
   const { id, logs, traceback, replay_of } = request;
+  const messages = messagesOf(request, state);
   return [
     ...partsOfSummary(request, { select }),
     { name: "request", title: "Request", content: html`<${RequestPart} request=${request} />` },
     { name: "response", title: "Response", content: html`<${ResponsePart} request=${request} />` },
+    messages.length > 0 && { name: "messages", title: "Messages", count: messages.length, content: html`<${Messages} messages=${messages} />` },
     logs?.length > 0 && { name: "logs", title: "Logs", count: logs.length, content: html`<${Logs} lines=${logs} />` },
     traceback && {
       name: "error",
@@ -76,6 +78,30 @@ function Body({ body: { size, text, note } }) {
   return html`
     ${text !== null && html`<pre class="body" tabindex="0" data-testid="body">${text.split("\n").map((line) => `${visible(line)}\n`)}</pre>`}
     <p class="dim">${pluralize(size, "byte")}${note && `: ${note}`}</p>
+  `;
+}
+
+/** Returns the messages of a WebSocket in their order: the fetched ones, then newer ones. */
+function messagesOf({ id, messages = [] }, state) {
+  const last = messages.at(-1)?.number ?? 0;
+  const newer = state.messages.filter((message) => message.request === id && message.number > last);
+  return [...messages, ...newer.reverse()];
+}
+
+function Messages({ messages }) {
+  return html`
+    <table class="facts" data-testid="messages">
+      <tbody>
+        ${messages.map(
+          ({ number, time_ms, direction, size, text, note }) => html`
+            <tr key=${number}>
+              <th scope="row"><span class="dim">${timeOfDay(time_ms)}</span> ${direction === "in" ? "→ in" : "← out"}</th>
+              <td>${text !== null && html`<code>${visible(text)}</code>`} <span class="dim">${pluralize(size, "byte")}${note && `: ${note}`}</span></td>
+            </tr>
+          `,
+        )}
+      </tbody>
+    </table>
   `;
 }
 

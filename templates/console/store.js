@@ -6,6 +6,7 @@
 // More than the server stores: this page collects the requests that it has received.
 const MAX_REQUESTS = 10_000;
 const MAX_RELOADS = 100;
+const MAX_MESSAGES = 2000;
 
 /** The state before the first message. Lists are newest first, as the server sends them. */
 export const initialState = {
@@ -18,6 +19,8 @@ export const initialState = {
   routes: [],
   requests: [],
   reloads: [],
+  // Messages of WebSockets that this page has received.
+  messages: [],
   // In the order in which they were pinned.
   pins: [],
   // Results of replaying the pinned requests, by generation. Contains only results that this page received.
@@ -52,6 +55,7 @@ const reducers = {
       // Within one run, this page still has requests that the server has dropped since.
       requests: state.awaitsSnapshot ? message.requests : mergeRequests(message.requests, state.requests),
       reloads: message.reloads.slice(0, MAX_RELOADS),
+      messages: state.awaitsSnapshot ? [] : state.messages,
       pins: message.pins ?? [],
       pinResults: state.awaitsSnapshot ? {} : state.pinResults,
       lastFailure: message.last_failure,
@@ -60,6 +64,15 @@ const reducers = {
 
   "request.end": (state, { request }) => ({
     requests: [request, ...state.requests.slice(0, MAX_REQUESTS - 1)],
+  }),
+
+  "websocket.message": (state, { message }) => ({
+    messages: [message, ...state.messages.slice(0, MAX_MESSAGES - 1)],
+  }),
+
+  // The request of the handshake has its end from now on.
+  "websocket.close": (state, { close }) => ({
+    requests: state.requests.map((request) => (request.id === close.request ? { ...request, close, error: close.error ?? request.error } : request)),
   }),
 
   "reload.start": (state, { files }) => ({ reloading: files }),
@@ -104,7 +117,7 @@ function reloadEnded(state, { reload, status }) {
 }
 
 // After a reconnect the server may repeat events of these types, which must be applied once.
-const APPLIED_ONCE = new Set(["request.end", "reload.start", "reload.ok", "reload.fail", "routes"]);
+const APPLIED_ONCE = new Set(["request.end", "websocket.message", "websocket.close", "reload.start", "reload.ok", "reload.fail", "routes"]);
 
 /** Returns the state after `message`; the same object if the message changes nothing. */
 export function reduce(state, message) {

@@ -19,7 +19,7 @@ export function Workers({ state, traffic, filter }) {
   if (!data) {
     return html`<div class="empty"><h2>${problem ? "Cannot show the workers" : "Loading the workers…"}</h2>${problem && html`<p>${visible(problem)}.</p>`}</div>`;
   }
-  const { dispatch, queue, loop, pool_requests: poolRequests, stream_requests: streamRequests, background, pool, generation } = data;
+  const { dispatch, queue, loop, pool_requests: poolRequests, stream_requests: streamRequests, websockets, background, pool, generation } = data;
   const matches = textMatcher(filter);
   return html`
     <div class="workers" data-testid="workers">
@@ -50,6 +50,7 @@ export function Workers({ state, traffic, filter }) {
       <${RequestList} title="asyncio loop" about="on the event loop" list=${loop} matches=${matches} generation=${generation} none="not started: no async handler has run yet" />
       ${streamRequests?.count > 0 && html`<${RequestList} title="Streams" about="of def handlers" list=${streamRequests} matches=${matches} generation=${generation} />`}
       ${background?.length > 0 && html`<${Background} functions=${background} matches=${matches} generation=${generation} />`}
+      ${websockets?.count > 0 && html`<${RequestList} title="WebSockets" about="open" list=${websockets} matches=${matches} generation=${generation} />`}
       <${Pool} pool=${pool} poolRequests=${poolRequests} generation=${generation} matches=${matches} />
     </div>
   `;

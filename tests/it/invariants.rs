@@ -49,6 +49,7 @@ fn one_place_speaks_pyo3() {
             "src/python_runtime/host.rs",
             "src/python_runtime/interpreter.rs",
             "src/python_runtime/json.rs",
+            "src/python_runtime/socket.rs",
             "src/python_runtime/thread.rs",
             "src/python_runtime/workers.rs",
         ]

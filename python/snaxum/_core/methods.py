@@ -24,6 +24,8 @@ def checked_methods(methods: Iterable[str] | None) -> tuple[str, ...]:
     for name in names:
         if not isinstance(name, str) or not is_token(name):
             raise PatternError(f"{name!r} is not an HTTP method; write one such as 'GET'")
+    if any(name.upper() == "WS" for name in names):
+        raise PatternError("`WS` stands for WebSockets; declare one with `@websocket(path)`")
     if not names:
         raise PatternError("methods is empty; leave it out for GET")
     return tuple(sorted({name.upper() for name in names}))

@@ -26,6 +26,7 @@ TEXTS = ("path", "query", "header", "cookie", "form")
 CLASSES: dict[str, Source] = {
     "snaxum.Request": "request",
     "snaxum.WebSocket": "websocket",
+    "snaxum.BlockingWebSocket": "websocket",
     "snaxum.UploadFile": "file",
     "concurrent.ProcessPoolExecutor": "pool",
     "concurrent.Executor": "pool",

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from .._core.patterns import Part
-from ..routing import ImpliedOptions, MethodNotAllowed, Route, RouteTable
+from ..routing import ImpliedOptions, MethodNotAllowed, Route, RouteTable, UpgradeRequired
 
 # The most near misses that an explanation lists, and that the detail of a 404 names.
 MAX_MISSES = 5
@@ -47,11 +47,16 @@ def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
             misses.append((miss[0], {**_named(route), "reason": miss[1]}))
     misses.sort(key=lambda miss: miss[0])
     allow = list(found.allow) if isinstance(found, (ImpliedOptions, MethodNotAllowed)) else []
+    status = 200 if matched or allow else 404
+    if isinstance(found, MethodNotAllowed):
+        status = 405
+    elif isinstance(found, UpgradeRequired):
+        status = 426
     return {
         "v": 2,
         "method": method,
         "path": path,
-        "status": 405 if isinstance(found, MethodNotAllowed) else 200 if matched or allow else 404,
+        "status": status,
         "allow": allow,
         "route": matched,
         "near_misses": [miss for _, miss in misses[:MAX_MISSES]],

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from .._core.hooks import Condition, HookSet, RequestHook, Scope, name_of
 from .._runtime.chains import HookedRoute
 from ..routing import Route, RouteError
+from ..websockets import WebSocketRoute
 from .model import Node
 
 
@@ -83,6 +84,8 @@ class RoutePlans:
 
 
 def _with_hooks(route: Route, hooks: HookSet, known: Mapping[Route, Route]) -> Route:
+    if isinstance(route, WebSocketRoute):
+        hooks = HookSet(before=hooks.before)  # the others are about a response
     if not hooks.all():
         return route
     before = known.get(route)

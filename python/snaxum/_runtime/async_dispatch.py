@@ -47,7 +47,7 @@ async def _run(
         if respond.is_observed:
             exchange.began()
             try:
-                result = await _timed(route.call(request), exchange)
+                result = await timed(route.call(request), exchange)
             finally:
                 exchange.returned()
         else:
@@ -64,7 +64,10 @@ async def _run(
         await _send_chunks(loop, *stream, lease, route)
 
 
-def _timed(awaitable: Awaitable[Any], exchange: Exchange) -> Awaitable[Any]:
+def timed(awaitable: Awaitable[Any], exchange: Exchange) -> Awaitable[Any]:
+    """Report each time that `awaitable` runs on the loop, in dev mode."""
+    if not respond.is_observed:
+        return awaitable
     # A generator of `types.coroutine` can be awaited, and has no `__await__`.
     return TimedAwaitable(awaitable, exchange) if hasattr(awaitable, "__await__") else awaitable
 

@@ -14,7 +14,14 @@ from .._core.hooks import HookSet
 from .._debug.route_lookup import near_misses
 from .._host import Exchange, to_json
 from ..http import HTTPError, Request, Response
-from ..routing import ImpliedOptions, Match, MethodNotAllowed, NotFound, Route
+from ..routing import (
+    ImpliedOptions,
+    Match,
+    MethodNotAllowed,
+    NotFound,
+    Route,
+    UpgradeRequired,
+)
 from . import respond
 from .chains import UnmatchedRoute
 from .generations import Generation
@@ -70,6 +77,9 @@ def _refusal(exchange: Exchange, generation: Generation, found: Match) -> HTTPEr
         return HTTPError(405, detail, {"allow": allow})
     if type(found) is ImpliedOptions:
         return Response(headers={"allow": ", ".join(found.allow)})
+    if type(found) is UpgradeRequired:
+        detail = f"{path} is a WebSocket; connect with `ws:` or `wss:`"
+        return HTTPError(426, detail, {"upgrade": "websocket", "sec-websocket-version": "13"})
     detail = f"no route for {path}"
     if respond.is_observed and (near := near_misses(generation.routes, path)):
         detail += "; near it: " + ", ".join(near)
@@ -81,6 +91,10 @@ def _refusal(exchange: Exchange, generation: Generation, found: Match) -> HTTPEr
 def calls_plain_handler(generation: Generation, method: str, path: str) -> bool:
     """Report whether `dispatch_request` would call a handler in its own thread."""
     found = generation.table.match(method, path)
+    if method == "WS":
+        if type(found) is tuple:
+            return False
+        found = generation.table.match("GET", path)
     if type(found) is not tuple:
         hooks = generation.hooks.all()
         return bool(hooks) and not any(hook.is_async for hook in hooks)

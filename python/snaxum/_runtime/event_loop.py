@@ -40,6 +40,8 @@ class LoopThread:
         self._tasks: dict[int, tuple[asyncio.Task[None], Route]] = {}
         # By request, the streams that wait for room.
         self._room: dict[int, asyncio.Future[None]] = {}
+        # By request, the functions that Rust's signals call instead.
+        self._watched: dict[int, Callable[[], None]] = {}
         # By request, the tasks that are not made yet.
         self._new: dict[int, tuple[Route, Start, tuple[Any, ...], contextvars.Context | None]] = {}
         self._flushes_soon = False
@@ -92,6 +94,14 @@ class LoopThread:
             finally:
                 del self._room[stream.id]
         return sent
+
+    def watch(self, request_id: int, call: Callable[[], None]) -> None:
+        """Call a function on the loop at each signal of Rust for a request, until `unwatch`."""
+        self._watched[request_id] = call
+
+    def unwatch(self, request_id: int) -> None:
+        """Undo `watch`."""
+        self._watched.pop(request_id, None)
 
     def flush_soon(self) -> None:
         """Send the responses of this iteration of the loop together, at its end."""
@@ -257,3 +267,6 @@ class LoopThread:
         room = self._room.get(request_id)
         if room is not None and not room.done():
             room.set_result(None)
+        watched = self._watched.get(request_id)
+        if watched is not None:
+            watched()

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 THREAD_STACK_BYTES = 16 * 1024 * 1024
 # Handlers that wait for the pool have threads of their own, so that they block no other handler.
 POOL_THREADS = 64
+# The WebSockets of `def` handlers have one thread each; further ones are refused.
+SOCKET_THREADS = 64
 # The streams of `def` handlers have one thread each; further streams are refused.
 STREAM_THREADS = 64
 # A handler that is a `def`, with hooks that are not, has one thread.
@@ -49,7 +51,7 @@ class Runtime:
         templates.configure(options.get("templates_dir", ""), reloads=options["dev"])
         interpreter.add_to_path(root)
         threading.stack_size(THREAD_STACK_BYTES)
-        self._host = host
+        self.host = self._host = host
         self._lock = threading.Lock()
         self._loop: LoopThread | None = None
         self._pool: Pool | None = None
@@ -71,7 +73,10 @@ class Runtime:
         )
         # For the `def` parts of requests whose other parts are `async def`.
         self.hook_threads = RequestThreads("snaxum-hooks", HOOK_THREADS, max_queue, self._max_stuck)
-        self.threads = (self.waiting, self.streaming, self.hook_threads)
+        self.sockets = RequestThreads(
+            "snaxum-websocket", SOCKET_THREADS, 0, self._max_stuck, interrupts=True
+        )
+        self.threads = (self.waiting, self.streaming, self.hook_threads, self.sockets)
         chains.install(self)
         # Whether so many loops are blocked that they are no longer replaced.
         self.are_loops_blocked = False
@@ -176,6 +181,7 @@ class Runtime:
             pool.cancel()
         self.streaming.abandon(request_id)
         self.hook_threads.abandon(request_id)
+        self.sockets.abandon(request_id)
         if self.waiting.abandon(request_id):
             self.pools.pop(request_id, None)
         if self._loop is not None:

@@ -7,10 +7,10 @@ use std::time::Instant;
 use console::style;
 use serde::Deserialize;
 use snaxum::event::PinRound;
-use snaxum::message::{Reload, RouteInfo};
+use snaxum::message::{ErrorSummary, Phases, Reload, RouteInfo};
 
 use super::color::escape;
-use super::{Renderer, RequestView, pause_line};
+use super::{Renderer, RequestView, WEBSOCKET, pause_line};
 
 /// One message of the stream.
 #[derive(Deserialize)]
@@ -34,6 +34,10 @@ enum StreamEventBody {
     },
     #[serde(rename = "request.end")]
     Request { request: Box<RequestView> },
+    #[serde(rename = "websocket.message")]
+    Message { message: MessageView },
+    #[serde(rename = "websocket.close")]
+    Close { close: CloseView },
     #[serde(rename = "log")]
     Log { log: LogView },
     #[serde(rename = "reload.ok", alias = "reload.fail")]
@@ -57,6 +61,27 @@ struct LogView {
     request: Option<String>,
     stream: String,
     line: String,
+}
+
+#[derive(Deserialize)]
+struct MessageView {
+    request: String,
+    direction: String,
+    size: u64,
+    text: Option<String>,
+    note: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct CloseView {
+    request: String,
+    time_ms: u64,
+    path: String,
+    route: Option<String>,
+    generation: u64,
+    code: u16,
+    total_ms: f64,
+    error: Option<ErrorSummary>,
 }
 
 #[derive(Deserialize)]
@@ -133,6 +158,8 @@ impl EventLines {
                 history + &self.update_pins(pins)
             }
             StreamEventBody::Request { request } => self.renderer.push_request(*request, now),
+            StreamEventBody::Message { message } => self.renderer.push(&message.line()),
+            StreamEventBody::Close { close } => self.renderer.push_request(close.view(), now),
             StreamEventBody::Log { log } => self.renderer.push(&log.line()),
             StreamEventBody::Reload { reload } => self.renderer.push_reload(&reload, &[], now),
             StreamEventBody::Routes { routes } => {
@@ -164,6 +191,38 @@ impl EventLines {
         let failing = pins.iter().filter(|pin| pin.state == "failing").count();
         self.pins = pins;
         self.renderer.push_pins(failing, round)
+    }
+}
+
+impl MessageView {
+    fn line(&self) -> String {
+        let arrow = if self.direction == "in" { "→" } else { "←" };
+        let about = style(format!("#{} {arrow} {} B", escape(&self.request), self.size)).dim();
+        let text = match (&self.text, &self.note) {
+            (Some(text), _) => escape(text.lines().next().unwrap_or_default()),
+            (None, note) => style(escape(note.as_deref().unwrap_or_default())).dim().to_string(),
+        };
+        format!("  │ {about}  {text}\n")
+    }
+}
+
+impl CloseView {
+    fn view(self) -> RequestView {
+        RequestView {
+            id: self.request,
+            time_ms: self.time_ms,
+            method: WEBSOCKET.to_owned(),
+            path: self.path,
+            route: self.route,
+            status: self.code,
+            generation: Some(self.generation),
+            total_ms: self.total_ms,
+            phases: Phases::default(),
+            blocked_by: Vec::new(),
+            error: self.error,
+            traceback: None,
+            others: 0,
+        }
     }
 }
 

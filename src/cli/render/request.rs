@@ -16,6 +16,11 @@ const SLOW: f64 = 20.0;
 /// The same for time outside the handler.
 const WAITED: f64 = 5.0;
 
+/// The method of a line about the end of a WebSocket; its status is the code of the close.
+pub(crate) const WEBSOCKET: &str = "WS";
+/// The code of a close after an exception in the handler.
+const INTERNAL_ERROR: u16 = 1011;
+
 /// The shown fields of a request, or of several similar ones, as in the event stream.
 #[derive(Clone, Deserialize)]
 pub(crate) struct RequestView {
@@ -77,11 +82,19 @@ impl RequestView {
         probes.contains(&&*self.path) && self.status < 500
     }
 
+    /// Whether the server is at fault.
+    pub(super) fn is_failure(&self) -> bool {
+        match &*self.method {
+            WEBSOCKET => self.status == INTERNAL_ERROR,
+            _ => self.status >= 500,
+        }
+    }
+
     /// Renders the request at the time of day `at`.
     pub(super) fn draw(&self, at: &str) -> String {
         let status = match self.status {
-            500.. => style(self.status).red(),
-            400.. => style(self.status).yellow(),
+            _ if self.is_failure() => style(self.status).red(),
+            400..500 => style(self.status).yellow(),
             _ => style(self.status).green(),
         };
         let times = match self.others {

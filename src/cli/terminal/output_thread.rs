@@ -11,7 +11,7 @@ use snaxum::python_runtime::PythonRuntime;
 
 use super::raw_mode;
 use super::update::{KeyAction, Update};
-use super::writer::{Writer, view_of};
+use super::writer::{Writer, view_of, view_of_close};
 use crate::cli::render::color::print;
 
 /// The maximum number of waiting updates.
@@ -175,12 +175,16 @@ impl OutputState {
                 self.requests += 1;
                 self.add(Update::Request(Box::new(view_of(record))));
             }
+            Event::SocketClose(record) => {
+                self.add(Update::Request(Box::new(view_of_close(record))));
+            }
             Event::ReloadEnd(reload) => self.add(Update::Reload(Arc::clone(reload))),
             Event::Paused(is_paused) => self.add(Update::Pause(*is_paused)),
             Event::Pins { failing, round } => self.add(Update::Pins(*failing, *round)),
             // Printed lines and the log of workers reach the terminal directly.
             Event::RequestStart(_)
             | Event::ReloadStart { .. }
+            | Event::SocketMessage(_)
             | Event::Log(_)
             | Event::Worker(_) => {}
         }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use console::style;
 use snaxum::message::{
-    BlockingRequest, LoadOutcome, Reload, RequestRecord, Traceback, ms, unix_ms,
+    BlockingRequest, LoadOutcome, Phases, Reload, RequestRecord, SocketCloseRecord, Traceback, ms,
+    unix_ms,
 };
 use snaxum::python_runtime::PythonRuntime;
 
@@ -14,7 +15,7 @@ use super::status_line::{StatusLine, serving_status};
 use super::update::{KeyAction, Update};
 use crate::cli::render::request::BlockerView;
 use crate::cli::render::traceback;
-use crate::cli::render::{Renderer, RequestView, pause_line};
+use crate::cli::render::{Renderer, RequestView, WEBSOCKET, pause_line};
 
 /// The time between two counts of unlisted requests.
 const COUNT_INTERVAL: Duration = Duration::from_secs(2);
@@ -181,6 +182,25 @@ pub(super) fn view_of(record: &RequestRecord<'_>) -> RequestView {
         total_ms: ms(record.total),
         phases: record.phases,
         blocked_by: record.blockers.iter().map(blocker_view).collect(),
+        error: record.traceback.map(|raised| (&**raised).into()),
+        traceback: record.traceback.cloned(),
+        others: 0,
+    }
+}
+
+/// Describes the end of a WebSocket.
+pub(super) fn view_of_close(record: &SocketCloseRecord<'_>) -> RequestView {
+    RequestView {
+        id: record.request.to_string(),
+        time_ms: unix_ms(record.time),
+        method: WEBSOCKET.to_owned(),
+        path: record.head.path().into_owned(),
+        route: Some(record.route.to_owned()),
+        status: record.close.code,
+        generation: Some(record.generation),
+        total_ms: ms(record.total),
+        phases: Phases::default(),
+        blocked_by: Vec::new(),
         error: record.traceback.map(|raised| (&**raised).into()),
         traceback: record.traceback.cloned(),
         others: 0,

@@ -34,6 +34,8 @@ pub(super) struct WorkersResponse {
     stream_requests: Option<RequestList>,
     /// The functions that run after a response, or wait for it, oldest first; null if unknown.
     background: Value,
+    /// The open WebSockets.
+    websockets: RequestList,
     /// The process pool; null if unknown.
     pool: Value,
 }
@@ -87,6 +89,7 @@ pub(super) async fn workers(State(dev): State<Dev>) -> Json<WorkersResponse> {
         pool_requests: lookup.list_named(&report["pool_requests"]),
         stream_requests: lookup.list_named(&report["stream_requests"]),
         background: report["background"].take(),
+        websockets: lookup.list(&runtime.websockets()),
         pool: report["pool"].take(),
     })
 }

@@ -1,7 +1,7 @@
 //! The types of messages that a client may subscribe to, and sets of them.
 
 /// Every type that a client may choose, in the order of their bits.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     "request.start",
     "request.end",
     "log",
@@ -14,6 +14,8 @@ const NAMES: [&str; 13] = [
     "route.diff",
     "pins",
     "worker",
+    "websocket.message",
+    "websocket.close",
     "metrics",
 ];
 /// The types that every client is sent.
@@ -21,7 +23,7 @@ const ALWAYS: [&str; 6] = ["hello", "snapshot", "dropped", "bye", "pong", "probl
 
 /// A set of types of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dev) struct EventTypes(u16);
+pub(in crate::dev) struct EventTypes(u32);
 
 impl EventTypes {
     pub(in crate::dev) const NONE: Self = Self(0);
@@ -37,6 +39,8 @@ impl EventTypes {
     pub(in crate::dev) const ROUTE_DIFF: Self = Self::named("route.diff");
     pub(in crate::dev) const PINS: Self = Self::named("pins");
     pub(in crate::dev) const WORKER: Self = Self::named("worker");
+    pub(in crate::dev) const WEBSOCKET_MESSAGE: Self = Self::named("websocket.message");
+    pub(in crate::dev) const WEBSOCKET_CLOSE: Self = Self::named("websocket.close");
     pub(in crate::dev) const METRICS: Self = Self::named("metrics");
     pub(in crate::dev) const ALL: Self = Self((1 << NAMES.len()) - 1);
 

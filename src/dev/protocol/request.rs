@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::message::{ErrorSummary, Phases, PoolTime, Traceback};
 
 use super::log_line::LogLine;
+use super::websocket::WebSocketMessage;
 
 /// A request that begins.
 #[derive(Clone, Debug, Serialize)]
@@ -95,6 +96,8 @@ pub struct RequestDetail {
     pub traceback: Option<Traceback>,
     /// The recorded lines that it printed or logged, oldest first.
     pub logs: Vec<LogLine>,
+    /// The recorded messages of its WebSocket, oldest first.
+    pub messages: Vec<WebSocketMessage>,
 }
 
 /// A request that is sent again after each reload until its status is below 400.

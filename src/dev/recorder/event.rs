@@ -8,7 +8,7 @@ use crate::python_runtime::Serving;
 use crate::dev::protocol::event_types::EventTypes;
 use crate::dev::protocol::{
     ErrorSummary, EventBody, LogLine, Pin, Reload, RequestStart, RequestSummary, ServerStatus,
-    encode,
+    WebSocketClose, WebSocketMessage, encode,
 };
 
 /// An event on its way to a client.
@@ -18,6 +18,8 @@ pub(super) enum RecordedEvent {
     Change(ServerChange),
     Log(Arc<LogLine>),
     Worker(Arc<WorkerEvent>),
+    Message(Arc<WebSocketMessage>),
+    Close(Arc<WebSocketClose>),
 }
 
 /// A change of the server.
@@ -118,6 +120,19 @@ impl RecordedEvent {
             }
             Self::Log(log) => add(EventTypes::LOG, EventBody::Log { log }),
             Self::Worker(worker) => add(EventTypes::WORKER, EventBody::Worker { worker }),
+            Self::Message(message) => {
+                add(EventTypes::WEBSOCKET_MESSAGE, EventBody::WebSocketMessage { message })
+            }
+            Self::Close(close) => {
+                add(EventTypes::WEBSOCKET_CLOSE, EventBody::WebSocketClose { close });
+                if let Some(error) = &close.error {
+                    let (request, generation) = (Some(&*close.request), Some(close.generation));
+                    add(
+                        EventTypes::ERROR,
+                        EventBody::Error { request, reload: None, generation, error },
+                    );
+                }
+            }
             Self::Change(change) => change.write(add),
         }
     }

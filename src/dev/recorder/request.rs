@@ -122,6 +122,11 @@ impl RecordedRequest {
         self.is_private
     }
 
+    /// Sets the exception of a handler that continued after the response.
+    pub(super) fn set_traceback(&mut self, traceback: Arc<Traceback>) {
+        self.traceback = Some(traceback);
+    }
+
     pub(super) fn total(&self) -> Duration {
         self.total
     }
@@ -165,7 +170,8 @@ impl RecordedRequest {
             request_headers,
             response_headers,
             traceback: self.traceback.as_deref().cloned(),
-            logs: Vec::new(), // the recorder adds them
+            logs: Vec::new(), // the recorder adds both
+            messages: Vec::new(),
         }
     }
 

@@ -28,14 +28,19 @@ impl RouteIndex {
 
     /// Whether a request's content must not be recorded.
     pub(super) fn is_private(&self, record: &RequestRecord<'_>) -> bool {
-        if record.generation > Some(self.serving.generation) {
+        self.is_private_route(record.route, record.generation)
+    }
+
+    /// The same, for the route and the generation of a request.
+    pub(super) fn is_private_route(&self, route: Option<&str>, generation: Option<u64>) -> bool {
+        if generation > Some(self.serving.generation) {
             return true; // its routes arrive in a moment
         }
         // A request that began before a reload may have a route that no longer exists. So may a
         // cancelled request, which has no generation.
-        let is_old = record.generation.is_none_or(|number| number < self.serving.generation);
+        let is_old = generation.is_none_or(|number| number < self.serving.generation);
         let private = if is_old { &self.was_private } else { &self.private };
-        match record.route {
+        match route {
             Some(id) => private.contains(id),
             // It may have been meant for a private route.
             None => !private.is_empty() || !self.serving.last_reload.report.broken.is_empty(),

@@ -11,7 +11,9 @@ use super::request::RecordedRequest;
 use super::route_index::RouteIndex;
 use super::sequence::EventSequence;
 use crate::dev::protocol::event_types::EventTypes;
-use crate::dev::protocol::{Limits, LogLine, Pin, Reload, RequestStart, ServerStatus};
+use crate::dev::protocol::{
+    Limits, LogLine, Pin, Reload, RequestStart, ServerStatus, WebSocketClose, WebSocketMessage,
+};
 use crate::dev::redact::Redactor;
 
 /// The most requests, reloads and lines that are stored.
@@ -36,10 +38,12 @@ pub(super) struct RecorderState {
     /// The bytes of bodies in `requests`.
     body_bytes: usize,
     pub(super) redactor: Redactor,
-    captures_bodies: bool,
+    pub(super) captures_bodies: bool,
     pub(super) changes: VecDeque<(u64, ServerChange)>,
     pub(super) starts: VecDeque<(u64, Arc<RequestStart>)>,
     pub(super) workers: VecDeque<(u64, Arc<WorkerEvent>)>,
+    pub(super) messages: VecDeque<(u64, Arc<WebSocketMessage>)>,
+    pub(super) closes: VecDeque<(u64, Arc<WebSocketClose>)>,
     pub(super) logs: VecDeque<(u64, Arc<LogLine>)>,
     /// The bytes of lines in `logs`.
     pub(super) log_bytes: usize,
@@ -72,6 +76,8 @@ impl RecorderState {
             changes: VecDeque::new(),
             starts: VecDeque::new(),
             workers: VecDeque::new(),
+            messages: VecDeque::new(),
+            closes: VecDeque::new(),
             logs: VecDeque::new(),
             log_bytes: 0,
             last_failure: first.traceback.clone().map(Arc::new),
@@ -88,6 +94,21 @@ impl RecorderState {
     /// Returns a recorded request.
     pub(super) fn request(&self, id: u64) -> Option<&RecordedRequest> {
         self.requests.iter().rev().find(|request| request.id() == id).map(|request| &**request)
+    }
+
+    pub(super) fn request_mut(&mut self, id: u64) -> Option<&mut RecordedRequest> {
+        let found = self.requests.iter_mut().rev().find(|request| request.id() == id);
+        found.map(|request| &mut **request)
+    }
+
+    /// Whether the content of requests to a route must not be recorded.
+    pub(super) fn is_private_route(&self, route: &str, generation: u64) -> bool {
+        self.routes.is_private_route(Some(route), Some(generation))
+    }
+
+    /// The path pattern of a route.
+    pub(super) fn route_path(&self, id: &str) -> Option<String> {
+        self.routes.find(id).map(|route| route.path.clone())
     }
 
     pub(super) fn add_start(&mut self, record: &StartRecord<'_>) {
@@ -165,7 +186,7 @@ impl RecorderState {
     }
 }
 
-fn push<T>(ring: &mut VecDeque<T>, item: T, limit: usize) {
+pub(super) fn push<T>(ring: &mut VecDeque<T>, item: T, limit: usize) {
     if ring.len() == limit {
         ring.pop_front();
     }

@@ -262,6 +262,13 @@ impl RecorderState {
         let workers = newer(&self.workers, seq).filter(|(seq, _)| includes(*seq));
         let workers = workers.map(|(seq, event)| (*seq, RecordedEvent::Worker(Arc::clone(event))));
         found.extend(workers.take(limit));
+        let messages = newer(&self.messages, seq).filter(|(seq, _)| includes(*seq));
+        let messages =
+            messages.map(|(seq, message)| (*seq, RecordedEvent::Message(Arc::clone(message))));
+        found.extend(messages.take(limit));
+        let closes = newer(&self.closes, seq).filter(|(seq, _)| includes(*seq));
+        let closes = closes.map(|(seq, close)| (*seq, RecordedEvent::Close(Arc::clone(close))));
+        found.extend(closes.take(limit));
         let lines = newer(&self.logs, seq).filter(|(seq, _)| includes(*seq));
         let lines = lines.map(|(seq, line)| (*seq, RecordedEvent::Log(Arc::clone(line))));
         found.extend(lines.take(limit));

@@ -5,3 +5,4 @@ mod blueprints;
 mod event_stream;
 mod parameters;
 mod responses;
+mod websocket;
