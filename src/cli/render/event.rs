@@ -248,6 +248,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_messages_and_the_end_of_a_websocket_are_lines() {
+        let mut events = EventLines::new(10, false);
+        let message = json!({
+            "request": "7", "number": 1, "time_ms": 0, "direction": "in", "kind": "text", "size": 6,
+            "text": "hi\nyou", "note": null,
+        });
+        let message = json!({"seq": 1, "type": "websocket.message", "message": message});
+        assert_eq!(draw(&mut events, message), "  │ #7 → 6 B  hi\n");
+        let close = json!({
+            "request": "7", "time_ms": 0, "path": "/chat", "route": "/chat", "generation": 2,
+            "code": 1011, "reason": "", "by": "handler", "total_ms": 3.1, "received": 1, "sent": 0,
+            "error": {"type": "ValueError", "message": "", "file": null, "line": null,
+                "function": null, "source": null, "locals": []},
+        });
+        let text = draw(&mut events, json!({"seq": 2, "type": "websocket.close", "close": close}));
+        for part in ["WS     /chat", "1011", "ValueError", "G2 #7"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
     fn draw(events: &mut EventLines, message: Value) -> String {
         let event = serde_json::from_value(message).expect("a message");
         events.draw(event, Instant::now())

@@ -371,6 +371,22 @@ async fn limits_close_with_a_reason() {
 }
 
 #[tokio::test]
+async fn a_client_that_answers_no_ping_is_disconnected() {
+    let project = Project::new().file("app.py", APP).args(&["--ping-interval", "50ms"]);
+    let server = project.serve().await;
+    let mut silent = Client::open(&server, "/thread").await;
+    silent.send("a").await;
+    // This client answers a ping when it reads the next message.
+    let mut client = Client::open(&server, "/thread").await;
+    for _ in 0..10 {
+        assert!(matches!(client.next().await, Message::Ping(_)));
+    }
+    server.out.wait_for("thread ended 1006").await;
+    client.send("b").await;
+    while matches!(client.next().await, Message::Ping(_)) {}
+}
+
+#[tokio::test]
 async fn a_handler_waits_while_its_client_does_not_read() {
     let app = r#"
 from snaxum import route, websocket
