@@ -7,7 +7,8 @@ import { appUrl } from "./api.js";
 import { milliseconds, pluralize, statusClass, timeOfDay, visible } from "./format.js";
 import { quoteValue } from "./request-filter.js";
 import { SourceLink } from "./source-link.js";
-import { TryIt } from "./try-it.js";
+import { TryIt, buildPath } from "./try-it.js";
+import { TryWebSocket } from "./try-websocket.js";
 import { formatHash } from "./url-hash.js";
 import { useFetch } from "./use-fetch.js";
 
@@ -31,7 +32,7 @@ export function RouteDetails({ route, stats, isServed, generation }) {
         <div class="columns">
           <section><h3>Source, as loaded</h3><${Source} id=${route.id} generation=${generation} /></section>
           <section><h3>Recent requests</h3><${RecentRequests} route=${route} stats=${stats} /></section>
-          <section><h3>Try it</h3><${TryIt} key=${route.id} route=${route} /></section>
+          <section><h3>Try it</h3>${route.methods.includes("WS") ? html`<${TryWebSocket} key=${route.id} route=${route} buildPath=${buildPath} />` : html`<${TryIt} key=${route.id} route=${route} />`}</section>
         </div>
       `}
     </div>

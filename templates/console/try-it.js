@@ -19,7 +19,7 @@ const PARAM_INPUTS = {
 };
 
 /** Replaces the parameters in a route's pattern (in axum's syntax) by their values. */
-function buildPath(pattern, values) {
+export function buildPath(pattern, values) {
   return pattern.replace(/\{\{|\}\}|\{(\*?)([^{}]+)\}|[^{}]+/g, (part, rest, name) => {
     if (part === "{{" || part === "}}") return encodeURIComponent(part[0]);
     const text = name === undefined ? part : String(values[name] ?? "");

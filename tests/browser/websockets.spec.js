@@ -64,3 +64,16 @@ test("the exception of a WebSocket handler is an error of its request", async ({
   await expect(page.getByRole("tab", { name: "Error" })).toHaveAttribute("aria-selected", "true");
   await expect(page.getByRole("tabpanel")).toContainText("it went wrong");
 });
+
+test("a WebSocket can be tried in the route table", async ({ page }) => {
+  await page.keyboard.press("2");
+  await page.getByTestId("route-row").filter({ hasText: "/echo" }).click();
+  const details = page.getByTestId("route-details");
+  await details.getByRole("button", { name: "Connect" }).click();
+  await expect(details.getByTestId("try-state")).toHaveText("open");
+  await details.getByLabel("Text message").fill("hello");
+  await details.getByRole("button", { name: "Send" }).click();
+  await expect(details.getByTestId("try-messages")).toContainText("← HELLO");
+  await details.getByRole("button", { name: "Close" }).click();
+  await expect(details.getByTestId("try-state")).toContainText("closed: 1000");
+});

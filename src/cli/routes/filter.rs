@@ -79,7 +79,7 @@ fn add_implied(route: &mut RouteInfo) {
     if has(&route.methods, "GET") && !has(&route.methods, "HEAD") {
         route.methods.push("HEAD".to_owned());
     }
-    if !has(&route.methods, "OPTIONS") {
+    if !has(&route.methods, "OPTIONS") && !has(&route.methods, "WS") {
         route.methods.push("OPTIONS".to_owned());
     }
     route.methods.sort();
