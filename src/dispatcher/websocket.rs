@@ -103,7 +103,8 @@ impl Handshake {
         let mut set = |name, value| response.headers_mut().insert(name, value);
         if let Some(subprotocol) = subprotocol {
             let value = HeaderValue::from_str(&subprotocol);
-            let value = value.map_err(|_| invalid(format!("{subprotocol:?} is not a subprotocol")))?;
+            let value =
+                value.map_err(|_| invalid(format!("{subprotocol:?} is not a subprotocol")))?;
             set(SEC_WEBSOCKET_PROTOCOL, value);
         }
         let accept = derive_accept_key(self.key.as_bytes());

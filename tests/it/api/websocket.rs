@@ -371,12 +371,12 @@ async fn limits_close_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_client_that_answers_no_ping_is_disconnected() {
+async fn a_client_without_pongs_is_disconnected() {
     let project = Project::new().file("app.py", APP).args(&["--ping-interval", "50ms"]);
     let server = project.serve().await;
     let mut silent = Client::open(&server, "/thread").await;
     silent.send("a").await;
-    // This client answers a ping when it reads the next message.
+    // This client sends a pong when it reads the next message.
     let mut client = Client::open(&server, "/thread").await;
     for _ in 0..10 {
         assert!(matches!(client.next().await, Message::Ping(_)));
@@ -559,7 +559,8 @@ async fn routes_show_websockets_and_wrong_ones_do_not_load() {
     let matched = project.snaxum(&["routes", "--match", "WS /echo/x"]).await;
     assert!(matched.stdout.contains("app.echo"), "{}", matched.stdout);
     let orders = routes.as_array().expect("a list").iter();
-    let orders = orders.clone().find(|route| route["handler"] == "app.orders").expect("it is listed");
+    let orders =
+        orders.clone().find(|route| route["handler"] == "app.orders").expect("it is listed");
     assert_eq!(orders["via"], json!(["before_request app.check"]));
 
     let wrong = [
