@@ -482,13 +482,13 @@ async def waits(ws):
     async for message in ws:
         pass
     await asyncio.sleep(0)
-    print("said goodbye", ws.close_code, flush=True)
+    print("ended", ws.close_code, flush=True)
 
 @websocket("/thread")
 def thread(ws):
     for message in ws:
         pass
-    print("said goodbye", ws.close_code, flush=True)
+    print("ended", ws.close_code, flush=True)
 
 @websocket("/ignores")
 async def ignores(ws):
@@ -512,7 +512,7 @@ async def ignores(ws):
     }
     assert_eq!(server.ended().await.code(), Some(0));
     let output = server.out.whole().await;
-    assert_eq!(output.matches("said goodbye 1012").count(), 2, "{output}");
+    assert_eq!(output.matches("ended 1012").count(), 2, "{output}");
     assert!(output.contains("was cancelled"), "{output}");
 }
 
