@@ -16,7 +16,7 @@ use axum::BoxError;
 use axum::body::Body as HttpBody;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;

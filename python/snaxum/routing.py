@@ -100,7 +100,7 @@ class Route:
     ) -> None:
         try:
             self.parsed = parse(pattern)
-            self.methods = checked_methods(methods)
+            self.methods = self._checked(methods)
             self.tags, self.summary, self.status = described(tags, summary, status)
         except (TypeError, ValueError) as error:
             raise RouteError(f"route `{pattern}` at {where(handler)}: {error}") from None
@@ -131,6 +131,9 @@ class Route:
             pass  # a type that is defined below the handler: see `finish`
         key = f"{' '.join(self.methods)} {pattern}"
         self.id = "r_" + sha256(key.encode(errors="surrogatepass")).hexdigest()[:8]
+
+    def _checked(self, methods: Iterable[str] | None) -> tuple[str, ...]:
+        return checked_methods(methods)
 
     def finish(self) -> None:
         """Plan the call if a type of a parameter was not defined when the route was made.

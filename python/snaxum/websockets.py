@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ._core.digests import sha256
+from ._core import calls
 from ._core.handlers import Handler, code_of, where
 from ._core.hooks import Scope
 from ._core.json_decoding import DecodingError, loads
@@ -311,8 +311,6 @@ class WebSocketRoute(Route):
         scope: Scope | None = None,
     ) -> None:
         super().__init__(pattern, None, handler, scope=scope)
-        self.methods = ("WS",)
-        self.id = "r_" + sha256(f"WS {pattern}".encode(errors="surrogatepass")).hexdigest()[:8]
         names = [subprotocols] if isinstance(subprotocols, str) else list(subprotocols)
         for name in names:
             if not isinstance(name, str) or not is_token(name):
@@ -332,6 +330,16 @@ class WebSocketRoute(Route):
     @property
     def mode(self) -> str:
         return "websocket"
+
+    def _checked(self, methods: Iterable[str] | None) -> tuple[str, ...]:
+        return ("WS",)
+
+    def _plan(self) -> None:
+        super()._plan()
+        for each in self.arguments or ():
+            if each.source == "request" and each.is_annotated:
+                each.source = "handshake"
+        self.call = calls.bind(self.handler, self.arguments, with_pool=False)
 
     def _check_kind(self) -> None:
         """Raise RouteError for a handler whose annotation promises the other kind of WebSocket."""

@@ -37,7 +37,7 @@ pub struct RouteInfo {
     /// Whether it is an `async def`.
     #[serde(rename = "async")]
     pub is_async: bool,
-    /// `in-thread`, `async`, `process pool`, or `static` for a directory of files.
+    /// `in-thread`, `async`, `process pool`, `websocket`, or `static` for a directory of files.
     pub mode: String,
     /// The hooks that its requests meet, in their order: `before_request module.function`.
     #[serde(default)]

@@ -435,9 +435,9 @@ mod tests {
         connection.receive(text("one"));
         assert_eq!(handler.try_send(&text("a"), waker), Ok(()));
         connection.close(close(1012, "server"));
-        assert_eq!(handler.try_send(&text("b"), waker), Err(SendError::Closed));
-        assert!(!connection.is_noticed());
         assert_eq!(handler.receive(), Received::Message(text("one")));
+        assert!(!connection.is_noticed());
+        assert_eq!(handler.try_send(&text("b"), waker), Err(SendError::Closed));
         assert_eq!(handler.receive(), Received::Closed(close(1012, "server")));
         assert!(connection.is_noticed());
         assert_eq!(connection.next().await, Outgoing::Message(text("a")));

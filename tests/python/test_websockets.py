@@ -18,6 +18,7 @@ from snaxum import (
     RouteError,
     WebSocket,
     WebSocketClosed,
+    route,
     websocket,
 )
 from snaxum.websockets import MAX_REASON, WebSocketRoute, current, short_reason
@@ -169,8 +170,29 @@ def test_a_route_of_a_websocket() -> None:
     assert (made_route.methods, made_route.mode) == (("WS",), "websocket")
     assert made_route.subprotocols == ("b", "a")
     assert websocket("/chat/<room>")(handler) is handler
+    with pytest.raises(RouteError, match="is a WebSocket; declare its handler with"):
+
+        @route("/a")
+        def in_vain(ws: WebSocket) -> None: ...
+
+    with pytest.raises(RouteError, match="a WebSocket has none"):
+
+        @websocket("/a")
+        async def with_body(ws: WebSocket, body: dict[str, int]) -> None: ...
+
     with pytest.raises(RouteError, match="has no path"):
         websocket(handler)  # type: ignore[arg-type]
+
+
+def test_parameters_are_filled_by_name_and_class() -> None:
+    async def handler(room: str, ws, request: Request, limit: int = 3) -> list[object]:  # type: ignore[no-untyped-def]
+        return [room, ws, request, limit]
+
+    link = FakeLink()
+    request = Request.build(path="/chat/tea", query="limit=5", path_params={"room": "tea"})
+    ws = WebSocket(request, link)
+    call = WebSocketRoute("/chat/<room>", handler).call
+    assert asyncio.run(call(ws)) == ["tea", ws, request, 5]
 
 
 def test_a_channel_is_found_by_its_name_while_something_refers_to_it() -> None:

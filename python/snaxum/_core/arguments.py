@@ -12,7 +12,18 @@ from .._validation.faults import Unsupported
 from ..markers import MISSING, Marker
 
 Source = Literal[
-    "path", "query", "header", "cookie", "form", "file", "body", "request", "websocket", "pool"
+    "path",
+    "query",
+    "header",
+    "cookie",
+    "form",
+    "file",
+    "body",
+    "request",
+    "websocket",
+    # The request of a WebSocket.
+    "handshake",
+    "pool",
 ]
 Passing = Literal["positional", "either", "keyword"]
 

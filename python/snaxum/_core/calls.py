@@ -17,7 +17,12 @@ from .handlers import Handler
 from .values import Found, Text, Value, value_of
 
 # The arguments that are objects, and the parameter of the generated function that has each.
-_OBJECTS = {"request": "request", "websocket": "request", "pool": "pool"}
+_OBJECTS = {
+    "request": "request",
+    "websocket": "request",
+    "handshake": "request.request",
+    "pool": "pool",
+}
 # The texts of a request by name; a list of them in the first two.
 _TEXTS = {
     "query": "request.query_params._values",

@@ -37,7 +37,9 @@ NAMES: dict[str, Source] = {"request": "request", "pool": "pool"}
 # request and the class, and returns the value, or raises an HTTPError.
 READERS: dict[str, str] = {}
 
-_WITHOUT_BODY = {"GET", "HEAD", "OPTIONS", "TRACE"}
+_WITHOUT_BODY = {"GET", "HEAD", "OPTIONS", "TRACE", "WS"}
+# The usual names of a WebSocket without an annotation.
+_WEBSOCKETS = ("ws", "websocket", "socket")
 
 
 def of_class(annotation: Any) -> Source | None:
@@ -86,6 +88,8 @@ def choose(argument: Argument, methods: Sequence[str]) -> Source | None:
     """
     if argument.is_inner and not argument.is_annotated and argument.is_required:
         return None
+    if "WS" in methods and argument.name in _WEBSOCKETS and not argument.is_annotated:
+        return "websocket"
     if argument.error is None and is_body(argument.annotation):
         return "body"
     return "query"
@@ -115,6 +119,10 @@ def check(argument: Argument, names: Mapping[str, type], methods: Sequence[str])
     if argument.error is not None and source in (*TEXTS, "body", "file"):
         _refuse_unknown(argument)
         return
+    if source == "websocket" and "WS" not in methods:
+        raise ValueError(
+            f"the parameter `{name}` is a WebSocket; declare its handler with `@websocket(path)`"
+        )
     if source == "path":
         _check_path(argument, names)
     elif source == "body":
@@ -164,6 +172,11 @@ def _check_path(argument: Argument, names: Mapping[str, type]) -> None:
 
 
 def _check_body(argument: Argument, methods: Sequence[str]) -> None:
+    if "WS" in methods:
+        raise ValueError(
+            f"the parameter `{argument.name}` comes from a body, and a WebSocket has none; use "
+            "`await ws.receive_json()`"
+        )
     if set(methods) <= _WITHOUT_BODY:
         if argument.is_inner and argument.marker is None:  # a decorator fills it
             argument.source = None
