@@ -269,6 +269,7 @@ class SocketLink:
                 loop.unwatch(self._exchange.id)
             if self._loop is not None:
                 self._loop.flush_soon()
+                self._on_signal()  # the tasks of the handler that still wait
             self._call_closed()
 
     def _end(self, result: object, error: BaseException | None) -> None:

@@ -74,6 +74,16 @@ async def waits(ws):
         await ws.send(message)
     print("the subscription ended", flush=True)
 
+@websocket("/tasks")
+async def tasks(ws):
+    async def read():
+        try:
+            await ws.receive()
+        finally:
+            print("the task ended", ws.close_code, flush=True)
+    asyncio.create_task(read())
+    await asyncio.sleep(0)
+
 @websocket("/both")
 async def both(ws):
     await ws.send("a WebSocket")
@@ -323,6 +333,10 @@ async fn a_handler_may_respond_otherwise_before_it_first_waits() {
     assert_eq!(client.closed().await, (1008, "not now".to_owned()));
     // A handler that only waits for something else is open at once.
     Client::open(&server, "/waits").await;
+    // A task of the handler learns the end of its WebSocket.
+    let mut client = Client::open(&server, "/tasks").await;
+    assert_eq!(client.closed().await.0, 1000);
+    server.out.wait_for("the task ended 1000").await;
 }
 
 #[tokio::test]
