@@ -79,6 +79,8 @@ def _run_blocking(
 
     def run() -> None:
         pin_thread(generation, exchange.id)
+        exchanges = running().exchanges
+        exchanges[exchange.id] = exchange
         link = SocketLink(exchange, generation, route, request)
         ws = BlockingWebSocket(request, link)
         current.set(ws)
@@ -97,6 +99,7 @@ def _run_blocking(
         except BaseException as raised:
             error = raised
         finally:
+            exchanges.pop(exchange.id, None)
             link.end(result, error)
             unpin_thread()
             lease.end()
@@ -117,6 +120,8 @@ async def _on_loop(
     from .async_dispatch import timed
 
     pin_task(lease.generation, exchange.id)
+    exchanges = running().exchanges
+    exchanges[exchange.id] = exchange
     link = SocketLink(exchange, lease.generation, route, request, loop)
     ws = WebSocket(request, link)
     current.set(ws)
@@ -134,6 +139,7 @@ async def _on_loop(
     except BaseException as raised:
         error = raised
     finally:
+        exchanges.pop(exchange.id, None)
         link.end(result, error)
         loop.forget(exchange.id)
         lease.end()
