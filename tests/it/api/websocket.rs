@@ -302,7 +302,7 @@ async fn a_close_has_its_code_and_a_fault_has_its_traceback() {
     assert_eq!(close["error"]["message"], "it went wrong");
 
     let id = close["request"].as_str().expect("an id");
-    let detail = server.api(&format!("/requests/{id}")).await;
+    let detail = server.api(&format!("requests/{id}")).await;
     assert_eq!(detail["status"], 101);
     assert_eq!(detail["messages"], json!([message]));
     let frame = detail["traceback"]["frames"].as_array().expect("frames").last().expect("one");
@@ -583,7 +583,8 @@ async fn routes_show_websockets_and_wrong_ones_do_not_load() {
     assert_eq!(orders["via"], json!(["before_request app.check"]));
 
     let wrong = [
-        ("@websocket('/a')\nasync def a(ws, other): ...", "`other`"),
+        ("@websocket('/a')\nasync def a(ws, body: dict): ...", "a WebSocket has none"),
+        ("@route('/a')\ndef a(ws: WebSocket): ...", "declare its handler with `@websocket(path)`"),
         ("@websocket('/a')\nasync def a(ws):\n    yield 1", "has a `yield`"),
         (
             "@websocket('/a', subprotocols=['a b'])\nasync def a(ws): ...",
@@ -599,7 +600,7 @@ async fn routes_show_websockets_and_wrong_ones_do_not_load() {
         ),
     ];
     for (code, problem) in wrong {
-        let code = format!("from snaxum import route, websocket\n{code}\n");
+        let code = format!("from snaxum import WebSocket, route, websocket\n{code}\n");
         let check = Project::new().file("app.py", &code).snaxum(&["check"]).await;
         assert_eq!(check.code, Some(1), "{code}");
         assert!(
