@@ -19,8 +19,8 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
-use hyper::upgrade::OnUpgrade;
 use futures_util::future::Either;
+use hyper::upgrade::OnUpgrade;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::TRACEBACK;
