@@ -8,7 +8,7 @@ use crate::support::{Project, Reply, Server, in_time, send};
 
 const APP: &str = r#"
 from pathlib import Path
-from snaxum import Response, abort, redirect, route, send_file
+from snaxum import Response, abort, errorhandler, redirect, route, send_file
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -22,6 +22,13 @@ def moved(): return redirect("https://example.org/", 308)
 async def refuse():
     abort(403, "not yours")
     return "unreachable"
+
+@route("/gone")
+def gone(): abort(410, "moved to the archive", {"x-archive": "7"})
+
+@errorhandler(410)
+def explain(request, error):
+    return {"gone": error.detail, "headers": dict(error.headers)}, 410
 
 @route("/login")
 def login():
@@ -105,6 +112,10 @@ async fn redirects_errors_and_cookies_are_sent_as_the_handler_made_them() {
     assert_eq!(reply.status, 403);
     assert_eq!(reply.header("content-type"), "application/problem+json");
     assert_eq!(reply.json()["detail"], "not yours");
+
+    let reply = server.get("/gone").await;
+    let expected = json!({"gone": "moved to the archive", "headers": {"x-archive": "7"}});
+    assert_eq!((reply.status, reply.json()), (410, expected));
 
     let reply = server.get("/login").await;
     let cookies: Vec<_> = reply.headers.get_all("set-cookie").iter().collect();
