@@ -108,6 +108,8 @@ async fn async_and_pool_handlers_start_while_all_def_threads_are_blocked() {
         let (rejected, _, mut waiting) =
             futures_util::future::select_all([second, third, fourth]).await;
         assert_rejected(&rejected.expect("a response"));
+        // The others may be in the queue for a moment, before they wait for a thread.
+        in_time("room", async { while server.get("/async").await.status == 503 {} }).await;
         assert_others_respond(&server).await;
 
         blocked.append(&mut waiting);

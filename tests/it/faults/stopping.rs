@@ -142,7 +142,6 @@ async fn hooks_run_however_many_clients_of_the_console_wait_for_a_module() {
     let app = app().file("app.py", &format!("{APP}\n{hook}"));
     let mut server = app.args(&["--import-timeout", "10m"]).dev().await;
     server.edit("slow.py", "import _gate\n_gate.wait('import')\n");
-    server.edit("app.py", &format!("import slow\n{APP}\n{hook}"));
     let held = server.arrival().await;
     // More than the queue of the runtime thread has room for.
     let waiting = (0..80).map(|_| server.api("workers"));
@@ -150,7 +149,8 @@ async fn hooks_run_however_many_clients_of_the_console_wait_for_a_module() {
 
     server.signal(libc::SIGTERM);
 
-    assert_eq!(server.arrival().await.name, "hook");
+    // Another attempt to load may come before.
+    while server.arrival().await.name != "hook" {}
     assert_eq!(server.ended().await.code(), Some(0));
     drop(held);
 }
