@@ -4,53 +4,44 @@
 //! handler each become a response. [`Observation`] reports each request to observers.
 
 pub(crate) mod body;
+mod coding;
 mod delivered_body;
+mod multipart;
 mod observation;
+mod streamed_body;
+mod streamed_response;
 mod websocket;
+mod whole_body;
 
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::BoxError;
 use axum::body::Body as HttpBody;
 use axum::extract::{Request as HttpRequest, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
 use futures_util::future::Either;
 use hyper::upgrade::OnUpgrade;
-use tokio_util::sync::CancellationToken;
 
 use crate::event::TRACEBACK;
 use crate::message::{
-    BodyReceiver, Chunk, Failure, FileBody, HandlerOutcome, Head, PythonRequest, PythonResponse,
+    Failure, FileBody, HandlerOutcome, Head, PythonRequest, PythonResponse, RequestBody,
     ResponseBody, Traceback,
 };
 use crate::problem;
 use crate::python_runtime::{CallError, PythonRuntime};
 use crate::server::framing;
 
+use body::BodyError;
+use coding::Coding;
 use delivered_body::DeliveredBody;
 use observation::Observation;
+use streamed_response::{begin_stream, is_event_stream, streamed};
 use websocket::Handshake;
 
 pub use observation::DEV_HEADERS;
-
-/// Replaces the content type, and adds the other headers unless the handler has set them.
-fn set_event_head(headers: &mut Vec<(String, String)>, added: Vec<(String, String)>) {
-    headers.retain(|(name, _)| name != CONTENT_TYPE.as_str());
-    for (name, value) in added {
-        if headers.iter().all(|(given, _)| *given != name) {
-            headers.push((name, value));
-        }
-    }
-}
-
-/// The time that an event stream has for its first event before its response begins. Short: a browser
-/// waits for the response before it reports the connection as open.
-const EVENT_STREAM_WAIT: Duration = Duration::from_secs(1);
 
 /// Responds to a request with the user's Python handlers. Accepts any method and any path:
 /// `any(handle_python_request)` on a route, or as a fallback.
@@ -72,7 +63,7 @@ pub fn respond_through_layers<B>(
     request: hyper::Request<B>,
 ) -> impl Future<Output = HttpResponse>
 where
-    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send,
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     match runtime.http_layers().cloned() {
         None => Either::Left(respond(runtime, request)),
@@ -88,33 +79,40 @@ pub fn respond<B>(
     request: hyper::Request<B>,
 ) -> impl Future<Output = HttpResponse>
 where
-    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     // Out of the future: it is moved, and the parts are large.
     let (mut parts, body) = request.into_parts();
+    let coding = if body.is_end_stream() { None } else { Coding::take(&mut parts.headers) };
     let can_upgrade = parts.extensions.get::<OnUpgrade>().is_some();
     let handshake = if can_upgrade { Handshake::take(&mut parts) } else { None };
     let head = if handshake.is_some() { Head::of_websocket(parts) } else { Head::new(parts) };
-    respond_to(runtime, head, body, handshake)
+    respond_to(runtime, head, (body, coding), handshake)
 }
 
 async fn respond_to<B>(
     runtime: Arc<PythonRuntime>,
     head: Head,
-    body: B,
+    (body, coding): (B, Option<Coding>),
     handshake: Option<Box<Handshake>>,
 ) -> HttpResponse
 where
-    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
+    let has_body = !body.is_end_stream();
     let id = runtime.next_request_id();
     let mut observation = Observation::begin(&runtime, id, &head);
 
-    let config = runtime.config();
-    let body = body::read(head.headers(), body, config.max_body_size, config.body_timeout).await;
-    observation.body_read(&body);
-    // A save before the request is live, or rejected, before Python sees the request.
-    runtime.gate().wait().await;
+    let body = match has_body && may_stream(&runtime, &head).await {
+        true => Arrival::Later(body),
+        false => {
+            let body = whole_body::read(&runtime, head.headers(), body, coding).await;
+            observation.body_read(&body);
+            // A save before the request is live, or rejected, before Python sees the request.
+            runtime.gate().wait().await;
+            Arrival::Read(body)
+        }
+    };
     observation.gate_passed();
     // Boxed, here and below: few requests are for files.
     let static_files = runtime.static_files();
@@ -125,36 +123,41 @@ where
         observation.end(&mut response, None);
         return response;
     }
+    let (called, is_unread) = match body {
+        Arrival::Read(Ok(body)) => {
+            (Ok(runtime.call(PythonRequest { id, head: head.clone(), body }).await), false)
+        }
+        Arrival::Read(Err(error)) => (Err(error), true),
+        Arrival::Later(body) => {
+            let parts = (&mut observation, id, &head, coding);
+            Box::pin(streamed_body::call(&runtime, body, parts)).await
+        }
+    };
     let mut is_unrouted = false;
     let mut handled = None;
     let mut delivery = None;
-    let outcome = match body {
-        Ok(body) => {
-            let request = PythonRequest { id, head: head.clone(), body };
-            match runtime.call(request).await {
-                Ok(PythonResponse {
-                    generation,
-                    route,
-                    outcome,
-                    raised,
-                    timestamps,
-                    delivery: sent,
-                }) => {
-                    is_unrouted = route.is_none();
-                    handled = raised;
-                    observation.received(generation, route, timestamps, &outcome);
-                    delivery = sent;
-                    match outcome {
-                        HandlerOutcome::Response { body: ResponseBody::Stream(_), .. } => {
-                            // Boxed: its state would enlarge that of every request.
-                            Box::pin(begin_stream(&runtime, id, outcome)).await
-                        }
-                        _ => outcome,
-                    }
+    let outcome = match called {
+        Ok(Ok(PythonResponse {
+            generation,
+            route,
+            outcome,
+            raised,
+            timestamps,
+            delivery: sent,
+        })) => {
+            is_unrouted = route.is_none();
+            handled = raised;
+            observation.received(generation, route, timestamps, &outcome);
+            delivery = sent;
+            match outcome {
+                HandlerOutcome::Response { body: ResponseBody::Stream(_), .. } => {
+                    // Boxed: its state would enlarge that of every request.
+                    Box::pin(begin_stream(&runtime, id, outcome)).await
                 }
-                Err(error) => HandlerOutcome::Failure(failure_of(error, &runtime)),
+                _ => outcome,
             }
         }
+        Ok(Err(error)) => HandlerOutcome::Failure(failure_of(error, &runtime)),
         Err(error) => HandlerOutcome::Failure(error.failure),
     };
     let (mut response, traceback) = to_http(&runtime, &head, id, outcome, handshake);
@@ -168,11 +171,28 @@ where
     if let Some(traceback) = &handled {
         log_traceback(id, traceback);
     }
+    if is_unread {
+        // The client must not send its next request after this body.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     observation.end(&mut response, traceback.or(handled).as_ref());
     match delivery {
         None => response,
         Some(delivery) => response.map(|body| HttpBody::new(DeliveredBody { body, delivery })),
     }
+}
+
+/// A body that was read, or one that may arrive while its handler runs.
+enum Arrival<B> {
+    Read(Result<RequestBody, BodyError>),
+    Later(B),
+}
+
+/// Whether the handler may start before the body has arrived.
+async fn may_stream(runtime: &PythonRuntime, head: &Head) -> bool {
+    // A save before the request may have changed its route.
+    runtime.gate().wait().await;
+    runtime.serving().may_stream(head)
 }
 
 fn failure_of(error: CallError, runtime: &PythonRuntime) -> Failure {
@@ -233,6 +253,9 @@ fn to_http(
             }
         }
         HandlerOutcome::Failure(failure) => failure,
+        HandlerOutcome::NeedsBody => {
+            unreachable!("the request was sent with its body")
+        }
     };
     if let Some(traceback) = &failure.traceback {
         log_traceback(id, traceback);
@@ -285,112 +308,5 @@ fn file_body(file: FileBody) -> HttpBody {
     HttpBody::from_stream(futures_util::stream::unfold(file, async |mut file| {
         let piece = file.read().await?;
         Some((piece, file))
-    }))
-}
-
-/// Waits for the first chunk of a stream, so that an error before it becomes a failure. A stream that
-/// stays silent begins without one: an event stream soon, another at the time limit of a handler.
-async fn begin_stream(
-    runtime: &Arc<PythonRuntime>,
-    id: u64,
-    outcome: HandlerOutcome,
-) -> HandlerOutcome {
-    // In this order: the handler is cancelled once its stream is closed.
-    let mut handler = CancelHandler { runtime: Some(Arc::clone(runtime)), id };
-    let mut outcome = outcome;
-    let begun = match &mut outcome {
-        HandlerOutcome::Response { headers, body: ResponseBody::Stream(chunks), .. } => {
-            let limit = match is_event_stream(headers) {
-                true => EVENT_STREAM_WAIT,
-                false => runtime.config().request_timeout,
-            };
-            let is_ready = if limit.is_zero() {
-                chunks.ready().await
-            } else {
-                tokio::time::timeout(limit, chunks.ready()).await.unwrap_or(Ok(()))
-            };
-            is_ready.and_then(|()| chunks.begin()).map(|events| {
-                if let Some(head) = events {
-                    chunks.keep_alive = Some(head.keep_alive);
-                    set_event_head(headers, head.headers);
-                }
-            })
-        }
-        _ => Ok(()),
-    };
-    handler.disarm();
-    match begun {
-        Ok(()) => outcome,
-        Err(failure) => HandlerOutcome::Failure(failure),
-    }
-}
-
-fn is_event_stream(headers: &[(String, String)]) -> bool {
-    headers.iter().any(|(name, value)| {
-        let kind = value.split(';').next().unwrap_or_default();
-        name == "content-type" && kind.trim().eq_ignore_ascii_case("text/event-stream")
-    })
-}
-
-/// Cancels the handler of a stream when it is dropped: the client has disconnected.
-struct CancelHandler {
-    runtime: Option<Arc<PythonRuntime>>,
-    id: u64,
-}
-
-impl CancelHandler {
-    /// Cancels nothing from now on: the handler has ended, or the body cancels it.
-    fn disarm(&mut self) {
-        self.runtime = None;
-    }
-}
-
-impl Drop for CancelHandler {
-    fn drop(&mut self) {
-        if let Some(runtime) = &self.runtime {
-            runtime.cancel(self.id);
-        }
-    }
-}
-
-/// A comment, which clients ignore; proxies that close silent connections do not.
-const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
-
-async fn pass(time: Option<Duration>) {
-    match time {
-        Some(time) => tokio::time::sleep(time).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Makes a body that grows as the handler sends, and cancels the handler if the client disconnects.
-/// The body ends when `stopping` is cancelled.
-fn streamed(
-    chunks: BodyReceiver,
-    runtime: Arc<PythonRuntime>,
-    id: u64,
-    stopping: Option<CancellationToken>,
-) -> HttpBody {
-    let receiving = (chunks, CancelHandler { runtime: Some(runtime), id }, stopping);
-    HttpBody::from_stream(futures_util::stream::unfold(receiving, async |mut receiving| {
-        let (chunk, is_stopping) = match &receiving.2 {
-            None => (receiving.0.recv().await, false),
-            Some(stopping) => {
-                let keep_alive = receiving.0.keep_alive;
-                tokio::select! {
-                    chunk = receiving.0.recv() => (chunk, false),
-                    () = stopping.cancelled() => (Some(Chunk::End), true),
-                    () = pass(keep_alive) => (Some(Chunk::Data(KEEP_ALIVE)), false),
-                }
-            }
-        };
-        if !is_stopping && !matches!(chunk, Some(Chunk::Data(_))) {
-            receiving.1.disarm();
-        }
-        match chunk {
-            Some(Chunk::Data(chunk)) => Some((Ok(chunk), receiving)),
-            Some(Chunk::End) => None,
-            None => Some((Err(io::Error::other("the handler's stream was aborted")), receiving)),
-        }
     }))
 }

@@ -3,13 +3,16 @@
 //! Plain, owned data: no `PyObject`, no connection, no lock but a stream's. The console, the API and
 //! `snaxum routes --format json` show these types as JSON.
 
+mod body_start;
 pub(crate) mod body_stream;
 mod delivery;
 mod failure;
 mod file_body;
+mod form;
 mod load_report;
 mod reload;
 mod request_head;
+pub(crate) mod request_stream;
 mod route;
 pub(crate) mod socket_channel;
 mod static_mount;
@@ -23,33 +26,67 @@ use std::time::{Duration, SystemTime};
 use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 
+pub(crate) use body_start::BodyRecorder;
+pub use body_start::{BodyStart, MAX_BODY_START};
 pub use body_stream::{BodyReceiver, Chunk, EventHead};
 pub(crate) use delivery::Delivery;
 pub use delivery::{DeliveryGuard, Ended};
 pub use failure::Failure;
 pub use file_body::FileBody;
 pub(crate) use file_body::Part;
+pub use form::{FileContent, FilePart, Form, Stored};
 pub use load_report::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef, Secret,
 };
 pub use reload::Reload;
 pub use request_head::{Head, header_texts};
-pub use route::{Param, RouteInfo};
+pub use request_stream::ChunkReceiver;
+pub use route::{Param, RouteInfo, StreamedRoute};
 pub use socket_channel::{ABNORMAL, ConnectionEnd, SocketClose, SocketMessage};
 pub use static_mount::StaticMount;
 pub use timing::{BlockingRequest, Phases, PoolTime, Timestamps, ms, unix_ms};
 pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};
 pub use worker::{WorkerChange, WorkerEvent};
 
-/// A request on its way to Python, its body read to the end.
+/// A request on its way to Python.
 #[derive(Debug)]
 pub struct PythonRequest {
     /// Unique in this process, counted from 1.
     pub id: u64,
     /// Everything but the body.
     pub head: Head,
-    /// The whole body.
-    pub body: Bytes,
+    /// The body.
+    pub body: RequestBody,
+}
+
+/// The body of a request, as Python gets it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum RequestBody {
+    /// All of its bytes.
+    Whole(Bytes),
+    /// The parts of a multipart body.
+    Form(Arc<Form>),
+    /// The receiving end of a bounded channel: the body arrives while its handler runs.
+    Stream(ChunkReceiver),
+}
+
+impl RequestBody {
+    /// The chunks of a body that arrives while its handler runs.
+    pub(crate) fn chunks(&self) -> Option<&ChunkReceiver> {
+        match self {
+            Self::Stream(chunks) => Some(chunks),
+            _ => None,
+        }
+    }
+
+    /// Frees the parts that live as long as the request.
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Whole(_) => {}
+            Self::Form(form) => form.close(),
+            Self::Stream(chunks) => chunks.close(),
+        }
+    }
 }
 
 /// The response of Python to a request.
@@ -87,6 +124,8 @@ pub enum HandlerOutcome {
     WebSocket(AcceptedSocket),
     /// Becomes an error page or a problem document, as the client accepts.
     Failure(Failure),
+    /// No handler has run: that of the route needs the body before it starts.
+    NeedsBody,
 }
 
 /// A WebSocket that its handler has accepted.
@@ -136,7 +175,7 @@ pub struct RequestRecord<'a> {
     /// Method, path and headers.
     pub head: &'a Head,
     /// Its body; `None` if it could not be read.
-    pub request_body: Option<&'a Bytes>,
+    pub request_body: Option<&'a BodyStart>,
     /// The body of the response; `None` if it is a stream or a large file, or
     /// not from the handler.
     pub response_body: Option<&'a Bytes>,

@@ -19,14 +19,17 @@ mod exchange;
 mod gate;
 mod host;
 mod in_flight;
+mod incoming;
 mod interpreter;
 mod introspection;
 mod json;
 mod loop_signals;
 mod messages;
 mod queue;
+mod reading_limit;
 mod reload;
 mod reply;
+mod response_stream;
 mod serving;
 mod socket;
 mod thread;
@@ -270,6 +273,7 @@ impl PythonRuntime {
             return Err(CallError::Stopped);
         }
         let id = request.id;
+        let chunks = request.body.chunks().cloned();
         let now = Instant::now();
         let (reply, response) = reply::channel(&self.wakes);
         let is_observed = self.config.dev;
@@ -283,14 +287,15 @@ impl PythonRuntime {
         })?;
         let limit = self.config.request_timeout;
         let mut cancel = CancelOnDrop { runtime: self, id, deadline: now + limit, armed: true };
-        let response = if limit.is_zero() {
-            response.await
-        } else {
-            match tokio::time::timeout(limit, response).await {
-                Ok(response) => response,
-                Err(_) => return Err(CallError::TimedOut),
+        let response = match &chunks {
+            _ if limit.is_zero() => Some(response.await),
+            None => tokio::time::timeout(limit, response).await.ok(),
+            // Boxed: its state would enlarge that of every request.
+            Some(chunks) => {
+                Box::pin(reading_limit::wait(response, chunks, limit, &mut cancel.deadline)).await
             }
         };
+        let response = response.ok_or(CallError::TimedOut)?;
         cancel.armed = false;
         response.unwrap_or_else(|| {
             let is_stopped = self.stopped.load(Ordering::Acquire);

@@ -30,6 +30,7 @@ from .responses import abort, redirect, send_file
 from .routing import RouteError
 from .static_files import static
 from .templates import render
+from .uploads import UploadFile
 from .urls import url_for
 from .websockets import (
     BlockingWebSocket,
@@ -55,6 +56,7 @@ __all__ = [
     "Response",
     "RouteError",
     "Subscription",
+    "UploadFile",
     "ValidationError",
     "WebSocket",
     "WebSocketClosed",

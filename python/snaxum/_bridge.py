@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from ._core import forms
 from ._debug import crash, output, redact, running_requests
 from ._debug.route_lookup import explain as explain_match
 from ._debug.route_lookup import matching_order
@@ -27,10 +28,11 @@ from ._runtime import (
     registration,
     respond,
     sockets,
+    streamed_request,
     streams,
 )
 from ._runtime import runtime as runtimes
-from ._runtime.dispatch import calls_plain_handler, dispatch_request
+from ._runtime.dispatch import calls_plain_handler, dispatch_before_body, dispatch_request
 from ._runtime.generations import Generation, current
 from ._runtime.leases import enter, leave
 from ._runtime.runtime import Runtime, running
@@ -59,6 +61,8 @@ def start(options: str, host: HostApi) -> bytes:
         crash.install(settings["crash_fd"])
     respond.is_observed = settings["dev"]
     redact.add_words(settings["redact_extra"])
+    forms.max_fields = settings["max_form_fields"]
+    streamed_request.max_body_size = settings["max_body_size"]
     if settings["dev"] and not settings["load_only"]:
         output.install(host.print, is_raw=settings["raw_output"])
     generations.first_number = settings["first_generation"]
@@ -114,6 +118,11 @@ def _load() -> bytes:
 def _complete(made: report.Report) -> None:
     """Add the secrets to a report, and start the parts that the new routes need."""
     runtime = running()
+    streamed = [route for route in current().routes if route.streams_body]
+    made.streamed = [
+        {"methods": list(route.methods), "prefix": route.pattern.partition("<")[0]}
+        for route in streamed
+    ]
     if respond.is_observed:
         made.secrets = redact.secret_values()
     runtime.prepare_for(current().routes)
@@ -189,6 +198,15 @@ def dispatch_websocket(exchange: Exchange, method: str, path: str) -> None:
     generation = enter(exchange.id)
     try:
         sockets.dispatch_websocket(exchange, generation, path)
+    finally:
+        leave(generation)
+
+
+def dispatch_head(exchange: Exchange, method: str, path: str) -> None:
+    """Run a request whose body has not arrived, if its handler reads it in chunks."""
+    generation = enter(exchange.id)
+    try:
+        dispatch_before_body(exchange, generation, method, path)
     finally:
         leave(generation)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from json import dumps
 from typing import Protocol
 
+from .uploads import RawFile
+
 
 class HostApi(Protocol):
     """The functions that Rust lends to the runtime."""
@@ -25,7 +27,10 @@ class HostApi(Protocol):
         """Make the pipe readable: at once, or with the next wake if this thread defers wakes."""
 
     def take_signals(self) -> list[int]:
-        """Return the ids of the requests whose stream has room again."""
+        """Return the ids of the requests whose stream has room again.
+
+        A negative id is of a request whose body arrives.
+        """
 
     def wait_for_ended(self, timeout: float | None) -> list[tuple[int, bool]]:
         """Wait for requests that were abandoned, or whose response has been sent, or for a wake.
@@ -137,6 +142,16 @@ class Exchange(Protocol):
 
     def headers(self) -> list[tuple[str, str]]: ...
     def body(self) -> bytes: ...
+    def form(self) -> tuple[list[tuple[str, str]], list[RawFile]] | None: ...
+    def receive(self) -> bytes | tuple[int, str]:
+        """Wait for a chunk of a streamed body, b"" at its end; a status and a reason without it."""
+
+    def try_receive(self, host: HostApi) -> bytes | tuple[int, str] | None:
+        """Do the same without the wait; None without a chunk, which `host` signals later."""
+
+    def need_body(self, generation: int) -> None:
+        """Ask for the request again, with its body; instead of the last four methods."""
+
     def cancelled(self) -> bool: ...
     def began(self) -> None: ...
     def resumed(self) -> None: ...

@@ -31,6 +31,7 @@ class Declarations:
         methods: Iterable[str] | None = None,
         *,
         use_process_pool: bool = False,
+        stream_body: bool | None = None,
         tags: Iterable[str] = (),
         summary: str = "",
         response_model: Any = None,
@@ -44,6 +45,9 @@ class Declarations:
         annotated with a model gets the body, and every other one the query parameter of its name,
         converted to its type.
 
+        A handler that calls `request.stream()` starts before the body has arrived; with
+        `stream_body=True` so does one that passes the request on to a function that calls it.
+
         `status` is that of a result which has none of its own. `tags`, `summary` and
         `response_model` describe the route, and do not change the response.
         """
@@ -54,6 +58,7 @@ class Declarations:
                 methods,
                 handler,
                 use_process_pool=use_process_pool,
+                stream_body=stream_body,
                 tags=tags,
                 summary=summary,
                 response_model=response_model,
@@ -86,39 +91,48 @@ class Declarations:
         path: str,
         *,
         use_process_pool: bool = False,
+        stream_body: bool | None = None,
         tags: Iterable[str] = (),
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
     ) -> Callable[[_H], _H]:
         """Like `route`, for POST."""
-        return self._of("POST", path, use_process_pool, tags, summary, response_model, status)
+        return self._of(
+            "POST", path, use_process_pool, tags, summary, response_model, status, stream_body
+        )
 
     def put(
         self,
         path: str,
         *,
         use_process_pool: bool = False,
+        stream_body: bool | None = None,
         tags: Iterable[str] = (),
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
     ) -> Callable[[_H], _H]:
         """Like `route`, for PUT."""
-        return self._of("PUT", path, use_process_pool, tags, summary, response_model, status)
+        return self._of(
+            "PUT", path, use_process_pool, tags, summary, response_model, status, stream_body
+        )
 
     def patch(
         self,
         path: str,
         *,
         use_process_pool: bool = False,
+        stream_body: bool | None = None,
         tags: Iterable[str] = (),
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
     ) -> Callable[[_H], _H]:
         """Like `route`, for PATCH."""
-        return self._of("PATCH", path, use_process_pool, tags, summary, response_model, status)
+        return self._of(
+            "PATCH", path, use_process_pool, tags, summary, response_model, status, stream_body
+        )
 
     def delete(
         self,
@@ -203,11 +217,13 @@ class Declarations:
         summary: str,
         model: Any,
         status: int | None,
+        stream_body: bool | None = None,
     ) -> Callable[[_H], _H]:
         return self.route(
             path,
             [method],
             use_process_pool=pool,
+            stream_body=stream_body,
             tags=tags,
             summary=summary,
             response_model=model,

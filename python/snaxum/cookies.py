@@ -16,13 +16,23 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 def parse_cookies(header: str) -> dict[str, str]:
-    """Parse a Cookie header; the first value of a name counts, which is the most specific."""
+    """Parse a Cookie header; the first value of a name counts, which is the most specific.
+
+    A pair without a name or `=` is skipped: browsers send it. Raises ValueError with the place of a
+    pair that no browser sends.
+    """
     cookies: dict[str, str] = {}
+    at = 0
     for pair in header.split(";"):
         name, equals, value = pair.partition("=")
-        name = name.strip()
+        name, value = name.strip(), value.strip()
         if equals and name:
-            cookies.setdefault(name, _unquote(value.strip()))
+            if not _COOKIE_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} at character {at + 1} is not the name of a cookie")
+            if len(value) > 1 and value[0] == '"' != value[-1]:
+                raise ValueError(f"the cookie `{name}` at character {at + 1} has no closing quote")
+            cookies.setdefault(name, _unquote(value))
+        at += len(pair) + 1
     return cookies
 
 
@@ -90,6 +100,8 @@ def _checked(key: str, attribute: str, text: str) -> str:
 
 _ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
 _PLAIN = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
+# Wider than a token: browsers store such names, and send them to every page of a site.
+_COOKIE_NAME = re.compile(r"[^\x00-\x20\x7f,;=\"]+")
 _ESCAPED = re.compile(rb"\\([0-3][0-7]{2}|.)", re.DOTALL)
 
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
 Pairs = Iterable[tuple[str, str]]
 
 
-class _MultiDict(Mapping[str, str]):
-    """A read-only mapping that may have several values for a name."""
+_V = TypeVar("_V")
+
+
+class MultiDict(Mapping[str, _V]):
+    """A read-only mapping that may have several values for a name; the last one counts."""
 
     __slots__ = ("_values",)
 
-    def __init__(self, pairs: Pairs = ()) -> None:
-        self._values: dict[str, list[str]] = {}
+    def __init__(self, pairs: Iterable[tuple[str, _V]] = ()) -> None:
+        self._values: dict[str, list[_V]] = {}
         for name, value in pairs:
             self._values.setdefault(name, []).append(value)
 
@@ -29,14 +33,14 @@ class _MultiDict(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._values)
 
-    def __getitem__(self, name: str) -> str:
+    def __getitem__(self, name: str) -> _V:
         return self._values[name][-1]
 
-    def get_all(self, name: str) -> list[str]:
+    def get_all(self, name: str) -> list[_V]:
         """Return every value of `name`, in order."""
         return list(self._values.get(name, ()))
 
-    def multi_items(self) -> list[tuple[str, str]]:
+    def multi_items(self) -> list[tuple[str, _V]]:
         """List every name with every value."""
         return [(name, value) for name, values in self._values.items() for value in values]
 
@@ -51,17 +55,17 @@ class MissingField(KeyError):
         return str(self.args[0])
 
 
-class QueryParams(_MultiDict):
-    """The fields of a query string or a form; the last value of a name counts."""
+class Fields(MultiDict[_V]):
+    """Values that a client sends by name; a missing one that a handler needs is a 400."""
 
     __slots__ = ("_kind", "_note")
 
-    def __init__(self, pairs: Pairs = (), *, kind: str = "query parameter", note: str = "") -> None:
+    def __init__(self, pairs: Iterable[tuple[str, _V]], *, kind: str, note: str = "") -> None:
         """Take the fields; `kind` and `note` are for the message about a missing one."""
         super().__init__(pairs)
         self._kind, self._note = kind, note
 
-    def __getitem__(self, name: str) -> str:
+    def __getitem__(self, name: str) -> _V:
         try:
             return self._values[name][-1]
         except KeyError:
@@ -71,6 +75,16 @@ class QueryParams(_MultiDict):
         sent = ", ".join(f"`{each}`" for each in list(self._values)[:10])
         note = self._note or f"the request has {sent or 'none'}"
         return f"the {self._kind} `{name}` is missing; {note}"
+
+
+class QueryParams(Fields[str]):
+    """The fields of a query string or a form; the last value of a name counts."""
+
+    __slots__ = ()
+
+    def __init__(self, pairs: Pairs = (), *, kind: str = "query parameter", note: str = "") -> None:
+        """Take the fields; `kind` and `note` are for the message about a missing one."""
+        super().__init__(pairs, kind=kind, note=note)
 
     @classmethod
     def parse(cls, text: str, charset: str = "utf-8", kind: str = "query parameter") -> QueryParams:
@@ -90,7 +104,7 @@ class QueryParams(_MultiDict):
         return params
 
 
-class Headers(_MultiDict):
+class Headers(MultiDict[str]):
     """Headers by name in any case; several values with one name read as one, joined with commas."""
 
     __slots__ = ()
@@ -143,7 +157,7 @@ class ResponseHeaders(Headers):
 
 
 def _pairs(given: Mapping[str, str] | Pairs) -> Pairs:
-    if isinstance(given, _MultiDict):
+    if isinstance(given, MultiDict):
         return given.multi_items()
     if isinstance(given, Mapping):
         return given.items()

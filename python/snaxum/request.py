@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import codecs
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
+from ._core import forms
 from ._core.json_decoding import DecodingError, loads
 from ._core.json_encoding import dumps
 from .cookies import parse_cookies
-from .headers import Headers, Pairs, QueryParams
+from .headers import Fields, Headers, Pairs, QueryParams
 from .response import HTTPError
+from .uploads import RawFile, UploadFile
+
+Files = Fields[UploadFile]
 
 
 class RawRequest(Protocol):
@@ -31,6 +35,8 @@ class RawRequest(Protocol):
     def query(self) -> str: ...
     def headers(self) -> list[tuple[str, str]]: ...
     def body(self) -> bytes: ...
+    def form(self) -> tuple[list[tuple[str, str]], list[RawFile]] | None:
+        """Return the fields and the files of a multipart body; None for any other."""
 
 
 class Request:
@@ -38,11 +44,13 @@ class Request:
 
     - `method`, `path`, `query_string`: as received, the path percent-decoded
     - `path_params`: the converted values of the route's parameters
-    - `query_params`, `form`: last value wins, `get_all` has the others; `form` is empty for
-      anything but application/x-www-form-urlencoded
+    - `query_params`, `form`, `files`: last value wins, `get_all` has the others; `form` has the
+      fields of application/x-www-form-urlencoded and multipart/form-data, and is empty for anything
+      else; `files` has each `UploadFile` of multipart/form-data
     - `headers`: by name in any case; `content_type` is "" if there is none; `cookies` is a dict
     - `last_event_id`: the id of the last event that a returning client of `stream_events` has
-    - `data`: the body as bytes; `text`: decoded by its charset, UTF-8 if it names none
+    - `data`: the body as bytes, unless it is multipart; `text`: decoded by its charset, UTF-8 if it
+      names none
     - `body`: parsed JSON. None without a body, or with a content type that is not JSON, or with
       none and a body that does not parse. Declared JSON that does not parse raises
       HTTPError(400).
@@ -57,6 +65,7 @@ class Request:
         "content_type",
         "cookies",
         "data",
+        "files",
         "form",
         "headers",
         "last_event_id",
@@ -82,6 +91,7 @@ class Request:
     text: str
     body: Any
     form: QueryParams
+    files: Files
     state: SimpleNamespace
 
     def __init__(self, raw: RawRequest, path_params: dict[str, Any]) -> None:
@@ -98,9 +108,26 @@ class Request:
         headers: Mapping[str, str] | Pairs | None = None,
         body: bytes | str = b"",
         json: object = None,
+        form: Mapping[str, Any] | None = None,
+        files: Mapping[str, UploadFile | bytes] | None = None,
         path_params: dict[str, Any] | None = None,
     ) -> Request:
-        """Make a request for a unit test of a handler."""
+        """Make a request for a unit test of a handler.
+
+        With `files` it is multipart; an item of bytes is a file with the name of its field.
+        """
+        if form is not None or files is not None:
+            if body or json is not None:
+                raise ValueError("body or json is given beside form or files; pass one of them")
+            return cls._build_form(
+                method,
+                path,
+                query,
+                headers,
+                form or {},
+                files,
+                {} if path_params is None else path_params,
+            )
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers or ())
         if json is not None:
             if body:
@@ -113,6 +140,46 @@ class Request:
         data = body.encode() if isinstance(body, str) else body
         raw = _Built(method.upper(), path, query.removeprefix("?"), pairs, data)
         return cls(raw, {} if path_params is None else path_params)
+
+    @classmethod
+    def _build_form(
+        cls,
+        method: str,
+        path: str,
+        query: str | Mapping[str, Any],
+        headers: Mapping[str, str] | Pairs | None,
+        form: Mapping[str, Any],
+        files: Mapping[str, UploadFile | bytes] | None,
+        path_params: dict[str, Any],
+    ) -> Request:
+        encoded = urlencode(form, doseq=True)
+        kind = "application/x-www-form-urlencoded" if files is None else "multipart/form-data"
+        given = list(headers.items() if isinstance(headers, Mapping) else headers or ())
+        request = cls.build(
+            method,
+            path,
+            query=query,
+            headers=[*given, ("content-type", kind)],
+            body=encoded if files is None else b"",
+            path_params=path_params,
+        )
+        if files is not None:
+            request.form = QueryParams.parse(encoded, kind="form field")
+            made = [
+                (name, file if isinstance(file, UploadFile) else UploadFile.build(file, name))
+                for name, file in files.items()
+            ]
+            request.files = Fields(made, kind="file")
+        return request
+
+    def stream(self) -> BodyChunks:
+        """Return the body in chunks, for `async for`, or `for` in a `def` handler.
+
+        Where the handler itself calls this, or its route has `stream_body=True`, it starts before
+        the body has arrived, and the body is never in memory as a whole. Elsewhere it is
+        complete before the first chunk.
+        """
+        return BodyChunks(pieces(self.data))
 
     if not TYPE_CHECKING:  # for a type checker, an unknown attribute is an error
 
@@ -176,23 +243,62 @@ def _body(request: Request) -> Any:
         return loads(request.data)
     except DecodingError as error:
         if declared:
+            if coding := request.headers.get("content-encoding"):
+                detail = f"the body has the coding `{coding}`; send gzip, deflate or none"
+                raise HTTPError(415, detail) from None
             raise HTTPError(400, f"the body is not valid JSON: {error}") from None
         return None
 
 
 def _form(request: Request) -> QueryParams:
-    if _mime(request) != "application/x-www-form-urlencoded":
-        sent = f"the body is `{request.content_type}`" if request.content_type else "it has no type"
-        note = f"{sent}, not application/x-www-form-urlencoded"
+    mime = _mime(request)
+    if mime == "multipart/form-data":
+        form = request._raw.form()
+        return QueryParams(form[0] if form else (), kind="form field")
+    if mime != "application/x-www-form-urlencoded":
+        note = f"{_sent(request)}, not application/x-www-form-urlencoded"
         return QueryParams((), kind="form field", note=note)
-    return QueryParams.parse(request.text, _charset(request), "form field")
+    try:
+        fields = forms.parse(request.data, _charset(request))
+    except forms.FormError as error:
+        raise HTTPError(error.status, str(error)) from None
+    return QueryParams(fields, kind="form field")
+
+
+def _files(request: Request) -> Files:
+    if _mime(request) != "multipart/form-data":
+        return Fields((), kind="file", note=f"{_sent(request)}, not multipart/form-data")
+    form = request._raw.form()
+    sent = form[1] if form else ()
+    files = [(name, UploadFile(content, *names)) for name, *names, content in sent]
+    return Fields(files, kind="file")
+
+
+def _sent(request: Request) -> str:
+    return f"the body is `{request.content_type}`" if request.content_type else "it has no type"
+
+
+def _cookies(request: Request) -> dict[str, str]:
+    try:
+        return parse_cookies(request.headers.get("cookie", ""))
+    except ValueError as error:
+        raise HTTPError(400, f"the header Cookie is malformed: {error}") from None
+
+
+def _data(request: Request) -> bytes:
+    data = request._raw.body()
+    if not data and _mime(request) == "multipart/form-data" and request._raw.form() is not None:
+        raise RuntimeError(
+            "a multipart body has no `data`: it was parsed as it arrived; use `request.form` and "
+            "`request.files`, or add `stream_body=True` to the route and read `request.stream()`"
+        )
+    return data
 
 
 _PATH = "use `request.path`, and `request.query_string`"
 # The names of other frameworks, and what they are here.
 _ELSEWHERE = {
     "json": "the parsed JSON is `request.body`",
-    "get_json": "the parsed JSON is `request.body`",
     "args": "use `request.query_params`",
     "get": "use `request.query_params`",
     "params": "use `request.path_params` or `request.query_params`",
@@ -204,7 +310,6 @@ _ELSEWHERE = {
     "get_data": "the bytes are `request.data`",
     "content": "the bytes are `request.data`",
     "raw": "the bytes are `request.data`",
-    "stream": "the bytes are `request.data`",
     "match_info": "use `request.path_params`",
     "view_args": "use `request.path_params`",
     "url": _PATH,
@@ -214,7 +319,8 @@ _ELSEWHERE = {
     "cookie": "use `request.cookies`",
     "meta": "use `request.headers`",
     "g": "use `request.state`",
-    "files": "read a multipart body from `request.data`",
+    "file": "use `request.files`",
+    "get_json": "the parsed JSON is `request.body`",
 }
 
 _READ: dict[str, Callable[[Request], Any]] = {
@@ -224,14 +330,39 @@ _READ: dict[str, Callable[[Request], Any]] = {
     "query_params": lambda request: QueryParams.parse(request.query_string),
     "headers": lambda request: Headers(request._raw.headers()),
     "content_type": _content_type,
-    "cookies": lambda request: parse_cookies(request.headers.get("cookie", "")),
+    "cookies": _cookies,
     "last_event_id": lambda request: request.headers.get("last-event-id"),
-    "data": lambda request: request._raw.body(),
+    "data": _data,
     "text": _text,
     "body": _body,
     "form": _form,
+    "files": _files,
     "state": lambda request: SimpleNamespace(),
 }
+
+
+class BodyChunks:
+    """The body of a request in chunks of bytes, once."""
+
+    __slots__ = ("_chunks",)
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            yield chunk
+
+
+def pieces(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), _PIECE_BYTES):
+        yield data[start : start + _PIECE_BYTES]
+
+
+_PIECE_BYTES = 64 * 1024
 
 
 class _Built:
@@ -248,3 +379,6 @@ class _Built:
 
     def body(self) -> bytes:
         return self._data
+
+    def form(self) -> None:
+        return None

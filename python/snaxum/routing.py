@@ -14,6 +14,7 @@ from typing import Any
 
 from ._core import calls, handlers, parameters
 from ._core.arguments import Argument
+from ._core.body_use import decide
 from ._core.digests import sha256
 from ._core.handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
 from ._core.hooks import Scope
@@ -63,6 +64,7 @@ class Route:
         "response_model",
         "scope",
         "status",
+        "streams_body",
         "summary",
         "tags",
         "use_process_pool",
@@ -97,6 +99,7 @@ class Route:
         response_model: Any = None,
         status: int | None = None,
         scope: Scope | None = None,
+        stream_body: bool | None = None,
     ) -> None:
         try:
             self.parsed = parse(pattern)
@@ -125,6 +128,8 @@ class Route:
         # `call` takes the request, and the pool, and fills the arguments.
         self.call: Handler = handler
         self.is_planned = False
+        # Whether the handler starts before the body has arrived; None until it is decided.
+        self.streams_body = stream_body
         try:
             self._plan()
         except Unresolved:
@@ -154,6 +159,7 @@ class Route:
                 self.handler, names, with_pool=with_pool, methods=self.methods
             )
             self.call = calls.bind(self.handler, self.arguments, with_pool=with_pool)
+            self.streams_body = decide(self.handler, self.arguments, self.streams_body)
         except Unresolved:
             raise
         except (ValueError, Unsupported) as error:

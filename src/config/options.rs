@@ -228,6 +228,17 @@ options! {
     "max-message-size", "SIZE", parse_size, max_message_size(usize)
         => max_message_size: usize = 1024 * 1024, "1MiB";
 
+    /// Maximum size of a body with files, or of one that its handler streams, such as 100MiB
+    "max-upload-size", "SIZE", parse_size, max_upload_size(usize)
+        => max_upload_size: usize = 1024 * 1024 * 1024, "1GiB";
+
+    /// Maximum number of fields in a form
+    "max-form-fields", "N", parse_count, max_form_fields(usize)
+        => max_form_fields: usize = 1000, "1000";
+
+    /// Maximum number of files in a form
+    "max-files", "N", parse_count, max_files(usize) => max_files: usize = 100, "100";
+
     /// Maximum size of a request's target and headers in `serve`, such as 16KiB
     "max-header-size", "SIZE", parse_size, max_header_size(usize)
         => max_header_size: usize = 64 * 1024, "64KiB";

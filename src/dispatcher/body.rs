@@ -1,6 +1,10 @@
-//! Reads the whole body of a request, with limits for its size and for slow clients.
+//! Reads the body of a request: whole, or in chunks as it arrives.
+//!
+//! Owns the limits for its size and for slow clients, and the decoding of compressed bodies. Never
+//! parses one (`multipart.rs`).
 
 use std::error::Error;
+use std::fmt;
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
@@ -9,10 +13,12 @@ use axum::BoxError;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::message::Failure;
+
+use super::coding::{Coding, Decoder};
 
 /// The slowest client that is served, which the slowest connection achieves.
 const MIN_BYTES_PER_SECOND: f64 = 1024.0;
@@ -39,64 +45,184 @@ pub(crate) async fn read<B>(
 where
     B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    let too_large = || {
-        let detail = format!("the body has more than {limit} bytes, the limit of this server");
-        failure(413, detail)
-    };
-    let declared = declared_size(headers);
-    if declared.is_some_and(|size| size > limit) {
-        return Err(too_large());
-    }
-    if body.is_end_stream() {
+    read_decoded(headers, body, None, limit, window).await
+}
+
+/// The same for a body that may be compressed; the limit is for its decoded size.
+pub(crate) async fn read_decoded<B>(
+    headers: &HeaderMap,
+    body: B,
+    coding: Option<Coding>,
+    limit: usize,
+    window: Duration,
+) -> Result<Bytes, BodyError>
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    if body.is_end_stream() && declared_size(headers).is_none_or(|size| size <= limit) {
         return Ok(Bytes::new());
     }
-    let mut body = pin!(Limited::new(body, limit));
-    let min_bytes = (window.as_secs_f64() * MIN_BYTES_PER_SECOND) as usize;
-    let (mut window_ends, mut in_window) = (Instant::now() + window, 0);
+    let body = pin!(body);
+    let mut reader = BodyReader::new(headers, body, coding, limit, window)?;
     // A body of one chunk is not copied.
-    let mut first = Bytes::new();
-    let mut whole = BytesMut::new();
-    loop {
-        let frame = match window.is_zero() {
-            true => Ok(body.frame().await),
-            false => timeout_at(window_ends, body.frame()).await,
+    let Some(first) = reader.next().await? else { return Ok(Bytes::new()) };
+    let Some(second) = reader.next().await? else { return Ok(first) };
+    let declared = declared_size(headers).unwrap_or_default();
+    let mut whole = BytesMut::with_capacity(declared.max(first.len() + second.len()));
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&second);
+    while let Some(chunk) = reader.next().await? {
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.freeze())
+}
+
+/// Reads a body chunk by chunk.
+pub(crate) struct BodyReader<B> {
+    body: B,
+    decoder: Option<Decoder>,
+    coding: &'static str,
+    limit: usize,
+    /// Bytes that have arrived, and bytes after decoding.
+    received: usize,
+    decoded: usize,
+    is_received: bool,
+    window: Duration,
+    window_ends: Instant,
+    in_window: usize,
+}
+
+impl<B> BodyReader<B>
+where
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    /// Begins to read; an error if the body is declared as larger than `limit`.
+    pub(crate) fn new(
+        headers: &HeaderMap,
+        body: B,
+        coding: Option<Coding>,
+        limit: usize,
+        window: Duration,
+    ) -> Result<Self, BodyError> {
+        if declared_size(headers).is_some_and(|size| size > limit) {
+            return Err(too_large(limit));
+        }
+        Ok(Self {
+            body,
+            decoder: coding.map(Decoder::new),
+            coding: coding.map_or("", Coding::name),
+            limit,
+            received: 0,
+            decoded: 0,
+            is_received: false,
+            window,
+            window_ends: Instant::now() + window,
+            in_window: 0,
+        })
+    }
+
+    /// Restarts the time limit for the client, after a pause of the reader.
+    pub(crate) fn resume(&mut self) {
+        (self.window_ends, self.in_window) = (Instant::now() + self.window, 0);
+    }
+
+    /// Returns the next chunk, which is not empty; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        let Some(mut decoder) = self.decoder.take() else { return self.receive().await };
+        let chunk = self.decode(&mut decoder).await;
+        self.decoder = Some(decoder);
+        let chunk = chunk?;
+        self.decoded += chunk.as_ref().map_or(0, Bytes::len);
+        if self.decoded > self.limit {
+            return Err(too_large(self.limit));
+        }
+        Ok(chunk)
+    }
+
+    async fn decode(&mut self, decoder: &mut Decoder) -> Result<Option<Bytes>, BodyError> {
+        let invalid = |reader: &Self, error: io::Error| {
+            let (coding, at) = (reader.coding, reader.received);
+            failure(
+                400,
+                format!("the body is not valid {coding}, within its first {at} bytes: {error}"),
+            )
         };
-        match frame {
-            Ok(None) if whole.is_empty() => return Ok(first),
-            Ok(None) => return Ok(whole.freeze()),
-            Ok(Some(Ok(frame))) => {
-                let Ok(data) = frame.into_data() else { continue }; // trailers
-                in_window += data.len();
-                if first.is_empty() {
-                    first = data;
-                    continue;
+        loop {
+            if let Some(chunk) = decoder.step().map_err(|error| invalid(self, error))? {
+                return Ok(Some(chunk));
+            }
+            if self.is_received {
+                return Ok(None);
+            }
+            match self.receive().await? {
+                Some(chunk) => decoder.push(chunk),
+                None => {
+                    let last = decoder.finish().map_err(|error| invalid(self, error))?;
+                    return Ok(Some(last).filter(|last| !last.is_empty()));
                 }
-                if whole.is_empty() {
-                    whole.reserve(declared.unwrap_or(0).max(first.len() + data.len()));
-                    whole.extend_from_slice(&first);
-                }
-                whole.extend_from_slice(&data);
-            }
-            Ok(Some(Err(error))) if error.is::<LengthLimitError>() => return Err(too_large()),
-            Ok(Some(Err(error))) => {
-                let detail = format!("the body is incomplete: {error}");
-                let has_client_left = is_end_of_connection(&*error);
-                return Err(BodyError { has_client_left, ..failure(400, detail) });
-            }
-            Err(_) if in_window >= min_bytes => {
-                (window_ends, in_window) = (window_ends + window, 0);
-            }
-            Err(_) => {
-                let seconds = window.as_secs_f64();
-                let detail =
-                    format!("only {in_window} bytes of the body arrived within {seconds} s");
-                return Err(failure(408, detail));
             }
         }
     }
+
+    /// Returns the next chunk as it was sent.
+    async fn receive(&mut self) -> Result<Option<Bytes>, BodyError> {
+        loop {
+            let frame = match self.window.is_zero() {
+                true => Ok(self.body.frame().await),
+                false => timeout_at(self.window_ends, self.body.frame()).await,
+            };
+            match frame {
+                Ok(None) => {
+                    self.is_received = true;
+                    return Ok(None);
+                }
+                Ok(Some(Ok(frame))) => {
+                    let Ok(data) = frame.into_data() else { continue }; // trailers
+                    self.in_window += data.len();
+                    self.received += data.len();
+                    if self.received > self.limit {
+                        return Err(too_large(self.limit));
+                    }
+                    if !data.is_empty() {
+                        return Ok(Some(data));
+                    }
+                }
+                Ok(Some(Err(error))) => {
+                    let error = error.into();
+                    let detail = format!("the body is incomplete: {error}");
+                    let has_client_left = is_end_of_connection(&*error);
+                    return Err(BodyError { has_client_left, ..failure(400, detail) });
+                }
+                Err(_) => self.check_rate()?,
+            }
+        }
+    }
+
+    /// Begins the next window, if enough has arrived in this one.
+    fn check_rate(&mut self) -> Result<(), BodyError> {
+        let seconds = self.window.as_secs_f64();
+        if self.in_window >= (seconds * MIN_BYTES_PER_SECOND) as usize {
+            (self.window_ends, self.in_window) = (self.window_ends + self.window, 0);
+            return Ok(());
+        }
+        let bytes = self.in_window;
+        Err(failure(408, format!("only {bytes} bytes of the body arrived within {seconds} s")))
+    }
 }
 
-fn failure(status: u16, detail: String) -> BodyError {
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.failure.detail)
+    }
+}
+
+impl Error for BodyError {}
+
+fn too_large(limit: usize) -> BodyError {
+    failure(413, format!("the body has more than {limit} bytes, the limit of this server"))
+}
+
+pub(super) fn failure(status: u16, detail: String) -> BodyError {
     let failure = Failure { status, detail, ..Failure::default() };
     BodyError { failure, has_client_left: false }
 }

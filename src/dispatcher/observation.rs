@@ -12,8 +12,8 @@ use bytes::Bytes;
 
 use crate::event::Event;
 use crate::message::{
-    CLIENT_CLOSED_REQUEST, HandlerOutcome, Head, Phases, RequestRecord, ResponseBody, StartRecord,
-    Timestamps, Traceback, ms,
+    BodyStart, CLIENT_CLOSED_REQUEST, ChunkReceiver, HandlerOutcome, Head, Phases, RequestBody,
+    RequestRecord, ResponseBody, StartRecord, Timestamps, Traceback, ms,
 };
 use crate::python_runtime::PythonRuntime;
 
@@ -37,9 +37,11 @@ struct Observed<'a> {
     time: SystemTime,
     began: Instant,
     gate_passed: Instant,
-    request_body: Option<Bytes>,
+    request_body: Option<BodyStart>,
     response_body: Option<Bytes>,
     handled: Option<Handled>,
+    /// The body, if the handler reads it as it arrives.
+    chunks: Option<ChunkReceiver>,
     has_client_left: bool,
     is_ended: bool,
 }
@@ -69,16 +71,20 @@ impl<'a> Observation<'a> {
             request_body: None,
             response_body: None,
             handled: None,
+            chunks: None,
             has_client_left: false,
             is_ended: false,
         })))
     }
 
     /// Records the body of the request.
-    pub(super) fn body_read(&mut self, body: &Result<Bytes, BodyError>) {
+    pub(super) fn body_read(&mut self, body: &Result<RequestBody, BodyError>) {
         let Some(observed) = &mut self.0 else { return };
         match body {
-            Ok(body) => observed.request_body = Some(body.clone()), // shares the bytes
+            // Shares the bytes.
+            Ok(RequestBody::Whole(body)) => observed.request_body = Some(body.clone().into()),
+            Ok(RequestBody::Form(form)) => observed.request_body = Some(form.start.clone()),
+            Ok(RequestBody::Stream(chunks)) => observed.chunks = Some(chunks.clone()),
             Err(error) => observed.has_client_left = error.has_client_left,
         }
     }
@@ -108,11 +114,15 @@ impl<'a> Observation<'a> {
     /// Adds the headers of dev mode, and reports that the request has ended.
     pub(super) fn end(self, response: &mut HttpResponse, traceback: Option<&Arc<Traceback>>) {
         let Some(mut observed) = self.0 else { return };
+        if let (None, Some(chunks)) = (&observed.request_body, &observed.chunks) {
+            observed.request_body = Some(chunks.start());
+        }
         let responded = Instant::now();
         let phases = observed.phases(responded);
         observed.annotate(response.headers_mut(), &phases);
         // A client that left during its upload may still read the response to that, but rarely does.
-        let status = match observed.has_client_left {
+        let has_left = observed.chunks.as_ref().is_some_and(ChunkReceiver::has_client_left);
+        let status = match observed.has_client_left || has_left {
             true => CLIENT_CLOSED_REQUEST,
             false => response.status().as_u16(),
         };

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::route::RouteInfo;
+use super::route::{RouteInfo, StreamedRoute};
 use super::static_mount::StaticMount;
 use super::traceback::Traceback;
 
@@ -68,6 +68,10 @@ pub struct LoadReport {
     #[serde(default, skip_serializing)]
     #[cfg_attr(test, schemars(skip))]
     pub secrets: Vec<Secret>,
+    /// The routes of the table whose handlers start before the body has arrived.
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(test, schemars(skip))]
+    pub streamed: Vec<StreamedRoute>,
     /// Absolute paths that this process itself has written since the last report.
     #[serde(default)]
     pub outputs: Vec<String>,

@@ -51,6 +51,24 @@ pub struct RouteInfo {
     pub generation: u64,
 }
 
+/// A route whose handler starts before the body has arrived.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct StreamedRoute {
+    /// As declared.
+    pub methods: Vec<String>,
+    /// The text at the start of each path of the route.
+    pub prefix: String,
+}
+
+impl StreamedRoute {
+    /// Whether a request may be for this route; only Python's route table decides.
+    pub(crate) fn may_match(&self, method: &str, path: &str) -> bool {
+        let text = |path: &str| path.trim_start_matches('/').to_owned();
+        self.methods.iter().any(|each| each == method)
+            && text(path).starts_with(&text(&self.prefix))
+    }
+}
+
 /// A parameter of a path.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyModule, PyString, PyTuple};
 
 use crate::framework;
-use crate::message::{Head, LoadReport};
+use crate::message::{Head, LoadReport, RequestBody};
 
 use super::exchange::Exchange;
 use super::host::{self, HostApi};
@@ -25,6 +25,7 @@ pub(crate) struct Bridge {
     blocks: Py<PyAny>,
     dispatch: Py<PyAny>,
     dispatch_websocket: Py<PyAny>,
+    dispatch_head: Py<PyAny>,
     reload: Py<PyAny>,
     describe: Py<PyAny>,
     explain: Py<PyAny>,
@@ -53,6 +54,7 @@ impl Bridge {
             blocks: function("blocks")?,
             dispatch: function("dispatch")?,
             dispatch_websocket: function("dispatch_websocket")?,
+            dispatch_head: function("dispatch_head")?,
             reload: function("reload")?,
             describe: function("describe")?,
             explain: function("explain")?,
@@ -66,7 +68,11 @@ impl Bridge {
     pub(crate) fn dispatch(&self, py: Python<'_>, call: Call) {
         let (method, path) = method_and_path(py, &call.request.head);
         let is_websocket = call.request.head.is_websocket();
-        let dispatch = if is_websocket { &self.dispatch_websocket } else { &self.dispatch };
+        let dispatch = match call.request.body {
+            _ if is_websocket => &self.dispatch_websocket,
+            RequestBody::Stream(_) => &self.dispatch_head,
+            _ => &self.dispatch,
+        };
         let run = Py::new(py, Exchange::new(call)).and_then(|exchange| {
             let before = host::set_dispatched(Some(exchange.clone_ref(py).into_any()));
             let run = OwnContext::enter(py)

@@ -15,11 +15,10 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::file_response;
-use crate::message::body_stream::{self, BodySender, TrySendError};
+use crate::message::body_stream;
 use crate::message::{
-    AcceptedSocket, Delivery, DeliveryGuard, EventHead, Failure, HandlerOutcome, PoolTime,
-    PythonRequest, PythonResponse, ResponseBody, Timestamps, Traceback, header_texts,
-    socket_channel,
+    AcceptedSocket, Delivery, DeliveryGuard, Failure, HandlerOutcome, PoolTime, PythonRequest,
+    PythonResponse, RequestBody, ResponseBody, Timestamps, Traceback, header_texts, socket_channel,
 };
 use crate::sync::Mutex;
 
@@ -27,10 +26,12 @@ use super::abandoned::Abandoned;
 use super::cpu_time;
 use super::host::HostApi;
 use super::in_flight::InFlightGuard;
+use super::incoming::{self, UploadParts};
 use super::json::parse;
 use super::loop_signals::StreamWaker;
 use super::messages::Call;
 use super::reply::Reply;
+use super::response_stream::{BodyStream, to_bytes};
 use super::socket::Socket;
 
 /// One request, and the way to respond to it. Dropped without a response, it is a 500.
@@ -74,8 +75,51 @@ impl Exchange {
         header_texts(self.request.head.headers()).collect()
     }
 
-    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.request.body)
+    /// The whole body; empty if it was parsed as a form.
+    fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        match &self.request.body {
+            RequestBody::Whole(body) => Ok(PyBytes::new(py, body)),
+            RequestBody::Form(_) => Ok(PyBytes::new(py, b"")),
+            RequestBody::Stream(_) => Err(incoming::is_streamed()),
+        }
+    }
+
+    /// The fields and files of a multipart body; `None` for any other.
+    fn form(&self) -> PyResult<Option<(Vec<(&str, &str)>, Vec<UploadParts<'_>>)>> {
+        match &self.request.body {
+            RequestBody::Form(form) => Ok(Some(incoming::parts(form))),
+            RequestBody::Whole(_) => Ok(None),
+            RequestBody::Stream(_) => Err(incoming::is_streamed()),
+        }
+    }
+
+    /// Waits for the next chunk of a streamed body, empty at its end; a status and a reason if it
+    /// cannot be read to its end.
+    fn receive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match &self.request.body {
+            RequestBody::Stream(chunks) => incoming::to_python(py, py.detach(|| chunks.receive())),
+            _ => Err(incoming::is_whole()),
+        }
+    }
+
+    /// The same without a wait: `None` if the chunk has not arrived, which `host` signals later.
+    fn try_receive<'py>(
+        &self,
+        py: Python<'py>,
+        host: &HostApi,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let RequestBody::Stream(chunks) = &self.request.body else {
+            return Err(incoming::is_whole());
+        };
+        let id = -self.request.id.cast_signed();
+        let arrival = || StreamWaker { loop_signals: Arc::clone(&host.loop_signals), id };
+        let received = chunks.try_receive(|| Waker::from(Arc::new(arrival())));
+        received.map(|received| incoming::to_python(py, received)).transpose()
+    }
+
+    /// Reports that the handler of the route needs the body before it starts.
+    fn need_body(&self, generation: u64) {
+        self.finish(generation, None, HandlerOutcome::NeedsBody);
     }
 
     /// Whether the client no longer waits for the response.
@@ -203,7 +247,8 @@ impl Exchange {
         let body = ResponseBody::Stream(receiver);
         let response = HandlerOutcome::Response { status, content_type: None, headers, body };
         let guard = self.finish(generation, route, response);
-        BodyStream { id: self.request.id, sender, in_flight_guard: Mutex::new(guard) }
+        let request_body = self.request.body.clone();
+        BodyStream::new(self.request.id, sender, request_body, guard)
     }
 
     /// Accepts the WebSocket that the client asks for.
@@ -270,6 +315,8 @@ impl Exchange {
         route: Option<&str>,
         outcome: HandlerOutcome,
     ) -> Option<InFlightGuard> {
+        let is_stream =
+            matches!(&outcome, HandlerOutcome::Response { body: ResponseBody::Stream(_), .. });
         let (mut timestamps, guard) =
             (self.timestamps.lock().take(), self.in_flight_guard.lock().take());
         if let Some(timestamps) = &mut timestamps {
@@ -287,6 +334,9 @@ impl Exchange {
         // With the lock: a later `report_when_sent` sees that the response has been sent.
         let awaited = self.delivery.lock();
         let reply = self.reply.lock().take();
+        if !is_stream {
+            self.request.body.close();
+        }
         if let Some(reply) = reply {
             let raised = self.raised.lock().take();
             let delivery = awaited.as_ref().map(|delivery| self.delivery_guard(delivery, &reply));
@@ -315,8 +365,6 @@ const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
-/// A body of this size or larger is not copied.
-const LARGE: usize = 16 * 1024;
 /// The memory of a body of this size or larger is returned at once, even if no request follows.
 const HUGE: usize = 1024 * 1024;
 
@@ -341,80 +389,5 @@ impl Drop for HugeBody {
         if let Some(abandoned) = &self.abandoned {
             abandoned.wake();
         }
-    }
-}
-
-/// Converts Python's `bytes`, without a copy if they are large.
-fn to_bytes(body: Bound<'_, PyBytes>) -> Bytes {
-    if body.as_bytes().len() < LARGE {
-        Bytes::copy_from_slice(body.as_bytes())
-    } else {
-        Bytes::from_owner(PyBackedBytes::from(body))
-    }
-}
-
-/// The sending end of a streamed body. Dropped before `finish`, it aborts the response.
-#[pyclass(frozen)]
-struct BodyStream {
-    id: u64,
-    sender: BodySender,
-    /// The guard of its request, until the body ends.
-    in_flight_guard: Mutex<Option<InFlightGuard>>,
-}
-
-#[pymethods]
-impl BodyStream {
-    #[getter]
-    fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// Whether the client has disconnected.
-    fn cancelled(&self) -> bool {
-        self.sender.is_closed()
-    }
-
-    /// Waits for room and sends; false if the client has disconnected.
-    fn send(&self, py: Python<'_>, chunk: Bound<'_, PyBytes>) -> bool {
-        let chunk = to_bytes(chunk);
-        py.detach(|| self.sender.send(&chunk))
-    }
-
-    /// Sends if there is room; `None` if there is none, false if the client has disconnected.
-    fn try_send(&self, chunk: Bound<'_, PyBytes>, host: &HostApi) -> Option<bool> {
-        let room = || StreamWaker { loop_signals: Arc::clone(&host.loop_signals), id: self.id };
-        let (size, waker) = (chunk.as_bytes().len(), || Waker::from(Arc::new(room())));
-        match self.sender.try_send(size, || to_bytes(chunk), waker) {
-            Ok(()) => Some(true),
-            Err(TrySendError::Full) => None,
-            Err(TrySendError::Closed) => Some(false),
-        }
-    }
-
-    /// Fails the response instead of its body; false if the response has begun.
-    #[pyo3(signature = (status, detail, headers, traceback, extensions=None))]
-    fn fail(
-        &self,
-        status: u16,
-        detail: String,
-        headers: Vec<(String, String)>,
-        traceback: Option<Bound<'_, PyAny>>,
-        extensions: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<bool> {
-        let traceback = traceback.map(|json| parse(&json)).transpose()?;
-        let extensions = extensions.map(|json| parse(&json)).transpose()?.unwrap_or_default();
-        Ok(self.sender.fail(Failure { status, detail, headers, traceback, extensions }).is_ok())
-    }
-
-    /// Makes the response an event stream, before its first chunk; false if it has begun.
-    fn become_events(&self, headers: Vec<(String, String)>, keep_alive: f64) -> bool {
-        let keep_alive = Duration::try_from_secs_f64(keep_alive).unwrap_or_default();
-        self.sender.become_events(EventHead { headers, keep_alive })
-    }
-
-    /// Ends the body as complete.
-    fn finish(&self) {
-        self.sender.finish();
-        self.in_flight_guard.lock().take();
     }
 }

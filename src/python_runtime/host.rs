@@ -59,8 +59,9 @@ impl HostApi {
         self.wakes.wake_loop();
     }
 
-    /// Returns the ids of the requests whose stream has room again.
-    fn take_signals(&self) -> Vec<u64> {
+    /// Returns the ids of the requests whose stream has room again; the id is negated if the body of the
+    /// request arrives.
+    fn take_signals(&self) -> Vec<i64> {
         self.loop_signals.take()
     }
 

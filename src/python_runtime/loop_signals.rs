@@ -1,4 +1,4 @@
-//! Signals to the asyncio loop: a stream has room for the next chunk.
+//! Signals to the asyncio loop: a stream has room for the next chunk, or a body arrives.
 //!
 //! A tokio thread must not wait for the interpreter, so it stores an id in a list and writes a byte
 //! to a pipe that the loop's selector watches. Never resumes a task itself.
@@ -14,8 +14,8 @@ use crate::sync::Mutex;
 /// The pending signals, and both ends of the pipe.
 #[derive(Debug)]
 pub(crate) struct LoopSignals {
-    /// The ids of the requests whose stream has room.
-    with_room: Mutex<Vec<u64>>,
+    /// The ids of the requests whose stream has room; negated if the body of the request arrives.
+    ready: Mutex<Vec<i64>>,
     write: UnixStream,
     read: UnixStream,
 }
@@ -25,11 +25,11 @@ impl LoopSignals {
         let (read, write) = UnixStream::pair()?;
         read.set_nonblocking(true)?;
         write.set_nonblocking(true)?;
-        Ok(Self { with_room: Mutex::default(), write, read })
+        Ok(Self { ready: Mutex::default(), write, read })
     }
 
-    fn stream_has_room(&self, id: u64) {
-        self.with_room.lock().push(id);
+    fn add(&self, id: i64) {
+        self.ready.lock().push(id);
         self.wake();
     }
 
@@ -40,8 +40,8 @@ impl LoopSignals {
     }
 
     /// Returns the signals since the last call.
-    pub(crate) fn take(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.with_room.lock())
+    pub(crate) fn take(&self) -> Vec<i64> {
+        std::mem::take(&mut *self.ready.lock())
     }
 
     /// The end of the pipe that the loop's selector watches; open as long as `self`.
@@ -50,14 +50,15 @@ impl LoopSignals {
     }
 }
 
-/// Wakes the loop when the stream of a request has room.
+/// Wakes the loop when the stream of a request has room, or when its body arrives.
 pub(super) struct StreamWaker {
     pub(super) loop_signals: Arc<LoopSignals>,
-    pub(super) id: u64,
+    /// Negated for the body.
+    pub(super) id: i64,
 }
 
 impl Wake for StreamWaker {
     fn wake(self: Arc<Self>) {
-        self.loop_signals.stream_has_room(self.id);
+        self.loop_signals.add(self.id);
     }
 }

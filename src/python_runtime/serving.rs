@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::event::{ReloadRecord, TRACEBACK};
-use crate::message::{LoadOutcome, LoadReport, RouteInfo};
+use crate::message::{Head, LoadOutcome, LoadReport, RouteInfo, StreamedRoute};
 
 /// The generation that serves, and the newest reload.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Serving {
     pub failing: bool,
     /// The whole route table.
     pub routes: Vec<RouteInfo>,
+    /// The routes whose handlers start before the body has arrived.
+    streamed: Vec<StreamedRoute>,
     /// The newest attempt to load.
     pub last_reload: Arc<ReloadRecord>,
 }
@@ -27,8 +29,15 @@ impl Serving {
             generation: report.generation,
             failing: report.outcome == LoadOutcome::Failed || !report.broken.is_empty(),
             routes: report.routes.clone(),
+            streamed: report.streamed.clone(),
             last_reload: Arc::new(reload),
         }
+    }
+
+    /// Whether the handler of a request may start before the body has arrived.
+    pub(crate) fn may_stream(&self, head: &Head) -> bool {
+        !self.streamed.is_empty()
+            && self.streamed.iter().any(|route| route.may_match(head.method(), &head.path()))
     }
 }
 

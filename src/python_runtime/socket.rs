@@ -43,7 +43,7 @@ impl Socket {
 
     fn waker(&self, host: &HostApi) -> Waker {
         let loop_signals = Arc::clone(&host.loop_signals);
-        Waker::from(Arc::new(StreamWaker { loop_signals, id: self.id }))
+        Waker::from(Arc::new(StreamWaker { loop_signals, id: self.id.cast_signed() }))
     }
 }
 

@@ -160,6 +160,8 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "pool_workers": config.pool_workers,
         "max_queue": config.max_queue,
         "max_stuck": config.max_stuck,
+        "max_body_size": config.max_body_size,
+        "max_form_fields": config.max_form_fields,
         "request_timeout_s": config.request_timeout.as_secs_f64(),
         "import_warning_s": config.import_warning.as_secs_f64(),
         "import_timeout_s": config.import_timeout.as_secs_f64(),

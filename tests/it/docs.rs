@@ -98,28 +98,45 @@ async fn run(page: &Path, blocks: Vec<Block>) {
     }
 }
 
-/// Sends each `$ curl [--json BODY] URL`, and compares the response with the lines below it.
+/// Sends each `$ curl [--json BODY] [-F NAME=VALUE] [-F NAME=@FILE] URL`, and compares the response
+/// with the lines below it. A file has 10,000 bytes.
 async fn check_requests(page: &Path, server: &Server, text: &str) {
     for request in text.split("$ curl ").skip(1) {
         let (command, expected) = request.split_once('\n').expect("a response follows");
-        let (body, url) = match command.strip_prefix("--json '") {
-            Some(rest) => {
-                let (body, url) = rest.split_once("' ").expect("a URL follows the body");
-                (Some(body.to_owned()), url)
-            }
-            None => (None, command),
+        let (kind, body, url) = if let Some(rest) = command.strip_prefix("--json '") {
+            let (body, url) = rest.split_once("' ").expect("a URL follows the body");
+            ("application/json", Some(body.to_owned()), url)
+        } else if command.starts_with("-F ") {
+            let (parts, url) = command.rsplit_once(' ').expect("a URL follows the parts");
+            ("multipart/form-data; boundary=XX", Some(form(parts)), url)
+        } else {
+            ("", None, command)
         };
         let path = url.strip_prefix("http://127.0.0.1:3000").expect("the default address");
         let request = match body {
-            Some(body) => server
-                .request(Method::POST, path)
-                .header("content-type", "application/json")
-                .body(body),
+            Some(body) => {
+                server.request(Method::POST, path).header("content-type", kind).body(body)
+            }
             None => server.request(Method::GET, path),
         };
         let reply = send(request).await;
         assert_eq!(reply.text().trim(), expected.trim(), "{}: {command}", page.display());
     }
+}
+
+/// Writes the parts that `-F NAME=VALUE -F NAME=@FILE` sends.
+fn form(arguments: &str) -> String {
+    let mut body = String::new();
+    for part in arguments.split("-F ").skip(1) {
+        let (name, value) = part.trim().split_once('=').expect("a name and a value");
+        let (filename, content) = match value.strip_prefix('@') {
+            Some(filename) => (format!("; filename={filename}"), "x".repeat(10_000)),
+            None => (String::new(), value.to_owned()),
+        };
+        body += &format!("--XX\r\nContent-Disposition: form-data; name={name}{filename}\r\n\r\n");
+        body += &format!("{content}\r\n");
+    }
+    body + "--XX--\r\n"
 }
 
 #[tokio::test]

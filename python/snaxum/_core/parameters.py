@@ -59,6 +59,10 @@ def plan(
         elif each.source is None:
             each.source = sources.choose(each, methods)
         sources.check(each, names, methods)
+    if any(each.source == "file" for each in arguments):
+        for each in arguments:
+            if each.source == "query" and each.marker is None:
+                each.source, each.is_beside_file = "form", True
     bodies = [each.name for each in arguments if each.source == "body"]
     if len(bodies) > 1:
         raise ValueError(

@@ -108,6 +108,8 @@ class PathText(Text):
 class FormText(Text):
     def read(self, request: Any) -> Any:
         values = request.form.get_all(self.argument.key)
+        if not values and self.argument.is_beside_file:
+            values = request.query_params.get_all(self.argument.key)
         if not self.engine.is_plain and "" in values and not _takes_text(self.argument):
             values = [each for each in values if each != ""]  # a field that was left empty
         return self.choose(values)

@@ -57,6 +57,8 @@ class Report:
     # Directories of static files and templates: a change there refreshes pages, and no more.
     asset_dirs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    # The routes whose handlers start before the body has arrived: methods, and the paths' prefix.
+    streamed: list[dict[str, Any]] = field(default_factory=list)
     # The addresses and locks that this process has.
     held: list[str] = field(default_factory=list)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextvars
 import functools
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from .._core.hooks import HookSet
 from .._debug.route_lookup import near_misses
@@ -27,6 +28,7 @@ from .chains import UnmatchedRoute
 from .generations import Generation
 from .leases import Lease, pin_thread, unpin_thread
 from .runtime import running
+from .streamed_request import StreamedRequest
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -34,12 +36,18 @@ if TYPE_CHECKING:
     from .._pool.request_pool import RequestPool
 
 
-def dispatch_request(exchange: Exchange, generation: Generation, method: str, path: str) -> None:
+def dispatch_request(
+    exchange: Exchange,
+    generation: Generation,
+    method: str,
+    path: str,
+    make_request: Callable[[Exchange, dict[str, Any]], Request] = Request,
+) -> None:
     """Match a request to a route of `generation`, and run its handler."""
     found = generation.table.match(method, path)
     if type(found) is tuple:
         route, params = found
-        request = Request(exchange, params or {})
+        request = make_request(exchange, params or {})
         if route.use_process_pool:
             run_with_pool(exchange, generation, route, request)
         elif route.is_async:
@@ -86,6 +94,17 @@ def _refusal(exchange: Exchange, generation: Generation, found: Match) -> HTTPEr
     if respond.is_observed and (unloaded := _find_unloaded(method, path)):
         detail += "; " + unloaded
     return HTTPError(404, detail)
+
+
+def dispatch_before_body(
+    exchange: Exchange, generation: Generation, method: str, path: str
+) -> None:
+    """Do the same for a request whose body has not arrived, or ask for its body first."""
+    found = generation.table.match(method, path)
+    if type(found) is tuple and found[0].streams_body:
+        dispatch_request(exchange, generation, method, path, StreamedRequest)
+    else:
+        exchange.need_body(generation.number)
 
 
 def calls_plain_handler(generation: Generation, method: str, path: str) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from .._debug import traceback
-from .._host import BodyStream, HostApi
+from .._host import BodyStream, Exchange, HostApi
 from ..routing import Route
 
 _log = logging.getLogger("snaxum")
@@ -38,7 +38,7 @@ class LoopThread:
         self._on_work = on_work
         self._loop = asyncio.new_event_loop()
         self._tasks: dict[int, tuple[asyncio.Task[None], Route]] = {}
-        # By request, the streams that wait for room.
+        # By request, the stream that waits for room; by the negated request, its body that arrives.
         self._room: dict[int, asyncio.Future[None]] = {}
         # By request, the functions that Rust's signals call instead.
         self._watched: dict[int, Callable[[], None]] = {}
@@ -102,6 +102,20 @@ class LoopThread:
     def unwatch(self, request_id: int) -> None:
         """Undo `watch`."""
         self._watched.pop(request_id, None)
+
+    async def receive(self, exchange: Exchange) -> bytes | tuple[int, str]:
+        """Wait for the next chunk of a streamed body; see `Exchange.receive`."""
+        while (received := exchange.try_receive(self._host)) is None:
+            arrival = self._room[-exchange.id] = self._loop.create_future()
+            try:
+                await arrival
+            finally:
+                self._room.pop(-exchange.id, None)
+        return received
+
+    def that_runs(self, loop: asyncio.AbstractEventLoop) -> LoopThread | None:
+        """Return the loop with this event loop, if it still runs."""
+        return next((each for each in self._family.copy() if each._loop is loop), None)
 
     def flush_soon(self) -> None:
         """Send the responses of this iteration of the loop together, at its end."""

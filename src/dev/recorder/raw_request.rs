@@ -8,10 +8,8 @@ use std::ops::Range;
 use axum::http::{HeaderName, HeaderValue, Method};
 use bytes::Bytes;
 
-use crate::message::RequestRecord;
+use crate::message::{BodyStart, MAX_BODY_START, RequestRecord};
 
-/// The most bytes that are stored of one body.
-const MAX_BODY: usize = 64 * 1024;
 /// The largest head that is stored: half a head could not be sent again.
 const MAX_HEAD: usize = 16 * 1024;
 /// The most bytes of memory that the next request reuses.
@@ -82,7 +80,8 @@ impl RawRequest {
             self.ends.clear();
         }
         self.request = self.store(record.request_body, captures_bodies);
-        self.response = self.store(record.response_body, captures_bodies);
+        let response = record.response_body.cloned().map(BodyStart::from);
+        self.response = self.store(response.as_ref(), captures_bodies);
     }
 
     pub(super) fn request_body(&self) -> Option<RecordedBody<'_>> {
@@ -134,13 +133,13 @@ impl RawRequest {
         self.ends.push(self.bytes.len());
     }
 
-    fn store(&mut self, body: Option<&Bytes>, is_captured: bool) -> Option<BodyRange> {
-        let body = body?;
+    fn store(&mut self, body: Option<&BodyStart>, is_captured: bool) -> Option<BodyRange> {
+        let BodyStart { bytes, size } = body?;
         let start = self.bytes.len();
         if is_captured {
-            self.bytes.extend_from_slice(&body[..body.len().min(MAX_BODY)]);
+            self.bytes.extend_from_slice(&bytes[..bytes.len().min(MAX_BODY_START)]);
         }
-        Some(BodyRange { stored: start..self.bytes.len(), size: body.len() })
+        Some(BodyRange { stored: start..self.bytes.len(), size: *size })
     }
 
     fn body(&self, part: &BodyRange) -> Option<RecordedBody<'_>> {

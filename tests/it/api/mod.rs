@@ -2,6 +2,7 @@
 
 mod background;
 mod blueprints;
+mod bodies;
 mod event_stream;
 mod parameters;
 mod responses;

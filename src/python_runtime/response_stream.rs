@@ -1,0 +1,117 @@
+//! The object that Python gets for a streamed response: the sending end of its body.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+
+use crate::message::body_stream::{BodySender, TrySendError};
+use crate::message::{EventHead, Failure, RequestBody};
+use crate::sync::Mutex;
+
+use super::host::HostApi;
+use super::in_flight::InFlightGuard;
+use super::json::parse;
+use super::loop_signals::StreamWaker;
+
+/// A body of this size or larger is not copied.
+const LARGE: usize = 16 * 1024;
+
+/// The sending end of a streamed body. Dropped before `finish`, it aborts the response.
+#[pyclass(frozen)]
+pub(super) struct BodyStream {
+    id: u64,
+    sender: BodySender,
+    /// The body of its request, until it ends.
+    request_body: RequestBody,
+    /// The guard of its request, until the body ends.
+    in_flight_guard: Mutex<Option<InFlightGuard>>,
+}
+
+impl BodyStream {
+    pub(super) fn new(
+        id: u64,
+        sender: BodySender,
+        request_body: RequestBody,
+        guard: Option<InFlightGuard>,
+    ) -> Self {
+        Self { id, sender, request_body, in_flight_guard: Mutex::new(guard) }
+    }
+}
+
+#[pymethods]
+impl BodyStream {
+    #[getter]
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether the client has disconnected.
+    fn cancelled(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Waits for room and sends; false if the client has disconnected.
+    fn send(&self, py: Python<'_>, chunk: Bound<'_, PyBytes>) -> bool {
+        let chunk = to_bytes(chunk);
+        py.detach(|| self.sender.send(&chunk))
+    }
+
+    /// Sends if there is room; `None` if there is none, false if the client has disconnected.
+    fn try_send(&self, chunk: Bound<'_, PyBytes>, host: &HostApi) -> Option<bool> {
+        let id = self.id.cast_signed();
+        let room = || StreamWaker { loop_signals: Arc::clone(&host.loop_signals), id };
+        let (size, waker) = (chunk.as_bytes().len(), || Waker::from(Arc::new(room())));
+        match self.sender.try_send(size, || to_bytes(chunk), waker) {
+            Ok(()) => Some(true),
+            Err(TrySendError::Full) => None,
+            Err(TrySendError::Closed) => Some(false),
+        }
+    }
+
+    /// Fails the response instead of its body; false if the response has begun.
+    #[pyo3(signature = (status, detail, headers, traceback, extensions=None))]
+    fn fail(
+        &self,
+        status: u16,
+        detail: String,
+        headers: Vec<(String, String)>,
+        traceback: Option<Bound<'_, PyAny>>,
+        extensions: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let traceback = traceback.map(|json| parse(&json)).transpose()?;
+        let extensions = extensions.map(|json| parse(&json)).transpose()?.unwrap_or_default();
+        Ok(self.sender.fail(Failure { status, detail, headers, traceback, extensions }).is_ok())
+    }
+
+    /// Makes the response an event stream, before its first chunk; false if it has begun.
+    fn become_events(&self, headers: Vec<(String, String)>, keep_alive: f64) -> bool {
+        let keep_alive = Duration::try_from_secs_f64(keep_alive).unwrap_or_default();
+        self.sender.become_events(EventHead { headers, keep_alive })
+    }
+
+    /// Ends the body as complete.
+    fn finish(&self) {
+        self.sender.finish();
+        self.in_flight_guard.lock().take();
+    }
+}
+
+impl Drop for BodyStream {
+    fn drop(&mut self) {
+        self.request_body.close();
+    }
+}
+
+/// Converts Python's `bytes`, without a copy if they are large.
+pub(super) fn to_bytes(body: Bound<'_, PyBytes>) -> Bytes {
+    if body.as_bytes().len() < LARGE {
+        Bytes::copy_from_slice(body.as_bytes())
+    } else {
+        Bytes::from_owner(PyBackedBytes::from(body))
+    }
+}
