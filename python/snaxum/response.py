@@ -21,7 +21,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
 
-from ._core import files, pictures
+from ._core import files, frames, pictures
 from ._core.chunks import AsyncChunks, Chunks
 from ._core.events import Event, EventHead, encode_event
 from ._core.json_encoding import dumps, has_json_form
@@ -50,10 +50,11 @@ class Response:
     """A whole response: body, status, headers.
 
     The body decides the content type unless one is given: str is HTML; bytes are
-    application/octet-stream; dicts, lists, numbers, dataclasses, models, arrays and frames are
-    JSON; a Path or an open file has the type of its name; a figure or an image is PNG or SVG, as
-    the client accepts. A generator or another iterator, plain or async, of str or bytes is
-    streamed as plain text, and one whose first value is an `Event` as events. None means no body.
+    application/octet-stream; dicts, lists, numbers, dataclasses, models and arrays are JSON; a
+    frame is JSON, CSV, Parquet or Arrow, and a figure or an image PNG or SVG, as the client
+    accepts; a Path or an open file has the type of its name. A generator or another iterator,
+    plain or async, of str or bytes is streamed as plain text, and one whose first value is an
+    `Event` as events. None means no body.
     """
 
     __slots__ = ("body", "headers", "status")
@@ -143,6 +144,8 @@ class Response:
             return self.status, headers, b""
         if pictures.is_picture(self.body):
             return self._picture(request_headers())
+        if frames.is_frame(self.body):
+            return self._frame(request_headers())
         return self.status, self.headers.multi_items(), _encoded(self.body)
 
     def _picture(self, request_headers: Pairs) -> tuple[int, list[tuple[str, str]], Body]:
@@ -152,6 +155,19 @@ class Response:
             content_type = pictures.choose(self.body, accept)
             headers += [("content-type", content_type), ("vary", "accept")]
         return self.status, headers, pictures.encode(self.body, content_type)
+
+    def _frame(self, request_headers: Pairs) -> tuple[int, list[tuple[str, str]], Body]:
+        headers, content_type = self.headers.multi_items(), self.content_type
+        if not content_type:
+            accept = ",".join(value for name, value in request_headers if name == "accept")
+            content_type = frames.choose(accept)
+            shown = f"{content_type}; charset=utf-8" if content_type == frames.CSV else content_type
+            headers.append(("content-type", shown))
+            if request_headers:  # there is a client
+                headers.append(("vary", "accept"))
+        elif not frames.can_encode(content_type):
+            return self.status, headers, _encoded(self.body)
+        return self.status, headers, frames.encode(self.body, content_type)
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.content_type or 'without a body'}>"
@@ -294,7 +310,7 @@ def _content_type(body: object) -> str | None:
         return HTML
     if isinstance(body, bytes | bytearray | memoryview):
         return BYTES
-    if pictures.is_picture(body):
+    if pictures.is_picture(body) or frames.is_frame(body):
         return None  # it depends on the client
     if files.is_file(body):
         return files.content_type(body)

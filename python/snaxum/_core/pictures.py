@@ -10,6 +10,7 @@ import io
 import sys
 from typing import Any
 
+from .accept import quality
 from .libraries import known
 
 PNG, SVG = "image/png", "image/svg+xml"
@@ -45,7 +46,7 @@ def is_picture(value: object) -> bool:
 def choose(value: object, accept: str) -> str:
     """Choose the content type for a client: SVG if it prefers that, and else PNG."""
     formats = known(value, _FORMATS) or {}
-    is_svg = SVG in formats and _quality(accept, SVG) > _quality(accept, PNG)
+    is_svg = SVG in formats and quality(accept, SVG) > quality(accept, PNG)
     return SVG if is_svg else PNG
 
 
@@ -76,24 +77,3 @@ def _close(figure: object) -> None:
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         pyplot.close(figure)
-
-
-def _quality(accept: str, mime: str) -> float:
-    """Return the quality of a type in an `Accept` header (RFC 9110, 12.5.1)."""
-    wildcards = ("*/*", mime.partition("/")[0] + "/*", mime)
-    best = (-1, 0.0)
-    for item in accept.split(",") if accept.strip() else ["*/*"]:
-        name, *parameters = (part.strip().lower() for part in item.split(";"))
-        if name in wildcards:
-            best = max(best, (wildcards.index(name), _weight(parameters)))
-    return best[1]
-
-
-def _weight(parameters: list[str]) -> float:
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return float(parameter[2:])
-            except ValueError:
-                return 0.0
-    return 1.0

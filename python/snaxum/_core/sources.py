@@ -35,7 +35,11 @@ NAMES: dict[str, Source] = {"request": "request", "pool": "pool"}
 
 # The classes that are a body in another form than JSON: `module:function` reads one. It gets the
 # request and the class, and returns the value, or raises an HTTPError.
-READERS: dict[str, str] = {}
+READERS: dict[str, str] = {
+    "polars.DataFrame": "snaxum._core.frame_body:read",
+    "pandas.DataFrame": "snaxum._core.frame_body:read",
+    "pyarrow.Table": "snaxum._core.frame_body:read",
+}
 
 _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS", "TRACE", "WS"}
 # The usual names of a WebSocket without an annotation.

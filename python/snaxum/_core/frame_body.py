@@ -1,0 +1,22 @@
+"""The body of a request as a data frame, for a parameter whose annotation is one.
+
+Owns the errors for the client; the formats are in `frames`.
+"""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+from ..response import HTTPError
+from . import frames
+
+
+def read(request: Any, annotation: Any) -> Any:
+    """Return the body as `annotation`, by its content type. Raises HTTPError 400 or 415."""
+    kinds = (annotation, *typing.get_args(annotation))
+    kind = next(each for each in kinds if frames.library_of(each) is not None)
+    try:
+        return frames.read(kind, request.content_type, request.data)
+    except frames.FrameError as error:
+        raise HTTPError(error.status, str(error)) from None
