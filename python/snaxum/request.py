@@ -206,7 +206,9 @@ def _unknown(name: str) -> str:
 
 
 def _content_type(request: Request) -> str:
-    return request.headers.get("content-type", "")
+    # The server finds it without a list of all headers.
+    read = getattr(request._raw, "content_type", None)
+    return request.headers.get("content-type", "") if read is None else str(read())
 
 
 def _mime(request: Request) -> str:

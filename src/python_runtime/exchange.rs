@@ -75,6 +75,12 @@ impl Exchange {
         header_texts(self.request.head.headers()).collect()
     }
 
+    /// The first content type; empty if there is none.
+    fn content_type(&self) -> Cow<'_, str> {
+        let mut headers = header_texts(self.request.head.headers());
+        headers.find(|(name, _)| *name == "content-type").map(|(_, text)| text).unwrap_or_default()
+    }
+
     /// The whole body; empty if it was parsed as a form.
     fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         match &self.request.body {

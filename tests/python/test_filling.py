@@ -540,3 +540,10 @@ def test_the_detail_names_the_first_fault() -> None:
     with pytest.raises(ValidationError) as caught:
         fill(handler, query="b=x")
     assert caught.value.detail == "the query parameter `a` is missing; 1 more fault"
+
+
+def test_a_default_that_is_a_constant_stays() -> None:
+    def handler(request, cache={}, send=print, pair=(1, 2)):  # type: ignore[no-untyped-def]  # noqa: B006
+        return cache, send, pair
+
+    assert fill(handler, query="cache=1&send=2&pair=3") == ({}, print, (1, 2))

@@ -174,10 +174,10 @@ def _argument(
 
 
 def _describe(argument: Argument, annotation: Any, metadata: list[Any]) -> None:
-    if isinstance(annotation, type) and issubclass(annotation, Marker):
+    if hints.is_class(annotation) and issubclass(annotation, Marker):
         metadata, annotation = [*metadata, annotation], str  # `agent: Header`
     metadata = [
-        each() if isinstance(each, type) and issubclass(each, Marker) else each for each in metadata
+        each() if hints.is_class(each) and issubclass(each, Marker) else each for each in metadata
     ]
     argument.annotation = annotation
     argument.metadata[:0] = metadata

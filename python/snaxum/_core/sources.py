@@ -14,7 +14,7 @@ from typing import Any
 
 from .._validation import models, scalars
 from .._validation.faults import Unresolved, Unsupported
-from .._validation.hints import NONE, members, name_of, unwrap
+from .._validation.hints import NONE, is_class, members, name_of, unwrap
 from .._validation.standard import Builder
 from ..markers import MISSING
 from .arguments import Argument, Source
@@ -51,7 +51,7 @@ def of_class(annotation: Any) -> Source | None:
     for each in members(annotation):
         each = unwrap(each)[0]
         for kind in (each, *typing.get_args(each)):
-            if isinstance(kind, type) and (source := known_class(kind, CLASSES)) is not None:
+            if is_class(kind) and (source := known_class(kind, CLASSES)) is not None:
                 return source
     return None
 
@@ -69,18 +69,21 @@ def of_unresolved(annotation: Any) -> Source | None:
 
 
 def type_of_default(default: Any) -> Any:
-    """Return the type of a parameter without an annotation: that of its default, else str."""
+    """Return the type of a parameter without an annotation: that of its default, else str.
+
+    None: the default is a constant that the handler gives itself.
+    """
     kind = type(default)
     if kind in scalars.TEXT or isinstance(default, enum.Enum):
         return kind
     if kind is list and all(type(each) is str for each in default):
         return list[str]
-    return str if default is MISSING or default is None else kind
+    return str if default is MISSING or default is None else None
 
 
 def reader_of(annotation: Any) -> str | None:
     for each in members(annotation):
-        if isinstance(each, type) and (found := known_class(each, READERS)) is not None:
+        if is_class(each) and (found := known_class(each, READERS)) is not None:
             return found
     return None
 
@@ -90,7 +93,9 @@ def choose(argument: Argument, methods: Sequence[str]) -> Source | None:
 
     None leaves it to its default, or to a decorator.
     """
-    if argument.is_inner and not argument.is_annotated and argument.is_required:
+    if not argument.is_annotated and (
+        argument.annotation is None or (argument.is_inner and argument.is_required)
+    ):
         return None
     if "WS" in methods and argument.name in _WEBSOCKETS and not argument.is_annotated:
         return "websocket"

@@ -20,7 +20,7 @@ def resolve(annotation: Any, globals_: Mapping[str, Any], locals_: Mapping[str, 
 
     Raises Unresolved for a name that is not defined, and Unsupported without a type.
     """
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+    if is_class(annotation):
         return annotation
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
     try:
@@ -31,6 +31,11 @@ def resolve(annotation: Any, globals_: Mapping[str, Any], locals_: Mapping[str, 
         shown = annotation if isinstance(annotation, str) else repr(annotation)
         raise Unsupported(f"the annotation `{shown}` is not a type: {error}") from None
     return hints["it"]
+
+
+def is_class(value: Any) -> bool:
+    """Report whether a value is a class; `list[int]` is one only to Python 3.10."""
+    return isinstance(value, type) and not isinstance(value, types.GenericAlias)
 
 
 def hints_of(kind: Any) -> dict[str, Any]:
@@ -75,6 +80,6 @@ def members(annotation: Any) -> tuple[Any, ...]:
 
 def name_of(annotation: Any) -> str:
     """Write a type as its source does."""
-    if isinstance(annotation, type) and not typing.get_args(annotation):
-        return annotation.__qualname__.rpartition("<locals>.")[2]
+    if is_class(annotation):
+        return str(annotation.__qualname__).rpartition("<locals>.")[2]
     return str(annotation).replace("typing.", "")

@@ -14,7 +14,7 @@ from typing import Any
 
 from .._core.libraries import known_class
 from .faults import Unsupported
-from .hints import hints_of
+from .hints import hints_of, is_class
 
 
 @dataclass(slots=True)
@@ -43,16 +43,16 @@ class Model:
 
 def is_typed_dict(kind: Any) -> bool:
     """Report whether a class is a TypedDict, of `typing` or of `typing_extensions`."""
-    return isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__total__")
+    return is_class(kind) and issubclass(kind, dict) and hasattr(kind, "__total__")
 
 
 def is_struct(kind: Any) -> bool:
-    return isinstance(kind, type) and known_class(kind, {"msgspec.Struct": True}) is not None
+    return is_class(kind) and known_class(kind, {"msgspec.Struct": True}) is not None
 
 
 def is_pydantic(kind: Any) -> bool:
     """Report whether a class is a model or a dataclass of pydantic."""
-    if not isinstance(kind, type):
+    if not is_class(kind):
         return False
     if known_class(kind, {"pydantic.BaseModel": True, "pydantic.RootModel": True}):
         return True
@@ -62,7 +62,7 @@ def is_pydantic(kind: Any) -> bool:
 def is_model(kind: Any) -> bool:
     """Report whether a class has named fields; `kind` may be a generic one with its arguments."""
     kind = typing.get_origin(kind) or kind
-    if not isinstance(kind, type):
+    if not is_class(kind):
         return False
     return (
         is_pydantic(kind)
