@@ -547,3 +547,60 @@ def test_a_default_that_is_a_constant_stays() -> None:
         return cache, send, pair
 
     assert fill(handler, query="cache=1&send=2&pair=3") == ({}, print, (1, 2))
+
+
+@dataclass
+class Filter:
+    q: str
+    limit: Annotated[int, msgspec.Meta(ge=1)] = 10
+    tags: list[Color] = field(default_factory=list)
+
+
+class StructFilter(msgspec.Struct):
+    q: str
+    limit: Annotated[int, msgspec.Meta(ge=1)] = 10
+    tags: list[Color] = []
+
+
+class PydanticFilter(pydantic.BaseModel):
+    q: str
+    limit: int = pydantic.Field(10, ge=1)
+    tags: list[Color] = []
+
+
+@pytest.mark.parametrize("model", [Filter, StructFilter, PydanticFilter])
+@pytest.mark.parametrize("marker", [Query, Form])
+def test_a_model_may_be_made_of_texts(model: Any, marker: Any) -> None:
+    part = marker.source
+
+    def handler(given: Any) -> Any:
+        return given
+
+    def sent(text: str) -> Any:
+        if part == "query":
+            return {"query": text}
+        return {"method": "POST", "body": text, "headers": FORM}
+
+    handler.__annotations__["given"] = Annotated[model, marker()]
+    filled = fill(handler, **sent("q=x&limit=5&tags=red&tags=blue&more=1"))
+    assert (filled.q, filled.limit, filled.tags) == ("x", 5, [Color.RED, Color.BLUE])
+    assert fill(handler, **sent("q=x")).limit == 10
+    assert [each[:2] for each in faults(handler, **sent("limit=0&tags=red&tags=x"))] == [
+        (part, ["q"]),
+        (part, ["limit"]),
+        (part, ["tags", 1]),
+    ]
+
+    def optional(given: Any = None) -> Any:
+        return given
+
+    optional.__annotations__["given"] = Annotated[Optional[model], marker()]
+    assert fill(optional, **sent("more=1")) is None
+
+
+def test_the_types_of_pydantic_are_texts_too() -> None:
+    def handler(url: pydantic.HttpUrl, secret: pydantic.SecretStr) -> Any:
+        return url.host, secret.get_secret_value()
+
+    assert fill(handler, query="url=http://x.org/&secret=a") == ("x.org", "a")
+    assert faults(handler, query="url=x&secret=a") == [("query", ["url"], "url_parsing")]

@@ -57,6 +57,8 @@ class Argument:
     is_beside_file: bool = False
     # Several values with one name.
     is_list: bool = False
+    # A model, each field of which is a text of its own.
+    is_text_model: bool = False
     # The value of the path, as its converter made it.
     is_as_matched: bool = False
     marker: Marker | None = None

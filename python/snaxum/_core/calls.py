@@ -14,6 +14,7 @@ from .._validation import libraries
 from ..response import ValidationError
 from .arguments import Argument
 from .handlers import Handler
+from .text_models import TextModel
 from .values import Found, Text, Value, value_of
 
 # The arguments that are objects, and the parameter of the generated function that has each.
@@ -44,7 +45,11 @@ def bind(handler: Handler, arguments: Sequence[Argument] | None, *, with_pool: b
         return handler  # the usual one costs nothing
     scope: dict[str, Any] = {"handler": handler}
     lines = ["def call(request, pool=None):"]
-    values = [value_of(each) for each in arguments if _is_value(each)]
+    values = [
+        TextModel(each) if each.is_text_model else value_of(each)
+        for each in arguments
+        if _is_value(each)
+    ]
     if values:
         names = "".join(f"a{number}, " for number in range(len(values)))
         scope["fill"] = _Filler(values)

@@ -142,7 +142,7 @@ def check(argument: Argument, names: Mapping[str, type], methods: Sequence[str])
                 f"the parameter `{name}` is of a form, and {_named(methods)} has no body; "
                 "add `methods=['POST']`"
             )
-        argument.is_list = _is_list(argument.annotation)
+        argument.is_list = is_list(argument.annotation)
     if source in TEXTS and not argument.is_as_matched:
         _check_text(argument, names)
 
@@ -206,7 +206,11 @@ def _check_body(argument: Argument, methods: Sequence[str]) -> None:
 
 
 def _check_text(argument: Argument, names: Mapping[str, type]) -> None:
-    argument.is_list = argument.source != "path" and _is_list(argument.annotation)
+    argument.is_list = argument.source != "path" and is_list(argument.annotation)
+    is_model = argument.source != "path" and text_model_of(argument.annotation) is not None
+    if is_model and argument.marker is not None:
+        argument.is_text_model = True
+        return
     try:
         Builder(is_text=True).build(argument.annotation, argument.limits)
     except Unresolved:
@@ -236,7 +240,14 @@ def _refusal(argument: Argument, error: Unsupported, names: Mapping[str, type]) 
     )
 
 
-def _is_list(annotation: Any) -> bool:
+def text_model_of(annotation: Any) -> Any:
+    """Return the model of a type that is one, or `None` beside one; else None."""
+    chosen = [unwrap(each)[0] for each in members(annotation)]
+    kinds = [each for each in chosen if each is not NONE]
+    return kinds[0] if len(kinds) == 1 and models.is_model(kinds[0]) else None
+
+
+def is_list(annotation: Any) -> bool:
     """Report whether a type takes all values of a name."""
     chosen = [unwrap(each)[0] for each in members(annotation)]
     kinds = [typing.get_origin(each) or each for each in chosen if each is not NONE]

@@ -41,7 +41,7 @@ def _object(model: Model, fields: Fields) -> Convert:
             for key in value:
                 if key not in allowed:
                     faults.append(Fault((*loc, key), "is not a field", "extra_forbidden"))
-        return INVALID if len(faults) > before else _made(model, made, loc, faults)
+        return INVALID if len(faults) > before else make_value(model, made, loc, faults)
 
     return convert
 
@@ -63,12 +63,13 @@ def _array(model: Model, fields: Fields) -> Convert:
             each.name: of_field(item, (*loc, at), faults)
             for at, ((each, of_field), item) in enumerate(zip(fields, value[start:]), start)
         }
-        return INVALID if len(faults) > before else _made(model, made, loc, faults)
+        return INVALID if len(faults) > before else make_value(model, made, loc, faults)
 
     return convert
 
 
-def _made(model: Model, values: dict[str, Any], loc: Loc, faults: Faults) -> Any:
+def make_value(model: Model, values: dict[str, Any], loc: Loc, faults: Faults) -> Any:
+    """Make a model from its converted fields; its class may refuse them."""
     try:
         return model.make(values)
     except (ValueError, TypeError) as error:  # a `__post_init__` may raise it

@@ -59,6 +59,13 @@ def is_pydantic(kind: Any) -> bool:
     return "__pydantic_core_schema__" in vars(kind)
 
 
+def is_of_pydantic(kind: Any) -> bool:
+    """Report whether pydantic converts to a class, as to its own `HttpUrl`."""
+    return hasattr(kind, "__get_pydantic_core_schema__") or (
+        is_class(kind) and kind.__module__.partition(".")[0] == "pydantic"
+    )
+
+
 def is_model(kind: Any) -> bool:
     """Report whether a class has named fields; `kind` may be a generic one with its arguments."""
     kind = typing.get_origin(kind) or kind
@@ -85,6 +92,15 @@ def read(kind: Any) -> Model:
     if hasattr(kind, "__attrs_attrs__"):
         return _attrs(kind)
     return _named_tuple(kind)
+
+
+def read_pydantic(kind: Any) -> list[ModelField]:
+    """Return the fields of a pydantic model; pydantic itself converts them."""
+    fields = []
+    for name, each in kind.model_fields.items():
+        alias = each.validation_alias if isinstance(each.validation_alias, str) else each.alias
+        fields.append(ModelField(name, alias or name, each.annotation, each.is_required()))
+    return fields
 
 
 def _typed_dict(kind: Any) -> Model:

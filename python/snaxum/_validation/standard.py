@@ -79,6 +79,9 @@ class Builder:
             return self._items(annotation, base, args, limits)
         if base in _DICTS and not self.is_text:
             return self._dict(annotation, args, limits)
+        if models.is_of_pydantic(base):
+            self.uses_pydantic = True
+            return libraries.pydantic_part(annotation, limits)
         raise Unsupported(f"no text or JSON becomes a `{name_of(annotation)}`")
 
     def _scalar(self, kind: type, limits: Constraints) -> Convert:

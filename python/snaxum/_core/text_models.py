@@ -1,0 +1,76 @@
+"""Models whose fields are texts: `filter: Annotated[Filter, Query()]`, and of a form or headers.
+
+Owns the way from one parameter to the fields of its model, each of which is sent by its name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._validation import constraints, libraries, models
+from .._validation.faults import Faults
+from .._validation.hints import unwrap
+from .._validation.model_conversion import make_value
+from ..markers import MISSING
+from . import sources
+from .arguments import Argument
+from .values import Value, value_of
+
+
+class TextModel(Value):
+    """A model that is made of several texts of one source."""
+
+    def __init__(self, argument: Argument) -> None:
+        super().__init__(argument)
+        kind = sources.text_model_of(argument.annotation)
+        self.is_pydantic = models.is_pydantic(kind)
+        if self.is_pydantic:
+            fields = models.read_pydantic(kind)
+            # pydantic converts them, so here they are texts.
+            kinds = [list[str] if sources.is_list(each.annotation) else str for each in fields]
+            self.convert_all = libraries.pydantic_part(kind, {})
+        else:
+            self.model = models.read(kind)
+            fields = self.model.fields
+            kinds = [each.annotation for each in fields]
+        self.fields = [
+            (each, value_of(_argument(argument, each, kind))) for each, kind in zip(fields, kinds)
+        ]
+
+    def read(self, request: Any) -> Any:
+        sent = {field.name: value.read(request) for field, value in self.fields}
+        is_empty = all(each is MISSING for each in sent.values())
+        return MISSING if is_empty and not self.argument.is_required else sent
+
+    def convert(self, request: Any, sent: Any, faults: Faults) -> Any:
+        if self.is_pydantic:
+            given = {f.key: sent[f.name] for f, _ in self.fields if sent[f.name] is not MISSING}
+            return self.convert_all(given, (), faults)
+        before, made = len(faults), {}
+        for field, value in self.fields:
+            if sent[field.name] is not MISSING:
+                made[field.name] = value.convert(request, sent[field.name], faults)
+            elif field.is_required:
+                value.refuse_missing(request)
+                faults.append(value.missing())
+        return None if len(faults) > before else make_value(self.model, made, (), faults)
+
+
+def _argument(whole: Argument, field: models.ModelField, annotation: Any) -> Argument:
+    """Describe a field of the model as a parameter."""
+    annotation, metadata = unwrap(annotation)
+    key = field.key.replace("_", "-") if whole.source == "header" else field.key
+    field_argument = Argument(
+        field.name,
+        whole.source,
+        is_required=field.is_required,
+        is_annotated=True,
+        passing="keyword",
+        annotation=annotation,
+        metadata=metadata,
+        limits=constraints.read(metadata),
+        key=key,
+        marker=whole.marker,
+    )
+    sources.check(field_argument, {}, ["POST"])
+    return field_argument
