@@ -215,6 +215,7 @@ class ValidationError(HTTPError):
     """
 
     def __init__(self, errors: Sequence[Mapping[str, Any]], detail: str = "") -> None:
+        """List the errors; without `detail`, a sentence about the first is made."""
         super().__init__(422, detail or _summary(errors), errors=errors)
         self.args = (self.errors, self.detail)  # for pickling
 
@@ -223,13 +224,15 @@ _PROBLEM = frozenset(("type", "title", "status", "detail", "request_id", "traceb
 
 
 def _summary(errors: Sequence[Mapping[str, Any]]) -> str:
-    first = errors[0]
-    place = ".".join(map(str, first["loc"]))
-    named = f"{_PARTS.get(first['in'], first['in'])} `{place}`" if place else f"{first['in']}"
-    more = len(errors) - 1
+    if not errors:
+        return ""
+    first, more = errors[0], len(errors) - 1
+    part, msg = str(first.get("in", "value")), str(first.get("msg", "is not valid"))
+    place = ".".join(map(str, first.get("loc", ())))
+    named = f"{_PARTS.get(part, part)} `{place}`" if place else part
     others = f"; {more} more fault{'s' if more > 1 else ''}" if more else ""
-    colon = "" if first["msg"].startswith(("must ", "is ")) else ":"
-    return f"the {named}{colon} {first['msg']}{others}"
+    colon = "" if msg.startswith(("must ", "is ")) else ":"
+    return f"the {named}{colon} {msg}{others}"
 
 
 _PARTS = {"query": "query parameter", "path": "value of the path", "form": "form field"}

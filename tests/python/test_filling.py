@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import pickle
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -604,3 +605,40 @@ def test_the_types_of_pydantic_are_texts_too() -> None:
 
     assert fill(handler, query="url=http://x.org/&secret=a") == ("x.org", "a")
     assert faults(handler, query="url=x&secret=a") == [("query", ["url"], "url_parsing")]
+
+
+def test_a_body_nested_too_deep_is_refused() -> None:
+    def handler(tree: Tree) -> Any: ...
+
+    body = '{"value": 1, "children": [' * 500 + "]}" * 500
+    with pytest.raises(HTTPError, match="nested too deep") as caught:
+        fill(handler, method="POST", body=body)
+    assert caught.value.status == 400
+
+
+def test_a_million_faults_are_not_all_listed() -> None:
+    def handler(numbers: Annotated[list[int], Body()]) -> Any: ...
+
+    with pytest.raises(ValidationError) as caught:
+        fill(handler, method="POST", json=["x"] * 5000)
+    assert len(caught.value.errors or ()) == 1000
+    assert caught.value.detail == "4000 more faults are not listed"
+
+
+def test_an_error_with_members_survives_the_way_from_a_pool_worker() -> None:
+    error = ValidationError([{"in": "body", "loc": ["a"], "msg": "is taken", "type": "taken"}])
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.errors, copy.detail) == (error.errors, "the body `a` is taken")
+    plain = pickle.loads(pickle.dumps(HTTPError(409, "x", members={"balance": 30})))
+    assert plain.extensions() == {"balance": 30}
+    assert HTTPError(404, "x").args == (404, "x", [])
+    with pytest.raises(ValueError, match="a problem document has its own `status`"):
+        HTTPError(400, members={"status": 1})
+
+
+def test_the_second_parameter_of_a_pool_handler_may_be_a_query_parameter() -> None:
+    def handler(request: Request, n: int) -> Any:
+        return n
+
+    route = Route("/", None, handler, use_process_pool=True)
+    assert route.call(Request.build(query="n=5"), object()) == 5

@@ -31,6 +31,8 @@ _TEXTS = {
     "cookie": "request.cookies",
     "path": "request.path_params",
 }
+# The most faults that a response lists: a body of many small values may have a million.
+MAX_FAULTS = 1000
 # Its frames belong to the framework.
 _FILE = "<snaxum>/_core/calls.py"
 
@@ -80,12 +82,12 @@ class _Filler:
         found: Found = []
         filled = [each.fill(request, found) for each in self.values]
         if found:
-            raise ValidationError(
-                [
-                    {"in": part, "loc": list(fault.loc), "msg": fault.msg, "type": fault.type}
-                    for part, fault in found
-                ]
-            )
+            errors = [
+                {"in": part, "loc": list(fault.loc), "msg": fault.msg, "type": fault.type}
+                for part, fault in found[:MAX_FAULTS]
+            ]
+            more = len(found) - len(errors)
+            raise ValidationError(errors, f"{more} more faults are not listed" if more else "")
         return filled
 
 

@@ -47,8 +47,10 @@ def plan(
         return None
     _give_request(arguments)
     given = [each.source for each in arguments]
-    if with_pool and "pool" not in given and len(arguments) > 1 and _is_free(arguments[1]):
-        arguments[1].source = "pool"
+    second = arguments[1:2] if with_pool and "pool" not in given else []
+    for each in second:
+        if _is_free(each) and not each.is_annotated:
+            each.source = "pool"
     for each in arguments:
         if each.source == "pool" and not with_pool:
             if each.is_required:

@@ -166,7 +166,10 @@ class JsonBody(Value):
         except DecodingError as error:
             raise HTTPError(400, f"the body is not valid JSON: {error}") from None
         if known is None:
-            return self.engine.explain(value, (), faults)
+            try:
+                return self.engine.explain(value, (), faults)
+            except RecursionError:
+                raise HTTPError(400, "the body is nested too deep") from None
         faults += known
         return None
 
