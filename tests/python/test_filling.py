@@ -642,3 +642,13 @@ def test_the_second_parameter_of_a_pool_handler_may_be_a_query_parameter() -> No
 
     route = Route("/", None, handler, use_process_pool=True)
     assert route.call(Request.build(query="n=5"), object()) == 5
+
+
+def test_a_type_may_be_defined_in_the_function_around_the_handler() -> None:
+    class Size(enum.Enum):
+        BIG = "big"
+
+    def handler(size: Size, sizes: list[Size]) -> Any:
+        return size, sizes
+
+    assert fill(handler, query="size=big&sizes=big") == (Size.BIG, [Size.BIG])

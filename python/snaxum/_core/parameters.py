@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 import typing
 from collections.abc import Mapping, Sequence
 from inspect import Parameter
@@ -100,7 +101,7 @@ def _parameters(handler: Any, names: Mapping[str, type]) -> list[Argument] | Non
     function = innermost(handler)
     if not hasattr(function, "__globals__"):
         function = type(function).__call__
-    scope = getattr(function, "__globals__", {}), _closure(function)
+    scope = getattr(function, "__globals__", {}), {**_locals(function), **_closure(function)}
     own, kinds = [], set()
     for each in signature.parameters.values():
         kinds.add(each.kind)
@@ -114,6 +115,18 @@ def _parameters(handler: Any, names: Mapping[str, type]) -> list[Argument] | Non
             return own + _inner(handler, inner, own, is_variadic=Parameter.VAR_POSITIONAL in kinds)
     is_any = Parameter.VAR_POSITIONAL in kinds and all(each.source is None for each in own)
     return None if is_any else own
+
+
+def _locals(function: Any) -> dict[str, Any]:
+    """Return the variables of the function that a function is defined in, while that runs."""
+    outer, _, _ = str(getattr(function, "__qualname__", "")).rpartition(".<locals>.")
+    frame = sys._getframe() if outer else None
+    while frame is not None:
+        is_its_module = frame.f_globals is getattr(function, "__globals__", None)
+        if is_its_module and frame.f_code.co_name == outer.rpartition(".")[2]:
+            return dict(frame.f_locals)
+        frame = frame.f_back
+    return {}
 
 
 def _closure(function: Any) -> dict[str, Any]:
