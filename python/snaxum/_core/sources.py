@@ -12,10 +12,8 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._validation import models, scalars
 from .._validation.faults import Unresolved, Unsupported
 from .._validation.hints import NONE, is_class, members, name_of, unwrap
-from .._validation.standard import Builder
 from ..markers import MISSING
 from .arguments import Argument, Source
 from .libraries import known_class
@@ -41,6 +39,7 @@ READERS: dict[str, str] = {
     "pyarrow.Table": "snaxum._core.frame_body:read",
 }
 
+_PLAIN = (str, int, float, bool)
 _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS", "TRACE", "WS"}
 # The usual names of a WebSocket without an annotation.
 _WEBSOCKETS = ("ws", "websocket", "socket")
@@ -73,12 +72,14 @@ def type_of_default(default: Any) -> Any:
 
     None: the default is a constant that the handler gives itself.
     """
+    if default is MISSING or default is None:
+        return str
     kind = type(default)
-    if kind in scalars.TEXT or isinstance(default, enum.Enum):
-        return kind
     if kind is list and all(type(each) is str for each in default):
         return list[str]
-    return str if default is MISSING or default is None else None
+    from .._validation import scalars
+
+    return kind if kind in scalars.TEXT or isinstance(default, enum.Enum) else None
 
 
 def reader_of(annotation: Any) -> str | None:
@@ -106,8 +107,12 @@ def choose(argument: Argument, methods: Sequence[str]) -> Source | None:
 
 def is_body(annotation: Any) -> bool:
     """Report whether a type needs more than text: a model, a dict, a frame, or a list of them."""
+    if annotation in _PLAIN:
+        return False
     if reader_of(annotation) is not None:
         return True
+    from .._validation import models
+
     for each in members(annotation):
         each = unwrap(each)[0]
         base = typing.get_origin(each) or each
@@ -198,11 +203,17 @@ def _check_body(argument: Argument, methods: Sequence[str]) -> None:
     argument.reader = reader_of(argument.annotation)
     if argument.reader is None:
         try:
-            Builder(is_text=False).build(argument.annotation, argument.limits)
+            _build(is_text=False)(argument.annotation, argument.limits)
         except Unresolved:
             raise
         except Unsupported as error:
             raise ValueError(f"the parameter `{argument.name}` cannot be filled: {error}") from None
+
+
+def _build(*, is_text: bool) -> Any:
+    from .._validation.standard import Builder  # with the first parameter that needs it
+
+    return Builder(is_text=is_text).build
 
 
 def _check_text(argument: Argument, names: Mapping[str, type]) -> None:
@@ -212,7 +223,7 @@ def _check_text(argument: Argument, names: Mapping[str, type]) -> None:
         argument.is_text_model = True
         return
     try:
-        Builder(is_text=True).build(argument.annotation, argument.limits)
+        _build(is_text=True)(argument.annotation, argument.limits)
     except Unresolved:
         raise
     except Unsupported as error:
@@ -242,6 +253,8 @@ def _refusal(argument: Argument, error: Unsupported, names: Mapping[str, type]) 
 
 def text_model_of(annotation: Any) -> Any:
     """Return the model of a type that is one, or `None` beside one; else None."""
+    from .._validation import models
+
     chosen = [unwrap(each)[0] for each in members(annotation)]
     kinds = [each for each in chosen if each is not NONE]
     return kinds[0] if len(kinds) == 1 and models.is_model(kinds[0]) else None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
 from .faults import Fault, Faults, Loc, Unsupported
@@ -131,7 +130,6 @@ def _test(name: str, limit: Any, unit: str) -> tuple[Callable[[Any], bool], str,
         if few:
             return (lambda value: len(value) >= limit), msg, kind
         return (lambda value: len(value) <= limit), msg, kind
-    shown = limit if isinstance(limit, int | float | Decimal) else str(limit)
     test, words, kind = {
         "ge": (lambda value: bool(value >= limit), "at least", "greater_than_equal"),
         "gt": (lambda value: bool(value > limit), "greater than", "greater_than"),
@@ -139,7 +137,7 @@ def _test(name: str, limit: Any, unit: str) -> tuple[Callable[[Any], bool], str,
         "lt": (lambda value: bool(value < limit), "less than", "less_than"),
         "multiple_of": (lambda value: _is_multiple(value, limit), "a multiple of", "multiple_of"),
     }[name]
-    return _comparable(test), f"must be {words} {shown}", kind
+    return _comparable(test), f"must be {words} {limit}", kind
 
 
 def _comparable(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
