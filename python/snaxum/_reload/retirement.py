@@ -12,6 +12,7 @@ import gc
 import logging
 import queue
 import threading
+import typing
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -153,6 +154,9 @@ class Retirement:
         """Run a full collection, and report the code that it did not free."""
         from .background_tasks import describe, in_code_of, started_by  # likewise
 
+        # Its caches have the parts of `Optional[Model]` and `Annotated[Model, ...]`.
+        for clear in getattr(typing, "_cleanups", ()):
+            clear()
         gc.collect()
         suspects, self._suspects = self._suspects, []
         for number, reference in suspects:

@@ -175,3 +175,44 @@ async fn a_type_that_is_gone_rejects_the_save_and_the_last_good_code_serves() {
     assert_eq!(server.get("/async?q=x&tag=rot").await.status, 200);
     assert_eq!(server.get("/async?q=x&tag=red").await.status, 422);
 }
+
+const TYPED: &str = r#"
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Optional
+
+from snaxum import Form, Query, route
+
+class Color(Enum):
+    RED = "red"
+
+@dataclass
+class Filter:
+    color: Optional[Color] = None
+
+@route("/typed", methods=["GET", "POST"])
+def typed(filter: Annotated[Filter, Query()], color: Annotated[Optional[Color], Query()] = None):
+    return "version 1"
+
+@route("/posted", methods=["POST"])
+def posted(filter: Optional[Filter], colors: list[Color] = []):
+    return "version 1"
+"#;
+
+// Python caches the parts of such types, and a handler's plan refers to them.
+#[tokio::test]
+async fn the_types_of_parameters_do_not_outlive_their_code() {
+    let server = Project::new().file("app.py", TYPED).file("held.py", "VALUE = 1").dev().await;
+    assert_eq!(server.get("/typed?color=red").await.text(), "version 1");
+    server.edit("app.py", &TYPED.replace("version 1", "version 2"));
+    assert_eq!(server.get("/typed?color=red").await.text(), "version 2");
+
+    // A leak that is reported later.
+    let held = "import snaxum\nclass Held: pass\nsnaxum.keep('held', Held)\nVALUE = ";
+    for version in ["2", "3"] {
+        server.edit("held.py", &format!("{held}{version}\n"));
+        assert_eq!(server.project.snaxum(&["wait"]).await.code, Some(0));
+    }
+    let first = server.err.wait_for("is still referenced by").await;
+    assert!(first.contains("`held`"), "{first}");
+}
