@@ -202,17 +202,17 @@ def posted(filter: Optional[Filter], colors: list[Color] = []):
 // Python caches the parts of such types, and a handler's plan refers to them.
 #[tokio::test]
 async fn the_types_of_parameters_do_not_outlive_their_code() {
-    let server = Project::new().file("app.py", TYPED).file("held.py", "VALUE = 1").dev().await;
+    let server = Project::new().file("app.py", TYPED).file("stored.py", "VALUE = 1").dev().await;
     assert_eq!(server.get("/typed?color=red").await.text(), "version 1");
     server.edit("app.py", &TYPED.replace("version 1", "version 2"));
     assert_eq!(server.get("/typed?color=red").await.text(), "version 2");
 
     // A leak that is reported later.
-    let held = "import snaxum\nclass Held: pass\nsnaxum.keep('held', Held)\nVALUE = ";
+    let stored = "import snaxum\nclass Stored: pass\nsnaxum.keep('stored', Stored)\nVALUE = ";
     for version in ["2", "3"] {
-        server.edit("held.py", &format!("{held}{version}\n"));
+        server.edit("stored.py", &format!("{stored}{version}\n"));
         assert_eq!(server.project.snaxum(&["wait"]).await.code, Some(0));
     }
     let first = server.err.wait_for("is still referenced by").await;
-    assert!(first.contains("`held`"), "{first}");
+    assert!(first.contains("`stored`"), "{first}");
 }
