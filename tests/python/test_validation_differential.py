@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import inspect
 import json
 import math
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple, Optional
+from unittest import mock
+from urllib.parse import urlencode
 
 import msgspec
 import pydantic
@@ -22,10 +25,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import TypedDict
 
+from snaxum import Request, ValidationError
 from snaxum._core.json_decoding import loads
-from snaxum._validation import engines
+from snaxum._validation import engines, libraries
 from snaxum._validation.faults import INVALID, Faults
 from snaxum._validation.standard import Builder
+from snaxum.routing import Route
 
 
 class Color(enum.Enum):
@@ -224,3 +229,40 @@ def test_every_fault_is_where_pydantic_has_it(kind: Any, value: Any) -> None:
         expected, places = INVALID, {each["loc"] for each in error.errors()}
     assert {fault.loc for fault in faults} == places
     assert result == expected
+
+
+def filled(kinds: list[Any], optional: list[bool], query: list[tuple[str, str]]) -> Any:
+    def handler(**values: Any) -> Any:
+        return values
+
+    handler.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                f"p{at}",
+                inspect.Parameter.KEYWORD_ONLY,
+                annotation=kind,
+                default=None if optional[at] else inspect.Parameter.empty,
+            )
+            for at, kind in enumerate(kinds)
+        ]
+    )
+    try:
+        return Route("/", None, handler).call(Request.build(query=urlencode(query)))
+    except ValidationError as error:
+        return error.errors
+
+
+@settings(deadline=None)
+@given(
+    st.lists(text_types, min_size=1, max_size=4),
+    st.lists(st.booleans(), min_size=4, max_size=4),
+    st.lists(st.tuples(st.sampled_from(["p0", "p1", "p2", "p3"]), texts), max_size=6),
+)
+def test_a_request_is_filled_alike_with_msgspec_and_without(
+    kinds: list[Any], optional: list[bool], query: list[tuple[str, str]]
+) -> None:
+    """One call of msgspec for all parameters, beside the standard library for each of them."""
+    native = filled(kinds, optional, query)
+    with mock.patch.object(libraries, "msgspec", return_value=None):
+        standard = filled(kinds, optional, query)
+    assert same(native, standard)
