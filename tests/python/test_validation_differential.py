@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import pydantic
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typing_extensions import TypedDict
 
@@ -173,6 +173,8 @@ def test_json_is_accepted_as_by_msgspec(kind: Any, value: Any) -> None:
 
 @settings(deadline=None)
 @given(text_types, st.one_of(texts, st.lists(texts, max_size=3)))
+@example(int | float, "5.0")
+@example(bool, "-0")
 def test_a_text_is_accepted_as_by_msgspec(kind: Any, value: Any) -> None:
     is_list = str(kind).startswith(("list", "tuple"))
     if is_list != isinstance(value, list):

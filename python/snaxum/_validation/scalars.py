@@ -19,7 +19,7 @@ from typing import Any
 Scalar = tuple[str, str, Callable[[Any], Any]]
 
 TRUE = frozenset(("true", "1", "on", "yes"))
-FALSE = frozenset(("false", "0", "off", "no"))
+FALSE = frozenset(("false", "0", "-0", "off", "no"))
 # The words that msgspec does not know.
 WORDS = {"on": "true", "yes": "true", "off": "false", "no": "false"}
 
@@ -41,6 +41,11 @@ _UUID = re.compile("[0-9a-fA-F]{32}|" + "-".join(f"[0-9a-fA-F]{{{n}}}" for n in 
 _MAX_DIGITS = 4300
 _UTC = dt.timezone.utc
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=_UTC)
+
+
+def is_integer(text: str) -> bool:
+    """Report whether a text is an integer as JSON writes it."""
+    return _INT.fullmatch(text) is not None
 
 
 def _matched(pattern: re.Pattern[str], value: Any) -> re.Match[str]:

@@ -161,6 +161,8 @@ class Builder:
         built = [(each, self.build(each, limits)) for each in rest]
         if self.is_text:
             built.sort(key=lambda pair: _rank(unwrap(pair[0])[0]))
+            if any(unwrap(each)[0] is float for each in rest):
+                built = [(e, _digits(c) if unwrap(e)[0] is int else c) for e, c in built]
         converts = [convert for _, convert in built]
         has_text = any(unwrap(each)[0] is str for each in rest)
         kinds = [_shape(unwrap(each)[0]) for each, _ in built]
@@ -308,6 +310,15 @@ def _none(value: Any, loc: Loc, faults: Faults) -> Any:
         return None
     faults.append(Fault(loc, "must be null", "none_required"))
     return INVALID
+
+
+def _digits(convert: Convert) -> Convert:
+    """Leave `5.0` to the `float` beside an `int`."""
+
+    def convert_digits(value: Any, loc: Loc, faults: Faults) -> Any:
+        return convert(value if scalars.is_integer(value) else "", loc, faults)
+
+    return convert_digits
 
 
 def _none_text(value: Any, loc: Loc, faults: Faults) -> Any:
