@@ -82,4 +82,5 @@ def name_of(annotation: Any) -> str:
     """Write a type as its source does."""
     if is_class(annotation):
         return str(annotation.__qualname__).rpartition("<locals>.")[2]
-    return str(annotation).replace("typing.", "")
+    name = getattr(annotation, "__qualname__", None)  # a function has one
+    return str(annotation if name is None else name).replace("typing.", "")

@@ -82,6 +82,8 @@ class Builder:
         if models.is_of_pydantic(base):
             self.uses_pydantic = True
             return libraries.pydantic_part(annotation, limits)
+        if not isinstance(base, type):
+            raise Unsupported(f"`{name_of(annotation)}` is not a type")
         raise Unsupported(f"no text or JSON becomes a `{name_of(annotation)}`")
 
     def _scalar(self, kind: type, limits: Constraints) -> Convert:

@@ -172,6 +172,7 @@ async fn a_type_that_is_gone_rejects_the_save_and_the_last_good_code_serves() {
     assert_eq!(server.get("/async?q=x&tag=red").await.status, 200);
 
     server.edit("app.py", &APP.replace("RED = \"red\"", "RED = \"rot\""));
+    assert_eq!(server.project.snaxum(&["wait"]).await.code, Some(0));
     assert_eq!(server.get("/async?q=x&tag=rot").await.status, 200);
     assert_eq!(server.get("/async?q=x&tag=red").await.status, 422);
 }
@@ -205,6 +206,7 @@ async fn the_types_of_parameters_do_not_outlive_their_code() {
     let server = Project::new().file("app.py", TYPED).file("stored.py", "VALUE = 1").dev().await;
     assert_eq!(server.get("/typed?color=red").await.text(), "version 1");
     server.edit("app.py", &TYPED.replace("version 1", "version 2"));
+    assert_eq!(server.project.snaxum(&["wait"]).await.code, Some(0));
     assert_eq!(server.get("/typed?color=red").await.text(), "version 2");
 
     // A leak that is reported later.
