@@ -148,6 +148,9 @@ class JsonBody(Value):
     def missing(self) -> Fault:
         return Fault((), "is missing; send JSON with `content-type: application/json`", "missing")
 
+    def refuse_missing(self, request: Any) -> None:
+        check_json(request.content_type)
+
     def get(self, request: Any) -> Any:
         data = request.data
         if not data:
