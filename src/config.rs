@@ -126,6 +126,12 @@ impl SnaxumConfigBuilder {
             *path = absolute(&project_dir.join(&*path))?;
             check_path(path, "env-file", |path| is_default || path.is_file())?;
         }
+        let templates_dir = options.templates_dir.as_deref();
+        let is_default = templates_dir.is_none();
+        let templates_dir = templates_dir.unwrap_or(Path::new("templates"));
+        let templates_dir = absolute(&project_dir.join(templates_dir))?;
+        check_path(&templates_dir, "templates-dir", |path| is_default || path.is_dir())?;
+        options.templates_dir = Some(templates_dir);
         for words in &options.redact_extra {
             parse_words(words).map_err(|problem| bad_value("options", "redact-extra", problem))?;
         }

@@ -41,6 +41,8 @@ pub enum Event<'a> {
     ReloadEnd(Arc<ReloadRecord>),
     /// An event of a pool process; in dev mode only.
     Worker(Arc<WorkerEvent>),
+    /// Code of this process opens a file of the project for writing; in dev mode only, once a file.
+    Written(&'a str),
     /// Reloading was paused, or (false) resumed.
     Paused(bool),
     /// A request was pinned or unpinned, or pinned requests were sent again after a reload.

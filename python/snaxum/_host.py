@@ -59,6 +59,9 @@ class HostApi(Protocol):
     def worker_event(self, event: bytes) -> None:
         """Report a change of a pool worker, as JSON."""
 
+    def wrote(self, path: str) -> None:
+        """Report a file of the project that this process opens for writing."""
+
     def detach_child(self) -> None:
         """Close the server's sockets, and reset its signal handlers, in a forked process."""
 

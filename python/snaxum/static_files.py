@@ -1,7 +1,7 @@
 """Static files: the `static` declaration, which the server responds to without Python.
 
-Owns `StaticMount` and the checks of a declaration. Reads no file: Rust serves the directories of the
-generation that serves (`src/static_files.rs`).
+Owns `StaticMount` and the checks of a declaration. Reads no file: Rust serves the directories of
+the generation that serves (`src/static_files.rs`).
 """
 
 from __future__ import annotations
@@ -110,11 +110,11 @@ def static(
 ) -> None:
     """Serve the files in `directory` below `prefix`, without Python.
 
-    A relative directory is below the project. A path that names no file goes to the routes. `index`
-    is the file that stands for a directory: `True` is `index.html`, `False` is none. With `spa`, the
-    index of the directory is also the response to a path without a file and without a route, if the
-    client accepts HTML. A client may use a file for `max_age` seconds without asking again; without
-    it, and for HTML, it asks each time. Raises RouteError.
+    A relative directory is below the project. A path that names no file goes to the routes.
+    `index` is the file that stands for a directory: `True` is `index.html`, `False` is none. With
+    `spa`, the index of the directory is also the response to a path without a file and without a
+    route, if the client accepts HTML. A client may use a file for `max_age` seconds without asking
+    again; without it, and for HTML, it asks each time. Raises RouteError.
     """
     frame = sys._getframe(1)
     file, line = os.path.abspath(frame.f_code.co_filename), frame.f_lineno

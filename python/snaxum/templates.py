@@ -1,7 +1,7 @@
 """Templates: `render` fills a Jinja template of the project.
 
-Owns the environment of jinja2, which is the user's and is imported at the first call. Never serves a
-template that has changed: in development a template is compared with its file at each use.
+Owns the environment of jinja2, which is the user's and is imported at the first call. Never serves
+a template that has changed: in development a template is compared with its file at each use.
 """
 
 from __future__ import annotations

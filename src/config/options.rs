@@ -333,6 +333,10 @@ options! {
     "env-file", "PATH", parse_text, env_file(impl Into<PathBuf>)
         => env_file: Option<PathBuf>, ".env, if it exists";
 
+    /// Directory of the templates, relative to DIR
+    "templates-dir", "PATH", parse_text, templates_dir(impl Into<PathBuf>)
+        => templates_dir: PathBuf = "templates".into(), "templates";
+
     /// Do not modify HTML pages in dev mode: they do not refresh after a save
     "no-inject", "", parse_switch, no_inject(bool) => no_inject: bool = false;
 

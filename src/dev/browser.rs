@@ -22,6 +22,8 @@ use crate::event::Event;
 use crate::message::LoadOutcome;
 use crate::python_runtime::PythonRuntime;
 
+use super::watch::Asset;
+
 /// Pages that may be connected at the same time.
 const MAX_PAGES: usize = 64;
 /// Updates buffered for a slow page; a page further behind gets the current state instead.
@@ -53,6 +55,8 @@ enum UpdateKind {
     Reload,
     /// A style sheet was saved.
     Css,
+    /// Another static file, or a template, was saved.
+    Refresh,
     /// The newest save does not load.
     Error,
     /// The files on disk are serving.
@@ -86,10 +90,14 @@ impl BrowserReload {
         self.send(BrowserUpdate { generation: report.generation, kind });
     }
 
-    /// Reports a saved style sheet that no module was loaded from.
-    pub(super) fn style_saved(&self) {
+    /// Reports saved files of pages that no module was loaded from.
+    pub(super) fn asset_saved(&self, asset: Asset) {
+        let kind = match asset {
+            Asset::Style => UpdateKind::Css,
+            Asset::File => UpdateKind::Refresh,
+        };
         if let Some(current) = self.current() {
-            self.send(BrowserUpdate { kind: UpdateKind::Css, ..current });
+            self.send(BrowserUpdate { kind, ..current });
         }
     }
 
@@ -124,6 +132,7 @@ impl BrowserReload {
         let kind = match kind {
             UpdateKind::Reload => "reload",
             UpdateKind::Css => "css",
+            UpdateKind::Refresh => "refresh",
             UpdateKind::Error => "error",
             UpdateKind::Ok => "ok",
         };

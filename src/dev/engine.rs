@@ -84,7 +84,7 @@ impl Dev {
         });
         let reloader = Reloader::start(runtime, {
             let browser = Arc::clone(&browser);
-            move || browser.style_saved()
+            move |asset| browser.asset_saved(asset)
         })?;
         let token = token.unwrap_or_else(token::new_token);
         let (runtime, restarts) = (Arc::clone(runtime), RestartRequests::default());

@@ -117,7 +117,7 @@ impl Recorder {
                     self.record_change(ServerChange::Status(status));
                 }
             }
-            Event::Pins { .. } => {} // `set_pins` records more
+            Event::Written(_) | Event::Pins { .. } => {} // `set_pins` records more
             Event::ReloadEnd(reload) => {
                 self.lock().redactor.add_values(&reload.report.secrets);
                 self.record_reload(Reload::from(reload));

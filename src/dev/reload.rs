@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::python_runtime::{PythonRuntime, ReloadOutcome, ReloadParams, ReloadScope};
 
-use super::watch::{FileEvent, FileEventKind, Watcher, walk};
+use super::watch::{Asset, FileEvent, FileEventKind, Watcher, walk};
 use commands::{ManualReload, ReloadCommands};
 use debounce::Debouncer;
 use late_events::LateEvents;
@@ -43,10 +43,10 @@ pub(super) struct Reloader {
 
 impl Reloader {
     /// Starts to watch the python dir of `runtime`, and sets the probe of its gate. Calls
-    /// `on_style_saved` for each saved style sheet that no module read.
+    /// `on_asset_saved` for saved files of pages that no module read.
     pub(super) fn start(
         runtime: &Arc<PythonRuntime>,
-        on_style_saved: impl Fn() + Send + Sync + 'static,
+        on_asset_saved: impl Fn(Asset) + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let config = runtime.config();
         let io = |what: String| move |source: io::Error| Error::Io { what, source };
@@ -61,9 +61,19 @@ impl Reloader {
                 }
             }
         };
-        let watcher = Watcher::start(&config.python_dir, mark_gate, on_style_saved)
+        let watcher = Watcher::start(&config.python_dir, mark_gate, on_asset_saved)
             .map_err(io(format!("cannot watch `{}`", config.python_dir.display())))?;
         let watcher = Arc::new(watcher);
+        runtime.events().listen({
+            let watcher = Arc::downgrade(&watcher);
+            move |event| {
+                if let Event::Written(path) = event
+                    && let Some(watcher) = watcher.upgrade()
+                {
+                    watcher.add_output(Path::new(path));
+                }
+            }
+        });
         runtime.gate().set_probe(config.reload_wait, {
             let (watcher, commands) = (Arc::clone(&watcher), Arc::clone(&commands));
             move |_| {

@@ -18,7 +18,7 @@ impl SaveWatch {
     ///
     /// The system provides no watcher.
     pub fn start(root: &Path) -> io::Result<Self> {
-        Watcher::start(root, || (), || ()).map(Self)
+        Watcher::start(root, || (), |_| ()).map(Self)
     }
 
     /// Forgets the saves so far.

@@ -15,6 +15,7 @@ mod poll;
 pub(super) mod walk;
 
 use std::collections::HashSet;
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -28,6 +29,7 @@ use crate::sync::{Mutex, MutexGuard};
 
 use backend::{POLLING_INSTEAD, WatchBackend};
 pub(super) use event::{FileEvent, FileEventKind};
+pub(super) use filter::Asset;
 use filter::EventFilter;
 use poll::PollBackend;
 
@@ -37,8 +39,8 @@ pub(super) struct Watcher {
     state: Mutex<WatcherState>,
     /// Called for new events before another thread can read them.
     on_change: Box<dyn Fn() + Send + Sync>,
-    /// Called for a saved style sheet that no module read.
-    on_style_saved: Box<dyn Fn() + Send + Sync>,
+    /// Called for saved files of pages that no module read.
+    on_asset_saved: Box<dyn Fn(Asset) + Send + Sync>,
     wake_tx: UnixStream,
     wake_rx: UnixStream,
     is_interrupted: AtomicBool,
@@ -58,7 +60,7 @@ impl Watcher {
     pub(super) fn start(
         root: &Path,
         on_change: impl Fn() + Send + Sync + 'static,
-        on_style_saved: impl Fn() + Send + Sync + 'static,
+        on_asset_saved: impl Fn(Asset) + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let (wake_tx, wake_rx) = UnixStream::pair()?;
         wake_tx.set_nonblocking(true)?;
@@ -74,7 +76,7 @@ impl Watcher {
                 code_dirs: Arc::default(),
             }),
             on_change: Box::new(on_change),
-            on_style_saved: Box::new(on_style_saved),
+            on_asset_saved: Box::new(on_asset_saved),
             wake_tx,
             wake_rx,
             is_interrupted: AtomicBool::new(false),
@@ -176,6 +178,11 @@ impl Watcher {
         let mut directories = filter.track_files(&report.inputs, &report.outputs);
         let known = std::mem::replace(code_dirs, Arc::new(self.code_dirs(&report.code_dirs)));
         directories.extend(code_dirs.difference(&known).cloned());
+        for directory in filter.track_assets(&report.asset_dirs) {
+            // Its parent reports when another directory gets its name.
+            directories.extend(directory.parent().map(Path::to_owned));
+            directories.extend(asset_dirs_below(&directory).0);
+        }
         if let Some(polling) = backend.polling() {
             polling.track_files(filter.inputs(), code_dirs);
         }
@@ -183,6 +190,11 @@ impl Watcher {
         for directory in directories {
             self.watch(&directory);
         }
+    }
+
+    /// Ignores a file that the code writes, from its next event on.
+    pub(super) fn add_output(&self, path: &Path) {
+        self.lock().filter.add_output(path);
     }
 
     /// Adds the parents below the root.
@@ -210,7 +222,10 @@ impl Watcher {
     }
 
     fn watch(&self, directory: &Path) {
-        let mut state = self.lock();
+        self.add_watch(directory, &mut self.lock());
+    }
+
+    fn add_watch(&self, directory: &Path, state: &mut WatcherState) {
         let Err(problem) = state.backend.add(directory) else { return };
         tracing::warn!("{problem}; {POLLING_INSTEAD}");
         let mut polling = PollBackend::new(&self.root);
@@ -224,8 +239,21 @@ impl Watcher {
     /// Queues the events that matter. Returns whether there were any.
     fn queue(&self, events: Vec<FileEvent>, state: &mut WatcherState) -> bool {
         let before = state.pending.len();
-        if events.iter().any(|event| state.filter.is_style(event)) {
-            (self.on_style_saved)();
+        let mut asset = events.iter().filter_map(|event| state.filter.asset(event)).max();
+        for event in &events {
+            if state.filter.is_asset_dir(event) {
+                state.backend.remove_below(&event.path);
+                let (directories, has_files) = asset_dirs_below(&event.path);
+                for directory in directories {
+                    self.add_watch(&directory, state);
+                }
+                if has_files {
+                    asset = Some(Asset::File); // written before the directory was watched
+                }
+            }
+        }
+        if let Some(asset) = asset {
+            (self.on_asset_saved)(asset);
         }
         for event in events {
             state.filter.filter(event, &mut state.pending);
@@ -245,4 +273,16 @@ impl Watcher {
     fn lock(&self) -> MutexGuard<'_, WatcherState> {
         self.state.lock()
     }
+}
+
+/// Lists a directory of assets and all below it, and reports whether there is a file in them.
+fn asset_dirs_below(directory: &Path) -> (Vec<PathBuf>, bool) {
+    let mut directories = Vec::new();
+    if directory.is_dir() {
+        walk::walk(directory, directory, &HashSet::new(), |each| directories.push(each.to_owned()));
+    }
+    let is_file = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.path().is_file());
+    let mut listings = directories.iter().filter_map(|each| fs::read_dir(each).ok());
+    let has_files = listings.any(|mut entries| entries.any(is_file));
+    (directories, has_files)
 }

@@ -64,6 +64,10 @@ pub struct LoadReport {
     #[serde(default, skip_serializing)]
     #[cfg_attr(test, schemars(skip))]
     pub static_mounts: Vec<StaticMount>,
+    /// The directories of static files and templates, as absolute paths.
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(test, schemars(skip))]
+    pub asset_dirs: Vec<String>,
     /// The values of environment variables with secret names; in dev mode only.
     #[serde(default, skip_serializing)]
     #[cfg_attr(test, schemars(skip))]

@@ -50,6 +50,11 @@ impl HostApi {
         (framework::sources().collect(), PyBytes::new(py, framework::COMPILED))
     }
 
+    /// Reports that this process opens a file for writing.
+    fn wrote(&self, path: &str) {
+        self.events.emit(|| Event::Written(path));
+    }
+
     #[getter]
     fn wake_fd(&self) -> RawFd {
         self.loop_signals.read_fd()

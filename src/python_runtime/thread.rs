@@ -170,6 +170,7 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "first_generation": config.first_generation,
         "dev": config.dev,
         "raw_output": config.raw_output,
+        "templates_dir": config.templates_dir,
         "redact_extra": config.redact_extra,
         "load_only": config.load_only,
         "crash_fd": config.crash_record.as_ref().map(|record| record.fd()),

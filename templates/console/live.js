@@ -72,12 +72,14 @@
 
   function onMessage({ kind, run, g }) {
     const isOther = run !== loaded.run || g !== loaded.g;
-    if (isOther && isFirstReloadFor(`${run}.${g}`)) {
+    const isNewVersion = isOther && isFirstReloadFor(`${run}.${g}`);
+    // One build writes many files: the page reloads after the last one.
+    if (isNewVersion || kind === "refresh") {
       clearTimeout(reloadTimer);
       reloadTimer = setTimeout(() => location.reload(), RELOAD_DELAY_MS);
     }
     if (kind === "css") replaceStyleSheets();
-    else state.saveFailed = kind === "error";
+    else if (kind !== "refresh") state.saveFailed = kind === "error";
     update();
   }
 

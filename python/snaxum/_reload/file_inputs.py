@@ -26,14 +26,19 @@ MAX_OUTPUTS = 10_000
 _project = ""
 _ignored: tuple[str, ...] = ()
 _outputs: set[str] = set()
+_on_output: Callable[[str], None] = lambda path: None
 # Callers that read for themselves: the import machinery, and this framework.
 _INTERNAL = ("<frozen ", "<snaxum>/")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-def install(project: str) -> None:
-    """Record inputs and outputs below `project` from now on; an audit hook cannot be removed."""
-    global _project, _ignored
+def install(project: str, on_output: Callable[[str], None]) -> None:
+    """Record inputs and outputs below `project` from now on; an audit hook cannot be removed.
+
+    `on_output` is called with each output, once and before it is written.
+    """
+    global _project, _ignored, _on_output
+    _on_output = on_output
     _project = os.path.join(os.path.abspath(project), "")
     _ignored = (os.path.join(_project, ".snaxum", ""), os.path.join(sys.prefix, ""))
     sys.addaudithook(_on_audit_event)
@@ -106,8 +111,9 @@ def _on_open(args: tuple[Any, ...]) -> None:
     if name is None:
         return
     if writes:
-        if len(_outputs) < MAX_OUTPUTS:
+        if name not in _outputs and len(_outputs) < MAX_OUTPUTS:
             _outputs.add(name)
+            _on_output(name)
     elif node is not None and name not in node.files and _is_file(name):
         node.files[name] = b""  # digested once the module has run
 

@@ -48,7 +48,7 @@ class Runtime:
         root, project = options["python_dir"], options["project_dir"]
         roots = [root, *options["watch_dirs"]]
         user_paths.configure(roots, project)
-        templates.configure(options.get("templates_dir", ""), reloads=options["dev"])
+        templates.configure(options["templates_dir"], reloads=options["dev"])
         interpreter.add_to_path(root)
         threading.stack_size(THREAD_STACK_BYTES)
         self.host = self._host = host
@@ -97,7 +97,7 @@ class Runtime:
         if reloads:
             import_hook.install()
             effects.install()
-            file_inputs.install(project)
+            file_inputs.install(project, host.wrote)
             _ = self.loop  # it records the tasks that modules start
             watchdog = Watchdog(options["import_warning_s"], options["import_timeout_s"])
         self.reloader = reloader.Reloader(

@@ -186,6 +186,7 @@ impl OutputState {
             | Event::ReloadStart { .. }
             | Event::SocketMessage(_)
             | Event::Log(_)
+            | Event::Written(_)
             | Event::Worker(_) => {}
         }
     }

@@ -10,9 +10,20 @@ use super::event::{FileEvent, FileEventKind};
 use super::ignore::is_noise;
 use super::walk::{is_in_tree, is_source};
 
+/// A saved file that pages use, and that is no code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::dev) enum Asset {
+    /// A style sheet, which an open page can swap.
+    Style,
+    /// A static file or a template.
+    File,
+}
+
 #[derive(Debug)]
 pub(super) struct EventFilter {
     root: PathBuf,
+    /// The directories of static files and templates.
+    asset_dirs: Vec<PathBuf>,
     inputs: HashSet<PathBuf>,
     outputs: HashSet<PathBuf>,
     /// Sources that are symlinks, by their target.
@@ -25,6 +36,7 @@ impl EventFilter {
     pub(super) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            asset_dirs: Vec::new(),
             inputs: HashSet::new(),
             outputs: HashSet::new(),
             links: HashMap::new(),
@@ -75,18 +87,41 @@ impl EventFilter {
         }
     }
 
-    /// Whether the event is the save of a style sheet, in the tree or beside it, that no code read or
-    /// wrote.
-    pub(super) fn is_style(&self, event: &FileEvent) -> bool {
+    /// Returns the kind of asset that the event saved, if no code read or wrote it: any file in a
+    /// directory of assets, or a style sheet in the tree or beside it.
+    pub(super) fn asset(&self, event: &FileEvent) -> Option<Asset> {
         let FileEvent { path, kind, .. } = event;
         let is_saved = matches!(kind, FileEventKind::Closed | FileEventKind::Modified);
-        let is_ours = is_in_tree(&self.root, path)
-            || (path.parent() == self.root.parent() && !path.file_name().is_none_or(is_noise));
-        is_saved
-            && path.extension().is_some_and(|suffix| suffix == "css")
-            && is_ours
-            && !self.inputs.contains(path)
-            && !self.outputs.contains(path)
+        if !is_saved || self.inputs.contains(path) || self.outputs.contains(path) {
+            return None;
+        }
+        let is_asset = self.asset_dirs.iter().any(|directory| is_in_tree(directory, path));
+        let is_beside =
+            path.parent() == self.root.parent() && !path.file_name().is_none_or(is_noise);
+        let is_style = path.extension().is_some_and(|suffix| suffix == "css");
+        if is_style && (is_asset || is_beside || is_in_tree(&self.root, path)) {
+            return Some(Asset::Style);
+        }
+        let is_code = is_source(path) && is_in_tree(&self.root, path);
+        (is_asset && !is_code).then_some(Asset::File)
+    }
+
+    /// Whether the event is a new directory of assets: one of the given ones, or one below it.
+    pub(super) fn is_asset_dir(&self, event: &FileEvent) -> bool {
+        event.kind == FileEventKind::Directory
+            && self.asset_dirs.iter().any(|directory| is_in_tree(directory, &event.path))
+    }
+
+    /// Replaces the directories of assets. Returns the new ones.
+    pub(super) fn track_assets(&mut self, directories: &[String]) -> Vec<PathBuf> {
+        let directories: Vec<PathBuf> = directories.iter().map(PathBuf::from).collect();
+        let known = std::mem::replace(&mut self.asset_dirs, directories);
+        self.asset_dirs.iter().filter(|directory| !known.contains(directory)).cloned().collect()
+    }
+
+    /// Ignores a file that the code writes.
+    pub(super) fn add_output(&mut self, path: &Path) {
+        self.outputs.insert(path.to_owned());
     }
 
     /// The files that the code read.
@@ -178,13 +213,32 @@ mod tests {
     }
 
     #[test]
-    fn a_style_sheet_counts_if_no_code_read_or_wrote_it() {
+    fn a_file_of_pages_counts_if_no_code_read_or_wrote_it() {
         let mut filter = EventFilter::new(Path::new("/p/python"));
         filter.track_files(&["/p/python/read.css".to_owned()], &["/p/python/made.css".to_owned()]);
-        let is_style = |path: &str, kind| {
-            filter.is_style(&FileEvent { path: PathBuf::from(path), kind, is_entry: false })
+        let assets = ["/p/assets", "/p/python/static"].map(str::to_owned);
+        assert_eq!(filter.track_assets(&assets[..1]), [PathBuf::from("/p/assets")]);
+        assert_eq!(filter.track_assets(&assets), [PathBuf::from("/p/python/static")]);
+        filter.add_output(Path::new("/p/assets/plot.png"));
+        let asset = |path: &str, kind| {
+            filter.asset(&FileEvent { path: PathBuf::from(path), kind, is_entry: false })
         };
-        for path in ["/p/python/a.css", "/p/python/static/b.css", "/p/c.css"] {
+        let is_style = |path: &str, kind| asset(path, kind) == Some(Asset::Style);
+        for path in ["/p/assets/a.js", "/p/assets/deep/a.py", "/p/python/static/a.png"] {
+            assert_eq!(asset(path, FileEventKind::Closed), Some(Asset::File), "{path}");
+            assert_eq!(asset(path, FileEventKind::Opened), None, "{path}");
+        }
+        for path in [
+            "/p/assets/plot.png",
+            "/p/assets/.a.js.swp",
+            "/p/assets/node_modules/a.js",
+            "/p/python/static/a.py",
+            "/p/python/a.png",
+            "/p/a.png",
+        ] {
+            assert_eq!(asset(path, FileEventKind::Closed), None, "{path}");
+        }
+        for path in ["/p/python/a.css", "/p/python/pkg/b.css", "/p/c.css", "/p/assets/d.css"] {
             assert!(is_style(path, FileEventKind::Closed), "{path}");
             assert!(
                 !is_style(path, FileEventKind::Opened) && !is_style(path, FileEventKind::Removed),
