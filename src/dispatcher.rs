@@ -120,6 +120,7 @@ where
     if let Some(path) = &static_path
         && let Some(mut response) = Box::pin(path.respond()).await
     {
+        observation.file_found(path.route());
         observation.end(&mut response, None);
         return response;
     }
@@ -166,6 +167,7 @@ where
         && response.status() == StatusCode::NOT_FOUND
         && let Some(index) = Box::pin(path.respond_with_index()).await
     {
+        observation.file_found(path.route());
         response = index;
     }
     if let Some(traceback) = &handled {

@@ -39,6 +39,7 @@ pub(crate) struct StaticFiles {
 
 #[derive(Debug, PartialEq)]
 struct Mount {
+    id: String,
     prefix: Vec<String>,
     directory: PathBuf,
     index: String,
@@ -92,6 +93,7 @@ impl Mount {
         };
         let prefix = mount.prefix.split('/').filter(|name| !name.is_empty());
         Self {
+            id: mount.id.clone(),
             prefix: prefix.map(str::to_owned).collect(),
             directory: PathBuf::from(&mount.directory),
             index: mount.index.clone(),
@@ -102,6 +104,11 @@ impl Mount {
 }
 
 impl StaticPath<'_> {
+    /// The id of the mount's row in the route table.
+    pub(crate) fn route(&self) -> &str {
+        &self.mount.id
+    }
+
     /// Responds with the file; `None` if there is none.
     pub(crate) async fn respond(&self) -> Option<Response<Body>> {
         let located = self.locate().await?;
@@ -196,7 +203,7 @@ async fn call(file: ServeFile, method: Method, headers: HeaderMap) -> Response<B
     response.map(Body::new)
 }
 
-/// Whether the file is still the one that a client has a part of.
+/// Whether the file is still the version of which a client has a part.
 async fn has_version(file: &ServeFile, condition: &HeaderValue) -> bool {
     let now = call(file.clone(), Method::HEAD, HeaderMap::new()).await;
     [ETAG, LAST_MODIFIED].iter().any(|name| now.headers().get(name) == Some(condition))
@@ -255,6 +262,7 @@ mod tests {
     #[test]
     fn the_longest_prefix_wins_by_whole_names() {
         let mount = |prefix: &str| StaticMount {
+            id: String::new(),
             prefix: prefix.to_owned(),
             directory: format!("/d{prefix}"),
             index: String::new(),

@@ -51,9 +51,15 @@ class StaticMount:
         """The prefix as it is shown: `/` for the root."""
         return self.prefix or "/"
 
+    @property
+    def id(self) -> str:
+        key = f"static {self.path}".encode(errors="surrogatepass")
+        return "r_" + str(sha256(key).hexdigest())[:8]
+
     def to_rust(self) -> dict[str, Any]:
         """Return what the server needs to respond."""
         return {
+            "id": self.id,
             "prefix": self.prefix,
             "directory": self.directory,
             "index": self.index,
@@ -65,7 +71,7 @@ class StaticMount:
         """Describe the mount as a row of the route table; paths are relative to `root`."""
         return {
             "v": 1,
-            "id": "r_" + sha256(f"static {self.path}".encode()).hexdigest()[:8],
+            "id": self.id,
             "methods": ["GET"],
             "path": f"{self.prefix}/<path:file>",
             "pattern": self.prefix + "/{*file}",
@@ -111,7 +117,7 @@ def static(
     """Serve the files in `directory` below `prefix`, without Python.
 
     A relative directory is below the project. A path that names no file goes to the routes.
-    `index` is the file that stands for a directory: `True` is `index.html`, `False` is none. With
+    `index` is the file that represents a directory; `True` is `index.html`. With
     `spa`, the index of the directory is also the response to a path without a file and without a
     route, if the client accepts HTML. A client may use a file for `max_age` seconds without asking
     again; without it, and for HTML, it asks each time. Raises RouteError.

@@ -42,6 +42,8 @@ struct Observed<'a> {
     handled: Option<Handled>,
     /// The body, if the handler reads it as it arrives.
     chunks: Option<ChunkReceiver>,
+    /// The route id of the static directory that responded.
+    static_route: Option<String>,
     has_client_left: bool,
     is_ended: bool,
 }
@@ -72,6 +74,7 @@ impl<'a> Observation<'a> {
             response_body: None,
             handled: None,
             chunks: None,
+            static_route: None,
             has_client_left: false,
             is_ended: false,
         })))
@@ -109,6 +112,13 @@ impl<'a> Observation<'a> {
             observed.response_body = Some(body.clone());
         }
         observed.handled = Some(Handled { generation, route, timestamps });
+    }
+
+    /// Records that a static file is the response.
+    pub(super) fn file_found(&mut self, route: &str) {
+        if let Some(observed) = &mut self.0 {
+            observed.static_route = Some(route.to_owned());
+        }
     }
 
     /// Adds the headers of dev mode, and reports that the request has ended.
@@ -181,7 +191,9 @@ impl Observed<'_> {
                 response_headers,
                 status,
                 generation: handled.map(|handled| handled.generation),
-                route: handled.and_then(|handled| handled.route.as_deref()),
+                route: handled
+                    .and_then(|handled| handled.route.as_deref())
+                    .or(self.static_route.as_deref()),
                 total,
                 phases,
                 cpu_time: timestamps.and_then(|timestamps| timestamps.cpu_time),

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 /// A directory whose files are served below a prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaticMount {
+    /// The [`RouteInfo::id`](super::RouteInfo::id) of its row in the route table.
+    pub id: String,
     /// The decoded prefix without a slash at its end; empty for the root.
     pub prefix: String,
     /// Absolute.

@@ -41,7 +41,7 @@ fn is_public(name: &str) -> bool {
         && (!name.starts_with('.') || name == WELL_KNOWN)
 }
 
-/// What a path stands for.
+/// The meaning of a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Located {
     /// A file, with all links resolved.

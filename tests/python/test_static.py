@@ -1,4 +1,4 @@
-"""The declaration of static directories: what registers, and what is an error with its place."""
+"""The declaration of static directories: valid mounts, and errors with their place."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def test_a_relative_directory_is_below_the_project(
     static("/", tmp_path / "assets", index=False, max_age=60)
     assets, root = mounts
     assert assets.to_rust() == {
+        "id": assets.id,
         "prefix": "/assets",
         "directory": str(tmp_path / "assets"),
         "index": "index.html",

@@ -26,7 +26,8 @@ MAX_OUTPUTS = 10_000
 _project = ""
 _ignored: tuple[str, ...] = ()
 _outputs: set[str] = set()
-_on_output: Callable[[str], None] = lambda path: None
+_report_output: Callable[[str], None] | None = None
+_pid = 0
 # Callers that read for themselves: the import machinery, and this framework.
 _INTERNAL = ("<frozen ", "<snaxum>/")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -37,8 +38,8 @@ def install(project: str, on_output: Callable[[str], None]) -> None:
 
     `on_output` is called with each output, once and before it is written.
     """
-    global _project, _ignored, _on_output
-    _on_output = on_output
+    global _project, _ignored, _report_output, _pid
+    _report_output, _pid = on_output, os.getpid()
     _project = os.path.join(os.path.abspath(project), "")
     _ignored = (os.path.join(_project, ".snaxum", ""), os.path.join(sys.prefix, ""))
     sys.addaudithook(_on_audit_event)
@@ -113,9 +114,18 @@ def _on_open(args: tuple[Any, ...]) -> None:
     if writes:
         if name not in _outputs and len(_outputs) < MAX_OUTPUTS:
             _outputs.add(name)
-            _on_output(name)
+            _report(name)
     elif node is not None and name not in node.files and _is_file(name):
         node.files[name] = b""  # digested once the module has run
+
+
+def _report(name: str) -> None:
+    # A forked child may have a lock of another thread, which no one releases.
+    if _report_output is not None and os.getpid() == _pid:
+        try:
+            _report_output(name)
+        except UnicodeEncodeError:
+            pass  # a name that is not UTF-8: Rust cannot show it
 
 
 def _on_list(args: tuple[Any, ...]) -> None:

@@ -10,7 +10,7 @@ use super::event::{FileEvent, FileEventKind};
 use super::ignore::is_noise;
 use super::walk::{is_in_tree, is_source};
 
-/// A saved file that pages use, and that is no code.
+/// A saved file that pages use, but not code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::dev) enum Asset {
     /// A style sheet, which an open page can swap.

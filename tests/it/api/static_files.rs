@@ -285,7 +285,7 @@ async fn an_impossible_mount_is_an_error_with_its_place_and_the_remedy() {
 }
 
 #[tokio::test]
-async fn mounts_stand_in_the_route_table() {
+async fn the_route_table_lists_mounts() {
     let project = project();
     let listed = project.snaxum(&["routes", "--format", "json"]).await;
     let routes: serde_json::Value = serde_json::from_str(&listed.stdout).expect("JSON");
@@ -319,6 +319,10 @@ async fn in_dev_mode_a_page_gets_the_script_and_nothing_is_stored() {
     assert_eq!(file.header("cache-control"), "no-cache");
     let requests = server.api("requests").await;
     assert_eq!(requests[0]["path"], "/assets/deep/data.bin");
+    assert_eq!(
+        (&requests[0]["handler"], &requests[0]["mode"]),
+        (&json!("other/"), &json!("static"))
+    );
     assert_eq!(server.get("/__snaxum/api/status").await.status, 401, "the console stays guarded");
 }
 
