@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from . import _registry
@@ -106,6 +107,15 @@ class DuplicateStatic(RouteError):
         )
 
 
+def missing_file(mounts: Iterable[StaticMount], path: str) -> str | None:
+    """Describe the absence of a file below the mount of a decoded path, if it is below one."""
+    for mount in sorted(mounts, key=lambda mount: -len(mount.prefix)):
+        if mount.prefix and path.startswith(f"{mount.prefix}/"):
+            shown = relative_to(mount.directory, display_root())
+            return f"no file `{path[len(mount.prefix) + 1 :]}` in the static directory `{shown}`"
+    return None
+
+
 def static(
     prefix: str,
     directory: str | os.PathLike[str],
@@ -144,6 +154,10 @@ def static(
         path = os.path.abspath(os.path.join(display_root(), os.fspath(directory)))
     except TypeError:
         raise error(f"the directory is a {type(directory).__name__}; pass a path") from None
+    try:
+        (clean + path).encode()
+    except UnicodeEncodeError:
+        raise error("the prefix or the directory is not UTF-8; rename it") from None
     if not os.path.isdir(path):
         kind = "is not a directory" if os.path.exists(path) else "does not exist"
         raise error(f"`{path}` {kind}; create it or correct the path, relative to the project")

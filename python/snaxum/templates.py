@@ -7,13 +7,13 @@ a template that has changed: in development a template is compared with its file
 from __future__ import annotations
 
 import difflib
-import importlib
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import _registry
 from ._reload import user_paths
+from .urls import url_for
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -84,9 +84,7 @@ def _make_environment() -> Environment:
         autoescape=jinja2.select_autoescape(ESCAPED, default_for_string=False),
         auto_reload=_reloads,
     )
-    url_for = getattr(importlib.import_module(__package__), "url_for", None)
-    if url_for is not None:
-        environment.globals["url_for"] = url_for
+    environment.globals["url_for"] = url_for
     return environment
 
 

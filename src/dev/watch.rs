@@ -185,6 +185,7 @@ impl Watcher {
         }
         if let Some(polling) = backend.polling() {
             polling.track_files(filter.inputs(), code_dirs);
+            polling.track_assets(filter.asset_dirs());
         }
         drop(state);
         for directory in directories {
@@ -230,6 +231,7 @@ impl Watcher {
         tracing::warn!("{problem}; {POLLING_INSTEAD}");
         let mut polling = PollBackend::new(&self.root);
         polling.track_files(state.filter.inputs(), &state.code_dirs);
+        polling.track_assets(state.filter.asset_dirs());
         state.backend = WatchBackend::Polling(polling);
         // The queued events are lost.
         state.pending.push(FileEvent::rescan());

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import pytest
 
-from snaxum import render, templates
+from snaxum import RouteError, render, templates
 from snaxum._debug import traceback
 from snaxum._reload import user_paths
 
@@ -114,3 +114,9 @@ def test_a_traceback_has_the_line_of_the_template(directory: Path) -> None:
         last = [frame for frame in frames if frame["user"]][-1]
         assert (last["file"], last["line"]) == (f"templates/{name}", line)
         assert {"line": line, "text": text} in last["source"]
+
+
+def test_a_template_has_url_for(directory: Path) -> None:
+    (directory / "page.html").write_text("{{ url_for('static', filename='a.css') }}")
+    with pytest.raises(RouteError, match="none is declared"):
+        render("page.html")

@@ -23,6 +23,7 @@ from ..routing import (
     Route,
     UpgradeRequired,
 )
+from ..static_files import missing_file
 from . import respond
 from .chains import UnmatchedRoute
 from .generations import Generation
@@ -91,6 +92,8 @@ def _refusal(exchange: Exchange, generation: Generation, found: Match) -> HTTPEr
     detail = f"no route for {path}"
     if respond.is_observed and (near := near_misses(generation.routes, path)):
         detail += "; near it: " + ", ".join(near)
+    if respond.is_observed and (missing := missing_file(generation.static_mounts, path)):
+        detail += "; " + missing
     if respond.is_observed and (unloaded := _find_unloaded(method, path)):
         detail += "; " + unloaded
     return HTTPError(404, detail)

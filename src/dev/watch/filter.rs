@@ -119,6 +119,11 @@ impl EventFilter {
         self.asset_dirs.iter().filter(|directory| !known.contains(directory)).cloned().collect()
     }
 
+    /// The directories of static files and templates.
+    pub(super) fn asset_dirs(&self) -> &[PathBuf] {
+        &self.asset_dirs
+    }
+
     /// Ignores a file that the code writes.
     pub(super) fn add_output(&mut self, path: &Path) {
         self.outputs.insert(path.to_owned());

@@ -41,6 +41,10 @@ pub(super) struct PollBackend {
     files: Stamps,
     inputs: HashSet<PathBuf>,
     code_dirs: Arc<HashSet<PathBuf>>,
+    /// The directories of static files and templates.
+    asset_dirs: Vec<PathBuf>,
+    /// The files in them, and style sheets.
+    assets: Stamps,
     began: Instant,
     took: Duration,
 }
@@ -54,11 +58,24 @@ impl PollBackend {
             files: Stamps::new(),
             inputs: HashSet::new(),
             code_dirs: Arc::default(),
+            asset_dirs: Vec::new(),
+            assets: Stamps::new(),
             began: Instant::now(),
             took: Duration::ZERO,
         };
         polling.read_stamps();
+        polling.assets = polling.asset_stamps();
         polling
+    }
+
+    /// Also watches the files in these directories of static files and templates.
+    pub(super) fn track_assets(&mut self, directories: &[PathBuf]) {
+        if self.asset_dirs != directories {
+            self.asset_dirs = directories.to_vec();
+            for (path, stamp) in self.asset_stamps() {
+                self.assets.entry(path).or_insert(stamp);
+            }
+        }
     }
 
     /// Also watches these files, these directories for their listing, and the modules in `code_dirs`,
@@ -102,7 +119,50 @@ impl PollBackend {
     /// one.
     pub(super) fn poll_due(&mut self) -> Vec<FileEvent> {
         let before = self.read_stamps();
-        self.events(&before, |before, now| before != now)
+        let mut events = self.events(&before, |before, now| before != now);
+        events.extend(self.asset_events());
+        events
+    }
+
+    /// Returns the assets that changed since the last poll. No request waits for them.
+    fn asset_events(&mut self) -> Vec<FileEvent> {
+        let started = Instant::now();
+        let now = self.asset_stamps();
+        let before = std::mem::replace(&mut self.assets, now);
+        self.took += started.elapsed();
+        let changed = self.assets.iter().filter(|(path, now)| before.get(*path) != Some(*now));
+        let event = |path: &PathBuf| FileEvent {
+            path: path.clone(),
+            kind: FileEventKind::Modified,
+            is_entry: false,
+        };
+        changed.map(|(path, _)| event(path)).collect()
+    }
+
+    fn asset_stamps(&self) -> Stamps {
+        let stamps = stamps(self.asset_files().into_iter());
+        // A refresh that comes twice is worse than one that a fast second write misses.
+        stamps.into_iter().map(|(path, it)| (path, Stamp { is_settled: true, ..it })).collect()
+    }
+
+    /// Lists the files in the directories of assets, and the style sheets in the tree and beside it.
+    fn asset_files(&self) -> Vec<PathBuf> {
+        let is_style = |path: &PathBuf| path.extension().is_some_and(|suffix| suffix == "css");
+        let list = |directory: &Path| {
+            let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
+            entries.map(|entry| entry.path())
+        };
+        let mut files: Vec<PathBuf> = Vec::new();
+        files.extend(self.root.parent().into_iter().flat_map(list).filter(is_style));
+        walk::walk(&self.root, &self.root, &HashSet::new(), |each| {
+            files.extend(list(each).filter(is_style));
+        });
+        for directory in self.asset_dirs.iter().filter(|directory| directory.is_dir()) {
+            walk::walk(directory, directory, &HashSet::new(), |each| {
+                files.extend(list(each).filter(|path| path.is_file()));
+            });
+        }
+        files
     }
 
     /// Reads all stamps, and returns the previous stamps of the files.
@@ -176,6 +236,26 @@ mod tests {
         }
         fs::remove_file(&path).expect("removed");
         assert!(polling.poll_due().iter().any(|event| event.kind == FileEventKind::Removed));
+    }
+
+    #[test]
+    fn a_changed_asset_is_seen_by_the_next_poll_that_no_request_makes() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (root, assets) = (dir.path().join("python"), dir.path().join("assets"));
+        fs::create_dir_all(&root).expect("a directory");
+        fs::create_dir_all(assets.join("deep")).expect("a directory");
+        fs::write(assets.join("old.js"), "1").expect("written");
+        let mut polling = PollBackend::new(&root);
+        polling.track_assets(std::slice::from_ref(&assets));
+        assert_eq!(polling.poll_due(), []);
+        for path in [assets.join("old.js"), assets.join("deep/new.js"), root.join("page.css")] {
+            fs::write(&path, "longer").expect("written");
+            assert!(polling.poll_now(Instant::now()).is_empty());
+            let events = polling.poll_due();
+            let paths: Vec<&PathBuf> = events.iter().map(|event| &event.path).collect();
+            assert_eq!(paths, [&path]);
+            assert_eq!(polling.poll_due(), []);
+        }
     }
 
     #[test]

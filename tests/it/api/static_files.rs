@@ -317,6 +317,13 @@ async fn in_dev_mode_a_page_gets_the_script_and_nothing_is_stored() {
     }
     let file = server.get("/assets/deep/data.bin").await;
     assert_eq!(file.header("cache-control"), "no-cache");
+    let missing = server.get("/assets/docs/nothing.js").await.json();
+    let detail = missing["detail"].as_str().expect("a text");
+    assert!(
+        detail.contains("no file `docs/nothing.js` in the static directory `assets`"),
+        "{detail}"
+    );
+    assert_eq!(server.get("/assets/deep/data.bin").await.status, 200);
     let requests = server.api("requests").await;
     assert_eq!(requests[0]["path"], "/assets/deep/data.bin");
     assert_eq!(
