@@ -357,10 +357,10 @@ def plot(request):
     assert_eq!(page.next().await["kind"], "css", "a file that a handler writes is not a save");
     fs::write(path("assets/docs/index.html"), "new").expect("written");
     assert_eq!(page.next().await["kind"], "refresh");
+    fs::write(path("templates/page.html"), "new").expect("written");
+    assert_eq!(page.next().await["kind"], "refresh");
     fs::create_dir(path("assets/new")).expect("a directory");
     fs::write(path("assets/new/a.js"), "let a").expect("written");
     assert_eq!(page.next().await["kind"], "refresh");
-    fs::write(path("templates/page.html"), "new").expect("written");
-    while page.next().await["kind"] != "refresh" {}
     assert_eq!(server.api("status").await["generation"], 1, "no module ran");
 }
