@@ -147,13 +147,14 @@ def describe(what: str, about: list[str]) -> bytes:
     if what == "source":
         return to_json(report.source_of(generation, *about))
     if what == "match":
-        return to_json(explain_match(generation.table, *about))
+        return explain(*about)
     return to_json(report.describe(generation))
 
 
 def explain(method: str, path: str) -> bytes:
     """Return the route of a request, and the reasons against others, as JSON."""
-    return to_json(explain_match(current().table, method, path))
+    generation = current()
+    return to_json(explain_match(generation.table, method, path, generation.static_mounts))
 
 
 def stop(timeout: float) -> None:

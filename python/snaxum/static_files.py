@@ -86,6 +86,7 @@ class StaticMount:
             "pool": False,
             "async": False,
             "mode": "static",
+            "via": [],
             "no_capture": False,
             "warnings": [],
         }
@@ -105,6 +106,21 @@ class DuplicateStatic(RouteError):
             f"two static directories at `{second.path}`: {shown[0]} and {shown[1]}; "
             "change one of the prefixes"
         )
+
+
+def find_file(mounts: Iterable[StaticMount], path: str) -> tuple[StaticMount, str] | None:
+    """Find the file that Rust would serve for a decoded path: the mount, and the name below it."""
+    for mount in sorted(mounts, key=lambda mount: -len(mount.prefix)):
+        if path.startswith(f"{mount.prefix}/"):
+            name = path[len(mount.prefix) + 1 :]
+            if mount.index and (not name or name.endswith("/")):
+                name += mount.index
+            root = os.path.realpath(mount.directory)
+            real = os.path.realpath(os.path.join(root, name))
+            inside = os.path.relpath(real, root).split(os.sep)
+            is_public = all(part == ".well-known" or part[:1] != "." for part in inside)
+            return (mount, name) if is_public and os.path.isfile(real) else None
+    return None
 
 
 def missing_file(mounts: Iterable[StaticMount], path: str) -> str | None:

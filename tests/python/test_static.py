@@ -10,7 +10,7 @@ import pytest
 
 from snaxum import RouteError, _registry, static
 from snaxum._reload import user_paths
-from snaxum.static_files import DuplicateStatic, StaticMount
+from snaxum.static_files import DuplicateStatic, StaticMount, find_file, missing_file
 
 
 @pytest.fixture
@@ -82,3 +82,28 @@ def test_two_directories_of_one_prefix_are_named_with_their_places() -> None:
     assert "`/a`" in message
     assert "/p/a.py:3" in message
     assert "/p/b.py:4; change one of the prefixes" in message
+
+
+def test_a_lookup_finds_the_file_of_the_longest_prefix(tmp_path: Path) -> None:
+    for name in ("one/deep/index.html", "one/a.txt", "two/b.txt", "secret", "one/.env"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "one/out").symlink_to(tmp_path / "secret")
+    mounts = [
+        StaticMount("", str(tmp_path / "one")),
+        StaticMount("/two", str(tmp_path / "two"), index=""),
+    ]
+
+    def name(path: str) -> str | None:
+        found = find_file(mounts, path)
+        return f"{found[0].path} {found[1]}" if found else None
+
+    assert name("/a.txt") == "/ a.txt"
+    assert name("/deep/") == "/ deep/index.html"
+    assert name("/two/b.txt") == "/two b.txt"
+    for path in ("/deep", "/two/", "/two/a.txt", "/out", "/.env", "/../secret", "/nothing"):
+        assert name(path) is None
+    assert missing_file(mounts, "/two/x/y") == (
+        f"no file `x/y` in the static directory `{tmp_path / 'two'}`"
+    )
+    assert missing_file(mounts, "/nothing") is None

@@ -10,7 +10,9 @@ from itertools import islice
 from typing import Any
 
 from .._core.patterns import Part
+from .._reload.user_paths import display_root
 from ..routing import ImpliedOptions, MethodNotAllowed, Route, RouteTable, UpgradeRequired
+from ..static_files import StaticMount, find_file
 
 # The most near misses that an explanation lists, and that the detail of a 404 names.
 MAX_MISSES = 5
@@ -23,10 +25,13 @@ SIMILAR = 0.6
 NEAR = 2
 
 
-def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
+def explain(
+    table: RouteTable, method: str, path: str, mounts: Iterable[StaticMount] = ()
+) -> dict[str, Any]:
     """Describe the lookup of `method` and the decoded `path` as plain data.
 
-    `route` is the matching route with its converted parameters, as Python writes them, or None;
+    A file of the static `mounts` is before the routes. `route` is the matching route with its
+    converted parameters, as Python writes them, or None;
     `near_misses` are the nearest other routes, each with the reason.
     """
     found = table.match(method, path)
@@ -40,6 +45,13 @@ def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
             for name, value in values.items()
         ]
         matched = {**_named(winner), "mode": winner.mode, "via": winner.via, "params": params}
+    file = find_file(mounts, path)
+    if file is not None:
+        mount, name = file
+        row = mount.to_dict(display_root())
+        kept = {key: row[key] for key in ("methods", "path", "handler", "mode", "via")}
+        matched = {**kept, "params": [{"name": "file", "type": "path", "value": repr(name)}]}
+        winner = None
     segments = _segments(path)
     misses = []
     for route in table.routes:
@@ -48,7 +60,9 @@ def explain(table: RouteTable, method: str, path: str) -> dict[str, Any]:
     misses.sort(key=lambda miss: miss[0])
     allow = list(found.allow) if isinstance(found, (ImpliedOptions, MethodNotAllowed)) else []
     status = 200 if matched or allow else 404
-    if isinstance(found, MethodNotAllowed):
+    if file is not None:
+        status = 200 if method in ("GET", "HEAD", "OPTIONS") else 405
+    elif isinstance(found, MethodNotAllowed):
         status = 405
     elif isinstance(found, UpgradeRequired):
         status = 426

@@ -301,6 +301,11 @@ async fn the_route_table_lists_mounts() {
         (json!("/assets/deep/<path:file>"), json!("other/"), json!(5)),
     ];
     assert_eq!(mounts, expected);
+    let found = project.snaxum(&["routes", "--match", "/assets/docs/"]).await;
+    assert!(found.stdout.contains("assets/ (static)"), "{}", found.stdout);
+    assert!(found.stdout.contains("file = 'docs/index.html'"), "{}", found.stdout);
+    let none = project.snaxum(&["routes", "--match", "/assets/.env"]).await;
+    assert_eq!(none.code, Some(1), "{}", none.stdout);
 }
 
 #[tokio::test]
