@@ -106,3 +106,32 @@ test("a page with a 500 error shows an overlay until Escape, and reloads after t
   world.edit("app.py", app("two").replace('raise ValueError("oops")', 'return "well"'));
   await expect(page.getByText("well")).toBeVisible();
 });
+
+test.describe("static files", () => {
+  const html = (text) =>
+    `<!doctype html><link rel=stylesheet href=/style.css><h1>${text}</h1><input></body></html>`;
+
+  test.use({
+    files: {
+      "app.py": 'from snaxum import static\n\nstatic("/", "python/site")\n',
+      "site/index.html": html("one"),
+      "site/style.css": color("rgb(1, 2, 3)"),
+    },
+  });
+
+  test("a static page swaps a saved style sheet, and reloads after another save", async ({ page, world }) => {
+    await open(page, world.app);
+    await expect(page.locator("h1")).toHaveCSS("color", "rgb(1, 2, 3)");
+    await page.locator("input").fill("half");
+
+    world.edit("site/style.css", color("rgb(4, 5, 6)"));
+    await expect(page.locator("h1")).toHaveCSS("color", "rgb(4, 5, 6)");
+    await expect(page.locator("input")).toHaveValue("half");
+    expect(loads).toBe(1);
+
+    world.edit("site/index.html", html("two"));
+    await expect(page.locator("h1")).toHaveText("two");
+    world.edit("site/index.html", html("three"));
+    await expect(page.locator("h1")).toHaveText("three");
+  });
+});

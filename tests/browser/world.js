@@ -21,7 +21,9 @@ class World {
   }
 
   edit(name, text) {
-    fs.writeFileSync(path.join(this.root, "python", name), text);
+    const file = path.join(this.root, "python", name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, text);
   }
 
   // Starts `snaxum dev`; resolves when it has printed the console's URL. `port` is the port of an earlier
