@@ -274,7 +274,7 @@ class Reloader:
         report.module_count = len(generation.modules)
         report.inputs = self.detector.inputs(generation.graph.nodes.values())
         asset_dirs = [mount.directory for mount in mounts] + [templates.directory()]
-        report.asset_dirs = list(dict.fromkeys(filter(os.path.isdir, asset_dirs)))
+        report.asset_dirs = list(dict.fromkeys(asset_dirs))
         report.outputs = file_inputs.outputs()
         report.held = held_resources.held()
         report.notes += self.retirement.take_leaks()

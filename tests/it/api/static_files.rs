@@ -351,7 +351,7 @@ def plot(request):
     pathlib.Path(__file__).parent.parent.joinpath("assets/plot.svg").write_text("<svg/>")
     return "drawn"
 "#;
-    let server = project().file("app.py", WRITES).top_file("templates/page.html", "").dev().await;
+    let server = project().file("app.py", WRITES).dev().await;
     let own = ("origin", &*server.url);
     let mut page = server.connect_to("/__snaxum/live", &[own]).await.expect("it is let in");
     assert_eq!(page.next().await["kind"], "ok");
@@ -362,6 +362,8 @@ def plot(request):
     assert_eq!(page.next().await["kind"], "css", "a file that a handler writes is not a save");
     fs::write(path("assets/docs/index.html"), "new").expect("written");
     assert_eq!(page.next().await["kind"], "refresh");
+    fs::create_dir(path("templates")).expect("a directory");
+    assert_eq!(server.get("/plot").await.text(), "drawn", "it has read the events so far");
     fs::write(path("templates/page.html"), "new").expect("written");
     assert_eq!(page.next().await["kind"], "refresh");
     fs::create_dir(path("assets/new")).expect("a directory");
