@@ -176,7 +176,11 @@ def static(
         raise error("the prefix or the directory is not UTF-8; rename it") from None
     if not os.path.isdir(path):
         kind = "is not a directory" if os.path.exists(path) else "does not exist"
-        raise error(f"`{path}` {kind}; create it or correct the path, relative to the project")
+        remedy = "create it or correct the path"
+        beside = os.path.join(os.path.dirname(file), os.fspath(directory))
+        if os.path.isdir(beside):
+            remedy = f"write `{relative_to(beside, display_root())}`"
+        raise error(f"`{path}` {kind}; {remedy}, relative to the project")
     if index is True:
         index = "index.html"
     if not isinstance(index, str):

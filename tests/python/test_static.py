@@ -75,6 +75,15 @@ def test_an_impossible_declaration_is_an_error_with_its_place(
     assert mounts == []
 
 
+def test_a_directory_beside_the_module_is_named(
+    mounts: list[StaticMount], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = Path(__file__).parent
+    monkeypatch.setattr(user_paths, "_project", str(beside.parent.parent))
+    with pytest.raises(RouteError, match=r"does not exist; write `tests/golden`, relative"):
+        static("/a", "../golden")
+
+
 def test_two_directories_of_one_prefix_are_named_with_their_places() -> None:
     first = StaticMount("/a", "/p/one", file="/p/a.py", line=3)
     second = StaticMount("/a", "/p/two", file="/p/b.py", line=4)
