@@ -120,6 +120,10 @@ where
     if let Some(path) = &static_path
         && let Some(mut response) = Box::pin(path.respond()).await
     {
+        if !matches!(body, Arrival::Read(Ok(_))) {
+            // The client must not send its next request after this body.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         observation.file_found(path.route());
         observation.end(&mut response, None);
         return response;

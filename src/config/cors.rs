@@ -1,42 +1,9 @@
-//! The rules for the options of CORS: their values, and the combinations that browsers refuse.
-
-use axum::http::{HeaderName, Method, Uri};
+//! The rules for the options of CORS: the combinations that browsers refuse.
+//!
+//! `values.rs` parses a single value.
 
 use super::options::ServerOptions;
-
-/// Parses an origin: a scheme, a host and perhaps a port; `*` is any.
-pub(super) fn parse_origin(value: &str) -> Result<&str, String> {
-    let is_origin = || {
-        let uri: Uri = value.parse().ok()?;
-        let authority = uri.authority()?.as_str();
-        let written = format!("{}://{authority}", uri.scheme_str()?);
-        (written.eq_ignore_ascii_case(value) && !authority.contains(['@', '*'])).then_some(())
-    };
-    if value == "*" || is_origin().is_some() {
-        return Ok(value);
-    }
-    Err(format!(
-        "`{value}`; it must be a scheme, a host and perhaps a port, without a path, such as \
-         https://a.example or http://localhost:5173, or `*` for any"
-    ))
-}
-
-/// Parses a method, in any case; `*` is any.
-pub(super) fn parse_method(value: &str) -> Result<String, String> {
-    let method = value.to_ascii_uppercase();
-    match Method::from_bytes(method.as_bytes()) {
-        Ok(_) => Ok(method),
-        Err(_) => Err(format!("`{value}`; it must be a method such as GET, or `*` for any")),
-    }
-}
-
-/// Parses the name of a header; `*` is any.
-pub(super) fn parse_header(value: &str) -> Result<&str, String> {
-    match HeaderName::from_bytes(value.as_bytes()) {
-        Ok(_) => Ok(value),
-        Err(_) => Err(format!("`{value}`; it must be a header such as X-Token, or `*` for any")),
-    }
-}
+use super::values::{parse_header, parse_method, parse_origin};
 
 /// Checks the values that the builder set, and their combination. An error is the option and its
 /// fault.
@@ -99,29 +66,6 @@ pub(super) fn check_has_origins(options: &ServerOptions) -> Result<(), (&'static
         None => Ok(()),
         Some((name, _)) => {
             Err((name, "set without `cors-allow-origins`; add the origins that may call".into()))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_origin_has_no_path_and_no_pattern() {
-        for good in ["*", "https://a.example", "http://localhost:5173", "http://[::1]:80"] {
-            assert_eq!(parse_origin(good), Ok(good));
-        }
-        for bad in [
-            "",
-            "a.example",
-            "https://a.example/",
-            "https://a.example/b",
-            "https://*.a.example",
-            "null",
-        ] {
-            let error = parse_origin(bad).expect_err(bad);
-            assert!(error.contains("without a path"), "{error}");
         }
     }
 }

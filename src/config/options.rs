@@ -11,11 +11,10 @@ use std::time::Duration;
 
 use crate::crash_record::CrashRecord;
 
-use super::cors::{parse_header, parse_method, parse_origin};
 use super::removed;
 use super::values::{
-    parse_count, parse_duration, parse_host, parse_host_pattern, parse_port, parse_size,
-    parse_switch, parse_text, parse_words,
+    parse_count, parse_duration, parse_header, parse_host, parse_host_pattern, parse_method,
+    parse_origin, parse_port, parse_size, parse_switch, parse_text, parse_words,
 };
 
 /// The description of one option, for help and errors.

@@ -5,6 +5,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::http::{HeaderName, Method, Uri};
+
 /// Accepts any text.
 pub(super) fn parse_text(value: &str) -> Result<&str, String> {
     Ok(value)
@@ -50,6 +52,40 @@ pub fn parse_words(value: &str) -> Result<String, String> {
     match value.chars().any(char::is_alphanumeric) {
         true => Ok(value.to_owned()),
         false => Err(format!("`{value}`; it must be a name such as iban or national-id")),
+    }
+}
+
+/// Parses an origin: a scheme, a host and perhaps a port; `*` is any.
+pub(super) fn parse_origin(value: &str) -> Result<&str, String> {
+    let is_origin = || {
+        let uri: Uri = value.parse().ok()?;
+        let authority = uri.authority()?.as_str();
+        let written = format!("{}://{authority}", uri.scheme_str()?);
+        (written.eq_ignore_ascii_case(value) && !authority.contains(['@', '*'])).then_some(())
+    };
+    if value == "*" || is_origin().is_some() {
+        return Ok(value);
+    }
+    Err(format!(
+        "`{value}`; it must be a scheme, a host and perhaps a port, without a path, such as \
+         https://a.example or http://localhost:5173, or `*` for any"
+    ))
+}
+
+/// Parses a method, in any case; `*` is any.
+pub(super) fn parse_method(value: &str) -> Result<String, String> {
+    let method = value.to_ascii_uppercase();
+    match Method::from_bytes(method.as_bytes()) {
+        Ok(_) => Ok(method),
+        Err(_) => Err(format!("`{value}`; it must be a method such as GET, or `*` for any")),
+    }
+}
+
+/// Parses the name of a header; `*` is any.
+pub(super) fn parse_header(value: &str) -> Result<&str, String> {
+    match HeaderName::from_bytes(value.as_bytes()) {
+        Ok(_) => Ok(value),
+        Err(_) => Err(format!("`{value}`; it must be a header such as X-Token, or `*` for any")),
     }
 }
 
@@ -118,6 +154,24 @@ mod tests {
         for bad in ["", "https://a.example", "a.example:80", "*a.example", "a.*.b", "**", "a b"] {
             let error = parse_host_pattern(bad).expect_err(bad);
             assert!(error.contains("*.example for one level"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_no_path_and_no_pattern() {
+        for good in ["*", "https://a.example", "http://localhost:5173", "http://[::1]:80"] {
+            assert_eq!(parse_origin(good), Ok(good));
+        }
+        for bad in [
+            "",
+            "a.example",
+            "https://a.example/",
+            "https://a.example/b",
+            "https://*.a.example",
+            "null",
+        ] {
+            let error = parse_origin(bad).expect_err(bad);
+            assert!(error.contains("without a path"), "{error}");
         }
     }
 

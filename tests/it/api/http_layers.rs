@@ -170,7 +170,7 @@ async fn combinations_that_browsers_refuse_are_errors_at_the_start() {
     ] {
         let project = project().top_file("pyproject.toml", &format!("[tool.snaxum.cors]\n{table}"));
         let refused = project.snaxum(&["serve", "--port", "0"]).await;
-        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(matches!(refused.code, Some(1 | 2)), "{}", refused.stderr);
         assert!(refused.stderr.contains(problem), "{}", refused.stderr);
     }
 }
