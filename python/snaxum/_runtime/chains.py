@@ -71,7 +71,7 @@ class Encoded(Response):
         self._parts = response.parts(request.headers)
         body = self._parts[2]
         if isinstance(body, Path) and not body.is_file():  # Rust would find out later
-            raise file_error(body, FileNotFoundError(body))
+            raise file_error(body, OSError(f"`{body}` is not a regular file"))
 
     def parts(self, *_: Any) -> Any:
         return self._parts

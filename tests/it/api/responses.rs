@@ -288,7 +288,7 @@ async fn a_file_has_the_headers_of_its_handler_and_failures_are_explained() {
     );
     for (path, reason) in [
         ("/directory", "is a directory; return the path of a file"),
-        ("/pipe", "it is not a regular file"),
+        ("/pipe", "is not a regular file"),
     ] {
         let reply = server.get(path).await;
         assert_eq!(reply.status, 500, "{path}");
