@@ -536,6 +536,21 @@ async def ignores(ws):
 }
 
 #[tokio::test]
+async fn a_restart_of_the_dev_server_closes_with_1012() {
+    let server = Project::new().file("app.py", APP).dev().await;
+    let mut client = Client::open(&server, "/thread").await;
+    client.send("a").await;
+    assert_eq!(client.text().await, "A");
+    let (closed, restart) = tokio::join!(client.closed(), server.project.snaxum(&["restart"]));
+    assert_eq!(closed, (1012, "the server restarts".to_owned()));
+    assert_eq!(restart.code, Some(0), "{}", restart.stderr);
+    // The socket is that of the new process.
+    let mut client = Client::open(&server, "/thread").await;
+    client.send("b").await;
+    assert_eq!(client.text().await, "B");
+}
+
+#[tokio::test]
 async fn a_channel_broadcasts_to_websockets_from_anywhere() {
     let server = Project::new().file("app.py", APP).serve().await;
     let mut ann = Client::open(&server, "/chat/tea").await;
