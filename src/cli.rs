@@ -12,6 +12,7 @@ mod render;
 mod routes;
 mod serve;
 mod sync;
+mod test;
 
 #[cfg_attr(not(feature = "dev"), path = "cli/no_dev.rs")]
 mod dev;
@@ -95,6 +96,14 @@ enum Command {
     Resume(DirArgs),
     /// Relay MCP messages between stdio and the dev server, started with `snaxum dev --mcp`
     Mcp(DirArgs),
+    /// Run the tests of DIR with pytest; they reach the routes through `snaxum.testing`
+    Test {
+        #[command(flatten)]
+        project: ProjectArgs,
+        /// Arguments for pytest, after `--`
+        #[arg(last = true)]
+        pytest: Vec<String>,
+    },
     /// Import all modules of DIR and print every problem; exit with 1 if there is one
     Check {
         #[command(flatten)]
@@ -146,6 +155,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Pause(project) => client::control::pause(&project.dir),
         Command::Resume(project) => client::control::resume(&project.dir),
         Command::Mcp(project) => mcp::run(&project.dir),
+        Command::Test { project, pytest } => {
+            log::start("warn");
+            test::run(project, pytest)
+        }
         Command::Check { project } => {
             log::start("off");
             check::run(project)

@@ -24,6 +24,7 @@ mod interpreter;
 mod introspection;
 mod json;
 mod loop_signals;
+mod memory_connection;
 mod messages;
 mod queue;
 mod reading_limit;
@@ -38,7 +39,7 @@ mod workers;
 
 use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
@@ -59,6 +60,7 @@ use abandoned::Abandoned;
 pub use gate::Gate;
 use in_flight::InFlight;
 use loop_signals::LoopSignals;
+pub use memory_connection::Connect;
 use messages::{Call, Calls, Control};
 pub use messages::{NewerPaths, ReloadOutcome, ReloadParams, ReloadScope};
 use queue::{PushError, Queue};
@@ -103,6 +105,8 @@ pub struct PythonRuntime {
     last_request: AtomicU64,
     /// The number of loads that have ended.
     loads: Arc<AtomicU64>,
+    /// Set while tests run.
+    connect: Arc<OnceLock<(tokio::runtime::Handle, Connect)>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -145,6 +149,7 @@ impl PythonRuntime {
         let in_flight = Arc::new(InFlight::new(config.crash_record.clone()));
         let events = Arc::<EventBus>::default();
         let loads = Arc::<AtomicU64>::default();
+        let connect = Arc::<OnceLock<_>>::default();
         let thread = thread::spawn(ThreadContext {
             config: config.clone(),
             venv,
@@ -157,6 +162,7 @@ impl PythonRuntime {
             in_flight: Arc::clone(&in_flight),
             events: Arc::clone(&events),
             loads: Arc::clone(&loads),
+            connect: Arc::clone(&connect),
             reply,
         })
         .map_err(io("cannot start the Python thread"))?;
@@ -205,6 +211,7 @@ impl PythonRuntime {
             started,
             last_request: AtomicU64::new(0),
             loads,
+            connect,
             thread: Mutex::new(Some(thread)),
         };
         runtime.record_generation();
@@ -301,6 +308,22 @@ impl PythonRuntime {
             let is_stopped = self.stopped.load(Ordering::Acquire);
             Err(if is_stopped { CallError::Stopped } else { CallError::Lost })
         })
+    }
+
+    /// Runs pytest with these arguments on Python's main thread, and returns its exit code. Its tests
+    /// reach the server through `snaxum.testing`, over connections that `connect` makes.
+    ///
+    /// # Errors
+    ///
+    /// Python stops, or tests have run before.
+    pub async fn run_tests(&self, args: Vec<String>, connect: Connect) -> Result<i32, Error> {
+        let lost = |what: &str| Error::RuntimeLost(what.to_owned());
+        let connect = (tokio::runtime::Handle::current(), connect);
+        self.connect.set(connect).map_err(|_| lost("tests have run already"))?;
+        let (reply, code) = oneshot::channel();
+        let message = Control::RunTests { args, reply };
+        self.control.try_send(message).map_err(|_| lost("it is stopping"))?;
+        code.await.map_err(|_| lost("it stopped while tests ran"))?.map_err(Error::RuntimeLost)
     }
 
     /// Ends what the request `id` has begun: its coroutine, its pool tasks, its stream.

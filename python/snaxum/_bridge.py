@@ -157,6 +157,13 @@ def explain(method: str, path: str) -> bytes:
     return to_json(explain_match(generation.table, method, path, generation.static_mounts))
 
 
+def run_tests(args: list[str]) -> int:
+    """Run pytest with these arguments in this thread; return its exit code."""
+    from ._testing.run import run
+
+    return run(args, running().project)
+
+
 def stop(timeout: float) -> None:
     """Stop loop and pool, run the functions of `atexit`, flush. The interpreter stays.
 

@@ -62,8 +62,24 @@ class HostApi(Protocol):
     def wrote(self, path: str) -> None:
         """Report a file of the project that this process opens for writing."""
 
+    def connect(self) -> MemoryConnection:
+        """Connect to the server in memory. Raises RuntimeError unless tests run."""
+
     def detach_child(self) -> None:
         """Close the server's sockets, and reset its signal handlers, in a forked process."""
+
+
+class MemoryConnection(Protocol):
+    """The client's end of a connection to the server in memory."""
+
+    def send(self, data: bytes) -> None:
+        """Send all of `data`. Raises BrokenPipeError once the server has closed the connection."""
+
+    def receive(self, size: int, limit: float | None) -> bytes:
+        """Wait for bytes, at most `limit` s; return up to `size`. Raises TimeoutError."""
+
+    def close(self) -> None:
+        """Close the connection."""
 
 
 class BodyStream(Protocol):

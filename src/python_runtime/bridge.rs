@@ -29,6 +29,7 @@ pub(crate) struct Bridge {
     reload: Py<PyAny>,
     describe: Py<PyAny>,
     explain: Py<PyAny>,
+    run_tests: Py<PyAny>,
     stop: Py<PyAny>,
 }
 
@@ -58,6 +59,7 @@ impl Bridge {
             reload: function("reload")?,
             describe: function("describe")?,
             explain: function("explain")?,
+            run_tests: function("run_tests")?,
             stop: function("stop")?,
         };
         Ok((bridge, report))
@@ -144,6 +146,11 @@ impl Bridge {
         path: &str,
     ) -> PyResult<serde_json::Value> {
         parse(self.explain.call1(py, (method, path))?.bind(py))
+    }
+
+    /// Runs pytest with these arguments, and returns its exit code.
+    pub(crate) fn run_tests(&self, py: Python<'_>, args: Vec<String>) -> PyResult<i32> {
+        self.run_tests.call1(py, (args,))?.extract(py)
     }
 
     /// Ends loop and pool, runs `atexit` functions, flushes.

@@ -5,10 +5,11 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::os::fd::RawFd;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -19,6 +20,7 @@ use crate::message::{LogRecord, WorkerEvent};
 use super::abandoned::Abandoned;
 use super::json::parse;
 use super::loop_signals::LoopSignals;
+use super::memory_connection::{Connect, MemoryConnection};
 use super::reply::{self, WakeBatch};
 
 thread_local! {
@@ -40,6 +42,8 @@ pub(crate) struct HostApi {
     pub(super) events: Arc<EventBus>,
     /// The number of loads that have ended.
     pub(super) loads: Arc<AtomicU64>,
+    /// Set while tests run.
+    pub(super) connect: Arc<OnceLock<(tokio::runtime::Handle, Connect)>>,
 }
 
 #[pymethods]
@@ -114,6 +118,15 @@ impl HostApi {
         let event: Arc<WorkerEvent> = Arc::new(parse(&event)?);
         self.events.emit(|| Event::Worker(event));
         Ok(())
+    }
+
+    /// Connects to the server in memory. Raises `RuntimeError` unless tests run.
+    fn connect(&self) -> PyResult<MemoryConnection> {
+        let (tokio, connect) = self
+            .connect
+            .get()
+            .ok_or_else(|| PyRuntimeError::new_err("this server runs no tests"))?;
+        Ok(MemoryConnection::new(tokio.clone(), connect))
     }
 
     /// Detaches a process that user code has forked, and that calls this, from the server.

@@ -50,6 +50,11 @@ pub(crate) enum Control {
         path: String,
         reply: mpsc::SyncSender<Result<serde_json::Value, String>>,
     },
+    /// Runs pytest with these arguments; the reply is its exit code.
+    RunTests {
+        args: Vec<String>,
+        reply: oneshot::Sender<Result<i32, String>>,
+    },
     Shutdown {
         timeout: Duration,
         /// Sent when no module loads any more.

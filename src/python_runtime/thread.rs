@@ -4,7 +4,7 @@
 //! waits for a message.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use super::host::HostApi;
 use super::in_flight::InFlight;
 use super::interpreter::{self, Origin, keeping_signals};
 use super::loop_signals::LoopSignals;
+use super::memory_connection::Connect;
 use super::messages::{Calls, Control};
 use super::reply::WakeBatch;
 use super::workers::{STACK_BYTES, WorkerContext, Workers};
@@ -58,6 +59,7 @@ pub(crate) struct ThreadContext {
     pub(crate) events: Arc<EventBus>,
     /// The number of loads that have ended.
     pub(crate) loads: Arc<AtomicU64>,
+    pub(crate) connect: Arc<OnceLock<(tokio::runtime::Handle, Connect)>>,
     pub(crate) reply: mpsc::SyncSender<Result<LoadReport, Error>>,
 }
 
@@ -86,6 +88,7 @@ fn run(context: ThreadContext) {
             wakes: Arc::clone(&wakes),
             events: context.events,
             loads: context.loads,
+            connect: context.connect,
         };
         let started = keeping_signals(|| Bridge::start(py, &options, host));
         let (bridge, report) = match started {
@@ -142,6 +145,10 @@ fn serve_control(
                     serde_json::Value::Null
                 });
                 let _ = reply.send(description);
+            }
+            Control::RunTests { args, reply } => {
+                let result = keeping_signals(|| bridge.run_tests(py, args));
+                let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
             }
             Control::Shutdown { timeout, began, reply } => {
                 let _ = began.send(());

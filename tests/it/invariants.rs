@@ -50,6 +50,7 @@ fn one_place_speaks_pyo3() {
             "src/python_runtime/incoming.rs",
             "src/python_runtime/interpreter.rs",
             "src/python_runtime/json.rs",
+            "src/python_runtime/memory_connection.rs",
             "src/python_runtime/response_stream.rs",
             "src/python_runtime/socket.rs",
             "src/python_runtime/thread.rs",

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use snaxum::build_info::{BUILD_PYTHON, BUILD_VERSION};
+use tempfile::TempDir;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -57,6 +58,65 @@ fn the_framework_passes_its_tests() {
     module(&["pytest", "-q", "-p", "no:cacheprovider"]);
 }
 
+/// Returns a copy of a project of `tests/projects`, with the environment of these tests.
+fn project(name: &str) -> TempDir {
+    let to = tempfile::tempdir().expect("a temporary directory");
+    copy(&root().join("tests/projects").join(name), to.path());
+    let venv = python().ancestors().nth(2).expect("bin/python").to_owned();
+    std::os::unix::fs::symlink(venv, to.path().join(".venv")).expect("the directory is new");
+    to
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("it is ours");
+    for entry in fs::read_dir(from).expect("checked in") {
+        let entry = entry.expect("readable");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a file");
+        }
+    }
+}
+
+fn snaxum_test(project: &TempDir, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_snaxum"));
+    command.arg("test").arg(project.path()).args(args).env_remove("PYTHONDONTWRITEBYTECODE");
+    let output = command.output().expect("it starts");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn a_project_tests_its_routes_without_a_socket() {
+    let (code, said) = snaxum_test(&project("testing"), &[]);
+    assert!(code == Some(0) && said.contains(" passed in "), "{said}");
+}
+
+#[test]
+fn pytest_gets_the_arguments_and_decides_the_exit_code() {
+    let project = project("testing");
+    fs::write(project.path().join("tests/test_more.py"), "def test_it():\n    assert 1 == 2\n")
+        .expect("a file");
+    let (code, said) = snaxum_test(&project, &["--", "-q", "tests/test_more.py"]);
+    assert!(code == Some(1) && said.contains("1 failed"), "{said}");
+    let (code, said) = snaxum_test(&project, &["--", "-k", "no_test_has_this_name"]);
+    assert!(code == Some(5) && said.contains("deselected"), "{said}");
+}
+
+#[test]
+fn a_missing_pytest_is_named_with_the_way_out() {
+    let project = project("testing");
+    fs::remove_file(project.path().join(".venv")).expect("a link");
+    run(Command::new(BUILD_PYTHON)
+        .args(["-m", "venv", "--without-pip"])
+        .arg(project.path().join(".venv")));
+    let (code, said) = snaxum_test(&project, &[]);
+    assert!(code == Some(4) && said.contains("pytest is not installed"), "{said}");
+    assert!(said.contains("snaxum sync"), "{said}");
+}
+
 #[test]
 #[ignore = "takes minutes: `just fuzz` runs it"]
 fn fuzz_the_framework() {
@@ -69,8 +129,14 @@ fn the_framework_is_typed_throughout() {
     module(&["mypy", "snaxum"]);
 }
 
-const PYTHON_CODE: [&str; 5] =
-    [".", "../tests/python", "../tests/prose", "../example/python", "../bench"];
+const PYTHON_CODE: [&str; 6] = [
+    ".",
+    "../tests/python",
+    "../tests/projects",
+    "../tests/prose",
+    "../example/python",
+    "../bench",
+];
 
 #[test]
 fn the_python_code_is_formatted_and_free_of_lint() {

@@ -10,7 +10,7 @@ import contextvars
 import functools
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -31,6 +31,9 @@ from .request_threads import Interrupted
 from .runtime import running
 
 _log = logging.getLogger("snaxum")
+
+# Tests set it: called with the id of a request and the exception that its handler raised.
+on_exception: Callable[[int, BaseException], None] | None = None
 
 # Whether Rust uses the times of a request that `Exchange` takes: in dev mode only.
 is_observed = False
@@ -88,6 +91,8 @@ def send_error(
         failure = (*explained, *failure[2:])
     if failure[3] is not None:
         running().drop_background(exchange.id)
+        if on_exception is not None:
+            on_exception(exchange.id, error)
     if response is not None:
         headers = response.headers.multi_items()
         failure = (response.status, failure[1], headers, *failure[3:])
@@ -96,7 +101,10 @@ def send_error(
 
 def break_off(stream: BodyStream, route: Route, error: BaseException) -> None:
     """End a stream with an error, which replaces the response unless that has begun."""
-    if not stream.fail(*_failure(route, error)):
+    failure = _failure(route, error)
+    if on_exception is not None and failure[3] is not None:
+        on_exception(stream.id, error)
+    if not stream.fail(*failure):
         _log.error("the stream of %s broke off", route.handler_name, exc_info=error)
 
 

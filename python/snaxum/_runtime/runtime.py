@@ -46,12 +46,13 @@ class Runtime:
         self.with_locals: bool = options["dev"]
         self.warm_pool: bool = not options["load_only"]
         root, project = options["python_dir"], options["project_dir"]
+        self.project: str = project
         roots = [root, *options["watch_dirs"]]
         user_paths.configure(roots, project)
         templates.configure(options["templates_dir"], reloads=options["dev"])
         interpreter.add_to_path(root)
         threading.stack_size(THREAD_STACK_BYTES)
-        self.host = self._host = host
+        self.host = host
         self._lock = threading.Lock()
         self._loop: LoopThread | None = None
         self._pool: Pool | None = None
@@ -125,7 +126,7 @@ class Runtime:
 
             with self._lock:
                 if self._pool is None:
-                    framework = self._host.framework()
+                    framework = self.host.framework()
                     self._pool = Pool(self.pool_workers, framework, *self._pool_options)
         return self._pool
 
@@ -195,7 +196,7 @@ class Runtime:
 
             with self._lock:
                 self._background = self._background or Background(
-                    self._host,
+                    self.host,
                     lambda: self.loop,
                     self._max_background,
                     is_observed=self.with_locals,
@@ -214,13 +215,13 @@ class Runtime:
             waits.append(self._loop_watch.check(loop))
             self.are_loops_blocked = self.are_loops_blocked and not loop.is_responding
         is_exhausted = self.are_loops_blocked or any(each.is_exhausted() for each in self.threads)
-        self._host.set_exhausted(is_exhausted)
+        self.host.set_exhausted(is_exhausted)
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _make_loop(self) -> LoopThread:
         from . import event_loop
 
-        loop = event_loop.LoopThread(self._host, self._overseer.wake)
+        loop = event_loop.LoopThread(self.host, self._overseer.wake)
         if self._reloads:
             from .._reload import background_tasks
 

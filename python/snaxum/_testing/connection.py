@@ -1,0 +1,118 @@
+"""HTTP over a connection in memory, by the standard library's client.
+
+Owns the connection and the exceptions of handlers. Never builds a request (`snaxum.testing`).
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+from collections import OrderedDict
+from typing import Any
+
+from .._host import MemoryConnection
+from .._runtime import respond
+from .._runtime.runtime import running
+
+RECEIVE_BYTES = 64 * 1024
+# The exceptions that are kept until their response is read.
+MAX_EXCEPTIONS = 100
+
+_exceptions: OrderedDict[str, BaseException] = OrderedDict()
+
+
+class Connection(http.client.HTTPConnection):
+    """A connection to the server in this process; opened by the first request."""
+
+    def __init__(self, timeout: float | None) -> None:
+        super().__init__("testserver")
+        self.seconds = timeout
+
+    def connect(self) -> None:
+        """Open the connection. Raises RuntimeError where no tests run."""
+        self.sock: Any = Socket(connect(), self.seconds)
+
+
+def connect() -> MemoryConnection:
+    """Connect to the server in memory. Raises RuntimeError where no tests run."""
+    try:
+        runtime = running()
+    except AssertionError:
+        raise RuntimeError(
+            "no project is loaded in this process; run the tests with `snaxum test`"
+        ) from None
+    respond.on_exception = record_exception
+    return runtime.host.connect()
+
+
+def record_exception(request: int, error: BaseException) -> None:
+    """Keep what a handler raised, for the client that sent the request."""
+    _exceptions[str(request)] = error
+    while len(_exceptions) > MAX_EXCEPTIONS:
+        _exceptions.popitem(last=False)
+
+
+def take_exception(request: str) -> BaseException | None:
+    """Return what the handler of a request raised, once."""
+    return _exceptions.pop(request, None)
+
+
+def take_last_exception() -> BaseException | None:
+    """Return what the last handler raised, once: for a stream that broke off."""
+    return _exceptions.popitem()[1] if _exceptions else None
+
+
+class Socket:
+    """The methods of a socket that `http.client` calls."""
+
+    def __init__(self, connection: MemoryConnection, timeout: float | None) -> None:
+        self._connection = connection
+        self._timeout = timeout
+        self._reader: Any = io.BufferedReader(_Raw(self), RECEIVE_BYTES)
+
+    def sendall(self, data: bytes) -> None:
+        self._connection.send(bytes(data))
+
+    def recv(self, size: int) -> bytes:
+        return self._connection.receive(size, self._timeout)
+
+    def makefile(self, mode: str) -> Any:
+        """Return the reader; it stays the same, so that no byte is lost between responses."""
+        return _Borrowed(self._reader)
+
+    def read_exactly(self, size: int) -> bytes:
+        """Read `size` bytes; fewer at the end."""
+        data: bytes = self._reader.read(size)
+        return data
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _Raw(io.RawIOBase):
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._socket.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class _Borrowed:
+    """A reader whose `close` leaves the connection open."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def close(self) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
