@@ -14,6 +14,7 @@
 
 mod abandoned;
 mod bridge;
+mod cancel_on_drop;
 mod cpu_time;
 mod exchange;
 mod gate;
@@ -57,6 +58,7 @@ use crate::sync::{Mutex, RwLock};
 use crate::venv::Venv;
 
 use abandoned::Abandoned;
+use cancel_on_drop::CancelOnDrop;
 pub use gate::Gate;
 use in_flight::InFlight;
 use loop_signals::LoopSignals;
@@ -293,7 +295,15 @@ impl PythonRuntime {
             PushError::Closed => CallError::Stopped,
         })?;
         let limit = self.config.request_timeout;
-        let mut cancel = CancelOnDrop { runtime: self, id, deadline: now + limit, armed: true };
+        let mut cancel = CancelOnDrop {
+            id,
+            queue: &self.queue,
+            workers: &self.workers,
+            abandoned: &self.abandoned,
+            deadline: now + limit,
+            has_deadline: !limit.is_zero(),
+            is_armed: true,
+        };
         let response = match &chunks {
             _ if limit.is_zero() => Some(response.await),
             None => tokio::time::timeout(limit, response).await.ok(),
@@ -303,7 +313,7 @@ impl PythonRuntime {
             }
         };
         let response = response.ok_or(CallError::TimedOut)?;
-        cancel.armed = false;
+        cancel.is_armed = false;
         response.unwrap_or_else(|| {
             let is_stopped = self.stopped.load(Ordering::Acquire);
             Err(if is_stopped { CallError::Stopped } else { CallError::Lost })
@@ -386,38 +396,5 @@ impl PythonRuntime {
 impl std::fmt::Debug for PythonRuntime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PythonRuntime").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-/// Cancels a request whose future is dropped before the response.
-struct CancelOnDrop<'a> {
-    runtime: &'a PythonRuntime,
-    id: u64,
-    deadline: Instant,
-    armed: bool,
-}
-
-impl Drop for CancelOnDrop<'_> {
-    fn drop(&mut self) {
-        if !self.armed {
-            return;
-        }
-        let (workers, id) = (Arc::clone(&self.runtime.workers), self.id);
-        // Not after the time limit: its body may be large.
-        drop(self.runtime.queue.remove(|call| call.request.id == id));
-        self.runtime.cancel(id);
-        if !workers.abandon(id) || self.runtime.config.request_timeout.is_zero() {
-            return;
-        }
-        // A handler that exceeds its time limit blocks its thread; another thread replaces it.
-        if Instant::now() >= self.deadline {
-            workers.replace_stuck(id);
-        } else if let Ok(tokio) = tokio::runtime::Handle::try_current() {
-            let deadline = tokio::time::Instant::from_std(self.deadline);
-            tokio.spawn(async move {
-                tokio::time::sleep_until(deadline).await;
-                workers.replace_stuck(id);
-            });
-        }
     }
 }

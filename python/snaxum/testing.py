@@ -1,18 +1,15 @@
 """A client for tests: sends requests to the project in this process, without a socket.
 
-Owns `Client`, `ClientResponse` and `override`. Every request takes the way of a real one, from the
-parsing of its head on. Never loads a project: `snaxum test` does.
+Owns `Client` and `override`. Each request is parsed, limited
+and dispatched like one of a socket. Never loads a project: `snaxum test` does.
 """
 
 from __future__ import annotations
 
-import http.client
-import json as json_module
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -21,8 +18,8 @@ from ._reload import user_paths
 from ._runtime.generations import current
 from ._runtime.runtime import running
 from ._testing import connection, forms
+from ._testing.client_response import ClientResponse, set_cookies
 from ._testing.websocket import WebSocketClosed, WebSocketSession, accept_of, new_key
-from .headers import Headers
 
 __all__ = ["Client", "ClientResponse", "WebSocketClosed", "WebSocketSession", "override"]
 
@@ -31,99 +28,6 @@ Files = Mapping[str, Any]
 
 MAX_REDIRECTS = 20
 REDIRECTS = (301, 302, 303, 307, 308)
-
-
-class ClientResponse:
-    """A response: `status`, `headers` (names in any case), and the body, read when it is asked for.
-
-    As an iterable of a stream: `iter_bytes`, `iter_lines`, `iter_events`.
-    """
-
-    def __init__(self, response: http.client.HTTPResponse, url: str) -> None:
-        self._response = response
-        self._content: bytes | None = None
-        self.status: int = response.status
-        self.headers = Headers([(name.lower(), value) for name, value in response.getheaders()])
-        self.url = url
-
-    @property
-    def status_code(self) -> int:
-        """The status, by the name that requests and httpx give it."""
-        return self.status
-
-    @property
-    def content(self) -> bytes:
-        """The body. Raises what the handler raised if the stream broke off."""
-        if self._content is None:
-            with _raising_what_broke_the_stream():
-                self._content = self._response.read()
-        return self._content
-
-    data = content
-
-    @property
-    def text(self) -> str:
-        """The body as text, in the charset of its content type, else in UTF-8."""
-        charset = self._response.headers.get_content_charset() or "utf-8"
-        return self.content.decode(charset, "replace")
-
-    def json(self) -> Any:
-        """Parse the body as JSON. Raises ValueError with the body's first characters."""
-        try:
-            return json_module.loads(self.content)
-        except ValueError as error:
-            start = self.text[:200]
-            raise ValueError(f"the response {self.status} is not JSON ({error}): {start}") from None
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        """The cookies that this response sets."""
-        return {name: morsel.value for name, morsel in _set_cookies(self.headers).items()}
-
-    @property
-    def is_success(self) -> bool:
-        """Whether the status is 2xx."""
-        return 200 <= self.status < 300
-
-    def raise_for_status(self) -> ClientResponse:
-        """Raise AssertionError, with the body, if the status is 400 or more."""
-        if self.status >= 400:
-            raise AssertionError(f"{self.url} gave {self.status}: {self.text[:1000]}")
-        return self
-
-    def iter_bytes(self) -> Iterator[bytes]:
-        """Yield the body in chunks as they arrive."""
-        with _raising_what_broke_the_stream():
-            while chunk := self._response.read1(connection.RECEIVE_BYTES):
-                yield chunk
-
-    def iter_lines(self) -> Iterator[str]:
-        """Yield the lines of the body as they arrive, without their ends."""
-        rest = b""
-        for chunk in self.iter_bytes():
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield line.removesuffix(b"\r").decode("utf-8", "replace")
-        if rest:
-            yield rest.decode("utf-8", "replace")
-
-    def iter_events(self) -> Iterator[dict[str, str]]:
-        """Yield server-sent events: `data`, and `event`, `id` and `retry` where they are sent."""
-        event: dict[str, str] = {}
-        for line in self.iter_lines():
-            if not line:
-                if "data" in event:
-                    yield event
-                event = {}
-                continue
-            name, _, value = line.partition(":")
-            if name:  # a line that starts with a colon is a comment
-                value = value.removeprefix(" ")
-                is_more = name == "data" and "data" in event
-                event[name] = f"{event['data']}\n{value}" if is_more else value
-
-    def __repr__(self) -> str:
-        return f"<ClientResponse {self.status} {self.url}>"
 
 
 class Client:
@@ -192,31 +96,31 @@ class Client:
         raise RuntimeError(f"more than {MAX_REDIRECTS} redirects; the last was to {url}")
 
     def get(self, path: str, **options: Any) -> ClientResponse:
-        """Send GET; the options are those of `request`."""
+        """Send GET; `request` explains the options."""
         return self.request("GET", path, **options)
 
     def post(self, path: str, **options: Any) -> ClientResponse:
-        """Send POST; the options are those of `request`."""
+        """Send POST; `request` explains the options."""
         return self.request("POST", path, **options)
 
     def put(self, path: str, **options: Any) -> ClientResponse:
-        """Send PUT; the options are those of `request`."""
+        """Send PUT; `request` explains the options."""
         return self.request("PUT", path, **options)
 
     def patch(self, path: str, **options: Any) -> ClientResponse:
-        """Send PATCH; the options are those of `request`."""
+        """Send PATCH; `request` explains the options."""
         return self.request("PATCH", path, **options)
 
     def delete(self, path: str, **options: Any) -> ClientResponse:
-        """Send DELETE; the options are those of `request`."""
+        """Send DELETE; `request` explains the options."""
         return self.request("DELETE", path, **options)
 
     def head(self, path: str, **options: Any) -> ClientResponse:
-        """Send HEAD; the options are those of `request`."""
+        """Send HEAD; `request` explains the options."""
         return self.request("HEAD", path, **options)
 
     def options(self, path: str, **options: Any) -> ClientResponse:
-        """Send OPTIONS; the options are those of `request`."""
+        """Send OPTIONS; `request` explains the options."""
         return self.request("OPTIONS", path, **options)
 
     @contextmanager
@@ -307,7 +211,7 @@ class Client:
             if sender is self._connection:
                 self._connection = None
             raise
-        for name, morsel in _set_cookies(response.headers).items():
+        for name, morsel in set_cookies(response.headers).items():
             self.cookies.pop(name, None)
             if morsel["max-age"] != "0" and "1970" not in morsel["expires"]:
                 self.cookies[name] = morsel.value
@@ -343,14 +247,14 @@ def override(key: str, value: object) -> Iterator[None]:
     kept = current().kept
     if key not in kept:
         names = ", ".join(map(repr, sorted(kept))) or "none"
-        raise KeyError(f"no module keeps a value as {key!r}; the keys are: {names}")
+        raise KeyError(f"no module calls `keep` with the key {key!r}; the keys are: {names}")
     original, places = kept[key].value, []
     for name in current().graph.nodes:
         namespace = vars(sys.modules[name]) if name in sys.modules else {}
         places += [(namespace, each) for each, found in namespace.items() if found is original]
     if not places:
         raise LookupError(
-            f"no global refers to the kept value {key!r}; assign it: NAME = keep({key!r}, ...)"
+            f"no global refers to the value of {key!r}; assign it: NAME = keep({key!r}, ...)"
         )
     for namespace, name in places:
         namespace[name] = value
@@ -409,24 +313,3 @@ def _body(json: Any, data: Any, files: Files | None) -> tuple[bytes | None, str 
     if data is None or isinstance(data, bytes):
         return data, None
     return urlencode(_pairs(data), doseq=True).encode(), "application/x-www-form-urlencoded"
-
-
-def _set_cookies(headers: Headers) -> SimpleCookie:
-    cookies = SimpleCookie()
-    for line in headers.get_all("set-cookie"):
-        try:
-            cookies.load(line)
-        except CookieError:
-            continue  # browsers ignore it, too
-    return cookies
-
-
-@contextmanager
-def _raising_what_broke_the_stream() -> Iterator[None]:
-    try:
-        yield
-    except (http.client.IncompleteRead, ConnectionError):
-        error = connection.take_last_exception()
-        if error is None:
-            raise
-        raise error from None

@@ -24,7 +24,7 @@ pub(crate) fn run(args: ProjectArgs, pytest: Vec<String>) -> Result<ExitCode, Er
         let runtime = Arc::new(PythonRuntime::with_config(config)?);
         let respond = {
             let runtime = Arc::clone(&runtime);
-            move |request, _| dispatcher::respond(Arc::clone(&runtime), request)
+            move |request, _| dispatcher::respond_through_layers(Arc::clone(&runtime), request)
         };
         let stop = CancellationToken::new();
         let connect = server::serve_in_memory(respond, limits, stop.clone());

@@ -134,17 +134,22 @@ impl BodySender {
         self.0.0.lock().is_closed
     }
 
-    /// Fails the response instead of its body; returns the failure if the response has begun.
+    /// Fails the response instead of its body. If the response has begun, aborts the body and returns
+    /// the failure.
     pub(crate) fn fail(&self, failure: Failure) -> Result<(), Failure> {
         let mut state = self.0.0.lock();
-        if state.is_begun || state.is_closed || !state.waiting.is_empty() {
-            return Err(failure);
-        }
-        state.failure = Some(failure);
+        let result = if state.is_begun || state.is_closed || !state.waiting.is_empty() {
+            // At once: the sender lives as long as the exception, which a log handler may store.
+            state.is_over = true;
+            Err(failure)
+        } else {
+            state.failure = Some(failure);
+            Ok(())
+        };
         let receiver = state.receiver.take();
         drop(state);
         wake(receiver);
-        Ok(())
+        result
     }
 
     /// Makes the response an event stream; false if it has begun.

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// How often a thread that waits looks for Ctrl-C.
+/// How often a thread that waits checks for Ctrl-C.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Makes connections in memory to a server; see [`PythonRuntime::run_tests`](super::PythonRuntime::run_tests).

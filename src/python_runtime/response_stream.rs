@@ -73,7 +73,7 @@ impl BodyStream {
         }
     }
 
-    /// Fails the response instead of its body; false if the response has begun.
+    /// Fails the response instead of its body. If the response has begun, aborts it and returns false.
     #[pyo3(signature = (status, detail, headers, traceback, extensions=None))]
     fn fail(
         &self,
@@ -85,7 +85,10 @@ impl BodyStream {
     ) -> PyResult<bool> {
         let traceback = traceback.map(|json| parse(&json)).transpose()?;
         let extensions = extensions.map(|json| parse(&json)).transpose()?.unwrap_or_default();
-        Ok(self.sender.fail(Failure { status, detail, headers, traceback, extensions }).is_ok())
+        let failure = Failure { status, detail, headers, traceback, extensions };
+        let is_replaced = self.sender.fail(failure).is_ok();
+        self.in_flight_guard.lock().take();
+        Ok(is_replaced)
     }
 
     /// Makes the response an event stream, before its first chunk; false if it has begun.

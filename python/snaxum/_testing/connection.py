@@ -15,7 +15,7 @@ from .._runtime import respond
 from .._runtime.runtime import running
 
 RECEIVE_BYTES = 64 * 1024
-# The exceptions that are kept until their response is read.
+# The most exceptions that wait for their response to be read.
 MAX_EXCEPTIONS = 100
 
 _exceptions: OrderedDict[str, BaseException] = OrderedDict()
@@ -46,7 +46,7 @@ def connect() -> MemoryConnection:
 
 
 def record_exception(request: int, error: BaseException) -> None:
-    """Keep what a handler raised, for the client that sent the request."""
+    """Store what a handler raised, for the client that sent the request."""
     _exceptions[str(request)] = error
     while len(_exceptions) > MAX_EXCEPTIONS:
         _exceptions.popitem(last=False)

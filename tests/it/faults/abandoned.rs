@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 
 use crate::support::{Project, Server, in_time};
 
@@ -212,6 +213,41 @@ async fn an_error_of_a_stream_that_is_closed_names_its_handler() {
         server.err.wait_for(end).await;
     }
     assert!(!server.err.text().contains("internal error"), "{}", server.err.text());
+}
+
+#[tokio::test]
+async fn a_stream_that_failed_ends_while_its_exception_lives() {
+    let app = r#"
+import logging
+from snaxum import route
+
+class Keep(logging.Handler):
+    records = []
+
+    def emit(self, record):
+        self.records.append(record.exc_info)
+
+logging.getLogger("snaxum").addHandler(Keep())
+
+@route("/def")
+def plain(request):
+    yield "one"
+    raise KeyError("kept")
+
+@route("/async")
+async def asynchronous(request):
+    yield "one"
+    raise KeyError("kept")
+"#;
+    let server = Project::new().file("app.py", app).serve().await;
+    for path in ["/def", "/async"] {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+        let mut stream = server.socket(request.as_bytes()).await;
+        let mut response = String::new();
+        let read = stream.read_to_string(&mut response);
+        in_time("the end of the connection", read).await.expect("text");
+        assert!(!response.ends_with("0\r\n\r\n"), "not complete: {response}");
+    }
 }
 
 #[tokio::test]

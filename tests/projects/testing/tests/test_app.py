@@ -7,6 +7,7 @@ import threading
 
 import app
 import pytest
+
 from snaxum.testing import Client, override
 
 
@@ -104,7 +105,7 @@ def test_an_http_error_is_a_response(client: Client) -> None:
     response = client.get("/refuses")
 
     assert (response.status, response.json()["detail"]) == (409, "taken")
-    with pytest.raises(AssertionError, match="409.*taken"):
+    with pytest.raises(AssertionError, match=r"409.*taken"):
         response.raise_for_status()
 
 

@@ -1,0 +1,45 @@
+//! Ends a request that its caller gives up: its client has left, or its time is over.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::abandoned::Abandoned;
+use super::messages::Calls;
+use super::workers::Workers;
+
+/// Cancels a request when it is dropped, unless the response has come.
+pub(super) struct CancelOnDrop<'a> {
+    pub(super) id: u64,
+    pub(super) queue: &'a Calls,
+    pub(super) workers: &'a Arc<Workers>,
+    pub(super) abandoned: &'a Abandoned,
+    /// The end of the time limit, if there is one.
+    pub(super) deadline: Instant,
+    pub(super) has_deadline: bool,
+    pub(super) is_armed: bool,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if !self.is_armed {
+            return;
+        }
+        let (workers, id) = (Arc::clone(self.workers), self.id);
+        // Not after the time limit: its body may be large.
+        drop(self.queue.remove(|call| call.request.id == id));
+        self.abandoned.add(id);
+        if !workers.abandon(id) || !self.has_deadline {
+            return;
+        }
+        let deadline = self.deadline;
+        // A handler that exceeds its time limit blocks its thread; another thread replaces it.
+        if Instant::now() >= deadline {
+            workers.replace_stuck(id);
+        } else if let Ok(tokio) = tokio::runtime::Handle::try_current() {
+            tokio.spawn(async move {
+                tokio::time::sleep_until(deadline.into()).await;
+                workers.replace_stuck(id);
+            });
+        }
+    }
+}
