@@ -19,7 +19,8 @@ from ._runtime.generations import current
 from ._runtime.runtime import running
 from ._testing import connection, forms
 from ._testing.client_response import ClientResponse, set_cookies
-from ._testing.websocket import WebSocketClosed, WebSocketSession, accept_of, new_key
+from ._testing.websocket import WebSocketSession, accept_of, new_key
+from .websockets import WebSocketClosed
 
 __all__ = ["Client", "ClientResponse", "WebSocketClosed", "WebSocketSession", "override"]
 

@@ -12,20 +12,13 @@ import os
 import struct
 from typing import Any
 
+from ..websockets import WebSocketClosed
 from .connection import Socket
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
 # There is no status code in the close frame, or no close frame (RFC 6455, 7.1.5).
 NO_STATUS, ABNORMAL = 1005, 1006
-
-
-class WebSocketClosed(Exception):
-    """The server has closed the WebSocket; see `code` and `reason`."""
-
-    def __init__(self, code: int, reason: str = "") -> None:
-        self.code, self.reason = code, reason
-        super().__init__(code, reason)
 
 
 class WebSocketSession:

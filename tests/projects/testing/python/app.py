@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-from snaxum import HTTPError, Request, Response, keep, route
+from snaxum import HTTPError, Request, Response, WebSocket, keep, route, websocket
 
 CLOSED: list[str] = []
 
@@ -75,3 +75,14 @@ def lines(request: Request) -> Iterator[str]:
 async def breaks(request: Request) -> AsyncIterator[str]:
     yield "one\n"
     raise KeyError("in the stream")
+
+
+@websocket("/chat/<room>", subprotocols=["chat"])
+async def chat(ws: WebSocket, room: str) -> None:
+    async for message in ws:
+        if message == "bye":
+            await ws.close(4000, "as asked")
+        elif isinstance(message, str):
+            await ws.send_json({"room": room, "text": message})
+        else:
+            await ws.send(message)

@@ -8,7 +8,7 @@ import threading
 import app
 import pytest
 
-from snaxum.testing import Client, override
+from snaxum.testing import Client, WebSocketClosed, override
 
 
 def test_the_fixture_sends_requests(client: Client) -> None:
@@ -151,3 +151,17 @@ def test_requests_of_many_threads_are_served() -> None:
 def test_a_websocket_that_is_refused_shows_the_response(client: Client) -> None:
     with pytest.raises(ConnectionRefusedError, match="/nowhere gave 404"):
         client.websocket("/nowhere")
+
+
+def test_a_websocket_sends_and_receives(client: Client) -> None:
+    with client.websocket("/chat/lobby", subprotocols=["other", "chat"]) as ws:
+        assert ws.subprotocol == "chat"
+        ws.send("hello")
+        assert ws.receive_json() == {"room": "lobby", "text": "hello"}
+        large = bytes(range(256)) * 400
+        ws.send(large)
+        assert ws.receive() == large
+        ws.send("bye")
+        with pytest.raises(WebSocketClosed) as closed:
+            ws.receive()
+    assert (closed.value.code, closed.value.reason) == (4000, "as asked")
