@@ -10,13 +10,15 @@ import asyncio
 import contextvars
 import queue
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .._host import Exchange
 from ..response import HTTPError
 from . import leases
 from .request_threads import RequestThreads
+
+if TYPE_CHECKING:
+    from .._pool.request_pool import RequestPool
 
 _T = TypeVar("_T")
 _MISSING = object()
@@ -30,7 +32,7 @@ class Places(Protocol):
     hook_threads: RequestThreads
     pools: dict[int, Any]
 
-    def pool_for_request(self, request: int) -> Executor: ...
+    def pool_for_request(self, request: int) -> RequestPool: ...
 
 
 class Crossing:
@@ -88,6 +90,9 @@ class Crossing:
             return await self.hop(function, request, pool)
         finally:
             pools.pop(number, None)
+            tasks, waited, ran = pool.times()
+            if tasks:
+                self._exchange.pooled(tasks, waited, ran)
 
     def wait(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine on the loop, and wait for its result, in a thread of `hop`."""

@@ -254,7 +254,16 @@ async fn an_error_handler_gets_the_original_exception_and_its_traceback_is_not_l
         .file(
             "app.py",
             r#"
-from snaxum import errorhandler, get
+from snaxum import Blueprint, errorhandler, get
+
+shop = Blueprint("shop", prefix="/shop")
+
+@shop.before_request
+async def before(): ...
+
+@shop.get("/pool", use_process_pool=True)
+def pooled(pool):
+    return str(pool.submit(sum, [1, 2]).result())
 
 @errorhandler(500)
 def sorry(request, error):
@@ -277,6 +286,13 @@ def value(): return {"value": object()}
     assert_eq!(end["request"]["error"]["type"], "ZeroDivisionError", "{end}");
     let value = server.get("/value").await;
     assert_eq!((value.status, value.json()), (500, json!({"kind": "EncodingError"})));
+    console.next_of_type("request.end").await;
+    assert_eq!(server.get("/shop/pool").await.text(), "3");
+    let end = console.next_of_type("request.end").await;
+    assert_eq!(
+        (&end["request"]["pool"]["tasks"], &end["request"]["mode"]),
+        (&json!(1), &json!("process pool"))
+    );
 }
 
 #[tokio::test]
