@@ -301,6 +301,7 @@ class RouteDecorator(Protocol):
         methods: Iterable[str] | None = None,
         *,
         use_process_pool: bool = False,
+        stream_body: bool | None = None,
         tags: Iterable[str] = (),
         summary: str = "",
         response_model: Any = None,
@@ -310,7 +311,7 @@ class RouteDecorator(Protocol):
 
 
 class MethodDecorator(Protocol):
-    """The type of `get` and the decorators of the other methods."""
+    """The type of `get` and `delete`."""
 
     def __call__(
         self,
@@ -323,6 +324,23 @@ class MethodDecorator(Protocol):
         status: int | None = None,
     ) -> Callable[[_H], _H]:
         """See `Declarations.get`."""
+
+
+class BodyMethodDecorator(Protocol):
+    """The type of `post`, `put` and `patch`."""
+
+    def __call__(
+        self,
+        path: str,
+        *,
+        use_process_pool: bool = False,
+        stream_body: bool | None = None,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: Any = None,
+        status: int | None = None,
+    ) -> Callable[[_H], _H]:
+        """See `Declarations.post`."""
 
 
 class WebSocketDecorator(Protocol):
@@ -349,9 +367,9 @@ class ErrorHandlerDecorator(Protocol):
 _everywhere = Declarations()
 route: RouteDecorator = _everywhere.route
 get: MethodDecorator = _everywhere.get
-post: MethodDecorator = _everywhere.post
-put: MethodDecorator = _everywhere.put
-patch: MethodDecorator = _everywhere.patch
+post: BodyMethodDecorator = _everywhere.post
+put: BodyMethodDecorator = _everywhere.put
+patch: BodyMethodDecorator = _everywhere.patch
 delete: MethodDecorator = _everywhere.delete
 websocket: WebSocketDecorator = _everywhere.websocket
 before_request: HookDecorator = _everywhere.before_request
