@@ -14,7 +14,7 @@ from . import _registry
 from ._core import hooks
 from ._core.handlers import Handler, where
 from .routing import Route, RouteError
-from .websockets import WebSocketRoute
+from .websocket_routes import WebSocketRoute
 
 _H = TypeVar("_H", bound=Handler)
 

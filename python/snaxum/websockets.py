@@ -1,24 +1,19 @@
-"""WebSockets: the objects that their handlers get, and the routes of these handlers.
+"""WebSockets: the objects that their handlers get.
 
-Owns `WebSocket`, its blocking counterpart, and `WebSocketRoute`. The connection itself is a
+Owns `WebSocket` and its blocking counterpart. The connection itself is a
 `Link`, which the server provides. Never reads a frame, and never runs a handler.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ._core import calls
-from ._core.handlers import Handler, code_of, where
-from ._core.hooks import Scope
 from ._core.json_decoding import DecodingError, loads
 from ._core.json_encoding import dumps
-from .headers import Headers, Pairs, QueryParams, is_token
+from .headers import Headers, Pairs, QueryParams
 from .request import Request
-from .routing import Route, RouteError
 
 # The most bytes of the reason in a close frame (RFC 6455, 5.5).
 MAX_REASON = 123
@@ -295,73 +290,6 @@ class BlockingWebSocket(_Socket):
 
 current: ContextVar[_Socket | None] = ContextVar("snaxum_websocket", default=None)
 """The WebSocket that the caller is the handler of, or a task that the handler has started."""
-
-
-class WebSocketRoute(Route):
-    """The route of a WebSocket handler; its method in the table is `WS`."""
-
-    __slots__ = ("subprotocols",)
-
-    def __init__(
-        self,
-        pattern: str,
-        handler: Handler,
-        subprotocols: Iterable[str] = (),
-        *,
-        scope: Scope | None = None,
-    ) -> None:
-        super().__init__(pattern, None, handler, scope=scope)
-        names = [subprotocols] if isinstance(subprotocols, str) else list(subprotocols)
-        for name in names:
-            if not isinstance(name, str) or not is_token(name):
-                raise RouteError(
-                    f"`@websocket({pattern!r})` at {where(handler)}: {name!r} is not a "
-                    "subprotocol; write a name without spaces such as 'chat.v1'"
-                )
-        self.subprotocols = tuple(names)
-        self._check_kind()
-        code = code_of(handler)
-        if code is not None and code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
-            raise RouteError(
-                f"`@websocket({pattern!r})` at {where(handler)}: the handler has a `yield`; send "
-                "with `await ws.send(...)`"
-            )
-
-    @property
-    def mode(self) -> str:
-        return "websocket"
-
-    def _checked(self, methods: Iterable[str] | None) -> tuple[str, ...]:
-        return ("WS",)
-
-    def _plan(self) -> None:
-        super()._plan()
-        for each in self.arguments or ():
-            if each.source == "request" and each.is_annotated:
-                each.source = "handshake"
-        self.call = calls.bind(self.handler, self.arguments, with_pool=False)
-
-    def _check_kind(self) -> None:
-        """Raise RouteError for a handler whose annotation promises the other kind of WebSocket."""
-        wrong: type = BlockingWebSocket if self.is_async else WebSocket
-        try:
-            parameters = inspect.signature(self.handler).parameters.values()
-        except (TypeError, ValueError, NameError):
-            return
-        for each in parameters:
-            annotation = each.annotation
-            name = annotation.rpartition(".")[2] if isinstance(annotation, str) else None
-            if annotation is wrong or name == wrong.__name__:
-                kind, right = (
-                    ("an `async def`", "WebSocket")
-                    if self.is_async
-                    else ("a `def`", "BlockingWebSocket")
-                )
-                raise RouteError(
-                    f"`@websocket({self.pattern!r})` at {where(self.handler)}: {kind} handler gets "
-                    f"a `{right}`; change the annotation of `{each.name}`"
-                    + ("" if self.is_async else ", or write `async def`")
-                )
 
 
 def short_reason(reason: str) -> str:

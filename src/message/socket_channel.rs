@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread};
 
-use bytes::Bytes;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
-
+use super::socket::{ABNORMAL, SocketClose, SocketMessage};
 use super::traceback::Traceback;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -20,29 +18,6 @@ use crate::sync::{Mutex, MutexGuard};
 const MAX_BYTES: usize = 1024 * 1024;
 /// The minimum that a message counts: it limits the number of small messages.
 const MIN_MESSAGE: usize = 1024;
-
-/// The close code of a connection that ended without a close frame; never sent.
-pub const ABNORMAL: u16 = 1006;
-
-/// A message, in one of both directions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SocketMessage {
-    /// A text message.
-    Text(Utf8Bytes),
-    /// A binary message.
-    Binary(Bytes),
-}
-
-/// The reason why a WebSocket was closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SocketClose {
-    /// The code of the close frame; [`ABNORMAL`] without one.
-    pub code: u16,
-    /// The reason in the close frame.
-    pub reason: String,
-    /// `client`, `server` or `handler`.
-    pub by: &'static str,
-}
 
 /// The next thing for the connection to send.
 #[derive(Debug, PartialEq, Eq)]
@@ -389,16 +364,6 @@ impl Direction {
 
     fn take_waiters(&mut self) -> Waiters {
         Waiters(self.tasks.take(), std::mem::take(&mut self.threads))
-    }
-}
-
-impl SocketMessage {
-    /// Its size in bytes.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
     }
 }
 

@@ -21,7 +21,8 @@ from snaxum import (
     route,
     websocket,
 )
-from snaxum.websockets import MAX_REASON, WebSocketRoute, current, short_reason
+from snaxum.websocket_routes import WebSocketRoute
+from snaxum.websockets import MAX_REASON, current, short_reason
 
 
 class FakeLink:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from .._core.hooks import Condition, HookSet, RequestHook, Scope, name_of
 from .._runtime.chains import HookedRoute
 from ..routing import Route, RouteError
-from ..websockets import WebSocketRoute
+from ..websocket_routes import WebSocketRoute
 from .model import Node
 
 

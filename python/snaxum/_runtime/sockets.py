@@ -20,12 +20,12 @@ from ..capture import is_private
 from ..headers import Pairs
 from ..http import HTTPError, Request
 from ..routing import Route
+from ..websocket_routes import WebSocketRoute
 from ..websockets import (
     BlockingWebSocket,
     InvalidMessage,
     WebSocket,
     WebSocketClosed,
-    WebSocketRoute,
     current,
     short_reason,
 )
