@@ -4,8 +4,9 @@ Owns nothing: requests are in `request`, responses in `response`, the types of b
 """
 
 from .headers import Headers, QueryParams, ResponseHeaders
+from .http_errors import HTTPError, ValidationError
 from .request import RawRequest, Request
-from .response import HTTPError, Response, ValidationError, to_response
+from .response import Response, to_response
 
 __all__ = [
     "HTTPError",

@@ -18,7 +18,7 @@ from ._core.json_decoding import DecodingError, loads
 from ._core.json_encoding import dumps
 from .cookies import parse_cookies
 from .headers import Fields, Headers, Pairs, QueryParams
-from .response import HTTPError
+from .http_errors import HTTPError
 from .uploads import RawFile, UploadFile
 
 Files = Fields[UploadFile]

@@ -1,7 +1,7 @@
 """Responses: the values that a handler may return, as status, headers and bytes.
 
-Owns `Response`, `HTTPError` and `to_response`. Never sends anything and never reads a request:
-Rust sends what `Response.parts` gives, and turns an `HTTPError` into a problem document or page.
+Owns `Response` and `to_response`. Never sends anything and never reads a request: Rust sends what
+`Response.parts` gives.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from collections.abc import (
     Iterable,
     Iterator,
     Mapping,
-    Sequence,
 )
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +27,7 @@ from ._core.libraries import way_out
 from ._core.texts import encode_text
 from .cookies import EPOCH, format_cookie
 from .headers import Pairs, ResponseHeaders
+from .http_errors import GivenHeaders, HTTPError, checked_status
 
 HTML = "text/html; charset=utf-8"
 TEXT = files.TEXT
@@ -43,7 +42,6 @@ WAYS_OUT = (
 # A path stands for the content of its file.
 Body = bytes | Path | Iterator[bytes] | AsyncIterator[bytes]
 SameSite = Literal["Lax", "Strict", "None"]
-GivenHeaders = Mapping[str, str] | Pairs | None
 
 
 class Response:
@@ -173,71 +171,6 @@ class Response:
         return f"<Response {self.status} {self.content_type or 'without a body'}>"
 
 
-class HTTPError(Exception):
-    """Raise in a handler to respond with an error status instead of a return value.
-
-    `errors` and `members` are further members of the problem document (RFC 9457), as JSON values.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        detail: str = "",
-        headers: GivenHeaders = None,
-        errors: Sequence[Mapping[str, Any]] | None = None,
-        members: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.status = checked_status(status, 400)
-        self.detail = str(detail)
-        self.headers = ResponseHeaders(headers).multi_items()
-        self.errors = None if errors is None else list(errors)
-        self.members = dict(members or {})
-        for name in self.members:
-            if name in _PROBLEM:
-                raise ValueError(f"a problem document has its own `{name}`; use another name")
-        # Pickling uses these: a pool worker may raise it.
-        given = (self.status, self.detail, self.headers, self.errors, self.members)
-        super().__init__(*(given if self.errors or self.members else given[:3]))
-
-    def extensions(self) -> dict[str, Any]:
-        """Return the members of the problem document that the status and detail do not make."""
-        return self.members if self.errors is None else {**self.members, "errors": self.errors}
-
-    def __str__(self) -> str:
-        name = f"{self.status} {_phrase(self.status)}".strip()
-        return f"{name}: {self.detail}" if self.detail else name
-
-
-class ValidationError(HTTPError):
-    """422: values of a request that do not have their type.
-
-    `errors` lists every one: `{"in": "query", "loc": ["limit"], "msg": ..., "type": ...}`.
-    """
-
-    def __init__(self, errors: Sequence[Mapping[str, Any]], detail: str = "") -> None:
-        """List the errors; without `detail`, a sentence about the first is made."""
-        super().__init__(422, detail or _summary(errors), errors=errors)
-        self.args = (self.errors, self.detail)  # for pickling
-
-
-_PROBLEM = frozenset(("type", "title", "status", "detail", "request_id", "traceback", "errors"))
-
-
-def _summary(errors: Sequence[Mapping[str, Any]]) -> str:
-    if not errors:
-        return ""
-    first, more = errors[0], len(errors) - 1
-    part, msg = str(first.get("in", "value")), str(first.get("msg", "is not valid"))
-    place = ".".join(map(str, first.get("loc", ())))
-    named = f"{_PARTS.get(part, part)} `{place}`" if place else part
-    others = f"; {more} more fault{'s' if more > 1 else ''}" if more else ""
-    colon = "" if msg.startswith(("must ", "is ")) else ":"
-    return f"the {named}{colon} {msg}{others}"
-
-
-_PARTS = {"query": "query parameter", "path": "value of the path", "form": "form field"}
-
-
 def encode_plainly(result: object) -> bytes:
     """Encode a value of one of the `PLAIN_TYPES`."""
     return PLAIN_TYPES[type(result)][1](result)
@@ -281,25 +214,6 @@ def to_response(result: object) -> Response:
     for name, value in headers.multi_items():
         merged.headers.add(name, value)
     return merged
-
-
-def checked_status(status: object, lowest: int) -> int:
-    """Return the status as an int. Raises TypeError or ValueError if a response cannot have it."""
-    if type(status) is int and lowest <= status <= 599:
-        return status
-    if isinstance(status, bool) or not isinstance(status, int):
-        kind = type(status).__name__
-        raise TypeError(f"status {status!r} is {kind}; use an int such as 200, or http.HTTPStatus")
-    if not lowest <= status <= 599:
-        raise ValueError(f"status {int(status)} is out of range; use {lowest} to 599")
-    return int(status)
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
 
 
 def _content_type(body: object) -> str | None:

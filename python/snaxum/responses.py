@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from ._core import files
 from .headers import Pairs
-from .response import GivenHeaders, HTTPError, Response
+from .http_errors import GivenHeaders, HTTPError
+from .response import Response
 
 _REDIRECTS = (300, 301, 302, 303, 307, 308)
 # The characters that have a meaning in an address, and `%`, which begins an escape already.

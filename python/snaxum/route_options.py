@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ._core.handlers import Handler
-from .response import Response, checked_status, to_response
+from .http_errors import checked_status
+from .response import Response, to_response
 
 
 def described(

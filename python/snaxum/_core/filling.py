@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._validation import libraries
-from ..response import ValidationError
+from ..http_errors import ValidationError
 from .arguments import Argument
 from .text_models import TextModel
 from .values import Found, Text, Value, value_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing
 from typing import Any
 
-from ..response import HTTPError
+from ..http_errors import HTTPError
 from . import frames
 
 

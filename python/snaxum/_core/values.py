@@ -11,8 +11,8 @@ from typing import Any
 
 from .._validation import engines
 from .._validation.faults import Fault, Faults
+from ..http_errors import HTTPError
 from ..markers import MISSING
-from ..response import HTTPError
 from .arguments import Argument
 from .json_decoding import DecodingError, loads
 

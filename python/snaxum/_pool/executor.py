@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from ..response import HTTPError
+from ..http_errors import HTTPError
 from .worker import call_each
 
 

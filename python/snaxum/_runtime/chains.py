@@ -19,8 +19,9 @@ from .._debug import traceback, unparsed_body
 from .._host import to_json
 from ..capture import is_private
 from ..headers import MissingField
+from ..http_errors import HTTPError
 from ..request import RawRequest, Request
-from ..response import PLAIN_TYPES, HTTPError, Response, file_error, to_response
+from ..response import PLAIN_TYPES, Response, file_error, to_response
 from ..routing import Route
 
 _T = TypeVar("_T")

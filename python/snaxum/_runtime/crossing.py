@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .._host import Exchange
-from ..response import HTTPError
+from ..http_errors import HTTPError
 from . import leases
 from .request_threads import RequestThreads
 
