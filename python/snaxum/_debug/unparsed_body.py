@@ -31,9 +31,13 @@ def explain(error: BaseException, request: Request) -> tuple[int, str] | None:
     if body is not None or not _fails_on_body(error.__traceback__):
         return None
     send = "send JSON with `content-type: application/json`"
-    if not request.data:
+    try:
+        data = request.data
+    except RuntimeError:  # it was parsed as a form, or is read in chunks
+        return 415, f"the body is `{request.content_type}`, not JSON; {send}"
+    if not data:
         return 400, f"the request has no body; {send}"
-    if request.data.strip() == b"null":
+    if data.strip() == b"null":
         return 400, "the body is `null`; send a JSON object or array"
     if request.content_type:
         return 415, f"the body is `{request.content_type}`, not JSON; {send}"

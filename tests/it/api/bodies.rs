@@ -62,6 +62,10 @@ def after(request: Request):
     except ValueError as error:
         return f"{last[0].closed}: {error}"
 
+@route("/first", methods=["POST"])
+def first(request: Request):
+    return request.body["first"]
+
 @route("/cookies")
 def cookies(request: Request):
     return request.cookies
@@ -223,6 +227,8 @@ async fn a_malformed_body_is_a_400_with_the_reason_and_the_place() {
     let bytes = form(&[("name=a", b"ok"), ("name=b", b"\xff")]);
     let reply = post(&server, "/form", multipart, bytes).await;
     assert!(reply.text().contains("part 2") && reply.text().contains("the field `b`"));
+    // A handler that expects JSON.
+    assert_eq!(post_form(&server, "/first", &[("name=first", b"1")]).await.status, 415);
     for (cookie, status) in [("a=1; b=\"x", 400), ("a b=1", 400), ("a=1; junk; b=2", 200)] {
         let reply = send(server.request(Method::GET, "/cookies").header("cookie", cookie)).await;
         assert_eq!(reply.status, status, "{cookie}: {}", reply.text());
