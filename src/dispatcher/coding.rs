@@ -21,10 +21,17 @@ impl Coding {
     /// Removes the headers that describe the coded body, if the server decodes it.
     pub(crate) fn take(headers: &mut HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(CONTENT_ENCODING).iter();
-        let (first, second) = (values.next()?, values.next());
-        let coding = match (first.to_str().ok()?.trim().to_ascii_lowercase().as_str(), second) {
-            ("gzip" | "x-gzip", None) => Self::Gzip,
-            ("deflate", None) => Self::Deflate,
+        let name = values.next()?.to_str().ok()?.trim().to_ascii_lowercase();
+        if values.next().is_some() {
+            return None;
+        }
+        let coding = match name.as_str() {
+            "gzip" | "x-gzip" => Self::Gzip,
+            "deflate" => Self::Deflate,
+            "identity" => {
+                headers.remove(CONTENT_ENCODING);
+                return None;
+            }
             _ => return None,
         };
         headers.remove(CONTENT_ENCODING);
