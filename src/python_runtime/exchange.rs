@@ -340,7 +340,8 @@ impl Exchange {
         // With the lock: a later `report_when_sent` sees that the response has been sent.
         let awaited = self.delivery.lock();
         let reply = self.reply.lock().take();
-        if !is_stream {
+        // A function that runs after the response may have an uploaded file.
+        if !is_stream && awaited.is_none() {
             self.request.body.close();
         }
         if let Some(reply) = reply {

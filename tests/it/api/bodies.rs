@@ -271,7 +271,7 @@ async fn an_upload_of_100_mb_needs_little_memory() {
 
 const STREAMS: &str = r#"
 import _gate
-from snaxum import HTTPError, Request, route
+from snaxum import HTTPError, Request, background, route
 
 @route("/async", methods=["POST"])
 async def count_async(request: Request):
@@ -302,6 +302,13 @@ async def refuse(request: Request):
         raise HTTPError(403, "not you")
     async for _ in request.stream():
         pass
+
+@route("/background", methods=["POST"])
+def later(request: Request):
+    background(announce, request.files["f"])
+
+def announce(file):
+    _gate.notify(file.read().decode())
 
 def read(request):
     return b"".join(request.stream())
@@ -379,6 +386,11 @@ async fn only_the_handlers_that_ask_for_it_get_a_body_in_chunks() {
     );
     assert_eq!(form.await.json()["files"], json!(["f"]));
 
+    // A function that runs after the response has the file until it returns.
+    let reply = post_form(&server, "/background", &[("name=f; filename=f", b"late")]).await;
+    assert_eq!(reply.status, 204);
+    assert_eq!(server.arrival().await.name, "late");
+
     // A streamed body is as large as a file may be.
     let most = 900_000;
     assert_eq!(post(&server, "/flag", text, "x".repeat(most)).await.body.len(), most);
@@ -441,7 +453,7 @@ async fn compressed_bodies_are_decompressed_up_to_the_limit() {
         "{FORMS}\n@route('/json', methods=['POST'])\ndef parsed(request): \
                        return [request.body, dict(request.headers).get('content-encoding')]\n"
     );
-    let streams = STREAMS.replace("import _gate", "");
+    let streams = STREAMS.replace("import _gate", "_gate = None");
     let server = Project::new()
         .file("app.py", &app)
         .file("streams.py", &streams)
