@@ -157,14 +157,8 @@ class Response:
     def _frame(self, request_headers: Pairs) -> tuple[int, list[tuple[str, str]], Body]:
         headers, content_type = self.headers.multi_items(), self.content_type
         if not content_type:
-            accept = ",".join(value for name, value in request_headers if name == "accept")
-            content_type = frames.choose(accept)
-            shown = f"{content_type}; charset=utf-8" if content_type == frames.CSV else content_type
-            headers.append(("content-type", shown))
-            if request_headers:  # there is a client
-                headers.append(("vary", "accept"))
-        elif not frames.can_encode(content_type):
-            return self.status, headers, _encoded(self.body)
+            headers += frames.choose_headers(list(request_headers))
+            content_type = dict(headers)["content-type"]
         return self.status, headers, frames.encode(self.body, content_type)
 
     def __repr__(self) -> str:

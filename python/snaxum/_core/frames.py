@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import io
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from .accept import quality
@@ -103,17 +103,19 @@ def choose(accept: str) -> str:
     return best if quality(accept, best) > 0 else JSON
 
 
-def can_encode(content_type: str) -> bool:
-    """Report whether a frame can have this content type."""
-    mime = content_type.lower().partition(";")[0].strip()
-    return _OTHER_NAMES.get(mime, mime) in FORMATS
+def choose_headers(request_headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the headers of a response whose format a client with these headers chooses."""
+    chosen = choose(",".join(value for name, value in request_headers if name == "accept"))
+    shown = f"{chosen}; charset=utf-8" if chosen == CSV else chosen
+    vary = [("vary", "accept")] if request_headers else []
+    return [("content-type", shown), *vary]
 
 
 def encode(frame: Any, content_type: str) -> bytes:
-    """Encode a frame as one of the `FORMATS`."""
+    """Encode a frame as one of the `FORMATS`; as JSON for any other content type."""
     mime = content_type.lower().partition(";")[0].strip()
     mime = _OTHER_NAMES.get(mime, mime)
-    if mime == JSON:
+    if mime == JSON or mime not in FORMATS:
         return dumps(frame)
     library = known(frame, _CLASSES)
     assert library is not None, "the caller asks `is_frame` first"
