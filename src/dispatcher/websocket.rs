@@ -64,6 +64,8 @@ impl Handshake {
     /// Takes the handshake out of a request; `None` if it asks for none, or not correctly: then it is
     /// an ordinary request.
     pub(super) fn take(parts: &mut Parts) -> Option<Box<Self>> {
+        // Also out of an ordinary request: its handler may store the head.
+        let guard = parts.extensions.remove::<ConnectionGuard>();
         let headers = &parts.headers;
         let is = |name: HeaderName, value: &str| {
             headers
@@ -79,7 +81,6 @@ impl Handshake {
         }
         let key = headers.get(SEC_WEBSOCKET_KEY)?.clone();
         let on_upgrade = parts.extensions.remove::<OnUpgrade>()?;
-        let guard = parts.extensions.remove::<ConnectionGuard>();
         Some(Box::new(Self { key, on_upgrade, guard }))
     }
 
