@@ -255,7 +255,7 @@ def override(key: str, value: object) -> Iterator[None]:
         places += [(namespace, each) for each, found in namespace.items() if found is original]
     if not places:
         raise LookupError(
-            f"no global refers to the value of {key!r}; assign it: NAME = keep({key!r}, ...)"
+            f"no global refers to the value of {key!r}; assign it to one of its module"
         )
     for namespace, name in places:
         namespace[name] = value

@@ -110,7 +110,7 @@ class ClientResponse:
 
 
 def set_cookies(headers: Headers) -> SimpleCookie:
-    """Return the cookies that a response sets; one that cannot be parsed is left out."""
+    """Return the cookies that a response sets, as far as they can be parsed."""
     cookies = SimpleCookie()
     for line in headers.get_all("set-cookie"):
         try:
