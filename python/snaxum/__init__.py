@@ -4,6 +4,8 @@ Owns the public names, and nothing else. `route` declares an endpoint, a handler
 and returns JSON, text, bytes or a `Response`.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from ._core.events import Event
 from .background import background
 from .blueprints import (
@@ -90,3 +92,14 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+if not _TYPE_CHECKING:  # for a type checker, an unknown name is an error
+
+    def __getattr__(name: str) -> object:
+        from ._core import foreign_names
+
+        if name in foreign_names.FOREIGN:
+            # An AttributeError would lose its message in `from snaxum import name`.
+            raise ImportError(foreign_names.explain(name, __all__), name=__name__)
+        message = foreign_names.explain(name, __all__)
+        raise AttributeError(message or f"module {__name__!r} has no attribute {name!r}")

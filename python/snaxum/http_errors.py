@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .headers import Pairs, ResponseHeaders
 
@@ -19,6 +19,17 @@ class HTTPError(Exception):
 
     `errors` and `members` are further members of the problem document (RFC 9457), as JSON values.
     """
+
+    if not TYPE_CHECKING:
+
+        def __new__(cls, *args: object, **named: object) -> HTTPError:
+            """Explain the parameter of FastAPI's `HTTPException`."""
+            if "status_code" in named:
+                raise TypeError(
+                    "`HTTPError` has no `status_code`; the status is its first argument: "
+                    f"HTTPError({named['status_code']!r}, detail)"
+                )
+            return super().__new__(cls, *args, **named)
 
     def __init__(
         self,

@@ -384,3 +384,13 @@ class _Built:
 
     def form(self) -> None:
         return None
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Explain the names of Flask's `request`, which `from snaxum import request` is not."""
+        raise AttributeError(
+            f"the module `{__name__}` has no `{name}`; a handler gets its request as a parameter: "
+            "`def handler(request: Request)`"
+        )
