@@ -26,7 +26,7 @@ use super::abandoned::Abandoned;
 use super::cpu_time;
 use super::host::HostApi;
 use super::in_flight::InFlightGuard;
-use super::incoming::{self, UploadParts};
+use super::incoming::{self, FormParts};
 use super::json::parse;
 use super::loop_signals::StreamWaker;
 use super::messages::Call;
@@ -91,7 +91,7 @@ impl Exchange {
     }
 
     /// The fields and files of a multipart body; `None` for any other.
-    fn form(&self) -> PyResult<Option<(Vec<(&str, &str)>, Vec<UploadParts<'_>>)>> {
+    fn form(&self) -> PyResult<Option<FormParts<'_>>> {
         match &self.request.body {
             RequestBody::Form(form) => Ok(Some(incoming::parts(form))),
             RequestBody::Whole(_) => Ok(None),

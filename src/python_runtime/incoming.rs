@@ -13,10 +13,12 @@ use crate::message::request_stream::Received;
 use crate::message::{FileContent, Form};
 
 /// The field's name, the file's name and content type, and its bytes.
-pub(super) type UploadParts<'a> = (&'a str, &'a str, &'a str, UploadContent);
+type UploadParts<'a> = (&'a str, &'a str, &'a str, UploadContent);
+/// The fields of a form, and its files.
+pub(super) type FormParts<'a> = (Vec<(&'a str, &'a str)>, Vec<UploadParts<'a>>);
 
 /// Returns the parts of a form for Python.
-pub(super) fn parts(form: &Form) -> (Vec<(&str, &str)>, Vec<UploadParts<'_>>) {
+pub(super) fn parts(form: &Form) -> FormParts<'_> {
     let fields = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let files = form.files.iter().map(|file| {
         let content = UploadContent(Arc::clone(&file.content));

@@ -49,9 +49,9 @@ impl MemoryConnection {
         loop {
             let step = async {
                 let mut writer = self.writer.lock().await;
-                let writer = writer.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+                let writer = writer.as_mut().ok_or(io::Error::from(io::ErrorKind::BrokenPipe))?;
                 let write = writer.write(&data[sent..]);
-                Ok::<_, io::Error>(timeout(SIGNAL_INTERVAL, write).await.ok().transpose()?)
+                timeout(SIGNAL_INTERVAL, write).await.ok().transpose()
             };
             if let Some(count) = py.detach(|| self.tokio.block_on(step))? {
                 sent += count;
