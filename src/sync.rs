@@ -8,10 +8,15 @@ use std::sync::{
 };
 pub use std::sync::{Arc, MutexGuard, OnceLock, atomic};
 pub(crate) use std::thread_local;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) use tokio::sync::watch;
-pub(crate) use tokio::time::timeout_at;
+use tokio::time::Timeout;
+
+/// Waits for `future` until `deadline`.
+pub(crate) fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
+    tokio::time::timeout_at(deadline.into(), future)
+}
 
 /// A [`std::sync::Mutex`] without poisoning.
 #[derive(Debug, Default)]

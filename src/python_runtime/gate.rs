@@ -75,7 +75,7 @@ impl Gate {
         let newest = *self.newest.lock();
         let Some(newest) = newest else { return };
         let mut handled = self.handled.subscribe();
-        let until = (newest + *max_wait).into();
+        let until = newest + *max_wait;
         let _ = timeout_at(until, handled.wait_for(|done| *done >= changes)).await;
     }
 
