@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn only_ranges_that_exist_in_the_file_count() {
-        let at = |start: u64, end: u64| Some(vec![start..end]);
+        let at = |start: u64, end: u64| Some(std::iter::once(start..end).collect());
         for (header, expected) in [
             ("bytes=0-3", at(0, 4)),
             ("bytes=8-", at(8, 10)),

@@ -206,7 +206,7 @@ async fn a_handler_and_its_client_exchange_messages_until_one_closes() {
     let headers = [("x-name", "ann"), ("cookie", "c=1")];
 
     let (mut client, response) =
-        Client::open_with(&server, "/echo/caf%C3%A9?q=7", &headers).await.ok().expect("an upgrade");
+        Client::open_with(&server, "/echo/caf%C3%A9?q=7", &headers).await.expect("an upgrade");
     assert_eq!(response.status(), 101);
     assert_eq!(client.text().await, "café 7 ann 1");
     client.send("hällo").await;
@@ -225,7 +225,7 @@ async fn a_handler_and_its_client_exchange_messages_until_one_closes() {
     server.out.wait_for("ended 4001 bye").await;
 
     // A client that disconnects without a close frame.
-    let (client, _) = Client::open_with(&server, "/echo/a", &headers).await.ok().expect("it opens");
+    let (client, _) = Client::open_with(&server, "/echo/a", &headers).await.expect("it opens");
     drop(client);
     server.out.wait_for("ended 1006").await;
 }
@@ -249,7 +249,7 @@ async fn json_and_subprotocols() {
     for (offered, chosen) in [("v1, v2", "v2"), ("v1", "v1")] {
         let headers = [("sec-websocket-protocol", offered)];
         let opened = Client::open_with(&server, "/sub", &headers).await;
-        let (mut client, response) = opened.ok().expect("an upgrade");
+        let (mut client, response) = opened.expect("an upgrade");
         assert_eq!(response.headers()["sec-websocket-protocol"], chosen);
         assert_eq!(client.text().await, chosen);
     }
@@ -317,7 +317,7 @@ async fn a_handler_may_respond_otherwise_before_it_first_waits() {
     assert_eq!(status_of(&server, "/guarded").await, 403);
     let origin = [("origin", "https://good.example")];
     let (mut client, _) =
-        Client::open_with(&server, "/guarded", &origin).await.ok().expect("it is let in");
+        Client::open_with(&server, "/guarded", &origin).await.expect("it is let in");
     assert_eq!(client.text().await, "welcome");
     assert_eq!(client.closed().await.0, 1000);
 
@@ -326,7 +326,7 @@ async fn a_handler_may_respond_otherwise_before_it_first_waits() {
         let path = format!("/shop/7/{name}");
         assert_eq!(status_of(&server, &path).await, 401);
         let opened = Client::open_with(&server, &path, &[("x-key", "1")]).await;
-        let (mut client, _) = opened.ok().expect("the hook lets it in");
+        let (mut client, _) = opened.expect("the hook lets it in");
         assert_eq!(client.text().await, format!("{name} 7"));
     }
     let mut client = Client::open(&server, "/late").await;
