@@ -32,24 +32,12 @@ pub(crate) struct BodyError {
     pub(crate) has_client_left: bool,
 }
 
-/// Reads `body`; the error has the response to a body that is too large, too slow or incomplete.
+/// Reads `body`, and decodes it; the error has the response to a body that is too large, too slow or
+/// incomplete. The limit is for its decoded size.
 ///
 /// In each `window`, 1 KiB per second must arrive, unless the body is complete. A zero window disables
 /// the limit.
 pub(crate) async fn read<B>(
-    headers: &HeaderMap,
-    body: B,
-    limit: usize,
-    window: Duration,
-) -> Result<Bytes, BodyError>
-where
-    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    read_decoded(headers, body, None, limit, window).await
-}
-
-/// The same for a body that may be compressed; the limit is for its decoded size.
-pub(crate) async fn read_decoded<B>(
     headers: &HeaderMap,
     body: B,
     coding: Option<Coding>,
@@ -264,7 +252,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_comes_byte_by_byte_has_half_a_minute() {
         let began = Instant::now();
-        let failure = read(&HeaderMap::new(), slow(1, 1000), 1 << 20, WINDOW)
+        let failure = read(&HeaderMap::new(), slow(1, 1000), None, 1 << 20, WINDOW)
             .await
             .expect_err("too slow")
             .failure;
@@ -278,8 +266,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_large_body_has_no_time_limit_while_it_arrives() {
-        let body =
-            read(&HeaderMap::new(), slow(2048, 200), 1 << 20, WINDOW).await.expect("all of it");
+        let body = read(&HeaderMap::new(), slow(2048, 200), None, 1 << 20, WINDOW)
+            .await
+            .expect("all of it");
         assert_eq!(body.len(), 2048 * 200);
     }
 
@@ -287,8 +276,9 @@ mod tests {
     async fn a_large_body_that_stops_arriving_is_rejected() {
         let beginning = stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![0; 1 << 19]))]);
         let body = Body::from_stream(beginning.chain(stream::pending()));
-        let error =
-            read(&HeaderMap::new(), body, 1 << 20, WINDOW).await.expect_err("it does not end");
+        let error = read(&HeaderMap::new(), body, None, 1 << 20, WINDOW)
+            .await
+            .expect_err("it does not end");
         assert_eq!(error.failure.status, 408);
     }
 }

@@ -29,7 +29,7 @@ where
     let (limit, window) = (config.max_body_size, config.body_timeout);
     let content_type = || headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     if body.is_end_stream() || !multipart::is_multipart(content_type()) {
-        let body = body::read_decoded(headers, body, coding, limit, window).await;
+        let body = body::read(headers, body, coding, limit, window).await;
         return body.map(RequestBody::Whole);
     }
     if let (None, Some(coding)) = (coding, headers.get(CONTENT_ENCODING)) {

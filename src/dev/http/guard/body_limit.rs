@@ -20,7 +20,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) async fn buffer(request: Request) -> Result<Request, Response> {
     let (parts, body) = request.into_parts();
     let read =
-        tokio::time::timeout(TIMEOUT, body::read(&parts.headers, body, MAX_BODY, TIMEOUT)).await;
+        tokio::time::timeout(TIMEOUT, body::read(&parts.headers, body, None, MAX_BODY, TIMEOUT))
+            .await;
     let reject = |status, text: String| (status, text).into_response();
     match read {
         Ok(Ok(body)) => Ok(Request::from_parts(parts, Body::from(body))),
