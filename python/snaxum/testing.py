@@ -18,7 +18,7 @@ from ._reload import user_paths
 from ._runtime.generations import current
 from ._runtime.runtime import running
 from ._testing import connection, forms
-from ._testing.client_response import ClientResponse, set_cookies
+from ._testing.client_response import ClientResponse, raise_handler_errors, set_cookies
 from ._testing.websocket import WebSocketSession, accept_of, new_key
 from .websockets import WebSocketClosed
 
@@ -205,8 +205,9 @@ class Client:
         if sender is None:
             sender = self._connection = connection.Connection(self._timeout)
         try:
-            sender.request(method, url, body, self._headers(headers, cookies))
-            response = ClientResponse(sender.getresponse(), url)
+            with raise_handler_errors():
+                sender.request(method, url, body, self._headers(headers, cookies))
+                response = ClientResponse(sender.getresponse(), url)
         except BaseException:
             sender.close()
             if sender is self._connection:

@@ -38,7 +38,7 @@ class ClientResponse:
     def content(self) -> bytes:
         """The body. Raises what the handler raised if the stream broke off."""
         if self._content is None:
-            with _raise_handler_errors():
+            with raise_handler_errors():
                 self._content = self._response.read()
         return self._content
 
@@ -76,7 +76,7 @@ class ClientResponse:
 
     def iter_bytes(self) -> Iterator[bytes]:
         """Yield the body in chunks as they arrive."""
-        with _raise_handler_errors():
+        with raise_handler_errors():
             while chunk := self._response.read1(connection.RECEIVE_BYTES):
                 yield chunk
 
@@ -121,7 +121,8 @@ def set_cookies(headers: Headers) -> SimpleCookie:
 
 
 @contextmanager
-def _raise_handler_errors() -> Iterator[None]:
+def raise_handler_errors() -> Iterator[None]:
+    """Raise what a handler raised in place of the end of its connection."""
     try:
         yield
     except (http.client.IncompleteRead, ConnectionError):
