@@ -1,4 +1,4 @@
-"""The profile of `just fuzz`: the same properties, with more examples."""
+"""Profiles of hypothesis: tests run with the same examples, `just fuzz` with random ones."""
 
 from __future__ import annotations
 
@@ -9,3 +9,5 @@ from hypothesis import settings
 settings.register_profile(
     "fuzz", max_examples=int(os.environ.get("PROPTEST_CASES", "1000")), deadline=None
 )
+settings.register_profile("tests", derandomize=True)
+settings.load_profile("tests")

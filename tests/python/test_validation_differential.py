@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import pydantic
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typing_extensions import TypedDict
@@ -194,6 +195,11 @@ def test_the_engine_of_a_body_finds_the_same_faults(kind: Any, value: Any) -> No
     _, expected = convert(kind, value, is_text=False)
     found: Faults = []
     engine.explain(value, (), found)
+    if found and not expected:  # msgspec alone knows the tags of its Structs
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(value, kind)
+        assert [fault.type for fault in found] == ["value_error"]
+        return
     assert found == expected
 
 

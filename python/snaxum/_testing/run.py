@@ -10,8 +10,6 @@ import os
 import signal
 import sys
 
-from . import plugin
-
 # The exit code of pytest for wrong usage.
 USAGE_ERROR = 4
 
@@ -26,6 +24,8 @@ def run(args: list[str], project: str) -> int:
         )
         return USAGE_ERROR
     import pytest
+
+    from . import plugin
 
     # Ctrl-C is a KeyboardInterrupt in the test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
