@@ -157,6 +157,13 @@ def explain(method: str, path: str) -> bytes:
     return to_json(explain_match(generation.table, method, path, generation.static_mounts))
 
 
+def openapi_document() -> str:
+    """Return the OpenAPI 3.1 document of the serving generation, as JSON."""
+    from ._openapi.serving import document_of
+
+    return document_of(current(), running().project)
+
+
 def run_tests(args: list[str]) -> int:
     """Run pytest with these arguments in this thread; return its exit code."""
     from ._testing.run import run

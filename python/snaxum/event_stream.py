@@ -16,6 +16,8 @@ from ._core.events import CONTENT_TYPE, HEADERS, KEEP_ALIVE_S, encode_event
 from ._core.json_encoding import dumps
 from .response import Response
 
+JSON_LINES = "application/x-ndjson"
+
 Values = Iterable[object] | AsyncIterable[object]
 
 
@@ -38,7 +40,8 @@ def stream_events(values: Any, keep_alive: float | None = KEEP_ALIVE_S) -> Any:
     if keep_alive is not None and not keep_alive > 0:
         raise ValueError(f"keep_alive={keep_alive!r} is not a number of seconds; None is never")
     if inspect.isgeneratorfunction(values) or inspect.isasyncgenfunction(values):
-        return _decorated(values, functools.partial(stream_events, keep_alive=keep_alive))
+        respond = functools.partial(stream_events, keep_alive=keep_alive)
+        return _decorated(values, respond, CONTENT_TYPE)
     chunks = encoded("stream_events", values, encode_event, keep_alive)
     return Response(chunks, headers=HEADERS, content_type=CONTENT_TYPE)
 
@@ -55,16 +58,29 @@ def stream_json_lines(values: Any) -> Any:
     that are not a stream.
     """
     if inspect.isgeneratorfunction(values) or inspect.isasyncgenfunction(values):
-        return _decorated(values, stream_json_lines)
+        return _decorated(values, stream_json_lines, JSON_LINES)
     chunks = encoded("stream_json_lines", values, _json_line)
-    return Response(chunks, content_type="application/x-ndjson")
+    return Response(chunks, content_type=JSON_LINES)
 
 
-def _decorated(function: Any, respond: Callable[[Any], Response]) -> Callable[..., Response]:
+def content_type_of(handler: object) -> str | None:
+    """Return the content type of a handler that one of these functions has decorated."""
+    while handler is not None:
+        found = getattr(handler, "_snaxum_content_type", None)
+        if isinstance(found, str):
+            return found
+        handler = getattr(handler, "__wrapped__", None)
+    return None
+
+
+def _decorated(
+    function: Any, respond: Callable[[Any], Response], content_type: str
+) -> Callable[..., Response]:
     @functools.wraps(function)
     def handler(*args: Any, **kwargs: Any) -> Response:
         return respond(function(*args, **kwargs))
 
+    handler._snaxum_content_type = content_type  # type: ignore[attr-defined]
     return handler
 
 

@@ -101,7 +101,7 @@ def _parameters(handler: Any, names: Mapping[str, type]) -> list[Argument] | Non
     function = innermost(handler)
     if not hasattr(function, "__globals__"):
         function = type(function).__call__
-    scope = getattr(function, "__globals__", {}), {**_locals(function), **_closure(function)}
+    scope = scope_of(function)
     own, kinds = [], set()
     for each in signature.parameters.values():
         kinds.add(each.kind)
@@ -115,6 +115,11 @@ def _parameters(handler: Any, names: Mapping[str, type]) -> list[Argument] | Non
             return own + _inner(handler, inner, own, is_variadic=Parameter.VAR_POSITIONAL in kinds)
     is_any = Parameter.VAR_POSITIONAL in kinds and all(each.source is None for each in own)
     return None if is_any else own
+
+
+def scope_of(function: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the global and the local names that the annotations of a function refer to."""
+    return getattr(function, "__globals__", {}), {**_locals(function), **_closure(function)}
 
 
 def _locals(function: Any) -> dict[str, Any]:

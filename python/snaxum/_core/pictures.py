@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from .accept import quality
-from .libraries import known
+from .libraries import known, known_class
 
 PNG, SVG = "image/png", "image/svg+xml"
 
@@ -41,6 +41,11 @@ _MODES = {"PNG": ("1", "L", "LA", "I;16", "P", "RGB", "RGBA"), "GIF": ("1", "L",
 def is_picture(value: object) -> bool:
     """Report whether `value` is a figure, the axes of one, or an image."""
     return known(value, _FORMATS) is not None
+
+
+def is_picture_class(kind: type) -> bool:
+    """Report whether the values of a class are pictures."""
+    return known_class(kind, _FORMATS) is not None
 
 
 def choose(value: object, accept: str) -> str:

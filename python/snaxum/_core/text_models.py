@@ -5,7 +5,7 @@ Owns the way from one parameter to the fields of its model, each of which is sen
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from .._validation import constraints, libraries, models
 from .._validation.faults import Faults
@@ -54,6 +54,30 @@ class TextModel(Value):
                 value.refuse_missing(request)
                 faults.append(value.missing())
         return None if len(faults) > before else make_value(self.model, made, (), faults)
+
+
+def fields_of(argument: Argument) -> list[Argument]:
+    """Describe each field of the model as a parameter of its own."""
+    kind = sources.text_model_of(argument.annotation)
+    if models.is_pydantic(kind):
+        infos = kind.model_fields
+        fields = models.read_pydantic(kind)
+        kinds = [Annotated[each.annotation, infos[each.name]] for each in fields]
+        defaults = [infos[each.name].default for each in fields]
+    else:
+        fields = models.read(kind).fields
+        kinds, defaults = [each.annotation for each in fields], [each.default for each in fields]
+    found = []
+    for each, annotation, default in zip(fields, kinds, defaults):
+        field = _argument(argument, each, annotation)
+        field.is_required = field.is_required and argument.is_required
+        field.default = default
+        texts = constraints.describe(field.metadata)
+        field.title, field.description = texts.get("title", ""), texts.get("description", "")
+        field.examples = texts.get("examples", [])
+        field.is_deprecated = texts.get("deprecated", False)
+        found.append(field)
+    return found
 
 
 def _argument(whole: Argument, field: models.ModelField, annotation: Any) -> Argument:

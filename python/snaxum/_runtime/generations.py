@@ -49,6 +49,8 @@ class Generation:
     broken_routes: Callable[[str, str], str | None] | None = None
     # The hooks of a request that no route matches.
     hooks: HookSet = field(default_factory=HookSet)
+    # The description of its routes as JSON, once something has asked for it.
+    openapi: str | None = None
     # The number of open leases of it.
     leases: int = 0
     # Nodes that end with it: its successor has replaced or dropped their modules.

@@ -1,0 +1,105 @@
+"""The schemas of pydantic's types, by pydantic itself, all in one call at the end.
+
+Owns the collection, so that pydantic gives distinct names to two models of one name. Imports
+pydantic with the first of its types only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import Any
+
+from .._validation import libraries
+from .._validation.faults import Unsupported
+from .components import PREFIX, Mode, Schema
+
+_TEMPLATE = PREFIX + "{model}"
+
+
+class PydanticSchemas:
+    """The types of pydantic in one document."""
+
+    def __init__(self) -> None:
+        self._adapters: dict[str, Any] = {}
+        # By adapter and pydantic's mode, the schemas to complete.
+        self._waiting: list[tuple[Any, str, Schema]] = []
+
+    def add(self, annotation: Any, limits: Mapping[str, Any], mode: Mode) -> Schema:
+        """Return a schema that `finish` completes. Raises Unresolved or Unsupported."""
+        key = f"{id(annotation)} {annotation!r} {limits!r}"
+        adapter = self._adapters.get(key)
+        if adapter is None:
+            adapter = self._adapters[key] = libraries.pydantic_adapter(annotation, limits)
+        schema: Schema = {}
+        is_sent = mode in ("output", "struct")
+        self._waiting.append((adapter, "serialization" if is_sent else "validation", schema))
+        return schema
+
+    def check(self) -> None:
+        """Raise Unsupported if pydantic cannot describe one of its types."""
+        for adapter, mode, _ in self._waiting:
+            _describe([(0, mode, adapter)])
+
+    def finish(self, taken: Container[str]) -> dict[str, Schema]:
+        """Complete the schemas; return the components, none of which has a name of `taken`.
+
+        A type without a schema may be anything.
+        """
+        if not self._waiting:
+            return {}
+        inputs = [(number, mode, each) for number, (each, mode, _) in enumerate(self._waiting)]
+        try:
+            made, components = _describe(inputs)
+        except Unsupported:
+            made, components = _describe([each for each in inputs if _is_possible(each)])
+        # A model that is received and sent in two forms: the first keeps its name.
+        names = {}
+        for name in components:
+            short = name.removesuffix("-Input")
+            names[name] = name if short != name and short in components else short
+            if names[name] in taken:
+                names[name] += ".2"
+        for number, (_, mode, schema) in enumerate(self._waiting):
+            schema.update(_renamed(made.get((number, mode), {}), names))
+        return {names[name]: _renamed(each, names) for name, each in components.items()}
+
+
+def _describe(inputs: list[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
+    """Return the schemas by number and mode, and the components. Raises Unsupported."""
+    import pydantic
+
+    try:
+        made, definitions = pydantic.TypeAdapter.json_schemas(inputs, ref_template=_TEMPLATE)
+    except Exception as error:  # of the user's own code too
+        reason = str(error).strip().partition("\n")[0]
+        raise Unsupported(f"pydantic has no JSON Schema for it: {reason}") from None
+    return dict(made), definitions.get("$defs", {})
+
+
+def _is_possible(one: Any) -> bool:
+    try:
+        _describe([one])
+    except Unsupported:
+        return False
+    return True
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """Return a schema whose references have the new names."""
+    if isinstance(value, list):
+        return [_renamed(each, names) for each in value]
+    if not isinstance(value, dict):
+        return value
+    found: dict[str, Any] = {}
+    for key, each in value.items():
+        if key == "$ref" and isinstance(each, str):
+            name = each.removeprefix(PREFIX)
+            found[key] = PREFIX + names.get(name, name)
+        elif key == "mapping" and isinstance(each, dict):
+            found[key] = {
+                tag: PREFIX + names.get(ref.removeprefix(PREFIX), ref.removeprefix(PREFIX))
+                for tag, ref in each.items()
+            }
+        else:
+            found[key] = _renamed(each, names)
+    return found

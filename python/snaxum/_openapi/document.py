@@ -1,0 +1,111 @@
+"""The document: every route of a generation as OpenAPI 3.1.
+
+Owns paths, ids and the list of what OpenAPI cannot express. A type that cannot be described is left
+open; `check` reports it instead.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+from .._core.json_encoding import dumps
+from ..routing import Route
+from ..websocket_routes import WebSocketRoute
+from .operations import PROBLEMS, identifier_of, operation, tags_of, template, websocket
+from .schemas import Schemas
+
+# The methods of a path item.
+_METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
+
+
+def document(
+    routes: Iterable[Route], modules: Mapping[str, ModuleType], info: Mapping[str, str]
+) -> str:
+    """Return the document as JSON; `info` is its object of that name."""
+    return dumps(describe(routes, modules, info)).decode()
+
+
+def describe(
+    routes: Iterable[Route], modules: Mapping[str, ModuleType], info: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the document."""
+    made = _Document()
+    for route in routes:
+        made.add(route)
+    found: dict[str, Any] = {"openapi": "3.1.0", "info": dict(info), "paths": made.paths}
+    components = made.schemas.finish(PROBLEMS)
+    found["components"] = {"schemas": {**components, **PROBLEMS}}
+    if tags := _tags(made.tags, modules):
+        found["tags"] = tags
+    if made.websockets:
+        found["x-websockets"] = made.websockets
+    if made.omitted:
+        found["x-omitted"] = made.omitted
+    return found
+
+
+class _Document:
+    """The parts of a document, one route after the other."""
+
+    def __init__(self) -> None:
+        self.schemas = Schemas()
+        self.paths: dict[str, dict[str, Any]] = {}
+        self.websockets: dict[str, dict[str, Any]] = {}
+        # What has no place in it, as sentences.
+        self.omitted: list[str] = []
+        # The tags that are used, each with its module if that is one.
+        self.tags: dict[str, str | None] = {}
+        self._identifiers: set[str] = set()
+        # By path without names, the names of its parameters.
+        self._names: dict[str, list[str]] = {}
+
+    def add(self, route: Route) -> None:
+        shape, params = template(route)
+        # Two paths that differ in the names of their parameters are one path to OpenAPI.
+        given = self._names.setdefault(shape, [name for name, _ in params])
+        names = dict(zip((name for name, _ in params), given))
+        path = shape.replace("{}", "{{{}}}").format(*given) if given else shape
+        for tag in tags_of(route):
+            is_module = not route.tags and route.scope is None
+            self.tags.setdefault(tag, route.module if is_module else None)
+        if isinstance(route.origin, WebSocketRoute):
+            identifier = self._unique(identifier_of(route))
+            self.websockets[path] = websocket(route.origin, identifier, names, self.schemas)
+            return
+        for method in route.methods:
+            key = method.lower()
+            if method not in _METHODS:
+                self.omitted.append(f"OpenAPI has no method {method}: {route.pattern}")
+            elif key in self.paths.get(path, {}):
+                self.omitted.append(
+                    f"another route already has {method} {path}: {route.handler_name}"
+                )
+            else:
+                name = identifier_of(route) + (f".{key}" if len(route.methods) > 1 else "")
+                self.paths.setdefault(path, {})[key] = operation(
+                    route, self._unique(name), names, self.schemas
+                )
+
+    def _unique(self, name: str) -> str:
+        """Make an id unique: a handler may have several routes."""
+        found, count = name, 1
+        while found in self._identifiers:
+            count += 1
+            found = f"{name}.{count}"
+        self._identifiers.add(found)
+        return found
+
+
+def _tags(
+    used: Mapping[str, str | None], modules: Mapping[str, ModuleType]
+) -> list[dict[str, str]]:
+    """List the tags, with the first line of a module's docstring."""
+    found = []
+    for name, module in used.items():
+        text = inspect.cleandoc(getattr(modules.get(module or ""), "__doc__", None) or "")
+        first = " ".join(text.partition("\n\n")[0].split())
+        found.append({"name": name, **({"description": first} if first else {})})
+    return found
