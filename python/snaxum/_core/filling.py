@@ -69,7 +69,7 @@ def _straight(values: Sequence[Value], scope: dict[str, Any]) -> list[str]:
             scope[f"get{number}"] = value.get
             lines.append(f"{name} = get{number}(request)")
             continue
-        scope[f"d{number}"] = argument.default
+        scope[f"d{number}"] = value.default if value.is_default_copied else argument.default
         sent = _sent(argument)
         target = name
         if value.engine.is_plain:
@@ -90,10 +90,15 @@ def _straight(values: Sequence[Value], scope: dict[str, Any]) -> list[str]:
         lines.append(f"v = {argument.source}.get({key})")
         lines.append(f"if v is not None: {target} = {sent}")
         if target == name:
-            lines.append(f"else: {name} = d{number}")
+            lines.append(f"else: {name} = {_default(number, value)}")
     if converted:
         lines = ["given = {}", *lines, *_conversion(converted, scope)]
     return lines
+
+
+def _default(number: int, value: Value) -> str:
+    """Return the expression for the default of a value; `d0`, ... are in the scope."""
+    return f"d{number}()" if value.is_default_copied else f"d{number}"
 
 
 def _sent(argument: Argument) -> str:
@@ -132,8 +137,7 @@ def _conversion(converted: list[tuple[int, Text]], scope: dict[str, Any]) -> lis
         for number, value in converted:
             field: tuple[Any, ...] = (f"f{number}", value.engine.type)
             if not value.argument.is_required:
-                default = value.argument.default
-                field = (*field, msgspec.field(default_factory=lambda default=default: default))
+                field = (*field, msgspec.field(default_factory=value.default))
             fields.append(field)
         # Required fields come first, unless they are all by name.
         scope["kind"] = msgspec.defstruct("Arguments", fields, kw_only=True, gc=False)
@@ -141,5 +145,5 @@ def _conversion(converted: list[tuple[int, Text]], scope: dict[str, Any]) -> lis
         lines += [f"a{number} = s.f{number}" for number, _ in converted]
     if any(value.argument.is_required for _, value in converted):
         return lines
-    otherwise = "; ".join(f"a{number} = d{number}" for number, _ in converted)
+    otherwise = "; ".join(f"a{number} = {_default(number, value)}" for number, value in converted)
     return ["if given:", *(f" {line}" for line in lines), f"else: {otherwise}"]

@@ -199,6 +199,10 @@ def _describe(argument: Argument, annotation: Any, metadata: list[Any]) -> None:
     metadata = [
         each() if hints.is_class(each) and issubclass(each, Marker) else each for each in metadata
     ]
+    if constraints.needs_pydantic(metadata):
+        # A validator is a part of the type, and not only a limit.
+        own = [each for each in metadata if not isinstance(each, Marker)]
+        annotation = hints.annotated(annotation, own)
     argument.annotation = annotation
     argument.metadata[:0] = metadata
     markers = [each for each in argument.metadata if isinstance(each, Marker)]

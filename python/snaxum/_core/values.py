@@ -5,17 +5,19 @@ Owns a `Value` for each source of texts, for uploads and for the body. `calls` p
 
 from __future__ import annotations
 
+import copy
 import importlib
 from collections.abc import Callable
 from typing import Any
 
-from .._validation import engines
+from .._validation import engines, models
 from .._validation.faults import Fault, Faults
 from ..http_errors import HTTPError
 from ..markers import MISSING
 from .arguments import Argument
 from .json_decoding import DecodingError, loads
 
+_CONTAINERS = (list, dict, set, bytearray)
 # A fault with the part of the request that it is in.
 Found = list[tuple[str, Fault]]
 
@@ -29,6 +31,14 @@ class Value:
     def __init__(self, argument: Argument) -> None:
         self.argument = argument
         self.part = str(argument.source)
+        default = argument.default
+        # A handler may change it, and the next request gets it too.
+        self.is_default_copied = type(default) in _CONTAINERS or models.is_model(type(default))
+
+    def default(self) -> Any:
+        """Return the value without one in the request."""
+        default = self.argument.default
+        return copy.deepcopy(default) if self.is_default_copied else default
 
     def read(self, request: Any) -> Any:
         raise NotImplementedError
@@ -41,7 +51,7 @@ class Value:
         sent = self.read(request)
         if sent is MISSING:
             if not self.argument.is_required:
-                return self.argument.default
+                return self.default()
             self.refuse_missing(request)
             found.append((self.part, self.missing()))
             return None

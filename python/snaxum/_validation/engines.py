@@ -74,7 +74,7 @@ def for_body(
             pass  # a Struct with a field that is a pydantic model
         else:
             explain = libraries.adapter_part(adapter)
-            validate = functools.partial(_decode_finite, adapter.validate_json)
+            validate = functools.partial(_decode_finite, adapter.validate_json, loads)
             return BodyEngine(validate, explain, libraries.json_faults)
     kind = (
         None if builder.uses_pydantic or builder.is_beyond_msgspec else _typed(annotation, limits)
@@ -95,10 +95,12 @@ def for_body(
     return BodyEngine(decode, convert, _unknown)
 
 
-def _decode_finite(decode: Callable[[bytes], Any], data: bytes) -> Any:
-    # pydantic reads these as numbers, and JSON has none of them.
+def _decode_finite(
+    decode: Callable[[bytes], Any], loads: Callable[[bytes], Any], data: bytes
+) -> Any:
+    # pydantic reads these as numbers, and JSON has none of them; a text may contain them.
     if b"NaN" in data or b"Infinity" in data:
-        raise ValueError
+        loads(data)
     return decode(data)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Union
 
 from .faults import Unresolved, Unsupported
@@ -65,6 +65,13 @@ def unwrap(annotation: Any) -> tuple[Any, list[Any]]:
             annotation = annotation.__value__
         else:
             return annotation, metadata
+
+
+def annotated(annotation: Any, metadata: Iterable[Any]) -> Any:
+    """Return a type with metadata in `Annotated`: the opposite of `unwrap`."""
+    for each in metadata:
+        annotation = Annotated[annotation, each]
+    return annotation
 
 
 def _name(value: Any) -> str:

@@ -25,7 +25,7 @@ from typing import Any, Literal
 from . import constraints, libraries, models, scalars
 from .constraints import Constraints
 from .faults import INVALID, Convert, Fault, Faults, Loc, Unsupported
-from .hints import NONE, members, name_of, unwrap
+from .hints import NONE, annotated, members, name_of, unwrap
 from .model_conversion import build
 
 _LISTS = (list, Sequence, Iterable, Collection, MutableSequence)
@@ -53,7 +53,7 @@ class Builder:
         limits = {**own, **(limits or {})}
         if constraints.needs_pydantic(metadata):
             self.uses_pydantic = True
-            return libraries.pydantic_part(_annotated(annotation, metadata), limits)
+            return libraries.pydantic_part(annotated(annotation, metadata), limits)
         origin, args = typing.get_origin(annotation), typing.get_args(annotation)
         choices = members(annotation)
         if len(choices) > 1:
@@ -295,12 +295,6 @@ def _limited(
         return result if result is INVALID or check(result, loc, faults) else INVALID
 
     return limited
-
-
-def _annotated(annotation: Any, metadata: list[Any]) -> Any:
-    for each in metadata:
-        annotation = typing.Annotated[annotation, each]
-    return annotation
 
 
 def _as_it_is(value: Any, loc: Loc, faults: Faults) -> Any:
