@@ -190,15 +190,12 @@ def to_response(result: object) -> Response:
         return Response(result)
     if not 2 <= len(result) <= 3:
         raise TypeError(
-            f"handler returned a tuple of {len(result)}; return (body, status) or "
+            f"handler returned a tuple of {len(result)}; return (body, status), (body, headers) or "
             "(body, status, headers), or a list for a JSON array"
         )
     body, status, *more = result
     if not more and isinstance(status, Mapping | list):
-        raise TypeError(
-            f"the handler returned (body, {type(status).__name__}); the second value is the "
-            "status: return (body, 200, headers)"
-        )
+        status, more = body.status if isinstance(body, Response) else 200, [status]
     headers = ResponseHeaders(more[0] if more else None)
     if not isinstance(body, Response):
         return Response(body, status, headers)
@@ -208,6 +205,13 @@ def to_response(result: object) -> Response:
     for name, value in headers.multi_items():
         merged.headers.add(name, value)
     return merged
+
+
+def has_status(result: object) -> bool:
+    """Report whether the result of a handler has a status of its own."""
+    if type(result) is tuple and len(result) == 2 and isinstance(result[1], Mapping | list):
+        return isinstance(result[0], Response)
+    return isinstance(result, Response | tuple)
 
 
 def _content_type(body: object) -> str | None:

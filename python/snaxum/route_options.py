@@ -10,7 +10,7 @@ from typing import Any
 
 from ._core.handlers import Handler
 from .http_errors import checked_status
-from .response import Response, to_response
+from .response import has_status, to_response
 
 
 def described(
@@ -32,7 +32,7 @@ def with_status(call: Handler, status: int, *, is_async: bool) -> Handler:
     """Return `call` with a result that has `status`, unless it has one of its own."""
 
     def convert(result: Any) -> Any:
-        if isinstance(result, Response | tuple):
+        if has_status(result):
             return result
         response = to_response(result)
         response.status = status

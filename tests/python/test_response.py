@@ -78,6 +78,8 @@ class AsyncPages:
         (({"a": 1}, HTTPStatus.CREATED), 201, "application/json", b'{"a":1}'),
         ((None, 404), 404, None, b""),
         (("x", 200, {"Content-Type": "text/css"}), 200, "text/css", b"x"),
+        (("x", {"Content-Type": "text/css"}), 200, "text/css", b"x"),
+        (("x", [("content-type", "text/css")]), 200, "text/css", b"x"),
         (("x", 204), 204, None, b""),
         (Response({"a": 1}, 304), 304, None, b""),
         (Response(), 200, None, b""),
@@ -102,6 +104,7 @@ def test_a_response_in_a_tuple_takes_the_status_and_the_headers() -> None:
     assert (status, body) == (201, b"x")
     assert headers == [("b", "3"), ("content-type", "text/html; charset=utf-8"), ("a", "4")]
     assert inner.headers.get_all("a") == ["1", "2"]
+    assert to_response((Response("x", 202), {"a": "4"})).status == 202
 
 
 @pytest.mark.parametrize(
@@ -112,16 +115,12 @@ def test_a_response_in_a_tuple_takes_the_status_and_the_headers() -> None:
         (1j, "`complex` cannot be a body; return its .real and .imag"),
         (User, "`type` cannot be a body; return a dict, list, number, dataclass or model (JSON)"),
         (object(), "`object` cannot be a body; return a dict, list, number, dataclass or model"),
-        (("a",), "a tuple of 1; return (body, status) or (body, status, headers)"),
+        (("a",), "a tuple of 1; return (body, status), (body, headers) or (body, status, h"),
         ((), "a tuple of 0"),
         (("a", 200, {}, 1), "a tuple of 4"),
         (("a", "200"), "status '200' is str; use an int"),
         (("a", True), "status True is bool"),
-        (
-            ("a", {"x": "y"}),
-            "returned (body, dict); the second value is the status: return (body, 2",
-        ),
-        (("a", [("x", "y")]), "returned (body, list); the second value is the status"),
+        (("a", {"x": "y"}, 200), "headers is int; pass a dict or a list"),
         (("a", 200, "x: y"), "headers is str; pass a dict or a list of (name, value) pairs"),
         (("a", 200, ["x: y"]), "an item is not a pair"),
     ],

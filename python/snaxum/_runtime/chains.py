@@ -21,7 +21,7 @@ from ..capture import is_private
 from ..headers import MissingField
 from ..http_errors import HTTPError
 from ..request import RawRequest, Request
-from ..response import PLAIN_TYPES, Response, file_error, to_response
+from ..response import PLAIN_TYPES, Response, file_error, has_status, to_response
 from ..routing import Route
 
 _T = TypeVar("_T")
@@ -296,7 +296,7 @@ class _Passage:
         try:
             result = await self._call(hook, request, error)
             response = to_response(result)
-            if not isinstance(result, Response | tuple):
+            if not has_status(result):
                 response.status = status
         except Exception as other:
             return await self.fail(request, other, (*tried, hook))
