@@ -18,6 +18,8 @@ from .routing import Route, RouteError
 
 # The characters of a path that need no escape; a segment has no slash.
 _SAFE = "!$&'()*+,;=:@"
+# The characters of a query that need no escape, as in Flask.
+_SAFE_IN_QUERY = "!$'()*,/:;?@"
 
 
 def url_for(endpoint: str, /, **params: Any) -> str:
@@ -113,7 +115,7 @@ def _query(params: dict[str, Any]) -> str:
         for each in (value if isinstance(value, list | tuple | set) else [value])
         if each is not None
     ]
-    return urlencode(pairs)
+    return urlencode(pairs, safe=_SAFE_IN_QUERY)
 
 
 def _unknown(endpoint: str, routes: Iterable[Route]) -> str:

@@ -372,7 +372,15 @@ def test_the_decorators_of_the_methods(module: Module, method: str) -> None:
 
 @pytest.mark.parametrize(
     ("result", "status"),
-    [("text", 201), (None, 201), ({"a": 1}, 201), (("text", 202), 202), (Response("x"), 200)],
+    [
+        ("text", 201),
+        (None, 201),
+        ({"a": 1}, 201),
+        (("text", {"a": "b"}), 201),
+        (("text", 202), 202),
+        (Response("x"), 200),
+        ((Response("x"), {"a": "b"}), 200),
+    ],
 )
 def test_the_status_of_a_route_is_that_of_a_result_without_one(result: Any, status: int) -> None:
     route = Route("/", None, lambda request: result, status=201)
@@ -495,6 +503,7 @@ UUID = uuid.UUID(int=7)
     [
         ("index", {}, "/"),
         ("index", {"q": "a b&c", "n": [1, 2], "none": None}, "/?q=a+b%26c&n=1&n=2"),
+        ("index", {"next": "/a?b"}, "/?next=/a?b"),
         ("shop.item", {"n": 3}, "/shop/items/3"),
         ("shop.item", {"n": 3, "page": 2}, "/shop/items/3?page=2"),
         ("shop.item", {"n": 3, "name": "a?#%é b"}, "/shop/items/3/a%3F%23%25%C3%A9%20b.html"),
