@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from ._core.json_encoding import dumps
 from ._reload import user_paths
@@ -29,6 +29,8 @@ Files = Mapping[str, Any]
 
 MAX_REDIRECTS = 20
 REDIRECTS = (301, 302, 303, 307, 308)
+# The characters that are sent as they are, as by a browser; `%` begins an escape.
+_IN_URL = "!#$%&'()*+,/:;=?@[\\]^|~"
 
 
 class Client:
@@ -280,6 +282,7 @@ def _check_project(project: str) -> None:
 def _with_params(path: str, params: Params) -> str:
     if not path.startswith("/"):
         path = _path_of(path) if "://" in path else f"/{path}"
+    path = quote(path, safe=_IN_URL)
     if not params:
         return path
     query = params if isinstance(params, str) else urlencode(_pairs(params), doseq=True)

@@ -53,6 +53,7 @@ def test_parameters_and_headers_are_sent(client: Client) -> None:
 
     assert found["query"] == {"a": "1", "b": "ä ö", "c": "true"}
     assert found["token"] == "secret"
+    assert client.get("/echo?b=ä <ö>%20").json()["query"] == {"b": "ä <ö> "}
     assert client.get("/echo", headers={"x-token": "other"}).json()["token"] == "other"
 
 
