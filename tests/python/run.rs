@@ -94,6 +94,20 @@ fn a_project_tests_its_routes_without_a_socket() {
     assert!(code == Some(0) && said.contains(" passed in "), "{said}");
 }
 
+/// Runs the tests of a quick start, which send the same requests to the original framework.
+fn compare(name: &str) {
+    let project = project(name);
+    let shared = root().join("tests/projects/comparison.py");
+    fs::copy(shared, project.path().join("comparison.py")).expect("checked in");
+    let (code, said) = snaxum_test(&project, &["--", "-q"]);
+    assert!(code == Some(0) && said.contains(" passed in "), "{said}");
+}
+
+#[test]
+fn the_quick_start_of_flask_has_the_same_responses() {
+    compare("flask");
+}
+
 #[test]
 fn pytest_gets_the_arguments_and_decides_the_exit_code() {
     let project = project("testing");
