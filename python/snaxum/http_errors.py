@@ -66,6 +66,8 @@ class ValidationError(HTTPError):
     `errors` lists every one: `{"in": "query", "loc": ["limit"], "msg": ..., "type": ...}`.
     """
 
+    errors: list[Mapping[str, Any]]
+
     def __init__(self, errors: Sequence[Mapping[str, Any]], detail: str = "") -> None:
         """List the errors; without `detail`, a sentence about the first is made."""
         super().__init__(422, detail or _summary(errors), errors=errors)

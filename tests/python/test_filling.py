@@ -669,6 +669,55 @@ def test_a_model_may_be_made_of_texts(model: Any, marker: Any) -> None:
     assert fill(optional, **sent("more=1")) is None
 
 
+class ClosedStruct(msgspec.Struct, forbid_unknown_fields=True):
+    a_b: int = 0
+
+
+class ClosedModel(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    a_b: int = 0
+
+
+class OpenModel(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    a_b: int = 0
+
+
+@pytest.mark.parametrize("model", [ClosedStruct, ClosedModel])
+def test_a_model_of_texts_may_refuse_unknown_names(model: Any) -> None:
+    def handler(given: Any, q: str = "") -> Any:
+        return given.a_b, q
+
+    handler.__annotations__["given"] = Annotated[model, Query()]
+    assert fill(handler, query="a_b=1&q=x") == (1, "x")
+    assert faults(handler, query="a_b=1&more=1") == [("query", ["more"], "extra_forbidden")]
+
+    handler.__annotations__["given"] = Annotated[model, Form()]
+    sent: Any = {"method": "POST", "headers": FORM}
+    assert fill(handler, body="a_b=1", query="q=x", **sent) == (1, "x")
+    assert faults(handler, body="a_b=1&q=x", **sent) == [("form", ["q"], "extra_forbidden")]
+
+    handler.__annotations__["given"] = Annotated[model, Header()]
+    assert fill(handler, headers={"a-b": "1", "accept": "*/*"}) == (1, "")
+    assert faults(handler, headers={"a-b": "x"}) == [("header", ["a-b"], "int_parsing")]
+
+
+def test_a_model_of_pydantic_may_take_unknown_names() -> None:
+    def handler(given: Annotated[OpenModel, Query()]) -> Any:
+        return given.model_dump()
+
+    assert fill(handler, query="a_b=1&more=x") == {"a_b": 1, "more": "x"}
+
+
+def test_validators_of_pydantic_run_for_bodies_too() -> None:
+    def handler(number: Annotated[int, Body(), pydantic.AfterValidator(str)]) -> Any:
+        return number
+
+    assert fill(handler, method="POST", json=5) == "5"
+
+
 def test_the_types_of_pydantic_are_texts_too() -> None:
     def handler(url: pydantic.HttpUrl, secret: pydantic.SecretStr) -> Any:
         return url.host, secret.get_secret_value()

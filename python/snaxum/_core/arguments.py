@@ -59,6 +59,8 @@ class Argument:
     is_list: bool = False
     # A model, each field of which is a text of its own.
     is_text_model: bool = False
+    # The names of the other parameters of its source, beside a model of texts.
+    neighbours: frozenset[str] = frozenset()
     # The value of the path, as its converter made it.
     is_as_matched: bool = False
     marker: Marker | None = None

@@ -66,6 +66,10 @@ def plan(
         for each in arguments:
             if each.source == "query" and each.marker is None:
                 each.source, each.is_beside_file = "form", True
+    for each in arguments:
+        if each.is_text_model:
+            others = (other for other in arguments if other is not each)
+            each.neighbours = frozenset(o.key for o in others if o.source == each.source)
     bodies = [each.name for each in arguments if each.source == "body"]
     if len(bodies) > 1:
         raise ValueError(

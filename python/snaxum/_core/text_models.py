@@ -5,10 +5,11 @@ Owns the way from one parameter to the fields of its model, each of which is sen
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from .._validation import constraints, libraries, models
-from .._validation.faults import Faults
+from .._validation.faults import Fault, Faults
 from .._validation.hints import unwrap
 from .._validation.model_conversion import make_value
 from ..markers import MISSING
@@ -29,13 +30,18 @@ class TextModel(Value):
             # pydantic converts them, so here they are texts.
             kinds = [list[str] if sources.is_list(each.annotation) else str for each in fields]
             self.convert_all = libraries.pydantic_part(kind, {})
+            takes_others = models.extra_of_pydantic(kind) != "ignore"
         else:
             self.model = models.read(kind)
             fields = self.model.fields
+            takes_others = self.model.is_closed
             kinds = [each.annotation for each in fields]
         self.fields = [
             (each, value_of(_argument(argument, each, kind))) for each, kind in zip(fields, kinds)
         ]
+        # Every client sends further headers.
+        self.takes_others = takes_others and argument.source != "header"
+        self.known = {value.argument.key for _, value in self.fields} | argument.neighbours
 
     def read(self, request: Any) -> Any:
         sent = {field.name: value.read(request) for field, value in self.fields}
@@ -44,8 +50,7 @@ class TextModel(Value):
 
     def convert(self, request: Any, sent: Any, faults: Faults) -> Any:
         if self.is_pydantic:
-            given = {f.key: sent[f.name] for f, _ in self.fields if sent[f.name] is not MISSING}
-            return self.convert_all(given, (), faults)
+            return self._convert_by_pydantic(request, sent, faults)
         before, made = len(faults), {}
         for field, value in self.fields:
             if sent[field.name] is not MISSING:
@@ -53,7 +58,28 @@ class TextModel(Value):
             elif field.is_required:
                 value.refuse_missing(request)
                 faults.append(value.missing())
+        for name in self._others(request):
+            faults.append(Fault((name,), "is not a field", "extra_forbidden"))
         return None if len(faults) > before else make_value(self.model, made, (), faults)
+
+    def _convert_by_pydantic(self, request: Any, sent: Any, faults: Faults) -> Any:
+        given = {f.key: sent[f.name] for f, _ in self.fields if sent[f.name] is not MISSING}
+        before = len(faults)
+        made = self.convert_all({**given, **self._others(request)}, (), faults)
+        if self.part == "header":  # the client sent the names with hyphens
+            keys = {field.key: value.argument.key for field, value in self.fields}
+            for at, each in enumerate(faults[before:], before):
+                loc = (keys.get(str(each.loc[0]), each.loc[0]), *each.loc[1:]) if each.loc else ()
+                faults[at] = replace(each, loc=loc)
+        return made
+
+    def _others(self, request: Any) -> dict[str, str]:
+        """Return what was sent under other names, if the model forbids or takes it."""
+        if not self.takes_others:
+            return {}
+        sources = {"query": "query_params", "form": "form", "cookie": "cookies"}
+        sent = getattr(request, sources[self.part])
+        return {name: sent[name] for name in sent if name not in self.known}
 
 
 def fields_of(argument: Argument) -> list[Argument]:

@@ -103,6 +103,11 @@ def read_pydantic(kind: Any) -> list[ModelField]:
     return fields
 
 
+def extra_of_pydantic(kind: Any) -> str:
+    """Return what a pydantic model does with unknown fields: `forbid`, `allow` or `ignore`."""
+    return str(kind.model_config.get("extra") or "ignore")
+
+
 def _typed_dict(kind: Any) -> Model:
     hints = hints_of(kind)
     # With `from __future__ import annotations`, Python counts a quoted NotRequired as required.
