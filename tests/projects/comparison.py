@@ -18,6 +18,16 @@ File = tuple[str, str, bytes, str]
 
 COMPARED = ("content-type", "location", "allow", "content-disposition", "www-authenticate")
 
+CORS = (
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+)
+# Every client may send these; a server need not allow them.
+ALLOWED = {"accept", "accept-language", "content-language", "content-type"}
+LISTS = ("allow", "access-control-allow-methods", "access-control-allow-headers")
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -48,7 +58,7 @@ class Reply:
     body: object
     headers: dict[str, object]
 
-    def say(self, words: object) -> None:
+    def replace_body(self, words: object) -> None:
         """Set the body to what stands for it, and leave out its type."""
         self.body = words
         self.headers.pop("content-type", None)
@@ -68,7 +78,8 @@ def read_reply(
     is_head = ask.method == "HEAD"
     pairs = [(name.lower(), value) for name, value in headers]
     kept: dict[str, object] = {}
-    for name in (*COMPARED, *also):
+    names = (*COMPARED, *also, *(CORS if "Origin" in ask.headers else ()))
+    for name in names:
         values = [value for each, value in pairs if each == name]
         if values:
             kept[name] = _comparable(name, ", ".join(values))
@@ -82,8 +93,8 @@ def read_reply(
 
 
 def _comparable(name: str, value: str) -> object:
-    if name == "allow":
-        return sorted(each.strip() for each in value.split(","))
+    if name in LISTS:
+        return sorted({each.strip().lower() for each in value.split(",")} - ALLOWED)
     if name == "content-disposition":
         return value.replace('"', "")
     return value.lower().replace("; ", ";") if name == "content-type" else value
@@ -93,7 +104,7 @@ def _cookie(line: str) -> str:
     """Return a cookie with its attributes in order; a time that it ends at is left out."""
     (morsel,) = SimpleCookie(line).values()
     attributes = {
-        name: str(value)
+        name: str(value).lower()
         for name, value in morsel.items()
         if value and not (name == "expires" and "1970" not in str(value))
     }

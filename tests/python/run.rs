@@ -109,6 +109,11 @@ fn the_quick_start_of_flask_has_the_same_responses() {
 }
 
 #[test]
+fn the_quick_start_of_fastapi_has_the_same_responses() {
+    compare("fastapi");
+}
+
+#[test]
 fn pytest_gets_the_arguments_and_decides_the_exit_code() {
     let project = project("testing");
     fs::write(project.path().join("tests/test_more.py"), "def test_it():\n    assert 1 == 2\n")

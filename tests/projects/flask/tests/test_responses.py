@@ -142,14 +142,14 @@ DIFFERENCES: Differences = {
         "GET /search?key=a&key=b": ({"body"}, "the last value counts, not the first"),
     },
     "Responses: bytes": {
-        "GET /raw": ({"content-type"}, "bytes are no HTML; `Response` takes a type"),
+        "GET /raw": ({"content-type"}, "bytes may be anything; `Response` takes a type"),
     },
     "Request: a value of the wrong type": {
         "GET /search?page=x": ({"status", "body", "content-type"}, "a 422, not the default"),
     },
 }
 
-# What replaces each is in the guide `docs/from-flask.md`.
+# The replacements are in `docs/from-flask.md`.
 IMPOSSIBLE = {
     "Message flashing": "there is no session; sign a cookie, as `/session` does",
     "Templates: `request`, `session` and `g`": "pass them to `render`",
@@ -171,7 +171,7 @@ def flask_reply(ask: Ask) -> Reply:
     response = client.open(ask.path, method=ask.method, **options)
     reply = read_reply(ask, response.status_code, response.headers, response.data, also=ALSO)
     if reply.status >= 300 and re.match(rb"<!doctype html>\s+<html lang=en>", response.data):
-        reply.say(OWN_WORDS)
+        reply.replace_body(OWN_WORDS)
     return reply
 
 
@@ -191,7 +191,7 @@ def our_reply(ask: Ask) -> Reply:
     reply = read_reply(ask, response.status, headers, response.content, also=ALSO)
     is_problem = reply.headers.get("content-type") == "application/problem+json"
     if is_problem or (300 <= reply.status < 400 and not reply.body):
-        reply.say(OWN_WORDS)
+        reply.replace_body(OWN_WORDS)
     return reply
 
 
@@ -200,7 +200,7 @@ def test_a_row_has_the_same_responses(name: str) -> None:
     check_row(name, ROWS, DIFFERENCES, flask_reply, our_reply)
 
 
-def test_the_differences_are_those_of_requests() -> None:
+def test_each_difference_belongs_to_a_request() -> None:
     check_tables(ROWS, DIFFERENCES)
 
 
