@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._validation import libraries
+from .._validation.faults import MAX_FAULTS, Faults
 from ..http_errors import ValidationError
 from .arguments import Argument
 from .text_models import TextModel
@@ -22,8 +23,6 @@ _TEXTS = {
     "cookie": "request.cookies",
     "path": "request.path_params",
 }
-# The most faults that a response lists: a body of many small values may have a million.
-MAX_FAULTS = 1000
 
 
 def code(arguments: Sequence[Argument], scope: dict[str, Any]) -> list[str]:
@@ -49,8 +48,9 @@ class _Filler:
                 {"in": part, "loc": list(fault.loc), "msg": fault.msg, "type": fault.type}
                 for part, fault in found[:MAX_FAULTS]
             ]
-            more = len(found) - len(errors)
-            raise ValidationError(errors, f"{more} more faults are not listed" if more else "")
+            has_more = len(found) > len(errors)
+            note = f"the first {len(errors)} faults are listed" if has_more else ""
+            raise ValidationError(errors, note)
         return filled
 
 
@@ -115,7 +115,7 @@ def _converter(value: Text) -> Any:
     explain, loc = value.engine.explain, (value.argument.key,)
 
     def convert(sent: Any) -> Any:
-        faults: list[Any] = []
+        faults = Faults()
         result = explain(sent, loc, faults)
         if faults:
             raise ValueError

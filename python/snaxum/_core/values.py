@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._validation import engines, models
-from .._validation.faults import Fault, Faults
+from .._validation.faults import Fault, Faults, TooManyFaults
 from ..http_errors import HTTPError
 from ..markers import MISSING
 from .arguments import Argument
@@ -55,9 +55,12 @@ class Value:
             self.refuse_missing(request)
             found.append((self.part, self.missing()))
             return None
-        faults: Faults = []
-        value = self.convert(request, sent, faults)
-        found += [(self.part, fault) for fault in faults]
+        faults, further, value = Faults(), [], None
+        try:
+            value = self.convert(request, sent, faults)
+        except TooManyFaults as error:
+            further = [error.fault]
+        found += [(self.part, fault) for fault in [*faults, *further]]
         return value
 
     def missing(self) -> Fault:

@@ -86,7 +86,7 @@ def for_body(
         return BodyEngine(decoder.decode, _explained(attempt, convert), _unknown)
 
     def decode(data: bytes) -> Any:
-        faults: Faults = []
+        faults = Faults()
         value = convert(loads(data), (), faults)
         if faults:
             raise ValueError

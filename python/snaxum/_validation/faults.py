@@ -1,11 +1,12 @@
 """Faults: the values of a request that do not have their type, each with its place.
 
-Owns `Fault` and the exception for a type that no converter supports. Never converts anything.
+Owns `Fault`, the bounded list of them, and the exception for a type that no converter supports.
+Never converts anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +22,35 @@ class Fault:
     type: str
 
 
-Faults = list[Fault]
+# The most faults of one value: a body of many small values may have a million.
+MAX_FAULTS = 1000
+
+
+class TooManyFaults(Exception):
+    """Ends a conversion; `fault` is the first one that the list has no room for."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.msg)
+        self.fault = fault
+
+
+class Faults(list[Fault]):
+    """The faults of a value. Raises TooManyFaults after `MAX_FAULTS`."""
+
+    def append(self, fault: Fault, /) -> None:
+        if len(self) >= MAX_FAULTS:
+            raise TooManyFaults(fault)
+        super().append(fault)
+
+    def extend(self, faults: Iterable[Fault], /) -> None:
+        for each in faults:
+            self.append(each)
+
+    def __iadd__(self, faults: Iterable[Fault], /) -> Faults:  # type: ignore[override,misc]
+        self.extend(faults)
+        return self
+
+
 # Converts a value at a place, or adds what is wrong with it and returns `INVALID`.
 Convert = Callable[[Any, Loc, Faults], Any]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from . import constraints
-from .faults import INVALID, Convert, Fault, Faults, Loc, Unresolved, Unsupported
+from .faults import INVALID, MAX_FAULTS, Convert, Fault, Faults, Loc, Unresolved, Unsupported
 
 
 @functools.cache
@@ -81,7 +81,10 @@ def json_faults(error: Exception) -> list[Fault] | None:
 
 
 def pydantic_faults(error: Any, loc: Loc) -> list[Fault]:
-    """Return the faults of a pydantic.ValidationError."""
+    """Return the faults of a pydantic.ValidationError; one for all, if they are too many."""
+    count = error.error_count()
+    if count > 10 * MAX_FAULTS:  # pydantic lists all of them or none
+        return [Fault(loc, f"has {count} faults, which are too many to list", "too_many_faults")]
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return [Fault((*loc, *each["loc"]), _sentence(each), each["type"]) for each in found]
 

@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from . import constraints, libraries, models, scalars
 from .constraints import Constraints
-from .faults import INVALID, Convert, Fault, Faults, Loc, Unsupported
+from .faults import INVALID, Convert, Fault, Faults, Loc, TooManyFaults, Unsupported
 from .hints import NONE, annotated, members, name_of, unwrap
 from .model_conversion import build
 
@@ -174,10 +174,13 @@ class Builder:
                 value is None or (self.is_text and not has_text and _is_null(value))
             ):
                 return None
-            tried: list[Faults] = []
+            tried: list[list[Fault]] = []
             for each in converts:
-                found: Faults = []
-                result = each(value, loc, found)
+                found = Faults()
+                try:
+                    result = each(value, loc, found)
+                except TooManyFaults:
+                    result = INVALID
                 if result is not INVALID and not found:
                     return result
                 tried.append(found)
@@ -354,7 +357,7 @@ def _shape_of(value: Any) -> str:
     return "dict" if isinstance(value, dict) else "list" if isinstance(value, list) else ""
 
 
-def _joined(tried: list[Faults], loc: Loc) -> Faults:
+def _joined(tried: list[list[Fault]], loc: Loc) -> list[Fault]:
     """Make one fault from the faults of a union's members, if all are at its own place."""
     flat = [fault for faults in tried for fault in faults]
     own = list(dict.fromkeys(fault.msg.removeprefix("must be ") for fault in flat))
