@@ -31,7 +31,7 @@ def parse_cookies(header: str) -> dict[str, str]:
                 raise ValueError(f"{name!r} at character {at + 1} is not the name of a cookie")
             if len(value) > 1 and value[0] == '"' != value[-1]:
                 raise ValueError(f"the cookie `{name}` at character {at + 1} has no closing quote")
-            cookies.setdefault(name, _unquote(value))
+            cookies.setdefault(name, unquote_value(value))
         at += len(pair) + 1
     return cookies
 
@@ -55,7 +55,7 @@ def format_cookie(
     if not isinstance(value, str):
         kind = type(value).__name__
         raise TypeError(f"cookie `{key}` has the value {value!r}, a {kind}; use a str")
-    parts = [f"{key}={_quote(value)}"]
+    parts = [f"{key}={quote_value(value)}"]
     if max_age is not None:
         seconds = max_age.total_seconds() if isinstance(max_age, dt.timedelta) else max_age
         parts.append(f"Max-Age={int(seconds)}")
@@ -105,7 +105,7 @@ _COOKIE_NAME = re.compile(r"[^\x00-\x20\x7f,;=\"]+")
 _ESCAPED = re.compile(rb"\\([0-3][0-7]{2}|.)", re.DOTALL)
 
 
-def _quote(value: str) -> str:
+def quote_value(value: str) -> str:
     """Write the characters that a cookie cannot have as octal escapes, as `http.cookies` does."""
     if _PLAIN.fullmatch(value):
         return value
@@ -119,7 +119,8 @@ def _escape(byte: int) -> str:
     return f"\\{byte:03o}"
 
 
-def _unquote(value: str) -> str:
+def unquote_value(value: str) -> str:
+    """Read a value as `quote_value` has written it."""
     if len(value) < 2 or not value.startswith('"') or not value.endswith('"'):
         return value
     data = _ESCAPED.sub(_unescape, value[1:-1].encode(errors="replace"))

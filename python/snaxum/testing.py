@@ -20,6 +20,7 @@ from ._runtime.runtime import running
 from ._testing import connection, forms
 from ._testing.client_response import ClientResponse, raise_handler_errors, set_cookies
 from ._testing.websocket import WebSocketSession, accept_of, new_key
+from .cookies import quote_value
 from .websockets import WebSocketClosed
 
 __all__ = ["Client", "ClientResponse", "WebSocketClosed", "WebSocketSession", "override"]
@@ -215,10 +216,10 @@ class Client:
             if sender is self._connection:
                 self._connection = None
             raise
-        for name, morsel in set_cookies(response.headers).items():
+        for name, value, is_expired in set_cookies(response.headers):
             self.cookies.pop(name, None)
-            if morsel["max-age"] != "0" and "1970" not in morsel["expires"]:
-                self.cookies[name] = morsel.value
+            if not is_expired:
+                self.cookies[name] = value
         if response.status == 500:
             self._raise_exception(response)
         return response
@@ -230,7 +231,7 @@ class Client:
         merged.update((name.lower(), value) for name, value in (headers or {}).items())
         sent = {**self.cookies, **(cookies or {})}
         if sent:
-            merged.setdefault("cookie", "; ".join(f"{n}={v}" for n, v in sent.items()))
+            merged.setdefault("cookie", "; ".join(f"{n}={quote_value(v)}" for n, v in sent.items()))
         return merged
 
     def _raise_exception(self, response: ClientResponse) -> None:

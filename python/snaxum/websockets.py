@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ._core.json_decoding import DecodingError, loads
 from ._core.json_encoding import dumps
-from .headers import Headers, Pairs, QueryParams
+from .headers import Headers, Pairs, QueryParams, ResponseHeaders
+from .http_errors import GivenHeaders
 from .request import Request
 
 # The most bytes of the reason in a close frame (RFC 6455, 5.5).
@@ -146,6 +147,9 @@ class _Socket:
         """Call a function once it is closed."""
         self._link.on_close(call)
 
+    def _accept(self, subprotocol: str | None, headers: GivenHeaders) -> None:
+        self._link.accept(subprotocol, ResponseHeaders(headers).multi_items())
+
     def _close(self, code: int, reason: str) -> None:
         is_known = isinstance(code, int) and (code in _CODES or 3000 <= code < 5000)
         if not is_known:
@@ -180,12 +184,13 @@ class WebSocket(_Socket):
 
     __slots__ = ()
 
-    async def accept(self, subprotocol: str | None = None, headers: Pairs = ()) -> None:
+    async def accept(self, subprotocol: str | None = None, headers: GivenHeaders = None) -> None:
         """Complete the handshake now, with a subprotocol and headers of your own.
 
-        Not needed otherwise. Raises RuntimeError if it is complete already.
+        Not needed otherwise. Raises RuntimeError if it is complete already, and TypeError or
+        ValueError for a header that cannot be sent.
         """
-        self._link.accept(subprotocol, headers)
+        self._accept(subprotocol, headers)
 
     async def send(self, message: str | bytes) -> None:
         """Send a text or binary message, once there is room for it.
@@ -247,9 +252,9 @@ class BlockingWebSocket(_Socket):
 
     __slots__ = ()
 
-    def accept(self, subprotocol: str | None = None, headers: Pairs = ()) -> None:
+    def accept(self, subprotocol: str | None = None, headers: GivenHeaders = None) -> None:
         """Complete the handshake now, as `WebSocket.accept`."""
-        self._link.accept(subprotocol, headers)
+        self._accept(subprotocol, headers)
 
     def send(self, message: str | bytes) -> None:
         """Send a message once there is room for it. Raises WebSocketClosed."""

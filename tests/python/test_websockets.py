@@ -40,7 +40,7 @@ class FakeLink:
         self._changed = asyncio.Event()
 
     def accept(self, subprotocol: str | None = None, headers: object = ()) -> None:
-        self.subprotocol = subprotocol
+        self.subprotocol, self.headers = subprotocol, headers
 
     def try_receive(self) -> str | bytes | tuple[int, str] | None:
         return self.received.popleft() if self.received else self._closed
@@ -119,6 +119,18 @@ def test_send_waits_for_room() -> None:
         assert link.sent == ["x", b"y", '{"z":null}']
 
     asyncio.run(main())
+
+
+def test_the_handshake_takes_headers_as_a_response_does() -> None:
+    for given in ({"X-A": "b"}, [("x-a", "b")]):
+        ws, link = made()
+        asyncio.run(ws.accept("v1", given))
+        assert (link.subprotocol, link.headers) == ("v1", [("x-a", "b")])
+    blocking = BlockingWebSocket(Request.build(), link)
+    blocking.accept(headers={"X-A": "c"})
+    assert link.headers == [("x-a", "c")]
+    with pytest.raises(ValueError, match=r"header `x-a` has '\\r' at character 2"):
+        blocking.accept(headers={"x-a": "b\r\nset-cookie: c=d"})
 
 
 def test_other_values_are_refused() -> None:

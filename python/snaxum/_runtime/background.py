@@ -112,7 +112,8 @@ class Background:
 
     def run(self, request: int) -> None:
         """Start the functions of a request: its response has been sent."""
-        jobs = self._declared.pop(request, None)
+        with self._changed:  # the handler may add one in another thread
+            jobs = self._declared.pop(request, None)
         if not jobs:
             return
         if all(job.is_async for job in jobs):
@@ -122,7 +123,8 @@ class Background:
 
     def drop(self, request: int) -> None:
         """Run none of the functions of a request: its handler has failed."""
-        jobs = self._declared.pop(request, None)
+        with self._changed:
+            jobs = self._declared.pop(request, None)
         if jobs:
             names = ", ".join(job.name for job in jobs)
             _log.warning("background: %s does not run, because the handler failed", names)

@@ -212,8 +212,7 @@ class SocketLink:
         if respond.is_observed:
             exchange.returned()
         number, route = self._generation.number, self._route
-        pairs = [(name.lower(), value) for name, value in headers]
-        self._socket = exchange.accept(number, route.id, self.subprotocol, pairs)
+        self._socket = exchange.accept(number, route.id, self.subprotocol, list(headers))
         if self._loop is not None:
             self._loop.watch(exchange.id, self._on_signal)
             self._loop.flush_soon()

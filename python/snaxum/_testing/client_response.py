@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import http.client
 import json as json_module
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.cookies import CookieError, SimpleCookie
+from email.utils import parsedate_to_datetime
 from typing import Any
 
+from ..cookies import unquote_value
 from ..headers import Headers
 from . import connection
 
@@ -61,7 +63,7 @@ class ClientResponse:
     @property
     def cookies(self) -> dict[str, str]:
         """The cookies that this response sets."""
-        return {name: morsel.value for name, morsel in set_cookies(self.headers).items()}
+        return {name: value for name, value, _ in set_cookies(self.headers)}
 
     @property
     def is_success(self) -> bool:
@@ -109,15 +111,25 @@ class ClientResponse:
         return f"<ClientResponse {self.status} {self.url}>"
 
 
-def set_cookies(headers: Headers) -> SimpleCookie:
-    """Return the cookies that a response sets, as far as they can be parsed."""
-    cookies = SimpleCookie()
+def set_cookies(headers: Headers) -> Iterator[tuple[str, str, bool]]:
+    """Yield the cookies that a response sets: name, value, and whether it is expired."""
     for line in headers.get_all("set-cookie"):
-        try:
-            cookies.load(line)
-        except CookieError:
-            continue
-    return cookies
+        pair, *attributes = line.split(";")
+        name, _, value = pair.partition("=")
+        yield name.strip(), unquote_value(value.strip()), _is_expired(attributes)
+
+
+def _is_expired(attributes: list[str]) -> bool:
+    given = {}
+    for attribute in attributes:
+        name, _, value = attribute.partition("=")
+        given[name.strip().lower()] = value.strip()
+    try:
+        if "max-age" in given:
+            return int(given["max-age"]) <= 0
+        return parsedate_to_datetime(given["expires"]).timestamp() < time.time()
+    except (KeyError, ValueError):
+        return False
 
 
 @contextmanager

@@ -27,7 +27,7 @@ MAX_FAULTS = 1000
 
 
 class TooManyFaults(Exception):
-    """Ends a conversion; `fault` is the first one that the list has no room for."""
+    """Ends a conversion; `fault` is the first beyond the limit."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.msg)

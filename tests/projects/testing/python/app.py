@@ -40,6 +40,13 @@ def login(request: Request) -> Response:
     return response
 
 
+@route("/set")
+def set_any(value: str) -> Response:
+    response = Response("set")
+    response.set_cookie("any", value, partitioned=True, expires=4_000_000_000)
+    return response
+
+
 @route("/logout")
 def logout(request: Request) -> Response:
     response = Response("out")

@@ -75,6 +75,14 @@ def test_a_large_body_is_sent_whole(client: Client) -> None:
     assert client.post("/echo", data=text).json()["body"] == text
 
 
+@pytest.mark.parametrize("value", ["a b", "x; y=z", 'with "quotes"', "ä €", "a=b", "{}"])
+def test_a_cookie_comes_back_as_it_was_set(client: Client, value: str) -> None:
+    sent = client.get("/set", params={"value": value})
+
+    assert sent.cookies == {"any": value}
+    assert client.get("/echo").json()["cookies"] == {"any": value}
+
+
 def test_cookies_stay_until_they_are_deleted(client: Client) -> None:
     login = client.get("/login")
     assert (login.status, login.cookies) == (303, {"session": "abc"})
