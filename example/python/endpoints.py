@@ -5,9 +5,12 @@ Edit one while `snaxum dev example` runs, save, and ask again: the next request 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import polars as pl
 
-from snaxum import Request, Response, route
+from snaxum import HTTPError, Request, Response, route
 
 ITEMS = {
     "apple": {"price": 0.40, "stock": 120},
@@ -24,21 +27,23 @@ SALES = pl.DataFrame(
 )
 
 
+@dataclass
+class Numbers:
+    """The body `{"numbers": [...]}`."""
+
+    numbers: list[float]
+
+
 @route("/python/hello")
-def hello(request: Request) -> dict:
+def hello(name: str = "world") -> dict[str, str]:
     """Greet the world, or `?name=`."""
-    name = request.query_params.get("name", "world")
     return {"message": f"Hello, {name}, from Python"}
 
 
 @route("/python/process", methods=["POST"])
-def process(request: Request) -> dict | tuple:
-    """Describe the numbers in `{"numbers": [...]}`."""
-    body = request.body
-    numbers = body.get("numbers") if isinstance(body, dict) else None
-    if not isinstance(numbers, list) or not numbers:
-        return {"error": 'send {"numbers": [1, 2, 3]}'}, 422
-    series = pl.Series("numbers", numbers, dtype=pl.Float64, strict=False)
+def process(body: Numbers) -> dict[str, Any]:
+    """Describe the numbers of the body; another body is a 422 with the reason."""
+    series = pl.Series("numbers", body.numbers, dtype=pl.Float64)
     return {
         "count": len(series),
         "sum": series.sum(),
@@ -48,20 +53,17 @@ def process(request: Request) -> dict | tuple:
 
 
 @route("/python/users/<int:user_id>")
-def get_user(request: Request) -> dict:
+def get_user(user_id: int) -> dict[str, Any]:
     """Show that `<int:...>` arrives as an int, and that anything else is a 404."""
-    user_id = request.path_params["user_id"]
     return {"user_id": user_id, "name": f"User {user_id}"}
 
 
 @route("/python/items/<name>")
-def get_item(request: Request) -> dict | tuple:
+def get_item(name: str) -> dict[str, Any]:
     """Return one item."""
-    name = request.path_params["name"]
-    item = ITEMS.get(name)
-    if item is None:
-        return {"error": f"no item {name!r}", "known": sorted(ITEMS)}, 404
-    return {"name": name, **item}
+    if name not in ITEMS:
+        raise HTTPError(404, f"no item {name!r}; known are {', '.join(ITEMS)}")
+    return {"name": name, **ITEMS[name]}
 
 
 @route("/python/echo")
@@ -79,7 +81,7 @@ def echo(request: Request) -> Response:
 
 
 @route("/python/polars-demo")
-def polars_demo(request: Request) -> dict:
+def polars_demo() -> dict[str, Any]:
     """Sum the sales of each city; a data frame is JSON without further ado."""
     by_city = SALES.group_by("city").agg(pl.col("sales").sum()).sort("sales", descending=True)
     return {"polars": pl.__version__, "rows": by_city}

@@ -38,6 +38,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .project_dir(&project.root)
         .python_dir(project.root.join("python"))
         .module("endpoints")
+        .module("confidence")
         .module("pool_handlers")
         .pool_workers(2)
         .dispatch_workers(4)

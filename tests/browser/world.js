@@ -20,6 +20,22 @@ class World {
     for (const [name, text] of Object.entries(files)) this.edit(name, text);
   }
 
+  // Copies a project of the repository, with a link to its virtual environment, which is made first.
+  copy(project) {
+    const from = path.join(__dirname, "../..", project);
+    execFileSync(process.env.SNAXUM_BIN, ["sync", from], { stdio: "ignore" });
+    for (const name of ["pyproject.toml", "python", "static"])
+      fs.cpSync(path.join(from, name), path.join(this.root, name), { recursive: true });
+    fs.symlinkSync(path.join(from, ".venv"), path.join(this.root, ".venv"));
+  }
+
+  // Replaces a part of a file below python/.
+  replace(name, old, text) {
+    const before = fs.readFileSync(path.join(this.root, "python", name), "utf8");
+    expect(before).toContain(old);
+    this.edit(name, before.replaceAll(old, text));
+  }
+
   edit(name, text) {
     const file = path.join(this.root, "python", name);
     fs.mkdirSync(path.dirname(file), { recursive: true });

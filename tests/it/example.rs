@@ -16,11 +16,13 @@ fn copy_of_the_example() -> Project {
     let read = |path: &Path| fs::read_to_string(path).expect("a text file");
     let mut project =
         Project::new().top_file("pyproject.toml", &read(&example.join("pyproject.toml")));
-    for entry in fs::read_dir(example.join("python")).expect("the example is there") {
-        let path = entry.expect("an entry").path();
-        if path.is_file() {
-            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            project = project.file(&name, &read(&path));
+    for directory in ["python", "static"] {
+        for entry in fs::read_dir(example.join(directory)).expect("the example is there") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() {
+                let name = path.strip_prefix(&example).expect("it is below").display().to_string();
+                project = project.top_file(&name, &read(&path));
+            }
         }
     }
     project
@@ -36,8 +38,8 @@ async fn a_start_without_a_venv_makes_one_reports_it_and_serves() {
     for call in &table::PYTHON {
         let mut request =
             server.request(Method::from_bytes(call.method.as_bytes()).expect("valid"), call.path);
-        if let Some(body) = call.body {
-            request = request.header("content-type", "application/json").body(body);
+        if !call.body.is_empty() {
+            request = request.header("content-type", call.content_type).body(call.body);
         }
         let reply = send(request).await;
         assert_eq!(reply.status, 200, "{} {}: {}", call.method, call.path, reply.text());

@@ -144,8 +144,8 @@ fn fuzz_the_framework() {
 }
 
 #[test]
-fn the_framework_is_typed_throughout() {
-    module(&["mypy", "snaxum"]);
+fn the_framework_and_the_example_are_typed_throughout() {
+    module(&["mypy", "snaxum", "../example/python"]);
 }
 
 const PYTHON_CODE: [&str; 6] = [

@@ -4,14 +4,15 @@ mod table;
 
 use std::process::Stdio;
 
-use table::{Call, PYTHON};
+use futures_util::{SinkExt, StreamExt};
+use table::{Call, PYTHON, get, post};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::Message;
 
-const RUST: [Call; 2] = [
-    Call { method: "GET", path: "/rust/hello", body: None, answer: "Hello from Rust" },
-    Call { method: "POST", path: "/rust/echo", body: Some(r#"{"a":[1]}"#), answer: r#"{"a":[1]}"# },
-];
+const RUST: [Call; 2] =
+    [get("/rust/hello", "Hello from Rust"), post("/rust/echo", r#"{"a":[1]}"#, r#"{"a":[1]}"#)];
 
 /// The running example; killed when it is dropped.
 struct Example {
@@ -56,8 +57,8 @@ async fn line_after(lines: &mut Lines<BufReader<ChildStdout>>, prefix: &str) -> 
 async fn check(url: &str, call: &Call) {
     let method = call.method.parse().expect("a method");
     let mut request = reqwest::Client::new().request(method, format!("{url}{}", call.path));
-    if let Some(body) = call.body {
-        request = request.header("content-type", "application/json").body(body);
+    if !call.body.is_empty() {
+        request = request.header("content-type", call.content_type).body(call.body);
     }
     let response = request.send().await.expect("a response");
     let status = response.status();
@@ -76,7 +77,22 @@ async fn one_server_responds_from_rust_and_python_endpoints() {
     for call in RUST.iter().chain(&PYTHON) {
         check(&example.url, call).await;
     }
+    two_pages_share_a_note(&example.url).await;
     assert_eq!(example.stop().await, Some(0));
+}
+
+async fn two_pages_share_a_note(url: &str) {
+    let address = format!("{}/python/confidence/notes", url.replace("http", "ws"));
+    let (mut one, _) = connect_async(&address).await.expect("a WebSocket");
+    let (mut other, _) = connect_async(&address).await.expect("a WebSocket");
+    one.send(Message::text("Is this right?")).await.expect("it is open");
+    while let Some(message) = other.next().await {
+        // The results of earlier requests are repeated first.
+        if message.expect("a message").to_text().expect("UTF-8").contains("Is this right?") {
+            return;
+        }
+    }
+    panic!("the WebSocket was closed before the note came");
 }
 
 #[tokio::test]
