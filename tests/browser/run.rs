@@ -1,9 +1,40 @@
-//! Runs the browser tests: installs their npm packages in `tests/browser`, then starts Playwright.
+//! Runs each file of browser tests as a test, so that they run beside each other and beside other tests.
 //!
-//! Uses the system's Chromium; `install-chromium` installs Debian's if there is none. Checks nothing itself.
+//! Installs their npm packages in `tests/browser` first. Uses the system's Chromium; `install-chromium`
+//! installs Debian's if there is none. Checks nothing itself.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
+
+macro_rules! spec_files {
+    ($($name:ident),* $(,)?) => {
+        const SPEC_FILES: &[&str] = &[$(stringify!($name)),*];
+
+        $(#[test]
+        fn $name() {
+            playwright(stringify!($name));
+        })*
+    };
+}
+
+spec_files! {
+    accessibility,
+    console,
+    details,
+    editor,
+    example,
+    filters,
+    hostile,
+    pages,
+    preview,
+    replay,
+    routes,
+    tracebacks,
+    websockets,
+    workers,
+}
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser")
@@ -14,19 +45,43 @@ fn run(command: &mut Command) {
     assert!(status.success(), "{command:?} failed: {status}");
 }
 
-#[test]
-fn the_console_works_in_a_real_browser() {
+/// Installs what is missing. Other processes with such a test wait meanwhile.
+fn install() {
+    let package_lock = directory().join("package-lock.json");
+    let locked = File::open(&package_lock).expect("it is in the repository");
+    locked.lock().expect("the file system has locks");
     run(Command::new("sh").arg("install-chromium"));
-    let lock =
-        std::fs::read(directory().join("package-lock.json")).expect("it is in the repository");
+    let wanted = fs::read(&package_lock).expect("it was opened");
     let stamp = directory().join("node_modules/.installed-lock");
-    if std::fs::read(&stamp).ok().as_deref() != Some(&lock) {
+    if fs::read(&stamp).ok().as_deref() != Some(&wanted) {
         run(Command::new("npm")
             .args(["ci", "--no-audit", "--no-fund"])
             .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"));
-        std::fs::write(&stamp, lock).expect("npm created the directory");
+        fs::write(&stamp, wanted).expect("npm created the directory");
     }
-    run(Command::new("npx")
-        .args(["--no-install", "playwright", "test"])
+}
+
+fn playwright(name: &str) {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(install);
+    // Playwright empties its directory of results when it starts, so each file has its own.
+    let results = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser").join(name);
+    run(Command::new("node")
+        .args(["node_modules/@playwright/test/cli.js", "test", &format!("/{name}.spec.js")])
+        .arg("--output")
+        .arg(results)
         .env("SNAXUM_BIN", env!("CARGO_BIN_EXE_snaxum")));
+}
+
+#[test]
+fn each_spec_file_is_a_test() {
+    let mut found: Vec<String> = fs::read_dir(directory())
+        .expect("it is in the repository")
+        .filter_map(|entry| {
+            let name = entry.expect("readable").file_name().into_string().expect("UTF-8");
+            Some(name.strip_suffix(".spec.js")?.to_owned())
+        })
+        .collect();
+    found.sort();
+    assert_eq!(found, SPEC_FILES, "list each file in `spec_files!`");
 }

@@ -4,7 +4,7 @@
 //!
 //! The interpreter is that of the build, so one build tests one Python.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -32,6 +32,9 @@ fn python() -> PathBuf {
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{BUILD_VERSION}"));
             let stamp = venv.join("requirements.installed");
             let python = venv.join("bin/python");
+            // Other processes with such a test wait until it is complete.
+            let lock = File::create(format!("{}.lock", venv.display())).expect("it is ours");
+            lock.lock().expect("the file system has locks");
             if fs::read(&stamp).ok().as_deref() != Some(&wanted) {
                 run(Command::new(BUILD_PYTHON).args(["-m", "venv", "--clear"]).arg(&venv));
                 run(Command::new(&python)
