@@ -18,8 +18,10 @@ import pytest
 import snaxum
 from snaxum import Blueprint, HTTPError, Request, Response, RouteError, _registry, url_for
 from snaxum._core.hooks import RequestHook, Scope
+from snaxum._reload.broken_routes import refusals
 from snaxum._reload.model import Node
 from snaxum._reload.route_plans import RoutePlans
+from snaxum._reload.source_cache import SourceCache
 from snaxum._runtime.chains import HookedRoute, Unanswered
 from snaxum.headers import MissingField
 from snaxum.routing import Route
@@ -573,3 +575,41 @@ def test_url_for_static_is_the_path_of_a_file(module: Module, tmp_path: Path) ->
 def test_url_for_without_routes_names_the_place_to_call_it() -> None:
     with pytest.raises(RouteError, match="there are no routes yet; call it in a handler"):
         url_for("index")
+
+
+@pytest.mark.parametrize(
+    ("text", "refuses"),
+    [
+        ("@before_request\ndef check(request): ...\nraise ValueError", True),
+        ("def add():\n    @shop.before_request  # all\r\n    def check(): ...\nif (", True),
+        ("@snaxum.middleware\nasync def around(request, call_next): ...", True),
+        ("before_request(check)", True),
+        ("@after_request\ndef mark(request, response): ...", False),
+        (
+            "# the middleware (see before_request) is elsewhere\nfrom snaxum import middleware",
+            False,
+        ),
+        ('@app.middleware("http")\nasync def of_fastapi(request, call_next): ...', False),
+        ("app.middleware('http')(around)", False),
+    ],
+)
+def test_no_request_passes_the_hooks_of_a_module_that_did_not_load(
+    tmp_path: Path, text: str, refuses: bool
+) -> None:
+    file = tmp_path / "auth.py"
+    file.write_bytes(text.encode())
+    sources = SourceCache()
+    sources.read(str(file))
+
+    node = Node("app", None)
+    node.routes.append(Route("/", ["GET"], lambda: "secret"))
+    plans = RoutePlans([node], refusals({"auth": str(file)}, sources))
+    ((_, route),) = plans.routes([node], [])
+
+    if refuses:
+        assert (route.via, route.is_async) == (["before_request auth.did_not_load"], False)
+        with pytest.raises(Unanswered) as caught:
+            route.call(Request.build())
+        assert caught.value.response.status == 503
+    else:
+        assert route.call(Request.build()) == "secret"

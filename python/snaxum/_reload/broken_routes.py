@@ -1,14 +1,18 @@
-"""The routes of modules that did not load at the first start, as far as their text shows them.
+"""The routes and hooks of modules that did not load at the first start, as far as their text shows
+them.
 
-Owns the reading of decorators from a syntax tree: a request for such a path gets the error of the
-module instead of 404. Never runs code of such a module.
+Owns the reading of decorators: a request for such a path gets the error of the module instead of
+404, and none reaches a handler without the hook before it. Never runs code of such a module.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 
+from .._core.hooks import RequestHook, declare
+from ..http_errors import HTTPError
 from ..routing import Route, RouteError, RouteTable
 from .source_cache import SourceCache
 
@@ -48,6 +52,35 @@ class BrokenRoutes:
             if isinstance(found, tuple) and isinstance(found[0].handler, Placeholder):
                 return found[0].handler.module
         return None
+
+
+def refusals(modules: Mapping[str, str], sources: SourceCache) -> list[RequestHook]:
+    """Return a hook for each of `modules`, name to file, that has hooks which may refuse requests.
+
+    It refuses all of them: what the module would have let through is unknown.
+    """
+    return [
+        _refusal(name)
+        for name, path in modules.items()
+        if (source := sources.cached(path)) is not None and _HOOK.search(source.content)
+    ]
+
+
+# The text may have a syntax error. `@app.middleware("http")` is of another framework.
+_HOOK = re.compile(
+    rb"^[ \t]*(?:@(?:\w+\.)*(?:before_request|middleware)[ \t]*(?:#.*)?\r?$"
+    rb"|(?:\w+\.)*(?:before_request|middleware)\(\w)",
+    re.MULTILINE,
+)
+
+
+def _refusal(module: str) -> RequestHook:
+    def did_not_load(request: object) -> None:
+        detail = "a module with hooks before every handler did not load; the log has the reason"
+        raise HTTPError(503, detail, {"retry-after": "1"})
+
+    did_not_load.__module__, did_not_load.__qualname__ = module, "did_not_load"
+    return declare("before_request", did_not_load, None)
 
 
 def routes_in(content: bytes) -> Iterator[tuple[str, list[str] | None, int]]:

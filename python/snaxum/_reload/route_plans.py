@@ -19,11 +19,14 @@ class RoutePlans:
     """The hooks of the modules `nodes`, for their routes.
 
     `conflicts` maps a module to the error of a second declaration in it, which is left out.
+    `refusals` are hooks before all others.
     """
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[Node], refusals: Sequence[RequestHook] = ()) -> None:
         self.conflicts: dict[str, RouteError] = {}
         self._hooks: dict[str, dict[Scope | None, list[RequestHook]]] = {}
+        if refusals:
+            self._hooks["before_request"] = {None: list(refusals)}
         self._errors: dict[Scope | None, dict[Condition, RequestHook]] = {}
         scopes: dict[str, Scope] = {}
         for node in _importers_last(nodes):

@@ -7,9 +7,12 @@ Owns one staging, from the first import to the route table and the start-up hook
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import cast
 
+from .._core.handlers import relative_to
 from .._core.objects import is_a
 from .._debug import traceback
 from .._runtime import generations
@@ -17,7 +20,7 @@ from .._runtime.generations import Generation, Staging
 from ..routing import DuplicateRoute, Route, RouteError, RouteTable
 from ..static_files import DuplicateStatic, StaticMount
 from . import effects, repeated_calls
-from .broken_routes import BrokenRoutes
+from .broken_routes import BrokenRoutes, refusals
 from .discovery import file_of, name_conflict
 from .graph import Graph
 from .model import Node
@@ -94,7 +97,7 @@ class Stage:
         order += [name for name in nodes if name not in serving.graph.nodes]
         kept_nodes = [nodes[n] for n in order if n in modules and n not in dropped]
         self._finish_routes(kept_nodes)
-        plans = RoutePlans(kept_nodes)
+        plans = RoutePlans(kept_nodes, refusals(self._failed_files(modules), self.sources))
         self.failures.update((name, self.capture(e)) for name, e in plans.conflicts.items())
         table, duplicates = self._table(plans.routes(kept_nodes, serving.routes))
         self.failures.update(duplicates)
@@ -136,6 +139,19 @@ class Stage:
             broken_routes=broken.module_for if broken else None,
             hooks=plans.of_no_route(),
         )
+
+    def _failed_files(self, loaded: Container[str]) -> dict[str, str]:
+        """Return the modules that have not loaded, and their files."""
+        files = {name: file_of(self.root, name) for name in self.failures if name not in loaded}
+        if files:
+            nodes = self.staging.nodes.values()
+            files.update((node.name, node.path) for node in nodes if node.name not in loaded)
+            # A module that does not compile has no node.
+            for error in self.errors:
+                if is_a(error, SyntaxError) and (path := cast(SyntaxError, error).filename):
+                    name, _ = os.path.splitext(relative_to(path, self.root))
+                    files[name.replace("/", ".").removesuffix(".__init__")] = path
+        return files
 
     def _is_refusal(self, error: BaseException) -> bool:
         """Report whether earlier runs may be the cause of an error, and not the text."""

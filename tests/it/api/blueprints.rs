@@ -469,3 +469,25 @@ raise RuntimeError("not today")
     assert_eq!(server.post("/orders", &json!(1)).await.status, 500);
     assert_eq!(server.get("/shop/x").await.status, 503);
 }
+
+#[tokio::test]
+async fn no_request_passes_the_hooks_of_a_module_that_does_not_load() {
+    let auth = "from snaxum import abort, before_request\n\n\
+                @before_request\ndef check(request):\n    abort(401)\n";
+    let project = || {
+        Project::new()
+            .file("app.py", "from snaxum import get\n\n@get('/')\ndef index(): return 'secret'\n")
+            .file("guard/__init__.py", "from . import auth\n")
+            .file("guard/auth.py", &format!("{auth}if (\n"))
+    };
+
+    let served = project().serve().await;
+    let refused = served.get("/").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+    assert!(refused.text().contains("a module with hooks before every handler did not load"));
+
+    let dev = project().dev().await;
+    assert_eq!(dev.get("/").await.status, 503);
+    dev.edit("guard/auth.py", auth);
+    assert_eq!(dev.get("/").await.status, 401);
+}
