@@ -6,6 +6,7 @@ that was built here.
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import re
 import threading
@@ -217,6 +218,18 @@ def form_on_get(name: Annotated[str, Form()]) -> None: ...
 def body_and_form(point: Point, name: Annotated[str, Form()]) -> None: ...
 
 
+def text_as_limit(limit: Annotated[int, Query(ge="1")]) -> Any: ...
+
+
+def text_as_length(name: Annotated[str, Query(min_length="1")]) -> Any: ...  # type: ignore[arg-type]
+
+
+def number_as_day(day: Annotated[dt.date, Query(le=2026)]) -> Any: ...
+
+
+def multiple_of_none(limit: Annotated[int, Query(multiple_of=0)]) -> Any: ...
+
+
 def wrong_limit(name: Annotated[str, Query(ge=1)]) -> None: ...
 
 
@@ -244,13 +257,17 @@ def method_of_a_class(self, request):  # type: ignore[no-untyped-def]
         (model_on_get, "`point` is a `Point`, which comes from a body, and GET has none; add"),
         (form_on_get, "`name` is of a form, and GET has no body; add `methods=['POST']`"),
         (wrong_limit, "`name`: a `str` has no `ge`; remove it"),
+        (text_as_limit, "`limit`: `ge='1'` is not a number"),
+        (text_as_length, "`name`: `min_length='1'` is not a length, as an int"),
+        (number_as_day, "`day`: `le=2026` is not a date, a time or a duration"),
+        (multiple_of_none, "`limit`: `multiple_of=0` is not a number above 0"),
         (wrong_pattern, "`name`: the pattern '(' is not a regular expression"),
         (not_in_path, "`user` is not in the path; add `<user>` to the path"),
         (lambda request, pool: None, "`pool` is the pool; add `use_process_pool=True`"),
         (annotated_pool, "`ex` is the pool; add `use_process_pool=True`"),
         (method_of_a_class, "nothing fills the parameter `self`; put `@route` on a function"),
     ],
-    ids=range(10),
+    ids=range(14),
 )
 def test_what_cannot_be_filled_is_an_error_with_its_place(
     handler: Callable[..., Any], words: str

@@ -6,6 +6,8 @@ file imports none.
 
 from __future__ import annotations
 
+import datetime as dt
+import numbers
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -75,7 +77,7 @@ def is_of_msgspec(metadata: Iterable[object]) -> bool:
 def split(limits: Constraints, kind: str, type_name: str) -> dict[str, Any]:
     """Return the limits of a kind of value: `number`, `text`, `bytes`, `items` or `other`.
 
-    Raises Unsupported for a limit that the kind does not have.
+    Raises Unsupported for a limit that the kind does not have, or that it cannot be compared with.
     """
     allowed: tuple[str, ...] = {
         "number": NUMERIC,
@@ -87,7 +89,26 @@ def split(limits: Constraints, kind: str, type_name: str) -> dict[str, Any]:
     wrong = [name for name in limits if name not in allowed]
     if wrong:
         raise Unsupported(f"a `{type_name}` has no `{wrong[0]}`; remove it")
+    for name, limit in limits.items():
+        wanted = _wanted(name, limit, kind)
+        if wanted:
+            raise Unsupported(f"`{name}={limit!r}` is not {wanted}")
     return dict(limits)
+
+
+def _wanted(name: str, limit: Any, kind: str) -> str:
+    """Describe the limits of this name, if `limit` cannot be one; else return ""."""
+    if name == "pattern":
+        return "" if isinstance(limit, str) else "a regular expression, as a str"
+    if name in LENGTHS:
+        return "" if type(limit) is int and limit >= 0 else "a length, as an int"
+    if kind == "moment":
+        moments = (dt.date, dt.time, dt.timedelta)
+        return "" if isinstance(limit, moments) else "a date, a time or a duration"
+    is_number = isinstance(limit, numbers.Number) and not isinstance(limit, bool)
+    if name == "multiple_of":
+        return "" if is_number and limit > 0 else "a number above 0"
+    return "" if is_number else "a number"
 
 
 Check = Callable[[Any, Loc, Faults], bool]
