@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from . import _registry
 from ._core import hooks
@@ -16,7 +16,12 @@ from ._core.handlers import Handler, where
 from .routing import Route, RouteError
 from .websocket_routes import WebSocketRoute
 
+if TYPE_CHECKING:
+    from .results import ResultHandler
+
 _H = TypeVar("_H", bound=Handler)
+# A function whose result a type checker compares with the values that become responses.
+_R = TypeVar("_R", bound="ResultHandler")
 
 
 class Declarations:
@@ -36,7 +41,7 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    ) -> Callable[[_R], _R]:
         """Make the function below the handler of `path`; without `methods`, of GET.
 
         One function may have several. A parameter gets the value of the path that has its name;
@@ -52,7 +57,7 @@ class Declarations:
         `response_model` describe the route, and do not change the response.
         """
 
-        def register(handler: _H) -> _H:
+        def register(handler: _R) -> _R:
             declared = Route(
                 self._full(path, handler),
                 methods,
@@ -82,7 +87,7 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    ) -> Callable[[_R], _R]:
         """Like `route`, for GET; HEAD is implied."""
         return self._of("GET", path, use_process_pool, tags, summary, response_model, status)
 
@@ -96,7 +101,7 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    ) -> Callable[[_R], _R]:
         """Like `route`, for POST."""
         return self._of(
             "POST", path, use_process_pool, tags, summary, response_model, status, stream_body
@@ -112,7 +117,7 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    ) -> Callable[[_R], _R]:
         """Like `route`, for PUT."""
         return self._of(
             "PUT", path, use_process_pool, tags, summary, response_model, status, stream_body
@@ -128,7 +133,7 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    ) -> Callable[[_R], _R]:
         """Like `route`, for PATCH."""
         return self._of(
             "PATCH", path, use_process_pool, tags, summary, response_model, status, stream_body
@@ -143,7 +148,7 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    ) -> Callable[[_R], _R]:
         """Like `route`, for DELETE."""
         return self._of("DELETE", path, use_process_pool, tags, summary, response_model, status)
 
@@ -169,7 +174,7 @@ class Declarations:
             )
         return register
 
-    def before_request(self, function: _H) -> _H:
+    def before_request(self, function: _R) -> _R:
         """Call `function(request)`, or `function()`, before each handler.
 
         A result other than None is the response, and the handler does not run.
@@ -184,7 +189,7 @@ class Declarations:
         """
         return self._hook("after_request", function)
 
-    def errorhandler(self, *errors: int | type[Exception]) -> Callable[[_H], _H]:
+    def errorhandler(self, *errors: int | type[Exception]) -> Callable[[_R], _R]:
         """Call `function(request, error)` for these statuses, or classes of exceptions.
 
         It returns what a handler may; a result without a status gets that of the error.
@@ -218,7 +223,7 @@ class Declarations:
         model: Any,
         status: int | None,
         stream_body: bool | None = None,
-    ) -> Callable[[_H], _H]:
+    ) -> Callable[[_R], _R]:
         return self.route(
             path,
             [method],
@@ -306,7 +311,7 @@ class RouteDecorator(Protocol):
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    ) -> Callable[[_R], _R]:
         """See `Declarations.route`."""
 
 
@@ -322,7 +327,7 @@ class MethodDecorator(Protocol):
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    ) -> Callable[[_R], _R]:
         """See `Declarations.get`."""
 
 
@@ -339,7 +344,7 @@ class BodyMethodDecorator(Protocol):
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    ) -> Callable[[_R], _R]:
         """See `Declarations.post`."""
 
 
@@ -350,17 +355,24 @@ class WebSocketDecorator(Protocol):
         """See `Declarations.websocket`."""
 
 
+class BeforeDecorator(Protocol):
+    """The type of `before_request`."""
+
+    def __call__(self, function: _R) -> _R:
+        """See `Declarations.before_request`."""
+
+
 class HookDecorator(Protocol):
-    """The type of `before_request`, `after_request` and `middleware`."""
+    """The type of `after_request` and `middleware`."""
 
     def __call__(self, function: _H) -> _H:
-        """See `Declarations.before_request`."""
+        """See `Declarations.after_request`."""
 
 
 class ErrorHandlerDecorator(Protocol):
     """The type of `errorhandler`."""
 
-    def __call__(self, *errors: int | type[Exception]) -> Callable[[_H], _H]:
+    def __call__(self, *errors: int | type[Exception]) -> Callable[[_R], _R]:
         """See `Declarations.errorhandler`."""
 
 
@@ -372,7 +384,7 @@ put: BodyMethodDecorator = _everywhere.put
 patch: BodyMethodDecorator = _everywhere.patch
 delete: MethodDecorator = _everywhere.delete
 websocket: WebSocketDecorator = _everywhere.websocket
-before_request: HookDecorator = _everywhere.before_request
+before_request: BeforeDecorator = _everywhere.before_request
 after_request: HookDecorator = _everywhere.after_request
 errorhandler: ErrorHandlerDecorator = _everywhere.errorhandler
 middleware: HookDecorator = _everywhere.middleware

@@ -39,11 +39,11 @@ class HTTPError(Exception):
         errors: Sequence[Mapping[str, Any]] | None = None,
         members: Mapping[str, Any] | None = None,
     ) -> None:
-        self.status = checked_status(status, 400)
-        self.detail = str(detail)
-        self.headers = ResponseHeaders(headers).multi_items()
-        self.errors = None if errors is None else list(errors)
-        self.members = dict(members or {})
+        self.status: int = checked_status(status, 400)
+        self.detail: str = str(detail)
+        self.headers: list[tuple[str, str]] = ResponseHeaders(headers).multi_items()
+        self.errors: list[Mapping[str, Any]] | None = None if errors is None else list(errors)
+        self.members: dict[str, Any] = dict(members or {})
         for name in self.members:
             if name in _PROBLEM:
                 raise ValueError(f"a problem document has its own `{name}`; use another name")
@@ -71,7 +71,7 @@ class ValidationError(HTTPError):
     def __init__(self, errors: Sequence[Mapping[str, Any]], detail: str = "") -> None:
         """List the errors; without `detail`, a sentence about the first is made."""
         super().__init__(422, detail or _summary(errors), errors=errors)
-        self.args = (self.errors, self.detail)  # for pickling
+        self.args: tuple[Any, ...] = (self.errors, self.detail)  # for pickling
 
 
 _PROBLEM = frozenset(("type", "title", "status", "detail", "request_id", "traceback", "errors"))

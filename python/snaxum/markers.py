@@ -39,6 +39,21 @@ class Marker:
     )
     source: ClassVar[str] = "query"
 
+    default: Any
+    alias: str | None
+    title: str | None
+    description: str | None
+    examples: Sequence[Any] | None
+    deprecated: bool
+    ge: Any
+    gt: Any
+    le: Any
+    lt: Any
+    multiple_of: Any
+    min_length: int | None
+    max_length: int | None
+    pattern: str | None
+
     def __init__(
         self,
         default: Any = MISSING,

@@ -64,9 +64,9 @@ class Response:
         headers: GivenHeaders = None,
         content_type: str | None = None,
     ) -> None:
-        self.body = body
-        self.status = checked_status(status, 200)
-        self.headers = ResponseHeaders(headers)
+        self.body: object = body
+        self.status: int = checked_status(status, 200)
+        self.headers: ResponseHeaders = ResponseHeaders(headers)
         default = _content_type(body)
         if content_type is not None:
             self.headers["content-type"] = content_type

@@ -38,14 +38,14 @@ class StaticMount:
         file: str = "",
         line: int = 0,
     ) -> None:
-        self.prefix = prefix
-        self.directory = directory
-        self.index = index
-        self.spa = spa
-        self.max_age = max_age
-        self.module = module
-        self.file = file
-        self.line = line
+        self.prefix: str = prefix
+        self.directory: str = directory
+        self.index: str = index
+        self.spa: bool = spa
+        self.max_age: int | None = max_age
+        self.module: str = module
+        self.file: str = file
+        self.line: int = line
 
     @property
     def path(self) -> str:
@@ -96,7 +96,8 @@ class DuplicateStatic(RouteError):
     """Two static directories with one prefix."""
 
     def __init__(self, first: StaticMount, second: StaticMount) -> None:
-        self.first, self.second = first, second
+        self.first: StaticMount = first
+        self.second: StaticMount = second
         root = display_root()
         shown = [
             f"{relative_to(each.directory, root)} at {each.file}:{each.line}"

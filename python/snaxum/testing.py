@@ -55,10 +55,10 @@ class Client:
     ) -> None:
         if project is not None:
             _check_project(os.fspath(project))
-        self.headers = dict(headers or {})
-        self.cookies = dict(cookies or {})
-        self.raise_exceptions = raise_exceptions
-        self.follow_redirects = follow_redirects
+        self.headers: dict[str, str] = dict(headers or {})
+        self.cookies: dict[str, str] = dict(cookies or {})
+        self.raise_exceptions: bool = raise_exceptions
+        self.follow_redirects: bool = follow_redirects
         self._timeout = timeout
         self._connection: connection.Connection | None = None
 

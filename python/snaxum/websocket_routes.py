@@ -37,7 +37,7 @@ class WebSocketRoute(Route):
                     f"`@websocket({pattern!r})` at {where(handler)}: {name!r} is not a "
                     "subprotocol; write a name without spaces such as 'chat.v1'"
                 )
-        self.subprotocols = tuple(names)
+        self.subprotocols: tuple[str, ...] = tuple(names)
         self._check_kind()
         code = code_of(handler)
         if code is not None and code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
@@ -58,7 +58,7 @@ class WebSocketRoute(Route):
         for each in self.arguments or ():
             if each.source == "request" and each.is_annotated:
                 each.source = "handshake"
-        self.call = calls.bind(self.handler, self.arguments, with_pool=False)
+        self.call: Handler = calls.bind(self.handler, self.arguments, with_pool=False)
 
     def _check_kind(self) -> None:
         """Raise RouteError for a handler whose annotation promises the other kind of WebSocket."""

@@ -33,7 +33,8 @@ class WebSocketClosed(Exception):
     """
 
     def __init__(self, code: int, reason: str = "") -> None:
-        self.code, self.reason = code, reason
+        self.code: int = code
+        self.reason: str = reason
         super().__init__(f"the WebSocket is closed: {code}{f' ({reason})' if reason else ''}")
 
 

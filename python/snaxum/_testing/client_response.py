@@ -28,8 +28,10 @@ class ClientResponse:
         self._response = response
         self._content: bytes | None = None
         self.status: int = response.status
-        self.headers = Headers([(name.lower(), value) for name, value in response.getheaders()])
-        self.url = url
+        self.headers: Headers = Headers(
+            [(name.lower(), value) for name, value in response.getheaders()]
+        )
+        self.url: str = url
 
     @property
     def status_code(self) -> int:

@@ -27,7 +27,7 @@ class WebSocketSession:
     def __init__(self, socket: Socket, subprotocol: str | None) -> None:
         self._socket = socket
         self.subprotocol = subprotocol
-        self.is_closed = False
+        self.is_closed: bool = False
 
     def send(self, message: str | bytes) -> None:
         """Send a text (str) or binary (bytes) message."""
