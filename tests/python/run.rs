@@ -1,9 +1,10 @@
-//! Runs pytest, mypy and ruff on the framework, and typos and the prose check on the repository.
+//! Runs pytest, type checkers and ruff on the framework; typos and the prose check on the repository.
 //!
 //! They are installed in a virtual environment below `target/`.
 //!
 //! The interpreter is that of the build, so one build tests one Python.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -151,10 +152,74 @@ fn the_framework_and_the_example_are_typed_throughout() {
     module(&["mypy", "snaxum", "../example/python"]);
 }
 
-const PYTHON_CODE: [&str; 6] = [
+fn types() -> PathBuf {
+    root().join("tests/types")
+}
+
+/// Runs a type checker in `tests/types`; returns whether it found nothing, and its output.
+fn check_types(command: &mut Command) -> (bool, String) {
+    let output = command.current_dir(types()).output().expect("it starts");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+fn mypy(files: &[&str]) -> (bool, String) {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mypy-types");
+    let mut command = Command::new(python());
+    command.args(["-m", "mypy", "--hide-error-context", "--no-color-output", "--cache-dir"]);
+    check_types(command.arg(cache).args(files))
+}
+
+/// Runs pyright, which npm installs when its lock file changes.
+fn pyright(args: &[&str]) -> (bool, String) {
+    let package_lock = types().join("package-lock.json");
+    let locked = File::open(&package_lock).expect("checked in");
+    locked.lock().expect("the file system has locks");
+    let wanted = fs::read(&package_lock).expect("it was opened");
+    let stamp = types().join("node_modules/.installed-lock");
+    if fs::read(&stamp).ok().as_deref() != Some(&wanted) {
+        run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(types()));
+        fs::write(&stamp, wanted).expect("npm made the directory");
+    }
+    locked.unlock().expect("it is locked");
+    let mut command = Command::new("npx");
+    command.args(["--no-install", "pyright", "--pythonpath"]).arg(python());
+    check_types(command.args(args).env("PYTHONPATH", root().join("python")))
+}
+
+#[test]
+fn every_public_name_is_typed() {
+    let (is_complete, said) = pyright(&["--verifytypes", "snaxum", "--ignoreexternal"]);
+    assert!(is_complete && said.contains("Type completeness score: 100%"), "{said}");
+}
+
+#[test]
+fn a_typed_project_has_no_errors() {
+    let projects = ["../projects/flask/python", "../projects/fastapi/python"];
+    let (is_clean, said) = mypy(&[&["accepted.py"], &projects[..]].concat());
+    assert!(is_clean, "{said}");
+    let (is_clean, said) = pyright(&["accepted.py"]);
+    assert!(is_clean, "{said}");
+}
+
+#[test]
+fn each_typed_mistake_is_an_error_on_its_line() {
+    let source = fs::read_to_string(types().join("refused.py")).expect("checked in");
+    let marked = source.lines().zip(1..).filter(|(line, _)| line.ends_with("# error"));
+    let expected: BTreeSet<usize> = marked.map(|(_, number)| number).collect();
+    for (_, said) in [mypy(&["refused.py"]), pyright(&["refused.py"])] {
+        let errors = said.lines().filter(|line| line.contains("error: "));
+        let places = errors.filter_map(|line| line.split_once("refused.py:"));
+        let numbers = places.filter_map(|(_, place)| place.split(':').next()?.parse().ok());
+        assert_eq!(numbers.collect::<BTreeSet<usize>>(), expected, "{said}");
+    }
+}
+
+const PYTHON_CODE: [&str; 7] = [
     ".",
     "../tests/python",
     "../tests/projects",
+    "../tests/types",
     "../tests/prose",
     "../example/python",
     "../bench",
