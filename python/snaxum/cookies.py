@@ -19,7 +19,7 @@ def parse_cookies(header: str) -> dict[str, str]:
     """Parse a Cookie header; the first value of a name counts, which is the most specific.
 
     A pair without a name or `=` is skipped: browsers send it. Raises ValueError with the place of a
-    pair that no browser sends.
+    name or a quoted value that RFC 6265 does not have.
     """
     cookies: dict[str, str] = {}
     at = 0

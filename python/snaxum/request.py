@@ -6,7 +6,6 @@ use, and once. Never sends a response; an unreadable body raises an HTTPError.
 
 from __future__ import annotations
 
-import codecs
 import difflib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ from urllib.parse import urlencode
 from ._core import forms
 from ._core.json_decoding import DecodingError, loads
 from ._core.json_encoding import dumps
+from ._core.texts import text_codec
 from .cookies import parse_cookies
 from .headers import Fields, Headers, Pairs, QueryParams
 from .http_errors import HTTPError
@@ -219,16 +219,9 @@ def _charset(request: Request) -> str:
     """Return the charset of the content type, if it is a text encoding; else UTF-8."""
     for parameter in request.content_type.split(";")[1:]:
         name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            charset = value.strip().strip('"')
-            try:
-                codec = codecs.lookup(charset).name
-                # Codecs that are not text encodings fail here, or are slow on long texts.
-                if codec not in ("idna", "punycode", "unicode_escape", "raw_unicode_escape"):
-                    bytes(4).decode(charset)
-                    return codec
-            except (LookupError, ValueError):
-                pass
+        is_charset = name.strip().lower() == "charset"
+        if is_charset and (codec := text_codec(value.strip().strip('"'))):
+            return codec
     return "utf-8"
 
 

@@ -65,8 +65,8 @@ def send_file(
     the file's own name; `download_name` names the file, and the browser may still show it. The
     content type follows from the name. Clients store the file for `max_age` seconds; without it
     they ask each time whether it has changed. A path is sent by Rust, as a whole or in ranges, or
-    not at all to a client that has it (ETag, Last-Modified); an open file or a buffer is sent from
-    its position on. A file that does not exist is a 404.
+    not at all to a client that has it (ETag, Last-Modified); an open file is sent from its position
+    on, and a buffer as a whole. A file that does not exist is a 404.
 
     The path must not come from the client: for a directory of files there is `static`.
     """

@@ -90,6 +90,9 @@ def test_an_index_of_pandas_is_a_column_unless_it_only_numbers_the_rows() -> Non
         ("text/plain", b"a\n1\n", 415, "the body is `text/plain`; send a table as "),
         ("text/csv", b"", 400, "the body is empty; send CSV"),
         ("text/csv; charset=rot-42", b"a\n1", 415, "the charset `rot-42` is unknown"),
+        ("text/csv; charset=hex", b"a\n1", 415, "the charset `hex` is unknown"),
+        # Its time grows with the square of the text.
+        ("text/csv; charset=punycode", b"ab-" * 9, 415, "the charset `punycode` is unknown"),
         ("application/json", b"[{]", 400, "the body is not JSON records: .* line 1 column 3"),
         ("application/json", b'{"a": 1}', 400, "the body is an object; send a list"),
         ("application/json", b"[{}, 1]", 400, "row 2 of the body is not an object"),

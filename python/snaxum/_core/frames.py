@@ -16,6 +16,7 @@ from .accept import quality
 from .json_decoding import DecodingError, loads
 from .json_encoding import dumps
 from .libraries import known, known_class
+from .texts import text_codec
 
 Library = Literal["polars", "pandas", "pyarrow"]
 
@@ -131,12 +132,10 @@ def _unreadable(mime: str, error: Exception) -> FrameError:
 def _utf8(data: bytes, parameters: str) -> bytes:
     _, found, charset = parameters.partition("charset=")
     charset = charset.partition(";")[0].strip().strip('"')
-    if not found or charset in ("utf-8", "utf8"):
-        return data
-    try:
-        return data.decode(charset).encode()
-    except LookupError:
-        raise FrameError(415, f"the charset `{charset}` is unknown; send UTF-8") from None
+    codec = text_codec(charset) if found else "utf-8"
+    if codec is None:
+        raise FrameError(415, f"the charset `{charset}` is unknown; send UTF-8")
+    return data if codec == "utf-8" else data.decode(codec).encode()
 
 
 def _records(mime: str, data: bytes) -> list[dict[str, Any]]:

@@ -1,6 +1,23 @@
-"""Text as bytes, with an error that names the character that has none."""
+"""Text as bytes and back: the charsets that a client may name, and a character without bytes.
+
+Owns no format and no header.
+"""
 
 from __future__ import annotations
+
+import codecs
+
+
+def text_codec(charset: str) -> str | None:
+    """Return the codec of a charset; None if it is unknown, slow, or not of text."""
+    try:
+        codec = codecs.lookup(charset).name
+        if codec in ("idna", "punycode", "unicode_escape", "raw_unicode_escape"):
+            return None
+        bytes(4).decode(charset)  # fails for a codec that is not of text
+    except (LookupError, ValueError):
+        return None
+    return codec
 
 
 def encode_text(text: str) -> bytes:
