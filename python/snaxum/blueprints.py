@@ -53,8 +53,9 @@ class Declarations:
         A handler that calls `request.stream()` starts before the body has arrived; with
         `stream_body=True` so does one that passes the request on to a function that calls it.
 
-        `status` is that of a result which has none of its own. `tags`, `summary` and
-        `response_model` describe the route, and do not change the response.
+        `status` is that of a result which has none of its own. `response_model` is the type of the
+        results: they are converted to it, without fields that it does not have, and one that does
+        not fit is a 500. `tags` and `summary` describe the route.
         """
 
         def register(handler: _R) -> _R:

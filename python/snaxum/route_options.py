@@ -1,11 +1,11 @@
-"""The options of a route: tags, summary, and the status of a result.
+"""The options of a route: tags, summary, the model and the status of a result.
 
-Owns their check, and the default status. Never sends a response.
+Owns their check, the conversion to the model, and the default status. Never sends a response.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ._core.handlers import Handler
@@ -28,16 +28,51 @@ def described(
     return names, summary, None if status is None else checked_status(status, 200)
 
 
-def with_status(call: Handler, status: int, *, is_async: bool) -> Handler:
-    """Return `call` with a result that has `status`, unless it has one of its own."""
+def converted(call: Handler, model: Any, status: int | None, *, is_async: bool) -> Handler:
+    """Return `call` with results that have the model and the status of a route.
 
-    def convert(result: Any) -> Any:
+    Raises Unresolved or Unsupported for the model. Without both it is `call` itself.
+    """
+    if model is not None:
+        call = _chained(call, _to_model(model), is_async=is_async)
+    if status is not None:
+        call = _chained(call, _to_status(status), is_async=is_async)
+    return call
+
+
+def _to_model(model: Any) -> Callable[[Any], Any]:
+    from ._validation.faults import Unresolved, Unsupported
+    from ._validation.results import converter
+
+    try:
+        convert = converter(model)
+    except Unresolved:
+        raise
+    except Unsupported as error:
+        raise Unsupported(f"the `response_model` cannot be sent: {error}") from None
+
+    def convert_result(result: Any) -> Any:
+        if isinstance(result, Response):
+            return result
+        if type(result) is tuple and 2 <= len(result) <= 3:  # a body with its status
+            return result if isinstance(result[0], Response) else (convert(result[0]), *result[1:])
+        return convert(result)
+
+    return convert_result
+
+
+def _to_status(status: int) -> Callable[[Any], Any]:
+    def convert_result(result: Any) -> Any:
         if has_status(result):
             return result
         response = to_response(result)
         response.status = status
         return response
 
+    return convert_result
+
+
+def _chained(call: Handler, convert: Callable[[Any], Any], *, is_async: bool) -> Handler:
     if is_async:
 
         async def call_async(*args: Any) -> Any:

@@ -23,7 +23,7 @@ from ._core.patterns import Pattern, parse
 from ._core.route_tree import TreeNode, search
 from ._validation.faults import Unresolved, Unsupported
 from .capture import is_private
-from .route_options import described, with_status
+from .route_options import converted, described
 
 
 class RouteError(ValueError):
@@ -158,14 +158,13 @@ class Route:
             self.arguments = parameters.plan(
                 self.handler, names, with_pool=with_pool, methods=self.methods
             )
-            self.call = calls.bind(self.handler, self.arguments, with_pool=with_pool)
+            call = calls.bind(self.handler, self.arguments, with_pool=with_pool)
+            self.call = converted(call, self.response_model, self.status, is_async=self.is_async)
             self.streams_body = decide(self.handler, self.arguments, self.streams_body)
         except Unresolved:
             raise
         except (ValueError, Unsupported) as error:
             raise RouteError(f"{self._place}: {error}") from None
-        if self.status is not None:
-            self.call = with_status(self.call, self.status, is_async=self.is_async)
         self.is_planned = True
 
     @property

@@ -147,7 +147,7 @@ def _pydantic(model: Any) -> object:
     if not hasattr(model, "model_dump"):  # version 1
         return model.dict()
     try:
-        return model.model_dump(mode="json")
+        return model.model_dump(mode="json", by_alias=True)
     except ValueError:
         return dict(model)  # it has a field that pydantic cannot convert: try it here
 

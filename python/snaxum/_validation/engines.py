@@ -59,6 +59,8 @@ class BodyEngine:
     explain: Convert
     # Returns the faults that `decode` has raised itself, if it knows them all.
     faults: Callable[[Exception], list[Fault] | None]
+    # The converter of pydantic, if it is that.
+    adapter: Any = None
 
 
 def for_body(
@@ -75,7 +77,7 @@ def for_body(
         else:
             explain = libraries.adapter_part(adapter)
             validate = functools.partial(_decode_finite, adapter.validate_json, loads)
-            return BodyEngine(validate, explain, libraries.json_faults)
+            return BodyEngine(validate, explain, libraries.json_faults, adapter)
     kind = (
         None if builder.uses_pydantic or builder.is_beyond_msgspec else _typed(annotation, limits)
     )

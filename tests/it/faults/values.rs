@@ -11,7 +11,7 @@ const PYDANTIC: &str = r#"
 class BaseModel:
     def __init__(self, **fields): self.fields = fields
     def __iter__(self): return iter(self.fields.items())
-    def model_dump(self, mode): return self.fields
+    def model_dump(self, mode, by_alias): return self.fields
 "#;
 
 const RETURNS: &str = r#"
