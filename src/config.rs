@@ -49,6 +49,22 @@ impl SnaxumConfig {
         }
     }
 
+    /// The path of the OpenAPI document; empty if the server has none.
+    pub fn openapi_path(&self) -> &str {
+        let has_docs = self.docs_url.as_deref().is_some_and(|url| !url.is_empty());
+        let default = if self.dev || has_docs { "/openapi.json" } else { "" };
+        self.openapi_url.as_deref().unwrap_or(default)
+    }
+
+    /// The path of the page that shows it; empty if the server has none.
+    pub fn docs_path(&self) -> &str {
+        if self.openapi_path().is_empty() {
+            return "";
+        }
+        let default = if self.dev { "/docs" } else { "" };
+        self.docs_url.as_deref().unwrap_or(default)
+    }
+
     /// The process to signal: this one, or the process that starts it again after a crash.
     pub fn server_pid(&self) -> u32 {
         self.crash_record.as_ref().map_or_else(std::process::id, |record| record.server_pid())
@@ -151,6 +167,10 @@ impl SnaxumConfigBuilder {
             }
         }
         config.dev = self.dev;
+        if !config.docs_path().is_empty() && config.docs_path() == config.openapi_path() {
+            let problem = format!("`{}`, which is `openapi-url`, too", config.docs_path());
+            return Err(bad_value("options", "docs-url", problem));
+        }
         config.load_only = self.load_only;
         config.first_generation = self.first_generation.unwrap_or(1);
         config.crash_record = self.crash_record;

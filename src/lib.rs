@@ -26,6 +26,7 @@ pub mod crash_record;
 #[cfg(feature = "dev")]
 pub mod dev;
 pub mod dispatcher;
+mod docs_page;
 pub mod error;
 pub mod escape;
 pub mod event;

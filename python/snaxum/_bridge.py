@@ -19,7 +19,7 @@ from ._debug import crash, output, redact, running_requests
 from ._debug.route_lookup import explain as explain_match
 from ._debug.route_lookup import matching_order
 from ._host import Exchange, HostApi, to_json
-from ._reload import effects, held_resources, report
+from ._reload import effects, held_resources, report, stage
 from ._runtime import (
     child_imports,
     forks,
@@ -72,6 +72,13 @@ def start(options: str, host: HostApi) -> bytes:
     forks.call_in_child(host.detach_child)
     forks.call_in_child(respond.end_in_child)
     forks.install()
+    stage.describes_models = bool(settings["openapi_url"]) or settings["load_only"]
+    if settings["openapi_url"]:
+        from ._openapi import pages
+
+        generations.framework_routes = pages.routes(
+            settings["openapi_url"], settings["docs_url"], settings["project_dir"], host
+        )
     runtimes.start(Runtime(settings, host))
     if settings["load_only"]:
         return _redirect_stdout(_load)

@@ -65,6 +65,12 @@ class HostApi(Protocol):
     def connect(self) -> MemoryConnection:
         """Connect to the server in memory. Raises RuntimeError unless tests run."""
 
+    def docs_page(self, title: str, document: str, assets: str) -> str:
+        """Return the page that documents the API; the last two are URLs."""
+
+    def docs_file(self, name: str) -> tuple[str, bytes] | None:
+        """Return the content type and the bytes of a file of that page."""
+
     def detach_child(self) -> None:
         """Close the server's sockets, and reset its signal handlers, in a forked process."""
 

@@ -14,7 +14,7 @@ use crate::crash_record::CrashRecord;
 use super::removed;
 use super::values::{
     parse_count, parse_duration, parse_header, parse_host, parse_host_pattern, parse_method,
-    parse_origin, parse_port, parse_size, parse_switch, parse_text, parse_words,
+    parse_origin, parse_port, parse_size, parse_switch, parse_text, parse_url_path, parse_words,
 };
 
 /// The description of one option, for help and errors.
@@ -307,6 +307,14 @@ options! {
     /// referrers
     "https-headers", "", parse_switch, https_headers(bool) => https_headers: bool = false;
 
+    /// Path of the OpenAPI document; an empty value disables it and the docs page
+    "openapi-url", "URL-PATH", parse_url_path, openapi_url(impl Into<String>)
+        => openapi_url: Option<String>, "/openapi.json in dev mode and none in serve";
+
+    /// Path of the page that documents the API; an empty value disables it
+    "docs-url", "URL-PATH", parse_url_path, docs_url(impl Into<String>)
+        => docs_url: Option<String>, "/docs in dev mode and none in serve";
+
     /// Host name, in addition to localhost, that dev mode accepts requests for, such as a.example,
     /// *.example or .example; can be repeated
     "allow-host", "NAME", parse_host_pattern, allow_host(impl Into<String>) => allow_hosts: Vec<String>;
@@ -394,6 +402,7 @@ mod tests {
             let sample = match option.name {
                 "host" => "127.0.0.1",
                 _ if option.value_name == "ORIGIN" => "https://a.example",
+                _ if option.value_name == "URL-PATH" => "/x",
                 _ if option.is_switch() => "true",
                 _ if ["PATH", "NAME"].contains(&option.value_name) => "x",
                 _ => "7",

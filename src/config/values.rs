@@ -12,6 +12,16 @@ pub(super) fn parse_text(value: &str) -> Result<&str, String> {
     Ok(value)
 }
 
+/// Parses the path of a URL, or an empty text.
+pub(super) fn parse_url_path(value: &str) -> Result<&str, String> {
+    let is_path = value.starts_with('/') && !value.starts_with("//") && value.len() > 1;
+    let is_plain = value.bytes().all(|c| c.is_ascii_graphic() && !b"<>?#%\"\\".contains(&c));
+    if value.is_empty() || (is_path && is_plain) {
+        return Ok(value);
+    }
+    Err(format!("`{value}`; it must be a path such as /api/docs, or empty"))
+}
+
 /// Parses an IP address; `localhost` is 127.0.0.1.
 pub fn parse_host(value: &str) -> Result<IpAddr, String> {
     let address = if value == "localhost" { "127.0.0.1" } else { value };

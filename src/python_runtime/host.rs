@@ -13,6 +13,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::docs_page;
 use crate::event::{Event, EventBus};
 use crate::framework;
 use crate::message::{LogRecord, WorkerEvent};
@@ -52,6 +53,19 @@ impl HostApi {
     #[staticmethod]
     fn framework(py: Python<'_>) -> (HashMap<String, String>, Bound<'_, PyBytes>) {
         (framework::sources().collect(), PyBytes::new(py, framework::COMPILED))
+    }
+
+    /// Returns the page that documents the API; `document` is the URL of the OpenAPI document, and
+    /// `assets` that of the page's files.
+    #[staticmethod]
+    fn docs_page(title: &str, document: &str, assets: &str) -> String {
+        docs_page::page(title, document, assets)
+    }
+
+    /// Returns a file of that page, and its content type.
+    #[staticmethod]
+    fn docs_file<'py>(py: Python<'py>, name: &str) -> Option<(&'static str, Bound<'py, PyBytes>)> {
+        docs_page::asset(name).map(|(kind, data)| (kind, PyBytes::new(py, &data)))
     }
 
     /// Reports that this process opens a file for writing.

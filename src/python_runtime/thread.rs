@@ -179,6 +179,8 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "raw_output": config.raw_output,
         "templates_dir": config.templates_dir,
         "redact_extra": config.redact_extra,
+        "openapi_url": config.openapi_path(),
+        "docs_url": config.docs_path(),
         "load_only": config.load_only,
         "crash_fd": config.crash_record.as_ref().map(|record| record.fd()),
         "adopted": origin == Origin::Adopted,

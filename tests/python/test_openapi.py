@@ -307,7 +307,8 @@ def test_parameters_have_their_place_type_and_limits() -> None:
         "title": "Limit",
         "examples": [5],
     }
-    assert given["color"]["schema"]["anyOf"][0]["items"]["$ref"].endswith("/Color")
+    assert given["color"]["schema"]["items"]["$ref"].endswith("/Color")
+    assert given["session"]["schema"] == {"type": "string"}
     assert (given["agent"]["in"], given["agent"]["description"]) == ("header", "The browser")
     assert (given["session"]["in"], given["session"]["deprecated"]) == ("cookie", True)
     assert given["sort-by"]["schema"]["enum"] == ["a", "b"]
@@ -451,7 +452,7 @@ def test_an_id_is_unique_and_names_its_blueprint() -> None:
     assert paths["/a"]["get"]["tags"] == ["shop"]
 
 
-def test_paths_are_templates_and_what_has_no_place_is_listed() -> None:
+def test_paths_are_templates_and_routes_without_a_place_are_listed() -> None:
     def handler(request: Request) -> None: ...
 
     found = document(
@@ -498,7 +499,7 @@ def test_a_failure_is_a_problem_document() -> None:
     assert "422" not in operation(cannot_fail)["responses"]
 
 
-def test_the_title_and_the_version_are_those_of_the_project(tmp_path: Any) -> None:
+def test_the_title_and_the_version_come_from_the_project(tmp_path: Any) -> None:
     assert project.read(str(tmp_path)) == {"title": tmp_path.name, "version": "0.0.0"}
     text = '[tool.x]\nname = "no"\n[project]\nname = "shop" # the name\nversion = \'1.2\'\n'
     (tmp_path / "pyproject.toml").write_text(text)

@@ -1,6 +1,7 @@
-"""The OpenAPI 3.1 document of a generation: what its routes take and return.
+"""The OpenAPI 3.1 document of a generation: the parameters, bodies and responses of its routes.
 
-In the order of use: `schemas` describes a type, `named_types` the classes with names, and
-`by_pydantic` those of pydantic; `inputs` and `outputs` describe a request and its responses,
-`operations` a route, and `document` all of them. `project` reads the title. Never runs a handler.
+In the order of use: `schemas` describes a type, with `scalars`, `fields` and `by_pydantic`, and
+`components` names the classes; `inputs` and `outputs` describe a request and its responses,
+`operations` a route, and `document` all of them. `project` reads the title, `check` finds a model
+that has no schema, and `pages` responds with the document. Never runs a handler.
 """

@@ -6,14 +6,18 @@ pydantic with the first of its types only.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Container, Mapping
 from typing import Any
 
 from .._validation import libraries
 from .._validation.faults import Unsupported
+from .._validation.hints import is_class
 from .components import PREFIX, Mode, Schema
 
 _TEMPLATE = PREFIX + "{model}"
+# The classes that pydantic has described without an error, each with its modes.
+_DESCRIBED: weakref.WeakKeyDictionary[type, set[str]] = weakref.WeakKeyDictionary()
 
 
 class PydanticSchemas:
@@ -23,6 +27,8 @@ class PydanticSchemas:
         self._adapters: dict[str, Any] = {}
         # By adapter and pydantic's mode, the schemas to complete.
         self._waiting: list[tuple[Any, str, Schema]] = []
+        # The types that are in it.
+        self._checks: list[tuple[Any, Any, str]] = []
 
     def add(self, annotation: Any, limits: Mapping[str, Any], mode: Mode) -> Schema:
         """Return a schema that `finish` completes. Raises Unresolved or Unsupported."""
@@ -31,14 +37,18 @@ class PydanticSchemas:
         if adapter is None:
             adapter = self._adapters[key] = libraries.pydantic_adapter(annotation, limits)
         schema: Schema = {}
-        is_sent = mode in ("output", "struct")
-        self._waiting.append((adapter, "serialization" if is_sent else "validation", schema))
+        of_pydantic = "serialization" if mode in ("output", "struct") else "validation"
+        self._waiting.append((adapter, of_pydantic, schema))
+        self._checks.append((annotation, adapter, of_pydantic))
         return schema
 
     def check(self) -> None:
         """Raise Unsupported if pydantic cannot describe one of its types."""
-        for adapter, mode, _ in self._waiting:
-            _describe([(0, mode, adapter)])
+        for annotation, adapter, mode in self._checks:
+            seen = _DESCRIBED.setdefault(annotation, set()) if is_class(annotation) else set()
+            if mode not in seen:
+                _describe([(0, mode, adapter)])
+                seen.add(mode)
 
     def finish(self, taken: Container[str]) -> dict[str, Schema]:
         """Complete the schemas; return the components, none of which has a name of `taken`.
@@ -52,7 +62,7 @@ class PydanticSchemas:
             made, components = _describe(inputs)
         except Unsupported:
             made, components = _describe([each for each in inputs if _is_possible(each)])
-        # A model that is received and sent in two forms: the first keeps its name.
+        # A model that is received and sent in two forms: the first has its plain name.
         names = {}
         for name in components:
             short = name.removesuffix("-Input")
@@ -70,9 +80,9 @@ def _describe(inputs: list[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
 
     try:
         made, definitions = pydantic.TypeAdapter.json_schemas(inputs, ref_template=_TEMPLATE)
-    except Exception as error:  # of the user's own code too
+    except Exception as error:  # the user's own code may raise any
         reason = str(error).strip().partition("\n")[0]
-        raise Unsupported(f"pydantic has no JSON Schema for it: {reason}") from None
+        raise Unsupported(f"pydantic has no schema for it: {reason}") from None
     return dict(made), definitions.get("$defs", {})
 
 

@@ -29,7 +29,7 @@ class Reference(Schema):
 
 
 class Component:
-    """One class in one mode. `group` is equal for those that are one component in the end."""
+    """One class in one mode. Equal ones have one `group` in the end."""
 
     def __init__(self, kind: Any, mode: Mode) -> None:
         self.kind, self.mode = kind, mode
@@ -89,7 +89,7 @@ class Components:
         return dict(sorted(named.items()))
 
     def _merge(self) -> None:
-        """Give one group to the components of a type that are equal, their references included."""
+        """Give one group to equal components of a type, their references included."""
         count = 0
         while True:
             signatures = {

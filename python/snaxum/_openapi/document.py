@@ -54,7 +54,7 @@ class _Document:
         self.schemas = Schemas()
         self.paths: dict[str, dict[str, Any]] = {}
         self.websockets: dict[str, dict[str, Any]] = {}
-        # What has no place in it, as sentences.
+        # The routes that have no place in it, as sentences.
         self.omitted: list[str] = []
         # The tags that are used, each with its module if that is one.
         self.tags: dict[str, str | None] = {}

@@ -1,4 +1,4 @@
-"""What an operation takes: its parameters and the body of its request, from a route's arguments.
+"""The parameters of an operation and the body of its request, from the arguments of a route.
 
 Owns the places of values in a request. Never describes a response.
 """
@@ -40,7 +40,7 @@ def parameters(
     names: Mapping[str, str],
     schemas: Schemas,
 ) -> list[dict[str, Any]]:
-    """List the parameters; `names` maps those of the pattern to those of the path's template."""
+    """List the parameters; `names` maps the names in the pattern to the names in the document."""
     by_place = _by_key(arguments)
     found = []
     for name, converter in params:

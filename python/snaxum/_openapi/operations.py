@@ -76,7 +76,7 @@ def template(route: Route) -> tuple[str, list[tuple[str, Converter]]]:
 def operation(
     route: Route, identifier: str, names: Mapping[str, str], schemas: Schemas
 ) -> dict[str, Any]:
-    """Describe a route; `names` are those of its path's parameters in the document."""
+    """Describe a route; `names` are the names of its path's parameters in the document."""
     arguments = route.arguments or []
     found = _texts(route, identifier)
     if described := parameters(arguments, route.parsed.params, names, schemas):
@@ -121,6 +121,8 @@ def _texts(route: Route, identifier: str) -> dict[str, Any]:
     summary, _, description = route.doc.partition("\n\n")
     if route.summary:
         summary, description = route.summary, route.doc
+    if not summary:
+        summary = route.qualname.rpartition(".")[2].replace("_", " ").strip("<> ").capitalize()
     found: dict[str, Any] = {"operationId": identifier, "tags": tags_of(route)}
     if summary := " ".join(summary.split()):
         found["summary"] = summary

@@ -1,4 +1,4 @@
-"""What an operation returns: its responses, from the annotation of a handler's result.
+"""The responses of an operation, from the annotation of a handler's result.
 
 Owns the content types and statuses that a result has by its type. Never describes a request.
 """
@@ -33,7 +33,7 @@ from .inputs import BINARY, frame_content
 from .schemas import Schemas
 
 Content = dict[str, dict[str, Any]]
-# A status that the annotation does not say is None.
+# The status, if the annotation has one, and the type of the body.
 Result = tuple[int | None, Any]
 
 _STREAMS = (Generator, Iterator, AsyncGenerator, AsyncIterator)
@@ -92,7 +92,7 @@ def _results(kind: Any) -> list[Result]:
 
 
 def _members(kind: Any) -> list[Any]:
-    """Return the types of a union; those that are JSON stay together."""
+    """Return the types of a union; the types that are JSON stay together."""
     choices = [unwrap(each)[0] for each in members(unwrap(kind)[0])]
     apart = [each for each in choices if each in (None, NONE) or not _is_json(each)]
     together = [each for each in choices if each not in apart]

@@ -63,7 +63,7 @@ def scalar(kind: Any, mode: Mode) -> Schema | None:
 
 
 def limited(schema: Schema, limits: Mapping[str, Any]) -> Schema:
-    """Return a schema with limits; those of a time have no words in JSON Schema."""
+    """Return a schema with limits; JSON Schema has no limits for times."""
     if not limits:
         return schema
     if "anyOf" in schema:

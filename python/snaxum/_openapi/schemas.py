@@ -126,11 +126,16 @@ class Schemas:
         raise Unsupported(f"`{name_of(annotation)}` has no JSON form")
 
     def _union(self, choices: Sequence[Any], mode: Mode, limits: Mapping[str, Any]) -> Schema:
-        chosen = [each for each in choices if getattr(each, "__name__", "") != "UnsetType"]
+        left_out = (None, NONE) if mode == "text" else ()  # a text that is missing, as a rule
+        chosen = [
+            each
+            for each in choices
+            if each not in left_out and getattr(each, "__name__", "") != "UnsetType"
+        ]
         made = [
             self.of(each, mode, _NO_LIMITS if each in (None, NONE) else limits) for each in chosen
         ]
-        # `Literal["a"] | Literal["b"]` need not be told apart.
+        # Two types may have one schema.
         distinct = [each for at, each in enumerate(made) if each not in made[:at] or not each]
         if len(distinct) == 1:
             return distinct[0]

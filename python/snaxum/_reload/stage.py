@@ -30,6 +30,9 @@ from .route_plans import RoutePlans
 from .source_cache import SourceCache
 from .user_paths import is_user_file
 
+# Whether a model that OpenAPI cannot describe is an error.
+describes_models = False
+
 
 class Rejected(Exception):
     """The staged modules cannot become a generation."""
@@ -192,6 +195,8 @@ class Stage:
             for route in node.routes:
                 try:
                     route.finish()
+                    if describes_models and node.name not in self.carried:
+                        _check_models(route)
                 except RouteError as error:
                     self.failures.setdefault(node.name, self.capture(error))
 
@@ -223,6 +228,14 @@ class Stage:
 def is_fatal(name: str, serving: Generation) -> bool:
     """Report whether a failure of this module rejects the whole reload."""
     return serving.number > 0 and name not in serving.broken
+
+
+def _check_models(route: Route) -> None:
+    """Raise RouteError for a model that cannot be described: only pydantic has such models."""
+    if "pydantic" in sys.modules:
+        from .._openapi.check import check
+
+        check(route)
 
 
 def _is_from_library(error: BaseException) -> bool:

@@ -24,8 +24,8 @@ from ..routing import (
     UpgradeRequired,
 )
 from ..static_files import missing_file
-from . import respond
-from .chains import UnmatchedRoute
+from . import generations, respond
+from .chains import HookedRoute, UnmatchedRoute
 from .generations import Generation
 from .leases import Lease, pin_thread, unpin_thread
 from .runtime import running
@@ -61,6 +61,10 @@ def dispatch_request(
 
 def _dispatch_unmatched(exchange: Exchange, generation: Generation, found: Match) -> None:
     """Respond to a request that no route matches, through the hooks for all routes."""
+    own = _framework_route(exchange.method, exchange.path, found)
+    if own is not None:
+        _dispatch_own(exchange, generation, own)
+        return
     if type(found) is NotFound and generation.broken:
         _fail_broken(exchange, generation)
         return
@@ -75,6 +79,20 @@ def _dispatch_unmatched(exchange: Exchange, generation: Generation, found: Match
     else:
         headers = refusal.headers.multi_items()
         exchange.respond(generation.number, None, refusal.status, headers, b"")
+
+
+def _framework_route(method: str, path: str, found: Match) -> Route | None:
+    """Return the framework's route of a path that the user has no route for."""
+    if type(found) is not NotFound or method not in ("GET", "HEAD"):
+        return None
+    return generations.framework_routes.get(path)
+
+
+def _dispatch_own(exchange: Exchange, generation: Generation, route: Route) -> None:
+    if generation.hooks != HookSet():
+        route = HookedRoute(route, generation.hooks)
+    run = run_async if route.is_async else run_sync
+    run(exchange, generation, route, Request(exchange, {}))
 
 
 def _refusal(exchange: Exchange, generation: Generation, found: Match) -> HTTPError | Response:
@@ -119,7 +137,8 @@ def calls_plain_handler(generation: Generation, method: str, path: str) -> bool:
         found = generation.table.match("GET", path)
     if type(found) is not tuple:
         hooks = generation.hooks.all()
-        return bool(hooks) and not any(hook.is_async for hook in hooks)
+        is_answered = bool(hooks) or _framework_route(method, path, found) is not None
+        return is_answered and not any(hook.is_async for hook in hooks)
     route = found[0]
     return not (route.use_process_pool or route.is_async)
 

@@ -110,6 +110,8 @@ class NullStaging(Staging):
 
 # The number of the first generation of this process; a restarted process continues the numbers.
 first_number = 1
+# The routes of the framework itself, by path: for requests that no route of the user matches.
+framework_routes: dict[str, Route] = {}
 # The generation that new requests start on; `publish` sets it.
 serving: Generation | None = None
 _staging: Staging | None = None

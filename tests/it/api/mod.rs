@@ -5,6 +5,7 @@ mod blueprints;
 mod bodies;
 mod event_stream;
 mod http_layers;
+mod openapi;
 mod parameters;
 mod responses;
 mod static_files;

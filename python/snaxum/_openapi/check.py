@@ -1,0 +1,42 @@
+"""Whether the models of a route can be described, asked when its module loads.
+
+Owns the error. Only pydantic has models that it validates and cannot describe, so a process without
+pydantic has nothing to check.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._core.handlers import where
+from .._validation.faults import Unsupported
+from .._validation.hints import name_of
+from ..markers import MISSING
+from ..routing import Route, RouteError
+from .components import Mode
+from .outputs import result_type
+from .schemas import Schemas
+
+
+def check(route: Route) -> None:
+    """Raise RouteError if a model of a planned route has no schema."""
+    for argument in route.arguments or ():
+        if argument.source == "body" and argument.reader is None:
+            _check(route, argument.annotation, "input", f"the body `{argument.name}`")
+    result = result_type(route)
+    if result is not MISSING:
+        _check(route, result, "output", "the result")
+
+
+def _check(route: Route, annotation: Any, mode: Mode, subject: str) -> None:
+    schemas = Schemas(is_strict=True)
+    try:
+        schemas.of(annotation, mode)
+        schemas.check()
+    except Unsupported as error:
+        raise RouteError(
+            f"route `{route.pattern}` at {where(route.handler)}: {subject} is a "
+            f"`{name_of(annotation)}`, which OpenAPI cannot describe: {error}; change the type of "
+            "that field, annotate it with `pydantic.WithJsonSchema`, or set `openapi-url` to an "
+            "empty text"
+        ) from None

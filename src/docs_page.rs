@@ -1,0 +1,51 @@
+//! The page that documents the API of the user's handlers, and its files, embedded in the binary.
+//!
+//! Reads nothing from disk: the browser loads the OpenAPI document from the server. Python responds
+//! with them, as the requests for it pass the gate (`_openapi/pages.py`).
+
+use std::borrow::Cow;
+
+use minijinja::context;
+use rust_embed::Embed;
+
+use crate::templates;
+
+#[derive(Embed)]
+#[folder = "templates/docs"]
+#[include = "*.js"]
+#[include = "*.css"]
+struct DocsAssets;
+
+/// Renders the page; `document` is the URL of the OpenAPI document, `assets` that of the files.
+pub(crate) fn page(title: &str, document: &str, assets: &str) -> String {
+    templates::render("docs/docs.html", context! { title, document, assets })
+}
+
+/// Returns the content type and the bytes of a file by its name.
+pub(crate) fn asset(name: &str) -> Option<(&'static str, Cow<'static, [u8]>)> {
+    // A name in the embedded list, never a path on disk.
+    let name = DocsAssets::iter().find(|known| *known == name)?;
+    let content_type = match name.rsplit_once('.') {
+        Some((_, "css")) => "text/css; charset=utf-8",
+        _ => "text/javascript; charset=utf-8",
+    };
+    Some((content_type, DocsAssets::get(&name)?.data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_names_files_that_exist_and_escapes_the_title() {
+        let page = page("<b>", "/openapi.json", "docs");
+        assert!(page.contains("&lt;b&gt;"), "{page}");
+        let named = page.split("\"docs/").skip(1).filter_map(|rest| rest.split('"').next());
+        let named: Vec<&str> = named.collect();
+        assert_eq!(named.len(), 3, "{page}");
+        for name in named {
+            assert!(asset(name).is_some(), "{name}");
+        }
+        assert!(asset("../console/api.js").is_none());
+    }
+}

@@ -1,0 +1,58 @@
+// Gives RapiDoc the colors of the system, the same as the console's, and follows their change.
+
+const COLORS = {
+  light: {
+    "bg-color": "#ffffff",
+    "text-color": "#1a1f27",
+    "primary-color": "#0a58b8",
+    "nav-bg-color": "#f4f5f8",
+    "nav-text-color": "#1a1f27",
+    "nav-hover-bg-color": "#e2ecfb",
+    "nav-accent-color": "#0a58b8",
+  },
+  dark: {
+    "bg-color": "#12151a",
+    "text-color": "#dfe4ec",
+    "primary-color": "#82b8ff",
+    "nav-bg-color": "#191d24",
+    "nav-text-color": "#dfe4ec",
+    "nav-hover-bg-color": "#1e3350",
+    "nav-accent-color": "#82b8ff",
+  },
+};
+
+const page = document.querySelector("rapi-doc");
+const isDark = window.matchMedia("(prefers-color-scheme: dark)");
+
+function applyTheme() {
+  const theme = isDark.matches ? "dark" : "light";
+  page.setAttribute("theme", theme);
+  for (const [name, color] of Object.entries(COLORS[theme])) page.setAttribute(name, color);
+}
+
+isDark.addEventListener("change", applyTheme);
+applyTheme();
+
+// OpenAPI has no WebSockets: the document lists them apart, and RapiDoc does not show them.
+async function showOverview() {
+  const url = page.getAttribute("spec-url");
+  const overview = document.getElementById("overview");
+  const link = Object.assign(document.createElement("a"), { href: url, textContent: "OpenAPI document" });
+  overview.append(link);
+  const response = await fetch(url);
+  if (!response.ok) return;
+  const sockets = Object.entries((await response.json())["x-websockets"] ?? {});
+  if (sockets.length === 0) return;
+  overview.append(Object.assign(document.createElement("h3"), { textContent: "WebSockets" }));
+  const list = document.createElement("dl");
+  for (const [path, socket] of sockets) {
+    const code = Object.assign(document.createElement("code"), { textContent: path });
+    const term = document.createElement("dt");
+    term.append(code);
+    const text = [socket.summary, socket.description].filter(Boolean).join("\n\n");
+    list.append(term, Object.assign(document.createElement("dd"), { textContent: text }));
+  }
+  overview.append(list);
+}
+
+showOverview();
