@@ -10,7 +10,7 @@ from typing import Any
 
 from ._core.handlers import Handler
 from .http_errors import checked_status
-from .response import has_status, to_response
+from .response import Response, has_status, to_response
 
 
 def described(

@@ -74,6 +74,13 @@ def is_of_msgspec(metadata: Iterable[object]) -> bool:
     return all(library_of(each) == "msgspec" or not read([each]) for each in metadata)
 
 
+def is_of_pydantic(metadata: Iterable[object]) -> bool:
+    """Report whether pydantic knows every limit in the metadata."""
+    return all(
+        library_of(each) not in ("msgspec", "snaxum") or not read([each]) for each in metadata
+    )
+
+
 def split(limits: Constraints, kind: str, type_name: str) -> dict[str, Any]:
     """Return the limits of a kind of value: `number`, `text`, `bytes`, `items` or `other`.
 

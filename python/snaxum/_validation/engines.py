@@ -69,7 +69,7 @@ def for_body(
     """Choose the engine for a JSON body. Raises Unsupported."""
     builder = Builder(is_text=False)
     convert = builder.build(annotation, limits)
-    if builder.uses_pydantic:
+    if builder.uses_pydantic and not builder.is_beyond_pydantic:
         try:
             adapter = libraries.pydantic_adapter(annotation, limits)
         except Unsupported:

@@ -42,6 +42,8 @@ class Builder:
         # Whether the type has a part that msgspec does not have.
         self.uses_pydantic = False
         self.is_beyond_msgspec = False
+        # Whether it has limits of msgspec, or of a marker, which pydantic ignores.
+        self.is_beyond_pydantic = False
         self._models: dict[Any, list[Convert]] = {}
 
     def build(self, annotation: Any, limits: Constraints | None = None) -> Convert:
@@ -50,6 +52,8 @@ class Builder:
         own = constraints.read(metadata)
         if own and not constraints.is_of_msgspec(metadata):
             self.is_beyond_msgspec = True
+        if own and not constraints.is_of_pydantic(metadata):
+            self.is_beyond_pydantic = True
         limits = {**own, **(limits or {})}
         if constraints.needs_pydantic(metadata):
             self.uses_pydantic = True
