@@ -30,6 +30,7 @@ from snaxum import (
     Query,
     Request,
     Response,
+    RouteError,
     UploadFile,
     WebSocket,
     stream_events,
@@ -37,6 +38,7 @@ from snaxum import (
 )
 from snaxum._core.hooks import Scope
 from snaxum._openapi import project
+from snaxum._openapi.check import check
 from snaxum._openapi.document import describe
 from snaxum._openapi.schemas import Schemas
 from snaxum.routing import Route, RouteTable
@@ -507,3 +509,34 @@ def test_the_title_and_the_version_come_from_the_project(tmp_path: Any) -> None:
     assert project._plain_texts(text) == {"name": "shop", "version": "1.2"}
     (tmp_path / "pyproject.toml").write_text("[project\n")
     assert project.read(str(tmp_path))["title"] == tmp_path.name
+
+
+def test_a_model_that_cannot_be_described_is_an_error_with_place_and_remedy() -> None:
+    class Job(pydantic.BaseModel):
+        name: str
+        done: Callable[[], None] = print
+
+    class Described(pydantic.BaseModel):
+        done: Annotated[Callable[[], None], pydantic.WithJsonSchema({"type": "string"})] = print
+
+    def handler(job: Job) -> None: ...
+
+    route = Route("/", ["POST"], handler)
+    with pytest.raises(RouteError) as caught:
+        check(route)
+    text = str(caught.value)
+    assert "test_openapi.py:" in text
+    assert "the body `job` is a `Job`, which OpenAPI cannot describe" in text
+    assert "pydantic.WithJsonSchema" in text
+    # The document has the route nevertheless, as `serve` may not have checked it.
+    body = document(route)["paths"]["/"]["post"]["requestBody"]
+    assert body["content"]["application/json"]["schema"] == {}
+
+    def result(request: Request) -> list[Job]: ...
+
+    with pytest.raises(RouteError, match="the result is a"):
+        check(Route("/", ["POST"], result))
+
+    def fine(job: Described) -> Item: ...
+
+    check(Route("/", ["POST"], fine))

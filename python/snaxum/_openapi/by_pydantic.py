@@ -6,6 +6,7 @@ pydantic with the first of its types only.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Container, Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from .._validation.hints import is_class
 from .components import PREFIX, Mode, Schema
 
 _TEMPLATE = PREFIX + "{model}"
+# The types of pydantic's core schemas that are described only if their class does it.
+_OPAQUE = frozenset(("callable", "is-instance", "is-subclass", "function-plain", "call", "invalid"))
 # The classes that pydantic has described without an error, each with its modes.
 _DESCRIBED: weakref.WeakKeyDictionary[type, set[str]] = weakref.WeakKeyDictionary()
 
@@ -47,7 +50,9 @@ class PydanticSchemas:
         for annotation, adapter, mode in self._checks:
             seen = _DESCRIBED.setdefault(annotation, set()) if is_class(annotation) else set()
             if mode not in seen:
-                _describe([(0, mode, adapter)])
+                # A description takes milliseconds, and a search for such a part microseconds.
+                if _has_opaque_part(adapter.core_schema):
+                    _describe([(0, mode, adapter)])
                 seen.add(mode)
 
     def finish(self, taken: Container[str]) -> dict[str, Schema]:
@@ -79,11 +84,36 @@ def _describe(inputs: list[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
     import pydantic
 
     try:
-        made, definitions = pydantic.TypeAdapter.json_schemas(inputs, ref_template=_TEMPLATE)
+        made, definitions = pydantic.TypeAdapter.json_schemas(
+            inputs, ref_template=_TEMPLATE, schema_generator=_generator()
+        )
     except Exception as error:  # the user's own code may raise any
         reason = str(error).strip().partition("\n")[0]
         raise Unsupported(f"pydantic has no schema for it: {reason}") from None
     return dict(made), definitions.get("$defs", {})
+
+
+@functools.cache
+def _generator() -> Any:
+    """Return pydantic's generator, without warnings: a default without a JSON form is left out."""
+    from pydantic.json_schema import GenerateJsonSchema
+
+    ignored = {*GenerateJsonSchema.ignored_warning_kinds, "non-serializable-default"}
+    return type("Generator", (GenerateJsonSchema,), {"ignored_warning_kinds": ignored})
+
+
+def _has_opaque_part(schema: Any) -> bool:
+    """Report whether a core schema has a part that may have no JSON Schema."""
+    waiting = [schema]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if value.get("type") in _OPAQUE:
+                return True
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+    return False
 
 
 def _is_possible(one: Any) -> bool:
