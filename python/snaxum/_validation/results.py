@@ -18,7 +18,7 @@ from typing import Any
 from .._core.json_decoding import loads
 from .._core.libraries import form_of
 from . import engines, libraries, models
-from .faults import Fault, Faults
+from .faults import Fault, Faults, TooManyFaults
 from .hints import is_class, members, name_of, unwrap
 
 Convert = Callable[[Any], Any]
@@ -40,8 +40,11 @@ def converter(annotation: Any) -> Convert:
     _add_keys(annotation, keys, set())
 
     def convert(result: Any) -> Any:
-        faults: Faults = []
-        value = engine.explain(_plain(result, keys), (), faults)
+        faults = Faults()
+        try:
+            value = engine.explain(_plain(result, keys), (), faults)
+        except TooManyFaults:
+            value = None
         if faults:
             raise _error(faults, _shown(annotation))
         return value
