@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Container
 from typing import Any, Literal
 
-from .._validation.hints import name_of
+from .._validation.hints import is_class, name_of
 
 Schema = dict[str, Any]
 # A value in a JSON body, as a text of its own, in a response, or in a field of a Struct in one.
@@ -132,7 +132,7 @@ def _free(base: str, taken: list[Container[str]]) -> str:
 
 
 def _short(kind: Any) -> str:
-    return _clean(name_of(kind).rpartition(".")[2] if isinstance(kind, type) else _written(kind))
+    return _clean(name_of(kind).rpartition(".")[2] if is_class(kind) else _written(kind))
 
 
 def _written(kind: Any) -> str:
