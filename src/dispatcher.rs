@@ -22,6 +22,7 @@ use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use futures_util::future::Either;
 use hyper::upgrade::OnUpgrade;
 
@@ -311,8 +312,9 @@ fn build_response(
 
 /// Makes a body that reads a file as the client takes it.
 fn file_body(file: FileBody) -> HttpBody {
-    HttpBody::from_stream(futures_util::stream::unfold(file, async |mut file| {
+    let pieces = futures_util::stream::unfold(file, async |mut file| {
         let piece = file.read().await?;
         Some((piece, file))
-    }))
+    });
+    HttpBody::from_stream(pieces.fuse()) // compression polls it after its end
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::Body as HttpBody;
 use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::message::{BodyReceiver, Chunk, HandlerOutcome, ResponseBody};
@@ -100,7 +101,7 @@ pub(super) fn streamed(
     stopping: Option<CancellationToken>,
 ) -> HttpBody {
     let receiving = (chunks, CancelHandler { runtime: Some(runtime), id }, stopping);
-    HttpBody::from_stream(futures_util::stream::unfold(receiving, async |mut receiving| {
+    let chunks = futures_util::stream::unfold(receiving, async |mut receiving| {
         let (chunk, is_stopping) = match &receiving.2 {
             None => (receiving.0.recv().await, false),
             Some(stopping) => {
@@ -120,7 +121,9 @@ pub(super) fn streamed(
             Some(Chunk::End) => None,
             None => Some((Err(io::Error::other("the handler's stream was aborted")), receiving)),
         }
-    }))
+    });
+    // Layers of other programs, such as compression, may poll it after its end.
+    HttpBody::from_stream(chunks.fuse())
 }
 
 /// Replaces the content type, and adds the other headers unless the handler has set them.

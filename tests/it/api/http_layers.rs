@@ -1,5 +1,8 @@
 //! CORS, compression and headers for HTTPS, around handlers and static files.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 use futures_util::StreamExt;
 use reqwest::Method;
 
@@ -7,12 +10,16 @@ use crate::support::{Project, Reply, Server, in_time, send};
 
 const APP: &str = r#"
 import _gate
-from snaxum import Response, route, static
+from pathlib import Path
+from snaxum import Response, route, send_file, static
 
 static("/assets", "assets")
 
 @route("/", methods=["GET", "POST"])
 def home(request): return "text " * 100
+
+@route("/file")
+def file(request): return send_file(Path(__file__).parent.parent / "assets/large.txt")
 
 @route("/short")
 def short(request): return "short"
@@ -122,6 +129,20 @@ async fn text_is_compressed_and_streams_are_not_delayed() {
         while let Some(chunk) = in_time("the rest", chunks.next()).await {
             chunk.expect("whole");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_large_file_is_compressed_to_its_end() {
+    let content: String = (0..100_000).map(|n| format!("line {n}\n")).collect();
+    let project = project().top_file("pyproject.toml", OPTIONS);
+    let server = project.top_file("assets/large.txt", &content).serve().await;
+    for path in ["/file", "/assets/large.txt"] {
+        let reply = with(&server, Method::GET, path, &[("accept-encoding", "gzip")]).await;
+        assert_eq!(reply.header("content-encoding"), "gzip", "{path}");
+        let mut text = String::new();
+        GzDecoder::new(&*reply.body).read_to_string(&mut text).expect("the whole file");
+        assert!(text == content, "{path}: {} of {} bytes", text.len(), content.len());
     }
 }
 
