@@ -9,10 +9,10 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use axum::http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
-    HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    HeaderName, IF_NONE_MATCH, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::compression::{CompressionLayer, Predicate};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer, ExposeHeaders};
@@ -88,6 +88,12 @@ impl HttpLayers {
         respond: impl FnOnce(Request<B>) -> F,
     ) -> Response<Body> {
         let Some(compression) = &self.compression else { return respond(request).await };
+        // The client has a compressed copy.
+        let has_weak_tag = request
+            .headers()
+            .get_all(IF_NONE_MATCH)
+            .iter()
+            .any(|tags| tags.as_bytes().windows(3).any(|start| start == b"W/\""));
         let mut respond = Some(respond);
         let inner = service_fn(move |request| {
             let responding = respond.take().expect("a service of one request")(request);
@@ -101,7 +107,13 @@ impl HttpLayers {
         });
         let mut response = unwrap(compression.layer(inner).oneshot(request).await).map(Body::new);
         let was_plain = response.extensions_mut().remove::<Plain>().is_some();
-        if was_plain && response.headers().contains_key(CONTENT_ENCODING) {
+        let is_same = response.status() == StatusCode::NOT_MODIFIED;
+        if is_same {
+            // As in the response that it stands for.
+            response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
+        }
+        let is_compressed = response.headers().contains_key(CONTENT_ENCODING);
+        if was_plain && (is_compressed || is_same && has_weak_tag) {
             weaken_etag(response.headers_mut());
         }
         response
@@ -166,7 +178,7 @@ fn cors(config: &SnaxumConfig) -> CorsLayer {
     let is_any = |values: &[String]| values.iter().any(|value| value == "*");
     let origins = match &config.cors_allow_origins {
         any if is_any(any) => AllowOrigin::any(),
-        origins => AllowOrigin::list(origins.iter().map(|it| it.parse().expect(CHECKED))),
+        origins => AllowOrigin::list(origins.iter().map(|it| sent(it).parse().expect(CHECKED))),
     };
     let methods = match &config.cors_allow_methods {
         none if none.is_empty() => AllowMethods::list(DEFAULT_METHODS),
@@ -197,9 +209,30 @@ fn cors(config: &SnaxumConfig) -> CorsLayer {
     }
 }
 
+/// Returns an origin as browsers send it: in lower case, without the default port.
+fn sent(origin: &str) -> String {
+    let origin = origin.to_ascii_lowercase();
+    let default_port = if origin.starts_with("https:") { ":443" } else { ":80" };
+    origin.strip_suffix(default_port).map(str::to_owned).unwrap_or(origin)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_is_compared_as_browsers_send_it() {
+        for (origin, expected) in [
+            ("https://A.Example", "https://a.example"),
+            ("HTTPS://a.example:443", "https://a.example"),
+            ("http://a.example:80", "http://a.example"),
+            ("http://a.example:443", "http://a.example:443"),
+            ("https://a.example:8443", "https://a.example:8443"),
+            ("http://[::1]:80", "http://[::1]"),
+        ] {
+            assert_eq!(sent(origin), expected);
+        }
+    }
 
     #[test]
     fn text_is_compressed_and_pictures_and_events_are_not() {
