@@ -26,13 +26,18 @@ const MAX_PART_HEAD: usize = 64 * 1024;
 const STEP: usize = 64 * 1024;
 /// The longest boundary; RFC 2046 allows 70.
 const MAX_BOUNDARY: usize = 250;
+/// The largest file that stays in memory.
+const MAX_IN_MEMORY: usize = 1024 * 1024;
+/// The same, once the files in memory have [`MAX_ALL_IN_MEMORY`] together.
+const MAX_LATER_IN_MEMORY: usize = 64 * 1024;
+const MAX_ALL_IN_MEMORY: usize = 8 * 1024 * 1024;
 
 /// The limits of one form.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FormLimits {
     fields: usize,
     files: usize,
-    /// The size of all fields together, without files.
+    /// The size of all fields together, without files but with the names of all parts.
     field_bytes: usize,
 }
 
@@ -68,7 +73,14 @@ where
         return Err(failure(400, detail.to_owned()));
     };
     let place = Place::default();
-    let mut parser = Parser { place: &place, limits, form: Form::default(), field_bytes: 0 };
+    let mut parser = Parser {
+        place: &place,
+        limits,
+        form: Form::default(),
+        field_bytes: 0,
+        files: 0,
+        in_memory: 0,
+    };
     // multer reads everything that has arrived, so the stream makes pauses.
     let source = (&mut *reader, &mut recorder, &place, 0);
     let chunks = stream::unfold(source, |(reader, recorder, place, mut since_pause)| async move {
@@ -131,6 +143,10 @@ struct Parser<'a> {
     limits: FormLimits,
     form: Form,
     field_bytes: usize,
+    /// The parts with a file, also without a chosen one.
+    files: usize,
+    /// The bytes of the files that are in memory.
+    in_memory: usize,
 }
 
 impl Parser<'_> {
@@ -159,16 +175,10 @@ impl Parser<'_> {
         if self.form.fields.len() >= self.limits.fields {
             return Err(too_many(self.limits.fields, "fields"));
         }
+        self.add_field_bytes(name.len())?;
         let mut value = Vec::new();
         while let Some(chunk) = part.chunk().await.map_err(|error| self.failure(error))? {
-            self.field_bytes += chunk.len();
-            if self.field_bytes > self.limits.field_bytes {
-                let limit = self.limits.field_bytes;
-                let detail = format!(
-                    "the fields of the form have more than {limit} bytes, the limit of this server"
-                );
-                return Err(failure(413, detail));
-            }
+            self.add_field_bytes(chunk.len())?;
             value.extend_from_slice(&chunk);
         }
         let value = String::from_utf8(value).map_err(|error| {
@@ -179,18 +189,35 @@ impl Parser<'_> {
         Ok(())
     }
 
+    fn add_field_bytes(&mut self, count: usize) -> Result<(), BodyError> {
+        self.field_bytes += count;
+        let limit = self.limits.field_bytes;
+        if self.field_bytes <= limit {
+            return Ok(());
+        }
+        let detail = format!(
+            "the fields of the form have more than {limit} bytes, the limit of this server"
+        );
+        Err(failure(413, detail))
+    }
+
     async fn read_file(
         &mut self,
         mut part: multer::Field<'_>,
         name: String,
         filename: String,
     ) -> Result<(), BodyError> {
-        if self.form.files.len() >= self.limits.files {
+        self.files += 1;
+        if self.files > self.limits.files {
             return Err(too_many(self.limits.files, "files"));
         }
         let content_type = part.headers().get(CONTENT_TYPE).map_or(&b""[..], |it| it.as_bytes());
         let content_type = String::from_utf8_lossy(content_type).into_owned();
-        let mut spool = Spool::default();
+        self.add_field_bytes(name.len() + filename.len() + content_type.len())?;
+        let mut spool = Spool::new(match self.in_memory <= MAX_ALL_IN_MEMORY {
+            true => MAX_IN_MEMORY,
+            false => MAX_LATER_IN_MEMORY,
+        });
         let unwritable = |error| {
             tracing::error!("cannot store an uploaded file: {error}");
             failure(507, "the server cannot store the file: its log has the reason".to_owned())
@@ -199,6 +226,7 @@ impl Parser<'_> {
             spool.write(&chunk).await.map_err(unwritable)?;
         }
         let content = spool.finish().await.map_err(unwritable)?;
+        self.in_memory += content.in_memory();
         // An empty file input of an HTML form.
         if !(filename.is_empty() && content.size() == 0) {
             let content = content.into();
@@ -249,16 +277,20 @@ mod tests {
     /// The fields, and the names and contents of the files.
     type Shown = (Vec<(String, String)>, Vec<(String, String, Vec<u8>)>);
 
-    fn parse(body: &[u8], chunk: usize) -> Result<Shown, BodyError> {
+    fn form(body: &[u8], chunk: usize, limits: FormLimits) -> Result<Form, BodyError> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let chunks: Vec<_> = body.chunks(chunk).map(Bytes::copy_from_slice).collect();
         let body = Body::from_stream(stream::iter(chunks.into_iter().map(Ok::<_, std::io::Error>)));
-        let form = runtime.block_on(async {
+        runtime.block_on(async {
             let limit = 1 << 30;
             let mut reader = BodyReader::new(&HeaderMap::new(), body, None, limit, Duration::ZERO)?;
-            read(b"multipart/form-data; boundary=XX", &mut reader, LIMITS, BodyRecorder::new(true))
+            read(b"multipart/form-data; boundary=XX", &mut reader, limits, BodyRecorder::new(true))
                 .await
-        })?;
+        })
+    }
+
+    fn parse(body: &[u8], chunk: usize) -> Result<Shown, BodyError> {
+        let form = form(body, chunk, LIMITS)?;
         let files = form.files.iter().map(|file| {
             let mut content = vec![0; usize::try_from(file.content.size()).expect("it is small")];
             let read = file.content.read_at(0, &mut content).expect("it is open");
@@ -323,6 +355,29 @@ mod tests {
             let (_, files) = parse(body.as_bytes(), 50_000).expect("valid");
             assert_eq!(files, [("f".to_owned(), "x".to_owned(), content.into_bytes())]);
         }
+    }
+
+    #[test]
+    fn many_files_are_not_in_memory_together() {
+        let content = "x".repeat(MAX_IN_MEMORY);
+        let body = part("name=f; filename=x", &content).repeat(40) + "--XX--";
+        let limits = FormLimits { files: 40, ..LIMITS };
+        let form = form(body.as_bytes(), 50_000, limits).expect("valid");
+        let in_memory: usize = form.files.iter().map(|file| file.content.in_memory()).sum();
+        assert!(in_memory <= MAX_ALL_IN_MEMORY + MAX_IN_MEMORY, "{in_memory}");
+        assert!(form.files.iter().all(|file| file.content.size() == content.len() as u64));
+    }
+
+    #[test]
+    fn names_and_empty_files_count() {
+        let named = part(&format!("name={}", "x".repeat(200)), "") + "--XX--";
+        let error = parse(named.as_bytes(), 100).expect_err("a long name");
+        assert_eq!(error.failure.status, 413);
+        let empty = part("name=f; filename=\"\"", "");
+        let (_, files) = parse((empty.repeat(5) + "--XX--").as_bytes(), 100).expect("valid");
+        assert!(files.is_empty(), "no file was chosen");
+        let error = parse((empty.repeat(6) + "--XX--").as_bytes(), 100).expect_err("too many");
+        assert!(error.failure.detail.contains("more than 5 files"), "{error}");
     }
 
     #[test]

@@ -74,6 +74,14 @@ impl FileContent {
         self.size
     }
 
+    /// The bytes of memory that it needs.
+    pub(crate) fn in_memory(&self) -> usize {
+        match &*self.stored.lock() {
+            Some(Stored::Memory(bytes)) => bytes.len(),
+            _ => 0,
+        }
+    }
+
     /// Fills `buffer` from the byte `offset` on, and returns how much of it; `None` if it is closed.
     pub(crate) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Option<io::Result<usize>> {
         let stored = self.stored.lock().clone()?;

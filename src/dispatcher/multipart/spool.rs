@@ -1,4 +1,4 @@
-//! Stores the bytes of one file as they arrive: in memory, and beyond 1 MiB in an unnamed file.
+//! Stores the bytes of one file as they arrive: in memory, and beyond a limit in an unnamed file.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -6,24 +6,27 @@ use std::sync::Arc;
 
 use crate::message::{FileContent, Stored};
 
-/// The largest file that stays in memory.
-const MAX_IN_MEMORY: usize = 1024 * 1024;
 /// Bytes that are written to disk at once.
 const BLOCK: usize = 256 * 1024;
 
 /// A file that grows.
-#[derive(Default)]
 pub(super) struct Spool {
+    /// The largest size that stays in memory.
+    max_in_memory: usize,
     size: u64,
     buffer: Vec<u8>,
     file: Option<File>,
 }
 
 impl Spool {
+    pub(super) fn new(max_in_memory: usize) -> Self {
+        Self { max_in_memory, size: 0, buffer: Vec::new(), file: None }
+    }
+
     pub(super) async fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
         self.size += chunk.len() as u64;
         self.buffer.extend_from_slice(chunk);
-        let limit = if self.file.is_some() { BLOCK } else { MAX_IN_MEMORY };
+        let limit = if self.file.is_some() { BLOCK } else { self.max_in_memory };
         if self.buffer.len() > limit {
             self.flush().await?;
         }
