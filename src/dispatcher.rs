@@ -104,7 +104,9 @@ where
     let id = runtime.next_request_id();
     let mut observation = Observation::begin(&runtime, id, &head);
 
-    let body = match has_body && may_stream(&runtime, &head).await {
+    // The protocol changes after the body (RFC 9110, 7.8).
+    let may_wait = has_body && handshake.is_none();
+    let body = match may_wait && may_stream(&runtime, &head).await {
         true => Arrival::Later(body),
         false => {
             let body = whole_body::read(&runtime, head.headers(), body, coding).await;

@@ -2,9 +2,10 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Error, Message, http};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -366,6 +367,43 @@ async fn requests_and_handshakes_find_each_their_own() {
     let head =
         format!("WS /json HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", server.authority());
     assert!(server.raw(&head).await.starts_with("HTTP/1.1 426 "));
+}
+
+#[tokio::test]
+async fn the_protocol_changes_after_the_body_of_a_handshake() {
+    const BOTH: &str = r#"
+from snaxum import Request, WebSocket, route, websocket
+
+@route("/both")
+async def chunks(request: Request):
+    return {"bytes": sum([len(chunk) async for chunk in request.stream()])}
+
+@websocket("/both")
+async def echo(ws: WebSocket):
+    async for message in ws:
+        await ws.send(message)
+"#;
+    let server = Project::new().file("app.py", BOTH).serve().await;
+    let body = "x".repeat(500_000);
+    let request = format!(
+        "GET /both HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         content-length: {}\r\n\r\n{body}",
+        server.authority(),
+        body.len()
+    );
+    let mut stream = TcpStream::connect(server.authority()).await.expect("it listens");
+    stream.write_all(request.as_bytes()).await.expect("it is read");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(in_time("the head", stream.read_u8()).await.expect("a byte"));
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+
+    let stream = MaybeTlsStream::Plain(stream);
+    let mut client = Client(WebSocketStream::from_raw_socket(stream, Role::Client, None).await);
+    client.send("hello").await;
+    assert_eq!(client.text().await, "hello");
 }
 
 #[tokio::test]
