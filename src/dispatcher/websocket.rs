@@ -182,6 +182,8 @@ enum Ended {
     ByClient,
     /// The client has sent something invalid.
     Invalid(SocketClose),
+    /// The client no longer reads.
+    Gone,
     /// A close frame was sent.
     Closed,
 }
@@ -194,15 +196,16 @@ impl Connection {
         let ended = tokio::select! {
             ended = self.receive(&mut stream) => ended,
             is_sent = self.send(&mut sink) => {
-                if is_sent { Ended::Closed } else { Ended::ByClient }
+                if is_sent { Ended::Closed } else { Ended::Gone }
             }
-            () = self.watch() => Ended::ByClient,
+            () = self.watch() => Ended::Gone,
         };
         let closing = async {
             match ended {
                 Ended::ByClient => self.channel.close(abnormal()),
                 Ended::Invalid(close) => {
                     self.channel.close(close.clone());
+                Ended::Gone => return self.channel.close(abnormal()),
                     let _ = sink.send(close_frame(close)).await;
                 }
                 Ended::Closed => {}
@@ -286,9 +289,10 @@ impl Connection {
             }
             loop {
                 tokio::time::sleep(every).await;
-                // While nothing is read, its pongs are not, either.
-                let is_full = self.is_full.load(Ordering::Relaxed);
-                if !is_full && self.silent_pings.fetch_add(1, Ordering::Relaxed) == MISSED_PINGS {
+                // While nothing is read, its pongs are not, either. While a message is on its way to a
+                // slow client, no ping is sent; if that reads nothing, the send timeout ends it.
+                let counts = self.channel.ping() && !self.is_full.load(Ordering::Relaxed);
+                if counts && self.silent_pings.fetch_add(1, Ordering::Relaxed) == MISSED_PINGS {
                     return;
                 }
                 self.channel.ping();

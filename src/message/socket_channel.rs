@@ -230,13 +230,14 @@ impl ConnectionEnd {
         !self.0.0.lock().outgoing.waiting.is_empty()
     }
 
-    /// Lets [`next`](Self::next) return a ping.
-    pub(crate) fn ping(&self) {
+    /// Lets [`next`](Self::next) return a ping. Returns whether it has returned the one before.
+    pub(crate) fn ping(&self) -> bool {
         let mut state = self.0.0.lock();
-        state.has_ping = true;
+        let has_one = std::mem::replace(&mut state.has_ping, true);
         let waker = state.to_send.take();
         drop(state);
         wake(waker);
+        !has_one
     }
 
     /// Waits until there is room for the client's next message. The handler may take no more of them:
@@ -435,6 +436,17 @@ mod tests {
         assert!(room.as_mut().poll(&mut context).is_pending());
         assert!(matches!(handler.receive(), Received::Message(_)));
         assert!(room.poll(&mut context).is_ready());
+    }
+
+    #[tokio::test]
+    async fn a_ping_waits_until_it_can_be_sent() {
+        let (handler, connection) = channel();
+        assert_eq!(handler.try_send(&text("a"), waker), Ok(()));
+        assert!(connection.ping());
+        assert!(!connection.ping(), "the first one is not sent");
+        assert_eq!(connection.next().await, Outgoing::Ping);
+        assert_eq!(connection.next().await, Outgoing::Message(text("a")));
+        assert!(connection.ping());
     }
 
     #[tokio::test]
