@@ -34,6 +34,7 @@ mod reply;
 mod response_stream;
 mod serving;
 mod socket;
+mod stopping;
 mod thread;
 mod thread_usage;
 mod workers;
@@ -46,7 +47,6 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwapOption;
 use crossbeam_channel::SendTimeoutError;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::SnaxumConfig;
 use crate::error::Error;
@@ -70,6 +70,7 @@ pub use reply::CallError;
 use reply::WakeBatch;
 pub use serving::Serving;
 use serving::{failure_text, log_failures};
+use stopping::Stopping;
 use thread::ThreadContext;
 pub use workers::DispatchWorker;
 use workers::Workers;
@@ -96,8 +97,7 @@ pub struct PythonRuntime {
     static_files: ArcSwapOption<StaticFiles>,
     /// The layers around responses, if there are any.
     http_layers: Option<Arc<HttpLayers>>,
-    /// Cancelled when the server begins to stop.
-    stopping: CancellationToken,
+    stopping: Stopping,
     stopped: AtomicBool,
     /// Whether the runtime thread loads modules.
     is_loading: AtomicBool,
@@ -205,7 +205,7 @@ impl PythonRuntime {
             abandoned,
             serving: RwLock::new(Arc::new(Serving::after(first))),
             static_files: ArcSwapOption::new(static_files),
-            stopping: CancellationToken::new(),
+            stopping: Stopping::default(),
             stopped: AtomicBool::new(false),
             is_loading: AtomicBool::new(false),
             events,
@@ -341,16 +341,6 @@ impl PythonRuntime {
         self.abandoned.add(id);
     }
 
-    /// Ends the event streams: they have no end of their own. Call it when the server begins to stop.
-    pub fn begin_shutdown(&self) {
-        self.stopping.cancel();
-    }
-
-    /// Is cancelled when the server begins to stop.
-    pub(crate) fn stopping(&self) -> CancellationToken {
-        self.stopping.clone()
-    }
-
     /// Interrupts a module that loads: Python's handler of this signal raises an exception in it.
     fn interrupt_load(&self) {
         if let Some(thread) = &*self.thread.lock()
@@ -367,6 +357,7 @@ impl PythonRuntime {
     pub async fn shutdown(&self, timeout: Duration) {
         self.begin_shutdown();
         self.stopped.store(true, Ordering::Release);
+        self.stopping.sockets_closed(timeout).await;
         let ((began, begins), (reply, done)) = (oneshot::channel(), oneshot::channel());
         let message = Control::Shutdown { timeout, began, reply };
         let control = self.control.clone();

@@ -127,6 +127,8 @@ impl Handshake {
             is_full: AtomicBool::new(false),
         };
         let (on_upgrade, guard) = (self.on_upgrade, self.guard);
+        // A server of someone else does not wait for it, so the runtime does.
+        let token = guard.is_none().then(|| runtime.socket_token());
         tokio::spawn(async move {
             match on_upgrade.await {
                 Ok(upgraded) => connection.serve(upgraded).await,
@@ -134,7 +136,7 @@ impl Handshake {
                 Err(_) => drop(connection.channel.end(abnormal())),
             }
             connection.end_handler().await;
-            drop(guard); // the server waits for the handler before it stops Python
+            drop((guard, token)); // the server waits for the handler before it stops Python
         });
         Ok(response)
     }
@@ -180,10 +182,10 @@ struct Connection {
 enum Ended {
     /// The client has sent a close frame, or disconnected.
     ByClient,
-    /// The client has sent something invalid.
-    Invalid(SocketClose),
     /// The client no longer reads.
     Gone,
+    /// The client has sent something invalid.
+    Invalid(SocketClose),
     /// A close frame was sent.
     Closed,
 }
@@ -203,9 +205,9 @@ impl Connection {
         let closing = async {
             match ended {
                 Ended::ByClient => self.channel.close(abnormal()),
+                Ended::Gone => return self.channel.close(abnormal()),
                 Ended::Invalid(close) => {
                     self.channel.close(close.clone());
-                Ended::Gone => return self.channel.close(abnormal()),
                     let _ = sink.send(close_frame(close)).await;
                 }
                 Ended::Closed => {}
@@ -295,7 +297,6 @@ impl Connection {
                 if counts && self.silent_pings.fetch_add(1, Ordering::Relaxed) == MISSED_PINGS {
                     return;
                 }
-                self.channel.ping();
             }
         };
         let stop = async {

@@ -2,6 +2,8 @@
 //!
 //! Built once for all tests here, in the target directory of this crate: most dependencies are there.
 
+mod websocket;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -95,7 +97,7 @@ def pool_compute(request: Request, pool: ProcessPoolExecutor) -> dict:
 
 const POOL_WORKERS: &str = "def compute_squares(numbers):\n    return [n * n for n in numbers]\n";
 
-/// Compiles both programs, the first time that one is asked for.
+/// Compiles the programs, the first time that one is asked for.
 async fn built() -> &'static Path {
     static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
     BUILT.get_or_init(build).await
@@ -130,6 +132,7 @@ async fn build() -> PathBuf {
     put("Cargo.lock", &lock);
     put("src/main.rs", &QUICK_START.replace(BIND, BIND_HERE));
     put("src/bin/with-dev.rs", WITH_DEV);
+    put("src/bin/graceful.rs", websocket::GRACEFUL);
     let offline = cargo(&root, &["build", "--offline"]).await;
     if !offline.0.success() {
         let (status, said) = cargo(&root, &["build"]).await;
