@@ -121,8 +121,9 @@ where
     let static_files = runtime.static_files();
     let static_path = static_files.as_ref().and_then(|files| files.find(&head));
     if let Some(path) = &static_path
-        && let Some(mut response) = Box::pin(path.respond()).await
+        && let Some(outcome) = Box::pin(path.respond()).await
     {
+        let (mut response, _) = to_http(&runtime, &head, id, outcome, None);
         if !matches!(body, Arrival::Read(Ok(_))) {
             // The client must not send its next request after this body.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -172,10 +173,10 @@ where
     if let Some(path) = &static_path
         && is_unrouted
         && response.status() == StatusCode::NOT_FOUND
-        && let Some(index) = Box::pin(path.respond_with_index()).await
+        && let Some(outcome) = Box::pin(path.respond_without_route()).await
     {
         observation.file_found(path.route());
-        response = index;
+        (response, _) = to_http(&runtime, &head, id, outcome, None);
     }
     if let Some(traceback) = &handled {
         log_traceback(id, traceback);

@@ -1,7 +1,7 @@
 //! Chooses the response for a file: all of it, a part, or none because the client has it already.
 //!
 //! Follows RFC 9110 for GET and HEAD: validators, preconditions and ranges. Never chooses a file: the
-//! handler has named it. Sends nothing; `message/file_body.rs` reads the content.
+//! handler has named it, or `static_files.rs`. Sends nothing; `message/file_body.rs` reads the content.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -22,7 +22,7 @@ use headers::{
 };
 use http_range_header::{EndPosition, RangeUnsatisfiableError, StartPosition, parse_range_header};
 
-use crate::message::{Failure, FileBody, HandlerOutcome, Head, Part, ResponseBody};
+use crate::message::{Failure, FileBody, HandlerOutcome, Part, ResponseBody};
 
 /// A file up to this size is read at once.
 const SMALL: u64 = 64 * 1024;
@@ -33,7 +33,8 @@ const MAX_RANGES: usize = 16;
 
 type Headers = Vec<(String, String)>;
 
-/// Opens the file at `path` and makes the response to `request`, with these headers of the handler.
+/// Opens the file at `path` and makes the response to a request with this method and these headers
+/// (`request`), with the `headers` of the handler.
 ///
 /// Conditions and ranges count for status 200 only. Blocks while it opens and reads.
 ///
@@ -44,7 +45,8 @@ pub(crate) fn respond(
     path: &Path,
     status: u16,
     mut headers: Headers,
-    request: &Head,
+    method: &str,
+    request: &HeaderMap,
 ) -> io::Result<HandlerOutcome> {
     // Without `O_NONBLOCK`, a named pipe would block until something writes to it.
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
@@ -55,7 +57,6 @@ pub(crate) fn respond(
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    let method = request.method();
     let is_conditional = status == 200 && matches!(method, "GET" | "HEAD");
     if !is_conditional {
         let content = Content::open(file, &metadata)?;
@@ -64,7 +65,7 @@ pub(crate) fn respond(
     let validators = Validators::new(&metadata, &mut headers);
     // Otherwise clients guess how long their copy is valid.
     add_default(&mut headers, CACHE_CONTROL, "no-cache");
-    match validators.check(request.headers()) {
+    match validators.check(request) {
         Precondition::Passed => {}
         Precondition::NotModified => {
             let about_content = [CONTENT_TYPE, CONTENT_DISPOSITION, CONTENT_ENCODING];
@@ -85,9 +86,7 @@ pub(crate) fn respond(
     let content = Content::open(file, &metadata)?;
     add_default(&mut headers, ACCEPT_RANGES, "bytes");
     let ranges = match method {
-        "GET" if validators.allow_range(request.headers()) => {
-            requested_ranges(request.headers(), content.size())
-        }
+        "GET" if validators.allow_range(request) => requested_ranges(request, content.size()),
         _ => None,
     };
     Ok(match ranges.as_deref() {

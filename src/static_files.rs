@@ -6,34 +6,31 @@
 mod location;
 
 use std::borrow::Cow;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::body::{Body, HttpBody, to_bytes};
-use axum::http::header::{
-    ALLOW, CACHE_CONTROL, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED,
-    LOCATION, RANGE,
-};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
+use axum::http::{HeaderMap, HeaderName};
+use bytes::Bytes;
 use mime_guess::Mime;
-use tower::ServiceExt;
-use tower_http::services::ServeFile;
 
-use crate::message::{Head, StaticMount};
+use crate::file_response;
+use crate::message::{HandlerOutcome, Head, ResponseBody, StaticMount};
 
 use location::{Located, Names, locate};
 
 /// The largest page that dev mode reads into memory, so that the reload script fits into it.
 const MAX_PAGE: u64 = 4 * 1024 * 1024;
-const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+const METHODS: &str = "GET, HEAD, OPTIONS";
 /// The client asks each time, and gets a 304 while the file is the same.
-const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+const NO_CACHE: &str = "no-cache";
 
 /// The mounts of one generation.
 #[derive(Debug, PartialEq)]
 pub(crate) struct StaticFiles {
     /// The longest prefix first.
-    mounts: Vec<Mount>,
+    mounts: Vec<Arc<Mount>>,
     is_dev: bool,
 }
 
@@ -44,16 +41,16 @@ struct Mount {
     directory: PathBuf,
     index: String,
     is_spa: bool,
-    cache_control: HeaderValue,
+    cache_control: String,
 }
 
 /// A path below a mount.
-#[derive(Debug)]
-pub(crate) struct StaticPath<'a> {
-    mount: &'a Mount,
+#[derive(Clone, Debug)]
+pub(crate) struct StaticPath {
+    mount: Arc<Mount>,
     is_dev: bool,
-    names: Names<'a>,
-    head: &'a Head,
+    names: Names<'static>,
+    head: Head,
 }
 
 impl StaticFiles {
@@ -62,19 +59,25 @@ impl StaticFiles {
         if mounts.is_empty() {
             return None;
         }
-        let mut mounts: Vec<Mount> = mounts.iter().map(|mount| Mount::new(mount, is_dev)).collect();
+        let mut mounts: Vec<_> =
+            mounts.iter().map(|mount| Arc::new(Mount::new(mount, is_dev))).collect();
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.prefix.len()));
         Some(Arc::new(Self { mounts, is_dev }))
     }
 
     /// Finds the mount with the longest prefix of the request's path; `None` if no mount has one, or
     /// if no file can have that name.
-    pub(crate) fn find<'a>(&'a self, head: &'a Head) -> Option<StaticPath<'a>> {
+    pub(crate) fn find(&self, head: &Head) -> Option<StaticPath> {
         let names = Names::parse(head.raw_path())?;
         let mount = self.mounts.iter().find(|mount| mount.contains(&names.names))?;
-        let (names, is_directory) =
-            (names.names[mount.prefix.len()..].to_vec(), names.is_directory);
-        Some(StaticPath { mount, is_dev: self.is_dev, names: Names { names, is_directory }, head })
+        let below = names.names[mount.prefix.len()..].iter();
+        let below = below.map(|name| Cow::Owned(name.to_string())).collect();
+        Some(StaticPath {
+            mount: Arc::clone(mount),
+            is_dev: self.is_dev,
+            names: Names { names: below, is_directory: names.is_directory },
+            head: head.clone(),
+        })
     }
 }
 
@@ -85,11 +88,8 @@ impl Mount {
 
     fn new(mount: &StaticMount, is_dev: bool) -> Self {
         let cache_control = match mount.max_age {
-            Some(seconds) if !is_dev => {
-                HeaderValue::from_str(&format!("public, max-age={seconds}"))
-                    .expect("digits are valid in a header")
-            }
-            _ => NO_CACHE,
+            Some(seconds) if !is_dev => format!("public, max-age={seconds}"),
+            _ => NO_CACHE.to_owned(),
         };
         let prefix = mount.prefix.split('/').filter(|name| !name.is_empty());
         Self {
@@ -103,129 +103,111 @@ impl Mount {
     }
 }
 
-impl StaticPath<'_> {
+impl StaticPath {
     /// The id of the mount's row in the route table.
     pub(crate) fn route(&self) -> &str {
         &self.mount.id
     }
 
-    /// Responds with the file; `None` if there is none.
-    pub(crate) async fn respond(&self) -> Option<Response<Body>> {
-        let located = self.locate().await?;
-        match self.head.method() {
-            "GET" | "HEAD" => {}
-            "OPTIONS" => return Some(empty(StatusCode::OK, ALLOW, METHODS)),
-            _ => return Some(empty(StatusCode::METHOD_NOT_ALLOWED, ALLOW, METHODS)),
-        }
-        match located {
-            Located::File(path) => {
-                let is_named = self.names.names.last().filter(|_| !self.names.is_directory);
-                let name = is_named.map_or(Path::new(&self.mount.index), |name| Path::new(&**name));
-                self.send(&path, name).await
-            }
-            Located::DirectoryWithoutSlash => {
-                let query = self.head.query();
-                let separator = if query.is_empty() { "" } else { "?" };
-                let location = format!("{}/{separator}{query}", self.head.raw_path());
-                let location = HeaderValue::from_str(&location).ok()?;
-                Some(empty(StatusCode::TEMPORARY_REDIRECT, LOCATION, location))
-            }
-        }
-    }
-
-    /// Responds with the index to a path that neither a file nor a route has, if the mount is that of
-    /// a single-page app and the client shows the response as a page.
-    pub(crate) async fn respond_with_index(&self) -> Option<Response<Body>> {
-        let is_read = matches!(self.head.method(), "GET" | "HEAD");
-        if !self.mount.is_spa || !is_read || !accepts_html(self.head.headers()) {
+    /// Responds with the file; `None` if there is none, or if the method is not for files.
+    pub(crate) async fn respond(&self) -> Option<HandlerOutcome> {
+        if !self.is_read() {
             return None;
         }
-        let top = StaticPath {
-            names: Names { names: Vec::new(), is_directory: true },
-            mount: self.mount,
-            is_dev: self.is_dev,
-            head: self.head,
-        };
-        match top.locate().await? {
-            Located::File(path) => self.send(&path, Path::new(&self.mount.index)).await,
-            Located::DirectoryWithoutSlash => None,
-        }
+        self.run(|path| match path.locate()? {
+            Located::File(file) => {
+                let is_named = path.names.names.last().filter(|_| !path.names.is_directory);
+                let name = is_named.map_or(&*path.mount.index, |name| &**name);
+                path.send(&file, name)
+            }
+            Located::DirectoryWithoutSlash => {
+                let (path, query) = (path.head.raw_path(), path.head.query());
+                let separator = if query.is_empty() { "" } else { "?" };
+                Some(empty(307, &LOCATION, format!("{path}/{separator}{query}")))
+            }
+        })
+        .await
     }
 
-    async fn locate(&self) -> Option<Located> {
-        let names = self.names.names.iter().map(|name| name.to_string().into()).collect();
-        let names = Names { names, is_directory: self.names.is_directory };
-        let (directory, index) = (self.mount.directory.clone(), self.mount.index.clone());
-        // A disk may be slow, and a tokio thread must not wait for it.
-        let located = tokio::task::spawn_blocking(move || locate(&directory, &names, &index));
-        located.await.unwrap_or(None)
+    /// Responds to a request for which Python has no route, by something else than the file itself:
+    /// to another method on a file, and to a page of a single-page app.
+    pub(crate) async fn respond_without_route(&self) -> Option<HandlerOutcome> {
+        if !self.is_read() {
+            let status = if self.head.method() == "OPTIONS" { 200 } else { 405 };
+            let refusal =
+                move |path: &Self| path.locate().map(|_| empty(status, &ALLOW, METHODS.to_owned()));
+            return self.run(refusal).await;
+        }
+        if !self.mount.is_spa || !accepts_html(self.head.headers()) {
+            return None;
+        }
+        let names = Names { names: Vec::new(), is_directory: true };
+        let top = Self { names, ..self.clone() };
+        top.run(|top| match top.locate()? {
+            Located::File(file) => top.send(&file, &top.mount.index),
+            Located::DirectoryWithoutSlash => None,
+        })
+        .await
+    }
+
+    fn is_read(&self) -> bool {
+        matches!(self.head.method(), "GET" | "HEAD")
+    }
+
+    /// Calls `respond` on a thread that may block: a disk may be slow, and a tokio thread must not wait
+    /// for it.
+    async fn run(
+        &self,
+        respond: impl FnOnce(&Self) -> Option<HandlerOutcome> + Send + 'static,
+    ) -> Option<HandlerOutcome> {
+        let path = self.clone();
+        tokio::task::spawn_blocking(move || respond(&path)).await.unwrap_or(None)
+    }
+
+    fn locate(&self) -> Option<Located> {
+        locate(&self.mount.directory, &self.names, &self.mount.index)
     }
 
     /// Sends the file at `path`, whose type is that of `name`.
-    async fn send(&self, path: &Path, name: &Path) -> Option<Response<Body>> {
-        let mime = content_type(name);
+    fn send(&self, path: &Path, name: &str) -> Option<HandlerOutcome> {
+        let mime = content_type(Path::new(name));
         let is_html = mime.essence_str() == "text/html";
-        let mut headers = self.head.headers().clone();
-        if is_html && self.is_dev {
+        let caching = if is_html { NO_CACHE } else { &self.mount.cache_control };
+        let headers = vec![
+            (CONTENT_TYPE.as_str().to_owned(), mime.to_string()),
+            (CACHE_CONTROL.as_str().to_owned(), caching.to_owned()),
+        ];
+        let method = self.head.method();
+        let sent = match is_html && self.is_dev {
             // The reload script is inserted into it: a stored copy would be of an older server.
-            for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_RANGE, RANGE] {
-                headers.remove(name);
+            true => file_response::respond(path, 200, headers, method, &HeaderMap::new())
+                .and_then(without_version),
+            false => file_response::respond(path, 200, headers, method, self.head.headers()),
+        };
+        match sent {
+            Ok(outcome) => Some(outcome),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    tracing::error!("cannot read the static file {}: {error}", path.display());
+                }
+                None
             }
         }
-        let file = ServeFile::new_with_mime(path, &mime);
-        if let Some(condition) = headers.remove(IF_RANGE)
-            && headers.contains_key(RANGE)
-            && !has_version(&file, &condition).await
-        {
-            headers.remove(RANGE);
-        }
-        let method = Method::from_bytes(self.head.method().as_bytes()).ok()?;
-        let mut response = call(file, method, headers).await;
-        if response.status() == StatusCode::NOT_FOUND {
-            return None; // removed just now
-        }
-        let caching = if is_html { NO_CACHE } else { self.mount.cache_control.clone() };
-        response.headers_mut().insert(CACHE_CONTROL, caching);
-        if is_html && self.is_dev {
-            response.headers_mut().remove(ETAG);
-            response.headers_mut().remove(LAST_MODIFIED);
-            return Some(in_memory(response).await);
-        }
-        Some(response)
     }
 }
 
-async fn call(file: ServeFile, method: Method, headers: HeaderMap) -> Response<Body> {
-    let mut request = Request::new(Body::empty());
-    *request.method_mut() = method;
-    *request.headers_mut() = headers;
-    let response = file.oneshot(request).await.unwrap_or_else(|never| match never {});
-    response.map(Body::new)
-}
-
-/// Whether the file is still the version of which a client has a part.
-async fn has_version(file: &ServeFile, condition: &HeaderValue) -> bool {
-    let now = call(file.clone(), Method::HEAD, HeaderMap::new()).await;
-    [ETAG, LAST_MODIFIED].iter().any(|name| now.headers().get(name) == Some(condition))
-}
-
-/// Reads a page into memory: only a complete body gets the reload script at its place.
-async fn in_memory(response: Response<Body>) -> Response<Body> {
-    let length =
-        response.headers().get("content-length").and_then(|it| it.to_str().ok()?.parse().ok());
-    if length.is_none_or(|length: u64| length > MAX_PAGE) || response.body().is_end_stream() {
-        return response;
-    }
-    let (head, body) = response.into_parts();
-    match to_bytes(body, usize::MAX).await {
-        Ok(page) => Response::from_parts(head, Body::from(page)),
-        Err(error) => {
-            tracing::error!("cannot read a static file: {error}");
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        }
-    }
+/// Removes the version of a page, and reads it into memory: only a complete body gets the reload script
+/// at its place. Blocks.
+fn without_version(outcome: HandlerOutcome) -> io::Result<HandlerOutcome> {
+    let HandlerOutcome::Response { status, content_type, mut headers, body } = outcome else {
+        return Ok(outcome);
+    };
+    headers.retain(|(name, _)| ![ETAG, LAST_MODIFIED].iter().any(|it| it.as_str() == name));
+    let body = match body {
+        ResponseBody::File(file) if file.size() <= MAX_PAGE => ResponseBody::Full(file.read_all()?),
+        body => body,
+    };
+    Ok(HandlerOutcome::Response { status, content_type, headers, body })
 }
 
 /// Guesses the type by the extension; text is UTF-8.
@@ -248,15 +230,16 @@ fn accepts_html(headers: &HeaderMap) -> bool {
     })
 }
 
-fn empty(status: StatusCode, name: axum::http::HeaderName, value: HeaderValue) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response.headers_mut().insert(name, value);
-    response
+fn empty(status: u16, name: &HeaderName, value: String) -> HandlerOutcome {
+    let headers = vec![(name.as_str().to_owned(), value)];
+    let body = ResponseBody::Full(Bytes::new());
+    HandlerOutcome::Response { status, content_type: None, headers, body }
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Request;
+
     use super::*;
 
     #[test]

@@ -59,6 +59,22 @@ impl FileBody {
         let read = tokio::task::spawn_blocking(move || read_at(&file, &piece)).await;
         Some(read.unwrap_or_else(|error| Err(io::Error::other(error))))
     }
+
+    /// Reads all of it into memory. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub(crate) fn read_all(self) -> io::Result<Bytes> {
+        let mut all = Vec::new();
+        for part in self.parts {
+            match part {
+                Part::Text(text) => all.extend_from_slice(&text),
+                Part::Range(range) => all.extend_from_slice(&read_at(&self.file, &range)?),
+            }
+        }
+        Ok(all.into())
+    }
 }
 
 impl Part {

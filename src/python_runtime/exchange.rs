@@ -221,7 +221,9 @@ impl Exchange {
         headers: Vec<(String, String)>,
         path: PathBuf,
     ) -> PyResult<()> {
-        let respond = || file_response::respond(&path, status, headers, &self.request.head);
+        let head = &self.request.head;
+        let (method, request) = (head.method(), head.headers());
+        let respond = || file_response::respond(&path, status, headers, method, request);
         let response = py.detach(respond)?;
         self.finish(generation, route, response);
         Ok(())

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 const WELL_KNOWN: &str = ".well-known";
 
 /// The path of a URL as names of files.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Names<'a> {
     pub(super) names: Vec<Cow<'a, str>>,
     /// Whether the path ends with a slash.

@@ -128,6 +128,56 @@ async fn a_client_gets_the_parts_that_it_does_not_have() {
 }
 
 #[tokio::test]
+async fn ranges_count_by_the_rules_of_rfc_9110() {
+    let server = project().top_file("other/empty.txt", "").serve().await;
+    let get = async |path: &str, range: &str| {
+        let path = format!("/assets/deep/{path}");
+        with(&server, Method::GET, &path, &[("range", range)]).await
+    };
+    let long = get("data.bin", "bytes=-99").await;
+    assert_eq!((long.status, long.header("content-range")), (206, "bytes 0-9/10"));
+    let two = get("data.bin", "bytes=0-1,8-").await;
+    assert_eq!(two.status, 206);
+    assert!(two.header("content-type").starts_with("multipart/byteranges; boundary="));
+    assert!(two.text().contains("content-range: bytes 8-9/10\r\n\r\n89\r\n"), "{}", two.text());
+    // They are ignored: their unit is unknown, or they are not valid.
+    for ignored in ["lines=0-1", "bytes=5-2", "bytes=a-b", "bytes=0-18446744073709551616"] {
+        let whole = get("data.bin", ignored).await;
+        assert_eq!((whole.status, whole.text()), (200, "0123456789"), "{ignored}");
+    }
+    for none in ["bytes=-0", "bytes=10-"] {
+        assert_eq!(get("data.bin", none).await.status, 416, "{none}");
+    }
+    let empty = get("empty.txt", "bytes=0-").await;
+    assert_eq!((empty.status, empty.header("content-range")), (416, "bytes */0"));
+    let head = [("range", "bytes=0-3")];
+    let head = with(&server, Method::HEAD, "/assets/deep/data.bin", &head).await;
+    assert_eq!((head.status, head.header("content-length")), (200, "10"), "a range is for GET");
+}
+
+#[tokio::test]
+async fn another_method_on_a_file_is_for_the_route_of_its_path() {
+    const FORM: &str = r#"
+from snaxum import route, static
+
+static("/", "assets")
+
+@route("/", methods=["POST"])
+def sent(request): return "sent"
+
+@route("/a.css", methods=["OPTIONS"])
+def options(request): return "from Python"
+"#;
+    let server = project().file("app.py", FORM).serve().await;
+    assert_eq!(server.get("/").await.text(), "<body>index</body>");
+    assert_eq!(with(&server, Method::POST, "/", &[]).await.text(), "sent");
+    assert_eq!(with(&server, Method::OPTIONS, "/a.css", &[]).await.text(), "from Python");
+    let refused = with(&server, Method::POST, "/docs/", &[]).await;
+    assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD, OPTIONS"));
+    assert_eq!(with(&server, Method::POST, "/nothing", &[]).await.status, 404);
+}
+
+#[tokio::test]
 async fn no_spelling_and_no_link_leaves_the_directory() {
     let project = project();
     let assets = project.path().join("assets");
