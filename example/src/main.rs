@@ -62,12 +62,14 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     }
 
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    let stopping = Arc::clone(&runtime);
     axum::serve(listener, service)
         .with_graceful_shutdown(async move {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
+            stopping.begin_shutdown(); // an open event stream would delay the end without a limit
             tokio::spawn(async move {
                 interrupt.recv().await; // a second Ctrl-C does not wait
                 std::process::exit(130);
