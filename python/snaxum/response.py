@@ -67,7 +67,7 @@ class Response:
         self.body: object = body
         self.status: int = checked_status(status, 200)
         self.headers: ResponseHeaders = ResponseHeaders(headers)
-        default = _content_type(body)
+        default = content_type_of(body)
         if content_type is not None:
             self.headers["content-type"] = content_type
         elif default is not None:
@@ -214,7 +214,7 @@ def has_status(result: object) -> bool:
     return isinstance(result, Response | tuple)
 
 
-def _content_type(body: object) -> str | None:
+def content_type_of(body: object) -> str | None:
     """Choose the content type by the type of the body. Raises TypeError."""
     if body is None:
         return None

@@ -22,6 +22,7 @@ from snaxum._reload.broken_routes import refusals
 from snaxum._reload.model import Node
 from snaxum._reload.route_plans import RoutePlans
 from snaxum._reload.source_cache import SourceCache
+from snaxum._runtime import chains
 from snaxum._runtime.chains import HookedRoute, Unanswered
 from snaxum.headers import MissingField
 from snaxum.routing import Route
@@ -299,6 +300,33 @@ def test_an_error_without_a_handler_reaches_the_hooks_as_a_response_without_body
         response = raised.value.response
         assert (response.status, response.headers.get("x-own", "")) == (status, own)
         assert response.headers["x-seen"] == f"{status} None"
+
+
+@pytest.mark.parametrize("has_error_handlers", [False, True])
+def test_a_body_that_a_hook_gives_to_a_failure_has_its_type_and_the_traceback_stays(
+    module: Module, monkeypatch: pytest.MonkeyPatch, has_error_handlers: bool
+) -> None:
+    reported: list[Exception] = []
+    monkeypatch.setattr(
+        chains._Passage, "_report", lambda _, request, error: reported.append(error)
+    )
+
+    @snaxum.after_request
+    def after(request: Request, response: Response) -> None:
+        response.body = {"status": response.status} if request.path == "/bug" else "<p>gone</p>"
+
+    if has_error_handlers:
+        snaxum.errorhandler(KeyError)(lambda request, error: "")
+    error = ValueError("bug")
+    snaxum.get("/gone")(fail_with(HTTPError(410)))
+    snaxum.get("/bug")(fail_with(error))
+
+    html = [("content-type", "text/html; charset=utf-8")]
+    assert module.get("/gone").parts() == (410, html, b"<p>gone</p>")
+    assert reported == []
+    json = [("content-type", "application/json")]
+    assert module.get("/bug").parts() == (500, json, b'{"status":500}')
+    assert reported == [error]
 
 
 def test_a_middleware_sees_an_exception_and_every_other_failure_as_a_response(

@@ -9,7 +9,7 @@ in the thread that begins them. If any part is `async def`, the chain runs on th
 from __future__ import annotations
 
 import functools
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -18,10 +18,17 @@ from .._core.hooks import HookSet, RequestHook
 from .._debug import traceback, unparsed_body
 from .._host import to_json
 from ..capture import is_private
-from ..headers import MissingField
+from ..headers import MissingField, Pairs
 from ..http_errors import HTTPError
 from ..request import RawRequest, Request
-from ..response import PLAIN_TYPES, Response, file_error, has_status, to_response
+from ..response import (
+    PLAIN_TYPES,
+    Response,
+    content_type_of,
+    file_error,
+    has_status,
+    to_response,
+)
 from ..routing import Route
 
 _T = TypeVar("_T")
@@ -48,6 +55,13 @@ class Failure(Response):
         super().__init__(None, status, error.headers if isinstance(error, HTTPError) else None)
         self.error = error
         self.is_raised = is_raised
+
+    def parts(self, request_headers: Callable[[], Pairs] = tuple) -> Any:
+        """Return the values to send, for the body that a hook has set."""
+        content_type = content_type_of(self.body)
+        if content_type is not None:
+            self.headers.set_default_type(content_type)
+        return super().parts(request_headers)
 
 
 class Unanswered(Exception):
@@ -199,14 +213,13 @@ class _Passage:
 
     async def finish(self, request: Request, response: Response) -> Response:
         """Return a response that is ready to be sent. Raises Unanswered as `respond` does."""
-        is_file = isinstance(response.body, Path)
+        is_file, failed = isinstance(response.body, Path), response
         if is_file or (self._hooks.errors and type(response.body) not in self._plain):
             response = await self._encoded(request, response)
-        if isinstance(response, Failure):
-            if response.body is None:
-                raise Unanswered(response)
-            if response.is_raised:
-                self._report(request, response.error)
+        if isinstance(response, Failure) and response.body is None:
+            raise Unanswered(response)
+        if isinstance(failed, Failure) and failed.is_raised:
+            self._report(request, failed.error)
         return response
 
     async def _enter(self, index: int, request: Request) -> Response:
