@@ -317,6 +317,15 @@ def test_parameters_have_their_place_type_and_limits() -> None:
     assert set(found["responses"]) == {"204", "422", "default"}
 
 
+def test_a_required_list_of_texts_or_files_has_an_item() -> None:
+    def handler(files: list[UploadFile], ids: list[int], more: list[UploadFile] = []) -> None: ...  # noqa: B006
+
+    (media,) = operation(handler)["requestBody"]["content"].values()
+    given = media["schema"]["properties"]
+    assert (given["files"]["minItems"], given["ids"]["minItems"]) == (1, 1)
+    assert "minItems" not in given["more"]
+
+
 def test_a_model_of_texts_is_one_parameter_for_each_field() -> None:
     def handler(
         line: Annotated[Line, Query()],

@@ -118,8 +118,16 @@ def _text_schema(argument: Argument, schemas: Schemas) -> Schema:
     schema = schemas.of(argument.annotation, "text", argument.limits)
     if not argument.is_required:
         add_default(schema, argument.default)
+    else:
+        _need_an_item(schema)
     _add_texts(schema, argument)
     return schema
+
+
+def _need_an_item(schema: Schema) -> None:
+    """Describe that a list without items is a missing value: it is sent as nothing."""
+    if schema.get("type") == "array":
+        schema.setdefault("minItems", 1)
 
 
 def _described(argument: Argument) -> dict[str, Any]:
@@ -195,4 +203,9 @@ def _form(arguments: list[Argument], schemas: Schemas) -> dict[str, Any]:
 
 
 def _file_schema(argument: Argument) -> Schema:
-    return {"type": "array", "items": dict(BINARY)} if argument.is_list else dict(BINARY)
+    if not argument.is_list:
+        return dict(BINARY)
+    schema: Schema = {"type": "array", "items": dict(BINARY)}
+    if argument.is_required:
+        _need_an_item(schema)
+    return schema
