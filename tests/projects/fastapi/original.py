@@ -35,6 +35,7 @@ from models import (
     Oak,
     Rose,
     Visit,
+    VisitChange,
 )
 from original_sending import router as sending
 from pydantic import AfterValidator
@@ -279,9 +280,11 @@ async def put_visit(name: str, visit: Visit) -> Any:
 
 
 @app.patch("/visits/{name}")
-async def patch_visit(name: str, change: dict[str, Any]) -> Visit:
+async def patch_visit(name: str, change: VisitChange) -> Visit:
+    if name not in VISITS:
+        raise HTTPException(status_code=404, detail="no such visit")
     stored = Visit(**VISITS[name])
-    changed = stored.model_copy(update=change)
+    changed = stored.model_copy(update=change.model_dump(exclude_unset=True))
     VISITS[name] = jsonable_encoder(changed)
     return changed
 
@@ -311,7 +314,7 @@ async def add_header(
     request: Request, call_next: Callable[[Request], Awaitable[Response]]
 ) -> Response:
     response = await call_next(request)
-    response.headers["X-Garden"] = request.url.path
+    response.headers["X-Garden"] = request.method
     return response
 
 

@@ -93,13 +93,12 @@ async def types(
     after: timedelta,
     repeat_at: time | None = None,
 ) -> Any:
-    began = start + after
     return {
         "item_id": item_id,
         "start": start,
+        "end": end,
         "repeat_at": repeat_at,
-        "began": began,
-        "seconds": (end - began).total_seconds(),
+        "seconds": after.total_seconds(),
     }
 
 

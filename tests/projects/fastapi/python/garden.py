@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
 
-from models import AccountIn, AccountOut, Filter, Kind, Oak, Rose, Visit
+from models import AccountIn, AccountOut, Filter, Kind, Oak, Rose, Visit, VisitChange
 from pydantic import AfterValidator
 
 from snaxum import (
@@ -260,9 +260,11 @@ async def put_visit(name: str, visit: Visit) -> dict[str, Any]:
 
 
 @patch("/visits/<name>")
-async def patch_visit(name: str, change: dict[str, Any]) -> Visit:
+async def patch_visit(name: str, change: VisitChange) -> Visit:
+    if name not in VISITS:
+        raise HTTPError(404, "no such visit")
     stored = Visit(**VISITS[name])
-    changed = stored.model_copy(update=change)
+    changed = stored.model_copy(update=change.model_dump(exclude_unset=True))
     VISITS[name] = changed.model_dump(mode="json")
     return changed
 
@@ -301,7 +303,7 @@ async def add_header(
     request: Request, call_next: Callable[[Request], Awaitable[Response]]
 ) -> Response:
     response = await call_next(request)
-    response.headers["X-Garden"] = request.path
+    response.headers["X-Garden"] = request.method
     return response
 
 

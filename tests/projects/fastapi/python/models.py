@@ -99,6 +99,12 @@ class Visit(BaseModel):
     note: str | None = None
 
 
+class VisitChange(BaseModel):
+    title: str = ""
+    at: datetime = datetime.min
+    note: str | None = None
+
+
 class Rose(BaseModel):
     kind: Literal["rose"] = "rose"
     colour: str
