@@ -37,6 +37,7 @@ from snaxum import (
     ValidationError,
 )
 from snaxum._validation import libraries
+from snaxum._validation.faults import Faults
 from snaxum.routing import Route, RouteTable
 
 
@@ -769,6 +770,40 @@ def test_a_million_faults_are_neither_listed_nor_stored(kind: Any) -> None:
     assert "faults" in caught.value.detail
     # The decoded body has 4 MB, or two times that, and an object for each fault more than 10 MB.
     assert peak < (20_000_000 if kind == list[PydanticRow] else 12_500_000)
+
+
+@dataclass
+class Sum:
+    left: Sum | Product | int
+    summand: int
+
+
+@dataclass
+class Product:
+    left: Sum | Product | int
+    factor: int
+
+
+@pytest.mark.parametrize(("innermost", "is_valid"), [(1, True), ("x", False)])
+def test_unions_within_unions_try_each_part_of_a_body_once(
+    monkeypatch: pytest.MonkeyPatch, innermost: Any, is_valid: bool
+) -> None:
+    def handler(term: Sum | Product) -> Any:
+        return term
+
+    made, values = [], Faults.__init__
+    monkeypatch.setattr(Faults, "__init__", lambda *args: (made.append(1), values(*args))[1])
+    term: Any = innermost
+    for _ in range(40):
+        term = {"left": term, "factor": 2}
+
+    if is_valid:
+        assert isinstance(fill(handler, method="POST", json=term), Product)
+    else:
+        place = ["left"] * 40
+        assert faults(handler, method="POST", json=term) == [("body", place, "int_type")]
+    # Two times as many for each level would be 10 ** 12.
+    assert len(made) < 5000
 
 
 def test_a_member_of_a_union_may_fit_after_one_with_many_faults() -> None:

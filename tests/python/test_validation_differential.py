@@ -139,7 +139,7 @@ json_values = st.recursive(
 
 
 def convert(kind: Any, value: Any, *, is_text: bool) -> tuple[Any, Faults]:
-    faults: Faults = []
+    faults = Faults()
     result = Builder(is_text=is_text).build(kind)(value, (), faults)
     assert (result is INVALID) == bool(faults)
     return result, faults
@@ -193,7 +193,7 @@ def test_the_engine_of_a_body_finds_the_same_faults(kind: Any, value: Any) -> No
     """With msgspec, the first fault ends the decoding; the standard library lists them all."""
     engine = engines.for_body(kind, {}, loads)
     _, expected = convert(kind, value, is_text=False)
-    found: Faults = []
+    found = Faults()
     engine.explain(value, (), found)
     if found and not expected:  # msgspec alone knows the tags of its Structs
         with pytest.raises(msgspec.ValidationError):

@@ -35,7 +35,17 @@ class TooManyFaults(Exception):
 
 
 class Faults(list[Fault]):
-    """The faults of a value. Raises TooManyFaults after `MAX_FAULTS`."""
+    """The faults of a value. Raises TooManyFaults after `MAX_FAULTS`.
+
+    Within a union, `refused` has the faults of each value that a member of a union has refused, by
+    the `id` of the value and that of the member: the values live as long as the outermost union.
+    """
+
+    __slots__ = ("refused",)
+
+    def __init__(self, refused: dict[tuple[int, int], Faults] | None = None) -> None:
+        super().__init__()
+        self.refused = refused
 
     def append(self, fault: Fault, /) -> None:
         if len(self) >= MAX_FAULTS:

@@ -179,14 +179,21 @@ class Builder:
             ):
                 return None
             tried: list[list[Fault]] = []
+            # Without it, each level of unions within unions doubles the number of attempts.
+            refused = {} if faults.refused is None else faults.refused
+            known = refused if isinstance(value, dict | list) else {}
             for each in converts:
-                found = Faults()
-                try:
-                    result = each(value, loc, found)
-                except TooManyFaults:
-                    result = INVALID
-                if result is not INVALID and not found:
-                    return result
+                key = id(value), id(each)
+                found = known.get(key)
+                if found is None:
+                    found = Faults(refused)
+                    try:
+                        result = each(value, loc, found)
+                    except TooManyFaults:
+                        result = INVALID
+                    if result is not INVALID and not found:
+                        return result
+                    known[key] = found
                 tried.append(found)
             # The faults of the member with the value's shape, or else the expectation of each.
             shape = _shape_of(value)
