@@ -39,7 +39,7 @@ for (const colorScheme of ["light", "dark"]) {
     const sent = page.waitForResponse((response) => response.url().includes("/items/7"));
     await page.getByRole("button", { name: "TRY" }).first().click();
     expect(await (await sent).json()).toEqual({ id: 7 });
-    await expect(page.getByText("Response Status: 200")).toBeVisible();
+    await expect(page.getByText(/Response Status:\s*OK:200/)).toBeVisible();
     expect(errors).toEqual([]);
     expect(others).toEqual([]);
     await context.close();

@@ -23,6 +23,7 @@ spec_files! {
     accessibility,
     console,
     details,
+    docs,
     editor,
     example,
     filters,
