@@ -49,7 +49,10 @@ def _to_model(model: Any) -> Callable[[Any], Any]:
     except Unresolved:
         raise
     except Unsupported as error:
-        raise Unsupported(f"the `response_model` cannot be sent: {error}") from None
+        raise Unsupported(
+            f"the `response_model` cannot be sent: {error}; use a model, or a type such as "
+            "`list[Item]` of one"
+        ) from None
 
     def convert_result(result: Any) -> Any:
         if isinstance(result, Response):

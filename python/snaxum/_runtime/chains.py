@@ -109,6 +109,8 @@ class HookedRoute(Route):
         self.use_process_pool = origin.use_process_pool and not self.is_async
         # The types of bodies that the chain does not encode.
         self._plain = frozenset(_TEXT if _see_encoding_errors(hooks) else PLAIN_TYPES)
+        if self.id is None:
+            self._plain = frozenset()  # only a result of a listed route is sent as it is
         if self.is_async:
             self.call = self._call_on_loop
         elif not hooks.middleware and not hooks.after:
@@ -169,8 +171,8 @@ class UnmatchedRoute(HookedRoute):
         origin = Route.__new__(Route)
         _copy(_no_route(), origin)
         origin.call = refuse
+        origin.id = None  # type: ignore[assignment]
         super().__init__(origin, hooks)
-        self.id = None  # type: ignore[assignment]
 
 
 @functools.cache

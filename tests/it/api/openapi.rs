@@ -100,6 +100,8 @@ from snaxum import before_request, get
 
 @before_request
 def check(request):
+    if request.query_params.get("key") == "text":
+        return "text"
     if request.query_params.get("key") != "k":
         return "no", 401
 
@@ -110,6 +112,9 @@ def docs():
     let server = Project::new().file("app.py", own).dev().await;
     assert_eq!(server.get("/docs?key=k").await.text(), "my own");
     assert_eq!(server.get("/openapi.json").await.status, 401);
+    for path in ["/openapi.json", "/nowhere"] {
+        assert_eq!(server.get(&format!("{path}?key=text")).await.text(), "text", "{path}");
+    }
     let reply = server.get("/openapi.json?key=k").await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert!(reply.json()["paths"]["/docs"].is_object());
