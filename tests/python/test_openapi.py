@@ -549,3 +549,43 @@ def test_a_model_that_cannot_be_described_is_an_error_with_place_and_remedy() ->
     def fine(job: Described) -> Item: ...
 
     check(Route("/", ["POST"], fine))
+
+
+def test_a_type_that_raises_omits_its_route_only(caplog: pytest.LogCaptureFixture) -> None:
+    class Hostile(type):
+        def __eq__(cls, other: object) -> bool:
+            raise RuntimeError("not now")
+
+        __hash__ = type.__hash__
+
+    class Kind(metaclass=Hostile):
+        pass
+
+    def hostile(request: Request) -> Any: ...
+
+    hostile.__annotations__["return"] = Kind
+
+    def fine(request: Request) -> int: ...
+
+    found = document(Route("/a", None, hostile), Route("/b", None, fine))
+    assert list(found["paths"]) == ["/b"]
+    assert found["x-omitted"] == ["/a cannot be described: not now"]
+    assert "hostile cannot be described" in caplog.text
+
+
+def test_a_generic_class_is_a_component_for_each_of_its_arguments() -> None:
+    def limited(request: Request) -> Page[Annotated[int, pydantic.Field(ge=1)]]: ...
+
+    def plain(request: Request) -> Page[int]: ...
+
+    found = document(Route("/a", None, limited), Route("/b", None, plain))
+    components = found["components"]["schemas"]
+    items = [
+        components[
+            found["paths"][path]["get"]["responses"]["200"]["content"]["application/json"][
+                "schema"
+            ]["$ref"].rpartition("/")[2]
+        ]["properties"]["items"]["items"]
+        for path in ("/a", "/b")
+    ]
+    assert items == [{"type": "integer", "minimum": 1}, {"type": "integer"}]

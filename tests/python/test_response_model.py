@@ -10,7 +10,7 @@ import datetime as dt
 import json
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, Generic, NamedTuple, TypedDict, TypeVar
 
 import msgspec
 import pydantic
@@ -21,6 +21,8 @@ from snaxum._core.json_encoding import dumps
 from snaxum._validation import libraries
 from snaxum._validation.results import ResultError, converter
 from snaxum.routing import Route
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -45,6 +47,12 @@ class StoredStruct(Struct):
 
 class Typed(TypedDict):
     name: str
+
+
+@dataclass
+class Page(Generic[T]):
+    items: list[T]
+    first: T | None = None
 
 
 class Row(NamedTuple):
@@ -88,6 +96,7 @@ ADA = {"name": "Ada", "age": 36}
         (User | None, None, None),
         (Typed, StoredUser("Ada"), {"name": "Ada"}),
         (list[int], (1, 2), [1, 2]),
+        (Page[User], {"items": [StoredUser("Ada", 36)]}, {"items": [ADA], "first": None}),
         (dict[str, dt.date], {"a": dt.date(2026, 1, 2)}, {"a": "2026-01-02"}),
         (list[dt.timedelta], [dt.timedelta(hours=-1)], [-3600.0]),
         (str, "text", "text"),

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Container
 from typing import Any, Literal
 
-from .._validation.hints import is_class, name_of
+from .._validation.hints import is_class, name_of, unwrap
 
 Schema = dict[str, Any]
 # A value in a JSON body, as a text of its own, in a response, or in a field of a Struct in one.
@@ -50,7 +50,10 @@ class Components:
         Raises what `make` raises.
         """
         key = (kind, mode)
-        component = self._known.get(key)
+        try:
+            component = self._known.get(key)
+        except TypeError:  # its metadata have no hash
+            return make()
         if component is None:
             component = self._known[key] = Component(kind, mode)
             try:
@@ -137,6 +140,7 @@ def _short(kind: Any) -> str:
 
 def _written(kind: Any) -> str:
     """Write `Page[Item]` as `Page_Item`."""
+    kind = unwrap(kind)[0]
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is None:
         return name_of(kind).rpartition(".")[2]

@@ -7,6 +7,7 @@ open; `check` reports it instead.
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,8 @@ from ..routing import Route
 from ..websocket_routes import WebSocketRoute
 from .operations import PROBLEMS, identifier_of, operation, tags_of, template, websocket
 from .schemas import Schemas
+
+_log = logging.getLogger("snaxum")
 
 # The methods of a path item.
 _METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
@@ -34,7 +37,11 @@ def describe(
     """Return the document."""
     made = _Document()
     for route in routes:
-        made.add(route)
+        try:
+            made.add(route)
+        except Exception as error:  # a class of the user's may raise on any question
+            made.omitted.append(f"{route.pattern} cannot be described: {error}")
+            _log.warning("%s cannot be described", route.handler_name, exc_info=error)
     found: dict[str, Any] = {"openapi": "3.1.0", "info": dict(info), "paths": made.paths}
     components = made.schemas.finish(PROBLEMS)
     found["components"] = {"schemas": {**components, **PROBLEMS}}

@@ -25,7 +25,7 @@ from typing import Any, Literal
 from .._core.libraries import known_class
 from .._validation import constraints, models
 from .._validation.faults import Unsupported
-from .._validation.hints import NONE, is_class, members, name_of, unwrap
+from .._validation.hints import NONE, is_class, members, name_of, unwrap, with_arguments
 from ..markers import MISSING
 from .by_pydantic import PydanticSchemas
 from .components import Components, Mode, Schema
@@ -178,7 +178,7 @@ class Schemas:
         if shape.tag is not None:
             properties[shape.tag[0]] = choice([shape.tag[1]])
         for each in shape.fields:
-            made = self.of(arguments.get(each.annotation, each.annotation), inner)
+            made = self.of(with_arguments(each.annotation, arguments), inner)
             if not each.is_required:
                 add_default(made, each.default)
             properties[each.key] = made

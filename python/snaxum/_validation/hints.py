@@ -78,6 +78,18 @@ def _name(value: Any) -> str:
     return getattr(value, "__name__", "") or getattr(value, "_name", "") or ""
 
 
+def with_arguments(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
+    """Return the type of a field of a generic class, with the class's arguments in it."""
+    if not arguments:
+        return annotation
+    if isinstance(annotation, typing.TypeVar):
+        return arguments.get(annotation, annotation)
+    parameters = getattr(annotation, "__parameters__", ())
+    if is_class(annotation) or not parameters:
+        return annotation
+    return annotation[tuple(arguments.get(each, each) for each in parameters)]
+
+
 def members(annotation: Any) -> tuple[Any, ...]:
     """Return the members of a union; the type alone, if it is not one."""
     if typing.get_origin(annotation) in (Union, types.UnionType):

@@ -25,7 +25,7 @@ from typing import Any, Literal
 from . import constraints, libraries, models, scalars
 from .constraints import Constraints
 from .faults import INVALID, Convert, Fault, Faults, Loc, TooManyFaults, Unsupported
-from .hints import NONE, annotated, members, name_of, unwrap
+from .hints import NONE, annotated, members, name_of, unwrap, with_arguments
 from .model_conversion import build
 
 _LISTS = (list, Sequence, Iterable, Collection, MutableSequence)
@@ -267,7 +267,7 @@ class Builder:
             model = models.read(base)
             arguments = dict(zip(getattr(base, "__parameters__", ()), typing.get_args(annotation)))
             fields = [
-                (each, self.build(arguments.get(each.annotation, each.annotation)))
+                (each, self.build(with_arguments(each.annotation, arguments)))
                 for each in model.fields
             ]
             known.append(build(model, fields))
