@@ -510,6 +510,23 @@ def test_a_body_that_is_not_json_is_refused(
     assert words in caught.value.detail
 
 
+def test_a_multipart_form_is_not_a_body_of_another_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    def model(item: Item) -> Any: ...
+
+    def optional(item: Item | None = None) -> Any: ...
+
+    def table(rows: Any) -> Any: ...
+
+    table.__annotations__["rows"] = pytest.importorskip("pandas").DataFrame
+    request = Request.build("POST", files={"file": b"x"})
+    # As of a server: the form was parsed as it arrived, so there are no bytes.
+    monkeypatch.setattr(request._raw, "form", lambda: ([], []), raising=False)
+    for handler in (model, optional, table):
+        with pytest.raises(HTTPError, match="the body is `multipart/form-data`") as caught:
+            Route("/", ["POST"], handler).call(request)
+        assert caught.value.status == 415
+
+
 def test_other_json_types_are_json() -> None:
     def handler(order: Item) -> Any:
         return order

@@ -156,7 +156,13 @@ class JsonBody(Value):
         self.engine = engines.for_body(argument.annotation, argument.limits, loads)
 
     def read(self, request: Any) -> Any:
-        return request.data or MISSING
+        return self._data(request) or MISSING
+
+    def _data(self, request: Any) -> bytes:
+        if is_multipart(request.content_type):  # it has no bytes: Rust has parsed it
+            check_json(request.content_type)
+        data: bytes = request.data
+        return data
 
     def missing(self) -> Fault:
         return Fault((), "is missing; send JSON with `content-type: application/json`", "missing")
@@ -165,7 +171,7 @@ class JsonBody(Value):
         check_json(request.content_type)
 
     def get(self, request: Any) -> Any:
-        data = request.data
+        data = self._data(request)
         if not data:
             return super().get(request)
         check_json(request.content_type)
@@ -199,7 +205,7 @@ class OtherBody(Value):
         self.reader: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), function)
 
     def read(self, request: Any) -> Any:
-        return request if request.data else MISSING
+        return request if is_multipart(request.content_type) or request.data else MISSING
 
     def missing(self) -> Fault:
         return Fault((), "is missing", "missing")
@@ -223,6 +229,10 @@ _VALUES: dict[str, type[Value]] = {
     "form": FormText,
     "file": Upload,
 }
+
+
+def is_multipart(content_type: str) -> bool:
+    return content_type[:10].lower() == "multipart/"
 
 
 def check_json(content_type: str) -> None:
