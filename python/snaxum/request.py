@@ -283,9 +283,11 @@ def _cookies(request: Request) -> dict[str, str]:
 def _data(request: Request) -> bytes:
     data = request._raw.body()
     if not data and _mime(request) == "multipart/form-data" and request._raw.form() is not None:
-        raise RuntimeError(
-            "a multipart body has no `data`: it was parsed as it arrived; use `request.form` and "
-            "`request.files`, or add `stream_body=True` to the route and read `request.stream()`"
+        raise HTTPError(
+            415,
+            "the body is `multipart/form-data`, which has no `data`: it was parsed as it arrived; "
+            "use `request.form` and `request.files`, or add `stream_body=True` to the route and read "
+            "`request.stream()`",
         )
     return data
 

@@ -521,7 +521,7 @@ def test_a_multipart_form_is_not_a_body_of_another_type(monkeypatch: pytest.Monk
     request = Request.build("POST", files={"file": b"x"})
     # As of a server: the form was parsed as it arrived, so there are no bytes.
     monkeypatch.setattr(request._raw, "form", lambda: ([], []), raising=False)
-    for handler in (model, optional, table):
+    for handler in (model, optional, table, lambda request: request.data, lambda r: r.text):
         with pytest.raises(HTTPError, match="the body is `multipart/form-data`") as caught:
             Route("/", ["POST"], handler).call(request)
         assert caught.value.status == 415
