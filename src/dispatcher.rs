@@ -7,7 +7,7 @@ pub(crate) mod body;
 mod coding;
 mod delivered_body;
 mod multipart;
-mod observation;
+pub(crate) mod observation;
 mod streamed_body;
 mod streamed_response;
 mod websocket;

@@ -32,6 +32,7 @@ pub mod escape;
 pub mod event;
 mod file_response;
 pub(crate) mod framework;
+pub mod function_calls;
 #[cfg(test)]
 pub(crate) mod fuzz;
 pub(crate) mod http_layers;
@@ -54,4 +55,6 @@ mod book {
     mod readme {}
     #[doc = include_str!("../docs/embed.md")]
     mod embed {}
+    #[doc = include_str!("../docs/rust-and-python.md")]
+    mod rust_and_python {}
 }

@@ -5,11 +5,13 @@
 
 mod body_start;
 pub(crate) mod body_stream;
+pub(crate) mod conversion;
 mod delivery;
 mod failure;
 mod file_body;
 mod form;
 mod load_report;
+mod python_state;
 mod reload;
 mod request_head;
 pub(crate) mod request_stream;
@@ -30,6 +32,7 @@ use bytes::Bytes;
 pub(crate) use body_start::BodyRecorder;
 pub use body_start::{BodyStart, MAX_BODY_START};
 pub use body_stream::{BodyReceiver, Chunk, EventHead};
+pub use conversion::ConversionError;
 pub(crate) use delivery::Delivery;
 pub use delivery::{DeliveryGuard, Ended};
 pub use failure::Failure;
@@ -39,7 +42,9 @@ pub use form::{FileContent, FilePart, Form, Stored};
 pub use load_report::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef, Secret,
 };
+pub use python_state::PythonState;
 pub use reload::Reload;
+pub(crate) use request_head::HeadKind;
 pub use request_head::{Head, header_texts};
 pub use request_stream::ChunkReceiver;
 pub use route::{Param, RouteInfo, StreamedRoute};

@@ -30,6 +30,7 @@ from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
 from .markers import Body, Cookie, Form, Header, Path, Query
 from .responses import abort, redirect, send_file
 from .routing import RouteError
+from .state import State
 from .static_files import static
 from .templates import render
 from .uploads import UploadFile
@@ -57,6 +58,7 @@ __all__ = [
     "Request",
     "Response",
     "RouteError",
+    "State",
     "Subscription",
     "UploadFile",
     "ValidationError",

@@ -7,12 +7,14 @@ Owns the interface: plain data crosses it, and the objects of `_host`. Never mat
 from __future__ import annotations
 
 import atexit
+import functools
 import json
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
+from types import ModuleType
 
 from ._core import forms
 from ._debug import crash, output, redact, running_requests
@@ -224,6 +226,15 @@ def dispatch_websocket(exchange: Exchange, method: str, path: str) -> None:
         leave(generation)
 
 
+def dispatch_call(exchange: Exchange, _: str, name: str) -> None:
+    """Call the function `module:function` for Rust, as a handler is called."""
+    generation = enter(exchange.id)
+    try:
+        _called_functions().dispatch_call(exchange, generation, name)
+    finally:
+        leave(generation)
+
+
 def dispatch_head(exchange: Exchange, method: str, path: str) -> None:
     """Run a request whose body has not arrived, if its handler reads it in chunks."""
     generation = enter(exchange.id)
@@ -236,6 +247,20 @@ def dispatch_head(exchange: Exchange, method: str, path: str) -> None:
 def blocks(method: str, path: str) -> bool:
     """Report whether a request calls a handler that may block the dispatch worker."""
     return calls_plain_handler(current(), method, path)
+
+
+def call_blocks(_: str, name: str) -> bool:
+    """Report whether a call from Rust may block the dispatch worker."""
+    blocks: bool = _called_functions().blocks(current(), name)
+    return blocks
+
+
+@functools.cache
+def _called_functions() -> ModuleType:
+    """Import `called_functions` with the first call: most servers have none."""
+    from ._runtime import called_functions
+
+    return called_functions
 
 
 def _redirect_stdout(load: Callable[[], bytes]) -> bytes:

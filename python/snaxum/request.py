@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
@@ -19,6 +18,7 @@ from ._core.texts import text_codec
 from .cookies import parse_cookies
 from .headers import Fields, Headers, Pairs, QueryParams
 from .http_errors import HTTPError
+from .state import State, state_of
 from .uploads import RawFile, UploadFile
 
 Files = Fields[UploadFile]
@@ -54,7 +54,7 @@ class Request:
     - `body`: parsed JSON. None without a body, or with a content type that is not JSON, or with
       none and a body that does not parse. Declared JSON that does not parse raises
       HTTPError(400).
-    - `state`: a namespace for values of your own
+    - `state`: values of your own by name, beside the values of layers in Rust
     """
 
     # Python calls `__getattr__` for an empty slot, which fills it: the second access costs no
@@ -92,7 +92,7 @@ class Request:
     body: Any
     form: QueryParams
     files: Files
-    state: SimpleNamespace
+    state: State
 
     def __init__(self, raw: RawRequest, path_params: dict[str, Any]) -> None:
         self._raw = raw
@@ -334,7 +334,7 @@ _READ: dict[str, Callable[[Request], Any]] = {
     "body": _body,
     "form": _form,
     "files": _files,
-    "state": lambda request: SimpleNamespace(),
+    "state": lambda request: state_of(request._raw),
 }
 
 

@@ -114,7 +114,7 @@ class _Socket:
 
     @property
     def state(self) -> Any:
-        """A namespace for values of your own."""
+        """Values of your own by name, beside the values of layers in Rust."""
         return self.request.state
 
     @property

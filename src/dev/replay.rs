@@ -154,7 +154,12 @@ fn read_method(method: &str) -> Result<Method, ReplayError> {
 pub(super) fn find(recorder: &Recorder, id: &str) -> Result<(u64, SentRequest), ReplayError> {
     let number = id.parse().map_err(|_| ReplayError::Unknown)?;
     let sent = recorder.sent_request(number).ok_or(ReplayError::Unknown)?;
-    Ok((number, sent.ok_or(ReplayError::Incomplete("its head"))?))
+    let sent = sent.ok_or(ReplayError::Incomplete("its head"))?;
+    if sent.method.as_str() == "CALL" && !sent.target.starts_with('/') {
+        let why = "a call from Rust cannot be sent again; send the request that made it";
+        return Err(ReplayError::Invalid(why.to_owned()));
+    }
+    Ok((number, sent))
 }
 
 fn fill_in(

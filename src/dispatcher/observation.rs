@@ -28,7 +28,7 @@ pub const DEV_HEADERS: [HeaderName; 2] = [X_REQUEST_ID, SERVER_TIMING];
 
 /// One request, from its head to its response. Dropped before [`end`](Self::end), it reports that
 /// the client has disconnected. Boxed, because it is large and `serve` observes nothing.
-pub(super) struct Observation<'a>(Option<Box<Observed<'a>>>);
+pub(crate) struct Observation<'a>(Option<Box<Observed<'a>>>);
 
 struct Observed<'a> {
     runtime: &'a PythonRuntime,
@@ -57,7 +57,7 @@ struct Handled {
 
 impl<'a> Observation<'a> {
     /// Reports that a request begins.
-    pub(super) fn begin(runtime: &'a PythonRuntime, id: u64, head: &'a Head) -> Self {
+    pub(crate) fn begin(runtime: &'a PythonRuntime, id: u64, head: &'a Head) -> Self {
         if !runtime.config().dev {
             return Self(None);
         }
@@ -80,8 +80,22 @@ impl<'a> Observation<'a> {
         })))
     }
 
+    /// Records the body of a call from Rust.
+    pub(crate) fn body_is(&mut self, body: &RequestBody) {
+        if let (Some(observed), RequestBody::Whole(body)) = (&mut self.0, body) {
+            observed.request_body = Some(body.clone().into());
+        }
+    }
+
+    /// Records a text that the caller gets instead of a response of Python.
+    pub(crate) fn response_is(&mut self, body: Bytes) {
+        if let Some(observed) = &mut self.0 {
+            observed.response_body = Some(body);
+        }
+    }
+
     /// Records the body of the request.
-    pub(super) fn body_read(&mut self, body: &Result<RequestBody, BodyError>) {
+    pub(crate) fn body_read(&mut self, body: &Result<RequestBody, BodyError>) {
         let Some(observed) = &mut self.0 else { return };
         match body {
             // Shares the bytes.
@@ -93,14 +107,14 @@ impl<'a> Observation<'a> {
     }
 
     /// Records that the gate has let the request pass.
-    pub(super) fn gate_passed(&mut self) {
+    pub(crate) fn gate_passed(&mut self) {
         if let Some(observed) = &mut self.0 {
             observed.gate_passed = Instant::now();
         }
     }
 
     /// Records the response of Python.
-    pub(super) fn received(
+    pub(crate) fn received(
         &mut self,
         generation: u64,
         route: Option<String>,
@@ -115,14 +129,14 @@ impl<'a> Observation<'a> {
     }
 
     /// Records that a static file is the response.
-    pub(super) fn file_found(&mut self, route: &str) {
+    pub(crate) fn file_found(&mut self, route: &str) {
         if let Some(observed) = &mut self.0 {
             observed.static_route = Some(route.to_owned());
         }
     }
 
     /// Adds the headers of dev mode, and reports that the request has ended.
-    pub(super) fn end(self, response: &mut HttpResponse, traceback: Option<&Arc<Traceback>>) {
+    pub(crate) fn end(self, response: &mut HttpResponse, traceback: Option<&Arc<Traceback>>) {
         let Some(mut observed) = self.0 else { return };
         if let (None, Some(chunks)) = (&observed.request_body, &observed.chunks) {
             observed.request_body = Some(chunks.start());

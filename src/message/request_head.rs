@@ -3,30 +3,68 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use percent_encoding::NON_ALPHANUMERIC;
+
+/// The start of the URI of a call. It has a `%`, so `path` checks for it only where it decodes.
+const CALL_PREFIX: &str = "/%3A";
 
 /// Method, address and headers of a request as they arrived. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Head {
     parts: Arc<Parts>,
-    is_websocket: bool,
+    kind: HeadKind,
+}
+
+/// Where a request comes from, and what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeadKind {
+    /// An HTTP request.
+    Http,
+    /// The handshake of a WebSocket.
+    WebSocket,
+    /// A call of a Python function from Rust. No HTTP request is one, whatever its method.
+    FunctionCall,
 }
 
 impl Head {
     /// Wraps the parts of a received request.
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), is_websocket: false }
+        Self { parts: Arc::new(parts), kind: HeadKind::Http }
     }
 
     /// Wraps the parts of the handshake of a WebSocket.
     pub fn of_websocket(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), is_websocket: true }
+        Self { parts: Arc::new(parts), kind: HeadKind::WebSocket }
+    }
+
+    /// Makes the head of a call of `module:function`, which has the method `CALL`, that path, and JSON
+    /// as its body.
+    pub(crate) fn of_function_call(function: &str) -> Self {
+        let name = percent_encoding::utf8_percent_encode(function, NON_ALPHANUMERIC);
+        // A URI begins with a slash. `path` removes the prefix.
+        let uri = Uri::try_from(format!("{CALL_PREFIX}{name}")).unwrap_or_default();
+        let mut parts = Request::new(()).into_parts().0;
+        parts.method = Method::from_bytes(b"CALL").expect("it is a token");
+        parts.uri = uri;
+        parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self { parts: Arc::new(parts), kind: HeadKind::FunctionCall }
+    }
+
+    pub(crate) fn kind(&self) -> HeadKind {
+        self.kind
+    }
+
+    /// Whether it is a call of a Python function from Rust.
+    pub fn is_function_call(&self) -> bool {
+        self.kind == HeadKind::FunctionCall
     }
 
     /// Whether the client asks for a WebSocket, and the connection can become one.
     pub fn is_websocket(&self) -> bool {
-        self.is_websocket
+        self.kind == HeadKind::WebSocket
     }
 
     /// The method as it was sent: `GET`.
@@ -34,12 +72,17 @@ impl Head {
         self.parts.method.as_str()
     }
 
-    /// The percent-decoded path; bytes that are not UTF-8 become U+FFFD.
+    /// The percent-decoded path, where bytes that are not UTF-8 become U+FFFD; `module:function` of a
+    /// call.
     pub fn path(&self) -> Cow<'_, str> {
         let path = self.parts.uri.path();
         if !path.contains('%') {
             return Cow::Borrowed(path);
         }
+        let path = match self.kind {
+            HeadKind::FunctionCall => path.strip_prefix(CALL_PREFIX).unwrap_or(path),
+            _ => path,
+        };
         percent_encoding::percent_decode_str(path).decode_utf8_lossy()
     }
 
@@ -87,7 +130,6 @@ fn header_text(value: &HeaderValue) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::Request;
 
     fn head(uri: &str) -> Head {
         Head::new(Request::get(uri).body(()).expect("a request").into_parts().0)
@@ -98,6 +140,18 @@ mod tests {
         let head = head("/a%20b/%C3%A9%FF?q=%20");
         assert_eq!(head.path(), "/a b/é\u{fffd}");
         assert_eq!(head.query(), "q=%20");
+    }
+
+    #[test]
+    fn the_path_of_a_call_is_its_function_and_no_request_is_a_call() {
+        for name in ["shop.orders:total", "größe:größe", "no_colon", "a:b?c#d%", "/:x", ""] {
+            let head = Head::of_function_call(name);
+            assert_eq!((head.method(), &*head.path(), head.query()), ("CALL", name, ""));
+            assert!(head.is_function_call());
+        }
+        let request = Request::builder().method("CALL").uri("/%3Ashop%3Atotal");
+        let head = Head::new(request.body(()).expect("a request").into_parts().0);
+        assert_eq!((&*head.path(), head.is_function_call()), ("/:shop:total", false));
     }
 
     #[test]

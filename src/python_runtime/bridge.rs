@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyModule, PyString, PyTuple};
 
 use crate::framework;
-use crate::message::{Head, LoadReport, RequestBody};
+use crate::message::{Head, HeadKind, LoadReport, RequestBody};
 
 use super::exchange::Exchange;
 use super::host::{self, HostApi};
@@ -23,7 +23,9 @@ use super::messages::{Call, NewerPaths, OnBegin, ReloadReply, ReloadScope};
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
     blocks: Py<PyAny>,
+    call_blocks: Py<PyAny>,
     dispatch: Py<PyAny>,
+    dispatch_call: Py<PyAny>,
     dispatch_websocket: Py<PyAny>,
     dispatch_head: Py<PyAny>,
     reload: Py<PyAny>,
@@ -53,7 +55,9 @@ impl Bridge {
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {
             blocks: function("blocks")?,
+            call_blocks: function("call_blocks")?,
             dispatch: function("dispatch")?,
+            dispatch_call: function("dispatch_call")?,
             dispatch_websocket: function("dispatch_websocket")?,
             dispatch_head: function("dispatch_head")?,
             reload: function("reload")?,
@@ -69,11 +73,11 @@ impl Bridge {
     /// an error of the framework itself.
     pub(crate) fn dispatch(&self, py: Python<'_>, call: Call) {
         let (method, path) = method_and_path(py, &call.request.head);
-        let is_websocket = call.request.head.is_websocket();
-        let dispatch = match call.request.body {
-            _ if is_websocket => &self.dispatch_websocket,
-            RequestBody::Stream(_) => &self.dispatch_head,
-            _ => &self.dispatch,
+        let dispatch = match (call.request.head.kind(), &call.request.body) {
+            (HeadKind::WebSocket, _) => &self.dispatch_websocket,
+            (HeadKind::FunctionCall, _) => &self.dispatch_call,
+            (HeadKind::Http, RequestBody::Stream(_)) => &self.dispatch_head,
+            (HeadKind::Http, _) => &self.dispatch,
         };
         let run = Py::new(py, Exchange::new(call)).and_then(|exchange| {
             let before = host::set_dispatched(Some(exchange.clone_ref(py).into_any()));
@@ -91,9 +95,10 @@ impl Bridge {
         }
     }
 
-    /// Whether a request calls a `def` handler, which may block its thread.
+    /// Whether a request calls a `def` handler or function, which may block its thread.
     pub(crate) fn blocks(&self, py: Python<'_>, head: &Head) -> bool {
-        let blocks = self.blocks.call1(py, method_and_path(py, head));
+        let blocks = if head.is_function_call() { &self.call_blocks } else { &self.blocks };
+        let blocks = blocks.call1(py, method_and_path(py, head));
         blocks.and_then(|blocks| blocks.extract(py)).unwrap_or_else(|error| {
             tracing::error!("cannot match a request: {}", error_text(py, &error));
             true

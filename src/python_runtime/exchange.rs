@@ -9,20 +9,18 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use axum::http::HeaderValue;
-use bytes::Bytes;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::file_response;
 use crate::message::body_stream;
 use crate::message::{
     AcceptedSocket, Delivery, DeliveryGuard, Failure, HandlerOutcome, PoolTime, PythonRequest,
-    PythonResponse, RequestBody, ResponseBody, Timestamps, Traceback, header_texts, socket_channel,
+    PythonResponse, PythonState, RequestBody, ResponseBody, Timestamps, Traceback, header_texts,
+    socket_channel,
 };
 use crate::sync::Mutex;
 
-use super::abandoned::Abandoned;
 use super::cpu_time;
 use super::host::HostApi;
 use super::in_flight::InFlightGuard;
@@ -31,7 +29,7 @@ use super::json::parse;
 use super::loop_signals::StreamWaker;
 use super::messages::Call;
 use super::reply::Reply;
-use super::response_stream::{BodyStream, to_bytes};
+use super::response_stream::{BodyStream, body_to_bytes};
 use super::socket::Socket;
 
 /// One request, and the way to respond to it. Dropped without a response, it is a 500.
@@ -79,6 +77,12 @@ impl Exchange {
     fn content_type(&self) -> Cow<'_, str> {
         let mut headers = header_texts(self.request.head.headers());
         headers.find(|(name, _)| *name == "content-type").map(|(_, text)| text).unwrap_or_default()
+    }
+
+    /// The state that layers in Rust have set, as JSON.
+    fn state<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        let state = self.request.head.extension::<PythonState>();
+        state.map(|state| PyBytes::new(py, state.json()))
     }
 
     /// The whole body; empty if it was parsed as a form.
@@ -308,12 +312,8 @@ impl Exchange {
     }
 
     fn full_body(&self, body: Bound<'_, PyBytes>) -> ResponseBody {
-        if body.as_bytes().len() < HUGE {
-            return ResponseBody::Full(to_bytes(body));
-        }
-        let abandoned = self.reply.lock().as_ref().map(Reply::abandoned);
-        let body = HugeBody { bytes: Some(PyBackedBytes::from(body)), abandoned };
-        ResponseBody::Full(Bytes::from_owner(body))
+        let abandoned = || self.reply.lock().as_ref().map(Reply::abandoned);
+        ResponseBody::Full(body_to_bytes(body, abandoned))
     }
 
     /// Sends the response; returns the guard for the part of the request that continues.
@@ -373,30 +373,3 @@ impl Drop for Exchange {
 const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
-
-/// The memory of a body of this size or larger is returned at once, even if no request follows.
-const HUGE: usize = 1024 * 1024;
-
-/// A body that Python owns. PyO3 frees it when a thread next attaches to the interpreter, and the
-/// tokio thread that drops it must not. So it wakes the overseer, which attaches: unlike the loop, it
-/// always exists, and no handler blocks it.
-struct HugeBody {
-    /// `Some` until it is dropped.
-    bytes: Option<PyBackedBytes>,
-    abandoned: Option<Arc<Abandoned>>,
-}
-
-impl AsRef<[u8]> for HugeBody {
-    fn as_ref(&self) -> &[u8] {
-        self.bytes.as_deref().unwrap_or_default()
-    }
-}
-
-impl Drop for HugeBody {
-    fn drop(&mut self) {
-        drop(self.bytes.take());
-        if let Some(abandoned) = &self.abandoned {
-            abandoned.wake();
-        }
-    }
-}

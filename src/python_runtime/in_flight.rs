@@ -42,7 +42,10 @@ impl InFlight {
     /// Adds a request that came in at `since`.
     pub(crate) fn add(self: &Arc<Self>, id: u64, head: Head, since: Instant) -> InFlightGuard {
         let record = self.crash_record.as_ref();
-        let slot = record.and_then(|record| record.add(id, head.method(), head.raw_path()));
+        let slot = record.and_then(|record| match head.is_function_call() {
+            true => record.add(id, head.method(), &head.path()),
+            false => record.add(id, head.method(), head.raw_path()),
+        });
         self.requests.lock().insert(id, (head, since));
         InFlightGuard { list: Arc::clone(self), id, slot }
     }

@@ -1,4 +1,5 @@
-//! The object that Python gets for a streamed response: the sending end of its body.
+//! The object that Python gets for a streamed response, the sending end of its body; and the bytes of
+//! any body, copied or not.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -13,6 +14,7 @@ use crate::message::body_stream::{BodySender, TrySendError};
 use crate::message::{EventHead, Failure, RequestBody};
 use crate::sync::Mutex;
 
+use super::abandoned::Abandoned;
 use super::host::HostApi;
 use super::in_flight::InFlightGuard;
 use super::json::parse;
@@ -57,7 +59,7 @@ impl BodyStream {
 
     /// Waits for room and sends; false if the client has disconnected.
     fn send(&self, py: Python<'_>, chunk: Bound<'_, PyBytes>) -> bool {
-        let chunk = to_bytes(chunk);
+        let chunk = chunk_to_bytes(chunk);
         py.detach(|| self.sender.send(&chunk))
     }
 
@@ -66,7 +68,7 @@ impl BodyStream {
         let id = self.id.cast_signed();
         let room = || StreamWaker { loop_signals: Arc::clone(&host.loop_signals), id };
         let (size, waker) = (chunk.as_bytes().len(), || Waker::from(Arc::new(room())));
-        match self.sender.try_send(size, || to_bytes(chunk), waker) {
+        match self.sender.try_send(size, || chunk_to_bytes(chunk), waker) {
             Ok(()) => Some(true),
             Err(TrySendError::Full) => None,
             Err(TrySendError::Closed) => Some(false),
@@ -110,11 +112,50 @@ impl Drop for BodyStream {
     }
 }
 
-/// Converts Python's `bytes`, without a copy if they are large.
-pub(super) fn to_bytes(body: Bound<'_, PyBytes>) -> Bytes {
+/// Converts the `bytes` of a whole body, without a copy if they are large.
+pub(super) fn body_to_bytes(
+    body: Bound<'_, PyBytes>,
+    abandoned: impl FnOnce() -> Option<Arc<Abandoned>>,
+) -> Bytes {
+    if body.as_bytes().len() < HUGE {
+        return chunk_to_bytes(body);
+    }
+    let abandoned = abandoned();
+    Bytes::from_owner(HugeBody { bytes: Some(PyBackedBytes::from(body)), abandoned })
+}
+
+/// Converts the `bytes` of a chunk, without a copy if they are large.
+fn chunk_to_bytes(body: Bound<'_, PyBytes>) -> Bytes {
     if body.as_bytes().len() < LARGE {
         Bytes::copy_from_slice(body.as_bytes())
     } else {
         Bytes::from_owner(PyBackedBytes::from(body))
+    }
+}
+
+/// The memory of a body of this size or larger is returned at once, even if no request follows.
+const HUGE: usize = 1024 * 1024;
+
+/// A body that Python owns. PyO3 frees it when a thread next attaches to the interpreter, and the
+/// tokio thread that drops it must not. So it wakes the overseer, which attaches: unlike the loop, it
+/// always exists, and no handler blocks it.
+struct HugeBody {
+    /// `Some` until it is dropped.
+    bytes: Option<PyBackedBytes>,
+    abandoned: Option<Arc<Abandoned>>,
+}
+
+impl AsRef<[u8]> for HugeBody {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or_default()
+    }
+}
+
+impl Drop for HugeBody {
+    fn drop(&mut self) {
+        drop(self.bytes.take());
+        if let Some(abandoned) = &self.abandoned {
+            abandoned.wake();
+        }
     }
 }

@@ -15,6 +15,7 @@ mod editor;
 mod event_stream;
 mod example;
 mod faults;
+mod function_calls;
 mod golden;
 mod handlers;
 mod http;

@@ -1,6 +1,7 @@
 //! The quick start of contract.md, word for word, in a crate of its own that depends on this one.
 //!
-//! Built once for all tests here, in the target directory of this crate: most dependencies are there.
+//! Built once, with the program of `function_calls.rs`, in the target directory of this crate: most
+//! dependencies are there.
 
 mod websocket;
 
@@ -112,12 +113,14 @@ async fn build() -> PathBuf {
     let manifest = format!(
         "[package]\nname = \"quick-start\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
          [dependencies]\nsnaxum = {{ path = {repository:?} }}\naxum = \"={axum}\"\npyo3 = \"={pyo3}\"\n\
-         tokio = {{ version = \"={tokio}\", features = [\"full\"] }}\ntracing-subscriber = \"={subscriber}\"\n\n\
+         tokio = {{ version = \"={tokio}\", features = [\"full\"] }}\ntracing-subscriber = \"={subscriber}\"\n\
+         serde_json = \"={json}\"\n\n\
          [profile.dev]\ndebug = \"line-tables-only\"\n",
         axum = locked(&lock, "axum"),
         pyo3 = locked(&lock, "pyo3"),
         tokio = locked(&lock, "tokio"),
         subscriber = locked(&lock, "tracing-subscriber"),
+        json = locked(&lock, "serde_json"),
     );
     assert!(QUICK_START.contains(BIND));
     let put = |name: &str, text: &str| {
@@ -133,6 +136,7 @@ async fn build() -> PathBuf {
     put("src/main.rs", &QUICK_START.replace(BIND, BIND_HERE));
     put("src/bin/with-dev.rs", WITH_DEV);
     put("src/bin/graceful.rs", websocket::GRACEFUL);
+    put("src/bin/rust-and-python.rs", include_str!("../embedding/program.rs"));
     let offline = cargo(&root, &["build", "--offline"]).await;
     if !offline.0.success() {
         let (status, said) = cargo(&root, &["build"]).await;
@@ -169,11 +173,11 @@ async fn cargo(root: &Path, args: &[&str]) -> (ExitStatus, String) {
 }
 
 /// Starts one of the programs as its author would, with `cargo run`.
-async fn run(program: &str, project: Project) -> Server {
+pub(crate) async fn run(program: &str, project: Project) -> Server {
     let root = built().await;
     let mut command = cargo_in(root, project.command(env!("CARGO")));
     command.args(["run", "--offline", "--quiet", "--bin", program, "--manifest-path"]);
-    command.arg(root.join("crate/Cargo.toml"));
+    command.arg(root.join("crate/Cargo.toml")).arg("--").args(project.arguments());
     project.spawn_process(command).listening().await
 }
 

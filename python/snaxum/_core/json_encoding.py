@@ -17,7 +17,7 @@ from collections.abc import Mapping, Set, ValuesView
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from .libraries import form_of, way_out
@@ -94,6 +94,8 @@ def simplify(value: object) -> object:
     form = form_of(value)
     if form is not None:
         return form(value)
+    if isinstance(value, Mapping) and isinstance(value, SimpleNamespace):
+        return dict(vars(value))  # `request.state`, whose values may hide its methods
     match value:
         # Subclasses: the plain value, whatever they override.
         case str():

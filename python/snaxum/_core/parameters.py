@@ -83,6 +83,14 @@ def plan(
     return [each for each in arguments if each.source is not None]
 
 
+def typed(function: Handler) -> list[Argument]:
+    """Describe the parameters of a function that is called with values, but for `*` and `**`.
+
+    Raises Unresolved if a type is not defined.
+    """
+    return _parameters(function, {}) or []
+
+
 def warnings(arguments: Sequence[Argument] | None, names: Sequence[str]) -> list[str]:
     """Return the parameters that are probably a value of the path, mistyped."""
     found = []

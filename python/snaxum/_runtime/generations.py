@@ -51,6 +51,8 @@ class Generation:
     hooks: HookSet = field(default_factory=HookSet)
     # The description of its routes as JSON, once something has asked for it.
     openapi: str | None = None
+    # The functions that Rust has called, by `module:function`.
+    called: dict[str, Route] = field(default_factory=dict)
     # The number of open leases of it.
     leases: int = 0
     # Nodes that end with it: its successor has replaced or dropped their modules.

@@ -38,6 +38,16 @@ on_exception: Callable[[int, BaseException], None] | None = None
 # Whether Rust uses the times of a request that `Exchange` takes: in dev mode only.
 is_observed = False
 
+
+class CalledRaised(Exception):
+    """Stands for an exception of a function that Rust has called, where a handler's exception would
+    be a response: the caller gets its traceback."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
 AsyncStream = tuple[BodyStream, AsyncIterator[bytes]]
 
 
@@ -111,12 +121,14 @@ def break_off(stream: BodyStream, route: Route, error: BaseException) -> None:
 def _failure(
     route: Route, error: BaseException
 ) -> tuple[int, str, list[tuple[str, str]], bytes | None, bytes | None]:
+    if type(error) is CalledRaised:
+        error = error.error
     # Rust has no lone surrogates.
-    if is_a(error, HTTPError):
+    elif is_a(error, HTTPError):
         error = cast(HTTPError, error)
         detail = error.detail.encode("utf-8", "replace").decode()
         return error.status, detail, list(error.headers), None, _extensions(error)
-    if is_a(error, MissingField):
+    elif is_a(error, MissingField):
         return 400, str(error).encode("utf-8", "replace").decode(), [], None, None
     with_locals = running().with_locals and not is_private(route.handler)
     failure = traceback.capture(error, with_locals=with_locals)

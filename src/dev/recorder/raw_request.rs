@@ -69,7 +69,10 @@ impl RawRequest {
         self.bytes.clear();
         self.bytes.shrink_to(REUSED);
         self.ends.clear();
-        self.add(record.head.target().as_bytes());
+        match record.head.is_function_call() {
+            true => self.add(record.head.path().as_bytes()), // which cannot be sent: see `replay.rs`
+            false => self.add(record.head.target().as_bytes()),
+        }
         self.is_head_whole = record.head.headers().iter().all(|(name, value)| {
             self.add(name.as_str().as_bytes());
             self.add(value.as_bytes());

@@ -6,6 +6,9 @@ use std::sync::{Arc, OnceLock};
 use crate::message::{RequestRecord, RouteInfo};
 use crate::python_runtime::Serving;
 
+/// The route of a call from Rust, unless its function is marked as private.
+const PUBLIC_CALL: &str = "call";
+
 /// The table of one generation. The index is built when a request is first shown.
 pub(super) struct RouteIndex {
     serving: Arc<Serving>,
@@ -28,6 +31,10 @@ impl RouteIndex {
 
     /// Whether a request's content must not be recorded.
     pub(super) fn is_private(&self, record: &RequestRecord<'_>) -> bool {
+        if record.head.is_function_call() {
+            // Python reports it with the result. A call without one may be of a private function.
+            return record.route != Some(PUBLIC_CALL);
+        }
         self.is_private_route(record.route, record.generation)
     }
 

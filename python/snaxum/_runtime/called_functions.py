@@ -1,0 +1,215 @@
+"""Calls of the user's functions from Rust: `module:function`, with JSON in and out.
+
+Owns the way from the name to the function, the conversion of its arguments, and the form of its
+result. It runs and fails as a handler does (`dispatch`, `respond`). Calls only what is in a module
+of the serving generation.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+from .._core import handlers, parameters
+from .._core.handlers import Handler
+from .._core.json_decoding import loads
+from .._core.json_encoding import EncodingError, dumps
+from .._host import Exchange
+from .._validation import engines
+from .._validation.faults import Convert, Fault, Faults, TooManyFaults, Unsupported
+from ..capture import is_private
+from ..headers import MissingField
+from ..http import HTTPError, Request, Response
+from ..routing import Route
+from .dispatch import run_async, run_sync, run_with_pool
+from .generations import Generation
+from .respond import CalledRaised
+
+JSON = "application/json"
+# The most functions, and the most faults in arguments, that an error lists.
+MAX_LISTED = 10
+
+
+class NoSuchFunction(LookupError):
+    """A name that no function has; the message has the reason, and the nearest name."""
+
+
+class CalledFunction(Route):
+    """A function that Rust calls, in place of a route; its `call` gets the arguments as a body."""
+
+    __slots__ = ("_converters", "_pool", "_signature")
+
+    def __init__(self, name: str, function: Handler) -> None:
+        self.pattern, self.methods, self.handler = name, ("CALL",), function
+        # The recorder shows the values of this one only.
+        self.id = "call-private" if is_private(function) else "call"
+        self.is_async = handlers.is_async(function)
+        self._signature = _signature(function)
+        self._converters, self._pool = _plan(function)
+        self.use_process_pool = self._pool is not None and not self.is_async
+        self.call = self._call_on_loop if self.is_async else self._call_here
+
+    def _call_here(self, request: Request, pool: object = None) -> Response:
+        args, kwargs = self._arguments(request, pool)
+        try:
+            return _response(self.handler(*args, **kwargs))
+        except (HTTPError, MissingField) as error:
+            raise _raised(error) from None
+
+    async def _call_on_loop(self, request: Request) -> Response:
+        args, kwargs = self._arguments(request, None)
+        try:
+            return _response(await self.handler(*args, **kwargs))
+        except (HTTPError, MissingField) as error:
+            raise _raised(error) from None
+
+    def _arguments(self, request: Request, pool: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments that were sent, each as the type of its parameter."""
+        sent = loads(request.data)
+        args, kwargs = sent.get("args", []), sent.get("kwargs", {})
+        if self._pool is not None and pool is not None:
+            kwargs.setdefault(self._pool, pool)
+        if self._signature is None:
+            return tuple(args), kwargs
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            name = self.pattern.partition(":")[2]
+            raise HTTPError(422, f"{error}; it is `{name}{self._signature}`") from None
+        faults = Faults()
+        try:
+            for name, convert in self._converters.items():
+                if name in bound.arguments:
+                    bound.arguments[name] = convert(bound.arguments[name], (name,), faults)
+        except TooManyFaults:
+            pass  # the first ones are listed
+        if faults:
+            raise HTTPError(422, "; ".join(map(_described, faults[:MAX_LISTED])))
+        return bound.args, bound.kwargs
+
+
+class _Unencoded(HTTPError):
+    """A result without a JSON form."""
+
+
+def _response(result: object) -> Response:
+    try:
+        return Response(dumps(result), content_type=JSON)
+    except EncodingError as error:
+        raise _Unencoded(500, str(error)) from None
+
+
+def _raised(error: HTTPError | MissingField) -> Exception:
+    return error if type(error) is _Unencoded else CalledRaised(error)
+
+
+def dispatch_call(exchange: Exchange, generation: Generation, name: str) -> None:
+    """Call a function, and send its result."""
+    try:
+        route = find(generation, name)
+    except NoSuchFunction as error:
+        exchange.fail(generation.number, None, 404, str(error), [], None)
+        return
+    request = Request(exchange, {})
+    if route.use_process_pool:
+        run_with_pool(exchange, generation, route, request)
+    elif route.is_async:
+        run_async(exchange, generation, route, request)
+    else:
+        run_sync(exchange, generation, route, request)
+
+
+def blocks(generation: Generation, name: str) -> bool:
+    """Report whether `dispatch_call` would call the function in its own thread."""
+    try:
+        route = find(generation, name)
+    except NoSuchFunction:
+        return False
+    return not (route.use_process_pool or route.is_async)
+
+
+def find(generation: Generation, name: str) -> Route:
+    """Return the function `module:function` of a generation. Raises NoSuchFunction."""
+    module_name, colon, function_name = name.partition(":")
+    if not colon:
+        raise NoSuchFunction("write `module:function`, such as `shop.orders:total`")
+    module = generation.modules.get(module_name)
+    if module is None:
+        raise NoSuchFunction(_no_module(generation, module_name))
+    function = vars(module).get(function_name)
+    if not callable(function):
+        raise NoSuchFunction(_not_there(module, function_name))
+    called = generation.called.get(name)
+    if called is None or called.handler is not function:
+        called = generation.called[name] = CalledFunction(name, function)
+    return called
+
+
+def _no_module(generation: Generation, name: str) -> str:
+    if failure := generation.broken.get(name):
+        return f"the module `{name}` did not load: {failure['type']}"
+    return f"no module `{name}` is loaded; " + _listed(name, generation.modules, "loaded")
+
+
+def _not_there(module: ModuleType, name: str) -> str:
+    found = vars(module)
+    if name in found:
+        kind = type(found[name]).__name__
+        return f"`{name}` in the module `{module.__name__}` is a {kind}, not a function"
+    own = [
+        each
+        for each, value in found.items()
+        if inspect.isroutine(value) and getattr(value, "__module__", None) == module.__name__
+    ]
+    return f"the module `{module.__name__}` has no `{name}`; " + _listed(name, own, "there")
+
+
+def _listed(name: str, known: Iterable[str], where: str) -> str:
+    """Name the nearest one to `name`, or else all of them."""
+    known = sorted(known)
+    if near := difflib.get_close_matches(name, known, n=1):
+        return f"did you mean `{near[0]}`?"
+    if not known:
+        return f"nothing is {where}"
+    more = ", …" if len(known) > MAX_LISTED else ""
+    return f"{where}: " + ", ".join(f"`{each}`" for each in known[:MAX_LISTED]) + more
+
+
+def _signature(function: Handler) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError, NameError):  # some builtin functions have none
+        return None
+
+
+def _plan(function: Handler) -> tuple[dict[str, Convert], str | None]:
+    """Return the converters of parameters by name, and the parameter that gets the pool."""
+    converters: dict[str, Convert] = {}
+    pool = None
+    try:
+        arguments = parameters.typed(function)
+    except (Unsupported, RecursionError):
+        return {}, None  # an annotation for type checkers only: the values stay as they are
+    for each in arguments:
+        if each.source == "pool":
+            pool = each.name
+        elif each.is_annotated and each.error is None:
+            try:
+                converters[each.name] = _converter(each.annotation, each.limits)
+            except Unsupported:
+                pass  # the function converts what it gets
+    return converters, pool
+
+
+def _converter(annotation: Any, limits: dict[str, Any]) -> Callable[..., Any]:
+    return engines.for_body(annotation, limits, loads).explain
+
+
+def _described(fault: Fault) -> str:
+    place = str(fault.loc[0])
+    for step in fault.loc[1:]:
+        place += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return f"`{place}` {fault.msg}"

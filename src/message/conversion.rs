@@ -1,0 +1,70 @@
+//! Values of Rust as JSON and back, with the place of what does not convert.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A value that does not convert to JSON, or from it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{place}`: {reason}")]
+pub struct ConversionError {
+    place: String,
+    reason: String,
+}
+
+impl ConversionError {
+    pub(crate) fn new(place: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { place: place.into(), reason: reason.into() }
+    }
+
+    /// Where it sits in the value: `orders[0].total`, or `.` for all of it.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Why it does not convert.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+/// Encodes a value as JSON.
+pub(crate) fn to_json(value: impl Serialize) -> Result<Vec<u8>, ConversionError> {
+    let mut json = Vec::new();
+    let serializer = &mut serde_json::Serializer::new(&mut json);
+    serde_path_to_error::serialize(&value, serializer).map_err(from_serde)?;
+    Ok(json)
+}
+
+/// Decodes a value from JSON.
+pub(crate) fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConversionError> {
+    let deserializer = &mut serde_json::Deserializer::from_slice(json);
+    serde_path_to_error::deserialize(deserializer).map_err(from_serde)
+}
+
+fn from_serde(error: serde_path_to_error::Error<serde_json::Error>) -> ConversionError {
+    let (place, reason) = (error.path().to_string(), error.into_inner().to_string());
+    // The text is not the user's, so its columns mean nothing.
+    let reason = reason.rsplit_once(" at line ").map_or(&*reason, |(reason, _)| reason);
+    ConversionError::new(place, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_place_in_both_directions() {
+        let keys = BTreeMap::from([("totals", BTreeMap::from([(vec![1], 2)]))]);
+        let error = to_json(&keys).expect_err("a list is not a key");
+        assert_eq!((error.place(), error.reason()), ("totals", "key must be a string"));
+
+        let error = from_json::<BTreeMap<String, Vec<u8>>>(br#"{"a": [1, "b"]}"#);
+        let error = error.expect_err("not a number");
+        assert_eq!(error.to_string(), "`a[1]`: invalid type: string \"b\", expected u8");
+
+        let error = from_json::<u8>(b"300").expect_err("too large");
+        assert_eq!(error.place(), ".");
+    }
+}

@@ -1,0 +1,219 @@
+"""Functions that Rust calls: how they are found, what they get, and the form of their results."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+import json
+import sys
+import types
+from concurrent.futures import ProcessPoolExecutor
+from typing import Annotated, Any, cast
+
+import pytest
+
+from snaxum import HTTPError, Query, Request, abort, no_capture
+from snaxum._runtime import respond
+from snaxum._runtime.called_functions import NoSuchFunction, blocks, find
+from snaxum._runtime.generations import Generation
+from snaxum.routing import Route, RouteTable
+
+
+@dataclasses.dataclass
+class Order:
+    id: int
+    prices: list[float]
+    placed: dt.date | None = None
+
+
+def add(left: int, right: int = 10, /, *more: int, scale: float = 1) -> float:
+    return (left + right + sum(more)) * scale
+
+
+def total(order: Order, currency: Annotated[str, Query(min_length=3)] = "EUR") -> dict[str, Any]:
+    return {"sum": sum(order.prices), "currency": currency, "placed": order.placed}
+
+
+def echo(value: Any, *rest: Any, **named: Any) -> list[Any]:
+    return [value, rest, named]
+
+
+def unresolved(value: NotDefined) -> Any:  # type: ignore[name-defined]  # noqa: F821
+    return value
+
+
+def refuses(status: int) -> None:
+    abort(status, "no")
+
+
+def unencodable() -> Any:
+    return {"a": [1, object()]}
+
+
+def with_pool(n: int, pool: ProcessPoolExecutor) -> str:
+    return f"{n} {pool}"
+
+
+async def later(n: int) -> int:
+    await asyncio.sleep(0)
+    return n + 1
+
+
+@no_capture
+def secret() -> str:
+    return "s"
+
+
+not_a_function = 3
+
+
+class Sent:
+    """A request of Rust with these arguments."""
+
+    def __init__(self, arguments: Any) -> None:
+        self.arguments = arguments
+
+    def body(self) -> bytes:
+        return json.dumps(self.arguments).encode()
+
+
+@pytest.fixture
+def generation() -> Generation:
+    modules = {"shop": sys.modules[__name__], "empty": types.ModuleType("empty")}
+    broken = {"bad": {"type": "SyntaxError"}}
+    return Generation(1, RouteTable([]), modules=modules, broken=cast(Any, broken))
+
+
+def called(generation: Generation, name: str, *args: Any, **kwargs: Any) -> Any:
+    request = Request(cast(Any, Sent({"args": args, "kwargs": kwargs})), {})
+    response = find(generation, f"shop:{name}").call(request)
+    if asyncio.iscoroutine(response):
+        response = asyncio.run(response)
+    assert response.content_type == "application/json"
+    return json.loads(response.body)
+
+
+def test_arguments_go_by_position_and_by_name(generation: Generation) -> None:
+    assert called(generation, "add", 1) == 11
+    assert called(generation, "add", 1, 2, 3, scale=2) == 12
+    assert called(generation, "echo", None, 1, x=[2]) == [None, [1], {"x": [2]}]
+    assert called(generation, "later", 1) == 2
+    request = Request(cast(Any, Sent({})), {})
+    assert find(generation, "shop:secret").call(request).body == b'"s"'
+
+
+def test_annotated_parameters_get_values_of_their_types(generation: Generation) -> None:
+    order = {"id": 7, "prices": [1, 2.5], "placed": "2026-11-29"}
+    result = {"sum": 3.5, "currency": "EUR", "placed": "2026-11-29"}
+    assert called(generation, "total", order) == result
+    assert called(generation, "total", order=order, currency="USD")["currency"] == "USD"
+    assert called(generation, "unresolved", order) == order
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "expected"),
+    [
+        ("add", [], "missing a required argument: 'left'; it is `add(left: "),
+        ("later", [1, 2], "too many positional arguments; it is `later(n: "),
+        ("later", ["x"], "`n` "),
+        ("total", [{"id": "x", "prices": [1, "y"]}], "`order.prices[1]` "),
+        ("total", [{"id": 1, "prices": []}, "EU"], "`currency` "),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named(
+    generation: Generation, name: str, args: list[Any], expected: str
+) -> None:
+    with pytest.raises(HTTPError) as caught:
+        called(generation, name, *args)
+    assert caught.value.status == 422
+    assert expected in caught.value.detail
+
+
+def test_every_fault_is_listed(generation: Generation) -> None:
+    with pytest.raises(HTTPError) as caught:
+        called(generation, "total", {"id": "x"}, "EU")
+    places = [part.split("`")[1] for part in caught.value.detail.split("; ")]
+    assert places == ["order.id", "order.prices", "currency"]
+
+
+def test_the_first_of_very_many_faults_are_listed(generation: Generation) -> None:
+    with pytest.raises(HTTPError) as caught:
+        called(generation, "total", {"id": 1, "prices": ["x"] * 5000})
+    assert caught.value.detail.count("; ") == 9
+
+
+def test_a_result_without_a_json_form_is_named_with_its_place(
+    generation: Generation,
+) -> None:
+    with pytest.raises(HTTPError) as caught:
+        called(generation, "unencodable")
+    assert caught.value.status == 500
+    assert "`object` at `$.a[1]`" in caught.value.detail
+
+
+def test_an_http_error_of_the_function_is_an_exception_with_a_traceback(
+    generation: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(respond, "running", lambda: types.SimpleNamespace(with_locals=False))
+    route = find(generation, "shop:refuses")
+    with pytest.raises(respond.CalledRaised) as caught:
+        called(generation, "refuses", 418)
+    status, _, _, traceback, _ = respond._failure(route, caught.value)
+    assert status == 500
+    assert traceback is not None
+    failure = json.loads(traceback)
+    assert failure["type"].endswith("HTTPError")
+    assert failure["frames"][0]["function"] == "refuses"
+
+
+def test_a_parameter_for_the_pool_gets_it(generation: Generation) -> None:
+    route = find(generation, "shop:with_pool")
+    assert (route.use_process_pool, route.is_async) == (True, False)
+    response = route.call(Request(cast(Any, Sent({"args": [1]})), {}), "the pool")
+    assert json.loads(response.body) == "1 the pool"
+
+
+def test_only_plain_functions_block_their_worker(generation: Generation) -> None:
+    names = ["add", "later", "with_pool", "nothing"]
+    assert [blocks(generation, f"shop:{name}") for name in names] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_the_content_of_a_private_function_is_not_recorded(
+    generation: Generation,
+) -> None:
+    assert find(generation, "shop:secret").id != find(generation, "shop:add").id == "call"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("shop", "write `module:function`"),
+        ("shopp:add", "no module `shopp` is loaded; did you mean `shop`?"),
+        ("os:system", "no module `os` is loaded; loaded: `empty`, `shop`"),
+        ("bad:add", "the module `bad` did not load: SyntaxError"),
+        ("shop:ad", "has no `ad`; did you mean `add`?"),
+        ("shop:not_a_function", "`not_a_function` in the module"),
+        ("shop:Order.id", "has no `Order.id`; "),
+        ("empty:add", "the module `empty` has no `add`; nothing is there"),
+    ],
+)
+def test_an_unknown_name_gets_what_is_near(generation: Generation, name: str, reason: str) -> None:
+    with pytest.raises(NoSuchFunction) as caught:
+        find(generation, name)
+    assert reason in str(caught.value)
+
+
+def test_a_function_is_planned_once_and_again_when_it_is_replaced(
+    generation: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = find(generation, "shop:add")
+    assert find(generation, "shop:add") is first
+    monkeypatch.setattr(sys.modules[__name__], "add", lambda: 0)
+    second: Route = find(generation, "shop:add")
+    assert second is not first
