@@ -8,7 +8,7 @@ import { page } from "./api.js";
 import { CopyButton } from "./copy-button.js";
 import { reveal } from "./commands.js";
 import { curlCommand, markdownReport, maskedParts, revealedCommand } from "./export.js";
-import { isClientClosed, statusClass, timeOfDay, visible } from "./format.js";
+import { isClientClosed, isFunctionCall, statusClass, timeOfDay, visible } from "./format.js";
 import { Replay } from "./replay.js";
 import { useRequest } from "./request-cache.js";
 import { partToShow, partsOf, partsOfSummary } from "./request-parts.js";
@@ -61,11 +61,16 @@ function Summary({ id, request }) {
     <p>
       ${handler
         ? html`<code>${visible(handler)}</code> <span class="dim">for route</span> <code>${visible(route)}</code>`
-        : html`<span class="dim">${isClientClosed(request) ? "The client disconnected before the response." : "No route matched."}</span>`}
+        : html`<span class="dim">${withoutRoute(request)}</span>`}
     </p>
     ${close && html`<p data-testid="websocket-close">Closed by the ${close.by}: <b class=${close.code === 1011 ? "bad" : null}>${close.code}</b> ${visible(close.reason)}</p>`}
     ${error && !traceback && html`<p><b class="bad">${visible(error.type)}</b> ${visible(error.message)}</p>`}
   `;
+}
+
+function withoutRoute(request) {
+  if (isFunctionCall(request)) return isClientClosed(request) ? "A call from Rust that was cancelled." : "A call from Rust.";
+  return isClientClosed(request) ? "The client disconnected before the response." : "No route matched.";
 }
 
 function Details({ request, state, part, select }) {
@@ -87,10 +92,11 @@ function Details({ request, state, part, select }) {
 /** The buttons that copy a request as a command, a report or a link, which opens `part` of it. */
 export function Actions({ request, state, part }) {
   const server = { version: page.dataset.version, origin: location.origin };
-  const masked = maskedParts(request);
+  const isCall = isFunctionCall(request); // which no HTTP client can send
+  const masked = isCall ? [] : maskedParts(request);
   return html`
     <p class="actions">
-      <${CopyButton} label="Copy as cURL" text=${() => curlCommand(request, location.origin)} />
+      ${!isCall && html`<${CopyButton} label="Copy as cURL" text=${() => curlCommand(request, location.origin)} />`}
       ${masked.length > 0 && html`<${CopyButton} label="Copy with secrets" text=${async () => revealedCommand(await reveal(request.id), location.origin)} />`}
       <${CopyButton} label="Copy for an assistant" text=${() => markdownReport(request, state, server)} />
       <${CopyButton} label="Copy link" text=${() => linkTo(request, state, part)} />
