@@ -49,6 +49,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let mut app = Router::new()
         .route("/rust/hello", get(rust_handlers::hello))
         .route("/rust/echo", post(rust_handlers::echo))
+        .route("/rust/squares", post(rust_handlers::squares))
         .route("/python/{*path}", any(handle_python_request))
         .with_state(Arc::clone(&runtime));
 

@@ -11,8 +11,11 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
-const RUST: [Call; 2] =
-    [get("/rust/hello", "Hello from Rust"), post("/rust/echo", r#"{"a":[1]}"#, r#"{"a":[1]}"#)];
+const RUST: [Call; 3] = [
+    get("/rust/hello", "Hello from Rust"),
+    post("/rust/echo", r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+    post("/rust/squares", "[1, 2, 3]", "14.0"),
+];
 
 /// The running example; killed when it is dropped.
 struct Example {
