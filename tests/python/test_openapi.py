@@ -370,6 +370,11 @@ def test_a_body_has_its_content_type() -> None:
 
     assert list(operation(of_chunks)["requestBody"]["content"]) == ["application/octet-stream"]
 
+    def of_two(order: Order) -> None: ...
+
+    (item,) = document(Route("/", ["GET", "POST"], of_two))["paths"].values()
+    assert ["requestBody" in item[method] for method in ("get", "post")] == [False, True]
+
     def of_none(request: Request) -> None: ...
 
     assert "requestBody" not in operation(of_none)

@@ -93,7 +93,7 @@ class _Document:
             else:
                 name = identifier_of(route) + (f".{key}" if len(route.methods) > 1 else "")
                 self.paths.setdefault(path, {})[key] = operation(
-                    route, self._unique(name), names, self.schemas
+                    route, method, self._unique(name), names, self.schemas
                 )
 
     def _unique(self, name: str) -> str:

@@ -20,6 +20,8 @@ from .outputs import responses
 from .schemas import Schemas
 
 PROBLEM, VALIDATION = "Problem", "ValidationProblem"
+# The methods whose body has no meaning (RFC 9110, 9.3).
+_WITHOUT_BODY = ("GET", "HEAD", "TRACE")
 PROBLEM_TYPE = "application/problem+json"
 _FAULT: Schema = {
     "type": "object",
@@ -74,14 +76,16 @@ def template(route: Route) -> tuple[str, list[tuple[str, Converter]]]:
 
 
 def operation(
-    route: Route, identifier: str, names: Mapping[str, str], schemas: Schemas
+    route: Route, method: str, identifier: str, names: Mapping[str, str], schemas: Schemas
 ) -> dict[str, Any]:
-    """Describe a route; `names` are the names of its path's parameters in the document."""
+    """Describe a method of a route; `names` are the names of its path's parameters in it."""
     arguments = route.arguments or []
     found = _texts(route, identifier)
     if described := parameters(arguments, route.parsed.params, names, schemas):
         found["parameters"] = described
-    body = request_body(arguments, schemas, streams_body=bool(route.streams_body))
+    body = None
+    if method not in _WITHOUT_BODY:
+        body = request_body(arguments, schemas, streams_body=bool(route.streams_body))
     if body is not None:
         found["requestBody"] = body
     found["responses"] = responses(route, schemas)
