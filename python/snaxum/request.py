@@ -286,8 +286,8 @@ def _data(request: Request) -> bytes:
         raise HTTPError(
             415,
             "the body is `multipart/form-data`, which has no `data`: it was parsed as it arrived; "
-            "use `request.form` and `request.files`, or add `stream_body=True` to the route and read "
-            "`request.stream()`",
+            "use `request.form` and `request.files`, or add `stream_body=True` to the route and "
+            "read `request.stream()`",
         )
     return data
 
