@@ -191,3 +191,15 @@ def test_a_message_that_cannot_be_printed_is_another_failure() -> None:
             raise ValueError("NoneType")
 
     assert explain(TypeError(Unprintable()), cast(Request, object())) is None
+
+
+def test_a_form_is_not_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = Request.build("POST", files={"a": b"1"})
+    # As of a server: the form was parsed as it arrived, so there are no bytes.
+    monkeypatch.setattr(request._raw, "form", lambda: ([], []), raising=False)
+
+    explained = explain(failure(subscript, request), request)
+
+    assert explained is not None
+    assert explained[0] == 415
+    assert "the body is `multipart/form-data`, not JSON" in explained[1]

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from types import CodeType, FrameType, TracebackType
 
 from .._reload import loader
-from ..http import Request
+from ..http import HTTPError, Request
 from .traceback import message_of
 
 
@@ -33,7 +33,7 @@ def explain(error: BaseException, request: Request) -> tuple[int, str] | None:
     send = "send JSON with `content-type: application/json`"
     try:
         data = request.data
-    except RuntimeError:  # it was parsed as a form, or is read in chunks
+    except (HTTPError, RuntimeError):  # it was parsed as a form, or is read in chunks
         return 415, f"the body is `{request.content_type}`, not JSON; {send}"
     if not data:
         return 400, f"the request has no body; {send}"
