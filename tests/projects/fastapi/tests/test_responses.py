@@ -255,7 +255,7 @@ DIFFERENCES: Differences = {
     "Response model: the type of the result": {
         "POST /accounts/typed": (
             {"body"},
-            "`response_model` removes fields, a return type does not",
+            "a return type removes no fields",
         ),
     },
     "Files: a text": {
