@@ -4,6 +4,8 @@
 //!
 //! The interpreter is that of the build, so one build tests one Python.
 
+mod schemathesis;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -22,31 +24,30 @@ fn run(command: &mut Command) {
     assert!(status.success(), "{command:?} ended with {status}");
 }
 
-/// Returns the interpreter of the environment, which is made again when the requirements change.
+/// Returns the interpreter of the environment of these tests.
 fn python() -> PathBuf {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON
-        .get_or_init(|| {
-            let wanted =
-                fs::read(root().join("tests/python/requirements.txt")).expect("checked in");
-            let venv =
-                Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{BUILD_VERSION}"));
-            let stamp = venv.join("requirements.installed");
-            let python = venv.join("bin/python");
-            // Other processes with such a test wait until it is complete.
-            let lock = File::create(format!("{}.lock", venv.display())).expect("it is ours");
-            lock.lock().expect("the file system has locks");
-            if fs::read(&stamp).ok().as_deref() != Some(&wanted) {
-                run(Command::new(BUILD_PYTHON).args(["-m", "venv", "--clear"]).arg(&venv));
-                run(Command::new(&python)
-                    .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-                    .arg("tests/python/requirements.txt")
-                    .current_dir(root()));
-                fs::write(&stamp, wanted).expect("the environment is ours");
-            }
-            python
-        })
-        .clone()
+    PYTHON.get_or_init(|| environment("python", "tests/python/requirements.txt")).clone()
+}
+
+/// Returns the interpreter of an environment, which is made again when its requirements change.
+fn environment(name: &str, requirements: &str) -> PathBuf {
+    let wanted = fs::read(root().join(requirements)).expect("checked in");
+    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{BUILD_VERSION}"));
+    let stamp = venv.join("requirements.installed");
+    let python = venv.join("bin/python");
+    // Other processes with such a test wait until it is complete.
+    let lock = File::create(format!("{}.lock", venv.display())).expect("it is ours");
+    lock.lock().expect("the file system has locks");
+    if fs::read(&stamp).ok().as_deref() != Some(&wanted) {
+        run(Command::new(BUILD_PYTHON).args(["-m", "venv", "--clear"]).arg(&venv));
+        run(Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(requirements)
+            .current_dir(root()));
+        fs::write(&stamp, wanted).expect("the environment is ours");
+    }
+    python
 }
 
 fn module(args: &[&str]) {
@@ -64,8 +65,12 @@ fn the_framework_passes_its_tests() {
 
 /// Returns a copy of a project of `tests/projects`, with the environment of these tests.
 fn project(name: &str) -> TempDir {
+    project_at(&root().join("tests/projects").join(name))
+}
+
+fn project_at(from: &Path) -> TempDir {
     let to = tempfile::tempdir().expect("a temporary directory");
-    copy(&root().join("tests/projects").join(name), to.path());
+    copy(from, to.path());
     let venv = python().ancestors().nth(2).expect("bin/python").to_owned();
     std::os::unix::fs::symlink(venv, to.path().join(".venv")).expect("the directory is new");
     to
@@ -75,6 +80,9 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("it is ours");
     for entry in fs::read_dir(from).expect("checked in") {
         let entry = entry.expect("readable");
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue; // `.venv` and `.snaxum` of the checkout
+        }
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
             copy(&entry.path(), &target);
