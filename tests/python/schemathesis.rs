@@ -1,7 +1,7 @@
 //! Schemathesis sends requests that the OpenAPI document of a project allows, and some that it forbids,
 //! to a dev server, and compares the responses with the document.
 //!
-//! The requests are the same in each run. What it must not check is in `schemathesis/NAME.toml`.
+//! The requests are the same in each run. `schemathesis/NAME.toml` turns single checks off, with the reason.
 
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
