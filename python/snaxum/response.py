@@ -41,7 +41,7 @@ WAYS_OUT = (
 
 # A path stands for the content of its file.
 Body = bytes | Path | Iterator[bytes] | AsyncIterator[bytes]
-SameSite = Literal["Lax", "Strict", "None"]
+SameSite = Literal["Lax", "Strict", "None", "lax", "strict", "none"]
 
 
 class Response:

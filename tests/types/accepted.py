@@ -392,7 +392,7 @@ def check(request: Request) -> tuple[str, int] | None:
 @after_request
 def change(request: Request, response: Response) -> Response:
     response.headers["x-a"] = "b"
-    response.set_cookie("a", "b", max_age=60, samesite="Lax")
+    response.set_cookie("a", "b", max_age=60, samesite="lax")
     return response
 
 

@@ -88,7 +88,7 @@ def of_request(request: Request) -> Any:
 @route("/response")
 def of_response() -> Response:
     response = Response("x", status_code=201)  # error
-    response.set_cookie("a", "b", samesite="lax")  # error
+    response.set_cookie("a", "b", samesite="loose")  # error
     raise HTTPError(status_code=404)  # error
 
 
