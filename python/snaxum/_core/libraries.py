@@ -39,8 +39,13 @@ def known_class(kind: type, table: Mapping[str, _T]) -> _T | None:
 
 def form_of(value: object) -> Callable[[Any], object] | None:
     """Return the function that converts a library's value by one level, if it has a JSON form."""
-    found = known(value, _FORMS)
-    if found is None and any("__attrs_attrs__" in _DICT(kind) for kind in _MRO(type(value))):
+    return form_of_class(type(value))
+
+
+def form_of_class(kind: type) -> Callable[[Any], object] | None:
+    """Return the same for the values of a class."""
+    found = known_class(kind, _FORMS)
+    if found is None and any("__attrs_attrs__" in _DICT(each) for each in _MRO(kind)):
         return _attrs
     return found
 

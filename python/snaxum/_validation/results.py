@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from .._core.json_decoding import loads
-from .._core.libraries import form_of
+from .._core.libraries import form_of_class
 from . import engines, libraries, models
 from .faults import Fault, Faults, TooManyFaults
 from .hints import is_class, members, name_of, unwrap
@@ -36,13 +36,12 @@ def converter(annotation: Any) -> Convert:
     engine = engines.for_body(annotation, {}, loads)
     if engine.adapter is not None:
         return _by_pydantic(engine.adapter, _shown(annotation))
-    keys: dict[str, str] = {}
-    _add_keys(annotation, keys, set())
+    plain = _Plain(annotation)
 
     def convert(result: Any) -> Any:
         faults = Faults()
         try:
-            value = engine.explain(_plain(result, keys), (), faults)
+            value = engine.explain(plain(result), (), faults)
         except TooManyFaults:
             value = None
         if faults:
@@ -97,33 +96,60 @@ def _add_keys(annotation: Any, keys: dict[str, str], seen: set[int]) -> None:
             _add_keys(field.annotation, keys, seen)
 
 
-def _plain(value: Any, keys: Mapping[str, str]) -> Any:
-    """Return a value as JSON has it; of an object the attributes in `keys`."""
-    kind = type(value)
-    if value is None or kind in (str, int, float, bool):
-        return value
-    if isinstance(value, enum.Enum):
-        return _plain(value.value, keys)
-    if isinstance(value, Mapping):
-        return {_plain(key, keys): _plain(item, keys) for key, item in value.items()}
-    is_record = models.is_model(kind)
-    if isinstance(value, list | tuple | set | frozenset) and not is_record:
-        return [_plain(item, keys) for item in value]
-    if (write := _TEXTS.get(kind)) is not None:
+class _Plain:
+    """Returns values as JSON has them; of an object the attributes that a model of a type has."""
+
+    def __init__(self, annotation: Any) -> None:
+        # The attributes, each with its name in JSON.
+        self._keys: dict[str, str] = {}
+        _add_keys(annotation, self._keys, set())
+        # By class, the function that returns a value of it; made with the first one.
+        self._writers: dict[type, Callable[[Any], Any]] = dict(_TEXTS)
+
+    def __call__(self, value: Any) -> Any:
+        kind = type(value)
+        if kind in _SCALARS:
+            return value
+        if kind is dict:
+            return {
+                key if type(key) is str else self(key): item
+                if type(item) in _SCALARS
+                else self(item)
+                for key, item in value.items()
+            }
+        if kind is list:
+            return [item if type(item) in _SCALARS else self(item) for item in value]
+        write = self._writers.get(kind)
+        if write is None:
+            write = self._writers[kind] = self._writer_of(kind)
         return write(value)
-    form = None if is_record else form_of(value)
-    if form is not None:
-        return _plain(form(value), keys)
-    found = {key: _plain(getattr(value, n), keys) for n, key in keys.items() if hasattr(value, n)}
-    if models.is_struct(kind) and kind.__struct_config__.tag is not None:
-        found[kind.__struct_config__.tag_field] = kind.__struct_config__.tag
-    return found if found or is_record else value
+
+    def _writer_of(self, kind: type) -> Callable[[Any], Any]:
+        if issubclass(kind, enum.Enum):
+            return lambda value: self(value.value)
+        if issubclass(kind, Mapping):
+            return lambda value: {self(key): self(item) for key, item in value.items()}
+        is_record = models.is_model(kind)
+        if issubclass(kind, list | tuple | set | frozenset) and not is_record:
+            return lambda value: [self(item) for item in value]
+        form = None if is_record else form_of_class(kind)
+        if form is not None:
+            return lambda value: self(form(value))
+        config: Any = getattr(kind, "__struct_config__", None) if is_record else None
+        tag = {} if config is None or config.tag is None else {config.tag_field: config.tag}
+
+        def write(value: Any) -> Any:
+            found = {k: self(getattr(value, n)) for n, k in self._keys.items() if hasattr(value, n)}
+            return {**found, **tag} if found or is_record else value
+
+        return write
 
 
 def _duration(value: dt.timedelta) -> str:
     return f"{'-' if value < dt.timedelta() else ''}PT{abs(value).total_seconds():f}S"
 
 
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 _TEXTS: dict[type, Callable[[Any], str]] = {
     dt.datetime: dt.datetime.isoformat,
     dt.date: dt.date.isoformat,
