@@ -510,6 +510,13 @@ def test_a_body_that_is_not_json_is_refused(
     assert words in caught.value.detail
 
 
+def test_a_model_is_the_body_whatever_its_name_is() -> None:
+    def handler(request: Row, pool: Request) -> Any:
+        return request, pool.method
+
+    assert fill(handler, method="POST", json={"a": 1, "b": 2}) == (Row(1, 2), "POST")
+
+
 def test_a_multipart_form_is_not_a_body_of_another_type(monkeypatch: pytest.MonkeyPatch) -> None:
     def model(item: Item) -> Any: ...
 

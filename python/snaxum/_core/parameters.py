@@ -183,7 +183,7 @@ def _argument(
     )
     if isinstance(default, Marker):  # `limit: int = Query(10)`
         argument.marker, argument.default = default, default.default
-        argument.is_required = default.default in (MISSING, ...)
+        argument.is_required = default.default is MISSING or default.default is ...
         argument.metadata.append(default)
     if argument.is_annotated:
         try:
@@ -200,8 +200,12 @@ def _argument(
         argument.source = typing.cast(Source, marker.source)
         if marker.source == "header" and argument.alias is None:
             argument.key = name.replace("_", "-")
-    elif argument.source is None:
-        argument.source = "path" if name in names else sources.NAMES.get(name)
+    elif argument.source is None and name in names:
+        argument.source = "path"
+    elif argument.source is None and name in sources.NAMES:
+        # `request: Order` is the body, as it is by another name.
+        is_model = argument.is_annotated and sources.text_model_of(argument.annotation) is not None
+        argument.source = None if is_model else sources.NAMES[name]
     return argument
 
 
