@@ -37,8 +37,6 @@ class State(SimpleNamespace, MutableMapping[str, Any]):
     def __eq__(self, other: object) -> bool:
         return self.__dict__ == (other.__dict__ if isinstance(other, State) else other)
 
-    __hash__ = None  # type: ignore[assignment]
-
 
 def state_of(raw: Any) -> Any:
     """Return the state of a request: a `State`, or a value without members that Rust has set."""
