@@ -18,6 +18,14 @@ from .routing import Route, RouteError
 
 # The characters of a path that need no escape; a segment has no slash.
 _SAFE = "!$&'()*+,;=:@"
+_ABSOLUTE = "it returns a path, so write the scheme and the host before it"
+# The options of Flask's `url_for`, and what they are here.
+_FLASK = {
+    "_external": _ABSOLUTE,
+    "_scheme": _ABSOLUTE,
+    "_anchor": "add `#` and the anchor to its result",
+    "_method": "a name is that of one function, whatever its methods are",
+}
 # The characters of a query that need no escape, as in Flask.
 _SAFE_IN_QUERY = "!$'()*,/:;?@"
 
@@ -35,6 +43,9 @@ def url_for(endpoint: str, /, **params: Any) -> str:
     """
     routes: Sequence[Route] = () if _registry.sink is None else _registry.sink.routes()
     named = [route for route in routes if endpoint in (route.endpoint, route.handler_name)]
+    taken = {name for route in named for name in route.names}
+    for name in _FLASK.keys() & params.keys() - taken:
+        raise RouteError(f"url_for({endpoint!r}) has no `{name}`; {_FLASK[name]}")
     if not named and endpoint == "static":
         return _static_path(params)
     if not named:

@@ -561,6 +561,8 @@ def test_url_for_writes_the_path(
         ("shop.item", {"n": -1}, r"-1 is not a value of `<int:n>`"),
         ("shop.item", {"n": 1, "name": "a/b"}, r"'a/b' is not a value of `<string:name>`"),
         ("shop.item", {"n": True}, r"True is not a value of"),
+        ("shop.item", {"n": 1, "_external": True}, r"has no `_external`; it returns a path, so "),
+        ("index", {"_anchor": "top"}, r"has no `_anchor`; add `#` and the anchor to its result"),
     ],
 )
 def test_url_for_refuses_what_no_route_would_match(
