@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod exit;
 mod log;
+mod openapi;
 mod options;
 mod project;
 mod render;
@@ -61,6 +62,13 @@ enum Command {
         project: ProjectArgs,
         #[command(flatten)]
         options: Box<routes::RouteOptions>,
+    },
+    /// Write the OpenAPI document of DIR, or compare it with a published one
+    Openapi {
+        #[command(flatten)]
+        project: ProjectArgs,
+        #[command(flatten)]
+        options: openapi::OpenApiOptions,
     },
     /// Create DIR/.venv or update it from pyproject.toml
     Sync(DirArgs),
@@ -145,6 +153,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Routes { project, options } => {
             log::start("off");
             routes::run(project, &options)
+        }
+        Command::Openapi { project, options } => {
+            log::start("off");
+            openapi::run(project, &options)
         }
         Command::Sync(project) => sync::run(&project.dir),
         Command::Tail { project, options } => client::tail::run(&project.dir, &options),

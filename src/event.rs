@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::message::{
-    LoadReport, LogRecord, Reload, RequestRecord, SocketCloseRecord, SocketMessageRecord,
-    StartRecord, WorkerEvent, ms, unix_ms,
+    ContractDiff, LoadReport, LogRecord, Reload, RequestRecord, SocketCloseRecord,
+    SocketMessageRecord, StartRecord, WorkerEvent, ms, unix_ms,
 };
 use crate::sync::{Mutex, RwLock};
 
@@ -39,6 +39,8 @@ pub enum Event<'a> {
     },
     /// A reload ended, well or not.
     ReloadEnd(Arc<ReloadRecord>),
+    /// A reload has changed the API for clients; in dev mode only, some time after its end.
+    Contract(Arc<ContractRecord>),
     /// An event of a pool process; in dev mode only.
     Worker(Arc<WorkerEvent>),
     /// Code of this process opens a file of the project for writing; in dev mode only, once a file.
@@ -52,6 +54,17 @@ pub enum Event<'a> {
         /// The result of sending them again; `None` if none was sent.
         round: Option<PinRound>,
     },
+}
+
+/// The changes of a reload for clients.
+#[derive(Clone, Debug)]
+pub struct ContractRecord {
+    /// The [`ReloadRecord::id`] of the reload.
+    pub reload: u64,
+    /// The generation that it made.
+    pub generation: u64,
+    /// The changes since the last generation that was compared.
+    pub diff: ContractDiff,
 }
 
 /// The result of sending pinned requests again.
@@ -98,6 +111,7 @@ impl From<&Arc<ReloadRecord>> for Reload {
             phases: report.phases.clone(),
             total_ms: ms(reload.total),
             diff: report.diff.clone(),
+            contract: None,
             state_reset: report.state_reset.clone(),
             warnings: report.warnings.clone(),
             notes: report.notes.clone(),

@@ -37,6 +37,7 @@ pub mod function_calls;
 pub(crate) mod fuzz;
 pub(crate) mod http_layers;
 pub mod message;
+pub mod openapi;
 pub mod prelude;
 mod problem;
 pub mod project;

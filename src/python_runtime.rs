@@ -64,7 +64,7 @@ use in_flight::InFlight;
 use loop_signals::LoopSignals;
 pub use memory_connection::Connect;
 use messages::{Call, Calls, Control};
-pub use messages::{NewerPaths, ReloadOutcome, ReloadParams, ReloadScope};
+pub use messages::{NewerPaths, OpenApiText, ReloadOutcome, ReloadParams, ReloadScope};
 use queue::{PushError, Queue};
 pub use reply::CallError;
 use reply::WakeBatch;

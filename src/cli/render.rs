@@ -4,9 +4,11 @@
 //! results of the pinned requests. Never reads an event or writes to the terminal.
 
 pub(crate) mod color;
+pub(crate) mod contract;
 pub(crate) mod dedup;
 pub(crate) mod event;
 pub(crate) mod failure;
+pub(crate) mod json;
 pub(crate) mod layout;
 pub(crate) mod local_time;
 pub(crate) mod reload;

@@ -7,7 +7,6 @@ mod filter;
 mod format;
 mod generation_diff;
 mod lookup;
-mod openapi;
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -17,9 +16,10 @@ use snaxum::config::ServerOptions;
 use snaxum::error::Error;
 
 use super::client::routes::{self, LiveRoutes};
+use super::openapi::{self, OpenApiOptions};
 use super::options::ProjectArgs;
 use super::project;
-use super::render::color::{escape, print, print_error, print_stderr};
+use super::render::color::{print, print_error, print_stderr};
 use baseline::Baseline;
 use filter::RouteFilter;
 use format::RouteFormat;
@@ -86,6 +86,15 @@ pub(crate) fn run(args: ProjectArgs, options: &RouteOptions) -> Result<ExitCode,
         print_error("`--match` prints a table or JSON; use `--format table` or `--format json`");
         return Ok(ExitCode::from(2));
     }
+    if options.format == RouteFormat::Openapi {
+        if options.selects_or_compares() {
+            print_error(
+                "`--format openapi` writes the whole document; remove the other options of `routes`",
+            );
+            return Ok(ExitCode::from(2));
+        }
+        return openapi::run(args, &OpenApiOptions::default());
+    }
     if let Some(DiffBase::Generations(range)) = options.diff {
         return Ok(match range.differences(&args.dir)? {
             Ok(lines) => {
@@ -98,8 +107,6 @@ pub(crate) fn run(args: ProjectArgs, options: &RouteOptions) -> Result<ExitCode,
             }
         });
     }
-    let name = std::path::absolute(&args.dir).unwrap_or_default();
-    let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if options.live || options.unused {
         let mut flags = args.flags.0;
         let modules = std::mem::take(&mut flags.modules);
@@ -112,7 +119,7 @@ pub(crate) fn run(args: ProjectArgs, options: &RouteOptions) -> Result<ExitCode,
         }
         let mut live = routes::fetch(&args.dir)?;
         live.routes.retain(|route| modules.is_empty() || modules.contains(&route.module));
-        return Ok(options.print(&live, &name));
+        return Ok(options.print(&live));
     }
     project::load(args, |runtime| {
         let serving = runtime.serving();
@@ -125,13 +132,23 @@ pub(crate) fn run(args: ProjectArgs, options: &RouteOptions) -> Result<ExitCode,
             tokio::runtime::Handle::current().block_on(runtime.matching_order())
         });
         let (routes, is_failing) = (serving.routes.clone(), serving.failing);
-        options.print(&LiveRoutes { routes, hits: HashMap::new(), order, is_failing }, &name)
+        options.print(&LiveRoutes { routes, hits: HashMap::new(), order, is_failing })
     })
 }
 
 impl RouteOptions {
+    /// Whether an option would list other routes, or compare them.
+    fn selects_or_compares(&self) -> bool {
+        self.live
+            || self.unused
+            || self.strict
+            || self.check.is_some()
+            || self.diff.is_some()
+            || self.filter.is_set()
+    }
+
     /// Prints the list or its differences.
-    fn print(&self, all: &LiveRoutes, project: &str) -> ExitCode {
+    fn print(&self, all: &LiveRoutes) -> ExitCode {
         let mut routes = self.filter.select(&all.routes, &all.order);
         if self.unused {
             routes.retain(|route| !all.hits.contains_key(&route.id));
@@ -155,13 +172,7 @@ impl RouteOptions {
             RouteFormat::Wide => format::table(&routes, true, hits),
             RouteFormat::Json => format::json(&routes, hits),
             RouteFormat::Md => format::markdown(&routes, hits),
-            RouteFormat::Openapi => {
-                let (document, omitted) = openapi::document(project, &routes);
-                for note in omitted {
-                    print_stderr(&format!("note: omitted: {}\n", escape(&note)));
-                }
-                format::pretty(&document)
-            }
+            RouteFormat::Openapi => unreachable!("`run` writes the document"),
         });
         ExitCode::from(code)
     }

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::python_runtime::{PythonRuntime, ReloadOutcome, ReloadScope};
 
 use super::browser::BrowserReload;
+use super::contract::ContractDiffs;
 use super::dev_file::{self, DevFile};
 use super::editor::Editor;
 use super::mcp_settings::McpSettings;
@@ -35,6 +36,7 @@ pub(super) struct Inner {
     pub(super) recorder: Arc<Recorder>,
     pub(super) browser: Arc<BrowserReload>,
     pub(super) pins: Arc<Pins>,
+    contracts: Arc<ContractDiffs>,
     pub(super) token: String,
     pub(super) mcp: OnceLock<McpSettings>,
     pub(super) reloader: Reloader,
@@ -44,6 +46,7 @@ pub(super) struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.pins.close();
+        self.contracts.close();
     }
 }
 
@@ -86,10 +89,13 @@ impl Dev {
             let browser = Arc::clone(&browser);
             move |asset| browser.asset_saved(asset)
         })?;
+        // After the reload of code that changed during the start: it is the first to compare with.
+        let contracts = ContractDiffs::start(runtime)?;
         let token = token.unwrap_or_else(token::new_token);
         let (runtime, restarts) = (Arc::clone(runtime), RestartRequests::default());
         let mcp = OnceLock::new();
-        let inner = Inner { runtime, recorder, browser, pins, token, mcp, reloader, restarts };
+        let inner =
+            Inner { runtime, recorder, browser, pins, contracts, token, mcp, reloader, restarts };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -185,6 +191,7 @@ impl Dev {
         self.inner.recorder.close();
         self.inner.browser.close();
         self.inner.pins.close();
+        self.inner.contracts.close();
         if let Some(mcp) = self.inner.mcp.get() {
             mcp.stop.cancel();
         }

@@ -14,7 +14,7 @@ mod websocket;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use crate::message::{ErrorSummary, Reload};
+pub use crate::message::{ContractDiff, ErrorSummary, Reload};
 use crate::message::{RouteDiff, RouteInfo, Traceback, WorkerEvent};
 
 pub use log_line::LogLine;
@@ -152,6 +152,17 @@ pub enum EventBody<'a> {
         generation: u64,
         /// The changes; lists without a change are empty.
         diff: &'a RouteDiff,
+    },
+    /// A reload has changed the API for clients. Follows the `reload.ok` when the documents of both
+    /// generations have been compared; the reload has the changes from then on.
+    #[serde(rename = "contract.diff")]
+    ContractDiff {
+        /// The [`Reload::id`] of the reload.
+        reload: u64,
+        /// The generation that serves.
+        generation: u64,
+        /// The changes since the last generation that was compared.
+        contract: &'a ContractDiff,
     },
     /// A request was pinned or unpinned, or pinned requests were sent again.
     #[serde(rename = "pins")]

@@ -118,6 +118,11 @@ impl Recorder {
                 }
             }
             Event::Written(_) | Event::Pins { .. } => {} // `set_pins` records more
+            Event::Contract(record) => {
+                let mut state = self.lock();
+                state.add_contract(record);
+                self.notify(state);
+            }
             Event::ReloadEnd(reload) => {
                 self.lock().redactor.add_values(&reload.report.secrets);
                 self.record_reload(Reload::from(reload));
@@ -143,6 +148,8 @@ impl Recorder {
     pub(super) fn status(&self, runtime: &PythonRuntime, pool: Value) -> ServerStatus {
         let serving = runtime.serving();
         let editor = self.editor();
+        // Before the value below, which has the lock.
+        let last_reload = self.with_contract(Reload::from(&serving.last_reload));
         ServerStatus {
             version: env!("CARGO_PKG_VERSION"),
             python: runtime.python_version(),
@@ -153,11 +160,19 @@ impl Recorder {
             paused: self.lock().is_paused,
             routes: serving.routes.len(),
             uptime_s: runtime.started().elapsed().as_secs_f64(),
-            last_reload: Some(Reload::from(&serving.last_reload)),
+            last_reload: Some(last_reload),
             editor: editor.link(&runtime.config().project_dir),
             opens_editor: editor.program().is_some(),
             pool,
         }
+    }
+
+    /// Adds what the reload changed for clients, if that is known.
+    fn with_contract(&self, mut reload: Reload) -> Reload {
+        let state = self.lock();
+        let recorded = state.reloads.iter().rev().find(|recorded| recorded.id == reload.id);
+        reload.contract = recorded.and_then(|recorded| recorded.contract.clone());
+        reload
     }
 
     /// The recorded requests, newest first.

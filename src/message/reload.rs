@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::load_report::{LoadOutcome, LoadPhases, ModuleRun, RouteDiff};
 use super::traceback::{ErrorSummary, Traceback};
 use crate::escape::escape;
+use crate::openapi::Change;
 
 /// One attempt to load the user's modules, as people and tools see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub struct Reload {
     pub total_ms: f64,
     /// The changes of the route table.
     pub diff: RouteDiff,
+    /// Its changes for clients; null until they are known, and without any.
+    pub contract: Option<ContractDiff>,
     /// `module.NAME` of each value that was reset although it had changed since its module ran.
     pub state_reset: Vec<String>,
     /// Code that a reload does not support, and how to change it; each is reported once.
@@ -46,6 +49,28 @@ pub struct Reload {
     pub traceback: Option<Traceback>,
     /// The exceptions of the other modules that did not load.
     pub others: Vec<ErrorSummary>,
+}
+
+/// How two generations differ for clients, by their OpenAPI documents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ContractDiff {
+    /// The changes that break clients first.
+    pub changes: Vec<Change>,
+    /// The number of changes that were left out.
+    pub left_out: usize,
+}
+
+impl ContractDiff {
+    /// The most changes that are shown.
+    const MAX: usize = 100;
+
+    /// Limits the changes; `None` without any.
+    pub fn new(mut changes: Vec<Change>) -> Option<Self> {
+        let left_out = changes.len().saturating_sub(Self::MAX);
+        changes.truncate(Self::MAX);
+        (!changes.is_empty()).then_some(Self { changes, left_out })
+    }
 }
 
 impl Reload {

@@ -31,6 +31,7 @@ pub(crate) struct Bridge {
     reload: Py<PyAny>,
     describe: Py<PyAny>,
     explain: Py<PyAny>,
+    openapi_document: Py<PyAny>,
     run_tests: Py<PyAny>,
     stop: Py<PyAny>,
 }
@@ -63,6 +64,7 @@ impl Bridge {
             reload: function("reload")?,
             describe: function("describe")?,
             explain: function("explain")?,
+            openapi_document: function("openapi_document")?,
             run_tests: function("run_tests")?,
             stop: function("stop")?,
         };
@@ -151,6 +153,11 @@ impl Bridge {
         path: &str,
     ) -> PyResult<serde_json::Value> {
         parse(self.explain.call1(py, (method, path))?.bind(py))
+    }
+
+    /// Makes the OpenAPI document of the serving generation, as JSON.
+    pub(crate) fn openapi_document(&self, py: Python<'_>) -> PyResult<String> {
+        self.openapi_document.call0(py)?.extract(py)
     }
 
     /// Runs pytest with these arguments, and returns its exit code.

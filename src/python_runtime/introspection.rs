@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::message::Head;
 
 use super::PythonRuntime;
-use super::messages::Control;
+use super::messages::{Control, OpenApiText};
 use super::workers::DispatchWorker;
 
 /// How long the runtime thread has to reply.
@@ -93,6 +93,23 @@ impl PythonRuntime {
         explained
             .inspect_err(|text| tracing::error!("cannot match the path in Python: {text}"))
             .ok()
+    }
+
+    /// Makes the OpenAPI document of the serving generation. Blocks while a module loads.
+    ///
+    /// # Errors
+    ///
+    /// The exception that it raised, or that Python is stopping.
+    pub fn openapi_document(&self) -> Result<OpenApiText, String> {
+        self.request_openapi_document().recv().unwrap_or_else(|_| Err("Python is stopping".into()))
+    }
+
+    /// Requests the document, after all reloads that were requested before. Never blocks; if Python
+    /// is stopping or too busy, nothing is sent.
+    pub fn request_openapi_document(&self) -> mpsc::Receiver<Result<OpenApiText, String>> {
+        let (reply, document) = mpsc::sync_channel(1);
+        let _ = self.control.try_send(Control::OpenApi { reply }); // dropped: the receiver ends
+        document
     }
 
     async fn describe(&self, what: &'static str, about: &[&str]) -> serde_json::Value {

@@ -50,6 +50,10 @@ pub(crate) enum Control {
         path: String,
         reply: mpsc::SyncSender<Result<serde_json::Value, String>>,
     },
+    /// Makes the OpenAPI document.
+    OpenApi {
+        reply: mpsc::SyncSender<Result<OpenApiText, String>>,
+    },
     /// Runs pytest with these arguments; the reply is its exit code.
     RunTests {
         args: Vec<String>,
@@ -61,6 +65,15 @@ pub(crate) enum Control {
         began: oneshot::Sender<()>,
         reply: oneshot::Sender<()>,
     },
+}
+
+/// The OpenAPI document of a generation.
+#[derive(Clone, Debug)]
+pub struct OpenApiText {
+    /// The generation that it describes.
+    pub generation: u64,
+    /// JSON.
+    pub text: String,
 }
 
 /// Called when Python knows that a reload has something to do.

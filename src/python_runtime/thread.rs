@@ -25,7 +25,7 @@ use super::in_flight::InFlight;
 use super::interpreter::{self, Origin, keeping_signals};
 use super::loop_signals::LoopSignals;
 use super::memory_connection::Connect;
-use super::messages::{Calls, Control};
+use super::messages::{Calls, Control, OpenApiText, ReloadReply};
 use super::reply::WakeBatch;
 use super::workers::{STACK_BYTES, WorkerContext, Workers};
 
@@ -105,9 +105,10 @@ fn run(context: ThreadContext) {
             in_flight: context.in_flight,
         };
         workers.start(worker_context);
+        let generation = report.generation;
         let _ = reply.send(Ok(report));
 
-        let stop = serve_control(py, &bridge, &control);
+        let stop = serve_control(py, &bridge, &control, generation);
         let timeout = stop.as_ref().map_or(STOP_TIMEOUT, |(timeout, _)| *timeout);
         py.detach(|| workers.stop(&queue, timeout));
         if let Err(error) = bridge.stop(py, timeout) {
@@ -125,6 +126,7 @@ fn serve_control(
     py: Python<'_>,
     bridge: &Bridge,
     control: &Receiver<Control>,
+    mut generation: u64,
 ) -> Option<(Duration, tokio::sync::oneshot::Sender<()>)> {
     while let Ok(message) = py.detach(|| control.recv()) {
         match message {
@@ -132,6 +134,9 @@ fn serve_control(
                 let result = keeping_signals(|| {
                     bridge.reload(py, paths, is_partial, scope, on_begin, newer)
                 });
+                if let Ok(ReloadReply::Report(report)) = &result {
+                    generation = report.generation;
+                }
                 let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
             }
             Control::Explain { method, path, reply } => {
@@ -145,6 +150,11 @@ fn serve_control(
                     serde_json::Value::Null
                 });
                 let _ = reply.send(description);
+            }
+            Control::OpenApi { reply } => {
+                let result = bridge.openapi_document(py);
+                let result = result.map(|text| OpenApiText { generation, text });
+                let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
             }
             Control::RunTests { args, reply } => {
                 let result = keeping_signals(|| bridge.run_tests(py, args));

@@ -3,6 +3,7 @@
 // Never starts a reload: reload-controls.js does.
 
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
+import { ContractList, ContractSummary } from "./contract.js";
 import { changedSinceReload } from "./failures.js";
 import { textMatcher } from "./filter.js";
 import { milliseconds, timeOfDay, visible } from "./format.js";
@@ -88,7 +89,7 @@ function ReloadRow({ reload, pinResults, isFirst, isOpen, toggle }) {
       <td class="c-total number">${milliseconds(total_ms)}</td>
       <td class="c-bar"><${PhaseBar} phases=${phases} total_ms=${total_ms} /></td>
       <td class="c-files" title=${files.map(visible).join("\n")}>${filesText(files, cause)}</td>
-      <td class="c-diff">${traceback ? html`<span class="bad">${visible(traceback.type)}</span> ${visible(traceback.message)}` : diffText(reload)}${pinResults && html` <${PinResults} results=${pinResults} />`}</td>
+      <td class="c-diff">${traceback ? html`<span class="bad">${visible(traceback.type)}</span> ${visible(traceback.message)}` : diffText(reload)}${pinResults && html` <${PinResults} results=${pinResults} />`}${reload.contract && html` <${ContractSummary} contract=${reload.contract} />`}</td>
     </tr>
   `;
 }
@@ -122,7 +123,7 @@ function ReloadDetails({ reload, state }) {
   const [showsImports, setShowsImports] = useState(false);
   const { data: lines } = useFetch("logs", { version: `${state.runId} ${reload.id}` });
   const logs = (lines ?? []).filter((line) => line.reload === reload.id).reverse();
-  const { cause, strategy, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback } = reload;
+  const { cause, strategy, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback, contract } = reload;
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   return html`
     <div class="expanded-content">
@@ -169,6 +170,12 @@ function ReloadDetails({ reload, state }) {
           `))}
           ${!kinds.length && html`<p class="dim">unchanged</p>`}
         </section>
+        ${contract && html`
+          <section class="wide" data-testid="contract">
+            <h3>Changes for clients</h3>
+            <${ContractList} contract=${contract} />
+          </section>
+        `}
         ${reload.others?.length > 0 && html`
           <section>
             <h3>Other modules that failed to load</h3>

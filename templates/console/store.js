@@ -79,6 +79,11 @@ const reducers = {
   "reload.ok": reloadEnded,
   "reload.fail": reloadEnded,
 
+  // Follows the end of its reload: the documents of both generations are compared later.
+  "contract.diff": (state, { reload: id, contract }) => ({
+    reloads: state.reloads.map((reload) => (reload.id === id ? { ...reload, contract } : reload)),
+  }),
+
   routes: (state, { routes }) => ({ routes }),
   status: (state, { status }) => ({ status }),
   pins: (state, { pins }) => ({ pins, pinResults: newest({ ...state.pinResults, ...countPinResults(state.pins, pins) }) }),

@@ -84,6 +84,22 @@ test("a request, a reload, a broken save and its fix appear without reloading th
   expect(errors).toEqual([]);
 });
 
+test("a reload shows its changes for clients of the API, and so does a page that is opened later", async ({ page, world, errors }) => {
+  await world.open(page);
+  await page.getByTestId("tab-reloads").click();
+  const row = page.getByTestId("reload-row").first();
+
+  world.edit("app.py", HELLO.replace("/hello", "/hi"));
+  await expect(row.getByTestId("contract-summary")).toHaveText("✖ 1 breaks clients");
+  await page.reload();
+  await expect(row.getByTestId("contract-summary")).toHaveText("✖ 1 breaks clients");
+
+  await row.click();
+  const changes = page.getByTestId("contract").getByRole("listitem");
+  await expect(changes).toHaveText([/GET \/hello the path no longer exists$/, /GET \/hi the path is new$/]);
+  expect(errors).toEqual([]);
+});
+
 test("a module that does not load at startup is reported while the others are served", async ({ page, world, errors }) => {
   await world.stop();
   world.edit("broken.py", "import no_such_module\n");

@@ -58,6 +58,8 @@ async fn the_stream_sends_changes_in_order() {
     );
     assert_eq!((&good["type"], &good["status"]["generation"]), (&json!("reload.ok"), &json!(2)));
     assert_eq!((&routes["type"], list(&routes["routes"]).len()), (&json!("routes"), 3));
+    let contract = console.next().await;
+    assert_eq!((&contract["type"], &contract["generation"]), (&json!("contract.diff"), &json!(2)));
 
     server.edit("app.py", "def oops(:");
     let (start, bad) = (console.next().await, console.next().await);
@@ -65,7 +67,7 @@ async fn the_stream_sends_changes_in_order() {
     assert_eq!((&bad["type"], &bad["status"]["state"]), (&json!("reload.fail"), &json!("failing")));
     assert_eq!(bad["reload"]["traceback"]["type"], "SyntaxError");
 
-    let order = [&request, &good, &routes, &start, &bad]
+    let order = [&request, &good, &routes, &contract, &start, &bad]
         .map(|message| message["seq"].as_u64().expect("a number"));
     assert!(order.is_sorted_by(|a, b| a < b), "{order:?}");
 }

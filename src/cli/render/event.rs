@@ -7,9 +7,10 @@ use std::time::Instant;
 use console::style;
 use serde::Deserialize;
 use snaxum::event::PinRound;
-use snaxum::message::{ErrorSummary, Phases, Reload, RouteInfo};
+use snaxum::message::{ContractDiff, ErrorSummary, Phases, Reload, RouteInfo};
 
 use super::color::escape;
+use super::contract;
 use super::{Renderer, RequestView, WEBSOCKET, pause_line};
 
 /// One message of the stream.
@@ -42,6 +43,8 @@ enum StreamEventBody {
     Log { log: LogView },
     #[serde(rename = "reload.ok", alias = "reload.fail")]
     Reload { reload: Box<Reload> },
+    #[serde(rename = "contract.diff")]
+    Contract { generation: u64, contract: ContractDiff },
     #[serde(rename = "routes")]
     Routes { routes: Vec<RouteInfo> },
     #[serde(rename = "pins")]
@@ -162,6 +165,9 @@ impl EventLines {
             StreamEventBody::Close { close } => self.renderer.push_request(close.view(), now),
             StreamEventBody::Log { log } => self.renderer.push(&log.line()),
             StreamEventBody::Reload { reload } => self.renderer.push_reload(&reload, &[], now),
+            StreamEventBody::Contract { generation, contract } => {
+                self.renderer.push(&contract::lines(generation, &contract))
+            }
             StreamEventBody::Routes { routes } => {
                 self.renderer.set_routes(&routes);
                 String::new()

@@ -9,6 +9,7 @@ use snaxum::message::{
 };
 
 use super::color::escape;
+use super::contract;
 use super::failure;
 use super::layout::{cause, join};
 use super::request::format_ms;
@@ -148,6 +149,9 @@ fn remarks(reload: &Reload) -> String {
     if !reload.state_reset.is_empty() {
         let names = escape(&reload.state_reset.join(", "));
         out += &format!("    {} {names}\n", style("state reset:").dim());
+    }
+    if let Some(diff) = &reload.contract {
+        out += &contract::lines(reload.generation, diff);
     }
     out += &warnings(&reload.warnings);
     for note in &reload.notes {

@@ -40,6 +40,12 @@ fn glob(text: &str) -> Result<GlobMatcher, globset::Error> {
 }
 
 impl RouteFilter {
+    /// Whether an option selects or sorts.
+    pub(super) fn is_set(&self) -> bool {
+        let Self { grep, method, path, sort, all_methods } = self;
+        grep.is_some() || method.is_some() || path.is_some() || sort.is_some() || *all_methods
+    }
+
     /// Returns the listed routes; `order` has all ids in the order of matching.
     pub(super) fn select(&self, routes: &[RouteInfo], order: &[String]) -> Vec<RouteInfo> {
         let mut selected: Vec<RouteInfo> = routes.to_vec();

@@ -7,7 +7,8 @@ use console::{Alignment, measure_text_width, pad_str, style};
 use serde::Serialize;
 use snaxum::message::RouteInfo;
 
-use crate::cli::render::color::{escape, escape_json};
+use crate::cli::render::color::escape;
+use crate::cli::render::json::pretty;
 
 /// The form of the list.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -19,18 +20,12 @@ pub(crate) enum RouteFormat {
     Json,
     /// A Markdown table.
     Md,
-    /// An OpenAPI 3.1 document of the paths, their parameters and their docstrings.
+    /// The OpenAPI 3.1 document, as `snaxum openapi` writes it.
     Openapi,
 }
 
 /// The number of requests of each route by its id, where a server has counted them.
 pub(super) type Hits<'a> = Option<&'a HashMap<String, u64>>;
-
-/// Writes a JSON value over several lines.
-pub(super) fn pretty(value: &impl Serialize) -> String {
-    let text = serde_json::to_string_pretty(value).expect("plain data");
-    text.split('\n').map(|line| escape_json(line) + "\n").collect()
-}
 
 /// A route as JSON.
 #[derive(Serialize)]

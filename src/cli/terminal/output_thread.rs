@@ -179,6 +179,7 @@ impl OutputState {
                 self.add(Update::Request(Box::new(view_of_close(record))));
             }
             Event::ReloadEnd(reload) => self.add(Update::Reload(Arc::clone(reload))),
+            Event::Contract(record) => self.add(Update::Contract(Arc::clone(record))),
             Event::Paused(is_paused) => self.add(Update::Pause(*is_paused)),
             Event::Pins { failing, round } => self.add(Update::Pins(*failing, *round)),
             // Printed lines and the log of workers reach the terminal directly.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use snaxum::event::{PinRound, ReloadRecord};
+use snaxum::event::{ContractRecord, PinRound, ReloadRecord};
 
 use crate::cli::render::RequestView;
 
@@ -10,6 +10,7 @@ use crate::cli::render::RequestView;
 pub(super) enum Update {
     Request(Box<RequestView>),
     Reload(Arc<ReloadRecord>),
+    Contract(Arc<ContractRecord>),
     Pins(usize, Option<PinRound>),
     Pause(bool),
     Text(String),

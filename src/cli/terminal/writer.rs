@@ -13,6 +13,7 @@ use snaxum::python_runtime::PythonRuntime;
 use super::raw_mode;
 use super::status_line::{StatusLine, serving_status};
 use super::update::{KeyAction, Update};
+use crate::cli::render::contract;
 use crate::cli::render::request::BlockerView;
 use crate::cli::render::traceback;
 use crate::cli::render::{Renderer, RequestView, WEBSOCKET, pause_line};
@@ -127,6 +128,9 @@ impl Writer {
                     self.renderer.set_routes(&event.report.routes);
                 }
                 lines
+            }
+            Update::Contract(record) => {
+                self.renderer.push(&contract::lines(record.generation, &record.diff))
             }
             Update::Pins(failing, round) => self.renderer.push_pins(failing, round),
             Update::Pause(is_paused) => {

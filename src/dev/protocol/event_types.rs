@@ -1,7 +1,7 @@
 //! The types of messages that a client may subscribe to, and sets of them.
 
 /// Every type that a client may choose, in the order of their bits.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "request.start",
     "request.end",
     "log",
@@ -12,6 +12,7 @@ const NAMES: [&str; 15] = [
     "status",
     "routes",
     "route.diff",
+    "contract.diff",
     "pins",
     "worker",
     "websocket.message",
@@ -37,6 +38,7 @@ impl EventTypes {
     pub(in crate::dev) const STATUS: Self = Self::named("status");
     pub(in crate::dev) const ROUTES: Self = Self::named("routes");
     pub(in crate::dev) const ROUTE_DIFF: Self = Self::named("route.diff");
+    pub(in crate::dev) const CONTRACT_DIFF: Self = Self::named("contract.diff");
     pub(in crate::dev) const PINS: Self = Self::named("pins");
     pub(in crate::dev) const WORKER: Self = Self::named("worker");
     pub(in crate::dev) const WEBSOCKET_MESSAGE: Self = Self::named("websocket.message");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::event::ContractRecord;
 use crate::message::{LoadOutcome, WorkerEvent};
 use crate::python_runtime::Serving;
 
@@ -28,6 +29,7 @@ pub(super) enum ServerChange {
     ReloadStart(Vec<String>),
     Reload(Arc<Reload>, Box<ServerStatus>),
     Routes(Arc<Serving>),
+    Contract(Arc<ContractRecord>),
     Pins(Arc<[Pin]>),
     Status(Box<ServerStatus>),
 }
@@ -39,6 +41,7 @@ impl ServerChange {
         .or(EventTypes::RELOAD_FAIL)
         .or(EventTypes::ROUTES)
         .or(EventTypes::ROUTE_DIFF)
+        .or(EventTypes::CONTRACT_DIFF)
         .or(EventTypes::PINS)
         .or(EventTypes::STATUS);
 
@@ -54,6 +57,7 @@ impl ServerChange {
                 if reload.traceback.is_some() { ended.or(EventTypes::ERROR) } else { ended }
             }
             Self::Routes(_) => EventTypes::ROUTES,
+            Self::Contract(_) => EventTypes::CONTRACT_DIFF,
             Self::Pins(_) => EventTypes::PINS,
             Self::Status(_) => EventTypes::STATUS,
         }
@@ -70,6 +74,12 @@ impl ServerChange {
             Self::Pins(pins) => add(EventTypes::PINS, EventBody::Pins { pins }),
             Self::Routes(serving) => {
                 add(EventTypes::ROUTES, EventBody::Routes { routes: &serving.routes })
+            }
+            Self::Contract(record) => {
+                let (reload, generation) = (record.reload, record.generation);
+                let contract = &record.diff;
+                let body = EventBody::ContractDiff { reload, generation, contract };
+                add(EventTypes::CONTRACT_DIFF, body);
             }
             Self::Reload(reload, status) => {
                 let status = status.clone();

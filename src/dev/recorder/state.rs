@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::event::ContractRecord;
 use crate::message::{RequestRecord, StartRecord, Traceback, WorkerEvent, unix_ms};
 use crate::python_runtime::{PythonRuntime, Serving};
 
@@ -162,6 +163,15 @@ impl RecorderState {
         }
         push(&mut self.reloads, Arc::clone(&reload), LIMITS.reloads);
         self.add_change(ServerChange::Reload(reload, status));
+    }
+
+    /// Adds what a reload changed for clients to the recorded reload.
+    pub(super) fn add_contract(&mut self, record: &Arc<ContractRecord>) {
+        let found = self.reloads.iter_mut().rev().find(|reload| reload.id == record.reload);
+        if let Some(reload) = found {
+            Arc::make_mut(reload).contract = Some(record.diff.clone());
+        }
+        self.add_change(ServerChange::Contract(Arc::clone(record)));
     }
 
     /// Replaces the route table.

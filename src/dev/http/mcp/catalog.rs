@@ -82,7 +82,9 @@ const TOOLS: [ToolSpec; 10] = [
             time_ms, generation (serving afterwards), outcome (ok | failed | noop), cause (start | \
             save | manual), strategy (none | lines | dependents | all | restart), reason, files \
             (that changed), modules (that ran), phases and total_ms (milliseconds), diff (of the \
-            routes), state_reset, warnings, notes, traceback}]}. The server records the newest 100.",
+            routes), contract (what changed for clients of the API, compared soon after the reload: \
+            {changes: [{kind, effect (breaking | warning | compatible), operation, place, text}], \
+            left_out}, or null), state_reset, warnings, notes, traceback}]}. The server records the newest 100.",
         schema: || list_schema(DEFAULT_LIMIT_LARGE),
         writes: false,
     },
