@@ -77,7 +77,7 @@ class Crossing:
             for task in self._tasks:
                 task.cancel()
             raise
-        _adopt(context)
+        adopt(context)
         if error is not None:
             raise error
         return result
@@ -121,7 +121,7 @@ class Crossing:
         finally:
             self._waiting.pop()
         result, changed = tasks[0].result()
-        _adopt(changed)
+        adopt(changed)
         return result
 
     def _start(self, job: Job) -> None:
@@ -143,7 +143,7 @@ class Crossing:
             raise HTTPError(503, detail, {"retry-after": "1"})
 
 
-def _adopt(context: contextvars.Context) -> None:
+def adopt(context: contextvars.Context) -> None:
     """Set the variables that another thread or task has set in its copy of this context."""
     for variable, value in context.items():
         if variable.get(_MISSING) is not value:

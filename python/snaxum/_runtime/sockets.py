@@ -91,7 +91,7 @@ def _run_blocking(
                 return
             if respond.is_observed:
                 exchange.began()
-            result = _call_hooks(route, request)
+            result = _call_hooks(exchange, generation, route, request)
             if result is None:
                 result = route.origin.call(ws)
         except Interrupted:
@@ -149,18 +149,31 @@ def _hooks_before(route: Route) -> tuple[RequestHook, ...]:
     return route.hooks.before if isinstance(route, HookedRoute) else ()
 
 
-def _call_hooks(route: Route, request: Request) -> Any:
+def _call_hooks(exchange: Exchange, generation: Generation, route: Route, request: Request) -> Any:
     """Call the hooks before a `def` handler; return the first result, which ends the handshake."""
     for hook in _hooks_before(route):
         result = hook.call(request)
         if hook.is_async:
-            import asyncio
-
-            loop = running().loop.loop
-            result = asyncio.run_coroutine_threadsafe(result, loop).result()
+            result = _wait_for(result, exchange, generation)
         if result is not None:
             return result
     return None
+
+
+def _wait_for(coroutine: Any, exchange: Exchange, generation: Generation) -> Any:
+    """Run a coroutine of a request on the loop, with its context variables, and wait for it."""
+    import asyncio
+
+    from . import crossing
+
+    async def run() -> tuple[Any, contextvars.Context]:
+        pin_task(generation, exchange.id)
+        return await coroutine, contextvars.copy_context()
+
+    loop = running().loop.loop
+    result, changed = asyncio.run_coroutine_threadsafe(run(), loop).result()
+    crossing.adopt(changed)
+    return result
 
 
 async def _await_hooks(route: Route, request: Request) -> Any:

@@ -12,7 +12,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use crate::support::{Project, Server, in_time};
 
 const APP: &str = r#"
-import asyncio
+import asyncio, contextvars
 from snaxum import (
     Blueprint, BlockingWebSocket, Channel, HTTPError, Request, Response, WebSocket, WebSocketClosed, route,
     websocket,
@@ -104,20 +104,22 @@ def thread(ws: BlockingWebSocket):
     print("thread ended", ws.close_code, flush=True)
 
 shop = Blueprint("shop", prefix="/shop/<int:id>")
+user = contextvars.ContextVar("user", default="nobody")
 
 @shop.before_request
 async def check(request: Request):
     await asyncio.sleep(0)
     if "x-key" not in request.headers:
         return {"missing": "x-key"}, 401
+    user.set(request.headers["x-key"])
 
 @shop.websocket("/orders")
 async def orders(ws: WebSocket, id: int):
-    await ws.send(f"orders {id}")
+    await ws.send(f"orders {id} for {user.get()}")
 
 @shop.websocket("/blocking")
 def blocking(ws: BlockingWebSocket, id: int):
-    ws.send(f"blocking {id}")
+    ws.send(f"blocking {id} for {user.get()}")
 
 @websocket("/chat/<room>")
 async def chat(ws: WebSocket, room: str):
@@ -328,7 +330,7 @@ async fn a_handler_may_respond_otherwise_before_it_first_waits() {
         assert_eq!(status_of(&server, &path).await, 401);
         let opened = Client::open_with(&server, &path, &[("x-key", "1")]).await;
         let (mut client, _) = opened.expect("the hook lets it in");
-        assert_eq!(client.text().await, format!("{name} 7"));
+        assert_eq!(client.text().await, format!("{name} 7 for 1"));
     }
     let mut client = Client::open(&server, "/late").await;
     assert_eq!(client.closed().await, (1008, "not now".to_owned()));
