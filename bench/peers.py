@@ -99,6 +99,13 @@ EXECUTOR = "ProcessPoolExecutor"
 # Times its own pool.
 POOL = Peer("snaxum", "snaxum_pool", _SNAXUM + " --pool-workers 2", dot_venv="bare")
 
+# The API: parameters, a validated body, static files, an upload, a WebSocket.
+API = Peer("snaxum", "snaxum_api", _SNAXUM, dot_venv="peers")
+FASTAPI = Peer("fastapi", "fastapi_api", _UVICORN)
+LITESTAR = Peer("litestar", "litestar", _GRANIAN.replace("rsgi", "asgi"))
+# Its `ServeDir`.
+FILES = Peer(CEILING, "axum_plain", "{axum} {port}")
+
 _HMR = "{hmr_bin}/uvicorn-hmr app:app --host 127.0.0.1 --port {port} --log-level warning"
 _JURIGGED = _UVICORN.replace("uvicorn", "jurigged -w {app} -m uvicorn", 1)
 _FLASK = "{peers_bin}/python app.py {port}"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
+import api
 import computing
 import load
 import many_routes
@@ -19,6 +20,9 @@ import rates
 import roundtrip
 import rust_endpoint
 import startup
+import static_files
+import upload
+import websocket_echo
 from console import open_console, open_stuck_console
 from load import PACED_HELLO, RUST_HELLO, WORKLOADS
 from machine import Cores
@@ -110,6 +114,37 @@ def routes(place: Place, effort: Effort) -> Iterator[Step]:
             yield _load(f"routes, {workload.name}", peer, measure, place, effort)
 
 
+def filling(place: Place, effort: Effort) -> Iterator[Step]:
+    """Parameters by name beside the same values from the request; a validated body beside peers."""
+    for workload in (api.BY_REQUEST, api.BY_NAME):
+        measure = partial(rates.measure, peers.API, workload, CONNECTIONS)
+        yield _load(workload.name, peers.API, measure, place, effort)
+    for peer in (peers.API, peers.FASTAPI, peers.LITESTAR):
+        measure = partial(rates.measure, peer, api.ORDER, CONNECTIONS)
+        yield _load(api.ORDER.name, peer, measure, place, effort)
+
+
+def files(place: Place, effort: Effort) -> Iterator[Step]:
+    """A static file beside tower-http's."""
+    for peer in (peers.FILES, peers.API):
+        measure = partial(static_files.measure, peer, place.installation, effort.seconds)
+        yield Step("a static file", peer.name, measure)
+
+
+def uploads(place: Place, effort: Effort) -> Iterator[Step]:
+    """The memory of a large upload."""
+    for peer in (peers.API, peers.FASTAPI):
+        measure = partial(upload.measure, peer, place.installation, place.cores)
+        yield _one("an upload", peer.name, measure)
+
+
+def sockets(place: Place, effort: Effort) -> Iterator[Step]:
+    """Echoes to a thousand WebSocket clients."""
+    for peer in (peers.API, peers.FASTAPI):
+        where = (place.installation, place.cores, effort.seconds)
+        yield _one("WebSockets", peer.name, partial(websocket_echo.measure, peer, *where))
+
+
 def memory(place: Place, effort: Effort) -> Iterator[Step]:
     """The memory of each server when it has nothing to do."""
     for peer in place.rows:
@@ -140,6 +175,10 @@ SECTIONS: dict[str, Callable[[Place, Effort], Iterator[Step]]] = {
     "dev": dev,
     "rust": rust,
     "routes": routes,
+    "filling": filling,
+    "files": files,
+    "uploads": uploads,
+    "websockets": sockets,
     "memory": memory,
     "startup": start,
     "pool": pool,

@@ -13,23 +13,29 @@ from figures import Rounds, ratios
 from peers import BASELINES
 from records import NONE, Record, table, unique
 from targets import targets_table
+from upload import MEGABYTES
+from websocket_echo import CLIENTS, INTERVAL_S
 
 # Packages whose versions are named.
 SHOWN = (
     *("granian", "socketify", "blacksheep", "robyn", "uvicorn", "uvloop", "httptools", "fastapi"),
     *("flask", "gunicorn", "orjson", "watchfiles", "watchdog", "jurigged", "uvicorn_hmr", "numpy"),
-    *("pandas", "polars"),
+    *("pandas", "polars", "litestar", "msgspec", "pydantic", "websockets"),
 )
 _TITLES = {
     "dev": "Dev mode",
     "rust": "A Rust endpoint in the same process",
     "routes": "Few routes and many",
+    "filling": "The API",
+    "files": "Static files",
 }
 # The baselines of a section's rows.
 _BASES = {
     "dev": (peers.SERVE.name,),
     "rust": (peers.ALONE.name,),
     "routes": (peers.FEW_ROUTES.name,),
+    "filling": (peers.FASTAPI.name, peers.LITESTAR.name),
+    "files": (peers.FILES.name,),
 }
 
 
@@ -60,6 +66,11 @@ def details(records: list[Record]) -> Iterable[str]:
     if neighbours := of("neighbour"):
         title = "A Rust endpoint while every Python worker computes"
         yield f"### {title}\n\n{_neighbour_table(neighbours)}"
+    if uploads := of("upload"):
+        yield f"### An upload of {MEGABYTES} MB\n\n{_upload_table(uploads)}"
+    if sockets := of("websockets"):
+        title = f"{CLIENTS:,} WebSocket clients, an echo each {INTERVAL_S * 1000:.0f} ms"
+        yield f"### {title}\n\n{_socket_table(sockets)}"
     if memory := of("memory"):
         yield f"### Idle memory, after one hello\n\n{_memory_table(memory)}"
     if starts := of("startup"):
@@ -142,6 +153,28 @@ def _neighbour_table(records: list[Record]) -> str:
             rate = median(s["requests"] / s["seconds"] for s in seen)
             times = [f"{median(s[key] for s in seen) / 1e3:.2f}" for key in ("p50_us", "p99_us")]
             rows.append([f"{load}, {phase}", f"{rate:,.0f}", *times, last])
+    return table(rows)
+
+
+def _upload_table(records: list[Record]) -> str:
+    rows = [["server", "peak RSS MB", "before MB", "MB/s"]]
+    for peer in unique(records, lambda r: r["peer"]):
+        mine = [r for r in records if r["peer"] == peer]
+        peak, idle, seconds = (
+            median(r[key] for r in mine) for key in ("peak_mb", "idle_mb", "seconds")
+        )
+        rows.append([peer, f"{peak:.1f}", f"{idle:.1f}", f"{MEGABYTES / seconds:.0f}"])
+    return table(rows)
+
+
+def _socket_table(records: list[Record]) -> str:
+    rows = [["server", "messages sent", "p50 ms", "p99 ms", "CPU µs/message"]]
+    for peer in unique(records, lambda r: r["peer"]):
+        mine = [r for r in records if r["peer"] == peer]
+        part = median(r["messages"] / r["expected"] for r in mine)
+        p50, p99 = (median(r[key] for r in mine) / 1e3 for key in ("p50_us", "p99_us"))
+        cpu = median(r["cpu_us"] for r in mine)
+        rows.append([peer, f"{part:.1%}", f"{p50:.2f}", f"{p99:.2f}", f"{cpu:.1f}"])
     return table(rows)
 
 

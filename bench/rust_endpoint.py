@@ -34,7 +34,7 @@ def measure(installation: Installation, seconds: int) -> Iterator[Record]:
             target = (installation.programs["wrk"], server.port, workload, CONNECTIONS)
             load.measure(*target, seconds=WARM_UP_S, core=None)
             idle = load.measure(*target, seconds=seconds, core=None)
-            with _computing(server):
+            with computing(server):
                 busy = load.measure(*target, seconds=seconds, core=None)
             figures = {"idle": asdict(idle), "busy": asdict(busy)}
             errors = {"idle": sum(idle.errors.values()), "busy": sum(busy.errors.values())}
@@ -42,7 +42,7 @@ def measure(installation: Installation, seconds: int) -> Iterator[Record]:
 
 
 @contextmanager
-def _computing(server: Server) -> Iterator[None]:
+def computing(server: Server) -> Iterator[None]:
     """Make every dispatch worker compute while the block runs."""
     stop = threading.Event()
     faults: list[str] = []

@@ -10,7 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 
+import api
 import peers
+import static_files
+import upload
+import websocket_echo
 from computing import WORKLOAD as COMPUTING
 from figures import Rounds, medians, rates_of, ratios
 from load import PACED_HELLO, WORKLOADS
@@ -50,6 +54,7 @@ def targets(records: list[Record]) -> list[Target]:
         *_alone(records),
         *_rust(records),
         *_routes(records),
+        *_api(records),
         *_costs(records),
     ]
 
@@ -156,6 +161,33 @@ def _routes(records: list[Record]) -> Iterator[Target]:
         rates = rates_of(records, "routes", workload.name, MANY)
         many, few = (rates.get(peer.name, {}) for peer in (peers.MANY_ROUTES, peers.FEW_ROUTES))
         yield _at_least(f"10,000 routes against 10, {workload.name}", 0.95, many, few)
+
+
+def _api(records: list[Record]) -> Iterator[Target]:
+    filled, read = (
+        rates_of(records, "filling", workload.name, MANY).get(peers.API.name, {})
+        for workload in (api.BY_NAME, api.BY_REQUEST)
+    )
+    what = "time of a request with parameters by name, against from the request"
+    yield Target(what, 1.15, "×", ratios(read, filled), at_most=True)
+    rates = rates_of(records, "filling", api.ORDER.name, MANY)
+    own = rates.get(peers.API.name, {})
+    for peer, bound, name in (
+        (peers.FASTAPI, 5, "FastAPI on uvicorn"),
+        (peers.LITESTAR, 1.5, "Litestar on granian"),
+    ):
+        what = f"{api.ORDER.name}, against {name}"
+        yield _at_least(what, bound, own, rates.get(peer.name, {}))
+    files = rates_of(records, "files", static_files.BUSY, MANY)
+    mine, plain = (files.get(peer.name, {}) for peer in (peers.API, peers.FILES))
+    yield _at_least("a static file while Python computes, against ServeDir", 0.8, mine, plain)
+    peak = medians(records, "upload", "peak_mb").get(peers.API.name, {})
+    what = f"memory during an upload of {upload.MEGABYTES} MB"
+    yield Target(what, 50, "MB", peak, at_most=True)
+    waits = medians(records, "websockets", "p99_us")
+    mine, other = (waits.get(peer.name, {}) for peer in (peers.API, peers.FASTAPI))
+    what = f"p99 of {websocket_echo.CLIENTS:,} WebSocket clients, against uvicorn"
+    yield Target(what, 1, "×", ratios(mine, other), at_most=True)
 
 
 def _costs(records: list[Record]) -> Iterator[Target]:

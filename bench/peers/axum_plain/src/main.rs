@@ -1,5 +1,5 @@
 //! The three endpoints in plain axum: `axum-plain PORT`. The first is there once more under the path
-//! that `axum-mounted` has for it.
+//! that `axum-mounted` has for it. Files of `assets` are served below `/assets`.
 //!
 //! Written as an axum user would on the first day, with nothing tuned.
 
@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 use serde_json::Value;
+use tower_http::services::ServeDir;
 
 #[derive(Serialize)]
 struct Greeting {
@@ -26,7 +27,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/python/hello", get(hello))
         .route("/rust/hello", get(hello))
         .route("/python/users/{user_id}", get(user))
-        .route("/python/echo", post(echo));
+        .route("/python/echo", post(echo))
+        .nest_service("/assets", ServeDir::new("assets"));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     axum::serve(listener, app).await?;
     Ok(())
