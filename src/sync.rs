@@ -7,6 +7,8 @@ use std::sync::{
     self, LockResult, PoisonError, RwLockReadGuard, RwLockWriteGuard, WaitTimeoutResult,
 };
 pub use std::sync::{Arc, MutexGuard, OnceLock, atomic};
+use std::task::{Wake, Waker};
+use std::thread::{self, Thread};
 pub(crate) use std::thread_local;
 use std::time::{Duration, Instant};
 
@@ -16,6 +18,19 @@ use tokio::time::Timeout;
 /// Waits for `future` until `deadline`.
 pub(crate) fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
     tokio::time::timeout_at(deadline.into(), future)
+}
+
+/// Makes a waker that unparks this thread.
+pub(crate) fn thread_waker() -> Waker {
+    Waker::from(Arc::new(Unpark(thread::current())))
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 /// A [`std::sync::Mutex`] without poisoning.

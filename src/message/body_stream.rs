@@ -7,14 +7,14 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::failure::Failure;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, thread_waker};
 
 /// Bytes that may wait for the client; a larger chunk waits alone.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -119,9 +119,8 @@ impl BodySender {
 
     /// Sends, and blocks this thread until there is room; false if the client has disconnected.
     pub(crate) fn send(&self, chunk: &Bytes) -> bool {
-        let waker = || Waker::from(Arc::new(Unpark(thread::current())));
         loop {
-            match self.try_send(chunk.len(), || chunk.clone(), waker) {
+            match self.try_send(chunk.len(), || chunk.clone(), thread_waker) {
                 Ok(()) => return true,
                 Err(TrySendError::Full) => thread::park(), // may return early: then the next attempt fails
                 Err(TrySendError::Closed) => return false,
@@ -267,17 +266,10 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
 
     use super::*;
 

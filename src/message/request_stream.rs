@@ -6,15 +6,15 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::body_start::{BodyRecorder, BodyStart};
 use super::failure::Failure;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, thread_waker};
 
 /// Bytes that may wait for the handler; a larger chunk waits alone.
 const MAX_BYTES: usize = 256 * 1024;
@@ -155,9 +155,8 @@ impl ChunkReceiver {
 
     /// Blocks this thread until the next part is there.
     pub(crate) fn receive(&self) -> Received {
-        let waker = || Waker::from(Arc::new(Unpark(thread::current())));
         loop {
-            match self.try_receive(waker) {
+            match self.try_receive(thread_waker) {
                 Some(next) => return next,
                 None => thread::park(), // may return early: then the next attempt fails
             }
@@ -222,14 +221,6 @@ impl State {
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
 

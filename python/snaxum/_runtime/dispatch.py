@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from .._pool.request_pool import RequestPool
 
+LOOPS_BLOCKED = "async handlers block every event loop; see the log"
+
 
 def dispatch_request(
     exchange: Exchange,
@@ -174,8 +176,7 @@ def run_async(exchange: Exchange, generation: Generation, route: Route, request:
     """Call an `async def` handler on the loop."""
     runtime = running()
     if runtime.are_loops_blocked:
-        detail = "async handlers block every event loop; see the log"
-        exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
+        respond.send_busy(exchange, generation, route.id, LOOPS_BLOCKED)
         return
     loop, lease = runtime.loop, Lease(generation)
     loop.spawn(exchange.id, route, _async_dispatch().run, exchange, lease, route, request)
@@ -207,8 +208,7 @@ def run_with_pool(
     if not runtime.waiting.start(exchange.id, route.handler_name, job):
         del runtime.pools[exchange.id]
         detail = "too many requests are waiting for the process pool"
-        retry = [("retry-after", "1")]
-        exchange.fail(generation.number, route.id, 503, detail, retry, None)
+        respond.send_busy(exchange, generation, route.id, detail)
 
 
 def _fail_broken(exchange: Exchange, generation: Generation) -> None:
@@ -226,7 +226,7 @@ def _fail_broken(exchange: Exchange, generation: Generation) -> None:
     detail = f"no loaded route has this path; `{name}` did not load: {failure['type']}"
     if not respond.is_observed:
         detail = f"no route for {exchange.path} at present"
-    exchange.fail(generation.number, None, 503, detail, [("retry-after", "1")], None)
+    respond.send_busy(exchange, generation, None, detail)
 
 
 def _find_unloaded(method: str, path: str) -> str | None:

@@ -109,6 +109,13 @@ def send_error(
     exchange.fail(generation.number, route.id, *failure)
 
 
+def send_busy(
+    exchange: Exchange, generation: Generation, route_id: str | None, detail: str
+) -> None:
+    """Fail a request with a 503 that its client may soon repeat."""
+    exchange.fail(generation.number, route_id, 503, detail, [("retry-after", "1")], None)
+
+
 def break_off(stream: BodyStream, route: Route, error: BaseException) -> None:
     """End a stream with an error, which replaces the response unless that has begun."""
     failure = _failure(route, error)
@@ -201,7 +208,7 @@ def _send_stream(
         detail = "too many streams are open"
         if is_observed:
             detail += "; an `async def` handler has no such limit"
-        exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
+        send_busy(exchange, generation, route.id, detail)
 
 
 def become_events(stream: BodyStream, head: EventHead) -> None:

@@ -31,7 +31,7 @@ from ..websockets import (
 )
 from . import generations, respond
 from .chains import HookedRoute
-from .dispatch import dispatch_request
+from .dispatch import LOOPS_BLOCKED, dispatch_request
 from .generations import Generation
 from .leases import Lease, pin_task, pin_thread, unpin_thread
 from .request_threads import Interrupted
@@ -65,8 +65,7 @@ def dispatch_websocket(exchange: Exchange, generation: Generation, path: str) ->
 def _run_async(exchange: Exchange, generation: Generation, route: Route, request: Request) -> None:
     runtime = running()
     if runtime.are_loops_blocked:
-        detail = "async handlers block every event loop; see the log"
-        exchange.fail(generation.number, route.id, 503, detail, [("retry-after", "1")], None)
+        respond.send_busy(exchange, generation, route.id, LOOPS_BLOCKED)
         return
     loop, lease = runtime.loop, Lease(generation)
     loop.spawn(exchange.id, route, _on_loop, exchange, lease, route, request)
@@ -109,8 +108,7 @@ def _run_blocking(
         detail = "too many WebSockets of `def` handlers are open"
         if respond.is_observed:
             detail += "; an `async def` handler has no such limit"
-        retry = [("retry-after", "1")]
-        exchange.fail(generation.number, route.id, 503, detail, retry, None)
+        respond.send_busy(exchange, generation, route.id, detail)
 
 
 async def _on_loop(
