@@ -348,6 +348,7 @@ async fn requests_and_handshakes_find_each_their_own() {
 
     let reply = server.get("/json").await;
     assert_eq!((reply.status, reply.header("upgrade")), (426, "websocket"));
+    assert_eq!(reply.header("connection"), "upgrade");
     assert_eq!(reply.header("sec-websocket-version"), "13");
     assert_eq!(server.post("/json", &json!(1)).await.status, 426);
     assert_eq!(server.get("/both").await.text(), "a page");
