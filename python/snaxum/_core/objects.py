@@ -17,7 +17,8 @@ type_qualname: Callable[[type], str] = type.__dict__["__qualname__"].__get__
 type_mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 type_namespace: Callable[[Any], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
 _type_module: Callable[[type], object] = type.__dict__["__module__"].__get__
-_module_namespace: Callable[[Any], dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
+# None, in Python 3.10, for a module that `__init__` has not seen.
+_module_namespace: Callable[[Any], dict[str, Any] | None] = vars(ModuleType)["__dict__"].__get__
 
 
 def is_a(value: object, *kinds: type) -> bool:
@@ -27,7 +28,8 @@ def is_a(value: object, *kinds: type) -> bool:
 
 def namespace(module: object) -> dict[str, Any]:
     """Return the globals of a module; an empty dict for another object in its place."""
-    return _module_namespace(module) if issubclass(type(module), ModuleType) else {}
+    found = _module_namespace(module) if issubclass(type(module), ModuleType) else None
+    return {} if found is None else found
 
 
 def namespace_of(owner: object) -> Mapping[str, Any]:
