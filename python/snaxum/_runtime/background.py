@@ -78,6 +78,8 @@ class Background:
         # The same by request, until its response has been sent.
         self._declared: dict[int, list[_Job]] = {}
         self._threads = ThreadPoolExecutor(MAX_THREADS, "snaxum-background")
+        # A loop refers to its tasks weakly: one that awaits an object of its own would be collected.
+        self._tasks: set[asyncio.Task[None] | None] = set()
 
     def add(
         self,
@@ -181,6 +183,14 @@ class Background:
         return job.context.run(asyncio.run_coroutine_threadsafe, wait(), loop)
 
     async def _run_on_loop(self, jobs: list[_Job]) -> None:
+        this = asyncio.current_task()
+        self._tasks.add(this)
+        try:
+            await self._run_in_turn(jobs)
+        finally:
+            self._tasks.discard(this)
+
+    async def _run_in_turn(self, jobs: list[_Job]) -> None:
         for job in jobs:
             leases.pin_task(job.lease.generation, job.request)
             began = time.monotonic()

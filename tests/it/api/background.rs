@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{Project, Server, in_time, send};
 
 const APP: &str = r#"
-import asyncio, contextvars, threading, _gate
+import asyncio, contextvars, gc, threading, _gate
 from snaxum import HTTPError, Response, abort, background, route
 
 def work(name, *, done="done"):
@@ -18,6 +18,11 @@ async def work_async(name):
     await _gate.wait_async(name)
     print(f"{name} ran in {threading.current_thread().name}")
     _gate.notify("done")
+
+@route("/collect")
+def collect():
+    gc.collect()
+    return "collected"
 
 @route("/sync")
 def sync():
@@ -210,6 +215,7 @@ async fn a_function_that_never_ends_delays_the_stop_by_the_drain_timeout() {
         let mut server = project().args(&["--drain-timeout", "300ms"]).serve().await;
         assert_eq!(server.get(path).await.text(), "sent");
         let held = server.arrival().await;
+        assert_eq!(server.get("/collect").await.text(), "collected");
 
         server.signal(libc::SIGTERM);
 
