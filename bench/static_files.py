@@ -51,7 +51,7 @@ def measure(peer: Peer, installation: Installation, seconds: int) -> Iterator[Re
 
 
 def _write(app: Path) -> None:
-    (app / "assets").mkdir()
+    (app / "assets").mkdir(exist_ok=True)
     (app / "assets" / "file.json").write_text(json.dumps(_CONTENT))
 
 
