@@ -179,7 +179,10 @@ pub(crate) fn run() -> ExitCode {
     log::finish();
     result.unwrap_or_else(|error| {
         let escape = match error {
-            Error::LibpythonRelease { .. } => render::color::escape_lines, // ends with code
+            // Code, a list, a traceback.
+            Error::LibpythonRelease { .. } | Error::NothingLoads(_) | Error::RuntimeLost(_) => {
+                render::color::escape_lines
+            }
             _ => render::color::escape,
         };
         render::color::print_error(&escape(&error.to_string()));

@@ -290,7 +290,7 @@ async fn serve_with_nothing_that_loads_exits_with_1_and_the_place() {
         .await;
 
     assert_eq!(finished.code, Some(1));
-    for part in ["error: nothing to serve", "python/app.py:3", "ValueError: not today"] {
+    for part in ["error: nothing to serve", "again:\n  python/app.py:3", "ValueError: not today"] {
         assert!(finished.stderr.contains(part), "{}", finished.stderr);
     }
     assert!(!finished.stderr.contains("panicked"));
