@@ -57,6 +57,10 @@ pub(crate) fn respond(
         }
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if status == StatusCode::UPGRADE_REQUIRED {
+        // Belongs to `upgrade` (RFC 9110, section 7.8).
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
     response
 }
 

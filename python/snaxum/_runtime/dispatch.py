@@ -108,8 +108,7 @@ def _refusal(exchange: Exchange, generation: Generation, found: Match) -> HTTPEr
         return Response(headers={"allow": ", ".join(found.allow)})
     if type(found) is UpgradeRequired:
         detail = f"{path} is a WebSocket; connect with `ws:` or `wss:`"
-        headers = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13"}
-        return HTTPError(426, detail, headers)
+        return HTTPError(426, detail, {"upgrade": "websocket", "sec-websocket-version": "13"})
     detail = f"no route for {path}"
     if respond.is_observed and (near := near_misses(generation.routes, path)):
         detail += "; near it: " + ", ".join(near)
