@@ -4,7 +4,7 @@ module.exports = {
   testDir: ".",
   workers: 1,
   // Other tests run at the same time: a deadline that passes means a hang, not a slow machine.
-  timeout: 300_000,
+  timeout: 600_000,
   expect: { timeout: 30_000 },
   reporter: "line",
   outputDir: "../../target/browser",
