@@ -170,7 +170,6 @@ test.describe("in the console", () => {
   });
 
   test("ten thousand requests can be counted, filtered and opened", async ({ page, world }) => {
-    test.setTimeout(180_000);
     await world.open(page);
     const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
     const send = (path) =>
