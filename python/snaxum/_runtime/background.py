@@ -78,7 +78,7 @@ class Background:
         # The same by request, until its response has been sent.
         self._declared: dict[int, list[_Job]] = {}
         self._threads = ThreadPoolExecutor(MAX_THREADS, "snaxum-background")
-        # A loop refers to its tasks weakly: one that awaits an object of its own would be collected.
+        # A loop refers to its tasks weakly, so they could be collected while they wait.
         self._tasks: set[asyncio.Task[None] | None] = set()
 
     def add(
