@@ -242,7 +242,7 @@ impl Content {
             return Ok(Self::File(file, size));
         }
         let limit = if size == 0 { MAX_WITHOUT_SIZE } else { size };
-        let mut content = Vec::new();
+        let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
         file.take(limit).read_to_end(&mut content)?;
         Ok(Self::Memory(Bytes::from(content)))
     }
