@@ -33,19 +33,18 @@ mod reload;
 mod reply;
 mod response_stream;
 mod serving;
+mod shutdown;
 mod socket;
 mod stopping;
 mod thread;
 mod thread_usage;
 mod workers;
 
-use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
-use crossbeam_channel::SendTimeoutError;
 use tokio::sync::oneshot;
 
 use crate::config::SnaxumConfig;
@@ -75,10 +74,6 @@ use thread::ThreadContext;
 pub use workers::DispatchWorker;
 use workers::Workers;
 
-/// How long an interrupted load may take to end when the server stops.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long hooks and `atexit` functions may take after the last request.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Control messages that may wait while a module loads.
 const MAX_CONTROL: usize = 64;
 
@@ -339,48 +334,6 @@ impl PythonRuntime {
     /// Ends what the request `id` has begun: its coroutine, its pool tasks, its stream.
     pub(crate) fn cancel(&self, id: u64) {
         self.abandoned.add(id);
-    }
-
-    /// Interrupts a module that loads: Python's handler of this signal raises an exception in it.
-    fn interrupt_load(&self) {
-        if let Some(thread) = &*self.thread.lock()
-            && self.is_loading.load(Ordering::Acquire)
-        {
-            // SAFETY: the thread has not been joined; by default the signal has no effect.
-            unsafe { libc::pthread_kill(thread.as_pthread_t(), libc::SIGURG) };
-        }
-    }
-
-    /// Finishes the queued requests, ends loop and pool, runs Python's `atexit` functions, and joins
-    /// the threads; continues without handlers that are still running after `timeout`. Later calls
-    /// are rejected.
-    pub async fn shutdown(&self, timeout: Duration) {
-        self.begin_shutdown();
-        self.stopped.store(true, Ordering::Release);
-        self.stopping.sockets_closed(timeout).await;
-        let ((began, begins), (reply, done)) = (oneshot::channel(), oneshot::channel());
-        let message = Control::Shutdown { timeout, began, reply };
-        let control = self.control.clone();
-        // While a module loads, so many messages may wait that there is no room.
-        let sending =
-            tokio::task::spawn_blocking(move || control.send_timeout(message, LOAD_TIMEOUT));
-        self.interrupt_load();
-        let is_sent = match sending.await {
-            Ok(Err(SendTimeoutError::Disconnected(_))) | Err(_) => return, // the thread has ended
-            Ok(sent) => sent.is_ok(),
-        };
-        if !is_sent || tokio::time::timeout(LOAD_TIMEOUT, begins).await.is_err() {
-            tracing::warn!("a module is still loading; exiting without it");
-            return;
-        }
-        if tokio::time::timeout(timeout + STOP_TIMEOUT, done).await.is_err() {
-            tracing::warn!("Python did not shut down in time; exiting anyway");
-            return;
-        }
-        let thread = self.thread.lock().take();
-        if let Some(thread) = thread {
-            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-        }
     }
 }
 
