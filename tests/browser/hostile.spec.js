@@ -70,7 +70,6 @@ test.beforeEach(async ({ page, world }) => {
 });
 
 test("hostile text is shown as text everywhere", async ({ page, world, errors }) => {
-  test.setTimeout(180_000);
   await world.open(page);
   for (const evil of CORPUS) {
     const shows = async (locator) => expect(locator.filter({ hasText: evil }).first()).toBeVisible();
