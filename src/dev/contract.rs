@@ -15,9 +15,10 @@ use crate::openapi::{self, Document};
 use crate::python_runtime::{OpenApiText, PythonRuntime};
 use crate::sync::Mutex;
 
-/// The time after a reload in which its requests run before the document is made. Another reload
-/// begins it again: the comparison is with the last generation that was compared.
-const QUIET: Duration = Duration::from_millis(100);
+/// The time after a reload before the document is made: its requests run first, and a formatter may
+/// save the file again. Another reload begins it again: the comparison is with the last generation
+/// that was compared.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// The most reloads that wait for the thread.
 const MAX_WAITING: usize = 64;
