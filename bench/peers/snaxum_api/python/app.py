@@ -22,7 +22,11 @@ class Order(msgspec.Struct):
 @route("/python/by-request/<int:user_id>")
 def by_request(request: Request) -> dict[str, object]:
     limit = int(request.query_params.get("limit", "10"))
-    return {"user_id": request.path_params["user_id"], "limit": limit, "q": request.query_params.get("q")}
+    return {
+        "user_id": request.path_params["user_id"],
+        "limit": limit,
+        "q": request.query_params.get("q"),
+    }
 
 
 @route("/python/by-name/<int:user_id>")
