@@ -124,9 +124,11 @@ function useUrlHash(runId) {
     setView(update);
     // Typing must not add a history entry per letter, and browsers limit how often the URL may change.
     clearTimeout(timer.current);
+    const { hash } = location;
     timer.current = setTimeout(() => {
       setView((view) => {
-        history.replaceState(null, "", hashOf(view));
+        // After a click on a link the URL is new, and its event may be still to come.
+        if (location.hash === hash) history.replaceState(null, "", hashOf(view));
         return view;
       });
     }, HASH_DELAY_MS);

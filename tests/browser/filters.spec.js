@@ -169,6 +169,32 @@ test.describe("in the console", () => {
     await expect(page).toHaveURL(/#requests$/);
   });
 
+  test("a link is followed while a filter waits for its place in the URL", async ({ page, world }) => {
+    // Timers can be run at will: between a change of the URL and the event of that change.
+    await page.addInitScript(() => {
+      const { setTimeout } = window;
+      window.timers = new Map();
+      window.setTimeout = (run, ...rest) => {
+        const id = setTimeout(run, ...rest);
+        window.timers.set(id, run);
+        return id;
+      };
+      const { clearTimeout } = window;
+      window.clearTimeout = (id) => (window.timers.delete(id), clearTimeout(id));
+    });
+    await world.open(page);
+    await page.getByTestId("filter").evaluate((filter) => {
+      filter.value = "method:POST";
+      window.timers.clear();
+      filter.dispatchEvent(new Event("input", { bubbles: true }));
+      document.querySelector('[data-testid="tab-errors"]').click();
+      for (const run of window.timers.values()) run();
+    });
+
+    await expect(page.getByTestId("tab-errors")).toHaveAttribute("aria-current", "page");
+    await expect(page).toHaveURL(/#errors$/);
+  });
+
   test("ten thousand requests can be counted, filtered and opened", async ({ page, world }) => {
     await world.open(page);
     const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });

@@ -9,6 +9,7 @@ module.exports = {
   reporter: "line",
   outputDir: "../../target/browser",
   use: {
+    actionTimeout: 60_000,
     launchOptions: {
       executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
       args: [
