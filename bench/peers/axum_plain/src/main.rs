@@ -5,6 +5,7 @@
 
 use axum::extract::Path;
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use serde::Serialize;
 use serde_json::Value;
@@ -29,7 +30,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/python/users/{user_id}", get(user))
         .route("/python/echo", post(echo))
         .nest_service("/assets", ServeDir::new("assets"));
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    // Without this a file waits for the client's delayed ACK: head and body are two writes.
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?.tap_io(|stream| {
+        stream.set_nodelay(true).expect("a TCP socket has the option");
+    });
     axum::serve(listener, app).await?;
     Ok(())
 }
