@@ -130,8 +130,7 @@ def _by_name(_: object, obj: Any) -> Any:
     module, name = obj.__module__, obj.__qualname__
     if type(module) is not str or "<" in name:
         return NotImplemented
-    # While it runs again, it is not in `sys.modules`.
-    if module not in generations.current().modules and not loader.is_user_module_name(module):
+    if not loader.is_user_module_name(module):
         return NotImplemented
     return pkgutil.resolve_name, (f"{module}:{name}",)
 

@@ -59,6 +59,10 @@ def user_modules() -> dict[str, ModuleType]:
 
 def is_user_module_name(name: str) -> bool:
     """Report whether the loaded module of this name belongs to the user."""
+    generation = leases.for_caller()
+    # While a module runs again, it is not in `sys.modules`.
+    if generation is not None and name in generation.modules:
+        return True
     return is_user_module(sys.modules.get(name))
 
 

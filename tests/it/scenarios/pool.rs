@@ -73,3 +73,26 @@ async fn a_module_that_only_workers_load_is_new_to_them_too() {
     world.save("_deep.py", "X = 2\n").await;
     assert_eq!(world.get("/").await.json(), serde_json::json!([2]));
 }
+
+// Until it runs again, a module is not in `sys.modules`.
+#[tokio::test]
+async fn a_task_is_submitted_while_its_module_waits_to_run_again() {
+    let project = Project::new()
+        .gate()
+        .args(&["--pool-workers", "1"])
+        .file("app.py", &format!("import _first\n{APP}"))
+        .file("_first.py", "X = 1\n")
+        .file("_tasks.py", "import _first\n\ndef compute():\n    return [_first.X]\n");
+    let mut world = World::of(project).await;
+    assert_eq!(world.get("/").await.json(), serde_json::json!([1]));
+
+    world.server.edit("_first.py", "import _gate\n_gate.wait('load')\nX = 2\n");
+    let load = world.server.arrival().await;
+    assert_eq!(world.server.get("/").await.text(), "[1]");
+
+    load.open().await;
+    world.reload().await;
+    let new = world.server.begin("/");
+    world.server.arrival().await.open().await;
+    assert_eq!(new.await.expect("a response").text(), "[2]");
+}
