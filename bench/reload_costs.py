@@ -9,7 +9,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import edits
 from client import Client, connected
@@ -112,12 +111,13 @@ def _holdings(server: Server, client: Client) -> Record:
     objects = client.get(OBJECTS)
     if objects.fault:
         raise ServerError(f"{OBJECTS}: {objects.fault}")
+    serving = server.serving_pid()
     return {
         "objects": json.loads(objects.body)["objects"],
         "rss_mb": round(server.own_rss_mb(), 2),
         "files": server.open_files(),
-        "threads": len(list(Path(f"/proc/{server.session}/task").iterdir())),
-        "workers": [pid for pid in server.pids() if pid != server.session],
+        "threads": server.threads(),
+        "workers": [pid for pid in server.pids() if pid not in (server.session, serving)],
         "all_rss_mb": round(server.memory().rss_mb, 2),
     }
 

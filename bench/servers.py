@@ -26,6 +26,9 @@ from setup import BENCH, HOME, Installation
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 LOGS = HOME / "logs"
+# The field of `stat` after the name, and the state of a socket in `/proc/net/tcp`.
+_START_TIME = 19
+_LISTEN = "0A"
 
 
 class ServerError(Exception):
@@ -60,17 +63,26 @@ class Server:
     def is_alive(self) -> bool:
         return self.session in _session(self.session)
 
+    def serving_pid(self) -> int:
+        """The newest process that has the port open; a supervisor has it open too."""
+        sockets = {f"socket:[{inode}]" for inode in _listeners(self.port)}
+        session = _session(self.session)
+        holders = [pid for pid in session if sockets & _open_sockets(pid)]
+        if not holders:
+            raise ServerError(f"no process has port {self.port} open")
+        return max(holders, key=lambda pid: int(session[pid][_START_TIME]))
+
     def open_files(self) -> int:
-        """The peak of the process that was started."""
-        return len(list(Path(f"/proc/{self.session}/fd").iterdir()))
+        """The figure of the process that serves."""
+        return len(list(Path(f"/proc/{self.serving_pid()}/fd").iterdir()))
 
     def threads(self) -> int:
-        """The count of the process that was started."""
-        return len(list(Path(f"/proc/{self.session}/task").iterdir()))
+        """The figure of the process that serves."""
+        return len(list(Path(f"/proc/{self.serving_pid()}/task").iterdir()))
 
     def own_rss_mb(self) -> float:
-        """The figure of the process that was started."""
-        return _sum_mb([Path(f"/proc/{self.session}/smaps_rollup").read_text()], "Rss:")
+        """The figure of the process that serves."""
+        return _sum_mb([Path(f"/proc/{self.serving_pid()}/smaps_rollup").read_text()], "Rss:")
 
     def memory(self) -> Memory:
         pids = _session(self.session)
@@ -220,6 +232,22 @@ def _session(leader: int) -> dict[int, list[str]]:
         if session == leader and state not in "ZX":
             found[int(entry.name)] = stat
     return found
+
+
+def _listeners(port: int) -> set[str]:
+    """The inodes of the sockets that listen on a port (proc_pid_net(5))."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == _LISTEN}
+
+
+def _open_sockets(pid: int) -> set[str]:
+    links = set()
+    try:
+        for each in Path(f"/proc/{pid}/fd").iterdir():
+            links.add(os.readlink(each))
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # it has ended, or closed a file
+    return links
 
 
 def _sum_mb(rollups: list[str], field: str) -> float:
