@@ -22,8 +22,8 @@ from typing import Any, Literal
 from ._core import files, frames, pictures
 from ._core.chunks import AsyncChunks, Chunks
 from ._core.events import Event, EventHead, encode_event
-from ._core.json_encoding import dumps, has_json_form
-from ._core.libraries import way_out
+from ._core.json_encoding import dumps, dumps_struct, has_json_form
+from ._core.libraries import ByClass, way_out
 from ._core.texts import encode_text
 from .cookies import EPOCH, format_cookie
 from .headers import Pairs, ResponseHeaders
@@ -219,8 +219,9 @@ def content_type_of(body: object) -> str | None:
     if body is None:
         return None
     kind = type(body)
-    if kind in PLAIN_TYPES:
-        return PLAIN_TYPES[kind][0]
+    plain = PLAIN_TYPES.get(kind) or PLAIN_CLASSES.of_class(kind)
+    if plain is not None:
+        return plain[0]
     if isinstance(body, str):
         return HTML
     if isinstance(body, bytes | bytearray | memoryview):
@@ -260,6 +261,9 @@ def _encoded(body: Any) -> Body:
         return _bytes(body)
     if isinstance(body, Path | Chunks | AsyncChunks):
         return body
+    plain = PLAIN_CLASSES.of(body)
+    if plain is not None:
+        return plain[1](body)
     if files.is_file(body):
         return files.read(body)
     if has_json_form(body):
@@ -316,3 +320,7 @@ PLAIN_TYPES: dict[type, tuple[str, Callable[[Any], bytes]]] = {
     str: (HTML, _bytes),
     bytes: (BYTES, bytes),
 }
+# The same for the subclasses of a class.
+PLAIN_CLASSES: ByClass[tuple[str, Callable[[Any], bytes]]] = ByClass(
+    {"msgspec.Struct": (JSON, dumps_struct), "pydantic.BaseModel": (JSON, dumps)}
+)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import gc
 import io
 import json
 import warnings
+import weakref
 from decimal import Decimal
 from typing import Any
 
@@ -30,7 +32,7 @@ from PIL import Image
 
 from snaxum import Response
 from snaxum._core.json_encoding import dumps
-from snaxum._core.libraries import distinct
+from snaxum._core.libraries import ByClass, distinct
 from snaxum.http import to_response
 
 matplotlib.use("Agg")
@@ -311,3 +313,53 @@ def test_an_image_of_any_mode_is_a_png(mode: str) -> None:
     assert headers == [("content-type", "image/png"), ("vary", "accept")]
     assert isinstance(body, bytes)
     assert Image.open(io.BytesIO(body)).size == (3, 2)
+
+
+class Measured(msgspec.Struct):
+    value: Any
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"),
+        2**70,
+        10**400,
+        "ü\u2028",
+        b"\x00",
+        Decimal("1.50"),
+        dt.timedelta(seconds=1.5),
+        dt.datetime(2024, 1, 2, tzinfo=dt.timezone.utc),
+        {1: {"a": (1, 2)}, "b": {3}},
+        np.arange(3),
+        Item(name="a", price=Decimal(1)),
+        Owner("ada", Row("b", np.float64(2))),
+        pd.NaT,
+        [[Measured(None)]],
+    ],
+    ids=range(14),
+)
+def test_a_struct_is_the_same_json_alone_and_in_a_list(value: object) -> None:
+    alone = to_response(Measured(value)).parts()[2]
+    assert json.loads(f"[{alone.decode()}]") == json.loads(dumps([Measured(value)]))  # type: ignore[union-attr]
+
+
+def test_a_struct_that_has_no_json_names_the_place() -> None:
+    with pytest.raises(TypeError, match=r"cannot encode `object` at `\$\.value\.a` as JSON"):
+        to_response(Measured({"a": object()})).parts()
+    endless = Measured(None)
+    endless.value = [endless]
+    with pytest.raises(TypeError, match="it is nested too deep"):
+        to_response(endless).parts()
+
+
+def test_the_search_by_class_holds_no_class_and_mistakes_none_for_another() -> None:
+    table = ByClass({"test_library_values.Named": True})
+    for number in range(50):
+        kind = type("Named" if number % 2 else "Other", (), {})
+        assert table.of(kind()) == (True if number % 2 else None)
+        gone = weakref.ref(kind)
+        del kind
+        gc.collect()
+        assert gone() is None
+    assert not table._found

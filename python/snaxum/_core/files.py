@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from .libraries import known
+from .libraries import ByClass
 
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
 # An open file is sent in pieces of this size.
 PIECE = 256 * 1024
 
+_WRAPPERS = ByClass({"tempfile._TemporaryFileWrapper": True})
 _COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
 
@@ -65,4 +66,4 @@ def _pieces(file: IO[Any]) -> Iterator[bytes]:
 
 def _inner(value: Any) -> Any:
     """Return the file inside a wrapper of `tempfile`."""
-    return value.file if known(value, {"tempfile._TemporaryFileWrapper": True}) else value
+    return value.file if _WRAPPERS.of(value) else value

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from .accept import quality
 from .json_decoding import DecodingError, loads
 from .json_encoding import dumps
-from .libraries import known, known_class
+from .libraries import ByClass
 from .texts import text_codec
 
 Library = Literal["polars", "pandas", "pyarrow"]
@@ -44,11 +44,10 @@ _NAMES = {
     ARROW_STREAM: "an Arrow IPC stream",
     ARROW_FILE: "an Arrow IPC file",
 }
-_CLASSES: dict[str, Library] = {
-    "polars.DataFrame": "polars",
-    "pandas.DataFrame": "pandas",
-    "pyarrow.Table": "pyarrow",
-}
+_CLASSES = ByClass[Library](
+    {"polars.DataFrame": "polars", "pandas.DataFrame": "pandas", "pyarrow.Table": "pyarrow"}
+)
+_RANGE = ByClass({"pandas.RangeIndex": True})
 
 
 class FrameError(ValueError):
@@ -61,12 +60,12 @@ class FrameError(ValueError):
 
 def library_of(kind: object) -> Library | None:
     """Return the library of a class of frames; None for any other class."""
-    return known_class(kind, _CLASSES) if isinstance(kind, type) else None
+    return _CLASSES.of_class(kind) if isinstance(kind, type) else None
 
 
 def is_frame(value: object) -> bool:
     """Report whether `value` is a frame of polars or pandas, or a table of pyarrow."""
-    return known(value, _CLASSES) is not None
+    return _CLASSES.of(value) is not None
 
 
 def read(kind: type, content_type: str, data: bytes) -> Any:
@@ -118,7 +117,7 @@ def encode(frame: Any, content_type: str) -> bytes:
     mime = _OTHER_NAMES.get(mime, mime)
     if mime == JSON or mime not in FORMATS:
         return dumps(frame)
-    library = known(frame, _CLASSES)
+    library = _CLASSES.of(frame)
     assert library is not None, "the caller asks `is_frame` first"
     return _WRITERS[library](mime, frame)
 
@@ -206,7 +205,7 @@ def _write_polars(mime: str, frame: Any) -> bytes:
 
 def _write_pandas(mime: str, frame: Any) -> bytes:
     # A plain numbering of the rows contains no data; in JSON it is left out as well.
-    is_plain = known(frame.index, {"pandas.RangeIndex": True}) and frame.index.name is None
+    is_plain = _RANGE.of(frame.index) and frame.index.name is None
     if mime == LINES:
         return _lines(frame)
     if mime == CSV:

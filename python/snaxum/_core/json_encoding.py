@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import importlib
 import json
+import sys
 import uuid
 from collections import UserList, deque
-from collections.abc import Mapping, Set, ValuesView
+from collections.abc import Callable, Mapping, Set, ValuesView
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from .libraries import form_of, way_out
+from .libraries import convert, form_of, way_out
 
 # More than orjson's limit (254), so that deeper values can be tried here, and less than Python's.
 MAX_DEPTH = 400
@@ -60,6 +62,20 @@ def dumps(value: object, orjson: Any = ORJSON) -> bytes:
         return _JSON.encode(walk.plain(value)).encode()
     except RecursionError:
         raise walk.error(value, "it is nested too deep; return something flatter") from None
+
+
+def dumps_struct(struct: object) -> bytes:
+    """Encode a Struct of msgspec, by msgspec itself where it can. Raises EncodingError."""
+    try:
+        return _struct_encoder()(struct)
+    except Exception:
+        return dumps(struct)  # it encodes more types, or reports the place
+
+
+@functools.cache
+def _struct_encoder() -> Callable[[object], bytes]:
+    encode: Callable[[object], bytes] = sys.modules["msgspec"].json.Encoder(enc_hook=convert).encode
+    return encode
 
 
 def has_json_form(value: object) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
 
@@ -21,20 +22,47 @@ _DICT: Callable[[type], Mapping[str, object]] = type.__dict__["__dict__"].__get_
 _MODULE: Callable[[type], object] = type.__dict__["__module__"].__get__
 
 
-def known(value: object, table: Mapping[str, _T]) -> _T | None:
-    """Find the classes of `value` in a table of `library.Class`, from the nearest on."""
-    return known_class(type(value), table)
+class ByClass(Generic[_T]):
+    """Values by class and its subclasses, given by `library.Class`; each class is searched once.
 
+    Holds no class: those of a user's module go with it.
+    """
 
-def known_class(kind: type, table: Mapping[str, _T]) -> _T | None:
-    """Find a class and its bases in a table of `library.Class`."""
-    for each in _MRO(kind):
-        module = _MODULE(each)
-        if type(module) is str:
-            found = table.get(f"{module.partition('.')[0]}.{_NAME(each)}")
-            if found is not None:
-                return found
-    return None
+    __slots__ = ("_by_name", "_found")
+
+    def __init__(self, by_name: Mapping[str, _T]) -> None:
+        self._by_name = by_name
+        # By the id of a class, since a metaclass may have a hash of its own.
+        self._found: dict[int, tuple[weakref.ref[type], _T | None]] = {}
+
+    def of(self, value: object) -> _T | None:
+        """Find the class of `value`."""
+        return self.of_class(type(value))
+
+    def of_class(self, kind: type) -> _T | None:
+        """Find a class, or the nearest of its bases."""
+        found = self._found.get(id(kind))
+        if found is not None and found[0]() is kind:
+            return found[1]
+        known = self._search(kind)
+        key, table = id(kind), self._found
+
+        def forget(gone: weakref.ref[type]) -> None:
+            # Another class may have its address by now.
+            if key in table and table[key][0] is gone:
+                del table[key]
+
+        table[key] = weakref.ref(kind, forget), known
+        return known
+
+    def _search(self, kind: type) -> _T | None:
+        for each in _MRO(kind):
+            module = _MODULE(each)
+            if type(module) is str:
+                known = self._by_name.get(f"{module.partition('.')[0]}.{_NAME(each)}")
+                if known is not None:
+                    return known
+        return None
 
 
 def form_of(value: object) -> Callable[[Any], object] | None:
@@ -44,7 +72,7 @@ def form_of(value: object) -> Callable[[Any], object] | None:
 
 def form_of_class(kind: type) -> Callable[[Any], object] | None:
     """Return the same for the values of a class."""
-    found = known_class(kind, _FORMS)
+    found = _FORMS.of_class(kind)
     if found is None and any("__attrs_attrs__" in _DICT(each) for each in _MRO(kind)):
         return _attrs
     return found
@@ -52,7 +80,7 @@ def form_of_class(kind: type) -> Callable[[Any], object] | None:
 
 def way_out(value: object) -> str | None:
     """Return the way out for a value without a JSON form, if there is a known one."""
-    return known(value, _WAYS_OUT)
+    return _WAYS_OUT.of(value)
 
 
 def label_text(label: object) -> str:
@@ -63,7 +91,7 @@ def label_text(label: object) -> str:
         return "_".join(filter(None, map(label_text, label)))
     if isinstance(label, dt.date | dt.time):
         return label.isoformat() if label == label else "null"
-    if label is None or known(label, {"pandas.NAType": True}):
+    if label is None or _NA.of(label):
         return "null"
     if isinstance(label, bool):
         return "true" if label else "false"
@@ -114,7 +142,7 @@ def _series(series: Any) -> object:
 
 def _levels(index: Any, taken: list[object]) -> list[tuple[object, Any]]:
     """Return the labels and values of an index, named as `reset_index` does; none for a range."""
-    if index.name is None and known(index, {"pandas.RangeIndex": True}):
+    if index.name is None and _RANGE.of(index):
         return []
     levels = [(label, index.get_level_values(n)) for n, label in enumerate(index.names)]
     if len(levels) == 1 and levels[0][0] is None:
@@ -130,7 +158,7 @@ def _arrow_table(table: Any) -> object:
 def _numpy(value: Any) -> object:
     """Convert a scalar or an array; an array without dimensions is a scalar."""
     kind, size = value.dtype.kind, value.dtype.itemsize
-    if kind in "biuUO" or known(value, {"numpy.MaskedArray": True}):
+    if kind in "biuUO" or _MASKED.of(value):
         return value.tolist()
     if kind == "f":
         # A float32 of 0.1 is 0.1 in JSON, not its exact value 0.10000000149011612.
@@ -159,12 +187,13 @@ def _pydantic(model: Any) -> object:
 
 def _struct(struct: Any) -> object:
     try:
-        return sys.modules["msgspec"].to_builtins(struct, str_keys=True, enc_hook=_convert)
+        return sys.modules["msgspec"].to_builtins(struct, str_keys=True, enc_hook=convert)
     except TypeError:
         return {name: getattr(struct, name) for name in struct.__struct_fields__}
 
 
-def _convert(value: object) -> object:
+def convert(value: object) -> object:
+    """Convert a value of a library by one level. Raises TypeError if it has no JSON form."""
     form = form_of(value)
     if form is None:
         raise TypeError(_NAME(type(value)))
@@ -187,54 +216,61 @@ def _to_pylist(value: Any) -> object:
     return value.to_pylist()
 
 
-_FORMS: dict[str, Callable[[Any], object]] = {
-    "numpy.generic": _numpy,
-    "numpy.ndarray": _numpy,
-    "pandas.DataFrame": _frame,
-    "pandas.Series": _series,
-    "pandas.Index": _to_list,
-    "pandas.ExtensionArray": _tolist,
-    "pandas.Period": str,
-    "pandas.Interval": str,
-    "pandas.NAType": lambda _: None,
-    "polars.DataFrame": lambda frame: frame.to_dicts(),
-    "polars.Series": _to_list,
-    "pyarrow.Table": _arrow_table,
-    "pyarrow.RecordBatch": _arrow_table,
-    "pyarrow.Array": _to_pylist,
-    "pyarrow.ChunkedArray": _to_pylist,
-    "pyarrow.Scalar": lambda scalar: scalar.as_py(),
-    "pydantic.BaseModel": _pydantic,
-    "msgspec.Struct": _struct,
-}
+_NA = ByClass({"pandas.NAType": True})
+_RANGE = ByClass({"pandas.RangeIndex": True})
+_MASKED = ByClass({"numpy.MaskedArray": True})
+_FORMS = ByClass[Callable[[Any], object]](
+    {
+        "numpy.generic": _numpy,
+        "numpy.ndarray": _numpy,
+        "pandas.DataFrame": _frame,
+        "pandas.Series": _series,
+        "pandas.Index": _to_list,
+        "pandas.ExtensionArray": _tolist,
+        "pandas.Period": str,
+        "pandas.Interval": str,
+        "pandas.NAType": lambda _: None,
+        "polars.DataFrame": lambda frame: frame.to_dicts(),
+        "polars.Series": _to_list,
+        "pyarrow.Table": _arrow_table,
+        "pyarrow.RecordBatch": _arrow_table,
+        "pyarrow.Array": _to_pylist,
+        "pyarrow.ChunkedArray": _to_pylist,
+        "pyarrow.Scalar": lambda scalar: scalar.as_py(),
+        "pydantic.BaseModel": _pydantic,
+        "msgspec.Struct": _struct,
+    }
+)
 
 _ROWS_OF_A_QUERY = "return its .df() or .fetchall()"
-_WAYS_OUT = {
-    "builtins.bytes": "decode it, or encode it with base64",
-    "builtins.bytearray": "decode it, or encode it with base64",
-    "builtins.memoryview": "decode it, or encode it with base64",
-    "builtins.complex": "return its .real and .imag",
-    "builtins.coroutine": "await it first",
-    "builtins.generator": "return a list of it",
-    "numpy.complexfloating": "return its .real and .imag",
-    "pandas.DataFrameGroupBy": "aggregate it, as with .mean()",
-    "pandas.SeriesGroupBy": "aggregate it, as with .mean()",
-    "polars.LazyFrame": "return its .collect()",
-    "polars.Expr": "select it from a frame",
-    "polars.GroupBy": "aggregate it with .agg(...)",
-    "polars.LazyGroupBy": "aggregate it with .agg(...).collect()",
-    "duckdb.DuckDBPyRelation": _ROWS_OF_A_QUERY,
-    "duckdb.DuckDBPyConnection": _ROWS_OF_A_QUERY,
-    "_duckdb.DuckDBPyRelation": _ROWS_OF_A_QUERY,
-    "_duckdb.DuckDBPyConnection": _ROWS_OF_A_QUERY,
-    "pyarrow.RecordBatchReader": "return its .read_all()",
-    "pyarrow.Dataset": "return its .to_table()",
-    "dask.FrameBase": "return its .compute()",
-    "dask.Array": "return its .compute()",
-    "scipy._spbase": "return its .toarray()",
-    "scipy.spmatrix": "return its .toarray()",
-    "torch.Tensor": "return its .tolist()",
-    "sqlalchemy.Result": "return a list of dicts, as from .mappings().all()",
-    "sqlalchemy.Query": "return a list of dicts of its rows",
-    "django.QuerySet": "return a list of its .values()",
-}
+_WAYS_OUT = ByClass(
+    {
+        "builtins.bytes": "decode it, or encode it with base64",
+        "builtins.bytearray": "decode it, or encode it with base64",
+        "builtins.memoryview": "decode it, or encode it with base64",
+        "builtins.complex": "return its .real and .imag",
+        "builtins.coroutine": "await it first",
+        "builtins.generator": "return a list of it",
+        "numpy.complexfloating": "return its .real and .imag",
+        "pandas.DataFrameGroupBy": "aggregate it, as with .mean()",
+        "pandas.SeriesGroupBy": "aggregate it, as with .mean()",
+        "polars.LazyFrame": "return its .collect()",
+        "polars.Expr": "select it from a frame",
+        "polars.GroupBy": "aggregate it with .agg(...)",
+        "polars.LazyGroupBy": "aggregate it with .agg(...).collect()",
+        "duckdb.DuckDBPyRelation": _ROWS_OF_A_QUERY,
+        "duckdb.DuckDBPyConnection": _ROWS_OF_A_QUERY,
+        "_duckdb.DuckDBPyRelation": _ROWS_OF_A_QUERY,
+        "_duckdb.DuckDBPyConnection": _ROWS_OF_A_QUERY,
+        "pyarrow.RecordBatchReader": "return its .read_all()",
+        "pyarrow.Dataset": "return its .to_table()",
+        "dask.FrameBase": "return its .compute()",
+        "dask.Array": "return its .compute()",
+        "scipy._spbase": "return its .toarray()",
+        "scipy.spmatrix": "return its .toarray()",
+        "torch.Tensor": "return its .tolist()",
+        "sqlalchemy.Result": "return a list of dicts, as from .mappings().all()",
+        "sqlalchemy.Query": "return a list of dicts of its rows",
+        "django.QuerySet": "return a list of its .values()",
+    }
+)

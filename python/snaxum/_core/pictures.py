@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from .accept import quality
-from .libraries import known, known_class
+from .libraries import ByClass
 
 PNG, SVG = "image/png", "image/svg+xml"
 
@@ -29,35 +29,37 @@ _IMAGE_FORMATS = {
     "image/webp": "WEBP",
 }
 # By class, the formats of it.
-_FORMATS = {
-    "matplotlib.Figure": _FIGURE_FORMATS,
-    "matplotlib.Axes": _FIGURE_FORMATS,
-    "PIL.Image": _IMAGE_FORMATS,
-}
+_FORMATS = ByClass(
+    {
+        "matplotlib.Figure": _FIGURE_FORMATS,
+        "matplotlib.Axes": _FIGURE_FORMATS,
+        "PIL.Image": _IMAGE_FORMATS,
+    }
+)
 # The modes of PIL that each format stores; others are converted.
 _MODES = {"PNG": ("1", "L", "LA", "I;16", "P", "RGB", "RGBA"), "GIF": ("1", "L", "P", "RGB")}
 
 
 def is_picture(value: object) -> bool:
     """Report whether `value` is a figure, the axes of one, or an image."""
-    return known(value, _FORMATS) is not None
+    return _FORMATS.of(value) is not None
 
 
 def is_picture_class(kind: type) -> bool:
     """Report whether the values of a class are pictures."""
-    return known_class(kind, _FORMATS) is not None
+    return _FORMATS.of_class(kind) is not None
 
 
 def choose(value: object, accept: str) -> str:
     """Choose the content type for a client: SVG if it prefers that, and else PNG."""
-    formats = known(value, _FORMATS) or {}
+    formats = _FORMATS.of(value) or {}
     is_svg = SVG in formats and quality(accept, SVG) > quality(accept, PNG)
     return SVG if is_svg else PNG
 
 
 def encode(value: Any, content_type: str) -> bytes:
     """Encode a picture. Raises TypeError for a content type that it cannot have."""
-    formats = known(value, _FORMATS) or {}
+    formats = _FORMATS.of(value) or {}
     name = formats.get(content_type.partition(";")[0].strip().lower())
     if name is None:
         kind = type(value).__name__

@@ -16,7 +16,7 @@ from .._validation.faults import Unresolved, Unsupported
 from .._validation.hints import NONE, is_class, members, name_of, unwrap
 from ..markers import MISSING
 from .arguments import Argument, Source
-from .libraries import known_class
+from .libraries import ByClass
 
 TEXTS = ("path", "query", "header", "cookie", "form")
 
@@ -29,15 +29,18 @@ CLASSES: dict[str, Source] = {
     "concurrent.ProcessPoolExecutor": "pool",
     "concurrent.Executor": "pool",
 }
+_SOURCES = ByClass(CLASSES)
 NAMES: dict[str, Source] = {"request": "request", "pool": "pool"}
 
 # The classes that are a body in another form than JSON: `module:function` reads one. It gets the
 # request and the class, and returns the value, or raises an HTTPError.
-READERS: dict[str, str] = {
-    "polars.DataFrame": "snaxum._core.frame_body:read",
-    "pandas.DataFrame": "snaxum._core.frame_body:read",
-    "pyarrow.Table": "snaxum._core.frame_body:read",
-}
+READERS = ByClass(
+    {
+        "polars.DataFrame": "snaxum._core.frame_body:read",
+        "pandas.DataFrame": "snaxum._core.frame_body:read",
+        "pyarrow.Table": "snaxum._core.frame_body:read",
+    }
+)
 
 _PLAIN = (str, int, float, bool)
 _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS", "TRACE", "WS"}
@@ -50,7 +53,7 @@ def of_class(annotation: Any) -> Source | None:
     for each in members(annotation):
         each = unwrap(each)[0]
         for kind in (each, *typing.get_args(each)):
-            if is_class(kind) and (source := known_class(kind, CLASSES)) is not None:
+            if is_class(kind) and (source := _SOURCES.of_class(kind)) is not None:
                 return source
     return None
 
@@ -84,7 +87,7 @@ def type_of_default(default: Any) -> Any:
 
 def reader_of(annotation: Any) -> str | None:
     for each in members(annotation):
-        if is_class(each) and (found := known_class(each, READERS)) is not None:
+        if is_class(each) and (found := READERS.of_class(each)) is not None:
             return found
     return None
 

@@ -22,7 +22,7 @@ from collections.abc import (
 )
 from typing import Any, Literal
 
-from .._core.libraries import known_class
+from .._core.libraries import ByClass
 from .._validation import constraints, models
 from .._validation.faults import Unsupported
 from .._validation.hints import NONE, is_class, members, name_of, unwrap, with_arguments
@@ -32,6 +32,7 @@ from .components import Components, Mode, Schema
 from .fields import documentation, shape_of
 from .scalars import add_default, json_value, limited, scalar
 
+_RAW = ByClass({"msgspec.Raw": True})
 _LISTS = (list, Sequence, Iterable, Collection, MutableSequence, deque)
 _SETS = (set, Set, MutableSet, frozenset)
 _DICTS = (dict, Mapping, MutableMapping)
@@ -121,7 +122,7 @@ class Schemas:
             return limited(self._dict(args, mode), limits)
         if models.is_of_pydantic(base):
             return self._pydantic.add(annotation, limits, mode)
-        if mode in ("output", "struct") or known_class(base, {"msgspec.Raw": True}):
+        if mode in ("output", "struct") or _RAW.of_class(base):
             return {}
         raise Unsupported(f"`{name_of(annotation)}` has no JSON form")
 

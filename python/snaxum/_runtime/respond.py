@@ -22,7 +22,7 @@ from .._host import BodyStream, Exchange, to_json
 from ..capture import is_private
 from ..headers import MissingField
 from ..http import HTTPError, Request, to_response
-from ..response import PLAIN_TYPES, file_error
+from ..response import PLAIN_CLASSES, PLAIN_TYPES, file_error
 from ..routing import Route
 from .chains import Unanswered
 from .generations import Generation
@@ -56,7 +56,8 @@ def send_result(
 ) -> AsyncStream | None:
     """Send what a handler returned; return the two ends of an async stream, for the loop."""
     try:
-        plain = PLAIN_TYPES.get(type(result))
+        kind = type(result)
+        plain = PLAIN_TYPES.get(kind) or PLAIN_CLASSES.of_class(kind)
         if plain is not None:
             content_type, encode = plain
             exchange.respond_ok(generation.number, route.id, content_type, encode(result))

@@ -12,9 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .._core.libraries import known_class
+from .._core.libraries import ByClass
 from .faults import Unsupported
 from .hints import hints_of, is_class
+
+_STRUCT = ByClass({"msgspec.Struct": True})
+_PYDANTIC = ByClass({"pydantic.BaseModel": True, "pydantic.RootModel": True})
 
 
 @dataclass(slots=True)
@@ -47,14 +50,14 @@ def is_typed_dict(kind: Any) -> bool:
 
 
 def is_struct(kind: Any) -> bool:
-    return is_class(kind) and known_class(kind, {"msgspec.Struct": True}) is not None
+    return is_class(kind) and _STRUCT.of_class(kind) is not None
 
 
 def is_pydantic(kind: Any) -> bool:
     """Report whether a class is a model or a dataclass of pydantic."""
     if not is_class(kind):
         return False
-    if known_class(kind, {"pydantic.BaseModel": True, "pydantic.RootModel": True}):
+    if _PYDANTIC.of_class(kind):
         return True
     return "__pydantic_core_schema__" in vars(kind)
 
