@@ -353,7 +353,7 @@ def test_a_struct_that_has_no_json_names_the_place() -> None:
         to_response(endless).parts()
 
 
-def test_the_search_by_class_holds_no_class_and_mistakes_none_for_another() -> None:
+def test_a_search_by_class_lets_classes_go_and_takes_none_for_another() -> None:
     table = ByClass({"test_library_values.Named": True})
     for number in range(50):
         kind = type("Named" if number % 2 else "Other", (), {})

@@ -25,7 +25,7 @@ _MODULE: Callable[[type], object] = type.__dict__["__module__"].__get__
 class ByClass(Generic[_T]):
     """Values by class and its subclasses, given by `library.Class`; each class is searched once.
 
-    Holds no class: those of a user's module go with it.
+    It has no reference to a class, so old modules can be freed.
     """
 
     __slots__ = ("_by_name", "_found")
