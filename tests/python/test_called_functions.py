@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
+import functools
 import json
 import sys
 import types
@@ -15,7 +16,7 @@ import pytest
 
 from snaxum import HTTPError, Query, Request, abort, no_capture
 from snaxum._runtime import respond
-from snaxum._runtime.called_functions import NoSuchFunction, blocks, find
+from snaxum._runtime.called_functions import NoSuchFunction, blocks, dispatch_call, find
 from snaxum._runtime.generations import Generation
 from snaxum.routing import Route, RouteTable
 
@@ -58,6 +59,88 @@ def with_pool(n: int, pool: ProcessPoolExecutor) -> str:
 async def later(n: int) -> int:
     await asyncio.sleep(0)
     return n + 1
+
+
+def first_of(order: Order, *rest: Any) -> list[Any]:
+    return [type(order).__name__, *rest]
+
+
+def by_position(function: Any) -> Any:
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        return function(*args)
+
+    return call
+
+
+@by_position
+def wrapped(order: Order) -> str:
+    return type(order).__name__
+
+
+def pool_first(pool: ProcessPoolExecutor, n: int = 1, *rest: int) -> list[Any]:
+    return [str(pool), n, *rest]
+
+
+def pool_by_position(n: int = 1, pool: ProcessPoolExecutor | None = None, /) -> str:
+    return f"{n} {pool}"
+
+
+def with_pool_and_names(pool: ProcessPoolExecutor, **named: Any) -> Any:
+    return named
+
+
+def swims(pool: Any, amount: int) -> list[Any]:
+    return [pool, amount]
+
+
+async def later_with_pool(pool: ProcessPoolExecutor) -> None: ...
+
+
+async def later_without_pool(n: int, pool: ProcessPoolExecutor | None = None) -> list[Any]:
+    return [n, pool]
+
+
+@dataclasses.dataclass
+class Known:
+    id: int
+
+    def __post_init__(self) -> None:
+        abort(404, f"no order {self.id}")
+
+
+def known(order: Known) -> None: ...
+
+
+async def known_later(order: Known) -> None: ...
+
+
+def no_type(value: {1: 2}, order: Order) -> list[Any]:  # type: ignore[valid-type]
+    return [value, type(order).__name__]
+
+
+class WithoutText:
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+NO_TEXT = WithoutText()
+
+
+def default_without_text(value: Any, other: Any = NO_TEXT) -> Any:
+    return value
+
+
+class Proxy:
+    """A callable that refuses every attribute, as a proxy without its target does."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(f"no target: {name}")
+
+    def __call__(self) -> None: ...
+
+
+proxy = Proxy()
 
 
 @no_capture
@@ -109,6 +192,9 @@ def test_annotated_parameters_get_values_of_their_types(generation: Generation) 
     assert called(generation, "total", order) == result
     assert called(generation, "total", order=order, currency="USD")["currency"] == "USD"
     assert called(generation, "unresolved", order) == order
+    assert called(generation, "first_of", order, 1, 2) == ["Order", 1, 2]
+    assert called(generation, "wrapped", order) == "Order"
+    assert called(generation, "no_type", 1, order) == [1, "Order"]
 
 
 @pytest.mark.parametrize(
@@ -119,6 +205,21 @@ def test_annotated_parameters_get_values_of_their_types(generation: Generation) 
         ("later", ["x"], "`n` "),
         ("total", [{"id": "x", "prices": [1, "y"]}], "`order.prices[1]` "),
         ("total", [{"id": 1, "prices": []}, "EU"], "`currency` "),
+        (
+            "with_pool",
+            [1, 2],
+            "too many positional arguments; it is `with_pool(n: 'int') ",
+        ),
+        (
+            "later_with_pool",
+            [],
+            "`pool` is the process pool, which no `async def` gets",
+        ),
+        (
+            "default_without_text",
+            [],
+            "'value'; it is `default_without_text(value, other)`",
+        ),
     ],
 )
 def test_arguments_that_do_not_fit_are_named(
@@ -152,26 +253,81 @@ def test_a_result_without_a_json_form_is_named_with_its_place(
     assert "`object` at `$.a[1]`" in caught.value.detail
 
 
-def test_an_http_error_of_the_function_is_an_exception_with_a_traceback(
-    generation: Generation, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "argument", "function"),
+    [
+        ("refuses", 418, "refuses"),
+        ("known", {"id": 1}, "Known.__post_init__"),
+        ("known_later", {"id": 1}, "Known.__post_init__"),
+    ],
+)
+def test_an_http_error_of_the_users_code_is_an_exception_with_a_traceback(
+    generation: Generation,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    argument: Any,
+    function: str,
 ) -> None:
     monkeypatch.setattr(respond, "running", lambda: types.SimpleNamespace(with_locals=False))
-    route = find(generation, "shop:refuses")
-    with pytest.raises(respond.CalledRaised) as caught:
-        called(generation, "refuses", 418)
+    route = find(generation, f"shop:{name}")
+    with pytest.raises(respond.CalledFunctionError) as caught:
+        called(generation, name, argument)
     status, _, _, traceback, _ = respond._failure(route, caught.value)
     assert status == 500
     assert traceback is not None
     failure = json.loads(traceback)
     assert failure["type"].endswith("HTTPError")
-    assert failure["frames"][0]["function"] == "refuses"
+    assert function in [frame["function"] for frame in failure["frames"]]
 
 
-def test_a_parameter_for_the_pool_gets_it(generation: Generation) -> None:
-    route = find(generation, "shop:with_pool")
+def test_an_exception_before_the_function_is_known_has_a_traceback(
+    generation: Generation,
+) -> None:
+    assert not blocks(generation, "shop:proxy")
+    sent: list[Any] = []
+    exchange = types.SimpleNamespace(fail=lambda *failure: sent.extend(failure))
+    dispatch_call(cast(Any, exchange), generation, "shop:proxy")
+    number, route, status, _, _, traceback = sent
+    assert (number, route, status) == (1, None, 500)
+    failure = json.loads(traceback)
+    assert failure["message"].startswith("no target: ")
+    assert "Proxy.__getattr__" in [frame["function"] for frame in failure["frames"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "kwargs", "result"),
+    [
+        ("with_pool", [1], {}, "1 POOL"),
+        ("with_pool", [], {"n": 1}, "1 POOL"),
+        ("pool_first", [5, 6, 7], {}, ["POOL", 5, 6, 7]),
+        ("pool_first", [], {}, ["POOL", 1]),
+        ("pool_by_position", [], {}, "1 POOL"),
+    ],
+)
+def test_a_parameter_of_the_type_of_the_pool_gets_it(
+    generation: Generation,
+    name: str,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    result: Any,
+) -> None:
+    route = find(generation, f"shop:{name}")
     assert (route.use_process_pool, route.is_async) == (True, False)
-    response = route.call(Request(cast(Any, Sent({"args": [1]})), {}), "the pool")
-    assert json.loads(response.body) == "1 the pool"
+    request = Request(cast(Any, Sent({"args": args, "kwargs": kwargs})), {})
+    assert json.loads(route.call(request, "POOL").body) == result
+
+
+def test_the_pool_is_known_by_its_type_alone_and_rust_cannot_send_it(
+    generation: Generation,
+) -> None:
+    assert called(generation, "swims", 5, 6) == [5, 6]
+    assert called(generation, "swims", pool=5, amount=6) == [5, 6]
+    assert called(generation, "later_without_pool", 1) == [1, None]
+    for name in ("with_pool", "with_pool_and_names"):
+        with pytest.raises(HTTPError) as caught:
+            called(generation, name, pool=1)
+        assert caught.value.status == 422
+        assert "`pool` is the process pool" in caught.value.detail
 
 
 def test_only_plain_functions_block_their_worker(generation: Generation) -> None:

@@ -86,9 +86,15 @@ def plan(
 def typed(function: Handler) -> list[Argument]:
     """Describe the parameters of a function that is called with values, but for `*` and `**`.
 
-    Raises Unresolved if a type is not defined.
+    Only the annotation of such a parameter decides what it gets, never its name.
     """
-    return _parameters(function, {}) or []
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError, NameError):
+        return []
+    scope = _scope_inside(function)
+    own = filter(_is_one, signature.parameters.values())
+    return [_read_parameter(each, *scope) for each in own]
 
 
 def warnings(arguments: Sequence[Argument] | None, names: Sequence[str]) -> list[str]:
@@ -109,15 +115,11 @@ def _parameters(handler: Any, names: Mapping[str, type]) -> list[Argument] | Non
     except (TypeError, ValueError, NameError):
         wrapped = getattr(handler, "__wrapped__", None)  # `functools.cache` has no signature
         return _parameters(wrapped, names) if callable(wrapped) else None
-    # `functools.wraps` copies the annotations from the function inside.
-    function = innermost(handler)
-    if not hasattr(function, "__globals__"):
-        function = type(function).__call__
-    scope = scope_of(function)
+    scope = _scope_inside(handler)
     own, kinds = [], set()
     for each in signature.parameters.values():
         kinds.add(each.kind)
-        if each.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
+        if _is_one(each):
             own.append(_argument(each, names, *scope))
     wrapped = getattr(handler, "__wrapped__", None)
     if Parameter.VAR_KEYWORD in kinds and callable(wrapped):
@@ -127,6 +129,18 @@ def _parameters(handler: Any, names: Mapping[str, type]) -> list[Argument] | Non
             return own + _inner(handler, inner, own, is_variadic=Parameter.VAR_POSITIONAL in kinds)
     is_any = Parameter.VAR_POSITIONAL in kinds and all(each.source is None for each in own)
     return None if is_any else own
+
+
+def _is_one(parameter: Parameter) -> bool:
+    return parameter.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+
+
+def _scope_inside(handler: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    # `functools.wraps` copies the annotations from the function inside.
+    function = innermost(handler)
+    if not hasattr(function, "__globals__"):
+        function = type(function).__call__
+    return scope_of(function)
 
 
 def scope_of(function: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -172,6 +186,23 @@ def _argument(
     globals_: dict[str, Any],
     closure: dict[str, Any],
 ) -> Argument:
+    argument = _read_parameter(parameter, globals_, closure)
+    name = argument.name
+    if argument.marker is not None or argument.source is not None:
+        return argument
+    if name in names:
+        argument.source = "path"
+    elif name in sources.NAMES:
+        # `request: Order` is the body, as it is by another name.
+        is_model = argument.is_annotated and sources.text_model_of(argument.annotation) is not None
+        argument.source = None if is_model else sources.NAMES[name]
+    return argument
+
+
+def _read_parameter(
+    parameter: Parameter, globals_: dict[str, Any], closure: dict[str, Any]
+) -> Argument:
+    """Describe a parameter by its annotation and its default; its name decides nothing."""
     name, default = parameter.name, parameter.default
     argument = Argument(
         name,
@@ -200,12 +231,6 @@ def _argument(
         argument.source = typing.cast(Source, marker.source)
         if marker.source == "header" and argument.alias is None:
             argument.key = name.replace("_", "-")
-    elif argument.source is None and name in names:
-        argument.source = "path"
-    elif argument.source is None and name in sources.NAMES:
-        # `request: Order` is the body, as it is by another name.
-        is_model = argument.is_annotated and sources.text_model_of(argument.annotation) is not None
-        argument.source = None if is_model else sources.NAMES[name]
     return argument
 
 

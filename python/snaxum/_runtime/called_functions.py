@@ -19,14 +19,14 @@ from .._core.json_decoding import loads
 from .._core.json_encoding import EncodingError, dumps
 from .._host import Exchange
 from .._validation import engines
-from .._validation.faults import Convert, Fault, Faults, TooManyFaults, Unsupported
+from .._validation.faults import Convert, Fault, Faults, TooManyFaults
 from ..capture import is_private
 from ..headers import MissingField
 from ..http import HTTPError, Request, Response
 from ..routing import Route
 from .dispatch import run_async, run_sync, run_with_pool
 from .generations import Generation
-from .respond import CalledRaised
+from .respond import CalledFunctionError, send_lookup_error
 
 JSON = "application/json"
 # The most functions, and the most faults in arguments, that an error lists.
@@ -40,7 +40,7 @@ class NoSuchFunction(LookupError):
 class CalledFunction(Route):
     """A function that Rust calls, in place of a route; its `call` gets the arguments as a body."""
 
-    __slots__ = ("_converters", "_pool", "_signature")
+    __slots__ = ("_converters", "_pool", "_sent", "_signature")
 
     def __init__(self, name: str, function: Handler) -> None:
         self.pattern, self.methods, self.handler = name, ("CALL",), function
@@ -49,36 +49,41 @@ class CalledFunction(Route):
         self.is_async = handlers.is_async(function)
         self._signature = _signature(function)
         self._converters, self._pool = _plan(function)
+        # The parameters that Rust has values for.
+        self._sent = _without(self._signature, self._pool)
         self.use_process_pool = self._pool is not None and not self.is_async
         self.call = self._call_on_loop if self.is_async else self._call_here
 
     def _call_here(self, request: Request, pool: object = None) -> Response:
-        args, kwargs = self._arguments(request, pool)
         try:
+            args, kwargs = self._arguments(request, pool)
             return _response(self.handler(*args, **kwargs))
+        except _Refusal:
+            raise
         except (HTTPError, MissingField) as error:
-            raise _raised(error) from None
+            raise CalledFunctionError(error) from None
 
     async def _call_on_loop(self, request: Request) -> Response:
-        args, kwargs = self._arguments(request, None)
         try:
+            args, kwargs = self._arguments(request, None)
             return _response(await self.handler(*args, **kwargs))
+        except _Refusal:
+            raise
         except (HTTPError, MissingField) as error:
-            raise _raised(error) from None
+            raise CalledFunctionError(error) from None
 
     def _arguments(self, request: Request, pool: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arguments that were sent, each as the type of its parameter."""
+        """Return the arguments that were sent, each as the type of its parameter, and the pool."""
         sent = loads(request.data)
         args, kwargs = sent.get("args", []), sent.get("kwargs", {})
-        if self._pool is not None and pool is not None:
-            kwargs.setdefault(self._pool, pool)
-        if self._signature is None:
+        if self._signature is None or self._sent is None:
             return tuple(args), kwargs
+        if self._pool in kwargs:
+            raise _Refusal(422, f"`{self._pool}` is the process pool, which Snaxum passes")
         try:
-            bound = self._signature.bind(*args, **kwargs)
+            bound = self._sent.bind(*args, **kwargs)
         except TypeError as error:
-            name = self.pattern.partition(":")[2]
-            raise HTTPError(422, f"{error}; it is `{name}{self._signature}`") from None
+            raise _Refusal(422, f"{error}; it is `{self._form()}`") from None
         faults = Faults()
         try:
             for name, convert in self._converters.items():
@@ -87,23 +92,46 @@ class CalledFunction(Route):
         except TooManyFaults:
             pass  # the first ones are listed
         if faults:
-            raise HTTPError(422, "; ".join(map(_described, faults[:MAX_LISTED])))
+            raise _Refusal(422, "; ".join(map(_describe, faults[:MAX_LISTED])))
+        if self._pool is not None:
+            bound = self._add_pool(self._signature, self._pool, bound, pool)
         return bound.args, bound.kwargs
 
+    def _add_pool(
+        self,
+        signature: inspect.Signature,
+        name: str,
+        sent: inspect.BoundArguments,
+        pool: object,
+    ) -> inspect.BoundArguments:
+        bound = signature.bind_partial()
+        bound.arguments.update(sent.arguments)
+        if self.use_process_pool:
+            bound.arguments[name] = pool
+        elif signature.parameters[name].default is inspect.Parameter.empty:
+            detail = f"`{name}` is the process pool, which no `async def` gets; make it `def`"
+            raise _Refusal(422, detail)
+        bound.apply_defaults()  # a pool by position needs all values before it
+        return bound
 
-class _Unencoded(HTTPError):
-    """A result without a JSON form."""
+    def _form(self) -> str:
+        """Return `function(a, b=1)`, as Rust calls it."""
+        name = self.pattern.partition(":")[2]
+        try:
+            return f"{name}{self._sent}"
+        except Exception:  # the repr of a default value
+            return f"{name}({', '.join(self._sent.parameters if self._sent else ())})"
+
+
+class _Refusal(HTTPError):
+    """Arguments that do not fit, or a result without a JSON form: no exception of the function."""
 
 
 def _response(result: object) -> Response:
     try:
         return Response(dumps(result), content_type=JSON)
     except EncodingError as error:
-        raise _Unencoded(500, str(error)) from None
-
-
-def _raised(error: HTTPError | MissingField) -> Exception:
-    return error if type(error) is _Unencoded else CalledRaised(error)
+        raise _Refusal(500, str(error)) from None
 
 
 def dispatch_call(exchange: Exchange, generation: Generation, name: str) -> None:
@@ -112,6 +140,9 @@ def dispatch_call(exchange: Exchange, generation: Generation, name: str) -> None
         route = find(generation, name)
     except NoSuchFunction as error:
         exchange.fail(generation.number, None, 404, str(error), [], None)
+        return
+    except Exception as error:  # in the user's code, such as `__getattr__` of a callable
+        send_lookup_error(exchange, generation, error)
         return
     request = Request(exchange, {})
     if route.use_process_pool:
@@ -126,7 +157,7 @@ def blocks(generation: Generation, name: str) -> bool:
     """Report whether `dispatch_call` would call the function in its own thread."""
     try:
         route = find(generation, name)
-    except NoSuchFunction:
+    except Exception:  # `dispatch_call` reports it
         return False
     return not (route.use_process_pool or route.is_async)
 
@@ -138,23 +169,23 @@ def find(generation: Generation, name: str) -> Route:
         raise NoSuchFunction("write `module:function`, such as `shop.orders:total`")
     module = generation.modules.get(module_name)
     if module is None:
-        raise NoSuchFunction(_no_module(generation, module_name))
+        raise NoSuchFunction(_explain_unloaded(generation, module_name))
     function = vars(module).get(function_name)
     if not callable(function):
-        raise NoSuchFunction(_not_there(module, function_name))
+        raise NoSuchFunction(_explain_missing(module, function_name))
     called = generation.called.get(name)
     if called is None or called.handler is not function:
         called = generation.called[name] = CalledFunction(name, function)
     return called
 
 
-def _no_module(generation: Generation, name: str) -> str:
+def _explain_unloaded(generation: Generation, name: str) -> str:
     if failure := generation.broken.get(name):
         return f"the module `{name}` did not load: {failure['type']}"
-    return f"no module `{name}` is loaded; " + _listed(name, generation.modules, "loaded")
+    return f"no module `{name}` is loaded; " + _suggest(name, generation.modules, "loaded")
 
 
-def _not_there(module: ModuleType, name: str) -> str:
+def _explain_missing(module: ModuleType, name: str) -> str:
     found = vars(module)
     if name in found:
         kind = type(found[name]).__name__
@@ -164,10 +195,10 @@ def _not_there(module: ModuleType, name: str) -> str:
         for each, value in found.items()
         if inspect.isroutine(value) and getattr(value, "__module__", None) == module.__name__
     ]
-    return f"the module `{module.__name__}` has no `{name}`; " + _listed(name, own, "there")
+    return f"the module `{module.__name__}` has no `{name}`; " + _suggest(name, own, "there")
 
 
-def _listed(name: str, known: Iterable[str], where: str) -> str:
+def _suggest(name: str, known: Iterable[str], where: str) -> str:
     """Name the nearest one to `name`, or else all of them."""
     known = sorted(known)
     if near := difflib.get_close_matches(name, known, n=1):
@@ -185,22 +216,33 @@ def _signature(function: Handler) -> inspect.Signature | None:
         return None
 
 
+def _without(signature: inspect.Signature | None, name: str | None) -> inspect.Signature | None:
+    if signature is None or name is None:
+        return signature
+    kept = [each for each in signature.parameters.values() if each.name != name]
+    return signature.replace(parameters=kept)
+
+
 def _plan(function: Handler) -> tuple[dict[str, Convert], str | None]:
-    """Return the converters of parameters by name, and the parameter that gets the pool."""
+    """Return the converters of parameters by name, and the parameter that gets the pool.
+
+    An annotation without a converter is one for type checkers only: the function converts what it
+    gets.
+    """
     converters: dict[str, Convert] = {}
     pool = None
     try:
         arguments = parameters.typed(function)
-    except (Unsupported, RecursionError):
-        return {}, None  # an annotation for type checkers only: the values stay as they are
+    except Exception:  # in the user's code, such as a metaclass
+        return {}, None
     for each in arguments:
         if each.source == "pool":
             pool = each.name
         elif each.is_annotated and each.error is None:
             try:
                 converters[each.name] = _converter(each.annotation, each.limits)
-            except Unsupported:
-                pass  # the function converts what it gets
+            except Exception:
+                pass
     return converters, pool
 
 
@@ -208,7 +250,7 @@ def _converter(annotation: Any, limits: dict[str, Any]) -> Callable[..., Any]:
     return engines.for_body(annotation, limits, loads).explain
 
 
-def _described(fault: Fault) -> str:
+def _describe(fault: Fault) -> str:
     place = str(fault.loc[0])
     for step in fault.loc[1:]:
         place += f"[{step}]" if isinstance(step, int) else f".{step}"

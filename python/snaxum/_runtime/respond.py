@@ -39,7 +39,7 @@ on_exception: Callable[[int, BaseException], None] | None = None
 is_observed = False
 
 
-class CalledRaised(Exception):
+class CalledFunctionError(Exception):
     """Stands for an exception of a function that Rust has called, where a handler's exception would
     be a response: the caller gets its traceback."""
 
@@ -110,6 +110,12 @@ def send_error(
     exchange.fail(generation.number, route.id, *failure)
 
 
+def send_lookup_error(exchange: Exchange, generation: Generation, error: Exception) -> None:
+    """Send an exception of the user's code before a route is known, with its traceback."""
+    failure = to_json(traceback.capture(error, with_locals=False))
+    exchange.fail(generation.number, None, 500, "", [], failure)
+
+
 def send_busy(
     exchange: Exchange, generation: Generation, route_id: str | None, detail: str
 ) -> None:
@@ -129,7 +135,7 @@ def break_off(stream: BodyStream, route: Route, error: BaseException) -> None:
 def _failure(
     route: Route, error: BaseException
 ) -> tuple[int, str, list[tuple[str, str]], bytes | None, bytes | None]:
-    if type(error) is CalledRaised:
+    if type(error) is CalledFunctionError:
         error = error.error
     # Rust has no lone surrogates.
     elif is_a(error, HTTPError):
