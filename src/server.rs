@@ -39,6 +39,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 
 use crate::error::Error;
+use crate::message::Endpoints;
 
 use client_stream::ClientStream;
 use forked::Listening;
@@ -120,6 +121,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
         // Responses are small: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let respond = respond.clone();
+        let endpoints = Endpoints { peer, local: stream.local_addr().ok() };
         let permit = Arc::new(permit);
         let guard = (Arc::clone(&permit), connections.clone());
         let respond = move |mut request: hyper::Request<Incoming>| {
@@ -128,6 +130,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
                 let guard = ConnectionGuard(Arc::clone(permit), connections.token());
                 request.extensions_mut().insert(guard);
             }
+            request.extensions_mut().insert(endpoints);
             respond(request, peer)
         };
         let connection = serve_connection(stream, peer, respond, limits, stop.clone());

@@ -28,6 +28,7 @@ from .event_stream import stream_events, stream_json_lines
 from .http import HTTPError, Request, Response, ValidationError
 from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
 from .markers import Body, Cookie, Form, Header, Path, Query
+from .mounts import mount
 from .responses import abort, redirect, send_file
 from .routing import RouteError
 from .state import State
@@ -74,6 +75,7 @@ __all__ = [
     "get",
     "keep",
     "middleware",
+    "mount",
     "no_capture",
     "on_resume",
     "on_shutdown",

@@ -21,6 +21,7 @@ from ._debug import crash, output, redact, running_requests
 from ._debug.route_lookup import explain as explain_match
 from ._debug.route_lookup import matching_order
 from ._host import Exchange, HostApi, to_json
+from ._hosts import install as hosts
 from ._reload import effects, held_resources, report, stage
 from ._runtime import (
     child_imports,
@@ -69,7 +70,7 @@ def start(options: str, host: HostApi) -> bytes:
         output.install(host.print, is_raw=settings["raw_output"])
     generations.first_number = settings["first_generation"]
     generations.publish(Generation(0, RouteTable([])))
-    registration.install()
+    registration.install(hosts.host)
     child_imports.install(host.framework)
     forks.call_in_child(host.detach_child)
     forks.call_in_child(respond.end_in_child)
@@ -118,7 +119,7 @@ def _load() -> bytes:
         held_resources.tolerate(made, resources)
     elif generations.first_number > 1:
         made = held_resources.wait_for_release(made, runtime.reloader.load)
-    if not runtime.warm_pool:  # only inspected, not served
+    if not runtime.serves:  # only inspected, not served
         made.warnings += [route.describe() for route in runtime.reloader.find_unloaded_routes()]
     _complete(made)
     return to_json(vars(made))
@@ -129,13 +130,12 @@ def _complete(made: report.Report) -> None:
     runtime = running()
     streamed = [route for route in current().routes if route.streams_body]
     made.streamed = [
-        {"methods": list(route.methods), "prefix": route.pattern.partition("<")[0]}
-        for route in streamed
+        {"methods": list(route.methods), "prefix": route.body_prefix} for route in streamed
     ]
     if respond.is_observed:
         made.secrets = redact.secret_values()
     runtime.prepare_for(current().routes)
-    if runtime.warm_pool and any(route.mode == "process pool" for route in current().routes):
+    if runtime.serves and any(route.mode == "process pool" for route in current().routes):
         # The first pool request should not pay for the start of a process.
         threading.Thread(target=runtime.pool.warm_up, daemon=True).start()
 

@@ -12,6 +12,11 @@ from typing import Protocol
 
 from .uploads import RawFile
 
+Address = tuple[str, int]
+# The version of HTTP; path and query as they were sent; the headers; the addresses of client and
+# server.
+HeadParts = tuple[str, bytes, bytes, list[tuple[bytes, bytes]], "Address | None", "Address | None"]
+
 
 class HostApi(Protocol):
     """The functions that Rust lends to the runtime."""
@@ -166,6 +171,9 @@ class Exchange(Protocol):
     query: str
 
     def headers(self) -> list[tuple[str, str]]: ...
+    def head(self) -> HeadParts:
+        """Return the parts of the head as they arrived."""
+
     def content_type(self) -> str: ...
     def state(self) -> bytes | None:
         """Return the state that layers in Rust have set, as JSON."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from ._core import calls, handlers, parameters
@@ -18,9 +17,11 @@ from ._core.body_use import decide
 from ._core.digests import sha256
 from ._core.handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
 from ._core.hooks import Scope
+from ._core.hosted import Hosted
 from ._core.methods import checked_methods
 from ._core.patterns import Pattern, parse
 from ._core.route_tree import TreeNode, search
+from ._core.unmatched import ImpliedOptions, MethodNotAllowed, NotFound, UpgradeRequired
 from ._validation.faults import Unresolved, Unsupported
 from .capture import is_private
 from .route_options import converted, described
@@ -39,11 +40,7 @@ class DuplicateRoute(RouteError):
 
     def __init__(self, method: str, first: Route, second: Route) -> None:
         self.method, self.first, self.second = method, first, second
-        super().__init__(
-            f"two handlers for {method} {second.pattern}: "
-            f"{where(first.handler)} (as {first.pattern}) and {where(second.handler)}; "
-            "change the path or the methods of one of them"
-        )
+        super().__init__(second.conflict_with(first, method))
 
 
 class Route:
@@ -54,6 +51,7 @@ class Route:
         "arguments",
         "call",
         "handler",
+        "hosted",
         "id",
         "is_async",
         "is_planned",
@@ -86,6 +84,8 @@ class Route:
     status: int | None
     # The blueprint that it belongs to.
     scope: Scope | None
+    # Runs an application that is not a function of this framework.
+    hosted: Hosted | None
 
     def __init__(
         self,
@@ -116,6 +116,7 @@ class Route:
         self.handler = handler
         self.response_model = response_model
         self.scope = scope
+        self.hosted = None
         self.use_process_pool = bool(use_process_pool)
         self.is_async = handlers.is_async(handler)
         self.names = tuple(name for name, _ in self.parsed.params)
@@ -168,8 +169,25 @@ class Route:
         self.is_planned = True
 
     @property
+    def place(self) -> str:
+        """The `file:line` of its declaration."""
+        return where(self.handler)
+
+    @property
     def _place(self) -> str:
-        return f"route `{self.pattern}` at {where(self.handler)}"
+        return f"route `{self.pattern}` at {self.place}"
+
+    def conflict_with(self, first: Route, method: str) -> str:
+        """Explain that an earlier route has its paths, with this method."""
+        return (
+            f"two handlers for {method} {self.pattern}: {first.place} (as {first.pattern}) and "
+            f"{self.place}; change the path or the methods of one of them"
+        )
+
+    @property
+    def body_prefix(self) -> str:
+        """The text that each of its paths begins with, for Rust: its body may be streamed."""
+        return self.pattern.partition("<")[0]
 
     @property
     def params(self) -> list[dict[str, str]]:
@@ -270,30 +288,6 @@ class Route:
         return f"<Route {','.join(self.methods)} {self.pattern} -> {self.handler_name}>"
 
 
-@dataclass(slots=True)
-class MethodNotAllowed:
-    """The path is known, the method is not; `allow` lists the known methods."""
-
-    allow: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class ImpliedOptions:
-    """OPTIONS on a known path without a handler for it."""
-
-    allow: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class UpgradeRequired:
-    """Only a WebSocket has this path."""
-
-
-@dataclass(slots=True)
-class NotFound:
-    """No route has this path."""
-
-
 # The matching route, and the converted values of its parameters. Do not change them.
 Found = tuple[Route, dict[str, Any]]
 Match = Found | MethodNotAllowed | ImpliedOptions | UpgradeRequired | NotFound
@@ -319,6 +313,8 @@ class RouteTable:
             self._add(route)
         for node in self._start.walk():
             node.finish()
+            if node.clash is not None:
+                raise DuplicateRoute(*node.clash)
 
     def match(self, method: str, path: str) -> Match:
         """Find the route for a method and a decoded path.

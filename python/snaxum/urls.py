@@ -130,7 +130,7 @@ def _query(params: dict[str, Any]) -> str:
 
 
 def _unknown(endpoint: str, routes: Iterable[Route]) -> str:
-    names = sorted({route.endpoint for route in routes})
+    names = sorted({route.endpoint for route in routes} - {""})
     if not names:
         return f"url_for({endpoint!r}): there are no routes yet; call it in a handler"
     last = endpoint.rpartition(".")[2]

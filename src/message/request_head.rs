@@ -1,12 +1,16 @@
 //! A request's head; each part is decoded when it is read.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::extract::ConnectInfo;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use percent_encoding::NON_ALPHANUMERIC;
+
+use super::endpoints::Endpoints;
 
 /// The start of the URI of a call. It has a `%`, so `path` checks for it only where it decodes.
 const CALL_PREFIX: &str = "/%3A";
@@ -65,6 +69,25 @@ impl Head {
     /// Whether the client asks for a WebSocket, and the connection can become one.
     pub fn is_websocket(&self) -> bool {
         self.kind == HeadKind::WebSocket
+    }
+
+    /// The version of HTTP, as ASGI writes it.
+    pub(crate) fn version(&self) -> &'static str {
+        match self.parts.version {
+            Version::HTTP_09 | Version::HTTP_10 => "1.0",
+            Version::HTTP_2 => "2",
+            Version::HTTP_3 => "3",
+            _ => "1.1",
+        }
+    }
+
+    /// The address of the client, and that of the server, as far as the server has given them.
+    pub(crate) fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        match self.extension::<Endpoints>() {
+            Some(endpoints) => (Some(endpoints.peer), endpoints.local),
+            // The server of someone else.
+            None => (self.extension().map(|ConnectInfo(peer)| *peer), None),
+        }
     }
 
     /// The method as it was sent: `GET`.

@@ -12,7 +12,7 @@ pub struct RouteInfo {
     pub v: u32,
     /// Stable for a method and path across generations.
     pub id: String,
-    /// As declared, sorted.
+    /// As declared, sorted; `ANY` for an application.
     pub methods: Vec<String>,
     /// As written: `/users/<int:id>`.
     pub path: String,
@@ -37,7 +37,8 @@ pub struct RouteInfo {
     /// Whether it is an `async def`.
     #[serde(rename = "async")]
     pub is_async: bool,
-    /// `in-thread`, `async`, `process pool`, `websocket`, or `static` for a directory of files.
+    /// `in-thread`, `async`, `process pool`, `websocket`, `static` for a directory of files, or `asgi` or
+    /// `wsgi` for an application.
     pub mode: String,
     /// The hooks that its requests meet, in their order: `before_request module.function`.
     #[serde(default)]
@@ -50,6 +51,9 @@ pub struct RouteInfo {
     /// The generation that serves it.
     pub generation: u64,
 }
+
+/// The method of an application, which gets the requests of all methods.
+pub const ANY_METHOD: &str = "ANY";
 
 /// A route whose handler starts before the body has arrived.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -64,7 +68,7 @@ impl StreamedRoute {
     /// Whether a request may be for this route; only Python's route table decides.
     pub(crate) fn may_match(&self, method: &str, path: &str) -> bool {
         let text = |path: &str| path.trim_start_matches('/').to_owned();
-        self.methods.iter().any(|each| each == method)
+        self.methods.iter().any(|each| each == method || each == ANY_METHOD)
             && text(path).starts_with(&text(&self.prefix))
     }
 }

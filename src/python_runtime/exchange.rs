@@ -24,7 +24,7 @@ use crate::sync::Mutex;
 use super::cpu_time;
 use super::host::HostApi;
 use super::in_flight::InFlightGuard;
-use super::incoming::{self, FormParts};
+use super::incoming::{self, FormParts, HeadParts};
 use super::json::parse;
 use super::loop_signals::StreamWaker;
 use super::messages::Call;
@@ -71,6 +71,11 @@ impl Exchange {
 
     fn headers(&self) -> Vec<(&str, Cow<'_, str>)> {
         header_texts(self.request.head.headers()).collect()
+    }
+
+    /// The parts of the head as they arrived.
+    fn head(&self) -> HeadParts<'_> {
+        incoming::head_parts(&self.request.head)
     }
 
     /// The first content type; empty if there is none.

@@ -1,7 +1,8 @@
-//! The body of a request as Python reads it: the files of a form, and the chunks of a stream.
+//! The request as Python reads it: its head, the files of a form, and the chunks of a stream.
 //!
 //! `snaxum.uploads` wraps the files. Never reads a connection.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,12 +11,34 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::message::request_stream::Received;
-use crate::message::{FileContent, Form};
+use crate::message::{FileContent, Form, Head};
 
 /// The field's name, the file's name and content type, and its bytes.
 type UploadParts<'a> = (&'a str, &'a str, &'a str, UploadContent);
 /// The fields of a form, and its files.
 pub(super) type FormParts<'a> = (Vec<(&'a str, &'a str)>, Vec<UploadParts<'a>>);
+
+/// A host and its port.
+type Address = (String, u16);
+/// The version of HTTP; path and query as they were sent; the headers; the addresses of client and
+/// server.
+pub(super) type HeadParts<'a> =
+    (&'static str, &'a [u8], &'a [u8], Vec<(&'a [u8], &'a [u8])>, Option<Address>, Option<Address>);
+
+/// Returns the parts of a head as they arrived, for an application of ASGI or WSGI.
+pub(super) fn head_parts(head: &Head) -> HeadParts<'_> {
+    let headers = head.headers().iter().map(|(name, value)| (name.as_ref(), value.as_bytes()));
+    let (client, server) = head.addresses();
+    let address = |address: SocketAddr| (address.ip().to_string(), address.port());
+    (
+        head.version(),
+        head.raw_path().as_bytes(),
+        head.query().as_bytes(),
+        headers.collect(),
+        client.map(address),
+        server.map(address),
+    )
+}
 
 /// Returns the parts of a form for Python.
 pub(super) fn parts(form: &Form) -> FormParts<'_> {

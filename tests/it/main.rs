@@ -26,6 +26,7 @@ mod mcp;
 mod mcp_requests;
 mod mcp_stdio;
 mod mcp_wait;
+mod mounts;
 mod openapi;
 mod pool;
 mod protocol;

@@ -18,7 +18,8 @@ from werkzeug.exceptions import NotFound as TheirNotFound
 from werkzeug.routing import Map, Rule
 
 from snaxum._core.patterns import CONVERTERS, Converter, match_long
-from snaxum.routing import ImpliedOptions, MethodNotAllowed, NotFound, Route, RouteTable
+from snaxum._core.unmatched import ImpliedOptions, MethodNotAllowed, NotFound
+from snaxum.routing import Route, RouteTable
 
 UUID = "12345678-1234-5678-1234-567812345678"
 METHODS = ["GET", "HEAD", "POST", "OPTIONS"]

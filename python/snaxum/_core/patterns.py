@@ -348,3 +348,14 @@ CONVERTERS = {
         Converter("path", _PATH.pattern, 200, 4, str, _whole_path, _path_reach, "x/y", True),
     )
 }
+
+
+def _any_rest(text: str) -> Values | None:
+    return (text,)
+
+
+_REST = Converter("path", "(?s:.*)", 300, 5, str, _any_rest, _path_reach, "x/y", True)
+# The paths below a mount, tried after all other parts: any text, also none.
+ANY_REST = Part((_REST,), True, (1,), _any_rest)
+# The part `<path:...>` alone in its segment.
+PATH_REST = (CONVERTERS["path"],)

@@ -8,16 +8,38 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .patterns import Part
+from .patterns import ANY_REST, PATH_REST, Part
 
 # A route, and the values of its parameters in order.
 Reached = tuple[Any, tuple[object, ...]]
 
 
-class TreeNode:
-    """The state after `depth` parts of a path; `methods` are the routes that end here."""
+class AnyMethod(dict[str, Any]):
+    """The routes of a path that an application has too: it gets the methods that no route has."""
 
-    __slots__ = ("branches", "depth", "dynamic", "methods", "static")
+    __slots__ = ("application",)
+
+    def __init__(self, routes: dict[str, Any], application: Any) -> None:
+        super().__init__(routes)
+        self.application = application
+        # Its own name in the table, so that the node is not empty.
+        self.setdefault(application.methods[0], application)
+
+    def get(self, method: str, default: Any = None) -> Any:
+        """Return the route of a method; `WS` is only for an application with WebSockets."""
+        found = super().get(method)
+        if found is not None or (method == "WS" and self.application.interface == "wsgi"):
+            return found
+        return self.application
+
+
+class TreeNode:
+    """The state after `depth` parts of a path; `methods` are the routes that end here.
+
+    `clash` is set where an application and a route have the same paths: method and both.
+    """
+
+    __slots__ = ("branches", "clash", "depth", "dynamic", "methods", "static")
 
     def __init__(self, depth: int) -> None:
         self.depth = depth
@@ -25,6 +47,7 @@ class TreeNode:
         self.branches: dict[tuple[object, ...], tuple[Part, TreeNode]] = {}
         self.dynamic: list[tuple[Callable[[str], Any], TreeNode, bool]] = []
         self.methods: dict[str, Any] = {}
+        self.clash: tuple[str, Any, Any] | None = None
 
     def child(self, part: Part) -> TreeNode:
         """Return the node behind `part`; make it if it is missing."""
@@ -34,11 +57,22 @@ class TreeNode:
         return self.branches.setdefault(part.pieces, (part, child))[1]
 
     def finish(self) -> None:
-        """Order the branches and add the implied HEAD."""
+        """Order the branches, and add the implied HEAD and the methods of an application."""
         ordered = sorted(self.branches.values(), key=lambda branch: branch[0].order)
         self.dynamic = [(p.match, node, p.takes_rest) for p, node in ordered if p.match]
         if "GET" in self.methods:
             self.methods.setdefault("HEAD", self.methods["GET"])
+        if ANY_REST.pieces in self.branches:
+            self._add_application(self.branches[ANY_REST.pieces][1])
+
+    def _add_application(self, rest: TreeNode) -> None:
+        """Let the application below this path have the path itself, too."""
+        (application,) = rest.methods.values()
+        rest.methods = AnyMethod({}, application)
+        self.methods = AnyMethod(self.methods, application)
+        if PATH_REST in self.branches:
+            for method, route in self.branches[PATH_REST][1].methods.items():
+                self.clash = method, application, route
 
     def walk(self) -> Iterator[TreeNode]:
         waiting = [self]

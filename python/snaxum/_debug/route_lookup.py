@@ -10,8 +10,10 @@ from itertools import islice
 from typing import Any
 
 from .._core.patterns import Part
+from .._core.unmatched import ImpliedOptions, MethodNotAllowed, UpgradeRequired
 from .._reload.user_paths import display_root
-from ..routing import ImpliedOptions, MethodNotAllowed, Route, RouteTable, UpgradeRequired
+from ..mounts import ANY_METHOD
+from ..routing import Route, RouteTable
 from ..static_files import StaticMount, find_file
 
 # The most near misses that an explanation lists, and that the detail of a 404 names.
@@ -121,7 +123,8 @@ def _mismatch(
     if miss is None:
         return None
     distance, why = miss
-    if method not in route.methods and not (method == "HEAD" and "GET" in route.methods):
+    accepted = {method, ANY_METHOD, "GET" if method == "HEAD" else method}
+    if accepted.isdisjoint(route.methods):
         only = f"accepts only {', '.join(route.methods)}"
         return distance + 1, f"{why}, and {only}" if why else only
     if why:

@@ -12,6 +12,7 @@ from .._core.handlers import where
 from .._validation.faults import Unsupported
 from .._validation.hints import name_of
 from ..markers import MISSING
+from ..mounts import Mount
 from ..routing import Route, RouteError
 from .components import Mode
 from .outputs import result_type
@@ -20,6 +21,8 @@ from .schemas import Schemas
 
 def check(route: Route) -> None:
     """Raise RouteError if a model of a planned route has no schema."""
+    if isinstance(route, Mount):
+        return
     for argument in route.arguments or ():
         if argument.source == "body" and argument.reader is None:
             _check(route, argument.annotation, "input", f"the body `{argument.name}`")

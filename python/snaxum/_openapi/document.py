@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from .._core.json_encoding import dumps
+from ..mounts import Mount
 from ..routing import Route
 from ..websocket_routes import WebSocketRoute
 from .operations import PROBLEMS, identifier_of, operation, tags_of, template, websocket
@@ -70,6 +71,9 @@ class _Document:
         self._names: dict[str, list[str]] = {}
 
     def add(self, route: Route) -> None:
+        if isinstance(route.origin, Mount):
+            self.omitted.append(f"an application of its own: {route.pattern}")
+            return
         shape, params = template(route)
         # Two paths that differ in the names of their parameters are one path to OpenAPI.
         given = self._names.setdefault(shape, [name for name, _ in params])

@@ -183,6 +183,10 @@ class Hook:
     when: str
     function: Callable[[], Any]
     exclusive: bool = False
+    # For the log; "" is the name of the function.
+    name: str = ""
+    # The longest wait for it; None is the limit of all hooks.
+    timeout_s: float | None = None
 
 
 def _call_logged(function: Callable[..., None], *args: Any) -> None:

@@ -69,7 +69,8 @@ class Retirement:
     def release(self, kept: Iterable[tuple[str, Kept]]) -> None:
         """Unload kept values that no generation uses."""
         for key, value in kept:
-            _call_with_timeout(f"unloading the kept value {key!r}", value.release, key)
+            what = f"unloading the kept value {key!r}"
+            _call_with_timeout(what, HOOK_TIMEOUT_S, value.release, key)
 
     def reject(self, nodes: list[Node]) -> None:
         """End the tasks of runs that will never serve. Does not wait for them."""
@@ -87,9 +88,10 @@ class Retirement:
 
     def run_hook(self, node: Node, hook: Hook) -> BaseException | None:
         """Call a hook and wait a limited time; log and return the exception that it raised."""
-        what = f"the {hook.when} hook {_name_of(hook.function)}"
+        what = f"the {hook.when} hook {hook.name or _name_of(hook.function)}"
+        limit = HOOK_TIMEOUT_S if hook.timeout_s is None else hook.timeout_s
         return _call_with_timeout(
-            f"{what} of module `{node.name}`", call_hook, node, hook, self._loop
+            f"{what} of module `{node.name}`", limit, call_hook, node, hook, self._loop
         )
 
     def take_leaks(self) -> list[str]:
@@ -192,7 +194,7 @@ def call_hook(node: Node, hook: Hook, loop: Callable[[], asyncio.AbstractEventLo
 
 
 def _call_with_timeout(
-    what: str, function: Callable[..., None], *args: Any
+    what: str, limit: float, function: Callable[..., None], *args: Any
 ) -> BaseException | None:
     raised: list[BaseException] = []
 
@@ -204,9 +206,9 @@ def _call_with_timeout(
 
     thread = threading.Thread(target=run, name="hook", daemon=True)
     thread.start()
-    thread.join(HOOK_TIMEOUT_S)
+    thread.join(limit)
     if thread.is_alive():
-        _log.error("%s did not finish within %g s; continuing without it", what, HOOK_TIMEOUT_S)
+        _log.error("%s did not finish within %g s; continuing without it", what, limit)
     elif raised:
         _log.error("%s raised", what, exc_info=raised[0])
         return raised[0]

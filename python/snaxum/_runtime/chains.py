@@ -107,6 +107,7 @@ class HookedRoute(Route):
         self.is_async = origin.is_async or any(hook.is_async for hook in hooks.all())
         # With a part on the loop, the pool is made there.
         self.use_process_pool = origin.use_process_pool and not self.is_async
+        self.hosted = None  # its `call` makes a response for the hooks
         # The types of bodies that the chain does not encode.
         self._plain = frozenset(_TEXT if _see_encoding_errors(hooks) else PLAIN_TYPES)
         if self.id is None:

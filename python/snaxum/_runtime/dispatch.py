@@ -12,17 +12,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .._core.hooks import HookSet
+from .._core.unmatched import ImpliedOptions, MethodNotAllowed, NotFound, UpgradeRequired
 from .._debug.route_lookup import near_misses
 from .._host import Exchange, to_json
 from ..http import HTTPError, Request, Response
-from ..routing import (
-    ImpliedOptions,
-    Match,
-    MethodNotAllowed,
-    NotFound,
-    Route,
-    UpgradeRequired,
-)
+from ..routing import Match, Route
 from ..static_files import missing_file
 from . import generations, respond
 from .chains import HookedRoute, UnmatchedRoute
@@ -179,7 +173,8 @@ def run_async(exchange: Exchange, generation: Generation, route: Route, request:
         respond.send_busy(exchange, generation, route.id, LOOPS_BLOCKED)
         return
     loop, lease = runtime.loop, Lease(generation)
-    loop.spawn(exchange.id, route, _async_dispatch().run, exchange, lease, route, request)
+    start = _async_dispatch().run if route.hosted is None else route.hosted.start
+    loop.spawn(exchange.id, route, start, exchange, lease, route, request)
 
 
 def run_with_pool(

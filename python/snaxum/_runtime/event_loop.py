@@ -42,6 +42,8 @@ class LoopThread:
         self._room: dict[int, asyncio.Future[None]] = {}
         # By request, the functions that Rust's signals call instead.
         self._watched: dict[int, Callable[[], None]] = {}
+        # By request, the functions to call in place of the cancellation of its task.
+        self._on_left: dict[int, Callable[[], None]] = {}
         # By request, the tasks that are not made yet.
         self._new: dict[int, tuple[Route, Start, tuple[Any, ...], contextvars.Context | None]] = {}
         self._flushes_soon = False
@@ -102,6 +104,14 @@ class LoopThread:
     def unwatch(self, request_id: int) -> None:
         """Undo `watch`."""
         self._watched.pop(request_id, None)
+
+    def on_left(self, request_id: int, call: Callable[[], None] | None) -> None:
+        """Call a function on the loop if the client leaves, and do not cancel the task; None again
+        cancels it."""
+        if call is None:
+            self._on_left.pop(request_id, None)
+        else:
+            self._on_left[request_id] = call
 
     async def receive(self, exchange: Exchange) -> bytes | tuple[int, str]:
         """Wait for the next chunk of a streamed body; see `Exchange.receive`."""
@@ -270,6 +280,10 @@ class LoopThread:
                     loop._call_soon(loop._resume, request_id)
 
     def _cancel(self, request_id: int) -> None:
+        on_left = self._on_left.get(request_id)
+        if on_left is not None:
+            on_left()
+            return
         # Dropped here: a task that is cancelled before its first step never calls `forget`.
         of_request = self._tasks.pop(request_id, None)
         if of_request is not None:

@@ -13,21 +13,23 @@ from typing import Any
 
 from .. import _registry
 from .._core.hooks import RequestHook, Scope
-from .._reload.model import Hook, Kept
+from .._reload.model import Hook, Kept, Node
+from ..mounts import Mount
 from ..routing import Route
 from ..static_files import StaticMount
 from . import generations, leases
 
 
-def install() -> None:
-    """Direct the decorators of this process here."""
-    _registry.sink = Registration()
+def install(host: Callable[[Mount, Node], None] | None = None) -> None:
+    """Direct the decorators of this process here; `host` prepares applications."""
+    _registry.sink = Registration(host)
 
 
 class Registration:
     """Adds each declaration to the node of its module."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: Callable[[Mount, Node], None] | None) -> None:
+        self._host = host
         # Reentrant: a factory may keep values of its own.
         self._building = threading.RLock()
 
@@ -70,6 +72,16 @@ class Registration:
                 "declare static directories at the top level of a module"
             )
         staging.add_static(mount)
+
+    def add_mount(self, mount: Mount) -> None:
+        """Take the mount of an application. Raises RuntimeError as `add_route` does."""
+        staging = _staging(f"mount({mount.prefix or '/'!r})")
+        node = staging.node_of(mount.module)
+        if node is None:
+            return
+        assert self._host is not None, "a server hosts applications"
+        self._host(mount, node)
+        node.routes.append(mount)
 
     def add_input(self, path: str) -> None:
         """Count a file that the framework has read as an input of the module that is loading."""

@@ -44,7 +44,8 @@ class Runtime:
 
     def __init__(self, options: dict[str, Any], host: HostApi) -> None:
         self.with_locals: bool = options["dev"]
-        self.warm_pool: bool = not options["load_only"]
+        # Whether it serves requests; otherwise its modules are only inspected.
+        self.serves: bool = not options["load_only"]
         root, project = options["python_dir"], options["project_dir"]
         self.project: str = project
         roots = [root, *options["watch_dirs"]]

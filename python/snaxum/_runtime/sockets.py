@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, cast
 
-from .._core.hooks import RequestHook
+from .._core.hosted import Start
 from .._core.objects import is_a
 from .._debug import traceback
 from .._host import Exchange, HostApi, Socket, to_json
@@ -30,12 +30,12 @@ from ..websockets import (
     short_reason,
 )
 from . import generations, respond
-from .chains import HookedRoute
 from .dispatch import LOOPS_BLOCKED, dispatch_request
 from .generations import Generation
 from .leases import Lease, pin_task, pin_thread, unpin_thread
 from .request_threads import Interrupted
 from .runtime import running
+from .socket_hooks import await_hooks, call_hooks
 
 if TYPE_CHECKING:
     import asyncio
@@ -57,18 +57,22 @@ def dispatch_websocket(exchange: Exchange, generation: Generation, path: str) ->
     route, params = found
     request = Request(exchange, params or {})
     if route.origin.is_async:
-        _run_async(exchange, generation, route, request)
+        hosted = route.origin.hosted
+        start = _on_loop if hosted is None else hosted.start_websocket
+        _run_async(exchange, generation, route, request, start)
     else:
         _run_blocking(exchange, generation, route, request)
 
 
-def _run_async(exchange: Exchange, generation: Generation, route: Route, request: Request) -> None:
+def _run_async(
+    exchange: Exchange, generation: Generation, route: Route, request: Request, start: Start
+) -> None:
     runtime = running()
     if runtime.are_loops_blocked:
         respond.send_busy(exchange, generation, route.id, LOOPS_BLOCKED)
         return
     loop, lease = runtime.loop, Lease(generation)
-    loop.spawn(exchange.id, route, _on_loop, exchange, lease, route, request)
+    loop.spawn(exchange.id, route, start, exchange, lease, route, request)
 
 
 def _run_blocking(
@@ -90,7 +94,7 @@ def _run_blocking(
                 return
             if respond.is_observed:
                 exchange.began()
-            result = _call_hooks(exchange, generation, route, request)
+            result = call_hooks(exchange, generation, route, request)
             if result is None:
                 result = route.origin.call(ws)
         except Interrupted:
@@ -130,7 +134,7 @@ async def _on_loop(
             return  # before it began
         if respond.is_observed:
             exchange.began()
-        result = await _await_hooks(route, request)
+        result = await await_hooks(route, request)
         if result is None:
             call = functools.partial(route.origin.call, ws)
             result = await timed(_UntilWait(call, link.complete), exchange)
@@ -141,48 +145,6 @@ async def _on_loop(
         link.end(result, error)
         loop.forget(exchange.id)
         lease.end()
-
-
-def _hooks_before(route: Route) -> tuple[RequestHook, ...]:
-    return route.hooks.before if isinstance(route, HookedRoute) else ()
-
-
-def _call_hooks(exchange: Exchange, generation: Generation, route: Route, request: Request) -> Any:
-    """Call the hooks before a `def` handler; return the first result, which ends the handshake."""
-    for hook in _hooks_before(route):
-        result = hook.call(request)
-        if hook.is_async:
-            result = _wait_for(result, exchange, generation)
-        if result is not None:
-            return result
-    return None
-
-
-def _wait_for(coroutine: Any, exchange: Exchange, generation: Generation) -> Any:
-    """Run a coroutine of a request on the loop, with its context variables, and wait for it."""
-    import asyncio
-
-    from . import crossing
-
-    async def run() -> tuple[Any, contextvars.Context]:
-        pin_task(generation, exchange.id)
-        return await coroutine, contextvars.copy_context()
-
-    loop = running().loop.loop
-    result, changed = asyncio.run_coroutine_threadsafe(run(), loop).result()
-    crossing.adopt(changed)
-    return result
-
-
-async def _await_hooks(route: Route, request: Request) -> Any:
-    """Do the same before an `async def` handler."""
-    for hook in _hooks_before(route):
-        result = hook.call(request)
-        if hook.is_async:
-            result = await result
-        if result is not None:
-            return result
-    return None
 
 
 class SocketLink:

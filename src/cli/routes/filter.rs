@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use globset::{GlobBuilder, GlobMatcher};
 use regex::Regex;
-use snaxum::message::RouteInfo;
+use snaxum::message::{ANY_METHOD, RouteInfo};
 
 /// Filters that all must match. `--module` is not one: it limits the loaded modules.
 #[derive(Args)]
@@ -72,8 +72,10 @@ impl RouteFilter {
     fn matches(&self, route: &RouteInfo) -> bool {
         let is_match =
             |regex: &Regex| regex.is_match(&route.path) || regex.is_match(&route.handler);
-        let has_method =
-            |method: &String| route.methods.iter().any(|known| known.eq_ignore_ascii_case(method));
+        let has_method = |method: &String| {
+            let is = |known: &String| known == ANY_METHOD || known.eq_ignore_ascii_case(method);
+            route.methods.iter().any(is)
+        };
         self.grep.as_ref().is_none_or(is_match)
             && self.method.as_ref().is_none_or(has_method)
             && self.path.as_ref().is_none_or(|glob| glob.is_match(&route.path))
@@ -81,6 +83,9 @@ impl RouteFilter {
 }
 
 fn add_implied(route: &mut RouteInfo) {
+    if route.methods.iter().any(|method| method == ANY_METHOD) {
+        return;
+    }
     let has = |methods: &[String], method: &str| methods.iter().any(|known| known == method);
     if has(&route.methods, "GET") && !has(&route.methods, "HEAD") {
         route.methods.push("HEAD".to_owned());

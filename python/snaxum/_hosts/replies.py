@@ -1,0 +1,196 @@
+"""The ways of an application's response: to the client at once, or to the hooks of its route.
+
+Owns both kinds of `Reply`. Never knows a message of ASGI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, cast
+
+from .._core.chunks import AsyncChunks
+from .._debug import traceback
+from .._host import BodyStream, Exchange, to_json
+from .._runtime import respond
+from .._runtime.event_loop import LoopThread
+from .._runtime.generations import Generation
+from .._runtime.runtime import running
+from ..capture import is_private
+from ..http import HTTPError, Response
+from ..routing import Route
+from . import responses
+from .http_cycle import Headers
+
+# How long a response of 500 waits for the exception that its application may still raise, so that
+# the console can show both.
+HOLD_S = 0.1
+
+
+class DirectReply:
+    """Sends a response to its client."""
+
+    def __init__(
+        self, exchange: Exchange, generation: Generation, route: Route, loop: LoopThread
+    ) -> None:
+        self._exchange = exchange
+        self._generation = generation
+        self._route = route
+        self._loop = loop
+        self._stream: BodyStream | None = None
+        # A response of 500 that is not sent yet.
+        self._held: tuple[int, Headers, bytes] | None = None
+
+    def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        if respond.is_observed and status >= 500:
+            self._held = status, headers, body
+            self._loop.loop.call_later(HOLD_S, self.release)
+            return
+        self._send(status, headers, body)
+
+    def release(self, error: BaseException | None = None) -> bool:
+        """Send a response that was held, with the exception that its application has raised.
+
+        Returns whether there was one.
+        """
+        held, self._held = self._held, None
+        if held is None:
+            return False
+        if error is not None:
+            self._exchange.raised(to_json(describe_failure(error, self._route)))
+        self._send(*held)
+        return True
+
+    def file(self, status: int, headers: Headers, path: str) -> None:
+        exchange = self._exchange
+        if respond.is_observed:
+            exchange.returned()
+        exchange.send_file(self._generation.number, self._route.id, status, headers, path)
+        self._loop.flush_soon()
+
+    async def begin(self, status: int, headers: Headers) -> None:
+        exchange = self._exchange
+        if respond.is_observed:
+            exchange.returned()
+        number, route = self._generation.number, self._route.id
+        self._stream = exchange.stream(number, route, status, headers, None)
+        self._loop.flush_soon()
+
+    async def chunk(self, body: bytes) -> bool:
+        assert self._stream is not None, "`begin` comes first"
+        return await self._loop.send(self._stream, body)
+
+    def finish(self) -> None:
+        assert self._stream is not None, "`begin` comes first"
+        self._stream.finish()
+
+    def refuse(self, status: int, detail: str) -> None:
+        number, route = self._generation.number, self._route.id
+        self._exchange.fail(number, route, status, detail, [], None)
+        self._loop.flush_soon()
+
+    def break_off(self, error: BaseException) -> None:
+        """End a response that has begun, with an error."""
+        assert self._stream is not None, "`begin` comes first"
+        respond.break_off(self._stream, self._route, error)
+
+    def _send(self, status: int, headers: Headers, body: bytes) -> None:
+        exchange = self._exchange
+        if respond.is_observed:
+            exchange.returned()
+        exchange.respond(self._generation.number, self._route.id, status, headers, body)
+        self._loop.flush_soon()
+
+
+class HandedReply:
+    """Hands a response to the hooks of a route, and its body on to the client."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, on_left: Callable[[], None] = lambda: None
+    ) -> None:
+        """Make one; `on_left` is called if the client leaves before the end of the body."""
+        self.response: asyncio.Future[Response] = loop.create_future()
+        self._loop = loop
+        self.on_left = on_left
+        # One chunk at a time; None is the end.
+        self._chunks: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(1)
+        self._is_closed = False
+
+    def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        self._hand(status, headers, body)
+
+    def file(self, status: int, headers: Headers, path: str) -> None:
+        with open(path, "rb"):  # raises for the application
+            pass
+        self._hand(status, headers, Path(path))
+
+    async def begin(self, status: int, headers: Headers) -> None:
+        self._hand(status, headers, AsyncChunks(HandedBody(self, self._loop), cast(Any, bytes)))
+
+    async def chunk(self, body: bytes) -> bool:
+        if not self._is_closed:
+            await self._chunks.put(body)
+        return not self._is_closed
+
+    def finish(self) -> None:
+        self.end(None)
+
+    def refuse(self, status: int, detail: str) -> None:
+        self.fail(HTTPError(status, detail))
+
+    def fail(self, error: BaseException) -> None:
+        """Fail the response, or its body if it has begun."""
+        if self.response.done():
+            self.end(error)
+        else:
+            self.response.set_exception(error)
+
+    def end(self, error: BaseException | None) -> None:
+        """Put the end into the queue, behind a chunk that waits."""
+        self._loop.create_task(self._chunks.put(error))
+
+    def close(self) -> None:
+        """Drop the body from now on, if it is not over: the client has left."""
+        if not self._is_closed:
+            self._is_closed = True
+            self.on_left()
+            while not self._chunks.empty():
+                self._chunks.get_nowait()  # wakes a `chunk` that waits for room
+
+    async def next_chunk(self) -> bytes:
+        """Wait for the next chunk of the body."""
+        chunk = await self._chunks.get()
+        if isinstance(chunk, bytes):
+            return chunk
+        raise StopAsyncIteration if chunk is None else chunk
+
+    def _hand(self, status: int, headers: Headers, body: Any) -> None:
+        if not self.response.done():
+            self.response.set_result(responses.make(status, headers, body))
+
+
+class HandedBody(AsyncIterator[bytes]):
+    """The body of a response that is handed to hooks, which may drop it."""
+
+    def __init__(self, reply: HandedReply, loop: asyncio.AbstractEventLoop) -> None:
+        self._reply = reply
+        self._loop = loop
+
+    async def __anext__(self) -> bytes:
+        return await self._reply.next_chunk()
+
+    async def aclose(self) -> None:
+        self._reply.close()
+
+    def __del__(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._reply.close)
+        except RuntimeError:
+            pass  # the loop has ended
+
+
+def describe_failure(error: BaseException, route: Route) -> dict[str, Any]:
+    """Return the traceback of an exception, as plain data."""
+    with_locals = running().with_locals and not is_private(route.handler)
+    return traceback.capture(error, with_locals=with_locals)

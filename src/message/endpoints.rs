@@ -1,0 +1,12 @@
+//! The two ends of the connection of a request, for applications that ask for them.
+
+use std::net::SocketAddr;
+
+/// The addresses of a connection; `snaxum::server` adds them to each request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Endpoints {
+    /// The client's.
+    pub(crate) peer: SocketAddr,
+    /// The server's.
+    pub(crate) local: Option<SocketAddr>,
+}

@@ -1,0 +1,7 @@
+//! Applications of other frameworks below a prefix: `mount`, with applications written here.
+
+mod http;
+mod lifespan;
+mod refused;
+mod websocket;
+mod wsgi;

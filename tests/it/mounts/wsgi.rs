@@ -1,0 +1,170 @@
+//! WSGI applications (PEP 3333) on the dispatch workers.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Project, in_time, send};
+
+const APP: &str = r#"
+import _gate, io, json, sys
+from snaxum import after_request, mount
+
+class Closing:
+    def __init__(self, parts):
+        self.parts = iter(parts)
+    def __iter__(self):
+        return self
+    def __next__(self):
+        return next(self.parts)
+    def close(self):
+        print("closed", flush=True)
+
+class Application:
+    def __call__(self, environ, start_response):
+        path = environ["PATH_INFO"]
+        body = environ["wsgi.input"]
+        plain = [("Content-Type", "text/plain")]
+        if path == "/size":
+            size = 0
+            while chunk := body.read(1000):
+                size += len(chunk)
+            start_response("200 OK", plain)
+            return [b"%d" % size]
+        if path == "/lines":
+            start_response("200 OK", plain)
+            return Closing([line.upper() for line in body])
+        if path == "/write":
+            write = start_response("202 Accepted", plain)
+            write(b"one ")
+            _gate.wait("write")
+            write(b"two ")
+            return Closing([b"three"])
+        if path == "/stream":
+            start_response("200 OK", plain)
+            def parts():
+                yield b"first "
+                _gate.wait("stream")
+                yield b"second"
+            return Closing(parts())
+        if path == "/late":
+            def parts():
+                start_response("203 Late", plain)
+                yield b"late"
+            return parts()
+        if path == "/file":
+            start_response("200 OK", plain)
+            return environ["wsgi.file_wrapper"](open(__file__, "rb"), 100)
+        if path == "/replaced":
+            start_response("200 OK", plain)
+            try:
+                1 / 0
+            except ZeroDivisionError:
+                start_response("418 Teapot", plain, sys.exc_info())
+            return [b"short and stout"]
+        if path == "/raises":
+            number = 41
+            raise ValueError("it went wrong")
+        if path == "/none":
+            return [b"no head"]
+        if path == "/text":
+            start_response("200 OK", plain)
+            return ["a str"]
+        text = {key: value for key, value in environ.items() if isinstance(value, (str, int, bool))}
+        data = json.dumps(text).encode()
+        start_response("200 OK", [*plain, ("Content-Length", str(len(data))), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
+        return [data]
+
+mount("/old/", Application())
+"#;
+
+#[tokio::test]
+async fn an_application_gets_its_environ_and_its_input() {
+    let server = Project::new().gate().file("app.py", APP).serve().await;
+
+    let request = server
+        .request(Method::POST, "/old/caf%C3%A9%20x?q=%20")
+        .header("x-name", "a")
+        .header("x-name", "b")
+        .header("x_evil", "c")
+        .header("content-type", "text/x")
+        .body("1234");
+    let reply = send(request).await;
+    let environ = reply.json();
+    for (key, value) in [
+        ("REQUEST_METHOD", json!("POST")),
+        ("SCRIPT_NAME", json!("/old")),
+        ("PATH_INFO", json!("/caf\u{c3}\u{a9} x")),
+        ("QUERY_STRING", json!("q=%20")),
+        ("CONTENT_TYPE", json!("text/x")),
+        ("CONTENT_LENGTH", json!("4")),
+        ("HTTP_X_NAME", json!("a,b")),
+        ("SERVER_NAME", json!("127.0.0.1")),
+        ("SERVER_PROTOCOL", json!("HTTP/1.1")),
+        ("REMOTE_ADDR", json!("127.0.0.1")),
+        ("wsgi.url_scheme", json!("http")),
+        ("wsgi.multithread", json!(true)),
+    ] {
+        assert_eq!(environ[key], value, "{key}");
+    }
+    assert!(environ.get("HTTP_X_EVIL").is_none());
+    let cookies: Vec<_> = reply.headers.get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, ["a=1", "b=2"]);
+    assert_eq!(server.get("/old").await.json()["PATH_INFO"], "");
+    assert_eq!(server.get("/older").await.status, 404);
+
+    let request = server.request(Method::POST, "/old/size").body(vec![7; 3_000_000]);
+    assert_eq!(send(request).await.text(), "3000000");
+    let request = server.request(Method::POST, "/old/lines").body("a\nb\n");
+    assert_eq!(send(request).await.text(), "A\nB\n");
+    server.out.wait_for("closed").await;
+}
+
+#[tokio::test]
+async fn a_response_is_sent_as_it_is_made() {
+    let server = Project::new().gate().file("app.py", APP).serve().await;
+
+    for (path, status, first, rest) in
+        [("/old/write", 202, "one ", "two three"), ("/old/stream", 200, "first ", "second")]
+    {
+        let mut response = server.request(Method::GET, path).send().await.expect("it responds");
+        let held = server.arrival().await;
+        assert_eq!(response.status().as_u16(), status);
+        let chunk = in_time("a chunk", response.chunk()).await.expect("it is sent");
+        assert_eq!(chunk.expect("a chunk"), first);
+        held.open().await;
+        assert_eq!(in_time("the rest", response.text()).await.expect("a text"), rest);
+        server.out.wait_for("closed").await;
+    }
+    let reply = server.get("/old/late").await;
+    assert_eq!((reply.status, reply.text()), (203, "late"));
+    assert_eq!(server.get("/old/file").await.text(), APP);
+    let reply = server.get("/old/replaced").await;
+    assert_eq!((reply.status, reply.text()), (418, "short and stout"));
+    let reply = send(server.request(Method::HEAD, "/old/x")).await;
+    assert_eq!((reply.status, reply.text()), (200, ""));
+}
+
+#[tokio::test]
+async fn a_fault_is_a_500_with_its_traceback() {
+    let server = Project::new().gate().file("app.py", APP).dev().await;
+
+    for (path, problem) in [
+        ("/old/raises", "it went wrong"),
+        ("/old/none", "without calling `start_response`"),
+        ("/old/text", "a part is bytes"),
+    ] {
+        let reply = server.get(path).await;
+        assert_eq!(reply.status, 500, "{path}");
+        assert!(reply.text().contains(problem), "{path}: {}", reply.text());
+    }
+    let list = server.api("requests").await;
+    let id = list[2]["id"].as_str().expect("an id");
+    let detail = server.api(&format!("requests/{id}")).await;
+    let frame =
+        detail["traceback"]["frames"].as_array().expect("frames").last().expect("one").clone();
+    assert_eq!(frame["function"], "Application.__call__");
+    assert!(frame["locals"].to_string().contains("41"), "{frame}");
+    // The WebSocket of a path without one is an ordinary request.
+    let refused = server.connect_to("/old/x", &[]).await.err().expect("no upgrade");
+    assert_eq!(refused.as_u16(), 200);
+}
