@@ -614,11 +614,26 @@ def test_url_for_without_routes_names_the_place_to_call_it() -> None:
         ("def add():\n    @shop.before_request  # all\r\n    def check(): ...\nif (", True),
         ("@snaxum.middleware\nasync def around(request, call_next): ...", True),
         ("before_request(check)", True),
+        ("check = before_request(check)", True),
+        ("before_request(\n    check\n)", True),
+        ("if SECURE: before_request(check)", True),
+        ("for function in checks: app.before_request(function)", True),
+        ("from snaxum import before_request as guard\n@guard\ndef check(): ...", True),
+        ("from snaxum import *\nlist(map(before_request, checks))", True),
+        ("getattr(snaxum, 'before_request')(check)", True),
+        ("declare = snaxum.middleware\ndeclare(around)", True),
+        ("middleware(name)(around)", True),
+        # Without a syntax tree any word counts.
+        ("# no middleware yet\nif (", True),
+        ("# no middleware\n\x00", True),
+        ("before_request(check)" + "\n" + "(" * 1000 + ")" * 1000, True),
         ("@after_request\ndef mark(request, response): ...", False),
+        ("@after_request\ndef mark(request, response): ...\nif (", False),
         (
             "# the middleware (see before_request) is elsewhere\nfrom snaxum import middleware",
             False,
         ),
+        ('"""Without middleware."""\nfrom .middleware import x\nimport a.middleware', False),
         ('@app.middleware("http")\nasync def of_fastapi(request, call_next): ...', False),
         ("app.middleware('http')(around)", False),
     ],
@@ -628,12 +643,10 @@ def test_no_request_passes_the_hooks_of_a_module_that_did_not_load(
 ) -> None:
     file = tmp_path / "auth.py"
     file.write_bytes(text.encode())
-    sources = SourceCache()
-    sources.read(str(file))
 
     node = Node("app", None)
     node.routes.append(Route("/", ["GET"], lambda: "secret"))
-    plans = RoutePlans([node], refusals({"auth": str(file)}, sources))
+    plans = RoutePlans([node], refusals({"auth": str(file)}, SourceCache()))
     ((_, route),) = plans.routes([node], [])
 
     if refuses:

@@ -8,6 +8,7 @@ Owns the reading of decorators: a request for such a path gets the error of the 
 from __future__ import annotations
 
 import ast
+import logging
 import re
 from collections.abc import Iterator, Mapping
 
@@ -15,6 +16,9 @@ from .._core.hooks import RequestHook, declare
 from ..http_errors import HTTPError
 from ..routing import Route, RouteError, RouteTable
 from .source_cache import SourceCache
+from .user_paths import display_path
+
+_log = logging.getLogger("snaxum")
 
 # The decorators that declare a route.
 DECORATORS = ("route", "get", "post", "put", "patch", "delete")
@@ -59,19 +63,57 @@ def refusals(modules: Mapping[str, str], sources: SourceCache) -> list[RequestHo
 
     It refuses all of them: what the module would have let through is unknown.
     """
-    return [
-        _refusal(name)
-        for name, path in modules.items()
-        if (source := sources.cached(path)) is not None and _HOOK.search(source.content)
-    ]
+    missing = {name: path for name, path in modules.items() if _has_hooks(path, sources)}
+    for path in missing.values():
+        shown = display_path(path)
+        _log.warning("all requests get a 503: `%s` may have hooks, and is not loaded", shown)
+    return [_refusal(name) for name in missing]
 
 
-# The text may have a syntax error. `@app.middleware("http")` is of another framework.
-_HOOK = re.compile(
-    rb"^[ \t]*(?:@(?:\w+\.)*(?:before_request|middleware)[ \t]*(?:#.*)?\r?$"
-    rb"|(?:\w+\.)*(?:before_request|middleware)\(\w)",
-    re.MULTILINE,
-)
+# The declarations of hooks that run before a handler.
+_HOOKS = ("before_request", "middleware")
+_WORD = re.compile(rb"\b(?:before_request|middleware)\b")
+
+
+def _has_hooks(path: str, sources: SourceCache) -> bool:
+    """Report whether a file may declare such a hook, as far as its text shows."""
+    source = sources.cached(path)
+    try:
+        if source is None:
+            with open(path, "rb") as file:
+                content = file.read()
+        else:
+            content = source.content
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # nothing shows that it has none
+    if not _WORD.search(content):
+        return False
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    # `app.middleware("http")` is of another framework: ours gets a function.
+    of_others = {
+        id(node.func)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    }
+    return any(_names_hook(node) and id(node) not in of_others for node in ast.walk(tree))
+
+
+def _names_hook(node: ast.AST) -> bool:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=name):
+            return name in _HOOKS
+        case ast.alias(name=name, asname=other):
+            # The name itself is found where it is used.
+            return name in _HOOKS and other is not None
+    return False
 
 
 def _refusal(module: str) -> RequestHook:

@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .._runtime.generations import Generation
@@ -282,6 +282,13 @@ def walk(directory: str) -> Iterator[str]:
             if name.isidentifier() and name not in ("__pycache__", "node_modules")
         ]
         yield from (os.path.join(base, name) for name in files if _is_source(name))
+
+
+def walk_unloaded(directory: str, loaded: Container[str]) -> Iterator[str]:
+    """Yield the source files below a directory that were not loaded, without tests."""
+    for path in walk(directory):
+        if path not in loaded and not os.path.basename(path).startswith(("test_", "conftest.")):
+            yield path
 
 
 def _leads_upwards(path: str, real: str, real_roots: Sequence[str]) -> bool:

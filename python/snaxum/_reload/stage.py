@@ -21,6 +21,7 @@ from ..routing import DuplicateRoute, Route, RouteError, RouteTable
 from ..static_files import DuplicateStatic, StaticMount
 from . import effects, repeated_calls
 from .broken_routes import BrokenRoutes, refusals
+from .changes import walk_unloaded
 from .discovery import file_of, name_conflict
 from .graph import Graph
 from .model import Node
@@ -28,7 +29,7 @@ from .report import Failure
 from .retirement import Retirement
 from .route_plans import RoutePlans
 from .source_cache import SourceCache
-from .user_paths import is_user_file
+from .user_paths import is_user_file, roots
 
 # Whether a model that OpenAPI cannot describe is an error.
 describes_models = False
@@ -100,7 +101,7 @@ class Stage:
         order += [name for name in nodes if name not in serving.graph.nodes]
         kept_nodes = [nodes[n] for n in order if n in modules and n not in dropped]
         self._finish_routes(kept_nodes)
-        plans = RoutePlans(kept_nodes, refusals(self._failed_files(modules), self.sources))
+        plans = RoutePlans(kept_nodes, refusals(self._unloaded_files(modules), self.sources))
         self.failures.update((name, self.capture(e)) for name, e in plans.conflicts.items())
         table, duplicates = self._table(plans.routes(kept_nodes, serving.routes))
         self.failures.update(duplicates)
@@ -143,17 +144,26 @@ class Stage:
             hooks=plans.of_no_route(),
         )
 
-    def _failed_files(self, loaded: Container[str]) -> dict[str, str]:
-        """Return the modules that have not loaded, and their files."""
+    def _unloaded_files(self, loaded: Container[str]) -> dict[str, str]:
+        """Return the modules that are not loaded, and their files, if a module has failed.
+
+        It may have failed before it imported any of the others.
+        """
         files = {name: file_of(self.root, name) for name in self.failures if name not in loaded}
-        if files:
-            nodes = self.staging.nodes.values()
-            files.update((node.name, node.path) for node in nodes if node.name not in loaded)
-            # A module that does not compile has no node.
-            for error in self.errors:
-                if is_a(error, SyntaxError) and (path := cast(SyntaxError, error).filename):
-                    name, _ = os.path.splitext(relative_to(path, self.root))
-                    files[name.replace("/", ".").removesuffix(".__init__")] = path
+        if not files:
+            return files
+        nodes = self.staging.nodes.values()
+        files.update((node.name, node.path) for node in nodes if node.name not in loaded)
+        # A module that does not compile has no node, and may be in a directory of `sys.path`.
+        paths = [
+            cast(SyntaxError, error).filename for error in self.errors if is_a(error, SyntaxError)
+        ]
+        known = {node.path for node in nodes if node.name in loaded} | set(files.values())
+        paths += [path for root in roots() for path in walk_unloaded(root, known)]
+        for path in filter(None, paths):
+            file, _ = os.path.splitext(relative_to(path, self.root))
+            name = file.replace("/", ".").removesuffix(".__init__")
+            files[path if name in files else name] = path
         return files
 
     def _is_refusal(self, error: BaseException) -> bool:

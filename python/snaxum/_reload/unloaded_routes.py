@@ -13,7 +13,7 @@ from itertools import islice
 
 from ..routing import Route, RouteError, RouteTable
 from .broken_routes import Placeholder, routes_in
-from .changes import walk
+from .changes import walk_unloaded
 from .user_paths import display_path, import_root, module_name
 
 # The most files that are read.
@@ -47,10 +47,7 @@ class UnloadedRoute:
 
 def find(root: str, known: Iterable[str]) -> Iterator[UnloadedRoute]:
     """Yield the routes in the sources below `root` that are not `known`, in the order of paths."""
-    skipped = set(known)
-    for path in islice(sorted(walk(root)), MAX_FILES):
-        if path in skipped or os.path.basename(path).startswith(("test_", "conftest.")):
-            continue
+    for path in islice(sorted(walk_unloaded(root, set(known))), MAX_FILES):
         try:
             with open(path, "rb") as file:
                 content = file.read()
