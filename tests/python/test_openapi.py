@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -235,7 +236,7 @@ def test_a_model_that_is_sent_in_another_form_is_a_second_component() -> None:
     assert body == {"$ref": "#/components/schemas/Item"}
 
 
-def test_models_of_one_name_are_distinct_components() -> None:
+def test_models_of_one_name_are_distinct_components(monkeypatch: pytest.MonkeyPatch) -> None:
     def made(module: str, kind: str) -> Any:
         source = {
             "dataclass": "from dataclasses import dataclass\n@dataclass\nclass Item:\n    {}: int",
@@ -243,9 +244,7 @@ def test_models_of_one_name_are_distinct_components() -> None:
             "struct": "import msgspec\nclass Item(msgspec.Struct):\n    {}: int",
         }[kind]
         loaded = ModuleType(module)
-        import sys
-
-        sys.modules[module] = loaded
+        monkeypatch.setitem(sys.modules, module, loaded)
         exec(source.format(module), loaded.__dict__)
         return loaded.Item
 

@@ -14,11 +14,14 @@ from typing import Any
 from .._validation import libraries
 from .._validation.faults import Unsupported
 from .._validation.hints import is_class
-from .components import PREFIX, Mode, Schema
+from .components import PREFIX, Mode, Pending, Schema
 
 _TEMPLATE = PREFIX + "{model}"
 # The types of pydantic's core schemas that are described only if their class does it.
 _OPAQUE = frozenset(("callable", "is-instance", "is-subclass", "function-plain", "call", "invalid"))
+# The keywords with plain values, and the keywords with schemas by the names of the user.
+_VALUES = frozenset(("default", "examples", "example", "const", "enum"))
+_BY_NAME = frozenset(("properties", "patternProperties", "dependentSchemas", "$defs"))
 # The classes that pydantic has described without an error, each with its modes.
 _DESCRIBED: weakref.WeakKeyDictionary[type, set[str]] = weakref.WeakKeyDictionary()
 
@@ -29,7 +32,7 @@ class PydanticSchemas:
     def __init__(self) -> None:
         self._adapters: dict[str, Any] = {}
         # By adapter and pydantic's mode, the schemas to complete.
-        self._waiting: list[tuple[Any, str, Schema]] = []
+        self._waiting: list[tuple[Any, str, Pending]] = []
         # The types that are in it.
         self._checks: list[tuple[Any, Any, str]] = []
 
@@ -39,7 +42,7 @@ class PydanticSchemas:
         adapter = self._adapters.get(key)
         if adapter is None:
             adapter = self._adapters[key] = libraries.pydantic_adapter(annotation, limits)
-        schema: Schema = {}
+        schema = Pending(adapter)
         of_pydantic = "serialization" if mode in ("output", "struct") else "validation"
         self._waiting.append((adapter, of_pydantic, schema))
         self._checks.append((annotation, adapter, of_pydantic))
@@ -75,7 +78,7 @@ class PydanticSchemas:
             if names[name] in taken:
                 names[name] += ".2"
         for number, (_, mode, schema) in enumerate(self._waiting):
-            schema.update(_renamed(made.get((number, mode), {}), names))
+            schema.complete(_renamed(made.get((number, mode), {}), names))
         return {names[name]: _renamed(each, names) for name, each in components.items()}
 
 
@@ -124,22 +127,30 @@ def _is_possible(one: Any) -> bool:
     return True
 
 
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
     """Return a schema whose references have the new names."""
-    if isinstance(value, list):
-        return [_renamed(each, names) for each in value]
-    if not isinstance(value, dict):
-        return value
+    if isinstance(schema, list):
+        return [_renamed(each, names) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
     found: dict[str, Any] = {}
-    for key, each in value.items():
-        if key == "$ref" and isinstance(each, str):
-            name = each.removeprefix(PREFIX)
-            found[key] = PREFIX + names.get(name, name)
-        elif key == "mapping" and isinstance(each, dict):
-            found[key] = {
-                tag: PREFIX + names.get(ref.removeprefix(PREFIX), ref.removeprefix(PREFIX))
-                for tag, ref in each.items()
-            }
+    for key, each in schema.items():
+        if key in _VALUES:
+            found[key] = each
+        elif key in _BY_NAME and isinstance(each, dict):
+            found[key] = {name: _renamed(inner, names) for name, inner in each.items()}
+        elif key == "$ref":
+            found[key] = _target(each, names)
+        elif key == "discriminator" and isinstance(each, dict) and "propertyName" in each:
+            tags = each.get("mapping", {})
+            found[key] = {**each, "mapping": {tag: _target(tags[tag], names) for tag in tags}}
         else:
             found[key] = _renamed(each, names)
     return found
+
+
+def _target(reference: Any, names: Mapping[str, str]) -> Any:
+    if not isinstance(reference, str) or not reference.startswith(PREFIX):
+        return reference
+    name = reference.removeprefix(PREFIX)
+    return PREFIX + names.get(name, name)

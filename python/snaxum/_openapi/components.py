@@ -1,13 +1,15 @@
 """Components: the schemas with a name, and the references to them.
 
-Owns the names. A class is described as it is received and as it is sent; where both are equal, they
-are one component. Never describes a type.
+Owns the names, and the order: a component is described after the type that refers to it, so that no
+chain of classes is too deep for Python's stack. A class is described as it is received and as it is
+sent; where both are equal, they are one component. Never describes a type.
 """
 
 from __future__ import annotations
 
 import re
 import typing
+from collections import deque
 from collections.abc import Callable, Container
 from typing import Any, Literal
 
@@ -20,11 +22,37 @@ Mode = Literal["input", "text", "output", "struct"]
 PREFIX = "#/components/schemas/"
 
 
-class Reference(Schema):
+class Pending(Schema):
+    """A schema that is complete in the end; until then only one of the same subject is equal."""
+
+    __hash__ = None
+
+    def __init__(self, subject: object) -> None:
+        super().__init__()
+        self._subject = subject
+        self._is_complete = False
+
+    def complete(self, schema: Schema) -> None:
+        """Add the entries that were missing."""
+        self.update(schema)
+        self._is_complete = True
+
+    def __eq__(self, other: object) -> bool:
+        if self._is_complete:
+            return dict.__eq__(self, other)
+        if not isinstance(other, Pending) or other._subject is not self._subject:
+            return False
+        return dict.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+
+class Reference(Pending):
     """A schema that refers to a component, whose name is known in the end."""
 
     def __init__(self, component: Component) -> None:
-        super().__init__()
+        super().__init__(component)
         self.component = component
 
 
@@ -43,12 +71,11 @@ class Components:
 
     def __init__(self) -> None:
         self._known: dict[tuple[Any, Mode], Component] = {}
+        # The components without a schema, each with the function that makes it.
+        self._waiting: deque[tuple[Component, Callable[[], Schema]]] = deque()
 
     def refer(self, kind: Any, mode: Mode, make: Callable[[], Schema]) -> Schema:
-        """Return a reference to the component of a type, which `make` describes the first time.
-
-        Raises what `make` raises.
-        """
+        """Return a reference to the component of a type, which `make` describes in `describe`."""
         key = (kind, mode)
         try:
             component = self._known.get(key)
@@ -56,14 +83,19 @@ class Components:
             return make()
         if component is None:
             component = self._known[key] = Component(kind, mode)
-            try:
-                component.schema = make()
-            except BaseException:
-                del self._known[key]
-                raise
+            self._waiting.append((component, make))
         reference = Reference(component)
         component.references.append(reference)
         return reference
+
+    def describe(self) -> None:
+        """Describe the components that are referred to, by other components too.
+
+        Raises what the functions raise; their components stay without a schema.
+        """
+        while self._waiting:
+            component, make = self._waiting.popleft()
+            component.schema = make()
 
     def finish(self, *taken: Container[str]) -> dict[str, Schema]:
         """Name the components, in the order of their names, and complete all references.
@@ -88,7 +120,7 @@ class Components:
                 is_first = False
                 named[name] = components[0].schema
                 for reference in (r for each in components for r in each.references):
-                    reference["$ref"] = PREFIX + name
+                    reference.complete({"$ref": PREFIX + name})
         return dict(sorted(named.items()))
 
     def _merge(self) -> None:
@@ -140,7 +172,7 @@ def _short(kind: Any) -> str:
 
 def _written(kind: Any) -> str:
     """Write `Page[Item]` as `Page_Item`."""
-    kind = unwrap(kind)[0]
+    kind = unwrap(kind, keeps_aliases=True)[0]
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is None:
         return name_of(kind).rpartition(".")[2]

@@ -29,7 +29,12 @@ def document(
     routes: Iterable[Route], modules: Mapping[str, ModuleType], info: Mapping[str, str]
 ) -> str:
     """Return the document as JSON; `info` is its object of that name."""
-    return dumps(describe(routes, modules, info)).decode()
+    found = describe(routes, modules, info)
+    try:
+        return dumps(found).decode()
+    except Exception:  # a value in it has no JSON form, as in `json_schema_extra` of pydantic
+        _omit_unencodable(found)
+        return dumps(found).decode()
 
 
 def describe(
@@ -53,6 +58,40 @@ def describe(
     if made.omitted:
         found["x-omitted"] = made.omitted
     return found
+
+
+def _omit_unencodable(document: dict[str, Any]) -> None:
+    """Remove the parts that have no JSON form; a component without one may be anything."""
+    omitted = document.setdefault("x-omitted", [])
+    schemas = document["components"]["schemas"]
+    for name in schemas:
+        if not _has_json_form(schemas[name]):
+            schemas[name] = {}
+            omitted.append(f"the schema {name} has a value that JSON cannot express")
+    websockets = document.get("x-websockets", {})
+    places = [
+        *(
+            (item, key, f"{key.upper()} {path}")
+            for path, item in document["paths"].items()
+            for key in item
+        ),
+        *((websockets, path, f"the WebSocket {path}") for path in websockets),
+    ]
+    for owner, key, name in places:
+        if not _has_json_form(owner[key]):
+            del owner[key]
+            omitted.append(f"{name} has a value that JSON cannot express")
+    if "tags" in document:
+        document["tags"] = [each for each in document["tags"] if _has_json_form(each)]
+
+
+def _has_json_form(value: Any) -> bool:
+    try:
+        dumps(value)
+    except Exception as error:
+        _log.warning("a part of the OpenAPI document cannot be encoded: %s", error)
+        return False
+    return True
 
 
 class _Document:

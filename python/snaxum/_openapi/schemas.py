@@ -1,12 +1,13 @@
 """Schemas: the JSON Schema (2020-12) of a type, as a value of it is received or sent.
 
-Owns the schemas of containers, unions, enums and models. A class with a name becomes a component,
+Owns the schemas of containers, unions and models. A class with a name becomes a component,
 and a type of pydantic is left to pydantic. Never converts a value.
 """
 
 from __future__ import annotations
 
 import enum
+import re
 import typing
 from collections import deque
 from collections.abc import (
@@ -20,14 +21,25 @@ from collections.abc import (
     Sequence,
     Set,
 )
+from decimal import Decimal
 from typing import Any, Literal
 
 from .._core.libraries import ByClass
 from .._validation import constraints, models
 from .._validation.faults import Unsupported
-from .._validation.hints import NONE, is_class, members, name_of, unwrap, with_arguments
+from .._validation.hints import (
+    NONE,
+    annotated,
+    is_class,
+    members,
+    name_of,
+    unwrap,
+    with_arguments,
+)
 from ..markers import MISSING
+from . import aliases
 from .by_pydantic import PydanticSchemas
+from .choices import choice, choice_of_keys, enum_schema, values_of
 from .components import Components, Mode, Schema
 from .fields import documentation, shape_of
 from .scalars import add_default, json_value, limited, scalar
@@ -41,8 +53,12 @@ _KEYS: dict[Any, Schema] = {
     int: {"pattern": "^-?(0|[1-9][0-9]*)$"},
     float: {"pattern": "^-?(0|[1-9][0-9]*)([.][0-9]+)?$"},
     bool: {"enum": ["true", "false"]},
+    Decimal: {"pattern": "^-?(0|[1-9][0-9]*)([.][0-9]+)?$"},
 }
 _NO_LIMITS: dict[str, Any] = {}
+# How deep the arguments of a generic class are nested. A class that refers to itself with other
+# arguments has no end.
+MAX_NESTING = 10
 
 
 class Schemas:
@@ -54,18 +70,22 @@ class Schemas:
         self._pydantic = PydanticSchemas()
         # The mappings from a tag to the name of its component, to complete.
         self._mappings: list[tuple[dict[str, str], str, Schema]] = []
+        self._is_describing = False
 
     def of(self, annotation: Any, mode: Mode, limits: Mapping[str, Any] = _NO_LIMITS) -> Schema:
         """Return the schema of a type, which is complete after `finish`.
 
         Raises Unresolved, or Unsupported, for a type without one, if this is strict.
         """
+        if self._is_describing:
+            return self._part(annotation, mode, limits)
+        self._is_describing = True
         try:
-            return self._of(annotation, mode, limits)
-        except Unsupported:
-            if self._is_strict:
-                raise
-            return {}
+            found = self._part(annotation, mode, limits)
+            self._components.describe()
+        finally:
+            self._is_describing = False
+        return found
 
     def check(self) -> None:
         """Raise Unsupported if one of the types has no schema."""
@@ -79,22 +99,30 @@ class Schemas:
             mapping[tag] = reference["$ref"]
         return {**own, **by_pydantic}
 
+    def _part(self, annotation: Any, mode: Mode, limits: Mapping[str, Any] = _NO_LIMITS) -> Schema:
+        """Do the same for a part of a type, without the components that it refers to."""
+        try:
+            return self._of(annotation, mode, limits)
+        except Unsupported:
+            if self._is_strict:
+                raise
+            return {}
+
     def _of(self, annotation: Any, mode: Mode, limits: Mapping[str, Any]) -> Schema:
-        annotation, metadata = unwrap(annotation)
+        annotation, metadata = aliases.unwrap_until_recursion(annotation)
         limits = {**constraints.read(metadata), **limits}
         if constraints.needs_pydantic(metadata):
-            for each in metadata:
-                annotation = typing.Annotated[annotation, each]
-            return self._pydantic.add(annotation, limits, mode)
-        try:
-            schema = self._of_type(annotation, mode, limits)
-        except RecursionError:
-            raise Unsupported(f"`{name_of(annotation)}` contains itself") from None
+            return self._pydantic.add(annotated(annotation, metadata), limits, mode)
+        schema = self._of_type(annotation, mode, limits)
         if metadata:
             schema.update(_described(metadata))  # in place: a reference is completed later
         return schema
 
     def _of_type(self, annotation: Any, mode: Mode, limits: Mapping[str, Any]) -> Schema:
+        if aliases.is_alias(annotation):
+            return self._components.refer(
+                annotation, mode, lambda: self._part(aliases.value_of(annotation), mode)
+            )
         choices = members(annotation)
         if len(choices) > 1:
             return self._union(choices, mode, limits)
@@ -104,15 +132,17 @@ class Schemas:
             return {"type": "null"}
         base, args = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
         if base is Literal:
-            return choice([v for each in args for v in (each if type(each) is tuple else [each])])
+            return choice(values_of(annotation))
         if models.is_pydantic(base):
             return self._pydantic.add(annotation, limits, mode)
         found = scalar(base, mode)
         if found is not None:
             return limited(found, limits)
         if is_class(base) and issubclass(base, enum.Enum):
-            return self._components.refer(base, "input", lambda: _enum(base))
+            return self._components.refer(base, "input", lambda: enum_schema(base))
         if models.is_model(base):
+            if args and _nesting(annotation) > MAX_NESTING:
+                raise Unsupported(f"`{name_of(base)}` contains itself with ever other arguments")
             return self._components.refer(
                 annotation, mode, lambda: self._model(annotation, base, mode)
             )
@@ -134,7 +164,8 @@ class Schemas:
             if each not in left_out and getattr(each, "__name__", "") != "UnsetType"
         ]
         made = [
-            self.of(each, mode, _NO_LIMITS if each in (None, NONE) else limits) for each in chosen
+            self._part(each, mode, _NO_LIMITS if each in (None, NONE) else limits)
+            for each in chosen
         ]
         # Two types may have one schema.
         distinct = [each for at, each in enumerate(made) if each not in made[:at] or not each]
@@ -151,10 +182,10 @@ class Schemas:
 
     def _items(self, base: Any, args: tuple[Any, ...], mode: Mode) -> Schema:
         if base is tuple and args and args[-1] is not Ellipsis:
-            parts = [] if args == ((),) else [self.of(each, mode) for each in args]
+            parts = [] if args == ((),) else [self._part(each, mode) for each in args]
             sizes = {"minItems": len(parts), "maxItems": len(parts)}
             return {"type": "array", **({"prefixItems": parts} if parts else {}), **sizes}
-        schema: Schema = {"type": "array", "items": self.of(args[0], mode) if args else {}}
+        schema: Schema = {"type": "array", "items": self._part(args[0], mode) if args else {}}
         if base in _SETS:
             schema["uniqueItems"] = True
         return schema
@@ -162,15 +193,32 @@ class Schemas:
     def _dict(self, args: tuple[Any, ...], mode: Mode) -> Schema:
         if not args:
             return {"type": "object"}
-        schema: Schema = {"type": "object", "additionalProperties": self.of(args[1], mode)}
-        key = unwrap(args[0])[0]
-        if key not in (str, Any):
-            names = _KEYS.get(key)
-            schema["propertyNames"] = dict(names) if names else self.of(args[0], "text")
+        schema: Schema = {"type": "object", "additionalProperties": self._part(args[1], mode)}
+        if unwrap(args[0])[0] not in (str, Any):
+            schema["propertyNames"] = self._key(args[0])
         return schema
 
+    def _key(self, annotation: Any) -> Schema:
+        """Return the schema of the texts that are a key of a JSON object."""
+        key = unwrap(annotation)[0]
+        choices = members(key)
+        if len(choices) > 1:
+            return {"anyOf": [self._key(each) for each in choices]}
+        if key in _KEYS:
+            return dict(_KEYS[key])
+        values = values_of(key)
+        if any(not isinstance(each, str) for each in values):
+            return choice_of_keys(values)
+        return self._part(annotation, "text")
+
     def _model(self, annotation: Any, base: Any, mode: Mode) -> Schema:
-        shape = shape_of(base, mode)
+        title = re.sub(r"\w+\.", "", name_of(annotation))
+        try:
+            shape = shape_of(base, mode)
+        except Unsupported:
+            if self._is_strict:
+                raise
+            return {"title": title}
         arguments = dict(zip(getattr(base, "__parameters__", ()), typing.get_args(annotation)))
         inner: Mode = "input" if mode == "text" else mode
         if inner == "output" and models.is_struct(base):
@@ -179,14 +227,14 @@ class Schemas:
         if shape.tag is not None:
             properties[shape.tag[0]] = choice([shape.tag[1]])
         for each in shape.fields:
-            made = self.of(with_arguments(each.annotation, arguments), inner)
+            made = self._part(with_arguments(each.annotation, arguments), inner)
             if not each.is_required:
                 add_default(made, each.default)
             properties[each.key] = made
         required = [each.key for each in shape.fields if each.is_required]
         if shape.tag is not None:
             required.insert(0, shape.tag[0])
-        schema: Schema = {"title": name_of(annotation).rpartition(".")[2]}
+        schema: Schema = {"title": title}
         if text := documentation(base):
             schema["description"] = text
         if shape.is_array:
@@ -206,24 +254,9 @@ class Schemas:
         return schema
 
 
-def choice(values: Sequence[Any]) -> Schema:
-    """Return the schema of one of some values."""
-    kinds = {_NAMES.get(type(value)) for value in values}
-    shown = [value.value if isinstance(value, enum.Enum) else value for value in values]
-    schema: Schema = {"enum": shown}
-    if len(kinds) == 1 and (kind := kinds.pop()):
-        schema = {"type": kind, **schema}
-    return schema
-
-
-_NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", NONE: "null"}
-
-
-def _enum(kind: type[enum.Enum]) -> Schema:
-    schema = {"title": kind.__name__, **choice([each.value for each in kind])}
-    if text := documentation(kind):
-        schema["description"] = text
-    return schema
+def _nesting(annotation: Any) -> int:
+    """Return how deep the arguments of a type are nested."""
+    return 1 + max(map(_nesting, typing.get_args(annotation)), default=0)
 
 
 def _tag(kind: Any) -> tuple[str, str] | None:

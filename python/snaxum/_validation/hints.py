@@ -49,7 +49,7 @@ def hints_of(kind: Any) -> dict[str, Any]:
         raise Unsupported(f"the fields of `{kind.__name__}` have no types: {error}") from None
 
 
-def unwrap(annotation: Any) -> tuple[Any, list[Any]]:
+def unwrap(annotation: Any, *, keeps_aliases: bool = False) -> tuple[Any, list[Any]]:
     """Return a type without `Annotated`, aliases, `NewType` and `Required`; and the metadata."""
     metadata: list[Any] = []
     while True:
@@ -61,7 +61,7 @@ def unwrap(annotation: Any) -> tuple[Any, list[Any]]:
             (annotation,) = typing.get_args(annotation)
         elif isinstance(annotation, typing.NewType):
             annotation = annotation.__supertype__
-        elif _name(type(annotation)) == "TypeAliasType":
+        elif _name(type(annotation)) == "TypeAliasType" and not keeps_aliases:
             annotation = annotation.__value__
         else:
             return annotation, metadata
@@ -101,5 +101,16 @@ def name_of(annotation: Any) -> str:
     """Write a type as its source does."""
     if is_class(annotation):
         return str(annotation.__qualname__).rpartition("<locals>.")[2]
+    origin = typing.get_origin(annotation)
+    if is_class(origin) and not isinstance(annotation, types.UnionType):
+        return f"{name_of(origin)}[{', '.join(map(_argument, typing.get_args(annotation)))}]"
     name = getattr(annotation, "__qualname__", None)  # a function has one
     return str(annotation if name is None else name).replace("typing.", "")
+
+
+def _argument(argument: Any) -> str:
+    if argument is NONE or argument is Ellipsis:
+        return "None" if argument is NONE else "..."
+    if isinstance(argument, list):  # the parameters of a `Callable`
+        return f"[{', '.join(map(_argument, argument))}]"
+    return " | ".join(name_of(each) if each is not NONE else "None" for each in members(argument))
