@@ -8,17 +8,20 @@ from __future__ import annotations
 import enum
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, make_dataclass
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
+import attrs
 import jsonschema
 import msgspec
 import pydantic
 import pytest
 from test_openapi import INFO, Cat, Color, Dog, Level, Page, document
-from typing_extensions import TypeAliasType
+from typing_extensions import Required, TypeAliasType, TypedDict
 
-from snaxum import Request
+from snaxum import Request, RouteError
+from snaxum._openapi.check import check
 from snaxum._openapi.document import document as document_text
 from snaxum._openapi.schemas import Schemas
 from snaxum.routing import Route, RouteTable
@@ -149,6 +152,17 @@ def test_a_discriminator_of_pydantic_names_the_components() -> None:
     }
 
 
+class HostileMeta(type):
+    def __eq__(cls, other: object) -> bool:
+        raise RuntimeError("not now")
+
+    __hash__ = type.__hash__
+
+
+class Hostile(metaclass=HostileMeta):
+    pass
+
+
 class Opaque(enum.Enum):
     FIRST = b"\xff"
     SECOND = object()
@@ -224,3 +238,75 @@ def test_equal_descriptions_of_distinct_classes_are_distinct_alternatives() -> N
 
 def test_the_title_of_a_generic_class_has_its_arguments() -> None:
     assert component(Page[Cat])["title"] == "Page[Cat]"
+
+
+def test_a_field_with_a_default_is_always_sent() -> None:
+    @dataclass
+    class Data:
+        a: int
+        b: int = 1
+
+    class Sent(msgspec.Struct, rename="camel"):
+        a_b: int = 1
+        c: int | msgspec.UnsetType = msgspec.UNSET
+
+    class Short(msgspec.Struct, omit_defaults=True):
+        a: int
+        b: int = 1
+
+    class Listed(msgspec.Struct, omit_defaults=True, array_like=True):
+        a: int = 1
+
+    class Pair(NamedTuple):
+        x: int
+        y: int = 0
+
+    class Partial(TypedDict, total=False):
+        a: int
+        b: Required[int]
+
+    @attrs.define
+    class Attrs:
+        a: int = 1
+        made: int = attrs.field(init=False, default=3)
+
+    assert component(Data)["required"] == ["a", "b"]
+    assert component(Data)["properties"]["b"]["default"] == 1
+    assert component(Data, "input")["required"] == ["a"]
+    assert component(Sent)["required"] == ["aB"]
+    assert component(Short)["required"] == ["a"]
+    assert component(Listed)["minItems"] == 1
+    assert component(Pair)["minItems"] == 2
+    assert component(Partial)["required"] == ["b"]
+    assert component(Attrs)["required"] == ["a", "made"]
+    assert set(component(Attrs, "input")["properties"]) == {"a"}
+
+
+class UserId(str):
+    pass
+
+
+@dataclass
+class Unfinished:
+    x: Missing  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_only_a_model_of_pydantic_can_be_refused() -> None:
+    def keys(request: Request) -> dict[UserId, int]: ...
+
+    def unfinished(request: Request) -> Unfinished: ...
+
+    def hostile(request: Request) -> list[Hostile]: ...
+
+    for handler in (keys, unfinished, hostile):
+        route = Route("/", ["GET"], handler)
+        RouteTable([route])
+        check(route)
+
+    class Job(pydantic.BaseModel):
+        done: Callable[[], None]
+
+    def refused(request: Request) -> dict[str, list[Job]]: ...
+
+    with pytest.raises(RouteError, match=r"the result is a `dict\[str, list\[Job\]\]`, which"):
+        check(Route("/", ["GET"], refused))

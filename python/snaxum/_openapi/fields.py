@@ -1,7 +1,7 @@
 """The fields of a model as JSON has them, and the docstring of its class.
 
 Owns the difference between a value that is received and one that is sent: the fields that a
-constructor does not take. Never describes a type.
+constructor does not take, and the fields that it does not need. Never describes a type.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._validation import models
-from .._validation.hints import hints_of
+from .._validation.hints import hints_of, members, unwrap
 from .components import Mode
 
 
@@ -31,8 +31,8 @@ def shape_of(kind: Any, mode: Mode) -> Shape:
     """Return the fields of a class that is not of pydantic. Raises Unresolved or Unsupported."""
     model = models.read(kind)
     fields = model.fields
-    if mode in ("output", "struct") and dataclasses.is_dataclass(kind):
-        fields = [*fields, *_made(kind)]
+    if mode in ("output", "struct"):
+        fields = [_sent(each, kind) for each in [*fields, *_made(kind)]]
     return Shape(fields, model.is_array, model.is_closed, model.tag)
 
 
@@ -48,10 +48,28 @@ def documentation(kind: Any) -> str:
 
 
 def _made(kind: Any) -> list[models.ModelField]:
-    """Return the fields of a dataclass that its constructor does not take."""
-    hints = hints_of(kind)
-    return [
-        models.ModelField(each.name, each.name, hints[each.name], True)
-        for each in dataclasses.fields(kind)
-        if not each.init
-    ]
+    """Return the fields of a dataclass or an attrs class that its constructor does not take."""
+    if models.is_struct(kind):
+        return []
+    fields: Any = getattr(kind, "__attrs_attrs__", ())
+    if dataclasses.is_dataclass(kind):
+        fields = dataclasses.fields(kind)
+    names = [each.name for each in fields if not each.init]
+    hints = hints_of(kind) if names else {}
+    return [models.ModelField(name, name, hints.get(name, Any), True) for name in names]
+
+
+def _sent(field: models.ModelField, kind: Any) -> models.ModelField:
+    """Return a field as it is sent: always, unless its class leaves it out of some values."""
+    config = kind.__struct_config__ if models.is_struct(kind) else None
+    is_optional = (
+        models.is_typed_dict(kind)
+        or (config is not None and config.omit_defaults and not config.array_like)
+        or any(is_unset(each) for each in members(unwrap(field.annotation)[0]))
+    )
+    return field if is_optional else dataclasses.replace(field, is_required=True)
+
+
+def is_unset(kind: Any) -> bool:
+    """Report whether a type is that of `msgspec.UNSET`, a field that is not sent."""
+    return getattr(kind, "__name__", "") == "UnsetType"

@@ -41,7 +41,7 @@ from . import aliases
 from .by_pydantic import PydanticSchemas
 from .choices import choice, choice_of_keys, enum_schema, values_of
 from .components import Components, Mode, Schema
-from .fields import documentation, shape_of
+from .fields import documentation, is_unset, shape_of
 from .scalars import add_default, json_value, limited, scalar
 
 _RAW = ByClass({"msgspec.Raw": True})
@@ -158,11 +158,7 @@ class Schemas:
 
     def _union(self, choices: Sequence[Any], mode: Mode, limits: Mapping[str, Any]) -> Schema:
         left_out = (None, NONE) if mode == "text" else ()  # a text that is missing, as a rule
-        chosen = [
-            each
-            for each in choices
-            if each not in left_out and getattr(each, "__name__", "") != "UnsetType"
-        ]
+        chosen = [each for each in choices if each not in left_out and not is_unset(each)]
         made = [
             self._part(each, mode, _NO_LIMITS if each in (None, NONE) else limits)
             for each in chosen
@@ -228,8 +224,7 @@ class Schemas:
             properties[shape.tag[0]] = choice([shape.tag[1]])
         for each in shape.fields:
             made = self._part(with_arguments(each.annotation, arguments), inner)
-            if not each.is_required:
-                add_default(made, each.default)
+            add_default(made, each.default)
             properties[each.key] = made
         required = [each.key for each in shape.fields if each.is_required]
         if shape.tag is not None:
