@@ -6,9 +6,10 @@ Owns names, tags and texts of an operation, and the failures that it may have. T
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .._core.hooks import Condition, RequestHook
 from .._core.patterns import Converter
 from .._runtime.chains import HookedRoute
 from ..http_errors import HTTPError, ValidationError
@@ -16,8 +17,11 @@ from ..routing import Route
 from ..websocket_routes import WebSocketRoute
 from .components import PREFIX, Schema
 from .inputs import may_be_invalid, parameters, request_body
-from .outputs import responses
+from .outputs import content_of, phrase, responses
 from .schemas import Schemas
+
+# The error handlers of the application, or of one blueprint.
+Errors = Mapping[Condition, RequestHook]
 
 PROBLEM, VALIDATION = "Problem", "ValidationProblem"
 # The methods whose body has no meaning (RFC 9110, 9.3).
@@ -88,12 +92,9 @@ def operation(
         body = request_body(arguments, schemas, streams_body=bool(route.streams_body))
     if body is not None:
         found["requestBody"] = body
-    found["responses"] = responses(route, schemas)
-    if may_be_invalid(arguments) and "422" not in found["responses"]:
-        found["responses"]["422"] = _problem(
-            route, "Values of the request do not fit", VALIDATION, 422, ValidationError
-        )
-    found["responses"]["default"] = _problem(route, "A failure", PROBLEM, 0, HTTPError)
+    sent = responses(route, schemas)
+    failures = _failures(route, schemas)
+    found["responses"] = {**sent, **{each: failures[each] for each in failures if each not in sent}}
     return found
 
 
@@ -137,22 +138,33 @@ def _texts(route: Route, identifier: str) -> dict[str, Any]:
     return found
 
 
-def _problem(
-    route: Route, description: str, name: str, status: int, kind: type[Exception]
+def _failures(route: Route, schemas: Schemas) -> dict[str, Any]:
+    """Describe the failures by status: problem documents, but for those of an error handler."""
+    found: dict[int, Any] = {}
+    levels = route.hooks.errors if isinstance(route, HookedRoute) else ()
+    for level in levels:  # the nearest first
+        for condition, hook in level.items():
+            if isinstance(condition, int):
+                found.setdefault(condition, _handled(phrase(condition), hook, schemas))
+    if may_be_invalid(route.arguments or []) and 422 not in found:
+        text = "Values of the request do not fit"
+        found[422] = _failure(text, VALIDATION, ValidationError, levels, schemas)
+    default = _failure("A failure", PROBLEM, HTTPError, levels, schemas)
+    return {**{str(status): found[status] for status in sorted(found)}, "default": default}
+
+
+def _failure(
+    text: str, name: str, kind: type[Exception], levels: Iterable[Errors], schemas: Schemas
 ) -> dict[str, Any]:
-    """Describe a failure: a problem document, unless an error handler responds in its own form."""
-    conditions = [
-        condition
-        for level in (route.hooks.errors if isinstance(route, HookedRoute) else ())
-        for condition in level
-    ]
-    is_handled = any(
-        issubclass(kind, each) if isinstance(each, type) else each == status or not status
-        for each in conditions
-    )
-    if is_handled:
-        return {"description": description}
-    return {
-        "description": description,
-        "content": {PROBLEM_TYPE: {"schema": {"$ref": PREFIX + name}}},
-    }
+    """Describe an exception as the handler of its class responds to it, or else as a problem."""
+    hooks = (level[each] for level in levels for each in kind.__mro__ if each in level)
+    hook = next(hooks, None)
+    if hook is not None:
+        return _handled(text, hook, schemas)
+    content = {PROBLEM_TYPE: {"schema": {"$ref": PREFIX + name}}}
+    return {"description": text, "content": content}
+
+
+def _handled(text: str, hook: RequestHook, schemas: Schemas) -> dict[str, Any]:
+    content = content_of(hook.function, schemas)
+    return {"description": text, **({"content": content} if content else {})}

@@ -5,6 +5,7 @@ Owns the content types and statuses that a result has by its type. Never describ
 
 from __future__ import annotations
 
+import inspect
 import io
 import pathlib
 import typing
@@ -15,6 +16,7 @@ from collections.abc import (
     Generator,
     Iterable,
     Iterator,
+    Sequence,
 )
 from http import HTTPStatus
 from typing import Any, Literal
@@ -28,6 +30,7 @@ from ..event_stream import JSON_LINES, content_type_of, stream_events, stream_js
 from ..markers import MISSING
 from ..response import BYTES, HTML, JSON, TEXT, Response
 from ..routing import Route
+from .choices import values_of
 from .components import Schema
 from .inputs import BINARY, frame_content
 from .schemas import Schemas
@@ -36,8 +39,9 @@ Content = dict[str, dict[str, Any]]
 # The status, if the annotation has one, and the type of the body.
 Result = tuple[int | None, Any]
 
-_STREAMS = (Generator, Iterator, AsyncGenerator, AsyncIterator)
-_PLAIN: dict[Any, tuple[str, Schema]] = {
+_STREAMS = (Generator, Iterator, AsyncGenerator, AsyncIterator, AsyncIterable)
+# The classes that are sent as they are, with their subclasses.
+_TEXTS: dict[Any, tuple[str, Schema]] = {
     str: (HTML, {"type": "string"}),
     bytes: (BYTES, BINARY),
     bytearray: (BYTES, BINARY),
@@ -49,16 +53,26 @@ def result_type(route: Route) -> Any:
     """Return the type of a handler's result; MISSING if it is not known."""
     if route.response_model is not None:
         return route.response_model
-    function = innermost(route.handler)
+    return _annotated(route.handler)
+
+
+def _annotated(handler: Any) -> Any:
+    """Return the annotation of a function's result; MISSING if it is not known."""
+    function = innermost(handler)
     if not hasattr(function, "__globals__"):
         function = type(function).__call__
     annotation = getattr(function, "__annotations__", {}).get("return", MISSING)
     if annotation is MISSING:
         return MISSING
     try:
-        return resolve(annotation, *parameters.scope_of(function))
+        kind = resolve(annotation, *parameters.scope_of(function))
     except Unsupported:
         return MISSING  # imported for type checkers only
+    is_stream = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+    if is_stream and (typing.get_origin(kind) or kind) is Iterable:  # no list, as elsewhere
+        stream: Any = Iterator
+        return stream[typing.get_args(kind)] if typing.get_args(kind) else stream
+    return kind
 
 
 def responses(route: Route, schemas: Schemas) -> dict[str, Any]:
@@ -71,10 +85,18 @@ def responses(route: Route, schemas: Schemas) -> dict[str, Any]:
         by_status.setdefault(status, {}).update(content)
     found: dict[str, Any] = {}
     for status, content in sorted(by_status.items()):
-        response: dict[str, Any] = {"description": _phrase(status)}
+        response: dict[str, Any] = {"description": phrase(status)}
         if content and status not in (204, 304):
             response["content"] = content
         found[str(status)] = response
+    return found
+
+
+def content_of(function: Any, schemas: Schemas) -> Content:
+    """Describe the bodies that a function returns; nothing if that is not known."""
+    found: Content = {}
+    for _, body in _results(_annotated(function)):
+        found.update(_content(body, schemas))
     return found
 
 
@@ -82,41 +104,71 @@ def _results(kind: Any) -> list[Result]:
     """List the types of the bodies that a result may have, each with its status if it is known."""
     found: list[Result] = []
     for each in _members(kind):
-        body, status = each, None
+        body: Any = each
+        statuses: list[int | None] = [None]
         args = typing.get_args(each)
         # `(body, status)` or `(body, status, headers)`.
         if typing.get_origin(each) is tuple and 2 <= len(args) <= 3 and args[-1] is not Ellipsis:
-            body, status = args[0], _status(args[1])
-        found += [(status, inner) for inner in _members(body)]
+            body, statuses = args[0], _statuses(args[1])
+        found += [(status, inner) for inner in _members(body) for status in statuses]
     return found
 
 
 def _members(kind: Any) -> list[Any]:
     """Return the types of a union; the types that are JSON stay together."""
-    choices = [unwrap(each)[0] for each in members(unwrap(kind)[0])]
+    choices = [each for member in members(unwrap(kind)[0]) for each in _apart(unwrap(member)[0])]
     apart = [each for each in choices if each in (None, NONE) or not _is_json(each)]
     together = [each for each in choices if each not in apart]
-    if not apart or not together:
-        return apart or [kind]
-    joined: Any = typing.Union[tuple(together)]  # noqa: UP007
-    return [joined, *apart]
+    if not apart and choices:
+        return [kind]
+    joined: list[Any] = [typing.Union[tuple(together)]] if together else []  # noqa: UP007
+    return [*joined, *apart]
 
 
-def _status(kind: Any) -> int | None:
-    """Return 201 for `Literal[201]`."""
-    values = typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
-    return values[0] if len(values) == 1 and type(values[0]) is int else None
+def _apart(kind: Any) -> list[Any]:
+    """Return the types of a type that are sent in different ways: the values of a `Literal`."""
+    if getattr(kind, "_name", "") in ("NoReturn", "Never"):
+        return []
+    if getattr(kind, "_name", "") == "LiteralString":
+        return [str]
+    if typing.get_origin(kind) is not Literal:
+        return [kind]
+    by_type: dict[Any, list[Any]] = {}
+    for value in typing.get_args(kind):
+        sent = next((each for each in (*_TEXTS, NONE) if isinstance(value, each)), object)
+        by_type.setdefault(sent, []).append(value)
+    return [NONE if each is NONE else Literal[tuple(by_type[each])] for each in by_type]
+
+
+def _statuses(kind: Any) -> list[int | None]:
+    """Return 201 for `Literal[201]`; None for a status that is not known."""
+    values = [value for each in members(unwrap(kind)[0]) for value in _literals(each)]
+    return [int(each) if isinstance(each, int) and each is not True else None for each in values]
+
+
+def _literals(kind: Any) -> Sequence[Any]:
+    return typing.get_args(kind) if typing.get_origin(kind) is Literal else [None]
+
+
+def _text_class(kind: Any) -> Any:
+    """Return the class of text or bytes that a type is, and that is no JSON; None for another."""
+    classes = [kind] if is_class(kind) else []
+    if typing.get_origin(kind) is Literal:
+        classes = [type(each) for each in typing.get_args(kind)]
+    for text in _TEXTS:
+        if classes and all(issubclass(each, text) for each in classes):
+            return text
+    return None
 
 
 def _is_json(kind: Any) -> bool:
     """Report whether a value of a type is sent as JSON."""
     base = typing.get_origin(kind) or kind
-    if kind in (MISSING, Any, object, None, NONE) or base in _PLAIN or base in _STREAMS:
+    if kind in (MISSING, Any, object, None, NONE) or base in _STREAMS or _text_class(kind):
         return False
     if base is tuple and typing.get_args(kind):
         return False  # a body with its status
     if not is_class(base):
-        return True
         return True
     if issubclass(base, Response | pathlib.PurePath | io.IOBase | Event):
         return False
@@ -127,9 +179,11 @@ def _content(kind: Any, schemas: Schemas) -> Content:
     base = typing.get_origin(kind) or kind
     if len(members(kind)) > 1 or _is_json(kind):
         return {JSON: {"schema": schemas.of(kind, "output")}}
-    if base in _PLAIN:
-        content_type, schema = _PLAIN[base]
-        return {content_type.partition(";")[0]: {"schema": dict(schema)}}
+    text = _text_class(kind)
+    if text is not None:
+        content_type, plain = _TEXTS[text]
+        schema = schemas.of(kind, "output") if values_of(kind) else dict(plain)
+        return {content_type.partition(";")[0]: {"schema": schema}}
     if base in _STREAMS:
         if _item_type(kind) is Event:
             return {CONTENT_TYPE: {"schema": {"type": "string"}}}
@@ -177,11 +231,12 @@ _STREAM_FUNCTIONS: tuple[tuple[Any, str], ...] = (
 def _item_type(kind: Any) -> Any:
     """Return the type of the values of a stream; MISSING if it is not known."""
     base, args = typing.get_origin(kind) or kind, typing.get_args(kind)
-    is_stream = base in (*_STREAMS, Iterable, AsyncIterable)
+    is_stream = base in (*_STREAMS, Iterable)
     return unwrap(args[0])[0] if is_stream and args else MISSING
 
 
-def _phrase(status: int) -> str:
+def phrase(status: int) -> str:
+    """Return the name of a status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
