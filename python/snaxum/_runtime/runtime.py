@@ -21,6 +21,8 @@ from .overseer import Overseer
 from .request_threads import RequestThreads
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from .._pool.pool import Pool
     from .._pool.request_pool import RequestPool
     from ..routing import Route
@@ -87,6 +89,8 @@ class Runtime:
         self.pools: dict[int, RequestPool] = {}
         # By request, the exchange of each that has left its dispatch worker, until its end.
         self.exchanges: dict[int, Exchange] = {}
+        # By request, the hook on the loop that the thread of a WebSocket waits for.
+        self.hooks_of_sockets: dict[int, Future[Any]] = {}
         self._background: Background | None = None
         self._max_background = max_queue
         _registry.run_later = self._run_later
@@ -184,6 +188,9 @@ class Runtime:
         self.streaming.abandon(request_id)
         self.hook_threads.abandon(request_id)
         self.sockets.abandon(request_id)
+        hook = self.hooks_of_sockets.get(request_id)
+        if hook is not None:
+            hook.cancel()
         if self.waiting.abandon(request_id):
             self.pools.pop(request_id, None)
         if self._loop is not None:

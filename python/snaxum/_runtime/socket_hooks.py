@@ -14,7 +14,7 @@ from ..http import Request
 from ..routing import Route
 from .chains import HookedRoute
 from .generations import Generation
-from .leases import pin_task
+from .leases import Lease, pin_task
 from .runtime import running
 
 
@@ -25,26 +25,43 @@ def _hooks_before(route: Route) -> tuple[RequestHook, ...]:
 def call_hooks(exchange: Exchange, generation: Generation, route: Route, request: Request) -> Any:
     """Call the hooks before a `def` handler; return the first result, which ends the handshake."""
     for hook in _hooks_before(route):
-        result = hook.call(request)
         if hook.is_async:
-            result = _wait_for(result, exchange, generation)
+            result = _wait_for(hook, exchange, generation, request)
+        else:
+            result = hook.call(request)
         if result is not None:
             return result
     return None
 
 
-def _wait_for(coroutine: Any, exchange: Exchange, generation: Generation) -> Any:
-    """Run a coroutine of a request on the loop, with its context variables, and wait for it."""
+def _wait_for(
+    hook: RequestHook, exchange: Exchange, generation: Generation, request: Request
+) -> Any:
+    """Call an `async def` hook on the loop, with the context variables, and wait for its result.
+
+    The wait ends when the request is abandoned.
+    """
     import asyncio
 
     from . import crossing
 
     async def run() -> tuple[Any, contextvars.Context]:
-        pin_task(generation, exchange.id)
-        return await coroutine, contextvars.copy_context()
+        lease = Lease(generation)  # the thread may end before
+        try:
+            pin_task(generation, exchange.id)
+            return await hook.call(request), contextvars.copy_context()
+        finally:
+            lease.end()
 
-    loop = running().loop.loop
-    result, changed = asyncio.run_coroutine_threadsafe(run(), loop).result()
+    runtime = running()
+    ended = asyncio.run_coroutine_threadsafe(run(), runtime.loop.loop)
+    runtime.hooks_of_sockets[exchange.id] = ended
+    if exchange.cancelled():
+        ended.cancel()  # it may have been abandoned just before
+    try:
+        result, changed = ended.result()
+    finally:
+        del runtime.hooks_of_sockets[exchange.id]
     crossing.adopt(changed)
     return result
 

@@ -121,6 +121,27 @@ async def orders(ws: WebSocket, id: int):
 def blocking(ws: BlockingWebSocket, id: int):
     ws.send(f"blocking {id} for {user.get()}")
 
+stuck = Blueprint("stuck", prefix="/stuck")
+
+@stuck.before_request
+async def wait_for_ever(request: Request):
+    try:
+        print("the hook waits", flush=True)
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+        print("the hook was cancelled", flush=True)
+
+@stuck.websocket("/thread")
+def behind_stuck(ws: BlockingWebSocket):
+    ws.send("never")
+
+@route("/threads")
+def threads(request: Request):
+    """The WebSockets that have a thread."""
+    from snaxum._runtime.runtime import running
+    return running().sockets.requests()
+
 @websocket("/chat/<room>")
 async def chat(ws: WebSocket, room: str):
     channel = Channel(room)
@@ -340,6 +361,29 @@ async fn a_handler_may_respond_otherwise_before_it_first_waits() {
     let mut client = Client::open(&server, "/tasks").await;
     assert_eq!(client.closed().await.0, 1000);
     server.out.wait_for("the task ended 1000").await;
+}
+
+#[tokio::test]
+async fn an_async_hook_ends_with_the_client_that_a_thread_waits_for() {
+    let server = Project::new().file("app.py", APP).serve().await;
+    let mut client = TcpStream::connect(server.authority()).await.expect("it listens");
+    let head = format!(
+        "GET /stuck/thread HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        server.authority()
+    );
+    client.write_all(head.as_bytes()).await.expect("it reads");
+    server.out.wait_for("the hook waits").await;
+    assert_ne!(server.get("/threads").await.json(), json!([]));
+
+    client.set_zero_linger().expect("a socket");
+    drop(client);
+
+    server.out.wait_for("the hook was cancelled").await;
+    in_time("the end of the thread", async {
+        while server.get("/threads").await.json() != json!([]) {}
+    })
+    .await;
 }
 
 #[tokio::test]
