@@ -1,16 +1,20 @@
 """Sends the same requests to two applications and compares their responses.
 
-Owns `Ask`, a request, and `Reply`, what of a response has to be the same. The tests of a project
-give a function that sends an `Ask` to each application. Never knows which frameworks they are.
+Owns `Ask`, a request, `Reply`, what of a response has to be the same, and `Difference`, what need
+not. The tests of a project give a function that sends an `Ask` to the original. Never knows which
+framework that uses.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import mimetypes
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from typing import Any
+
+from snaxum.testing import Client
 
 Headers = Iterable[tuple[str, str]]
 # A file of a form: its field, its name, its content and its type.
@@ -50,13 +54,29 @@ def get(path: str, **headers: str) -> Ask:
     return Ask("GET", path, headers={name.replace("_", "-"): headers[name] for name in headers})
 
 
+def form(path: str, **fields: str) -> Ask:
+    """Make a POST request with a form."""
+    return Ask("POST", path, form=fields)
+
+
+def upload(path: str, field: str, *names: str, **fields: str) -> Ask:
+    """Make a POST request with a form that has a file of each name in `field`."""
+    files = tuple((field, name, b"content of " + name.encode(), _type_of(name)) for name in names)
+    return Ask("POST", path, form=fields, files=files)
+
+
+def _type_of(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
 @dataclass
 class Reply:
-    """The parts of a response that a client relies on."""
+    """The parts of a response that a client relies on, and the `text` of its body."""
 
     status: int
     body: object
     headers: dict[str, object]
+    text: str
 
     def replace_body(self, words: object) -> None:
         """Set the body to what stands for it, and leave out its type."""
@@ -89,7 +109,25 @@ def read_reply(
     is_json = kind.partition(";")[0].endswith("json") and content
     if not content and not is_head:
         kept.pop("content-type", None)  # the type of nothing
-    return Reply(status, json.loads(content) if is_json else content, kept)
+    body = json.loads(content) if is_json else content
+    return Reply(status, body, kept, content.decode("utf-8", "replace"))
+
+
+def our_reply(ask: Ask, *, also: Iterable[str] = ()) -> Reply:
+    """Send `ask` to the project whose tests run."""
+    files: dict[str, list[Any]] = {}
+    for name, filename, content, kind in ask.files:
+        files.setdefault(name, []).append((filename, content, kind))
+    response = Client(raise_exceptions=False).request(
+        ask.method,
+        ask.path,
+        json=ask.json,
+        data=ask.form if ask.form is not None else ask.body,
+        files=files or None,
+        headers=ask.headers,
+    )
+    headers = response.headers.multi_items()
+    return read_reply(ask, response.status, headers, response.content, also=also)
 
 
 def _comparable(name: str, value: str) -> object:
@@ -111,23 +149,53 @@ def _cookie(line: str) -> str:
     return f"{morsel.key}={morsel.value}; {sorted(attributes.items())}"
 
 
+@dataclass(frozen=True)
+class Difference:
+    """A known difference: the parts that differ, the `reason`, and our response.
+
+    `text` is in our body, which is empty if `text` is. `headers` are ours among the parts.
+    """
+
+    parts: Set[str]
+    status: int
+    text: str
+    reason: str
+    headers: Mapping[str, object] = field(default_factory=dict)
+
+    def check(self, ours: Reply) -> None:
+        """Raise AssertionError if our response is another one."""
+        assert ours.status == self.status
+        assert self.text in ours.text if self.text else not ours.text, ours.text
+        assert self.headers.keys() == self.parts - {"status", "body"}, "state each header"
+        assert self.headers == {name: ours.headers.get(name) for name in self.headers}
+
+
 Rows = Mapping[str, list[Ask]]
 Send = Callable[[Ask], Reply]
-# By row and request: the parts that differ, with the reason.
-Differences = Mapping[str, Mapping[str, tuple[set[str], str]]]
+# By row and request.
+Differences = Mapping[str, Mapping[str, Difference]]
 
 
 def check_row(name: str, rows: Rows, known: Differences, theirs: Send, ours: Send) -> None:
     """Raise AssertionError unless the responses differ in what `known` lists, and nothing else."""
     for ask in rows[name]:
-        listed, _ = known.get(name, {}).get(str(ask), (set(), ""))
-        found = theirs(ask).differences(ours(ask))
+        listed = known.get(name, {}).get(str(ask))
+        parts = listed.parts if listed else set()
+        reply = ours(ask)
+        found = theirs(ask).differences(reply)
         shown = "\n".join(f"  {part}: {a!r}, ours {b!r}" for part, (a, b) in found.items())
-        assert found.keys() == listed, f"{ask} differs; {listed or 'nothing'} is known\n{shown}"
+        assert found.keys() == parts, f"{ask} differs; {parts or 'nothing'} is known\n{shown}"
+        if listed:
+            listed.check(reply)
 
 
-def check_tables(rows: Rows, known: Differences) -> None:
-    """Raise AssertionError if a difference is listed for a request that is not sent."""
+def check_tables(rows: Rows, known: Differences, impossible: Mapping[str, str]) -> None:
+    """Raise AssertionError if a difference is listed for a request that is not sent.
+
+    `impossible`, the sections that cannot be written, and what replaces each, have no row.
+    """
     for name, requests in known.items():
         unknown = requests.keys() - set(map(str, rows[name]))
         assert not unknown, f"{name}: {unknown}"
+    assert not impossible.keys() & rows.keys()
+    assert all(impossible.values())
