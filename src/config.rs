@@ -124,7 +124,13 @@ impl SnaxumConfigBuilder {
         if !python_dir.is_dir() {
             return Err(Error::NoPythonDir(python_dir));
         }
-        modules::check(&python_dir, &options.modules)?;
+        modules::check(&python_dir, &options.modules).map_err(|error| match error {
+            Error::UnknownModule { name, python_dir, known } if options.app.is_some() => {
+                let known = format!("{known}; `--app-dir` names another directory");
+                Error::UnknownModule { name, python_dir, known }
+            }
+            other => other,
+        })?;
         let project_dir = match self.project_dir {
             Some(dir) => absolute(&dir)?,
             None => python_dir.parent().unwrap_or(&python_dir).to_owned(),

@@ -235,7 +235,7 @@ fn to_http(
 ) -> (HttpResponse, Option<Arc<Traceback>>) {
     let failure = match outcome {
         HandlerOutcome::Response { status, content_type, headers, body } => {
-            match build_response(runtime, id, status, &headers, body) {
+            match build_response(runtime, (id, head.method()), status, &headers, body) {
                 Ok(mut response) => {
                     if let Some(content_type) = content_type {
                         response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -280,7 +280,7 @@ fn log_traceback(id: u64, traceback: &Traceback) {
 
 fn build_response(
     runtime: &Arc<PythonRuntime>,
-    id: u64,
+    (id, method): (u64, &str),
     status: u16,
     headers: &[(String, String)],
     body: ResponseBody,
@@ -288,13 +288,20 @@ fn build_response(
     let bad = |detail: String| Failure { status: 500, detail, ..Failure::default() };
     let mut size = None;
     let body = match body {
-        ResponseBody::Full(bytes) => HttpBody::from(bytes),
+        ResponseBody::Full(bytes) => {
+            // An application leaves out the body of HEAD itself.
+            if bytes.is_empty() && method == "HEAD" {
+                size = declared_size(headers);
+            }
+            HttpBody::from(bytes)
+        }
         ResponseBody::File(file) => {
             size = Some(file.size());
             file_body(file)
         }
         ResponseBody::Stream(chunks) => {
             let stopping = is_event_stream(headers).then(|| runtime.stopping());
+            size = declared_size(headers);
             streamed(chunks, Arc::clone(runtime), id, stopping)
         }
     };
@@ -311,6 +318,12 @@ fn build_response(
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
     }
     Ok(response)
+}
+
+/// The size that the handler has given in `Content-Length`.
+fn declared_size(headers: &[(String, String)]) -> Option<u64> {
+    let value = headers.iter().find(|(name, _)| name == CONTENT_LENGTH.as_str())?;
+    value.1.trim().parse().ok()
 }
 
 /// Makes a body that reads a file as the client takes it.

@@ -55,7 +55,21 @@ impl Project {
     /// `[tool.snaxum]`. Resolves a relative python dir from the project.
     pub fn configure(&self, options: ServerOptions) -> SnaxumConfigBuilder {
         let mut options = options.or(self.options.clone());
-        let python_dir = options.python_dir.take().unwrap_or_else(|| PathBuf::from("python"));
+        let default = match &options.app {
+            // Where `python -m` would find its module.
+            Some(app) => {
+                if options.modules.is_empty() {
+                    options.modules.extend(app.split(':').next().map(str::to_owned));
+                }
+                options.app_dir.clone().or_else(|| Some(PathBuf::from(".")))
+            }
+            None => None,
+        };
+        let python_dir = options.python_dir.take();
+        let python_dir = match (&options.app_dir, default) {
+            (Some(_), Some(app_dir)) => app_dir,
+            (_, default) => python_dir.or(default).unwrap_or_else(|| PathBuf::from("python")),
+        };
         options.python_dir = Some(self.root.join(python_dir));
         options.env_file.get_or_insert_with(|| PathBuf::from(ENV_FILE));
         SnaxumConfig::builder().project_dir(&self.root).options(options)

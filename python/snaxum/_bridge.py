@@ -71,6 +71,7 @@ def start(options: str, host: HostApi) -> bytes:
     generations.first_number = settings["first_generation"]
     generations.publish(Generation(0, RouteTable([])))
     registration.install(hosts.host)
+    hosts.serve_target(settings["app"])
     child_imports.install(host.framework)
     forks.call_in_child(host.detach_child)
     forks.call_in_child(respond.end_in_child)

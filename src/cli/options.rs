@@ -1,6 +1,6 @@
 //! The server options as command-line flags, made from the list in `snaxum::config`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use snaxum::config::{OPTIONS, OptionSpec, ServerOptions};
@@ -10,11 +10,25 @@ const HEADING: &str = "Server options, also keys of [tool.snaxum] and SNAXUM_* v
 /// The arguments of every command that loads a project.
 #[derive(Args)]
 pub(crate) struct ProjectArgs {
-    /// Directory of the project, with `python/` in it
-    #[arg(default_value = ".")]
-    pub(crate) dir: PathBuf,
+    /// Directory of the project, with `python/` in it; or an application as MODULE:ATTRIBUTE, such
+    /// as main:app, whose project is the current directory
+    #[arg(value_name = "DIR", default_value = ".")]
+    target: PathBuf,
     #[command(flatten)]
     pub(crate) flags: ServerFlags,
+}
+
+impl ProjectArgs {
+    /// The directory of the project.
+    pub(crate) fn dir(&self) -> &Path {
+        if self.app().is_some() { Path::new(".") } else { &self.target }
+    }
+
+    /// The application, if it is given in place of a directory.
+    pub(crate) fn app(&self) -> Option<&str> {
+        let text = self.target.to_str().filter(|text| text.contains(':'))?;
+        (!self.target.exists()).then_some(text)
+    }
 }
 
 /// One flag for each of [`OPTIONS`].

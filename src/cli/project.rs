@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use snaxum::config::SnaxumConfigBuilder;
+use snaxum::config::{ServerOptions, SnaxumConfigBuilder};
 use snaxum::error::Error;
 use snaxum::project::{self, Project};
 use snaxum::python_runtime::PythonRuntime;
@@ -21,9 +21,17 @@ pub(crate) fn read(args: ProjectArgs) -> Result<(Project, SnaxumConfigBuilder), 
 pub(crate) fn read_quietly(
     args: ProjectArgs,
 ) -> Result<(Project, SnaxumConfigBuilder, Vec<String>), Error> {
-    let project = Project::read(&args.dir)?;
+    let project = Project::read(args.dir())?;
     let (environment, warnings) = project::options_from_env()?;
-    let builder = project.configure(args.flags.0.or(environment));
+    let mut options = ServerOptions::default();
+    if let Some(app) = args.app() {
+        options.set("app", app).map_err(|problem| Error::BadValue {
+            origin: "command line".to_owned(),
+            name: "DIR",
+            problem,
+        })?;
+    }
+    let builder = project.configure(args.flags.0.or(options).or(environment));
     Ok((project, builder, warnings))
 }
 

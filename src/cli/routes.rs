@@ -96,7 +96,7 @@ pub(crate) fn run(args: ProjectArgs, options: &RouteOptions) -> Result<ExitCode,
         return openapi::run(args, &OpenApiOptions::default());
     }
     if let Some(DiffBase::Generations(range)) = options.diff {
-        return Ok(match range.differences(&args.dir)? {
+        return Ok(match range.differences(args.dir())? {
             Ok(lines) => {
                 print_lines(&lines);
                 ExitCode::SUCCESS
@@ -108,6 +108,7 @@ pub(crate) fn run(args: ProjectArgs, options: &RouteOptions) -> Result<ExitCode,
         });
     }
     if options.live || options.unused {
+        let dir = args.dir().to_owned();
         let mut flags = args.flags.0;
         let modules = std::mem::take(&mut flags.modules);
         if flags != ServerOptions::default() {
@@ -117,7 +118,7 @@ pub(crate) fn run(args: ProjectArgs, options: &RouteOptions) -> Result<ExitCode,
             );
             return Ok(ExitCode::from(2));
         }
-        let mut live = routes::fetch(&args.dir)?;
+        let mut live = routes::fetch(&dir)?;
         live.routes.retain(|route| modules.is_empty() || modules.contains(&route.module));
         return Ok(options.print(&live));
     }

@@ -13,8 +13,9 @@ use crate::crash_record::CrashRecord;
 
 use super::removed;
 use super::values::{
-    parse_count, parse_duration, parse_header, parse_host, parse_host_pattern, parse_method,
-    parse_origin, parse_port, parse_size, parse_switch, parse_text, parse_url_path, parse_words,
+    parse_count, parse_duration, parse_header, parse_host, parse_host_pattern, parse_interface,
+    parse_method, parse_origin, parse_port, parse_size, parse_switch, parse_target, parse_text,
+    parse_url_path, parse_words,
 };
 
 /// The description of one option, for help and errors.
@@ -202,6 +203,19 @@ options! {
     /// Module to load; can be repeated
     "module", "NAME", parse_text, module(impl Into<String>)
         => modules: Vec<String>, "all but _*, test_* and conftest";
+
+    /// Application of ASGI 3 or WSGI to serve at `/`; a command also takes it in place of DIR
+    "app", "MODULE:ATTRIBUTE", parse_target, app(impl Into<String>) => app: Option<String>;
+
+    /// The attribute of the application is a function without parameters that makes it
+    "factory", "", parse_switch, factory(bool) => factory: bool = false;
+
+    /// Interface of the application, asgi or wsgi, if its parameters do not show it
+    "interface", "INTERFACE", parse_interface, interface(impl Into<String>)
+        => interface: Option<String>;
+
+    /// Directory of the application's modules, relative to DIR, in place of the python dir
+    "app-dir", "PATH", parse_text, app_dir(impl Into<PathBuf>) => app_dir: Option<PathBuf>, "DIR";
 
     /// Processes in the pool
     "pool-workers", "N", parse_count, pool_workers(usize)
@@ -403,6 +417,8 @@ mod tests {
                 "host" => "127.0.0.1",
                 _ if option.value_name == "ORIGIN" => "https://a.example",
                 _ if option.value_name == "URL-PATH" => "/x",
+                "app" => "main:app",
+                "interface" => "asgi",
                 _ if option.is_switch() => "true",
                 _ if ["PATH", "NAME"].contains(&option.value_name) => "x",
                 _ => "7",

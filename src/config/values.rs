@@ -12,6 +12,28 @@ pub(super) fn parse_text(value: &str) -> Result<&str, String> {
     Ok(value)
 }
 
+/// Parses `module:attribute`, both with dots if they need some.
+pub(super) fn parse_target(value: &str) -> Result<&str, String> {
+    let is_name = |name: &str| {
+        name.split('.').all(|part| {
+            part.starts_with(|c: char| c.is_alphabetic() || c == '_')
+                && part.chars().all(|c| c.is_alphanumeric() || c == '_')
+        })
+    };
+    match value.split_once(':') {
+        Some((module, attribute)) if is_name(module) && is_name(attribute) => Ok(value),
+        _ => Err(format!("`{value}`; it must be a module and its attribute, such as main:app")),
+    }
+}
+
+/// Parses the interface of an application.
+pub(super) fn parse_interface(value: &str) -> Result<&str, String> {
+    match value {
+        "asgi" | "wsgi" => Ok(value),
+        _ => Err(format!("`{value}`; it must be asgi or wsgi")),
+    }
+}
+
 /// Parses the path of a URL, or an empty text.
 pub(super) fn parse_url_path(value: &str) -> Result<&str, String> {
     let is_path = value.starts_with('/') && !value.starts_with("//") && value.len() > 1;

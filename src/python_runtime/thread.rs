@@ -174,6 +174,11 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "python_dir": config.python_dir,
         "project_dir": config.project_dir,
         "modules": config.modules,
+        "app": config.app.as_ref().map(|target| {
+            serde_json::json!({
+                "target": target, "factory": config.factory, "interface": config.interface,
+            })
+        }),
         "pool_workers": config.pool_workers,
         "max_queue": config.max_queue,
         "max_stuck": config.max_stuck,

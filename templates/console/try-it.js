@@ -11,6 +11,8 @@ import { BODY_KINDS, parseHeaders } from "./request-parser.js";
 import { formatHash } from "./url-hash.js";
 
 const MAX_BODY_BYTES = 64 * 1024;
+// The choice for an application, which gets every method.
+const APPLICATION_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const METHODS_WITHOUT_BODY = new Set(["GET", "HEAD"]);
 const PARAM_INPUTS = {
   int: { type: "number", step: "1", min: "0", inputmode: "numeric" },
@@ -29,7 +31,8 @@ export function buildPath(pattern, values) {
 }
 
 export function TryIt({ route }) {
-  const [method, setMethod] = useState(route.methods.includes("GET") ? "GET" : route.methods[0]);
+  const methods = route.methods[0] === "ANY" ? APPLICATION_METHODS : route.methods;
+  const [method, setMethod] = useState(methods.includes("GET") ? "GET" : methods[0]);
   const [values, setValues] = useState({});
   const [query, setQuery] = useState("");
   const [headerText, setHeaderText] = useState("");
@@ -70,9 +73,9 @@ export function TryIt({ route }) {
 
   return html`
     <form class="try" onSubmit=${send} data-testid="try-it">
-      ${route.methods.length > 1 && html`
+      ${methods.length > 1 && html`
         <label>Method <select value=${method} onChange=${(event) => setMethod(event.target.value)}>
-          ${route.methods.map((each) => html`<option key=${each} value=${each}>${each}</option>`)}
+          ${methods.map((each) => html`<option key=${each} value=${each}>${each}</option>`)}
         </select></label>
       `}
       ${route.params.map(({ name: param, type }) => html`

@@ -75,7 +75,7 @@ def with_option(environ: Any, start_response: Any, debug: bool = False) -> list[
         (functools.partial(wsgi), "wsgi"),
     ],
 )
-def test_the_interface_is_told_by_the_call(app: Any, interface: str) -> None:
+def test_the_parameters_show_the_interface(app: Any, interface: str) -> None:
     assert interface_of(app) == interface
 
 
@@ -89,13 +89,14 @@ class DoubleCallable:
     [
         (DoubleCallable, "ASGI 2; wrap it with `asgiref.compatibility.guarantee_single_callable`"),
         (Asgi, "as a factory; call it: `Asgi()`"),
+        (lambda debug=False: None, "as a factory; call it"),
         (lambda *, a: None, "it takes 4 parameters"),
         (b"app", "it is a bytes"),
         (re, "pass its application, as `re.app`"),
         (max, "do not show whether"),
     ],
 )
-def test_what_is_no_application_has_a_way_out(app: Any, problem: str) -> None:
+def test_an_object_that_is_not_an_application_has_a_way_out(app: Any, problem: str) -> None:
     with pytest.raises(ValueError, match=re.escape(problem)):
         interface_of(app)
 

@@ -1,4 +1,4 @@
-"""Tells ASGI 3 from WSGI applications, by how they can be called.
+"""Distinguishes ASGI 3 from WSGI applications, by how they can be called.
 
 Owns the rule and its error messages. Never calls an application.
 """
@@ -96,5 +96,6 @@ def _count(app: Any) -> int | None:
     if any(each.kind is each.KEYWORD_ONLY and each.default is each.empty for each in parameters):
         return len(by_position) + 4  # no server passes it
     needed = sum(each.default is each.empty for each in by_position)
-    # `def app(scope, receive=None, send=None)` is called with all three, too.
-    return needed if needed in (2, 3) else len(by_position)
+    if needed in (2, 3) or (needed == 0 and len(by_position) < 2):
+        return needed
+    return len(by_position)  # `def app(scope, receive=None, send=None)` is called with all three

@@ -11,7 +11,7 @@ import logging
 from typing import Any
 
 from .._core.objects import is_a
-from .._host import Exchange
+from .._host import Exchange, to_json
 from .._runtime import leases, respond
 from .._runtime.async_dispatch import timed
 from .._runtime.event_loop import LoopThread
@@ -23,9 +23,11 @@ from .._runtime.streamed_request import StreamedRequest
 from ..http import Request, Response
 from ..mounts import Mount
 from ..routing import Route
+from . import noted
+from .failures import describe_failure
 from .http_cycle import HttpCycle
 from .lifespan import Lifespan
-from .replies import DirectReply, HandedReply
+from .replies import HOLD_S, DirectReply, HandedReply
 from .scope import http_scope, websocket_scope
 from .websocket_cycle import WebSocketCycle
 
@@ -57,6 +59,7 @@ class AsgiHost:
                 return  # before it began
             if respond.is_observed:
                 exchange.began()
+                reply.noted = noted.begin()
             scope = http_scope(exchange, self._prefix, self.lifespan.state)
             try:
                 await timed(self._app(scope, cycle.receive, cycle.send), exchange)
@@ -120,7 +123,12 @@ class AsgiHost:
         lease = Lease(generation)
         reply.on_left = cycle.disconnect
 
+        logged: list[BaseException] = []
+
         async def run() -> None:
+            nonlocal logged
+            if respond.is_observed:
+                logged = noted.begin()
             try:
                 await self._app(scope, cycle.receive, cycle.send)
                 error: BaseException | None = cycle.missing()
@@ -128,17 +136,25 @@ class AsgiHost:
                 error = raised
             finally:
                 lease.end()
-            if error is not None and not self._is_over(error, cycle):
+            if error is None:
+                return
+            logged.append(error)
+            if not self._is_over(error, cycle):
                 reply.fail(error)
 
         task = asyncio.get_running_loop().create_task(run())
         _running.add(task)
         task.add_done_callback(_running.discard)
         try:
-            return await reply.response
+            response = await reply.response
+            if respond.is_observed and response.status >= 500:
+                await asyncio.wait({task}, timeout=HOLD_S)
+                if logged:
+                    exchange.raised(to_json(describe_failure(logged[-1], self._mount)))
         except asyncio.CancelledError:
             reply.close()  # the client has left
             raise
+        return response
 
     async def start_websocket(
         self, loop: LoopThread, exchange: Exchange, lease: Lease, route: Route, request: Request

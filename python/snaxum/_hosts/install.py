@@ -6,8 +6,13 @@ asyncio is large.
 
 from __future__ import annotations
 
+from types import ModuleType
+from typing import Any
+
+from .._reload import loader
 from .._reload.model import Hook, Node
 from ..mounts import Mount
+from .target import Target
 
 # More than a lifespan takes: it has limits of its own.
 LIFESPAN_S = 90.0
@@ -26,5 +31,21 @@ def host(mount: Mount, node: Node) -> None:
     mount.call = application.respond
     lifespan = application.lifespan
     for when, function in (("startup", lifespan.start), ("shutdown", lifespan.stop)):
-        name = f"of the lifespan at `{mount.prefix or '/'}`"
+        name = f"for the lifespan at `{mount.prefix or '/'}`"
         node.hooks.append(Hook(when, function, name=name, timeout_s=LIFESPAN_S))
+
+
+def serve_target(options: dict[str, Any] | None) -> None:
+    """Mount the application that the options name, with each run of its module."""
+    if options is None:
+        return
+    module, _, attribute = options["target"].partition(":")
+    target = Target(module, attribute, options["factory"], options["interface"])
+
+    def mount(module: ModuleType, node: Node) -> None:
+        if node.name == target.module:
+            declared = target.mount(module, node)
+            host(declared, node)
+            node.routes.append(declared)
+
+    loader.after_run = mount

@@ -39,7 +39,7 @@ class Lifespan:
     def start(self) -> None:
         """Begin the lifespan, and wait until the application has started.
 
-        Raises what the application raises, and RouteError if it only says that it has failed.
+        Raises what the application raises, and RouteError for a failure without an exception.
         """
         runtime = running()
         if not runtime.serves:
@@ -113,7 +113,7 @@ class _Run:
         """Let the application end, and wait for it; return its problem."""
         self._is_stopping.set()
         await _first_of(self.task, self._stopped)
-        # Its last lines run, such as those of a context manager.
+        # Its last lines run, such as the end of a context manager.
         await asyncio.wait({self.task}, timeout=RAISE_TIMEOUT_S)
         problem = self._stopped.result() if self._stopped.done() else None
         if problem is None and self._error is not None:

@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from .._core.chunks import AsyncChunks
-from .._debug import traceback
 from .._host import BodyStream, Exchange, to_json
 from .._runtime import respond
 from .._runtime.event_loop import LoopThread
 from .._runtime.generations import Generation
-from .._runtime.runtime import running
-from ..capture import is_private
 from ..http import HTTPError, Response
 from ..routing import Route
 from . import responses
+from .failures import describe_failure
 from .http_cycle import Headers
 
 # How long a response of 500 waits for the exception that its application may still raise, so that
@@ -39,27 +37,31 @@ class DirectReply:
         self._route = route
         self._loop = loop
         self._stream: BodyStream | None = None
+        # The exceptions that the application has logged, in dev mode.
+        self.noted: list[BaseException] = []
         # A response of 500 that is not sent yet.
-        self._held: tuple[int, Headers, bytes] | None = None
+        self._delayed: tuple[int, Headers, bytes] | None = None
 
     def whole(self, status: int, headers: Headers, body: bytes) -> None:
         if respond.is_observed and status >= 500:
-            self._held = status, headers, body
+            self._delayed = status, headers, body
             self._loop.loop.call_later(HOLD_S, self.release)
             return
         self._send(status, headers, body)
 
     def release(self, error: BaseException | None = None) -> bool:
-        """Send a response that was held, with the exception that its application has raised.
+        """Send a delayed response, with the exception that its application has raised.
 
         Returns whether there was one.
         """
-        held, self._held = self._held, None
-        if held is None:
+        delayed, self._delayed = self._delayed, None
+        if delayed is None:
             return False
+        if error is None and self.noted:
+            error = self.noted[-1]
         if error is not None:
             self._exchange.raised(to_json(describe_failure(error, self._route)))
-        self._send(*held)
+        self._send(*delayed)
         return True
 
     def file(self, status: int, headers: Headers, path: str) -> None:
@@ -188,9 +190,3 @@ class HandedBody(AsyncIterator[bytes]):
             self._loop.call_soon_threadsafe(self._reply.close)
         except RuntimeError:
             pass  # the loop has ended
-
-
-def describe_failure(error: BaseException, route: Route) -> dict[str, Any]:
-    """Return the traceback of an exception, as plain data."""
-    with_locals = running().with_locals and not is_private(route.handler)
-    return traceback.capture(error, with_locals=with_locals)

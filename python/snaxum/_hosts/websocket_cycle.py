@@ -65,7 +65,7 @@ class WebSocketCycle:
         return {"type": "websocket.disconnect", "code": code, "reason": reason}
 
     async def send(self, message: Message) -> None:
-        """Do what a message of the application says."""
+        """Execute a message of the application."""
         kind = message["type"]
         if not self.is_accepted:
             self._before_accept(kind, message)
@@ -137,7 +137,7 @@ class WebSocketCycle:
         return RuntimeError("the application returned without accepting or closing the WebSocket")
 
     def is_expected(self, error: BaseException) -> bool:
-        """Report whether an exception only says that the WebSocket is closed."""
+        """Report whether an exception only means that the WebSocket is closed."""
         is_closed = self._is_gone or self._link.closed() is not None
         return is_closed and (
             isinstance(error, ClientDisconnected) or type(error).__name__ == "WebSocketDisconnect"

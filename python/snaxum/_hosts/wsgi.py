@@ -6,20 +6,23 @@ is sent as a whole; another one continues in a thread for streams. Never runs on
 
 from __future__ import annotations
 
+import contextvars
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 from .._core.chunks import Chunks
-from .._host import BodyStream, Exchange
+from .._host import BodyStream, Exchange, to_json
 from .._runtime import leases, respond
 from .._runtime.streamed_request import StreamedRequest
 from ..http import HTTPError, Request, Response
 from ..mounts import Mount
+from . import noted as noted_exceptions
 from . import responses
+from .failures import describe_failure
 from .scope import ClientDisconnected
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
@@ -45,11 +48,17 @@ class WsgiHost:
         call = Call(self._mount, exchange)
         environ = self._environ(exchange, body)
         try:
-            return call.run(self._app, environ)
+            response = call.run(self._app, environ)
         except Exception:
             if body is None or body.failure is None:
                 raise
-        raise HTTPError(*body.failure)  # also if the application has another response
+        else:
+            if body is None or body.failure is None:
+                return response
+            if isinstance(response.body, Chunks):
+                response.body.close()
+        # Whatever the application has made of the exception that its input has raised.
+        raise HTTPError(*body.failure)
 
     def _environ(self, exchange: Exchange, body: Input | None) -> dict[str, Any]:
         version, raw_path, query, headers, client, server = exchange.head()
@@ -106,7 +115,10 @@ class Call:
 
     def run(self, app: Callable[..., Any], environ: dict[str, Any]) -> Response:
         """Call it, and return the response; raises what it raises."""
-        result = Result(app(environ, self._start_response))
+        # One context for the call and all parts, whatever thread takes them.
+        context = contextvars.copy_context()
+        noted = context.run(noted_exceptions.begin) if respond.is_observed else []
+        result = Result(context.run(app, environ, self._start_response), context)
         try:
             if self._stream is not None:
                 return self._continue(self._stream, result)
@@ -114,9 +126,12 @@ class Call:
             if self._head is None:
                 raise RuntimeError("the application returned without calling `start_response`")
             status, headers = self._head
+            if status >= 500 and noted:
+                failure = describe_failure(noted[-1], self._mount)
+                self._exchange.raised(to_json(failure))
             size = _size(headers)
-            is_small = size is not None and size <= MAX_WHOLE
-            if first is None or result.is_single or is_small or environ["REQUEST_METHOD"] == "HEAD":
+            is_small = result.is_small or (size is not None and size <= MAX_WHOLE)
+            if first is None or is_small or environ["REQUEST_METHOD"] == "HEAD":
                 parts = [] if first is None else [first]
                 while (part := result.next_part()) is not None:
                     parts.append(part)
@@ -176,19 +191,21 @@ class Call:
 
 
 class Result(Iterator[object]):
-    """What an application has returned: its parts, and its end."""
+    """The iterable that an application has returned."""
 
-    def __init__(self, given: Iterable[bytes]) -> None:
+    def __init__(self, given: Iterable[bytes], context: contextvars.Context) -> None:
         self._given: Any = given
-        self._parts = iter(given)
+        self._run = context.run
+        self._parts = self._run(iter, given)
         self._first: bytes | None = None
-        self.is_single = type(given) in (list, tuple) and len(given) <= 1  # type: ignore[arg-type]
+        is_sized = isinstance(given, list | tuple)
+        self.is_small = is_sized and sum(map(len, cast("list[bytes]", given))) <= MAX_WHOLE
 
     def __next__(self) -> bytes:
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        return _bytes(next(self._parts))
+        return _bytes(self._run(next, self._parts))
 
     def next_part(self) -> bytes | None:
         """Return the next part that is not empty; None after the last one."""
@@ -206,7 +223,7 @@ class Result(Iterator[object]):
         given, self._given = self._given, None
         close = getattr(given, "close", None)
         if close is not None:
-            close()
+            self._run(close)
 
 
 class Input(io.RawIOBase):

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
@@ -241,6 +241,8 @@ class UserLoader(SourceFileLoader):
         start = time.perf_counter()
         try:
             exec(code, module.__dict__)
+            if after_run is not None:
+                after_run(module, node)
         finally:
             inner = sum(self.finder.timings.values()) - before
             self.finder.timings[name] = time.perf_counter() - start - inner
@@ -258,6 +260,8 @@ class UserLoader(SourceFileLoader):
             node.globals_seen = module_state.snapshot_globals(module)
 
 
+# Called as the last part of each run of a module, while code loads.
+after_run: Callable[[ModuleType, Node], None] | None = None
 _finder: UserFinder | None = None
 # The number of imports of user modules that are running outside a reload.
 _importing = [0]

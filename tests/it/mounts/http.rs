@@ -12,7 +12,7 @@ from snaxum import mount, route
 
 @route("/app/special")
 def special(request):
-    return "of the route"
+    return "a route"
 
 @route("/app/items/<int:id>")
 def item(request):
@@ -82,6 +82,11 @@ async def app(scope, receive, send):
     elif path == "/handled":
         await respond(send, b"sorry", 500)
         raise KeyError("a framework raises it again")
+    elif path == "/sized":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"Content-Length", b"5")]})
+        for body in (b"ab", b"cde"):
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body"})
     elif path == "/nothing":
         pass
     elif path == "/wrong":
@@ -131,7 +136,7 @@ async fn an_application_gets_every_path_below_its_prefix_that_no_route_has() {
         assert_eq!(server.get(path).await.json()["path"], seen);
     }
     assert_eq!(server.get("/app/inner/x").await.json()["root_path"], "/app/inner");
-    assert_eq!(server.get("/app/special").await.text(), "of the route");
+    assert_eq!(server.get("/app/special").await.text(), "a route");
     assert_eq!(server.get("/app/items/1").await.text(), "item");
     for path in ["/app/items/x", "/app/items/1/x", "/app/special/"] {
         assert_eq!(server.get(path).await.json()["root_path"], "/app", "{path}");
@@ -171,6 +176,9 @@ async fn bodies_are_streamed_in_both_directions() {
     let request = server.request(Method::POST, "/app/echo").body(large.clone());
     assert_eq!(send(request).await.text(), large);
 
+    let reply = server.get("/app/sized").await;
+    assert_eq!((reply.header("content-length"), reply.text()), ("5", "abcde"));
+
     let mut response = server.request(Method::GET, "/app/slow").send().await.expect("it responds");
     let held = server.arrival().await;
     let first = in_time("a chunk", response.chunk()).await.expect("it is sent");
@@ -180,7 +188,30 @@ async fn bodies_are_streamed_in_both_directions() {
 }
 
 #[tokio::test]
-async fn an_application_is_told_that_its_client_has_left() {
+async fn a_body_over_the_limit_is_a_413_whatever_the_application_responds() {
+    let wsgi = "
+def wsgi(environ, start_response):
+    try:
+        environ['wsgi.input'].read()
+    except OSError as error:
+        print('read raises', error, flush=True)
+    start_response('200 OK', [('Content-Type', 'text/plain')])
+    return [b'fine']
+
+mount('/wsgi', wsgi)
+";
+    let project = Project::new().gate().file("app.py", &format!("{APP}{wsgi}"));
+    let server = project.args(&["--max-upload-size", "1000"]).serve().await;
+    for path in ["/app/size", "/wsgi/"] {
+        let reply = send(server.request(Method::POST, path).body(vec![7; 5000])).await;
+        assert_eq!(reply.status, 413, "{path}");
+    }
+    server.out.wait_for("read raises").await;
+    assert_eq!(send(server.request(Method::POST, "/app/size").body("1234")).await.text(), "4");
+}
+
+#[tokio::test]
+async fn an_application_gets_a_message_once_its_client_has_left() {
     let server = Project::new().gate().file("app.py", APP).serve().await;
 
     let mut response =
@@ -216,7 +247,7 @@ async fn a_fault_of_an_application_is_a_500_with_its_traceback() {
     let frame =
         detail["traceback"]["frames"].as_array().expect("frames").last().expect("one").clone();
     assert_eq!((&frame["file"], &frame["function"]), (&json!("python/app.py"), &json!("app")));
-    assert!(frame["locals"].to_string().contains("41"), "{frame}");
+    assert!(frame["locals"].to_string().contains("number"), "{frame}");
 
     // A framework responds itself, and raises the exception again for the server.
     let reply = server.get("/app/handled").await;

@@ -21,7 +21,7 @@ async def app(scope, receive, send):
         await send({"type": "lifespan.shutdown.complete"})
         return
     seen = scope["state"]["n"]
-    scope["state"]["n"] = "of this request"
+    scope["state"]["n"] = "changed"
     await send({"type": "http.response.start", "status": 200})
     await send({"type": "http.response.body", "body": b"%d" % seen, "more_body": True})
     if scope["path"] == "/app/slow":
@@ -52,6 +52,7 @@ async fn a_lifespan_begins_before_its_code_serves_and_ends_after_its_last_reques
     world.save("app.py", &app(3, "raise RuntimeError('no database')")).await.failure();
     assert_eq!(world.text("/app/").await, "2.");
     world.save("app.py", &app(4, "pass")).await.ran();
+    world.server.out.wait_for("started 4").await;
     let said = world.server.out.text();
     assert_eq!(said.matches("started").count(), 3, "{said}");
     assert!(!said.contains("ended"), "a request is on the first one: {said}");

@@ -3,5 +3,6 @@
 mod http;
 mod lifespan;
 mod refused;
+mod target;
 mod websocket;
 mod wsgi;

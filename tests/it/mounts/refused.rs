@@ -38,7 +38,11 @@ async fn a_mount_that_cannot_be_rejects_the_reload_and_names_the_correction() {
         ("async def f(a, b): ...\nmount('/x', f)", "it is async and takes 2 parameters"),
         ("mount('/x', app, interface='cgi')", "pass 'asgi' or 'wsgi'"),
     ] {
-        let reload = world.save("app.py", &format!("{GOOD}{code}\n")).await;
+        let mut reload = world.save("app.py", &format!("{GOOD}{code}\n")).await;
+        // A late event of the save before may have come first.
+        while !reload.failure().contains(problem) {
+            reload = world.reload().await;
+        }
         let failure = reload.failure();
         assert!(failure.contains(problem), "{code}: {failure}");
         let is_there = (line..line + 2).any(|line| failure.contains(&format!("app.py:{line}")));

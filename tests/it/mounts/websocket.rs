@@ -18,7 +18,7 @@ VERSION = 1
 
 @websocket("/app/own")
 async def own(ws):
-    await ws.send("of the route")
+    await ws.send("a route")
 
 async def app(scope, receive, send):
     if scope["type"] != "websocket":
@@ -91,7 +91,7 @@ async fn next(socket: &mut Socket) -> Message {
     in_time("a message", socket.next()).await.expect("it is open").expect("a message")
 }
 
-async fn say(socket: &mut Socket, text: &str) -> String {
+async fn exchange(socket: &mut Socket, text: &str) -> String {
     in_time("the send", socket.send(text.into())).await.expect("it is open");
     next(socket).await.into_text().expect("a text").as_str().to_owned()
 }
@@ -114,7 +114,7 @@ async fn an_application_and_its_client_exchange_messages_until_one_closes() {
     assert_eq!(head.headers()["x-own"], "yes");
     let scope = next(&mut socket).await.into_text().expect("a text");
     assert_eq!(scope.as_str(), r#"["/app/a b", "/app", "ws", ["v1", "v2"], "q=1"]"#);
-    assert_eq!(say(&mut socket, "hällo").await, "1 hällo");
+    assert_eq!(exchange(&mut socket, "hällo").await, "1 hällo");
     socket.send(Message::binary(vec![1, 2])).await.expect("it is open");
     assert_eq!(next(&mut socket).await, Message::binary(vec![2, 1]));
     let frame = CloseFrame { code: 4002.into(), reason: "bye".into() };
@@ -136,7 +136,7 @@ async fn an_application_and_its_client_exchange_messages_until_one_closes() {
     server.out.wait_for("send raises the client has left").await;
 
     let (mut socket, _) = open(&server, "/app/own", "").await.expect("an upgrade");
-    assert_eq!(next(&mut socket).await.into_text().expect("a text").as_str(), "of the route");
+    assert_eq!(next(&mut socket).await.into_text().expect("a text").as_str(), "a route");
 }
 
 #[tokio::test]
@@ -166,10 +166,10 @@ async fn a_websocket_stays_open_and_on_its_code_over_a_reload() {
     world.save("app.py", &APP.replace("VERSION = 1", "VERSION = 2")).await.ran();
 
     assert_eq!(world.text("/app/x").await, "2");
-    assert_eq!(say(&mut socket, "a").await, "1 a");
+    assert_eq!(exchange(&mut socket, "a").await, "1 a");
     let (mut newer, _) = open(&world.server, "/app/x", "").await.expect("an upgrade");
     next(&mut newer).await;
-    assert_eq!(say(&mut newer, "b").await, "2 b");
+    assert_eq!(exchange(&mut newer, "b").await, "2 b");
     socket.close(None).await.expect("it is open");
     world.server.out.wait_for("ended 1 1005").await;
 }

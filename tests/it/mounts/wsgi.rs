@@ -6,8 +6,10 @@ use serde_json::json;
 use crate::support::{Project, in_time, send};
 
 const APP: &str = r#"
-import _gate, io, json, sys
+import _gate, contextvars, io, json, sys
 from snaxum import after_request, mount
+
+VARIABLE = contextvars.ContextVar("variable")
 
 class Closing:
     def __init__(self, parts):
@@ -46,6 +48,14 @@ class Application:
                 _gate.wait("stream")
                 yield b"second"
             return Closing(parts())
+        if path == "/context":
+            start_response("200 OK", plain)
+            def parts():
+                token = VARIABLE.set("inner")
+                yield b"first "
+                yield VARIABLE.get().encode()
+                VARIABLE.reset(token)
+            return parts()
         if path == "/late":
             def parts():
                 start_response("203 Late", plain)
@@ -135,6 +145,7 @@ async fn a_response_is_sent_as_it_is_made() {
         assert_eq!(in_time("the rest", response.text()).await.expect("a text"), rest);
         server.out.wait_for("closed").await;
     }
+    assert_eq!(server.get("/old/context").await.text(), "first inner");
     let reply = server.get("/old/late").await;
     assert_eq!((reply.status, reply.text()), (203, "late"));
     assert_eq!(server.get("/old/file").await.text(), APP);
@@ -142,6 +153,8 @@ async fn a_response_is_sent_as_it_is_made() {
     assert_eq!((reply.status, reply.text()), (418, "short and stout"));
     let reply = send(server.request(Method::HEAD, "/old/x")).await;
     assert_eq!((reply.status, reply.text()), (200, ""));
+    let size: usize = reply.header("content-length").parse().expect("a number");
+    assert!(size > 100, "the size of the response to GET: {size}");
 }
 
 #[tokio::test]
@@ -163,7 +176,7 @@ async fn a_fault_is_a_500_with_its_traceback() {
     let frame =
         detail["traceback"]["frames"].as_array().expect("frames").last().expect("one").clone();
     assert_eq!(frame["function"], "Application.__call__");
-    assert!(frame["locals"].to_string().contains("41"), "{frame}");
+    assert!(frame["locals"].to_string().contains("number"), "{frame}");
     // The WebSocket of a path without one is an ordinary request.
     let refused = server.connect_to("/old/x", &[]).await.err().expect("no upgrade");
     assert_eq!(refused.as_u16(), 200);

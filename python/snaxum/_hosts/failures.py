@@ -1,0 +1,19 @@
+"""The traceback of an exception in an application, for the console.
+
+Owns its description. Never sends it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._debug import traceback
+from .._runtime.runtime import running
+from ..capture import is_private
+from ..routing import Route
+
+
+def describe_failure(error: BaseException, route: Route) -> dict[str, Any]:
+    """Return the traceback as plain data."""
+    with_locals = running().with_locals and not is_private(route.handler)
+    return traceback.capture(error, with_locals=with_locals)

@@ -1,0 +1,151 @@
+//! `snaxum dev main:app`: an application in place of a directory.
+
+use serde_json::json;
+
+use crate::scenarios::world::World;
+use crate::support::Project;
+
+const ASGI: &str = r#"
+import api
+
+VERSION = 1
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        print("started", VERSION, flush=True)
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        print("ended", VERSION, flush=True)
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    assert scope["root_path"] == ""
+    if scope["path"] == "/raises":
+        raise ValueError("it went wrong")
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": f"{VERSION} {api.TEXT} {scope['path']}".encode()})
+"#;
+
+const WSGI: &str = r#"
+import logging
+
+class Shop:
+    def __call__(self, environ, start_response):
+        if environ["PATH_INFO"] == "/handled":
+            try:
+                {}["key"]
+            except KeyError:
+                logging.exception("a framework handles it")
+            start_response("500 Sorry", [("Content-Type", "text/plain")])
+            return [b"sorry"]
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["SCRIPT_NAME"].encode(), environ["PATH_INFO"].encode()]
+
+class Group:
+    shop = Shop()
+
+def create(debug=False):
+    return Shop()
+
+def with_setting(setting):
+    return Shop()
+
+async def later():
+    return Shop()
+
+shop = Shop()
+text = "text"
+"#;
+
+fn project(module: &str, text: &str) -> Project {
+    Project::new().top_file(module, text).top_file("api.py", "TEXT = 'a'\n")
+}
+
+#[tokio::test]
+async fn an_application_of_the_current_directory_is_served_with_live_reload() {
+    let mut world = World::of(project("main.py", ASGI).args(&["main:app"])).await;
+    assert_eq!(world.text("/x/y").await, "1 a /x/y");
+    assert_eq!(world.text("/openapi.json").await, "1 a /openapi.json", "it has every path");
+    assert_eq!(world.get("/raises").await.status, 500);
+
+    world.save("../api.py", "TEXT = 'b'\n").await.ran();
+    assert_eq!(world.text("/").await, "1 b /");
+    world.save("../main.py", &ASGI.replace("VERSION = 1", "VERSION = 2")).await.ran();
+    assert_eq!(world.text("/").await, "2 b /");
+    let reload = world.save("../main.py", "def oops(:\n").await;
+    assert!(reload.failure().contains("SyntaxError"), "{}", reload.failure());
+    let reload = world.save("../main.py", "import api\napplication = lambda a, b: a\n").await;
+    let failure = reload.failure();
+    assert!(failure.contains("`main:app`: the module at") && failure.contains("has no `app`"));
+    assert_eq!(world.text("/").await, "2 b /");
+
+    let rows = world.server.api("routes").await;
+    assert_eq!(rows.as_array().map(Vec::len), Some(1), "{rows}");
+    let line = ASGI.lines().position(|line| line.contains("def app")).expect("a line") + 1;
+    assert_eq!(
+        (&rows[0]["path"], &rows[0]["handler"]),
+        (&json!("/<path:path>"), &json!("main.app"))
+    );
+    assert_eq!((&rows[0]["file"], &rows[0]["line"]), (&json!("main.py"), &json!(line)));
+    world.server.stop().await;
+    let said = world.server.out.whole().await;
+    assert!(said.contains("ended 2"), "{said}");
+}
+
+#[tokio::test]
+async fn an_exception_that_a_framework_handles_is_in_the_console() {
+    let server = project("wsgi.py", WSGI).args(&["wsgi:shop"]).dev().await;
+    let reply = server.get("/handled").await;
+    assert_eq!((reply.status, reply.text()), (500, "sorry"));
+    let list = server.api("requests").await;
+    let id = list[0]["id"].as_str().expect("an id");
+    let detail = server.api(&format!("requests/{id}")).await;
+    assert_eq!(detail["traceback"]["type"], "KeyError", "{detail}");
+    let frame = detail["traceback"]["frames"].as_array().expect("frames").last().expect("one");
+    assert_eq!(frame["file"], "wsgi.py");
+}
+
+#[tokio::test]
+async fn factories_packages_and_wsgi_are_served_in_production() {
+    for (module, args) in [
+        ("wsgi.py", &["wsgi:shop"][..]),
+        ("wsgi.py", &["wsgi:create", "--factory"]),
+        ("wsgi.py", &["wsgi:Group.shop", "--interface", "wsgi"]),
+        ("web/site.py", &["web.site:shop"]),
+        ("src/site.py", &["site_:shop", "--app-dir", "src"]),
+        ("wsgi.py", &["--app", "wsgi:shop"]),
+    ] {
+        let module = module.replace("src/site", "src/site_");
+        let mut server = project(&module, WSGI).args(args).serve().await;
+        assert_eq!(server.get("/a/b").await.text(), "/a/b", "{args:?}");
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_is_one_message_with_the_way_out() {
+    let project = project("main.py", WSGI);
+    for (args, expected) in [
+        (&["main:nope"][..], &["has no `nope`", "`shop`"][..]),
+        (&["main:shoop"], &["did you mean `shop`"]),
+        (&["nomodule:app"], &["no module `nomodule`", "api, main", "--app-dir"]),
+        (&["main:text"], &["`main:text` at", "main.py:29", "it is the str 'text'"]),
+        (&["main:create"], &["as a factory; pass `--factory`"]),
+        (&["main:with_setting", "--factory"], &["needs `setting`", "give each a default"]),
+        (&["main:later", "--factory"], &["is an `async def`; make it a `def`"]),
+        (&["main:text", "--factory"], &["is a str, and not a factory; remove `--factory`"]),
+        (&["main:"], &["`DIR` is `main:`", "such as main:app"]),
+        (&["main:shop", "--interface", "cgi"], &["must be asgi or wsgi"]),
+    ] {
+        let ended = project.snaxum(&[&["serve", "--port", "0"], args].concat()).await;
+        let code = if expected[0].starts_with("`DIR`") || expected[0].starts_with("must be") {
+            2
+        } else {
+            1
+        };
+        assert_eq!(ended.code, Some(code), "{args:?}: {}", ended.stderr);
+        for text in expected {
+            assert!(ended.stderr.contains(text), "{args:?}: {text}: {}", ended.stderr);
+        }
+    }
+}
