@@ -129,6 +129,11 @@ def simplify(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
+def way_out_of(value: object) -> str:
+    """Return what to return instead of a value that has no JSON form."""
+    return way_out(value) or _WAY_OUT
+
+
 class _Walk:
     """Converts a value to plain types for `json`, and tracks the place for errors."""
 
@@ -150,7 +155,7 @@ class _Walk:
             try:
                 value = simplify(value)
             except TypeError:
-                raise self.error(value, way_out(value) or _WAY_OUT) from None
+                raise self.error(value, way_out_of(value)) from None
             kind = type(value)
 
         if id(outer) in self.open:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._validation import models
-from .._validation.hints import hints_of, members, unwrap
+from .._validation.hints import members, unwrap
 from .components import Mode
 
 
@@ -32,7 +32,7 @@ def shape_of(kind: Any, mode: Mode) -> Shape:
     model = models.read(kind)
     fields = model.fields
     if mode in ("output", "struct"):
-        fields = [_sent(each, kind) for each in [*fields, *_made(kind)]]
+        fields = [_sent(each, kind) for each in [*fields, *models.made_fields(kind)]]
     return Shape(fields, model.is_array, model.is_closed, model.tag)
 
 
@@ -45,18 +45,6 @@ def documentation(kind: Any) -> str:
         f"{kind.__name__}("
     )
     return "" if is_made else inspect.cleandoc(text)
-
-
-def _made(kind: Any) -> list[models.ModelField]:
-    """Return the fields of a dataclass or an attrs class that its constructor does not take."""
-    if models.is_struct(kind):
-        return []
-    fields: Any = getattr(kind, "__attrs_attrs__", ())
-    if dataclasses.is_dataclass(kind):
-        fields = dataclasses.fields(kind)
-    names = [each.name for each in fields if not each.init]
-    hints = hints_of(kind) if names else {}
-    return [models.ModelField(name, name, hints.get(name, Any), True) for name in names]
 
 
 def _sent(field: models.ModelField, kind: Any) -> models.ModelField:

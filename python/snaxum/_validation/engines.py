@@ -59,8 +59,6 @@ class BodyEngine:
     explain: Convert
     # Returns the faults that `decode` has raised itself, if it knows them all.
     faults: Callable[[Exception], list[Fault] | None]
-    # The converter of pydantic, if it is that.
-    adapter: Any = None
 
 
 def for_body(
@@ -77,7 +75,7 @@ def for_body(
         else:
             explain = libraries.adapter_part(adapter)
             validate = functools.partial(_decode_finite, adapter.validate_json, loads)
-            return BodyEngine(validate, explain, libraries.json_faults, adapter)
+            return BodyEngine(validate, explain, libraries.json_faults)
     kind = (
         None if builder.uses_pydantic or builder.is_beyond_msgspec else _typed(annotation, limits)
     )

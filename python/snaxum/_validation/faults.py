@@ -38,14 +38,22 @@ class Faults(list[Fault]):
     """The faults of a value. Raises TooManyFaults after `MAX_FAULTS`.
 
     Within a union, `refused` has the faults of each value that a member of a union has refused, by
-    the `id` of the value and that of the member: the values live as long as the outermost union.
+    the `id` of the value and that of the member; with the value, so that no other gets its `id`.
     """
 
-    __slots__ = ("refused",)
+    __slots__ = ("open", "refused")
 
-    def __init__(self, refused: dict[tuple[int, int], Faults] | None = None) -> None:
+    def __init__(self, refused: dict[tuple[int, int], tuple[Any, Faults]] | None = None) -> None:
         super().__init__()
         self.refused = refused
+        # The objects of a result around this place, each by its `id` and that of its model.
+        self.open: set[tuple[int, int]] | None = None
+
+    def attempt(self, refused: dict[tuple[int, int], tuple[Any, Faults]]) -> Faults:
+        """Return the faults of an attempt at the same place."""
+        found = Faults(refused)
+        found.open = self.open
+        return found
 
     def append(self, fault: Fault, /) -> None:
         if len(self) >= MAX_FAULTS:

@@ -22,13 +22,17 @@ _PYDANTIC = ByClass({"pydantic.BaseModel": True, "pydantic.RootModel": True})
 
 @dataclass(slots=True)
 class ModelField:
-    """One field: `key` is its name in JSON, `name` in Python."""
+    """One field: `key` is its name in JSON, `name` in Python.
+
+    A field that is not required has `default`, unless it has `factory`. If unknown, it is `...`.
+    """
 
     name: str
     key: str
     annotation: Any
     is_required: bool
     default: Any = None
+    factory: Callable[[], Any] | None = None
 
 
 @dataclass(slots=True)
@@ -40,6 +44,8 @@ class Model:
     # A list by position instead of an object by name.
     is_array: bool = False
     is_closed: bool = False
+    # A field that has its default is not sent.
+    omits_defaults: bool = False
     # The field that distinguishes tagged Structs, and its value.
     tag: tuple[str, Any] | None = None
 
@@ -97,6 +103,13 @@ def read(kind: Any) -> Model:
     return _named_tuple(kind)
 
 
+def made_fields(kind: Any) -> list[ModelField]:
+    """Return the fields of a class that its constructor does not take."""
+    if dataclasses.is_dataclass(kind):
+        return _of_dataclass(kind, is_taken=False)
+    return _of_attrs(kind, is_taken=False) if hasattr(kind, "__attrs_attrs__") else []
+
+
 def read_pydantic(kind: Any) -> list[ModelField]:
     """Return the fields of a pydantic model; pydantic itself converts them."""
     fields = []
@@ -126,15 +139,21 @@ def _typed_dict(kind: Any) -> Model:
 
 
 def _dataclass(kind: Any) -> Model:
-    hints = hints_of(kind)
+    return Model(_of_dataclass(kind, is_taken=True), lambda values: kind(**values))
+
+
+def _of_dataclass(kind: Any, *, is_taken: bool) -> list[ModelField]:
+    hints, missing = hints_of(kind), dataclasses.MISSING
     fields = []
     for each in dataclasses.fields(kind):
-        if each.init:
-            missing = dataclasses.MISSING
-            is_required = each.default is missing and each.default_factory is missing
+        if each.init is is_taken:
+            factory = None if each.default_factory is missing else each.default_factory
+            is_required = each.default is missing and factory is None
             default = None if each.default is missing else each.default
-            fields.append(ModelField(each.name, each.name, hints[each.name], is_required, default))
-    return Model(fields, lambda values: kind(**values))
+            fields.append(
+                ModelField(each.name, each.name, hints[each.name], is_required, default, factory)
+            )
+    return fields
 
 
 def _named_tuple(kind: Any) -> Model:
@@ -147,16 +166,28 @@ def _named_tuple(kind: Any) -> Model:
 
 
 def _attrs(kind: Any) -> Model:
+    names = {each.name: each.alias for each in kind.__attrs_attrs__}
+    return Model(
+        _of_attrs(kind, is_taken=True),
+        lambda values: kind(**{names[n]: v for n, v in values.items()}),
+    )
+
+
+def _of_attrs(kind: Any, *, is_taken: bool) -> list[ModelField]:
     hints = hints_of(kind)
     fields = []
     for each in kind.__attrs_attrs__:
-        if each.init:
+        if each.init is is_taken:
             is_required = type(each.default).__name__ in ("_Nothing", "NOTHING")
+            default, factory = None if is_required else each.default, None
+            if type(each.default).__name__ == "Factory":
+                # A factory that takes the object itself needs an object.
+                default, factory = ..., None if each.default.takes_self else each.default.factory
             annotation = hints.get(each.name, Any)
-            default = None if is_required else each.default
-            fields.append(ModelField(each.name, each.name, annotation, is_required, default))
-    names = {each.name: each.alias for each in kind.__attrs_attrs__}
-    return Model(fields, lambda values: kind(**{names[n]: v for n, v in values.items()}))
+            fields.append(
+                ModelField(each.name, each.name, annotation, is_required, default, factory)
+            )
+    return fields
 
 
 def _struct(kind: Any) -> Model:
@@ -174,6 +205,7 @@ def _struct(kind: Any) -> Model:
             hints[each.name],
             each.required,
             None if each.default is msgspec.NODEFAULT else each.default,
+            None if each.default_factory is msgspec.NODEFAULT else each.default_factory,
         )
         for each in infos
     ]
@@ -183,5 +215,6 @@ def _struct(kind: Any) -> Model:
         lambda values: kind(**values),
         is_array=config.array_like,
         is_closed=config.forbid_unknown_fields,
+        omits_defaults=config.omit_defaults and not config.array_like,
         tag=tag,
     )

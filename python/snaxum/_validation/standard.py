@@ -29,8 +29,9 @@ from .hints import NONE, annotated, members, name_of, unwrap, with_arguments
 from .model_conversion import build
 
 _LISTS = (list, Sequence, Iterable, Collection, MutableSequence)
-_SETS = (set, Set, MutableSet)
-_DICTS = (dict, Mapping, MutableMapping)
+SETS = (set, Set, MutableSet)
+DICTS = (dict, Mapping, MutableMapping)
+_SINGLE = (str, int, float, NONE)
 
 
 class Builder:
@@ -57,21 +58,21 @@ class Builder:
         limits = {**own, **(limits or {})}
         if constraints.needs_pydantic(metadata):
             self.uses_pydantic = True
-            return libraries.pydantic_part(annotated(annotation, metadata), limits)
+            return self._by_pydantic(annotated(annotation, metadata), limits)
         origin, args = typing.get_origin(annotation), typing.get_args(annotation)
         choices = members(annotation)
         if len(choices) > 1:
             return self._union(choices, limits)
         if annotation in (Any, object) or isinstance(annotation, typing.TypeVar):
             self.is_beyond_msgspec |= annotation is object
-            return _limited(_as_it_is, limits, "other", annotation, "item")
+            return limited(as_it_is, limits, "other", annotation, "item")
         if annotation in (None, NONE):
             return _none_text if self.is_text else _none
         if origin is Literal:
             return self._literal(args, limits)
         if models.is_pydantic(origin or annotation):
             self.uses_pydantic = True
-            return libraries.pydantic_part(annotation, limits)
+            return self._by_pydantic(annotation, limits)
         base = origin or annotation
         if base in self.scalars:
             return self._scalar(base, limits)
@@ -79,16 +80,19 @@ class Builder:
             return self._enum(base, limits)
         if models.is_model(base):
             return self._model(annotation, base, limits)
-        if base in _LISTS or base in _SETS or base is frozenset or base is tuple:
+        if base in _LISTS or base in SETS or base is frozenset or base is tuple:
             return self._items(annotation, base, args, limits)
-        if base in _DICTS and not self.is_text:
+        if base in DICTS and not self.is_text:
             return self._dict(annotation, args, limits)
         if models.is_of_pydantic(base):
             self.uses_pydantic = True
-            return libraries.pydantic_part(annotation, limits)
+            return self._by_pydantic(annotation, limits)
         if not isinstance(base, type):
             raise Unsupported(f"`{name_of(annotation)}` is not a type")
         raise Unsupported(f"no text or JSON becomes a `{name_of(annotation)}`")
+
+    def _by_pydantic(self, annotation: Any, limits: Constraints) -> Convert:
+        return libraries.pydantic_part(annotation, limits)
 
     def _scalar(self, kind: type, limits: Constraints) -> Convert:
         expected, fault, read = self.scalars[kind]
@@ -102,7 +106,7 @@ class Builder:
                 return INVALID
 
         unit = "byte" if kind is bytes else "character"
-        return _limited(convert, limits, scalars.KINDS.get(kind, "other"), kind, unit)
+        return limited(convert, limits, scalars.KINDS.get(kind, "other"), kind, unit)
 
     def _enum(self, kind: type[enum.Enum], limits: Constraints) -> Convert:
         constraints.split(limits, "other", kind.__name__)
@@ -169,8 +173,11 @@ class Builder:
             built.sort(key=lambda pair: _rank(unwrap(pair[0])[0]))
             if any(unwrap(each)[0] is float for each in rest):
                 built = [(e, _digits(c) if unwrap(e)[0] is int else c) for e, c in built]
+        return self._first_that_fits(built, is_optional=is_optional)
+
+    def _first_that_fits(self, built: list[tuple[Any, Convert]], *, is_optional: bool) -> Convert:
         converts = [convert for _, convert in built]
-        has_text = any(unwrap(each)[0] is str for each in rest)
+        has_text = any(unwrap(each)[0] is str for each, _ in built)
         kinds = [_shape(unwrap(each)[0]) for each, _ in built]
 
         def convert(value: Any, loc: Loc, faults: Faults) -> Any:
@@ -181,19 +188,20 @@ class Builder:
             tried: list[list[Fault]] = []
             # Without it, each level of unions within unions doubles the number of attempts.
             refused = {} if faults.refused is None else faults.refused
-            known = refused if isinstance(value, dict | list) else {}
+            known = {} if isinstance(value, _SINGLE) else refused
             for each in converts:
                 key = id(value), id(each)
-                found = known.get(key)
-                if found is None:
-                    found = Faults(refused)
+                if key in known:
+                    found = known[key][1]
+                else:
+                    found = faults.attempt(refused)
                     try:
                         result = each(value, loc, found)
                     except TooManyFaults:
                         result = INVALID
                     if result is not INVALID and not found:
                         return result
-                    known[key] = found
+                    known[key] = (value, found)
                 tried.append(found)
             # The faults of the member with the value's shape, or else the expectation of each.
             shape = _shape_of(value)
@@ -212,7 +220,7 @@ class Builder:
     ) -> Convert:
         self.is_beyond_msgspec |= base is Iterable
         make: Callable[[list[Any]], Any] = list
-        if base in _SETS:
+        if base in SETS:
             make = set
         elif base in (tuple, frozenset):
             make = base
@@ -220,7 +228,7 @@ class Builder:
             convert = self._tuple([] if args == ((),) else list(args))
         else:
             convert = _many(self.build(args[0] if args else Any), make)
-        return _limited(convert, limits, "items", annotation, "item")
+        return limited(convert, limits, "items", annotation, "item")
 
     def _tuple(self, args: list[Any]) -> Convert:
         each = [self.build(arg) for arg in args]
@@ -242,8 +250,8 @@ class Builder:
         return convert
 
     def _dict(self, annotation: Any, args: tuple[Any, ...], limits: Constraints) -> Convert:
-        keys = Builder(is_text=True).build(args[0]) if args else _as_it_is
-        values = self.build(args[1]) if args else _as_it_is
+        keys = Builder(is_text=True).build(args[0]) if args else as_it_is
+        values = self.build(args[1]) if args else as_it_is
 
         def convert(value: Any, loc: Loc, faults: Faults) -> Any:
             if not isinstance(value, dict):
@@ -255,7 +263,7 @@ class Builder:
             ]
             return INVALID if len(faults) > before else dict(made)
 
-        return _limited(convert, limits, "items", annotation, "item")
+        return limited(convert, limits, "items", annotation, "item")
 
     def _model(self, annotation: Any, base: Any, limits: Constraints) -> Convert:
         constraints.split(limits, "other", name_of(annotation))
@@ -296,7 +304,7 @@ def _many(each: Convert, make: Callable[[list[Any]], Any]) -> Convert:
     return convert
 
 
-def _limited(
+def limited(
     convert: Convert, limits: Constraints, kind: str, annotation: Any, unit: str
 ) -> Convert:
     """Check the limits after the conversion."""
@@ -311,7 +319,7 @@ def _limited(
     return limited
 
 
-def _as_it_is(value: Any, loc: Loc, faults: Faults) -> Any:
+def as_it_is(value: Any, loc: Loc, faults: Faults) -> Any:
     return value
 
 
@@ -357,11 +365,11 @@ def _rank(kind: Any) -> int:
 def _shape(kind: Any) -> str:
     """Name the form in JSON of a type with parts: `dict`, `list`; "" for a scalar."""
     base = typing.get_origin(kind) or kind
-    if base in _DICTS:
+    if base in DICTS:
         return "dict"
     if models.is_model(base):
         return "list" if issubclass(base, tuple) else "dict"
-    return "list" if base in (*_LISTS, *_SETS, tuple, frozenset) else ""
+    return "list" if base in (*_LISTS, *SETS, tuple, frozenset) else ""
 
 
 def _shape_of(value: Any) -> str:
