@@ -730,6 +730,27 @@ def test_a_model_of_texts_may_refuse_unknown_names(model: Any) -> None:
     assert faults(handler, headers={"a-b": "x"}) == [("header", ["a-b"], "int_parsing")]
 
 
+@pytest.mark.parametrize("model", [ClosedStruct, ClosedModel])
+def test_an_optional_model_refuses_unknown_names_that_come_alone(model: Any) -> None:
+    default = model(a_b=5)
+
+    def handler(given: Any = default) -> Any:
+        return given.a_b
+
+    handler.__annotations__["given"] = Annotated[model, Query()]
+    assert fill(handler) == 5
+    assert fill(handler, query="a_b=1") == 1
+    assert faults(handler, query="more=1") == [("query", ["more"], "extra_forbidden")]
+
+    handler.__annotations__["given"] = Annotated[model, Form()]
+    sent: Any = {"method": "POST", "headers": FORM}
+    assert fill(handler, body="", **sent) == 5
+    assert faults(handler, body="more=1", **sent) == [("form", ["more"], "extra_forbidden")]
+
+    handler.__annotations__["given"] = Annotated[model, Header()]
+    assert fill(handler, headers={"accept": "*/*"}) == 5
+
+
 def test_a_model_of_pydantic_may_take_unknown_names() -> None:
     def handler(given: Annotated[OpenModel, Query()]) -> Any:
         return given.model_dump()

@@ -46,7 +46,9 @@ class TextModel(Value):
     def read(self, request: Any) -> Any:
         sent = {field.name: value.read(request) for field, value in self.fields}
         is_empty = all(each is MISSING for each in sent.values())
-        return MISSING if is_empty and not self.argument.is_required else sent
+        if is_empty and not self.argument.is_required and not self._others(request):
+            return MISSING
+        return sent
 
     def convert(self, request: Any, sent: Any, faults: Faults) -> Any:
         if self.is_pydantic:
