@@ -492,6 +492,11 @@ def test_a_websocket_is_beside_the_paths() -> None:
     assert [each["name"] for each in described["parameters"]] == ["room", "since"]
     assert described["subprotocols"] == ["chat.v1"]
 
+    found = document(WebSocketRoute("/c/<int:room>", chat), WebSocketRoute("/c/<room>", chat))
+    assert found["x-websockets"]["/c/{room}"]["operationId"].endswith("chat")
+    (omitted,) = found["x-omitted"]
+    assert omitted.startswith("another route already has the WebSocket /c/{room}: ")
+
 
 def test_a_module_describes_its_tag() -> None:
     def handler(request: Request) -> None: ...
@@ -573,8 +578,9 @@ def test_a_type_that_raises_omits_its_route_only(caplog: pytest.LogCaptureFixtur
 
     found = document(Route("/a", None, hostile), Route("/b", None, fine))
     assert list(found["paths"]) == ["/b"]
-    assert found["x-omitted"] == ["/a cannot be described: not now"]
+    assert found["x-omitted"] == ["/a cannot be described; the log has the reason"]
     assert "hostile cannot be described" in caplog.text
+    assert "not now" in caplog.text
 
 
 def test_a_generic_class_is_a_component_for_each_of_its_arguments() -> None:

@@ -61,7 +61,8 @@ def is_accepted(kind: Any, value: Any) -> bool:
 # Types without formats, and without a tag, which may be missing in a body.
 EXACT = [
     int, float, bool, str, None, Color, Level, Literal["a", "b"], Literal[1, 2], Positive, Short,
-    Few, Box, Point, Pair, Limited, Any,
+    Few, Box, Point, Pair, Limited, Any, dict[Level, int], dict[Color, int], dict[int, bool],
+    dict[Literal[1, 2], int], dict[Literal["a", "b"], int],
 ]  # fmt: skip
 exact_types = st.recursive(
     st.sampled_from(EXACT),
@@ -93,7 +94,8 @@ def _near(schema: dict[str, Any], components: Any, draw: st.DrawFn, depth: int) 
     if "enum" in schema:
         return draw(st.sampled_from(schema["enum"]))
     if schema.get("type") == "object":
-        named = schema.get("properties", {"id": schema.get("additionalProperties", {})})
+        inner = schema.get("additionalProperties", {})
+        named = schema.get("properties", dict.fromkeys(_keys(schema, components), inner))
         chosen = [name for name in named if draw(st.integers(0, 4))]
         return {name: _near(named[name], components, draw, depth - 1) for name in chosen}
     if schema.get("type") == "array":
@@ -107,6 +109,14 @@ def _near(schema: dict[str, Any], components: Any, draw: st.DrawFn, depth: int) 
         "null": st.none(),
     }
     return draw(simple.get(schema.get("type", ""), whole_values))
+
+
+def _keys(schema: dict[str, Any], components: Any) -> list[str]:
+    """Return keys of a dict: the names of its keys if they are known, and one that may be wrong."""
+    names = schema.get("propertyNames", {})
+    if "$ref" in names:
+        names = components[names["$ref"].rpartition("/")[2]]
+    return [*names.get("enum", []), "id"]
 
 
 @st.composite

@@ -46,7 +46,8 @@ def describe(
         try:
             made.add(route)
         except Exception as error:  # a class of the user's may raise on any question
-            made.omitted.append(f"{route.pattern} cannot be described: {error}")
+            # A client may read it, so it has no text of the exception.
+            made.omitted.append(f"{route.pattern} cannot be described; the log has the reason")
             _log.warning("%s cannot be described", route.handler_name, exc_info=error)
     found: dict[str, Any] = {"openapi": "3.1.0", "info": dict(info), "paths": made.paths}
     components = made.schemas.finish(PROBLEMS)
@@ -122,6 +123,11 @@ class _Document:
             is_module = not route.tags and route.scope is None
             self.tags.setdefault(tag, route.module if is_module else None)
         if isinstance(route.origin, WebSocketRoute):
+            if path in self.websockets:
+                self.omitted.append(
+                    f"another route already has the WebSocket {path}: {route.handler_name}"
+                )
+                return
             identifier = self._unique(identifier_of(route))
             self.websockets[path] = websocket(route.origin, identifier, names, self.schemas)
             return

@@ -13,9 +13,8 @@ from .._core.arguments import Argument
 from .._core.patterns import Converter
 from .._core.text_models import fields_of
 from .._validation.hints import members
-from ..markers import MISSING
 from .components import Schema
-from .scalars import add_default, json_value
+from .scalars import add_default, json_values
 from .schemas import Schemas
 
 _PLACES = ("path", "query", "header", "cookie")
@@ -142,8 +141,7 @@ def _described(argument: Argument) -> dict[str, Any]:
 def _add_texts(schema: Schema, argument: Argument) -> None:
     if argument.title:
         schema["title"] = argument.title
-    examples = [json_value(each) for each in argument.examples]
-    if examples := [each for each in examples if each is not MISSING]:
+    if examples := json_values(argument.examples):
         schema["examples"] = examples
 
 
@@ -153,8 +151,7 @@ def _body(argument: Argument, schemas: Schemas) -> dict[str, Any]:
         media: dict[str, Any] = {"schema": schema}
         if argument.title:
             schema["title"] = argument.title
-        examples = [json_value(each) for each in argument.examples]
-        if examples := [each for each in examples if each is not MISSING]:
+        if examples := json_values(argument.examples):
             media["examples"] = {
                 f"example {number}": {"value": each} for number, each in enumerate(examples, 1)
             }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import pathlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -103,3 +103,8 @@ def json_value(value: Any) -> Any:
         return loads(dumps(value))
     except (EncodingError, ValueError):
         return MISSING
+
+
+def json_values(values: Iterable[Any]) -> list[Any]:
+    """Return the values that have a form in JSON, in that form."""
+    return [each for each in map(json_value, values) if each is not MISSING]

@@ -36,13 +36,12 @@ from .._validation.hints import (
     unwrap,
     with_arguments,
 )
-from ..markers import MISSING
 from . import aliases
 from .by_pydantic import PydanticSchemas
 from .choices import choice, choice_of_keys, enum_schema, values_of
 from .components import Components, Mode, Schema
 from .fields import documentation, is_unset, shape_of
-from .scalars import add_default, json_value, limited, scalar
+from .scalars import add_default, json_values, limited, scalar
 
 _RAW = ByClass({"msgspec.Raw": True})
 _LISTS = (list, Sequence, Iterable, Collection, MutableSequence, deque)
@@ -270,6 +269,5 @@ def _described(metadata: Sequence[Any]) -> Schema:
             extra = getattr(each, "extra_json_schema", None)
             found.update(extra if isinstance(extra, dict) else {})
     if "examples" in found:
-        values = [json_value(each) for each in found["examples"]]
-        found["examples"] = [each for each in values if each is not MISSING]
+        found["examples"] = json_values(found["examples"])
     return found

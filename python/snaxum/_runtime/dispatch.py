@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from .._pool.request_pool import RequestPool
 
+# The methods of a framework's route, sorted.
+_FRAMEWORK_METHODS = ("GET", "HEAD", "OPTIONS")
 LOOPS_BLOCKED = "async handlers block every event loop; see the log"
 
 
@@ -57,10 +59,13 @@ def dispatch_request(
 
 def _dispatch_unmatched(exchange: Exchange, generation: Generation, found: Match) -> None:
     """Respond to a request that no route matches, through the hooks for all routes."""
-    own = _framework_route(exchange.method, exchange.path, found)
+    own = _framework_route(exchange.path, found)
     if own is not None:
-        _dispatch_own(exchange, generation, own)
-        return
+        if exchange.method in own.methods or exchange.method == "HEAD":
+            _dispatch_own(exchange, generation, own)
+            return
+        is_question = exchange.method == "OPTIONS"
+        found = (ImpliedOptions if is_question else MethodNotAllowed)(_FRAMEWORK_METHODS)
     if type(found) is NotFound and generation.broken:
         _fail_broken(exchange, generation)
         return
@@ -77,9 +82,9 @@ def _dispatch_unmatched(exchange: Exchange, generation: Generation, found: Match
         exchange.respond(generation.number, None, refusal.status, headers, b"")
 
 
-def _framework_route(method: str, path: str, found: Match) -> Route | None:
+def _framework_route(path: str, found: Match) -> Route | None:
     """Return the framework's route of a path that the user has no route for."""
-    if type(found) is not NotFound or method not in ("GET", "HEAD"):
+    if type(found) is not NotFound:
         return None
     return generations.framework_routes.get(path)
 
@@ -133,7 +138,7 @@ def calls_plain_handler(generation: Generation, method: str, path: str) -> bool:
         found = generation.table.match("GET", path)
     if type(found) is not tuple:
         hooks = generation.hooks.all()
-        is_answered = bool(hooks) or _framework_route(method, path, found) is not None
+        is_answered = bool(hooks) or _framework_route(path, found) is not None
         return is_answered and not any(hook.is_async for hook in hooks)
     route = found[0]
     return not (route.use_process_pool or route.is_async)

@@ -74,8 +74,12 @@ async fn the_document_describes_the_serving_generation_and_the_page_shows_it() {
         assert_eq!((asset.status, asset.header("content-type")), (200, kind), "{name}");
     }
     assert_eq!(server.get("/docs/../console/api.js").await.status, 404);
-    let posted = send(server.request(Method::POST, "/docs")).await;
-    assert_eq!(posted.status, 404, "it is not a route of the user");
+    for path in ["/docs", "/docs/docs.js", "/openapi.json"] {
+        let posted = send(server.request(Method::POST, path).body("x")).await;
+        assert_eq!((posted.status, posted.header("allow")), (405, "GET, HEAD, OPTIONS"), "{path}");
+        let asked = send(server.request(Method::OPTIONS, path)).await;
+        assert_eq!((asked.status, asked.header("allow")), (200, "GET, HEAD, OPTIONS"), "{path}");
+    }
     let routes = server.api("routes").await;
     assert!(!routes.to_string().contains("openapi"), "{routes}");
 }
