@@ -10,6 +10,7 @@ mod multipart;
 pub(crate) mod observation;
 mod streamed_body;
 mod streamed_response;
+mod timed_writes;
 mod websocket;
 mod whole_body;
 

@@ -27,6 +27,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 
+use super::timed_writes::TimedWrites;
 use crate::event::{Event, TRACEBACK};
 use crate::message::socket_channel::Outgoing;
 use crate::message::{
@@ -51,7 +52,7 @@ const BUFFER: usize = 8 * 1024;
 const SERVICE_RESTART: u16 = 1012;
 const NO_STATUS: u16 = 1005;
 
-type Stream = WebSocketStream<TokioIo<Upgraded>>;
+type Stream = WebSocketStream<TimedWrites<TokioIo<Upgraded>>>;
 
 /// The handshake of a client that asks for a WebSocket.
 pub(super) struct Handshake {
@@ -129,9 +130,12 @@ impl Handshake {
         let (on_upgrade, guard) = (self.on_upgrade, self.guard);
         // A server of someone else does not wait for it, so the runtime does.
         let token = guard.is_none().then(|| runtime.socket_token());
+        // Nor does it limit the time of a write.
+        let send_timeout =
+            if guard.is_none() { runtime.config().send_timeout } else { Duration::ZERO };
         tokio::spawn(async move {
             match on_upgrade.await {
-                Ok(upgraded) => connection.serve(upgraded).await,
+                Ok(upgraded) => connection.serve(upgraded, send_timeout).await,
                 // The client has left before.
                 Err(_) => drop(connection.channel.end(abnormal())),
             }
@@ -151,13 +155,14 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
         .any(|each| each.trim().eq_ignore_ascii_case(token))
 }
 
-async fn open(upgraded: Upgraded, max_message_size: usize) -> Stream {
+async fn open(upgraded: Upgraded, max_message_size: usize, send_timeout: Duration) -> Stream {
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
         .max_message_size(Some(max_message_size))
         .max_frame_size(Some(max_message_size));
-    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await
+    let connection = TimedWrites::new(TokioIo::new(upgraded), send_timeout);
+    WebSocketStream::from_raw_socket(connection, Role::Server, Some(config)).await
 }
 
 /// An open WebSocket.
@@ -192,8 +197,9 @@ enum Ended {
 
 impl Connection {
     /// Passes messages until one side closes, then closes the connection.
-    async fn serve(&self, upgraded: Upgraded) {
-        let stream = open(upgraded, self.runtime.config().max_message_size).await;
+    async fn serve(&self, upgraded: Upgraded, send_timeout: Duration) {
+        let max_message_size = self.runtime.config().max_message_size;
+        let stream = open(upgraded, max_message_size, send_timeout).await;
         let (mut sink, mut stream) = stream.split();
         let ended = tokio::select! {
             ended = self.receive(&mut stream) => ended,
@@ -292,7 +298,7 @@ impl Connection {
             loop {
                 tokio::time::sleep(every).await;
                 // While nothing is read, its pongs are not, either. While a message is on its way to a
-                // slow client, no ping is sent; if that reads nothing, the send timeout ends it.
+                // slow client, no ping is sent; if it reads nothing, the send timeout ends the write.
                 let counts = self.channel.ping() && !self.is_full.load(Ordering::Relaxed);
                 if counts && self.silent_pings.fetch_add(1, Ordering::Relaxed) == MISSED_PINGS {
                     return;

@@ -39,6 +39,7 @@ async fn main() -> Result<()> {
         .dispatch_workers(1)
         .max_queue(if is_dev { 2000 } else { 1 })
         .request_timeout(Duration::from_millis(limit))
+        .send_timeout(Duration::from_millis(limit))
         .dev(is_dev)
         .build()?;
     let runtime = Arc::new(PythonRuntime::with_config(config)?);

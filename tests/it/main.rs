@@ -12,6 +12,7 @@ mod console_api;
 mod dev_api;
 mod docs;
 mod editor;
+mod embedded_sockets;
 mod event_stream;
 mod example;
 mod faults;
