@@ -107,7 +107,7 @@ async fn call(
         reason: error.to_string(),
     })?;
     let body = RequestBody::Whole(body.into());
-    observation.body_is(&body);
+    observation.record_request_body(&body);
     // A save before the call is live, or rejected, before Python sees the call.
     runtime.gate().wait().await;
     observation.gate_passed();
@@ -132,7 +132,7 @@ fn report(id: u64, mut observation: Observation<'_>, error: Option<&FunctionErro
         content_type = HeaderValue::from_static("text/plain; charset=utf-8");
         traceback = error.traceback();
         if traceback.is_none() {
-            observation.response_is(error.to_string().into());
+            observation.record_response_text(error.to_string().into());
         }
     }
     if let Some(traceback) = traceback {

@@ -81,14 +81,14 @@ impl<'a> Observation<'a> {
     }
 
     /// Records the body of a call from Rust.
-    pub(crate) fn body_is(&mut self, body: &RequestBody) {
+    pub(crate) fn record_request_body(&mut self, body: &RequestBody) {
         if let (Some(observed), RequestBody::Whole(body)) = (&mut self.0, body) {
             observed.request_body = Some(body.clone().into());
         }
     }
 
     /// Records a text that the caller gets instead of a response of Python.
-    pub(crate) fn response_is(&mut self, body: Bytes) {
+    pub(crate) fn record_response_text(&mut self, body: Bytes) {
         if let Some(observed) = &mut self.0 {
             observed.response_body = Some(body);
         }
