@@ -28,6 +28,7 @@ use futures_util::future::Either;
 use hyper::upgrade::OnUpgrade;
 
 use crate::event::TRACEBACK;
+use crate::http_layers::TypeOfCopy;
 use crate::message::{
     Failure, FileBody, HandlerOutcome, Head, PythonRequest, PythonResponse, RequestBody,
     ResponseBody, Traceback,
@@ -238,8 +239,12 @@ fn to_http(
         HandlerOutcome::Response { status, content_type, headers, body } => {
             match build_response(runtime, (id, head.method()), status, &headers, body) {
                 Ok(mut response) => {
-                    if let Some(content_type) = content_type {
-                        response.headers_mut().insert(CONTENT_TYPE, content_type);
+                    match content_type {
+                        Some(kind) if response.status() == StatusCode::NOT_MODIFIED => {
+                            response.extensions_mut().insert(TypeOfCopy(kind));
+                        }
+                        Some(kind) => drop(response.headers_mut().insert(CONTENT_TYPE, kind)),
+                        None => {}
                     }
                     return (response, None);
                 }

@@ -68,10 +68,11 @@ pub(crate) fn respond(
     match validators.check(request) {
         Precondition::Passed => {}
         Precondition::NotModified => {
+            let content_type = find(&headers, &CONTENT_TYPE).and_then(|kind| kind.parse().ok());
             let about_content = [CONTENT_TYPE, CONTENT_DISPOSITION, CONTENT_ENCODING];
             headers.retain(|(name, _)| about_content.iter().all(|it| it.as_str() != name));
             let body = ResponseBody::Full(Bytes::new());
-            return Ok(HandlerOutcome::Response { status: 304, content_type: None, headers, body });
+            return Ok(HandlerOutcome::Response { status: 304, content_type, headers, body });
         }
         Precondition::Failed => {
             let detail = "the file is not the version that the request names";

@@ -108,7 +108,8 @@ impl HttpLayers {
         let mut response = unwrap(compression.layer(inner).oneshot(request).await).map(Body::new);
         let was_plain = response.extensions_mut().remove::<Plain>().is_some();
         let is_same = response.status() == StatusCode::NOT_MODIFIED;
-        if is_same {
+        let kind = response.extensions_mut().remove::<TypeOfCopy>();
+        if is_same && kind.is_none_or(|kind| is_text(&kind.0)) {
             // As in the response that it stands for.
             response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
         }
@@ -123,6 +124,10 @@ impl HttpLayers {
 fn unwrap<T>(result: Result<T, Infallible>) -> T {
     result.unwrap_or_else(|never| match never {})
 }
+
+/// The content type of the client's copy, in a response that the copy is valid.
+#[derive(Clone)]
+pub(crate) struct TypeOfCopy(pub(crate) HeaderValue);
 
 /// Marks a response whose body was not compressed by its handler.
 #[derive(Clone, Copy)]
@@ -178,7 +183,9 @@ fn cors(config: &SnaxumConfig) -> CorsLayer {
     let is_any = |values: &[String]| values.iter().any(|value| value == "*");
     let origins = match &config.cors_allow_origins {
         any if is_any(any) => AllowOrigin::any(),
-        origins => AllowOrigin::list(origins.iter().map(|it| sent(it).parse().expect(CHECKED))),
+        origins => {
+            AllowOrigin::list(origins.iter().map(|it| as_browsers_send(it).parse().expect(CHECKED)))
+        }
     };
     let methods = match &config.cors_allow_methods {
         none if none.is_empty() => AllowMethods::list(DEFAULT_METHODS),
@@ -210,7 +217,7 @@ fn cors(config: &SnaxumConfig) -> CorsLayer {
 }
 
 /// Returns an origin as browsers send it: in lower case, without the default port.
-fn sent(origin: &str) -> String {
+fn as_browsers_send(origin: &str) -> String {
     let origin = origin.to_ascii_lowercase();
     let default_port = if origin.starts_with("https:") { ":443" } else { ":80" };
     origin.strip_suffix(default_port).map(str::to_owned).unwrap_or(origin)
@@ -230,7 +237,7 @@ mod tests {
             ("https://a.example:8443", "https://a.example:8443"),
             ("http://[::1]:80", "http://[::1]"),
         ] {
-            assert_eq!(sent(origin), expected);
+            assert_eq!(as_browsers_send(origin), expected);
         }
     }
 

@@ -122,7 +122,7 @@ pub enum HandlerOutcome {
     Response {
         /// 200 to 599.
         status: u16,
-        /// The content type, if it is not among the headers.
+        /// The content type, if it is not among the headers; of a 304, that of the client's copy.
         content_type: Option<HeaderValue>,
         /// Names in lower case.
         headers: Vec<(String, String)>,

@@ -10,13 +10,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
+use axum::http::header::{
+    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION,
+};
 use axum::http::{HeaderMap, HeaderName};
 use bytes::Bytes;
 use mime_guess::Mime;
 
 use crate::file_response;
-use crate::message::{HandlerOutcome, Head, ResponseBody, StaticMount};
+use crate::message::{Failure, HandlerOutcome, Head, ResponseBody, StaticMount};
 
 use location::{Located, Names, locate};
 
@@ -161,7 +163,11 @@ impl StaticPath {
         respond: impl FnOnce(&Self) -> Option<HandlerOutcome> + Send + 'static,
     ) -> Option<HandlerOutcome> {
         let path = self.clone();
-        tokio::task::spawn_blocking(move || respond(&path)).await.unwrap_or(None)
+        tokio::task::spawn_blocking(move || respond(&path)).await.unwrap_or_else(|error| {
+            tracing::error!("{}: {error}", self.mount.id);
+            let detail = "internal error: the file was not sent; see the log".to_owned();
+            Some(HandlerOutcome::Failure(Failure { status: 500, detail, ..Failure::default() }))
+        })
     }
 
     fn locate(&self) -> Option<Located> {
@@ -196,13 +202,14 @@ impl StaticPath {
     }
 }
 
-/// Removes the version of a page, and reads it into memory: only a complete body gets the reload script
-/// at its place. Blocks.
+/// Removes the version of a page, which has no ranges, and reads it into memory: only a complete body
+/// gets the reload script at its place. Blocks.
 fn without_version(outcome: HandlerOutcome) -> io::Result<HandlerOutcome> {
     let HandlerOutcome::Response { status, content_type, mut headers, body } = outcome else {
         return Ok(outcome);
     };
-    headers.retain(|(name, _)| ![ETAG, LAST_MODIFIED].iter().any(|it| it.as_str() == name));
+    let about_version = [ETAG, LAST_MODIFIED, ACCEPT_RANGES];
+    headers.retain(|(name, _)| about_version.iter().all(|it| it.as_str() != name));
     let body = match body {
         ResponseBody::File(file) if file.size() <= MAX_PAGE => ResponseBody::Full(file.read_all()?),
         body => body,
@@ -242,22 +249,34 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_longest_prefix_wins_by_whole_names() {
-        let mount = |prefix: &str| StaticMount {
+    fn mount(prefix: &str) -> StaticMount {
+        StaticMount {
             id: String::new(),
             prefix: prefix.to_owned(),
             directory: format!("/d{prefix}"),
             index: String::new(),
             spa: false,
             max_age: None,
-        };
+        }
+    }
+
+    fn head(path: &str) -> Head {
+        Head::new(Request::get(path).body(()).expect("a request").into_parts().0)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_and_not_a_missing_file() {
+        let files = StaticFiles::new(&[mount("/a")], false).expect("a mount");
+        let path = files.find(&head("/a/b")).expect("the mount has it");
+        let outcome = path.run(|_| panic!("a bug")).await;
+        assert!(matches!(outcome, Some(HandlerOutcome::Failure(Failure { status: 500, .. }))));
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_by_whole_names() {
         let files = StaticFiles::new(&["", "/a/b", "/a"].map(mount), false).expect("mounts");
-        let directory = |path: &str| {
-            let request = Request::get(path).body(()).expect("a request");
-            let head = Head::new(request.into_parts().0);
-            files.find(&head).map(|found| found.mount.directory.clone())
-        };
+        let directory =
+            |path: &str| files.find(&head(path)).map(|found| found.mount.directory.clone());
         assert_eq!(directory("/a/b/x"), Some("/d/a/b".into()));
         assert_eq!(directory("/a/bc"), Some("/d/a".into()));
         assert_eq!(directory("/%61/x"), Some("/d/a".into()));

@@ -91,7 +91,8 @@ impl PythonState {
             Value::Object(members) => return Ok(members),
             Value::Array(_) => "a list",
             Value::String(_) => "a text",
-            Value::Number(_) | Value::Bool(_) => "a number",
+            Value::Number(_) => "a number",
+            Value::Bool(_) => "a boolean",
             Value::Null => "null",
         };
         let reason = format!("{other} has no members to merge; use a struct or a map");
@@ -127,11 +128,20 @@ mod tests {
 
     #[test]
     fn a_value_without_members_is_the_state_and_cannot_be_merged() {
-        let mut extensions = Extensions::new();
-        PythonState::add(&mut extensions, [1, 2]).expect("the first");
-        assert_eq!(extensions.get::<PythonState>().expect("it is there").json(), b"[1,2]");
-        let error = PythonState::add(&mut extensions, json!({"a": 1})).expect_err("no members");
-        assert!(error.reason().contains("a list has no members"), "{error}");
+        for (value, kind) in [
+            (json!([1, 2]), "a list"),
+            (json!("a"), "a text"),
+            (json!(1), "a number"),
+            (json!(true), "a boolean"),
+            (json!(null), "null"),
+        ] {
+            let mut extensions = Extensions::new();
+            PythonState::add(&mut extensions, &value).expect("the first");
+            let state = extensions.get::<PythonState>().expect("it is there");
+            assert_eq!(state.json(), value.to_string().as_bytes());
+            let error = PythonState::add(&mut extensions, json!({"a": 1})).expect_err("no members");
+            assert!(error.reason().starts_with(&format!("{kind} has no members")), "{error}");
+        }
     }
 
     #[test]

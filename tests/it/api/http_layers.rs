@@ -52,7 +52,11 @@ max-age = "10m"
 "#;
 
 fn project() -> Project {
-    Project::new().gate().file("app.py", APP).top_file("assets/a.txt", &"text ".repeat(100))
+    Project::new()
+        .gate()
+        .file("app.py", APP)
+        .top_file("assets/a.txt", &"text ".repeat(100))
+        .top_file("assets/a.png", &"x".repeat(1000))
 }
 
 async fn with(server: &Server, method: Method, path: &str, headers: &[(&str, &str)]) -> Reply {
@@ -113,6 +117,17 @@ async fn text_is_compressed_and_streams_are_not_delayed() {
     let same = with(&server, Method::GET, "/assets/a.txt", &again).await;
     assert_eq!((same.status, same.header("etag")), (304, file.header("etag")));
     assert!(same.headers.get_all("vary").iter().any(|value| value == "accept-encoding"));
+    // A 304 varies as the response that it stands for.
+    for path in ["/assets/a.txt", "/assets/a.png"] {
+        let whole = with(&server, Method::GET, path, &[]).await;
+        let again = [("if-none-match", whole.header("etag"))];
+        let same = with(&server, Method::GET, path, &again).await;
+        let varies = |reply: &Reply| {
+            reply.headers.get_all("vary").iter().any(|value| value == "accept-encoding")
+        };
+        assert_eq!((same.status, same.header("content-type")), (304, ""), "{path}");
+        assert_eq!(varies(&same), varies(&whole), "{path}");
+    }
     let part = [gzip[0], ("range", "bytes=0-299")];
     let part = with(&server, Method::GET, "/assets/a.txt", &part).await;
     assert_eq!((part.status, part.header("content-encoding"), part.body.len()), (206, "", 300));

@@ -369,6 +369,7 @@ async fn in_dev_mode_a_page_gets_the_script_and_nothing_is_stored() {
         assert!(page.text().contains("/__snaxum/live.js"), "{}", page.text());
         assert_eq!(page.header("content-length"), page.body.len().to_string());
         assert_eq!((page.header("etag"), page.header("cache-control")), ("", "no-cache"));
+        assert_eq!(page.header("accept-ranges"), "");
     }
     let file = server.get("/assets/deep/data.bin").await;
     assert_eq!(file.header("cache-control"), "no-cache");
