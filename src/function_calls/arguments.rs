@@ -1,6 +1,9 @@
 //! The arguments of a call, as JSON: `{"args": [...], "kwargs": {...}}`, without what is empty.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
 use crate::message::ConversionError;
 use crate::message::conversion::to_json;
@@ -19,6 +22,8 @@ pub struct CallArguments {
     positional: Vec<u8>,
     /// The same for names and values of keyword arguments.
     keywords: Vec<u8>,
+    /// The names of the keyword arguments, once one is added.
+    names: Option<HashSet<String>>,
     /// The first value that did not convert.
     error: Option<ConversionError>,
 }
@@ -29,7 +34,8 @@ impl CallArguments {
     ///
     /// A value without a JSON form is an error of the call.
     pub fn new(arguments: impl Serialize) -> Self {
-        let mut made = Self { positional: Vec::new(), keywords: Vec::new(), error: None };
+        let mut made =
+            Self { positional: Vec::new(), keywords: Vec::new(), names: None, error: None };
         match to_json(arguments) {
             Ok(json) => made.fill(&json),
             Err(error) => made.error = Some(error),
@@ -37,7 +43,7 @@ impl CallArguments {
         made
     }
 
-    /// Adds a keyword argument.
+    /// Adds a keyword argument. A name that is given twice is an error of the call.
     pub fn keyword(mut self, name: &str, value: impl Serialize) -> Self {
         let (name_json, value) = match (to_json(name), to_json(value)) {
             (Ok(name), Ok(value)) => (name, value),
@@ -53,6 +59,11 @@ impl CallArguments {
                 return self;
             }
         };
+        let names = self.names.get_or_insert_with(|| names_in(&self.keywords));
+        if !names.insert(name.to_owned()) {
+            self.error.get_or_insert(ConversionError::new(name, "it is given twice"));
+            return self;
+        }
         if !self.keywords.is_empty() {
             self.keywords.push(b',');
         }
@@ -73,6 +84,14 @@ impl CallArguments {
             }
         }
     }
+}
+
+/// Returns the names of keyword arguments, which are the inside of a JSON object.
+fn names_in(keywords: &[u8]) -> HashSet<String> {
+    let object = [b"{", keywords, b"}"].concat();
+    let members: HashMap<String, IgnoredAny> =
+        serde_json::from_slice(&object).expect("it was encoded here");
+    members.into_keys().collect()
 }
 
 /// Converts to the arguments of a Python function: [`CallArguments`], and any value that serializes to
@@ -151,6 +170,17 @@ mod tests {
         assert_eq!(text(both), r#"{"args":[1],"kwargs":{"größe":[2],"c":null}}"#);
         let named = CallArguments::new(json!({"a": 1})).keyword("b", 2);
         assert_eq!(text(named), r#"{"kwargs":{"a":1,"b":2}}"#);
+    }
+
+    #[test]
+    fn a_name_that_is_given_twice_is_an_error() {
+        for twice in [
+            CallArguments::new((1,)).keyword("b", 2).keyword("c", 3).keyword("b", 4),
+            CallArguments::new(json!({"a": {"c": 1}, "b": 1})).keyword("c", 1).keyword("b", 2),
+        ] {
+            let error = twice.into_json().expect_err("`b` is given twice");
+            assert_eq!(error.to_string(), "`b`: it is given twice");
+        }
     }
 
     #[test]
