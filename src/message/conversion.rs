@@ -31,21 +31,22 @@ impl ConversionError {
 pub(crate) fn to_json(value: impl Serialize) -> Result<Vec<u8>, ConversionError> {
     let mut json = Vec::new();
     let serializer = &mut serde_json::Serializer::new(&mut json);
-    serde_path_to_error::serialize(&value, serializer).map_err(from_serde)?;
+    serde_path_to_error::serialize(&value, serializer).map_err(|error| {
+        ConversionError::new(error.path().to_string(), error.inner().to_string())
+    })?;
     Ok(json)
 }
 
 /// Decodes a value from JSON.
 pub(crate) fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, ConversionError> {
     let deserializer = &mut serde_json::Deserializer::from_slice(json);
-    serde_path_to_error::deserialize(deserializer).map_err(from_serde)
-}
-
-fn from_serde(error: serde_path_to_error::Error<serde_json::Error>) -> ConversionError {
-    let (place, reason) = (error.path().to_string(), error.into_inner().to_string());
-    // The text is not the user's, so its columns mean nothing.
-    let reason = reason.rsplit_once(" at line ").map_or(&*reason, |(reason, _)| reason);
-    ConversionError::new(place, reason)
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let (place, error) = (error.path().to_string(), error.into_inner());
+        // The JSON is not the user's, so its columns mean nothing.
+        let column = format!(" at line {} column {}", error.line(), error.column());
+        let reason = error.to_string();
+        ConversionError::new(place, reason.strip_suffix(&column).unwrap_or(&reason))
+    })
 }
 
 #[cfg(test)]
@@ -66,5 +67,26 @@ mod tests {
 
         let error = from_json::<u8>(b"300").expect_err("too large");
         assert_eq!(error.place(), ".");
+    }
+
+    #[test]
+    fn the_text_of_an_error_of_the_users_own_is_whole() {
+        const REASON: &str = "the recipe is wrong at line 3";
+        struct Recipe;
+        impl Serialize for Recipe {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom(REASON))
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for Recipe {
+            fn deserialize<D: serde::Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+                bool::deserialize(json)?;
+                Err(serde::de::Error::custom(REASON))
+            }
+        }
+        let error = to_json(BTreeMap::from([("dinner", Recipe)])).expect_err("it is wrong");
+        assert_eq!((error.place(), error.reason()), ("dinner", REASON));
+        let error = from_json::<Vec<Recipe>>(b"[true]").err().expect("it is wrong");
+        assert_eq!((error.place(), error.reason()), ("[0]", REASON));
     }
 }
