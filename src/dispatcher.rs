@@ -208,23 +208,16 @@ async fn may_stream(runtime: &PythonRuntime, head: &Head) -> bool {
 }
 
 fn failure_of(error: CallError, runtime: &PythonRuntime) -> Failure {
-    let limit = runtime.config().request_timeout;
-    let (status, detail, retry) = match error {
-        CallError::QueueFull => (503, "too many requests are waiting".to_owned(), true),
-        CallError::AllStuck => {
-            let detail = "no thread is free for `def` handlers: one hangs in each";
-            (503, detail.to_owned(), true)
-        }
-        CallError::Stopped => (503, "the server is shutting down".to_owned(), true),
+    let (status, detail) = match error {
+        CallError::QueueFull | CallError::AllStuck | CallError::Stopped => (503, error.to_string()),
         CallError::TimedOut => {
-            (504, format!("the handler took longer than {} s", limit.as_secs_f64()), false)
+            let limit = runtime.config().request_timeout.as_secs_f64();
+            (504, format!("the handler took longer than {limit} s"))
         }
-        CallError::Lost => {
-            (500, "internal error: the request was lost; see the log".to_owned(), false)
-        }
+        CallError::Lost => (500, error.to_string()),
     };
-    let headers = if retry { vec![("retry-after".to_owned(), "1".to_owned())] } else { Vec::new() };
-    Failure { status, detail, headers, ..Failure::default() }
+    let retry = (status == 503).then(|| ("retry-after".to_owned(), "1".to_owned()));
+    Failure { status, detail, headers: retry.into_iter().collect(), ..Failure::default() }
 }
 
 /// Converts the outcome; the traceback is that of an exception in the handler.

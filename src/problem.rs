@@ -6,10 +6,13 @@
 use axum::http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::message::Failure;
 use crate::templates;
+
+/// The content type of a problem document.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Converts a failure to the response that the client accepts.
 pub(crate) fn respond(
@@ -19,7 +22,6 @@ pub(crate) fn respond(
     dev: bool,
 ) -> Response {
     let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let title = status.canonical_reason().unwrap_or("Error");
     let traceback = failure.traceback.as_deref().filter(|_| dev);
     let detail = match (&failure.traceback, failure.detail.as_str()) {
         (Some(raised), "") if dev => format!("{}: {}", raised.kind, raised.message),
@@ -30,23 +32,25 @@ pub(crate) fn respond(
     };
     let (content_type, body) = if prefers_html(request) {
         let errors = failure.extensions.get("errors");
-        let page = templates::error(status.as_u16(), title, &detail, request_id, traceback, errors);
+        let page = templates::error(
+            status.as_u16(),
+            title(status),
+            &detail,
+            request_id,
+            traceback,
+            errors,
+        );
         ("text/html; charset=utf-8", page)
     } else {
-        let mut problem = json!({
-            "type": "about:blank",
-            "title": title,
-            "status": status.as_u16(),
-            "detail": detail,
-            "request_id": request_id.to_string(),
-        });
+        let mut problem = document(status, &detail);
+        problem["request_id"] = request_id.to_string().into();
         for (name, value) in &failure.extensions {
             problem[name] = value.clone();
         }
         if let Some(traceback) = traceback {
             problem["traceback"] = json!(traceback);
         }
-        ("application/problem+json", problem.to_string())
+        (PROBLEM_JSON, problem.to_string())
     };
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
@@ -62,6 +66,20 @@ pub(crate) fn respond(
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     }
     response
+}
+
+/// Makes a problem document with the members that RFC 9457 names.
+pub(crate) fn document(status: StatusCode, detail: &str) -> Value {
+    json!({
+        "type": "about:blank",
+        "title": title(status),
+        "status": status.as_u16(),
+        "detail": detail,
+    })
+}
+
+fn title(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("Error")
 }
 
 /// Parses a header that a handler has set; `None` for one that only the connection may set, which

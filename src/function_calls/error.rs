@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::message::{Failure, Head, Traceback};
+use crate::problem;
 use crate::python_runtime::{CallError, PythonRuntime};
 
 /// Why a call of a Python function has no result.
@@ -88,12 +89,8 @@ impl FunctionError {
     pub(super) fn of_call(error: CallError, head: &Head, runtime: &PythonRuntime) -> Self {
         let function = head.path().into_owned();
         match error {
-            CallError::QueueFull => {
-                Self::QueueFull { function, reason: "too many requests are waiting".to_owned() }
-            }
-            CallError::AllStuck => {
-                let reason = "no thread is free for `def` functions: one hangs in each".to_owned();
-                Self::QueueFull { function, reason }
+            CallError::QueueFull | CallError::AllStuck => {
+                Self::QueueFull { function, reason: error.to_string() }
             }
             CallError::TimedOut => {
                 let limit_s = runtime.config().request_timeout.as_secs_f64();
@@ -153,16 +150,10 @@ impl IntoResponse for FunctionError {
         if self.traceback().is_none() {
             tracing::error!("{self}"); // a traceback is in the log already
         }
-        let title = status.canonical_reason().unwrap_or("Error");
-        let problem = serde_json::json!({
-            "type": "about:blank",
-            "title": title,
-            "status": status.as_u16(),
-            "detail": detail,
-        });
-        let mut response = (status, problem.to_string()).into_response();
-        let problem = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(CONTENT_TYPE, problem);
+        let document = problem::document(status, detail).to_string();
+        let mut response = (status, document).into_response();
+        let content_type = HeaderValue::from_static(problem::PROBLEM_JSON);
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

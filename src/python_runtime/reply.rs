@@ -28,17 +28,22 @@ pub(super) fn defer_wakes() {
 }
 
 /// Why Python did not respond to a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// `max-queue` requests are waiting already.
+    #[error("too many requests are waiting")]
     QueueFull,
     /// Each thread for `def` handlers has one that hangs.
+    #[error("no thread is free for `def` functions: one hangs in each")]
     AllStuck,
     /// The handler took longer than `request-timeout`.
+    #[error("it took longer than `request-timeout`")]
     TimedOut,
     /// The runtime is stopping.
+    #[error("the server is shutting down")]
     Stopped,
     /// The framework dropped the request: a bug in Snaxum, logged.
+    #[error("internal error: the request was lost; see the log")]
     Lost,
 }
 
