@@ -206,6 +206,11 @@ impl Recorder {
         self.lock().request(id).is_some_and(|request| request.is_private())
     }
 
+    /// Whether the request `id` is a call of a Python function from Rust.
+    pub(super) fn is_call(&self, id: u64) -> bool {
+        self.lock().request(id).is_some_and(|request| request.is_call())
+    }
+
     /// Returns the request `id` for a replay, while it is recorded; `Some(None)` if it is too large
     /// to be recorded completely.
     pub(super) fn sent_request(&self, id: u64) -> Option<Option<SentRequest>> {

@@ -12,9 +12,10 @@ mod values;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 
-use crate::message::Secret;
+use crate::message::{BodyStart, Secret};
 
 use names::SecretNames;
 pub(super) use patterns::MASK;
@@ -113,6 +114,20 @@ impl Redactor {
     pub(super) fn end_of_certain(&self, text: &str) -> usize {
         let end = text.len() - self.values.cut_length(text);
         begin_of_secret(&text[..end]).unwrap_or(end)
+    }
+
+    /// Masks the positional arguments of a call from Rust that go to parameters with secret names.
+    pub(super) fn arguments<'a>(
+        &self,
+        body: &BodyStart,
+        parameters: impl Iterator<Item = &'a str>,
+    ) -> BodyStart {
+        let text = String::from_utf8_lossy(&body.bytes);
+        let bytes = Bytes::from(json::mask_arguments(&text, parameters, &self.names));
+        let is_whole = body.bytes.len() == body.size;
+        // More is missing at the end of a truncated body.
+        let size = if is_whole { bytes.len() } else { body.size.max(bytes.len() + 1) };
+        BodyStart { bytes, size }
     }
 
     /// Redacts a body of this type (in lower case).

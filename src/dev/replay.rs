@@ -155,7 +155,7 @@ pub(super) fn find(recorder: &Recorder, id: &str) -> Result<(u64, SentRequest), 
     let number = id.parse().map_err(|_| ReplayError::Unknown)?;
     let sent = recorder.sent_request(number).ok_or(ReplayError::Unknown)?;
     let sent = sent.ok_or(ReplayError::Incomplete("its head"))?;
-    if sent.method.as_str() == "CALL" && !sent.target.starts_with('/') {
+    if recorder.is_call(number) {
         let why = "a call from Rust cannot be sent again; send the request that made it";
         return Err(ReplayError::Invalid(why.to_owned()));
     }

@@ -2,7 +2,7 @@
 //
 // Pure functions over what the server sent; the server has masked secrets.
 
-import { fileLine, isFunctionCall, milliseconds, timeOfDay, visible } from "./format.js";
+import { fileLine, milliseconds, timeOfDay, visible } from "./format.js";
 import { lastSuccessfulReload } from "./store.js";
 
 const MASK = "••••";
@@ -79,7 +79,7 @@ export function markdownReport(request, state, { version, origin }) {
   }
   const reload = lastSuccessfulReload(state);
   if (reload) parts.push(`## Last reload: generation ${reload.generation}`, fenced(reloadText(reload)));
-  if (!isFunctionCall(request)) parts.push("## To reproduce", fenced(curlCommand(request, origin)));
+  if (!request.is_call) parts.push("## To reproduce", fenced(curlCommand(request, origin)));
   return joinWithinLimit(parts);
 }
 

@@ -59,11 +59,6 @@ export function statusClass(status) {
   return status >= 300 ? "dim" : "good";
 }
 
-/** Returns whether it is a call of a Python function from Rust: HTTP paths begin with a slash. */
-export function isFunctionCall({ method, path }) {
-  return method === "CALL" && !path.startsWith("/");
-}
-
 /** Returns whether the client disconnected before the response. A 499 with a generation is a handler's own. */
 export function isClientClosed({ status, generation }) {
   return status === 499 && generation == null;

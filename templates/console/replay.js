@@ -4,7 +4,7 @@
 
 import { html, useState } from "./vendor/preact-htm.js";
 import { pin, replay, unpin } from "./commands.js";
-import { isFunctionCall, visible } from "./format.js";
+import { visible } from "./format.js";
 
 const FIRST_FAILURE = 400;
 
@@ -35,7 +35,7 @@ export function Replay({ request, state, select }) {
     if (sent) select(sent.id);
   }
 
-  if (isFunctionCall(request)) return null; // the request that made it can be replayed
+  if (request.is_call) return null; // the request that made it can be replayed
   return html`
     <p class="actions">
       <button type="button" onClick=${() => send({})}>Replay</button>

@@ -8,7 +8,7 @@ import { page } from "./api.js";
 import { CopyButton } from "./copy-button.js";
 import { reveal } from "./commands.js";
 import { curlCommand, markdownReport, maskedParts, revealedCommand } from "./export.js";
-import { isClientClosed, isFunctionCall, statusClass, timeOfDay, visible } from "./format.js";
+import { isClientClosed, statusClass, timeOfDay, visible } from "./format.js";
 import { Replay } from "./replay.js";
 import { useRequest } from "./request-cache.js";
 import { partToShow, partsOf, partsOfSummary } from "./request-parts.js";
@@ -69,7 +69,7 @@ function Summary({ id, request }) {
 }
 
 function withoutRoute(request) {
-  if (isFunctionCall(request)) return isClientClosed(request) ? "A call from Rust that was cancelled." : "A call from Rust.";
+  if (request.is_call) return isClientClosed(request) ? "A call from Rust that was cancelled." : "A call from Rust.";
   return isClientClosed(request) ? "The client disconnected before the response." : "No route matched.";
 }
 
@@ -92,7 +92,7 @@ function Details({ request, state, part, select }) {
 /** The buttons that copy a request as a command, a report or a link, which opens `part` of it. */
 export function Actions({ request, state, part }) {
   const server = { version: page.dataset.version, origin: location.origin };
-  const isCall = isFunctionCall(request); // which no HTTP client can send
+  const isCall = request.is_call; // which no HTTP client can send
   const masked = isCall ? [] : maskedParts(request);
   return html`
     <p class="actions">

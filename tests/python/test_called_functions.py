@@ -148,6 +148,7 @@ def secret() -> str:
     return "s"
 
 
+dict = dict  # without a signature
 not_a_function = 3
 
 
@@ -343,7 +344,22 @@ def test_only_plain_functions_block_their_worker(generation: Generation) -> None
 def test_the_content_of_a_private_function_is_not_recorded(
     generation: Generation,
 ) -> None:
-    assert find(generation, "shop:secret").id != find(generation, "shop:add").id == "call"
+    assert not find(generation, "shop:secret").id.startswith("call:")
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("add", "left,right,*more"),
+        ("pool_first", "n,*rest"),
+        ("wrapped", "order"),
+        ("dict", ""),
+    ],
+)
+def test_the_names_of_positional_arguments_are_reported(
+    generation: Generation, name: str, names: str
+) -> None:
+    assert find(generation, f"shop:{name}").id == f"call:{names}"
 
 
 @pytest.mark.parametrize(

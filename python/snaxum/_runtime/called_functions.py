@@ -44,13 +44,13 @@ class CalledFunction(Route):
 
     def __init__(self, name: str, function: Handler) -> None:
         self.pattern, self.methods, self.handler = name, ("CALL",), function
-        # The recorder shows the values of this one only.
-        self.id = "call-private" if is_private(function) else "call"
         self.is_async = handlers.is_async(function)
         self._signature = _signature(function)
         self._converters, self._pool = _plan(function)
         # The parameters that Rust has values for.
         self._sent = _without(self._signature, self._pool)
+        # The recorder shows values only for an id with the names of the parameters.
+        self.id = "private" if is_private(function) else "call:" + ",".join(_names(self._sent))
         self.use_process_pool = self._pool is not None and not self.is_async
         self.call = self._call_on_loop if self.is_async else self._call_here
 
@@ -221,6 +221,17 @@ def _without(signature: inspect.Signature | None, name: str | None) -> inspect.S
         return signature
     kept = [each for each in signature.parameters.values() if each.name != name]
     return signature.replace(parameters=kept)
+
+
+def _names(signature: inspect.Signature | None) -> list[str]:
+    """Return the parameters of positional arguments, in their order; the last may be `*rest`."""
+    if signature is None:
+        return []
+    return [
+        f"*{each.name}" if each.kind is each.VAR_POSITIONAL else each.name
+        for each in signature.parameters.values()
+        if each.kind not in (each.KEYWORD_ONLY, each.VAR_KEYWORD)
+    ]
 
 
 def _plan(function: Handler) -> tuple[dict[str, Convert], str | None]:

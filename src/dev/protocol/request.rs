@@ -35,6 +35,8 @@ pub struct RequestSummary {
     pub path: String,
     /// The raw query; secrets are masked.
     pub query: String,
+    /// Whether it is a call of a Python function from Rust, with `module:function` as its path.
+    pub is_call: bool,
     /// The status of the response; 499 without a generation if the client disconnected before it.
     pub status: u16,
     /// The generation that responded; null if the request did not reach Python.

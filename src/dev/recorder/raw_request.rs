@@ -1,7 +1,7 @@
 //! The raw request with both bodies, for replays and for the details of a request.
 //!
-//! Nothing in it is redacted: a replay needs the secrets, and `body.rs` redacts a body before it is
-//! shown.
+//! Nothing of an HTTP request is redacted: a replay needs the secrets, and `body.rs` redacts a body
+//! before it is shown.
 
 use std::ops::Range;
 
@@ -64,15 +64,17 @@ pub(in crate::dev) struct SentRequest {
 pub(in crate::dev) struct ReplayOf(pub(in crate::dev) u64);
 
 impl RawRequest {
-    /// Replaces its content with another request.
-    pub(super) fn fill(&mut self, record: &RequestRecord<'_>, captures_bodies: bool) {
+    /// Replaces its content with another request, and its body with `request_body`.
+    pub(super) fn fill(
+        &mut self,
+        record: &RequestRecord<'_>,
+        request_body: Option<&BodyStart>,
+        captures_bodies: bool,
+    ) {
         self.bytes.clear();
         self.bytes.shrink_to(REUSED);
         self.ends.clear();
-        match record.head.is_function_call() {
-            true => self.add(record.head.path().as_bytes()), // which cannot be sent: see `replay.rs`
-            false => self.add(record.head.target().as_bytes()),
-        }
+        self.add(record.head.target().as_bytes());
         self.is_head_whole = record.head.headers().iter().all(|(name, value)| {
             self.add(name.as_str().as_bytes());
             self.add(value.as_bytes());
@@ -82,7 +84,7 @@ impl RawRequest {
             self.bytes = Vec::new();
             self.ends.clear();
         }
-        self.request = self.store(record.request_body, captures_bodies);
+        self.request = self.store(request_body, captures_bodies);
         let response = record.response_body.cloned().map(BodyStart::from);
         self.response = self.store(response.as_ref(), captures_bodies);
     }

@@ -26,6 +26,8 @@ pub(super) struct RecordedRequest {
     seq: u64,
     /// Whether its content must not be shown.
     is_private: bool,
+    /// Whether it is a call of a Python function from Rust.
+    is_call: bool,
     id: u64,
     time_ms: u64,
     status: u16,
@@ -58,6 +60,7 @@ impl RecordedRequest {
     ) {
         let is_private = routes.is_private(record);
         (self.seq, self.is_private) = (seq, is_private);
+        self.is_call = record.head.is_function_call();
         self.id = record.id;
         self.time_ms = unix_ms(record.time);
         self.status = record.status;
@@ -89,11 +92,16 @@ impl RecordedRequest {
             redactor.push_query(&mut self.text, record.head.query());
         }
         self.end();
-        self.add(record.route.unwrap_or_default());
+        self.add(if self.is_call { "" } else { record.route.unwrap_or_default() });
         self.add_headers(record.head.headers(), redactor, &[]);
         self.request_ends = self.ends.len();
         self.add_headers(record.response_headers, redactor, &dispatcher::DEV_HEADERS);
-        self.raw.fill(record, captures_bodies && !is_private);
+        let masked = match (record.request_body, RouteIndex::parameters(record)) {
+            (Some(body), Some(parameters)) => Some(redactor.arguments(body, parameters.split(','))),
+            _ => None,
+        };
+        let request_body = masked.as_ref().or(record.request_body);
+        self.raw.fill(record, request_body, captures_bodies && !is_private);
     }
 
     /// The stored bytes of its bodies.
@@ -122,6 +130,10 @@ impl RecordedRequest {
         self.is_private
     }
 
+    pub(super) fn is_call(&self) -> bool {
+        self.is_call
+    }
+
     /// Sets the exception of a handler that continued after the response.
     pub(super) fn set_traceback(&mut self, traceback: Arc<Traceback>) {
         self.traceback = Some(traceback);
@@ -145,6 +157,7 @@ impl RecordedRequest {
             method: method.to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
+            is_call: self.is_call,
             status: self.status,
             generation: self.generation,
             route: route.map(|route| route.path.clone()),

@@ -6,8 +6,9 @@ use std::sync::{Arc, OnceLock};
 use crate::message::{RequestRecord, RouteInfo};
 use crate::python_runtime::Serving;
 
-/// The route of a call from Rust, unless its function is marked as private.
-const PUBLIC_CALL: &str = "call";
+/// The start of the route of a call from Rust, unless its function is marked as private. The names of
+/// the parameters follow, in the order of positional arguments.
+const PUBLIC_CALL: &str = "call:";
 
 /// The table of one generation. The index is built when a request is first shown.
 pub(super) struct RouteIndex {
@@ -29,11 +30,17 @@ impl RouteIndex {
         Self { serving, private, was_private, positions: OnceLock::new() }
     }
 
+    /// The names of the parameters of a called function, separated by commas. `None` for a private
+    /// function, or a request.
+    pub(super) fn parameters<'a>(record: &RequestRecord<'a>) -> Option<&'a str> {
+        record.route.filter(|_| record.head.is_function_call())?.strip_prefix(PUBLIC_CALL)
+    }
+
     /// Whether a request's content must not be recorded.
     pub(super) fn is_private(&self, record: &RequestRecord<'_>) -> bool {
         if record.head.is_function_call() {
             // Python reports it with the result. A call without one may be of a private function.
-            return record.route != Some(PUBLIC_CALL);
+            return Self::parameters(record).is_none();
         }
         self.is_private_route(record.route, record.generation)
     }

@@ -144,7 +144,7 @@ impl RecorderState {
         if self.body_bytes > MAX_BODY_BYTES {
             self.drop_oldest_bodies();
         }
-        let Some(id) = record.route else { return };
+        let Some(id) = record.route.filter(|_| !record.head.is_function_call()) else { return };
         if let Some(hits) = self.hits.get_mut(id) {
             *hits += 1;
         } else if self.hits.len() < MAX_COUNTED {

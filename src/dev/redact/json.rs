@@ -32,6 +32,36 @@ pub(super) fn push_redacted_json(redacted: &mut String, text: &str, names: &Secr
     push_redacted(redacted, rest);
 }
 
+/// The start of the arguments of a call, if some of them are positional.
+const POSITIONAL: &str = "{\"args\":[";
+
+/// Masks the positional arguments of a call (`function_calls/arguments.rs`) by the names of their
+/// parameters; `*rest` is the parameter of each value after it.
+pub(super) fn mask_arguments<'a>(
+    text: &str,
+    mut parameters: impl Iterator<Item = &'a str>,
+    names: &SecretNames,
+) -> String {
+    let Some(mut rest) = text.strip_prefix(POSITIONAL) else { return text.to_owned() };
+    let mut masked = POSITIONAL.to_owned();
+    let mut repeated = None;
+    loop {
+        let name = repeated.or_else(|| parameters.next());
+        repeated = name.filter(|name| name.starts_with('*'));
+        let (value, after) = rest.split_at(value_end(rest));
+        match name {
+            Some(name) if names.is_secret(name) => masked.extend(["\"", MASK, "\""]),
+            _ => masked.push_str(value),
+        }
+        rest = after;
+        let Some(next) = rest.strip_prefix(',') else { break };
+        masked.push(',');
+        rest = next;
+    }
+    masked.push_str(rest);
+    masked
+}
+
 /// Decodes a string: an escape may hide a letter of the name.
 fn unescape(string: &str) -> String {
     serde_json::from_str(string).unwrap_or_else(|_| string.trim_matches('"').to_owned())
@@ -107,6 +137,28 @@ mod tests {
             ),
         ] {
             assert_eq!(redacted(sent), shown);
+        }
+    }
+
+    #[test]
+    fn positional_arguments_are_masked_by_the_names_of_parameters() {
+        let m = format!("\"{MASK}\"");
+        for (parameters, sent, shown) in [
+            (
+                "name,password,n",
+                r#"{"args":["ada","a\"],b",3],"kwargs":{"x":[1]}}"#,
+                format!(r#"{{"args":["ada",{m},3],"kwargs":{{"x":[1]}}}}"#),
+            ),
+            ("token", r#"{"args":[{"a":[1,2]}]}"#, format!(r#"{{"args":[{m}]}}"#)),
+            ("a,*tokens", r#"{"args":[1,null,-2.5,[]]}"#, format!(r#"{{"args":[1,{m},{m},{m}]}}"#)),
+            ("a,*rest", r#"{"args":[1,"b","c"]}"#, r#"{"args":[1,"b","c"]}"#.to_owned()),
+            ("a,password", r#"{"args":[[1],"hun"#, format!(r#"{{"args":[[1],{m}"#)),
+            ("", r#"{"args":[1,2]}"#, r#"{"args":[1,2]}"#.to_owned()),
+            ("password", r#"{"kwargs":{"a":1}}"#, r#"{"kwargs":{"a":1}}"#.to_owned()),
+            ("password", "{}", "{}".to_owned()),
+        ] {
+            let masked = mask_arguments(sent, parameters.split(','), &SecretNames::default());
+            assert_eq!(masked, shown);
         }
     }
 
