@@ -8,11 +8,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _registry
 from ._core import hooks
 from ._core.handlers import Handler, where
+from .decorator_types import (
+    BeforeDecorator,
+    BodyMethodDecorator,
+    ErrorHandlerDecorator,
+    HookDecorator,
+    MethodDecorator,
+    RouteDecorator,
+    WebSocketDecorator,
+    as_body_method,
+    as_method,
+    as_route,
+)
 from .routing import Route, RouteError
 from .websocket_routes import WebSocketRoute
 
@@ -30,6 +42,7 @@ class Declarations:
     def __init__(self, scope: hooks.Scope | None = None) -> None:
         self._scope = scope
 
+    @as_route
     def route(
         self,
         path: str,
@@ -41,7 +54,7 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_R], _R]:
+    ) -> Callable[[_H], _H]:
         """Make the function below the handler of `path`; without `methods`, of GET.
 
         One function may have several. A parameter gets the value of the path that has its name;
@@ -58,7 +71,7 @@ class Declarations:
         not fit is a 500. `tags` and `summary` describe the route.
         """
 
-        def register(handler: _R) -> _R:
+        def register(handler: _H) -> _H:
             declared = Route(
                 self._full(path, handler),
                 methods,
@@ -79,6 +92,7 @@ class Declarations:
             raise RouteError(f"the route at {where(path)} has no path; write `@route('/path')`")
         return register
 
+    @as_method
     def get(
         self,
         path: str,
@@ -88,10 +102,11 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_R], _R]:
+    ) -> Callable[[_H], _H]:
         """Like `route`, for GET; HEAD is implied."""
         return self._of("GET", path, use_process_pool, tags, summary, response_model, status)
 
+    @as_body_method
     def post(
         self,
         path: str,
@@ -102,12 +117,13 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_R], _R]:
+    ) -> Callable[[_H], _H]:
         """Like `route`, for POST."""
         return self._of(
             "POST", path, use_process_pool, tags, summary, response_model, status, stream_body
         )
 
+    @as_body_method
     def put(
         self,
         path: str,
@@ -118,12 +134,13 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_R], _R]:
+    ) -> Callable[[_H], _H]:
         """Like `route`, for PUT."""
         return self._of(
             "PUT", path, use_process_pool, tags, summary, response_model, status, stream_body
         )
 
+    @as_body_method
     def patch(
         self,
         path: str,
@@ -134,12 +151,13 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_R], _R]:
+    ) -> Callable[[_H], _H]:
         """Like `route`, for PATCH."""
         return self._of(
             "PATCH", path, use_process_pool, tags, summary, response_model, status, stream_body
         )
 
+    @as_method
     def delete(
         self,
         path: str,
@@ -149,7 +167,7 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
-    ) -> Callable[[_R], _R]:
+    ) -> Callable[[_H], _H]:
         """Like `route`, for DELETE."""
         return self._of("DELETE", path, use_process_pool, tags, summary, response_model, status)
 
@@ -224,7 +242,7 @@ class Declarations:
         model: Any,
         status: int | None,
         stream_body: bool | None = None,
-    ) -> Callable[[_R], _R]:
+    ) -> Callable[[Any], Any]:
         return self.route(
             path,
             [method],
@@ -296,85 +314,6 @@ class Blueprint(Declarations):
 
     def __repr__(self) -> str:
         return f"<Blueprint {self.name} at {self.prefix or '/'}>"
-
-
-class RouteDecorator(Protocol):
-    """The type of `route`."""
-
-    def __call__(
-        self,
-        path: str,
-        methods: Iterable[str] | None = None,
-        *,
-        use_process_pool: bool = False,
-        stream_body: bool | None = None,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        response_model: Any = None,
-        status: int | None = None,
-    ) -> Callable[[_R], _R]:
-        """See `Declarations.route`."""
-
-
-class MethodDecorator(Protocol):
-    """The type of `get` and `delete`."""
-
-    def __call__(
-        self,
-        path: str,
-        *,
-        use_process_pool: bool = False,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        response_model: Any = None,
-        status: int | None = None,
-    ) -> Callable[[_R], _R]:
-        """See `Declarations.get`."""
-
-
-class BodyMethodDecorator(Protocol):
-    """The type of `post`, `put` and `patch`."""
-
-    def __call__(
-        self,
-        path: str,
-        *,
-        use_process_pool: bool = False,
-        stream_body: bool | None = None,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        response_model: Any = None,
-        status: int | None = None,
-    ) -> Callable[[_R], _R]:
-        """See `Declarations.post`."""
-
-
-class WebSocketDecorator(Protocol):
-    """The type of `websocket`."""
-
-    def __call__(self, path: str, *, subprotocols: Iterable[str] = ()) -> Callable[[_H], _H]:
-        """See `Declarations.websocket`."""
-
-
-class BeforeDecorator(Protocol):
-    """The type of `before_request`."""
-
-    def __call__(self, function: _R) -> _R:
-        """See `Declarations.before_request`."""
-
-
-class HookDecorator(Protocol):
-    """The type of `after_request` and `middleware`."""
-
-    def __call__(self, function: _H) -> _H:
-        """See `Declarations.after_request`."""
-
-
-class ErrorHandlerDecorator(Protocol):
-    """The type of `errorhandler`."""
-
-    def __call__(self, *errors: int | type[Exception]) -> Callable[[_R], _R]:
-        """See `Declarations.errorhandler`."""
 
 
 _everywhere = Declarations()

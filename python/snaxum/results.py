@@ -10,9 +10,11 @@ import io
 import uuid
 from collections import UserList, deque
 from collections.abc import (
+    AsyncIterable,
     AsyncIterator,
     Awaitable,
     Callable,
+    Iterable,
     Iterator,
     Mapping,
     Sequence,
@@ -38,6 +40,29 @@ class Undeclared(Protocol):
     def __class__(self) -> type[object]: ...
     @__class__.setter
     def __class__(self, value: type[object], /) -> None: ...
+
+
+class AnySequence(Protocol):
+    """The type `Sequence`, and no narrower one: a tuple is a body with its status."""
+
+    @property  # type: ignore[override]
+    def __class__(self) -> type[Sequence[Any]]: ...
+    @__class__.setter
+    def __class__(self, value: type[Sequence[Any]], /) -> None: ...
+
+
+class TextIterable(Protocol):
+    """The type `Iterable` of text, for a generator function, and no narrower one.
+
+    Without `__class__` a tuple would fit too. mypy finds that in no `Iterable`: there `Iterator` is
+    the type to write.
+    """
+
+    @property  # type: ignore[override]
+    def __class__(self) -> type[Iterable[Any]]: ...
+    @__class__.setter
+    def __class__(self, value: type[Iterable[Any]], /) -> None: ...
+    def __iter__(self) -> Iterator[Text | Event]: ...
 
 
 class Dataclass(Protocol):
@@ -125,11 +150,17 @@ JsonValue: TypeAlias = (
     | range
     | UserList[Any]
     | ValuesView[Any]
+    | AnySequence
 )
 Model: TypeAlias = Dataclass | Struct | AttrsClass | NamedFields | PydanticModel
 Picture: TypeAlias = Figure | Axes | Image
 File: TypeAlias = Path | IO[Any] | io.IOBase
-Stream: TypeAlias = Iterator[Text | Event] | AsyncIterator[Text | Event]
+Stream: TypeAlias = (
+    Iterator[Text | Event]
+    | AsyncIterator[Text | Event]
+    | AsyncIterable[Text | Event]
+    | TextIterable
+)
 Body: TypeAlias = (
     Response
     | Text

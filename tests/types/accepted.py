@@ -6,7 +6,16 @@ import datetime as dt
 import io
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -154,6 +163,11 @@ def number() -> int | float | Decimal | bool:
 @route("/more")
 def more() -> set[str] | frozenset[int] | deque[int] | range:
     return range(3)
+
+
+@route("/sequence")
+def sequence() -> Sequence[Row]:
+    return []
 
 
 @route("/times")
@@ -322,6 +336,23 @@ async def stream() -> AsyncIterator[str]:
     yield "x"
 
 
+MYPY = False  # mypy assumes that it is true
+if not MYPY:  # mypy cannot distinguish an `Iterable` from a tuple
+
+    @route("/iterable")
+    def iterable() -> Iterable[str]:
+        yield "x"
+
+    @route("/event-iterable")
+    def event_iterable() -> Iterable[Event]:
+        yield Event("x")
+
+
+@route("/async-iterable")
+async def async_iterable() -> AsyncIterable[str]:
+    yield "x"
+
+
 @route("/events")
 def events() -> Iterator[Event]:
     yield Event({"n": 1}, id=1)
@@ -340,6 +371,46 @@ async def generate() -> AsyncIterator[dict[str, int]]:
 @stream_json_lines
 def lines() -> Iterator[dict[str, int]]:
     yield {"n": 1}
+
+
+# Results that `response_model` converts
+
+
+class Stored:
+    """An object of a database: a response without `response_model` has no use for it."""
+
+    name = "x"
+    password = "secret"
+
+
+@route("/stored", response_model=Item)
+def of_stored() -> Stored:
+    return Stored()
+
+
+@get("/stored", response_model=list[Item])
+async def of_all_stored() -> list[Stored]:
+    return [Stored()]
+
+
+@post("/stored", response_model=Item | Model)
+def stored_with_status() -> tuple[Stored, int]:
+    return Stored(), 201
+
+
+@shop.delete("/stored", response_model=Annotated[Item, "note"])
+def stored_or_none() -> Stored | None:
+    return None
+
+
+@shop.patch("/stored", response_model=StructItem, stream_body=True, status=202)
+async def of_patched() -> Stored:
+    return Stored()
+
+
+@get("/without-model", response_model=None)
+def without_model() -> Item:
+    return Item("x")
 
 
 # `async def`, methods, blueprints, parameters

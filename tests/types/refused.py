@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from typing import Any
 
 import polars as pl
@@ -59,6 +59,26 @@ def with_status() -> tuple[str, str]:
 @route("/stream")  # error
 def stream() -> Iterator[dict[str, int]]:
     yield {"n": 1}
+
+
+@route("/iterable")  # error
+def iterable() -> Iterable[int]:
+    yield 1
+
+
+@route("/async-iterable")  # error
+async def async_iterable() -> AsyncIterable[Plain]:
+    yield Plain()
+
+
+@get("/model", response_model=None)  # error
+def without_model() -> Plain:
+    return Plain()
+
+
+@shop.put("/model", response_model=str, method="GET")  # error
+def with_model() -> Plain:
+    return Plain()
 
 
 @route("/lazy")  # error

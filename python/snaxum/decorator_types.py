@@ -1,0 +1,149 @@
+"""The types of the decorators, for type checkers.
+
+Owns the difference that `response_model` makes: without it a handler returns what becomes a
+response, with it whatever fits the model. Decorates nothing: `blueprints` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
+
+from ._core.handlers import Handler
+
+if TYPE_CHECKING:
+    from .results import ResultHandler
+
+_H = TypeVar("_H", bound=Handler)
+# A function whose result a type checker compares with the values that become responses.
+_R = TypeVar("_R", bound="ResultHandler")
+
+
+class RouteDecorator(Protocol):
+    """The type of `route`."""
+
+    @overload
+    def __call__(
+        self,
+        path: str,
+        methods: Iterable[str] | None = None,
+        *,
+        use_process_pool: bool = False,
+        stream_body: bool | None = None,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: None = None,
+        status: int | None = None,
+    ) -> Callable[[_R], _R]: ...
+    @overload
+    def __call__(
+        self,
+        path: str,
+        methods: Iterable[str] | None = None,
+        *,
+        response_model: object,
+        use_process_pool: bool = False,
+        stream_body: bool | None = None,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        status: int | None = None,
+    ) -> Callable[[_H], _H]: ...
+
+
+class MethodDecorator(Protocol):
+    """The type of `get` and `delete`."""
+
+    @overload
+    def __call__(
+        self,
+        path: str,
+        *,
+        use_process_pool: bool = False,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: None = None,
+        status: int | None = None,
+    ) -> Callable[[_R], _R]: ...
+    @overload
+    def __call__(
+        self,
+        path: str,
+        *,
+        response_model: object,
+        use_process_pool: bool = False,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        status: int | None = None,
+    ) -> Callable[[_H], _H]: ...
+
+
+class BodyMethodDecorator(Protocol):
+    """The type of `post`, `put` and `patch`."""
+
+    @overload
+    def __call__(
+        self,
+        path: str,
+        *,
+        use_process_pool: bool = False,
+        stream_body: bool | None = None,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        response_model: None = None,
+        status: int | None = None,
+    ) -> Callable[[_R], _R]: ...
+    @overload
+    def __call__(
+        self,
+        path: str,
+        *,
+        response_model: object,
+        use_process_pool: bool = False,
+        stream_body: bool | None = None,
+        tags: Iterable[str] = (),
+        summary: str = "",
+        status: int | None = None,
+    ) -> Callable[[_H], _H]: ...
+
+
+class WebSocketDecorator(Protocol):
+    """The type of `websocket`."""
+
+    def __call__(self, path: str, *, subprotocols: Iterable[str] = ()) -> Callable[[_H], _H]:
+        """See `Declarations.websocket`."""
+
+
+class BeforeDecorator(Protocol):
+    """The type of `before_request`."""
+
+    def __call__(self, function: _R) -> _R:
+        """See `Declarations.before_request`."""
+
+
+class HookDecorator(Protocol):
+    """The type of `after_request` and `middleware`."""
+
+    def __call__(self, function: _H) -> _H:
+        """See `Declarations.after_request`."""
+
+
+class ErrorHandlerDecorator(Protocol):
+    """The type of `errorhandler`."""
+
+    def __call__(self, *errors: int | type[Exception]) -> Callable[[_R], _R]:
+        """See `Declarations.errorhandler`."""
+
+
+def as_route(method: Callable[..., Any]) -> RouteDecorator:
+    """Give a method the type of `route`."""
+    return cast(RouteDecorator, method)
+
+
+def as_method(method: Callable[..., Any]) -> MethodDecorator:
+    """Give a method the type of `get`."""
+    return cast(MethodDecorator, method)
+
+
+def as_body_method(method: Callable[..., Any]) -> BodyMethodDecorator:
+    """Give a method the type of `post`."""
+    return cast(BodyMethodDecorator, method)
