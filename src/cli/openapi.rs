@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use snaxum::error::Error;
-use snaxum::openapi::{self, Change, Document, Effect};
+use snaxum::openapi::{self, Comparison, Document, Effect};
 
 use super::options::ProjectArgs;
 use super::project;
-use super::render::color::{escape_lines, print, print_error};
+use super::render::color::{escape_lines, print, print_error, print_stderr};
 use super::render::contract::{summary, table};
 use super::render::json;
 
@@ -77,23 +77,30 @@ impl OpenApiOptions {
             print(&json::indented(text));
             return ExitCode::SUCCESS;
         };
-        let changes = match Document::parse(text) {
+        let found = match Document::parse(text) {
             Ok(document) => openapi::compare(published, &document),
             Err(error) => {
                 print_error(&format!("the document of the project {error}; please report this"));
                 return ExitCode::FAILURE;
             }
         };
-        print(&self.list(&changes));
-        let is_breaking = changes.iter().any(|change| change.effect == Effect::Breaking);
+        print(&self.list(&found));
+        let is_breaking = found.changes.iter().any(|change| change.effect == Effect::Breaking);
         ExitCode::from(u8::from(is_breaking))
     }
 
-    fn list(&self, changes: &[Change]) -> String {
+    fn list(&self, Comparison { changes, left_out }: &Comparison) -> String {
         match self.format {
-            ChangesFormat::Json => json::pretty(&changes),
+            ChangesFormat::Json => {
+                if *left_out > 0 {
+                    print_stderr(&format!("{left_out} more changes are not in the list\n"));
+                }
+                json::pretty(changes)
+            }
             ChangesFormat::Table if changes.is_empty() => "no changes for clients\n".to_owned(),
-            ChangesFormat::Table => format!("{}\n{}\n", table(changes), summary(changes, 0)),
+            ChangesFormat::Table => {
+                format!("{}\n{}\n", table(changes), summary(changes, *left_out))
+            }
         }
     }
 }

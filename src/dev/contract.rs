@@ -2,7 +2,7 @@
 //! changed for clients.
 //!
 //! A thread of its own waits for Python and compares, after the requests that waited for the reload.
-//! A reload that reached no route makes no document.
+//! A reload that ran no module makes no document.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
@@ -83,14 +83,19 @@ impl LastDocument {
     /// Returns what changed since the last document, which is replaced. If none can be made,
     /// that is reported once, and the last one stays.
     fn replace(&mut self, made: Result<OpenApiText, String>) -> Option<ContractDiff> {
-        let parse =
-            |text: &str| Document::parse(text).map_err(|error| format!("the document {error}"));
-        match made.and_then(|made| parse(&made.text)) {
-            Ok(document) => {
+        let parse = |made: OpenApiText| match Document::parse(&made.text) {
+            Ok(document) => Ok((made.generation, document)),
+            Err(error) => Err(format!("the document {error}")),
+        };
+        match made.and_then(parse) {
+            Ok((generation, document)) => {
                 self.has_failed = false;
                 let before = self.document.replace(document);
                 let (before, now) = (before.as_ref()?, self.document.as_ref()?);
-                ContractDiff::new(openapi::compare(before, now))
+                let found = openapi::compare(before, now);
+                let count = found.changes.len() + found.left_out;
+                tracing::debug!("the API of G{generation} has {count} changes for clients");
+                ContractDiff::new(found)
             }
             Err(problem) => {
                 if !std::mem::replace(&mut self.has_failed, true) {
@@ -110,18 +115,18 @@ fn compare_reloads(
 ) {
     while let Ok(first) = reloads.recv() {
         let mut reload = first;
-        let mut has_routes = reaches_routes(&reload.report);
+        let mut has_run = ran_code(&reload.report);
         loop {
             match reloads.recv_timeout(QUIET) {
                 Ok(next) => {
-                    has_routes |= reaches_routes(&next.report);
+                    has_run |= ran_code(&next.report);
                     reload = next;
                 }
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        if !has_routes {
+        if !has_run {
             continue;
         }
         // An idle thread must not own the runtime.
@@ -146,12 +151,12 @@ fn compare_reloads(
     }
 }
 
-/// Whether a reload may have changed a route: its table, or a module that has one.
-fn reaches_routes(report: &LoadReport) -> bool {
+/// Whether a reload may have changed the API. A module without a route may have a model, a hook or an
+/// error handler.
+fn ran_code(report: &LoadReport) -> bool {
     let diff = &report.diff;
-    let has_run = |module: &str| report.modules.iter().any(|run| run.name == module);
-    ![&diff.added, &diff.removed, &diff.changed].into_iter().all(Vec::is_empty)
-        || report.routes.iter().any(|route| has_run(&route.module))
+    !report.modules.is_empty()
+        || ![&diff.added, &diff.removed, &diff.changed].into_iter().all(Vec::is_empty)
 }
 
 #[cfg(test)]
@@ -184,27 +189,20 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_reaches_routes_by_its_table_or_by_the_modules_that_ran() {
+    fn a_reload_may_change_the_api_by_its_table_or_by_any_module_that_ran() {
         let report = |modules: &[&str], diff: serde_json::Value| -> LoadReport {
             let modules: Vec<_> =
                 modules.iter().map(|name| json!({"name": name, "ms": 1.0})).collect();
-            let route = json!({
-                "v": 1, "id": "r", "methods": ["GET"], "path": "/", "pattern": "/", "params": [],
-                "handler": "app.index", "module": "app", "file": "python/app.py", "line": 1,
-                "end_line": 2, "doc": null, "pool": false, "async": false, "mode": "in-thread",
-                "warnings": [], "generation": 1,
-            });
             serde_json::from_value(json!({
                 "outcome": "ok", "generation": 2, "modules": modules, "diff": diff,
-                "phases": {}, "failures": [], "routes": [route], "broken": [],
+                "phases": {}, "failures": [], "routes": [], "broken": [],
             }))
             .expect("a report")
         };
-        assert!(reaches_routes(&report(&["models", "app"], json!({}))));
-        assert!(!reaches_routes(&report(&["jobs"], json!({}))));
-        assert!(!reaches_routes(&report(&[], json!({}))));
+        assert!(ran_code(&report(&["error_handlers"], json!({}))));
+        assert!(!ran_code(&report(&[], json!({}))));
         let removed = json!({"methods": ["GET"], "path": "/a", "handler": "a.f",
             "file": "python/a.py", "line": 1});
-        assert!(reaches_routes(&report(&[], json!({"removed": [removed]}))));
+        assert!(ran_code(&report(&[], json!({"removed": [removed]}))));
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::load_report::{LoadOutcome, LoadPhases, ModuleRun, RouteDiff};
 use super::traceback::{ErrorSummary, Traceback};
 use crate::escape::escape;
-use crate::openapi::Change;
+use crate::openapi::{Change, Comparison};
 
 /// One attempt to load the user's modules, as people and tools see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,8 +66,8 @@ impl ContractDiff {
     const MAX: usize = 100;
 
     /// Limits the changes; `None` without any.
-    pub fn new(mut changes: Vec<Change>) -> Option<Self> {
-        let left_out = changes.len().saturating_sub(Self::MAX);
+    pub fn new(Comparison { mut changes, left_out }: Comparison) -> Option<Self> {
+        let left_out = left_out + changes.len().saturating_sub(Self::MAX);
         changes.truncate(Self::MAX);
         (!changes.is_empty()).then_some(Self { changes, left_out })
     }

@@ -1,12 +1,12 @@
 //! One difference between two documents, and its effect on clients.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
 
-/// The most changes of one comparison.
+/// The most changes of one effect.
 const MAX_CHANGES: usize = 1000;
 
 /// The effect of a change on the clients that were written for the old document.
@@ -85,6 +85,12 @@ pub enum ChangeKind {
     SecurityTightened,
     /// Fewer credentials are needed.
     SecurityLoosened,
+    /// Other credentials are needed.
+    SecurityChanged,
+    /// A WebSocket has another subprotocol.
+    SubprotocolAdded,
+    /// A WebSocket no longer has a subprotocol.
+    SubprotocolRemoved,
     /// Clients are asked not to use it.
     Deprecated,
     /// It may be used again.
@@ -108,38 +114,59 @@ pub struct Change {
     pub text: String,
 }
 
+/// The differences of two documents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Breaking changes first, then warnings; at most 1000 of each effect.
+    pub changes: Vec<Change>,
+    /// The number of changes beyond that.
+    pub left_out: usize,
+}
+
 /// Collects the changes of one operation after the other.
 #[derive(Default)]
 pub(super) struct Changes {
-    pub(super) operation: String,
-    all: Vec<Change>,
+    operation: String,
+    /// Whether no change here is worse than a warning.
+    pub(super) is_lenient: bool,
+    /// By effect.
+    lists: BTreeMap<Effect, Vec<Change>>,
+    /// The changes of the operation.
     known: HashSet<Change>,
     /// The number of changes that were added, repeated ones included.
     pub(super) found: usize,
+    left_out: usize,
 }
 
 impl Changes {
+    /// Begins the changes of an operation.
+    pub(super) fn begin(&mut self, operation: String) {
+        self.operation = operation;
+        self.known.clear();
+    }
+
     /// Adds a change; `words` follow the name of the place in its sentence.
     pub(super) fn add(&mut self, kind: ChangeKind, effect: Effect, place: &Place, words: &str) {
         self.found += 1;
-        if self.is_full() {
-            return;
-        }
+        let effect = if self.is_lenient { effect.max(Effect::Warning) } else { effect };
         let text = format!("{} {words}", place.subject()).trim().to_owned();
         let operation = self.operation.clone();
         let change = Change { kind, effect, operation, place: place.name(), text };
         // Two content types of one body usually have the same schema.
-        if self.known.insert(change.clone()) {
-            self.all.push(change);
+        if !self.known.insert(change.clone()) {
+            return;
+        }
+        let list = self.lists.entry(effect).or_default();
+        if list.len() < MAX_CHANGES {
+            list.push(change);
+        } else {
+            self.left_out += 1;
         }
     }
 
-    /// Whether no more changes are stored.
-    pub(super) fn is_full(&self) -> bool {
-        self.all.len() == MAX_CHANGES
-    }
-
-    pub(super) fn into_list(self) -> Vec<Change> {
-        self.all
+    /// Lists the changes of each effect in the order in which they were added.
+    pub(super) fn finish(self) -> Comparison {
+        let changes = self.lists.into_values().flatten().collect();
+        Comparison { changes, left_out: self.left_out }
     }
 }

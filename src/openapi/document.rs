@@ -9,6 +9,8 @@ use serde_json::Value;
 /// The methods of a path, as the document names them.
 const METHODS: [&str; 9] =
     ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
+/// Stands for a WebSocket, which OpenAPI cannot describe.
+pub(super) const WEBSOCKET: &str = "WS";
 /// The longest chain of references.
 const MAX_CHAIN: usize = 32;
 
@@ -34,9 +36,9 @@ pub enum DocumentError {
     NoPaths,
 }
 
-/// One method of a path.
+/// One method of a path, or its WebSocket.
 pub(super) struct Operation<'a> {
-    /// In upper case.
+    /// In upper case; `WS` for a WebSocket.
     pub(super) method: String,
     pub(super) path: &'a str,
     /// The entry of the path, with what all of its methods share.
@@ -72,13 +74,15 @@ impl Document {
         Ok(Self(value))
     }
 
-    /// The document as JSON.
-    pub fn as_json(&self) -> &Value {
+    #[cfg(test)]
+    pub(super) fn as_json(&self) -> &Value {
         &self.0
     }
 
+    /// The operations, then the WebSockets.
     pub(super) fn operations(&self) -> Vec<Operation<'_>> {
-        let paths = self.0.get("paths").and_then(Value::as_object);
+        let object = |name| self.0.get(name).and_then(Value::as_object);
+        let paths = object("paths");
         let operations = paths.into_iter().flatten().flat_map(|(path, item)| {
             let item = self.target(item);
             METHODS.iter().filter_map(move |method| {
@@ -86,7 +90,11 @@ impl Document {
                 Some(Operation { method: method.to_uppercase(), path, item, value })
             })
         });
-        operations.collect()
+        let websockets = object("x-websockets").into_iter().flatten();
+        let websockets = websockets.filter(|(_, value)| value.is_object()).map(|(path, value)| {
+            Operation { method: WEBSOCKET.to_owned(), path, item: &Value::Null, value }
+        });
+        operations.chain(websockets).collect()
     }
 
     /// The `security` of operations without one of their own.

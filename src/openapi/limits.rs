@@ -124,7 +124,11 @@ fn bound(
 fn step(before: &Keywords<'_>, now: &Keywords<'_>) -> Option<(Shift, String)> {
     let factor = |keywords: &Keywords<'_>| keywords.get("multipleOf").and_then(|it| it.as_f64());
     let (before, now) = (factor(before), factor(now));
-    let divides = |small: f64, large: f64| (large / small).fract() == 0.0;
+    // Decimal fractions are not exact: 0.3 / 0.1 is not quite 3.
+    let divides = |small: f64, large: f64| {
+        let times = large / small;
+        (times - times.round()).abs() <= 1e-9 * times.abs()
+    };
     let shift = match (before, now) {
         (None, None) => return None,
         (None, Some(_)) => Shift::Narrower,
@@ -185,6 +189,7 @@ mod tests {
             (json!({}), json!({"minLength": 1}), Narrower),
             (json!({"maxItems": 9}), json!({"maxItems": 3}), Narrower),
             (json!({"multipleOf": 2}), json!({"multipleOf": 4}), Narrower),
+            (json!({"multipleOf": 0.1}), json!({"multipleOf": 0.3}), Narrower),
             (json!({}), json!({"pattern": "a"}), Narrower),
             (json!({}), json!({"uniqueItems": true}), Narrower),
             (json!({"pattern": "a"}), json!({"pattern": "b"}), Other),

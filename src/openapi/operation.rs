@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
-use super::change::{Change, ChangeKind, Effect};
-use super::document::{Document, Operation, path_parameters, shape_of_path};
+use super::change::{ChangeKind, Comparison, Effect};
+use super::direction::Direction;
+use super::document::{Document, Operation, WEBSOCKET, path_parameters, shape_of_path};
+use super::field_diff::{compare_deprecated, compare_required};
 use super::place::Place;
-use super::schema_diff::{Direction, SchemaDiff};
+use super::schema_diff::SchemaDiff;
 use super::security;
 
 /// Headers that OpenAPI describes elsewhere; a parameter with such a name has no meaning.
 const OTHER_HEADERS: [&str; 3] = ["accept", "content-type", "authorization"];
 
-/// Lists the changes in the order of the paths.
-pub(super) fn compare(before: &Document, now: &Document) -> Vec<Change> {
+/// Lists the changes of each effect in the order of the paths.
+pub(super) fn compare(before: &Document, now: &Document) -> Comparison {
     let (was, is) = (before.operations(), now.operations());
     let pairs = pair_up(&was, &is);
     let mut diff = OperationDiff { before, now, schemas: SchemaDiff::new(before, now) };
@@ -28,7 +30,7 @@ pub(super) fn compare(before: &Document, now: &Document) -> Vec<Change> {
             }
             None => {
                 let words = match has_path(&is, operation.path) {
-                    true => format!("the path no longer allows {}", operation.method),
+                    true => format!("the path no longer allows {}", shown(&operation.method)),
                     false => "the path no longer exists".to_owned(),
                 };
                 diff.add(ChangeKind::OperationRemoved, Effect::Breaking, &words);
@@ -38,14 +40,18 @@ pub(super) fn compare(before: &Document, now: &Document) -> Vec<Change> {
     for (index, operation) in is.iter().enumerate() {
         if !paired.contains(&index) {
             let words = match has_path(&was, operation.path) {
-                true => format!("the path also allows {} now", operation.method),
+                true => format!("the path also allows {} now", shown(&operation.method)),
                 false => "the path is new".to_owned(),
             };
             diff.name(operation);
             diff.add(ChangeKind::OperationAdded, Effect::Compatible, &words);
         }
     }
-    diff.schemas.changes.into_list()
+    diff.schemas.changes.finish()
+}
+
+fn shown(method: &str) -> &str {
+    if method == WEBSOCKET { "WebSockets" } else { method }
 }
 
 fn has_path(operations: &[Operation<'_>], path: &str) -> bool {
@@ -100,7 +106,7 @@ type ParameterKey = (String, String);
 
 impl<'a> OperationDiff<'a> {
     fn name(&mut self, operation: &Operation<'_>) {
-        self.schemas.changes.operation = format!("{} {}", operation.method, operation.path);
+        self.schemas.changes.begin(format!("{} {}", operation.method, operation.path));
     }
 
     /// Adds a change of the operation itself.
@@ -110,7 +116,7 @@ impl<'a> OperationDiff<'a> {
 
     fn compare(&mut self, before: &Operation<'a>, now: &Operation<'a>) {
         let deprecated = (is_true(before.value, "deprecated"), is_true(now.value, "deprecated"));
-        self.schemas.compare_deprecated(deprecated, &Place::operation());
+        compare_deprecated(deprecated, &Place::operation(), &mut self.schemas.changes);
         let security = (
             before.value.get("security").or(self.before.security()),
             now.value.get("security").or(self.now.security()),
@@ -119,6 +125,7 @@ impl<'a> OperationDiff<'a> {
         self.schemas.direction = Direction::Input;
         self.compare_parameters(before, now);
         self.compare_bodies(before.value.get("requestBody"), now.value.get("requestBody"));
+        self.compare_subprotocols(before.value, now.value);
         self.schemas.direction = Direction::Output;
         self.compare_responses(before.value, now.value);
     }
@@ -151,8 +158,8 @@ impl<'a> OperationDiff<'a> {
 
     fn compare_parameter(&mut self, before: &'a Value, now: &'a Value, place: &Place) {
         let both = |name| (is_true(before, name), is_true(now, name));
-        self.schemas.compare_required(both("required"), place);
-        self.schemas.compare_deprecated(both("deprecated"), place);
+        compare_required(both("required"), Direction::Input, place, &mut self.schemas.changes);
+        compare_deprecated(both("deprecated"), place, &mut self.schemas.changes);
         let content = |parameter: &'a Value| {
             parameter.get("content").and_then(Value::as_object)?.iter().next()
         };
@@ -184,7 +191,8 @@ impl<'a> OperationDiff<'a> {
             }
             (Some(was), Some(is)) => {
                 let required = (is_true(was, "required"), is_true(is, "required"));
-                self.schemas.compare_required(required, &place);
+                let changes = &mut self.schemas.changes;
+                compare_required(required, Direction::Input, &place, changes);
                 self.compare_content(was, is, &place);
             }
         }
@@ -198,8 +206,11 @@ impl<'a> OperationDiff<'a> {
             match (get(was, status), get(is, status)) {
                 (Some(was), Some(is)) => {
                     let (was, is) = (self.before.target(was), self.now.target(is));
+                    // Clients rely on the status of a failure more than on its content.
+                    self.schemas.changes.is_lenient = !is_success;
                     self.compare_headers(was, is, status);
                     self.compare_content(was, is, &place);
+                    self.schemas.changes.is_lenient = false;
                 }
                 (Some(_), _) => {
                     let effect = if is_success { Effect::Breaking } else { Effect::Compatible };
@@ -221,10 +232,9 @@ impl<'a> OperationDiff<'a> {
             match (get(was, name), get(is, name)) {
                 (Some(was), Some(is)) => {
                     let (was, is) = (self.before.target(was), self.now.target(is));
-                    self.schemas.compare_required(
-                        (is_true(was, "required"), is_true(is, "required")),
-                        &place,
-                    );
+                    let required = (is_true(was, "required"), is_true(is, "required"));
+                    let changes = &mut self.schemas.changes;
+                    compare_required(required, Direction::Output, &place, changes);
                     self.schemas.is_text = true;
                     self.schemas.compare(was.get("schema"), is.get("schema"), &place);
                     self.schemas.is_text = false;
@@ -244,6 +254,7 @@ impl<'a> OperationDiff<'a> {
     /// Compares the content types of a body or response, and their schemas.
     fn compare_content(&mut self, before: &'a Value, now: &'a Value, place: &Place) {
         let (was, is) = (map(before, "content"), map(now, "content"));
+        let is_described = was.is_some_and(|content| !content.is_empty());
         for media_type in keys(was, is) {
             match (get(was, media_type), get(is, media_type)) {
                 (Some(was), Some(is)) => {
@@ -251,6 +262,7 @@ impl<'a> OperationDiff<'a> {
                         || media_type == "multipart/form-data";
                     self.schemas.compare(was.get("schema"), is.get("schema"), place);
                     self.schemas.is_text = false;
+                    self.schemas.compare(item_schema(was), item_schema(is), &place.items());
                 }
                 (Some(_), _) => {
                     let words = format!("can no longer be `{media_type}`");
@@ -258,13 +270,39 @@ impl<'a> OperationDiff<'a> {
                     self.schemas.changes.add(kind, effect, place, &words);
                 }
                 _ => {
+                    // A client that knows the others receives a form that it cannot read.
+                    let effect = match self.schemas.direction {
+                        Direction::Output if is_described => Effect::Warning,
+                        _ => Effect::Compatible,
+                    };
                     let words = format!("can also be `{media_type}` now");
-                    let (kind, effect) = (ChangeKind::MediaTypeAdded, Effect::Compatible);
-                    self.schemas.changes.add(kind, effect, place, &words);
+                    self.schemas.changes.add(ChangeKind::MediaTypeAdded, effect, place, &words);
                 }
             }
         }
     }
+
+    /// Compares the subprotocols of a WebSocket, of which a client offers some.
+    fn compare_subprotocols(&mut self, before: &Value, now: &Value) {
+        let names = |socket: &Value| -> BTreeSet<String> {
+            let listed = socket.get("subprotocols").and_then(Value::as_array);
+            listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let (was, is) = (names(before), names(now));
+        for name in was.difference(&is) {
+            let words = format!("no longer has the subprotocol `{name}`");
+            self.add(ChangeKind::SubprotocolRemoved, Effect::Breaking, &words);
+        }
+        for name in is.difference(&was) {
+            let words = format!("also has the subprotocol `{name}` now");
+            self.add(ChangeKind::SubprotocolAdded, Effect::Compatible, &words);
+        }
+    }
+}
+
+/// The schema of each item of a stream: `itemSchema` since OpenAPI 3.2.
+fn item_schema(media: &Value) -> Option<&Value> {
+    media.get("itemSchema").or_else(|| media.get("x-item-schema"))
 }
 
 /// The parameters of an operation; its own replace the path's, which apply to all methods.

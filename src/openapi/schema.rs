@@ -41,6 +41,10 @@ impl JsonType {
         Self::ALL.into_iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
     }
 
+    pub(super) fn is_number(self) -> bool {
+        matches!(self, Self::Integer | Self::Number)
+    }
+
     fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(kind, _)| kind)
     }
@@ -76,6 +80,8 @@ struct Merged<'a> {
 /// An alternative of a schema.
 #[derive(Clone)]
 pub(super) struct Alternative<'a> {
+    /// The document that it is of, for its references.
+    pub(super) document: &'a Document,
     pub(super) kind: JsonType,
     /// The name of the model that it refers to.
     pub(super) model: Option<&'a str>,
@@ -85,6 +91,9 @@ pub(super) struct Alternative<'a> {
     pub(super) properties: BTreeMap<&'a str, &'a Value>,
     pub(super) required: BTreeSet<&'a str>,
 }
+
+/// Places in memory: two parts of a document with the same ones are the same part.
+pub(super) type Identity = Vec<usize>;
 
 /// The alternatives of a schema; `None` accepts every value.
 pub(super) type Alternatives<'a> = Option<Vec<Alternative<'a>>>;
@@ -129,9 +138,9 @@ fn distribute<'a>(
     found: &mut Alternatives<'a>,
 ) {
     let Some((first, rest)) = unions.split_first() else {
-        match (merged.into_alternatives(), &mut *found) {
-            (Some(more), Some(all)) if all.len() < MAX_ALTERNATIVES => all.extend(more),
-            (Some(_), _) => {}
+        match (merged.into_alternatives(document), &mut *found) {
+            (Some(more), Some(all)) => all.extend(more),
+            (Some(_), None) => {}
             (None, _) => *found = None,
         }
         return;
@@ -140,6 +149,9 @@ fn distribute<'a>(
         return;
     }
     for member in *first {
+        if found.as_ref().is_none_or(|all| all.len() >= MAX_ALTERNATIVES) {
+            return;
+        }
         let mut part = Merged { model: None, ..merged.clone() };
         let mut unions = rest.to_vec();
         if gather(document, member, depth + 1, &mut part, &mut unions) {
@@ -202,7 +214,7 @@ impl<'a> Merged<'a> {
     }
 
     /// Returns one alternative for each type; `None` if every value is possible.
-    fn into_alternatives(self) -> Alternatives<'a> {
+    fn into_alternatives(self, document: &'a Document) -> Alternatives<'a> {
         let values: Option<Vec<&Value>> = match self.keywords.get("const") {
             Some(&value) => Some(vec![value]),
             None => self.keywords.get("enum").and_then(|it| it.as_array()).map(|it| {
@@ -224,7 +236,7 @@ impl<'a> Merged<'a> {
                 return None;
             }
             let Self { model, keywords, properties, required } = self.clone();
-            Some(Alternative { kind, model, values, keywords, properties, required })
+            Some(Alternative { document, kind, model, values, keywords, properties, required })
         };
         Some(kinds.into_iter().filter_map(alternative).collect())
     }
@@ -267,15 +279,20 @@ impl<'a> Alternative<'a> {
         self.other_fields() == Some(&Value::Bool(false))
     }
 
+    /// The schema of the items; in a tuple, of those after the first.
+    pub(super) fn items(&self) -> Option<&'a Value> {
+        self.keywords.get("items").copied()
+    }
+
     /// The schemas of the first items of a tuple.
     pub(super) fn first_items(&self) -> &'a [Value] {
         self.keywords.get("prefixItems").and_then(|it| it.as_array()).map_or(&[], |it| it)
     }
 
     /// A property that has one possible value, which distinguishes this model from others of its union.
-    pub(super) fn tag(&self, document: &'a Document) -> Option<(&'a str, &'a Value)> {
+    pub(super) fn tag(&self) -> Option<(&'a str, &'a Value)> {
         self.properties.iter().find_map(|(&name, &schema)| {
-            let schema = document.target(schema);
+            let schema = self.document.target(schema);
             let listed = schema.get("enum").and_then(Value::as_array);
             let only = schema.get("const").or_else(|| match listed.map(Vec::as_slice) {
                 Some([only]) => Some(only),
@@ -283,6 +300,26 @@ impl<'a> Alternative<'a> {
             });
             only.map(|value| (name, value))
         })
+    }
+
+    /// Identifies its fields by their places in memory.
+    pub(super) fn identity_of_fields(&self) -> Identity {
+        let fields = self.properties.values().copied().map(address);
+        let required = self.required.iter().map(|name| name.as_ptr().addr());
+        fields
+            .chain([0])
+            .chain(required)
+            .chain([0])
+            .chain(self.other_fields().map(address))
+            .collect()
+    }
+
+    /// Identifies all of it by places in memory.
+    pub(super) fn identity(&self) -> Identity {
+        let mut identity = self.identity_of_fields();
+        identity.extend([0, self.kind as usize]);
+        identity.extend(self.keywords.values().copied().map(address));
+        identity
     }
 
     /// Its name for people: a model, or a type with its format.
@@ -293,4 +330,8 @@ impl<'a> Alternative<'a> {
             _ => self.kind.name().to_owned(),
         }
     }
+}
+
+fn address(schema: &Value) -> usize {
+    std::ptr::from_ref(schema).addr()
 }

@@ -1,66 +1,47 @@
 //! Compares two schemas at one place, and everything below it.
 //!
 //! The direction decides: a client that sends may send less than before, and one that receives may
-//! receive more. Recursive models end where a pair of schemas is being compared already.
+//! receive more. Two versions of a model are compared once at a place: at the nearest use of it.
 
 use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
 use super::change::{ChangeKind, Changes, Effect};
+use super::detail::{self, Detail, is_equal};
+use super::direction::Direction;
 use super::document::Document;
-use super::limits::{self, Shift};
+use super::field_diff;
+use super::inclusion::{counterpart, differences};
+use super::limits::Shift;
 use super::place::Place;
-use super::schema::{Alternative, JsonType, alternatives, annotation};
-
-/// The most values of a list that a sentence names.
-const MAX_NAMED: usize = 5;
+use super::schema::{Alternative, Identity, JsonType, alternatives, annotation};
+use super::search::{Pair, Search, Task};
 
 /// A schema that is not there accepts everything.
 static ANYTHING: Value = Value::Bool(true);
 
-/// The direction of the values.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Direction {
-    /// The server reads them.
-    Input,
-    /// The client reads them.
-    Output,
+/// How two versions of an alternative are recognized, the best way first.
+#[derive(Clone, Copy)]
+enum Criterion {
+    SameModel,
+    SameTag,
+    NoDifference,
 }
-
-impl Direction {
-    /// The effect of another set of possible values.
-    pub(super) fn effect(self, shift: Shift) -> Effect {
-        match (self, shift) {
-            (Self::Input, Shift::Wider) | (Self::Output, Shift::Narrower) => Effect::Compatible,
-            _ => Effect::Breaking,
-        }
-    }
-
-    /// The effect of more or fewer values of one type, which few clients check.
-    fn effect_of_detail(self, shift: Shift) -> Effect {
-        match (self, self.effect(shift)) {
-            (Self::Output, Effect::Breaking) => Effect::Warning,
-            (_, effect) => effect,
-        }
-    }
-}
-
-/// Two addresses, the direction, and whether the values are text.
-type Pair = (usize, usize, Direction, bool);
 
 /// Compares the schemas of two documents.
 pub(super) struct SchemaDiff<'a> {
-    pub(super) before: &'a Document,
-    pub(super) now: &'a Document,
+    before: &'a Document,
+    now: &'a Document,
     pub(super) changes: Changes,
     pub(super) direction: Direction,
     /// Whether values are sent as text: parameters, forms, headers.
     pub(super) is_text: bool,
-    /// The pairs that are being compared.
-    open: HashSet<Pair>,
+    search: Search<'a>,
     /// The pairs without a difference.
     same: HashSet<Pair>,
+    /// The alternatives at this place without a difference, or that are being compared, in order.
+    alike: Vec<Pair>,
 }
 
 impl<'a> SchemaDiff<'a> {
@@ -71,8 +52,9 @@ impl<'a> SchemaDiff<'a> {
             changes: Changes::default(),
             direction: Direction::Input,
             is_text: false,
-            open: HashSet::new(),
+            search: Search::default(),
             same: HashSet::new(),
+            alike: Vec::new(),
         }
     }
 
@@ -83,19 +65,48 @@ impl<'a> SchemaDiff<'a> {
         now: Option<&'a Value>,
         place: &Place,
     ) {
+        self.meet(before, now, place.clone());
+        while self.compare_next() {}
+        self.alike.clear();
+        self.same.extend(std::mem::take(&mut self.search).finish());
+    }
+
+    /// Has two schemas compared next.
+    fn meet(&mut self, before: Option<&'a Value>, now: Option<&'a Value>, place: Place) {
         let (before, now) = (before.unwrap_or(&ANYTHING), now.unwrap_or(&ANYTHING));
-        let pair = (self.before.address(before), self.now.address(now));
-        let pair = (pair.0, pair.1, self.direction, self.is_text);
-        if self.changes.is_full() || self.same.contains(&pair) || !self.open.insert(pair) {
-            return;
+        let (was, is) = (self.before.address(before), self.now.address(now));
+        self.add_task((vec![was], vec![is]), Task::Schemas(before, now), place);
+    }
+
+    fn add_task(&mut self, (was, is): (Identity, Identity), task: Task<'a>, place: Place) {
+        let pair = (was, is, self.direction, self.is_text);
+        if !self.same.contains(&pair) {
+            self.search.meet(pair, task, place);
         }
+    }
+
+    /// Does one comparison; returns false if there is none.
+    fn compare_next(&mut self) -> bool {
+        let Some((task, place)) = self.search.next() else { return false };
         let found = self.changes.found;
-        self.compare_default(before, now, place);
-        self.compare_alternatives(before, now, place);
-        self.open.remove(&pair);
-        if self.changes.found == found {
-            self.same.insert(pair);
+        match task {
+            Task::Schemas(before, now) => {
+                self.compare_default(before, now, &place);
+                self.compare_alternatives(before, now, &place);
+            }
+            Task::Fields(objects) => {
+                let (before, now) = &*objects;
+                let (direction, changes) = (self.direction, &mut self.changes);
+                for (was, is, place) in field_diff::compare(before, now, direction, &place, changes)
+                {
+                    self.meet(was, is, place);
+                }
+            }
         }
+        if self.changes.found > found {
+            self.search.differ();
+        }
+        true
     }
 
     fn compare_default(&mut self, before: &'a Value, now: &'a Value, place: &Place) {
@@ -122,15 +133,25 @@ impl<'a> SchemaDiff<'a> {
                 for &(before, now) in &pairs {
                     self.compare_pair(&was[before], &is[now], place);
                 }
-                let gone = was.iter().enumerate().any(|(index, gone)| {
-                    pairs.iter().all(|(before, _)| *before != index)
-                        && !is.iter().any(|wide| self.includes(self.now, wide, gone))
-                });
-                let new = is.iter().enumerate().any(|(index, new)| {
-                    pairs.iter().all(|(_, now)| *now != index)
-                        && !was.iter().any(|wide| self.includes(self.before, wide, new))
-                });
-                match (gone, new) {
+                let (mut is_gone, mut is_new) = (false, false);
+                let (paired_before, paired_now): (HashSet<_>, HashSet<_>) =
+                    pairs.iter().copied().unzip();
+                for (_, gone) in was.iter().enumerate().filter(|it| !paired_before.contains(&it.0))
+                {
+                    match counterpart(&is, gone, self.is_text) {
+                        Some(wide) if wide.has_all => {}
+                        Some(wide) => self.report_part(gone, wide.alternative, place),
+                        None => is_gone = true,
+                    }
+                }
+                for (_, new) in is.iter().enumerate().filter(|it| !paired_now.contains(&it.0)) {
+                    match counterpart(&was, new, self.is_text) {
+                        Some(wide) if wide.has_all => {}
+                        Some(wide) => self.report_part(wide.alternative, new, place),
+                        None => is_new = true,
+                    }
+                }
+                match (is_gone, is_new) {
                     (false, false) => return,
                     (true, false) => (ChangeKind::TypeNarrowed, Shift::Narrower),
                     (false, true) => (ChangeKind::TypeWidened, Shift::Wider),
@@ -140,6 +161,11 @@ impl<'a> SchemaDiff<'a> {
         };
         let words = format!("is `{}` now; it was `{}`", names.1, names.0);
         self.changes.add(kind, self.direction.effect(shift), place, &words);
+    }
+
+    /// Reports the values that only one of two alternatives has, of which one includes the other's type.
+    fn report_part(&mut self, before: &Alternative<'a>, now: &Alternative<'a>, place: &Place) {
+        self.report(differences(before, now, self.is_text), place);
     }
 
     /// Finds the alternatives that are versions of each other.
@@ -154,7 +180,7 @@ impl<'a> SchemaDiff<'a> {
                 (0..all.len()).filter(|&index| all[index].kind == kind).collect()
             };
             let (mut left, mut right) = (of_kind(before), of_kind(now));
-            for criterion in 0..3 {
+            for criterion in [Criterion::SameModel, Criterion::SameTag, Criterion::NoDifference] {
                 if left.len() == 1 && right.len() == 1 {
                     break;
                 }
@@ -174,99 +200,57 @@ impl<'a> SchemaDiff<'a> {
         pairs
     }
 
-    /// Whether two alternatives have the same model, the same tag, or the same values.
     fn is_version(
         &mut self,
-        criterion: usize,
+        criterion: Criterion,
         before: &Alternative<'a>,
         now: &Alternative<'a>,
     ) -> bool {
         match criterion {
-            0 => before.model.is_some() && before.model == now.model,
-            1 => {
-                let tag = before.tag(self.before);
-                tag.is_some() && tag == now.tag(self.now)
-            }
-            _ => {
-                let changes = std::mem::take(&mut self.changes);
-                self.compare_pair(before, now, &Place::operation());
-                std::mem::replace(&mut self.changes, changes).found == 0
-            }
+            Criterion::SameModel => before.model.is_some() && before.model == now.model,
+            Criterion::SameTag => before.tag().is_some_and(|tag| now.tag() == Some(tag)),
+            Criterion::NoDifference => self.has_no_difference(before, now),
         }
     }
 
-    /// Whether every value of `narrow` is also one of `wide`, which is of another type.
-    fn includes(
-        &self,
-        document: &'a Document,
-        wide: &Alternative<'a>,
-        narrow: &Alternative<'a>,
-    ) -> bool {
-        use JsonType::{Array, Boolean, Integer, Null, Number, Object, String};
-        let is_scalar = !matches!(narrow.kind, Array | Object | Null);
-        match (wide.kind, narrow.kind) {
-            _ if wide.values.is_some() => false,
-            (Number, Integer) => true,
-            (String, Boolean | Integer | Number) => self.is_text && wide.format().is_none(),
-            // One value is a list of one: parameters are repeated.
-            (Array, _) if self.is_text && is_scalar => {
-                let items = wide.keywords.get("items").and_then(|it| alternatives(document, it));
-                items.is_none_or(|items| {
-                    items.iter().any(|item| {
-                        item.kind == narrow.kind && item.format() == narrow.format()
-                            || self.includes(document, item, narrow)
-                    })
-                })
-            }
-            _ => false,
+    /// Compares two alternatives without a report.
+    fn has_no_difference(&mut self, before: &Alternative<'a>, now: &Alternative<'a>) -> bool {
+        let pair = (before.identity(), now.identity(), self.direction, self.is_text);
+        if self.alike.contains(&pair) {
+            return true;
         }
+        let assumed = self.alike.len();
+        self.alike.push(pair);
+        let changes = std::mem::take(&mut self.changes);
+        let search = std::mem::take(&mut self.search);
+        self.compare_pair(before, now, &Place::operation());
+        while self.changes.found == 0 && self.compare_next() {}
+        self.search = search;
+        let is_same = std::mem::replace(&mut self.changes, changes).found == 0;
+        if !is_same {
+            self.alike.truncate(assumed); // with the pairs that were found under this assumption
+        }
+        is_same
     }
 
     /// Compares two alternatives of one type.
     fn compare_pair(&mut self, before: &Alternative<'a>, now: &Alternative<'a>, place: &Place) {
-        self.compare_values(before, now, place);
+        self.report(detail::compare(before, now, self.is_text), place);
         self.compare_formats(before, now, place);
-        let is_integer = before.kind == JsonType::Integer;
-        for (shift, words) in limits::compare(&before.keywords, &now.keywords, is_integer) {
-            let kind = match shift {
-                Shift::Narrower => ChangeKind::LimitTightened,
-                Shift::Wider => ChangeKind::LimitLoosened,
-                Shift::Other => ChangeKind::LimitChanged,
-            };
-            self.changes.add(kind, self.direction.effect_of_detail(shift), place, &words);
-        }
         match before.kind {
             JsonType::Array => self.compare_items(before, now, place),
-            JsonType::Object => self.compare_fields(before, now, place),
+            JsonType::Object => {
+                let identity = (before.identity_of_fields(), now.identity_of_fields());
+                let objects = Box::new((before.clone(), now.clone()));
+                self.add_task(identity, Task::Fields(objects), place.clone());
+            }
             _ => {}
         }
     }
 
-    fn compare_values(&mut self, before: &Alternative<'a>, now: &Alternative<'a>, place: &Place) {
-        let direction = self.direction;
-        let (gone, new) = match (&before.values, &now.values) {
-            (None, None) => return,
-            (None, Some(values)) => {
-                let words = format!("can only be {} now", listed(values));
-                let effect = direction.effect_of_detail(Shift::Narrower);
-                return self.changes.add(ChangeKind::ValuesRemoved, effect, place, &words);
-            }
-            (Some(values), None) => {
-                let words = format!("can be any {} now, not only {}", now.name(), listed(values));
-                let effect = direction.effect_of_detail(Shift::Wider);
-                return self.changes.add(ChangeKind::ValuesAdded, effect, place, &words);
-            }
-            (Some(was), Some(is)) => (without(was, is), without(is, was)),
-        };
-        if !gone.is_empty() {
-            let words = format!("can no longer be {}", listed(&gone));
-            let effect = direction.effect_of_detail(Shift::Narrower);
-            self.changes.add(ChangeKind::ValuesRemoved, effect, place, &words);
-        }
-        if !new.is_empty() {
-            let words = format!("can also be {} now", listed(&new));
-            let effect = direction.effect_of_detail(Shift::Wider);
-            self.changes.add(ChangeKind::ValuesAdded, effect, place, &words);
+    fn report(&mut self, details: Vec<Detail>, place: &Place) {
+        for Detail { kind, shift, words } in details {
+            self.changes.add(kind, self.direction.effect_of_detail(shift), place, &words);
         }
     }
 
@@ -288,12 +272,11 @@ impl<'a> SchemaDiff<'a> {
     fn compare_items(&mut self, before: &Alternative<'a>, now: &Alternative<'a>, place: &Place) {
         let (was, is) = (before.first_items(), now.first_items());
         for (index, (before, now)) in was.iter().zip(is).enumerate() {
-            self.compare(Some(before), Some(now), &place.item(index));
+            self.meet(Some(before), Some(now), place.item(index));
         }
-        let items = |each: &Alternative<'a>| each.keywords.get("items").copied();
         if was.len() == is.len() {
-            self.compare(items(before), items(now), &place.items());
-        } else if items(before) != Some(&Value::Bool(false)) || items(now) != items(before) {
+            self.meet(before.items(), now.items(), place.items());
+        } else if before.items() != Some(&Value::Bool(false)) || now.items() != before.items() {
             // The number of items of closed tuples is a limit of its own.
             let words = format!("has {} items of their own now; it had {}", is.len(), was.len());
             let effect = self.direction.effect(Shift::Other);
@@ -312,29 +295,4 @@ fn names(alternatives: Option<&[Alternative<'_>]>) -> String {
         }
     }
     if names.is_empty() { "nothing".to_owned() } else { names.join(" | ") }
-}
-
-/// The values that are not in `others`.
-fn without<'a>(values: &[&'a Value], others: &[&Value]) -> Vec<&'a Value> {
-    let is_gone = |value: &&&'a Value| !others.iter().any(|other| is_equal(value, other));
-    values.iter().filter(is_gone).copied().collect()
-}
-
-/// Whether two JSON values are the same; `1` and `1.0` are.
-fn is_equal(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => {
-            one == other || (one.is_f64() || other.is_f64()) && one.as_f64() == other.as_f64()
-        }
-        _ => one == other,
-    }
-}
-
-fn listed(values: &[&Value]) -> String {
-    let named = values.iter().take(MAX_NAMED).map(|value| format!("`{value}`"));
-    let mut text = named.collect::<Vec<_>>().join(", ");
-    if values.len() > MAX_NAMED {
-        text += &format!(" and {} more", values.len() - MAX_NAMED);
-    }
-    text
 }

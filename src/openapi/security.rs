@@ -13,17 +13,16 @@ type Needed<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 /// Compares the lists of alternatives.
 pub(super) fn compare(before: Option<&Value>, now: Option<&Value>, changes: &mut Changes) {
     let (before, now) = (alternatives(before), alternatives(now));
-    let refused = before.iter().find(|had| !now.iter().any(|needed| is_met(needed, had)));
-    let place = Place::operation();
-    if refused.is_some() {
-        let words = format!("needs {} now; it needed {}", names(&now), names(&before));
-        changes.add(ChangeKind::SecurityTightened, Effect::Breaking, &place, &words);
-    }
+    let is_refused = |had: &Needed<'_>| !now.iter().any(|needed| is_met(needed, had));
     let is_new = |had: &Needed<'_>| !before.iter().any(|needed| is_met(needed, had));
-    if now.iter().any(is_new) {
-        let words = format!("also accepts {}; it needed {}", names(&now), names(&before));
-        changes.add(ChangeKind::SecurityLoosened, Effect::Compatible, &place, &words);
-    }
+    let (kind, effect, verb) = match (before.iter().any(is_refused), now.iter().any(is_new)) {
+        (false, false) => return,
+        (true, false) => (ChangeKind::SecurityTightened, Effect::Breaking, "needs"),
+        (true, true) => (ChangeKind::SecurityChanged, Effect::Breaking, "needs"),
+        (false, true) => (ChangeKind::SecurityLoosened, Effect::Compatible, "accepts"),
+    };
+    let words = format!("{verb} {} now; it needed {}", names(&now), names(&before));
+    changes.add(kind, effect, &Place::operation(), &words);
 }
 
 /// The alternatives, of which a client chooses one; without any, a client needs nothing.

@@ -44,18 +44,17 @@ pub(crate) fn table(changes: &[Change]) -> String {
 /// Counts the changes: `1 breaking change, 1 warning, 2 compatible changes`.
 pub(crate) fn summary(changes: &[Change], left_out: usize) -> String {
     let count = |effect| changes.iter().filter(|change| change.effect == effect).count();
-    let parts = [
+    let counts = [
         (count(Effect::Breaking), "breaking change"),
         (count(Effect::Warning), "warning"),
         (count(Effect::Compatible), "compatible change"),
-        (left_out, "change not listed"),
     ];
-    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
-    let parts = parts.map(|(number, words)| match words {
-        "change not listed" => format!("{number} more"),
-        _ => counted(number, words),
-    });
-    parts.collect::<Vec<_>>().join(", ")
+    let counts = counts.into_iter().filter(|(number, _)| *number > 0);
+    let mut parts: Vec<String> = counts.map(|(number, name)| counted(number, name)).collect();
+    if left_out > 0 {
+        parts.push(format!("{left_out} more"));
+    }
+    parts.join(", ")
 }
 
 fn sign(effect: Effect) -> StyledObject<&'static str> {
