@@ -1,7 +1,7 @@
 //! The page that documents the API of the user's handlers, and its files, embedded in the binary.
 //!
 //! Reads nothing from disk: the browser loads the OpenAPI document from the server. Python responds
-//! with them, as the requests for it pass the gate (`_openapi/pages.py`).
+//! with page and files (`_openapi/pages.py`), after the gate, as every route does.
 
 use std::borrow::Cow;
 

@@ -209,6 +209,14 @@ pub(crate) fn error_text(py: Python<'_>, error: &PyErr) -> String {
     format!("{traceback}{error}")
 }
 
+/// Describes a Python exception in one line, for people; its traceback goes to the log.
+pub(crate) fn error_line(py: Python<'_>, error: &PyErr) -> String {
+    tracing::debug!("{}", error_text(py, error));
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    format!("{first} (set `RUST_LOG=snaxum=debug` for the traceback)")
+}
+
 /// Returns both as Python strings; the common methods are interned. `WS` stands for a WebSocket.
 fn method_and_path<'py>(
     py: Python<'py>,

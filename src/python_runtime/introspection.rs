@@ -99,7 +99,7 @@ impl PythonRuntime {
     ///
     /// # Errors
     ///
-    /// The exception that it raised, or that Python is stopping.
+    /// The exception that it raised, in one line, or that Python is stopping.
     pub fn openapi_document(&self) -> Result<OpenApiText, String> {
         self.request_openapi_document().recv().unwrap_or_else(|_| Err("Python is stopping".into()))
     }

@@ -154,7 +154,7 @@ fn serve_control(
             Control::OpenApi { reply } => {
                 let result = bridge.openapi_document(py);
                 let result = result.map(|text| OpenApiText { generation, text });
-                let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
+                let _ = reply.send(result.map_err(|error| bridge::error_line(py, &error)));
             }
             Control::RunTests { args, reply } => {
                 let result = keeping_signals(|| bridge.run_tests(py, args));
