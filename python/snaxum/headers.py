@@ -124,6 +124,28 @@ class Headers(MultiDict[str]):
         return super().get_all(name.lower())
 
 
+class RequestHeaders(Headers):
+    """The headers of a request; a missing one that a handler needs is a 400."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            return super().__getitem__(name)
+        except KeyError:
+            raise MissingField(f"the header `{name}` is missing") from None
+
+
+class Cookies(dict[str, str]):
+    """The cookies of a request; a missing one that a handler needs is a 400."""
+
+    __slots__ = ()
+
+    def __missing__(self, name: str) -> str:
+        sent = ", ".join(f"`{each}`" for each in list(self)[:10])
+        raise MissingField(f"the cookie `{name}` is missing; the request has {sent or 'none'}")
+
+
 class ResponseHeaders(Headers):
     """The headers of a response: they can be set, and each is checked on the way."""
 

@@ -16,7 +16,7 @@ from ._core.json_decoding import DecodingError, loads
 from ._core.json_encoding import dumps
 from ._core.texts import text_codec
 from .cookies import parse_cookies
-from .headers import Fields, Headers, Pairs, QueryParams
+from .headers import Cookies, Fields, Headers, Pairs, QueryParams, RequestHeaders
 from .http_errors import HTTPError
 from .state import State, state_of
 from .uploads import RawFile, UploadFile
@@ -275,7 +275,7 @@ def _sent(request: Request) -> str:
 
 def _cookies(request: Request) -> dict[str, str]:
     try:
-        return parse_cookies(request.headers.get("cookie", ""))
+        return Cookies(parse_cookies(request.headers.get("cookie", "")))
     except ValueError as error:
         raise HTTPError(400, f"the header Cookie is malformed: {error}") from None
 
@@ -325,7 +325,7 @@ _READ: dict[str, Callable[[Request], Any]] = {
     "path": lambda request: request._raw.path,
     "query_string": lambda request: request._raw.query,
     "query_params": lambda request: QueryParams.parse(request.query_string),
-    "headers": lambda request: Headers(request._raw.headers()),
+    "headers": lambda request: RequestHeaders(request._raw.headers()),
     "content_type": _content_type,
     "cookies": _cookies,
     "last_event_id": lambda request: request.headers.get("last-event-id"),

@@ -19,6 +19,7 @@ from ._core.handlers import Handler, code_of, innermost, lines, relative_to, sou
 from ._core.hooks import Scope
 from ._core.hosted import Hosted
 from ._core.methods import checked_methods
+from ._core.path_params import PathParams
 from ._core.patterns import Pattern, parse
 from ._core.route_tree import TreeNode, search
 from ._core.unmatched import ImpliedOptions, MethodNotAllowed, NotFound, UpgradeRequired
@@ -383,12 +384,12 @@ class RouteTable:
         self._depth = max(self._depth, len(route.parsed.parts))
         if not route.names:
             static = self._static.setdefault(route.pattern, {})
-            static.update((method, (route, {})) for method in route.methods)
+            static.update((method, (route, PathParams())) for method in route.methods)
             if "GET" in static:
                 static.setdefault("HEAD", static["GET"])
 
 
 def _found(route: Route, values: tuple[object, ...]) -> Found:
     if len(values) == 1:
-        return route, {route.names[0]: values[0]}
-    return route, dict(zip(route.names, values))
+        return route, PathParams({route.names[0]: values[0]})
+    return route, PathParams(zip(route.names, values))

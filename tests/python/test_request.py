@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from snaxum import HTTPError, Request
+from snaxum import HTTPError, Request, Response
+from snaxum.headers import MissingField
 from snaxum.http import Headers, QueryParams
+from snaxum.response import to_response
 
 
 class Counting:
@@ -231,6 +233,27 @@ def test_a_missing_field_is_reported_with_the_fields_that_exist() -> None:
         _ = Request.build().query_params["a"]
     assert request.form.get("a") is None
     assert "a" not in request.form
+
+
+def test_a_missing_header_or_cookie_is_the_same_error_as_a_missing_field() -> None:
+    request = Request.build(headers={"cookie": "theme=dark", "x-one": "1"})
+    with pytest.raises(MissingField, match="^the header `X-Key` is missing$"):
+        _ = request.headers["X-Key"]
+    with pytest.raises(MissingField, match="^the cookie `sid` is missing; .* has `theme`$"):
+        _ = request.cookies["sid"]
+    assert request.headers.get("x-key") is None
+    assert request.headers.get("x-one") == "1"
+    assert request.cookies.get("sid") is None
+    assert "sid" not in request.cookies
+    assert to_response(request.cookies).parts()[2] == b'{"theme":"dark"}'
+    with pytest.raises(MissingField, match="the request has none$"):
+        _ = Request.build().cookies["sid"]
+
+
+def test_a_header_that_a_response_does_not_have_is_a_plain_key_error() -> None:
+    with pytest.raises(KeyError) as raised:
+        _ = Response("x").headers["x-key"]
+    assert not isinstance(raised.value, MissingField)
 
 
 def test_a_type_checker_knows_the_attributes_of_a_request(tmp_path: Path) -> None:
