@@ -240,6 +240,11 @@ impl Supervisor {
         if let Some(terminal) = &self.terminal {
             terminal.restore_after_crash();
         }
+        // Before the report: a save that follows it must end the wait.
+        match &self.saves {
+            Some(saves) => saves.clear(),
+            None => self.saves = SaveWatch::start(&self.config.python_dir).ok().map(Arc::new),
+        }
         self.crashes = if ran >= CALM { 1 } else { self.crashes + 1 };
         let delay = delay_after(self.crashes, self.restart_delay);
         let sign = style("✖").red().for_stderr();
@@ -255,9 +260,6 @@ impl Supervisor {
             ),
         };
         print_stderr(&text);
-        if self.saves.is_none() {
-            self.saves = SaveWatch::start(&self.config.python_dir).ok().map(Arc::new);
-        }
         if delay.is_zero() {
             return true;
         }
@@ -273,7 +275,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits for a save, at most for `delay`; returns whether there was one.
+    /// Waits for a save since the crash, at most for `delay`; returns whether there was one.
     fn wait(&self, delay: Duration) -> impl Future<Output = bool> + use<> {
         let saves = self.saves.clone();
         async move {
@@ -281,7 +283,6 @@ impl Supervisor {
                 tokio::time::sleep(delay).await;
                 return false;
             };
-            saves.clear();
             tokio::task::spawn_blocking(move || saves.wait(delay)).await.unwrap_or(false)
         }
     }
