@@ -89,6 +89,25 @@ impl Condvar {
         ignore_poison(self.0.wait_timeout(guard, timeout))
     }
 
+    /// Waits while `is_idle`.
+    pub fn wait_while<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        is_idle: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        ignore_poison(self.0.wait_while(guard, is_idle))
+    }
+
+    /// Waits while `is_idle`, for at most `timeout`.
+    pub fn wait_timeout_while<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        timeout: Duration,
+        is_idle: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        ignore_poison(self.0.wait_timeout_while(guard, timeout, is_idle)).0
+    }
+
     /// Wakes one waiting thread.
     pub fn notify_one(&self) {
         self.0.notify_one();

@@ -3,10 +3,10 @@
 //! Without a reader of stderr, the newest lines are dropped and counted: no request waits for it.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use snaxum::sync::{Condvar, Mutex, MutexGuard, OnceLock};
 use tracing_subscriber::EnvFilter;
 
 /// The most bytes that wait for the reader.
@@ -55,8 +55,7 @@ impl LogQueue {
     fn write(&self) {
         let mut state = self.lock();
         loop {
-            let waited = self.condvar.wait_while(state, |state| !state.has_lines());
-            state = waited.unwrap_or_else(PoisonError::into_inner);
+            state = self.condvar.wait_while(state, |state| !state.has_lines());
             let lines = state.take();
             state.is_writing = true;
             drop(state);
@@ -68,7 +67,7 @@ impl LogQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, LogState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -6,7 +6,6 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
@@ -15,6 +14,7 @@ use futures_util::StreamExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use snaxum::error::Error;
+use snaxum::sync::{Mutex, MutexGuard};
 use sse_stream::SseStream;
 use tokio::net::TcpStream;
 
@@ -70,7 +70,7 @@ impl Upstream {
         let mut tries = 0;
         loop {
             tries += 1;
-            let (client, is_announced) = self.refresh().map_err(|error| error.to_string())?;
+            let (client, has_dev_file) = self.refresh().map_err(|error| error.to_string())?;
             let error = match self.try_send(&client, message, &mut on_line).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
@@ -82,7 +82,7 @@ impl Upstream {
                 SendError::Interrupted(why) => {
                     format!("{why}; the server may have started on this message")
                 }
-                SendError::Unreachable(_) if !is_announced => {
+                SendError::Unreachable(_) if !has_dev_file => {
                     return Err(Error::NoServer(self.dir.clone()).to_string());
                 }
                 SendError::Unreachable(why) => why,
@@ -111,7 +111,7 @@ impl Upstream {
     }
 
     fn session(&self) -> MutexGuard<'_, UpstreamSession> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+        self.session.lock()
     }
 
     async fn try_send(

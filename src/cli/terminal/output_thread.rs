@@ -2,12 +2,12 @@
 //!
 //! A slow or stopped terminal loses lines, and shows their number, but never delays a request.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use snaxum::event::Event;
 use snaxum::python_runtime::PythonRuntime;
+use snaxum::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use super::raw_mode;
 use super::update::{KeyAction, Update};
@@ -128,8 +128,7 @@ impl OutputQueue {
                 self.condvar.notify_all();
                 return;
             }
-            let slept = self.condvar.wait_timeout_while(state, FRAME, |state| !state.is_ending);
-            state = slept.unwrap_or_else(PoisonError::into_inner).0;
+            state = self.condvar.wait_timeout_while(state, FRAME, |state| !state.is_ending);
         }
     }
 
@@ -142,14 +141,10 @@ impl OutputQueue {
         state.is_parked = true;
         let is_idle = |state: &mut OutputState| !state.is_ending && !state.has_updates();
         let mut state = match deadline {
-            None => {
-                let waited = self.condvar.wait_while(state, is_idle);
-                waited.unwrap_or_else(PoisonError::into_inner)
-            }
+            None => self.condvar.wait_while(state, is_idle),
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
-                let waited = self.condvar.wait_timeout_while(state, left, is_idle);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+                self.condvar.wait_timeout_while(state, left, is_idle)
             }
         };
         state.is_parked = false;
@@ -157,7 +152,7 @@ impl OutputQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, OutputState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -4,7 +4,9 @@
 //! exits, except by SIGKILL.
 
 use std::io::{self, IsTerminal};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::Once;
+
+use snaxum::sync::Mutex;
 
 use super::status_line;
 
@@ -53,7 +55,7 @@ pub(super) fn is_in_foreground() -> bool {
 pub(super) fn enter() -> io::Result<()> {
     let mut mode = mode()?;
     let original = (pid(), mode);
-    ORIGINAL.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(original);
+    ORIGINAL.lock().get_or_insert(original);
     AT_EXIT.call_once(|| {
         // SAFETY: the function is static and never unwinds.
         unsafe { libc::atexit(restore_at_exit) };
@@ -66,7 +68,7 @@ pub(super) fn enter() -> io::Result<()> {
 
 /// Restores the original mode, if it was changed.
 pub(crate) fn restore() {
-    let original = ORIGINAL.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let original = ORIGINAL.lock().take();
     let Some((_, mode)) = original.filter(|(owner, _)| *owner == pid()) else { return };
     let _ = set(&mode);
     write_if_ready(&status_line::release());
