@@ -31,11 +31,4 @@ mod tests {
         assert_eq!(hint.as_deref(), Some("`old` was removed: use `new`"));
         assert_eq!(replacement_in(&table, "older"), None);
     }
-
-    #[test]
-    fn no_removed_name_is_still_an_option() {
-        for (removed, _) in REMOVED {
-            assert!(super::super::option_named(removed).is_none(), "{removed}");
-        }
-    }
 }

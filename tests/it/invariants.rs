@@ -29,8 +29,16 @@ pub(crate) fn sources(directory: &str, suffix: &str) -> Vec<(String, String)> {
 
 /// The text without its comments and its unit tests.
 pub(crate) fn code(text: &str) -> String {
-    let tests = text.find("#[cfg(test)]").or_else(|| text.find("#[cfg(all(test"));
-    let text = &text[..tests.unwrap_or(text.len())];
+    let is_of_tests = |place: &usize| {
+        let item = text[*place..].lines().find(|line| !line.starts_with("#["));
+        item.is_some_and(|line| line.contains("mod ") && line.ends_with('{'))
+    };
+    let places = text.match_indices("#[cfg(").map(|(place, _)| place);
+    let mut of_tests = places.filter(|place| {
+        let condition = &text[place + "#[cfg(".len()..];
+        condition.starts_with("test)") || condition.starts_with("all(test")
+    });
+    let text = &text[..of_tests.find(is_of_tests).unwrap_or(text.len())];
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
