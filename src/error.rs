@@ -168,7 +168,7 @@ pub enum Error {
     NoServer(PathBuf),
     /// `.snaxum/dev.json` is not valid.
     #[error("`{}` {problem}; remove it, and start `snaxum dev` without `--host`", path.display())]
-    BadAnnouncement {
+    BadDevFile {
         /// The file.
         path: PathBuf,
         /// The fault.

@@ -123,7 +123,7 @@ fn serve_project(
             Some((stdout, events)) => Some(JsonLog::start(stdout, events).map_err(cannot_write)?),
             None => None,
         };
-        let announcement = dev.write_dev_file(start.address)?;
+        let dev_file = dev.write_dev_file(start.address)?;
         let reads_keys =
             !options.no_keys && stdout.is_none() && super::terminal::raw_mode::is_interactive();
         let width = reads_keys.then(|| Term::stdout().size().1);
@@ -151,7 +151,7 @@ fn serve_project(
                 handover = None; // closes the socket: no process takes it over
                 supervised::before_exit(); // the supervisor closes it too
             }
-            drop(announcement); // removes the file before the server stops
+            drop(dev_file); // removes the file before the server stops
             dev.stop();
         };
         let service = dev.service();

@@ -64,7 +64,7 @@ class Failure(Response):
         return super().parts(request_headers)
 
 
-class Unanswered(Exception):
+class HandlerFailed(Exception):
     """Raised to let the server write the response of a failure, with the status and the headers
     that the hooks have given it."""
 
@@ -204,7 +204,7 @@ class _Passage:
         self._failure: Failure | None = None
 
     async def respond(self, request: Request) -> Response:
-        """Return the response. Raises Unanswered for a failure that the server responds to."""
+        """Return the response. Raises HandlerFailed for a failure that the server responds to."""
         if self._hooks.middleware:
             try:
                 response = await self._enter(0, request)
@@ -215,12 +215,12 @@ class _Passage:
         return await self.finish(request, response)
 
     async def finish(self, request: Request, response: Response) -> Response:
-        """Return a response that is ready to be sent. Raises Unanswered as `respond` does."""
+        """Return a response that is ready to be sent. Raises HandlerFailed as `respond` does."""
         is_file, failed = isinstance(response.body, Path), response
         if is_file or (self._hooks.errors and type(response.body) not in self._plain):
             response = await self._encoded(request, response)
         if isinstance(response, Failure) and response.body is None:
-            raise Unanswered(response)
+            raise HandlerFailed(response)
         if isinstance(failed, Failure) and failed.is_raised:
             self._report(request, failed.error)
         return response
@@ -260,7 +260,7 @@ class _Passage:
         """Run the hooks before, the handler, and the hooks after."""
         crossing = self._crossing
         try:
-            response = to_response(await self._answer(request))
+            response = to_response(await self._run_hooks(request))
         except Exception as error:
             response = await self.fail(request, error)
         for hook in self._hooks.after:
@@ -278,7 +278,7 @@ class _Passage:
                 response = await self.fail(request, error)
         return response
 
-    async def _answer(self, request: Request) -> object:
+    async def _run_hooks(self, request: Request) -> object:
         route, crossing = self._route, self._crossing
         for hook in self._hooks.before:
             answer = hook.call(request) if crossing is None else await self._call(hook, request)

@@ -24,7 +24,7 @@ from ..headers import MissingField
 from ..http import HTTPError, Request, to_response
 from ..response import PLAIN_CLASSES, PLAIN_TYPES, file_error
 from ..routing import Route
-from .chains import Unanswered
+from .chains import HandlerFailed
 from .generations import Generation
 from .leases import Lease, pin_thread, unpin_thread
 from .request_threads import Interrupted
@@ -94,7 +94,7 @@ def send_error(
     With the request, a handler that failed because the body is not JSON is a fault of the client.
     """
     response = None
-    if type(error) is Unanswered:
+    if type(error) is HandlerFailed:
         response, error = error.response, error.response.error
     failure = _failure(route, error)
     explained = None if request is None else unparsed_body.explain(error, request)

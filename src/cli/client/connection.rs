@@ -49,7 +49,7 @@ impl DevClient {
             StateDir::read_in(dir, "dev.json").map_err(|_| Error::NoServer(dir.to_owned()))?;
         match Self::parse(&text) {
             Ok(client) => Ok(Self { dir: dir.to_owned(), ..client }),
-            Err(problem) => Err(Error::BadAnnouncement { path, problem: escape(&problem) }),
+            Err(problem) => Err(Error::BadDevFile { path, problem: escape(&problem) }),
         }
     }
 

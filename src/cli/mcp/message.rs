@@ -11,9 +11,9 @@ use crate::cli::render::color;
 /// The maximum bytes of a message that the server accepts.
 const MAX_MESSAGE: usize = 64 * 1024;
 /// JSON-RPC error codes: not JSON, not a message, no response of the server.
-const NO_JSON: i32 = -32700;
+const PARSE_ERROR: i32 = -32700;
 pub(super) const INVALID: i32 = -32600;
-const LOST: i32 = -32000;
+const SERVER_ERROR: i32 = -32000;
 
 /// A request, or a notification, which has no id.
 pub(super) struct Message {
@@ -39,9 +39,10 @@ impl Message {
         }
         let error = |id, code, text| RelayError { id, code, text };
         let text = std::str::from_utf8(line)
-            .map_err(|_| error(None, NO_JSON, "the line is not UTF-8".to_owned()))?;
-        let value: Value = serde_json::from_str(text)
-            .map_err(|problem| error(None, NO_JSON, format!("the line is not JSON: {problem}")))?;
+            .map_err(|_| error(None, PARSE_ERROR, "the line is not UTF-8".to_owned()))?;
+        let value: Value = serde_json::from_str(text).map_err(|problem| {
+            error(None, PARSE_ERROR, format!("the line is not JSON: {problem}"))
+        })?;
         let Value::Object(mut fields) = value else {
             let text = "the line is not a JSON object; send one message per line".to_owned();
             return Err(error(None, INVALID, text));
@@ -107,7 +108,7 @@ impl Message {
 
     /// Returns the error for a message without a response.
     pub(super) fn error(&self, text: String) -> RelayError {
-        RelayError { id: self.id.clone(), code: LOST, text }
+        RelayError { id: self.id.clone(), code: SERVER_ERROR, text }
     }
 
     /// Whether `text` is the response, not a notification or request before it.
@@ -182,8 +183,8 @@ mod tests {
 
     #[test]
     fn an_invalid_message_is_rejected_with_its_id() {
-        assert_eq!(rejection(b"{")["error"]["code"], NO_JSON);
-        assert_eq!(rejection(b"\xff")["error"]["code"], NO_JSON);
+        assert_eq!(rejection(b"{")["error"]["code"], PARSE_ERROR);
+        assert_eq!(rejection(b"\xff")["error"]["code"], PARSE_ERROR);
         assert_eq!(rejection(b"[]")["error"]["code"], INVALID);
         let numbered = rejection(br#"{"id": 7, "method": 1}"#);
         assert_eq!((&numbered["id"], &numbered["error"]["code"]), (&json!(7), &json!(INVALID)));

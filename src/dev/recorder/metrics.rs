@@ -20,15 +20,15 @@ const MAX_RUNNING: usize = 20;
 /// Measures the time between two reads.
 pub(in crate::dev) struct Meter {
     recorder: Arc<Recorder>,
-    answered: u64,
+    completed: u64,
     read_at: Instant,
 }
 
 impl Recorder {
     /// Starts to measure.
     pub(in crate::dev) fn meter(self: &Arc<Self>) -> Meter {
-        let answered = self.lock().answered;
-        Meter { recorder: Arc::clone(self), answered, read_at: Instant::now() }
+        let completed = self.lock().completed;
+        Meter { recorder: Arc::clone(self), completed, read_at: Instant::now() }
     }
 }
 
@@ -37,8 +37,8 @@ impl Meter {
     pub(in crate::dev) fn read(&mut self, seq: u64) -> Option<String> {
         let runtime = self.recorder.runtime.upgrade()?;
         let now = Instant::now();
-        let (answered, mut totals) = self.recent();
-        let new = answered - std::mem::replace(&mut self.answered, answered);
+        let (completed, mut totals) = self.recent();
+        let new = completed - std::mem::replace(&mut self.completed, completed);
         let time = now.duration_since(std::mem::replace(&mut self.read_at, now));
         totals.sort_unstable();
         let within = |percent: usize| {
@@ -74,7 +74,7 @@ impl Meter {
         let oldest = unix_ms(SystemTime::now() - WINDOW);
         let state = self.recorder.lock();
         let recent = state.requests.iter().rev().take_while(|request| request.ended_ms() >= oldest);
-        (state.answered, recent.map(|request| request.total()).collect())
+        (state.completed, recent.map(|request| request.total()).collect())
     }
 }
 

@@ -33,7 +33,7 @@ const MAX_WORKER_EVENTS: usize = 200;
 pub(super) struct RecorderState {
     pub(super) sequence: EventSequence,
     /// The number of requests since the start.
-    pub(super) answered: u64,
+    pub(super) completed: u64,
     /// In boxes: a full ring reuses the oldest by moving a pointer.
     pub(super) requests: VecDeque<Box<RecordedRequest>>,
     /// The bytes of bodies in `requests`.
@@ -69,7 +69,7 @@ impl RecorderState {
         redactor.add_values(&serving.last_reload.report.secrets);
         Self {
             sequence: EventSequence::new(),
-            answered: 0,
+            completed: 0,
             requests: VecDeque::with_capacity(LIMITS.requests),
             body_bytes: 0,
             redactor,
@@ -129,7 +129,7 @@ impl RecorderState {
             None => EventTypes::REQUEST_END,
         };
         let seq = self.sequence.add(types);
-        self.answered += 1;
+        self.completed += 1;
         // The newest reuses the memory of the oldest.
         let is_full = self.requests.len() == LIMITS.requests;
         let oldest = if is_full { self.requests.pop_front() } else { None };
