@@ -26,4 +26,6 @@ pub fn compare(before: &Document, now: &Document) -> Comparison {
 }
 
 #[cfg(test)]
+mod soundness;
+#[cfg(test)]
 mod tests;

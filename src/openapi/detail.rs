@@ -47,15 +47,17 @@ pub(super) fn compare(
 /// The limits of an alternative that may exclude values of another one.
 fn limits_against<'a>(one: &Alternative<'a>, other: &Alternative<'a>) -> Keywords<'a> {
     let mut keywords = one.keywords.clone();
-    let more_than_one = |name: &str, value: &Value| {
-        matches!(name, "minItems" | "minLength") && value.as_f64().is_some_and(|least| least > 1.0)
+    let excludes_one = |name: &str, value: &Value| match (name, value.as_f64()) {
+        ("minItems" | "minLength", Some(least)) => least > 1.0,
+        ("maxItems", Some(most)) => most < 1.0,
+        _ => false,
     };
     match one.kind {
         kind if kind == other.kind || kind.is_number() && other.kind.is_number() => {}
         // One value is a list of one.
-        JsonType::Array => keywords.retain(|name, value| more_than_one(name, value)),
+        JsonType::Array => keywords.retain(|name, value| excludes_one(name, value)),
         JsonType::String if other.kind != JsonType::Array => keywords.retain(|name, value| {
-            matches!(*name, "maxLength" | "pattern") || more_than_one(name, value)
+            matches!(*name, "maxLength" | "pattern") || excludes_one(name, value)
         }),
         _ => keywords.clear(),
     }
