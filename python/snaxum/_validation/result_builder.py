@@ -155,7 +155,7 @@ class ResultBuilder(Builder):
     def _model(self, annotation: Any, base: Any, limits: Constraints) -> Convert:
         self._has_other_form = True
         split(limits, "other", name_of(annotation))
-        key = annotation, self._is_in_struct
+        key = annotation, self._is_in_struct or models.is_struct(base)
         known = self._written.get(key)
         if known is None:
             known = self._written[key] = []

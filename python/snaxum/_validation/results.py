@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from . import libraries
-from .faults import Convert, Fault, Faults, TooManyFaults, Unsupported
+from .faults import INVALID, Convert, Fault, Faults, TooManyFaults, Unsupported
 from .hints import is_class, name_of, unwrap
 from .result_builder import ResultBuilder
+from .result_structs import short_way
 from .results_by_pydantic import result_part
 
 
@@ -28,8 +29,11 @@ def converter(annotation: Any) -> Callable[[Any], Any]:
     values that JSON can encode: it makes no object of a model, so no constructor changes them.
     """
     convert, name = _convert(annotation), _shown(annotation)
+    short = short_way(annotation)
 
     def convert_result(result: Any) -> Any:
+        if short is not None and (made := short(result)) is not INVALID:
+            return made
         faults = Faults()
         try:
             made = convert(result, (), faults)
