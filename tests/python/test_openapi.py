@@ -122,7 +122,7 @@ def operation(handler: Callable[..., Any], pattern: str = "/", **options: Any) -
 
 def schema(annotation: Any, mode: Any = "input") -> dict[str, Any]:
     """Describe a type; a component of its own is in its place."""
-    schemas = Schemas(is_strict=True)
+    schemas = Schemas()
     found = schemas.of(annotation, mode)
     components = schemas.finish()
     name = found.get("$ref", "").rpartition("/")[2]

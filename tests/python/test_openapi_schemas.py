@@ -24,12 +24,15 @@ from snaxum import Request, RouteError
 from snaxum._openapi.check import check
 from snaxum._openapi.document import document as document_text
 from snaxum._openapi.schemas import Schemas
+from snaxum._validation import engines
+from snaxum._validation.faults import Faults, Unsupported
 from snaxum.routing import Route, RouteTable
 
 T = TypeVar("T")
 JsonValue = TypeAliasType(
     "JsonValue", "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
 )
+Nested = TypeAliasType("Nested", "list[Nested]")
 Names = TypeAliasType("Names", list[str])
 
 
@@ -310,3 +313,17 @@ def test_only_a_model_of_pydantic_can_be_refused() -> None:
 
     with pytest.raises(RouteError, match=r"the result is a `dict\[str, list\[Job\]\]`, which"):
         check(Route("/", ["GET"], refused))
+
+
+def test_a_body_may_have_an_alias_that_contains_itself() -> None:
+    for kind in (Note, dict[str, JsonValue], Annotated[JsonValue, msgspec.Meta(title="Any JSON")]):
+        engine = engines.for_body(kind, {}, json.loads)
+        value = {"content": {"a": [1, None, {"b": []}]}, "names": ["x"]}
+        found = engine.decode(json.dumps(value).encode())
+        assert (found.content if kind is Note else found["content"]) == value["content"]
+        assert is_valid(kind, value, "input")
+    faults = Faults()
+    engines.for_body(dict[str, Nested], {}, json.loads).explain({"a": [[], [1]]}, (), faults)
+    assert [each.loc for each in faults] == [("a", 1, 0)]
+    with pytest.raises(Unsupported, match="`Nested`, which contains itself"):
+        engines.for_text(Nested, {})

@@ -139,7 +139,7 @@ def _texts(route: Route, identifier: str) -> dict[str, Any]:
 
 
 def _failures(route: Route, schemas: Schemas) -> dict[str, Any]:
-    """Describe the failures by status: problem documents, but for those of an error handler."""
+    """Describe the failures by status: problem documents, or the results of error handlers."""
     found: dict[int, Any] = {}
     levels = route.hooks.errors if isinstance(route, HookedRoute) else ()
     for level in levels:  # the nearest first

@@ -151,7 +151,7 @@ def _literals(kind: Any) -> Sequence[Any]:
 
 
 def _text_class(kind: Any) -> Any:
-    """Return the class of text or bytes that a type is, and that is no JSON; None for another."""
+    """Return the class of texts or bytes that is sent as it is, for a type; None for another."""
     classes = [kind] if is_class(kind) else []
     if typing.get_origin(kind) is Literal:
         classes = [type(each) for each in typing.get_args(kind)]

@@ -25,7 +25,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from .._core.libraries import ByClass
-from .._validation import constraints, models
+from .._validation import aliases, constraints, models
 from .._validation.faults import Unsupported
 from .._validation.hints import (
     NONE,
@@ -36,7 +36,6 @@ from .._validation.hints import (
     unwrap,
     with_arguments,
 )
-from . import aliases
 from .by_pydantic import PydanticSchemas
 from .choices import choice, choice_of_keys, enum_schema, values_of
 from .components import Components, Mode, Schema
@@ -61,10 +60,9 @@ MAX_NESTING = 10
 
 
 class Schemas:
-    """The schemas of one document; unless they are strict, a type without one may be anything."""
+    """The schemas of one document; a type without one may be anything."""
 
-    def __init__(self, *, is_strict: bool = False) -> None:
-        self._is_strict = is_strict
+    def __init__(self) -> None:
         self._components = Components()
         self._pydantic = PydanticSchemas()
         # The mappings from a tag to the name of its component, to complete.
@@ -72,10 +70,7 @@ class Schemas:
         self._is_describing = False
 
     def of(self, annotation: Any, mode: Mode, limits: Mapping[str, Any] = _NO_LIMITS) -> Schema:
-        """Return the schema of a type, which is complete after `finish`.
-
-        Raises Unresolved, or Unsupported, for a type without one, if this is strict.
-        """
+        """Return the schema of a type, which is complete after `finish`."""
         if self._is_describing:
             return self._part(annotation, mode, limits)
         self._is_describing = True
@@ -87,7 +82,7 @@ class Schemas:
         return found
 
     def check(self) -> None:
-        """Raise Unsupported if one of the types has no schema."""
+        """Raise Unsupported if pydantic cannot describe one of its types."""
         self._pydantic.check()
 
     def finish(self, taken: Container[str] = ()) -> dict[str, Schema]:
@@ -103,8 +98,6 @@ class Schemas:
         try:
             return self._of(annotation, mode, limits)
         except Unsupported:
-            if self._is_strict:
-                raise
             return {}
 
     def _of(self, annotation: Any, mode: Mode, limits: Mapping[str, Any]) -> Schema:
@@ -211,8 +204,6 @@ class Schemas:
         try:
             shape = shape_of(base, mode)
         except Unsupported:
-            if self._is_strict:
-                raise
             return {"title": title}
         arguments = dict(zip(getattr(base, "__parameters__", ()), typing.get_args(annotation)))
         inner: Mode = "input" if mode == "text" else mode

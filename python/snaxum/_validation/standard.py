@@ -22,7 +22,7 @@ from collections.abc import (
 )
 from typing import Any, Literal
 
-from . import constraints, libraries, models, scalars
+from . import aliases, constraints, libraries, models, scalars
 from .constraints import Constraints
 from .faults import INVALID, Convert, Fault, Faults, Loc, TooManyFaults, Unsupported
 from .hints import NONE, annotated, members, name_of, unwrap, with_arguments
@@ -49,7 +49,7 @@ class Builder:
 
     def build(self, annotation: Any, limits: Constraints | None = None) -> Convert:
         """Return the function for a type and its limits. Raises Unresolved, or Unsupported."""
-        annotation, metadata = unwrap(annotation)
+        annotation, metadata = aliases.unwrap_until_recursion(annotation)
         own = constraints.read(metadata)
         if own and not constraints.is_of_msgspec(metadata):
             self.is_beyond_msgspec = True
@@ -59,6 +59,8 @@ class Builder:
         if constraints.needs_pydantic(metadata):
             self.uses_pydantic = True
             return self._by_pydantic(annotated(annotation, metadata), limits)
+        if aliases.is_alias(annotation):
+            return self._alias(annotation, limits)
         origin, args = typing.get_origin(annotation), typing.get_args(annotation)
         choices = members(annotation)
         if len(choices) > 1:
@@ -164,6 +166,17 @@ class Builder:
             return None if NONE in kinds and text.lower() == "null" else text
 
         return parse
+
+    def _alias(self, alias: Any, limits: Constraints) -> Convert:
+        """Return the function for an alias that contains itself."""
+        constraints.split(limits, "other", alias.__name__)
+        if self.is_text:
+            raise Unsupported(f"no text becomes a `{alias.__name__}`, which contains itself")
+        known = self._models.get(alias)
+        if known is None:
+            known = self._models[alias] = []
+            known.append(self.build(aliases.value_of(alias)))
+        return lambda value, loc, faults: known[0](value, loc, faults)
 
     def _union(self, choices: tuple[Any, ...], limits: Constraints) -> Convert:
         is_optional = any(each in (None, NONE) for each in choices)

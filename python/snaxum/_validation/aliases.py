@@ -1,7 +1,7 @@
 """Aliases: the names of types by `type X = ...`, which may contain themselves.
 
-Owns their values. An alias that is a part of itself becomes a component; any other one is read as
-its value. Never describes a type.
+Owns their values. An alias that is a part of itself stays an alias; any other one is read as its
+value. Never converts a value.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sys
 import typing
 from typing import Any
 
-from .._validation.faults import Unsupported
-from .._validation.hints import resolve, unwrap
+from .faults import Unsupported
+from .hints import resolve, unwrap
 
 
 def is_alias(kind: Any) -> bool:
