@@ -7,11 +7,10 @@ never changes. Never runs a handler, and knows nothing of HTTP but methods and p
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterable
 from typing import Any
 
-from ._core import calls, handlers, parameters
+from ._core import calls, foreign_patterns, handlers, parameters
 from ._core.arguments import Argument
 from ._core.body_use import decide
 from ._core.digests import sha256
@@ -158,7 +157,11 @@ class Route:
         names = {name: converter.kind for name, converter in self.parsed.params}
         try:
             self.arguments = parameters.plan(
-                self.handler, names, with_pool=with_pool, methods=self.methods
+                self.handler,
+                names,
+                with_pool=with_pool,
+                methods=self.methods,
+                pattern=self.pattern,
             )
             call = calls.bind(self.handler, self.arguments, with_pool=with_pool)
             self.call = converted(call, self.response_model, self.status, is_async=self.is_async)
@@ -255,12 +258,8 @@ class Route:
     @property
     def warnings(self) -> list[str]:
         """Legal patterns that are probably mistakes."""
-        found = []
-        if braced := re.search(r"\{\*?(\w+)\}", self.pattern):
-            found.append(f"`{braced[0]}` is plain text here; a parameter is `<{braced[1]}>`")
-        if "?" in self.pattern:
-            found.append("a path ends before `?`; read the query from `request.query_params`")
-        return found + parameters.warnings(self.arguments, self.names)
+        found = foreign_patterns.warnings(self.pattern)
+        return found + parameters.warnings(self.handler, self.arguments, self.names)
 
     def to_dict(self, root: str) -> dict[str, Any]:
         """Describe the route as JSON; `file` is relative to `root` if it is below it."""

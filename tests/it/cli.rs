@@ -127,6 +127,21 @@ async fn check_is_0_when_everything_loads_and_1_with_every_problem_when_not() {
 }
 
 #[tokio::test]
+async fn check_and_dev_show_routes_that_are_probably_mistakes() {
+    let source = "from snaxum import route\n\n@route('/user/<username>')\ndef profile(user):\n    \
+                  return 'x'\n";
+    let warning = "route `/user/<username>` at python/app.py:3: `user` gets the request";
+    let project = Project::new().file("app.py", source);
+
+    let checked = project.snaxum(&["check"]).await;
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    assert!(checked.stderr.contains(warning), "{}", checked.stderr);
+
+    let mut server = project.dev().await;
+    server.out.wait_for(warning).await;
+}
+
+#[tokio::test]
 async fn the_directory_may_be_named_or_be_the_one_we_are_in() {
     let project = app();
     let named = Project::new().snaxum(&["check", project.path().to_str().expect("UTF-8")]).await;

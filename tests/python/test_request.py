@@ -237,16 +237,16 @@ def test_a_missing_field_is_reported_with_the_fields_that_exist() -> None:
 
 def test_a_missing_header_or_cookie_is_the_same_error_as_a_missing_field() -> None:
     request = Request.build(headers={"cookie": "theme=dark", "x-one": "1"})
-    with pytest.raises(MissingField, match="^the header `X-Key` is missing$"):
+    with pytest.raises(MissingField, match=r"^the header `X-Key` is missing$"):
         _ = request.headers["X-Key"]
-    with pytest.raises(MissingField, match="^the cookie `sid` is missing; .* has `theme`$"):
+    with pytest.raises(MissingField, match=r"^the cookie `sid` is missing; .* has `theme`$"):
         _ = request.cookies["sid"]
     assert request.headers.get("x-key") is None
     assert request.headers.get("x-one") == "1"
     assert request.cookies.get("sid") is None
     assert "sid" not in request.cookies
     assert to_response(request.cookies).parts()[2] == b'{"theme":"dark"}'
-    with pytest.raises(MissingField, match="the request has none$"):
+    with pytest.raises(MissingField, match=r"the request has none$"):
         _ = Request.build().cookies["sid"]
 
 

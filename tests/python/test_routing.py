@@ -13,11 +13,12 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
-from snaxum import RouteError, _registry, route
+from snaxum import Path as PathMarker
+from snaxum import Request, RouteError, _registry, route
 from snaxum.response import to_response
 from snaxum.routing import (
     DuplicateRoute,
@@ -422,3 +423,46 @@ def test_an_id_is_stable_and_depends_on_methods_and_pattern_only() -> None:
 
 def test_a_question_mark_in_a_pattern_is_a_warning() -> None:
     assert "request.query_params" in Route("/search?q=<q>", None, handler).warnings[0]
+
+
+def test_braces_with_the_name_of_a_parameter_are_an_error_with_the_pattern_to_write() -> None:
+    def plain(item_id): ...  # type: ignore[no-untyped-def]
+    def number(item_id: int, q: str = "") -> None: ...
+    def marked(item_id: Annotated[uuid.UUID, PathMarker()]) -> None: ...
+    def rest(request: Request, item_id: str) -> None: ...
+
+    for function, pattern, written in [
+        (plain, "/items/{item_id}", "<item_id>"),
+        (number, "/items/{item_id}", "<int:item_id>"),
+        (marked, "/items/{item_id}", "<uuid:item_id>"),
+        (rest, "/items/{item_id:path}", "<path:item_id>"),
+        (rest, "/items/{*item_id}", "<path:item_id>"),
+    ]:
+        with pytest.raises(RouteError) as raised:
+            Route(pattern, None, function)
+        assert f"; write `{written}`" in str(raised.value)
+        assert f"route `{pattern}` at {__file__}:" in str(raised.value)
+    assert Route("/items/<item_id>", None, plain).warnings == []
+    assert Route("/{other}/<item_id>", None, plain).warnings == [
+        "`{other}` is plain text here; a parameter is `<other>`"
+    ]
+
+
+def test_a_first_parameter_that_gets_the_request_in_place_of_a_value_is_a_warning() -> None:
+    def profile(user): ...  # type: ignore[no-untyped-def]
+    def read(anything):  # type: ignore[no-untyped-def]
+        return anything.path_params["username"]
+
+    def short(req): ...  # type: ignore[no-untyped-def]
+    def unused(_): ...  # type: ignore[no-untyped-def]
+    def typed(user: Request) -> None: ...
+    def both(user, username): ...  # type: ignore[no-untyped-def]
+
+    (warning,) = Route("/user/<username>", None, profile).warnings
+    assert warning == (
+        "`user` gets the request, and no parameter the value of `<username>`; "
+        "rename it to `username`, or to `request`"
+    )
+    for function in (read, short, unused, typed, both, handler):
+        assert Route("/user/<username>", None, function).warnings == [], function
+    assert Route("/users", None, profile).warnings == []

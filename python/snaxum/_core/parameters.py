@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Mapping, Sequence
@@ -17,14 +18,16 @@ from typing import Any
 from .._validation import constraints, hints
 from .._validation.faults import Unsupported
 from ..markers import MISSING, Marker
-from . import sources
+from . import foreign_patterns, sources
 from .arguments import Argument, Passing, Source
-from .handlers import Handler, innermost
+from .handlers import Handler, code_of, innermost
 
 _PASSING: dict[object, Passing] = {
     Parameter.POSITIONAL_ONLY: "positional",
     Parameter.KEYWORD_ONLY: "keyword",
 }
+# As in `req`, `http_request`, `_`, `r`, `ws`.
+_REQUEST_NAME = re.compile(r"^_|req|^rq?$|^ws|socket")
 
 
 def plan(
@@ -33,6 +36,7 @@ def plan(
     *,
     with_pool: bool = False,
     methods: Sequence[str] = ("GET",),
+    pattern: str = "",
 ) -> list[Argument] | None:
     """Decide the arguments of a handler whose path has the parameters `names`, with their types.
 
@@ -46,6 +50,7 @@ def plan(
         return None
     if arguments is None:
         return None
+    foreign_patterns.check(pattern, names, arguments)
     _give_request(arguments)
     given = [each.source for each in arguments]
     second = arguments[1:2] if with_pool and "pool" not in given else []
@@ -97,16 +102,31 @@ def typed(function: Handler) -> list[Argument]:
     return [_read_parameter(each, *scope) for each in own]
 
 
-def warnings(arguments: Sequence[Argument] | None, names: Sequence[str]) -> list[str]:
+def warnings(
+    handler: Handler, arguments: Sequence[Argument] | None, names: Sequence[str]
+) -> list[str]:
     """Return the parameters that are probably a value of the path, mistyped."""
     found = []
     taken = {each.name for each in arguments or () if each.source == "path"}
+    free = [name for name in names if name not in taken]
     for each in arguments or ():
         if each.source == "query" and each.is_required:
-            free = [name for name in names if name not in taken]
             if near := difflib.get_close_matches(each.name, free, n=1):
                 found.append(f"`{each.name}` is a query parameter; the path has `{near[0]}`")
+        elif free and each.source == "request" and not _is_for_request(each, handler):
+            found.append(
+                f"`{each.name}` gets the request, and no parameter the value of `<{free[0]}>`; "
+                f"rename it to `{free[0]}`, or to `request`"
+            )
     return found
+
+
+def _is_for_request(argument: Argument, handler: Handler) -> bool:
+    """Report whether the parameter is named as a request, or the handler reads the path from it."""
+    if argument.is_annotated or argument.is_inner or _REQUEST_NAME.search(argument.name):
+        return True
+    code = code_of(handler)
+    return code is None or "path_params" in code.co_names
 
 
 def _parameters(handler: Any, names: Mapping[str, type]) -> list[Argument] | None:

@@ -46,7 +46,8 @@ class Report:
     broken: list[str] = field(default_factory=list)
     # `module.NAME` of the globals that had changed since their module ran, and are lost.
     state_reset: list[str] = field(default_factory=list)
-    # Effects of the code that a reload can handle only in part, and the way out.
+    # Effects of the code that a reload can handle only in part, and routes that are probably
+    # mistakes, each with the way out.
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     # Values to redact in everything that is shown. Only Rust reads them.

@@ -1,13 +1,15 @@
-"""The warnings of a commit: effects of the code that a reload can handle only in part.
+"""The warnings of a commit: effects of the code that a reload can handle only in part, and routes
+that are probably mistakes.
 
-Owns their texts. Each warning appears when its code is loaded first, and not again while that code
-is still there.
+Owns the texts of the former. Each warning appears when its code is loaded first, and not again
+while that code is still there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from ..routing import Route
 from .effects import patches
 from .graph import Graph
 from .model import Node
@@ -18,7 +20,26 @@ def warnings(old: Sequence[Node], fresh: Sequence[Node], graph: Graph, root: str
     """Return the warnings for the runs `fresh`, which replace `old`."""
     known = set(_of_patches(old))
     found = [text for text in _of_patches(fresh) if text not in known]
-    return [*_of_threads(old), *found, *_of_names(old, fresh, graph, root)]
+    return [
+        *_of_threads(old),
+        *found,
+        *_of_names(old, fresh, graph, root),
+        *_of_routes(old, fresh),
+    ]
+
+
+def _of_routes(old: Iterable[Node], fresh: Iterable[Node]) -> Iterator[str]:
+    """Yield what is probably a mistake in the routes that are new, or have changed."""
+    known = {(route.pattern, text) for route in _routes(old) for text in route.warnings}
+    for route in _routes(fresh):
+        for text in route.warnings:
+            if (route.pattern, text) not in known:
+                place = f"{display_path(route.file)}:{route.line}" if route.file else route.place
+                yield f"route `{route.pattern}` at {place}: {text}"
+
+
+def _routes(nodes: Iterable[Node]) -> Iterator[Route]:
+    return (route for node in nodes for route in node.routes)
 
 
 def _of_threads(old: Iterable[Node]) -> list[str]:
