@@ -1,6 +1,6 @@
 //! Compares the values and limits of two alternatives of a schema.
 //!
-//! Pure: the direction does not matter here. What is inside of lists and objects is compared elsewhere.
+//! Pure: the direction does not matter here. The contents of lists and objects are compared elsewhere.
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ pub(super) fn compare(
     is_text: bool,
 ) -> Vec<Detail> {
     let mut found = Vec::new();
-    // The values of a list are no values of its item.
+    // The values of a list are not values of its item.
     if (before.kind == JsonType::Array) == (now.kind == JsonType::Array) {
         compare_values(before, now, is_text, &mut found);
     }
@@ -60,6 +60,16 @@ fn limits_against<'a>(one: &Alternative<'a>, other: &Alternative<'a>) -> Keyword
             matches!(*name, "maxLength" | "pattern") || excludes_one(name, value)
         }),
         _ => keywords.clear(),
+    }
+    match (&one.values, &other.values) {
+        (Some(_), None) => keywords.clear(), // the list is the limit
+        (None, Some(values)) => {
+            let limits = keywords.clone();
+            let excludes =
+                |name: &str| values.iter().any(|value| limits::may_exclude(&limits, name, value));
+            keywords.retain(|name, _| excludes(name));
+        }
+        _ => {}
     }
     keywords
 }

@@ -11,7 +11,7 @@ pub(super) struct Counterpart<'a, 'b> {
     pub(super) has_all: bool,
 }
 
-/// Finds the alternative that includes `narrow`; first one that has all of its values.
+/// Finds an alternative that includes `narrow`, if possible with all of its values.
 pub(super) fn counterpart<'a, 'b>(
     all: &'b [Alternative<'a>],
     narrow: &Alternative<'a>,

@@ -73,6 +73,25 @@ pub(super) fn compare(
     found
 }
 
+/// Whether a limit may exclude a value.
+pub(super) fn may_exclude(keywords: &Keywords<'_>, limit: &str, value: &Value) -> bool {
+    let Some(bound) = keywords.get(limit).and_then(|bound| bound.as_f64()) else { return true };
+    let size = match limit {
+        "minLength" | "maxLength" => value.as_str().map(|text| text.chars().count() as f64),
+        _ => value.as_f64(),
+    };
+    let is_flagged = |name: &str| keywords.get(name) == Some(&&Value::Bool(true));
+    match (limit, size) {
+        ("minimum", Some(size)) => size < bound || size == bound && is_flagged("exclusiveMinimum"),
+        ("maximum", Some(size)) => size > bound || size == bound && is_flagged("exclusiveMaximum"),
+        ("exclusiveMinimum", Some(size)) => size <= bound,
+        ("exclusiveMaximum", Some(size)) => size >= bound,
+        ("minLength", Some(size)) => size < bound,
+        ("maxLength", Some(size)) => size > bound,
+        _ => true,
+    }
+}
+
 /// The stricter of two keywords; a bound of whole numbers is made inclusive.
 fn number_bound(keywords: &Keywords<'_>, is_upper: bool, is_integer: bool) -> Option<Bound> {
     let (inclusive, exclusive) = match is_upper {

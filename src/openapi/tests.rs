@@ -224,6 +224,11 @@ fn the_values_of_a_list() {
             r#"Compatible body | the body can also be `"x"` now"#,
         ]
     );
+    // Limits that the whole list fulfils exclude nothing.
+    for (limit, effect) in [(1, Compatible), (0, Breaking)] {
+        let limited = json!({"type": "string", "maxLength": limit});
+        assert_eq!(compare(&body(more.clone()), &body(limited))[0].effect, effect);
+    }
     let constant = |value| json!({"const": value});
     assert_eq!(changes(&body(constant("a")), &body(list(&["a"]))), [""; 0]);
 }
@@ -478,6 +483,7 @@ fn a_wider_type_with_limits_of_its_own_is_narrower_too() {
     }
     let one = json!({"type": "integer", "enum": [1, 2]});
     for now in [
+        json!({"type": "number", "minimum": 1}),
         list(integer.clone(), json!({"minItems": 1, "maxItems": 5})),
         json!({"type": "string", "minLength": 1}),
         json!({"type": "number"}),
