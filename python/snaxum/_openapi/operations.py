@@ -145,7 +145,7 @@ def _failures(route: Route, schemas: Schemas) -> dict[str, Any]:
     for level in levels:  # the nearest first
         for condition, hook in level.items():
             if isinstance(condition, int):
-                found.setdefault(condition, _handled(phrase(condition), hook, schemas))
+                found.setdefault(int(condition), _handled(phrase(condition), hook, schemas))
     if may_be_invalid(route.arguments or []) and 422 not in found:
         text = "Values of the request do not fit"
         found[422] = _failure(text, VALIDATION, ValidationError, levels, schemas)
