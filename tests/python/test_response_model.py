@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pydantic
 import pytest
+from typing_extensions import TypeAliasType
 
 from snaxum import Response, RouteError
 from snaxum._core.json_encoding import dumps
@@ -288,6 +289,26 @@ def test_a_model_may_contain_itself_and_an_object_may_not() -> None:
         "the result does not fit `Tree`: `children.0.parent` is an object that contains itself; "
         "1 more fault"
     )
+
+
+Json = TypeAliasType("Json", "dict[str, Json] | list[Json] | dt.timedelta | None")
+
+
+class Waiting(msgspec.Struct):
+    json: Json
+
+
+def test_an_alias_may_contain_itself() -> None:
+    value = {"a": [dt.timedelta(seconds=90), deque([None])]}
+    assert sent(Json, value) == {"a": [90.0, [None]]}
+    assert sent(tuple[Json, Waiting], (value, Waiting(value))) == [
+        {"a": [90.0, [None]]},
+        {"json": {"a": ["PT90S", [None]]}},
+    ]
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(ResultError, match=r"`json\.0` is an object that contains itself"):
+        converter(Waiting)({"json": endless})
 
 
 def test_endless_objects_are_an_error_and_no_recursion() -> None:

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Set
 from typing import Any
 
-from . import libraries, models, result_models
+from . import aliases, libraries, models, result_models
 from . import result_values as values
 from .constraints import Constraints, split
 from .faults import INVALID, Convert, Fault, Faults, Loc
@@ -156,10 +156,20 @@ class ResultBuilder(Builder):
         self._has_other_form = True
         split(limits, "other", name_of(annotation))
         key = annotation, self._is_in_struct or models.is_struct(base)
+        return self._once(key, lambda: self._writer(annotation, base))
+
+    def _alias(self, alias: Any, limits: Constraints) -> Convert:
+        self._has_other_form = True
+        split(limits, "other", alias.__name__)
+        key = alias, self._is_in_struct
+        return self._once(key, lambda: self.build(aliases.value_of(alias)))
+
+    def _once(self, key: Any, build: Callable[[], Convert]) -> Convert:
+        """Return the function for a type that may contain itself."""
         known = self._written.get(key)
         if known is None:
             known = self._written[key] = []
-            convert = self._writer(annotation, base)
+            convert = build()
             known.append(result_models.guarded(convert) if key in self._recursive else convert)
         elif not known:  # inside its own fields
             self._recursive.add(key)
