@@ -18,7 +18,7 @@ import msgspec
 import pydantic
 import pytest
 from test_openapi import INFO, Cat, Color, Dog, Level, Page, document
-from typing_extensions import Required, TypeAliasType, TypedDict
+from typing_extensions import LiteralString, Required, TypeAliasType, TypedDict
 
 from snaxum import Request, RouteError
 from snaxum._openapi.check import check
@@ -237,6 +237,11 @@ def test_equal_descriptions_of_distinct_classes_are_distinct_alternatives() -> N
         ]:
             assert len(described(kind)[0]["anyOf"]) == 2
     assert len(described(Annotated[Cat, pet] | Annotated[Cat, pet] | None)[0]["anyOf"]) == 2
+
+
+def test_a_type_without_a_class_is_open() -> None:
+    found = {"type": "object", "additionalProperties": {"type": "integer"}, "propertyNames": {}}
+    assert described(dict[LiteralString, int])[0] == found
 
 
 def test_the_title_of_a_generic_class_has_its_arguments() -> None:

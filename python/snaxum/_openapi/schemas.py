@@ -144,7 +144,7 @@ class Schemas:
             return limited(self._dict(args, mode), limits)
         if models.is_of_pydantic(base):
             return self._pydantic.add(annotation, limits, mode)
-        if mode in ("output", "struct") or _RAW.of_class(base):
+        if mode in ("output", "struct") or (is_class(base) and _RAW.of_class(base)):
             return {}
         raise Unsupported(f"`{name_of(annotation)}` has no JSON form")
 
