@@ -14,7 +14,8 @@ from typing import Any
 
 from . import _registry
 from ._core.applications import Interface, checked_interface, interface_of
-from ._core.patterns import ANY_REST
+from ._core.arguments import Argument
+from ._core.patterns import ANY_REST, Pattern
 from .routing import Route, RouteError
 
 # The console and the API of dev mode.
@@ -49,14 +50,14 @@ class Mount(Route):
         self.interface: Interface = interface
         super().__init__(f"{prefix}/<path:path>", None, app)
         parts = (*self.parsed.parts[:-1], ANY_REST)
-        self.parsed = dataclasses.replace(self.parsed, parts=parts)
-        self.is_async = interface == "asgi"
+        self.parsed: Pattern = dataclasses.replace(self.parsed, parts=parts)
+        self.is_async: bool = interface == "asgi"
 
     def _checked(self, methods: Iterable[str] | None) -> tuple[str, ...]:
         return (ANY_METHOD,)
 
     def _plan(self) -> None:
-        self.arguments = []
+        self.arguments: list[Argument] | None = []
         self.streams_body = True
         self.is_planned = True
 
