@@ -201,7 +201,8 @@ def _unknown(name: str) -> str:
     if instead := _ELSEWHERE.get(name.lower()):
         return f"a request has no `{name}`; {instead}"
     near = difflib.get_close_matches(name, _READ, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else "it has " + ", ".join(_READ)
+    names = ", ".join((*_READ, "path_params, stream()"))
+    hint = f"did you mean `{near[0]}`?" if near else f"it has {names}"
     return f"a request has no `{name}`; {hint}; values of your own go to `request.state`"
 
 
@@ -293,6 +294,8 @@ def _data(request: Request) -> bytes:
 
 
 _PATH = "use `request.path`, and `request.query_string`"
+_CLIENT = "behind a proxy, its address is in a header such as `request.headers['x-forwarded-for']`"
+_ROUTE = "use `request.method`, `request.path` and `request.path_params`"
 # The names of other frameworks, and what they are here.
 _ELSEWHERE = {
     "json": "the parsed JSON is `request.body`",
@@ -318,6 +321,26 @@ _ELSEWHERE = {
     "g": "use `request.state`",
     "file": "use `request.files`",
     "get_json": "the parsed JSON is `request.body`",
+    "is_json": "the parsed JSON is `request.body`, and None for another body",
+    "host": "use `request.headers.get('host')`",
+    "hostname": "use `request.headers.get('host')`",
+    "host_url": _PATH,
+    "root_path": _PATH,
+    "user_agent": "use `request.headers.get('user-agent')`",
+    "authorization": "use `request.headers.get('authorization')`",
+    "referrer": "use `request.headers.get('referer')`",
+    "content_length": "use `request.headers.get('content-length')`",
+    "remote_addr": _CLIENT,
+    "client": _CLIENT,
+    "access_route": _CLIENT,
+    "url_for": "use `snaxum.url_for(name, **params)`",
+    "endpoint": _ROUTE,
+    "url_rule": _ROUTE,
+    "scope": _ROUTE,
+    "app": "there is no app object; values of a module are its globals",
+    "session": "use `request.cookies` and `Response.set_cookie`",
+    "user": "use `request.state`",
+    "auth": "use `request.state`",
 }
 
 _READ: dict[str, Callable[[Request], Any]] = {
@@ -336,6 +359,9 @@ _READ: dict[str, Callable[[Request], Any]] = {
     "files": _files,
     "state": lambda request: state_of(request._raw),
 }
+
+# The names of all attributes that are values.
+ATTRIBUTES = frozenset((*_READ, "path_params"))
 
 
 class BodyChunks:

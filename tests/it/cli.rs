@@ -137,7 +137,7 @@ async fn check_and_dev_show_routes_that_are_probably_mistakes() {
     assert_eq!(checked.code, Some(0), "{checked:?}");
     assert!(checked.stderr.contains(warning), "{}", checked.stderr);
 
-    let mut server = project.dev().await;
+    let server = project.dev().await;
     server.out.wait_for(warning).await;
 }
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 import snaxum
-from snaxum._core.foreign_names import FOREIGN
+from snaxum._core.foreign_names import FOREIGN, KEYWORDS
+from snaxum._debug import traceback
 
 
 @pytest.mark.parametrize("name", sorted(FOREIGN))
@@ -44,3 +47,59 @@ def test_the_status_of_an_error_is_its_first_argument() -> None:
         snaxum.HTTPError(status_code=404, detail="gone")  # type: ignore[call-arg]
     error = pickle.loads(pickle.dumps(snaxum.HTTPError(404, "gone")))
     assert (error.status, error.detail) == (404, "gone")
+
+
+def hint_of(call: Callable[[], Any]) -> str | None:
+    with pytest.raises(TypeError) as raised:
+        call()
+    hint: str | None = traceback.capture(raised.value, with_locals=False)["hint"]
+    return hint
+
+
+@pytest.mark.parametrize(("function", "keyword"), sorted(KEYWORDS))
+def test_a_keyword_of_another_framework_is_explained_where_its_error_is_shown(
+    function: str, keyword: str
+) -> None:
+    explained = f"there is no `{keyword}` here; {KEYWORDS[function, keyword]}"
+    assert hint_of(lambda: getattr(snaxum, function)(**{keyword: "x"})) == explained
+
+
+@pytest.mark.parametrize("marker", ["Query", "Path", "Header", "Cookie", "Form", "Body"])
+def test_each_marker_explains_the_keywords_of_all(marker: str) -> None:
+    assert hint_of(lambda: getattr(snaxum, marker)(regex="x")) == (
+        "there is no `regex` here; the regular expression is `pattern`"
+    )
+
+
+def test_the_decorators_of_methods_and_of_blueprints_explain_the_keywords_of_a_route() -> None:
+    shop: Any = snaxum.Blueprint("shop", "/shop")
+    for declare in (shop.route, shop.get, shop.delete, snaxum.post, snaxum.patch):
+        expected = "there is no `status_code` here; write `status=...`"
+        assert hint_of(lambda declare=declare: declare("/x", status_code=201)) == expected
+
+
+def test_a_function_of_the_user_with_the_same_name_is_not_explained() -> None:
+    variables: dict[str, Any] = {}
+    exec("def redirect(location): ...\ndef call(): redirect(code=1)", variables)
+    assert hint_of(variables["call"]) is None
+    assert hint_of(lambda: snaxum.redirect("/", nothing_like_it=1)) is None  # type: ignore[call-arg]
+    assert hint_of(lambda: len(snaxum)) is None  # type: ignore[arg-type]
+
+
+def test_a_call_of_an_attribute_of_a_request_is_explained() -> None:
+    request: Any = snaxum.Request.build("POST", json={"a": 1})
+
+    async def body() -> Any:
+        return await request.body()
+
+    def form() -> Any:
+        return request.form()["a"]
+
+    def own() -> Any:
+        return request.body["a"]()
+
+    assert hint_of(lambda: body().send(None)) == (
+        "`request.body` is a value and not a function; write it without `()`, and without `await`"
+    )
+    assert str(hint_of(form)).startswith("`request.form` is a value and not a function; ")
+    assert hint_of(own) is None

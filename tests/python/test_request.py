@@ -209,7 +209,13 @@ def test_an_unknown_attribute_names_the_nearest() -> None:
         ("POST", "use `request.form`"),
         ("url", "use `request.path`, and `request.query_string`"),
         ("view_args", "use `request.path_params`"),
+        ("is_json", "the parsed JSON is `request.body`"),
+        ("host", "use `request.headers.get('host')`"),
+        ("remote_addr", "behind a proxy, its address is in a header"),
+        ("client", "behind a proxy, its address is in a header"),
+        ("url_for", "use `snaxum.url_for(name, **params)`"),
         ("unheard_of", "it has method, path, "),
+        ("unheard_of", "state, path_params, stream();"),
     ],
 )
 def test_an_attribute_of_another_framework_names_the_one_here(name: str, words: str) -> None:

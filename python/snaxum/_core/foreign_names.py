@@ -1,6 +1,7 @@
 """The names of Flask, FastAPI and Starlette, and what they are here.
 
-Owns the explanation of a name that `snaxum` does not have. Never imports either of them.
+Owns the explanation of a name, and of a keyword, that `snaxum` does not have. Never imports either
+of them.
 """
 
 from __future__ import annotations
@@ -44,6 +45,74 @@ FOREIGN = {
     "session": "use `request.cookies` and `Response.set_cookie`",
     "stream_with_context": "return the generator; it runs in the context of its request",
 }
+
+_STATUS = "the status is `status`"
+_TYPE = "the type is `content_type`"
+_DETAIL = "the text is `detail`"
+_HOOK = "use `@before_request` of a `Blueprint`, or call the function in the handler"
+_ENDPOINT = "leave it out: `url_for` knows the route by the name of its function"
+
+# By callable and keyword. `get` stands for all methods, and `Query` for all markers.
+KEYWORDS = {
+    ("route", "status_code"): "write `status=...`",
+    ("route", "response_class"): "return a `Response(...)`, or a value of the type: a str is HTML",
+    ("route", "name"): _ENDPOINT,
+    ("route", "endpoint"): _ENDPOINT,
+    ("route", "operation_id"): _ENDPOINT,
+    ("route", "description"): "write it as the docstring of the handler",
+    ("route", "dependencies"): _HOOK,
+    ("route", "defaults"): "give the parameter of the handler a default",
+    ("route", "strict_slashes"): "declare the path with and without the slash, as two routes",
+    ("get", "methods"): "use `@route(path, methods=[...])`",
+    ("Response", "content"): "the body is the first argument, `body`",
+    ("Response", "response"): "the body is the first argument, `body`",
+    ("Response", "status_code"): _STATUS,
+    ("Response", "media_type"): _TYPE,
+    ("Response", "mimetype"): _TYPE,
+    ("Response", "background"): "call `background(function, *args)` in the handler",
+    ("redirect", "code"): _STATUS,
+    ("redirect", "status_code"): _STATUS,
+    ("redirect", "url"): "the address is the first argument, `location`",
+    ("abort", "description"): _DETAIL,
+    ("abort", "message"): _DETAIL,
+    ("abort", "code"): _STATUS,
+    ("abort", "status_code"): _STATUS,
+    ("HTTPError", "description"): _DETAIL,
+    ("HTTPError", "code"): _STATUS,
+    ("send_file", "mimetype"): _TYPE,
+    ("send_file", "media_type"): _TYPE,
+    ("send_file", "path_or_file"): "the file is the first argument, `path`",
+    ("send_file", "attachment_filename"): "the name is `filename`",
+    ("send_file", "conditional"): "leave it out: conditions and ranges work without it",
+    ("Blueprint", "url_prefix"): "the prefix is `prefix`",
+    ("Blueprint", "import_name"): "leave it out: `Blueprint(name, prefix)`",
+    ("Blueprint", "static_folder"): "use `static(prefix, directory)`",
+    ("Blueprint", "dependencies"): _HOOK,
+    ("Blueprint", "tags"): "give `tags` to each route",
+    ("Query", "regex"): "the regular expression is `pattern`",
+    ("Query", "convert_underscores"): "the name of the header is `alias`",
+    ("Query", "embed"): "make the value a field of a model, and annotate the parameter with that",
+    ("Query", "example"): "write `examples=[...]`",
+    ("Query", "default_factory"): "give the parameter a default",
+    (
+        "static",
+        "html",
+    ): "the page of a directory is `index`; a single-page app has `spa=True`",
+    ("static", "name"): "leave it out, and write the path of the file in its links",
+}
+# The functions that take the same keywords as another one.
+_AS = {
+    **dict.fromkeys(("get", "post", "put", "patch", "delete"), ("get", "route")),
+    **dict.fromkeys(("Path", "Header", "Cookie", "Form", "Body", "Marker"), ("Query",)),
+}
+
+
+def explain_keyword(function: str, keyword: str) -> str | None:
+    """Return what to write instead of `keyword` in a call of `function`, a public name."""
+    for name in _AS.get(function, (function,)):
+        if (name, keyword) in KEYWORDS:
+            return f"there is no `{keyword}` here; {KEYWORDS[name, keyword]}"
+    return None
 
 
 def explain(name: str, public: Iterable[str]) -> str | None:

@@ -26,6 +26,7 @@ from .._core.objects import (
 from .._reload import loader
 from .._reload.user_paths import display_path, is_user_file
 from ..templates import is_template
+from . import foreign_calls
 from .locals import describe_locals, repr_deadline
 from .redact import mask_beginning, mask_text, rules
 from .repr_timeout import Deadline, DeadlineExceeded
@@ -292,6 +293,8 @@ def _hint(error: BaseException) -> str | None:
         return f"add {package} to pyproject.toml and run `snaxum sync`, or fix the name"
     if is_a(error, TabError, IndentationError):
         return "indent with spaces only, four a level"
+    if type(error) is TypeError:
+        return foreign_calls.explain(message_of(error), trace_of(error))
     return None
 
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 import ast
 import builtins
 import dis
-import linecache
-import textwrap
 from collections.abc import Iterator
 from types import CodeType, FrameType, TracebackType
 
-from .._reload import loader
 from ..http import HTTPError, Request
+from . import failed_line
 from .traceback import message_of
 
 
@@ -80,18 +78,7 @@ def _names_of_body(code: CodeType) -> Iterator[str]:
 
 def _subjects(frame: FrameType, line: int) -> Iterator[ast.expr]:
     """Yield the expressions of a line that it subscripts, iterates, searches or asks."""
-    file = frame.f_code.co_filename
-    source = loader.loaded_source(file, frame.f_globals)
-    if source is None:
-        source = "".join(linecache.getlines(file, frame.f_globals))
-    try:
-        tree = ast.parse(textwrap.dedent(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in ast.walk(tree):
-        first = getattr(node, "lineno", line + 1)
-        if not first <= line <= getattr(node, "end_lineno", first):
-            continue
+    for node in failed_line.nodes(frame, line):
         match node:
             case ast.Subscript(value=subject) | ast.Attribute(value=subject):
                 yield subject
