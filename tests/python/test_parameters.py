@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import pytest
 
 import snaxum
-from snaxum import Form, Path, Query, Request, RouteError
+from snaxum import Cookie, Form, Header, Path, Query, Request, RouteError
 from snaxum import Request as Req
 from snaxum.routing import Route, RouteTable
 
@@ -236,6 +236,15 @@ def wrong_limit(name: Annotated[str, Query(ge=1)]) -> None: ...
 def wrong_pattern(name: Annotated[str, Query(pattern="(")]) -> None: ...
 
 
+def two_markers(agent: Annotated[str, Query(), Header()]) -> None: ...
+
+
+def marker_beside_default(agent: Annotated[str, Query()] = Header("x")) -> None: ...  # type: ignore[assignment]
+
+
+def nested_markers(agent: Annotated[str, Query()] | None = Cookie(None)) -> None: ...  # type: ignore[assignment]
+
+
 def not_in_path(user: Annotated[int, Path()]) -> None: ...
 
 
@@ -262,12 +271,15 @@ def method_of_a_class(self, request):  # type: ignore[no-untyped-def]
         (number_as_day, "`day`: `le=2026` is not a date, a time or a duration"),
         (multiple_of_none, "`limit`: `multiple_of=0` is not a number above 0"),
         (wrong_pattern, "`name`: the pattern '(' is not a regular expression"),
+        (two_markers, "`agent` is both a `Query` and a `Header`; leave one of them out"),
+        (marker_beside_default, "`agent` is both a `"),
+        (nested_markers, "`agent` is both a `Query` and a `Cookie`"),
         (not_in_path, "`user` is not in the path; add `<user>` to the path"),
         (lambda request, pool: None, "`pool` is the pool; add `use_process_pool=True`"),
         (annotated_pool, "`ex` is the pool; add `use_process_pool=True`"),
         (method_of_a_class, "nothing fills the parameter `self`; put `@route` on a function"),
     ],
-    ids=range(14),
+    ids=range(17),
 )
 def test_what_cannot_be_filled_is_an_error_with_its_place(
     handler: Callable[..., Any], words: str
@@ -290,6 +302,16 @@ def test_what_cannot_be_filled_is_an_error_with_its_place(
 def test_a_body_that_cannot_be_filled_is_an_error(handler: Callable[..., Any], words: str) -> None:
     with pytest.raises(RouteError, match=re.escape(words)):
         Route("/", ["POST"], handler)
+
+
+def test_limits_of_two_markers_of_one_kind_apply_together() -> None:
+    Small = Annotated[int, Query(le=9)]
+
+    def handler(n: Annotated[Small, Query(ge=1)]) -> int:
+        return n
+
+    (argument,) = Route("/", None, handler).arguments or ()
+    assert argument.limits == {"le": 9, "ge": 1}
 
 
 def test_a_type_that_is_not_defined_is_an_error_when_the_table_is_made() -> None:

@@ -52,6 +52,8 @@ def plan(
         return None
     foreign_patterns.check(pattern, names, arguments)
     _give_request(arguments)
+    for each in arguments:
+        _check_markers(each)
     given = [each.source for each in arguments]
     second = arguments[1:2] if with_pool and "pool" not in given else []
     for each in second:
@@ -311,6 +313,17 @@ def _texts(code: CodeType | None) -> set[str]:
         elif isinstance(constant, tuple):
             found.update(each for each in constant if isinstance(each, str))
     return found
+
+
+def _check_markers(argument: Argument) -> None:
+    inside = [m for each in hints.members(argument.annotation) for m in hints.unwrap(each)[1]]
+    kinds = {type(m).__name__: None for m in (*inside, *argument.metadata) if isinstance(m, Marker)}
+    if len(kinds) > 1:
+        first, second = [*kinds][:2]
+        raise ValueError(
+            f"the parameter `{argument.name}` is both a `{first}` and a `{second}`; leave one of "
+            "them out"
+        )
 
 
 def _is_free(argument: Argument) -> bool:
