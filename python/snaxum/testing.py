@@ -16,7 +16,6 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 from ._core.json_encoding import dumps
 from ._reload import user_paths
 from ._runtime.generations import current
-from ._runtime.runtime import running
 from ._testing import connection, forms
 from ._testing.client_response import ClientResponse, raise_handler_errors, set_cookies
 from ._testing.websocket import WebSocketSession, accept_of, new_key
@@ -271,7 +270,7 @@ def override(key: str, value: object) -> Iterator[None]:
 
 
 def _check_project(project: str) -> None:
-    loaded = running().project
+    loaded = connection.loaded().project
     if os.path.realpath(project) != os.path.realpath(loaded):
         shown = user_paths.display_path(loaded)
         raise ValueError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime as dt
+import ipaddress
 import json
 import math
 import subprocess
@@ -16,6 +17,7 @@ import types
 import uuid
 from decimal import Decimal
 from enum import Enum, IntEnum
+from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -245,7 +247,27 @@ def test_arrays_and_frames_may_be_returned_bare() -> None:
         ({"a": User}, "cannot encode `type` at `$.a`"),
         ({"a": {(1, 2): 3}}, "cannot use `tuple` as a key of `$.a` in JSON; use a str"),
         ({b"a": 1}, "cannot use `bytes` as a key of `$`"),
-        ({"a": np.array([1j])}, "cannot encode `ndarray` at `$.a`"),
+        ({"a": np.array([1j])}, "cannot encode `ndarray` at `$.a` as JSON; return an array of"),
+        (
+            np.zeros(1, [("a", "i4")]),
+            "cannot encode `ndarray` at `$` as JSON; return an array of numbers",
+        ),
+        (
+            list(np.zeros(1, [("a", "i4")])),
+            "cannot encode `void` at `$[0]` as JSON; return a dict of its fields",
+        ),
+        (
+            [Fraction(1, 3)],
+            "cannot encode `Fraction` at `$[0]` as JSON; convert it with float() or str()",
+        ),
+        (
+            [ipaddress.ip_address("::1")],
+            "cannot encode `IPv6Address` at `$[0]` as JSON; convert it with str()",
+        ),
+        (
+            [ipaddress.ip_network("10.0.0.0/8")],
+            "cannot encode `IPv4Network` at `$[0]` as JSON; convert it with str()",
+        ),
         (np.bytes_(b"x"), "cannot encode `bytes_` at `$`"),
         (
             pl.LazyFrame({"a": [1]}),
@@ -255,7 +277,7 @@ def test_arrays_and_frames_may_be_returned_bare() -> None:
         ({"\ud800": 1}, "cannot encode the str at `$` as JSON"),
         ({"a": iter([])}, "cannot encode `list_iterator` at `$.a`"),
     ],
-    ids=range(16),
+    ids=range(21),
 )
 def test_a_value_without_a_json_form_is_named_with_its_place(
     value: object, message: str, fast: Any

@@ -17,7 +17,9 @@ import uuid
 from collections import UserList, deque, namedtuple
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
+from fractions import Fraction
 from http import HTTPStatus
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,8 @@ def test_a_response_in_a_tuple_takes_the_status_and_the_headers() -> None:
     [
         (Pages(), "`Pages` cannot be a body; use a list of it for JSON, or iter(...) to stream it"),
         (AsyncPages(), "`AsyncPages` cannot be a body; use aiter(...) to stream it"),
+        (Fraction(1, 3), "`Fraction` cannot be a body; convert it with float() or str()"),
+        (ip_network("10.0.0.0/8"), "`IPv4Network` cannot be a body; convert it with str()"),
         (1j, "`complex` cannot be a body; return its .real and .imag"),
         (User, "`type` cannot be a body; return a dict, list, number, dataclass or model (JSON)"),
         (object(), "`object` cannot be a body; return a dict, list, number, dataclass or model"),

@@ -251,7 +251,13 @@ _WAYS_OUT = ByClass(
         "builtins.complex": "return its .real and .imag",
         "builtins.coroutine": "await it first",
         "builtins.generator": "return a list of it",
+        "fractions.Fraction": "convert it with float() or str()",
+        "ipaddress._IPAddressBase": "convert it with str()",
         "numpy.complexfloating": "return its .real and .imag",
+        "numpy.ndarray": (
+            "return an array of numbers or texts, as its .real and .imag, or a dict for each record"
+        ),
+        "numpy.void": "return a dict of its fields",
         "pandas.DataFrameGroupBy": "aggregate it, as with .mean()",
         "pandas.SeriesGroupBy": "aggregate it, as with .mean()",
         "polars.LazyFrame": "return its .collect()",

@@ -12,7 +12,7 @@ from typing import Any
 
 from .._host import MemoryConnection
 from .._runtime import respond
-from .._runtime.runtime import running
+from .._runtime.runtime import Runtime, running
 
 RECEIVE_BYTES = 64 * 1024
 # The most exceptions that wait for their response to be read.
@@ -33,14 +33,19 @@ class Connection(http.client.HTTPConnection):
         self.sock: Any = Socket(connect(), self.seconds)
 
 
-def connect() -> MemoryConnection:
-    """Connect to the server in memory. Raises RuntimeError where no tests run."""
+def loaded() -> Runtime:
+    """Return the runtime of the project. Raises RuntimeError where no tests run."""
     try:
-        runtime = running()
+        return running()
     except AssertionError:
         raise RuntimeError(
             "no project is loaded in this process; run the tests with `snaxum test`"
         ) from None
+
+
+def connect() -> MemoryConnection:
+    """Connect to the server in memory. Raises RuntimeError where no tests run."""
+    runtime = loaded()
     respond.on_exception = record_exception
     return runtime.host.connect()
 
