@@ -5,6 +5,7 @@
 
 mod cors;
 mod modules;
+mod option_names;
 mod options;
 mod removed;
 mod values;
@@ -17,10 +18,8 @@ use crate::crash_record::CrashRecord;
 use crate::error::Error;
 
 pub(crate) use cors::check as check_cors;
-pub use options::{
-    OPTIONS, OptionSpec, ServerOptions, SnaxumConfig, SnaxumConfigBuilder, nearest_option,
-    option_named,
-};
+pub use option_names::{nearest_option, option_named};
+pub use options::{OPTIONS, OptionSpec, ServerOptions, SnaxumConfig, SnaxumConfigBuilder};
 pub use removed::replacement;
 pub use values::{
     parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch, parse_words,

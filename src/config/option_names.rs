@@ -1,0 +1,42 @@
+//! Finds options by name, and what an unknown name was meant to be.
+
+use super::options::{OPTIONS, OptionSpec};
+use super::removed;
+
+/// Finds an option by its name, with `-` or `_`.
+pub fn option_named(name: &str) -> Option<&'static OptionSpec> {
+    let name = name.replace('_', "-");
+    OPTIONS.iter().find(|option| option.name == name)
+}
+
+/// Names the replacement of a removed option, the nearest option, or all of them.
+pub fn nearest_option(name: &str) -> String {
+    let name = name.replace('_', "-");
+    if let Some(hint) = removed::replacement(&name) {
+        return hint;
+    }
+    let nearest = OPTIONS
+        .iter()
+        .map(|option| (strsim::damerau_levenshtein(option.name, &name), option.name))
+        .min()
+        .filter(|(distance, known)| *distance <= known.len().div_ceil(2));
+    match nearest {
+        Some((_, known)) => format!("did you mean `{known}`?"),
+        None => {
+            let names: Vec<&str> = OPTIONS.iter().map(|option| option.name).collect();
+            format!("the options are {}", names.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelled_name_suggests_the_nearest_option() {
+        assert_eq!(nearest_option("prot"), "did you mean `port`?");
+        assert_eq!(nearest_option("pool_worker"), "did you mean `pool-workers`?");
+        assert!(nearest_option("colour-of-the-sky-at-night").starts_with("the options are host"));
+    }
+}
