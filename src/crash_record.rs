@@ -28,12 +28,12 @@ struct Table {
     generation: AtomicU64,
     /// Counts the requests that began on a thread.
     begun: AtomicU64,
-    slots: [Slot; SLOTS],
+    slots: [RecordSlot; SLOTS],
 }
 
 /// One request.
 #[repr(C)]
-struct Slot {
+struct RecordSlot {
     /// The id of the request; 0 if the slot is free.
     id: AtomicU64,
     /// The thread that runs its handler, as `pthread_self` names it, or 0.
@@ -176,11 +176,11 @@ impl CrashState {
         };
         let slots = &table[std::mem::offset_of!(Table, slots)..];
         let mut found: Vec<(u64, u64, u64, String)> = slots
-            .chunks_exact(size_of::<Slot>())
+            .chunks_exact(size_of::<RecordSlot>())
             .filter(|slot| number(slot, 0) != 0)
             .map(|slot| {
                 let len = (number(slot, 24) as usize).min(MAX_TEXT);
-                let text = &slot[std::mem::offset_of!(Slot, text)..][..len];
+                let text = &slot[std::mem::offset_of!(RecordSlot, text)..][..len];
                 let text = String::from_utf8_lossy(text).into_owned();
                 (number(slot, 0), number(slot, 8), number(slot, 16), text)
             })

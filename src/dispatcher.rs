@@ -126,12 +126,15 @@ where
     let called = match file {
         Some((path, outcome)) => {
             observation.file_found(path.route());
-            Called { is_unread: !matches!(body, Arrival::Read(Ok(_))), ..Called::new(outcome) }
+            CallResult {
+                is_unread: !matches!(body, Arrival::Read(Ok(_))),
+                ..CallResult::new(outcome)
+            }
         }
         None => call(&runtime, body, (&mut observation, id, &head, coding)).await,
     };
 
-    let Called { outcome, is_unread, is_unrouted, handled, delivery } = called;
+    let CallResult { outcome, is_unread, is_unrouted, handled, delivery } = called;
     let (mut response, traceback) = to_http(&runtime, &head, id, outcome, handshake);
     if let Some(path) = &static_path
         && is_unrouted
@@ -162,7 +165,7 @@ enum Arrival<B> {
 }
 
 /// The result of a call of Python, or of a file in its place.
-struct Called {
+struct CallResult {
     outcome: HandlerOutcome,
     /// The body of the request was not read to its end.
     is_unread: bool,
@@ -172,7 +175,7 @@ struct Called {
     delivery: Option<DeliveryGuard>,
 }
 
-impl Called {
+impl CallResult {
     fn new(outcome: HandlerOutcome) -> Self {
         Self { outcome, is_unread: false, is_unrouted: false, handled: None, delivery: None }
     }
@@ -183,7 +186,7 @@ async fn call<B>(
     runtime: &Arc<PythonRuntime>,
     body: Arrival<B>,
     (observation, id, head, coding): (&mut Observation<'_>, u64, &Head, Option<Coding>),
-) -> Called
+) -> CallResult
 where
     B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
@@ -211,12 +214,12 @@ where
             } else {
                 outcome
             };
-            return Called { outcome, is_unread, is_unrouted, handled: raised, delivery };
+            return CallResult { outcome, is_unread, is_unrouted, handled: raised, delivery };
         }
         Ok(Err(error)) => failure_of(error, runtime),
         Err(error) => error.failure,
     };
-    Called { is_unread, ..Called::new(HandlerOutcome::Failure(failure)) }
+    CallResult { is_unread, ..CallResult::new(HandlerOutcome::Failure(failure)) }
 }
 
 /// Whether the handler may start before the body has arrived.

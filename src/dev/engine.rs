@@ -28,10 +28,10 @@ use super::token;
 /// A running dev mode. Dropping it, and every router made from it, stops the watcher.
 #[derive(Clone)]
 pub struct Dev {
-    pub(super) inner: Arc<Inner>,
+    pub(super) inner: Arc<EngineState>,
 }
 
-pub(super) struct Inner {
+pub(super) struct EngineState {
     pub(super) runtime: Arc<PythonRuntime>,
     pub(super) recorder: Arc<Recorder>,
     pub(super) browser: Arc<BrowserReload>,
@@ -43,7 +43,7 @@ pub(super) struct Inner {
     pub(super) restarts: RestartRequests,
 }
 
-impl Drop for Inner {
+impl Drop for EngineState {
     fn drop(&mut self) {
         self.pins.close();
         self.contracts.close();
@@ -94,8 +94,17 @@ impl Dev {
         let token = token.unwrap_or_else(token::new_token);
         let (runtime, restarts) = (Arc::clone(runtime), RestartRequests::default());
         let mcp = OnceLock::new();
-        let inner =
-            Inner { runtime, recorder, browser, pins, contracts, token, mcp, reloader, restarts };
+        let inner = EngineState {
+            runtime,
+            recorder,
+            browser,
+            pins,
+            contracts,
+            token,
+            mcp,
+            reloader,
+            restarts,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -72,7 +72,7 @@ where
                       `multipart/form-data; boundary=…`";
         return Err(failure(400, detail.to_owned()));
     };
-    let place = Place::default();
+    let place = FormPosition::default();
     let mut parser = Parser {
         place: &place,
         limits,
@@ -112,7 +112,7 @@ where
 
 /// How far a body has been read, for limits and errors.
 #[derive(Debug, Default)]
-struct Place {
+struct FormPosition {
     part: AtomicUsize,
     received: AtomicUsize,
     /// Whether the parser searches the next part, and the bytes that have arrived since it does.
@@ -120,7 +120,7 @@ struct Place {
     in_head: AtomicUsize,
 }
 
-impl Place {
+impl FormPosition {
     fn text(&self) -> String {
         let received = self.received.load(Ordering::Relaxed);
         match self.part.load(Ordering::Relaxed) {
@@ -139,7 +139,7 @@ impl Place {
 }
 
 struct Parser<'a> {
-    place: &'a Place,
+    place: &'a FormPosition,
     limits: FormLimits,
     form: Form,
     field_bytes: usize,

@@ -114,7 +114,7 @@ impl Handshake {
         set(CONNECTION, HeaderValue::from_static("upgrade"));
         set(UPGRADE, HeaderValue::from_static("websocket"));
 
-        let connection = Connection {
+        let connection = SocketConnection {
             runtime: Arc::clone(runtime),
             id,
             head: head.clone(),
@@ -166,7 +166,7 @@ async fn open(upgraded: Upgraded, max_message_size: usize, send_timeout: Duratio
 }
 
 /// An open WebSocket.
-struct Connection {
+struct SocketConnection {
     runtime: Arc<PythonRuntime>,
     id: u64,
     head: Head,
@@ -184,7 +184,7 @@ struct Connection {
 }
 
 /// Why messages are no longer passed.
-enum Ended {
+enum SocketEnd {
     /// The client has sent a close frame, or disconnected.
     ByClient,
     /// The client no longer reads.
@@ -195,7 +195,7 @@ enum Ended {
     Closed,
 }
 
-impl Connection {
+impl SocketConnection {
     /// Passes messages until one side closes, then closes the connection.
     async fn serve(&self, upgraded: Upgraded, send_timeout: Duration) {
         let max_message_size = self.runtime.config().max_message_size;
@@ -204,19 +204,19 @@ impl Connection {
         let ended = tokio::select! {
             ended = self.receive(&mut stream) => ended,
             is_sent = self.send(&mut sink) => {
-                if is_sent { Ended::Closed } else { Ended::Gone }
+                if is_sent { SocketEnd::Closed } else { SocketEnd::Gone }
             }
-            () = self.watch() => Ended::Gone,
+            () = self.watch() => SocketEnd::Gone,
         };
         let closing = async {
             match ended {
-                Ended::ByClient => self.channel.close(abnormal()),
-                Ended::Gone => return self.channel.close(abnormal()),
-                Ended::Invalid(close) => {
+                SocketEnd::ByClient => self.channel.close(abnormal()),
+                SocketEnd::Gone => return self.channel.close(abnormal()),
+                SocketEnd::Invalid(close) => {
                     self.channel.close(close.clone());
                     let _ = sink.send(close_frame(close)).await;
                 }
-                Ended::Closed => {}
+                SocketEnd::Closed => {}
             }
             // Sends the reply to the client's close, or waits for the reply of the client.
             while let Some(Ok(_)) = stream.next().await {}
@@ -229,7 +229,7 @@ impl Connection {
     }
 
     /// Passes the client's messages to the handler.
-    async fn receive(&self, stream: &mut SplitStream<Stream>) -> Ended {
+    async fn receive(&self, stream: &mut SplitStream<Stream>) -> SocketEnd {
         loop {
             self.is_full.store(true, Ordering::Relaxed);
             self.channel.room().await;
@@ -244,14 +244,14 @@ impl Connection {
                         (frame.code.into(), frame.reason.as_str().to_owned())
                     });
                     self.channel.close(SocketClose { code, reason, by: "client" });
-                    return Ended::ByClient;
+                    return SocketEnd::ByClient;
                 }
                 Some(Ok(_)) => continue, // the next read sends the pong
                 Some(Err(error)) => match close_of(&error) {
-                    Some(close) => return Ended::Invalid(close),
-                    None => return Ended::ByClient,
+                    Some(close) => return SocketEnd::Invalid(close),
+                    None => return SocketEnd::ByClient,
                 },
-                None => return Ended::ByClient,
+                None => return SocketEnd::ByClient,
             };
             self.received.fetch_add(1, Ordering::Relaxed);
             self.observe(true, &message);

@@ -22,10 +22,10 @@ pub enum Ended {
 
 /// Whether the response to a request has been sent.
 #[derive(Debug, Default)]
-pub(crate) struct Delivery(Mutex<State>);
+pub(crate) struct Delivery(Mutex<DeliveryState>);
 
 #[derive(Debug, Default, PartialEq, Eq)]
-enum State {
+enum DeliveryState {
     #[default]
     Open,
     /// Python waits for the end.
@@ -37,10 +37,10 @@ impl Delivery {
     /// Asks for a report; false if the response has been sent already.
     pub(crate) fn wait(&self) -> bool {
         let mut state = self.0.lock();
-        if *state == State::Over {
+        if *state == DeliveryState::Over {
             return false;
         }
-        *state = State::Awaited;
+        *state = DeliveryState::Awaited;
         true
     }
 }
@@ -61,8 +61,8 @@ impl DeliveryGuard {
 
 impl Drop for DeliveryGuard {
     fn drop(&mut self) {
-        let before = std::mem::replace(&mut *self.delivery.0.lock(), State::Over);
-        if before == State::Awaited {
+        let before = std::mem::replace(&mut *self.delivery.0.lock(), DeliveryState::Over);
+        if before == DeliveryState::Awaited {
             let _ = self.ended.send(Ended::Sent(self.id));
         }
     }

@@ -21,21 +21,21 @@ const MAX_BYTES: usize = 256 * 1024;
 
 /// Makes the two ends of a channel.
 pub(crate) fn channel(recorder: BodyRecorder) -> (ChunkSender, ChunkReceiver) {
-    let shared = Arc::new(Mutex::new(State::new(recorder)));
+    let shared = Arc::new(Mutex::new(StreamState::new(recorder)));
     (ChunkSender(Arc::clone(&shared)), ChunkReceiver(shared))
 }
 
 /// The end of the client. Dropped before [`ChunkSender::end`], the body is incomplete.
 #[derive(Debug)]
-pub(crate) struct ChunkSender(Arc<Mutex<State>>);
+pub(crate) struct ChunkSender(Arc<Mutex<StreamState>>);
 
 /// The end of the handler. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct ChunkReceiver(Arc<Mutex<State>>);
+pub struct ChunkReceiver(Arc<Mutex<StreamState>>);
 
 /// The next part of a body.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Received {
+pub(crate) enum ReceivedChunk {
     Chunk(Bytes),
     /// The body is complete, and so it was before.
     End,
@@ -44,7 +44,7 @@ pub(crate) enum Received {
 }
 
 #[derive(Debug)]
-struct State {
+struct StreamState {
     waiting: VecDeque<Bytes>,
     bytes: usize,
     /// Set at the end: the reason, if the body is incomplete.
@@ -123,19 +123,20 @@ impl Drop for ChunkSender {
 
 impl ChunkReceiver {
     /// Returns the next part; without one, the waker is woken once there is.
-    pub(crate) fn try_receive(&self, waker: impl FnOnce() -> Waker) -> Option<Received> {
+    pub(crate) fn try_receive(&self, waker: impl FnOnce() -> Waker) -> Option<ReceivedChunk> {
         let mut state = self.0.lock();
         let next = match state.waiting.pop_front() {
             Some(chunk) => {
                 state.bytes -= chunk.len();
-                Received::Chunk(chunk)
+                ReceivedChunk::Chunk(chunk)
             }
             None => match &state.end {
-                Some(Ok(())) => Received::End,
-                Some(Err((status, detail))) => Received::Failed(*status, detail.clone()),
-                None if state.is_closed => {
-                    Received::Failed(400, "the request has ended, and its body with it".to_owned())
-                }
+                Some(Ok(())) => ReceivedChunk::End,
+                Some(Err((status, detail))) => ReceivedChunk::Failed(*status, detail.clone()),
+                None if state.is_closed => ReceivedChunk::Failed(
+                    400,
+                    "the request has ended, and its body with it".to_owned(),
+                ),
                 None => {
                     state.receiver = Some(waker());
                     let sender = (!state.is_wanted).then(|| state.sender.take()).flatten();
@@ -154,7 +155,7 @@ impl ChunkReceiver {
     }
 
     /// Blocks this thread until the next part is there.
-    pub(crate) fn receive(&self) -> Received {
+    pub(crate) fn receive(&self) -> ReceivedChunk {
         loop {
             match self.try_receive(thread_waker) {
                 Some(next) => return next,
@@ -196,7 +197,7 @@ impl ChunkReceiver {
     }
 }
 
-impl State {
+impl StreamState {
     fn new(recorder: BodyRecorder) -> Self {
         Self {
             waiting: VecDeque::new(),
@@ -263,12 +264,12 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
 
-        assert_eq!(receiver.try_receive(waker), Some(Received::Chunk(chunk(MAX_BYTES))));
+        assert_eq!(receiver.try_receive(waker), Some(ReceivedChunk::Chunk(chunk(MAX_BYTES))));
 
         assert!(waiting.await.expect("no panic"));
-        assert_eq!(receiver.try_receive(waker), Some(Received::Chunk(chunk(1))));
-        assert_eq!(receiver.try_receive(waker), Some(Received::End));
-        assert_eq!(receiver.try_receive(waker), Some(Received::End));
+        assert_eq!(receiver.try_receive(waker), Some(ReceivedChunk::Chunk(chunk(1))));
+        assert_eq!(receiver.try_receive(waker), Some(ReceivedChunk::End));
+        assert_eq!(receiver.try_receive(waker), Some(ReceivedChunk::End));
     }
 
     #[test]
@@ -279,7 +280,7 @@ mod tests {
             thread::spawn(move || receiver.receive())
         };
         drop(sender);
-        assert!(matches!(waiting.join().expect("no panic"), Received::Failed(400, _)));
+        assert!(matches!(waiting.join().expect("no panic"), ReceivedChunk::Failed(400, _)));
     }
 
     #[tokio::test]
@@ -287,6 +288,6 @@ mod tests {
         let (sender, receiver) = channel(BodyRecorder::new(false));
         receiver.close();
         assert!(!sender.send(chunk(1)).await);
-        assert!(matches!(receiver.try_receive(waker), Some(Received::Failed(400, _))));
+        assert!(matches!(receiver.try_receive(waker), Some(ReceivedChunk::Failed(400, _))));
     }
 }

@@ -30,7 +30,7 @@ pub(crate) enum Outgoing {
 
 /// A message for the handler, or the end.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Received {
+pub(crate) enum ReceivedMessage {
     Message(SocketMessage),
     /// No message follows.
     Closed(SocketClose),
@@ -54,12 +54,12 @@ pub(crate) struct HandlerEnd(Arc<SocketChannel>);
 pub struct ConnectionEnd(Arc<SocketChannel>);
 
 #[derive(Debug, Default)]
-struct SocketChannel(Mutex<State>);
+struct SocketChannel(Mutex<SocketState>);
 
 #[derive(Debug, Default)]
-struct State {
-    incoming: Direction,
-    outgoing: Direction,
+struct SocketState {
+    incoming: MessageQueue,
+    outgoing: MessageQueue,
     /// No further message is sent: the close frame follows the waiting ones.
     close: Option<SocketClose>,
     /// A ping is to be sent.
@@ -80,7 +80,7 @@ struct State {
 
 /// The messages that wait in one direction.
 #[derive(Debug, Default)]
-struct Direction {
+struct MessageQueue {
     waiting: VecDeque<SocketMessage>,
     bytes: usize,
     /// The handler's side that waits for a message or for room: its tasks share one waker.
@@ -97,7 +97,7 @@ pub(crate) fn channel() -> (HandlerEnd, ConnectionEnd) {
 impl HandlerEnd {
     /// Returns the client's next message, or the close after the last one. Without either, the waker
     /// is woken once there is one.
-    pub(crate) fn try_receive(&self, waker: impl FnOnce() -> Waker) -> Option<Received> {
+    pub(crate) fn try_receive(&self, waker: impl FnOnce() -> Waker) -> Option<ReceivedMessage> {
         let mut state = self.0.0.lock();
         if state.has_received() {
             return Some(receive(state));
@@ -107,7 +107,7 @@ impl HandlerEnd {
     }
 
     /// Returns the same; blocks this thread until there is one.
-    pub(crate) fn receive(&self) -> Received {
+    pub(crate) fn receive(&self) -> ReceivedMessage {
         loop {
             let mut state = self.0.0.lock();
             if state.has_received() {
@@ -144,7 +144,7 @@ impl HandlerEnd {
     fn push(
         &self,
         message: &SocketMessage,
-        wait: impl FnOnce(&mut Direction),
+        wait: impl FnOnce(&mut MessageQueue),
     ) -> Result<(), SendError> {
         let mut state = self.0.0.lock();
         if state.close.is_some() {
@@ -318,23 +318,23 @@ impl SocketChannel {
     }
 }
 
-impl State {
+impl SocketState {
     fn has_received(&self) -> bool {
         !self.incoming.waiting.is_empty() || self.close.is_some()
     }
 }
 
 /// Takes the client's next message, or the close.
-fn receive(mut state: MutexGuard<'_, State>) -> Received {
+fn receive(mut state: MutexGuard<'_, SocketState>) -> ReceivedMessage {
     let Some(message) = state.incoming.pop() else {
         state.is_noticed = true;
-        return Received::Closed(state.close.clone().expect("the caller has checked"));
+        return ReceivedMessage::Closed(state.close.clone().expect("the caller has checked"));
     };
     let has_room = state.incoming.bytes <= MAX_BYTES / 2;
     let waker = if has_room { state.for_room.take() } else { None };
     drop(state);
     wake(waker);
-    Received::Message(message)
+    ReceivedMessage::Message(message)
 }
 
 /// The handler's side that is to be woken.
@@ -347,7 +347,7 @@ impl Waiters {
     }
 }
 
-impl Direction {
+impl MessageQueue {
     fn has_room(&self, size: usize) -> bool {
         self.waiting.is_empty() || self.bytes + size.max(MIN_MESSAGE) <= MAX_BYTES
     }
@@ -401,10 +401,10 @@ mod tests {
         connection.receive(text("one"));
         assert_eq!(handler.try_send(&text("a"), waker), Ok(()));
         connection.close(close(1012, "server"));
-        assert_eq!(handler.receive(), Received::Message(text("one")));
+        assert_eq!(handler.receive(), ReceivedMessage::Message(text("one")));
         assert!(!connection.is_noticed());
         assert_eq!(handler.try_send(&text("b"), waker), Err(SendError::Closed));
-        assert_eq!(handler.receive(), Received::Closed(close(1012, "server")));
+        assert_eq!(handler.receive(), ReceivedMessage::Closed(close(1012, "server")));
         assert!(connection.is_noticed());
         assert_eq!(connection.next().await, Outgoing::Message(text("a")));
         assert_eq!(connection.next().await, Outgoing::Close(close(1012, "server")));
@@ -434,7 +434,7 @@ mod tests {
         let mut room = std::pin::pin!(connection.room());
         let mut context = Context::from_waker(Waker::noop());
         assert!(room.as_mut().poll(&mut context).is_pending());
-        assert!(matches!(handler.receive(), Received::Message(_)));
+        assert!(matches!(handler.receive(), ReceivedMessage::Message(_)));
         assert!(room.poll(&mut context).is_ready());
     }
 
@@ -458,6 +458,6 @@ mod tests {
 
         let (handler, connection) = channel();
         drop(connection);
-        assert_eq!(handler.receive(), Received::Closed(close(ABNORMAL, "client")));
+        assert_eq!(handler.receive(), ReceivedMessage::Closed(close(ABNORMAL, "client")));
     }
 }

@@ -10,7 +10,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::message::request_stream::Received;
+use crate::message::request_stream::ReceivedChunk;
 use crate::message::{FileContent, Form, Head};
 
 /// The field's name, the file's name and content type, and its bytes.
@@ -103,11 +103,11 @@ fn closed() -> PyErr {
 }
 
 /// Returns the bytes of a chunk, which are empty at the end, or the status and reason of a failure.
-pub(super) fn to_python(py: Python<'_>, received: Received) -> PyResult<Bound<'_, PyAny>> {
+pub(super) fn to_python(py: Python<'_>, received: ReceivedChunk) -> PyResult<Bound<'_, PyAny>> {
     match received {
-        Received::Chunk(chunk) => Ok(PyBytes::new(py, &chunk).into_any()),
-        Received::End => Ok(PyBytes::new(py, b"").into_any()),
-        Received::Failed(status, detail) => Ok((status, detail).into_pyobject(py)?.into_any()),
+        ReceivedChunk::Chunk(chunk) => Ok(PyBytes::new(py, &chunk).into_any()),
+        ReceivedChunk::End => Ok(PyBytes::new(py, b"").into_any()),
+        ReceivedChunk::Failed(status, detail) => Ok((status, detail).into_pyobject(py)?.into_any()),
     }
 }
 

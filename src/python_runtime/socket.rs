@@ -10,7 +10,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::message::socket_channel::{HandlerEnd, Received, SendError};
+use crate::message::socket_channel::{HandlerEnd, ReceivedMessage, SendError};
 use crate::message::{SocketClose, SocketMessage};
 use crate::sync::Mutex;
 
@@ -105,15 +105,17 @@ impl Socket {
     }
 }
 
-fn incoming(py: Python<'_>, received: Received) -> Incoming<'_> {
+fn incoming(py: Python<'_>, received: ReceivedMessage) -> Incoming<'_> {
     match received {
-        Received::Message(SocketMessage::Text(text)) => {
+        ReceivedMessage::Message(SocketMessage::Text(text)) => {
             Incoming::Text(PyString::new(py, text.as_str()))
         }
-        Received::Message(SocketMessage::Binary(bytes)) => {
+        ReceivedMessage::Message(SocketMessage::Binary(bytes)) => {
             Incoming::Binary(PyBytes::new(py, &bytes))
         }
-        Received::Closed(SocketClose { code, reason, .. }) => Incoming::Closed((code, reason)),
+        ReceivedMessage::Closed(SocketClose { code, reason, .. }) => {
+            Incoming::Closed((code, reason))
+        }
     }
 }
 

@@ -29,12 +29,12 @@ impl StopSignal {
 
 /// The number of signals that came one way.
 #[derive(Debug, Default)]
-struct Received {
+struct ReceivedSignals {
     interrupts: u32,
     terminates: u32,
 }
 
-impl Received {
+impl ReceivedSignals {
     fn of(&mut self, signal: StopSignal) -> &mut u32 {
         match signal {
             StopSignal::Interrupt => &mut self.interrupts,
@@ -49,8 +49,8 @@ pub struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
     forwarded: Option<mpsc::UnboundedReceiver<StopSignal>>,
-    direct_count: Received,
-    forwarded_count: Received,
+    direct_count: ReceivedSignals,
+    forwarded_count: ReceivedSignals,
 }
 
 impl StopSignals {
@@ -64,8 +64,8 @@ impl StopSignals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             forwarded: None,
-            direct_count: Received::default(),
-            forwarded_count: Received::default(),
+            direct_count: ReceivedSignals::default(),
+            forwarded_count: ReceivedSignals::default(),
         })
     }
 

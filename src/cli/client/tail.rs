@@ -61,7 +61,7 @@ enum TailFormat {
     Json,
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type TailSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The position in the event stream, and the lines that are not printed yet.
 struct Tail<'a> {
@@ -226,7 +226,11 @@ impl Tail<'_> {
 }
 
 /// Connects within a time limit.
-async fn connect(client: &DevClient, request: Request, limit: Duration) -> Result<Socket, Error> {
+async fn connect(
+    client: &DevClient,
+    request: Request,
+    limit: Duration,
+) -> Result<TailSocket, Error> {
     let connecting = tokio_tungstenite::connect_async(request);
     match tokio::time::timeout(limit, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),

@@ -42,7 +42,7 @@ struct UpstreamSession {
 }
 
 /// Why there is no response.
-enum SendError {
+enum UpstreamError {
     /// The connection was refused.
     Unreachable(String),
     /// The connection broke; the server may have started on the message.
@@ -76,17 +76,19 @@ impl Upstream {
                 Err(error) => error,
             };
             let problem = match error {
-                SendError::Interrupted(_) if self.is_read_only(message) && tries < MAX_TRIES => {
+                UpstreamError::Interrupted(_)
+                    if self.is_read_only(message) && tries < MAX_TRIES =>
+                {
                     continue;
                 }
-                SendError::Interrupted(why) => {
+                UpstreamError::Interrupted(why) => {
                     format!("{why}; the server may have started on this message")
                 }
-                SendError::Unreachable(_) if !has_dev_file => {
+                UpstreamError::Unreachable(_) if !has_dev_file => {
                     return Err(Error::NoServer(self.dir.clone()).to_string());
                 }
-                SendError::Unreachable(why) => why,
-                SendError::Other(why) => return Err(why),
+                UpstreamError::Unreachable(why) => why,
+                UpstreamError::Other(why) => return Err(why),
             };
             return Err(Error::ServerLost { url: client.url, pid: client.pid, problem }.to_string());
         }
@@ -119,9 +121,9 @@ impl Upstream {
         client: &DevClient,
         message: &Message,
         on_line: &mut impl FnMut(&str),
-    ) -> Result<(), SendError> {
+    ) -> Result<(), UpstreamError> {
         let Some(mcp) = &client.mcp else {
-            return Err(SendError::Other(Error::NoMcp(client.url.clone()).to_string()));
+            return Err(UpstreamError::Other(Error::NoMcp(client.url.clone()).to_string()));
         };
         let (address, path) = local_address(&mcp.url).expect("the client has checked the URL");
         let request = Request::post(path)
@@ -133,10 +135,10 @@ impl Upstream {
         let request = message
             .add_headers(request, version.as_deref())
             .body(Body::from(message.text().to_owned()))
-            .map_err(|error| SendError::Other(error.to_string()))?;
+            .map_err(|error| UpstreamError::Other(error.to_string()))?;
 
-        let unreachable = |error: io::Error| SendError::Unreachable(error.to_string());
-        let broken = |error: hyper::Error| SendError::Interrupted(error.to_string());
+        let unreachable = |error: io::Error| UpstreamError::Unreachable(error.to_string());
+        let broken = |error: hyper::Error| UpstreamError::Interrupted(error.to_string());
         let stream = TcpStream::connect(address).await.map_err(unreachable)?;
         let mut connection = Connection::open(stream).await.map_err(broken)?;
         let response = connection.sender.send_request(request).await.map_err(broken)?;
@@ -146,8 +148,8 @@ impl Upstream {
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_RESPONSE).collect().await;
         let body = body.map_err(|error| match error {
-            error if error.is::<LengthLimitError>() => SendError::Other(error.to_string()),
-            error => SendError::Interrupted(error.to_string()),
+            error if error.is::<LengthLimitError>() => UpstreamError::Other(error.to_string()),
+            error => UpstreamError::Interrupted(error.to_string()),
         });
         let body = body?.to_bytes();
         if status == StatusCode::ACCEPTED {
@@ -157,7 +159,7 @@ impl Upstream {
         let parsed = message.response(&text).filter(|_| message.id.is_some());
         let Some(response) = parsed else {
             let text = text.trim();
-            return Err(SendError::Other(format!(
+            return Err(UpstreamError::Other(format!(
                 "{} responded with {status}: {text}",
                 client.url
             )));
@@ -173,12 +175,12 @@ impl Upstream {
         response: Response<Incoming>,
         message: &Message,
         on_line: &mut impl FnMut(&str),
-    ) -> Result<(), SendError> {
+    ) -> Result<(), UpstreamError> {
         let body = Limited::new(response.into_body(), MAX_RESPONSE).map_err(io::Error::other);
         let mut events = SseStream::new(body);
         while let Some(event) = events.next().await {
             let event = event.map_err(|error| {
-                SendError::Other(format!("the response is not readable: {error}"))
+                UpstreamError::Other(format!("the response is not readable: {error}"))
             })?;
             let Some(data) = event.data.filter(|data| !data.trim().is_empty()) else { continue };
             let is_response = message.is_response(&data);
@@ -190,7 +192,7 @@ impl Upstream {
                 return Ok(());
             }
         }
-        Err(SendError::Other("the connection closed before the response".to_owned()))
+        Err(UpstreamError::Other("the connection closed before the response".to_owned()))
     }
 
     /// Stores the facts of a response for later messages.

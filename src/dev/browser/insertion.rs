@@ -80,7 +80,7 @@ impl InsertionFinder {
             ready.extend_from_slice(&self.pending[self.sent..end]);
             self.sent = end;
         }
-        let Watcher { boundary, open_at_boundary, is_document, .. } = watcher;
+        let BodyFinder { boundary, open_at_boundary, is_document, .. } = watcher;
         (self.open, self.is_document) = (open_at_boundary, is_document);
         self.pending.drain(..boundary);
         self.sent -= boundary;
@@ -112,14 +112,14 @@ impl InsertionFinder {
     }
 
     /// Reads `text`, which begins with the open elements of `self`.
-    fn read(&self, text: &[u8]) -> Watcher {
-        let mut watcher = Watcher {
+    fn read(&self, text: &[u8]) -> BodyFinder {
+        let mut watcher = BodyFinder {
             length: text.len(),
             last_open: text.iter().rposition(|&byte| byte == b'<').unwrap_or(text.len()),
             open: self.open.clone(),
             open_at_boundary: self.open.clone(),
             is_document: self.is_document,
-            ..Watcher::default()
+            ..BodyFinder::default()
         };
         let emitter = PageEmitter(CallbackEmitter::new(Observer(&mut watcher)));
         let Ok(()) = Tokenizer::new_with_emitter(text, emitter).finish();
@@ -138,7 +138,7 @@ fn may_be_end(token: &[u8]) -> bool {
 
 /// The result of one reading.
 #[derive(Debug, Default)]
-struct Watcher {
+struct BodyFinder {
     length: usize,
     /// The last `<` of the text.
     last_open: usize,
@@ -156,7 +156,7 @@ struct Watcher {
     next_state: Option<State>,
 }
 
-impl Watcher {
+impl BodyFinder {
     fn complete(&mut self, end: usize) {
         if !self.is_raw && self.place.is_none() {
             self.boundary = end;
@@ -209,7 +209,7 @@ fn content_state(tag: &[u8]) -> Option<State> {
     })
 }
 
-struct Observer<'a>(&'a mut Watcher);
+struct Observer<'a>(&'a mut BodyFinder);
 
 impl Callback<Infallible, usize> for Observer<'_> {
     fn handle_event(&mut self, event: CallbackEvent<'_>, span: Span<usize>) -> Option<Infallible> {
