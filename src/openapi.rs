@@ -26,6 +26,4 @@ pub fn compare(before: &Document, now: &Document) -> Comparison {
 }
 
 #[cfg(test)]
-mod soundness;
-#[cfg(test)]
 mod tests;
