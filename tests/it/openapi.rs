@@ -190,13 +190,17 @@ async fn rejected_saves_and_saves_without_a_change_for_clients_report_nothing() 
 def users() -> User:
     return User(1)
 ";
-    let project = Project::new().file("app.py", app).file("models.py", &model("int"));
+    let project = Project::new()
+        .file("app.py", app)
+        .file("models.py", &model("int"))
+        .env("RUST_LOG", "warn,snaxum::dev::contract=debug");
     let server = project.dev().await;
     let mut console = server.console().await;
 
     // Another value of the same type.
     server.edit("app.py", &app.replace("User(1)", "User(2)"));
     console.next_of_type("reload.ok").await;
+    server.err.wait_for("the API of G2 has 0 changes for clients").await;
     server.edit("models.py", "def (");
     console.next_of_type("reload.fail").await;
     server.edit("models.py", &model("str"));
@@ -206,5 +210,5 @@ def users() -> User:
         lines,
         ["breaking GET /users field `id` of response 200 is `string` now; it was `integer`"]
     );
-    assert_eq!(message["generation"], 3);
+    assert_eq!(message["generation"], 3, "the first report");
 }
