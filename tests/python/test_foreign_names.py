@@ -50,7 +50,7 @@ def test_the_status_of_an_error_is_its_first_argument() -> None:
 
 
 def hint_of(call: Callable[[], Any]) -> str | None:
-    with pytest.raises(TypeError) as raised:
+    with pytest.raises((TypeError, KeyError)) as raised:
         call()
     hint: str | None = traceback.capture(raised.value, with_locals=False)["hint"]
     return hint
@@ -99,7 +99,16 @@ def test_a_call_of_an_attribute_of_a_request_is_explained() -> None:
         return request.body["a"]()
 
     assert hint_of(lambda: body().send(None)) == (
-        "`request.body` is a value and not a function; write it without `()`, and without `await`"
+        "`request.body` is a value and not a function; write it without `()`, and without "
+        "`await`; the bytes are `request.data`"
     )
     assert str(hint_of(form)).startswith("`request.form` is a value and not a function; ")
     assert hint_of(own) is None
+
+
+def test_a_value_of_the_path_on_a_route_without_parameters_is_explained() -> None:
+    request = snaxum.Request.build()
+    assert hint_of(lambda: request.path_params["id"]) == (
+        "the pattern of the route has no parameter; add it to the path as `<...>`"
+    )
+    assert hint_of(lambda: {}["id"]) is None

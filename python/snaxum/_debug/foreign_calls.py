@@ -1,6 +1,7 @@
-"""Explains calls as other frameworks have them: a keyword, or parentheses after an attribute.
+"""Explains uses of `snaxum` as other frameworks have them: a keyword, parentheses after an
+attribute, a value of the path that the pattern does not have.
 
-Owns the proof that a TypeError is about a name of `snaxum`, from the frame that failed. Never
+Owns the proof that an exception is about a name of `snaxum`, from the frame that failed. Never
 changes the exception.
 """
 
@@ -10,6 +11,7 @@ import ast
 import re
 import sys
 from types import FrameType, TracebackType
+from typing import Any
 
 from .._core.foreign_names import explain_keyword
 from .._core.objects import is_a
@@ -22,8 +24,7 @@ _KEYWORD = re.compile(r"([\w.<>]+)\(\) got an unexpected keyword argument '(\w+)
 
 def explain(message: str, trace: TracebackType | None) -> str | None:
     """Return the way out for the message of a TypeError, or None for any other."""
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
+    trace = _innermost(trace)
     if trace is None:
         return None
     if found := _KEYWORD.match(message):
@@ -31,6 +32,32 @@ def explain(message: str, trace: TracebackType | None) -> str | None:
     if message.endswith("object is not callable"):
         return _of_attribute(trace.tb_frame, trace.tb_lineno)
     return None
+
+
+def explain_key(trace: TracebackType | None) -> str | None:
+    """Return the way out for a KeyError of `path_params`, if its route has no parameter."""
+    trace = _innermost(trace)
+    if trace is None:
+        return None
+    for node in failed_line.nodes(trace.tb_frame, trace.tb_lineno):
+        match node:
+            case ast.Subscript(value=ast.Attribute(value=ast.Name(id=name), attr="path_params")):
+                request = _variable(trace.tb_frame, name)
+                if is_a(request, Request) and not request.path_params:
+                    return (
+                        "the pattern of the route has no parameter; add it to the path as `<...>`"
+                    )
+    return None
+
+
+def _innermost(trace: TracebackType | None) -> TracebackType | None:
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace
+
+
+def _variable(frame: FrameType, name: str) -> Any:
+    return frame.f_locals.get(name, frame.f_globals.get(name))
 
 
 def _of_keyword(qualname: str, keyword: str, frame: FrameType) -> str | None:
@@ -53,10 +80,10 @@ def _of_attribute(frame: FrameType, line: int) -> str | None:
     for node in failed_line.nodes(frame, line):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attribute)):
-                value = frame.f_locals.get(name, frame.f_globals.get(name))
-                if is_a(value, Request) and attribute in ATTRIBUTES:
+                if is_a(_variable(frame, name), Request) and attribute in ATTRIBUTES:
+                    more = f"; the bytes are `{name}.data`" if attribute == "body" else ""
                     return (
                         f"`{name}.{attribute}` is a value and not a function; write it without "
-                        "`()`, and without `await`"
+                        f"`()`, and without `await`{more}"
                     )
     return None

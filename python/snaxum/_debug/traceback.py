@@ -295,6 +295,8 @@ def _hint(error: BaseException) -> str | None:
         return "indent with spaces only, four a level"
     if type(error) is TypeError:
         return foreign_calls.explain(message_of(error), trace_of(error))
+    if type(error) is KeyError:
+        return foreign_calls.explain_key(trace_of(error))
     return None
 
 

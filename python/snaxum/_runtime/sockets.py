@@ -17,7 +17,7 @@ from .._core.objects import is_a
 from .._debug import traceback
 from .._host import Exchange, HostApi, Socket, to_json
 from ..capture import is_private
-from ..headers import Pairs
+from ..headers import MissingField, Pairs
 from ..http import HTTPError, Request
 from ..routing import Route
 from ..websocket_routes import WebSocketRoute
@@ -293,6 +293,8 @@ class SocketLink:
                 return 1000, "", None  # it is closed already
         if is_a(error, HTTPError):
             return 1008, short_reason(cast(HTTPError, error).detail), None
+        if is_a(error, MissingField):
+            return 1008, short_reason(str(error)), None
         if is_a(error, InvalidMessage):
             return 1007, short_reason(str(error)), None
         if _is_cancelled(error):

@@ -168,6 +168,18 @@ def form(request): return request.form["name"]
 @route("/query")
 def query(request): return request.query_params["q"]
 
+@route("/header")
+def header(request): return request.headers["x-key"]
+
+@route("/cookie")
+def cookie(request): return request.cookies["sid"]
+
+@route("/keyword")
+def keyword(request): return Response(content="x", status=200)
+
+@route("/called")
+async def called(request): return await request.form()
+
 @route("/caught")
 def caught(request):
     try:
@@ -184,11 +196,21 @@ async fn an_attribute_of_another_framework_names_the_equivalent() {
         ("/json", 500, "a request has no `json`; the parsed JSON is `request.body`"),
         ("/args", 500, "a request has no `args`; use `request.query_params`"),
         ("/query?a=1", 400, "the query parameter `q` is missing; the request has `a`"),
+        ("/header", 400, "the header `x-key` is missing"),
+        ("/cookie", 400, "the cookie `sid` is missing; the request has none"),
     ] {
         let reply = server.get(path).await;
         let problem = reply.json();
         assert_eq!(reply.status, status, "{problem}");
         assert!(problem["detail"].as_str().expect("text").contains(detail), "{problem}");
+    }
+    for (path, expected) in [
+        ("/keyword", "there is no `content` here; the body is the first argument, `body`"),
+        ("/called", "`request.form` is a value and not a function; write it without `()`"),
+    ] {
+        let problem = server.get(path).await.json();
+        let hint = problem["traceback"]["hint"].as_str().expect("a hint");
+        assert!(hint.starts_with(expected), "{problem}");
     }
     assert_eq!(server.get("/caught").await.text(), "default");
     let form = "application/x-www-form-urlencoded";
