@@ -112,13 +112,13 @@ class ChangeDetector:
         changes = Changes(SourceCache(serving.sources))
         nodes = _NodesByPath(serving.graph.nodes.values())
         candidates = self._candidates(paths, nodes)
-        self._pending = set()
+        pending, self._pending = self._pending, set()
         for path in sorted(candidates):
             if path.endswith(".py") and file_inputs.is_own_output(path) and self._is_loop(path):
                 continue
             is_environment = self.env_file is not None and path == self.env_file.path
             if not is_environment or path in nodes.readers:
-                self._compare_file(path, nodes, changes)
+                self._compare_file(path, nodes, changes, was_pending=path in pending)
         for path in {os.path.dirname(path) for path in candidates} | candidates:
             if path in nodes.listers:
                 self._compare_listing(path, nodes.listers[path], changes)
@@ -164,7 +164,9 @@ class ChangeDetector:
                     found.update(walk(path))
         return found
 
-    def _compare_file(self, path: str, nodes: _NodesByPath, changes: Changes) -> None:
+    def _compare_file(
+        self, path: str, nodes: _NodesByPath, changes: Changes, *, was_pending: bool
+    ) -> None:
         """Compare a file as the source of modules, and as a file that modules have read."""
         differs, digest = False, None
         if _is_source(path) and (path in nodes.sources or is_user_file(path)):
@@ -177,8 +179,10 @@ class ChangeDetector:
                 elif node.files[path] != digest:
                     changes.inputs_changed[node.name], differs = path, True
         is_known = path in nodes.sources or path in nodes.readers
+        # A comparison of all files finds files that no module imports: no save has changed them.
+        is_unused = not is_known and not was_pending and self._tried.get(path) == digest
         self._record(path, digest, differs, changes, is_known=is_known)
-        if differs:
+        if differs and not is_unused:
             self._pending.add(path)
             changes.paths.append(path)
 

@@ -243,13 +243,13 @@ class Reloader:
             for node, source in changes.shifted:
                 line_shift.apply(node, source, serving.modules.get(node.name))
                 self.rows.forget(node.routes)
-            self.detector.accept()
         else:
             names = ", ".join(sorted(changes.created.values()))
             report.strategy = "none"
             report.reason = (
                 f"no loaded module imports {names}" if names else "the files match the serving code"
             )
+        self.detector.accept()
         report.phases["commit"] = ms_since(started)
         report.diff = diff_rows(rows, {route.id: self.rows.of(route) for route in serving.routes})
         return self._finish(report, serving)
