@@ -135,8 +135,11 @@ async fn ambiguous_framing_is_refused_or_unambiguous_and_the_connection_is_close
         "GET / HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n",
         "GET http://a/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: Chunked\r\n\r\n0\r\n\r\n",
+        // Equal lengths are one length, and a bare LF ends a line (RFC 9110, 8.6; RFC 9112, 2.2).
         "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\
          Content-Length: 5\r\n\r\nhello",
+        "GET / HTTP/1.1\nHost: a\nConnection: close\n\n",
+        "POST / HTTP/1.1\r\nHost: a\nConnection: close\r\nContent-Length: 5\n\r\nhello",
     ] {
         let answer = read_to_end(server.socket(request.as_bytes()).await, request).await;
         assert!(answer.contains(" 200 OK\r\n"), "{request}: {answer}");
