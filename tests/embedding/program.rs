@@ -4,7 +4,10 @@
 //! Its arguments are `dev` or `serve`, and the time limit in milliseconds.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
@@ -16,6 +19,7 @@ use axum::{Extension, Json, Router};
 use serde_json::{Value, json};
 use snaxum::prelude::*;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -70,8 +74,12 @@ async fn main() -> Result<()> {
     println!("listening on http://{}", listener.local_addr()?);
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
     terminate.recv().await;
-    println!("stopping");
-    runtime.shutdown(snaxum::server::DRAIN_TIMEOUT).await;
+    let mut stop = Box::pin(runtime.shutdown(snaxum::server::DRAIN_TIMEOUT));
+    let stopped = poll_once(&mut stop).await;
+    println!("stopping"); // now later calls are refused
+    if stopped.is_none() {
+        stop.await;
+    }
     let begun: Vec<_> = app.begun.lock().expect("no panic").drain().collect();
     for (function, call) in begun {
         println!("{function}: {}", call.await?);
@@ -158,11 +166,30 @@ async fn many(State(app): State<App>) -> std::result::Result<Json<i64>, Function
     Ok(Json(sum))
 }
 
-/// Begins a call without arguments in the background.
+/// Begins a call without arguments in the background, and returns when it has been polled.
 async fn begin(State(app): State<App>, Path(function): Path<String>) {
     let (runtime, name) = (app.runtime.clone(), function.clone());
-    let call = tokio::spawn(async move { text(runtime.call_function::<Value>(&name, ()).await) });
+    let (began, begins) = oneshot::channel();
+    let call = tokio::spawn(async move {
+        let mut call = Box::pin(runtime.call_function::<Value>(&name, ()));
+        let result = poll_once(&mut call).await;
+        let _ = began.send(());
+        text(match result {
+            Some(result) => result,
+            None => call.await,
+        })
+    });
     app.begun.lock().expect("no panic").insert(function, call);
+    begins.await.expect("no panic");
+}
+
+/// Polls a future once; returns its output if it is ready.
+async fn poll_once<F: Future>(future: &mut Pin<Box<F>>) -> Option<F::Output> {
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Waits for the result of a call that was begun.

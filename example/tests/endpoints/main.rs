@@ -3,13 +3,18 @@
 mod table;
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use table::{Call, PYTHON, get, post};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
+
+/// Ends a test whose event does not come.
+const WATCHDOG: Duration = Duration::from_secs(60);
 
 const RUST: [Call; 3] = [
     get("/rust/hello", "Hello from Rust"),
@@ -89,13 +94,16 @@ async fn two_pages_share_a_note(url: &str) {
     let (mut one, _) = connect_async(&address).await.expect("a WebSocket");
     let (mut other, _) = connect_async(&address).await.expect("a WebSocket");
     one.send(Message::text("Is this right?")).await.expect("it is open");
-    while let Some(message) = other.next().await {
-        // The results of earlier requests are repeated first.
-        if message.expect("a message").to_text().expect("UTF-8").contains("Is this right?") {
-            return;
+    let arrival = async {
+        while let Some(message) = other.next().await {
+            // The results of earlier requests are repeated first.
+            if message.expect("a message").to_text().expect("UTF-8").contains("Is this right?") {
+                return;
+            }
         }
-    }
-    panic!("the WebSocket was closed before the note came");
+        panic!("the WebSocket was closed before the note came");
+    };
+    timeout(WATCHDOG, arrival).await.expect("the note did not come");
 }
 
 #[tokio::test]
