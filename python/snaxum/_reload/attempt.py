@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from .._core.objects import namespace
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
-from . import effects, executors, line_shift, loader, removed_names, repeated_calls
+from . import django_rules, effects, executors, line_shift, loader, removed_names, repeated_calls
 from .changes import Changes
 from .migrate import migrate_kept
 from .model import Node
@@ -150,6 +150,7 @@ class Attempt:
         repeated_calls.remember(self.old)
         generation.variables = variables
         generations.publish(generation)
+        django_rules.after_reload()
         self.report.notes += executors.on_reload(serving)
         self.retirement.retire(serving, ended)
         self._close()
