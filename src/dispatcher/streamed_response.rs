@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body as HttpBody;
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 use futures_util::StreamExt;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use tokio_util::sync::CancellationToken;
 
 use crate::message::{BodyReceiver, Chunk, HandlerOutcome, ResponseBody};
+use crate::problem;
 use crate::python_runtime::PythonRuntime;
 
 /// The time that an event stream has for its first event before its response begins. Short: a browser
@@ -113,17 +117,24 @@ pub(super) fn streamed(
                 }
             }
         };
-        if !is_stopping && !matches!(chunk, Some(Chunk::Data(_))) {
+        if !is_stopping && matches!(chunk, Some(Chunk::End) | None) {
             receiving.1.disarm();
         }
         match chunk {
-            Some(Chunk::Data(chunk)) => Some((Ok(chunk), receiving)),
+            Some(Chunk::Data(chunk)) => Some((Ok(Frame::data(chunk)), receiving)),
+            Some(Chunk::Trailers(fields)) => Some((Ok(Frame::trailers(parsed(fields))), receiving)),
             Some(Chunk::End) => None,
             None => Some((Err(io::Error::other("the handler's stream was aborted")), receiving)),
         }
     });
     // Layers of other programs, such as compression, may poll it after its end.
-    HttpBody::from_stream(chunks.fuse())
+    HttpBody::new(StreamBody::new(chunks.fuse()))
+}
+
+/// Returns the valid ones of these fields.
+fn parsed(fields: Vec<(String, String)>) -> HeaderMap {
+    let parse = |(name, value): (String, String)| problem::parse_header(&name, &value).ok()?;
+    fields.into_iter().filter_map(parse).collect()
 }
 
 /// Replaces the content type, and adds the other headers unless the handler has set them.

@@ -49,6 +49,8 @@ pub struct EventHead {
 pub enum Chunk {
     /// Some bytes.
     Data(Bytes),
+    /// The fields after the last bytes.
+    Trailers(Vec<(String, String)>),
     /// The body is complete.
     End,
 }
@@ -76,6 +78,8 @@ struct ChannelState {
     bytes: usize,
     /// The body is complete.
     is_whole: bool,
+    /// The fields after a complete body.
+    trailers: Option<Vec<(String, String)>>,
     /// The sender was dropped.
     is_over: bool,
     /// The receiver was dropped.
@@ -161,10 +165,10 @@ impl BodySender {
         is_possible
     }
 
-    /// Ends the body as complete.
-    pub(crate) fn finish(&self) {
+    /// Ends the body as complete, perhaps with fields after it.
+    pub(crate) fn finish(&self, trailers: Option<Vec<(String, String)>>) {
         let mut state = self.0.0.lock();
-        state.is_whole = true;
+        (state.is_whole, state.trailers) = (true, trailers);
         let receiver = state.receiver.take();
         drop(state);
         wake(receiver);
@@ -216,7 +220,8 @@ impl BodyReceiver {
             let mut state = self.shared.0.lock();
             let Some(chunk) = state.waiting.pop_front() else {
                 if state.is_whole {
-                    return Poll::Ready(Some(Chunk::End));
+                    let trailers = state.trailers.take().map(Chunk::Trailers);
+                    return Poll::Ready(Some(trailers.unwrap_or(Chunk::End)));
                 }
                 if state.is_over {
                     return Poll::Ready(None);
@@ -362,7 +367,7 @@ mod tests {
                 sent += 1;
             }
             if is_whole {
-                sender.finish();
+                sender.finish(None);
             }
             drop(sender);
 

@@ -99,9 +99,10 @@ impl BodyStream {
         self.sender.become_events(EventHead { headers, keep_alive })
     }
 
-    /// Ends the body as complete.
-    fn finish(&self) {
-        self.sender.finish();
+    /// Ends the body as complete, perhaps with fields after it.
+    #[pyo3(signature = (trailers=None))]
+    fn finish(&self, trailers: Option<Vec<(String, String)>>) {
+        self.sender.finish(trailers);
         self.in_flight_guard.lock().take();
     }
 }

@@ -30,8 +30,8 @@ class Reply(Protocol):
     async def chunk(self, body: bytes) -> bool:
         """Send a chunk once there is room for it; False if the client has left."""
 
-    def finish(self) -> None:
-        """End the body."""
+    def finish(self, trailers: Headers | None = None) -> None:
+        """End the body, perhaps with fields after it."""
 
     def refuse(self, status: int, detail: str) -> None:
         """Fail the response, unless it has begun: its request cannot be read."""
@@ -39,6 +39,22 @@ class Reply(Protocol):
 
 class HttpCycle:
     """The messages of one request, in both directions."""
+
+    __slots__ = (
+        "_exchange",
+        "_headers",
+        "_is_body_over",
+        "_is_read",
+        "_is_streamed",
+        "_loop",
+        "_reply",
+        "_status",
+        "_trailers",
+        "_waiting",
+        "has_begun",
+        "is_complete",
+        "is_gone",
+    )
 
     def __init__(
         self, exchange: Exchange, loop: LoopThread, reply: Reply, *, is_streamed: bool
@@ -51,6 +67,10 @@ class HttpCycle:
         self._is_read = False
         self._status: int | None = None
         self._headers: Headers = []
+        # The fields after the body, if the application has announced some.
+        self._trailers: Headers | None = None
+        # Whether only they are missing.
+        self._is_body_over = False
         self.has_begun = False
         self.is_complete = False
         # Whether the client has left, or the request has failed without the application.
@@ -91,8 +111,14 @@ class HttpCycle:
                 raise unexpected(message, "http.response.start")
             self._status = int(message["status"])
             self._headers = texts_of(message.get("headers") or ())
+            if message.get("trailers", False):
+                self._trailers = []
         elif self.is_complete:
             raise RuntimeError(f"the application sent `{kind}` after the end of its response")
+        elif self._is_body_over:
+            if kind != "http.response.trailers":
+                raise unexpected(message, "http.response.trailers")
+            self._add_trailers(message)
         elif kind == "http.response.body":
             body = message.get("body") or b""
             if type(body) is not bytes:
@@ -106,21 +132,30 @@ class HttpCycle:
 
     async def _send_body(self, body: bytes, *, is_last: bool) -> None:
         assert self._status is not None
-        if is_last and not self.has_begun:
+        if is_last and not self.has_begun and self._trailers is None:
             self._reply.whole(self._status, self._headers, body)
             self._complete()
             return
         if not self.has_begun:
-            self.has_begun = True
             await self._reply.begin(self._status, self._headers)
+            self.has_begun = True
             is_due = True  # an empty chunk begins the response, too
         else:
             is_due = bool(body)
         if is_due and not await self._reply.chunk(body):
             self.disconnect()
             raise ClientDisconnected
-        if is_last:
+        if is_last and self._trailers is not None:
+            self._is_body_over = True
+        elif is_last:
             self._reply.finish()
+            self._complete()
+
+    def _add_trailers(self, message: Message) -> None:
+        assert self._trailers is not None, "they were announced"
+        self._trailers += texts_of(message.get("headers") or ())
+        if not message.get("more_trailers", False):
+            self._reply.finish(self._trailers)
             self._complete()
 
     def _complete(self) -> None:

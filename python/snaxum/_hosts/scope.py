@@ -33,7 +33,7 @@ def http_scope(exchange: Exchange, root_path: str, state: dict[str, Any]) -> Sco
         "client": client,
         "server": server,
         "state": state.copy(),
-        "extensions": {"http.response.pathsend": {}},
+        "extensions": {"http.response.pathsend": {}, "http.response.trailers": {}},
     }
 
 
