@@ -120,8 +120,8 @@ class BodyStream(Protocol):
     def become_events(self, headers: list[tuple[str, str]], keep_alive: float) -> bool:
         """Make the response an event stream, before its first chunk; False if it has begun."""
 
-    def finish(self) -> None:
-        """End the response as complete."""
+    def finish(self, trailers: list[tuple[str, str]] | None = None) -> None:
+        """End the response as complete, perhaps with fields after its body."""
 
 
 class Socket(Protocol):
@@ -196,6 +196,9 @@ class Exchange(Protocol):
     def pooled(self, tasks: int, waited: float, ran: float) -> None: ...
     def returned(self) -> None: ...
     def raised(self, traceback: bytes) -> None: ...
+    def found(self, route: str) -> None:
+        """Record the route within an application, in place of that of its mount."""
+
     def report_when_sent(self) -> bool:
         """Ask for the report of `wait_for_ended`; False if the response has been sent already."""
 

@@ -29,7 +29,7 @@ Application = Callable[..., Any]
 class Mount(Route):
     """The route of an application: every method, and every path at or below its prefix."""
 
-    __slots__ = ("_file", "_line", "_module", "_name", "interface", "prefix")
+    __slots__ = ("_file", "_line", "_module", "_name", "inner", "interface", "prefix")
 
     # A WebSocket's subprotocol is chosen by the application.
     subprotocols: tuple[str, ...] = ()
@@ -47,6 +47,8 @@ class Mount(Route):
     ) -> None:
         self._module, self._name, self._file, self._line = module, name, file, line
         self.prefix: str = prefix
+        # The routes of the application, once something has asked for them (`mounted_routes`).
+        self.inner: list[Any] | None = None
         self.interface: Interface = interface
         super().__init__(f"{prefix}/<path:path>", None, app)
         parts = (*self.parsed.parts[:-1], ANY_REST)

@@ -41,6 +41,8 @@ pub(super) struct Exchange {
     timestamps: Mutex<Option<Box<Timestamps>>>,
     /// The exception that an error handler responds to.
     raised: Mutex<Option<Arc<Traceback>>>,
+    /// The route within an application, in place of that of its mount; in dev mode.
+    found: Mutex<Option<String>>,
     /// Set in dev mode, until the response: a handler may store its request without any limit.
     in_flight_guard: Mutex<Option<InFlightGuard>>,
     /// Set if Python waits until the response has been sent, and for each stream.
@@ -189,6 +191,11 @@ impl Exchange {
         Ok(())
     }
 
+    /// Records the route within an application.
+    fn found(&self, route: String) {
+        *self.found.lock() = Some(route);
+    }
+
     /// Responds with status 200 and a content type.
     fn respond_ok(
         &self,
@@ -311,6 +318,7 @@ impl Exchange {
             reply: Mutex::new(Some(reply)),
             timestamps: Mutex::new(timestamps),
             raised: Mutex::new(None),
+            found: Mutex::new(None),
             in_flight_guard: Mutex::new(in_flight_guard),
             delivery: Mutex::default(),
         }
@@ -343,7 +351,12 @@ impl Exchange {
         }
         // Only observers read its text.
         let is_observed = timestamps.is_some();
-        let route = route.map(|id| if is_observed { id.to_owned() } else { String::new() });
+        let found = self.found.lock().take();
+        let route = route.map(|id| match found {
+            Some(found) => found,
+            None if is_observed => id.to_owned(),
+            None => String::new(),
+        });
         // With the lock: a later `report_when_sent` sees that the response has been sent.
         let awaited = self.delivery.lock();
         let reply = self.reply.lock().take();

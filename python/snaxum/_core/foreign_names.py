@@ -11,16 +11,17 @@ from collections.abc import Iterable
 
 _DICT = "return the dict or list; it is sent as JSON"
 _NO_APP = "there is no app object; put `@route` on functions in `python/`"
+_OTHER = "import it from its own package; `mount(prefix, app)` runs the application here"
 _BLUEPRINT = "use `Blueprint(name, prefix)`"
 
 FOREIGN = {
     "APIRouter": _BLUEPRINT,
     "BackgroundTasks": "call `background(function, *args)` in the handler",
     "Depends": "call the function in the handler; `keep` stores what lives longer than a request",
-    "FastAPI": _NO_APP,
+    "FastAPI": _OTHER,
     "File": "annotate the parameter as `UploadFile`",
     "FileResponse": "use `send_file(path)`",
-    "Flask": _NO_APP,
+    "Flask": _OTHER,
     "HTMLResponse": "return the str; it is sent as HTML",
     "HTTPException": "use `HTTPError(status, detail)`, or `abort(status, detail)`",
     "JSONResponse": _DICT,
@@ -28,7 +29,7 @@ FOREIGN = {
     "PlainTextResponse": "use `Response(text, content_type='text/plain')`",
     "RedirectResponse": "use `redirect(location)`",
     "Router": _BLUEPRINT,
-    "Starlette": _NO_APP,
+    "Starlette": _OTHER,
     "StaticFiles": "use `static(prefix, directory)`",
     "StreamingResponse": "return the generator, or use `stream_events` or `stream_json_lines`",
     "TestClient": "use `snaxum.testing.Client`",

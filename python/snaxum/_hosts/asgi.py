@@ -25,6 +25,7 @@ from ..mounts import Mount
 from ..routing import Route
 from . import noted
 from .failures import describe_failure
+from .found_route import record_route
 from .http_cycle import HttpCycle
 from .lifespan import Lifespan
 from .replies import HOLD_S, DirectReply, HandedReply
@@ -60,7 +61,7 @@ class AsgiHost:
             if respond.is_observed:
                 exchange.began()
                 reply.noted = noted.begin()
-            scope = http_scope(exchange, self._prefix, self.lifespan.state)
+            scope = reply.scope = http_scope(exchange, self._prefix, self.lifespan.state)
             try:
                 await timed(self._app(scope, cycle.receive, cycle.send), exchange)
                 error: BaseException | None = cycle.missing()
@@ -94,6 +95,8 @@ class AsgiHost:
         elif cycle.has_begun:
             reply.break_off(error)
         elif not exchange.cancelled():
+            if respond.is_observed:
+                reply.record_route()
             respond.send_error(exchange, lease.generation, route, error, request)
         if is_cancelled:
             raise error
@@ -147,6 +150,8 @@ class AsgiHost:
         task.add_done_callback(_running.discard)
         try:
             response = await reply.response
+            if respond.is_observed:
+                record_route(exchange, self._mount, scope)
             if respond.is_observed and response.status >= 500:
                 await asyncio.wait({task}, timeout=HOLD_S)
                 if logged:

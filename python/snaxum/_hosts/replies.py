@@ -19,7 +19,9 @@ from ..http import HTTPError, Response
 from ..routing import Route
 from . import responses
 from .failures import describe_failure
+from .found_route import record_route
 from .http_cycle import Headers
+from .scope import Scope
 
 # How long a response of 500 waits for the exception that its application may still raise, so that
 # the console can show both.
@@ -37,6 +39,8 @@ class DirectReply:
         self._route = route
         self._loop = loop
         self._stream: BodyStream | None = None
+        # The scope of the request, to which the application adds the route that it has found.
+        self.scope: Scope = {}
         # The exceptions that the application has logged, in dev mode.
         self.noted: list[BaseException] = []
         # A response of 500 that is not sent yet.
@@ -68,6 +72,7 @@ class DirectReply:
         exchange = self._exchange
         if respond.is_observed:
             exchange.returned()
+            self.record_route()
         exchange.send_file(self._generation.number, self._route.id, status, headers, path)
         self._loop.flush_soon()
 
@@ -75,6 +80,7 @@ class DirectReply:
         exchange = self._exchange
         if respond.is_observed:
             exchange.returned()
+            self.record_route()
         number, route = self._generation.number, self._route.id
         self._stream = exchange.stream(number, route, status, headers, None)
         self._loop.flush_soon()
@@ -83,9 +89,13 @@ class DirectReply:
         assert self._stream is not None, "`begin` comes first"
         return await self._loop.send(self._stream, body)
 
-    def finish(self) -> None:
+    def finish(self, trailers: Headers | None = None) -> None:
         assert self._stream is not None, "`begin` comes first"
-        self._stream.finish()
+        self._stream.finish(trailers)
+
+    def record_route(self) -> None:
+        """Record the route that the application has found."""
+        record_route(self._exchange, self._route, self.scope)
 
     def refuse(self, status: int, detail: str) -> None:
         number, route = self._generation.number, self._route.id
@@ -101,6 +111,7 @@ class DirectReply:
         exchange = self._exchange
         if respond.is_observed:
             exchange.returned()
+            self.record_route()
         exchange.respond(self._generation.number, self._route.id, status, headers, body)
         self._loop.flush_soon()
 
@@ -135,8 +146,8 @@ class HandedReply:
             await self._chunks.put(body)
         return not self._is_closed
 
-    def finish(self) -> None:
-        self.end(None)
+    def finish(self, trailers: Headers | None = None) -> None:
+        self.end(None)  # hooks have the body, and no fields after it
 
     def refuse(self, status: int, detail: str) -> None:
         self.fail(HTTPError(status, detail))

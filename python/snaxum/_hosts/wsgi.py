@@ -23,6 +23,7 @@ from ..mounts import Mount
 from . import noted as noted_exceptions
 from . import responses
 from .failures import describe_failure
+from .found_route import record_route
 from .scope import ClientDisconnected
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
@@ -126,6 +127,8 @@ class Call:
             if self._head is None:
                 raise RuntimeError("the application returned without calling `start_response`")
             status, headers = self._head
+            if respond.is_observed:
+                record_route(self._exchange, self._mount, environ)
             if status >= 500 and noted:
                 failure = describe_failure(noted[-1], self._mount)
                 self._exchange.raised(to_json(failure))

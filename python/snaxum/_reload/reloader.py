@@ -18,7 +18,15 @@ from .. import templates
 from .._core.objects import attribute, is_a
 from .._debug import traceback
 from .._runtime.generations import Generation, current
-from . import failures, file_inputs, held_resources, late_saves, line_shift, unloaded_routes
+from . import (
+    django_rules,
+    failures,
+    file_inputs,
+    held_resources,
+    late_saves,
+    line_shift,
+    unloaded_routes,
+)
 from .attempt import Attempt, Plan
 from .changes import ChangeDetector, Changes
 from .discovery import discover, file_of
@@ -26,7 +34,16 @@ from .env_file import EnvFile
 from .late_saves import Newer, Overtaken
 from .loader import UserFinder
 from .model import Node
-from .report import Failure, Report, RouteRowCache, Row, diff_routes, diff_rows, ms_since
+from .report import (
+    Failure,
+    Report,
+    RouteRowCache,
+    Row,
+    diff_routes,
+    diff_rows,
+    inner_rows,
+    ms_since,
+)
 from .retirement import Retirement
 from .stage import Rejected, is_fatal
 from .unloaded_routes import UnloadedRoute
@@ -157,6 +174,13 @@ class Reloader:
             return self._finish(report, serving)
         if plan.affected == [] and not self._has_new_roots(changes):
             return self._shift_lines(plan)
+        if serving.number and (
+            reason := django_rules.restart_reason(
+                plan.affected, serving.graph.nodes, serving.modules
+            )
+        ):
+            report.outcome, report.strategy, report.reason = "noop", "restart", reason
+            return self._finish(report, serving)
         while True:
             try:
                 return self._attempt(plan, check)
@@ -263,7 +287,9 @@ class Reloader:
         """Complete the report with the state of the generation that is serving now."""
         report.generation = generation.number
         report.routes = [
-            {**self.rows.of(route), "generation": generation.number} for route in generation.routes
+            {**row, "generation": generation.number}
+            for route in generation.routes
+            for row in (self.rows.of(route), *inner_rows(route))
         ]
         mounts = generation.static_mounts
         report.routes += [
@@ -315,6 +341,7 @@ class Reloader:
 
 def _mount_rows(generation: Generation) -> dict[str, Row]:
     rows = [mount.to_dict(display_root()) for mount in generation.static_mounts]
+    rows += [row for route in generation.routes for row in inner_rows(route)]
     return {row["id"]: row for row in rows}
 
 

@@ -10,10 +10,13 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from .._debug.source_mask import mask_source
 from .._runtime.generations import Generation
+from ..mounted_routes import InnerRoute, inner_routes
+from ..mounts import Mount
 from ..routing import Route, RouteTable
 from .user_paths import display_path, display_root
 
@@ -83,6 +86,14 @@ class RouteRowCache:
             self._known.pop(route, None)
 
 
+def inner_rows(route: Route) -> list[Row]:
+    """List the rows of the routes within an application; none for another route."""
+    mount = route.origin
+    if not isinstance(mount, Mount):
+        return []
+    return [inner.row(display_root()) for inner in inner_routes(mount)]
+
+
 def describe(generation: Generation) -> list[dict[str, object]]:
     """List the modules of a generation, with their imports and inputs."""
     graph = generation.graph
@@ -106,7 +117,10 @@ def source_of(generation: Generation, route_id: str) -> dict[str, object] | None
 
     They come from memory: the file may have changed since.
     """
-    route = next((route for route in generation.routes if route.id == route_id), None)
+    mounts = (r.origin for r in generation.routes if isinstance(r.origin, Mount))
+    inner = (each for mount in mounts for each in inner_routes(mount))
+    every: Iterable[Route | InnerRoute] = chain(generation.routes, inner)
+    route = next((each for each in every if each.id == route_id), None)
     source = generation.sources.cached(route.file) if route and generation.sources else None
     if route is None or source is None:
         return None

@@ -82,6 +82,12 @@ async def app(scope, receive, send):
     elif path == "/handled":
         await respond(send, b"sorry", 500)
         raise KeyError("a framework raises it again")
+    elif path == "/trailers":
+        await send({"type": "http.response.start", "status": 200, "trailers": True,
+                    "headers": [(b"trailer", b"x-sum, x-end")]})
+        await send({"type": "http.response.body", "body": b"body"})
+        await send({"type": "http.response.trailers", "headers": [(b"x-sum", b"7")], "more_trailers": True})
+        await send({"type": "http.response.trailers", "headers": [(b"x-end", b"yes")]})
     elif path == "/sized":
         await send({"type": "http.response.start", "status": 200, "headers": [(b"Content-Length", b"5")]})
         for body in (b"ab", b"cde"):
@@ -178,6 +184,11 @@ async fn bodies_are_streamed_in_both_directions() {
 
     let reply = server.get("/app/sized").await;
     assert_eq!((reply.header("content-length"), reply.text()), ("5", "abcde"));
+
+    let head = "GET /app/trailers HTTP/1.1\r\nhost: x\r\nte: trailers\r\nconnection: close\r\n\r\n";
+    let reply = server.raw(head).await;
+    assert!(reply.contains("\r\n0\r\nx-sum: 7\r\nx-end: yes\r\n\r\n"), "{reply}");
+    assert_eq!(server.get("/app/trailers").await.text(), "body");
 
     let mut response = server.request(Method::GET, "/app/slow").send().await.expect("it responds");
     let held = server.arrival().await;

@@ -93,6 +93,50 @@ async fn an_application_of_the_current_directory_is_served_with_live_reload() {
 }
 
 #[tokio::test]
+async fn the_routes_of_an_application_are_listed_and_its_requests_have_them() {
+    let app = r#"
+from types import SimpleNamespace as Route
+
+async def item(scope, receive, send):
+    """Returns an item."""
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": b"item"})
+
+class Application:
+    routes = [
+        Route(path="/items/{id:int}", endpoint=item, methods={"GET", "HEAD"}),
+        Route(path="/sub", routes=[Route(path="/{rest:path}", endpoint=item, methods={"POST", "PUT"})]),
+    ]
+    async def __call__(self, scope, receive, send):
+        scope["endpoint"] = item
+        await item(scope, receive, send)
+
+app = Application()
+"#;
+    let mut world = World::of(project("main.py", app).args(&["main:app"])).await;
+    assert_eq!(world.text("/items/1").await, "item");
+    let requests = world.server.api("requests").await;
+    assert_eq!(
+        (&requests[0]["route"], &requests[0]["handler"]),
+        (&json!("/items/{id:int}"), &json!("main.item"))
+    );
+    let rows = world.server.api("routes").await;
+    let rows = rows.as_array().expect("a list").iter();
+    let rows: Vec<_> = rows.map(|row| json!([row["methods"], row["path"], row["line"]])).collect();
+    assert_eq!(
+        rows,
+        [
+            json!([["ANY"], "/<path:path>", 18]),
+            json!([["GET"], "/items/{id:int}", 4]),
+            json!([["POST", "PUT"], "/sub/{rest:path}", 4]),
+        ]
+    );
+    let reload = world.save("../main.py", &app.replace("/items/", "/things/")).await;
+    assert_eq!(reload.diff("added"), ["/things/{id:int}"]);
+    assert_eq!(reload.diff("removed"), ["/items/{id:int}"]);
+}
+
+#[tokio::test]
 async fn an_exception_that_a_framework_handles_is_in_the_console() {
     let server = project("wsgi.py", WSGI).args(&["wsgi:shop"]).dev().await;
     let reply = server.get("/handled").await;

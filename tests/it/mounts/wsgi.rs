@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{Project, in_time, send};
 
 const APP: &str = r#"
-import _gate, contextvars, io, json, sys
+import _gate, contextvars, io, json, sys, wsgiref.validate
 from snaxum import after_request, mount
 
 VARIABLE = contextvars.ContextVar("variable")
@@ -84,7 +84,13 @@ class Application:
         start_response("200 OK", [*plain, ("Content-Length", str(len(data))), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
         return [data]
 
+def simple(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"read ", environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))]
+
 mount("/old/", Application())
+# Raises an AssertionError if either side does not conform to PEP 3333.
+mount("/valid", wsgiref.validate.validator(simple), interface="wsgi")
 "#;
 
 #[tokio::test]
@@ -127,6 +133,19 @@ async fn an_application_gets_its_environ_and_its_input() {
     let request = server.request(Method::POST, "/old/lines").body("a\nb\n");
     assert_eq!(send(request).await.text(), "A\nB\n");
     server.out.wait_for("closed").await;
+}
+
+#[tokio::test]
+async fn the_server_conforms_to_the_validator_of_the_standard_library() {
+    let mut server = Project::new().gate().file("app.py", APP).serve().await;
+    for path in ["/valid", "/valid/", "/valid/x%20y?q=1"] {
+        assert_eq!(server.get(path).await.text(), "read ", "{path}");
+        let reply = send(server.request(Method::POST, path).body("1234")).await;
+        assert_eq!(reply.text(), "read 1234", "{path}");
+    }
+    server.stop().await;
+    let said = server.err.whole().await;
+    assert!(!said.contains("Iterator garbage collected"), "{said}");
 }
 
 #[tokio::test]
