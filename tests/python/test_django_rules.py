@@ -1,4 +1,4 @@
-"""How much a reload of a Django project does, with stand-ins for its registries."""
+"""How much a reload of a Django project does, with registries that resemble its own."""
 
 from __future__ import annotations
 
