@@ -6,6 +6,8 @@ Owns `InnerRoute`. Only for display: the application itself chooses the route of
 from __future__ import annotations
 
 import inspect
+import weakref
+from types import CodeType
 from typing import Any
 
 from ._core.digests import sha256
@@ -90,7 +92,10 @@ class InnerRoute:
         handler = self._found.handler
         code = None if inspect.isclass(handler) else code_of(handler)
         if code is not None:
-            return source_file(handler), code.co_firstlineno, max(lines(code))
+            last = _last_lines.get(code)
+            if last is None or last[0] != code.co_firstlineno:
+                last = _last_lines[code] = code.co_firstlineno, max(lines(code))
+            return source_file(handler), *last
         if inspect.isclass(handler):
             try:
                 source, line = inspect.getsourcelines(handler)
@@ -98,6 +103,11 @@ class InnerRoute:
             except (OSError, TypeError):
                 pass
         return self._mount.file, self._mount.line, self._mount.line
+
+
+# By code, its first and its last line: an application that is made again has most of its handlers
+# from modules that did not run again, and the search for the last line takes long.
+_last_lines: weakref.WeakKeyDictionary[CodeType, tuple[int, int]] = weakref.WeakKeyDictionary()
 
 
 def inner_routes(mount: Mount) -> list[InnerRoute]:
