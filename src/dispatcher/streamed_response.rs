@@ -117,7 +117,7 @@ pub(super) fn streamed(
                 }
             }
         };
-        if !is_stopping && matches!(chunk, Some(Chunk::End) | None) {
+        if !is_stopping && !matches!(chunk, Some(Chunk::Data(_))) {
             receiving.1.disarm();
         }
         match chunk {
