@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
-from ._core import forms
+from ._core import foreign_names, forms
 from ._core.json_decoding import DecodingError, loads
 from ._core.json_encoding import dumps
 from ._core.texts import text_codec
@@ -198,7 +198,7 @@ class Request:
 
 def _unknown(name: str) -> str:
     """Explain an attribute that a request does not have, with the one to use instead."""
-    if instead := _ELSEWHERE.get(name.lower()):
+    if instead := foreign_names.REQUEST.get(name.lower()):
         return f"a request has no `{name}`; {instead}"
     near = difflib.get_close_matches(name, _READ, n=1)
     names = ", ".join((*_READ, "path_params, stream()"))
@@ -292,56 +292,6 @@ def _data(request: Request) -> bytes:
         )
     return data
 
-
-_PATH = "use `request.path`, and `request.query_string`"
-_CLIENT = "behind a proxy, its address is in a header such as `request.headers['x-forwarded-for']`"
-_ROUTE = "use `request.method`, `request.path` and `request.path_params`"
-# The names of other frameworks, and what they are here.
-_ELSEWHERE = {
-    "json": "the parsed JSON is `request.body`",
-    "args": "use `request.query_params`",
-    "get": "use `request.query_params`",
-    "params": "use `request.path_params` or `request.query_params`",
-    "query": "use `request.query_params`",
-    "query_args": "use `request.query_params`",
-    "values": "use `request.query_params` and `request.form`",
-    "post": "use `request.form`",
-    "forms": "use `request.form`",
-    "get_data": "the bytes are `request.data`",
-    "content": "the bytes are `request.data`",
-    "raw": "the bytes are `request.data`",
-    "match_info": "use `request.path_params`",
-    "view_args": "use `request.path_params`",
-    "url": _PATH,
-    "full_path": _PATH,
-    "base_url": _PATH,
-    "mimetype": "use `request.content_type`",
-    "cookie": "use `request.cookies`",
-    "meta": "use `request.headers`",
-    "g": "use `request.state`",
-    "file": "use `request.files`",
-    "get_json": "the parsed JSON is `request.body`",
-    "is_json": "the parsed JSON is `request.body`, and None for another body",
-    "host": "use `request.headers.get('host')`",
-    "hostname": "use `request.headers.get('host')`",
-    "host_url": _PATH,
-    "root_path": _PATH,
-    "user_agent": "use `request.headers.get('user-agent')`",
-    "authorization": "use `request.headers.get('authorization')`",
-    "referrer": "use `request.headers.get('referer')`",
-    "content_length": "use `request.headers.get('content-length')`",
-    "remote_addr": _CLIENT,
-    "client": _CLIENT,
-    "access_route": _CLIENT,
-    "url_for": "use `snaxum.url_for(name, **params)`",
-    "endpoint": _ROUTE,
-    "url_rule": _ROUTE,
-    "scope": _ROUTE,
-    "app": "there is no app object; values of a module are its globals",
-    "session": "use `request.cookies` and `Response.set_cookie`",
-    "user": "use `request.state`",
-    "auth": "use `request.state`",
-}
 
 _READ: dict[str, Callable[[Request], Any]] = {
     "method": lambda request: request._raw.method,

@@ -47,6 +47,56 @@ FOREIGN = {
     "stream_with_context": "return the generator; it runs in the context of its request",
 }
 
+_PATH = "use `request.path`, and `request.query_string`"
+_CLIENT = "behind a proxy, its address is in a header such as `request.headers['x-forwarded-for']`"
+_ROUTE = "use `request.method`, `request.path` and `request.path_params`"
+# The attributes of a request, in lower case.
+REQUEST = {
+    "json": "the parsed JSON is `request.body`",
+    "args": "use `request.query_params`",
+    "get": "use `request.query_params`",
+    "params": "use `request.path_params` or `request.query_params`",
+    "query": "use `request.query_params`",
+    "query_args": "use `request.query_params`",
+    "values": "use `request.query_params` and `request.form`",
+    "post": "use `request.form`",
+    "forms": "use `request.form`",
+    "get_data": "the bytes are `request.data`",
+    "content": "the bytes are `request.data`",
+    "raw": "the bytes are `request.data`",
+    "match_info": "use `request.path_params`",
+    "view_args": "use `request.path_params`",
+    "url": _PATH,
+    "full_path": _PATH,
+    "base_url": _PATH,
+    "mimetype": "use `request.content_type`",
+    "cookie": "use `request.cookies`",
+    "meta": "use `request.headers`",
+    "g": "use `request.state`",
+    "file": "use `request.files`",
+    "get_json": "the parsed JSON is `request.body`",
+    "is_json": "the parsed JSON is `request.body`, and None for another body",
+    "host": "use `request.headers.get('host')`",
+    "hostname": "use `request.headers.get('host')`",
+    "host_url": _PATH,
+    "root_path": _PATH,
+    "user_agent": "use `request.headers.get('user-agent')`",
+    "authorization": "use `request.headers.get('authorization')`",
+    "referrer": "use `request.headers.get('referer')`",
+    "content_length": "use `request.headers.get('content-length')`",
+    "remote_addr": _CLIENT,
+    "client": _CLIENT,
+    "access_route": _CLIENT,
+    "url_for": "use `snaxum.url_for(name, **params)`",
+    "endpoint": _ROUTE,
+    "url_rule": _ROUTE,
+    "scope": _ROUTE,
+    "app": "there is no app object; values of a module are its globals",
+    "session": "use `request.cookies` and `Response.set_cookie`",
+    "user": "use `request.state`",
+    "auth": "use `request.state`",
+}
+
 _STATUS = "the status is `status`"
 _TYPE = "the type is `content_type`"
 _DETAIL = "the text is `detail`"
