@@ -205,6 +205,12 @@ fn no_file_has_two_jobs() {
         .filter(|(lines, _)| *lines > 400)
         .collect();
     assert!(long.is_empty(), "{long:?}");
+
+    let tests =
+        [sources("tests", "rs"), sources("tests/python", "py"), sources("tests/projects", "py")];
+    let lines = |(name, text): &(String, String)| (text.lines().count(), name.clone());
+    let long: Vec<_> = tests.concat().iter().map(lines).filter(|(lines, _)| *lines > 500).collect();
+    assert!(long.is_empty(), "{long:?}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod faults;
 mod function_calls;
 mod golden;
 mod handlers;
+mod hostile_objects;
 mod http;
 mod invariants;
 mod layers;

@@ -6,6 +6,7 @@
 mod console;
 mod output;
 mod process;
+mod reply;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use tokio_tungstenite::tungstenite::{self};
 pub(crate) use console::Console;
 pub(crate) use output::Output;
 pub(crate) use process::Process;
+pub(crate) use reply::{Reply, send};
 
 /// Far longer than anything takes.
 const WATCHDOG: Duration = Duration::from_secs(60);
@@ -413,36 +415,6 @@ impl Server {
     /// The descendants of the process that runs Python.
     pub(crate) fn children(&self) -> Vec<Process> {
         Process::below(self.python_pid())
-    }
-}
-
-/// Sends a request and reads the response to its end.
-pub(crate) async fn send(request: RequestBuilder) -> Reply {
-    let response = request.send().await.expect("a response");
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Reply { status, headers, body: response.bytes().await.expect("a whole body").to_vec() }
-}
-
-/// A complete response.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Reply {
-    pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).expect("UTF-8")
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {:?}", self.text()))
-    }
-
-    /// A header's value, or "".
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
     }
 }
 

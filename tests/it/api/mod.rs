@@ -3,11 +3,16 @@
 mod background;
 mod blueprints;
 mod bodies;
+mod compressed_bodies;
 mod event_stream;
 mod http_layers;
+mod missing_hooks;
 mod openapi;
 mod parameters;
 mod responses;
 mod static_files;
 mod templates;
 mod websocket;
+mod websocket_handshakes;
+mod websocket_limits;
+mod websocket_reload;
