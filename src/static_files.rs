@@ -2,6 +2,8 @@
 //!
 //! A request whose path names a file gets it; every other request is for Python. Owns no route and
 //! runs no Python: the mounts are plain data, replaced as a whole with each generation.
+//! tower-http's `ServeDir` is a service for one directory that is known at the start; here they change
+//! with each save, files that a handler returns get the same response, and the console lists both.
 
 mod location;
 

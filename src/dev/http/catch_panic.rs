@@ -1,4 +1,6 @@
 //! Turns a panic of the console or of a tool into a value: the process and the app stay up.
+//!
+//! tower-http's layer of this name wraps services; an MCP tool is a future.
 
 use std::panic::AssertUnwindSafe;
 
