@@ -341,6 +341,15 @@ def test_only_plain_functions_block_their_worker(generation: Generation) -> None
     ]
 
 
+def test_a_called_function_has_the_attributes_of_a_route_that_its_dispatch_reads(
+    generation: Generation,
+) -> None:
+    found = find(generation, "shop:later")
+    for name in ("call", "handler", "hosted", "id", "is_async", "use_process_pool"):
+        assert hasattr(found, name), name
+    assert found.hosted is None
+
+
 def test_the_content_of_a_private_function_is_not_recorded(
     generation: Generation,
 ) -> None:
