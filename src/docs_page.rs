@@ -16,9 +16,9 @@ use crate::templates;
 #[include = "*.css"]
 struct DocsAssets;
 
-/// Renders the page; `document` is the URL of the OpenAPI document, `assets` that of the files.
-pub(crate) fn page(title: &str, document: &str, assets: &str) -> String {
-    templates::render("docs/docs.html", context! { title, document, assets })
+/// Renders the page, with the URLs of the OpenAPI document, of the files, and of the path `/`.
+pub(crate) fn page(title: &str, document: &str, assets: &str, root: &str) -> String {
+    templates::render("docs/docs.html", context! { title, document, assets, root })
 }
 
 /// Returns the content type and the bytes of a file by its name.
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn the_page_names_files_that_exist_and_escapes_the_title() {
-        let page = page("<b>", "/openapi.json", "docs");
+        let page = page("<b>", "/openapi.json", "docs", ".");
         assert!(page.contains("&lt;b&gt;"), "{page}");
         let named = page.split("\"docs/").skip(1).filter_map(|rest| rest.split('"').next());
         let named: Vec<&str> = named.collect();

@@ -37,7 +37,7 @@ from ._runtime import (
 from ._runtime import runtime as runtimes
 from ._runtime.dispatch import calls_plain_handler, dispatch_before_body, dispatch_request
 from ._runtime.generations import Generation, current
-from ._runtime.leases import enter, leave
+from ._runtime.leases import Lease, enter, leave
 from ._runtime.runtime import Runtime, running
 from .routing import RouteTable
 
@@ -167,11 +167,22 @@ def explain(method: str, path: str) -> bytes:
     return to_json(explain_match(generation.table, method, path, generation.static_mounts))
 
 
-def openapi_document() -> str:
-    """Return the OpenAPI 3.1 document of the serving generation, as JSON."""
+def openapi_document() -> Callable[[], str]:
+    """Return the function that makes the OpenAPI document of the serving generation, as JSON.
+
+    It has a lease of the generation, and may be called once, in any thread.
+    """
     from ._openapi.serving import document_of
 
-    return document_of(current(), running().project)
+    lease, project = Lease(current()), running().project
+
+    def make() -> str:
+        try:
+            return document_of(lease.generation, project)
+        finally:
+            lease.end()
+
+    return make
 
 
 def run_tests(args: list[str]) -> int:

@@ -70,7 +70,7 @@ class HostApi(Protocol):
     def connect(self) -> MemoryConnection:
         """Connect to the server in memory. Raises RuntimeError unless tests run."""
 
-    def docs_page(self, title: str, document: str, assets: str) -> str:
+    def docs_page(self, title: str, document: str, assets: str, root: str) -> str:
         """Return the page that documents the API; the last two are URLs."""
 
     def docs_file(self, name: str) -> tuple[str, bytes] | None:

@@ -155,9 +155,9 @@ impl Bridge {
         parse(self.explain.call1(py, (method, path))?.bind(py))
     }
 
-    /// Makes the OpenAPI document of the serving generation, as JSON.
-    pub(crate) fn openapi_document(&self, py: Python<'_>) -> PyResult<String> {
-        self.openapi_document.call0(py)?.extract(py)
+    /// Prepares the OpenAPI document of the serving generation, which stays in use until it is made.
+    pub(crate) fn openapi_document(&self, py: Python<'_>) -> PyResult<DocumentMaker> {
+        self.openapi_document.call0(py).map(DocumentMaker)
     }
 
     /// Runs pytest with these arguments, and returns its exit code.
@@ -168,6 +168,16 @@ impl Bridge {
     /// Ends loop and pool, runs `atexit` functions, flushes.
     pub(crate) fn stop(&self, py: Python<'_>, timeout: Duration) -> PyResult<()> {
         self.stop.call1(py, (timeout.as_secs_f64(),)).map(drop)
+    }
+}
+
+/// Makes the OpenAPI document of one generation, in any thread.
+pub(crate) struct DocumentMaker(Py<PyAny>);
+
+impl DocumentMaker {
+    /// Returns it as JSON.
+    pub(crate) fn make(self, py: Python<'_>) -> PyResult<String> {
+        self.0.call0(py)?.extract(py)
     }
 }
 

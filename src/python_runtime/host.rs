@@ -58,8 +58,8 @@ impl HostApi {
     /// Returns the page that documents the API; `document` is the URL of the OpenAPI document, and
     /// `assets` that of the page's files.
     #[staticmethod]
-    fn docs_page(title: &str, document: &str, assets: &str) -> String {
-        docs_page::page(title, document, assets)
+    fn docs_page(title: &str, document: &str, assets: &str, root: &str) -> String {
+        docs_page::page(title, document, assets, root)
     }
 
     /// Returns a file of that page, and its content type.

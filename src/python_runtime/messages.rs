@@ -50,7 +50,7 @@ pub(crate) enum Control {
         path: String,
         reply: mpsc::SyncSender<Result<serde_json::Value, String>>,
     },
-    /// Makes the OpenAPI document.
+    /// Makes the OpenAPI document, in a thread of its own.
     OpenApi {
         reply: mpsc::SyncSender<Result<OpenApiText, String>>,
     },

@@ -19,7 +19,7 @@ use crate::message::LoadReport;
 use crate::venv::Venv;
 
 use super::abandoned::Abandoned;
-use super::bridge::{self, Bridge};
+use super::bridge::{self, Bridge, DocumentMaker};
 use super::host::HostApi;
 use super::in_flight::InFlight;
 use super::interpreter::{self, Origin, keeping_signals};
@@ -151,11 +151,12 @@ fn serve_control(
                 });
                 let _ = reply.send(description);
             }
-            Control::OpenApi { reply } => {
-                let result = bridge.openapi_document(py);
-                let result = result.map(|text| OpenApiText { generation, text });
-                let _ = reply.send(result.map_err(|error| bridge::error_line(py, &error)));
-            }
+            Control::OpenApi { reply } => match bridge.openapi_document(py) {
+                Ok(document) => make_document(document, generation, reply),
+                Err(error) => {
+                    let _ = reply.send(Err(bridge::error_line(py, &error)));
+                }
+            },
             Control::RunTests { args, reply } => {
                 let result = keeping_signals(|| bridge.run_tests(py, args));
                 let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
@@ -167,6 +168,26 @@ fn serve_control(
         }
     }
     None
+}
+
+/// Makes the OpenAPI document in a thread of its own: it may take a second, and the next save must
+/// not wait for it.
+fn make_document(
+    document: DocumentMaker,
+    generation: u64,
+    reply: mpsc::SyncSender<Result<OpenApiText, String>>,
+) {
+    let run = move || {
+        Python::attach(|py| {
+            let result = document.make(py).map(|text| OpenApiText { generation, text });
+            let _ = reply.send(result.map_err(|error| bridge::error_line(py, &error)));
+        });
+    };
+    let thread = thread::Builder::new().name("openapi".into()).stack_size(STACK_BYTES);
+    if let Err(error) = thread.spawn(run) {
+        // The receiver of the reply ends with it.
+        tracing::error!("cannot start the thread of the OpenAPI document: {error}");
+    }
 }
 
 fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String {

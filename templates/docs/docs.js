@@ -1,4 +1,5 @@
-// Gives RapiDoc the colors of the system, the same as the console's, and follows their change.
+// Gives RapiDoc the address of the server, and the colors of the system, the same as the console's, and
+// follows their change.
 
 const COLORS = {
   light: {
@@ -22,6 +23,12 @@ const COLORS = {
 };
 
 const page = document.querySelector("rapi-doc");
+
+// A proxy may add a prefix to the paths, which the requests of the page need too.
+const server = new URL(page.dataset.root, location.href).href.replace(/\/$/, "");
+page.setAttribute("server-url", server);
+page.setAttribute("default-api-server", server);
+
 const isDark = window.matchMedia("(prefers-color-scheme: dark)");
 
 function applyTheme() {

@@ -45,3 +45,17 @@ for (const colorScheme of ["light", "dark"]) {
     await context.close();
   });
 }
+
+test("behind a proxy that adds a prefix, the page sends its requests below it", async ({ page, world }) => {
+  await world.start();
+  await page.route("**/shop/**", async (route) => {
+    const url = route.request().url().replace("/shop/", "/");
+    await route.fulfill({ response: await route.fetch({ url }) });
+  });
+  await page.goto(new URL("/shop/docs", world.app).href);
+  await page.locator('input[data-pname="item_id"]').fill("7");
+  const sent = page.waitForResponse((response) => response.url().includes("/items/7"));
+  await page.getByRole("button", { name: "TRY" }).first().click();
+  expect(new URL((await sent).url()).pathname).toBe("/shop/items/7");
+  expect(await (await sent).json()).toEqual({ id: 7 });
+});

@@ -50,13 +50,15 @@ def routes(openapi_url: str, docs_url: str, directory: str, host: HostApi) -> di
     found[openapi_url] = FrameworkRoute(openapi_url, openapi)
     if not docs_url:
         return found
-    # Relative, as a proxy may add a prefix to both.
-    document = posixpath.relpath(openapi_url, posixpath.dirname(docs_url))
+    # Relative, as a proxy may add a prefix to all paths.
+    directory_of_page = posixpath.dirname(docs_url)
+    document = posixpath.relpath(openapi_url, directory_of_page)
+    root = posixpath.relpath("/", directory_of_page)
     assets = posixpath.basename(docs_url) or "."
     title = f"{project.read(directory)['title']} API"
 
     def docs(request: Request) -> Response:
-        page = host.docs_page(title, document, assets)
+        page = host.docs_page(title, document, assets, root)
         return _cached(request, page.encode(), "text/html; charset=utf-8", policy=_POLICY)
 
     found[docs_url] = FrameworkRoute(docs_url, docs)

@@ -143,7 +143,7 @@ async fn serve_has_them_once_they_are_set_and_an_empty_url_turns_one_off() {
     let server = project.serve().await;
     assert_eq!(server.get("/openapi.json").await.status, 200);
     let page = server.get("/api/docs").await.text().replace("&#x2f;", "/");
-    assert!(page.contains(r#"spec-url="../openapi.json""#), "{page}");
+    assert!(page.contains(r#"spec-url="../openapi.json" data-root="..""#), "{page}");
     assert_eq!(server.get("/api/docs/docs.js").await.status, 200);
 
     let project = Project::new().file("app.py", APP).args(&["--docs-url", ""]);
@@ -172,4 +172,54 @@ async fn a_response_model_that_cannot_be_sent_is_an_error_and_the_last_code_serv
     assert!(text.contains("`response_model` cannot be sent"), "{text}");
     assert!(text.contains("app.py:"), "{text}");
     assert!(document(&server).await["paths"]["/orders/{id}"].is_object());
+}
+
+/// A type whose description takes until another version of the module runs.
+const SLOW: &str = r#"
+import threading
+from snaxum import get, keep
+
+began = threading.Event()
+shared = keep("shared", dict)
+shared.update(go_on=threading.Event(), is_made=False)
+
+class Meta(type):
+    def __eq__(cls, other):
+        began.set()
+        shared["go_on"].wait(30)
+        shared["is_made"] = True
+        return cls is other
+    __hash__ = type.__hash__
+
+class Slow(metaclass=Meta):
+    pass
+
+@get("/slow")
+def slow(): ...
+
+slow.__annotations__["return"] = list[Slow]
+
+@get("/began")
+def has_begun():
+    return str(began.wait(60))
+"#;
+
+#[tokio::test]
+async fn a_save_takes_effect_while_a_document_is_made() {
+    let server = Project::new().file("app.py", SLOW).dev().await;
+    assert_eq!(server.get("/began").await.text(), "True");
+    let next = r#"
+from snaxum import get, keep
+
+shared = keep("shared", dict)
+was_made = shared["is_made"]
+shared["go_on"].set()
+
+@get("/new")
+def new() -> str:
+    return "late" if was_made else "meanwhile"
+"#;
+    server.edit("app.py", next);
+    assert_eq!(server.get("/new").await.text(), "meanwhile");
+    assert_eq!(document(&server).await["paths"].as_object().expect("paths").len(), 1);
 }
