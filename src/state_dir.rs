@@ -115,8 +115,12 @@ impl StateDir {
     ///
     /// # Errors
     ///
-    /// `from` does not exist, or the file system refuses.
+    /// `from` does not exist, `to` is a symbolic link, or the file system refuses.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        // Renaming would replace a link without a word.
+        if self.is_link(to) {
+            return Err(self.error(to, Errno::LOOP));
+        }
         rustix::fs::renameat(&self.directory, from, &self.directory, to)
             .map_err(|error| self.error(to, error))
     }
@@ -142,10 +146,14 @@ impl StateDir {
         opened.map(File::from).map_err(|error| self.error(name, error))
     }
 
+    fn is_link(&self, name: &str) -> bool {
+        let status = rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW);
+        status.is_ok_and(|status| FileType::from_raw_mode(status.st_mode).is_symlink())
+    }
+
     /// Names a symbolic link, which has a different error on each system.
     fn error(&self, name: &str, error: Errno) -> io::Error {
-        let status = rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW);
-        if status.is_ok_and(|status| FileType::from_raw_mode(status.st_mode).is_symlink()) {
+        if self.is_link(name) {
             let path = self.path_of(name);
             let problem = format!(
                 "`{}` is a symbolic link, which could lead outside the project; remove it",
@@ -202,6 +210,10 @@ mod tests {
             assert!(message(refused).contains("/.snaxum/file` is a symbolic link"));
         }
         assert!(state.open_lock("file").is_err() && state.create_new("file").is_err());
+        state.write_if_different("other", b"").expect("a file");
+        assert!(
+            message(state.rename("other", "file")).contains("/.snaxum/file` is a symbolic link")
+        );
 
         let names: Vec<_> = fs::read_dir(outside.path()).expect("it exists").collect();
         assert_eq!(names.len(), 1);

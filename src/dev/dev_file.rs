@@ -48,7 +48,7 @@ impl DevFile {
             let aside = format!("{NAME}.{}", std::process::id());
             let _ = state.remove(&aside);
             state.create_new(&aside)?.write_all(content.as_bytes())?;
-            state.rename(&aside, NAME)?;
+            state.rename(&aside, NAME).inspect_err(|_| drop(state.remove(&aside)))?;
             Ok(state)
         };
         let state = write().map_err(|source| Error::Io {

@@ -69,11 +69,12 @@ async fn an_env_file_as_people_write_it_costs_only_the_lines_without_a_meaning()
 
 #[tokio::test]
 async fn a_link_in_the_state_directory_is_an_error_and_is_not_followed() {
-    for (link, part) in [
-        (".snaxum", ".snaxum"),
-        (".snaxum/python", ".snaxum/python"),
-        (".snaxum/python/snaxum", ".snaxum/python/snaxum"),
-        (".snaxum/.gitignore", ".snaxum/.gitignore"),
+    for (link, is_file) in [
+        (".snaxum", false),
+        (".snaxum/python", false),
+        (".snaxum/python/snaxum", false),
+        (".snaxum/.gitignore", true),
+        (".snaxum/dev.json", true),
     ] {
         let outside = tempfile::tempdir().expect("a temporary directory");
         fs::write(outside.path().join("__init__.py"), "precious").expect("a file");
@@ -81,17 +82,15 @@ async fn a_link_in_the_state_directory_is_an_error_and_is_not_followed() {
         let project = Project::new().file("app.py", VARIABLES);
         let place = project.path().join(link);
         fs::create_dir_all(place.parent().expect("it is in the project")).expect("directories");
-        let target = if link.ends_with("ignore") {
-            outside.path().join("__init__.py")
-        } else {
-            outside.path().to_owned()
-        };
-        symlink(target, place).expect("a link");
+        let target =
+            if is_file { outside.path().join("__init__.py") } else { outside.path().to_owned() };
+        symlink(target, &place).expect("a link");
 
         let finished = project.snaxum(&["dev", "--port", "0"]).await;
         assert_eq!(finished.code, Some(1), "{}", finished.stderr);
-        let said = format!("{part}` is a symbolic link");
+        let said = format!("{link}` is a symbolic link");
         assert!(finished.stderr.contains(&said), "{}", finished.stderr);
+        assert!(place.is_symlink(), "{link} is in place");
         for name in ["__init__.py", "dev.json"] {
             let content = fs::read_to_string(outside.path().join(name)).expect("a file");
             assert_eq!(content, "precious", "{link} {name}");
