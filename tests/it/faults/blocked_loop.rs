@@ -1,6 +1,6 @@
 //! `async def` handlers that block the event loop, and the requests that continue meanwhile.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::Method;
 
@@ -56,7 +56,9 @@ def hang():
 ";
 
 fn project(args: &[&str]) -> Project {
-    Project::new().gate().file("app.py", APP).file("tasks.py", TASKS).args(args)
+    let project = Project::new().gate().file("app.py", APP).file("tasks.py", TASKS);
+    // A stop that waits for a handler until its time limit is a hang.
+    project.args(&["--drain-timeout", "1h"]).args(args)
 }
 
 /// Repeats a request until its response has this text.
@@ -122,9 +124,8 @@ async fn while_loops_that_are_blocked_cannot_be_replaced_only_async_requests_are
     held.pop().expect("two").open().await;
     until(&server, "/async", "async").await;
 
-    let began = Instant::now();
+    // One handler still blocks its loop.
     assert_eq!(server.stop().await.code(), Some(0));
-    assert!(began.elapsed() < Duration::from_secs(8), "the stop took {:?}", began.elapsed());
 }
 
 #[tokio::test]
@@ -145,9 +146,7 @@ async def end():
         held.push(server.arrival().await);
     }
 
-    let began = Instant::now();
     assert_eq!(server.stop().await.code(), Some(0));
-    assert!(began.elapsed() < Duration::from_secs(10), "the stop took {:?}", began.elapsed());
     assert!(server.out.whole().await.contains("the hook has run"));
 }
 

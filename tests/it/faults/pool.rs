@@ -1,7 +1,7 @@
 //! Pool workers that cannot start, that die before they read a task, and tasks that clients leave.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -65,7 +65,8 @@ fn project(how: &str) -> Project {
         .file("handlers.py", HANDLERS)
         .file("tasks.py", TASKS)
         .top_file("site/sitecustomize.py", SITE)
-        .args(&["--pool-workers", "2", "--request-timeout", "20s"]);
+        // A stop that waits for a request until its time limit is a hang.
+        .args(&["--pool-workers", "2", "--request-timeout", "20s", "--drain-timeout", "1h"]);
     let (site, die) = (project.path().join("site"), project.path().join("die"));
     if !how.is_empty() {
         fs::write(&die, how).expect("a file");
@@ -90,10 +91,8 @@ async fn reply_of_a_worker(server: &Server) -> Reply {
     .await
 }
 
-async fn stops_fast(mut server: Server) {
-    let begun = Instant::now();
+async fn stops(mut server: Server) {
     assert_eq!(server.stop().await.code(), Some(0));
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -136,7 +135,7 @@ async fn workers_that_die_as_they_start_are_a_503_with_the_reason() {
         unsafe { libc::kill(pid, libc::SIGKILL) };
     }
     let _waiting = server.begin("/who");
-    stops_fast(server).await;
+    stops(server).await;
 }
 
 #[tokio::test]
@@ -152,7 +151,7 @@ async fn clients_of_serve_do_not_get_what_a_worker_has_printed() {
         "{detail}"
     );
     server.err.wait_for("no luck").await;
-    stops_fast(server).await;
+    stops(server).await;
 }
 
 async fn workers(server: &Server) -> Value {
