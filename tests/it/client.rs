@@ -9,6 +9,10 @@ async fn app() -> Server {
         .file("app.py", APP)
         .file("_util.py", "TEXT = 'one'\n")
         .file("data.json", "{}")
+        .file("sub/other.py", "X = 1\n")
+        .file("ignored/part.py", "X = 1\n")
+        .file("ignored/notes.txt", "")
+        .top_file(".gitignore", "ignored/\n")
         .dev()
         .await
 }
@@ -111,15 +115,22 @@ async fn explain_lists_the_dependents_and_the_outcome_of_the_last_save() {
     );
     server.edit("notes.txt", "");
     assert!(explain(&server, "notes.txt").await.contains("is ignored"));
+    // Neither a file that git ignores nor one that no module imports is part of another save.
+    server.edit("_util.py", "TEXT = 'first'\n");
+    for name in ["ignored/notes.txt", "ignored/part.py", "sub/other.py"] {
+        let said = explain(&server, name).await;
+        let why = if name.ends_with("txt") { "is ignored" } else { "is not loaded" };
+        assert!(said.contains(why) && said.contains("not saved since"), "{name}: {said}");
+    }
     server.edit("_leaf.py", "X = 1\n");
     let leaf = explain(&server, "_leaf.py").await;
     assert!(leaf.contains("not loaded") && leaf.contains("nothing to reload"), "{leaf}");
 
-    server.edit("_util.py", "# A comment.\nTEXT = 'one'\n");
+    server.edit("_util.py", "# A comment.\nTEXT = 'first'\n");
     assert!(explain(&server, "_util.py").await.contains("only comments"));
     server.edit("_util.py", "TEXT = 'two'\n");
-    assert!(explain(&server, "_util.py").await.contains("last save: live as G2"));
+    assert!(explain(&server, "_util.py").await.contains("last save: live as G3"));
     server.edit("_util.py", "TEXT =\n");
     let broken = explain(&server, "_util.py").await;
-    assert!(broken.contains("rejected: SyntaxError") && broken.contains("G2"), "{broken}");
+    assert!(broken.contains("rejected: SyntaxError") && broken.contains("G3"), "{broken}");
 }

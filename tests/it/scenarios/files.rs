@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use super::world::{World, index};
+use serde_json::json;
+
+use super::world::{Reload, World, index};
 
 // A new file is loaded and its routes appear; a deleted one ends, and its module is freed.
 #[tokio::test]
@@ -63,6 +65,36 @@ async fn a_rename_with_its_importer_is_one_generation_and_the_old_name_is_gone()
     }
     assert_eq!(last.0["generation"], 2);
     assert_eq!(world.text("/").await, "[1, False]");
+}
+
+// A save has the files that were saved, whatever else no module imports.
+#[tokio::test]
+async fn a_save_lists_only_the_files_that_were_saved() {
+    let mut world = World::new(&[
+        ("app.py", &index("", "1")),
+        ("sub/other.py", "X = 1\n"),
+        ("pkg/__init__.py", ""),
+        ("pkg/unused.py", "X = 1\n"),
+    ])
+    .await;
+    let files = |reload: Reload| reload.0["files"].clone();
+
+    let first = world.save("app.py", &index("", "2")).await;
+    assert_eq!(files(first), json!(["python/app.py"]));
+    world.server.out.wait_for("python/app.py").await;
+    assert!(!world.server.out.text().contains("app.py +"), "{}", world.server.out.text());
+
+    let unused = world.save("sub/other.py", "X = 2\n").await;
+    assert_eq!(files(unused), json!(["python/sub/other.py"]));
+    let second = world.save("app.py", &index("", "3")).await;
+    assert_eq!(files(second), json!(["python/app.py"]));
+
+    // A rejected file stays a part of the change until it loads.
+    world.save("app.py", "def oops(:\n").await.failure();
+    world.save("pkg/unused.py", "X = 3\n").await;
+    let mended = world.save("app.py", &index("import pkg.unused", "pkg.unused.X")).await;
+    assert_eq!(files(mended), json!(["python/app.py", "python/pkg/unused.py"]));
+    assert_eq!(world.text("/").await, "3");
 }
 
 // A package replaces a module of its name.
