@@ -2,8 +2,9 @@
 //! somewhere.
 //!
 //! Rust blocks are doc tests of the crate. A Python block begins with its path, and becomes a file
-//! of the page's project; a `console` block has requests, and the bodies that they get. A block
-//! after the first request is a save while the server is running.
+//! of the page's project, as does a template or style sheet; a `console` block has requests, and the bodies
+//! that they get. A block after the first request is a save while the server is running. The tests of a page
+//! run at its end.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -61,25 +62,58 @@ fn parts(page: &str) -> (String, Vec<Block>) {
     (prose, blocks)
 }
 
+/// Pages with parts of programs, in `py` blocks that do not run.
+const FRAGMENTS: [(&str, usize); 2] = [("bodies.md", 2), ("from-flask.md", 1)];
+
+/// Pages whose programs import packages.
+const WITH_PACKAGES: [&str; 2] = ["templates.md", "testing.md"];
+
 #[tokio::test]
 async fn the_programs_of_each_page_run_as_they_are_written() {
     for (path, page) in pages() {
         let (_, blocks) = parts(&page);
-        if blocks.iter().any(|block| block.language == "console") {
-            run(&path, blocks).await;
+        let count =
+            |language: &str| blocks.iter().filter(|block| block.language == language).count();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+        let fragments = FRAGMENTS.iter().find(|(page, _)| *page == name).map_or(0, |found| found.1);
+        assert_eq!(count("py"), fragments, "{name}: only `python` blocks run");
+        if count("console") > 0 {
+            let project = Project::new();
+            let has_packages = WITH_PACKAGES.contains(&name);
+            let project = if has_packages { project.packages() } else { project };
+            run(&path, project, blocks).await;
+        } else {
+            assert_eq!(
+                count("python"),
+                0,
+                "{name}: its programs do not run without a `console` block"
+            );
         }
     }
 }
 
-async fn run(page: &Path, blocks: Vec<Block>) {
-    let mut project = Some(Project::new());
+/// Returns the path that the comment in the first line of a block names.
+fn file_of(block: &Block) -> Option<&str> {
+    let first = block.text.lines().next()?;
+    let file = match &*block.language {
+        "python" => first.strip_prefix("# ")?,
+        "html" => first.strip_prefix("{# ")?.strip_suffix(" #}")?,
+        "css" => first.strip_prefix("/* ")?.strip_suffix(" */")?,
+        _ => return None,
+    };
+    file.contains('/').then_some(file)
+}
+
+async fn run(page: &Path, project: Project, blocks: Vec<Block>) {
+    let mut project = Some(project);
     let mut server: Option<Server> = None;
+    let has_tests = blocks.iter().filter_map(file_of).any(|file| file.starts_with("tests/"));
     for block in blocks {
-        let file = block.text.lines().next().and_then(|line| line.strip_prefix("# python/"));
-        match (&*block.language, file) {
-            ("python", Some(file)) => match &server {
-                Some(server) => server.edit(file, &block.text),
-                None => project = project.map(|project| project.file(file, &block.text)),
+        match (&*block.language, file_of(&block)) {
+            (_, Some(file)) => match &server {
+                // Paths of saves begin in `python/`.
+                Some(server) => server.edit(&format!("../{file}"), &block.text),
+                None => project = project.map(|project| project.top_file(file, &block.text)),
             },
             ("python", None) => {
                 panic!("{}: a block names no file:\n{}", page.display(), block.text)
@@ -95,6 +129,16 @@ async fn run(page: &Path, blocks: Vec<Block>) {
             }
             _ => {}
         }
+    }
+    if has_tests {
+        let server = server.expect("the page has requests");
+        let tested = server.project.snaxum(&["test"]).await;
+        let said = tested.stdout + &tested.stderr;
+        assert!(
+            tested.code == Some(0) && said.contains(" passed in "),
+            "{}: {said}",
+            page.display()
+        );
     }
 }
 

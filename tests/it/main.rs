@@ -46,6 +46,8 @@ mod support;
 mod tail;
 mod terminal;
 mod terminal_output;
+#[path = "../python/venv.rs"]
+mod venv;
 mod waiting;
 mod watch;
 mod watch_tree;

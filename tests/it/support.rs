@@ -65,6 +65,14 @@ impl Project {
         self
     }
 
+    /// Gives the project the packages of the Python tests.
+    pub(crate) fn packages(self) -> Self {
+        let python = crate::venv::python();
+        let venv = python.ancestors().nth(2).expect("bin/python");
+        std::os::unix::fs::symlink(venv, self.path().join(".venv")).expect("the project is new");
+        self
+    }
+
     /// Adds options to the command line.
     pub(crate) fn args(mut self, args: &[&str]) -> Self {
         self.args.extend(args.iter().map(ToString::to_string));

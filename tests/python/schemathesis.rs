@@ -10,7 +10,8 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use crate::{environment, project, project_at, root};
+use crate::venv::environment;
+use crate::{project, project_at, root};
 
 /// A dev server of a project, stopped when it is dropped.
 struct Server {

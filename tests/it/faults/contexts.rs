@@ -59,21 +59,24 @@ const TASKS: &str = r#"
 import decimal
 from contextvars import ContextVar
 
+import numpy
+
 user = ContextVar("user", default="nobody")
 
 def found():
-    state = f"{user.get()} {decimal.getcontext().prec} "
+    state = f"{user.get()} {decimal.getcontext().prec} {numpy.geterr()['divide']} "
     user.set("alice")
     decimal.getcontext().prec = 3
+    numpy.seterr(divide="raise")
     return state
 "#;
 
 #[tokio::test]
 async fn a_request_sees_no_context_variable_of_another_request_in_any_kind_of_handler() {
-    let project = Project::new().file("app.py", APP).file("tasks.py", TASKS);
+    let project = Project::new().packages().file("app.py", APP).file("tasks.py", TASKS);
     let args = ["--dispatch-workers", "1", "--pool-workers", "1"];
     let one = project.args(&args).serve().await;
-    let (clean, changed) = ("nobody 28 ", "alice 3 ");
+    let (clean, changed) = ("nobody 28 warn ", "alice 3 raise ");
 
     for _ in 0..3 {
         for (path, pieces) in [
