@@ -142,7 +142,7 @@ async fn an_application_and_its_client_exchange_messages_until_one_closes() {
 #[tokio::test]
 async fn an_application_may_respond_in_place_of_the_handshake() {
     let server = Project::new().file("app.py", APP).serve().await;
-    let refused = async |path| open(&server, path, "").await.err().expect("no upgrade");
+    let refused = async |path| open(&server, path, "").await.expect_err("no upgrade");
 
     assert_eq!(refused("/app/refuses").await.status(), 403);
     let response = refused("/app/denies").await;
