@@ -76,6 +76,10 @@ impl Project {
     }
 }
 
+/// Variables that are not options: the editor of this user, the watcher and the libpython of this
+/// machine, and the messages between processes of Snaxum.
+const OTHER_VARIABLES: [&str; 5] = ["EDITOR", "WATCH", "LIBPYTHON_DIR", "TAKE_OVER", "TRIAL"];
+
 /// Reads the `SNAXUM_*` variables. Also returns a warning for each name that resembles an option.
 ///
 /// # Errors
@@ -86,8 +90,8 @@ pub fn options_from_env() -> Result<(ServerOptions, Vec<String>), Error> {
     let mut warnings = Vec::new();
     for (key, value) in env::vars_os() {
         let Some(tail) = key.to_str().and_then(|key| key.strip_prefix("SNAXUM_")) else { continue };
-        if tail == "WATCH" {
-            continue; // not an option: selects the watcher of this machine
+        if OTHER_VARIABLES.contains(&tail) {
+            continue;
         }
         let name = tail.to_ascii_lowercase();
         let Some(option) = config::option_named(&name) else {

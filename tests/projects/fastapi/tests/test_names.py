@@ -11,7 +11,7 @@ import pytest
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("FastAPI", "there is no app object"),
+        ("FastAPI", "`mount(prefix, app)` runs the application here"),
         ("APIRouter", "Blueprint("),
         ("Depends", "call the function"),
         ("HTTPException", "HTTPError("),

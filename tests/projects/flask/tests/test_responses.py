@@ -225,7 +225,7 @@ def test_logging(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("Flask", "there is no app object"),
+        ("Flask", "`mount(prefix, app)` runs the application here"),
         ("render_template", "render("),
         ("make_response", "Response("),
         ("jsonify", "return the dict or list"),
