@@ -389,6 +389,7 @@ class RouteTable:
 
 
 def _found(route: Route, values: tuple[object, ...]) -> Found:
-    if len(values) == 1:
-        return route, PathParams({route.names[0]: values[0]})
-    return route, PathParams(zip(route.names, values))
+    params = PathParams()  # a copy of a plain dict would be slower
+    for name, value in zip(route.names, values):
+        params[name] = value
+    return route, params
