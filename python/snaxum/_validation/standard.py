@@ -27,6 +27,7 @@ from .constraints import Constraints
 from .faults import INVALID, Convert, Fault, Faults, Loc, TooManyFaults, Unsupported
 from .hints import NONE, annotated, members, name_of, unwrap, with_arguments
 from .model_conversion import build
+from .unions import joined, rank
 
 _LISTS = (list, Sequence, Iterable, Collection, MutableSequence)
 SETS = (set, Set, MutableSet)
@@ -183,7 +184,7 @@ class Builder:
         rest = [each for each in choices if each not in (None, NONE)]
         built = [(each, self.build(each, limits)) for each in rest]
         if self.is_text:
-            built.sort(key=lambda pair: _rank(unwrap(pair[0])[0]))
+            built.sort(key=lambda pair: rank(unwrap(pair[0])[0]))
             if any(unwrap(each)[0] is float for each in rest):
                 built = [(e, _digits(c) if unwrap(e)[0] is int else c) for e, c in built]
         return self._first_that_fits(built, is_optional=is_optional)
@@ -198,9 +199,17 @@ class Builder:
                 value is None or (self.is_text and not has_text and _is_null(value))
             ):
                 return None
-            tried: list[list[Fault]] = []
             # Without it, each level of unions within unions doubles the number of attempts.
-            refused = {} if faults.refused is None else faults.refused
+            if faults.refused is not None:
+                return attempt(value, loc, faults, faults.refused)
+            refused: dict[Any, Any] = {}
+            try:
+                return attempt(value, loc, faults, refused)
+            finally:
+                refused.clear()  # the attempts refer to it, and it to the whole value
+
+        def attempt(value: Any, loc: Loc, faults: Faults, refused: dict[Any, Any]) -> Any:
+            tried: list[list[Fault]] = []
             known = {} if isinstance(value, _SINGLE) else refused
             for each in converts:
                 key = id(value), id(each)
@@ -223,7 +232,7 @@ class Builder:
                 close.sort(key=len)
                 faults += close[0]
             else:
-                faults += _joined(close, loc)
+                faults += joined(close, loc)
             return INVALID
 
         return convert
@@ -369,12 +378,6 @@ def _shown(value: Any) -> str:
     return f"`{value}`"
 
 
-def _rank(kind: Any) -> int:
-    """Order the members of a union from text: text fits everything, a number little else."""
-    order = [str, int, float, bool]
-    return order.index(kind) if kind in order else len(order)
-
-
 def _shape(kind: Any) -> str:
     """Name the form in JSON of a type with parts: `dict`, `list`; "" for a scalar."""
     base = typing.get_origin(kind) or kind
@@ -387,13 +390,3 @@ def _shape(kind: Any) -> str:
 
 def _shape_of(value: Any) -> str:
     return "dict" if isinstance(value, dict) else "list" if isinstance(value, list) else ""
-
-
-def _joined(tried: list[list[Fault]], loc: Loc) -> list[Fault]:
-    """Make one fault from the faults of a union's members, if all are at its own place."""
-    flat = [fault for faults in tried for fault in faults]
-    own = list(dict.fromkeys(fault.msg.removeprefix("must be ") for fault in flat))
-    if len(own) == 1 or any(fault.loc != loc for fault in flat):
-        return tried[0]
-    types = {fault.type for fault in flat}
-    return [Fault(loc, "must be " + " or ".join(own), types.pop() if len(types) == 1 else "union")]
