@@ -3,6 +3,9 @@
 //! A debug build reads them from the repository instead, so a change needs no rebuild. Never runs
 //! them.
 
+use std::fs;
+use std::path::Path;
+
 use rust_embed::Embed;
 
 #[derive(Embed)]
@@ -12,13 +15,22 @@ use rust_embed::Embed;
 #[include = "py.typed"]
 struct Framework;
 
-/// The code objects of the files, compiled by the build's Python; see `_embed.py`. Empty in a debug
-/// build, where the files may be newer.
-pub(crate) const COMPILED: &[u8] = if cfg!(debug_assertions) {
-    &[]
-} else {
-    include_bytes!(concat!(env!("OUT_DIR"), "/framework.bin"))
-};
+/// The code objects of the files, compiled by the build's Python; see `_embed.py`. Empty if a file
+/// is newer, which only a debug build can meet.
+pub(crate) fn compiled() -> &'static [u8] {
+    static COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/framework.bin"));
+    if cfg!(debug_assertions) && changed_since_build() { &[] } else { COMPILED }
+}
+
+/// Whether a file was written after the build compiled it.
+fn changed_since_build() -> bool {
+    let written = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
+    let Ok(built) = written(Path::new(concat!(env!("OUT_DIR"), "/framework.bin"))) else {
+        return true;
+    };
+    let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/python/snaxum"));
+    files().any(|name| written(&directory.join(name)).is_ok_and(|time| time > built))
+}
 
 /// The names of the files of the Python package `snaxum`.
 pub(crate) fn files() -> impl Iterator<Item = String> {

@@ -48,7 +48,7 @@ impl Bridge {
         let files: Vec<_> = framework::files().collect();
         let read = wrap_pyfunction!(framework_source, py)?;
         PyModule::from_code(py, &text, c_str!("<snaxum>/_embed.py"), c_str!("_snaxum_embed"))?
-            .call_method1("install", (files, read, PyBytes::new(py, framework::COMPILED)))?;
+            .call_method1("install", (files, read, PyBytes::new(py, framework::compiled())))?;
 
         let module = py.import("snaxum._bridge")?;
         let report = module.call_method1("start", (options, host))?;

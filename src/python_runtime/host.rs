@@ -52,7 +52,7 @@ impl HostApi {
     /// Returns the framework's files, and their compiled code.
     #[staticmethod]
     fn framework(py: Python<'_>) -> (HashMap<String, String>, Bound<'_, PyBytes>) {
-        (framework::sources().collect(), PyBytes::new(py, framework::COMPILED))
+        (framework::sources().collect(), PyBytes::new(py, framework::compiled()))
     }
 
     /// Returns the page that documents the API; `document` is the URL of the OpenAPI document, and
