@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 use snaxum::build_info::{BUILD_PYTHON, BUILD_VERSION};
 
+const UV: &str = "uv==0.13.9";
+
 /// Returns its interpreter.
 pub(crate) fn python() -> PathBuf {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
@@ -26,13 +28,27 @@ pub(crate) fn environment(name: &str, requirements: &str) -> PathBuf {
     lock.lock().expect("the file system has locks");
     if fs::read(&stamp).ok().as_deref() != Some(&wanted) {
         run(Command::new(BUILD_PYTHON).args(["-m", "venv", "--clear"]).arg(&venv));
-        run(Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-            .arg(requirements)
-            .current_dir(root));
+        install(&python, &root.join(requirements));
         fs::write(&stamp, wanted).expect("the environment is ours");
     }
     python
+}
+
+/// Installs by uv, in a fifth of pip's time; by pip where uv does not reach an index, since it does not
+/// read pip's configuration.
+fn install(python: &Path, requirements: &Path) {
+    let pip = |arguments: &[&str]| {
+        let mut command = Command::new(python);
+        command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        command.args(arguments);
+        command
+    };
+    run(&mut pip(&[UV]));
+    let mut uv = Command::new(python);
+    uv.args(["-m", "uv", "pip", "install", "--quiet", "--python"]).arg(python);
+    if !uv.arg("-r").arg(requirements).status().is_ok_and(|status| status.success()) {
+        run(pip(&["--no-compile", "-r"]).arg(requirements));
+    }
 }
 
 /// Runs a command that must succeed.
