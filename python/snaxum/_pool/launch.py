@@ -18,6 +18,8 @@ from multiprocessing import popen_spawn_posix, reduction, resource_tracker, spaw
 from multiprocessing.context import set_spawning_popen
 from typing import Any
 
+from .._reload.env_file import environment_without_file
+
 # The most characters of the standard error of a process that did not start.
 MAX_STDERR = 2000
 
@@ -66,6 +68,7 @@ class Launched:
                 stdin=subprocess.DEVNULL,
                 stderr=self._errors,
                 pass_fds=fds,
+                env=environment_without_file(),  # the first task brings those of its generation
                 cwd="/",  # Python imports from there first; the message has the real directory
             )
         except BaseException:

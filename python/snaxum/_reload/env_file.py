@@ -15,6 +15,9 @@ from . import dotenv
 from .file_inputs import file_digest
 from .user_paths import display_path
 
+# The variables that a file has set in this process, removed ones included.
+_names: set[str] = set()
+
 
 @dataclass
 class NewVariables:
@@ -88,6 +91,15 @@ def replace_variables(before: Mapping[str, str], after: Mapping[str, str]) -> No
     for name in before:
         if name not in after:
             os.environ.pop(name, None)
+    _names.update(after)
     for name, value in after.items():
         if before.get(name) != value:
             os.environ[name] = value
+
+
+def environment_without_file() -> dict[str, str]:
+    """Return the variables for a new process that is given those of the file later."""
+    # A copy of the mapping inside: another thread may set a variable meanwhile.
+    copied: dict[bytes, bytes] = os.environ._data.copy()  # type: ignore[attr-defined]
+    environment = {os.fsdecode(name): os.fsdecode(value) for name, value in copied.items()}
+    return {name: value for name, value in environment.items() if name not in _names}
