@@ -68,7 +68,7 @@ class Launched:
                 stdin=subprocess.DEVNULL,
                 stderr=self._errors,
                 pass_fds=fds,
-                env=environment_without_file(),  # the first task brings those of its generation
+                env=environment_without_file(),  # the first task brings the rest
                 cwd="/",  # Python imports from there first; the message has the real directory
             )
         except BaseException:

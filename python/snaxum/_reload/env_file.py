@@ -98,7 +98,7 @@ def replace_variables(before: Mapping[str, str], after: Mapping[str, str]) -> No
 
 
 def environment_without_file() -> dict[str, str]:
-    """Return the variables for a new process that is given those of the file later."""
+    """Return the variables for a new process that gets the file's later."""
     # A copy of the mapping inside: another thread may set a variable meanwhile.
     copied: dict[bytes, bytes] = os.environ._data.copy()  # type: ignore[attr-defined]
     environment = {os.fsdecode(name): os.fsdecode(value) for name, value in copied.items()}
