@@ -1,7 +1,7 @@
 """Declarations of routes and hooks: the decorators, for all routes or for a `Blueprint`.
 
 Owns their public names and what a blueprint adds. Never calls a handler or a hook
-(`_runtime.chains`), and never decides to which routes a hook applies (`_reload.route_plans`).
+(`_runtime.hook_chain`), and never decides to which routes a hook applies (`_reload.route_plans`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _registry
 from ._core import hooks
-from ._core.handlers import Handler, where
-from .decorator_types import (
+from ._core.decorator_types import (
     BeforeDecorator,
     BodyMethodDecorator,
     ErrorHandlerDecorator,
@@ -25,8 +24,9 @@ from .decorator_types import (
     as_method,
     as_route,
 )
+from ._core.handlers import Handler, where
+from ._core.websocket_routes import WebSocketRoute
 from .routing import Route, RouteError
-from .websocket_routes import WebSocketRoute
 
 if TYPE_CHECKING:
     from .results import ResultHandler

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 from ._core import foreign_names, forms
+from ._core.cookies import parse_cookies
 from ._core.json_decoding import DecodingError, loads
 from ._core.json_encoding import dumps
-from ._core.texts import text_codec
-from .cookies import parse_cookies
+from ._core.text_encoding import text_codec
 from .headers import Cookies, Fields, Headers, Pairs, QueryParams, RequestHeaders
 from .http_errors import HTTPError
 from .state import State, state_of

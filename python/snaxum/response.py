@@ -21,11 +21,11 @@ from typing import Any, Literal
 
 from ._core import files, frames, pictures
 from ._core.chunks import AsyncChunks, Chunks
+from ._core.cookies import EPOCH, format_cookie
 from ._core.events import Event, EventHead, encode_event
 from ._core.json_encoding import dumps, dumps_struct, has_json_form
 from ._core.libraries import ByClass, way_out
-from ._core.texts import encode_text
-from .cookies import EPOCH, format_cookie
+from ._core.text_encoding import encode_text
 from .headers import Pairs, ResponseHeaders
 from .http_errors import GivenHeaders, HTTPError, checked_status
 

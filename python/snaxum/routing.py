@@ -20,11 +20,11 @@ from ._core.hosted import Hosted
 from ._core.methods import checked_methods
 from ._core.path_params import PathParams
 from ._core.patterns import Pattern, parse
+from ._core.route_options import converted, described
 from ._core.route_tree import TreeNode, search
 from ._core.unmatched import ImpliedOptions, MethodNotAllowed, NotFound, UpgradeRequired
 from ._validation.faults import Unresolved, Unsupported
 from .capture import is_private
-from .route_options import converted, described
 
 
 class RouteError(ValueError):

@@ -21,7 +21,7 @@ from snaxum._reload.broken_routes import refusals
 from snaxum._reload.model import Node
 from snaxum._reload.route_plans import RoutePlans
 from snaxum._reload.source_cache import SourceCache
-from snaxum._runtime.chains import HandlerFailed, HookedRoute
+from snaxum._runtime.hook_chain import HandlerFailed, HookedRoute
 from snaxum.routing import Route
 
 

@@ -11,8 +11,8 @@ from hooked_module import Module
 
 import snaxum
 from snaxum import Blueprint, HTTPError, Request, Response
-from snaxum._runtime import chains
-from snaxum._runtime.chains import HandlerFailed
+from snaxum._runtime import hook_chain
+from snaxum._runtime.hook_chain import HandlerFailed
 from snaxum.headers import MissingField
 
 
@@ -160,7 +160,7 @@ def test_a_body_that_a_hook_gives_to_a_failure_has_its_type_and_the_traceback_st
 ) -> None:
     reported: list[Exception] = []
     monkeypatch.setattr(
-        chains._Passage, "_report", lambda _, request, error: reported.append(error)
+        hook_chain._ChainRun, "_report", lambda _, request, error: reported.append(error)
     )
 
     @snaxum.after_request

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from snaxum._core.foreign_routes import parameters_of, routes_of
-from snaxum.mounted_routes import inner_routes, route_for
+from snaxum._core.mounted_routes import inner_routes, route_for
 from snaxum.mounts import Mount
 
 Row = tuple[list[str], str, str]

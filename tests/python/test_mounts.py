@@ -11,9 +11,9 @@ import pytest
 
 from snaxum import RouteError, mount
 from snaxum._core.applications import interface_of
+from snaxum._core.websocket_routes import WebSocketRoute
 from snaxum.mounts import Mount
 from snaxum.routing import DuplicateRoute, Route, RouteTable
-from snaxum.websocket_routes import WebSocketRoute
 
 
 async def asgi(scope: Any, receive: Any, send: Any) -> None: ...

@@ -32,12 +32,12 @@ from snaxum import (
     stream_json_lines,
 )
 from snaxum._core.hooks import Scope
+from snaxum._core.websocket_routes import WebSocketRoute
 from snaxum._openapi import project
 from snaxum._openapi.check import check
 from snaxum._openapi.document import describe
 from snaxum._openapi.schemas import Schemas
 from snaxum.routing import Route, RouteTable
-from snaxum.websocket_routes import WebSocketRoute
 
 INFO = {"title": "test", "version": "1"}
 T = TypeVar("T")

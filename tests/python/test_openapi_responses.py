@@ -17,7 +17,7 @@ from test_openapi import Order, operation
 from snaxum import Event, HTTPError, Request, ValidationError
 from snaxum._core import hooks
 from snaxum._openapi.document import describe
-from snaxum._runtime.chains import HookedRoute
+from snaxum._runtime.hook_chain import HookedRoute
 from snaxum.response import to_response
 from snaxum.routing import Route, RouteTable
 

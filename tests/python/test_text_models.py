@@ -13,7 +13,7 @@ from typing import Annotated, Any, Optional
 import msgspec
 import pydantic
 import pytest
-from filling import FORM, Color, faults, fill
+from extraction import FORM, Color, faults, fill
 
 from snaxum import (
     Form,

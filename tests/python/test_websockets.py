@@ -21,7 +21,7 @@ from snaxum import (
     route,
     websocket,
 )
-from snaxum.websocket_routes import WebSocketRoute
+from snaxum._core.websocket_routes import WebSocketRoute
 from snaxum.websockets import MAX_REASON, current, short_reason
 
 

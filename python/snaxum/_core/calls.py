@@ -1,6 +1,6 @@
 """Calls a handler with its arguments: one function for each, generated when its route is made.
 
-Owns the way from a plan to a call. Values that are converted are in `filling`.
+Owns the way from a plan to a call. Values that are converted are in `argument_extraction`.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def bind(handler: Handler, arguments: Sequence[Argument] | None, *, with_pool: b
     lines = ["def call(request, pool=None):"]
     values = [each for each in arguments if _is_value(each)]
     if values:
-        from . import filling
+        from . import argument_extraction
 
-        lines += [f" {line}" for line in filling.code(values, scope)]
+        lines += [f" {line}" for line in argument_extraction.code(values, scope)]
     numbers = itertools.count()
     expressions = {
         each.name: f"a{next(numbers)}" if _is_value(each) else _expression(each)

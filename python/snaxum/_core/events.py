@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from .json_encoding import dumps
-from .texts import encode_text
+from .text_encoding import encode_text
 
 CONTENT_TYPE = "text/event-stream"
 # nginx and its kind collect a response before they forward it, unless a header forbids it.

@@ -16,7 +16,7 @@ from .accept import quality
 from .json_decoding import DecodingError, loads
 from .json_encoding import dumps
 from .libraries import ByClass
-from .texts import text_codec
+from .text_encoding import text_codec
 
 Library = Literal["polars", "pandas", "pyarrow"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .._core.mounted_routes import route_for
 from .._host import Exchange
-from ..mounted_routes import route_for
 from ..mounts import Mount
 from ..routing import Route
 

@@ -13,9 +13,9 @@ from types import ModuleType
 from typing import Any
 
 from .._core.json_encoding import dumps
+from .._core.websocket_routes import WebSocketRoute
 from ..mounts import Mount
 from ..routing import Route
-from ..websocket_routes import WebSocketRoute
 from .operations import PROBLEMS, identifier_of, operation, tags_of, template, websocket
 from .schemas import Schemas
 

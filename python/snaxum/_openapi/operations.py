@@ -11,10 +11,10 @@ from typing import Any
 
 from .._core.hooks import Condition, RequestHook
 from .._core.patterns import Converter
-from .._runtime.chains import HookedRoute
+from .._core.websocket_routes import WebSocketRoute
+from .._runtime.hook_chain import HookedRoute
 from ..http_errors import HTTPError, ValidationError
 from ..routing import Route
-from ..websocket_routes import WebSocketRoute
 from .components import PREFIX, Schema
 from .inputs import may_be_invalid, parameters, request_body
 from .outputs import content_of, phrase, responses

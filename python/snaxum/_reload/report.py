@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+from .._core.mounted_routes import InnerRoute, inner_routes
 from .._debug.source_mask import mask_source
 from .._runtime.generations import Generation
-from ..mounted_routes import InnerRoute, inner_routes
 from ..mounts import Mount
 from ..routing import Route, RouteTable
 from .user_paths import display_path, display_root

@@ -1,7 +1,7 @@
 """The routes of a generation with their hooks: which hooks apply to a route, and in what order.
 
 Owns the checks between modules: two error handlers for one thing, two blueprints of one name. Never
-runs a hook (`_runtime.chains`).
+runs a hook (`_runtime.hook_chain`).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .._core.hooks import Condition, HookSet, RequestHook, Scope, name_of
-from .._runtime.chains import HookedRoute
+from .._core.websocket_routes import WebSocketRoute
+from .._runtime.hook_chain import HookedRoute
 from ..routing import Route, RouteError
-from ..websocket_routes import WebSocketRoute
 from .model import Node
 
 

@@ -19,8 +19,8 @@ from ..http import HTTPError, Request, Response
 from ..routing import Match, Route
 from ..static_files import missing_file
 from . import generations, respond
-from .chains import HookedRoute, UnmatchedRoute
 from .generations import Generation
+from .hook_chain import HookedRoute, UnmatchedRoute
 from .leases import Lease, pin_thread, unpin_thread
 from .runtime import running
 from .streamed_request import StreamedRequest

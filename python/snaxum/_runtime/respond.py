@@ -24,8 +24,8 @@ from ..headers import MissingField
 from ..http import HTTPError, Request, to_response
 from ..response import PLAIN_CLASSES, PLAIN_TYPES, file_error
 from ..routing import Route
-from .chains import HandlerFailed
 from .generations import Generation
+from .hook_chain import HandlerFailed
 from .leases import Lease, pin_thread, unpin_thread
 from .request_threads import Interrupted
 from .runtime import running

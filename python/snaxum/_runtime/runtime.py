@@ -15,7 +15,7 @@ from .._reload import effects, file_inputs, import_hook, reloader, user_paths
 from .._reload.env_file import EnvFile
 from .._reload.retirement import Retirement
 from .._reload.watchdog import Watchdog
-from . import chains, interpreter
+from . import hook_chain, interpreter
 from .loop_watch import LoopWatch
 from .overseer import Overseer
 from .request_threads import RequestThreads
@@ -81,7 +81,7 @@ class Runtime:
             "snaxum-websocket", SOCKET_THREADS, 0, self._max_stuck, interrupts=True
         )
         self.threads = (self.waiting, self.streaming, self.hook_threads, self.sockets)
-        chains.install(self)
+        hook_chain.install(self)
         # Whether so many loops are blocked that they are no longer replaced.
         self.are_loops_blocked = False
         self._blocked_loops: list[LoopThread] = []

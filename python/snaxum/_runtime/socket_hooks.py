@@ -12,8 +12,8 @@ from .._core.hooks import RequestHook
 from .._host import Exchange
 from ..http import Request
 from ..routing import Route
-from .chains import HookedRoute
 from .generations import Generation
+from .hook_chain import HookedRoute
 from .leases import Lease, pin_task
 from .runtime import running
 
@@ -43,7 +43,7 @@ def _wait_for(
     """
     import asyncio
 
-    from . import crossing
+    from . import thread_hops
 
     async def run() -> tuple[Any, contextvars.Context]:
         lease = Lease(generation)  # the thread may end before
@@ -62,7 +62,7 @@ def _wait_for(
         result, changed = ended.result()
     finally:
         del runtime.hooks_of_sockets[exchange.id]
-    crossing.adopt(changed)
+    thread_hops.adopt(changed)
     return result
 
 

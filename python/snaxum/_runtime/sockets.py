@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .._core.hosted import Start
 from .._core.objects import is_a
+from .._core.websocket_routes import WebSocketRoute
 from .._debug import traceback
 from .._host import Exchange, HostApi, Socket, to_json
 from ..capture import is_private
 from ..headers import MissingField, Pairs
 from ..http import HTTPError, Request
 from ..routing import Route
-from ..websocket_routes import WebSocketRoute
 from ..websockets import (
     BlockingWebSocket,
     InvalidMessage,

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ..cookies import unquote_value
+from .._core.cookies import unquote_value
 from ..headers import Headers
 from . import connection
 

@@ -1,6 +1,6 @@
 //! Parameters: filled by name from each part of a request, or refused with every fault.
 //!
-//! The types and their limits are in `tests/python/test_filling.py`.
+//! The types and their limits are in `tests/python/test_argument_extraction.py`.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ import datetime as dt
 import re
 from email.utils import format_datetime, formatdate
 
-from .headers import is_token
+from ..headers import is_token
 
 # In the past for every client.
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)

@@ -1,4 +1,4 @@
-"""Fills values: the generated code that reads and converts them, and the search for every fault.
+"""Extracts the arguments of a handler from a request: generated code, and all faults.
 
 Owns the code between the request and the call. Separate from `calls`: a project without such
 parameters never imports it.
@@ -29,12 +29,12 @@ def code(arguments: Sequence[Argument], scope: dict[str, Any]) -> list[str]:
     """Write the code that sets `a0`, `a1`, ... from `request`; its objects go to `scope`."""
     values = [TextModel(each) if each.is_text_model else value_of(each) for each in arguments]
     names = "".join(f"a{number}, " for number in range(len(values)))
-    scope["fill"] = _Filler(values)
+    scope["extract"] = _Extractor(values)
     lines = [f" {line}" for line in _straight(values, scope)]
-    return ["try:", *lines, "except Exception:", f" {names}= fill(request)"]
+    return ["try:", *lines, "except Exception:", f" {names}= extract(request)"]
 
 
-class _Filler:
+class _Extractor:
     """Returns every value, one by one. Raises ValidationError with all their faults."""
 
     def __init__(self, values: Sequence[Value]) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ._core.handlers import Handler
-from .http_errors import checked_status
-from .response import Response, has_status, to_response
+from ..http_errors import checked_status
+from ..response import Response, has_status, to_response
+from .handlers import Handler
 
 
 def described(
@@ -41,8 +41,8 @@ def converted(call: Handler, model: Any, status: int | None, *, is_async: bool) 
 
 
 def _to_model(model: Any) -> Callable[[Any], Any]:
-    from ._validation.faults import Unresolved, Unsupported
-    from ._validation.results import converter
+    from .._validation.faults import Unresolved, Unsupported
+    from .._validation.results import converter
 
     try:
         convert = converter(model)

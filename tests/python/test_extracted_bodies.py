@@ -17,7 +17,7 @@ import attrs
 import msgspec
 import pydantic
 import pytest
-from filling import UTC, Color, faults, fill
+from extraction import UTC, Color, faults, fill
 from typing_extensions import TypedDict
 
 from snaxum import (

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
-from ._core.handlers import Handler
+from .handlers import Handler
 
 if TYPE_CHECKING:
-    from .results import ResultHandler
+    from ..results import ResultHandler
 
 _H = TypeVar("_H", bound=Handler)
 # A function whose result a type checker compares with the values that become responses.

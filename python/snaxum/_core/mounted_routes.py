@@ -10,11 +10,11 @@ import weakref
 from types import CodeType
 from typing import Any
 
-from ._core.digests import sha256
-from ._core.foreign_routes import ForeignRoute, parameters_of, routes_of
-from ._core.handlers import code_of, innermost, lines, relative_to, source_file
-from .capture import is_private
-from .mounts import Mount
+from ..capture import is_private
+from ..mounts import Mount
+from .digests import sha256
+from .foreign_routes import ForeignRoute, parameters_of, routes_of
+from .handlers import code_of, innermost, lines, relative_to, source_file
 
 
 class InnerRoute:

@@ -20,8 +20,8 @@ import annotated_types
 import msgspec
 import pydantic
 import pytest
-from filling import FORM, UTC, Color, Level, faults, fill
-from test_filling_bodies import GOOD, Order
+from extraction import FORM, UTC, Color, Level, faults, fill
+from test_extracted_bodies import GOOD, Order
 
 from snaxum import (
     Body,

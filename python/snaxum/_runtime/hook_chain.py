@@ -3,7 +3,7 @@
 Owns the order within one request, decided for a route when its generation is built
 (`_reload.route_plans`). Written once, as coroutines: where all parts are `def`, they run to the end
 in the thread that begins them. If any part is `async def`, the chain runs on the loop, and its
-`def` parts in a thread (`crossing`). Never sends a response.
+`def` parts in a thread (`thread_hops`). Never sends a response.
 """
 
 from __future__ import annotations
@@ -21,26 +21,19 @@ from ..capture import is_private
 from ..headers import MissingField, Pairs
 from ..http_errors import HTTPError
 from ..request import RawRequest, Request
-from ..response import (
-    PLAIN_TYPES,
-    Response,
-    content_type_of,
-    file_error,
-    has_status,
-    to_response,
-)
+from ..response import PLAIN_TYPES, Response, content_type_of, file_error, has_status, to_response
 from ..routing import Route
 
 _T = TypeVar("_T")
 _TEXT = (str, bytes)
-# The parts of the runtime that `crossing` needs.
-_places: Any = None
+# The parts of the runtime that `thread_hops` needs.
+_resources: Any = None
 
 
-def install(places: Any) -> None:
-    """Use the threads and pools of `places`, as `crossing.Places`, from now on."""
-    global _places
-    _places = places
+def install(resources: Any) -> None:
+    """Use the threads and pools of `resources`, as `thread_hops.Resources`, from now on."""
+    global _resources
+    _resources = resources
 
 
 class Failure(Response):
@@ -135,7 +128,7 @@ class HookedRoute(Route):
         return {**self._origin.to_dict(root), "via": self.via}
 
     def _call_here(self, request: Request, pool: Any = None) -> Response:
-        return _drive(_Passage(self, None, pool).respond(request))
+        return _drive(_ChainRun(self, None, pool).respond(request))
 
     def _call_without_response(self, request: Request, pool: Any = None) -> Any:
         """Do what `_call_here` does, sooner: no hook needs the result as a response."""
@@ -151,13 +144,13 @@ class HookedRoute(Route):
                 return result
             response = to_response(result)
         except Exception as error:
-            response = _drive(_Passage(self, None, pool).fail(request, error))
-        return _drive(_Passage(self, None, pool).finish(request, response))
+            response = _drive(_ChainRun(self, None, pool).fail(request, error))
+        return _drive(_ChainRun(self, None, pool).finish(request, response))
 
     async def _call_on_loop(self, request: Request) -> Response:
-        assert _places is not None, "the runtime installs them"
-        crossing = _crossing().Crossing(_places, request._raw, self.handler_name)
-        return await _Passage(self, crossing, None).respond(request)
+        assert _resources is not None, "the runtime installs them"
+        hops = _thread_hops().ThreadHops(_resources, request._raw, self.handler_name)
+        return await _ChainRun(self, hops, None).respond(request)
 
 
 class UnmatchedRoute(HookedRoute):
@@ -188,17 +181,17 @@ def _copy(source: Route, target: Route) -> None:
             setattr(target, name, getattr(source, name))
 
 
-class _Passage:
+class _ChainRun:
     """One request on its way through the hooks of a route."""
 
-    __slots__ = ("_crossing", "_failure", "_hooks", "_plain", "_pool", "_route")
+    __slots__ = ("_failure", "_hooks", "_hops", "_plain", "_pool", "_route")
 
-    def __init__(self, route: HookedRoute, crossing: Any, pool: Any) -> None:
-        """Begin it; without a `crossing` all parts run here."""
+    def __init__(self, route: HookedRoute, hops: Any, pool: Any) -> None:
+        """Begin it; without a `thread_hops` all parts run here."""
         self._route = route.origin
         self._plain = route._plain
         self._hooks = route.hooks
-        self._crossing = crossing
+        self._hops = hops
         self._pool = pool
         # The failure that goes through the middleware as an exception.
         self._failure: Failure | None = None
@@ -235,14 +228,14 @@ class _Passage:
             return response
         hook = self._hooks.middleware[index]
         call_next = functools.partial(self._enter, index + 1)
-        crossing = self._crossing
+        hops = self._hops
         if hook.is_async:
             result = await hook.call(request, call_next)
-        elif crossing is None:
+        elif hops is None:
             result = hook.call(request, lambda request: _drive(call_next(request)))
         else:
-            result = await crossing.hop(
-                hook.call, request, lambda request: crossing.wait(call_next(request))
+            result = await hops.hop(
+                hook.call, request, lambda request: hops.wait(call_next(request))
             )
         if result is None:
             raise TypeError(
@@ -258,7 +251,7 @@ class _Passage:
 
     async def _respond(self, request: Request) -> Response:
         """Run the hooks before, the handler, and the hooks after."""
-        crossing = self._crossing
+        hops = self._hops
         try:
             response = to_response(await self._run_hooks(request))
         except Exception as error:
@@ -266,7 +259,7 @@ class _Passage:
         for hook in self._hooks.after:
             try:
                 # Without a coroutine where it needs none.
-                if crossing is None:
+                if hops is None:
                     result = hook.call(request, response)
                 else:
                     result = await self._call(hook, request, response)
@@ -279,27 +272,27 @@ class _Passage:
         return response
 
     async def _run_hooks(self, request: Request) -> object:
-        route, crossing = self._route, self._crossing
+        route, hops = self._route, self._hops
         for hook in self._hooks.before:
-            answer = hook.call(request) if crossing is None else await self._call(hook, request)
-            if answer is not None:
-                return answer
+            result = hook.call(request) if hops is None else await self._call(hook, request)
+            if result is not None:
+                return result
         if route.is_async:
             return await route.call(request)
-        if crossing is None:
+        if hops is None:
             return (
                 route.call(request, self._pool) if route.use_process_pool else route.call(request)
             )
         if route.use_process_pool:
-            return await crossing.hop_with_pool(route.call, request)
-        return await crossing.hop(route.call, request)
+            return await hops.hop_with_pool(route.call, request)
+        return await hops.hop(route.call, request)
 
     async def _call(self, hook: RequestHook, *args: Any) -> Any:
         if hook.is_async:
             return await hook.call(*args)
-        if self._crossing is None:
+        if self._hops is None:
             return hook.call(*args)
-        return await self._crossing.hop(hook.call, *args)
+        return await self._hops.hop(hook.call, *args)
 
     async def fail(
         self, request: Request, error: Exception, tried: tuple[RequestHook, ...] = ()
@@ -338,10 +331,10 @@ class _Passage:
     def _report(self, request: Request, error: Exception) -> None:
         """Show the traceback of an exception that a hook responds to with a status of 500."""
         raised = getattr(request._raw, "raised", None)
-        if raised is None or _places is None:
+        if raised is None or _resources is None:
             return  # there is no server
         handler = self._route.handler
-        with_locals = _places.with_locals and not is_private(handler)
+        with_locals = _resources.with_locals and not is_private(handler)
         failure = traceback.capture(error, with_locals=with_locals)
         traceback.add_handler(failure, handler)
         raised(to_json(failure))
@@ -391,8 +384,8 @@ def _drive(coroutine: Coroutine[Any, Any, _T]) -> _T:
 
 
 @functools.cache
-def _crossing() -> ModuleType:
-    """Import `crossing` with the first request that needs it: asyncio is large."""
-    from . import crossing
+def _thread_hops() -> ModuleType:
+    """Import `thread_hops` with the first request that needs it: asyncio is large."""
+    from . import thread_hops
 
-    return crossing
+    return thread_hops

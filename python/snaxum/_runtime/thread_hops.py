@@ -1,7 +1,7 @@
-"""Crosses between the loop and a thread within one request, for hooks around a handler.
+"""Hops between the loop and a thread within one request, for hooks around a handler.
 
 Owns the way of a `def` from the loop to a thread that may block, and of a coroutine from there back
-to the loop. Changes of context variables cross, too. Never decides what runs where (`chains`).
+to the loop. Changes of context variables cross, too. Never decides what runs where (`hook_chain`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MISSING = object()
 Job = Callable[[], None]
 
 
-class Places(Protocol):
+class Resources(Protocol):
     """The parts of the runtime that are needed here."""
 
     hook_threads: RequestThreads
@@ -35,14 +35,15 @@ class Places(Protocol):
     def pool_for_request(self, request: int) -> RequestPool: ...
 
 
-class Crossing:
-    """The crossings of one request, whose task runs on the loop of the calling thread.
+class ThreadHops:
+    """The hops of one request, whose task runs on the loop of the calling thread.
 
-    A thread that waits for the loop runs what crosses meanwhile: a request has one thread at most.
+    A thread that waits for the loop runs the jobs that arrive meanwhile, so that a request has one
+    thread at most.
     """
 
-    def __init__(self, places: Places, exchange: Exchange, handler: str) -> None:
-        self._places = places
+    def __init__(self, resources: Resources, exchange: Exchange, handler: str) -> None:
+        self._resources = resources
         self._exchange = exchange
         self._handler = handler
         self._loop = asyncio.get_running_loop()
@@ -84,8 +85,8 @@ class Crossing:
 
     async def hop_with_pool(self, function: Callable[..., Any], request: Any) -> Any:
         """Call a handler that gets the pool in a thread, and await its result."""
-        pools, number = self._places.pools, self._exchange.id
-        pools[number] = pool = self._places.pool_for_request(number)
+        pools, number = self._resources.pools, self._exchange.id
+        pools[number] = pool = self._resources.pool_for_request(number)
         try:
             return await self.hop(function, request, pool)
         finally:
@@ -138,7 +139,7 @@ class Crossing:
                 leases.unpin_thread()
                 lease.end()
 
-        if not self._places.hook_threads.start(number, self._handler, run):
+        if not self._resources.hook_threads.start(number, self._handler, run):
             detail = "too many requests are waiting for a thread"
             raise HTTPError(503, detail, {"retry-after": "1"})
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 
-from ._core import calls
-from ._core.handlers import Handler, code_of, where
-from ._core.hooks import Scope
-from .headers import is_token
-from .routing import Route, RouteError
-from .websockets import BlockingWebSocket, WebSocket
+from ..headers import is_token
+from ..routing import Route, RouteError
+from ..websockets import BlockingWebSocket, WebSocket
+from . import calls
+from .handlers import Handler, code_of, where
+from .hooks import Scope
 
 
 class WebSocketRoute(Route):
