@@ -18,14 +18,14 @@ from .response import Response
 
 JSON_LINES = "application/x-ndjson"
 
-Values = Iterable[object] | AsyncIterable[object]
+StreamValues = Iterable[object] | AsyncIterable[object]
 
 
 @overload
-def stream_events(values: Values, keep_alive: float | None = ...) -> Response: ...
+def stream_events(values: StreamValues, keep_alive: float | None = ...) -> Response: ...
 @overload
 def stream_events(
-    values: Callable[..., Values], keep_alive: float | None = ...
+    values: Callable[..., StreamValues], keep_alive: float | None = ...
 ) -> Callable[..., Response]: ...
 def stream_events(values: Any, keep_alive: float | None = KEEP_ALIVE_S) -> Any:
     """Respond with server-sent events, one for each value: a dict or other JSON, a str, an `Event`.
@@ -47,9 +47,9 @@ def stream_events(values: Any, keep_alive: float | None = KEEP_ALIVE_S) -> Any:
 
 
 @overload
-def stream_json_lines(values: Values) -> Response: ...
+def stream_json_lines(values: StreamValues) -> Response: ...
 @overload
-def stream_json_lines(values: Callable[..., Values]) -> Callable[..., Response]: ...
+def stream_json_lines(values: Callable[..., StreamValues]) -> Callable[..., Response]: ...
 def stream_json_lines(values: Any) -> Any:
     """Respond with one line of JSON for each value (application/x-ndjson).
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl
 
 Pairs = Iterable[tuple[str, str]]
+HeaderList = list[tuple[str, str]]
 
 
 _V = TypeVar("_V")

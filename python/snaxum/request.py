@@ -21,7 +21,7 @@ from .http_errors import HTTPError
 from .state import State, state_of
 from .uploads import RawFile, UploadFile
 
-Files = Fields[UploadFile]
+UploadedFiles = Fields[UploadFile]
 
 
 class RawRequest(Protocol):
@@ -91,7 +91,7 @@ class Request:
     text: str
     body: Any
     form: QueryParams
-    files: Files
+    files: UploadedFiles
     state: State
 
     def __init__(self, raw: RawRequest, path_params: dict[str, Any]) -> None:
@@ -138,7 +138,7 @@ class Request:
         if not isinstance(query, str):
             query = urlencode(query, doseq=True)
         data = body.encode() if isinstance(body, str) else body
-        raw = _Built(method.upper(), path, query.removeprefix("?"), pairs, data)
+        raw = _BuiltRequest(method.upper(), path, query.removeprefix("?"), pairs, data)
         return cls(raw, {} if path_params is None else path_params)
 
     @classmethod
@@ -261,7 +261,7 @@ def _form(request: Request) -> QueryParams:
     return QueryParams(fields, kind="form field")
 
 
-def _files(request: Request) -> Files:
+def _files(request: Request) -> UploadedFiles:
     if _mime(request) != "multipart/form-data":
         return Fields((), kind="file", note=f"{_sent(request)}, not multipart/form-data")
     form = request._raw.form()
@@ -338,7 +338,7 @@ def pieces(data: bytes) -> Iterator[bytes]:
 _PIECE_BYTES = 64 * 1024
 
 
-class _Built:
+class _BuiltRequest:
     """Replaces the request of Rust in `Request.build`."""
 
     def __init__(

@@ -40,7 +40,7 @@ WAYS_OUT = (
 )
 
 # A path stands for the content of its file.
-Body = bytes | Path | Iterator[bytes] | AsyncIterator[bytes]
+EncodedBody = bytes | Path | Iterator[bytes] | AsyncIterator[bytes]
 SameSite = Literal["Lax", "Strict", "None", "lax", "strict", "none"]
 
 
@@ -135,7 +135,7 @@ class Response:
 
     def parts(
         self, request_headers: Callable[[], Pairs] = tuple
-    ) -> tuple[int, list[tuple[str, str]], Body]:
+    ) -> tuple[int, list[tuple[str, str]], EncodedBody]:
         """Return the values to send: a body, the path of a file, or an iterator to be closed."""
         if self.status in (204, 304):
             headers = [pair for pair in self.headers.multi_items() if pair[0] != "content-type"]
@@ -146,7 +146,7 @@ class Response:
             return self._frame(request_headers())
         return self.status, self.headers.multi_items(), _encoded(self.body)
 
-    def _picture(self, request_headers: Pairs) -> tuple[int, list[tuple[str, str]], Body]:
+    def _picture(self, request_headers: Pairs) -> tuple[int, list[tuple[str, str]], EncodedBody]:
         headers, content_type = self.headers.multi_items(), self.content_type
         if not content_type:
             accept = ",".join(value for name, value in request_headers if name == "accept")
@@ -154,7 +154,7 @@ class Response:
             headers += [("content-type", content_type), ("vary", "accept")]
         return self.status, headers, pictures.encode(self.body, content_type)
 
-    def _frame(self, request_headers: Pairs) -> tuple[int, list[tuple[str, str]], Body]:
+    def _frame(self, request_headers: Pairs) -> tuple[int, list[tuple[str, str]], EncodedBody]:
         headers, content_type = self.headers.multi_items(), self.content_type
         if not content_type:
             headers += frames.choose_headers(list(request_headers))
@@ -254,7 +254,7 @@ def _refusal(body: object) -> str:
     return f"`{kind}` cannot be a body; {WAYS_OUT}"
 
 
-def _encoded(body: Any) -> Body:
+def _encoded(body: Any) -> EncodedBody:
     if body is None:
         return b""
     if isinstance(body, (str, bytes, bytearray, memoryview)):

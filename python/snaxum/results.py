@@ -62,7 +62,7 @@ class TextIterable(Protocol):
     def __class__(self) -> type[Iterable[Any]]: ...
     @__class__.setter
     def __class__(self, value: type[Iterable[Any]], /) -> None: ...
-    def __iter__(self) -> Iterator[Text | Event]: ...
+    def __iter__(self) -> Iterator[ResultText | Event]: ...
 
 
 class Dataclass(Protocol):
@@ -133,7 +133,7 @@ class Image(Protocol):
     def getbands(self) -> tuple[str, ...]: ...
 
 
-Text: TypeAlias = str | bytes | bytearray | memoryview
+ResultText: TypeAlias = str | bytes | bytearray | memoryview
 JsonValue: TypeAlias = (
     int
     | float
@@ -152,20 +152,20 @@ JsonValue: TypeAlias = (
     | ValuesView[Any]
     | AnySequence
 )
-Model: TypeAlias = Dataclass | Struct | AttrsClass | NamedFields | PydanticModel
+ModelInstance: TypeAlias = Dataclass | Struct | AttrsClass | NamedFields | PydanticModel
 Picture: TypeAlias = Figure | Axes | Image
 File: TypeAlias = Path | IO[Any] | io.IOBase
 Stream: TypeAlias = (
-    Iterator[Text | Event]
-    | AsyncIterator[Text | Event]
-    | AsyncIterable[Text | Event]
+    Iterator[ResultText | Event]
+    | AsyncIterator[ResultText | Event]
+    | AsyncIterable[ResultText | Event]
     | TextIterable
 )
-Body: TypeAlias = (
+ResultBody: TypeAlias = (
     Response
-    | Text
+    | ResultText
     | JsonValue
-    | Model
+    | ModelInstance
     | Array
     | Table
     | Scalar
@@ -175,8 +175,11 @@ Body: TypeAlias = (
     | Undeclared
     | None
 )
-GivenHeaders: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
+ResultHeaders: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
 Result: TypeAlias = (
-    Body | tuple[Body, int] | tuple[Body, GivenHeaders] | tuple[Body, int, GivenHeaders]
+    ResultBody
+    | tuple[ResultBody, int]
+    | tuple[ResultBody, ResultHeaders]
+    | tuple[ResultBody, int, ResultHeaders]
 )
 ResultHandler: TypeAlias = Callable[..., Result | Awaitable[Result]]

@@ -289,8 +289,8 @@ class Route:
 
 
 # The matching route, and the converted values of its parameters. Do not change them.
-Found = tuple[Route, dict[str, Any]]
-Match = Found | MethodNotAllowed | ImpliedOptions | UpgradeRequired | NotFound
+PathMatch = tuple[Route, dict[str, Any]]
+Match = PathMatch | MethodNotAllowed | ImpliedOptions | UpgradeRequired | NotFound
 
 
 class RouteTable:
@@ -307,7 +307,7 @@ class RouteTable:
         self.routes: tuple[Route, ...] = tuple(routes)
         self._start = TreeNode(0)
         # A path that is all text comes first at every level, so it needs no walk.
-        self._static: dict[str, dict[str, Found]] = {}
+        self._static: dict[str, dict[str, PathMatch]] = {}
         self._depth = 1
         for route in self.routes:
             self._add(route)
@@ -348,7 +348,7 @@ class RouteTable:
         allow = tuple(sorted({"OPTIONS"} | known - {"WS"}))
         return ImpliedOptions(allow) if method == "OPTIONS" else MethodNotAllowed(allow)
 
-    def _follow(self, segments: list[str], method: str) -> Found | None:
+    def _follow(self, segments: list[str], method: str) -> PathMatch | None:
         """Take the first branch that fits at each level; None if that way leads to no route."""
         node = self._start
         values: tuple[object, ...] = ()
@@ -388,7 +388,7 @@ class RouteTable:
                 static.setdefault("HEAD", static["GET"])
 
 
-def _found(route: Route, values: tuple[object, ...]) -> Found:
+def _found(route: Route, values: tuple[object, ...]) -> PathMatch:
     params = PathParams()  # a copy of a plain dict would be slower
     for name, value in zip(route.names, values):
         params[name] = value

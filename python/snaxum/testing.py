@@ -25,7 +25,7 @@ from .websockets import WebSocketClosed
 __all__ = ["Client", "ClientResponse", "WebSocketClosed", "WebSocketSession", "override"]
 
 Params = Mapping[str, Any] | Iterable[tuple[str, Any]] | str | None
-Files = Mapping[str, Any]
+FilesToSend = Mapping[str, Any]
 
 MAX_REDIRECTS = 20
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -71,7 +71,7 @@ class Client:
         cookies: Mapping[str, str] | None = None,
         json: Any = None,
         data: Mapping[str, Any] | bytes | str | None = None,
-        files: Files | None = None,
+        files: FilesToSend | None = None,
         follow_redirects: bool | None = None,
     ) -> ClientResponse:
         """Send a request and return the whole response.
@@ -305,7 +305,7 @@ def _path_of(url: str) -> str:
     return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
 
-def _body(json: Any, data: Any, files: Files | None) -> tuple[bytes | None, str | None]:
+def _body(json: Any, data: Any, files: FilesToSend | None) -> tuple[bytes | None, str | None]:
     """Return the body and its content type. Raises ValueError for two bodies."""
     if json is not None and (data is not None or files is not None):
         raise ValueError("json is given beside data or files; a request has one body")

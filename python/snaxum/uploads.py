@@ -43,7 +43,7 @@ class UploadFile(io.BufferedReader):
     """
 
     def __init__(self, content: UploadContent, filename: str, content_type: str = "") -> None:
-        super().__init__(_Raw(content))
+        super().__init__(_UploadReader(content))
         self._content = content
         self.filename = filename
         self.content_type = content_type
@@ -53,7 +53,7 @@ class UploadFile(io.BufferedReader):
         cls, data: bytes, filename: str = "file", content_type: str = "application/octet-stream"
     ) -> UploadFile:
         """Make an upload for a unit test of a handler."""
-        return cls(_Built(data), filename, content_type)
+        return cls(_BuiltUpload(data), filename, content_type)
 
     @property
     def size(self) -> int:
@@ -103,7 +103,7 @@ class UploadFile(io.BufferedReader):
         return f"<UploadFile {self.filename!r}{kind} {self.size} bytes>"
 
 
-class _Raw(io.RawIOBase):
+class _UploadReader(io.RawIOBase):
     """Reads the content at a position."""
 
     def __init__(self, content: UploadContent) -> None:
@@ -151,7 +151,7 @@ class _Raw(io.RawIOBase):
         super().close()
 
 
-class _Built:
+class _BuiltUpload:
     """Replaces the bytes that Rust has, in `UploadFile.build`."""
 
     def __init__(self, data: bytes) -> None:

@@ -14,7 +14,7 @@ from .._validation.faults import MAX_FAULTS, Faults
 from ..http_errors import ValidationError
 from .arguments import Argument
 from .text_models import TextModel
-from .values import Found, Text, Value, value_of
+from .values import FoundFaults, TextValue, Value, value_of
 
 # The texts of a request by name; a list of them in the first two.
 _TEXTS = {
@@ -41,7 +41,7 @@ class _Extractor:
         self.values = values
 
     def __call__(self, request: Any) -> list[Any]:
-        found: Found = []
+        found: FoundFaults = []
         filled = [each.fill(request, found) for each in self.values]
         if found:
             errors = [
@@ -62,10 +62,10 @@ def _straight(values: Sequence[Value], scope: dict[str, Any]) -> list[str]:
         if any(each.argument.source == source for each in values)
     ]
     # The values that msgspec converts, in one call, each with its number.
-    converted: list[tuple[int, Text]] = []
+    converted: list[tuple[int, TextValue]] = []
     for number, value in enumerate(values):
         argument, name = value.argument, f"a{number}"
-        if not isinstance(value, Text) or argument.source not in _TEXTS:
+        if not isinstance(value, TextValue) or argument.source not in _TEXTS:
             scope[f"get{number}"] = value.get
             lines.append(f"{name} = get{number}(request)")
             continue
@@ -111,7 +111,7 @@ def _sent(argument: Argument) -> str:
     return "v[-1]" if has_many else "v"
 
 
-def _converter(value: Text) -> Any:
+def _converter(value: TextValue) -> Any:
     explain, loc = value.engine.explain, (value.argument.key,)
 
     def convert(sent: Any) -> Any:
@@ -124,7 +124,7 @@ def _converter(value: Text) -> Any:
     return convert
 
 
-def _conversion(converted: list[tuple[int, Text]], scope: dict[str, Any]) -> list[str]:
+def _conversion(converted: list[tuple[int, TextValue]], scope: dict[str, Any]) -> list[str]:
     """Write the one call of msgspec that converts the texts in `given`."""
     msgspec = libraries.msgspec()
     scope["convert"] = msgspec.convert

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from .._validation.faults import Unsupported
 from ..markers import MISSING, Marker
 
-Source = Literal[
+ArgumentSource = Literal[
     "path",
     "query",
     "header",
@@ -33,7 +33,7 @@ class Argument:
     """One parameter of a handler, and the source of its value; None leaves it out."""
 
     name: str
-    source: Source | None
+    source: ArgumentSource | None
     is_required: bool
     is_annotated: bool
     passing: Passing

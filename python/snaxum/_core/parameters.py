@@ -19,7 +19,7 @@ from .._validation import constraints, hints
 from .._validation.faults import Unsupported
 from ..markers import MISSING, Marker
 from . import foreign_patterns, sources
-from .arguments import Argument, Passing, Source
+from .arguments import Argument, ArgumentSource, Passing
 from .handlers import Handler, code_of, innermost
 
 _PASSING: dict[object, Passing] = {
@@ -250,7 +250,7 @@ def _read_parameter(
     marker = argument.marker
     argument.key = argument.alias or name
     if marker is not None:
-        argument.source = typing.cast(Source, marker.source)
+        argument.source = typing.cast(ArgumentSource, marker.source)
         if marker.source == "header" and argument.alias is None:
             argument.key = name.replace("_", "-")
     return argument

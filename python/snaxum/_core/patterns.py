@@ -21,8 +21,8 @@ MAX_INT_DIGITS = 4300
 MAX_REGEX_TEXT = 64
 MAX_REGEX_PARAMS = 4
 
-Values = tuple[object, ...]
-Matcher = Callable[[str], "Values | None"]
+PathValues = tuple[object, ...]
+Matcher = Callable[[str], "PathValues | None"]
 Reach = list[tuple[int, int]]
 
 
@@ -195,7 +195,7 @@ def _matcher(pieces: Sequence[str | Converter]) -> Matcher:
     one_slash = isinstance(last, str) and last.endswith("/")
     longest = MAX_REGEX_TEXT if len(converts) <= MAX_REGEX_PARAMS else 0
 
-    def match(text: str) -> Values | None:
+    def match(text: str) -> PathValues | None:
         if one_slash and text.endswith("//"):
             return None
         if len(text) > longest and len(converts) > 1:
@@ -208,7 +208,7 @@ def _matcher(pieces: Sequence[str | Converter]) -> Matcher:
     return match
 
 
-def match_long(pieces: Sequence[str | Converter], text: str) -> Values | None:
+def match_long(pieces: Sequence[str | Converter], text: str) -> PathValues | None:
     """Match as the regex would, in time linear in the length of the text.
 
     From the last piece to the first, record the positions at which the remaining pieces match;
@@ -292,23 +292,23 @@ def _path_reach(text: str) -> Reach:
     ]
 
 
-def _whole_string(text: str) -> Values | None:
+def _whole_string(text: str) -> PathValues | None:
     return (text,) if text and "/" not in text else None
 
 
-def _whole_int(text: str) -> Values | None:
+def _whole_int(text: str) -> PathValues | None:
     return (int(text),) if text.isdecimal() and len(text) <= MAX_INT_DIGITS else None
 
 
-def _whole_float(text: str) -> Values | None:
+def _whole_float(text: str) -> PathValues | None:
     return (float(text),) if _FLOAT.fullmatch(text) else None
 
 
-def _whole_uuid(text: str) -> Values | None:
+def _whole_uuid(text: str) -> PathValues | None:
     return (uuid.UUID(text),) if _UUID.fullmatch(text) else None
 
 
-def _whole_path(text: str) -> Values | None:
+def _whole_path(text: str) -> PathValues | None:
     return (text,) if _PATH.fullmatch(text) else None
 
 
@@ -350,7 +350,7 @@ CONVERTERS = {
 }
 
 
-def _any_rest(text: str) -> Values | None:
+def _any_rest(text: str) -> PathValues | None:
     return (text,)
 
 

@@ -15,13 +15,13 @@ from typing import Any
 from .._validation.faults import Unresolved, Unsupported
 from .._validation.hints import NONE, is_class, members, name_of, unwrap
 from ..markers import MISSING
-from .arguments import Argument, Source
+from .arguments import Argument, ArgumentSource
 from .libraries import ByClass
 
 TEXTS = ("path", "query", "header", "cookie", "form")
 
 # The classes that ask for something by themselves; `library.Class`.
-CLASSES: dict[str, Source] = {
+CLASSES: dict[str, ArgumentSource] = {
     "snaxum.Request": "request",
     "snaxum.WebSocket": "websocket",
     "snaxum.BlockingWebSocket": "websocket",
@@ -30,7 +30,7 @@ CLASSES: dict[str, Source] = {
     "concurrent.Executor": "pool",
 }
 _SOURCES = ByClass(CLASSES)
-NAMES: dict[str, Source] = {"request": "request", "pool": "pool"}
+NAMES: dict[str, ArgumentSource] = {"request": "request", "pool": "pool"}
 
 # The classes that are a body in another form than JSON: `module:function` reads one. It gets the
 # request and the class, and returns the value, or raises an HTTPError.
@@ -48,7 +48,7 @@ _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS", "TRACE", "WS"}
 _WEBSOCKETS = ("ws", "websocket", "socket")
 
 
-def of_class(annotation: Any) -> Source | None:
+def of_class(annotation: Any) -> ArgumentSource | None:
     """Return the source that a type names; `Request | None` and `list[UploadFile]` count too."""
     for each in members(annotation):
         each = unwrap(each)[0]
@@ -58,7 +58,7 @@ def of_class(annotation: Any) -> Source | None:
     return None
 
 
-def of_unresolved(annotation: Any) -> Source | None:
+def of_unresolved(annotation: Any) -> ArgumentSource | None:
     """Return the source of a name that is imported for type checkers only."""
     if not isinstance(annotation, str):
         return None
@@ -92,7 +92,7 @@ def reader_of(annotation: Any) -> str | None:
     return None
 
 
-def choose(argument: Argument, methods: Sequence[str]) -> Source | None:
+def choose(argument: Argument, methods: Sequence[str]) -> ArgumentSource | None:
     """Return the source of a parameter that names none: the body, or the query.
 
     None leaves it to its default, or to a decorator.

@@ -19,7 +19,7 @@ from .json_decoding import DecodingError, loads
 
 _CONTAINERS = (list, dict, set, bytearray)
 # A fault with the part of the request that it is in.
-Found = list[tuple[str, Fault]]
+FoundFaults = list[tuple[str, Fault]]
 
 
 class Value:
@@ -46,7 +46,7 @@ class Value:
     def convert(self, request: Any, sent: Any, faults: Faults) -> Any:
         return sent
 
-    def fill(self, request: Any, found: Found) -> Any:
+    def fill(self, request: Any, found: FoundFaults) -> Any:
         """Return the value for the handler, or add each of its faults."""
         sent = self.read(request)
         if sent is MISSING:
@@ -71,14 +71,14 @@ class Value:
 
     def get(self, request: Any) -> Any:
         """Return the value; raises an exception if it has a fault."""
-        found: Found = []
+        found: FoundFaults = []
         value = self.fill(request, found)
         if found:
             raise ValueError
         return value
 
 
-class Text(Value):
+class TextValue(Value):
     """A value that is sent as text: in the query, a header, a cookie, the path or a form."""
 
     def __init__(self, argument: Argument) -> None:
@@ -97,28 +97,28 @@ class Text(Value):
         return values if self.argument.is_list else values[-1]
 
 
-class QueryText(Text):
+class QueryText(TextValue):
     def read(self, request: Any) -> Any:
         return self.choose(request.query_params.get_all(self.argument.key))
 
 
-class HeaderText(Text):
+class HeaderText(TextValue):
     def read(self, request: Any) -> Any:
         return self.choose(request.headers.get_all(self.argument.key))
 
 
-class CookieText(Text):
+class CookieText(TextValue):
     def read(self, request: Any) -> Any:
         value = request.cookies.get(self.argument.key)
         return self.choose([] if value is None else [value])
 
 
-class PathText(Text):
+class PathText(TextValue):
     def read(self, request: Any) -> Any:
         return str(request.path_params[self.argument.key])
 
 
-class FormText(Text):
+class FormText(TextValue):
     def read(self, request: Any) -> Any:
         values = request.form.get_all(self.argument.key)
         if not values and self.argument.is_beside_file:

@@ -10,27 +10,26 @@ from typing import Protocol
 
 from .._host import Exchange
 from .._runtime.event_loop import LoopThread
+from ..headers import HeaderList
 from .scope import ClientDisconnected, Message, texts_of, unexpected
-
-Headers = list[tuple[str, str]]
 
 
 class Reply(Protocol):
     """Sends one response."""
 
-    def whole(self, status: int, headers: Headers, body: bytes) -> None:
+    def whole(self, status: int, headers: HeaderList, body: bytes) -> None:
         """Send a response that is complete."""
 
-    def file(self, status: int, headers: Headers, path: str) -> None:
+    def file(self, status: int, headers: HeaderList, path: str) -> None:
         """Send a file. Raises OSError, and then nothing was sent."""
 
-    async def begin(self, status: int, headers: Headers) -> None:
+    async def begin(self, status: int, headers: HeaderList) -> None:
         """Begin a response whose body follows in chunks."""
 
     async def chunk(self, body: bytes) -> bool:
         """Send a chunk once there is room for it; False if the client has left."""
 
-    def finish(self, trailers: Headers | None = None) -> None:
+    def finish(self, trailers: HeaderList | None = None) -> None:
         """End the body, perhaps with fields after it."""
 
     def refuse(self, status: int, detail: str) -> None:
@@ -66,9 +65,9 @@ class HttpCycle:
         # Whether the application has all of the request's body.
         self._is_read = False
         self._status: int | None = None
-        self._headers: Headers = []
+        self._headers: HeaderList = []
         # The fields after the body, if the application has announced some.
-        self._trailers: Headers | None = None
+        self._trailers: HeaderList | None = None
         # Whether only they are missing.
         self._is_body_over = False
         self.has_begun = False

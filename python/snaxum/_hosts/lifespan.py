@@ -34,7 +34,7 @@ class Lifespan:
         # Each request gets a copy.
         self.state: dict[str, Any] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._run: _Run | None = None
+        self._run: _LifespanRun | None = None
 
     def start(self) -> None:
         """Begin the lifespan, and wait until the application has started.
@@ -68,7 +68,7 @@ class Lifespan:
             _log.error("%s", self._failure(f"failed at its end: {problem}"))
 
     async def _start(self) -> BaseException | str | None:
-        self._run = _Run(self._mount, self.state)
+        self._run = _LifespanRun(self._mount, self.state)
         return await self._run.start()
 
     def _failure(self, problem: str) -> RouteError:
@@ -79,7 +79,7 @@ class Lifespan:
         )
 
 
-class _Run:
+class _LifespanRun:
     """One run of a lifespan, as a task of the loop."""
 
     def __init__(self, mount: Mount, state: dict[str, Any]) -> None:

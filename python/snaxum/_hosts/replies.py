@@ -15,13 +15,13 @@ from .._host import BodyStream, Exchange, to_json
 from .._runtime import respond
 from .._runtime.event_loop import LoopThread
 from .._runtime.generations import Generation
+from ..headers import HeaderList
 from ..http import HTTPError, Response
 from ..routing import Route
 from . import responses
 from .failures import describe_failure
 from .found_route import record_route
-from .http_cycle import Headers
-from .scope import Scope
+from .scope import AsgiScope
 
 # How long a response of 500 waits for the exception that its application may still raise, so that
 # the console can show both.
@@ -40,13 +40,13 @@ class DirectReply:
         self._loop = loop
         self._stream: BodyStream | None = None
         # The scope of the request, to which the application adds the route that it has found.
-        self.scope: Scope = {}
+        self.scope: AsgiScope = {}
         # The exceptions that the application has logged, in dev mode.
         self.noted: list[BaseException] = []
         # A response of 500 that is not sent yet.
-        self._delayed: tuple[int, Headers, bytes] | None = None
+        self._delayed: tuple[int, HeaderList, bytes] | None = None
 
-    def whole(self, status: int, headers: Headers, body: bytes) -> None:
+    def whole(self, status: int, headers: HeaderList, body: bytes) -> None:
         if respond.is_observed and status >= 500:
             self._delayed = status, headers, body
             self._loop.loop.call_later(HOLD_S, self.release)
@@ -68,7 +68,7 @@ class DirectReply:
         self._send(*delayed)
         return True
 
-    def file(self, status: int, headers: Headers, path: str) -> None:
+    def file(self, status: int, headers: HeaderList, path: str) -> None:
         exchange = self._exchange
         if respond.is_observed:
             exchange.returned()
@@ -76,7 +76,7 @@ class DirectReply:
         exchange.send_file(self._generation.number, self._route.id, status, headers, path)
         self._loop.flush_soon()
 
-    async def begin(self, status: int, headers: Headers) -> None:
+    async def begin(self, status: int, headers: HeaderList) -> None:
         exchange = self._exchange
         if respond.is_observed:
             exchange.returned()
@@ -89,7 +89,7 @@ class DirectReply:
         assert self._stream is not None, "`begin` comes first"
         return await self._loop.send(self._stream, body)
 
-    def finish(self, trailers: Headers | None = None) -> None:
+    def finish(self, trailers: HeaderList | None = None) -> None:
         assert self._stream is not None, "`begin` comes first"
         self._stream.finish(trailers)
 
@@ -107,7 +107,7 @@ class DirectReply:
         assert self._stream is not None, "`begin` comes first"
         respond.break_off(self._stream, self._route, error)
 
-    def _send(self, status: int, headers: Headers, body: bytes) -> None:
+    def _send(self, status: int, headers: HeaderList, body: bytes) -> None:
         exchange = self._exchange
         if respond.is_observed:
             exchange.returned()
@@ -130,15 +130,15 @@ class HandedReply:
         self._chunks: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(1)
         self._is_closed = False
 
-    def whole(self, status: int, headers: Headers, body: bytes) -> None:
+    def whole(self, status: int, headers: HeaderList, body: bytes) -> None:
         self._hand(status, headers, body)
 
-    def file(self, status: int, headers: Headers, path: str) -> None:
+    def file(self, status: int, headers: HeaderList, path: str) -> None:
         with open(path, "rb"):  # raises for the application
             pass
         self._hand(status, headers, Path(path))
 
-    async def begin(self, status: int, headers: Headers) -> None:
+    async def begin(self, status: int, headers: HeaderList) -> None:
         self._hand(status, headers, AsyncChunks(HandedBody(self, self._loop), cast(Any, bytes)))
 
     async def chunk(self, body: bytes) -> bool:
@@ -146,7 +146,7 @@ class HandedReply:
             await self._chunks.put(body)
         return not self._is_closed
 
-    def finish(self, trailers: Headers | None = None) -> None:
+    def finish(self, trailers: HeaderList | None = None) -> None:
         self.end(None)  # hooks have the body, and no fields after it
 
     def refuse(self, status: int, detail: str) -> None:
@@ -178,7 +178,7 @@ class HandedReply:
             return chunk
         raise StopAsyncIteration if chunk is None else chunk
 
-    def _hand(self, status: int, headers: Headers, body: Any) -> None:
+    def _hand(self, status: int, headers: HeaderList, body: Any) -> None:
         if not self.response.done():
             self.response.set_result(responses.make(status, headers, body))
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from .._host import Exchange
 
-Scope = MutableMapping[str, Any]
+AsgiScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 
 VERSIONS = {"version": "3.0", "spec_version": "2.4"}
 
 
-def http_scope(exchange: Exchange, root_path: str, state: dict[str, Any]) -> Scope:
+def http_scope(exchange: Exchange, root_path: str, state: dict[str, Any]) -> AsgiScope:
     """Make the scope of a request."""
     version, raw_path, query, headers, client, server = exchange.head()
     return {
@@ -37,7 +37,7 @@ def http_scope(exchange: Exchange, root_path: str, state: dict[str, Any]) -> Sco
     }
 
 
-def websocket_scope(exchange: Exchange, root_path: str, state: dict[str, Any]) -> Scope:
+def websocket_scope(exchange: Exchange, root_path: str, state: dict[str, Any]) -> AsgiScope:
     """Make the scope of a WebSocket."""
     scope = http_scope(exchange, root_path, state)
     scope["type"], scope["scheme"] = "websocket", "ws"

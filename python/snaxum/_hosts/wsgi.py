@@ -18,6 +18,7 @@ from .._core.chunks import Chunks
 from .._host import BodyStream, Exchange, to_json
 from .._runtime import leases, respond
 from .._runtime.streamed_request import StreamedRequest
+from ..headers import HeaderList
 from ..http import HTTPError, Request, Response
 from ..mounts import Mount
 from . import noted as noted_exceptions
@@ -27,7 +28,6 @@ from .found_route import record_route
 from .scope import ClientDisconnected
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
-Headers = list[tuple[str, str]]
 
 # A response up to this size is collected in the dispatch worker.
 MAX_WHOLE = 1024 * 1024
@@ -110,7 +110,7 @@ class Call:
     def __init__(self, mount: Mount, exchange: Exchange) -> None:
         self._mount = mount
         self._exchange = exchange
-        self._head: tuple[int, Headers] | None = None
+        self._head: tuple[int, HeaderList] | None = None
         # Begun by `write`.
         self._stream: BodyStream | None = None
 
@@ -119,7 +119,7 @@ class Call:
         # One context for the call and all parts, whatever thread takes them.
         context = contextvars.copy_context()
         noted = context.run(noted_exceptions.begin) if respond.is_observed else []
-        result = Result(context.run(app, environ, self._start_response), context)
+        result = ResultIterator(context.run(app, environ, self._start_response), context)
         try:
             if self._stream is not None:
                 return self._continue(self._stream, result)
@@ -147,7 +147,7 @@ class Call:
         return responses.make(status, headers, Chunks(result, _bytes))
 
     def _start_response(
-        self, status: str, headers: Headers, exc_info: ExcInfo | None = None
+        self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None
     ) -> Callable[[bytes], object]:
         if exc_info is not None:
             try:
@@ -179,7 +179,7 @@ class Call:
         if not self._stream.send(_bytes(data)):
             raise ClientDisconnected
 
-    def _continue(self, stream: BodyStream, result: Result) -> Response:
+    def _continue(self, stream: BodyStream, result: ResultIterator) -> Response:
         """Send the rest after the parts of `write`; the response has begun already."""
         try:
             while (part := result.next_part()) is not None:
@@ -193,7 +193,7 @@ class Call:
         return Response()  # not sent
 
 
-class Result(Iterator[object]):
+class ResultIterator(Iterator[object]):
     """The iterable that an application has returned."""
 
     def __init__(self, given: Iterable[bytes], context: contextvars.Context) -> None:
@@ -276,7 +276,7 @@ class FileWrapper:
         return data
 
 
-def _size(headers: Headers) -> int | None:
+def _size(headers: HeaderList) -> int | None:
     """Return the value of Content-Length."""
     for name, value in headers:
         if name.lower() == "content-length" and value.strip().isdecimal():

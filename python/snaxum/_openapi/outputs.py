@@ -37,7 +37,7 @@ from .schemas import Schemas
 
 Content = dict[str, dict[str, Any]]
 # The status, if the annotation has one, and the type of the body.
-Result = tuple[int | None, Any]
+StatusAndType = tuple[int | None, Any]
 
 _STREAMS = (Generator, Iterator, AsyncGenerator, AsyncIterator, AsyncIterable)
 # The classes that are sent as they are, with their subclasses.
@@ -100,9 +100,9 @@ def content_of(function: Any, schemas: Schemas) -> Content:
     return found
 
 
-def _results(kind: Any) -> list[Result]:
+def _results(kind: Any) -> list[StatusAndType]:
     """List the types of the bodies that a result may have, each with its status if it is known."""
-    found: list[Result] = []
+    found: list[StatusAndType] = []
     for each in _members(kind):
         body: Any = each
         statuses: list[int | None] = [None]

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._debug.output import OnLine
 from .._runtime import forks, generations, leases
@@ -30,6 +30,9 @@ from .executor import PoolUnavailable, ServerExecutor
 from .process import NotStarted, WorkerProcess, resident_bytes
 from .task import Task, load_reply
 
+if TYPE_CHECKING:
+    from .._runtime.child_imports import Framework
+
 _log = logging.getLogger("snaxum.pool")
 
 # After so many workers in a row that did not start, tasks fail until one has started.
@@ -38,9 +41,6 @@ MAX_NOT_STARTED = 5
 RETRY_S = 1.0
 # How many workers a task is sent to, if they die before they have read it.
 MAX_TRIES = 3
-
-# The framework's files as text, and as compiled by the build.
-Framework = tuple[dict[str, str], bytes]
 
 
 class Pool(ServerExecutor):

@@ -16,8 +16,6 @@ from typing import Any
 from .._runtime import generations
 from .model import MARK, Node
 
-Task = asyncio.Task[Any]
-
 # The longest chain of waiting coroutines that is searched for old code.
 MAX_DEPTH = 100
 
@@ -27,7 +25,7 @@ def install(loop: asyncio.AbstractEventLoop) -> None:
     # Not by a task factory: the user may set one, such as an eager factory.
     create = loop.create_task
 
-    def recording_create_task(coroutine: Any, **options: Any) -> Task:
+    def recording_create_task(coroutine: Any, **options: Any) -> asyncio.Task[Any]:
         task = create(coroutine, **options)
         node = generations.loading_node.get()
         if node is not None:
@@ -42,7 +40,7 @@ def end(nodes: Collection[Node], loop: asyncio.AbstractEventLoop, timeout: float
     if loop.is_closed() or not _running(nodes):
         return []
 
-    def running_here() -> list[Task]:
+    def running_here() -> list[asyncio.Task[Any]]:
         # A loop that a handler has blocked was replaced, and its tasks end with it.
         return [task for task in _running(nodes) if task.get_loop() is loop]
 
@@ -61,29 +59,29 @@ def end(nodes: Collection[Node], loop: asyncio.AbstractEventLoop, timeout: float
     return [node for node in nodes if _running([node])]
 
 
-def started_by(node: Node) -> list[Task]:
+def started_by(node: Node) -> list[asyncio.Task[Any]]:
     """List the running tasks that a run has started."""
     return _running([node])
 
 
-def in_code_of(node: Node, loop: asyncio.AbstractEventLoop) -> list[Task]:
+def in_code_of(node: Node, loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
     """List the tasks that are in the code of a run, also tasks of handlers."""
     return [task for task in asyncio.all_tasks(loop) if _is_in(task, node)]
 
 
-def describe(tasks: Collection[Task], what: str) -> str:
+def describe(tasks: Collection[asyncio.Task[Any]], what: str) -> str:
     """Count and name tasks, as in `2 tasks WHAT: app.poll (2)`."""
     names = Counter(getattr(t.get_coro(), "__qualname__", None) or t.get_name() for t in tasks)
     listed = ", ".join(f"`{n}` ({count})" if count > 1 else f"`{n}`" for n, count in names.items())
     return f"{len(tasks)} task{'' if len(tasks) == 1 else 's'} {what}: {listed}"
 
 
-def _running(nodes: Iterable[Node]) -> list[Task]:
+def _running(nodes: Iterable[Node]) -> list[asyncio.Task[Any]]:
     tasks = (reference() for node in nodes for reference in list(node.tasks))
     return [task for task in tasks if task is not None and not task.done()]
 
 
-def _is_in(task: Task, node: Node) -> bool:
+def _is_in(task: asyncio.Task[Any], node: Node) -> bool:
     waiting: Any = task.get_coro()
     for _ in range(MAX_DEPTH):
         frame = getattr(waiting, "cr_frame", None)

@@ -13,9 +13,10 @@ import contextvars
 import logging
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
+from .._core.hosted import Start
 from .._debug import traceback
 from .._host import BodyStream, Exchange, HostApi
 from ..routing import Route
@@ -25,9 +26,6 @@ _log = logging.getLogger("snaxum")
 STOP_TIMEOUT_S = 5.0
 # A loop that runs nothing for so long at the stop is blocked.
 RESPONDS_WITHIN_S = 1.0
-
-
-Start = Callable[..., Coroutine[Any, Any, None]]
 
 
 class LoopThread:

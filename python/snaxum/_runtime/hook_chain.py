@@ -36,7 +36,7 @@ def install(resources: Any) -> None:
     _resources = resources
 
 
-class Failure(Response):
+class FailureResponse(Response):
     """A failure that no error handler has taken, as the hooks see it: without a body.
 
     `is_raised`: an exception that is not a response by itself, such as a ValueError.
@@ -61,7 +61,7 @@ class HandlerFailed(Exception):
     """Raised to let the server write the response of a failure, with the status and the headers
     that the hooks have given it."""
 
-    def __init__(self, response: Failure) -> None:
+    def __init__(self, response: FailureResponse) -> None:
         super().__init__()
         self.response = response
 
@@ -194,7 +194,7 @@ class _ChainRun:
         self._hops = hops
         self._pool = pool
         # The failure that goes through the middleware as an exception.
-        self._failure: Failure | None = None
+        self._failure: FailureResponse | None = None
 
     async def respond(self, request: Request) -> Response:
         """Return the response. Raises HandlerFailed for a failure that the server responds to."""
@@ -212,9 +212,9 @@ class _ChainRun:
         is_file, failed = isinstance(response.body, Path), response
         if is_file or (self._hooks.errors and type(response.body) not in self._plain):
             response = await self._encoded(request, response)
-        if isinstance(response, Failure) and response.body is None:
+        if isinstance(response, FailureResponse) and response.body is None:
             raise HandlerFailed(response)
-        if isinstance(failed, Failure) and failed.is_raised:
+        if isinstance(failed, FailureResponse) and failed.is_raised:
             self._report(request, failed.error)
         return response
 
@@ -222,7 +222,7 @@ class _ChainRun:
         """Go through the middleware from `index` on."""
         if index == len(self._hooks.middleware):
             response = await self._respond(request)
-            if isinstance(response, Failure) and response.is_raised:
+            if isinstance(response, FailureResponse) and response.is_raised:
                 self._failure = response
                 raise response.error
             return response
@@ -264,7 +264,7 @@ class _ChainRun:
                 else:
                     result = await self._call(hook, request, response)
                 if result is not None and result is not response:
-                    if isinstance(response, Failure) and response.is_raised:
+                    if isinstance(response, FailureResponse) and response.is_raised:
                         self._report(request, response.error)
                     response = to_response(result)
             except Exception as error:
@@ -297,11 +297,11 @@ class _ChainRun:
     async def fail(
         self, request: Request, error: Exception, tried: tuple[RequestHook, ...] = ()
     ) -> Response:
-        """Return the response of the nearest error handler, or else a Failure."""
+        """Return the response of the nearest error handler, or else a `FailureResponse`."""
         status, is_raised = status_of(error, request)
         hook = self._find(error, status, tried, is_raised=is_raised)
         if hook is None:
-            return Failure(error, status, is_raised=is_raised)
+            return FailureResponse(error, status, is_raised=is_raised)
         try:
             result = await self._call(hook, request, error)
             response = to_response(result)
@@ -342,13 +342,13 @@ class _ChainRun:
     async def _encoded(self, request: Request, response: Response) -> Response:
         """Encode the response here, where an error handler sees the error."""
         for is_last in (False, True):
-            if isinstance(response, Failure) and response.body is None:
+            if isinstance(response, FailureResponse) and response.body is None:
                 return response
             try:
                 return Encoded(response, request._raw)
             except Exception as error:
                 if is_last:
-                    return Failure(error, 500, is_raised=True)
+                    return FailureResponse(error, 500, is_raised=True)
                 failed = await self.fail(request, error)
                 for name, value in response.headers.multi_items():
                     if not name.startswith("content-") and name not in failed.headers:

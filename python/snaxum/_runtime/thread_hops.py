@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from .._host import Exchange
 from ..http_errors import HTTPError
 from . import leases
-from .request_threads import RequestThreads
+from .request_threads import Job, RequestThreads
 
 if TYPE_CHECKING:
     from .._pool.request_pool import RequestPool
 
 _T = TypeVar("_T")
 _MISSING = object()
-
-Job = Callable[[], None]
 
 
 class Resources(Protocol):

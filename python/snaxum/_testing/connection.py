@@ -30,7 +30,7 @@ class Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Open the connection. Raises RuntimeError where no tests run."""
-        self.sock: Any = Socket(connect(), self.seconds)
+        self.sock: Any = ClientSocket(connect(), self.seconds)
 
 
 def loaded() -> Runtime:
@@ -67,13 +67,13 @@ def take_last_exception() -> BaseException | None:
     return _exceptions.popitem()[1] if _exceptions else None
 
 
-class Socket:
+class ClientSocket:
     """The methods of a socket that `http.client` calls."""
 
     def __init__(self, connection: MemoryConnection, timeout: float | None) -> None:
         self._connection = connection
         self._timeout = timeout
-        self._reader: Any = io.BufferedReader(_Raw(self), RECEIVE_BYTES)
+        self._reader: Any = io.BufferedReader(_SocketReader(self), RECEIVE_BYTES)
 
     def sendall(self, data: bytes) -> None:
         self._connection.send(bytes(data))
@@ -94,8 +94,8 @@ class Socket:
         self._connection.close()
 
 
-class _Raw(io.RawIOBase):
-    def __init__(self, socket: Socket) -> None:
+class _SocketReader(io.RawIOBase):
+    def __init__(self, socket: ClientSocket) -> None:
         self._socket = socket
 
     def readable(self) -> bool:

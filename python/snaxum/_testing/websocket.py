@@ -13,7 +13,7 @@ import struct
 from typing import Any
 
 from ..websockets import WebSocketClosed
-from .connection import Socket
+from .connection import ClientSocket
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
@@ -24,7 +24,7 @@ NO_STATUS, ABNORMAL = 1005, 1006
 class WebSocketSession:
     """An open WebSocket, from `Client.websocket`; a context manager."""
 
-    def __init__(self, socket: Socket, subprotocol: str | None) -> None:
+    def __init__(self, socket: ClientSocket, subprotocol: str | None) -> None:
         self._socket = socket
         self.subprotocol = subprotocol
         self.is_closed: bool = False

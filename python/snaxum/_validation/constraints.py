@@ -118,10 +118,10 @@ def _wanted(name: str, limit: Any, kind: str) -> str:
     return "" if is_number else "a number"
 
 
-Check = Callable[[Any, Loc, Faults], bool]
+LimitCheck = Callable[[Any, Loc, Faults], bool]
 
 
-def checker(limits: Constraints, unit: str) -> Check | None:
+def checker(limits: Constraints, unit: str) -> LimitCheck | None:
     """Return the function that reports whether a value is in its limits, and adds the fault."""
     if not limits:
         return None

@@ -11,15 +11,15 @@ from typing import Any
 from .faults import INVALID, Convert, Fault, Faults, Loc
 from .models import Model, ModelField
 
-Fields = list[tuple[ModelField, Convert]]
+FieldConverters = list[tuple[ModelField, Convert]]
 
 
-def build(model: Model, fields: Fields) -> Convert:
+def build(model: Model, fields: FieldConverters) -> Convert:
     """Return the function that converts to a model."""
     return _array(model, fields) if model.is_array else _object(model, fields)
 
 
-def _object(model: Model, fields: Fields) -> Convert:
+def _object(model: Model, fields: FieldConverters) -> Convert:
     names = {each.key for each, _ in fields}
 
     def convert(value: Any, loc: Loc, faults: Faults) -> Any:
@@ -46,7 +46,7 @@ def _object(model: Model, fields: Fields) -> Convert:
     return convert
 
 
-def _array(model: Model, fields: Fields) -> Convert:
+def _array(model: Model, fields: FieldConverters) -> Convert:
     required = sum(each.is_required for each, _ in fields)
 
     def convert(value: Any, loc: Loc, faults: Faults) -> Any:

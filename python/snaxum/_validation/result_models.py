@@ -16,7 +16,7 @@ from .models import Model, ModelField
 
 _MISSING = object()
 # Returns a mapping, or an object with attributes; None for a value that is neither.
-Source = Callable[[Any, Loc, Faults], Any]
+FieldReader = Callable[[Any, Loc, Faults], Any]
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ def guarded(convert: Convert) -> Convert:
     return guard
 
 
-def _by_name(kind: type) -> Source:
+def _by_name(kind: type) -> FieldReader:
     def find(value: Any, loc: Loc, faults: Faults) -> Any:
         if type(value) is dict or isinstance(value, kind) or values.is_mapping(value):
             return value
@@ -106,7 +106,7 @@ def _by_name(kind: type) -> Source:
     return find
 
 
-def _by_position(kind: type, model: Model, fields: list[ResultField]) -> Source:
+def _by_position(kind: type, model: Model, fields: list[ResultField]) -> FieldReader:
     required = sum(each.field.is_required for each in fields)
 
     def find(value: Any, loc: Loc, faults: Faults) -> Any:

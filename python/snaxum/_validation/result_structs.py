@@ -17,7 +17,7 @@ from .faults import INVALID
 from .hints import NONE, is_class, members, unwrap, with_arguments
 from .result_values import PLAIN, SCALARS
 
-Check = Callable[[Any], bool]
+ResultCheck = Callable[[Any], bool]
 
 
 class _Unfit(Exception):
@@ -56,10 +56,10 @@ class _Checks:
 
     def __init__(self) -> None:
         self._is_in_struct = False
-        self._models: dict[Any, list[Check]] = {}
+        self._models: dict[Any, list[ResultCheck]] = {}
         self._open: set[Any] = set()
 
-    def of(self, annotation: Any) -> Check | None:
+    def of(self, annotation: Any) -> ResultCheck | None:
         """Return the function for a type; None if it has no model. Raises _Unfit."""
         annotation, metadata = unwrap(annotation)
         if constraints.needs_pydantic(metadata) or not constraints.is_of_msgspec(metadata):
@@ -80,7 +80,7 @@ class _Checks:
             return self._model(annotation, base)
         raise _Unfit
 
-    def _union(self, choices: list[Any]) -> Check | None:
+    def _union(self, choices: list[Any]) -> ResultCheck | None:
         if len(choices) != 1:
             if all(each in PLAIN for each in choices):
                 return None
@@ -88,19 +88,19 @@ class _Checks:
         check = self.of(choices[0])
         return None if check is None else lambda value: value is None or check(value)
 
-    def _list(self, item: Any) -> Check | None:
+    def _list(self, item: Any) -> ResultCheck | None:
         check = self.of(item)
         return (
             None if check is None else lambda value: type(value) is list and all(map(check, value))
         )
 
-    def _dict(self, item: Any) -> Check | None:
+    def _dict(self, item: Any) -> ResultCheck | None:
         check = self.of(item)
         if check is None:
             return None
         return lambda value: type(value) is dict and all(map(check, value.values()))
 
-    def _model(self, annotation: Any, base: type) -> Check:
+    def _model(self, annotation: Any, base: type) -> ResultCheck:
         is_in_struct = self._is_in_struct or models.is_struct(base)
         known = self._models.setdefault((annotation, is_in_struct), [])
         if known:

@@ -152,6 +152,6 @@ _READ: dict[type, Callable[[Any], Any]] = {
     Decimal: _of_class(Decimal),
 }
 # The same table as `scalars.JSON`, for values of Python.
-SCALARS: dict[type, scalars.Scalar] = {
+SCALARS: dict[type, scalars.ScalarConversion] = {
     kind: (*scalars.JSON[kind][:2], read) for kind, read in _READ.items()
 }

@@ -16,7 +16,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 # The expectation for the message, the name of the fault, and a function that raises ValueError.
-Scalar = tuple[str, str, Callable[[Any], Any]]
+ScalarConversion = tuple[str, str, Callable[[Any], Any]]
 
 TRUE = frozenset(("true", "1", "on", "yes"))
 FALSE = frozenset(("false", "0", "-0", "off", "no"))
@@ -201,7 +201,7 @@ def _decimal(value: Any) -> Decimal:
         raise ValueError from None
 
 
-_MOMENTS: dict[type, Scalar] = {
+_MOMENTS: dict[type, ScalarConversion] = {
     dt.datetime: ("a date with a time, as 2026-01-31T12:00:00Z", "datetime_parsing", _datetime),
     dt.date: ("a date, as 2026-01-31", "date_parsing", _date),
     dt.time: ("a time, as 12:00:00", "time_parsing", _time),
@@ -209,7 +209,7 @@ _MOMENTS: dict[type, Scalar] = {
     uuid.UUID: ("a UUID", "uuid_parsing", _uuid_of),
     Decimal: ("a decimal number", "decimal_parsing", _decimal),
 }
-JSON: dict[type, Scalar] = {
+JSON: dict[type, ScalarConversion] = {
     str: ("a string", "string_type", _exactly(str)),
     int: ("an integer", "int_type", _exactly(int)),
     float: ("a number", "float_type", _float_json),
@@ -217,7 +217,7 @@ JSON: dict[type, Scalar] = {
     bytes: ("bytes in base64", "bytes_type", _base64),
     **_MOMENTS,
 }
-TEXT: dict[type, Scalar] = {
+TEXT: dict[type, ScalarConversion] = {
     **JSON,
     int: ("an integer", "int_parsing", _int_text),
     float: ("a number", "float_parsing", _float_text),

@@ -52,7 +52,7 @@ _targets: weakref.WeakKeyDictionary[Source, Targets] = weakref.WeakKeyDictionary
 
 
 @dataclass(eq=False)
-class _Run:
+class _ModuleRun:
     """A module that runs, and the values that its targets had when it imported them."""
 
     node: Node
@@ -77,7 +77,7 @@ class _Run:
                     break
 
 
-_runs: list[_Run] = []
+_runs: list[_ModuleRun] = []
 
 
 def begin_run(node: Node, source: Source) -> None:
@@ -85,7 +85,7 @@ def begin_run(node: Node, source: Source) -> None:
     targets = _targets.get(source)
     if targets is None:
         targets = _targets[source] = find_targets(source.content)
-    run = _Run(node, targets)
+    run = _ModuleRun(node, targets)
     run.record_absolute()
     _runs.append(run)
 
