@@ -17,8 +17,7 @@ from .._runtime.async_dispatch import timed
 from .._runtime.event_loop import LoopThread
 from .._runtime.leases import Lease, pin_task
 from .._runtime.runtime import running
-from .._runtime.socket_hooks import await_hooks
-from .._runtime.sockets import SocketLink
+from .._runtime.sockets import SocketLink, run_on_loop
 from .._runtime.streamed_request import StreamedRequest
 from ..http import Request, Response
 from ..mounts import Mount
@@ -165,33 +164,21 @@ class AsgiHost:
         self, loop: LoopThread, exchange: Exchange, lease: Lease, route: Route, request: Request
     ) -> None:
         """Run a WebSocket, and end it."""
-        pin_task(lease.generation, exchange.id)
-        exchanges = running().exchanges
-        exchanges[exchange.id] = exchange
         link = SocketLink(exchange, lease.generation, route, request, loop)
         cycle = WebSocketCycle(link, exchange, lease.generation, route, loop)
         loop.on_left(exchange.id, cycle.leave)
-        error: BaseException | None = None
-        result = None
+
+        async def handle() -> None:
+            scope = websocket_scope(exchange, self._prefix, self.lifespan.state)
+            await timed(self._app(scope, cycle.receive, cycle.send), exchange)
+            error = cycle.missing()
+            if error is not None:
+                raise error
+
         try:
-            if exchange.cancelled():
-                return  # before it began
-            if respond.is_observed:
-                exchange.began()
-            result = await await_hooks(route, request)
-            if result is None:
-                scope = websocket_scope(exchange, self._prefix, self.lifespan.state)
-                app = self._app(scope, cycle.receive, cycle.send)
-                await timed(app, exchange)
-                error = cycle.missing()
-        except BaseException as raised:
-            error = None if cycle.is_expected(raised) else raised
+            await run_on_loop(loop, lease, link, handle, cycle.is_expected)
         finally:
             loop.on_left(exchange.id, None)
-            exchanges.pop(exchange.id, None)
-            link.end(result, error)
-            loop.forget(exchange.id)
-            lease.end()
 
 
 # The tasks of applications whose routes have hooks: the loop has only weak references.

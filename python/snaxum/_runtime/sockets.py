@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, cast
 
 from .._core.hosted import Start
@@ -121,12 +121,28 @@ async def _on_loop(
     """Run an `async def` handler as a task of the loop."""
     from .async_dispatch import timed
 
-    pin_task(lease.generation, exchange.id)
-    exchanges = running().exchanges
-    exchanges[exchange.id] = exchange
     link = SocketLink(exchange, lease.generation, route, request, loop)
     ws = WebSocket(request, link)
     current.set(ws)
+    call = functools.partial(route.origin.call, ws)
+    await run_on_loop(loop, lease, link, lambda: timed(_UntilWait(call, link.complete), exchange))
+
+
+async def run_on_loop(
+    loop: LoopThread,
+    lease: Lease,
+    link: SocketLink,
+    handle: Callable[[], Awaitable[Any]],
+    is_expected: Callable[[BaseException], bool] = lambda error: False,
+) -> None:
+    """Run a WebSocket as the calling task: the hooks before it, then `handle`; and end it.
+
+    An exception that `is_expected` only ends it.
+    """
+    exchange = link.exchange
+    pin_task(lease.generation, exchange.id)
+    exchanges = running().exchanges
+    exchanges[exchange.id] = exchange
     error: BaseException | None = None
     result = None
     try:
@@ -134,12 +150,11 @@ async def _on_loop(
             return  # before it began
         if respond.is_observed:
             exchange.began()
-        result = await await_hooks(route, request)
+        result = await await_hooks(link.route, link.request)
         if result is None:
-            call = functools.partial(route.origin.call, ws)
-            result = await timed(_UntilWait(call, link.complete), exchange)
+            result = await handle()
     except BaseException as raised:
-        error = raised
+        error = None if is_expected(raised) else raised
     finally:
         exchanges.pop(exchange.id, None)
         link.end(result, error)
@@ -158,10 +173,10 @@ class SocketLink:
         request: Request,
         loop: LoopThread | None = None,
     ) -> None:
-        self._exchange = exchange
+        self.exchange = exchange
         self._generation = generation
-        self._route = route
-        self._request = request
+        self.route = route
+        self.request = request
         # The loop of the handler; None for one with a thread of its own.
         self._loop = loop
         self._host: HostApi = running().host
@@ -181,10 +196,10 @@ class SocketLink:
             raise RuntimeError("the handshake is complete; `accept` comes before any other use")
         if subprotocol is not None:
             self.subprotocol = subprotocol
-        exchange = self._exchange
+        exchange = self.exchange
         if respond.is_observed:
             exchange.returned()
-        number, route = self._generation.number, self._route
+        number, route = self._generation.number, self.route
         self._socket = exchange.accept(number, route.id, self.subprotocol, list(headers))
         if self._loop is not None:
             self._loop.watch(exchange.id, self._on_signal)
@@ -230,7 +245,7 @@ class SocketLink:
         self._calls.append(call)
         if self._loop is None and self._watching is None:
             self._watching = running().loop
-            self._watching.watch(self._exchange.id, self._on_signal)
+            self._watching.watch(self.exchange.id, self._on_signal)
         if socket.watch_close(self._host):
             self._call_closed()
 
@@ -244,19 +259,19 @@ class SocketLink:
         finally:
             loop = self._loop or self._watching
             if loop is not None:
-                loop.unwatch(self._exchange.id)
+                loop.unwatch(self.exchange.id)
             if self._loop is not None:
                 self._loop.flush_soon()
                 self._on_signal()  # the tasks of the handler that still wait
             self._call_closed()
 
     def _end(self, result: object, error: BaseException | None) -> None:
-        exchange, route = self._exchange, self._route
+        exchange, route = self.exchange, self.route
         if self._socket is None:
             if exchange.cancelled():
                 return
             if error is not None:
-                respond.send_error(exchange, self._generation, route, error, self._request)
+                respond.send_error(exchange, self._generation, route, error, self.request)
                 return
             if result is not None:
                 self._respond(result)
@@ -279,7 +294,7 @@ class SocketLink:
         socket.finish(failure)
 
     def _respond(self, result: object) -> None:
-        stream = respond.send_result(self._exchange, self._generation, self._route, result)
+        stream = respond.send_result(self.exchange, self._generation, self.route, result)
         if stream is not None:
             body = stream[0]
             detail = "a WebSocket handler cannot respond with an async stream"
@@ -299,7 +314,7 @@ class SocketLink:
             return 1007, short_reason(str(error)), None
         if _is_cancelled(error):
             return 1011, "the handler was cancelled", None
-        route = self._route
+        route = self.route
         with_locals = running().with_locals and not is_private(route.handler)
         failure = traceback.capture(error, with_locals=with_locals)
         traceback.add_handler(failure, route.handler)
@@ -307,10 +322,10 @@ class SocketLink:
 
     def _negotiated(self) -> str | None:
         """Return the first subprotocol of the route that the client offers."""
-        route = cast(WebSocketRoute, self._route.origin)
+        route = cast(WebSocketRoute, self.route.origin)
         if not route.subprotocols:
             return None
-        offered = ",".join(self._request.headers.get_all("sec-websocket-protocol")).split(",")
+        offered = ",".join(self.request.headers.get_all("sec-websocket-protocol")).split(",")
         offers = {offer.strip() for offer in offered}
         return next((name for name in route.subprotocols if name in offers), None)
 
