@@ -93,83 +93,29 @@ class Declarations:
         return register
 
     @as_method
-    def get(
-        self,
-        path: str,
-        *,
-        use_process_pool: bool = False,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        response_model: Any = None,
-        status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    def get(self, path: str, **options: Any) -> Callable[[_H], _H]:
         """Like `route`, for GET; HEAD is implied."""
-        return self._of("GET", path, use_process_pool, tags, summary, response_model, status)
+        return self.route(path, ["GET"], **options)
 
     @as_body_method
-    def post(
-        self,
-        path: str,
-        *,
-        use_process_pool: bool = False,
-        stream_body: bool | None = None,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        response_model: Any = None,
-        status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    def post(self, path: str, **options: Any) -> Callable[[_H], _H]:
         """Like `route`, for POST."""
-        return self._of(
-            "POST", path, use_process_pool, tags, summary, response_model, status, stream_body
-        )
+        return self.route(path, ["POST"], **options)
 
     @as_body_method
-    def put(
-        self,
-        path: str,
-        *,
-        use_process_pool: bool = False,
-        stream_body: bool | None = None,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        response_model: Any = None,
-        status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    def put(self, path: str, **options: Any) -> Callable[[_H], _H]:
         """Like `route`, for PUT."""
-        return self._of(
-            "PUT", path, use_process_pool, tags, summary, response_model, status, stream_body
-        )
+        return self.route(path, ["PUT"], **options)
 
     @as_body_method
-    def patch(
-        self,
-        path: str,
-        *,
-        use_process_pool: bool = False,
-        stream_body: bool | None = None,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        response_model: Any = None,
-        status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    def patch(self, path: str, **options: Any) -> Callable[[_H], _H]:
         """Like `route`, for PATCH."""
-        return self._of(
-            "PATCH", path, use_process_pool, tags, summary, response_model, status, stream_body
-        )
+        return self.route(path, ["PATCH"], **options)
 
     @as_method
-    def delete(
-        self,
-        path: str,
-        *,
-        use_process_pool: bool = False,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        response_model: Any = None,
-        status: int | None = None,
-    ) -> Callable[[_H], _H]:
+    def delete(self, path: str, **options: Any) -> Callable[[_H], _H]:
         """Like `route`, for DELETE."""
-        return self._of("DELETE", path, use_process_pool, tags, summary, response_model, status)
+        return self.route(path, ["DELETE"], **options)
 
     def websocket(self, path: str, *, subprotocols: Iterable[str] = ()) -> Callable[[_H], _H]:
         """Make the function below the handler of the WebSockets of `path`.
@@ -231,28 +177,6 @@ class Declarations:
         `call_next(request)` returns the response, in an `async def` once it is awaited.
         """
         return self._hook("middleware", function)
-
-    def _of(
-        self,
-        method: str,
-        path: str,
-        pool: bool,
-        tags: Iterable[str],
-        summary: str,
-        model: Any,
-        status: int | None,
-        stream_body: bool | None = None,
-    ) -> Callable[[Any], Any]:
-        return self.route(
-            path,
-            [method],
-            use_process_pool=pool,
-            stream_body=stream_body,
-            tags=tags,
-            summary=summary,
-            response_model=model,
-            status=status,
-        )
 
     def _hook(
         self, kind: hooks.Kind, function: _H, errors: tuple[int | type[Exception], ...] = ()

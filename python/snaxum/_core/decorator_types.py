@@ -7,16 +7,33 @@ response, with it whatever fits the model. Decorates nothing: `blueprints` does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar, cast, overload
 
 from .handlers import Handler
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack  # checkers have it; Python 3.10 does not
+
     from ..results import ResultHandler
 
 _H = TypeVar("_H", bound=Handler)
 # A function whose result a type checker compares with the values that become responses.
 _R = TypeVar("_R", bound="ResultHandler")
+
+
+class RouteOptions(TypedDict, total=False):
+    """The options of every route, but for `response_model`, which decides the overload."""
+
+    use_process_pool: bool
+    tags: Iterable[str]
+    summary: str
+    status: int | None
+
+
+class BodyRouteOptions(RouteOptions, total=False):
+    """The options of a route whose method has a body."""
+
+    stream_body: bool | None
 
 
 class RouteDecorator(Protocol):
@@ -28,12 +45,8 @@ class RouteDecorator(Protocol):
         path: str,
         methods: Iterable[str] | None = None,
         *,
-        use_process_pool: bool = False,
-        stream_body: bool | None = None,
-        tags: Iterable[str] = (),
-        summary: str = "",
         response_model: None = None,
-        status: int | None = None,
+        **options: Unpack[BodyRouteOptions],
     ) -> Callable[[_R], _R]: ...
     @overload
     def __call__(
@@ -42,11 +55,7 @@ class RouteDecorator(Protocol):
         methods: Iterable[str] | None = None,
         *,
         response_model: object,
-        use_process_pool: bool = False,
-        stream_body: bool | None = None,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        status: int | None = None,
+        **options: Unpack[BodyRouteOptions],
     ) -> Callable[[_H], _H]: ...
 
 
@@ -55,25 +64,11 @@ class MethodDecorator(Protocol):
 
     @overload
     def __call__(
-        self,
-        path: str,
-        *,
-        use_process_pool: bool = False,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        response_model: None = None,
-        status: int | None = None,
+        self, path: str, *, response_model: None = None, **options: Unpack[RouteOptions]
     ) -> Callable[[_R], _R]: ...
     @overload
     def __call__(
-        self,
-        path: str,
-        *,
-        response_model: object,
-        use_process_pool: bool = False,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        status: int | None = None,
+        self, path: str, *, response_model: object, **options: Unpack[RouteOptions]
     ) -> Callable[[_H], _H]: ...
 
 
@@ -82,27 +77,11 @@ class BodyMethodDecorator(Protocol):
 
     @overload
     def __call__(
-        self,
-        path: str,
-        *,
-        use_process_pool: bool = False,
-        stream_body: bool | None = None,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        response_model: None = None,
-        status: int | None = None,
+        self, path: str, *, response_model: None = None, **options: Unpack[BodyRouteOptions]
     ) -> Callable[[_R], _R]: ...
     @overload
     def __call__(
-        self,
-        path: str,
-        *,
-        response_model: object,
-        use_process_pool: bool = False,
-        stream_body: bool | None = None,
-        tags: Iterable[str] = (),
-        summary: str = "",
-        status: int | None = None,
+        self, path: str, *, response_model: object, **options: Unpack[BodyRouteOptions]
     ) -> Callable[[_H], _H]: ...
 
 
