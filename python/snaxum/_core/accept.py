@@ -21,7 +21,9 @@ def _weight(parameters: list[str]) -> float:
     for parameter in parameters:
         if parameter.startswith("q="):
             try:
-                return float(parameter[2:])
+                weight = float(parameter[2:])
             except ValueError:
                 return 0.0
+            # Not a number, or one that the standard does not have.
+            return weight if 0.0 <= weight <= 1.0 else 0.0
     return 1.0
