@@ -28,6 +28,7 @@ STOP_TIMEOUT_S = 10.0
 LOGS = HOME / "logs"
 # The field of `stat` after the name, and the state of a socket in `/proc/net/tcp`.
 _START_TIME = 19
+_PARENT = 1
 _LISTEN = "0A"
 
 
@@ -71,6 +72,11 @@ class Server:
         if not holders:
             raise ServerError(f"no process has port {self.port} open")
         return max(holders, key=lambda pid: int(session[pid][_START_TIME]))
+
+    def workers(self) -> list[int]:
+        """The children of the process that serves: the workers of its pool."""
+        parent = str(self.serving_pid())
+        return [pid for pid, stat in _session(self.session).items() if stat[_PARENT] == parent]
 
     def open_files(self) -> int:
         """The figure of the process that serves."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -30,6 +31,7 @@ from reload_latency import wait_until_ready
 from servers import Server, ServerError, running
 from setup import SetupError, frozen, install_for_soak
 from traffic import Reply, traffic
+from visitors import left_open, visits
 
 # Requests wait so long for a slow reload, counted from the first save that is not yet handled, and
 # then the code before serves them.
@@ -42,11 +44,17 @@ SETTLE_S = 2.0
 DEALT_WITH_S = 0.5
 BETWEEN_EDITS_S = (0.0, 0.3)
 SHOWN_COMPLAINTS = 10
+ALLOWED = ("right", "late", "killed")
 MODULES = ("alpha", "beta", "gamma", "delta")
 # These must not grow: open files and, by more than this, the memory and the threads of the server.
 MORE_MB = 16.0
 MORE_THREADS = 8.0
 SAMPLE_S = 1.0
+# A task that runs in a worker when that is killed fails; its request may have come so long before.
+KILL_EVERY_S = 2.0
+KILLED_S = 1.0
+MOST_KILLED = 2
+POOL = "/soak/pool"
 # Paths of the file that is not edited.
 STEADY = ("/soak/async", "/soak/stream")
 
@@ -117,12 +125,14 @@ class Ledger:
     def __init__(self, pages: dict[str, Page]) -> None:
         self._pages = pages
         self.verdicts: Counter[str] = Counter()
+        self.visits: Counter[str] = Counter()
+        self.kills: list[float] = []
         self.complaints: list[str] = []
 
     def note(self, reply: Reply) -> None:
         verdict = reply.fault or self._judge(reply)
         self.verdicts[verdict] += 1
-        if verdict not in ("right", "late") and len(self.complaints) < SHOWN_COMPLAINTS:
+        if verdict not in ALLOWED and len(self.complaints) < SHOWN_COMPLAINTS:
             page = self._pages[reply.path]
             recent = [f"{v.value}@{v.began - reply.sent:+.3f}" for v in page.versions[-3:]]
             rows = [f"{v.row_began - reply.sent:+.3f}" for v in page.versions[-3:-1]]
@@ -133,10 +143,20 @@ class Ledger:
                 f" in rows from {rows}"
             )
 
+    def visit(self, name: str, fault: str) -> None:
+        """Count a visit; `fault` is empty if its outcome was the right one."""
+        self.visits[f"{name}: wrong" if fault else name] += 1
+        if fault and len(self.complaints) < SHOWN_COMPLAINTS:
+            self.complaints.append(f"{name}: {fault}")
+
     def failed(self) -> int:
-        return sum(n for kind, n in self.verdicts.items() if kind not in ("right", "late"))
+        visits = sum(n for name, n in self.visits.items() if name.endswith(": wrong"))
+        return visits + sum(n for kind, n in self.verdicts.items() if kind not in ALLOWED)
 
     def _judge(self, reply: Reply) -> str:
+        kills = [kill for kill in self.kills if reply.sent - KILLED_S <= kill <= reply.received]
+        if kills and reply.status == 500 and reply.path == POOL:
+            return "killed"
         if reply.status not in (200, 404):
             return f"status {reply.status}"
         value = edits.message(reply.body) if reply.status == 200 else None
@@ -179,7 +199,7 @@ class Editor:
         self.pages = {
             f"/soak/{name}": Page(f"/soak/{name}", directory / f"{name}.py") for name in MODULES
         }
-        pooled = Page("/soak/pool", directory / "tasks.py", _TASKS)
+        pooled = Page(POOL, directory / "tasks.py", _TASKS)
         self.pages[pooled.path] = pooled
         for page in self.pages.values():
             self._save(page)
@@ -266,6 +286,13 @@ def main() -> int:
     parser.add_argument(
         "--connections", type=at_least_one, default=32, metavar="N", help="under load [32]"
     )
+    parser.add_argument(
+        "--visitors",
+        type=at_least_one,
+        default=16,
+        metavar="N",
+        help="that upload, read events, talk over WebSockets and leave [16]",
+    )
     parser.add_argument("--seed", type=int, help="repeat the edits of an earlier run")
     parser.add_argument("--snaxum", type=Path, metavar="FILE", help="this binary")
     options = parser.parse_args()
@@ -294,29 +321,40 @@ def _soak(options: argparse.Namespace) -> int:
             os.sched_setaffinity(0, {cores.load})
         with running(SOAK, installation, cores.server, prepare) as server:
             wait_until_ready(server, "/soak/alpha")
-            run = _run(server, editors[0], options.minutes * 60, options.connections)
+            run = _run(server, editors[0], options)
             return asyncio.run(run)
 
 
-async def _run(server: Server, editor: Editor, seconds: float, connections: int) -> int:
+async def _run(server: Server, editor: Editor, options: argparse.Namespace) -> int:
+    seconds = options.minutes * 60
     ledger = Ledger(editor.pages)
     began = time.monotonic()
     files_before = None
     memory, threads = Trend(), Trend()
-    async with traffic(server.port, list(editor.pages), connections, ledger.note):
+    async with (
+        traffic(server.port, list(editor.pages), options.connections, ledger.note),
+        visits(server.port, options.visitors, ledger.visit),
+    ):
         while (passed := time.monotonic() - began) < seconds and server.is_alive():
             await editor.edit()
             await asyncio.sleep(random.uniform(*BETWEEN_EDITS_S))
+            if passed > KILL_EVERY_S * (len(ledger.kills) + 1):
+                _kill_worker(server, ledger)
             # Connections and caches, which fill once, are full after a quarter.
             if passed > seconds / 4:
                 files_before = files_before or server.open_files()
                 if passed - memory.last >= SAMPLE_S:
                     memory.add(passed, server.own_rss_mb())
                     threads.add(passed, server.threads())
-        await asyncio.sleep(SETTLE_S)
-        files = server.open_files()
-    print(f"edits: {_listed(editor.done)}\nresponses: {_listed(ledger.verdicts)}")
+    await asyncio.sleep(SETTLE_S)
+    files = server.open_files()
+    print(f"edits: {_listed(editor.done)}, {len(ledger.kills)} workers killed")
+    print(f"responses: {_listed(ledger.verdicts)}\nvisits: {_listed(ledger.visits)}")
     complaints = [*ledger.complaints, *_final(server, editor)]
+    if any((left := await left_open(server.port)).values()):
+        complaints.append(f"open without a client: {left}")
+    if ledger.verdicts["killed"] > len(ledger.kills) * MOST_KILLED:
+        complaints.append("more requests failed than were in the killed workers")
     if ledger.verdicts["late"] > ledger.verdicts.total() * MOST_LATE:
         complaints.append(f"more than {MOST_LATE:.0%} of the responses were late")
     if files_before is not None:
@@ -333,6 +371,16 @@ async def _run(server: Server, editor: Editor, seconds: float, connections: int)
     failed = bool(complaints) or ledger.failed() > 0
     print("failed" if failed else "passed")
     return int(failed)
+
+
+def _kill_worker(server: Server, ledger: Ledger) -> None:
+    """Kill a worker of the pool, if there is one."""
+    workers = server.workers()
+    # Also without one, so that the next is not sought at once.
+    ledger.kills.append(time.perf_counter())
+    if workers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(random.choice(workers), signal.SIGKILL)
 
 
 def _final(server: Server, editor: Editor) -> list[str]:

@@ -78,9 +78,13 @@ async def _user(
 
 
 async def _ask(connection: _Connection, path: str) -> tuple[int, bytes, bool]:
-    """Status, body, and whether the connection may be used again."""
     reader, writer = connection
     writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    return await receive(reader)
+
+
+async def receive(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
+    """Status, body, and whether the connection may be used again."""
     head = await reader.readuntil(b"\r\n\r\n")
     status, is_kept = int(head.split(b" ", 2)[1]), not _CLOSE.search(head)
     if length := _LENGTH.search(head):
