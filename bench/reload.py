@@ -96,6 +96,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="does it run at all")
     parser.add_argument("--unpinned", action="store_true", help="server and load share all cores")
     parser.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
+    parser.add_argument(
+        "--against", type=Path, metavar="FILE", help="compare single saves with this binary only"
+    )
     parser.add_argument("--report", type=Path, metavar="FILE", help="print recorded figures again")
     parser.add_argument("--list", action="store_true", help="name the rows and end")
     options = parser.parse_args()
@@ -117,6 +120,8 @@ def _run(options: argparse.Namespace) -> int:
         # The load is this process.
         os.sched_setaffinity(0, {cores.load})
 
+    if options.against is not None:
+        return _compare(installation, options, cores, results)
     with frozen(installation) as measured:
         for step in _steps(options, measured, cores):
             print(f"{step.during}: {step.peer}", file=sys.stderr, flush=True)
@@ -127,6 +132,19 @@ def _run(options: argparse.Namespace) -> int:
     print(reload_report.markdown(kept))
     print(f"\nRaw figures: {results}")
     return 0 if all(map(_is_sound, kept)) else 1
+
+
+def _compare(
+    installation: Installation, options: argparse.Namespace, cores: Cores, results: Path
+) -> int:
+    """Print the medians of single saves with both binaries, which take turns."""
+    other = install_for_reload(options.against)
+    with frozen(installation) as measured, frozen(other) as against:
+        both = (measured, against)
+        record = reload_latency.compare(RELOADERS[0], both, cores.server, options.edits)
+    records.append(results, record)
+    print(reload_report.comparison(record))
+    return 0
 
 
 def _steps(options: argparse.Namespace, installation: Installation, cores: Cores) -> Iterator[Step]:

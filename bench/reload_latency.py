@@ -10,6 +10,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
@@ -33,6 +34,7 @@ BETWEEN_POLLS_S = 0.0005
 REST_S = (0.3, 1.3)
 # A row whose edits do not arrive is abandoned.
 MAX_UNSERVED = 3
+WARM_UP_SAVES = 2
 
 
 def measure(
@@ -59,6 +61,31 @@ def measure(
                 yield _phases(server, count) | about | {"connection": connection}
         if dev_api.is_there(server.app):
             yield _floor(server, source, count) | about
+
+
+def compare(
+    peer: Peer, installations: tuple[Installation, Installation], core: int | None, count: int
+) -> Record:
+    """Single saves on two servers that take turns, so that a noisy minute meets both."""
+    served: tuple[list[float], list[float]] = ([], [])
+    with ExitStack() as stack:
+        sides = []
+        for installation in installations:
+            server = stack.enter_context(running(peer, installation, core))
+            wait_until_ready(server)
+            client = stack.enter_context(connected(server.port, keep=True))
+            sides.append((client, Source(server.app / peer.edited)))
+        for client, source in sides * WARM_UP_SAVES:
+            _trial(client, source)
+            _rest()
+        for _ in range(count):
+            for (client, source), times in zip(sides, served, strict=True):
+                ms, faults = _trial(client, source)
+                if ms is None or faults:
+                    raise ServerError(f"a save was not served: {dict(faults)}")
+                times.append(round(ms, 4))
+                _rest()
+    return {"type": "against", "ms": served[0], "against_ms": served[1]}
 
 
 def wait_until_ready(server: Server, path: str = edits.PATH) -> None:

@@ -180,3 +180,13 @@ def _pool_table(record: Record) -> str:
         figures = [f"{quantile(ms, part):.1f}" for part in (0.5, 0.99, 1)]
         rows.append([what, str(len(ms)), *figures])
     return table(rows)
+
+
+def comparison(record: Record) -> str:
+    """One line: the medians of two binaries, their difference and their ratio."""
+    ours, other = median(record["ms"]), median(record["against_ms"])
+    return (
+        f"a save is served after {ours:.2f} ms, and after {other:.2f} ms with the other binary: "
+        f"{ours - other:+.2f} ms, {ours / other:.3f} times as long "
+        f"(medians of {len(record['ms'])} saves each, in turn)"
+    )
