@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import _registry
 from ._core import hooks
 from ._core.decorator_types import (
+    BODY_ROUTE_OPTIONS,
+    ROUTE_OPTIONS,
     BeforeDecorator,
     BodyMethodDecorator,
     ErrorHandlerDecorator,
@@ -95,27 +97,27 @@ class Declarations:
     @as_method
     def get(self, path: str, **options: Any) -> Callable[[_H], _H]:
         """Like `route`, for GET; HEAD is implied."""
-        return self.route(path, ["GET"], **options)
+        return self._of("GET", path, options, ROUTE_OPTIONS)
 
     @as_body_method
     def post(self, path: str, **options: Any) -> Callable[[_H], _H]:
         """Like `route`, for POST."""
-        return self.route(path, ["POST"], **options)
+        return self._of("POST", path, options, BODY_ROUTE_OPTIONS)
 
     @as_body_method
     def put(self, path: str, **options: Any) -> Callable[[_H], _H]:
         """Like `route`, for PUT."""
-        return self.route(path, ["PUT"], **options)
+        return self._of("PUT", path, options, BODY_ROUTE_OPTIONS)
 
     @as_body_method
     def patch(self, path: str, **options: Any) -> Callable[[_H], _H]:
         """Like `route`, for PATCH."""
-        return self.route(path, ["PATCH"], **options)
+        return self._of("PATCH", path, options, BODY_ROUTE_OPTIONS)
 
     @as_method
     def delete(self, path: str, **options: Any) -> Callable[[_H], _H]:
         """Like `route`, for DELETE."""
-        return self.route(path, ["DELETE"], **options)
+        return self._of("DELETE", path, options, ROUTE_OPTIONS)
 
     def websocket(self, path: str, *, subprotocols: Iterable[str] = ()) -> Callable[[_H], _H]:
         """Make the function below the handler of the WebSockets of `path`.
@@ -177,6 +179,15 @@ class Declarations:
         `call_next(request)` returns the response, in an `async def` once it is awaited.
         """
         return self._hook("middleware", function)
+
+    def _of(
+        self, method: str, path: str, options: dict[str, Any], known: frozenset[str]
+    ) -> Callable[[Any], Any]:
+        for name in options:
+            if name not in known:
+                function = f"Declarations.{method.lower()}()"
+                raise TypeError(f"{function} got an unexpected keyword argument {name!r}")
+        return self.route(path, [method], **options)
 
     def _hook(
         self, kind: hooks.Kind, function: _H, errors: tuple[int | type[Exception], ...] = ()

@@ -61,7 +61,8 @@ def test_a_keyword_of_another_framework_is_explained_where_its_error_is_shown(
     function: str, keyword: str
 ) -> None:
     explained = f"there is no `{keyword}` here; {KEYWORDS[function, keyword]}"
-    assert hint_of(lambda: getattr(snaxum, function)(**{keyword: "x"})) == explained
+    path = ("/x",) if function in ("route", "get") else ()
+    assert hint_of(lambda: getattr(snaxum, function)(*path, **{keyword: "x"})) == explained
 
 
 @pytest.mark.parametrize("marker", ["Query", "Path", "Header", "Cookie", "Form", "Body"])

@@ -36,6 +36,10 @@ class BodyRouteOptions(RouteOptions, total=False):
     stream_body: bool | None
 
 
+ROUTE_OPTIONS = frozenset({"response_model", *RouteOptions.__annotations__})
+BODY_ROUTE_OPTIONS = frozenset({"response_model", *BodyRouteOptions.__annotations__})
+
+
 class RouteDecorator(Protocol):
     """The type of `route`."""
 
