@@ -7,8 +7,8 @@ neither requests nor responses.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar, overload
 from urllib.parse import parse_qsl
 
 Pairs = Iterable[tuple[str, str]]
@@ -16,6 +16,7 @@ HeaderList = list[tuple[str, str]]
 
 
 _V = TypeVar("_V")
+_D = TypeVar("_D")
 
 
 class MultiDict(Mapping[str, _V]):
@@ -71,6 +72,28 @@ class Fields(MultiDict[_V]):
             return self._values[name][-1]
         except KeyError:
             raise MissingField(self._explain(name)) from None
+
+    @overload
+    def get(self, name: str, /) -> _V | None: ...
+    @overload
+    def get(self, name: str, /, default: _V | _D) -> _V | _D: ...
+    @overload
+    def get(self, name: str, /, default: None = None, *, type: Callable[[_V], _D]) -> _D | None: ...
+    @overload
+    def get(self, name: str, /, default: _D, type: Callable[[_V], _D]) -> _D: ...
+    def get(
+        self, name: str, /, default: Any = None, type: Callable[[_V], Any] | None = None
+    ) -> Any:
+        """Return the last value of `name`, or `default`; as `type`, unless that refuses it."""
+        values = self._values.get(name)
+        if values is None:
+            return default
+        if type is None:
+            return values[-1]
+        try:
+            return type(values[-1])
+        except (ValueError, TypeError):
+            return default
 
     def _explain(self, name: str) -> str:
         sent = ", ".join(f"`{each}`" for each in list(self._values)[:10])

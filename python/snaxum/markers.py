@@ -123,7 +123,51 @@ class Form(Marker):
 
 
 class Body(Marker):
-    """The JSON body: `ids: Annotated[list[int], Body()]`; a model needs no marker."""
+    """The JSON body: `ids: Annotated[list[int], Body()]`; a model needs no marker.
 
-    __slots__ = ()
+    With `embed=True`, and beside another parameter of the body, it is a member of the JSON object,
+    by its name or `alias`.
+    """
+
+    __slots__ = ("embed",)
     source = "body"
+
+    embed: bool
+
+    def __init__(
+        self,
+        default: Any = MISSING,
+        *,
+        embed: bool = False,
+        alias: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        examples: Sequence[Any] | None = None,
+        deprecated: bool = False,
+        ge: Any = None,
+        gt: Any = None,
+        le: Any = None,
+        lt: Any = None,
+        multiple_of: Any = None,
+        min_length: int | None = None,
+        max_length: int | None = None,
+        pattern: str | None = None,
+    ) -> None:
+        """Take the limits and the description; `default` is for `count: int = Body(1)`."""
+        super().__init__(
+            default,
+            alias=alias,
+            title=title,
+            description=description,
+            examples=examples,
+            deprecated=deprecated,
+            ge=ge,
+            gt=gt,
+            le=le,
+            lt=lt,
+            multiple_of=multiple_of,
+            min_length=min_length,
+            max_length=max_length,
+            pattern=pattern,
+        )
+        self.embed = embed

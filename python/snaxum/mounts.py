@@ -58,7 +58,7 @@ class Mount(Route):
     def _checked(self, methods: Iterable[str] | None) -> tuple[str, ...]:
         return (ANY_METHOD,)
 
-    def _plan(self) -> None:
+    def _plan(self, *, is_last: bool = False) -> None:
         self.arguments: list[Argument] | None = []
         self.streams_body = True
         self.is_planned = True

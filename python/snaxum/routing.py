@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
-from ._core import calls, foreign_patterns, handlers, parameters
+from ._core import calls, foreign_patterns, handlers, parameters, return_types
 from ._core.arguments import Argument
 from ._core.body_use import decide
 from ._core.digests import sha256
@@ -148,11 +148,11 @@ class Route:
         """
         if not self.is_planned:
             try:
-                self._plan()
+                self._plan(is_last=True)
             except Unresolved as error:
                 raise RouteError(f"{self._place}: {error}") from None
 
-    def _plan(self) -> None:
+    def _plan(self, *, is_last: bool = False) -> None:
         with_pool = self.use_process_pool
         names = {name: converter.kind for name, converter in self.parsed.params}
         try:
@@ -164,7 +164,12 @@ class Route:
                 pattern=self.pattern,
             )
             call = calls.bind(self.handler, self.arguments, with_pool=with_pool)
-            self.call = converted(call, self.response_model, self.status, is_async=self.is_async)
+            model, to_returned = self.response_model, None
+            if model is None:
+                to_returned = return_types.converter_of(self.handler, is_last=is_last)
+            self.call = converted(
+                call, model, self.status, to_returned=to_returned, is_async=self.is_async
+            )
             self.streams_body = decide(self.handler, self.arguments, self.streams_body)
         except Unresolved:
             raise

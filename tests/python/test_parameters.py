@@ -209,9 +209,6 @@ def unknown_item(items: list[threading.Thread]) -> None: ...
 def model_on_get(point: Point) -> None: ...
 
 
-def two_bodies(first: Point, second: Point) -> None: ...
-
-
 def form_on_get(name: Annotated[str, Form()]) -> None: ...
 
 
@@ -293,11 +290,10 @@ def test_what_cannot_be_filled_is_an_error_with_its_place(
 @pytest.mark.parametrize(
     ("handler", "words"),
     [
-        (two_bodies, "`first` and `second` are both the body; make them fields of one model"),
         (body_and_form, "`point` is the JSON body, and another parameter is of a form"),
         (deep_unknown, "the parameter `box` cannot be filled: no text or JSON becomes a `Thread`"),
     ],
-    ids=range(3),
+    ids=range(2),
 )
 def test_a_body_that_cannot_be_filled_is_an_error(handler: Callable[..., Any], words: str) -> None:
     with pytest.raises(RouteError, match=re.escape(words)):

@@ -293,3 +293,15 @@ def test_built_requests_behave_like_real_ones() -> None:
     assert Request.build().content_type == ""
     with pytest.raises(ValueError, match="pass one of them"):
         Request.build(body=b"x", json=1)
+
+
+def test_a_value_is_converted_or_its_default_counts() -> None:
+    request = Request.build(query="page=3&page=4&size=x", form={"n": "5"})
+    params = request.query_params
+    assert params.get("page", 1, type=int) == 4
+    assert params.get("size", 1, type=int) == params.get("none", 1, type=int) == 1
+    assert params.get("size", type=int) is None
+    assert request.form.get("n", type=int) == 5
+    assert params.get("page") == "4"
+    with pytest.raises(ZeroDivisionError):
+        params.get("page", type=lambda text: 1 // 0)

@@ -6,13 +6,14 @@ parameters never imports it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._validation import libraries
 from .._validation.faults import MAX_FAULTS, Faults
 from ..http_errors import ValidationError
 from .arguments import Argument
+from .embedded_body import EmbeddedBody
 from .text_models import TextModel
 from .values import FoundFaults, TextValue, Value, value_of
 
@@ -27,10 +28,16 @@ _TEXTS = {
 
 def code(arguments: Sequence[Argument], scope: dict[str, Any]) -> list[str]:
     """Write the code that sets `a0`, `a1`, ... from `request`; its objects go to `scope`."""
-    values = [TextModel(each) if each.is_text_model else value_of(each) for each in arguments]
-    names = "".join(f"a{number}, " for number in range(len(values)))
-    scope["extract"] = _Extractor(values)
+    members = [number for number, each in enumerate(arguments) if each.is_embedded]
+    values: dict[int, Value] = {}
+    for number, each in enumerate(arguments):
+        if number not in members:
+            values[number] = TextModel(each) if each.is_text_model else value_of(each)
+    if members:  # one value, which has all of them
+        values[members[0]] = EmbeddedBody({number: arguments[number] for number in members})
+    scope["extract"] = _Extractor([*values.values()])
     lines = [f" {line}" for line in _straight(values, scope)]
+    names = "".join(f"{_target(number, value)}, " for number, value in values.items())
     return ["try:", *lines, "except Exception:", f" {names}= extract(request)"]
 
 
@@ -54,17 +61,17 @@ class _Extractor:
         return filled
 
 
-def _straight(values: Sequence[Value], scope: dict[str, Any]) -> list[str]:
+def _straight(values: Mapping[int, Value], scope: dict[str, Any]) -> list[str]:
     """Write the code for a request without faults; it sets `a0`, `a1`, ..."""
     lines = [
         f"{source} = {text}"
         for source, text in _TEXTS.items()
-        if any(each.argument.source == source for each in values)
+        if any(each.argument.source == source for each in values.values())
     ]
     # The values that msgspec converts, in one call, each with its number.
     converted: list[tuple[int, TextValue]] = []
-    for number, value in enumerate(values):
-        argument, name = value.argument, f"a{number}"
+    for number, value in values.items():
+        argument, name = value.argument, _target(number, value)
         if not isinstance(value, TextValue) or argument.source not in _TEXTS:
             scope[f"get{number}"] = value.get
             lines.append(f"{name} = get{number}(request)")
@@ -94,6 +101,13 @@ def _straight(values: Sequence[Value], scope: dict[str, Any]) -> list[str]:
     if converted:
         lines = ["given = {}", *lines, *_conversion(converted, scope)]
     return lines
+
+
+def _target(number: int, value: Value) -> str:
+    """Return the names that a value is assigned to."""
+    numbers = value.numbers if isinstance(value, EmbeddedBody) else [number]
+    names = ", ".join(f"a{each}" for each in numbers)
+    return f"({names},)" if isinstance(value, EmbeddedBody) else names
 
 
 def _default(number: int, value: Value) -> str:

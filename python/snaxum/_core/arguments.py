@@ -53,6 +53,8 @@ class Argument:
     is_deprecated: bool = False
     # `module:function` that reads the body as this type, if it is not JSON.
     reader: str | None = None
+    # A member of the body, which is an object, by its key.
+    is_embedded: bool = False
     # A field of the form beside a file, which the query may have instead.
     is_beside_file: bool = False
     # Several values with one name.

@@ -142,7 +142,7 @@ KEYWORDS = {
     ("Blueprint", "tags"): "give `tags` to each route",
     ("Query", "regex"): "the regular expression is `pattern`",
     ("Query", "convert_underscores"): "the name of the header is `alias`",
-    ("Query", "embed"): "make the value a field of a model, and annotate the parameter with that",
+    ("Query", "embed"): "only `Body` has it",
     ("Query", "example"): "write `examples=[...]`",
     ("Query", "default_factory"): "give the parameter a default",
     (

@@ -15,7 +15,7 @@ from inspect import Parameter
 from types import CodeType
 from typing import Any
 
-from .._validation import constraints, hints
+from .._validation import aliases, constraints, hints
 from .._validation.faults import Unsupported
 from ..markers import MISSING, Marker
 from . import foreign_patterns, sources
@@ -77,15 +77,12 @@ def plan(
         if each.is_text_model:
             others = (other for other in arguments if other is not each)
             each.neighbours = frozenset(o.key for o in others if o.source == each.source)
-    bodies = [each.name for each in arguments if each.source == "body"]
-    if len(bodies) > 1:
-        raise ValueError(
-            f"`{bodies[0]}` and `{bodies[1]}` are both the body; make them fields of one model"
-        )
+    bodies = [each for each in arguments if each.source == "body"]
+    sources.embed(bodies)
     if bodies and any(each.source in ("form", "file") for each in arguments):
         raise ValueError(
-            f"`{bodies[0]}` is the JSON body, and another parameter is of a form; a request has "
-            "one body: make them all `Form`"
+            f"`{bodies[0].name}` is the JSON body, and another parameter is of a form; a request "
+            "has one body: make them all `Form`"
         )
     return [each for each in arguments if each.source is not None]
 
@@ -241,7 +238,7 @@ def _read_parameter(
     if argument.is_annotated:
         try:
             resolved = hints.resolve(parameter.annotation, globals_, closure)
-            _describe(argument, *hints.unwrap(resolved))
+            _describe(argument, *aliases.unwrap_until_recursion(resolved))
         except Unsupported as error:
             argument.error = error
             argument.source = sources.of_unresolved(parameter.annotation)

@@ -28,13 +28,23 @@ def described(
     return names, summary, None if status is None else checked_status(status, 200)
 
 
-def converted(call: Handler, model: Any, status: int | None, *, is_async: bool) -> Handler:
+def converted(
+    call: Handler,
+    model: Any,
+    status: int | None,
+    *,
+    to_returned: Callable[[Any], Any] | None = None,
+    is_async: bool,
+) -> Handler:
     """Return `call` with results that have the model and the status of a route.
 
-    Raises Unresolved or Unsupported for the model. Without both it is `call` itself.
+    `to_returned` converts to the model of the handler's return type, which counts without a
+    `model`. Raises Unresolved or Unsupported for the model. Without all it is `call` itself.
     """
     if model is not None:
         call = _chained(call, _to_model(model), is_async=is_async)
+    elif to_returned is not None:
+        call = _chained(call, _of_body(to_returned), is_async=is_async)
     if status is not None:
         call = _chained(call, _to_status(status), is_async=is_async)
     return call
@@ -54,6 +64,10 @@ def _to_model(model: Any) -> Callable[[Any], Any]:
             "`list[Item]` of one"
         ) from None
 
+    return _of_body(convert)
+
+
+def _of_body(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def convert_result(result: Any) -> Any:
         if isinstance(result, Response):
             return result

@@ -109,21 +109,51 @@ def choose(argument: Argument, methods: Sequence[str]) -> ArgumentSource | None:
 
 
 def is_body(annotation: Any) -> bool:
-    """Report whether a type needs more than text: a model, a dict, a frame, or a list of them."""
+    """Report whether a type needs more than text: a model, a dict, a frame, or a list of them.
+
+    Raises Unresolved or Unsupported for an alias without a value.
+    """
     if annotation in _PLAIN:
         return False
     if reader_of(annotation) is not None:
         return True
-    from .._validation import models
+    from .._validation import aliases, models
 
+    annotation = aliases.unwrap_until_recursion(annotation)[0]
+    if aliases.is_alias(annotation):
+        return True  # it contains itself, as no text does
     for each in members(annotation):
-        each = unwrap(each)[0]
+        each = aliases.unwrap_until_recursion(each)[0]
+        if aliases.is_alias(each) or len(members(each)) > 1:
+            if is_body(each):
+                return True
+            continue
         base = typing.get_origin(each) or each
         if models.is_model(base) or (isinstance(base, type) and _is_mapping(base)):
             return True
         if base in (list, tuple, set, frozenset) and any(map(is_body, typing.get_args(each))):
             return True
     return False
+
+
+def embed(bodies: Sequence[Argument]) -> None:
+    """Make several parameters of a body the members of one object. Raises ValueError."""
+    if len(bodies) < 2 and not any(getattr(each.marker, "embed", False) for each in bodies):
+        return
+    names: dict[str, str] = {}
+    for each in bodies:
+        if each.reader is not None:
+            raise ValueError(
+                f"`{each.name}` is a table, which is the whole body and no member of an object; "
+                "drop the other parameters of the body, or take them from the query"
+            )
+        if each.key in names:
+            raise ValueError(
+                f"`{names[each.key]}` and `{each.name}` are both the member `{each.key}` of the "
+                "body; change the `alias` of one of them"
+            )
+        names[each.key] = each.name
+        each.is_embedded = True
 
 
 def _is_mapping(base: type) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._validation import engines, models
-from .._validation.faults import Fault, Faults, TooManyFaults
+from .._validation.faults import Fault, Faults, Loc, TooManyFaults
 from ..http_errors import HTTPError
 from ..markers import MISSING
 from .arguments import Argument
@@ -131,6 +131,10 @@ class FormText(TextValue):
         _refuse_other_form(request)
 
 
+class _NotFiles(list[str]):
+    """Texts of a form that should be files."""
+
+
 class Upload(Value):
     """An uploaded file, or all files of a name."""
 
@@ -139,10 +143,21 @@ class Upload(Value):
         self.part = "form"
 
     def read(self, request: Any) -> Any:
-        files = request.files.get_all(self.argument.key)
-        if not files:
-            return MISSING
-        return files if self.argument.is_list else files[-1]
+        key = self.argument.key
+        files = request.files.get_all(key)
+        if files:
+            return files if self.argument.is_list else files[-1]
+        texts = [each for each in request.form.get_all(key) if each]
+        return _NotFiles(texts if self.argument.is_list else texts[-1:]) if texts else MISSING
+
+    def convert(self, request: Any, sent: Any, faults: Faults) -> Any:
+        if type(sent) is _NotFiles:
+            key = self.argument.key
+            msg = "must be a file, and not text; send the form as multipart/form-data"
+            for at in range(len(sent)):
+                loc = (key, at) if self.argument.is_list else (key,)
+                faults.append(Fault(loc, msg, "value_error"))
+        return sent
 
     def refuse_missing(self, request: Any) -> None:
         _refuse_other_form(request)
@@ -188,12 +203,16 @@ class JsonBody(Value):
         except DecodingError as error:
             raise HTTPError(400, f"the body is not valid JSON: {error}") from None
         if known is None:
-            try:
-                return self.engine.explain(value, (), faults)
-            except RecursionError:
-                raise HTTPError(400, "the body is nested too deep") from None
+            return self.explain(value, (), faults)
         faults += known
         return None
+
+    def explain(self, value: Any, loc: Loc, faults: Faults) -> Any:
+        """Convert a decoded value, or add each of its faults."""
+        try:
+            return self.engine.explain(value, loc, faults)
+        except RecursionError:
+            raise HTTPError(400, "the body is nested too deep") from None
 
 
 class OtherBody(Value):

@@ -53,7 +53,7 @@ class WebSocketRoute(Route):
     def _checked(self, methods: Iterable[str] | None) -> tuple[str, ...]:
         return ("WS",)
 
-    def _plan(self) -> None:
+    def _plan(self, *, is_last: bool = False) -> None:
         super()._plan()
         for each in self.arguments or ():
             if each.source == "request" and each.is_annotated:

@@ -65,6 +65,10 @@ def request_body(
 ) -> dict[str, Any] | None:
     """Describe the body of a request; None if the arguments do not read it."""
     form: list[Argument] = []
+    arguments = list(arguments)
+    embedded = [each for each in arguments if each.is_embedded]
+    if embedded:
+        return _object(embedded, schemas)
     for argument in arguments:
         if argument.source == "body":
             return _body(argument, schemas)
@@ -162,6 +166,23 @@ def _body(argument: Argument, schemas: Schemas) -> dict[str, Any]:
     if argument.description:
         found["description"] = argument.description
     return {**found, "required": argument.is_required}
+
+
+def _object(arguments: list[Argument], schemas: Schemas) -> dict[str, Any]:
+    """Describe the body whose members are parameters."""
+    properties: dict[str, Schema] = {}
+    for argument in arguments:
+        schema = schemas.of(argument.annotation, "input", argument.limits)
+        if not argument.is_required:
+            add_default(schema, argument.default)
+        _add_texts(schema, argument)
+        schema.update(_described(argument))
+        properties[argument.key] = schema
+    required = [each.key for each in arguments if each.is_required]
+    whole: Schema = {"type": "object", "properties": properties}
+    if required:
+        whole["required"] = required
+    return {"content": {"application/json": {"schema": whole}}, "required": bool(required)}
 
 
 def frame_content() -> dict[str, Any]:

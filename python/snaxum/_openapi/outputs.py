@@ -5,7 +5,6 @@ Owns the content types and statuses that a result has by its type. Never describ
 
 from __future__ import annotations
 
-import inspect
 import io
 import pathlib
 import typing
@@ -21,11 +20,10 @@ from collections.abc import (
 from http import HTTPStatus
 from typing import Any, Literal
 
-from .._core import frames, parameters, pictures
+from .._core import frames, pictures, return_types
 from .._core.events import CONTENT_TYPE, Event
 from .._core.handlers import code_of, innermost
-from .._validation.faults import Unsupported
-from .._validation.hints import NONE, is_class, members, resolve, unwrap
+from .._validation.hints import NONE, is_class, members, unwrap
 from ..event_stream import JSON_LINES, content_type_of, stream_events, stream_json_lines
 from ..markers import MISSING
 from ..response import BYTES, HTML, JSON, TEXT, Response
@@ -53,26 +51,7 @@ def result_type(route: Route) -> Any:
     """Return the type of a handler's result; MISSING if it is not known."""
     if route.response_model is not None:
         return route.response_model
-    return _annotated(route.handler)
-
-
-def _annotated(handler: Any) -> Any:
-    """Return the annotation of a function's result; MISSING if it is not known."""
-    function = innermost(handler)
-    if not hasattr(function, "__globals__"):
-        function = type(function).__call__
-    annotation = getattr(function, "__annotations__", {}).get("return", MISSING)
-    if annotation is MISSING:
-        return MISSING
-    try:
-        kind = resolve(annotation, *parameters.scope_of(function))
-    except Unsupported:
-        return MISSING  # imported for type checkers only
-    is_stream = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-    if is_stream and (typing.get_origin(kind) or kind) is Iterable:  # no list, as elsewhere
-        stream: Any = Iterator
-        return stream[typing.get_args(kind)] if typing.get_args(kind) else stream
-    return kind
+    return return_types.read(route.handler)
 
 
 def responses(route: Route, schemas: Schemas) -> dict[str, Any]:
@@ -95,7 +74,7 @@ def responses(route: Route, schemas: Schemas) -> dict[str, Any]:
 def content_of(function: Any, schemas: Schemas) -> Content:
     """Describe the bodies that a function returns; nothing if that is not known."""
     found: Content = {}
-    for _, body in _results(_annotated(function)):
+    for _, body in _results(return_types.read(function)):
         found.update(_content(body, schemas))
     return found
 

@@ -6,6 +6,7 @@ pydantic for its own models, else the standard library. All of them report fault
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import re
 import typing
@@ -37,9 +38,8 @@ def for_text(annotation: Any, limits: Mapping[str, Any]) -> TextEngine:
     builder = Builder(is_text=True)
     convert = builder.build(annotation, limits)
     is_plain = not limits and str in members(annotation)
-    kind = (
-        None if builder.uses_pydantic or builder.is_beyond_msgspec else _typed(annotation, limits)
-    )
+    is_beyond = builder.uses_pydantic or builder.is_beyond_msgspec or _is_mixed(annotation)
+    kind = None if is_beyond else _typed(annotation, limits)
     if kind is None:
         return TextEngine(convert, is_plain, None, None)
     native = libraries.msgspec().convert
@@ -67,6 +67,8 @@ def for_body(
     """Choose the engine for a JSON body. Raises Unsupported."""
     builder = Builder(is_text=False)
     convert = builder.build(annotation, limits)
+    if set(members(annotation)) <= _FROM_TEXT:
+        return _for_scalar(annotation, limits, convert, loads)
     if builder.uses_pydantic and not builder.is_beyond_pydantic:
         try:
             adapter = libraries.pydantic_adapter(annotation, limits)
@@ -85,6 +87,10 @@ def for_body(
         decoder = msgspec.json.Decoder(kind)
         return BodyEngine(decoder.decode, _explained(attempt, convert), _unknown)
 
+    return _by_standard(convert, loads)
+
+
+def _by_standard(convert: Convert, loads: Callable[[bytes], Any]) -> BodyEngine:
     def decode(data: bytes) -> Any:
         faults = Faults()
         value = convert(loads(data), (), faults)
@@ -93,6 +99,29 @@ def for_body(
         return value
 
     return BodyEngine(decode, convert, _unknown)
+
+
+# As a single value these may also be the text that a parameter takes.
+_FROM_TEXT = {int, float, bool, None, NONE}
+
+
+def _for_scalar(
+    annotation: Any, limits: Mapping[str, Any], convert: Convert, loads: Callable[[bytes], Any]
+) -> BodyEngine:
+    kinds = [each for each in members(annotation) if each not in (None, NONE)]
+    if not kinds:
+        return _by_standard(convert, loads)
+    of_text = Builder(is_text=True).build(typing.Union[tuple(kinds)], limits)  # noqa: UP007
+
+    def convert_either(value: Any, loc: Loc, faults: Faults) -> Any:
+        if type(value) is float and int in kinds and float not in kinds:
+            if not value.is_integer():
+                faults.append(Fault(loc, "must be an integer", "int_from_float"))
+                return INVALID
+            value = int(value)
+        return (of_text if isinstance(value, str) else convert)(value, loc, faults)
+
+    return _by_standard(convert_either, loads)
 
 
 def _decode_finite(
@@ -161,13 +190,21 @@ def _fault_of(error: Exception, loc: Loc) -> Fault:
 
 
 def _prepare(annotation: Any) -> Callable[[Any], Any] | None:
-    """Return the function for the texts that msgspec reads otherwise: words, and bytes."""
+    """Return the function for the texts that msgspec reads otherwise: words, bytes, and dates."""
     kinds = set(leaves(annotation))
     if str in kinds:
         return None
     if bool in kinds:
         return _words
-    return _encoded if bytes in kinds else None
+    if bytes in kinds:
+        return _encoded
+    return _with_times if dt.datetime in kinds else None
+
+
+def _is_mixed(annotation: Any) -> bool:
+    """Report whether a text needs to be rewritten for one part of a type, and not for another."""
+    kinds = set(leaves(annotation))
+    return dt.datetime in kinds and bool(kinds & {bool, bytes, dt.date})
 
 
 def leaves(annotation: Any) -> typing.Iterator[Any]:
@@ -190,3 +227,9 @@ def _encoded(value: Any) -> Any:
     if isinstance(value, list):
         return [_encoded(each) for each in value]
     return value.encode()
+
+
+def _with_times(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_times(each) for each in value]
+    return scalars.with_time(value)

@@ -162,7 +162,12 @@ def _datetime_text(text: Any) -> dt.datetime:
             return _EPOCH + dt.timedelta(seconds=_seconds(text))
         except OverflowError:
             raise ValueError from None
-    return _datetime(text)
+    return _datetime(with_time(text))
+
+
+def with_time(text: str) -> str:
+    """Return the text of a date with midnight, and any other as it is."""
+    return f"{text}T00:00:00" if _DATE.fullmatch(text) else text
 
 
 def _timedelta(value: Any) -> dt.timedelta:

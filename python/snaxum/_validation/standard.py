@@ -281,7 +281,8 @@ class Builder:
                 return INVALID
             before = len(faults)
             made = [
-                (keys(k, (*loc, k), faults), values(v, (*loc, k), faults)) for k, v in value.items()
+                (keys(k, (*loc, k, "[key]"), faults), values(v, (*loc, k), faults))
+                for k, v in value.items()
             ]
             return INVALID if len(faults) > before else dict(made)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from .faults import Fault, Loc
 
 
 def rank(kind: Any) -> int:
-    """Order the members of a union from text: text fits everything, a number little else."""
-    order = [str, int, float, bool]
+    """Order the members of a union from text: text fits everything, a number little else.
+
+    A date comes before a datetime, which takes it for midnight.
+    """
+    order = [str, int, float, bool, dt.date]
     return order.index(kind) if kind in order else len(order)
 
 

@@ -183,6 +183,11 @@ async def create_account_typed(account: AccountIn) -> AccountOut:
     return account
 
 
+@app.get("/accounts/typed")
+async def list_accounts_typed() -> list[AccountOut]:
+    return [AccountIn(username="ada", password="x"), AccountOut(username="grace")]
+
+
 @app.get("/accounts", response_model=list[AccountOut])
 async def list_accounts() -> Any:
     return [

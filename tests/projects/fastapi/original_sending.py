@@ -55,6 +55,23 @@ async def put_order(plant: Plant, gardener: Gardener, importance: Annotated[int,
     return {"plant": plant, "gardener": gardener, "importance": importance}
 
 
+@router.put("/several/{plant_id}")
+async def put_several(
+    plant_id: int,
+    plant: Plant,
+    gardener: Gardener,
+    importance: Annotated[int, Body(gt=0)],
+    note: Annotated[str, Body(max_length=5)] = "none",
+    q: str | None = None,
+) -> Any:
+    return {"id": plant_id, "q": q, "all": [plant, gardener, importance, note]}
+
+
+@router.put("/embedded")
+async def put_embedded(plant: Annotated[Plant, Body(embed=True)]) -> Any:
+    return plant
+
+
 @router.put("/bodies/bed")
 async def put_bed(bed: Bed) -> Any:
     return bed

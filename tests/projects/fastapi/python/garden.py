@@ -165,6 +165,11 @@ async def create_account_typed(account: AccountIn) -> AccountOut:
     return account
 
 
+@get("/accounts/typed")
+async def list_accounts_typed() -> list[AccountOut]:
+    return [AccountIn(username="ada", password="x"), AccountOut(username="grace")]
+
+
 @get("/accounts", response_model=list[AccountOut])
 async def list_accounts() -> list[dict[str, str]]:
     return [{"username": "ada", "password": "x"}, {"username": "grace", "full_name": "Grace H."}]

@@ -27,14 +27,6 @@ class Gardener(BaseModel):
     full_name: str | None = None
 
 
-class Order(BaseModel):
-    """Two models in one body: FastAPI puts two parameters together like this."""
-
-    plant: Plant
-    gardener: Gardener
-    importance: int
-
-
 class Bed(BaseModel):
     name: str
     note: str | None = Field(default=None, title="The note of the bed", max_length=10)

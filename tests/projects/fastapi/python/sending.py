@@ -10,9 +10,9 @@ from models import (
     Bed,
     Card,
     CommonHeaders,
+    Gardener,
     Login,
     Offer,
-    Order,
     Picture,
     Plant,
     Tracking,
@@ -46,8 +46,27 @@ async def put_maybe(
 
 
 @put("/orders")
-async def put_order(order: Order) -> Order:
-    return order
+async def put_order(
+    plant: Plant, gardener: Gardener, importance: Annotated[int, Body()]
+) -> dict[str, Any]:
+    return {"plant": plant, "gardener": gardener, "importance": importance}
+
+
+@put("/several/<plant_id>")
+async def put_several(
+    plant_id: int,
+    plant: Plant,
+    gardener: Gardener,
+    importance: Annotated[int, Body(gt=0)],
+    note: Annotated[str, Body(max_length=5)] = "none",
+    q: str | None = None,
+) -> dict[str, Any]:
+    return {"id": plant_id, "q": q, "all": [plant, gardener, importance, note]}
+
+
+@put("/embedded")
+async def put_embedded(plant: Annotated[Plant, Body(embed=True)]) -> Plant:
+    return plant
 
 
 @put("/bodies/bed")

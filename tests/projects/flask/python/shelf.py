@@ -177,11 +177,11 @@ def sign_in(request: Request) -> str:
 
 
 @route("/search")
-def search(request: Request, page: int = 1) -> dict[str, Any]:
+def search(request: Request) -> dict[str, Any]:
     return {
         "key": request.query_params.get("key", ""),
         "all": request.query_params.get_all("key"),
-        "page": page,
+        "page": request.query_params.get("page", 1, type=int),
     }
 
 
