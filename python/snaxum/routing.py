@@ -18,7 +18,6 @@ from ._core.handlers import Handler, code_of, innermost, lines, relative_to, sou
 from ._core.hooks import Scope
 from ._core.hosted import Hosted
 from ._core.methods import checked_methods
-from ._core.path_params import PathParams
 from ._core.patterns import Pattern, parse
 from ._core.route_options import converted, described
 from ._core.route_tree import TreeNode, search
@@ -388,13 +387,13 @@ class RouteTable:
         self._depth = max(self._depth, len(route.parsed.parts))
         if not route.names:
             static = self._static.setdefault(route.pattern, {})
-            static.update((method, (route, PathParams())) for method in route.methods)
+            static.update((method, (route, {})) for method in route.methods)
             if "GET" in static:
                 static.setdefault("HEAD", static["GET"])
 
 
 def _found(route: Route, values: tuple[object, ...]) -> PathMatch:
-    params = PathParams()  # a copy of a plain dict would be slower
+    params: dict[str, Any] = {}  # in a loop: `dict(zip(...))` is slower
     for name, value in zip(route.names, values):
         params[name] = value
     return route, params

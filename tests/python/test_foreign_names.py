@@ -113,3 +113,21 @@ def test_a_value_of_the_path_on_a_route_without_parameters_is_explained() -> Non
         "the pattern of the route has no parameter; add it to the path as `<...>`"
     )
     assert hint_of(lambda: {}["id"]) is None
+
+
+def test_a_name_that_the_pattern_does_not_have_is_explained_with_those_it_has() -> None:
+    request = snaxum.Request.build(path_params={"user_id": 7, "slug": "a"})
+    params = request.path_params
+    socket = snaxum.WebSocket(request, None)  # type: ignore[arg-type]
+    explained = "the pattern of the route has no `<zz>`; its parameters are `user_id`, `slug`"
+    assert hint_of(lambda: request.path_params["zz"]) == explained
+    assert hint_of(lambda: socket.path_params["zz"]) == explained
+    assert hint_of(lambda: f"{request.path} {params['zz']}") == explained
+
+    name = "zz"
+    assert hint_of(lambda: request.path_params[name]) == explained
+
+    table = {"a": 1}
+    assert hint_of(lambda: table[request.path_params["slug"] + "b"]) is None
+    assert hint_of(lambda: {7: "a"}[request.path_params["slug"]]) is None
+    assert hint_of(lambda: (request.path_params["slug"], table["zz"])) is None

@@ -19,7 +19,6 @@ import pytest
 
 from snaxum import Path as PathMarker
 from snaxum import Request, RouteError, _registry, route
-from snaxum.response import to_response
 from snaxum.routing import (
     DuplicateRoute,
     ImpliedOptions,
@@ -186,18 +185,11 @@ def test_an_empty_table_finds_nothing() -> None:
     assert RouteTable([]).match("GET", "/") == NotFound()
 
 
-def test_a_name_that_the_pattern_does_not_have_is_reported_with_those_it_has() -> None:
-    rules = ["/users/<int:user_id>/posts/<slug>", "/plain"]
-    params = result_of(rules, "/users/7/posts/a")[1]
-    with pytest.raises(KeyError) as raised:
-        _ = params["zz"]
-    assert str(raised.value) == (
-        "the pattern of the route has no `<zz>`; its parameters are `user_id`, `slug`"
-    )
-    assert (params["user_id"], params.get("zz"), "zz" in params) == (7, None, False)
-    assert to_response(params).parts()[2] == b'{"user_id":7,"slug":"a"}'
-    with pytest.raises(KeyError, match="no `<zz>`; it has no parameter"):
-        _ = result_of(rules, "/plain")[1]["zz"]
+def test_the_values_of_a_path_are_a_plain_dict() -> None:
+    params = result_of(["/users/<int:user_id>/posts/<slug>"], "/users/7/posts/a")[1]
+    assert type(params) is dict  # a subclass costs 5 % of a lookup
+    assert params == {"user_id": 7, "slug": "a"}
+    assert type(result_of(["/plain"], "/plain")[1]) is dict
 
 
 def test_routes_of_one_shape_may_name_their_parameters_differently() -> None:

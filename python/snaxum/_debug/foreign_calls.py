@@ -17,6 +17,7 @@ from .._core.foreign_names import explain_keyword
 from .._core.objects import is_a
 from ..blueprints import Declarations
 from ..request import ATTRIBUTES, Request
+from ..websockets import BlockingWebSocket, WebSocket
 from . import failed_line
 
 _KEYWORD = re.compile(r"([\w.<>]+)\(\) got an unexpected keyword argument '(\w+)'")
@@ -34,19 +35,46 @@ def explain(message: str, trace: TracebackType | None) -> str | None:
     return None
 
 
-def explain_key(trace: TracebackType | None) -> str | None:
-    """Return the way out for a KeyError of `path_params`, if its route has no parameter."""
+def explain_key(error: KeyError, trace: TracebackType | None) -> str | None:
+    """Return the way out for a KeyError of `path_params`."""
     trace = _innermost(trace)
-    if trace is None:
+    if trace is None or len(error.args) != 1 or type(error.args[0]) is not str:
         return None
+    name = error.args[0]
     for node in failed_line.nodes(trace.tb_frame, trace.tb_lineno):
-        match node:
-            case ast.Subscript(value=ast.Attribute(value=ast.Name(id=name), attr="path_params")):
-                request = _variable(trace.tb_frame, name)
-                if is_a(request, Request) and not request.path_params:
-                    return (
-                        "the pattern of the route has no parameter; add it to the path as `<...>`"
-                    )
+        if not isinstance(node, ast.Subscript) or not _is_key(trace.tb_frame, node.slice, name):
+            continue
+        params = _path_params(trace.tb_frame, node.value)
+        if params is not None and name not in params:
+            if not params:
+                return "the pattern of the route has no parameter; add it to the path as `<...>`"
+            own = ", ".join(f"`{each}`" for each in params)
+            return f"the pattern of the route has no `<{name}>`; its parameters are {own}"
+    return None
+
+
+def _is_key(frame: FrameType, node: ast.expr, name: str) -> bool:
+    match node:
+        case ast.Constant(value=key):
+            return key == name
+        case ast.Name(id=variable):
+            key = _variable(frame, variable)
+            return type(key) is str and key == name
+    return False
+
+
+def _path_params(frame: FrameType, node: ast.expr) -> dict[str, Any] | None:
+    """Return the `path_params` that an expression names, if it does."""
+    match node:
+        case ast.Attribute(value=ast.Name(id=name), attr="path_params"):
+            owner = _variable(frame, name)
+            if is_a(owner, WebSocket, BlockingWebSocket):
+                owner = owner.request
+            return owner.path_params if is_a(owner, Request) else None
+        case ast.Name(id=name):  # `params = request.path_params` before
+            value = _variable(frame, name)
+            owners = [each for each in frame.f_locals.values() if is_a(each, Request)]
+            return value if any(value is each.path_params for each in owners) else None
     return None
 
 

@@ -296,7 +296,7 @@ def _hint(error: BaseException) -> str | None:
     if type(error) is TypeError:
         return foreign_calls.explain(message_of(error), trace_of(error))
     if type(error) is KeyError:
-        return foreign_calls.explain_key(trace_of(error))
+        return foreign_calls.explain_key(error, trace_of(error))
     return None
 
 
