@@ -1,4 +1,5 @@
-//! Links the binary to one Python: finds its libpython, and records its version.
+//! Links the binary to one Python: finds its libpython, and records its version. An extension module
+//! is linked to none.
 //!
 //! Runs at build time only. The program gets the result as `SNAXUM_BUILD_*`, and build scripts of
 //! dependent crates as `DEP_SNAXUM_*`. Never reads the user's project.
@@ -34,6 +35,12 @@ fn main() {
     println!("cargo:rerun-if-changed=templates");
 
     pyo3_build_config::use_pyo3_cfgs();
+    if env::var_os("CARGO_FEATURE_EXTENSION_MODULE").is_some() {
+        // The interpreter that imports it says what it is.
+        println!("cargo:rustc-env=SNAXUM_BUILD_PYTHON=");
+        println!("cargo:rustc-env=SNAXUM_BUILD_PYTHON_VERSION=3.10");
+        return;
+    }
     let config = pyo3_build_config::get();
     let described = config.run_python_script(DESCRIBE).unwrap_or_else(|error| {
         fail(&format!(

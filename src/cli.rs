@@ -5,6 +5,7 @@
 mod check;
 mod client;
 mod exit;
+pub(crate) mod invocation;
 mod log;
 mod openapi;
 mod options;
@@ -129,7 +130,8 @@ struct DirArgs {
 
 /// Runs the command of the command line.
 pub(crate) fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let line = std::iter::once("snaxum".into()).chain(invocation::arguments());
+    let cli = match Cli::try_parse_from(line) {
         Ok(cli) => cli,
         Err(error) => {
             if let Some(hint) = removed_name(&error) {
@@ -198,7 +200,7 @@ fn removed_name(error: &clap::Error) -> Option<String> {
     };
     let option = context(ContextKind::InvalidArg)?.split([' ', '=']).next()?;
     let value = context(ContextKind::InvalidValue).map_or(String::new(), |text| format!(" {text}"));
-    let arguments = std::env::args_os().skip(1);
+    let arguments = invocation::arguments().into_iter();
     let names = arguments.map(|command| format!("{} {option}{value}", command.to_string_lossy()));
     let name = option.trim_start_matches('-').to_owned();
     names.chain([name]).find_map(|name| snaxum::config::replacement(&name))

@@ -31,6 +31,7 @@ pub mod error;
 pub mod escape;
 pub mod event;
 mod file_response;
+#[cfg_attr(feature = "extension-module", path = "no_framework.rs")]
 pub(crate) mod framework;
 pub mod function_calls;
 #[cfg(test)]

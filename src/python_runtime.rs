@@ -13,6 +13,8 @@
 //! server that stops) is a [`CallError`], and becomes a response.
 
 mod abandoned;
+#[cfg_attr(feature = "extension-module", path = "python_runtime/no_boot.rs")]
+mod boot;
 mod bridge;
 mod cancel_on_drop;
 mod cpu_time;
@@ -24,9 +26,12 @@ mod incoming;
 mod interpreter;
 mod introspection;
 mod json;
+mod lent_thread;
 mod loop_signals;
 mod memory_connection;
 mod messages;
+#[cfg_attr(feature = "extension-module", path = "python_runtime/limited_own_context.rs")]
+mod own_context;
 mod queue;
 mod reading_limit;
 mod reload;
@@ -59,6 +64,7 @@ use crate::venv::Venv;
 use abandoned::Abandoned;
 use cancel_on_drop::CancelOnDrop;
 pub use gate::Gate;
+pub use lent_thread::LentThread;
 use in_flight::InFlight;
 use loop_signals::LoopSignals;
 pub use memory_connection::Connect;
@@ -70,7 +76,7 @@ use reply::WakeBatch;
 pub use serving::Serving;
 use serving::{failure_text, log_failures};
 use stopping::Stopping;
-use thread::ThreadContext;
+use thread::{RuntimeThread, ThreadContext};
 pub use workers::DispatchWorker;
 use workers::Workers;
 
@@ -104,7 +110,7 @@ pub struct PythonRuntime {
     loads: Arc<AtomicU64>,
     /// Set while tests run.
     connect: Arc<OnceLock<(tokio::runtime::Handle, Connect)>>,
-    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    thread: Mutex<Option<RuntimeThread>>,
 }
 
 impl PythonRuntime {

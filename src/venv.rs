@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::build_info::{BUILD_PYTHON, BUILD_VERSION};
+use crate::build_info;
 use crate::error::Error;
 use crate::framework;
 use crate::project::Project;
@@ -42,7 +42,7 @@ impl Venv {
         let found = setting(&settings, "version")
             .or_else(|| setting(&settings, "version_info"))
             .ok_or_else(|| broken("its pyvenv.cfg names no version".into()))?;
-        let (found, built) = (minor(found), minor(BUILD_VERSION));
+        let (found, built) = (minor(found), minor(build_info::python_version()));
         if found != built {
             return Err(Error::VenvVersion { path: root, found, built });
         }
@@ -60,17 +60,27 @@ impl Venv {
 
     /// The directory of its packages.
     pub fn site_packages(&self) -> PathBuf {
-        self.root.join("lib").join(format!("python{}", minor(BUILD_VERSION))).join("site-packages")
+        let python = format!("python{}", minor(build_info::python_version()));
+        self.root.join("lib").join(python).join("site-packages")
     }
 }
 
 /// Finds the project's `.venv`, or creates it if the project has dependencies. Passes a line per step
-/// to `report`; the installer's own progress goes to stderr.
+/// to `report`; the installer's own progress goes to stderr. An extension module creates none: its
+/// user has chosen the interpreter.
 ///
 /// # Errors
 ///
 /// The errors of [`Venv::find`]; a failure of the installer.
 pub fn ensure(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Error> {
+    if project.dependencies.is_empty() || build_info::is_hosted() {
+        return Venv::find(&project.root);
+    }
+    create(project, report)
+}
+
+/// Finds the project's `.venv`, or creates it.
+fn create(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Error> {
     if project.dependencies.is_empty() {
         return Venv::find(&project.root);
     }
@@ -100,7 +110,7 @@ pub fn sync(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Er
         report(".venv is up to date");
         return Ok(Some(venv));
     }
-    ensure(project, report)
+    create(project, report)
 }
 
 /// Writes the framework's Python files to `.snaxum/python`, and a `.pth` file into `venv` that
@@ -111,6 +121,9 @@ pub fn sync(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Er
 ///
 /// A part of `.snaxum` is a symbolic link, or cannot be written.
 pub fn link_framework(project_dir: &Path, venv: Option<&Venv>) -> Result<(), Error> {
+    if build_info::is_hosted() {
+        return Ok(()); // it is installed
+    }
     let write = || -> io::Result<PathBuf> {
         let state = StateDir::create(project_dir)?;
         let package = state.subdirectory("python")?.subdirectory("snaxum")?;
@@ -232,11 +245,11 @@ fn run(command: &mut Command, root: &Path) -> Result<(), Error> {
 
 /// The interpreter for a new environment.
 fn build_python(root: &Path) -> Result<PathBuf, Error> {
-    let named = PathBuf::from(BUILD_PYTHON);
+    let named = PathBuf::from(build_info::python());
     if named.exists() {
         return Ok(named);
     }
-    let wanted = format!("python{}", minor(BUILD_VERSION));
+    let wanted = format!("python{}", minor(build_info::python_version()));
     let found = std::env::var_os("PATH").and_then(|path| {
         std::env::split_paths(&path).map(|dir| dir.join(&wanted)).find(|file| file.is_file())
     });
@@ -274,6 +287,7 @@ fn io_error(what: &str, path: &Path, source: io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build_info::BUILD_VERSION;
 
     fn venv_of(version_line: &str) -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("a temporary directory");

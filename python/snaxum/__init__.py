@@ -1,47 +1,49 @@
 """Endpoints for the Snaxum web server, as Python functions.
 
 Owns the public names, and nothing else. `route` declares an endpoint, a handler gets a `Request`,
-and returns JSON, text, bytes or a `Response`.
+and returns JSON, text, bytes or a `Response`. A name is imported when it is first used: an import
+of the package alone loads nothing of the server.
 """
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from ._core.events import Event
-from .background import background
-from .blueprints import (
-    Blueprint,
-    after_request,
-    before_request,
-    delete,
-    errorhandler,
-    get,
-    middleware,
-    patch,
-    post,
-    put,
-    route,
-    websocket,
-)
-from .capture import no_capture
-from .channels import Channel, Subscription
-from .event_stream import stream_events, stream_json_lines
-from .http import HTTPError, Request, Response, ValidationError
-from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
-from .markers import Body, Cookie, Form, Header, Path, Query
-from .mounts import mount
-from .responses import abort, redirect, send_file
-from .routing import RouteError
-from .state import State
-from .static_files import static
-from .templates import render
-from .uploads import UploadFile
-from .urls import url_for
-from .websockets import (
-    BlockingWebSocket,
-    InvalidMessage,
-    WebSocket,
-    WebSocketClosed,
-)
+if _TYPE_CHECKING:
+    from ._core.events import Event
+    from .background_functions import background
+    from .blueprints import (
+        Blueprint,
+        after_request,
+        before_request,
+        delete,
+        errorhandler,
+        get,
+        middleware,
+        patch,
+        post,
+        put,
+        route,
+        websocket,
+    )
+    from .capture import no_capture
+    from .channels import Channel, Subscription
+    from .event_stream import stream_events, stream_json_lines
+    from .http import HTTPError, Request, Response, ValidationError
+    from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
+    from .markers import Body, Cookie, Form, Header, Path, Query
+    from .mounts import mount
+    from .responses import abort, redirect, send_file
+    from .routing import RouteError
+    from .state import State
+    from .static_files import static
+    from .templates import render
+    from .uploads import UploadFile
+    from .urls import url_for
+    from .websockets import (
+        BlockingWebSocket,
+        InvalidMessage,
+        WebSocket,
+        WebSocketClosed,
+    )
 
 __all__ = [
     "BlockingWebSocket",
@@ -98,8 +100,38 @@ __all__ = [
 __version__ = "0.1.0"
 
 if not _TYPE_CHECKING:  # for a type checker, an unknown name is an error
+    # The names of each module, as imported above.
+    _NAMES_OF = {
+        "_core.events": "Event",
+        "background_functions": "background",
+        "blueprints": "Blueprint after_request before_request delete errorhandler get "
+        "middleware patch post put route websocket",
+        "capture": "no_capture",
+        "channels": "Channel Subscription",
+        "event_stream": "stream_events stream_json_lines",
+        "http": "HTTPError Request Response ValidationError",
+        "lifecycle": "keep on_resume on_shutdown on_startup on_unload",
+        "markers": "Body Cookie Form Header Path Query",
+        "mounts": "mount",
+        "responses": "abort redirect send_file",
+        "routing": "RouteError",
+        "state": "State",
+        "static_files": "static",
+        "templates": "render",
+        "uploads": "UploadFile",
+        "urls": "url_for",
+        "websockets": "BlockingWebSocket InvalidMessage WebSocket WebSocketClosed",
+    }
+    _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
 
     def __getattr__(name: str) -> object:
+        module = _MODULE_OF.get(name)
+        if module is not None:
+            from importlib import import_module
+
+            value = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
         from ._core import foreign_names
 
         if name in foreign_names.FOREIGN:
@@ -107,3 +139,6 @@ if not _TYPE_CHECKING:  # for a type checker, an unknown name is an error
             raise ImportError(foreign_names.explain(name, __all__), name=__name__)
         message = foreign_names.explain(name, __all__)
         raise AttributeError(message or f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

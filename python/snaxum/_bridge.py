@@ -54,8 +54,10 @@ HOOKS_TIMEOUT_S = 10.0
 def start(options: str, host: HostApi) -> bytes:
     """Make the runtime and load the user's modules; return the report as JSON."""
     settings = json.loads(options)
-    if settings["adopted"]:
+    if settings["origin"] == "adopted":
         interpreter.adopt(settings["venv"], settings["build_python"])
+    elif settings["origin"] == "host":
+        interpreter.use_host(settings["venv"])
     if settings["load_only"]:
         interpreter.set_up_streams()
     else:

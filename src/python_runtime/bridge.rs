@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pyo3::exceptions::PyKeyError;
-use pyo3::ffi::{self, c_str};
+use pyo3::ffi::c_str;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyModule, PyString, PyTuple};
@@ -18,6 +18,7 @@ use crate::message::{Head, HeadKind, LoadReport, RequestBody};
 use super::exchange::Exchange;
 use super::host::{self, HostApi};
 use super::json::parse;
+use super::own_context;
 use super::messages::{Call, NewerPaths, OnBegin, ReloadReply, ReloadScope};
 
 /// The functions of `snaxum._bridge`.
@@ -43,13 +44,13 @@ impl Bridge {
         options: &str,
         host: HostApi,
     ) -> PyResult<(Self, LoadReport)> {
-        let text = framework::source("_embed.py").expect("it is in the binary");
-        let text = std::ffi::CString::new(text)?;
-        let files: Vec<_> = framework::files().collect();
-        let read = wrap_pyfunction!(framework_source, py)?;
-        PyModule::from_code(py, &text, c_str!("<snaxum>/_embed.py"), c_str!("_snaxum_embed"))?
-            .call_method1("install", (files, read, PyBytes::new(py, framework::compiled())))?;
-
+        if let Some(text) = framework::source("_embed.py") {
+            let text = std::ffi::CString::new(text)?;
+            let files: Vec<_> = framework::files().collect();
+            let read = wrap_pyfunction!(framework_source, py)?;
+            PyModule::from_code(py, &text, c_str!("<snaxum>/_embed.py"), c_str!("_snaxum_embed"))?
+                .call_method1("install", (files, read, PyBytes::new(py, framework::compiled())))?;
+        }
         let module = py.import("snaxum._bridge")?;
         let report = module.call_method1("start", (options, host))?;
         let report = parse(&report)?;
@@ -83,8 +84,7 @@ impl Bridge {
         };
         let run = Py::new(py, Exchange::new(call)).and_then(|exchange| {
             let before = host::set_dispatched(Some(exchange.clone_ref(py).into_any()));
-            let run = OwnContext::enter(py)
-                .and_then(|_context| dispatch.call1(py, (exchange, method, path)));
+            let run = own_context::call(py, dispatch, (exchange, method, path));
             drop(host::set_dispatched(before));
             run
         });
@@ -178,32 +178,6 @@ impl DocumentMaker {
     /// Returns it as JSON.
     pub(crate) fn make(self, py: Python<'_>) -> PyResult<String> {
         self.0.call0(py)?.extract(py)
-    }
-}
-
-/// A context (`contextvars`) of its own for what this thread runs, until it is dropped. Does what
-/// `copy_context().run` does, without the calls.
-struct OwnContext<'py>(Bound<'py, PyAny>);
-
-impl<'py> OwnContext<'py> {
-    fn enter(py: Python<'py>) -> PyResult<Self> {
-        // SAFETY: returns a new reference, or null with an exception set.
-        let context = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent())? };
-        // SAFETY: `context` is a context, and no other thread has it.
-        match unsafe { ffi::PyContext_Enter(context.as_ptr()) } {
-            0 => Ok(Self(context)),
-            _ => Err(PyErr::fetch(py)),
-        }
-    }
-}
-
-impl Drop for OwnContext<'_> {
-    fn drop(&mut self) {
-        // SAFETY: this thread has entered it, and is attached to the interpreter.
-        if unsafe { ffi::PyContext_Exit(self.0.as_ptr()) } != 0 {
-            let error = PyErr::fetch(self.0.py());
-            tracing::error!("a handler has left its context: {}", error_text(self.0.py(), &error));
-        }
     }
 }
 

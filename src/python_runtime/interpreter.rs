@@ -1,9 +1,9 @@
 //! Starts Python inside this process, or adopts a Python that the caller has started.
 //!
-//! Owns `PyConfig`, the version check, and the protection of SIGINT from Python. Never imports user
-//! code, and never finalises: threads that are still in Python would crash.
+//! Owns the version check, and the protection of SIGINT from Python. Never imports user code, and
+//! never finalises: threads that are still in Python would crash.
 
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, OsStr};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,11 @@ use std::process::{Command, Stdio};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::build_info::{BUILD_PYTHON, BUILD_VERSION};
+use crate::build_info::{self, BUILD_PYTHON, BUILD_VERSION};
 use crate::error::Error;
 use crate::venv::{Venv, minor};
+
+use super::boot;
 
 /// The code that initialised the interpreter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(crate) enum Origin {
     Ours,
     /// The caller; settings that differ are changed afterwards.
     Adopted,
+    /// The user, who runs `snaxum` in it: its settings are wanted as they are.
+    Host,
 }
 
 /// Initialises Python with the venv's packages and UTF-8 throughout, unless that is done already.
@@ -31,6 +35,9 @@ pub(crate) enum Origin {
 ///
 /// A libpython of another minor version; an interpreter that does not start.
 pub(crate) fn initialize(venv: Option<&Venv>) -> Result<Origin, Error> {
+    if build_info::is_hosted() {
+        return Ok(Origin::Host);
+    }
     check_version()?;
     // SAFETY: may be called at any time, before initialisation too.
     if unsafe { ffi::Py_IsInitialized() } != 0 {
@@ -43,7 +50,7 @@ pub(crate) fn initialize(venv: Option<&Venv>) -> Result<Origin, Error> {
     if let Some(python) = executable.filter(|_| version() != BUILD_VERSION) {
         check_release(python)?;
     }
-    start(executable)?;
+    boot::start(executable)?;
     Ok(Origin::Ours)
 }
 
@@ -169,72 +176,6 @@ fn check_version() -> Result<(), Error> {
          works; set an rpath to load the same version (see \"Find libpython\" in docs/embed.md)"
     );
     Ok(())
-}
-
-fn start(executable: Option<&Path>) -> Result<(), Error> {
-    let mut preconfig = MaybeUninit::<ffi::PyPreConfig>::uninit();
-    // SAFETY: the function fills the whole structure, and nothing is initialised yet.
-    let status = unsafe {
-        ffi::PyPreConfig_InitPythonConfig(preconfig.as_mut_ptr());
-        let preconfig = preconfig.assume_init_mut();
-        // In every locale, files, stdio and `open()` are UTF-8 (PEP 540).
-        preconfig.utf8_mode = 1;
-        preconfig.parse_argv = 0;
-        ffi::Py_PreInitialize(preconfig)
-    };
-    check(status)?;
-
-    let mut config = MaybeUninit::<ffi::PyConfig>::uninit();
-    // SAFETY: fills the whole structure; pre-initialisation has succeeded above.
-    unsafe { ffi::PyConfig_InitPythonConfig(config.as_mut_ptr()) };
-    // SAFETY: filled by the call above.
-    let config = unsafe { config.assume_init_mut() };
-    let result = configure_and_start(config, executable);
-    // SAFETY: initialised above and not used after this.
-    unsafe { ffi::PyConfig_Clear(config) };
-    result?;
-    // SAFETY: this thread has just initialised Python, so the interpreter is attached to it; this
-    // detaches it, and every later use goes through `Python::attach`.
-    unsafe { ffi::PyEval_SaveThread() };
-    Ok(())
-}
-
-fn configure_and_start(config: &mut ffi::PyConfig, executable: Option<&Path>) -> Result<(), Error> {
-    config.install_signal_handlers = 0;
-    config.parse_argv = 0;
-    config.configure_c_stdio = 0;
-    // Processes that `multiprocessing` starts do not import modules from the current directory.
-    #[cfg(Py_3_11)]
-    {
-        config.safe_path = 1;
-    }
-    if let Some(path) = executable {
-        let path = CString::new(path.as_os_str().as_bytes())
-            .map_err(|_| Error::Interpreter("its path has a NUL byte".to_owned()))?;
-        let config: *mut ffi::PyConfig = config;
-        // SAFETY: `config` is initialised, `executable` is a field of it, and `path` is
-        // NUL-terminated and copied by the call.
-        let status = unsafe {
-            ffi::PyConfig_SetBytesString(config, &raw mut (*config).executable, path.as_ptr())
-        };
-        check(status)?;
-    }
-    // SAFETY: a filled configuration, on the thread that becomes Python's main thread.
-    check(unsafe { ffi::Py_InitializeFromConfig(config) })
-}
-
-fn check(status: ffi::PyStatus) -> Result<(), Error> {
-    // SAFETY: takes the status by value.
-    if unsafe { ffi::PyStatus_Exception(status) } == 0 {
-        return Ok(());
-    }
-    let text = if status.err_msg.is_null() {
-        format!("it asked to exit with {}", status.exitcode)
-    } else {
-        // SAFETY: not null, and Python's messages are static strings.
-        unsafe { CStr::from_ptr(status.err_msg) }.to_string_lossy().into_owned()
-    };
-    Err(Error::Interpreter(text))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //!
 //! The runtime thread does the steps (`thread.rs`); this waits for them.
 
-use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -73,8 +72,7 @@ impl PythonRuntime {
         if let Some(thread) = &*self.thread.lock()
             && self.is_loading.load(Ordering::Acquire)
         {
-            // SAFETY: the thread has not been joined; by default the signal has no effect.
-            unsafe { libc::pthread_kill(thread.as_pthread_t(), libc::SIGURG) };
+            thread.signal(libc::SIGURG); // by default without effect
         }
     }
 }

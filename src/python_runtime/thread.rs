@@ -5,13 +5,14 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
+use std::os::unix::thread::JoinHandleExt;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use pyo3::Python;
 
-use crate::build_info::BUILD_PYTHON;
+use crate::build_info;
 use crate::config::SnaxumConfig;
 use crate::error::Error;
 use crate::event::EventBus;
@@ -23,6 +24,7 @@ use super::bridge::{self, Bridge, DocumentMaker};
 use super::host::HostApi;
 use super::in_flight::InFlight;
 use super::interpreter::{self, Origin, keeping_signals};
+use super::lent_thread;
 use super::loop_signals::LoopSignals;
 use super::memory_connection::Connect;
 use super::messages::{Calls, Control, OpenApiText, ReloadReply};
@@ -63,12 +65,46 @@ pub(crate) struct ThreadContext {
     pub(crate) reply: mpsc::SyncSender<Result<LoadReport, Error>>,
 }
 
-/// Starts the runtime thread.
-pub(crate) fn spawn(context: ThreadContext) -> std::io::Result<JoinHandle<()>> {
-    thread::Builder::new().name("python".into()).stack_size(STACK_BYTES).spawn(|| {
+/// The runtime thread, seen from others.
+pub(crate) enum RuntimeThread {
+    Own(JoinHandle<()>),
+    /// The thread that a program has lent; the receiver ends with the work there.
+    Lent(libc::pthread_t, mpsc::Receiver<()>),
+}
+
+impl RuntimeThread {
+    /// Waits until it has stopped Python.
+    pub(crate) fn join(self) {
+        match self {
+            Self::Own(thread) => drop(thread.join()),
+            Self::Lent(_, ended) => drop(ended.recv()),
+        }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: i32) {
+        let thread = match self {
+            Self::Own(thread) => thread.as_pthread_t(),
+            Self::Lent(thread, _) => *thread,
+        };
+        // SAFETY: one of our own has not been joined, and a lent one is the process's main thread.
+        unsafe { libc::pthread_kill(thread, signal) };
+    }
+}
+
+/// Starts the runtime thread, or uses the one that was lent.
+pub(crate) fn spawn(context: ThreadContext) -> std::io::Result<RuntimeThread> {
+    let run = || {
         run(context);
         release_interpreter();
-    })
+    };
+    match lent_thread::run(run) {
+        Ok((thread, ended)) => Ok(RuntimeThread::Lent(thread, ended)),
+        Err(run) => {
+            let thread = thread::Builder::new().name("python".into()).stack_size(STACK_BYTES);
+            thread.spawn(run).map(RuntimeThread::Own)
+        }
+    }
 }
 
 fn run(context: ThreadContext) {
@@ -219,9 +255,13 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "docs_url": config.docs_path(),
         "load_only": config.load_only,
         "crash_fd": config.crash_record.as_ref().map(|record| record.fd()),
-        "adopted": origin == Origin::Adopted,
+        "origin": match origin {
+            Origin::Ours => "ours",
+            Origin::Adopted => "adopted",
+            Origin::Host => "host",
+        },
         "venv": venv.map(|venv| &venv.root),
-        "build_python": BUILD_PYTHON,
+        "build_python": build_info::python(),
     })
     .to_string()
 }

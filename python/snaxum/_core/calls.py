@@ -11,6 +11,7 @@ from typing import Any
 
 from .arguments import Argument
 from .handlers import Handler
+from .own_files import LABEL
 
 # The arguments that are objects, and the parameter of the generated function that has each.
 _OBJECTS = {
@@ -20,7 +21,7 @@ _OBJECTS = {
     "pool": "pool",
 }
 # Its frames belong to the framework.
-_FILE = "<snaxum>/_core/calls.py"
+_FILE = f"{LABEL}_core/calls.py"
 
 
 def bind(handler: Handler, arguments: Sequence[Argument] | None, *, with_pool: bool) -> Handler:

@@ -9,9 +9,11 @@ import os
 import sys
 import traceback
 
+from .._core import own_files
 from .traceback import mask_printed
 
 # Between a thread's start and the code of the user.
+_OUTER = (*own_files.PREFIXES, "<frozen ")
 _OUTER_FILES = tuple(os.sep + name for name in ("threading.py", "selectors.py"))
 
 
@@ -26,6 +28,4 @@ def of_user(thread: int) -> str:
 
 def _is_outer(file: str) -> bool:
     is_of_asyncio = os.path.basename(os.path.dirname(file)) == "asyncio"
-    return (
-        is_of_asyncio or file.startswith(("<snaxum>/", "<frozen ")) or file.endswith(_OUTER_FILES)
-    )
+    return is_of_asyncio or file.startswith(_OUTER) or file.endswith(_OUTER_FILES)

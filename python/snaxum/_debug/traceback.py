@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
+from .._core import own_files
 from .._core.handlers import code_of, innermost
 from .._core.objects import (
     attribute,
@@ -40,6 +41,7 @@ MAX_GROUP = 8
 CONTEXT_LINES = 5
 
 _IMPORTLIB = importlib.__file__
+_INTERNAL = (*own_files.PREFIXES, "<frozen importlib")
 # An exception may override these attributes; these getters read the exception itself.
 trace_of: Callable[[BaseException], TracebackType | None]
 trace_of = BaseException.__dict__["__traceback__"].__get__
@@ -183,7 +185,7 @@ def _frames(tb: TracebackType | None, deadline: Deadline | None) -> Iterator[dic
 
 def is_internal(filename: str) -> bool:
     """Report whether a frame belongs to the framework or to the import machinery."""
-    return filename.startswith(("<snaxum>/", "<frozen importlib")) or filename == _IMPORTLIB
+    return filename.startswith(_INTERNAL) or filename == _IMPORTLIB
 
 
 def _positions(tb: TracebackType) -> tuple[int | None, ...]:

@@ -37,9 +37,10 @@ BOOT = """
 def boot(calls, replies, stderr, path, directory):
     given = calls.recv()
     sources = given["sources"]
-    namespace = {"__name__": "_snaxum_embed"}
-    exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
-    namespace["install"](sources, sources.__getitem__, given["compiled"])
+    if sources:  # not an installed package
+        namespace = {"__name__": "_snaxum_embed"}
+        exec(compile(sources["_embed.py"], "<snaxum>/_embed.py", "exec"), namespace)
+        namespace["install"](sources, sources.__getitem__, given["compiled"])
     from snaxum._pool import worker
     worker.start(given["roots"], given["project"], given["secret_names"], path, directory)
     worker.serve(calls, replies, stderr, given["raw_output"])

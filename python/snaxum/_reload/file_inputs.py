@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from .._core import own_files
 from .._core.digests import blake2b
 from .._runtime import generations
 from . import held_resources
@@ -29,7 +30,7 @@ _outputs: set[str] = set()
 _report_output: Callable[[str], None] | None = None
 _pid = 0
 # Callers that read for themselves: the import machinery, and this framework.
-_INTERNAL = ("<frozen ", "<snaxum>/")
+_INTERNAL = ("<frozen ", *own_files.PREFIXES)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 

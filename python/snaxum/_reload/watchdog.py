@@ -13,11 +13,13 @@ import threading
 import traceback
 from types import FrameType, TracebackType
 
+from .._core import own_files
 from .._debug.traceback import mask_printed
 
 _log = logging.getLogger("snaxum")
 
 # No program sends it for another purpose, and the default is to ignore it.
+_NOT_USER = (*own_files.PREFIXES, "<frozen ")
 _WAKE = signal.SIGURG
 # A load that swallows the exception is interrupted again after this time.
 _AGAIN_S = 1.0
@@ -84,9 +86,9 @@ class Watchdog:
 
     def _log_stack(self) -> None:
         frame = sys._current_frames().get(self._thread)
-        lines = traceback.format_stack(frame) if frame is not None else []
-        user = [line for line in lines if '"<snaxum>/' not in line and "<frozen " not in line]
-        self.stack = mask_printed("".join(user))
+        stack = traceback.extract_stack(frame) if frame is not None else []
+        user = [each for each in stack if not each.filename.startswith(_NOT_USER)]
+        self.stack = mask_printed("".join(traceback.format_list(user)))
         _log.warning(
             "a module has been loading for %g s; the last good code is still serving\n%s",
             self._show_after_s,

@@ -3,7 +3,7 @@
 Owns a directory on `sys.path`. Such a process takes that list over (`multiprocessing` and loky copy
 it), finds the user's function there by name, and so imports what the user's module imports. The
 directory is made when `multiprocessing` is first imported, and ends with the server. A process that
-`multiprocessing` does not start gets nothing.
+`multiprocessing` does not start gets nothing. An installed package needs none of this.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ _locked: BinaryIO | None = None
 def install(framework: Callable[[], Framework]) -> None:
     """Make the directory before `multiprocessing` is imported, or now if it has been."""
 
+    spec: Any = sys.modules[PACKAGE].__spec__
+    finder = getattr(spec.loader, "finder", None)
+    if finder is None:
+        return  # such processes find the installed package
+
     def make() -> None:
         try:
             _make(framework())
@@ -64,8 +69,7 @@ def install(framework: Callable[[], Framework]) -> None:
     if "multiprocessing" in sys.modules:
         make()
         return
-    spec: Any = sys.modules[PACKAGE].__spec__
-    spec.loader.finder.before["multiprocessing"] = make
+    finder.before["multiprocessing"] = make
 
 
 def remove() -> None:

@@ -2,8 +2,8 @@
 
 Owns the encoding of the standard streams of commands, and the place of the python dir after the
 standard library. If another program started the interpreter, also `sys.executable`, the project's
-site-packages and the encoding of text. Never changes the encoding of file names or Python's main
-thread, which are fixed at the start.
+site-packages and the encoding of text; if the user did, only the last two. Never changes the
+encoding of file names or Python's main thread, which are fixed at the start.
 """
 
 from __future__ import annotations
@@ -30,13 +30,31 @@ def adopt(venv: str | None, build_python: str) -> None:
         if "multiprocessing" in sys.modules:
             sys.modules["multiprocessing"].set_executable(executable)
     if venv is not None:
-        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         sys.prefix = sys.exec_prefix = venv
-        site.addsitedir(os.path.join(venv, "lib", version, "site-packages"))
+        _add_packages(venv)
+    _prefer_utf8()
+
+
+def use_host(venv: str | None) -> None:
+    """Keep the interpreter that the user runs `snaxum` in; add the packages of another `venv`."""
+    # It was for this process only, and Rust has removed it after Python had read it.
+    os.environ.pop("SNAXUM_TAKE_OVER", None)
+    if venv is not None and os.path.realpath(venv) != os.path.realpath(sys.prefix):
+        _add_packages(venv)
+    _prefer_utf8()
+
+
+def _add_packages(venv: str) -> None:
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    site.addsitedir(os.path.join(venv, "lib", version, "site-packages"))
+
+
+def _prefer_utf8() -> None:
+    """Make UTF-8 the default of `open()`."""
     if locale.getpreferredencoding(False).lower().replace("-", "") != "utf8":
         for name in ("C.UTF-8", "en_US.UTF-8", "UTF-8"):
             try:
-                locale.setlocale(locale.LC_CTYPE, name)  # the default of `open()`
+                locale.setlocale(locale.LC_CTYPE, name)
                 break
             except locale.Error:
                 continue

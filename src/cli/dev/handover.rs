@@ -22,6 +22,7 @@ use snaxum::error::Error;
 use snaxum::python_runtime::PythonRuntime;
 use snaxum::state_dir::StateDir;
 
+use crate::cli::invocation;
 use crate::cli::render::color::escape;
 use crate::cli::terminal::Terminal;
 
@@ -150,7 +151,7 @@ fn outcome_line(reason: &str, is_accepted: bool) -> String {
 /// Runs `snaxum check` with the arguments of this process; returns its output if it fails. The code may
 /// miss what this process has `held`.
 fn run_trial(project: &Path, held: &str) -> Result<(), String> {
-    let mut arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    let mut arguments: Vec<OsString> = invocation::arguments();
     if let Some(command) = arguments.iter_mut().find(|argument| *argument == "dev") {
         *command = "check".into();
     }
@@ -160,7 +161,7 @@ fn run_trial(project: &Path, held: &str) -> Result<(), String> {
         // A file, because a process that the code starts could block a pipe.
         let mut printed = state.create_new(&name)?;
         state.remove(&name)?;
-        let mut command = with_original_environment(Command::new(env::current_exe()?));
+        let mut command = with_original_environment(invocation::program()?);
         command.args(arguments).env(TRIAL, held).stdin(Stdio::null()).stdout(Stdio::null());
         let is_good = command.stderr(printed.try_clone()?).status()?.success();
         let from = printed.metadata()?.len().saturating_sub(MAX_TRIAL_OUTPUT);
@@ -226,11 +227,11 @@ impl Handover {
             inherited: Inherited { generation, paused, crash: None, ..self.inherited },
         };
         state.make_inheritable();
-        let source = match env::current_exe() {
+        let source = match invocation::program() {
             Ok(program) => {
-                let mut command = with_original_environment(Command::new(program));
+                let mut command = with_original_environment(program);
                 state.pass_to(&mut command);
-                command.args(env::args_os().skip(1)).exec()
+                command.args(invocation::arguments()).exec()
             }
             Err(error) => error,
         };

@@ -4,14 +4,13 @@
 //! process and none is refused; passes it on like a restart does (`handover.rs`). Forwards signals,
 //! reports crashes, and slows down a loop of them until the next save.
 
-use std::env;
 use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::process::{Child, ExitCode, ExitStatus};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +24,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::handover::{HandoverState, Inherited};
 use super::supervised::{ENDING, INTERRUPT, LISTENING, TERMINATE};
+use crate::cli::invocation;
 use crate::cli::options::ProjectArgs;
 use crate::cli::project;
 use crate::cli::render::color::{escape, print_stderr};
@@ -161,8 +161,8 @@ impl Supervisor {
                 crash,
             },
         };
-        let mut command = Command::new(env::current_exe()?);
-        command.args(env::args_os().skip(1));
+        let mut command = invocation::program()?;
+        command.args(invocation::arguments());
         state.pass_to(&mut command);
         // SAFETY: between fork and exec it only calls the kernel.
         unsafe {

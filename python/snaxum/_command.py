@@ -1,0 +1,74 @@
+"""Runs the command line in this interpreter, by the extension module.
+
+Owns the state that the interpreter begins with, which is that of the binary, and the command that
+starts this program again. Never parses an argument, and imports little: a command may be short.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+# Starts the command before Python 3.11, which always imports from the working directory first: the
+# first entry of `sys.path`, which `_prepare` removes.
+_WITHOUT_DIRECTORY = (
+    "import sys; sys.path[0] = sys.prefix; from snaxum.__main__ import main; main()"
+)
+
+
+def run() -> None:
+    """Run the command line; the process ends with it."""
+    try:
+        from . import _snaxum
+    except ImportError as error:
+        sys.exit(_explain(error))
+    program = [sys.executable, *_options(sys.orig_argv, len(sys.argv) - 1), *_starter()]
+    arguments = sys.argv[1:]
+    _prepare()
+    _snaxum.run(sys.executable, sys.version.split()[0], program, arguments)
+
+
+def _options(line: list[str], arguments: int) -> list[str]:
+    """Return the options of the interpreter that it was started with, such as `-X dev`."""
+    *options, _ = line[1 : len(line) - arguments]
+    # The last was a file, or the operand of `-m` or `-c`, perhaps written as `-Im`.
+    last = options[-1] if options else ""
+    if last[:1] == "-" and last[-1:] in ("m", "c") and last[:2] not in ("-W", "-X"):
+        options[-1:] = [last[:-1]] if len(last) > 2 else []
+    return [option for option in options if option != "-P"]
+
+
+def _starter() -> list[str]:
+    # A `snaxum.py` of the user must not be found first.
+    return ["-P", "-m", "snaxum"] if sys.version_info >= (3, 11) else ["-c", _WITHOUT_DIRECTORY]
+
+
+def _prepare() -> None:
+    """Make the interpreter one whose main module, arguments and signals are not the user's."""
+    if not (getattr(sys.flags, "safe_path", False) or sys.flags.isolated):
+        # The directory of the command, or the working directory; a binary has neither.
+        del sys.path[:1]
+    sys.argv[:] = [""]
+    # Processes of `multiprocessing` would run the main module.
+    main = sys.modules["__main__"]
+    main.__spec__ = None
+    vars(main).pop("__file__", None)
+    # Rust receives SIGINT; Python's handler would be called before its own.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _explain(error: ImportError) -> str:
+    """Return the message for an extension module that does not load."""
+    directory = os.path.dirname(__file__)
+    if sys.version_info < (3, 10) or sys.implementation.name != "cpython":
+        return (
+            f"error: snaxum needs CPython 3.10 or newer, and this is {sys.implementation.name} "
+            f"{sys.version.split()[0]}; install it for another interpreter"
+        )
+    return (
+        f"error: the extension module of snaxum does not load: {error}; the package in "
+        f"`{directory}` is incomplete or of another platform, install it again with "
+        f"`{sys.executable} -m pip install --force-reinstall snaxum`"
+    )

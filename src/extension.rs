@@ -1,0 +1,59 @@
+//! The extension module `snaxum._snaxum`: the `snaxum` command in the interpreter of the user.
+//!
+//! The interpreter's main thread becomes the runtime thread; the command runs in a thread of its own.
+//! The package `snaxum-python` (`python/Cargo.toml`) builds it. Contains no logic of a command.
+
+#![cfg(feature = "extension-module")]
+
+mod cli;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::prelude::*;
+use snaxum::build_info::HostPython;
+use snaxum::python_runtime::LentThread;
+
+use cli::invocation::Invocation;
+
+/// The stack of the command's thread: that of a main thread.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
+/// Runs the command line, and ends the process with its exit code.
+///
+/// `program` starts this program again: the interpreter `executable`, its options, `-m snaxum`.
+/// Call it in the main thread.
+#[pyfunction]
+fn run(
+    py: Python<'_>,
+    executable: String,
+    version: String,
+    program: Vec<OsString>,
+    arguments: Vec<OsString>,
+) -> PyResult<()> {
+    HostPython { executable, version }.announce();
+    Invocation { program, arguments }.announce();
+    let thread = LentThread::offer()
+        .ok_or_else(|| PyRuntimeError::new_err("a command runs in this process already"))?;
+    py.detach(|| {
+        std::thread::Builder::new()
+            .name("snaxum".into())
+            .stack_size(STACK_BYTES)
+            // The interpreter is not finalised: threads that are still in Python would crash.
+            .spawn(|| std::process::exit(number(cli::run())))
+            .map_err(|error| PyOSError::new_err(error.to_string()))?;
+        thread.work()
+    })
+}
+
+fn number(code: ExitCode) -> i32 {
+    (0..=u8::MAX).find(|number| ExitCode::from(*number) == code).map_or(1, i32::from)
+}
+
+/// The extension module.
+#[pymodule]
+mod _snaxum {
+    #[pymodule_export]
+    use super::run;
+}
