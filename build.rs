@@ -36,7 +36,7 @@ fn main() {
 
     pyo3_build_config::use_pyo3_cfgs();
     if env::var_os("CARGO_FEATURE_EXTENSION_MODULE").is_some() {
-        // The interpreter that imports it says what it is.
+        // The interpreter that imports it reports itself.
         println!("cargo:rustc-env=SNAXUM_BUILD_PYTHON=");
         println!("cargo:rustc-env=SNAXUM_BUILD_PYTHON_VERSION=3.10");
         return;

@@ -49,6 +49,14 @@ without-dev:
 test-pythons:
     tests/pythons
 
+# Build the wheel into target/wheels: just wheel --profile dev
+wheel *args:
+    .ci/wheel {{ args }}
+
+# Install the wheel into each Python that is here, and run a part of the tests on it
+test-wheel *versions:
+    tests/wheel {{ versions }}
+
 # Check licenses and sources of the dependencies, then download the advisories and check them
 audit:
     command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2

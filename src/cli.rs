@@ -31,6 +31,8 @@ use snaxum::error::Error;
 
 use options::ProjectArgs;
 use render::color::Color;
+#[cfg(feature = "extension-module")]
+pub(crate) use test::LoadedProject;
 
 /// Serve Python functions over HTTP, with live reload.
 #[derive(Parser)]
@@ -126,6 +128,12 @@ struct DirArgs {
     /// Directory of the project
     #[arg(default_value = ".")]
     dir: PathBuf,
+}
+
+/// Loads the project in `dir` for tests that another program runs in this process.
+#[cfg(feature = "extension-module")]
+pub(crate) fn load_for_tests(dir: PathBuf) -> Result<LoadedProject, Error> {
+    LoadedProject::load(dir.into())
 }
 
 /// Runs the command of the command line.

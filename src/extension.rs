@@ -8,6 +8,7 @@
 mod cli;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
@@ -47,6 +48,32 @@ fn run(
     })
 }
 
+/// Loads the project in `directory` for the tests that this process runs; it has no socket.
+#[pyfunction]
+fn load(
+    py: Python<'_>,
+    executable: String,
+    version: String,
+    directory: PathBuf,
+) -> PyResult<LoadedProject> {
+    HostPython { executable, version }.announce();
+    py.detach(|| cli::load_for_tests(directory))
+        .map(LoadedProject)
+        .map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}
+
+/// A project that `load` has loaded.
+#[pyclass(frozen)]
+struct LoadedProject(cli::LoadedProject);
+
+#[pymethods]
+impl LoadedProject {
+    /// Stops the threads of the project; call it once, before the interpreter ends.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.0.close());
+    }
+}
+
 fn number(code: ExitCode) -> i32 {
     (0..=u8::MAX).find(|number| ExitCode::from(*number) == code).map_or(1, i32::from)
 }
@@ -55,5 +82,5 @@ fn number(code: ExitCode) -> i32 {
 #[pymodule]
 mod _snaxum {
     #[pymodule_export]
-    use super::run;
+    use super::{LoadedProject, load, run};
 }

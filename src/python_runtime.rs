@@ -64,8 +64,8 @@ use crate::venv::Venv;
 use abandoned::Abandoned;
 use cancel_on_drop::CancelOnDrop;
 pub use gate::Gate;
-pub use lent_thread::LentThread;
 use in_flight::InFlight;
+pub use lent_thread::LentThread;
 use loop_signals::LoopSignals;
 pub use memory_connection::Connect;
 use messages::{Call, Calls, Control};
@@ -329,12 +329,23 @@ impl PythonRuntime {
     /// Python stops, or tests have run before.
     pub async fn run_tests(&self, args: Vec<String>, connect: Connect) -> Result<i32, Error> {
         let lost = |what: &str| Error::RuntimeLost(what.to_owned());
-        let connect = (tokio::runtime::Handle::current(), connect);
-        self.connect.set(connect).map_err(|_| lost("tests have run already"))?;
+        self.open_in_memory(connect)?;
         let (reply, code) = oneshot::channel();
         let message = Control::RunTests { args, reply };
         self.control.try_send(message).map_err(|_| lost("it is stopping"))?;
         code.await.map_err(|_| lost("it stopped while tests ran"))?.map_err(Error::RuntimeLost)
+    }
+
+    /// Lets `snaxum.testing` reach the server, over connections that `connect` makes. Needs a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// It was called before.
+    pub fn open_in_memory(&self, connect: Connect) -> Result<(), Error> {
+        let connect = (tokio::runtime::Handle::current(), connect);
+        let lost = |_| Error::RuntimeLost("tests have run already".to_owned());
+        self.connect.set(connect).map_err(lost)
     }
 
     /// Ends what the request `id` has begun: its coroutine, its pool tasks, its stream.

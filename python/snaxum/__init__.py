@@ -102,27 +102,39 @@ __version__ = "0.1.0"
 if not _TYPE_CHECKING:  # for a type checker, an unknown name is an error
     # The names of each module, as imported above.
     _NAMES_OF = {
-        "_core.events": "Event",
-        "background_functions": "background",
-        "blueprints": "Blueprint after_request before_request delete errorhandler get "
-        "middleware patch post put route websocket",
-        "capture": "no_capture",
-        "channels": "Channel Subscription",
-        "event_stream": "stream_events stream_json_lines",
-        "http": "HTTPError Request Response ValidationError",
-        "lifecycle": "keep on_resume on_shutdown on_startup on_unload",
-        "markers": "Body Cookie Form Header Path Query",
-        "mounts": "mount",
-        "responses": "abort redirect send_file",
-        "routing": "RouteError",
-        "state": "State",
-        "static_files": "static",
-        "templates": "render",
-        "uploads": "UploadFile",
-        "urls": "url_for",
-        "websockets": "BlockingWebSocket InvalidMessage WebSocket WebSocketClosed",
+        "_core.events": ("Event",),
+        "background_functions": ("background",),
+        "blueprints": (
+            "Blueprint",
+            "after_request",
+            "before_request",
+            "delete",
+            "errorhandler",
+            "get",
+            "middleware",
+            "patch",
+            "post",
+            "put",
+            "route",
+            "websocket",
+        ),
+        "capture": ("no_capture",),
+        "channels": ("Channel", "Subscription"),
+        "event_stream": ("stream_events", "stream_json_lines"),
+        "http": ("HTTPError", "Request", "Response", "ValidationError"),
+        "lifecycle": ("keep", "on_resume", "on_shutdown", "on_startup", "on_unload"),
+        "markers": ("Body", "Cookie", "Form", "Header", "Path", "Query"),
+        "mounts": ("mount",),
+        "responses": ("abort", "redirect", "send_file"),
+        "routing": ("RouteError",),
+        "state": ("State",),
+        "static_files": ("static",),
+        "templates": ("render",),
+        "uploads": ("UploadFile",),
+        "urls": ("url_for",),
+        "websockets": ("BlockingWebSocket", "InvalidMessage", "WebSocket", "WebSocketClosed"),
     }
-    _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names.split()}
+    _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
 
     def __getattr__(name: str) -> object:
         module = _MODULE_OF.get(name)

@@ -60,7 +60,7 @@ def start(options: str, host: HostApi) -> bytes:
         interpreter.use_host(settings["venv"])
     if settings["load_only"]:
         interpreter.set_up_streams()
-    else:
+    elif interpreter.ends_with_server:
         streams.install()
     if settings["crash_fd"] is not None:
         crash.install(settings["crash_fd"])
@@ -217,7 +217,8 @@ def stop(timeout: float) -> None:
         loop.stop()
     effects.run_at_exit(current().graph.nodes.values())
     forks.end_children()
-    atexit._run_exitfuncs()
+    if interpreter.ends_with_server:
+        atexit._run_exitfuncs()
     child_imports.remove()
     streams.end(LAST_LINES_S)
 

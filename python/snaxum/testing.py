@@ -1,7 +1,7 @@
 """A client for tests: sends requests to the project in this process, without a socket.
 
 Owns `Client` and `override`. Each request is parsed, limited
-and dispatched like one of a socket. Never loads a project: `snaxum test` does.
+and dispatched like one of a socket. Never loads a project itself (`_testing.in_process`).
 """
 
 from __future__ import annotations
@@ -34,9 +34,11 @@ _IN_URL = "!#$%&'()*+,/:;=?@[\\]^|~"
 
 
 class Client:
-    """Sends requests to the project that `snaxum test` has loaded.
+    """Sends requests to the project that this process has loaded.
 
-    `project` is its directory, by default the loaded one; another one is a ValueError. `headers`
+    `snaxum test` loads one. In a plain pytest the first client does, if the wheel of snaxum is
+    installed. `project` is its directory, by default the loaded one, else the nearest one that has
+    `python/`, from the working directory upwards; another one is a ValueError. `headers`
     go with each request, and cookies that a response sets with the later ones. Exceptions that a
     handler raises are raised here, unless `raise_exceptions` is false: then the response is a 500.
     A request raises TimeoutError after `timeout` seconds without a byte.
@@ -248,6 +250,7 @@ def override(key: str, value: object) -> Iterator[None]:
     Every global name of a user module that refers to the kept value refers to `value` meanwhile.
     Raises KeyError with the keys that exist, and LookupError if no global refers to the value.
     """
+    connection.loaded()
     kept = current().kept
     if key not in kept:
         names = ", ".join(map(repr, sorted(kept))) or "none"
@@ -270,7 +273,7 @@ def override(key: str, value: object) -> Iterator[None]:
 
 
 def _check_project(project: str) -> None:
-    loaded = connection.loaded().project
+    loaded = connection.loaded(project).project
     if os.path.realpath(project) != os.path.realpath(loaded):
         shown = user_paths.display_path(loaded)
         raise ValueError(

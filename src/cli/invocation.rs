@@ -22,7 +22,10 @@ pub(crate) struct Invocation {
 
 impl Invocation {
     /// Makes it the one of this process. Later calls have no effect.
-    #[cfg_attr(not(feature = "extension-module"), expect(dead_code, reason = "a binary is its own"))]
+    #[cfg_attr(
+        not(feature = "extension-module"),
+        expect(dead_code, reason = "a binary is its own")
+    )]
     pub(crate) fn announce(self) {
         let _ = HOSTED.set(self);
     }

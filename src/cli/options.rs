@@ -18,6 +18,13 @@ pub(crate) struct ProjectArgs {
     pub(crate) flags: ServerFlags,
 }
 
+impl From<PathBuf> for ProjectArgs {
+    /// A directory, without flags.
+    fn from(target: PathBuf) -> Self {
+        Self { target, flags: ServerFlags(ServerOptions::default()) }
+    }
+}
+
 impl ProjectArgs {
     /// The directory of the project.
     pub(crate) fn dir(&self) -> &Path {

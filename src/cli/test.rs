@@ -4,10 +4,11 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use snaxum::dispatcher;
 use snaxum::error::Error;
-use snaxum::python_runtime::PythonRuntime;
+use snaxum::python_runtime::{Connect, PythonRuntime};
 use snaxum::server::{self, ConnectionLimits};
 use tokio_util::sync::CancellationToken;
 
@@ -16,11 +17,31 @@ use super::project;
 
 /// Returns pytest's exit code.
 pub(crate) fn run(args: ProjectArgs, pytest: Vec<String>) -> Result<ExitCode, Error> {
-    let config = project::read(args)?.1.build()?;
-    let limits = ConnectionLimits::new(&config);
-    let drain = config.drain_limit();
     let tokio = project::tokio_runtime()?;
     let result = tokio.block_on(async {
+        let (project, connect) = MemoryServer::start(args)?;
+        let code = project.runtime.run_tests(pytest, connect).await;
+        project.end().await;
+        // Codes of pytest are 0 to 5; plugins have their own.
+        code.map(|code| ExitCode::from(u8::try_from(code).unwrap_or(1)))
+    });
+    tokio.shutdown_background(); // a thread that hangs does not delay the end
+    result
+}
+
+/// A project that is loaded, and serves connections in memory.
+struct MemoryServer {
+    runtime: Arc<PythonRuntime>,
+    stop: CancellationToken,
+    drain: Duration,
+}
+
+impl MemoryServer {
+    /// Loads the project; needs a tokio runtime.
+    fn start(args: ProjectArgs) -> Result<(Self, Connect), Error> {
+        let config = project::read(args)?.1.build()?;
+        let limits = ConnectionLimits::new(&config);
+        let drain = config.drain_limit();
         let runtime = Arc::new(PythonRuntime::with_config(config)?);
         let respond = {
             let runtime = Arc::clone(&runtime);
@@ -28,12 +49,37 @@ pub(crate) fn run(args: ProjectArgs, pytest: Vec<String>) -> Result<ExitCode, Er
         };
         let stop = CancellationToken::new();
         let connect = server::serve_in_memory(respond, limits, stop.clone());
-        let code = runtime.run_tests(pytest, Arc::new(connect)).await;
-        stop.cancel();
-        runtime.shutdown(drain).await;
-        // Codes of pytest are 0 to 5; plugins have their own.
-        code.map(|code| ExitCode::from(u8::try_from(code).unwrap_or(1)))
-    });
-    tokio.shutdown_background(); // a thread that hangs does not delay the end
-    result
+        Ok((Self { runtime, stop, drain }, Arc::new(connect)))
+    }
+
+    async fn end(&self) {
+        self.stop.cancel();
+        self.runtime.shutdown(self.drain).await;
+    }
+}
+
+/// A loaded project for tests that another program runs in this process.
+#[cfg(feature = "extension-module")]
+pub(crate) struct LoadedProject {
+    tokio: tokio::runtime::Runtime,
+    server: MemoryServer,
+}
+
+#[cfg(feature = "extension-module")]
+impl LoadedProject {
+    /// Loads the project; `snaxum.testing` connects to it. No thread may be attached to Python.
+    pub(crate) fn load(args: ProjectArgs) -> Result<Self, Error> {
+        let tokio = project::tokio_runtime()?;
+        let server = tokio.block_on(async {
+            let (server, connect) = MemoryServer::start(args)?;
+            server.runtime.open_in_memory(connect)?;
+            Ok::<_, Error>(server)
+        })?;
+        Ok(Self { tokio, server })
+    }
+
+    /// Stops Python's threads of the project.
+    pub(crate) fn close(&self) {
+        self.tokio.block_on(self.server.end());
+    }
 }

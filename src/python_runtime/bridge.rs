@@ -18,8 +18,8 @@ use crate::message::{Head, HeadKind, LoadReport, RequestBody};
 use super::exchange::Exchange;
 use super::host::{self, HostApi};
 use super::json::parse;
-use super::own_context;
 use super::messages::{Call, NewerPaths, OnBegin, ReloadReply, ReloadScope};
+use super::own_context;
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {

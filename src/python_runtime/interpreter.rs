@@ -25,7 +25,7 @@ pub(crate) enum Origin {
     Ours,
     /// The caller; settings that differ are changed afterwards.
     Adopted,
-    /// The user, who runs `snaxum` in it: its settings are wanted as they are.
+    /// The user, for the command of the wheel: its settings are wanted as they are.
     Host,
 }
 

@@ -3,9 +3,9 @@
 //! Boots Python, reloads and shuts down. Never runs a handler, and releases the interpreter while it
 //! waits for a message.
 
+use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
-use std::os::unix::thread::JoinHandleExt;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ impl RuntimeThread {
     }
 }
 
-/// Starts the runtime thread, or uses the one that was lent.
+/// Starts the runtime thread, or uses the lent thread.
 pub(crate) fn spawn(context: ThreadContext) -> std::io::Result<RuntimeThread> {
     let run = || {
         run(context);

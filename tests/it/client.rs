@@ -1,6 +1,6 @@
 //! Commands that ask a running dev server: `wait` and `explain`. Manual commands have their own file.
 
-use super::support::{Finished, Project, Server};
+use super::support::{Finished, Project, Server, snaxum};
 
 const APP: &str = "import json, pathlib, _util\nfrom snaxum import route\nDATA = json.loads(pathlib.Path(__file__).with_name('data.json').read_text())\n\n@route('/')\ndef index(request):\n    return _util.TEXT\n";
 
@@ -45,12 +45,7 @@ async fn wait_waits_for_a_module_that_takes_its_time() {
     let server = Project::new().gate().file("app.py", "X = 1\n").dev().await;
     server.edit("app.py", "import _gate\n_gate.wait('import')\n");
     let held = server.arrival().await;
-    let mut waiting = server
-        .project
-        .command(env!("CARGO_BIN_EXE_snaxum"))
-        .arg("wait")
-        .spawn()
-        .expect("it starts");
+    let mut waiting = server.project.command(&snaxum()).arg("wait").spawn().expect("it starts");
     assert!(waiting.try_wait().expect("a child of ours").is_none());
     held.open().await;
     assert!(waiting.wait().await.expect("a child of ours").success());

@@ -1,7 +1,7 @@
 //! Many connections, and the limit of open files.
 
 use super::limits::{LARGE, Slow, idle};
-use super::support::{Project, Server, in_time};
+use super::support::{Project, Server, in_time, snaxum};
 
 /// Lets this process open as many sockets as it may.
 fn raise_limit_of_descriptors() -> usize {
@@ -19,7 +19,7 @@ fn raise_limit_of_descriptors() -> usize {
 async fn serve_under(limit: &str, project: Project) -> Server {
     let mut command = project.command("sh");
     let serve = format!("ulimit {limit} && exec \"$0\" serve --port 0");
-    command.args(["-c", &serve, env!("CARGO_BIN_EXE_snaxum")]);
+    command.args(["-c", &serve, &snaxum()]);
     project.spawn_process(command).listening().await
 }
 

@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 
-use super::support::{Project, Server, in_time};
+use super::support::{Project, Server, in_time, snaxum};
 
 const APP: &str = r#"
 from snaxum import route
@@ -31,7 +31,7 @@ struct Bridge {
 
 impl Bridge {
     fn of(project: &Project) -> Self {
-        let mut command = project.command(env!("CARGO_BIN_EXE_snaxum"));
+        let mut command = project.command(&snaxum());
         command.arg("mcp").arg(project.path()).stdin(Stdio::piped());
         let mut process = command.spawn().expect("it starts");
         let stdin = process.stdin.take();
@@ -245,7 +245,7 @@ async fn a_message_waits_while_a_new_process_takes_over() {
     let before = bridge.tool(1, "workers").await;
     server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{APP}"));
     server.arrival().await.open().await;
-    let mut restart = server.project.command(env!("CARGO_BIN_EXE_snaxum"));
+    let mut restart = server.project.command(&snaxum());
     let mut restart = restart.arg("restart").arg(server.project.path()).spawn().expect("it starts");
     server.arrival().await.open().await; // the trial
     let held = server.arrival().await; // the new process loads
@@ -263,7 +263,7 @@ async fn a_message_waits_while_a_new_process_takes_over() {
 
 /// Restarts a server on the project of an ended one, and returns when it responds.
 async fn start_again(project: &Project, args: &[&str]) -> Child {
-    let mut again = project.command(env!("CARGO_BIN_EXE_snaxum"));
+    let mut again = project.command(&snaxum());
     again.args(["dev", "--port", "0"]).args(args).stderr(Stdio::null());
     let mut again = again.spawn().expect("it starts");
     let mut lines = BufReader::new(again.stdout.take().expect("a pipe")).lines();

@@ -39,6 +39,12 @@ pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T
     }
 }
 
+/// The command under test: the binary, or the command that `SNAXUM_COMMAND` names, such as that of
+/// an installed wheel.
+pub(crate) fn snaxum() -> String {
+    std::env::var("SNAXUM_COMMAND").unwrap_or_else(|_| env!("CARGO_BIN_EXE_snaxum").to_owned())
+}
+
 /// A directory with `python/`, and how to start the binary on it.
 pub(crate) struct Project {
     dir: TempDir,
@@ -102,7 +108,7 @@ impl Project {
 
     /// Runs `snaxum COMMAND` to its end.
     pub(crate) async fn snaxum(&self, command: &[&str]) -> Finished {
-        let output = self.command(env!("CARGO_BIN_EXE_snaxum")).args(command).output();
+        let output = self.command(&snaxum()).args(command).output();
         let output = in_time("the command to end", output).await.expect("the binary starts");
         Finished {
             code: output.status.code(),
@@ -124,7 +130,7 @@ impl Project {
 
     /// Starts the server without waiting for anything.
     pub(crate) fn spawn(self, command: &str) -> Server {
-        let mut process = self.command(env!("CARGO_BIN_EXE_snaxum"));
+        let mut process = self.command(&snaxum());
         process.args([command, "--port", "0"]).args(&self.args);
         self.spawn_process(process)
     }

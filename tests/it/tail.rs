@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use reqwest::Method;
 
-use super::support::{Project, Server, in_time, send};
+use super::support::{Project, Server, in_time, send, snaxum};
 
 const APP: &str = "\
 from snaxum import route
@@ -41,7 +41,7 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn of(project: &Project, args: &[&str]) -> Self {
-        let mut command = project.command(env!("CARGO_BIN_EXE_snaxum"));
+        let mut command = project.command(&snaxum());
         command.arg("tail").arg(project.path()).args(args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut process = command.spawn().expect("it starts");
@@ -332,7 +332,7 @@ async fn a_reader_that_goes_ends_it_though_nothing_happens() {
 async fn a_reader_behind_a_socket_that_goes_ends_it_too() {
     let server = app().await;
     let (ours, its) = std::os::unix::net::UnixStream::pair().expect("sockets");
-    let mut command = server.project.command(env!("CARGO_BIN_EXE_snaxum"));
+    let mut command = server.project.command(&snaxum());
     command.arg("tail").arg(server.project.path()).stdout(std::os::fd::OwnedFd::from(its));
     let mut process = command.kill_on_drop(true).spawn().expect("it starts");
     drop(command); // has its end too
@@ -406,7 +406,7 @@ async fn a_server_that_ends_is_waited_for() {
     server.stop().await;
     find(&mut tail.err, "waiting for it").await;
 
-    let mut again = server.project.command(env!("CARGO_BIN_EXE_snaxum"));
+    let mut again = server.project.command(&snaxum());
     again.args(["dev", "--port", "0"]).arg(server.project.path());
     again.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let mut again = again.spawn().expect("it starts");

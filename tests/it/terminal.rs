@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::process::Child;
 use tokio::sync::watch;
 
-use crate::support::{Project, in_time};
+use crate::support::{Project, in_time, snaxum};
 
 /// Far longer than anything takes.
 pub(crate) const WATCHDOG: Duration = Duration::from_secs(30);
@@ -65,7 +65,7 @@ impl Screen {
         // SAFETY: both were just made, for us alone.
         let (master, slave) = unsafe { (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
         let end = || Stdio::from(slave.try_clone().expect("a descriptor"));
-        let mut command = project.command(env!("CARGO_BIN_EXE_snaxum"));
+        let mut command = project.command(&snaxum());
         command
             .args(["dev", "--port", "0"])
             .args(project.arguments())

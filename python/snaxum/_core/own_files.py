@@ -13,5 +13,5 @@ LABEL = "<snaxum>/"
 # The same as the label in the binary.
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 
-# What the names of the files begin with.
+# The beginnings of the names of these files.
 PREFIXES = (LABEL, _PACKAGE)

@@ -12,6 +12,7 @@ import locale
 import os
 import site
 import sys
+import threading
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,14 @@ def adopt(venv: str | None, build_python: str) -> None:
     _prefer_utf8()
 
 
+# Whether the interpreter ends with the server: not in a process that only tests a project.
+ends_with_server = True
+
+
 def use_host(venv: str | None) -> None:
-    """Keep the interpreter that the user runs `snaxum` in; add the packages of another `venv`."""
+    """Adjust the interpreter that has imported the extension module; add another `venv`."""
+    global ends_with_server
+    ends_with_server = threading.current_thread() is threading.main_thread()
     # It was for this process only, and Rust has removed it after Python had read it.
     os.environ.pop("SNAXUM_TAKE_OVER", None)
     if venv is not None and os.path.realpath(venv) != os.path.realpath(sys.prefix):

@@ -29,22 +29,27 @@ class Connection(http.client.HTTPConnection):
         self.seconds = timeout
 
     def connect(self) -> None:
-        """Open the connection. Raises RuntimeError where no tests run."""
+        """Open the connection. Raises RuntimeError without a project."""
         self.sock: Any = ClientSocket(connect(), self.seconds)
 
 
-def loaded() -> Runtime:
-    """Return the runtime of the project. Raises RuntimeError where no tests run."""
+def loaded(project: str | None = None) -> Runtime:
+    """Return the runtime of the project.
+
+    If this process has loaded none, loads `project`, by default that of the working directory.
+    Raises RuntimeError if it does not load, or if this package cannot load one.
+    """
     try:
         return running()
     except AssertionError:
-        raise RuntimeError(
-            "no project is loaded in this process; run the tests with `snaxum test`"
-        ) from None
+        from . import in_process
+
+        in_process.load(project)
+        return running()
 
 
 def connect() -> MemoryConnection:
-    """Connect to the server in memory. Raises RuntimeError where no tests run."""
+    """Connect to the server in memory. Raises RuntimeError without a project."""
     runtime = loaded()
     respond.on_exception = record_exception
     return runtime.host.connect()

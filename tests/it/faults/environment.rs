@@ -8,7 +8,7 @@ use std::path::Path;
 
 use snaxum::build_info::BUILD_PYTHON;
 
-use crate::support::Project;
+use crate::support::{Project, snaxum};
 
 const VARIABLES: &str = "import os
 from snaxum import route
@@ -107,7 +107,7 @@ async fn a_project_path_that_is_not_utf8_is_refused_in_one_line() {
     fs::write(dir.join("python/app.py"), VARIABLES).expect("a file");
     for command in ["check", "serve", "dev", "routes"] {
         for argument in [dir.as_path(), Path::new(".")] {
-            let mut process = project.command(env!("CARGO_BIN_EXE_snaxum"));
+            let mut process = project.command(&snaxum());
             process.arg(command).arg(argument).current_dir(&dir);
             let output = process.output().await.expect("the binary starts");
             let stderr = String::from_utf8_lossy(&output.stderr);
@@ -203,7 +203,7 @@ async fn a_module_named_like_one_of_the_standard_library_is_refused_and_the_rest
 
     // Also for the processes that start in the directory of these files.
     let python = project.path().join("python");
-    let mut process = project.command(env!("CARGO_BIN_EXE_snaxum"));
+    let mut process = project.command(&snaxum());
     process.args(["dev", "..", "--port", "0", "--pool-workers", "1", "--reload-wait", "30"]);
     process.current_dir(&python);
     let mut server = project.spawn_process(process).answering().await;

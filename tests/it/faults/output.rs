@@ -3,7 +3,7 @@
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
-use crate::support::{Project, in_time};
+use crate::support::{Project, in_time, snaxum};
 
 /// Each request writes 64 KiB, as much as a pipe has room for, to both streams.
 const PRINTER: &str = "import logging
@@ -56,7 +56,7 @@ struct Stalled {
 
 impl Stalled {
     async fn start(project: &Project, command: &str, before_url: &str) -> Self {
-        let mut process = project.command(env!("CARGO_BIN_EXE_snaxum"));
+        let mut process = project.command(&snaxum());
         process.args([command, "--port", "0", "--pool-workers", "1"]);
         let mut child = process.spawn().expect("the program starts");
         let mut out = BufReader::new(child.stdout.take().expect("it is piped"));

@@ -1,0 +1,54 @@
+"""The public names: each is imported from its module when it is first used."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import snaxum
+
+PACKAGE = Path(snaxum.__file__).parent
+
+
+def imported_for_type_checkers() -> dict[str, str]:
+    """Return the module of each name that the package imports under `TYPE_CHECKING`."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    return {
+        alias.name: str(node.module)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def test_a_name_has_the_same_module_for_python_and_for_type_checkers() -> None:
+    names = imported_for_type_checkers()
+    assert len(names) > 40
+    assert vars(snaxum)["_MODULE_OF"] == names
+    assert sorted([*names, "__version__"]) == snaxum.__all__
+
+
+def test_every_public_name_can_be_imported() -> None:
+    program = "from snaxum import *; import snaxum; print(callable(background), dir(snaxum))"
+    printed = run(program)
+    assert printed.startswith("True") and "'url_for'" in printed
+
+
+def test_no_public_name_is_that_of_a_module() -> None:
+    # The import of a submodule sets an attribute of its package.
+    modules = {path.stem for path in PACKAGE.iterdir()}
+    assert modules & set(snaxum.__all__) == set()
+
+
+def test_an_import_of_the_package_loads_nothing_else_of_it() -> None:
+    program = "import snaxum, sys; print([n for n in sys.modules if n.startswith('snaxum.')])"
+    assert run(program) == "[]\n"
+
+
+def run(program: str) -> str:
+    program = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); {program}"
+    command = [sys.executable, "-I", "-c", program]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
