@@ -5,7 +5,7 @@
 mod check;
 mod client;
 mod exit;
-pub(crate) mod invocation;
+mod invocation;
 mod log;
 mod openapi;
 mod options;
@@ -29,6 +29,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
 use snaxum::error::Error;
 
+pub(crate) use invocation::Invocation;
 use options::ProjectArgs;
 use render::color::Color;
 #[cfg(feature = "extension-module")]
@@ -137,7 +138,8 @@ pub(crate) fn load_for_tests(dir: PathBuf) -> Result<LoadedProject, Error> {
 }
 
 /// Runs the command of the command line.
-pub(crate) fn run() -> ExitCode {
+pub(crate) fn run(invocation: Invocation) -> ExitCode {
+    invocation.announce();
     let line = std::iter::once("snaxum".into()).chain(invocation::arguments());
     let cli = match Cli::try_parse_from(line) {
         Ok(cli) => cli,

@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use snaxum::build_info::HostPython;
 use snaxum::python_runtime::LentThread;
 
-use cli::invocation::Invocation;
+use cli::Invocation;
 
 /// The stack of the command's thread: that of a main thread.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
@@ -34,18 +34,22 @@ fn run(
     arguments: Vec<OsString>,
 ) -> PyResult<()> {
     HostPython { executable, version }.announce();
-    Invocation { program, arguments }.announce();
     let thread = LentThread::offer()
         .ok_or_else(|| PyRuntimeError::new_err("a command runs in this process already"))?;
-    py.detach(|| {
+    let command = move || run_and_exit(Invocation { program, arguments });
+    py.detach(move || {
         std::thread::Builder::new()
             .name("snaxum".into())
             .stack_size(STACK_BYTES)
-            // The interpreter is not finalised: threads that are still in Python would crash.
-            .spawn(|| std::process::exit(number(cli::run())))
+            .spawn(command)
             .map_err(|error| PyOSError::new_err(error.to_string()))?;
         thread.work()
     })
+}
+
+/// The interpreter is not finalised: threads that are still in Python would crash.
+fn run_and_exit(invocation: Invocation) {
+    std::process::exit(number(cli::run(invocation)));
 }
 
 /// Loads the project in `directory` for the tests that this process runs; it has no socket.
