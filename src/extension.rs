@@ -59,19 +59,19 @@ fn load(
     executable: String,
     version: String,
     directory: PathBuf,
-) -> PyResult<LoadedProject> {
+) -> PyResult<TestedProject> {
     HostPython { executable, version }.announce();
     py.detach(|| cli::load_for_tests(directory))
-        .map(LoadedProject)
+        .map(TestedProject)
         .map_err(|error| PyRuntimeError::new_err(error.to_string()))
 }
 
 /// A project that `load` has loaded.
 #[pyclass(frozen)]
-struct LoadedProject(cli::LoadedProject);
+struct TestedProject(cli::LoadedProject);
 
 #[pymethods]
-impl LoadedProject {
+impl TestedProject {
     /// Stops the threads of the project; call it once, before the interpreter ends.
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.0.close());
@@ -86,5 +86,5 @@ fn number(code: ExitCode) -> i32 {
 #[pymodule]
 mod _snaxum {
     #[pymodule_export]
-    use super::{LoadedProject, load, run};
+    use super::{TestedProject, load, run};
 }
