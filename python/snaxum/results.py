@@ -51,17 +51,23 @@ class AnySequence(Protocol):
     def __class__(self, value: type[Sequence[Any]], /) -> None: ...
 
 
-class TextIterable(Protocol):
-    """The type `Iterable` of text, for a generator function, and no narrower one.
+# mypy assumes that it is true. It finds `__class__` in no `Iterable`.
+MYPY = False
 
-    Without `__class__` a tuple would fit too. mypy finds that in no `Iterable`: there `Iterator` is
-    the type to write.
+
+class TextIterable(Protocol):
+    """The type `Iterable` of text, for a generator function, and no narrower one but in mypy.
+
+    Without `__class__` a tuple of text fits too.
     """
 
-    @property  # type: ignore[override]
-    def __class__(self) -> type[Iterable[Any]]: ...
-    @__class__.setter
-    def __class__(self, value: type[Iterable[Any]], /) -> None: ...
+    if not MYPY:
+
+        @property
+        def __class__(self) -> type[Iterable[Any]]: ...
+        @__class__.setter
+        def __class__(self, value: type[Iterable[Any]], /) -> None: ...
+
     def __iter__(self) -> Iterator[ResultText | Event]: ...
 
 

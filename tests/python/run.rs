@@ -183,9 +183,15 @@ fn a_typed_project_has_no_errors() {
 #[test]
 fn each_typed_mistake_is_an_error_on_its_line() {
     let source = fs::read_to_string(types().join("refused.py")).expect("checked in");
-    let marked = source.lines().zip(1..).filter(|(line, _)| line.ends_with("# error"));
-    let expected: BTreeSet<usize> = marked.map(|(_, number)| number).collect();
-    for (_, said) in [mypy(&["refused.py"]), pyright(&["refused.py"])] {
+    let marked = |of_both: &[&str]| -> BTreeSet<usize> {
+        let lines = source.lines().zip(1..);
+        let errors = lines.filter(|(line, _)| of_both.iter().any(|mark| line.ends_with(mark)));
+        errors.map(|(_, number)| number).collect()
+    };
+    for ((_, said), expected) in [
+        (mypy(&["refused.py"]), marked(&["# error"])),
+        (pyright(&["refused.py"]), marked(&["# error", "# error of pyright"])),
+    ] {
         let errors = said.lines().filter(|line| line.contains("error: "));
         let places = errors.filter_map(|line| line.split_once("refused.py:"));
         let numbers = places.filter_map(|(_, place)| place.split(':').next()?.parse().ok());

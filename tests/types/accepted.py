@@ -336,16 +336,14 @@ async def stream() -> AsyncIterator[str]:
     yield "x"
 
 
-MYPY = False  # mypy assumes that it is true
-if not MYPY:  # mypy cannot distinguish an `Iterable` from a tuple
+@route("/iterable")
+def iterable() -> Iterable[str]:
+    yield "x"
 
-    @route("/iterable")
-    def iterable() -> Iterable[str]:
-        yield "x"
 
-    @route("/event-iterable")
-    def event_iterable() -> Iterable[Event]:
-        yield Event("x")
+@route("/event-iterable")
+def event_iterable() -> Iterable[Event]:
+    yield Event("x")
 
 
 @route("/async-iterable")
