@@ -21,6 +21,8 @@ macro_rules! spec_files {
 
 spec_files! {
     accessibility,
+    background,
+    calls,
     console,
     details,
     docs,
@@ -62,16 +64,30 @@ fn install() {
     }
 }
 
+/// Builds the example, a program that calls Python from Rust, beside the binary of these tests.
+fn example() -> PathBuf {
+    let debug = Path::new(env!("CARGO_BIN_EXE_snaxum")).parent().expect("target/debug/snaxum");
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["build", "--quiet", "--workspace", "--bin", "snaxum-example", "--target-dir"]);
+    run(command.arg(debug.parent().expect("it is below the target directory")));
+    debug.join("snaxum-example")
+}
+
 fn playwright(name: &str) {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(install);
     // Playwright empties its directory of results when it starts, so each file has its own.
     let results = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser").join(name);
-    run(Command::new("node")
+    let mut command = Command::new("node");
+    command
         .args(["node_modules/@playwright/test/cli.js", "test", &format!("/{name}.spec.js")])
         .arg("--output")
         .arg(results)
-        .env("SNAXUM_BIN", env!("CARGO_BIN_EXE_snaxum")));
+        .env("SNAXUM_BIN", env!("CARGO_BIN_EXE_snaxum"));
+    if name == "calls" {
+        command.env("SNAXUM_EXAMPLE_BIN", example());
+    }
+    run(&mut command);
 }
 
 #[test]
