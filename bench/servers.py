@@ -76,7 +76,8 @@ class Server:
     def workers(self) -> list[int]:
         """The children of the process that serves: the workers of its pool."""
         parent = str(self.serving_pid())
-        return [pid for pid, stat in _session(self.session).items() if stat[_PARENT] == parent]
+        session = _session(self.session).items()
+        return [pid for pid, stat in session if stat[_PARENT] == parent and _is_worker(pid)]
 
     def open_files(self) -> int:
         """The figure of the process that serves."""
@@ -238,6 +239,14 @@ def _session(leader: int) -> dict[int, list[str]]:
         if session == leader and state not in "ZX":
             found[int(entry.name)] = stat
     return found
+
+
+def _is_worker(pid: int) -> bool:
+    """Report whether it is a worker of the pool, not a helper of multiprocessing."""
+    try:
+        return b"spawn_main" in (Path(f"/proc/{pid}") / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _listeners(port: int) -> set[str]:

@@ -127,11 +127,15 @@ class Ledger:
         self.verdicts: Counter[str] = Counter()
         self.visits: Counter[str] = Counter()
         self.kills: list[float] = []
+        # When the last request was sent to which the pool has responded.
+        self.pool_sent = 0.0
         self.complaints: list[str] = []
 
     def note(self, reply: Reply) -> None:
         verdict = reply.fault or self._judge(reply)
         self.verdicts[verdict] += 1
+        if reply.path == POOL and verdict in ("right", "late"):
+            self.pool_sent = max(self.pool_sent, reply.sent)
         if verdict not in ALLOWED and len(self.complaints) < SHOWN_COMPLAINTS:
             page = self._pages[reply.path]
             recent = [f"{v.value}@{v.began - reply.sent:+.3f}" for v in page.versions[-3:]]
@@ -148,6 +152,10 @@ class Ledger:
         self.visits[f"{name}: wrong" if fault else name] += 1
         if fault and len(self.complaints) < SHOWN_COMPLAINTS:
             self.complaints.append(f"{name}: {fault}")
+
+    def has_recovered(self) -> bool:
+        """Whether the pool has responded to a request that was sent after the last kill."""
+        return self.pool_sent > max(self.kills, default=0.0)
 
     def failed(self) -> int:
         visits = sum(n for name, n in self.visits.items() if name.endswith(": wrong"))
@@ -329,23 +337,27 @@ async def _run(server: Server, editor: Editor, options: argparse.Namespace) -> i
     seconds = options.minutes * 60
     ledger = Ledger(editor.pages)
     began = time.monotonic()
-    files_before = None
+    files_before: int | None = None
     memory, threads = Trend(), Trend()
     async with (
         traffic(server.port, list(editor.pages), options.connections, ledger.note),
         visits(server.port, options.visitors, ledger.visit),
     ):
-        while (passed := time.monotonic() - began) < seconds and server.is_alive():
+        # Figures of /proc are read in a thread: the clients must not wait for them.
+        while (passed := time.monotonic() - began) < seconds:
+            if not await asyncio.to_thread(server.is_alive):
+                break
             await editor.edit()
             await asyncio.sleep(random.uniform(*BETWEEN_EDITS_S))
-            if passed > KILL_EVERY_S * (len(ledger.kills) + 1):
-                _kill_worker(server, ledger)
+            # Not before the last one has been replaced: on a busy machine a start takes seconds.
+            if passed > KILL_EVERY_S * (len(ledger.kills) + 1) and ledger.has_recovered():
+                await asyncio.to_thread(_kill_worker, server, ledger)
             # Connections and caches, which fill once, are full after a quarter.
             if passed > seconds / 4:
-                files_before = files_before or server.open_files()
+                files_before = files_before or await asyncio.to_thread(server.open_files)
                 if passed - memory.last >= SAMPLE_S:
-                    memory.add(passed, server.own_rss_mb())
-                    threads.add(passed, server.threads())
+                    memory.add(passed, await asyncio.to_thread(server.own_rss_mb))
+                    threads.add(passed, await asyncio.to_thread(server.threads))
     await asyncio.sleep(SETTLE_S)
     files = server.open_files()
     print(f"edits: {_listed(editor.done)}, {len(ledger.kills)} workers killed")

@@ -19,7 +19,7 @@ from itertools import count
 from traffic import receive
 
 THINK_S = (0.02, 0.1)
-TIMEOUT_S = 20.0
+TIMEOUT_S = 30.0
 MAX_UPLOAD = 300_000
 MAX_EVENTS = 200
 MESSAGES = 20
@@ -28,7 +28,7 @@ TRIES, PAUSE_S = 200, 0.05
 _BOUNDARY = "boundary-of-the-soak"
 _numbers = count(1)
 
-# What was done, and what was wrong with it.
+# Gets the name of a visit, and the reason if its outcome was wrong.
 Report = Callable[[str, str], None]
 
 
