@@ -184,3 +184,21 @@ from __future__ import annotations
 def handler() -> Late:
     return {"name": "a", "password": "secret"}
 """
+
+
+@pytest.mark.parametrize("value", [None, "text", b"bytes"])
+def test_a_value_without_fields_is_returned_as_it_is(value: Any) -> None:
+    def handler() -> User:
+        return value  # type: ignore[no-any-return]
+
+    assert result(handler) is value
+
+
+def test_an_object_within_itself_is_an_error_with_its_place() -> None:
+    def handler() -> User:
+        user = User("a")
+        user.friends.append(user)
+        return user
+
+    with pytest.raises(ResultError, match=r"`friends\.0` is an object that contains itself"):
+        result(handler)

@@ -48,7 +48,17 @@ def _converter(kind: Any) -> Callable[[Any], Any]:
     from .._validation.results import converter
 
     convert, has_its_classes = converter(kind), check_of(kind)
-    return lambda result: result if has_its_classes(result) else convert(result)
+
+    def convert_result(result: Any) -> Any:
+        if result is None or isinstance(result, str | bytes):
+            return result  # it has no fields
+        try:
+            is_declared = has_its_classes(result)
+        except RecursionError:  # an object within itself
+            is_declared = False
+        return result if is_declared else convert(result)
+
+    return convert_result
 
 
 def _model_in(annotation: Any) -> Any:

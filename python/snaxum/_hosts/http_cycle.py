@@ -11,7 +11,7 @@ from typing import Protocol
 from .._host import Exchange
 from .._runtime.event_loop import LoopThread
 from ..headers import HeaderList
-from .scope import ClientDisconnected, Message, texts_of, unexpected
+from .scope import ClientDisconnected, Message, checked_status, texts_of, unexpected
 
 
 class Reply(Protocol):
@@ -108,8 +108,9 @@ class HttpCycle:
         if self._status is None:
             if kind != "http.response.start":
                 raise unexpected(message, "http.response.start")
-            self._status = int(message["status"])
+            status = checked_status(message["status"])
             self._headers = texts_of(message.get("headers") or ())
+            self._status = status
             if message.get("trailers", False):
                 self._trailers = []
         elif self.is_complete:

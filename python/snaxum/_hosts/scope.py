@@ -64,6 +64,14 @@ def texts_of(headers: Iterable[Any]) -> list[tuple[str, str]]:
     ]
 
 
+def checked_status(status: Any) -> int:
+    """Return the status of a response. Raises ValueError for one that ends none, as 101."""
+    number = int(status)
+    if not 200 <= number <= 999:
+        raise ValueError(f"the application sent the status {number}; a response has 200 to 999")
+    return number
+
+
 class ClientDisconnected(OSError):
     """Raised by `send` once the client has left."""
 

@@ -16,7 +16,7 @@ from .._runtime.sockets import SocketLink
 from ..routing import Route
 from ..websockets import ABNORMAL, short_reason
 from . import responses
-from .scope import ClientDisconnected, Message, texts_of, unexpected
+from .scope import ClientDisconnected, Message, checked_status, texts_of, unexpected
 
 
 class WebSocketCycle:
@@ -114,7 +114,7 @@ class WebSocketCycle:
             self._refuse(403, [], b"")
         elif kind == "websocket.http.response.start":
             headers = texts_of(message.get("headers") or ())
-            self._denial = int(message["status"]), headers, []
+            self._denial = checked_status(message["status"]), headers, []
         else:
             raise unexpected(message, "websocket.accept", "websocket.close")
 

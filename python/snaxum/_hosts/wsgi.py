@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextvars
 import io
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from .._core.chunks import Chunks
@@ -29,6 +30,8 @@ from .scope import ClientDisconnected
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
+# 1xx is not the end of a response.
+_STATUS = re.compile(r"[2-9][0-9]{2}(?![0-9])")
 # A response up to this size is collected in the dispatch worker.
 MAX_WHOLE = 1024 * 1024
 INPUT_BUFFER = 64 * 1024
@@ -134,7 +137,7 @@ class Call:
                 self._exchange.raised(to_json(failure))
             size = _size(headers)
             is_small = result.is_small or (size is not None and size <= MAX_WHOLE)
-            if first is None or is_small or environ["REQUEST_METHOD"] == "HEAD":
+            if first is None or is_small:
                 parts = [] if first is None else [first]
                 while (part := result.next_part()) is not None:
                     parts.append(part)
@@ -159,7 +162,7 @@ class Call:
             raise AssertionError(
                 "`start_response` was called before; pass `exc_info` to replace it"
             )
-        if not isinstance(status, str) or not status[:3].isdecimal():
+        if not isinstance(status, str) or not _STATUS.match(status):
             raise ValueError(f"the status is {status!r}; write one such as '200 OK'")
         self._head = int(status[:3]), list(headers)
         return self._write
@@ -202,7 +205,7 @@ class ResultIterator(Iterator[object]):
         self._parts = self._run(iter, given)
         self._first: bytes | None = None
         is_sized = isinstance(given, list | tuple)
-        self.is_small = is_sized and sum(map(len, cast("list[bytes]", given))) <= MAX_WHOLE
+        self.is_small = is_sized and sum(len(_bytes(part)) for part in given) <= MAX_WHOLE
 
     def __next__(self) -> bytes:
         if self._first is not None:

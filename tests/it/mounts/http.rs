@@ -95,6 +95,8 @@ async def app(scope, receive, send):
         await send({"type": "http.response.body"})
     elif path == "/nothing":
         pass
+    elif path == "/informational":
+        await respond(send, b"", 101)
     elif path == "/wrong":
         await send({"type": "http.response.body", "body": b""})
     elif path == "/file":
@@ -271,6 +273,9 @@ async fn a_fault_of_an_application_is_a_500_with_its_traceback() {
     assert!(reply.text().contains("returned without a response"), "{}", reply.text());
     let reply = server.get("/app/wrong").await;
     assert!(reply.text().contains("expects `http.response.start`"), "{}", reply.text());
+    let reply = server.get("/app/informational").await;
+    assert_eq!(reply.status, 500);
+    assert!(reply.text().contains("sent the status 101"), "{}", reply.text());
 
     let broken = async { server.request(Method::GET, "/app/breaks").send().await?.text().await };
     in_time("the end", broken).await.expect_err("the response breaks off");

@@ -76,6 +76,21 @@ class Application:
             raise ValueError("it went wrong")
         if path == "/none":
             return [b"no head"]
+        if path == "/informational":
+            start_response("101 Switching Protocols", plain)
+            return []
+        if path == "/nothing":
+            start_response("200 OK", plain)
+            return [None]
+        if path == "/endless":
+            start_response("200 OK", plain)
+            def parts():
+                try:
+                    while True:
+                        yield b"x" * 1000
+                finally:
+                    print("the endless body was closed", flush=True)
+            return parts()
         if path == "/text":
             start_response("200 OK", plain)
             return ["a str"]
@@ -174,6 +189,10 @@ async fn a_response_is_sent_as_it_is_made() {
     assert_eq!((reply.status, reply.text()), (200, ""));
     let size: usize = reply.header("content-length").parse().expect("a number");
     assert!(size > 100, "the size of the response to GET: {size}");
+    // HEAD reads no more than GET would have to.
+    let reply = in_time("HEAD", send(server.request(Method::HEAD, "/old/endless"))).await;
+    assert_eq!((reply.status, reply.text()), (200, ""));
+    server.out.wait_for("the endless body was closed").await;
 }
 
 #[tokio::test]
@@ -184,13 +203,16 @@ async fn a_fault_is_a_500_with_its_traceback() {
         ("/old/raises", "it went wrong"),
         ("/old/none", "without calling `start_response`"),
         ("/old/text", "a part is bytes"),
+        ("/old/nothing", "a part is bytes"),
+        ("/old/informational", "write one such as '200 OK'"),
     ] {
         let reply = server.get(path).await;
         assert_eq!(reply.status, 500, "{path}");
         assert!(reply.text().contains(problem), "{path}: {}", reply.text());
     }
     let list = server.api("requests").await;
-    let id = list[2]["id"].as_str().expect("an id");
+    let raised = list.as_array().expect("a list").iter().find(|each| each["path"] == "/old/raises");
+    let id = raised.expect("it is listed")["id"].as_str().expect("an id");
     let detail = server.api(&format!("requests/{id}")).await;
     let frame =
         detail["traceback"]["frames"].as_array().expect("frames").last().expect("one").clone();
