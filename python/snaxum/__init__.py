@@ -5,9 +5,10 @@ and returns JSON, text, bytes or a `Response`. A name is imported when it is fir
 of the package alone loads nothing of the server.
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+# Type checkers know this name; an import of `typing` would take longer than the rest.
+TYPE_CHECKING = False
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from ._core.events import Event
     from .background_functions import background
     from .blueprints import (
@@ -99,7 +100,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-if not _TYPE_CHECKING:  # for a type checker, an unknown name is an error
+if not TYPE_CHECKING:  # for a type checker, an unknown name is an error
     # The names of each module, as imported above.
     _NAMES_OF = {
         "_core.events": ("Event",),
