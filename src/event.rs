@@ -103,6 +103,7 @@ impl From<&Arc<ReloadRecord>> for Reload {
             time_ms: unix_ms(reload.time),
             generation: report.generation,
             outcome: report.outcome,
+            summary: String::new(),
             cause: reload.cause.to_owned(),
             strategy: report.strategy.clone(),
             reason: report.reason.clone(),
@@ -118,6 +119,7 @@ impl From<&Arc<ReloadRecord>> for Reload {
             traceback: report.failures.first().map(|failure| failure.traceback.clone()),
             others: report.failures.iter().skip(1).map(|other| (&other.traceback).into()).collect(),
         }
+        .summarized()
     }
 }
 

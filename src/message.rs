@@ -45,7 +45,7 @@ pub use load_report::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef, Secret,
 };
 pub use python_state::PythonState;
-pub use reload::{ContractDiff, Reload};
+pub use reload::{ContractDiff, Reload, nothing_to_reload, still_serving};
 pub(crate) use request_head::HeadKind;
 pub use request_head::{Head, header_texts};
 pub use request_stream::ChunkReceiver;

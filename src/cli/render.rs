@@ -22,7 +22,7 @@ use snaxum::event::PinRound;
 use snaxum::message::{LoadOutcome, Reload, RouteInfo, Traceback};
 
 use dedup::Dedup;
-pub(crate) use reload::pause_line;
+pub(crate) use reload::{PAUSED, pause_line};
 use reload::{ReloadLine, ReloadLines};
 pub(crate) use request::{RequestView, WEBSOCKET};
 

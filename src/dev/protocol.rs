@@ -280,6 +280,8 @@ pub struct ServerStatus {
 pub struct CommandOutcome {
     /// The status afterwards. During a restart, it is the status of the old process.
     pub status: ServerStatus,
+    /// The outcome in one line, safe for a terminal.
+    pub summary: String,
     /// The reload; null if nothing was reloaded.
     pub reload: Option<Reload>,
     /// The outcome of the restart; null if none was needed.

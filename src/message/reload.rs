@@ -21,6 +21,8 @@ pub struct Reload {
     pub generation: u64,
     /// `ok`, `failed`, or `noop` where nothing had to run.
     pub outcome: LoadOutcome,
+    /// The outcome in one line, safe for a terminal.
+    pub summary: String,
     /// `start`, `save`, or `manual` for a reload on request.
     pub cause: String,
     /// How much ran again: `none`, `lines`, `dependents`, `all` or `restart`.
@@ -73,21 +75,33 @@ impl ContractDiff {
     }
 }
 
+/// Names the generation that serves after a reload, or a command, that changed nothing.
+pub fn still_serving(generation: u64) -> String {
+    match generation {
+        0 => "nothing is serving yet".to_owned(),
+        _ => format!("G{generation} is still serving"),
+    }
+}
+
+/// Describes a reload that ran no code; `reason` may be empty.
+pub fn nothing_to_reload(reason: &str) -> String {
+    match reason {
+        "" => "nothing to reload".to_owned(),
+        _ => format!("nothing to reload: {}", escape(reason)),
+    }
+}
+
 impl Reload {
-    /// Describes the outcome in one line, safe for a terminal.
-    pub fn summary(&self) -> String {
+    /// Adds the summary of the other fields.
+    pub(crate) fn summarized(self) -> Self {
+        Self { summary: self.summarize(), ..self }
+    }
+
+    fn summarize(&self) -> String {
         let generation = self.generation;
-        let serving = match generation {
-            0 => "nothing is serving yet".to_owned(),
-            _ => format!("G{generation} is still serving"),
-        };
+        let serving = still_serving(generation);
         match (self.outcome, self.failure()) {
-            (LoadOutcome::Noop, _) if self.reason.is_empty() => {
-                format!("nothing to reload; {serving}")
-            }
-            (LoadOutcome::Noop, _) => {
-                format!("nothing to reload: {}; {serving}", escape(&self.reason))
-            }
+            (LoadOutcome::Noop, _) => format!("{}; {serving}", nothing_to_reload(&self.reason)),
             (LoadOutcome::Failed, Some(failure)) => format!("rejected: {failure}; {serving}"),
             (LoadOutcome::Failed, None) => format!("rejected; {serving}"),
             (LoadOutcome::Ok, failure) => {
@@ -118,7 +132,7 @@ mod tests {
 
     fn reload(outcome: LoadOutcome, generation: u64) -> Reload {
         let reload = serde_json::json!({
-            "id": 1, "time_ms": 0, "generation": generation, "outcome": "ok", "cause": "save",
+            "id": 1, "time_ms": 0, "generation": generation, "outcome": "ok", "summary": "", "cause": "save",
             "strategy": "dependents", "reason": "", "files": ["python/app.py"], "modules": [],
             "phases": LoadPhases::default(), "total_ms": 38.0, "diff": {}, "state_reset": [],
             "warnings": [], "notes": [], "traceback": null, "others": [],
@@ -129,12 +143,15 @@ mod tests {
 
     #[test]
     fn the_summary_names_the_outcome_and_the_serving_generation() {
-        assert_eq!(reload(LoadOutcome::Ok, 8).summary(), "live as G8 after 38.0 ms");
+        assert_eq!(reload(LoadOutcome::Ok, 8).summarize(), "live as G8 after 38.0 ms");
 
         let mut noop = reload(LoadOutcome::Noop, 8);
-        assert_eq!(noop.summary(), "nothing to reload; G8 is still serving");
+        assert_eq!(noop.summarize(), "nothing to reload; G8 is still serving");
         noop.reason = "only comments changed".to_owned();
-        assert_eq!(noop.summary(), "nothing to reload: only comments changed; G8 is still serving");
+        assert_eq!(
+            noop.summarize(),
+            "nothing to reload: only comments changed; G8 is still serving"
+        );
 
         let mut failed = reload(LoadOutcome::Failed, 0);
         failed.traceback = Some(Traceback {
@@ -142,9 +159,9 @@ mod tests {
             message: "no\nmore".to_owned(),
             ..Traceback::default()
         });
-        assert_eq!(failed.summary(), "rejected: ValueError: no; nothing is serving yet");
+        assert_eq!(failed.summarize(), "rejected: ValueError: no; nothing is serving yet");
         failed.others = vec![ErrorSummary::default()];
         failed.generation = 7;
-        assert_eq!(failed.summary(), "rejected: ValueError: no +1 more; G7 is still serving");
+        assert_eq!(failed.summarize(), "rejected: ValueError: no +1 more; G7 is still serving");
     }
 }

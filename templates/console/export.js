@@ -78,7 +78,7 @@ export function markdownReport(request, state, { version, origin }) {
     parts.push("## Logs", fenced(lines.join("\n")));
   }
   const reload = lastSuccessfulReload(state);
-  if (reload) parts.push(`## Last reload: generation ${reload.generation}`, fenced(reloadText(reload)));
+  if (reload) parts.push("## Last reload", fenced(reloadText(reload)));
   if (!request.is_call) parts.push("## To reproduce", fenced(curlCommand(request, origin)));
   return joinWithinLimit(parts);
 }
@@ -94,10 +94,11 @@ function exceptionText({ type, message, frames = [] }) {
   return lines.join("\n");
 }
 
-function reloadText({ cause, files, modules = [], diff = {} }) {
+function reloadText({ summary, cause, files, modules = [], diff = {} }) {
   const route = ({ methods, path }) => `${methods.join(",")} ${path}`;
   const signs = { added: "+", removed: "-", changed: "~" };
   return [
+    summary,
     `${cause}: ${files.join(", ") || "no file"}`,
     `ran: ${modules.map(({ name }) => name).join(", ") || "nothing"}`,
     ...Object.entries(signs).flatMap(([kind, sign]) => (diff[kind] ?? []).map((each) => `${sign} ${route(each)}`)),

@@ -200,11 +200,11 @@ function Banner({ state, show }) {
   const { generation } = state.status;
   const traceback = reload?.traceback;
   const frame = failingFrame(traceback);
+  const text = reload ? visible(reload.summary) : describeHealth(state.status).text;
   return html`
     <section class=${generation ? "banner" : "banner critical"} aria-label="Failed reload" data-testid="banner">
       <p>
-        <b>${generation ? `▲ Serving G${generation}. The newest save does not load.` : "✖ No routes are served. The code does not load."}</b>
-        ${traceback && html` <span><code>${visible(traceback.type)}</code>${traceback.message && `: ${visible(traceback.message)}`}</span>`}
+        <b><span aria-hidden="true">${generation ? "▲" : "✖"}</span> ${text}</b>
         ${frame && html` <${SourceLink} file=${frame.file} line=${frame.line} target=${{ reload: reload.id, frame: frameNumbers(traceback).get(frame) }} className="failing-location" />`}
       </p>
       ${traceback && html`<button type="button" onClick=${() => show(reload)}>Show traceback</button>`}

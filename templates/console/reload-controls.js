@@ -35,14 +35,8 @@ export function ReloadControls({ status }) {
       onClick=${() => run(status.paused ? resume : pause, () => "")}>
       <span aria-hidden="true">${status.paused ? "▶" : "‖"}</span><span class="visually-hidden">${status.paused ? "Resume reloading" : "Pause reloading"}</span>
     </button>
-    <button type="button" class="quiet" title="Reload now: apply all saved changes" onClick=${() => run(reload, outcomeText)}>
+    <button type="button" class="quiet" title="Reload now: apply all saved changes" onClick=${() => run(reload, ({ summary }) => summary)}>
       <span aria-hidden="true">⟲</span><span class="visually-hidden">Reload now</span>
     </button>
   `;
-}
-
-/** The details are in the reload's row. */
-function outcomeText({ reload }) {
-  if (!reload) return "nothing to reload";
-  return reload.outcome === "failed" ? "reload failed" : `reloaded: G${reload.generation}`;
 }

@@ -103,8 +103,8 @@ function filesText(files, cause) {
   return `${visible(files[0])}${files.length > 1 ? ` +${files.length - 1} more` : ""}`;
 }
 
-function diffText({ diff, cause, outcome, reason }) {
-  if (outcome === "noop") return html`<span class="dim">no change: ${visible(reason)}</span>`;
+function diffText({ diff, cause, outcome, summary }) {
+  if (outcome === "noop") return html`<span class="dim">${visible(summary)}</span>`;
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   if (!kinds.length) return html`<span class="dim">same routes</span>`;
   if (cause === "start") return html`<span class="dim">${diff.added.length} routes</span>`;
@@ -123,10 +123,11 @@ function ReloadDetails({ reload, state }) {
   const [showsImports, setShowsImports] = useState(false);
   const { data: lines } = useFetch("logs", { version: `${state.runId} ${reload.id}` });
   const logs = (lines ?? []).filter((line) => line.reload === reload.id).reverse();
-  const { cause, strategy, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback, contract } = reload;
+  const { summary, cause, strategy, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback, contract } = reload;
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   return html`
     <div class="expanded-content">
+      <p data-testid="reload-summary">${visible(summary)}</p>
       ${traceback && html`<${Traceback} traceback=${traceback} origin=${{ reload: reload.id }} changed=${changedSinceReload(state.reloads, reload)} />`}
       <div class="columns">
         <section>

@@ -49,13 +49,23 @@ fn normal(value: Value) -> Value {
         Value::Array(items) => items.into_iter().map(normal).collect(),
         Value::Object(fields) => {
             let field = |(name, value): (String, Value)| {
-                let value = if VOLATILE.contains(&&*name) { kind(value) } else { normal(value) };
+                let value = match &*name {
+                    "summary" => without_duration(&value),
+                    name if VOLATILE.contains(&name) => kind(value),
+                    _ => normal(value),
+                };
                 (name, value)
             };
             Value::Object(fields.into_iter().map(field).collect())
         }
         other => other,
     }
+}
+
+/// Cuts the summary of a reload before its milliseconds.
+fn without_duration(summary: &Value) -> Value {
+    let text = summary.as_str().expect("a text");
+    json!(text.split(" after ").next())
 }
 
 fn kind(value: Value) -> Value {

@@ -95,7 +95,7 @@ async fn requests_what_they_print_and_reloads_are_lines() {
     server.edit("app.py", "def oops(:");
     let line = tail.line_with("✖ G2").await;
     assert!(line.contains("python/app.py:1  ") && line.contains("SyntaxError: "), "{line}");
-    tail.line_with("▲ still serving G1").await;
+    tail.line_with("▲ G1 is still serving").await;
     tail.line_with("│ 1 › def oops(:").await;
     server.edit("app.py", &APP.replace("/hello", "/hallo"));
     let line = tail.line_with("↻ G2").await;
@@ -261,7 +261,7 @@ async fn a_reader_that_was_too_slow_continues_and_sees_nothing_twice() {
     let mut tail = Tail::of(&project, &[]);
     let hello = json!({"seq": 7, "type": "hello", "run_id": "r", "generation": 1, "python": "3"});
     let reload = json!({
-        "id": 1, "time_ms": 0, "generation": 1, "outcome": "ok", "cause": "save", "strategy": "dependents",
+        "id": 1, "time_ms": 0, "generation": 1, "outcome": "ok", "summary": "", "cause": "save", "strategy": "dependents",
         "reason": "", "files": ["python/app.py"], "modules": [], "total_ms": 1.0, "diff": {},
         "phases": {"settle": 1.0, "compile": 1.0, "stage": 1.0, "commit": 1.0},
         "state_reset": [], "warnings": [], "notes": [], "traceback": null, "others": [],

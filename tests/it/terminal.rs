@@ -153,7 +153,7 @@ async fn keys_act_without_enter_and_the_terminal_is_left_as_it_was() {
     screen.press("e");
     screen.wait_for("no error yet").await;
     screen.press("r");
-    screen.wait_for("nothing to reload: the files have not changed").await;
+    screen.wait_for("nothing to reload; G1 is still serving").await;
     screen.press("\x1b[q");
     screen.press("lh");
     screen.wait_for_times("/boom  app.boom", 2).await;
@@ -185,7 +185,7 @@ async fn the_status_line_shows_a_broken_save_until_it_is_fixed() {
     let file = screen.project.path().join("python/app.py");
 
     fs::write(&file, "def oops(:\n").expect("a file");
-    screen.wait_for("▲ still serving G1").await;
+    screen.wait_for("▲ G1 is still serving").await;
     screen.wait_for("\x1b[2K  ▲ G1 serving, the newest save does not load").await;
     screen.wait_for("│ 1 › def oops(:").await;
 

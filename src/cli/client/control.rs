@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use snaxum::error::Error;
-use snaxum::message::{LoadOutcome, Reload};
+use snaxum::message::still_serving;
 
 use super::connection::{Connection, DevClient};
-use super::server_status::{PAUSED, StatusResponse};
+use super::server_status::StatusResponse;
 use crate::cli::project;
-use crate::cli::render::color;
+use crate::cli::render::{PAUSED, color};
 
 /// The number of connections that may close with the old process before the new one accepts.
 const MAX_TRIES: usize = 100;
@@ -22,7 +22,7 @@ const MAX_TRIES: usize = 100;
 #[derive(Deserialize)]
 struct CommandResponse {
     status: StatusResponse,
-    reload: Option<Reload>,
+    summary: String,
     restart: Option<RestartResponse>,
 }
 
@@ -36,28 +36,28 @@ struct RestartResponse {
 /// Checks all files; with `full` runs all modules again.
 pub(crate) fn reload(dir: &Path, full: bool) -> Result<ExitCode, Error> {
     send(dir, "reload", &json!({ "full": full }), |outcome| {
-        let is_new =
-            outcome.reload.as_ref().is_some_and(|reload| reload.outcome != LoadOutcome::Noop);
-        outcome.status.print(if is_new { "is live" } else { "is live; nothing has changed" })
+        outcome.status.print_or(&outcome.summary)
     })
 }
 
 /// Replaces the process; returns when the new one responds.
 pub(crate) fn restart(dir: &Path) -> Result<ExitCode, Error> {
-    send(dir, "restart", &json!({}), |outcome| outcome.status.print("is live"))
+    send(dir, "restart", &json!({}), |outcome| outcome.status.print())
 }
 
 /// Delays reloads until [`resume`].
 pub(crate) fn pause(dir: &Path) -> Result<ExitCode, Error> {
     send(dir, "pause", &json!({}), |outcome| {
-        color::print(&format!("{PAUSED}; G{} is still serving\n", outcome.status.generation));
+        color::print(&format!("{PAUSED}; {}\n", still_serving(outcome.status.generation)));
         ExitCode::SUCCESS
     })
 }
 
 /// Ends a pause and reloads the changes saved in between.
 pub(crate) fn resume(dir: &Path) -> Result<ExitCode, Error> {
-    send(dir, "resume", &json!({}), |outcome| outcome.status.print("is live; reloading is resumed"))
+    send(dir, "resume", &json!({}), |outcome| {
+        outcome.status.print_or(&format!("reloading is resumed; {}", outcome.summary))
+    })
 }
 
 /// Sends a command; prints its outcome with `print`, or that of the restart it caused.
@@ -75,13 +75,11 @@ fn send(
             Some(restart) if restart.accepted => {
                 let status =
                     wait_for_successor(&client, &outcome.status.run_id, connection).await?;
-                Ok(status.print(&format!("is live in a new process, run {}", status.run_id)))
+                let (generation, run) = (status.generation, &status.run_id);
+                Ok(status.print_or(&format!("G{generation} is live in a new process, run {run}")))
             }
             Some(restart) => {
-                let generation = outcome.status.generation;
-                color::print_error(&format!(
-                    "restart failed; generation {generation} is still serving"
-                ));
+                color::print_error(&outcome.summary);
                 color::print_stderr(&color::escape_lines(&restart.refusal));
                 color::print_stderr("\n");
                 Ok(ExitCode::from(1))

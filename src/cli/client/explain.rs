@@ -8,9 +8,9 @@ use snaxum::error::Error;
 use snaxum::message::Reload;
 
 use super::connection::DevClient;
-use super::server_status::{PAUSED, StatusResponse};
+use super::server_status::StatusResponse;
 use crate::cli::project;
-use crate::cli::render::{color, traceback};
+use crate::cli::render::{PAUSED, color, traceback};
 
 /// An item of `/api/modules`.
 #[derive(Deserialize)]
@@ -109,7 +109,7 @@ fn explanation(shown: &str, path: &Path, modules: &[ModuleNode]) -> String {
 
 fn last_save(reload: Option<&Reload>) -> String {
     match reload {
-        Some(reload) => format!("  last save: {}\n", reload.summary()),
+        Some(reload) => format!("  last save: {}\n", reload.summary),
         None => "  not saved since the server started\n".to_owned(),
     }
 }

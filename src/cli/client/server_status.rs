@@ -3,13 +3,9 @@
 use std::process::ExitCode;
 
 use serde::Deserialize;
-use snaxum::message::Reload;
+use snaxum::message::{Reload, still_serving};
 
 use crate::cli::render::{color, traceback};
-
-/// The note that saved changes may not be live.
-pub(super) const PAUSED: &str =
-    "reloading is paused; run `snaxum resume` to apply the saved changes";
 
 /// The part of `/api/status` and `/api/wait` that commands use.
 #[derive(Deserialize)]
@@ -22,24 +18,27 @@ pub(super) struct StatusResponse {
 }
 
 impl StatusResponse {
-    /// Prints `G8 {live}`, or why the code on disk is not live; returns the exit code.
-    pub(super) fn print(&self, live: &str) -> ExitCode {
+    /// Prints that the generation `is live`, or why the code on disk is not; returns the exit code.
+    pub(super) fn print(&self) -> ExitCode {
+        self.print_or(&format!("G{} is live", self.generation))
+    }
+
+    /// Prints `live`, or why the code on disk is not live; returns the exit code.
+    pub(super) fn print_or(&self, live: &str) -> ExitCode {
         if self.state == "ok" {
-            color::print(&format!("G{} {live}\n", self.generation));
+            color::print(&format!("{live}\n"));
             return ExitCode::SUCCESS;
         }
         let failed = self.last_reload.as_ref();
         let failed = failed.and_then(|reload| Some((reload, reload.traceback.as_ref()?)));
         match failed {
             Some((reload, raised)) => {
-                color::print_error(&reload.summary());
+                color::print_error(&reload.summary);
                 color::print_stderr(&traceback::render(raised));
             }
             None => {
-                let generation = self.generation;
-                color::print_error(&format!(
-                    "not all modules load; G{generation} is still serving"
-                ));
+                let serving = still_serving(self.generation);
+                color::print_error(&format!("not all modules load; {serving}"));
             }
         }
         ExitCode::from(1)

@@ -4,19 +4,20 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use snaxum::error::Error;
+use snaxum::message::still_serving;
 
 use super::connection::DevClient;
-use super::server_status::{PAUSED, StatusResponse};
+use super::server_status::StatusResponse;
 use crate::cli::project;
-use crate::cli::render::color;
+use crate::cli::render::{PAUSED, color};
 
 /// Exits with 0 when the code is live, and with 1 when it does not load or reloading is paused.
 pub(crate) fn run(dir: &Path) -> Result<ExitCode, Error> {
     let client = DevClient::find(dir)?;
     let status: StatusResponse = project::tokio_runtime()?.block_on(client.get("wait"))?;
     if status.paused {
-        color::print_error(&format!("{PAUSED}; G{} is still serving", status.generation));
+        color::print_error(&format!("{PAUSED}; {}", still_serving(status.generation)));
         return Ok(ExitCode::from(1));
     }
-    Ok(status.print("is live"))
+    Ok(status.print())
 }

@@ -289,7 +289,7 @@ mod tests {
         };
         draw(&mut events, pins("failing", 0));
         let reload = json!({
-            "id": 1, "time_ms": 0, "generation": 9, "outcome": "ok", "cause": "save", "strategy": "dependents",
+            "id": 1, "time_ms": 0, "generation": 9, "outcome": "ok", "summary": "", "cause": "save", "strategy": "dependents",
             "reason": "", "files": ["python/app.py"], "modules": [], "total_ms": 38.0, "diff": {},
             "phases": {"settle": 20.0, "compile": 1.0, "stage": 9.0, "commit": 1.0},
             "state_reset": [], "warnings": [], "notes": [], "traceback": null, "others": [],

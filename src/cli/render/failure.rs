@@ -1,14 +1,12 @@
 //! Renders a save that does not load: the place, the exception and the generation that serves.
 
 use console::style;
-use snaxum::message::{ErrorSummary, Reload, Traceback};
+use snaxum::message::{ErrorSummary, Reload, Traceback, still_serving};
 
 use super::color::escape;
 use super::layout::{join, padded};
 use super::traceback;
 
-/// The status before anything has loaded.
-pub(crate) const NOTHING_SERVES: &str = "✖ no good generation";
 /// The maximum number of further modules to name.
 const MAX_OTHERS: usize = 4;
 
@@ -25,16 +23,18 @@ pub(super) fn headline(reload: &Reload, cause: String) -> String {
     join(&[place.map_or(cause, |place| padded(&place)), format!("{kind}: {message}{more}")])
 }
 
-fn still_serving(generation: u64) -> String {
+/// Renders the generation that serves while newer code does not load.
+pub(crate) fn serving(generation: u64) -> String {
+    let text = still_serving(generation);
     match generation {
-        0 => style(NOTHING_SERVES.to_owned()).red().to_string(),
-        n => style(format!("▲ still serving G{n}")).yellow().to_string(),
+        0 => style(format!("✖ {text}")).red().to_string(),
+        _ => style(format!("▲ {text}")).yellow().to_string(),
     }
 }
 
 /// Renders the serving generation and the failures: the full `tracebacks` if given, else excerpts.
 pub(super) fn details(reload: &Reload, tracebacks: &[&Traceback]) -> String {
-    let above = format!("           {}\n", still_serving(reload.generation));
+    let above = format!("           {}\n", serving(reload.generation));
     if !tracebacks.is_empty() {
         let tracebacks = tracebacks.iter().map(|raised| traceback::render(raised));
         return above + &tracebacks.collect::<String>();

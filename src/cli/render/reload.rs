@@ -6,6 +6,7 @@ use std::time::Duration;
 use console::style;
 use snaxum::message::{
     LoadOutcome, LoadPhases, ModuleRun, Reload, RouteDiff, RouteInfo, RouteRef, Traceback,
+    nothing_to_reload,
 };
 
 use super::color::escape;
@@ -79,7 +80,7 @@ impl ReloadLines {
                 style(format!("fixed after {}", format_duration(broken))).green().to_string();
         }
         if reload.outcome == LoadOutcome::Noop {
-            let reason = style(format!("no-op: {}", escape(&reload.reason))).dim();
+            let reason = style(nothing_to_reload(&reload.reason)).dim();
             let sign = style(format!("= G{generation}")).dim();
             drawn.line = join(&[head(sign), cause, reason.to_string()]);
         } else {
@@ -120,10 +121,14 @@ impl ReloadLines {
     }
 }
 
+/// The note that saved changes are not live during a pause.
+pub(crate) const PAUSED: &str =
+    "reloading is paused; run `snaxum resume` to apply the saved changes";
+
 /// Renders a pause, or its end.
 pub(crate) fn pause_line(paused: bool) -> String {
     let (sign, text) = if paused {
-        (style("‖").yellow(), "reloading is paused; run `snaxum resume` to apply the saved changes")
+        (style("‖").yellow(), PAUSED)
     } else {
         (style("▶").green(), "reloading is resumed")
     };
@@ -199,7 +204,7 @@ pub(super) mod tests {
         fields: serde_json::Value,
     ) -> Reload {
         let mut reload = json!({
-            "id": 1, "time_ms": second * 1000, "cause": "save", "strategy": "dependents", "reason": "",
+            "id": 1, "time_ms": second * 1000, "summary": "", "cause": "save", "strategy": "dependents", "reason": "",
             "files": files, "total_ms": 38.0, "state_reset": [], "warnings": [], "notes": [],
             "modules": [{"name": "orders", "ms": 7.0}, {"name": "models", "ms": 2.0}],
             "phases": {"settle": 20.0, "compile": 1.0, "stage": 9.0, "commit": 1.0},
@@ -259,7 +264,7 @@ pub(super) mod tests {
         insta::assert_snapshot!(out, @r"
  14:03:40  ↻ G8  38.0 ms   python/orders.py +2 more   + GET /orders/export  ~ POST /orders (moved 31→36)  ~ GET /orders (moved to 40)
  14:03:40  ✖ G9  38.0 ms   python/orders.py:14     SyntaxError: '(' was never closed  +1 more
-           ▲ still serving G8
+           ▲ G8 is still serving
            │ 13   def create(req):
            │ 14 ›     total = sum((i.price for i in req.items)
            │                     ^

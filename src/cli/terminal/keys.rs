@@ -12,6 +12,7 @@ use std::time::Duration;
 use console::style;
 use futures_util::FutureExt;
 use snaxum::dev::Dev;
+use snaxum::message::{nothing_to_reload, still_serving};
 use snaxum::python_runtime::{PythonRuntime, ReloadOutcome};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -94,7 +95,10 @@ impl Keys {
     fn press(&self, key: u8, tokio: &Handle) {
         let terminal = &self.terminal;
         match key {
-            b'r' => drop(tokio.spawn(reload(self.dev.clone(), terminal.clone()))),
+            b'r' => {
+                let generation = self.runtime.serving().generation;
+                drop(tokio.spawn(reload(self.dev.clone(), generation, terminal.clone())));
+            }
             b'o' => self.open(app_url(&self.dev.console_url(self.address))),
             b'c' => self.open(&self.dev.console_url(self.address)),
             b'l' => terminal.print(format!("\n{}\n", routes(&self.runtime.serving().routes))),
@@ -177,13 +181,13 @@ fn on_continue(terminal: &Terminal) {
     }
 }
 
-async fn reload(dev: Dev, terminal: Terminal) {
+async fn reload(dev: Dev, generation: u64, terminal: Terminal) {
     let text = match dev.reload().await {
         Some(ReloadOutcome::Reloaded(_)) => return, // the terminal shows its line
         Some(ReloadOutcome::Unchanged | ReloadOutcome::Held | ReloadOutcome::Overtaken) => {
-            "nothing to reload: the files have not changed"
+            format!("{}; {}", nothing_to_reload(""), still_serving(generation))
         }
-        None => "no reload: the server is stopping, or too many reloads are pending",
+        None => "no reload: the server is stopping, or too many reloads are pending".to_owned(),
     };
     terminal.print(format!("  {} {text}\n", style("=").dim()));
 }

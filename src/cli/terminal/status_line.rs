@@ -8,7 +8,7 @@ use console::{Term, style, truncate_str};
 use snaxum::message::LoadOutcome;
 use snaxum::python_runtime::Serving;
 
-use crate::cli::render::failure::NOTHING_SERVES;
+use crate::cli::render::failure;
 
 /// The minimum rows of a terminal with a status line.
 const MIN_ROWS: u16 = 6;
@@ -25,7 +25,7 @@ pub(super) fn serving_status(serving: &Serving) -> String {
 /// Describes a generation, with the outcome of the newest load if something is failing.
 fn status_text(generation: u64, failing: Option<LoadOutcome>) -> String {
     match (generation, failing) {
-        (0, _) => style(NOTHING_SERVES.to_owned()).red().to_string(),
+        (0, _) => failure::serving(0),
         (n, Some(LoadOutcome::Failed)) => {
             style(format!("▲ G{n} serving, the newest save does not load")).yellow().to_string()
         }
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(status_text(7, None), "● G7 ok");
         assert_eq!(status_text(7, failed), "▲ G7 serving, the newest save does not load");
         assert_eq!(status_text(7, Some(LoadOutcome::Ok)), "▲ G7 serving, not all modules load");
-        assert_eq!(status_text(0, failed), "✖ no good generation");
+        assert_eq!(status_text(0, failed), "✖ nothing is serving yet");
     }
 
     #[test]

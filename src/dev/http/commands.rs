@@ -10,10 +10,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use serde::{Deserialize, Serialize};
 
+use crate::message::{nothing_to_reload, still_serving};
 use crate::python_runtime::{ReloadOutcome, ReloadScope};
 
 use crate::dev::engine::Dev;
-use crate::dev::protocol::{CommandOutcome, Pin, Reload};
+use crate::dev::protocol::{CommandOutcome, Pin, Reload, RestartOutcome};
 use crate::dev::replay::{self, ReplayChanges, ReplayError};
 
 /// The text of a reload that could not start.
@@ -43,20 +44,20 @@ pub(super) async fn reload_now(dev: &Dev, options: &ReloadOptions) -> Option<Com
         ReloadOutcome::Reloaded(reload) => Some(Reload::from(&reload)),
         ReloadOutcome::Unchanged | ReloadOutcome::Held | ReloadOutcome::Overtaken => None,
     };
-    Some(outcome(dev, reload).await)
+    Some(reload_outcome(dev, reload).await)
 }
 
 /// Restarts the server: a new process takes over if the code loads there.
 pub(super) async fn restart(State(dev): State<Dev>) -> Response {
-    let restart = Some(dev.inner.restarts.request("requested manually").await);
-    Json(CommandOutcome { status: dev.status().await, reload: None, restart }).into_response()
+    let restart = dev.inner.restarts.request("requested manually").await;
+    Json(outcome(&dev, None, Some(restart)).await).into_response()
 }
 
 /// Finishes the reload of earlier saves, then pauses reloading.
 pub(super) async fn pause(State(dev): State<Dev>) -> Response {
     dev.inner.runtime.gate().wait_idle().await;
     dev.pause();
-    Json(outcome(&dev, None).await).into_response()
+    Json(outcome(&dev, None, None).await).into_response()
 }
 
 /// Applies the saves made during the pause, and resumes reloading.
@@ -67,7 +68,7 @@ pub(super) async fn resume(State(dev): State<Dev>) -> Response {
     runtime.gate().wait_idle().await;
     let last = Arc::clone(&runtime.serving().last_reload);
     let reload = (last.id > before).then(|| Reload::from(&last));
-    Json(outcome(&dev, reload).await).into_response()
+    Json(reload_outcome(&dev, reload).await).into_response()
 }
 
 /// Sends a request again, and responds with the new request once it has ended.
@@ -144,13 +145,31 @@ impl IntoResponse for ReplayError {
     }
 }
 
-/// Builds the response to a command; first requests the restart that `reload` requires, if any.
-async fn outcome(dev: &Dev, reload: Option<Reload>) -> CommandOutcome {
+/// Builds the response to a reload; first requests the restart that it requires, if any.
+async fn reload_outcome(dev: &Dev, reload: Option<Reload>) -> CommandOutcome {
     let restart = match &reload {
         Some(reload) if reload.strategy == "restart" => {
             Some(dev.inner.restarts.request(&reload.reason).await)
         }
         _ => None,
     };
-    CommandOutcome { status: dev.status().await, reload, restart }
+    outcome(dev, reload, restart).await
+}
+
+/// Builds the response to a command.
+async fn outcome(
+    dev: &Dev,
+    reload: Option<Reload>,
+    restart: Option<RestartOutcome>,
+) -> CommandOutcome {
+    let status = dev.status().await;
+    let serving = still_serving(status.generation);
+    let summary = match (&restart, &reload) {
+        (Some(restart), _) if restart.accepted => "a new process takes over".to_owned(),
+        (Some(_), _) => format!("restart failed; {serving}"),
+        (None, Some(reload)) => reload.summary.clone(),
+        (None, None) if status.paused => format!("reloading is paused; {serving}"),
+        (None, None) => format!("{}; {serving}", nothing_to_reload("")),
+    };
+    CommandOutcome { status, summary, reload, restart }
 }

@@ -21,6 +21,10 @@ async fn reloads(world: &World) -> Vec<[String; 2]> {
     list.map(|reload| [text(&reload["cause"]), text(&reload["outcome"])]).collect()
 }
 
+fn assert_live((code, said): &(Option<i32>, String), expected: &str) {
+    assert!(*code == Some(0) && said.starts_with(expected), "{code:?}: {said}");
+}
+
 async fn run_id(world: &World) -> String {
     world.status().await["run_id"].as_str().expect("a text").to_owned()
 }
@@ -29,7 +33,7 @@ async fn run_id(world: &World) -> String {
 async fn a_manual_reload_retries_a_failure_without_a_changed_file() {
     let app = |n: u32| index("", &n.to_string());
     let mut world = World::new(&[("app.py", &app(1))]).await;
-    let nothing = (Some(0), "G1 is live; nothing has changed\n".to_owned());
+    let nothing = (Some(0), "nothing to reload; G1 is still serving\n".to_owned());
     assert_eq!(snaxum(&world, &["reload"]).await, nothing);
     assert_eq!(reloads(&world).await.len(), 1);
 
@@ -41,7 +45,7 @@ async fn a_manual_reload_retries_a_failure_without_a_changed_file() {
     assert!(said.contains("G1 is still serving") && said.contains("no mark"), "{said}");
 
     fs::write(&mark, "").expect("written");
-    assert_eq!(snaxum(&world, &["reload"]).await, (Some(0), "G2 is live\n".to_owned()));
+    assert_live(&snaxum(&world, &["reload"]).await, "live as G2 after");
     assert_eq!(world.text("/").await, "2");
     let expected = [["manual", "ok"], ["manual", "failed"], ["save", "failed"], ["start", "ok"]];
     assert_eq!(reloads(&world).await, expected);
@@ -52,7 +56,7 @@ async fn a_full_reload_runs_all_modules_even_unchanged_ones() {
     let app = index("import _base", "_base.X");
     let mut world = World::new(&[("app.py", &app), ("_base.py", "X = 1\n")]).await;
 
-    assert_eq!(snaxum(&world, &["reload", "--full"]).await, (Some(0), "G2 is live\n".to_owned()));
+    assert_live(&snaxum(&world, &["reload", "--full"]).await, "live as G2 after");
 
     let reload = world.reload().await;
     assert_eq!(reload.ran(), ["_base", "app"]);
@@ -88,8 +92,8 @@ async fn saves_during_a_pause_wait_and_are_one_reload_afterwards() {
     let (code, said) = snaxum(&world, &["explain", "python/app.py"]).await;
     assert!(code == Some(0) && said.contains("reloading is paused"), "{said}");
 
-    let resumed = (Some(0), "G2 is live; reloading is resumed\n".to_owned());
-    assert_eq!(snaxum(&world, &["resume"]).await, resumed);
+    let resumed = snaxum(&world, &["resume"]).await;
+    assert_live(&resumed, "reloading is resumed; live as G2 after");
     assert_eq!(world.text("/").await, "20");
     let told = console.next_of_type("status").await;
     assert_eq!(told["status"]["paused"], false);
@@ -97,7 +101,8 @@ async fn saves_during_a_pause_wait_and_are_one_reload_afterwards() {
     assert_eq!(reload["reload"]["files"], json!(["python/_base.py", "python/app.py"]));
     assert_eq!(reloads(&world).await, [["save", "ok"], ["start", "ok"]]);
     world.server.out.wait_for("resumed").await;
-    assert_eq!(snaxum(&world, &["resume"]).await, resumed, "once more does nothing");
+    let again = snaxum(&world, &["resume"]).await;
+    assert_live(&again, "reloading is resumed; nothing to reload; G2 is still serving\n");
 }
 
 #[tokio::test]
@@ -149,7 +154,7 @@ async fn a_manual_reload_during_a_pause_does_not_end_it() {
     snaxum(&world, &["pause"]).await;
     world.server.edit("app.py", &index("", "2"));
 
-    assert_eq!(snaxum(&world, &["reload"]).await, (Some(0), "G2 is live\n".to_owned()));
+    assert_live(&snaxum(&world, &["reload"]).await, "live as G2 after");
 
     assert_eq!(world.text("/").await, "2");
     assert_eq!(world.status().await["paused"], true);
@@ -187,7 +192,7 @@ async fn a_restart_into_code_that_does_not_load_is_refused_with_the_reason() {
     let (code, said) = snaxum(&world, &["restart"]).await;
 
     assert_eq!(code, Some(1));
-    for part in ["restart failed; generation 1 is still serving", "app.py", "SyntaxError"] {
+    for part in ["restart failed; G1 is still serving", "app.py", "SyntaxError"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert_eq!(run_id(&world).await, before);

@@ -54,7 +54,8 @@ const TOOLS: [ToolSpec; 10] = [
         description: "Returns the newest failures, newest first: {state, errors: [a request that \
             raised or got a 5xx response {kind: request, id, time_ms, method, path, query, status, \
             generation, route, handler, error, traceback, logs}, or a reload that was rejected \
-            {kind: reload, id, time_ms, generation (still serving), files, modules, traceback}]}. A \
+            {kind: reload, id, time_ms, summary, generation (still serving), files, modules, \
+            traceback}]}. A \
             traceback is {type, message, hint, notes, frames (oldest first: file, line, function, \
             user, source, locals), cause, relation, text}.",
         schema: || list_schema(DEFAULT_LIMIT_LARGE),
@@ -79,8 +80,8 @@ const TOOLS: [ToolSpec; 10] = [
     ToolSpec {
         name: "reloads",
         description: "Returns the newest attempts to load the code, newest first: {reloads: [{id, \
-            time_ms, generation (serving afterwards), outcome (ok | failed | noop), cause (start | \
-            save | manual), strategy (none | lines | dependents | all | restart), reason, files \
+            time_ms, generation (serving afterwards), outcome (ok | failed | noop), summary (the \
+            outcome in one line), cause (start | save | manual), strategy (none | lines | dependents | all | restart), reason, files \
             (that changed), modules (that ran), phases and total_ms (milliseconds), diff (of the \
             routes), contract (what changed for clients of the API, compared soon after the reload: \
             {changes: [{kind, effect (breaking | warning | compatible), operation, place, text}], \
@@ -123,7 +124,8 @@ const TOOLS: [ToolSpec; 10] = [
         name: "reload",
         description: "Checks all files now and loads the modules that differ from the serving \
             ones, even while reloading is paused; runs the app's code. Returns {status (as in \
-            `workers`), reload (as in `reloads`; null: no file had changed), restart ({accepted, \
+            `workers`), summary (the outcome in one line), reload (as in `reloads`; null: no file \
+            had changed), restart ({accepted, \
             refusal}: whether a new process takes over; null: not needed)}.",
         schema: || {
             schema(json!({ "full": {
