@@ -56,7 +56,7 @@ use crate::config::SnaxumConfig;
 use crate::error::Error;
 use crate::event::{EventBus, ReloadRecord};
 use crate::http_layers::HttpLayers;
-use crate::message::{PythonRequest, PythonResponse, Timestamps};
+use crate::message::{LoadReport, PythonRequest, PythonResponse, RouteInfo, Timestamps};
 use crate::static_files::StaticFiles;
 use crate::sync::{Mutex, RwLock};
 use crate::venv::Venv;
@@ -135,90 +135,98 @@ impl PythonRuntime {
     }
 
     fn start(config: SnaxumConfig, venv: Option<Venv>) -> Result<Self, Error> {
-        let started = Instant::now();
         let time = SystemTime::now();
-        let io = |what: &str| {
-            let what = what.to_owned();
-            move |source| Error::Io { what, source }
-        };
-        let queue = Queue::new(config.max_queue, config.dispatch_workers);
         let (control, control_receiver) = crossbeam_channel::bounded(MAX_CONTROL);
-        let (reply, booted) = mpsc::sync_channel(1);
-        let loop_signals = LoopSignals::new().map_err(io("cannot make a pipe"))?;
-        let loop_signals = Arc::new(loop_signals);
-        let abandoned = Arc::<Abandoned>::default();
-        let wakes = WakeBatch::new(Arc::clone(&loop_signals), Arc::clone(&abandoned));
-        let workers = Workers::new(config.dispatch_workers, config.max_stuck);
-        let in_flight = Arc::new(InFlight::new(config.crash_record.clone()));
-        let events = Arc::<EventBus>::default();
-        let loads = Arc::<AtomicU64>::default();
-        let connect = Arc::<OnceLock<_>>::default();
-        let thread = thread::spawn(ThreadContext {
-            config: config.clone(),
-            venv,
-            loop_signals,
-            abandoned: Arc::clone(&abandoned),
-            control: control_receiver,
-            queue: Arc::clone(&queue),
-            wakes: Arc::clone(&wakes),
-            workers: Arc::clone(&workers),
-            in_flight: Arc::clone(&in_flight),
-            events: Arc::clone(&events),
-            loads: Arc::clone(&loads),
-            connect: Arc::clone(&connect),
-            reply,
-        })
-        .map_err(io("cannot start the Python thread"))?;
-        let report =
-            booted.recv().map_err(|_| Error::RuntimeLost("its thread panicked".to_owned()))??;
-
-        log_failures(&report);
-        if !config.dev && report.generation == 0 {
-            return Err(Error::NothingLoads(failure_text(&report)));
-        }
-        for route in &report.routes {
-            tracing::info!(
-                "route {} {} -> {} ({})",
-                route.methods.join(","),
-                route.path,
-                route.handler,
-                route.mode
-            );
-        }
-        let first = ReloadRecord {
-            id: loads.fetch_add(1, Ordering::AcqRel) + 1,
+        let loop_signals = LoopSignals::new();
+        let loop_signals = Arc::new(loop_signals.map_err(io("cannot make a pipe"))?);
+        let runtime = Self::new(config, control, &loop_signals);
+        let report = runtime.start_thread(venv, control_receiver, loop_signals)?;
+        runtime.log_start(&report)?;
+        runtime.publish(ReloadRecord {
+            id: runtime.next_load(),
             time,
             cause: "start",
             files: Vec::new(),
-            total: started.elapsed(),
+            total: runtime.started.elapsed(),
             report,
-        };
-        let static_files = StaticFiles::new(&first.report.static_mounts, config.dev);
-        let http_layers = HttpLayers::new(&config).map(Arc::new);
-        let runtime = Self {
-            config,
-            http_layers,
-            queue,
-            wakes,
-            in_flight,
+        });
+        Ok(runtime)
+    }
+
+    /// Makes the parts of a runtime; nothing runs yet.
+    fn new(
+        config: SnaxumConfig,
+        control: crossbeam_channel::Sender<Control>,
+        loop_signals: &Arc<LoopSignals>,
+    ) -> Self {
+        let abandoned = Arc::<Abandoned>::default();
+        Self {
+            queue: Queue::new(config.max_queue, config.dispatch_workers),
+            wakes: WakeBatch::new(Arc::clone(loop_signals), Arc::clone(&abandoned)),
+            in_flight: Arc::new(InFlight::new(config.crash_record.clone())),
             control,
-            workers,
+            workers: Workers::new(config.dispatch_workers, config.max_stuck),
             abandoned,
-            serving: RwLock::new(Arc::new(Serving::after(first))),
-            static_files: ArcSwapOption::new(static_files),
+            serving: RwLock::new(Arc::new(Serving::none())),
+            static_files: ArcSwapOption::empty(),
+            http_layers: HttpLayers::new(&config).map(Arc::new),
             stopping: Stopping::default(),
             stopped: AtomicBool::new(false),
             is_loading: AtomicBool::new(false),
-            events,
+            events: Arc::default(),
             gate: Gate::default(),
-            started,
+            started: Instant::now(),
             last_request: AtomicU64::new(0),
-            loads,
-            connect,
-            thread: Mutex::new(Some(thread)),
+            loads: Arc::default(),
+            connect: Arc::default(),
+            thread: Mutex::new(None),
+            config,
+        }
+    }
+
+    /// Starts the runtime thread, waits until it has loaded the modules, and returns its report.
+    fn start_thread(
+        &self,
+        venv: Option<Venv>,
+        control: crossbeam_channel::Receiver<Control>,
+        loop_signals: Arc<LoopSignals>,
+    ) -> Result<LoadReport, Error> {
+        let (reply, loaded) = mpsc::sync_channel(1);
+        let context = ThreadContext {
+            config: self.config.clone(),
+            venv,
+            loop_signals,
+            abandoned: Arc::clone(&self.abandoned),
+            control,
+            queue: Arc::clone(&self.queue),
+            wakes: Arc::clone(&self.wakes),
+            workers: Arc::clone(&self.workers),
+            in_flight: Arc::clone(&self.in_flight),
+            events: Arc::clone(&self.events),
+            loads: Arc::clone(&self.loads),
+            connect: Arc::clone(&self.connect),
+            reply,
         };
-        runtime.record_generation();
-        Ok(runtime)
+        let thread = thread::spawn(context).map_err(io("cannot start the Python thread"))?;
+        *self.thread.lock() = Some(thread);
+        loaded.recv().map_err(|_| Error::RuntimeLost("its thread panicked".to_owned()))?
+    }
+
+    /// Logs the modules that did not load, and the routes; an error outside dev mode if none loaded.
+    fn log_start(&self, report: &LoadReport) -> Result<(), Error> {
+        log_failures(report);
+        if !self.config.dev && report.generation == 0 {
+            return Err(Error::NothingLoads(failure_text(report)));
+        }
+        for RouteInfo { methods, path, handler, mode, .. } in &report.routes {
+            tracing::info!("route {} {path} -> {handler} ({mode})", methods.join(","));
+        }
+        Ok(())
+    }
+
+    /// The id of a load that has ended.
+    fn next_load(&self) -> u64 {
+        self.loads.fetch_add(1, Ordering::AcqRel) + 1
     }
 
     /// Records the serving generation for the process that reports a crash of this one.
@@ -352,6 +360,11 @@ impl PythonRuntime {
     pub(crate) fn cancel(&self, id: u64) {
         self.abandoned.add(id);
     }
+}
+
+fn io(what: &str) -> impl FnOnce(std::io::Error) -> Error {
+    let what = what.to_owned();
+    move |source| Error::Io { what, source }
 }
 
 impl std::fmt::Debug for PythonRuntime {

@@ -11,7 +11,7 @@ use super::static_mount::StaticMount;
 use super::traceback::Traceback;
 
 /// The report of Python about one attempt to load the user's modules.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoadReport {
     /// Whether the new code serves.
@@ -110,7 +110,7 @@ impl fmt::Debug for Secret {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LoadOutcome {
@@ -119,6 +119,7 @@ pub enum LoadOutcome {
     /// The last good generation is still serving.
     Failed,
     /// No module had to run: comments, blank lines, layout, or a file that no module imports.
+    #[default]
     Noop,
 }
 

@@ -50,7 +50,7 @@ impl PythonRuntime {
         let differing = std::mem::take(&mut report.files);
         let files = if differing.is_empty() { files } else { differing };
         let mut reload = ReloadRecord {
-            id: self.loads.fetch_add(1, Ordering::AcqRel) + 1,
+            id: self.next_load(),
             time,
             cause,
             files,
@@ -59,14 +59,20 @@ impl PythonRuntime {
         };
         reload.report.phases.settle = ms(settle);
         log_failures(&reload.report);
+        let reload = self.publish(reload);
+        self.events.emit(|| Event::ReloadEnd(Arc::clone(&reload)));
+        ReloadOutcome::Reloaded(reload)
+    }
+
+    /// Makes the outcome of a load visible to new requests.
+    pub(super) fn publish(&self, reload: ReloadRecord) -> Arc<ReloadRecord> {
         let static_files = StaticFiles::new(&reload.report.static_mounts, self.config.dev);
         self.static_files.store(static_files);
         let serving = Arc::new(Serving::after(reload));
         let reload = Arc::clone(&serving.last_reload);
         *self.serving.write() = serving;
         self.record_generation();
-        self.events.emit(|| Event::ReloadEnd(Arc::clone(&reload)));
-        ReloadOutcome::Reloaded(reload)
+        reload
     }
 
     /// A path as the project's users write it.

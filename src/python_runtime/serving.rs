@@ -3,6 +3,7 @@
 //! A snapshot: a reload replaces it and never changes it.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use crate::event::{ReloadRecord, TRACEBACK};
 use crate::message::{Head, LoadOutcome, LoadReport, RouteInfo, StreamedRoute};
@@ -23,6 +24,18 @@ pub struct Serving {
 }
 
 impl Serving {
+    /// Nothing has loaded yet.
+    pub(super) fn none() -> Self {
+        Self::after(ReloadRecord {
+            id: 0,
+            time: SystemTime::UNIX_EPOCH,
+            cause: "start",
+            files: Vec::new(),
+            total: Duration::ZERO,
+            report: LoadReport::default(),
+        })
+    }
+
     pub(super) fn after(reload: ReloadRecord) -> Self {
         let report = &reload.report;
         Self {
