@@ -5,25 +5,28 @@ mod json_log;
 mod supervised;
 mod supervisor;
 
+use std::fs::File;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use console::Term;
-use snaxum::config::parse_duration;
+use snaxum::config::{SnaxumConfig, parse_duration};
 use snaxum::crash_record::CrashRecord;
-use snaxum::dev::{Dev, Editor, MAX_HEADER_BYTES};
+use snaxum::dev::{Dev, DevFile, Editor, MAX_HEADER_BYTES};
 use snaxum::error::Error;
+use snaxum::project::Project;
+use snaxum::python_runtime::PythonRuntime;
 use snaxum::server::{self, ConnectionLimits};
 use snaxum::venv;
 
 use super::options::ProjectArgs;
 use super::render::color::{escape, print_setup};
-use super::terminal::{Keys, Terminal};
+use super::terminal::{self, Keys, Terminal, raw_mode};
 use super::{log, project, serve};
-use handover::Handover;
+use handover::{Handover, Inherited};
 use json_log::{JsonLog, LogFormat, OwnedStdout};
-use serve::StopCause;
+use serve::{ReadyServer, StopCause};
 
 /// The environment variable of `--editor`.
 const EDITOR: &str = "SNAXUM_EDITOR";
@@ -73,110 +76,170 @@ fn serve_project(
     options: DevOptions,
     given: Handover,
 ) -> Result<ExitCode, Error> {
-    let io = |what: &str| {
-        let what = what.to_owned();
-        move |source| Error::Io { what, source }
-    };
     let handover = given.try_clone()?;
     let Handover { socket, control, crash_record, inherited } = given;
-    let cannot_write = |source| Error::Io { what: "cannot write the log".to_owned(), source };
     let stdout = match options.log_format {
-        LogFormat::Json => Some(OwnedStdout::take().map_err(cannot_write)?),
+        LogFormat::Json => Some(OwnedStdout::take().map_err(io("cannot write the log"))?),
         LogFormat::Text => None,
     };
-    let (project, mut builder) = project::read(args)?;
-    let crash_record =
-        CrashRecord::open(crash_record, inherited.supervisor).map_err(io("cannot map a file"))?;
-    builder = builder.crash_record(crash_record).first_generation(inherited.generation + 1);
-    let editor = editor(options.editor)?;
-    let config = builder.dev(true).build()?;
-    // Reads more than it accepts, so that the response can state why a request is rejected.
-    let mut limits = ConnectionLimits::new(&config);
-    limits.max_header_size = 8 * MAX_HEADER_BYTES;
-    let environment = venv::ensure(&project, &print_setup)?;
-    venv::link_framework(&project.root, environment.as_ref())?;
+    let editor = editor(options.editor.clone())?;
+    let (project, config) = configure(args, crash_record, &inherited)?;
     let began = Instant::now();
     let tokio = project::tokio_runtime()?;
-    let handover = tokio.block_on(async {
+    let next = tokio.block_on(async {
         let signals = supervised::connect(&control, serve::register_signals()?)
             .map_err(io("cannot reach the supervisor"))?;
-        let start = serve::start(config, Some(socket), signals).await?;
-        let terminal = Terminal::start(&start.runtime, options.explain_reload)
-            .map_err(io("cannot start a thread"))?;
-        if stdout.is_none() {
-            start.runtime.events().listen({
-                let terminal = terminal.clone();
-                move |event| terminal.on_event(event)
-            });
-        }
-        let dev = Dev::start_with_token(&start.runtime, Some(inherited.token))?;
-        if let Some(editor) = editor {
-            dev.use_editor(editor);
-        }
-        if options.mcp {
-            dev.open_mcp(options.mcp_write, Some(inherited.mcp_token));
-        }
-        if let Some(crash) = &inherited.crash {
-            dev.record_crash(crash);
-        }
+        let server = serve::start(config, Some(socket), signals).await?;
+        let terminal = start_terminal(&server.runtime, &options, stdout.is_none())?;
+        let dev = start_dev(&server.runtime, &options, editor, &inherited)?;
         let log = match stdout.as_ref().zip(dev.events()) {
-            Some((stdout, events)) => Some(JsonLog::start(stdout, events).map_err(cannot_write)?),
+            Some((stdout, events)) => {
+                Some(JsonLog::start(stdout, events).map_err(io("cannot write the log"))?)
+            }
             None => None,
         };
-        let dev_file = dev.write_dev_file(start.address)?;
-        let reads_keys =
-            !options.no_keys && stdout.is_none() && super::terminal::raw_mode::is_interactive();
-        let width = reads_keys.then(|| Term::stdout().size().1);
-        let took = began.elapsed();
-        terminal.open(super::terminal::banner(&start.runtime, &dev, start.address, took, width));
-        if width.is_some() {
-            let (terminal, dev) = (terminal.clone(), dev.clone());
-            let (runtime, address) = (Arc::clone(&start.runtime), start.address);
-            match (Keys { terminal: terminal.clone(), runtime, dev, address }).start() {
-                Ok(()) => terminal.enable_status_line(),
-                Err(error) => {
-                    super::terminal::raw_mode::restore();
-                    tracing::warn!("cannot read keys: {error}");
-                }
-            }
-        }
+        let dev_file = dev.write_dev_file(server.address)?;
+        let reads_keys = !options.no_keys && stdout.is_none();
+        show_start(&server, &dev, &terminal, began.elapsed(), reads_keys);
         if inherited.paused {
             dev.pause();
         }
-        let runtime = Arc::clone(&start.runtime);
-        let restart = handover::accepted_restart(&dev, &runtime, &project.root, &terminal);
-        let mut handover = Some(handover);
-        let on_stop = |cause| {
-            if cause == StopCause::Signal {
-                handover = None; // closes the socket: no process takes it over
-                supervised::before_exit(); // the supervisor closes it too
-            }
-            drop(dev_file); // removes the file before the server stops
-            dev.stop();
-        };
-        let service = dev.service();
-        let limit = start.runtime.config().drain_limit();
-        let respond = move |request, peer| service.clone().respond(request, peer);
-        let serve = |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
-        serve::serve_until_end(start, serve, on_stop, restart).await;
+        let next = serve_until_end(server, &dev, dev_file, &terminal, &project, handover).await;
         terminal.finish();
         if let Some(log) = log {
             log.finish();
         }
-        let (generation, paused) = (runtime.serving().generation, dev.is_paused());
-        Ok::<_, Error>(handover.map(|handover| (handover, generation, paused)))
+        Ok::<_, Error>(next)
     });
     tokio.shutdown_background(); // a trial process may be running
-    match handover? {
-        Some((handover, generation, paused)) => {
-            if let Some(stdout) = stdout {
-                stdout.restore().map_err(cannot_write)?;
-            }
-            log::finish();
-            Err(handover.exec(generation, paused))
-        }
-        None => Ok(ExitCode::SUCCESS),
+    let Some(next) = next? else { return Ok(ExitCode::SUCCESS) };
+    if let Some(stdout) = stdout {
+        stdout.restore().map_err(io("cannot write the log"))?;
     }
+    log::finish();
+    Err(next.handover.exec(next.generation, next.paused))
+}
+
+fn io(what: &str) -> impl FnOnce(std::io::Error) -> Error {
+    let what = what.to_owned();
+    move |source| Error::Io { what, source }
+}
+
+/// Reads the project and its options, and prepares its `.venv`.
+fn configure(
+    args: ProjectArgs,
+    crash_record: File,
+    inherited: &Inherited,
+) -> Result<(Project, SnaxumConfig), Error> {
+    let (project, builder) = project::read(args)?;
+    let crash_record =
+        CrashRecord::open(crash_record, inherited.supervisor).map_err(io("cannot map a file"))?;
+    let builder = builder.crash_record(crash_record).first_generation(inherited.generation + 1);
+    let config = builder.dev(true).build()?;
+    let environment = venv::ensure(&project, &print_setup)?;
+    venv::link_framework(&project.root, environment.as_ref())?;
+    Ok((project, config))
+}
+
+/// Starts the terminal's thread; it prints events if they are not written as JSON.
+fn start_terminal(
+    runtime: &Arc<PythonRuntime>,
+    options: &DevOptions,
+    prints_events: bool,
+) -> Result<Terminal, Error> {
+    let terminal =
+        Terminal::start(runtime, options.explain_reload).map_err(io("cannot start a thread"))?;
+    if prints_events {
+        let terminal = terminal.clone();
+        runtime.events().listen(move |event| terminal.on_event(event));
+    }
+    Ok(terminal)
+}
+
+/// Starts dev mode: the watcher, the console and, with `--mcp`, the tools for assistants.
+fn start_dev(
+    runtime: &Arc<PythonRuntime>,
+    options: &DevOptions,
+    editor: Option<Editor>,
+    inherited: &Inherited,
+) -> Result<Dev, Error> {
+    let dev = Dev::start_with_token(runtime, Some(inherited.token.clone()))?;
+    if let Some(editor) = editor {
+        dev.use_editor(editor);
+    }
+    if options.mcp {
+        dev.open_mcp(options.mcp_write, Some(inherited.mcp_token.clone()));
+    }
+    if let Some(crash) = &inherited.crash {
+        dev.record_crash(crash);
+    }
+    Ok(dev)
+}
+
+/// Prints the banner; on a terminal also starts the keys, if they are read, and the status line.
+fn show_start(
+    server: &ReadyServer,
+    dev: &Dev,
+    terminal: &Terminal,
+    took: Duration,
+    reads_keys: bool,
+) {
+    let (runtime, address) = (Arc::clone(&server.runtime), server.address);
+    let reads_keys = reads_keys && raw_mode::is_interactive();
+    let width = reads_keys.then(|| Term::stdout().size().1);
+    terminal.open(terminal::banner(&runtime, dev, address, took, width));
+    if !reads_keys {
+        return;
+    }
+    let keys = Keys { terminal: terminal.clone(), runtime, dev: dev.clone(), address };
+    match keys.start() {
+        Ok(()) => terminal.enable_status_line(),
+        Err(error) => {
+            raw_mode::restore();
+            tracing::warn!("cannot read keys: {error}");
+        }
+    }
+}
+
+/// The process that follows after a restart.
+struct NextProcess {
+    handover: Handover,
+    /// The generation that served last.
+    generation: u64,
+    /// Whether reloading is paused.
+    paused: bool,
+}
+
+/// Serves until a signal, or until a restart is accepted; returns the process that follows then.
+async fn serve_until_end(
+    server: ReadyServer,
+    dev: &Dev,
+    dev_file: DevFile,
+    terminal: &Terminal,
+    project: &Project,
+    handover: Handover,
+) -> Option<NextProcess> {
+    let runtime = Arc::clone(&server.runtime);
+    let restart = handover::accepted_restart(dev, &runtime, &project.root, terminal);
+    let mut handover = Some(handover);
+    let on_stop = |cause| {
+        if cause == StopCause::Signal {
+            handover = None; // closes the socket: no process takes it over
+            supervised::before_exit(); // the supervisor closes it too
+        }
+        drop(dev_file); // removes the file before the server stops
+        dev.stop();
+    };
+    // Reads more than it accepts, so that the response can state why a request is rejected.
+    let mut limits = ConnectionLimits::new(runtime.config());
+    limits.max_header_size = 8 * MAX_HEADER_BYTES;
+    let limit = runtime.config().drain_limit();
+    let service = dev.service();
+    let respond = move |request, peer| service.clone().respond(request, peer);
+    let serve = |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
+    serve::serve_until_end(server, serve, on_stop, restart).await;
+    let (generation, paused) = (runtime.serving().generation, dev.is_paused());
+    handover.map(|handover| NextProcess { handover, generation, paused })
 }
 
 /// Returns the editor of the command line, else that of the environment unless it is empty.
