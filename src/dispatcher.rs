@@ -4,7 +4,7 @@
 //! handler each become a response. [`Observation`] reports each request to observers.
 
 pub(crate) mod body;
-mod coding;
+mod decompress;
 mod delivered_body;
 mod http_response;
 mod multipart;
@@ -35,7 +35,7 @@ use crate::python_runtime::{CallError, PythonRuntime};
 use crate::server::framing;
 
 use body::BodyError;
-use coding::Coding;
+use decompress::Coding;
 use delivered_body::DeliveredBody;
 use http_response::{log_traceback, to_http};
 use observation::Observation;

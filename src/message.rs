@@ -5,9 +5,9 @@
 
 mod body_start;
 pub(crate) mod body_stream;
+mod connection_addresses;
 pub(crate) mod conversion;
 mod delivery;
-mod endpoints;
 mod failure;
 mod file_body;
 mod form;
@@ -17,11 +17,11 @@ mod reload;
 mod request_head;
 pub(crate) mod request_stream;
 mod route;
-mod socket;
-pub(crate) mod socket_channel;
 mod static_mount;
 mod timing;
 mod traceback;
+mod websocket;
+pub(crate) mod websocket_channel;
 mod worker;
 
 use std::sync::Arc;
@@ -33,10 +33,10 @@ use bytes::Bytes;
 pub(crate) use body_start::BodyRecorder;
 pub use body_start::{BodyStart, MAX_BODY_START};
 pub use body_stream::{BodyReceiver, Chunk, EventHead};
+pub(crate) use connection_addresses::ConnectionAddresses;
 pub use conversion::ConversionError;
 pub(crate) use delivery::Delivery;
 pub use delivery::{DeliveryGuard, Ended};
-pub(crate) use endpoints::Endpoints;
 pub use failure::Failure;
 pub use file_body::FileBody;
 pub(crate) use file_body::Part;
@@ -50,11 +50,11 @@ pub(crate) use request_head::HeadKind;
 pub use request_head::{Head, header_texts};
 pub use request_stream::ChunkReceiver;
 pub use route::{ANY_METHOD, Param, RouteInfo, StreamedRoute};
-pub use socket::{ABNORMAL, SocketClose, SocketMessage};
-pub use socket_channel::ConnectionEnd;
 pub use static_mount::StaticMount;
 pub use timing::{BlockingRequest, Phases, PoolTime, Timestamps, ms, unix_ms};
 pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};
+pub use websocket::{ABNORMAL, SocketClose, SocketMessage};
+pub use websocket_channel::ConnectionEnd;
 pub use worker::{WorkerChange, WorkerEvent};
 
 /// A request on its way to Python.

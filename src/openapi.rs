@@ -11,7 +11,7 @@ mod field_diff;
 mod inclusion;
 mod limits;
 mod operation;
-mod place;
+mod operation_place;
 mod schema;
 mod schema_diff;
 mod search;

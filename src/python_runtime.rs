@@ -12,17 +12,16 @@
 //! the same server. A request that Python does not respond to (a full queue, its time limit, a
 //! server that stops) is a [`CallError`], and becomes a response.
 
-mod abandoned;
 #[cfg_attr(feature = "extension-module", path = "python_runtime/no_boot.rs")]
 mod boot;
 mod bridge;
 mod cancel_on_drop;
 mod cpu_time;
+mod ended_requests;
 mod exchange;
 mod gate;
 mod host;
 mod in_flight;
-mod incoming;
 mod interpreter;
 mod introspection;
 mod json;
@@ -36,13 +35,14 @@ mod queue;
 mod reading_limit;
 mod reload;
 mod reply;
+mod request_parts;
 mod response_stream;
-mod serving;
+mod serving_generation;
 mod shutdown;
-mod socket;
-mod stopping;
+mod shutdown_state;
 mod thread;
 mod thread_usage;
+mod websocket;
 mod workers;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -61,8 +61,8 @@ use crate::static_files::StaticFiles;
 use crate::sync::{Mutex, RwLock};
 use crate::venv::Venv;
 
-use abandoned::Abandoned;
 use cancel_on_drop::CancelOnDrop;
+use ended_requests::EndedRequests;
 pub use gate::Gate;
 use in_flight::InFlight;
 pub use lent_thread::LentThread;
@@ -73,9 +73,9 @@ pub use messages::{NewerPaths, OpenApiText, ReloadOutcome, ReloadParams, ReloadS
 use queue::{PushError, Queue};
 pub use reply::CallError;
 use reply::WakeBatch;
-pub use serving::Serving;
-use serving::{failure_text, log_failures};
-use stopping::Stopping;
+pub use serving_generation::ServingGeneration;
+use serving_generation::{failure_text, log_failures};
+use shutdown_state::ShutdownState;
 use thread::{RuntimeThread, ThreadContext};
 pub use workers::DispatchWorker;
 use workers::Workers;
@@ -92,13 +92,13 @@ pub struct PythonRuntime {
     in_flight: Arc<InFlight>,
     control: crossbeam_channel::Sender<Control>,
     workers: Arc<Workers>,
-    abandoned: Arc<Abandoned>,
-    serving: RwLock<Arc<Serving>>,
+    ended_requests: Arc<EndedRequests>,
+    serving: RwLock<Arc<ServingGeneration>>,
     /// The static files of the serving generation, if it has any.
     static_files: ArcSwapOption<StaticFiles>,
     /// The layers around responses, if there are any.
     http_layers: Option<Arc<HttpLayers>>,
-    stopping: Stopping,
+    shutdown_state: ShutdownState,
     stopped: AtomicBool,
     /// Whether the runtime thread loads modules.
     is_loading: AtomicBool,
@@ -159,18 +159,18 @@ impl PythonRuntime {
         control: crossbeam_channel::Sender<Control>,
         loop_signals: &Arc<LoopSignals>,
     ) -> Self {
-        let abandoned = Arc::<Abandoned>::default();
+        let ended_requests = Arc::<EndedRequests>::default();
         Self {
             queue: Queue::new(config.max_queue, config.dispatch_workers),
-            wakes: WakeBatch::new(Arc::clone(loop_signals), Arc::clone(&abandoned)),
+            wakes: WakeBatch::new(Arc::clone(loop_signals), Arc::clone(&ended_requests)),
             in_flight: Arc::new(InFlight::new(config.crash_record.clone())),
             control,
             workers: Workers::new(config.dispatch_workers, config.max_stuck),
-            abandoned,
-            serving: RwLock::new(Arc::new(Serving::none())),
+            ended_requests,
+            serving: RwLock::new(Arc::new(ServingGeneration::none())),
             static_files: ArcSwapOption::empty(),
             http_layers: HttpLayers::new(&config).map(Arc::new),
-            stopping: Stopping::default(),
+            shutdown_state: ShutdownState::default(),
             stopped: AtomicBool::new(false),
             is_loading: AtomicBool::new(false),
             events: Arc::default(),
@@ -196,7 +196,7 @@ impl PythonRuntime {
             config: self.config.clone(),
             venv,
             loop_signals,
-            abandoned: Arc::clone(&self.abandoned),
+            ended_requests: Arc::clone(&self.ended_requests),
             control,
             queue: Arc::clone(&self.queue),
             wakes: Arc::clone(&self.wakes),
@@ -242,7 +242,7 @@ impl PythonRuntime {
     }
 
     /// The generation that serves now.
-    pub fn serving(&self) -> Arc<Serving> {
+    pub fn serving(&self) -> Arc<ServingGeneration> {
         Arc::clone(&self.serving.read())
     }
 
@@ -308,7 +308,7 @@ impl PythonRuntime {
             id,
             queue: &self.queue,
             workers: &self.workers,
-            abandoned: &self.abandoned,
+            ended_requests: &self.ended_requests,
             deadline: now + limit,
             has_deadline: !limit.is_zero(),
             is_armed: true,
@@ -358,7 +358,7 @@ impl PythonRuntime {
 
     /// Ends what the request `id` has begun: its coroutine, its pool tasks, its stream.
     pub(crate) fn cancel(&self, id: u64) {
-        self.abandoned.add(id);
+        self.ended_requests.cancel(id);
     }
 }
 

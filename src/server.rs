@@ -3,14 +3,14 @@
 //! `axum::serve` sets no timer, so a client that never finishes its headers stays connected, and at
 //! shutdown it waits for open streams without a limit. Knows nothing of Python.
 
+mod client_socket;
 mod client_stream;
 mod fd_limit;
-mod forked;
+mod forked_child;
 pub(crate) mod framing;
 mod header_timeout;
 mod invalid_request;
 mod limits;
-mod socket;
 mod stop_signals;
 
 use std::convert::Infallible;
@@ -39,15 +39,15 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 
 use crate::error::Error;
-use crate::message::Endpoints;
+use crate::message::ConnectionAddresses;
 
+use client_socket::ClientSocket;
 use client_stream::ClientStream;
-use forked::Listening;
+use forked_child::Listening;
 use header_timeout::{HeaderTimeout, Phase};
-use socket::ClientSocket;
 
 pub use fd_limit::raise_limit as raise_fd_limit;
-pub(crate) use forked::detach_child;
+pub(crate) use forked_child::detach_child;
 pub use limits::ConnectionLimits;
 pub use stop_signals::{StopSignal, StopSignals};
 
@@ -121,7 +121,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
         // Responses are small: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let respond = respond.clone();
-        let endpoints = Endpoints { peer, local: stream.local_addr().ok() };
+        let endpoints = ConnectionAddresses { peer, local: stream.local_addr().ok() };
         let permit = Arc::new(permit);
         let guard = (Arc::clone(&permit), connections.clone());
         let respond = move |mut request: hyper::Request<Incoming>| {

@@ -1,4 +1,4 @@
-//! Finds options by name, and what an unknown name was meant to be.
+//! Finds options by name, and the known name that an unknown one resembles.
 
 use super::options::{OPTIONS, OptionSpec};
 use super::removed;

@@ -2,7 +2,7 @@
 //!
 //! Decides the updates; `inject.rs` adds the script that receives them to a page, `insertion.rs`
 //! finds its place, and `csp.rs` admits it to the page's own policy. Knows no socket: that is
-//! `http/browser_socket.rs`. Contains no secret: every client that can load a page of the app may
+//! `http/browser_websocket.rs`. Contains no secret: every client that can load a page of the app may
 //! know all of it.
 
 mod csp;

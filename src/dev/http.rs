@@ -6,7 +6,7 @@
 
 mod api;
 pub(super) mod app;
-mod browser_socket;
+mod browser_websocket;
 mod catch_panic;
 mod commands;
 pub(super) mod guard;
@@ -81,7 +81,7 @@ fn routes() -> Router<Dev> {
         .route("/__snaxum/assets/{*path}", get(page::asset))
         .route("/__snaxum/ws", get(ws::upgrade))
         .route(paths::LIVE_SCRIPT, get(page::live_script))
-        .route(paths::LIVE_SOCKET, get(browser_socket::upgrade))
+        .route(paths::LIVE_SOCKET, get(browser_websocket::upgrade))
         .route("/__snaxum/api/status", get(api::status))
         .route("/__snaxum/api/wait", get(api::wait))
         .route("/__snaxum/api/modules", get(api::modules))

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::message::Failure;
 
-use super::coding::{Coding, Decoder};
+use super::decompress::{Coding, Decoder};
 
 /// The slowest client that is served, which the slowest connection achieves.
 const MIN_BYTES_PER_SECOND: f64 = 1024.0;

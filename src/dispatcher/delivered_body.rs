@@ -1,4 +1,4 @@
-//! The body of a response whose end Python waits for.
+//! Wraps the body of a response, and reports its end to the part of Python that waits for it.
 //!
 //! Reports the end by dropping its guard. Never changes the body.
 

@@ -1,4 +1,4 @@
-//! Converts what a handler, a file or an error is to an HTTP response: [`to_http`].
+//! Converts the result of a handler, a file or an error to an HTTP response: [`to_http`].
 //!
 //! A response that HTTP cannot send becomes an error of its handler. Never calls Python.
 

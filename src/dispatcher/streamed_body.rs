@@ -18,7 +18,7 @@ use crate::message::{
 use crate::python_runtime::{CallError, PythonRuntime};
 
 use super::body::{self, BodyError, BodyReader};
-use super::coding::Coding;
+use super::decompress::Coding;
 use super::observation::Observation;
 use super::whole_body;
 

@@ -29,7 +29,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::timed_writes::TimedWrites;
 use crate::event::{Event, TRACEBACK};
-use crate::message::socket_channel::Outgoing;
+use crate::message::websocket_channel::Outgoing;
 use crate::message::{
     ABNORMAL, AcceptedSocket, ConnectionEnd, Failure, Head, SocketClose, SocketCloseRecord,
     SocketMessage, SocketMessageRecord, Traceback,

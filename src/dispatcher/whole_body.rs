@@ -12,7 +12,7 @@ use crate::message::{BodyRecorder, RequestBody};
 use crate::python_runtime::PythonRuntime;
 
 use super::body::{self, BodyError, BodyReader};
-use super::coding::Coding;
+use super::decompress::Coding;
 use super::multipart::{self, FormLimits};
 
 /// Reads a body to its end: a form in parts, any other as it is.

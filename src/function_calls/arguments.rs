@@ -1,4 +1,4 @@
-//! The arguments of a call, as JSON: `{"args": [...], "kwargs": {...}}`, without what is empty.
+//! The arguments of a call, as JSON: `{"args": [...], "kwargs": {...}}`, without the empty parts.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! Values of Rust as JSON and back, with the place of what does not convert.
+//! Converts Rust values to JSON and back; an error names the place of the value that does not convert.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

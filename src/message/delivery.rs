@@ -13,7 +13,7 @@ use crate::sync::Mutex;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Its client has left, or its time is over.
-    Abandoned(u64),
+    Cancelled(u64),
     /// Its response has been sent.
     Sent(u64),
     /// No request: it only wakes the receiver.

@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use percent_encoding::NON_ALPHANUMERIC;
 
-use super::endpoints::Endpoints;
+use super::connection_addresses::ConnectionAddresses;
 
 /// The start of the URI of a call. It has a `%`, so `path` checks for it only where it decodes.
 const CALL_PREFIX: &str = "/%3A";
@@ -83,7 +83,7 @@ impl Head {
 
     /// The address of the client, and that of the server, as far as the server has given them.
     pub(crate) fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
-        match self.extension::<Endpoints>() {
+        match self.extension::<ConnectionAddresses>() {
             Some(endpoints) => (Some(endpoints.peer), endpoints.local),
             // The server of someone else.
             None => (self.extension().map(|ConnectInfo(peer)| *peer), None),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::place::Place;
+use super::operation_place::Place;
 
 /// The most changes of one effect.
 const MAX_CHANGES: usize = 1000;

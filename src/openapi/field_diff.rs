@@ -8,7 +8,7 @@ use super::change::{ChangeKind, Changes, Effect};
 use super::direction::Direction;
 use super::document::Document;
 use super::limits::Shift;
-use super::place::Place;
+use super::operation_place::Place;
 use super::schema::{Alternative, annotation};
 
 /// Two schemas to compare, and their place.

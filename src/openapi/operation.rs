@@ -8,7 +8,7 @@ use super::change::{ChangeKind, Comparison, Effect};
 use super::direction::Direction;
 use super::document::{Document, Operation, WEBSOCKET, path_parameters, shape_of_path};
 use super::field_diff::{compare_deprecated, compare_required};
-use super::place::Place;
+use super::operation_place::Place;
 use super::schema_diff::SchemaDiff;
 use super::security;
 

@@ -14,7 +14,7 @@ use super::document::Document;
 use super::field_diff;
 use super::inclusion::{counterpart, differences};
 use super::limits::Shift;
-use super::place::Place;
+use super::operation_place::Place;
 use super::schema::{Alternative, Identity, JsonType, alternatives, annotation};
 use super::search::{Pair, Search, Task};
 

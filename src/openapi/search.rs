@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use serde_json::Value;
 
 use super::direction::Direction;
-use super::place::Place;
+use super::operation_place::Place;
 use super::schema::{Alternative, Identity};
 
 /// Two parts that are compared, the direction, and whether the values are text.

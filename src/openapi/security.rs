@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::change::{ChangeKind, Changes, Effect};
-use super::place::Place;
+use super::operation_place::Place;
 
 /// Schemes that are needed together, each with its scopes.
 type Needed<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;

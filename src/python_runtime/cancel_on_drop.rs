@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::abandoned::Abandoned;
+use super::ended_requests::EndedRequests;
 use super::messages::Calls;
 use super::workers::Workers;
 
@@ -12,7 +12,7 @@ pub(super) struct CancelOnDrop<'a> {
     pub(super) id: u64,
     pub(super) queue: &'a Calls,
     pub(super) workers: &'a Arc<Workers>,
-    pub(super) abandoned: &'a Abandoned,
+    pub(super) ended_requests: &'a EndedRequests,
     /// The end of the time limit, if there is one.
     pub(super) deadline: Instant,
     pub(super) has_deadline: bool,
@@ -27,8 +27,8 @@ impl Drop for CancelOnDrop<'_> {
         let (workers, id) = (Arc::clone(self.workers), self.id);
         // Not after the time limit: its body may be large.
         drop(self.queue.remove(|call| call.request.id == id));
-        self.abandoned.add(id);
-        if !workers.abandon(id) || !self.has_deadline {
+        self.ended_requests.cancel(id);
+        if !workers.mark_cancelled(id) || !self.has_deadline {
             return;
         }
         let deadline = self.deadline;

@@ -17,20 +17,20 @@ use crate::message::body_stream;
 use crate::message::{
     AcceptedSocket, Delivery, DeliveryGuard, Failure, HandlerOutcome, PoolTime, PythonRequest,
     PythonResponse, PythonState, RequestBody, ResponseBody, Timestamps, Traceback, header_texts,
-    socket_channel,
+    websocket_channel,
 };
 use crate::sync::Mutex;
 
 use super::cpu_time;
 use super::host::HostApi;
 use super::in_flight::InFlightGuard;
-use super::incoming::{self, FormParts, HeadParts};
 use super::json::parse;
 use super::loop_signals::StreamWaker;
 use super::messages::Call;
 use super::reply::Reply;
+use super::request_parts::{self, FormParts, HeadParts};
 use super::response_stream::{BodyStream, body_to_bytes};
-use super::socket::Socket;
+use super::websocket::Socket;
 
 /// One request, and the way to respond to it. Dropped without a response, it is a 500.
 #[pyclass(frozen)]
@@ -77,7 +77,7 @@ impl Exchange {
 
     /// The parts of the head as they arrived.
     fn head(&self) -> HeadParts<'_> {
-        incoming::head_parts(&self.request.head)
+        request_parts::head_parts(&self.request.head)
     }
 
     /// The first content type; empty if there is none.
@@ -97,16 +97,16 @@ impl Exchange {
         match &self.request.body {
             RequestBody::Whole(body) => Ok(PyBytes::new(py, body)),
             RequestBody::Form(_) => Ok(PyBytes::new(py, b"")),
-            RequestBody::Stream(_) => Err(incoming::is_streamed()),
+            RequestBody::Stream(_) => Err(request_parts::is_streamed()),
         }
     }
 
     /// The fields and files of a multipart body; `None` for any other.
     fn form(&self) -> PyResult<Option<FormParts<'_>>> {
         match &self.request.body {
-            RequestBody::Form(form) => Ok(Some(incoming::parts(form))),
+            RequestBody::Form(form) => Ok(Some(request_parts::parts(form))),
             RequestBody::Whole(_) => Ok(None),
-            RequestBody::Stream(_) => Err(incoming::is_streamed()),
+            RequestBody::Stream(_) => Err(request_parts::is_streamed()),
         }
     }
 
@@ -114,8 +114,10 @@ impl Exchange {
     /// cannot be read to its end.
     fn receive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match &self.request.body {
-            RequestBody::Stream(chunks) => incoming::to_python(py, py.detach(|| chunks.receive())),
-            _ => Err(incoming::is_whole()),
+            RequestBody::Stream(chunks) => {
+                request_parts::to_python(py, py.detach(|| chunks.receive()))
+            }
+            _ => Err(request_parts::is_whole()),
         }
     }
 
@@ -126,12 +128,12 @@ impl Exchange {
         host: &HostApi,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let RequestBody::Stream(chunks) = &self.request.body else {
-            return Err(incoming::is_whole());
+            return Err(request_parts::is_whole());
         };
         let id = -self.request.id.cast_signed();
         let arrival = || StreamWaker { loop_signals: Arc::clone(&host.loop_signals), id };
         let received = chunks.try_receive(|| Waker::from(Arc::new(arrival())));
-        received.map(|received| incoming::to_python(py, received)).transpose()
+        received.map(|received| request_parts::to_python(py, received)).transpose()
     }
 
     /// Reports that the handler of the route needs the body before it starts.
@@ -283,7 +285,7 @@ impl Exchange {
         subprotocol: Option<String>,
         headers: Vec<(String, String)>,
     ) -> Socket {
-        let (handler, channel) = socket_channel::channel();
+        let (handler, channel) = websocket_channel::channel();
         let id = Some(route.clone());
         let accepted = AcceptedSocket { generation, route, subprotocol, headers, channel };
         let guard = self.finish(generation, id.as_deref(), HandlerOutcome::WebSocket(accepted));
@@ -325,8 +327,8 @@ impl Exchange {
     }
 
     fn full_body(&self, body: Bound<'_, PyBytes>) -> ResponseBody {
-        let abandoned = || self.reply.lock().as_ref().map(Reply::abandoned);
-        ResponseBody::Full(body_to_bytes(body, abandoned))
+        let ended_requests = || self.reply.lock().as_ref().map(Reply::ended_requests);
+        ResponseBody::Full(body_to_bytes(body, ended_requests))
     }
 
     /// Sends the response; returns the guard for the part of the request that continues.
@@ -374,7 +376,7 @@ impl Exchange {
     }
 
     fn delivery_guard(&self, delivery: &Arc<Delivery>, reply: &Reply) -> DeliveryGuard {
-        let ended = reply.abandoned().sender();
+        let ended = reply.ended_requests().sender();
         DeliveryGuard::new(self.request.id, Arc::clone(delivery), ended)
     }
 }

@@ -18,7 +18,7 @@ use crate::event::{Event, EventBus};
 use crate::framework;
 use crate::message::{LogRecord, WorkerEvent};
 
-use super::abandoned::Abandoned;
+use super::ended_requests::EndedRequests;
 use super::json::parse;
 use super::loop_signals::LoopSignals;
 use super::memory_connection::{Connect, MemoryConnection};
@@ -38,7 +38,7 @@ pub(super) fn set_dispatched(exchange: Option<Py<PyAny>>) -> Option<Py<PyAny>> {
 #[pyclass(frozen)]
 pub(crate) struct HostApi {
     pub(super) loop_signals: Arc<LoopSignals>,
-    pub(super) abandoned: Arc<Abandoned>,
+    pub(super) ended_requests: Arc<EndedRequests>,
     pub(super) wakes: Arc<WakeBatch>,
     pub(super) events: Arc<EventBus>,
     /// The number of loads that have ended.
@@ -88,11 +88,11 @@ impl HostApi {
         self.loop_signals.take()
     }
 
-    /// Waits, at most `timeout` seconds, for requests that were abandoned, or whose response has been
+    /// Waits, at most `timeout` seconds, for requests that were cancelled, or whose response has been
     /// sent; returns their ids, each with whether it is the latter.
     fn wait_for_ended(&self, py: Python<'_>, timeout: Option<f64>) -> Vec<(u64, bool)> {
         let timeout = timeout.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default());
-        py.detach(|| self.abandoned.wait(timeout))
+        py.detach(|| self.ended_requests.wait(timeout))
     }
 
     /// Returns the request that the calling thread dispatches, if it is a dispatch worker.
@@ -102,11 +102,11 @@ impl HostApi {
     }
 
     fn wake_overseer(&self) {
-        self.abandoned.wake();
+        self.ended_requests.wake();
     }
 
     fn set_exhausted(&self, is_exhausted: bool) {
-        self.abandoned.is_exhausted.store(is_exhausted, Ordering::Release);
+        self.ended_requests.is_exhausted.store(is_exhausted, Ordering::Release);
     }
 
     #[staticmethod]

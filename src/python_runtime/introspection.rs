@@ -59,7 +59,7 @@ impl PythonRuntime {
     /// Whether `max-stuck` handlers of one kind hang: their threads, or their event loops, are no longer
     /// replaced, so that another process should replace this one.
     pub fn is_exhausted(&self) -> bool {
-        self.workers.is_exhausted() || self.abandoned.is_exhausted.load(Ordering::Acquire)
+        self.workers.is_exhausted() || self.ended_requests.is_exhausted.load(Ordering::Acquire)
     }
 
     /// The ids of the first `limit` requests that wait for a dispatch worker, and how many wait.

@@ -13,7 +13,7 @@ use crate::static_files::StaticFiles;
 
 use super::PythonRuntime;
 use super::messages::{Control, NewerPaths, ReloadOutcome, ReloadParams, ReloadReply};
-use super::serving::{Serving, log_failures};
+use super::serving_generation::{ServingGeneration, log_failures};
 
 impl PythonRuntime {
     /// Loads the modules that a change concerns; the old code is still serving if they do not load.
@@ -68,7 +68,7 @@ impl PythonRuntime {
     pub(super) fn publish(&self, reload: ReloadRecord) -> Arc<ReloadRecord> {
         let static_files = StaticFiles::new(&reload.report.static_mounts, self.config.dev);
         self.static_files.store(static_files);
-        let serving = Arc::new(Serving::after(reload));
+        let serving = Arc::new(ServingGeneration::after(reload));
         let reload = Arc::clone(&serving.last_reload);
         *self.serving.write() = serving;
         self.record_generation();

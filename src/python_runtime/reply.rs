@@ -14,7 +14,7 @@ use crate::message::PythonResponse;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard, thread_local};
 
-use super::abandoned::Abandoned;
+use super::ended_requests::EndedRequests;
 use super::loop_signals::LoopSignals;
 
 thread_local! {
@@ -77,7 +77,7 @@ pub(super) struct WakeBatch {
     forwarded: Mutex<Vec<Arc<ReplySlot>>>,
     is_forwarded: AtomicBool,
     loop_signals: Arc<LoopSignals>,
-    abandoned: Arc<Abandoned>,
+    ended_requests: Arc<EndedRequests>,
     /// Whether the asyncio loop is to be woken.
     is_loop_deferred: AtomicBool,
 }
@@ -104,8 +104,8 @@ impl Reply {
     }
 
     /// The channel that wakes the overseer.
-    pub(super) fn abandoned(&self) -> Arc<Abandoned> {
-        Arc::clone(&self.wakes.abandoned)
+    pub(super) fn ended_requests(&self) -> Arc<EndedRequests> {
+        Arc::clone(&self.wakes.ended_requests)
     }
 
     /// Sends the response, now or with the next [`WakeBatch::flush`].
@@ -186,14 +186,17 @@ impl Drop for ReplyFuture {
 
 impl WakeBatch {
     /// Makes an empty batch that wakes the asyncio loop through `loop_signals`, and whose replies
-    /// wake the overseer through `abandoned`.
-    pub(super) fn new(loop_signals: Arc<LoopSignals>, abandoned: Arc<Abandoned>) -> Arc<Self> {
+    /// wake the overseer through `ended_requests`.
+    pub(super) fn new(
+        loop_signals: Arc<LoopSignals>,
+        ended_requests: Arc<EndedRequests>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             deferred: Mutex::default(),
             forwarded: Mutex::default(),
             is_forwarded: AtomicBool::new(false),
             loop_signals,
-            abandoned,
+            ended_requests,
             is_loop_deferred: AtomicBool::new(false),
         })
     }

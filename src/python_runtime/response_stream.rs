@@ -14,7 +14,7 @@ use crate::message::body_stream::{BodySender, TrySendError};
 use crate::message::{EventHead, Failure, RequestBody};
 use crate::sync::Mutex;
 
-use super::abandoned::Abandoned;
+use super::ended_requests::EndedRequests;
 use super::host::HostApi;
 use super::in_flight::InFlightGuard;
 use super::json::parse;
@@ -116,13 +116,13 @@ impl Drop for BodyStream {
 /// Converts the `bytes` of a whole body, without a copy if they are large.
 pub(super) fn body_to_bytes(
     body: Bound<'_, PyBytes>,
-    abandoned: impl FnOnce() -> Option<Arc<Abandoned>>,
+    ended_requests: impl FnOnce() -> Option<Arc<EndedRequests>>,
 ) -> Bytes {
     if body.as_bytes().len() < HUGE {
         return chunk_to_bytes(body);
     }
-    let abandoned = abandoned();
-    Bytes::from_owner(HugeBody { bytes: Some(PyBackedBytes::from(body)), abandoned })
+    let ended_requests = ended_requests();
+    Bytes::from_owner(HugeBody { bytes: Some(PyBackedBytes::from(body)), ended_requests })
 }
 
 /// Converts the `bytes` of a chunk, without a copy if they are large.
@@ -143,7 +143,7 @@ const HUGE: usize = 1024 * 1024;
 struct HugeBody {
     /// `Some` until it is dropped.
     bytes: Option<PyBackedBytes>,
-    abandoned: Option<Arc<Abandoned>>,
+    ended_requests: Option<Arc<EndedRequests>>,
 }
 
 impl AsRef<[u8]> for HugeBody {
@@ -155,8 +155,8 @@ impl AsRef<[u8]> for HugeBody {
 impl Drop for HugeBody {
     fn drop(&mut self) {
         drop(self.bytes.take());
-        if let Some(abandoned) = &self.abandoned {
-            abandoned.wake();
+        if let Some(ended_requests) = &self.ended_requests {
+            ended_requests.wake();
         }
     }
 }

@@ -22,17 +22,17 @@ impl PythonRuntime {
     /// Ends the event streams and closes the WebSockets: they have no end of their own. Call it when the
     /// server begins to stop.
     pub fn begin_shutdown(&self) {
-        self.stopping.begin();
+        self.shutdown_state.begin();
     }
 
     /// Is cancelled when the server begins to stop.
     pub(crate) fn stopping(&self) -> CancellationToken {
-        self.stopping.signal()
+        self.shutdown_state.signal()
     }
 
     /// Delays [`shutdown`](Self::shutdown) until it is dropped: a WebSocket is open.
     pub(crate) fn socket_token(&self) -> TaskTrackerToken {
-        self.stopping.socket_token()
+        self.shutdown_state.socket_token()
     }
 
     /// Finishes the queued requests, ends loop and pool, runs Python's `atexit` functions, and joins
@@ -41,7 +41,7 @@ impl PythonRuntime {
     pub async fn shutdown(&self, timeout: Duration) {
         self.begin_shutdown();
         self.stopped.store(true, Ordering::Release);
-        self.stopping.sockets_closed(timeout).await;
+        self.shutdown_state.sockets_closed(timeout).await;
         let ((began, begins), (reply, done)) = (oneshot::channel(), oneshot::channel());
         let message = Control::Shutdown { timeout, began, reply };
         let control = self.control.clone();

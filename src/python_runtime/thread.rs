@@ -19,8 +19,8 @@ use crate::event::EventBus;
 use crate::message::LoadReport;
 use crate::venv::Venv;
 
-use super::abandoned::Abandoned;
 use super::bridge::{self, Bridge, DocumentMaker};
+use super::ended_requests::EndedRequests;
 use super::host::HostApi;
 use super::in_flight::InFlight;
 use super::interpreter::{self, Origin, keeping_signals};
@@ -52,7 +52,7 @@ pub(crate) struct ThreadContext {
     pub(crate) config: SnaxumConfig,
     pub(crate) venv: Option<Venv>,
     pub(crate) loop_signals: Arc<LoopSignals>,
-    pub(crate) abandoned: Arc<Abandoned>,
+    pub(crate) ended_requests: Arc<EndedRequests>,
     pub(crate) control: Receiver<Control>,
     pub(crate) queue: Arc<Calls>,
     pub(crate) wakes: Arc<WakeBatch>,
@@ -120,7 +120,7 @@ fn run(context: ThreadContext) {
         let ThreadContext { control, queue, wakes, workers, reply, .. } = context;
         let host = HostApi {
             loop_signals: context.loop_signals,
-            abandoned: context.abandoned,
+            ended_requests: context.ended_requests,
             wakes: Arc::clone(&wakes),
             events: context.events,
             loads: context.loads,

@@ -24,7 +24,7 @@ use super::thread_usage::ThreadSlot;
 /// Deep recursion in user code should end in RecursionError, not in a crash.
 pub(super) const STACK_BYTES: usize = 16 * 1024 * 1024;
 /// How long the end waits for handlers without a client.
-const ABANDONED_TIMEOUT: Duration = Duration::from_millis(500);
+const CANCELLED_TIMEOUT: Duration = Duration::from_millis(500);
 /// Responses wait at most this long for the next flush.
 const FLUSH_AFTER: Duration = Duration::from_micros(50);
 
@@ -71,7 +71,7 @@ struct WorkerState {
     /// [`LIVE`], [`STUCK`] or [`REPLACED`].
     status: AtomicU8,
     /// The last request that it ran when the client had disconnected; 0 if there was none.
-    abandoned: AtomicU64,
+    cancelled: AtomicU64,
 }
 
 /// The worker takes requests.
@@ -92,8 +92,8 @@ impl WorkerState {
     }
 
     /// Whether no client waits for the handler that it runs.
-    fn is_abandoned(&self) -> bool {
-        self.usage.request() == Some(self.abandoned.load(Ordering::Acquire))
+    fn is_cancelled(&self) -> bool {
+        self.usage.request() == Some(self.cancelled.load(Ordering::Acquire))
     }
 }
 
@@ -122,7 +122,7 @@ impl Workers {
             usage,
             slot: consumer.slot(),
             status: AtomicU8::new(LIVE),
-            abandoned: AtomicU64::new(0),
+            cancelled: AtomicU64::new(0),
         });
         let (shared, workers) = (Arc::clone(&state), Weak::clone(&self.itself));
         let mut slots = self.slots.lock();
@@ -173,11 +173,11 @@ impl Workers {
 
     /// Records that no client waits for the request `id`: its handler does not delay the end. Returns
     /// whether a worker runs it.
-    pub(crate) fn abandon(&self, id: u64) -> bool {
+    pub(crate) fn mark_cancelled(&self, id: u64) -> bool {
         let slots = self.slots.lock();
         let runs_it = |slot: &&WorkerSlot| slot.state.usage.request() == Some(id);
         let Some(slot) = slots.iter().find(runs_it) else { return false };
-        slot.state.abandoned.store(id, Ordering::Release);
+        slot.state.cancelled.store(id, Ordering::Release);
         true
     }
 
@@ -240,11 +240,11 @@ impl Workers {
         // A thread cannot be joined with a deadline: another thread joins them and reports.
         let (done, all_joined) = crossbeam_channel::bounded(2);
         let joiner = thread::Builder::new().name("dispatch-join".into()).spawn(move || {
-            let (abandoned, others): (Vec<_>, Vec<_>) = slots
+            let (cancelled, others): (Vec<_>, Vec<_>) = slots
                 .into_iter()
                 .filter(|slot| slot.state.is(LIVE))
-                .partition(|slot| slot.state.is_abandoned());
-            for slots in [others, abandoned] {
+                .partition(|slot| slot.state.is_cancelled());
+            for slots in [others, cancelled] {
                 if slots.into_iter().any(|slot| slot.thread.join().is_err()) {
                     tracing::error!("a dispatch worker panicked");
                 }
@@ -256,7 +256,7 @@ impl Workers {
         }
         if all_joined.recv_deadline(deadline).is_err() {
             tracing::warn!("a handler is still running after {timeout:?}; exiting without it");
-        } else if all_joined.recv_timeout(ABANDONED_TIMEOUT).is_err() {
+        } else if all_joined.recv_timeout(CANCELLED_TIMEOUT).is_err() {
             tracing::warn!(
                 "a handler whose client has disconnected is still running; exiting without it"
             );

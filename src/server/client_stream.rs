@@ -21,10 +21,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::client_socket::ClientSocket;
 use super::header_timeout::{HeaderTimeout, Phase};
 use super::invalid_request;
 use super::limits::{ConnectionLimits, or_forever};
-use super::socket::ClientSocket;
 
 /// An interim response that any client of HTTP/1.1 skips (RFC 9110, 15.2).
 const INTERIM: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

@@ -24,10 +24,10 @@ mod python_runtime {
     mod queue;
     mod reply;
 
-    mod abandoned {
+    mod ended_requests {
         /// The channel to the overseer, which no scenario uses.
         #[derive(Debug, Default)]
-        pub(crate) struct Abandoned;
+        pub(crate) struct EndedRequests;
     }
 
     mod loop_signals {

@@ -58,15 +58,15 @@ fn one_place_speaks_pyo3() {
             "src/python_runtime/bridge.rs",
             "src/python_runtime/exchange.rs",
             "src/python_runtime/host.rs",
-            "src/python_runtime/incoming.rs",
             "src/python_runtime/interpreter.rs",
             "src/python_runtime/json.rs",
             "src/python_runtime/limited_own_context.rs",
             "src/python_runtime/memory_connection.rs",
             "src/python_runtime/own_context.rs",
+            "src/python_runtime/request_parts.rs",
             "src/python_runtime/response_stream.rs",
-            "src/python_runtime/socket.rs",
             "src/python_runtime/thread.rs",
+            "src/python_runtime/websocket.rs",
             "src/python_runtime/workers.rs",
         ]
     );

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use console::{Term, style, truncate_str};
 use snaxum::message::LoadOutcome;
-use snaxum::python_runtime::Serving;
+use snaxum::python_runtime::ServingGeneration;
 
 use crate::cli::render::failure;
 
@@ -17,7 +17,7 @@ const MIN_ROWS: u16 = 6;
 static RESERVED_ROW: AtomicU16 = AtomicU16::new(0);
 
 /// Describes the serving generation by a glyph and words.
-pub(super) fn serving_status(serving: &Serving) -> String {
+pub(super) fn serving_status(serving: &ServingGeneration) -> String {
     let outcome = serving.last_reload.report.outcome;
     status_text(serving.generation, serving.failing.then_some(outcome))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::event::ContractRecord;
 use crate::message::{LoadOutcome, WorkerEvent};
-use crate::python_runtime::Serving;
+use crate::python_runtime::ServingGeneration;
 
 use crate::dev::protocol::event_types::EventTypes;
 use crate::dev::protocol::{
@@ -28,7 +28,7 @@ pub(super) enum RecordedEvent {
 pub(super) enum ServerChange {
     ReloadStart(Vec<String>),
     Reload(Arc<Reload>, Box<ServerStatus>),
-    Routes(Arc<Serving>),
+    Routes(Arc<ServingGeneration>),
     Contract(Arc<ContractRecord>),
     Pins(Arc<[Pin]>),
     Status(Box<ServerStatus>),

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use crate::message::{RequestRecord, RouteInfo};
-use crate::python_runtime::Serving;
+use crate::python_runtime::ServingGeneration;
 
 /// The start of the route of a call from Rust, unless its function is marked as private. The names of
 /// the parameters follow, in the order of positional arguments.
@@ -12,7 +12,7 @@ const PUBLIC_CALL: &str = "call:";
 
 /// The table of one generation. The index is built when a request is first shown.
 pub(super) struct RouteIndex {
-    serving: Arc<Serving>,
+    serving: Arc<ServingGeneration>,
     /// The ids of routes whose requests are not captured.
     private: HashSet<String>,
     /// These ids, and the ids of older private routes since the server started.
@@ -22,7 +22,7 @@ pub(super) struct RouteIndex {
 
 impl RouteIndex {
     /// Indexes the routes of `serving`, which replaces `before`.
-    pub(super) fn new(serving: Arc<Serving>, before: Option<&Self>) -> Self {
+    pub(super) fn new(serving: Arc<ServingGeneration>, before: Option<&Self>) -> Self {
         let private = serving.routes.iter().filter(|route| route.no_capture);
         let private: HashSet<String> = private.map(|route| route.id.clone()).collect();
         let mut was_private = before.map_or_else(HashSet::new, |before| before.was_private.clone());

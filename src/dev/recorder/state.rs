@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::event::ContractRecord;
 use crate::message::{RequestRecord, StartRecord, Traceback, WorkerEvent, unix_ms};
-use crate::python_runtime::{PythonRuntime, Serving};
+use crate::python_runtime::{PythonRuntime, ServingGeneration};
 
 use super::event::ServerChange;
 use super::request::RecordedRequest;
@@ -175,7 +175,7 @@ impl RecorderState {
     }
 
     /// Replaces the route table.
-    pub(super) fn set_routes(&mut self, serving: Arc<Serving>) {
+    pub(super) fn set_routes(&mut self, serving: Arc<ServingGeneration>) {
         self.routes = Arc::new(RouteIndex::new(Arc::clone(&serving), Some(&self.routes)));
         self.add_change(ServerChange::Routes(serving));
     }

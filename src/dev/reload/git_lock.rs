@@ -1,4 +1,4 @@
-//! Git's lock: a checkout writes many files, and is one change. Never writes to the repository.
+//! Detects git's lock: a checkout writes many files, and is one change. Never writes to the repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::message::socket_channel::{HandlerEnd, ReceivedMessage, SendError};
+use crate::message::websocket_channel::{HandlerEnd, ReceivedMessage, SendError};
 use crate::message::{SocketClose, SocketMessage};
 use crate::sync::Mutex;
 

@@ -1,5 +1,5 @@
-//! The requests that were abandoned: their client has left, or their time is over. Also the requests
-//! whose response has been sent, if Python waits for that.
+//! Reports to Python which requests have ended. A request was cancelled, because its client has left or
+//! its time is over, or its response has been sent and Python waits for that.
 //!
 //! A tokio thread must not wait for the interpreter, and the asyncio loop may be blocked by a handler.
 //! So a thread of Python's own (`_runtime/overseer.py`) receives the ids and ends what they started.
@@ -11,9 +11,9 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::message::Ended;
 
-/// A channel for the ids of requests that were abandoned, or whose response has been sent.
+/// A channel for the ids of requests that were cancelled, or whose response has been sent.
 #[derive(Debug)]
-pub(crate) struct Abandoned {
+pub(crate) struct EndedRequests {
     sender: Sender<Ended>,
     receiver: Receiver<Ended>,
     /// Without a receiver, no id is stored.
@@ -22,7 +22,7 @@ pub(crate) struct Abandoned {
     pub(crate) is_exhausted: AtomicBool,
 }
 
-impl Default for Abandoned {
+impl Default for EndedRequests {
     fn default() -> Self {
         let (sender, receiver) = unbounded();
         let (has_receiver, is_exhausted) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -30,10 +30,10 @@ impl Default for Abandoned {
     }
 }
 
-impl Abandoned {
-    /// Reports that the request `id` was abandoned.
-    pub(crate) fn add(&self, id: u64) {
-        self.send(Ended::Abandoned(id));
+impl EndedRequests {
+    /// Reports that the request `id` was cancelled.
+    pub(crate) fn cancel(&self, id: u64) {
+        self.send(Ended::Cancelled(id));
     }
 
     /// Wakes the receiver.
@@ -63,7 +63,7 @@ impl Abandoned {
         };
         let all = first.into_iter().chain(self.receiver.try_iter());
         let requests = all.filter_map(|ended| match ended {
-            Ended::Abandoned(id) => Some((id, false)),
+            Ended::Cancelled(id) => Some((id, false)),
             Ended::Sent(id) => Some((id, true)),
             Ended::Nothing => None,
         });
@@ -77,14 +77,14 @@ mod tests {
 
     #[test]
     fn ids_arrive_once_there_is_a_receiver_and_a_wake_has_none() {
-        let abandoned = Abandoned::default();
-        abandoned.add(1);
-        assert!(abandoned.wait(Some(Duration::ZERO)).is_empty());
-        abandoned.add(2);
-        abandoned.wake();
-        abandoned.sender().send(Ended::Sent(3)).expect("a receiver");
-        assert_eq!(abandoned.wait(None), [(2, false), (3, true)]);
-        abandoned.wake();
-        assert!(abandoned.wait(None).is_empty());
+        let requests = EndedRequests::default();
+        requests.cancel(1);
+        assert!(requests.wait(Some(Duration::ZERO)).is_empty());
+        requests.cancel(2);
+        requests.wake();
+        requests.sender().send(Ended::Sent(3)).expect("a receiver");
+        assert_eq!(requests.wait(None), [(2, false), (3, true)]);
+        requests.wake();
+        assert!(requests.wait(None).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The generation that serves, as Rust knows it.
+//! The generation that serves, as Rust knows it: its number, its routes and the newest reload.
 //!
 //! A snapshot: a reload replaces it and never changes it.
 
@@ -10,7 +10,7 @@ use crate::message::{Head, LoadOutcome, LoadReport, RouteInfo, StreamedRoute};
 
 /// The generation that serves, and the newest reload.
 #[derive(Debug)]
-pub struct Serving {
+pub struct ServingGeneration {
     /// 0 while no module has loaded.
     pub generation: u64,
     /// Whether the newest code does not load, or some module has not loaded since the start.
@@ -23,7 +23,7 @@ pub struct Serving {
     pub last_reload: Arc<ReloadRecord>,
 }
 
-impl Serving {
+impl ServingGeneration {
     /// Nothing has loaded yet.
     pub(super) fn none() -> Self {
         Self::after(ReloadRecord {

@@ -1,4 +1,4 @@
-//! A place in an operation: a parameter, or a path in the body or a response.
+//! Names a place in an operation: a parameter, or a path in the body or in a response.
 
 /// A place in an operation.
 #[derive(Clone)]

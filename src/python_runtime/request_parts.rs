@@ -1,4 +1,5 @@
-//! The request as Python reads it: its head, the files of a form, and the chunks of a stream.
+//! The parts of a request as Python reads them: the head, a form with its files, and the chunks of a
+//! body.
 //!
 //! `snaxum.uploads` wraps the files. Never reads a connection.
 

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread};
 
-use super::socket::{ABNORMAL, SocketClose, SocketMessage};
 use super::traceback::Traceback;
+use super::websocket::{ABNORMAL, SocketClose, SocketMessage};
 use crate::sync::{Mutex, MutexGuard};
 
 /// Bytes that may wait in each direction; a larger message waits alone.

@@ -1,6 +1,6 @@
-//! The stop, as connections see it: the signal, and the WebSockets that it waits for.
+//! The shutdown as connections see it: the signal, and the WebSockets that it waits for.
 //!
-//! Stops no Python.
+//! Stops no Python: `shutdown.rs` does.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 /// The most time that WebSockets have to close. Their handlers are cancelled after half of it.
 const SOCKET_LIMIT: Duration = Duration::from_secs(2);
 
-/// The state of the stop.
+/// The state of the shutdown.
 #[derive(Debug, Default)]
-pub(super) struct Stopping {
+pub(super) struct ShutdownState {
     /// Cancelled when the server begins to stop.
     begun: CancellationToken,
     /// The WebSockets on connections that no server of ours counts.
     sockets: TaskTracker,
 }
 
-impl Stopping {
+impl ShutdownState {
     pub(super) fn begin(&self) {
         self.begun.cancel();
     }
