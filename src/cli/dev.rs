@@ -50,7 +50,7 @@ pub(crate) struct DevOptions {
     /// (also SNAXUM_EDITOR) [default: vscode://]
     #[arg(long, value_name = "SCHEME://|PROGRAM")]
     editor: Option<Editor>,
-    /// Wait before the second restart after crashes in a row; doubled each time, ended by a save
+    /// Wait before the second restart in a row of crashes; doubles each time, and a save ends it
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1s")]
     restart_delay: Duration,
     /// Format of stdout; with `json` all other output, also that of user code, goes to stderr

@@ -206,10 +206,10 @@ options! {
     /// Application of ASGI 3 or WSGI to serve at `/`; a command also takes it in place of DIR
     "app", "MODULE:ATTRIBUTE", parse_target, app(impl Into<String>) => app: Option<String>;
 
-    /// The attribute of the application is a function without parameters that makes it
+    /// Call the attribute without arguments to make the application
     "factory", "", parse_switch, factory(bool) => factory: bool = false;
 
-    /// Interface of the application, asgi or wsgi, if its parameters do not show it
+    /// Interface of the application, asgi or wsgi; detected by default
     "interface", "INTERFACE", parse_interface, interface(impl Into<String>)
         => interface: Option<String>;
 
@@ -259,7 +259,7 @@ options! {
     "header-timeout", "TIME", parse_duration, header_timeout(Duration)
         => header_timeout: Duration = Duration::from_secs(10), "10";
 
-    /// Time in which each 1 KiB per second of a request body must arrive; 0 disables the limit
+    /// Interval in which a client must send 1 KiB per second of a request body; 0 disables the limit
     "body-timeout", "TIME", parse_duration, body_timeout(Duration)
         => body_timeout: Duration = Duration::from_secs(30), "30";
 
@@ -267,12 +267,12 @@ options! {
     "idle-timeout", "TIME", parse_duration, idle_timeout(Duration)
         => idle_timeout: Duration = Duration::from_secs(60), "60";
 
-    /// Time after which a response ends whose client reads nothing of it; 0 disables the limit
+    /// Time after which a response is aborted if its client reads nothing; 0 disables the limit
     "send-timeout", "TIME", parse_duration, send_timeout(Duration)
         => send_timeout: Duration = Duration::from_secs(60), "60";
 
-    /// Time that a client which has shut its sending side may get no byte, before it counts as gone;
-    /// 0 disables the limit
+    /// Time without a byte to a client that has shut down its sending side, after which the server
+    /// tests whether it still reads; 0 disables the test
     "half-close-timeout", "TIME", parse_duration, half_close_timeout(Duration)
         => half_close_timeout: Duration = Duration::from_secs(5), "5";
 
@@ -316,7 +316,7 @@ options! {
     /// Compress responses of text with gzip or brotli
     "compression", "", parse_switch, compression(bool) => compression: bool = false;
 
-    /// Add headers for servers behind HTTPS: HSTS, and no guessing of types, foreign frames and full
+    /// Add security headers for sites behind HTTPS: HSTS, and the policies for types, frames and
     /// referrers
     "https-headers", "", parse_switch, https_headers(bool) => https_headers: bool = false;
 

@@ -223,7 +223,7 @@ impl Workers {
         }
         if count > 0 {
             tracing::error!(
-                "{} handlers hang, {count} more than are replaced (`max-stuck`): restart the server",
+                "{} handlers are stuck, {count} more than `max-stuck` allows to replace: restart the server",
                 self.max_stuck + count
             );
         }

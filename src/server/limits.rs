@@ -17,7 +17,7 @@ pub struct ConnectionLimits {
     pub idle_timeout: Duration,
     /// How long a response may wait for a client that reads nothing.
     pub send_timeout: Duration,
-    /// How long a client that has shut its sending side may get no byte before it counts as gone.
+    /// How long a client that has shut down its sending side may get no byte before it is tested.
     pub half_close_timeout: Duration,
 }
 
