@@ -3,8 +3,9 @@
 //! Pure: reads two JSON values, and knows neither Python nor files. Text for people (descriptions,
 //! tags, examples, ids of operations) is not a change.
 
+mod alternative_diff;
+mod breadth_first;
 mod change;
-mod detail;
 mod direction;
 mod document;
 mod field_diff;
@@ -14,7 +15,6 @@ mod operation;
 mod operation_place;
 mod schema;
 mod schema_diff;
-mod search;
 mod security;
 
 pub use change::{Change, ChangeKind, Comparison, Effect};

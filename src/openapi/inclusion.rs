@@ -1,6 +1,6 @@
 //! Finds the type that includes another one: a number an integer, a text a date.
 
-use super::detail::{self, Detail};
+use super::alternative_diff::{self, Detail};
 use super::limits::Shift;
 use super::schema::{Alternative, JsonType, alternatives};
 
@@ -36,7 +36,7 @@ pub(super) fn differences<'a>(
     now: &Alternative<'a>,
     is_text: bool,
 ) -> Vec<Detail> {
-    let mut found = detail::compare(before, now, is_text);
+    let mut found = alternative_diff::compare(before, now, is_text);
     match (before.kind == JsonType::Array, now.kind == JsonType::Array) {
         (false, true) => with_item(now, before, is_text, |item| {
             found.extend(differences(before, item, is_text));

@@ -7,8 +7,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
+use super::alternative_diff::{self, Detail, is_equal};
+use super::breadth_first::{Pair, Search, Task};
 use super::change::{ChangeKind, Changes, Effect};
-use super::detail::{self, Detail, is_equal};
 use super::direction::Direction;
 use super::document::Document;
 use super::field_diff;
@@ -16,7 +17,6 @@ use super::inclusion::{counterpart, differences};
 use super::limits::Shift;
 use super::operation_place::Place;
 use super::schema::{Alternative, Identity, JsonType, alternatives, annotation};
-use super::search::{Pair, Search, Task};
 
 /// A schema that is not there accepts everything.
 static ANYTHING: Value = Value::Bool(true);
@@ -235,7 +235,7 @@ impl<'a> SchemaDiff<'a> {
 
     /// Compares two alternatives of one type.
     fn compare_pair(&mut self, before: &Alternative<'a>, now: &Alternative<'a>, place: &Place) {
-        self.report(detail::compare(before, now, self.is_text), place);
+        self.report(alternative_diff::compare(before, now, self.is_text), place);
         self.compare_formats(before, now, place);
         match before.kind {
             JsonType::Array => self.compare_items(before, now, place),

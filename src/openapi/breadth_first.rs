@@ -1,4 +1,4 @@
-//! The order of a comparison: nearest parts first, and each pair of parts once.
+//! A breadth-first search over the parts of two documents: nearest parts first, each pair once.
 //!
 //! A recursive model is a graph, so a part that contains itself, or is used in two places, is met again.
 
