@@ -26,6 +26,7 @@ from ._core.decorator_types import (
     as_method,
     as_route,
 )
+from ._core.foreign_names import explain_keyword, explained
 from ._core.handlers import Handler, where
 from ._core.websocket_routes import WebSocketRoute
 from .routing import Route, RouteError
@@ -45,6 +46,7 @@ class Declarations:
         self._scope = scope
 
     @as_route
+    @explained
     def route(
         self,
         path: str,
@@ -185,8 +187,12 @@ class Declarations:
     ) -> Callable[[Any], Any]:
         for name in options:
             if name not in known:
-                function = f"Declarations.{method.lower()}()"
-                raise TypeError(f"{function} got an unexpected keyword argument {name!r}")
+                function = method.lower()
+                more = explain_keyword(function, name)
+                raise TypeError(
+                    f"Declarations.{function}() got an unexpected keyword argument {name!r}"
+                    f"{'; ' if more else ''}{more or ''}"
+                )
         return self.route(path, [method], **options)
 
     def _hook(

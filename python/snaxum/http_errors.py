@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from ._core.foreign_names import explain_keyword
 from .headers import Pairs, ResponseHeaders
 
 GivenHeaders = Mapping[str, str] | Pairs | None
@@ -29,6 +30,12 @@ class HTTPError(Exception):
                     "`HTTPError` has no `status_code`; the status is its first argument: "
                     f"HTTPError({named['status_code']!r}, detail)"
                 )
+            for name in ("description", "code"):  # of Flask, and of werkzeug
+                if name in named:
+                    raise TypeError(
+                        f"`HTTPError` got an unexpected keyword argument {name!r}; "
+                        f"{explain_keyword('HTTPError', name)}"
+                    )
             return super().__new__(cls, *args, **named)
 
     def __init__(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
+from ._core.foreign_names import explained
+
 
 class _Missing:
     def __repr__(self) -> str:
@@ -54,6 +56,7 @@ class Marker:
     max_length: int | None
     pattern: str | None
 
+    @explained
     def __init__(
         self,
         default: Any = MISSING,
@@ -134,6 +137,7 @@ class Body(Marker):
 
     embed: bool
 
+    @explained
     def __init__(
         self,
         default: Any = MISSING,

@@ -11,6 +11,7 @@ from typing import IO, Any, NoReturn
 from urllib.parse import quote
 
 from ._core import files
+from ._core.foreign_names import explained
 from .headers import Pairs
 from .http_errors import GivenHeaders, HTTPError
 from .response import Response
@@ -20,6 +21,7 @@ _REDIRECTS = (300, 301, 302, 303, 307, 308)
 _ADDRESS = "!#$%&'()*+,/:;=?@[]~"
 
 
+@explained
 def redirect(location: str, status: int = 302, headers: GivenHeaders = None) -> Response:
     """Send the client to another address, absolute or as a path of this server.
 
@@ -39,6 +41,7 @@ def redirect(location: str, status: int = 302, headers: GivenHeaders = None) -> 
     return response
 
 
+@explained
 def abort(status: int, detail: str = "", headers: GivenHeaders = None) -> NoReturn:
     """End the request with an error: raises `HTTPError`, which an error handler may catch.
 
@@ -49,6 +52,7 @@ def abort(status: int, detail: str = "", headers: GivenHeaders = None) -> NoRetu
     raise HTTPError(status, detail, headers)
 
 
+@explained
 def send_file(
     path: str | os.PathLike[str] | IO[Any],
     filename: str | None = None,

@@ -53,7 +53,9 @@ def hint_of(call: Callable[[], Any]) -> str | None:
     with pytest.raises((TypeError, KeyError)) as raised:
         call()
     hint: str | None = traceback.capture(raised.value, with_locals=False)["hint"]
-    return hint
+    _, _, way_out = str(raised.value).partition("; ")
+    assert not (way_out and hint), "it is shown once"
+    return way_out or hint
 
 
 @pytest.mark.parametrize(("function", "keyword"), sorted(KEYWORDS))
@@ -131,3 +133,27 @@ def test_a_name_that_the_pattern_does_not_have_is_explained_with_those_it_has() 
     assert hint_of(lambda: table[request.path_params["slug"] + "b"]) is None
     assert hint_of(lambda: {7: "a"}[request.path_params["slug"]]) is None
     assert hint_of(lambda: (request.path_params["slug"], table["zz"])) is None
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda it: it.route("/", response_class=str), "a str is HTML"),
+        (lambda it: it.get("/", status_code=201), "write `status=...`"),
+        (lambda it: it.Query(regex="x"), "the regular expression is `pattern`"),
+        (lambda it: it.Body(regex="x"), "the regular expression is `pattern`"),
+        (lambda it: it.redirect("/", code=301), "the status is `status`"),
+        (lambda it: it.abort(404, description="gone"), "the text is `detail`"),
+        (lambda it: it.send_file("x", mimetype="a/b"), "the type is `content_type`"),
+        (lambda it: it.HTTPError(404, description="gone"), "the text is `detail`"),
+    ],
+)
+def test_the_text_of_the_exception_has_the_way_out(call: Callable[[Any], Any], words: str) -> None:
+    with pytest.raises(TypeError, match=r"got an unexpected keyword argument '\w+'; ") as raised:
+        call(snaxum)
+    assert words in str(raised.value)
+
+
+def test_an_error_inside_a_function_is_not_explained() -> None:
+    with pytest.raises(TypeError, match="nothing_like_it'$"):
+        snaxum.redirect("/", nothing_like_it=1)  # type: ignore[call-arg]

@@ -7,7 +7,12 @@ of them.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import functools
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, cast
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 _DICT = "return the dict or list; it is sent as JSON"
 _NO_APP = "there is no app object; put `@route` on functions in `python/`"
@@ -164,6 +169,27 @@ def explain_keyword(function: str, keyword: str) -> str | None:
         if (name, keyword) in KEYWORDS:
             return f"there is no `{keyword}` here; {KEYWORDS[name, keyword]}"
     return None
+
+
+def explained(function: _F) -> _F:
+    """Make a function whose error for a keyword of another framework has the explanation."""
+    mistake = re.compile(
+        rf"{re.escape(function.__qualname__)}\(\) got an unexpected keyword argument '(\w+)'$"
+    )
+    name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+
+    @functools.wraps(function)
+    def call(*args: Any, **named: Any) -> Any:
+        try:
+            return function(*args, **named)
+        except TypeError as error:
+            found = mistake.match(str(error))
+            more = explain_keyword(name, found[1]) if found else None
+            if more is None:
+                raise
+            raise TypeError(f"{error}; {more}") from None
+
+    return cast(_F, call)
 
 
 def explain(name: str, public: Iterable[str]) -> str | None:

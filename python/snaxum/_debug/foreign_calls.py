@@ -29,6 +29,8 @@ def explain(message: str, trace: TracebackType | None) -> str | None:
     if trace is None:
         return None
     if found := _KEYWORD.match(message):
+        if "; there is no `" in message:
+            return None  # it has the way out
         return _of_keyword(found[1], found[2], trace.tb_frame)
     if message.endswith("object is not callable"):
         return _of_attribute(trace.tb_frame, trace.tb_lineno)
