@@ -30,7 +30,7 @@ class HTTPError(Exception):
                     "`HTTPError` has no `status_code`; the status is its first argument: "
                     f"HTTPError({named['status_code']!r}, detail)"
                 )
-            for name in ("description", "code"):  # of Flask, and of werkzeug
+            for name in ("description", "code"):  # the names in Flask
                 if name in named:
                     raise TypeError(
                         f"`HTTPError` got an unexpected keyword argument {name!r}; "

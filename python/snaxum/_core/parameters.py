@@ -18,7 +18,7 @@ from typing import Any
 from .._validation import aliases, constraints, hints
 from .._validation.faults import Unsupported
 from ..markers import MISSING, Marker
-from . import foreign_patterns, sources
+from . import foreign_parameters, foreign_patterns, sources
 from .arguments import Argument, ArgumentSource, Passing
 from .handlers import Handler, code_of, innermost
 
@@ -53,6 +53,7 @@ def plan(
     foreign_patterns.check(pattern, names, arguments)
     _give_request(arguments)
     for each in arguments:
+        foreign_parameters.check(each)
         _check_markers(each)
     given = [each.source for each in arguments]
     second = arguments[1:2] if with_pool and "pool" not in given else []
