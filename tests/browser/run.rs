@@ -65,7 +65,7 @@ fn install() {
 }
 
 /// Builds the example, a program that calls Python from Rust, beside the binary of these tests.
-fn example() -> PathBuf {
+fn built_example() -> PathBuf {
     let debug = Path::new(env!("CARGO_BIN_EXE_snaxum")).parent().expect("target/debug/snaxum");
     let mut command = Command::new(env!("CARGO"));
     command.args(["build", "--quiet", "--workspace", "--bin", "snaxum-example", "--target-dir"]);
@@ -85,7 +85,7 @@ fn playwright(name: &str) {
         .arg(results)
         .env("SNAXUM_BIN", env!("CARGO_BIN_EXE_snaxum"));
     if name == "calls" {
-        command.env("SNAXUM_EXAMPLE_BIN", example());
+        command.env("SNAXUM_EXAMPLE_BIN", built_example());
     }
     run(&mut command);
 }

@@ -3,6 +3,7 @@
 //! Built once, with the program of `function_calls.rs`, in the target directory of this crate: most
 //! dependencies are there.
 
+mod layers;
 mod websocket;
 
 use std::fs;

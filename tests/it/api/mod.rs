@@ -10,6 +10,7 @@ mod missing_hooks;
 mod openapi;
 mod parameters;
 mod responses;
+mod several_bodies;
 mod static_files;
 mod templates;
 mod websocket;

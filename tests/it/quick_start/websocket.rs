@@ -7,8 +7,8 @@ use tokio_tungstenite::tungstenite::Message;
 use super::run;
 use crate::support::{Project, in_time};
 
-/// docs/embed.md, with a graceful shutdown and without dev mode.
-pub(super) const GRACEFUL: &str = r#"use axum::{routing::any, Router};
+/// docs/embed.md, with a graceful shutdown and layers of the options, and without dev mode.
+pub(super) const GRACEFUL: &str = r#"use axum::{routing::{any, get}, Router};
 use snaxum::prelude::*;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,10 +16,15 @@ use tokio::signal::unix::{SignalKind, signal};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
-    let config = SnaxumConfig::builder().python_dir("./python").compression(true).build()?;
+    let config = SnaxumConfig::builder()
+        .python_dir("./python")
+        .compression(true)
+        .cors_allow_origin("https://a.example")
+        .build()?;
     let runtime = Arc::new(PythonRuntime::with_config(config)?);
     let app = Router::new()
         .route("/python/{*path}", any(handle_python_request))
+        .route("/rust/hello", get(async || "hello from Rust"))
         .with_state(runtime.clone());
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
