@@ -20,6 +20,7 @@ sync:
 # Bring every lock file up to date with its manifest
 lock:
     cargo update --workspace
+    cargo update --workspace --manifest-path tests/fuzz/Cargo.toml
     cd tests/browser && npm install --package-lock-only
 
 # Serve the example with live reload and the console
@@ -101,12 +102,16 @@ bench-reload *args:
 soak *args:
     python3 bench/soak.py {{ args }}
 
-# Fuzz the parsers with this number of inputs each, and print the counts
-fuzz cases="20000":
+# Run the coverage-guided fuzzers, each for as many seconds: just fuzz 60 html
+fuzz seconds="5" *targets:
+    tests/fuzz/run {{ seconds }} {{ targets }}
+
+# Check the parsers with this number of random inputs each, and print the counts
+properties cases="20000":
     PROPTEST_CASES={{ cases }} cargo test --lib fuzz_ -- --nocapture --test-threads 2
     PROPTEST_CASES={{ cases }} cargo test --test python -- --ignored fuzz --nocapture
 
-# Try random orders of the steps of queue, replies and gate: just interleavings 100000
+# Try random orders of the steps of queue, replies, gate and stop: just interleavings 100000
 interleavings schedules="20000":
     SNAXUM_SCHEDULES={{ schedules }} cargo test -p interleavings
 

@@ -36,3 +36,11 @@ pub use paths::PREFIX;
 pub use reload::restart::RestartRequest;
 pub use save_watch::SaveWatch;
 pub use token::new_token;
+
+// For the targets of tests/fuzz.
+#[cfg(any(test, fuzzing))]
+pub use browser::{fuzz_csp, fuzz_html};
+#[cfg(any(test, fuzzing))]
+pub use http::{guard::fuzz_headers, ws::fuzz_client_message};
+#[cfg(any(test, fuzzing))]
+pub use redact::fuzz_json;

@@ -42,6 +42,8 @@ use observation::Observation;
 use streamed_response::begin_stream;
 use websocket::Handshake;
 
+#[cfg(any(test, fuzzing))]
+pub use multipart::fuzz_multipart;
 pub use observation::DEV_HEADERS;
 
 /// Responds to a request with the user's Python handlers. Accepts any method and any path:

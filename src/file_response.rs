@@ -317,9 +317,58 @@ fn random_boundary() -> String {
     format!("{:016x}{:016x}", random(), random())
 }
 
+/// Checks a value of `Range`: the parts exist in the file, and are not more bytes than it has.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz_range(value: &str) {
+    let Ok(value) = HeaderValue::from_str(value) else { return };
+    let request = HeaderMap::from_iter([(RANGE, value)]);
+    for size in [0, 1, 1000, u64::MAX] {
+        let Some(ranges) = requested_ranges(&request, size) else { continue };
+        assert!(ranges.len() <= MAX_RANGES, "{ranges:?}");
+        assert!(ranges.iter().all(|part| part.start < part.end && part.end <= size), "{ranges:?}");
+        let all = ranges.iter().map(|part| u128::from(part.end - part.start)).sum::<u128>();
+        assert!(all <= u128::from(size), "{ranges:?} of {size}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fuzz_fields() {
+        const WORDS: [&str; 24] = [
+            "text/html",
+            "application/json",
+            "*/*",
+            ",",
+            ";",
+            "q=",
+            "0.5",
+            "1",
+            "nan",
+            "5",
+            "inf",
+            "bytes",
+            "=",
+            "-",
+            "0",
+            "18446744073709551615",
+            " ",
+            "localhost",
+            ":",
+            "80",
+            "[",
+            "]",
+            "::1",
+            "é",
+        ];
+        crate::fuzz::check("fields", &WORDS, |value| {
+            crate::problem::fuzz_accept(value);
+            super::fuzz_range(value);
+            crate::server::fuzz_host(value);
+        });
+    }
 
     fn ranges(header: &str, size: u64) -> Option<Vec<Range<u64>>> {
         let header = HeaderValue::from_str(header).expect("a value");

@@ -1,4 +1,4 @@
-//! Checks properties on stored and mutated inputs: the bounded fuzzers of `just fuzz`.
+//! Checks the properties of the fuzzers of tests/fuzz on stored and mutated inputs, without coverage.
 //!
 //! tests/fuzz/corpus/TARGET has one input in each file. Each target is a test, which runs a few inputs
 //! with the others; PROPTEST_CASES sets their number.

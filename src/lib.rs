@@ -50,6 +50,12 @@ pub mod sync;
 mod templates;
 pub mod venv;
 
+// For the targets of tests/fuzz.
+#[cfg(any(test, fuzzing))]
+pub use {
+    file_response::fuzz_range, problem::fuzz_accept, server::fuzz_host, static_files::fuzz_path,
+};
+
 /// Compiles the Rust blocks of the README and the book as doc tests.
 #[cfg(doctest)]
 mod book {

@@ -113,13 +113,27 @@ fn prefers_html(request: &HeaderMap) -> bool {
                 let kind = parts.next()?.to_ascii_lowercase();
                 let quality = parts
                     .find_map(|part| part.strip_prefix("q="))
-                    .map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
+                    .map_or(Some(1.0), |q| q.parse().ok().filter(|q| (0.0..=1.0).contains(q)))?;
                 wanted.contains(&kind.as_str()).then_some(quality)
             })
             .fold(0.0_f32, f32::max)
     };
     let html = quality(&["text/html", "application/xhtml+xml"]);
     html > 0.0 && html >= quality(&["application/json", "application/problem+json"])
+}
+
+/// Checks a value of `Accept`: it names HTML if it prefers that, and does so if HTML is added.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz_accept(value: &str) {
+    let prefers = |value: &str| {
+        let value = HeaderValue::from_str(value).ok()?;
+        Some(prefers_html(&HeaderMap::from_iter([(ACCEPT, value)])))
+    };
+    let Some(is_preferred) = prefers(value) else { return };
+    assert!(!is_preferred || value.to_ascii_lowercase().contains("html"), "{value:?}");
+    if value.is_ascii() {
+        assert_eq!(prefers(&format!("{value},text/html")), Some(true), "{value:?}");
+    }
 }
 
 #[cfg(test)]
@@ -143,6 +157,9 @@ mod tests {
         assert!(!prefers_html(&accepting("*/*")));
         assert!(!prefers_html(&accepting("application/json, text/html;q=0.5")));
         assert!(!prefers_html(&HeaderMap::new()));
+        // No weights of the standard.
+        assert!(prefers_html(&accepting("text/html, application/json;q=1.8")));
+        assert!(!prefers_html(&accepting("text/html;q=nan")));
     }
 
     #[tokio::test]

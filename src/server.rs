@@ -48,6 +48,8 @@ use header_timeout::{HeaderTimeout, Phase};
 
 pub use fd_limit::raise_limit as raise_fd_limit;
 pub(crate) use forked_child::detach_child;
+#[cfg(any(test, fuzzing))]
+pub use framing::fuzz_host;
 pub use limits::ConnectionLimits;
 pub use stop_signals::{StopSignal, StopSignals};
 

@@ -7,6 +7,9 @@
 
 mod location;
 
+#[cfg(any(test, fuzzing))]
+pub use location::fuzz_path;
+
 use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -10,6 +10,9 @@ pub(super) mod inject;
 mod injected_body;
 mod insertion;
 
+#[cfg(any(test, fuzzing))]
+pub use {csp::fuzz_csp, insertion::fuzz_html};
+
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 

@@ -264,8 +264,9 @@ fn too_many(limit: usize, what: &str) -> BodyError {
     failure(413, format!("the form has more than {limit} {what}, the limit of this server"))
 }
 
-#[cfg(test)]
-mod tests {
+/// The properties of a form, which the fuzzer and the tests check.
+#[cfg(any(test, fuzzing))]
+mod properties {
     use std::time::Duration;
 
     use axum::body::Body;
@@ -273,11 +274,11 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: FormLimits = FormLimits { fields: 10, files: 5, field_bytes: 100 };
+    pub(super) const LIMITS: FormLimits = FormLimits { fields: 10, files: 5, field_bytes: 100 };
     /// The fields, and the names and contents of the files.
-    type Shown = (Vec<(String, String)>, Vec<(String, String, Vec<u8>)>);
+    pub(super) type Shown = (Vec<(String, String)>, Vec<(String, String, Vec<u8>)>);
 
-    fn form(body: &[u8], chunk: usize, limits: FormLimits) -> Result<Form, BodyError> {
+    pub(super) fn form(body: &[u8], chunk: usize, limits: FormLimits) -> Result<Form, BodyError> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let chunks: Vec<_> = body.chunks(chunk).map(Bytes::copy_from_slice).collect();
         let body = Body::from_stream(stream::iter(chunks.into_iter().map(Ok::<_, std::io::Error>)));
@@ -289,7 +290,7 @@ mod tests {
         })
     }
 
-    fn parse(body: &[u8], chunk: usize) -> Result<Shown, BodyError> {
+    pub(super) fn parse(body: &[u8], chunk: usize) -> Result<Shown, BodyError> {
         let form = form(body, chunk, LIMITS)?;
         let files = form.files.iter().map(|file| {
             let mut content = vec![0; usize::try_from(file.content.size()).expect("it is small")];
@@ -300,6 +301,37 @@ mod tests {
         let files = files.collect();
         Ok((form.fields, files))
     }
+
+    /// Checks a body: the form does not depend on the chunks in which it arrives.
+    pub fn fuzz_multipart(body: &[u8]) {
+        let whole = parse(body, body.len().max(1));
+        if let Ok((fields, files)) = &whole {
+            let values = fields.iter().map(|(_, value)| value.len());
+            let contents = files.iter().map(|(_, _, content)| content.len());
+            assert!(values.chain(contents).sum::<usize>() <= body.len());
+            assert!(files.iter().all(|(_, filename, _)| !filename.contains(['/', '\\'])));
+        }
+        for size in [1, 3, 64] {
+            let again = parse(body, size);
+            match (&whole, &again) {
+                (Ok(whole), Ok(again)) => assert_eq!(whole, again, "{size}"),
+                (Err(whole), Err(again)) => {
+                    assert_eq!(whole.failure.status, again.failure.status, "{size}");
+                    assert!([400, 413].contains(&whole.failure.status));
+                }
+                _ => panic!("{whole:?} as a whole, {again:?} in chunks of {size}"),
+            }
+        }
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+pub use properties::fuzz_multipart;
+
+#[cfg(test)]
+mod tests {
+    use super::properties::{LIMITS, form, parse};
+    use super::*;
 
     fn part(disposition: &str, content: &str) -> String {
         format!("--XX\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n")
@@ -325,26 +357,7 @@ mod tests {
             "=",
             "\0",
         ];
-        crate::fuzz::check("multipart", &WORDS, |text| {
-            let whole = parse(text.as_bytes(), text.len().max(1));
-            if let Ok((fields, files)) = &whole {
-                let values = fields.iter().map(|(_, value)| value.len());
-                let contents = files.iter().map(|(_, _, content)| content.len());
-                assert!(values.chain(contents).sum::<usize>() <= text.len());
-                assert!(files.iter().all(|(_, filename, _)| !filename.contains(['/', '\\'])));
-            }
-            for size in [1, 3, 64] {
-                let again = parse(text.as_bytes(), size);
-                match (&whole, &again) {
-                    (Ok(whole), Ok(again)) => assert_eq!(whole, again, "{size}"),
-                    (Err(whole), Err(again)) => {
-                        assert_eq!(whole.failure.status, again.failure.status, "{size}");
-                        assert!([400, 413].contains(&whole.failure.status));
-                    }
-                    _ => panic!("{whole:?} as a whole, {again:?} in chunks of {size}"),
-                }
-            }
-        });
+        crate::fuzz::check("multipart", &WORDS, |text| super::fuzz_multipart(text.as_bytes()));
     }
 
     #[test]

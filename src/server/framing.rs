@@ -102,6 +102,18 @@ fn is_host(value: &[u8]) -> bool {
     has_valid_name && has_valid_port
 }
 
+/// Checks a value of `Host`: a valid one is an authority for other implementations too.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz_host(value: &str) {
+    if is_host(value.as_bytes()) {
+        let odd = |byte: u8| !(byte.is_ascii_graphic() && !b"@/\\?#%<>\"{}|^`".contains(&byte));
+        assert!(!value.bytes().any(odd), "{value:?}");
+        let port = value.rsplit_once(':').filter(|_| !value.ends_with(']'));
+        let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+        assert!(port.is_none_or(|(_, port)| is_number(port)), "{value:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

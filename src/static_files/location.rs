@@ -79,9 +79,78 @@ fn contained(root: &Path, path: &Path) -> Option<PathBuf> {
     names.all(|name| name.is_some_and(is_public)).then_some(path)
 }
 
+/// Checks a path as it was sent: each name is that of one public file, in whatever spelling; and a
+/// streamed route is found by each start of the decoded path.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz_path(path: &str) {
+    use crate::message::{Head, StreamedRoute};
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use std::path::Component;
+
+    if let Some(found) = Names::parse(path) {
+        for name in &found.names {
+            let mut parts = Path::new(&**name).components();
+            let is_one = matches!(parts.next(), Some(Component::Normal(part)) if part == &**name);
+            assert!(is_one && parts.next().is_none(), "{name:?}");
+            assert!(!name.starts_with('.') || name == WELL_KNOWN, "{name:?}");
+        }
+        let names = found.names.iter();
+        let mut spelled: String =
+            names.map(|name| format!("/{}", utf8_percent_encode(name, NON_ALPHANUMERIC))).collect();
+        if found.is_directory {
+            spelled.push('/');
+        }
+        assert_eq!(Names::parse(&spelled), Some(found), "{spelled}");
+    }
+    let Ok(request) = axum::http::Request::get(path).body(()) else { return };
+    let head = Head::new(request.into_parts().0);
+    let decoded = head.path();
+    for (end, _) in decoded.char_indices() {
+        let (methods, prefix) = (vec!["GET".to_owned()], decoded[..end].to_owned());
+        let route = StreamedRoute { methods, prefix };
+        assert!(
+            route.may_match("GET", &decoded) && !route.may_match("POST", &decoded),
+            "{route:?}"
+        );
+    }
+    assert_eq!(decoded.contains('\u{fffd}'), !decodes(head.raw_path()), "{decoded}");
+}
+
+/// Whether a path is UTF-8 that has no replacement character of its own.
+#[cfg(any(test, fuzzing))]
+fn decodes(path: &str) -> bool {
+    let bytes: Vec<u8> = percent_decode_str(path).collect();
+    String::from_utf8(bytes).is_ok_and(|text| !text.contains('\u{fffd}'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fuzz_path() {
+        const WORDS: [&str; 18] = [
+            "/",
+            "//",
+            ".",
+            "..",
+            "%2e",
+            "%2F",
+            "%5c",
+            "\\",
+            "%00",
+            "%",
+            "%C3%A9",
+            "%FF",
+            "é",
+            ".well-known",
+            "a",
+            "?",
+            "#",
+            "%252e",
+        ];
+        crate::fuzz::check("path", &WORDS, super::fuzz_path);
+    }
     use std::os::unix::fs::symlink;
 
     #[test]

@@ -1,6 +1,6 @@
 """Fixtures of several files, and profiles of hypothesis.
 
-Tests run with the same examples, `just fuzz` with random ones.
+Tests run with the same examples, `just properties` with random ones.
 """
 
 from __future__ import annotations

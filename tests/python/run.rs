@@ -119,7 +119,7 @@ fn a_missing_pytest_is_named_with_the_way_out() {
 }
 
 #[test]
-#[ignore = "takes minutes: `just fuzz` runs it"]
+#[ignore = "takes minutes: `just properties` runs it"]
 fn fuzz_the_framework() {
     let fuzz = ["--hypothesis-profile=fuzz", "--hypothesis-show-statistics", "-m", "hypothesis"];
     module(&[&["pytest", "-q", "-p", "no:cacheprovider"], &fuzz[..]].concat());
@@ -199,9 +199,10 @@ fn each_typed_mistake_is_an_error_on_its_line() {
     }
 }
 
-const PYTHON_CODE: [&str; 7] = [
+const PYTHON_CODE: [&str; 8] = [
     ".",
     "../tests/python",
+    "../tests/fuzz",
     "../tests/projects",
     "../tests/types",
     "../tests/prose",

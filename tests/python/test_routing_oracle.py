@@ -102,7 +102,8 @@ def rule_sets(draw: st.DrawFn) -> list[Route]:
     return routes
 
 
-def ask_werkzeug(routes: Sequence[Route], path: str, method: str) -> object:
+def oracle(routes: Sequence[Route], *, has_slash: bool) -> Map:
+    """Make the rules for the paths that end with a slash, or for the others."""
     promised = sorted(
         routes, key=lambda r: ([part.order for part in r.parsed.parts], "HEAD" not in r.methods)
     )
@@ -110,9 +111,17 @@ def ask_werkzeug(routes: Sequence[Route], path: str, method: str) -> object:
     rules = [
         Rule(route.pattern, endpoint=route, methods=list(route.methods))
         for route in promised
-        if path.endswith("/") or not route.pattern.endswith("/")
+        if has_slash or not route.pattern.endswith("/")
     ]
-    adapter = Map(rules, merge_slashes=False, redirect_defaults=False).bind("example.org")
+    return Map(rules, merge_slashes=False, redirect_defaults=False)
+
+
+def ask_werkzeug(routes: Sequence[Route], path: str, method: str) -> object:
+    return ask(oracle(routes, has_slash=path.endswith("/")), path, method)
+
+
+def ask(rules: Map, path: str, method: str) -> object:
+    adapter = rules.bind("example.org")
     try:
         route, params = adapter.match(path, method)
     except TheirMethodNotAllowed as error:

@@ -271,14 +271,15 @@ impl ForwardingEmitter for PageEmitter<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
+/// The properties of the place, which the fuzzer and the tests check.
+#[cfg(any(test, fuzzing))]
+mod properties {
     use super::*;
 
-    const TAG: &str = "<SCRIPT>";
+    pub(super) const TAG: &str = "<SCRIPT>";
 
     /// The page with a tag, when it arrives in pieces of this size.
-    fn in_pieces(page: &str, size: usize) -> String {
+    pub(super) fn in_pieces(page: &str, size: usize) -> String {
         let (mut finder, mut ready) = (InsertionFinder::default(), Vec::new());
         let mut after = None;
         for piece in page.as_bytes().chunks(size) {
@@ -297,6 +298,45 @@ mod tests {
         }
         String::from_utf8(ready).expect("the page is UTF-8")
     }
+
+    /// The page read by the tokenizer's own rules: whether the tag is one of its start tags.
+    fn has_tag(page: &str) -> bool {
+        let mut found = false;
+        let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, _: Span<()>| {
+            found |= matches!(event, CallbackEvent::OpenStartTag { name: b"mark" });
+            None::<Infallible>
+        });
+        emitter.naively_switch_states(true);
+        let Ok(()) = Tokenizer::new_with_emitter(page, emitter).finish();
+        found
+    }
+
+    /// Checks a page: the place does not depend on the pieces, no byte changes, and the tag is one there.
+    pub fn fuzz_html(page: &str) {
+        if page.len() > MAX_HELD {
+            return; // an end tag of this length is not waited for
+        }
+        let whole = in_pieces(page, page.len().max(1));
+        for size in [1, 2, 5] {
+            assert_eq!(in_pieces(page, size), whole, "in pieces of {size}");
+        }
+        let Some(at) = whole.find(TAG).filter(|_| !page.contains(TAG)) else { return };
+        assert_eq!([&whole[..at], &whole[at + TAG.len()..]].concat(), page);
+        // The simpler rules know no SVG, and one element less.
+        let is_simple = ["svg", "math", "noframes"]
+            .iter()
+            .all(|name| !page.to_ascii_lowercase().contains(name));
+        assert!(!is_simple || has_tag(&whole.replacen(TAG, "<mark>", 1)), "{whole}");
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+pub use properties::fuzz_html;
+
+#[cfg(test)]
+mod tests {
+    use super::properties::{TAG, in_pieces};
+    use super::*;
 
     #[test]
     fn the_place_is_before_the_end_of_the_body_and_nowhere_else() {
@@ -415,36 +455,9 @@ mod tests {
         "</noscript>",
     ];
 
-    /// The page read by the tokenizer's own rules: whether the tag is one of its start tags.
-    fn has_tag(page: &str) -> bool {
-        let mut found = false;
-        let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, _: Span<()>| {
-            found |= matches!(event, CallbackEvent::OpenStartTag { name: b"mark" });
-            None::<Infallible>
-        });
-        emitter.naively_switch_states(true);
-        let Ok(()) = Tokenizer::new_with_emitter(page, emitter).finish();
-        found
-    }
-
     #[test]
     fn fuzz_html() {
-        crate::fuzz::check("html", &WORDS, |page| {
-            if page.len() > MAX_HELD {
-                return; // an end tag of this length is not waited for
-            }
-            let whole = in_pieces(page, page.len().max(1));
-            for size in [1, 2, 5] {
-                assert_eq!(in_pieces(page, size), whole, "in pieces of {size}");
-            }
-            let Some(at) = whole.find(TAG).filter(|_| !page.contains(TAG)) else { return };
-            assert_eq!([&whole[..at], &whole[at + TAG.len()..]].concat(), page);
-            // The simpler rules know no SVG, and one element less.
-            let is_simple = ["svg", "math", "noframes"]
-                .iter()
-                .all(|name| !page.to_ascii_lowercase().contains(name));
-            assert!(!is_simple || has_tag(&whole.replacen(TAG, "<mark>", 1)), "{whole}");
-        });
+        crate::fuzz::check("html", &WORDS, super::fuzz_html);
     }
 
     #[test]

@@ -33,6 +33,8 @@ use rejection::Rejection;
 use response::{or_internal_error, set_security_headers};
 
 pub use header_limit::MAX as MAX_HEADER_BYTES;
+#[cfg(any(test, fuzzing))]
+pub use host::fuzz_headers;
 
 /// The values that requests are checked against.
 pub(super) struct Guard {

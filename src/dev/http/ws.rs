@@ -7,6 +7,9 @@ mod client_message;
 pub(super) mod send;
 pub(super) mod validate;
 
+#[cfg(any(test, fuzzing))]
+pub use client_message::fuzz_client_message;
+
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

@@ -104,6 +104,23 @@ fn truncate(name: &str) -> String {
     short
 }
 
+/// Checks a message: it has a short reply of a known type, or is a subscription.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz_client_message(text: &str) {
+    let reply = match ClientMessage::parse(text) {
+        Ok(ClientMessage::Ping(id)) => {
+            assert!(id.is_null() || id.is_number() || id.is_string(), "{id}");
+            crate::dev::protocol::encode(1, EventBody::Pong { id: &id })
+        }
+        Ok(ClientMessage::Subscribe(_)) => return,
+        Err(error) => crate::dev::protocol::encode(1, error.body()),
+    };
+    let reply: Value = serde_json::from_str(&reply).expect("JSON");
+    assert!(reply["type"] == "pong" || reply["type"] == "problem", "{reply}");
+    // A client cannot make the server send much.
+    assert!(reply.to_string().len() < 4096, "{reply}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,20 +150,7 @@ mod tests {
             "-0",
             "{\"type\": \"subscribe\", \"types\": [",
         ];
-        crate::fuzz::check("client-message", &WORDS, |text| {
-            let reply = match ClientMessage::parse(text) {
-                Ok(ClientMessage::Ping(id)) => {
-                    assert!(id.is_null() || id.is_number() || id.is_string(), "{id}");
-                    crate::dev::protocol::encode(1, EventBody::Pong { id: &id })
-                }
-                Ok(ClientMessage::Subscribe(_)) => return,
-                Err(error) => crate::dev::protocol::encode(1, error.body()),
-            };
-            let reply: Value = serde_json::from_str(&reply).expect("JSON");
-            assert!(reply["type"] == "pong" || reply["type"] == "problem", "{reply}");
-            // A client cannot make the server send much.
-            assert!(reply.to_string().len() < 4096, "{reply}");
-        });
+        crate::fuzz::check("client-message", &WORDS, super::fuzz_client_message);
     }
 
     fn error(text: &str) -> MessageError {

@@ -1,0 +1,5 @@
+//! Messages that a client sends over the event socket.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|text: &str| snaxum::dev::fuzz_client_message(text));
