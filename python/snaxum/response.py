@@ -23,6 +23,7 @@ from ._core import files, frames, pictures
 from ._core.chunks import AsyncChunks, Chunks
 from ._core.cookies import EPOCH, format_cookie
 from ._core.events import Event, EventHead, encode_event
+from ._core.foreign_names import explain_object
 from ._core.json_encoding import dumps, dumps_struct, has_json_form
 from ._core.libraries import ByClass, way_out
 from ._core.text_encoding import encode_text
@@ -245,7 +246,7 @@ def _refusal(body: object) -> str:
         if inspect.iscoroutine(body):
             body.close()  # else Python warns later that it was never awaited
         return f"the handler returned an unawaited {kind}; declare it `async def`"
-    if known := way_out(body):
+    if known := way_out(body) or explain_object(body):
         return f"`{kind}` cannot be a body; {known}"
     if isinstance(body, Iterable):
         return f"`{kind}` cannot be a body; use a list of it for JSON, or iter(...) to stream it"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
+import fastapi
+import fastapi.responses
 import pytest
+import werkzeug
+import werkzeug.exceptions
 
 import snaxum
 from snaxum._core.foreign_names import FOREIGN, KEYWORDS
 from snaxum._debug import traceback
+from snaxum.response import to_response
 
 
 @pytest.mark.parametrize("name", sorted(FOREIGN))
@@ -155,5 +161,31 @@ def test_the_text_of_the_exception_has_the_way_out(call: Callable[[Any], Any], w
 
 
 def test_an_error_inside_a_function_is_not_explained() -> None:
-    with pytest.raises(TypeError, match="nothing_like_it'$"):
+    with pytest.raises(TypeError, match=r"nothing_like_it'$"):
         snaxum.redirect("/", nothing_like_it=1)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (fastapi.responses.JSONResponse({}), "it is of starlette; return the dict or list"),
+        (fastapi.responses.RedirectResponse("/"), "it is of starlette; use `redirect(location)`"),
+        (werkzeug.Response(), "it is of werkzeug; return the `Response` of `snaxum`"),
+    ],
+)
+def test_a_response_of_another_framework_is_explained(value: object, words: str) -> None:
+    with pytest.raises(TypeError, match=f"cannot be a body; {re.escape(words)}"):
+        to_response(value)
+
+
+@pytest.mark.parametrize(
+    "error", [fastapi.HTTPException(404, "gone"), werkzeug.exceptions.Forbidden()]
+)
+def test_an_exception_of_another_framework_has_a_hint(error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        fail()
+    hint = traceback.capture(raised.value, with_locals=False)["hint"]
+    assert "use `HTTPError(status, detail)`, or `abort(status, detail)`" in hint

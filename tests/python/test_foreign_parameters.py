@@ -96,7 +96,7 @@ def test_a_parameter_of_another_framework_is_an_error(
         Route("/", ["POST"], handler)
 
 
-def test_the_request_of_this_framework_is_none() -> None:
+def test_the_request_of_this_framework_is_accepted() -> None:
     def handler(request: Request, q: str = "") -> str:
         return q
 

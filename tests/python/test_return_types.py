@@ -150,6 +150,11 @@ def test_a_type_without_a_model_changes_nothing() -> None:
     def mixed() -> User | dict[str, str]:
         return STORED
 
+    def or_text() -> User | str | int:
+        return STORED  # type: ignore[return-value]
+
+    assert sent(or_text) == {"name": "a", "friends": []}
+
     def plain() -> dict[str, Any]:
         return STORED
 

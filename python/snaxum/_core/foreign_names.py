@@ -171,6 +171,25 @@ def explain_keyword(function: str, keyword: str) -> str | None:
     return None
 
 
+# The packages with responses and exceptions of their own.
+_PACKAGES = ("fastapi", "starlette", "flask", "werkzeug", "quart", "litestar")
+
+
+def explain_object(value: object) -> str | None:
+    """Return what to write instead of a response, or an exception, of another framework."""
+    for kind in type(value).__mro__:
+        package = str(kind.__module__).partition(".")[0]
+        if package not in _PACKAGES:
+            continue
+        if kind.__name__ == "HTTPException":
+            return f"it is of {package}, which is not asked here; {FOREIGN['HTTPException']}"
+        if kind.__name__ in FOREIGN and kind.__name__.endswith("Response"):
+            return f"it is of {package}; {FOREIGN[kind.__name__]}"
+        if kind.__name__ == "Response":
+            return f"it is of {package}; return the `Response` of `snaxum`, or its body"
+    return None
+
+
 def explained(function: _F) -> _F:
     """Make a function whose error for a keyword of another framework has the explanation."""
     mistake = re.compile(

@@ -66,9 +66,14 @@ def _model_in(annotation: Any) -> Any:
     if annotation is MISSING:
         return MISSING
     found = [each for member in members(unwrap(annotation)[0]) for each in _bodies(member)]
-    if not all(each is None or each is NONE or _has_model(each) for each in found):
+    if not all(_is_single(each) or _has_model(each) for each in found):
         return MISSING
     return typing.Union[tuple(found)] if any(map(_has_model, found)) else MISSING  # noqa: UP007
+
+
+def _is_single(kind: Any) -> bool:
+    """Report whether values of a type have no fields that could be removed."""
+    return any(kind is each for each in (None, NONE, str, bytes, int, float, bool))
 
 
 def _resolved(handler: Any) -> Any:

@@ -16,6 +16,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
 from .._core import own_files
+from .._core.foreign_names import explain_object
 from .._core.handlers import code_of, innermost
 from .._core.objects import (
     attribute,
@@ -299,7 +300,7 @@ def _hint(error: BaseException) -> str | None:
         return foreign_calls.explain(message_of(error), trace_of(error))
     if type(error) is KeyError:
         return foreign_calls.explain_key(error, trace_of(error))
-    return None
+    return explain_object(error)
 
 
 def _text(error: BaseException) -> str:
