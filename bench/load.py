@@ -15,7 +15,7 @@ from pathlib import Path
 from servers import pinned
 
 WARM_UP_S = 1
-ANSWER_TIMEOUT_S = 30.0
+RESPONSE_TIMEOUT_S = 30.0
 # For wrk to connect, and to print; it ends by itself after its duration.
 GRACE_S = 20.0
 
@@ -31,7 +31,7 @@ class Workload:
     name: str
     method: str
     path: str
-    answer: object
+    expected: object
     body: str = ""
     # The one directory of `peers/` that knows it; None is each of them.
     only: str | None = None
@@ -93,7 +93,7 @@ end
 
 def check(port: int, workload: Workload) -> None:
     """Send the request once; LoadError unless the response is the right one."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=RESPONSE_TIMEOUT_S)
     headers = {"Content-Type": "application/json"} if workload.body else {}
     try:
         connection.request(workload.method, workload.path, workload.body or None, headers)
@@ -106,8 +106,8 @@ def check(port: int, workload: Workload) -> None:
     # As values, since some sort the keys or end the line; both are right.
     if response.status != 200 or not kind.startswith("application/json"):
         raise LoadError(f"{workload.name}: {response.status} {kind}: {body[:200]!r}")
-    if json.loads(body) != workload.answer:
-        raise LoadError(f"{workload.name}: answered {body[:200]!r}")
+    if json.loads(body) != workload.expected:
+        raise LoadError(f"{workload.name}: responded {body[:200]!r}")
 
 
 def measure(

@@ -96,13 +96,13 @@ def _reload(client: Client, sources: tuple[Source, Source], count: int) -> dict[
         is_pool = number % POOL_EVERY == 0
         saved = sources[is_pool].save()
         while True:
-            answer = client.get(TASK if is_pool else edits.PATH)
-            if answer.fault:
-                faults[answer.fault] += 1
-            elif edits.message(answer.body) == saved.value:
+            response = client.get(TASK if is_pool else edits.PATH)
+            if response.fault:
+                faults[response.fault] += 1
+            elif edits.message(response.body) == saved.value:
                 break
             if time.perf_counter() - saved.began > SERVED_TIMEOUT_S:
-                raise ServerError(f"reload {number + 1} is not served: {answer}")
+                raise ServerError(f"reload {number + 1} is not served: {response}")
     return dict(faults)
 
 
@@ -126,9 +126,9 @@ def _task(client: Client, value: str | None) -> float:
     """Milliseconds until the pool has responded, with this value if one is given."""
     began = time.perf_counter()
     while True:
-        answer = client.get(TASK)
+        response = client.get(TASK)
         now = time.perf_counter()
-        if not answer.fault and value in (None, edits.message(answer.body)):
+        if not response.fault and value in (None, edits.message(response.body)):
             return (now - began) * 1e3
         if now - began > SERVED_TIMEOUT_S:
-            raise ServerError(f"the pool responded {answer}; expected {value}")
+            raise ServerError(f"the pool responded {response}; expected {value}")

@@ -92,11 +92,11 @@ def wait_until_ready(server: Server, path: str = edits.PATH) -> None:
     """Until the program responds, which is later than the open port."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     with connected(server.port, keep=False) as client:
-        while (answer := client.get(path)).fault:
+        while (response := client.get(path)).fault:
             if not server.is_alive():
                 raise ServerError("ended while it started; read its log in target/bench/logs")
             if time.monotonic() > deadline:
-                raise ServerError(f"no response after {READY_TIMEOUT_S:.0f} s: {answer.fault}")
+                raise ServerError(f"no response after {READY_TIMEOUT_S:.0f} s: {response.fault}")
             time.sleep(0.02)
 
 
@@ -121,11 +121,11 @@ def _trial(client: Client, source: Source) -> tuple[float | None, Counter[str]]:
     faults: Counter[str] = Counter()
     saved = source.save()
     while True:
-        answer = client.get(edits.PATH, POLL_TIMEOUT_S)
+        response = client.get(edits.PATH, POLL_TIMEOUT_S)
         now = time.perf_counter()
-        if answer.fault:
-            faults[answer.fault] += 1
-        elif edits.message(answer.body) == saved.value:
+        if response.fault:
+            faults[response.fault] += 1
+        elif edits.message(response.body) == saved.value:
             return (now - saved.began) * 1e3, faults
         if now - saved.began > SERVED_TIMEOUT_S:
             return None, faults

@@ -24,10 +24,10 @@ def measure(installation: Installation, cores: Cores, count: int) -> Record:
         running(POOL, installation, cores.server) as server,
         connected(server.port, keep=False) as client,
     ):
-        answer = client.get(f"/python/roundtrips/{count}", START_TIMEOUT_S)
-        if answer.fault:
-            raise ServerError(f"the pool's response: {answer.fault}")
-    return {"type": "roundtrip", "us": json.loads(answer.body)}
+        response = client.get(f"/python/roundtrips/{count}", START_TIMEOUT_S)
+        if response.fault:
+            raise ServerError(f"the pool's response: {response.fault}")
+    return {"type": "roundtrip", "us": json.loads(response.body)}
 
 
 def measure_plain(installation: Installation, cores: Cores, count: int) -> Record:

@@ -400,10 +400,10 @@ def _final(server: Server, editor: Editor) -> list[str]:
     wrong = []
     with connected(server.port, keep=False) as client:
         for page in editor.edited:
-            answer, wanted = client.get(page.path), page.versions[-1].value
-            found = None if answer.fault == "status 404" else edits.message(answer.body)
-            if answer.fault not in ("", "status 404") or found != wanted:
-                wrong.append(f"at the end {page.path} is {answer}, wanted {wanted}")
+            response, wanted = client.get(page.path), page.versions[-1].value
+            found = None if response.fault == "status 404" else edits.message(response.body)
+            if response.fault not in ("", "status 404") or found != wanted:
+                wrong.append(f"at the end {page.path} is {response}, wanted {wanted}")
     return wrong
 
 

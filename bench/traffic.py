@@ -37,11 +37,11 @@ class Reply:
 
 @contextlib.asynccontextmanager
 async def traffic(
-    port: int, paths: Sequence[str], connections: int, tell: Callable[[Reply], None]
+    port: int, paths: Sequence[str], connections: int, report: Callable[[Reply], None]
 ) -> AsyncIterator[None]:
     """Request random `paths` while the block runs; afterwards wait for the open requests."""
     stop = asyncio.Event()
-    users = [asyncio.create_task(_user(port, paths, stop, tell)) for _ in range(connections)]
+    users = [asyncio.create_task(_user(port, paths, stop, report)) for _ in range(connections)]
     try:
         yield
     finally:
@@ -50,7 +50,7 @@ async def traffic(
 
 
 async def _user(
-    port: int, paths: Sequence[str], stop: asyncio.Event, tell: Callable[[Reply], None]
+    port: int, paths: Sequence[str], stop: asyncio.Event, report: Callable[[Reply], None]
 ) -> None:
     connection: _Connection | None = None
     while not stop.is_set():
@@ -69,7 +69,7 @@ async def _user(
             reply, kept = Reply(path, sent, time.perf_counter(), fault="refused"), False
         except (OSError, EOFError, asyncio.LimitOverrunError):
             reply, kept = Reply(path, sent, time.perf_counter(), fault="reset"), False
-        tell(reply)
+        report(reply)
         if not kept:
             _close(connection)
             connection = None

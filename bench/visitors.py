@@ -37,10 +37,10 @@ class Wrong(Exception):
 
 
 @contextlib.asynccontextmanager
-async def visits(port: int, visitors: int, tell: Report) -> AsyncIterator[None]:
+async def visits(port: int, visitors: int, report: Report) -> AsyncIterator[None]:
     """Visit at random while the block runs; afterwards wait for the open visits."""
     stop = asyncio.Event()
-    tasks = [asyncio.create_task(_visitor(port, stop, tell)) for _ in range(visitors)]
+    tasks = [asyncio.create_task(_visitor(port, stop, report)) for _ in range(visitors)]
     try:
         yield
     finally:
@@ -59,18 +59,18 @@ async def left_open(port: int) -> dict[str, int]:
     return found
 
 
-async def _visitor(port: int, stop: asyncio.Event, tell: Report) -> None:
+async def _visitor(port: int, stop: asyncio.Event, report: Report) -> None:
     while not stop.is_set():
         visit = random.choice(_VISITS)
         name = visit.__name__.strip("_").replace("_", " ")
         try:
             await asyncio.wait_for(visit(port), TIMEOUT_S)
         except (asyncio.TimeoutError, TimeoutError):
-            tell(name, "timeout")
+            report(name, "timeout")
         except (Wrong, OSError, EOFError, ValueError) as error:
-            tell(name, f"{type(error).__name__}: {error}")
+            report(name, f"{type(error).__name__}: {error}")
         else:
-            tell(name, "")
+            report(name, "")
         await asyncio.sleep(random.uniform(*THINK_S))
 
 
@@ -179,10 +179,10 @@ async def _exchange(
 ) -> bytes:
     reader, writer = await _send(port, method, path, body, kind)
     with contextlib.closing(writer):
-        status, answer, _ = await receive(reader)
+        status, response, _ = await receive(reader)
     if status != 200:
-        raise Wrong(f"{method} {path}: {status} {answer[:200]!r}")
-    return answer
+        raise Wrong(f"{method} {path}: {status} {response[:200]!r}")
+    return response
 
 
 async def _send(

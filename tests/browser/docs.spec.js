@@ -18,7 +18,7 @@ async def chat(ws: WebSocket, room: str):
 test.use({ files: { "app.py": APP } });
 
 for (const colorScheme of ["light", "dark"]) {
-  test(`the docs page works in ${colorScheme} and asks no other origin`, async ({ browser, world }) => {
+  test(`the docs page works in ${colorScheme} and requests no other origin`, async ({ browser, world }) => {
     await world.start();
     const context = await browser.newContext({ colorScheme });
     const page = await context.newPage();

@@ -66,12 +66,15 @@ async fn no_spelling_of_the_prefix_gets_around_the_guard() {
         "/__snaxum/assets/..%2fconsole.html",
         "/__snaxum/assets/console.js",
     ] {
-        let answer = server
+        let response = server
             .raw(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"))
             .await;
-        let status = answer.split(' ').nth(1).expect("a status");
-        assert!(["401", "404"].contains(&status), "{path}: {answer}");
-        assert!(!answer.contains("uptime_s") && !answer.contains("import "), "{path}: {answer}");
+        let status = response.split(' ').nth(1).expect("a status");
+        assert!(["401", "404"].contains(&status), "{path}: {response}");
+        assert!(
+            !response.contains("uptime_s") && !response.contains("import "),
+            "{path}: {response}"
+        );
     }
 }
 
@@ -207,9 +210,9 @@ async fn a_request_that_names_no_host_or_two_is_refused() {
         "GET /hello HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\n",
         "GET http://evil.example/hello HTTP/1.1\r\nhost: localhost\r\n",
     ] {
-        let answer = server.raw(&format!("{head}connection: close\r\n\r\n")).await;
-        let status = answer.split(' ').nth(1).expect("a status");
-        assert!(["400", "403"].contains(&status), "{head:?}: {answer}");
+        let response = server.raw(&format!("{head}connection: close\r\n\r\n")).await;
+        let status = response.split(' ').nth(1).expect("a status");
+        assert!(["400", "403"].contains(&status), "{head:?}: {response}");
     }
 }
 

@@ -188,8 +188,8 @@ async fn the_script_gets_through_the_policy_of_the_page() {
         assert_eq!((none.text(), none.header(HEADER)), (PAGE, policy));
     }
     server.err.wait_for("Content-Security-Policy").await;
-    let told = server.err.text();
-    assert_eq!(told.matches("Content-Security-Policy").count(), 1, "{told}");
+    let log = server.err.text();
+    assert_eq!(log.matches("Content-Security-Policy").count(), 1, "{log}");
 }
 
 #[tokio::test]
@@ -253,12 +253,12 @@ async fn a_page_of_old_code_shows_that_it_is_old() {
     const SLOW: &str = "import _gate\nfrom snaxum import Request, Response, route\n\n@route('/')\ndef slow(request: Request):\n    _gate.wait('page')\n    return Response('<body></body>', content_type='text/html')\n";
     let server = Project::new().gate().file("app.py", SLOW).dev().await;
     let (mut page, _) = listen(&server).await;
-    let answer = server.begin("/");
+    let response = server.begin("/");
     let held = server.arrival().await;
     server.edit("app.py", &format!("{SLOW}\nX = 1\n"));
     assert_eq!(page.next().await["g"], 2);
     held.open().await;
-    let tag = parts(&answer.await.expect("a response")).1;
+    let tag = parts(&response.await.expect("a response")).1;
     assert!(tag.contains(" data-g=\"1\""), "{tag}");
 }
 
@@ -300,8 +300,8 @@ async fn the_channel_is_for_pages_of_this_server() {
         &[own, ("host", "localhost")],
     ];
     for headers in refused {
-        let answer = server.connect_to("/__snaxum/live", headers).await;
-        assert_eq!(answer.err().map(|status| status.as_u16()), Some(403), "{headers:?}");
+        let result = server.connect_to("/__snaxum/live", headers).await;
+        assert_eq!(result.err().map(|status| status.as_u16()), Some(403), "{headers:?}");
     }
     assert!(
         server
@@ -340,8 +340,8 @@ async fn sixty_four_pages_listen_and_one_that_goes_makes_room() {
         pages.push(listen(&server).await.0);
     }
     let own = [("origin", &*server.url)];
-    let answer = server.connect_to("/__snaxum/live", &own).await;
-    assert_eq!(answer.err().map(|status| status.as_u16()), Some(503));
+    let result = server.connect_to("/__snaxum/live", &own).await;
+    assert_eq!(result.err().map(|status| status.as_u16()), Some(503));
 
     pages.pop();
     // The server notices the end a moment later.

@@ -7,14 +7,14 @@ use super::support::{Finished, Project};
 
 /// One clear message, and no trace of the inside.
 fn assert_is_one_message(finished: &Finished, parts: &[&str]) {
-    let said = &finished.stderr;
+    let stderr = &finished.stderr;
     for inside in ["panicked", "RUST_BACKTRACE", "stack backtrace", "src/", "Os {"] {
-        assert!(!said.contains(inside), "{said}");
+        assert!(!stderr.contains(inside), "{stderr}");
     }
-    assert!(said.starts_with("error: "), "{said:?}");
-    assert_eq!(said.matches("error:").count(), 1, "{said}");
+    assert!(stderr.starts_with("error: "), "{stderr:?}");
+    assert_eq!(stderr.matches("error:").count(), 1, "{stderr}");
     for part in parts {
-        assert!(said.contains(part), "{part:?} is not in: {said}");
+        assert!(stderr.contains(part), "{part:?} is not in: {stderr}");
     }
     assert_eq!(finished.stdout, "");
 }

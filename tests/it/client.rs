@@ -89,9 +89,9 @@ async fn each_command_names_a_broken_dev_json_and_the_remedy() {
         ] {
             let finished = project.snaxum(command).await;
             assert_eq!(finished.code, Some(1), "{command:?}: {}", finished.stderr);
-            let is_told = ["dev.json", "remove it", "snaxum dev"];
-            let is_told = is_told.iter().all(|part| finished.stderr.contains(part));
-            assert!(is_told && !finished.stderr.contains(".rs"), "{}", finished.stderr);
+            let is_explained = ["dev.json", "remove it", "snaxum dev"];
+            let is_explained = is_explained.iter().all(|part| finished.stderr.contains(part));
+            assert!(is_explained && !finished.stderr.contains(".rs"), "{}", finished.stderr);
         }
     }
 }
@@ -113,9 +113,9 @@ async fn explain_lists_the_dependents_and_the_outcome_of_the_last_save() {
     // Neither a file that git ignores nor one that no module imports is part of another save.
     server.edit("_util.py", "TEXT = 'first'\n");
     for name in ["ignored/notes.txt", "ignored/part.py", "sub/other.py"] {
-        let said = explain(&server, name).await;
+        let output = explain(&server, name).await;
         let why = if name.ends_with("txt") { "is ignored" } else { "is not loaded" };
-        assert!(said.contains(why) && said.contains("not saved since"), "{name}: {said}");
+        assert!(output.contains(why) && output.contains("not saved since"), "{name}: {output}");
     }
     server.edit("_leaf.py", "X = 1\n");
     let leaf = explain(&server, "_leaf.py").await;

@@ -103,7 +103,7 @@ async fn connections_leave_some_descriptors_to_the_handlers_and_the_rest_wait() 
     server.err.wait_for("the limit of open files").await;
     let waiting = server.begin("/open");
     for _ in 0..100 {
-        first.ask("/open").await;
+        first.send_request("/open").await;
         assert!(first.head().await.starts_with("HTTP/1.1 200 "));
         assert_eq!(first.read(6).await, b"opened");
     }
@@ -124,11 +124,11 @@ async fn a_server_out_of_descriptors_logs_it_once_and_accepts_clients_later() {
     let waiting = server.begin("/open");
     server.err.wait_for("cannot accept a connection").await;
     for _ in 0..100 {
-        first.ask("/take-all").await;
+        first.send_request("/take-all").await;
         first.head().await;
         first.read(5).await;
     }
-    first.ask("/give-back").await;
+    first.send_request("/give-back").await;
 
     assert_eq!(waiting.await.expect("a response").text(), "opened");
     assert_eq!(server.err.text().matches("WARN").count(), 1, "{}", server.err.text());

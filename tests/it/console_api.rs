@@ -108,18 +108,18 @@ async fn no_part_of_a_source_s_address_is_taken_for_a_path() {
 async fn a_match_names_the_winner_its_parameters_and_why_others_lost() {
     let server = app(&[]).await;
 
-    let told = server.api("match?method=post&path=/orders/9?x=1").await;
-    assert_eq!((&told["method"], &told["path"]), (&json!("POST"), &json!("/orders/9")));
-    assert_eq!(told["route"]["handler"], "app.order");
-    assert_eq!(told["route"]["params"], json!([{"name": "id", "type": "int", "value": "9"}]));
+    let lookup = server.api("match?method=post&path=/orders/9?x=1").await;
+    assert_eq!((&lookup["method"], &lookup["path"]), (&json!("POST"), &json!("/orders/9")));
+    assert_eq!(lookup["route"]["handler"], "app.order");
+    assert_eq!(lookup["route"]["params"], json!([{"name": "id", "type": "int", "value": "9"}]));
 
-    let told = server.api("match?method=GET&path=/orders/n%2565w").await;
-    assert_eq!((&told["status"], &told["path"]), (&json!(200), &json!("/orders/new")));
-    let told = server.api("match?method=GET&path=/orders/x").await;
-    assert_eq!((&told["status"], &told["route"]), (&json!(404), &Value::Null));
+    let lookup = server.api("match?method=GET&path=/orders/n%2565w").await;
+    assert_eq!((&lookup["status"], &lookup["path"]), (&json!(200), &json!("/orders/new")));
+    let lookup = server.api("match?method=GET&path=/orders/x").await;
+    assert_eq!((&lookup["status"], &lookup["route"]), (&json!(404), &Value::Null));
     assert!(
-        told["near_misses"][0]["reason"].as_str().is_some_and(|why| why.contains("`x`")),
-        "{told}"
+        lookup["near_misses"][0]["reason"].as_str().is_some_and(|why| why.contains("`x`")),
+        "{lookup}"
     );
 
     let path = "/__snaxum/api/match?method=GET&path=orders";
@@ -144,32 +144,32 @@ async fn each_worker_is_listed_with_its_request() {
     let hold = server.begin("/hold");
     let in_thread = server.arrival().await;
     let waiting = server.begin("/orders/7");
-    let told = in_time("a request in the queue", async {
+    let workers = in_time("a request in the queue", async {
         loop {
-            let told = server.api("workers").await;
-            if told["queue"]["count"] == 1 {
-                return told;
+            let workers = server.api("workers").await;
+            if workers["queue"]["count"] == 1 {
+                return workers;
             }
         }
     })
     .await;
 
-    assert_eq!(told["generation"], 1);
-    let thread = &told["dispatch"][0];
+    assert_eq!(workers["generation"], 1);
+    let thread = &workers["dispatch"][0];
     assert!(thread["name"].as_str().is_some_and(|name| name.starts_with("dispatch-")), "{thread}");
     assert_eq!(thread["replaced"], false);
     for (request, path) in [
         (&thread["request"], "/hold"),
-        (&told["queue"]["requests"][0], "/orders/7"),
-        (&told["loop"]["requests"][0], "/later"),
-        (&told["pool_requests"]["requests"][0], "/work"),
+        (&workers["queue"]["requests"][0], "/orders/7"),
+        (&workers["loop"]["requests"][0], "/later"),
+        (&workers["pool_requests"]["requests"][0], "/work"),
     ] {
         assert_eq!((&request["method"], &request["path"]), (&json!("GET"), &json!(path)));
         assert!(request["age_ms"].as_f64().is_some_and(|age| age > 0.0), "{request}");
         let runs = path != "/orders/7";
         assert_eq!(request["generation"], if runs { json!(1) } else { Value::Null }, "{path}");
     }
-    let worker = &told["pool"]["workers"][0];
+    let worker = &workers["pool"]["workers"][0];
     assert_eq!((&worker["task"], &worker["busy"]), (&json!("tasks.hold"), &json!(true)));
     assert!(worker["task_ms"].as_f64().is_some_and(|age| age > 0.0), "{worker}");
     assert!(worker["rss_bytes"].as_u64().is_some_and(|bytes| bytes > 1_000_000), "{worker}");
@@ -180,8 +180,8 @@ async fn each_worker_is_listed_with_its_request() {
     for request in [work, later, hold, waiting] {
         assert_eq!(request.await.expect("no panic").status, 200);
     }
-    let told = server.api("workers").await;
-    let worker = &told["pool"]["workers"][0];
+    let workers = server.api("workers").await;
+    let worker = &workers["pool"]["workers"][0];
     assert_eq!((&worker["done"], &worker["failed"]), (&json!(1), &json!(0)));
     assert_eq!(worker["task"], Value::Null);
 }
@@ -213,16 +213,20 @@ async fn a_request_whose_client_disconnected_is_listed_with_status_499() {
         let held = server.arrival().await;
         client.abort();
 
-        let told = console.next_of_type("request.end").await["request"].clone();
-        assert_eq!((&told["status"], &told["generation"]), (&json!(499), &Value::Null), "{told}");
-        assert_eq!(told["path"], path.split('?').next().expect("a path"));
-        assert!(told["total_ms"].as_f64() > Some(0.0), "{told}");
+        let ended = console.next_of_type("request.end").await["request"].clone();
+        assert_eq!(
+            (&ended["status"], &ended["generation"]),
+            (&json!(499), &Value::Null),
+            "{ended}"
+        );
+        assert_eq!(ended["path"], path.split('?').next().expect("a path"));
+        assert!(ended["total_ms"].as_f64() > Some(0.0), "{ended}");
         drop(held); // the handler continues
     }
     // A request that got its response is listed once.
     server.get("/orders/new").await;
-    let told = console.next_of_type("request.end").await["request"].clone();
-    assert_eq!((&told["status"], &told["path"]), (&json!(200), &json!("/orders/new")));
+    let ended = console.next_of_type("request.end").await["request"].clone();
+    assert_eq!((&ended["status"], &ended["path"]), (&json!(200), &json!("/orders/new")));
     let requests = server.api("requests").await;
     assert_eq!(requests.as_array().expect("a list").len(), 3, "{requests}");
 }

@@ -362,7 +362,7 @@ async fn the_output_of_loading_modules_belongs_to_the_reload() {
     console.next_of_type("reload.fail").await;
     server.get("/").await;
 
-    let told = |logs: &Value| -> Vec<Value> {
+    let lines_of = |logs: &Value| -> Vec<Value> {
         let lines = list(logs).iter().rev();
         lines
             .map(|log| json!([log["reload"], log["request"], log["stream"], log["line"]]))
@@ -377,10 +377,10 @@ async fn the_output_of_loading_modules_belongs_to_the_reload() {
             json!([reload, null, "stdout", starts]),
         ]
     };
-    assert_eq!(told(&first), expected("one", 1));
-    assert_eq!(told(&second)[3..], expected("two", 2));
+    assert_eq!(lines_of(&first), expected("one", 1));
+    assert_eq!(lines_of(&second)[3..], expected("two", 2));
     assert!(line["seq"].as_u64() > begun["seq"].as_u64() && line["type"] == "log", "{line}");
-    let whole = told(&server.api("logs").await);
+    let whole = lines_of(&server.api("logs").await);
     assert_eq!(whole[6..8], expected("three", 3)[..2]);
     // A thread that code starts works for no request.
     assert_eq!(whole[8..], [json!([null, null, "stdout", "aside"])]);

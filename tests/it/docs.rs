@@ -133,10 +133,10 @@ async fn run(page: &Path, project: Project, blocks: Vec<Block>) {
     if has_tests {
         let server = server.expect("the page has requests");
         let tested = server.project.snaxum(&["test"]).await;
-        let said = tested.stdout + &tested.stderr;
+        let output = tested.stdout + &tested.stderr;
         assert!(
-            tested.code == Some(0) && said.contains(" passed in "),
-            "{}: {said}",
+            tested.code == Some(0) && output.contains(" passed in "),
+            "{}: {output}",
             page.display()
         );
     }

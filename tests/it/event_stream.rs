@@ -86,20 +86,20 @@ async fn a_console_receives_each_request_or_a_count_of_those_it_missed() {
     };
     futures_util::future::join_all((0..30).map(client)).await;
 
-    let (mut told, mut last) = (0, 0);
-    while told < REQUESTS {
+    let (mut received, mut last) = (0, 0);
+    while received < REQUESTS {
         let message = console.next().await;
         match message["type"].as_str() {
             Some("request.end") => {
                 let seq = message["seq"].as_u64().expect("a number");
                 assert!(seq > last, "{seq} after {last}");
-                (told, last) = (told + 1, seq);
+                (received, last) = (received + 1, seq);
             }
-            Some("dropped") => told += message["count"].as_u64().expect("a number"),
+            Some("dropped") => received += message["count"].as_u64().expect("a number"),
             other => panic!("{other:?} in a burst of requests"),
         }
     }
-    assert_eq!(told, REQUESTS);
+    assert_eq!(received, REQUESTS);
     assert_eq!(list(&server.api("requests").await).len(), 500);
 }
 

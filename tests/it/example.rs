@@ -43,7 +43,7 @@ async fn a_start_without_a_venv_makes_one_reports_it_and_serves() {
         }
         let reply = send(request).await;
         assert_eq!(reply.status, 200, "{} {}: {}", call.method, call.path, reply.text());
-        assert!(reply.text().contains(call.answer), "{}: {}", call.path, reply.text());
+        assert!(reply.text().contains(call.expected), "{}: {}", call.path, reply.text());
     }
     assert!(server.err.text().contains("no .venv yet: creating one with"));
     let types = server.project.path().join(".snaxum/python/snaxum/py.typed");

@@ -120,10 +120,10 @@ async fn every_subscriber_receives_the_same_events() {
     let mut from_socket = frames(&mut console, "snapshot").await;
 
     session(&server).await;
-    let asked = ["routes", "reloads", "requests", "logs", "status", "requests/1"];
-    let mut answers = Vec::new();
-    for path in asked {
-        answers.push(normal(server.api(path).await));
+    let paths = ["routes", "reloads", "requests", "logs", "status", "requests/1"];
+    let mut responses = Vec::new();
+    for path in paths {
+        responses.push(normal(server.api(path).await));
     }
     server.stop().await;
     from_socket.extend(frames(&mut console, "bye").await);
@@ -160,17 +160,17 @@ async fn every_subscriber_receives_the_same_events() {
     reloads[0]["contract"] = contract.clone();
     let mut status = all("status").next().expect("one");
     status["last_reload"]["contract"] = contract;
-    assert_eq!(answers[0], all("routes").next().expect("a table"));
-    assert_eq!(answers[1], reloads);
-    assert_eq!(answers[2], all("request").collect::<Value>());
-    assert_eq!(answers[3], all("log").collect::<Value>());
-    assert_eq!(without(&answers[4], "pool"), without(&status, "pool"), "the socket has no pool");
+    assert_eq!(responses[0], all("routes").next().expect("a table"));
+    assert_eq!(responses[1], reloads);
+    assert_eq!(responses[2], all("request").collect::<Value>());
+    assert_eq!(responses[3], all("log").collect::<Value>());
+    assert_eq!(without(&responses[4], "pool"), without(&status, "pool"), "the socket has no pool");
     let summary =
         &golden.iter().find(|event| event["type"] == "request.end").expect("one")["request"];
     for (name, value) in summary.as_object().expect("an object") {
-        assert_eq!(&answers[5][name], value, "{name}");
+        assert_eq!(&responses[5][name], value, "{name}");
     }
-    assert_eq!(answers[5]["logs"], answers[3]);
+    assert_eq!(responses[5]["logs"], responses[3]);
 }
 
 /// Reports the first difference only.

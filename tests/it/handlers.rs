@@ -317,9 +317,9 @@ async fn one_connection_carries_request_after_request() {
     let one = "GET /hello HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let last = "GET /hello HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 
-    let answers = server.raw(&format!("{one}{one}{last}")).await;
+    let responses = server.raw(&format!("{one}{one}{last}")).await;
 
-    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "{answers}");
+    assert_eq!(responses.matches("HTTP/1.1 200 OK").count(), 3, "{responses}");
 }
 
 #[tokio::test]

@@ -36,11 +36,11 @@ impl Slow {
         socket.set_recv_buffer_size(4096).expect("it has one");
         let address = server.authority().parse().expect("an address");
         let mut slow = Self { stream: socket.connect(address).await.expect("it listens") };
-        slow.ask(path).await;
+        slow.send_request(path).await;
         slow
     }
 
-    pub(crate) async fn ask(&mut self, path: &str) {
+    pub(crate) async fn send_request(&mut self, path: &str) {
         let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
         self.stream.write_all(request.as_bytes()).await.expect("it reads");
     }
@@ -94,7 +94,7 @@ async fn a_large_response_is_in_memory_once_for_a_client_that_does_not_read_it()
     }
     let while_it_waits = server.memory() - before;
     let rest = slow.read(100 * MB - 100).await;
-    slow.ask("/hello").await;
+    slow.send_request("/hello").await;
     slow.head().await;
     let afterwards = server.memory() - before;
 
@@ -299,12 +299,12 @@ async fn thousands_of_long_paths_leave_nothing_behind() {
     // Every other one matches. Each has 8 kB with its query, so a leak shows soon.
     let batch = |from: usize| -> String {
         let long = "x".repeat(4000);
-        let ask = |n: usize| {
+        let request = |n: usize| {
             let place = ["item", "nowhere"][n % 2];
             let close = if n + 1 == from + BATCH { "connection: close\r\n" } else { "" };
             format!("GET /{place}/{n}-{long}?{n}={long} HTTP/1.1\r\nhost: localhost\r\n{close}\r\n")
         };
-        (from..from + BATCH).map(ask).collect()
+        (from..from + BATCH).map(request).collect()
     };
     let source = "from snaxum import route\n\n\
                   @route('/item/<name>')\ndef item(request): return 'item'\n";
@@ -318,14 +318,14 @@ async fn thousands_of_long_paths_leave_nothing_behind() {
         // The first round fills what has a bound.
         for round in 0..=8 {
             let from = |n| (round * BATCHES + n) * BATCH;
-            let asked = (0..BATCHES).map(|n| {
+            let batches = (0..BATCHES).map(|n| {
                 let batch = batch(from(n));
                 let server = &server;
                 async move { server.raw(&batch).await }
             });
-            for answers in join_all(asked).await {
-                assert_eq!(answers.matches("HTTP/1.1 200 ").count(), BATCH / 2);
-                assert_eq!(answers.matches("HTTP/1.1 404 ").count(), BATCH / 2);
+            for responses in join_all(batches).await {
+                assert_eq!(responses.matches("HTTP/1.1 200 ").count(), BATCH / 2);
+                assert_eq!(responses.matches("HTTP/1.1 404 ").count(), BATCH / 2);
             }
             memory.push(server.memory());
         }
@@ -354,11 +354,11 @@ async fn long_request_heads_are_not_recorded_by_dev_mode() {
     let head = |end| {
         format!("GET /headed/{long}?{long} HTTP/1.1\r\nhost: localhost\r\nx: {long}\r\n{end}\r\n")
     };
-    let asked = head("").repeat(49) + &head("connection: close\r\n");
+    let requests = head("").repeat(49) + &head("connection: close\r\n");
     let mut memory = vec![server.memory()];
     for _ in 0..10 {
-        let answers = server.raw(&asked).await;
-        assert_eq!(answers.matches("HTTP/1.1 200 ").count(), 50, "{answers:.300}");
+        let responses = server.raw(&requests).await;
+        assert_eq!(responses.matches("HTTP/1.1 200 ").count(), 50, "{responses:.300}");
         memory.push(server.memory());
     }
 

@@ -51,20 +51,21 @@ pub(crate) fn message(server: &Server, method: &str, params: &Value) -> RequestB
         .json(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
 }
 
-pub(crate) async fn ask(server: &Server, method: &str, params: Value) -> Value {
+pub(crate) async fn call(server: &Server, method: &str, params: Value) -> Value {
     let reply = send(message(server, method, &params).bearer_auth(token(server))).await;
     assert_eq!(reply.status, 200, "{method}: {}", reply.text());
-    let answer = reply.json();
-    assert_eq!((&answer["jsonrpc"], &answer["id"]), (&json!("2.0"), &json!(1)));
-    answer
+    let response = reply.json();
+    assert_eq!((&response["jsonrpc"], &response["id"]), (&json!("2.0"), &json!(1)));
+    response
 }
 
 /// A tool's result, as text.
 pub(crate) async fn text(server: &Server, tool: &str, arguments: Value) -> Result<String, String> {
-    let answer = ask(server, "tools/call", json!({ "name": tool, "arguments": arguments })).await;
-    let result = &answer["result"];
+    let response =
+        call(server, "tools/call", json!({ "name": tool, "arguments": arguments })).await;
+    let result = &response["result"];
     let [content] = &result["content"].as_array().expect("a list")[..] else {
-        panic!("one content: {answer}")
+        panic!("one content: {response}")
     };
     assert_eq!(content["type"], "text");
     let text = content["text"].as_str().expect("text").to_owned();
@@ -73,13 +74,13 @@ pub(crate) async fn text(server: &Server, tool: &str, arguments: Value) -> Resul
 
 pub(crate) async fn tool(server: &Server, name: &str, arguments: Value) -> Value {
     let text = text(server, name, arguments).await.unwrap_or_else(|error| panic!("{error}"));
-    let answer: Value = serde_json::from_str(&text).expect("JSON");
-    assert!(answer["note"].as_str().is_some_and(|note| note.contains("untrusted")), "{answer}");
-    answer
+    let response: Value = serde_json::from_str(&text).expect("JSON");
+    assert!(response["note"].as_str().is_some_and(|note| note.contains("untrusted")), "{response}");
+    response
 }
 
 pub(crate) async fn tools(server: &Server) -> Vec<Value> {
-    ask(server, "tools/list", json!({})).await["result"]["tools"]
+    call(server, "tools/list", json!({})).await["result"]["tools"]
         .as_array()
         .expect("a list")
         .clone()
@@ -89,8 +90,8 @@ pub(crate) fn names(tools: &[Value]) -> Vec<&str> {
     tools.iter().map(|tool| tool["name"].as_str().expect("a name")).collect()
 }
 
-pub(crate) fn list<'a>(answer: &'a Value, name: &str) -> &'a [Value] {
-    answer[name].as_array().unwrap_or_else(|| panic!("no {name}: {answer}"))
+pub(crate) fn list<'a>(response: &'a Value, name: &str) -> &'a [Value] {
+    response[name].as_array().unwrap_or_else(|| panic!("no {name}: {response}"))
 }
 
 // Access
@@ -123,8 +124,8 @@ async fn the_token_is_in_a_private_file_and_nowhere_else() {
     let line = server.out.wait_for("MCP").await;
     assert!(line.contains(&format!("{}{PATH}", server.url)), "{line}");
     assert!(line.contains(".snaxum/dev.json"), "{line}");
-    for said in [server.out.text(), server.err.text()] {
-        assert!(!said.contains(&token(&server)), "{said}");
+    for output in [server.out.text(), server.err.text()] {
+        assert!(!output.contains(&token(&server)), "{output}");
     }
 }
 
@@ -227,14 +228,14 @@ async fn an_assistant_receives_instructions_and_a_warning_about_untrusted_data()
     let server = app().await;
     let client = json!({ "name": "test", "version": "1" });
 
-    let answer = ask(
+    let response = call(
         &server,
         "initialize",
         json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client }),
     )
     .await;
 
-    let result = &answer["result"];
+    let result = &response["result"];
     assert_eq!(result["protocolVersion"], "2025-06-18");
     assert_eq!(
         result["serverInfo"],
@@ -262,9 +263,9 @@ async fn the_tools_read_unless_more_is_allowed() {
     }
     for name in WRITING {
         let arguments = json!({ "path": "/hello", "id": "1" });
-        let answer = ask(&server, "tools/call", json!({ "name": name, "arguments": arguments }));
-        let answer = answer.await;
-        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+        let response = call(&server, "tools/call", json!({ "name": name, "arguments": arguments }));
+        let response = response.await;
+        assert_eq!(response["error"]["code"], -32602, "{response}");
     }
     assert_eq!(server.api("reloads").await.as_array().map(Vec::len), Some(1));
     assert_eq!(server.api("requests").await, json!([]));
@@ -301,11 +302,11 @@ async fn mcp_write_without_mcp_is_an_error_that_names_the_option() {
 #[tokio::test]
 async fn mcp_lists_the_serving_routes() {
     let server = app().await;
-    let answer = tool(&server, "routes", json!({})).await;
-    assert_eq!(answer["state"], "ok");
-    assert_eq!(answer["routes"], server.api("routes").await);
+    let response = tool(&server, "routes", json!({})).await;
+    assert_eq!(response["state"], "ok");
+    assert_eq!(response["routes"], server.api("routes").await);
     let second = tool(&server, "routes", json!({ "skip": 1, "limit": 1 })).await;
-    assert_eq!(second["routes"][0], answer["routes"][1]);
+    assert_eq!(second["routes"][0], response["routes"][1]);
 }
 
 #[tokio::test]
@@ -341,10 +342,10 @@ async fn errors_are_requests_and_reloads_that_failed() {
     server.edit("app.py", "def oops(:\n");
     tool(&server, "await_reload", json!({})).await;
 
-    let answer = tool(&server, "errors", json!({})).await;
+    let response = tool(&server, "errors", json!({})).await;
 
-    assert_eq!(answer["state"], "failing");
-    let [reload, request] = list(&answer, "errors") else { panic!("two errors: {answer}") };
+    assert_eq!(response["state"], "failing");
+    let [reload, request] = list(&response, "errors") else { panic!("two errors: {response}") };
     assert_eq!(
         (&reload["kind"], &reload["traceback"]["type"]),
         (&json!("reload"), &json!("SyntaxError"))
@@ -376,8 +377,8 @@ async fn reloads_and_logs_are_listed_newest_first() {
 #[tokio::test]
 async fn mcp_lists_pool_workers_and_threads() {
     let server = app().await;
-    let answer = tool(&server, "workers", json!({})).await;
-    assert_eq!((&answer["pid"], &answer["dispatch_workers"]), (&json!(server.pid), &json!(4)));
-    assert_eq!((&answer["state"], &answer["paused"]), (&json!("ok"), &json!(false)));
-    assert!(answer["pool"]["size"].as_u64().is_some_and(|size| size >= 1), "{answer}");
+    let response = tool(&server, "workers", json!({})).await;
+    assert_eq!((&response["pid"], &response["dispatch_workers"]), (&json!(server.pid), &json!(4)));
+    assert_eq!((&response["state"], &response["paused"]), (&json!("ok"), &json!(false)));
+    assert!(response["pool"]["size"].as_u64().is_some_and(|size| size >= 1), "{response}");
 }

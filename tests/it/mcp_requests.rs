@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::mcp::{app, ask, list, message, text, token, tool, writing};
+use super::mcp::{app, call, list, message, text, token, tool, writing};
 use super::support::{Project, send};
 
 /// Bytes of a tool's result.
@@ -55,9 +55,9 @@ def long(request):
 "#;
 
 /// The request as a handler of [`ECHO`] got it.
-fn seen(answer: &Value) -> Value {
-    let text = answer["response_body"]["text"].as_str();
-    serde_json::from_str(text.unwrap_or_else(|| panic!("no text: {answer}"))).expect("JSON")
+fn seen(response: &Value) -> Value {
+    let text = response["response_body"]["text"].as_str();
+    serde_json::from_str(text.unwrap_or_else(|| panic!("no text: {response}"))).expect("JSON")
 }
 
 #[tokio::test]
@@ -70,20 +70,27 @@ async fn an_assistant_that_may_write_calls_a_route() {
         "headers": { "X-X": "y", "content-type": "text/plain" },
         "body": "é",
     });
-    let answer = tool(&server, "call_route", arguments).await;
+    let response = tool(&server, "call_route", arguments).await;
 
-    assert_eq!((&answer["status"], &answer["generation"]), (&json!(200), &json!(1)), "{answer}");
-    assert!(answer["total_ms"].as_f64().is_some_and(|ms| ms > 0.0), "{answer}");
+    assert_eq!(
+        (&response["status"], &response["generation"]),
+        (&json!(200), &json!(1)),
+        "{response}"
+    );
+    assert!(response["total_ms"].as_f64().is_some_and(|ms| ms > 0.0), "{response}");
     let (query, host) = (json!({ "a": " b" }), "localhost");
     assert_eq!(
-        seen(&answer),
+        seen(&response),
         json!({ "method": "PUT", "query": query, "type": "text/plain", "host": host, "x": "y",
                 "body": "é" })
     );
-    assert_eq!(answer["logs"][0]["line"], "echoed");
-    assert_eq!((&answer["replay_of"], &answer["request_headers"]), (&Value::Null, &Value::Null));
+    assert_eq!(response["logs"][0]["line"], "echoed");
+    assert_eq!(
+        (&response["replay_of"], &response["request_headers"]),
+        (&Value::Null, &Value::Null)
+    );
     let recorded = server.api("requests").await;
-    assert_eq!((&recorded[0]["id"], &recorded[1]), (&answer["id"], &Value::Null));
+    assert_eq!((&recorded[0]["id"], &recorded[1]), (&response["id"], &Value::Null));
 
     let value = tool(&server, "call_route", json!({ "path": "/echo", "body": {"n": 1} })).await;
     assert_eq!(seen(&value)["type"], "application/json");
@@ -155,13 +162,13 @@ async fn a_replay_sends_secrets_that_the_assistant_does_not_see() {
     let id = original.header("x-request-id");
 
     for given in [json!(id), json!(id.parse::<u64>().expect("a number"))] {
-        let answer = tool(&server, "replay", json!({ "id": given })).await;
+        let response = tool(&server, "replay", json!({ "id": given })).await;
 
-        assert_eq!((&answer["status"], &answer["replay_of"]), (&json!(200), &json!(id)));
-        assert_eq!(seen(&answer), json!([true, true, true]));
-        assert_ne!(answer["id"], id);
-        assert!(!answer.to_string().contains("swordfish"), "{answer}");
-        assert_eq!(server.api("requests").await[0]["id"], answer["id"]);
+        assert_eq!((&response["status"], &response["replay_of"]), (&json!(200), &json!(id)));
+        assert_eq!(seen(&response), json!([true, true, true]));
+        assert_ne!(response["id"], id);
+        assert!(!response.to_string().contains("swordfish"), "{response}");
+        assert_eq!(server.api("requests").await[0]["id"], response["id"]);
     }
 }
 
@@ -258,8 +265,8 @@ async fn wrong_arguments_get_an_error_that_names_the_remedy() {
         let error = text(&server, tool, arguments.clone()).await.expect_err("it is refused");
         assert!(error.contains(part), "{tool} {arguments}: {error}");
     }
-    let answer = ask(&server, "tools/call", json!({ "name": "rm", "arguments": {} })).await;
-    assert_eq!(answer["error"]["code"], -32602);
+    let response = call(&server, "tools/call", json!({ "name": "rm", "arguments": {} })).await;
+    assert_eq!(response["error"]["code"], -32602);
 }
 
 // How much, and in which words
@@ -327,8 +334,8 @@ def deeper(n):
     {
         let text = text(&server, name, arguments).await.expect("a response");
         assert!(text.len() <= MAX_TEXT, "{name}: {}", text.len());
-        let answer: Value = serde_json::from_str(&text).expect("JSON");
-        let one = answer["errors"].get(0).unwrap_or(&answer);
+        let response: Value = serde_json::from_str(&text).expect("JSON");
+        let one = response["errors"].get(0).unwrap_or(&response);
         assert_eq!(one["traceback"]["type"], "ValueError", "{name}");
         let frames = list(&one["traceback"], "frames");
         assert_eq!(frames[frames.len() - 1]["function"], "deeper", "the deepest frame is included");
@@ -340,10 +347,10 @@ def deeper(n):
 async fn the_response_of_a_no_capture_handler_is_not_shown() {
     let app = "from snaxum import no_capture, route\n\n@route('/private')\n@no_capture\ndef private(request):\n    return 'swordfish'\n";
     let server = writing(Project::new().file("app.py", app)).await;
-    let answer = tool(&server, "call_route", json!({ "path": "/private" })).await;
-    let body = &answer["response_body"];
-    assert_eq!((&answer["status"], &body["text"]), (&json!(200), &Value::Null), "{answer}");
-    assert!(body["note"].as_str().is_some_and(|note| note.contains("@no_capture")), "{answer}");
-    let again = tool(&server, "replay", json!({ "id": answer["id"] })).await;
+    let response = tool(&server, "call_route", json!({ "path": "/private" })).await;
+    let body = &response["response_body"];
+    assert_eq!((&response["status"], &body["text"]), (&json!(200), &Value::Null), "{response}");
+    assert!(body["note"].as_str().is_some_and(|note| note.contains("@no_capture")), "{response}");
+    let again = tool(&server, "replay", json!({ "id": response["id"] })).await;
     assert!(again["status"] == 200 && !again.to_string().contains("swordfish"), "{again}");
 }

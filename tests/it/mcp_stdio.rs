@@ -63,17 +63,17 @@ impl Bridge {
         message
     }
 
-    async fn ask(&mut self, id: u64, method: &str, params: Value) -> Value {
+    async fn call(&mut self, id: u64, method: &str, params: Value) -> Value {
         self.send(id, method, params).await;
-        let answer = self.next().await;
-        assert_eq!(answer["id"], id, "{answer}");
-        answer
+        let response = self.next().await;
+        assert_eq!(response["id"], id, "{response}");
+        response
     }
 
     /// A tool's result.
     async fn tool(&mut self, id: u64, name: &str) -> Value {
-        let answer = self.ask(id, "tools/call", json!({ "name": name, "arguments": {} })).await;
-        result_of(&answer)
+        let response = self.call(id, "tools/call", json!({ "name": name, "arguments": {} })).await;
+        result_of(&response)
     }
 
     /// Closes stdin; returns the exit code, and the rest of stdout and stderr.
@@ -89,13 +89,13 @@ impl Bridge {
     }
 }
 
-fn result_of(answer: &Value) -> Value {
-    let text = answer["result"]["content"][0]["text"].as_str();
-    serde_json::from_str(text.unwrap_or_else(|| panic!("no text: {answer}"))).expect("JSON")
+fn result_of(response: &Value) -> Value {
+    let text = response["result"]["content"][0]["text"].as_str();
+    serde_json::from_str(text.unwrap_or_else(|| panic!("no text: {response}"))).expect("JSON")
 }
 
-fn error(answer: &Value) -> (Option<i64>, &str) {
-    let error = &answer["error"];
+fn error(response: &Value) -> (Option<i64>, &str) {
+    let error = &response["error"];
     (error["code"].as_i64(), error["message"].as_str().unwrap_or_default())
 }
 
@@ -112,14 +112,14 @@ async fn an_assistant_speaks_over_pipes_and_needs_no_token() {
     let client = json!({ "name": "test", "version": "1" });
     let first =
         json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });
-    let answer = bridge.ask(1, "initialize", first).await;
-    assert_eq!(answer["result"]["protocolVersion"], "2025-06-18");
-    assert_eq!(answer["result"]["serverInfo"]["name"], "snaxum");
+    let response = bridge.call(1, "initialize", first).await;
+    assert_eq!(response["result"]["protocolVersion"], "2025-06-18");
+    assert_eq!(response["result"]["serverInfo"]["name"], "snaxum");
     bridge.notify("notifications/initialized", json!({})).await;
-    let tools = bridge.ask(2, "tools/list", json!({})).await;
+    let tools = bridge.call(2, "tools/list", json!({})).await;
     assert_eq!(tools["result"]["tools"].as_array().map(Vec::len), Some(7), "{tools}");
     assert_eq!(bridge.tool(3, "logs").await["logs"][0]["line"], "hello printed");
-    let unknown = bridge.ask(4, "nonsense", json!({})).await;
+    let unknown = bridge.call(4, "nonsense", json!({})).await;
     assert_eq!(error(&unknown).0, Some(-32601), "{unknown}");
 
     let (code, left, errors) = bridge.end().await;
@@ -136,9 +136,9 @@ async fn each_message_may_bring_its_version_of_the_protocol() {
     });
 
     let call = json!({ "name": "workers", "arguments": {}, "_meta": meta });
-    let answer = bridge.ask(1, "tools/call", call).await;
+    let response = bridge.call(1, "tools/call", call).await;
 
-    assert_eq!(result_of(&answer)["pid"], server.pid);
+    assert_eq!(result_of(&response)["pid"], server.pid);
 }
 
 #[tokio::test]
@@ -161,14 +161,14 @@ async fn a_malformed_message_is_refused_and_the_next_one_works() {
 
     for (line, code) in [("{", -32700), ("[]", -32600), ("\"\u{1b}\"", -32700)] {
         bridge.send_line(line).await;
-        let answer = bridge.next().await;
-        assert_eq!((&answer["id"], error(&answer).0), (&Value::Null, Some(code)), "{answer}");
+        let response = bridge.next().await;
+        assert_eq!((&response["id"], error(&response).0), (&Value::Null, Some(code)), "{response}");
     }
-    let large = bridge.ask(1, "tools/call", json!({ "name": "x".repeat(70_000) })).await;
+    let large = bridge.call(1, "tools/call", json!({ "name": "x".repeat(70_000) })).await;
     assert!(error(&large).1.contains("65536"), "{large}");
     bridge.send_line(&"x".repeat(2 * 1024 * 1024)).await;
-    let answer = bridge.next().await;
-    assert!(error(&answer).1.contains("the line is too long"), "{answer}");
+    let response = bridge.next().await;
+    assert!(error(&response).1.contains("the line is too long"), "{response}");
 
     for line in ["", "\r", r#"{"jsonrpc":"2.0","id":9,"result":{}}"#] {
         bridge.send_line(line).await;
@@ -189,14 +189,14 @@ async fn a_message_that_waits_delays_no_other_and_can_be_cancelled() {
     bridge.send(2, "tools/call", wait).await;
     assert_eq!(bridge.tool(3, "workers").await["generation"], 1);
     bridge.notify("notifications/cancelled", json!({ "requestId": 1 })).await;
-    bridge.ask(4, "ping", json!({})).await;
+    bridge.call(4, "ping", json!({})).await;
     held.open().await;
 
-    let answer = bridge.next().await;
+    let response = bridge.next().await;
     assert_eq!(
-        (&answer["id"], &result_of(&answer)["generation"]),
+        (&response["id"], &result_of(&response)["generation"]),
         (&json!(2), &json!(2)),
-        "{answer}"
+        "{response}"
     );
     let (code, left, _) = bridge.end().await;
     assert_eq!((code, left), (Some(0), Vec::new()), "the cancelled message has no response");
@@ -225,7 +225,7 @@ async fn the_bridge_ends_with_stdin_after_pending_responses() {
 async fn the_bridge_ends_when_its_stdout_is_closed() {
     let server = app().await;
     let mut bridge = Bridge::of(&server.project);
-    bridge.ask(1, "ping", json!({})).await;
+    bridge.call(1, "ping", json!({})).await;
     let Bridge { mut process, mut stdin, out, .. } = bridge;
     drop(out);
 
@@ -241,7 +241,7 @@ async fn a_message_waits_while_a_new_process_takes_over() {
     let project = Project::new().gate().file("app.py", APP).args(&["--mcp"]);
     let server = project.dev().await;
     let mut bridge = Bridge::of(&server.project);
-    bridge.ask(0, "tools/list", json!({})).await;
+    bridge.call(0, "tools/list", json!({})).await;
     let before = bridge.tool(1, "workers").await;
     server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{APP}"));
     server.arrival().await.open().await;
@@ -254,9 +254,9 @@ async fn a_message_waits_while_a_new_process_takes_over() {
     bridge.send(2, "tools/call", json!({ "name": "workers", "arguments": {} })).await;
     held.open().await;
 
-    let answer = bridge.next().await;
-    assert_eq!(answer["id"], 2);
-    assert_ne!(result_of(&answer)["run_id"], before["run_id"]);
+    let response = bridge.next().await;
+    assert_eq!(response["id"], 2);
+    assert_ne!(result_of(&response)["run_id"], before["run_id"]);
     let status = in_time("the restart", restart.wait()).await.expect("it is ours");
     assert_eq!(status.code(), Some(0));
 }
@@ -289,15 +289,15 @@ async fn a_server_that_is_started_again_is_found_by_the_next_message() {
     let token = server.announcement().expect("a file")["mcp"]["token"].clone();
 
     server.stop().await;
-    let none = bridge.ask(2, "tools/list", json!({})).await;
+    let none = bridge.call(2, "tools/list", json!({})).await;
     assert_eq!(error(&none).0, Some(LOST));
     assert!(error(&none).1.contains("no dev server is running"), "{none}");
 
     let mut without = start_again(&server.project, &[]).await;
-    let closed = bridge.ask(3, "tools/list", json!({})).await;
+    let closed = bridge.call(3, "tools/list", json!({})).await;
     assert!(error(&closed).1.contains("`snaxum dev --mcp`"), "{closed}");
     without.kill().await.expect("it is ours");
-    let gone = bridge.ask(4, "tools/list", json!({})).await;
+    let gone = bridge.call(4, "tools/list", json!({})).await;
     assert_eq!(error(&gone).0, Some(LOST), "its dev.json is still there");
 
     let mut again = start_again(&server.project, &["--mcp"]).await;
@@ -359,10 +359,10 @@ async fn it_sends_what_a_program_sends_and_nothing_of_a_browser() {
         assert!(!head.contains(name), "{name}: {head}");
     }
     reply(stream, "403 Forbidden", "text/plain", "Not \u{1b}[31m for you.\n").await;
-    let answer = bridge.next().await;
-    assert_eq!((&answer["id"], error(&answer).0), (&json!(1), Some(LOST)));
-    let said = error(&answer).1;
-    assert!(said.contains("403") && said.contains(r"Not \u{1b}[31m for you."), "{said}");
+    let response = bridge.next().await;
+    assert_eq!((&response["id"], error(&response).0), (&json!(1), Some(LOST)));
+    let message = error(&response).1;
+    assert!(message.contains("403") && message.contains(r"Not \u{1b}[31m for you."), "{message}");
 }
 
 #[tokio::test]
@@ -424,8 +424,8 @@ async fn an_address_that_came_with_the_project_is_not_asked() {
     let mcp = json!({ "url": format!("{url}/__snaxum/mcp"), "token": "t" });
     let announced = json!({ "url": url, "token": "t", "pid": 1, "mcp": mcp }).to_string();
     let project = project.top_file(".snaxum/dev.json", &announced);
-    let answer = bridge.ask(1, "initialize", json!({})).await;
-    assert!(error(&answer).1.contains("not an address of this machine"), "{answer}");
+    let response = bridge.call(1, "initialize", json!({})).await;
+    assert!(error(&response).1.contains("not an address of this machine"), "{response}");
 
     let refused = project.snaxum(&["mcp"]).await;
     assert_eq!((refused.code, &*refused.stdout), (Some(1), ""));
@@ -442,7 +442,7 @@ async fn cancellations_are_read_though_as_much_is_under_way_as_may_be() {
         bridge.send(id, "tools/call", logs.clone()).await;
         open.push(request(&listener).await.0);
     }
-    let refused = bridge.ask(65, "tools/call", logs.clone()).await;
+    let refused = bridge.call(65, "tools/call", logs.clone()).await;
     assert_eq!(
         error(&refused),
         (Some(LOST), "64 messages are pending; cancel one or wait for a response")
@@ -453,7 +453,7 @@ async fn cancellations_are_read_though_as_much_is_under_way_as_may_be() {
     assert!(left.is_err(), "it has no caller");
     bridge.send(66, "tools/call", logs).await;
     let (stream, _) = request(&listener).await;
-    let answer = json!({ "jsonrpc": "2.0", "id": 66, "result": {} });
-    reply(stream, "200 OK", "application/json", &answer.to_string()).await;
-    assert_eq!(bridge.next().await, answer);
+    let response = json!({ "jsonrpc": "2.0", "id": 66, "result": {} });
+    reply(stream, "200 OK", "application/json", &response.to_string()).await;
+    assert_eq!(bridge.next().await, response);
 }

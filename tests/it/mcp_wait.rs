@@ -30,12 +30,12 @@ async fn a_wait_ends_when_its_time_is_up() {
     server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{APP}"));
     let held = server.arrival().await;
 
-    let answer = tool(&server, "await_reload", json!({ "timeout_ms": 1 })).await;
+    let response = tool(&server, "await_reload", json!({ "timeout_ms": 1 })).await;
 
-    assert_eq!((&answer["settled"], &answer["generation"]), (&json!(false), &json!(1)));
+    assert_eq!((&response["settled"], &response["generation"]), (&json!(false), &json!(1)));
     held.open().await;
-    let answer = tool(&server, "await_reload", json!({ "timeout_ms": 30_000 })).await;
-    assert_eq!((&answer["settled"], &answer["generation"]), (&json!(true), &json!(2)));
+    let response = tool(&server, "await_reload", json!({ "timeout_ms": 30_000 })).await;
+    assert_eq!((&response["settled"], &response["generation"]), (&json!(true), &json!(2)));
 }
 
 #[tokio::test]
@@ -44,21 +44,21 @@ async fn a_change_that_needs_a_new_process_is_not_reported_as_live() {
     let server = project.args(&["--mcp"]).dev().await;
     server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{APP}"));
     server.arrival().await.open().await;
-    let answer = tool(&server, "await_reload", json!({})).await;
-    assert_eq!((&answer["needs_restart"], &answer["generation"]), (&json!(false), &json!(2)));
+    let response = tool(&server, "await_reload", json!({})).await;
+    assert_eq!((&response["needs_restart"], &response["generation"]), (&json!(false), &json!(2)));
 
     let settings = "[tool.snaxum]\npool-workers = 1\n";
     std::fs::write(server.project.path().join("pyproject.toml"), settings).expect("a file");
     let trial = server.arrival().await;
-    let answer = tool(&server, "await_reload", json!({})).await;
-    assert_eq!((&answer["settled"], &answer["needs_restart"]), (&json!(true), &json!(true)));
+    let response = tool(&server, "await_reload", json!({})).await;
+    assert_eq!((&response["settled"], &response["needs_restart"]), (&json!(true), &json!(true)));
 
     trial.open().await;
     server.arrival().await.open().await; // the new process
     server.out.wait_for("pool 1 worker · ").await;
-    let answer = tool(&server, "await_reload", json!({})).await;
+    let response = tool(&server, "await_reload", json!({})).await;
     assert_eq!(
-        (&answer["needs_restart"], &answer["last_reload"]["cause"]),
+        (&response["needs_restart"], &response["last_reload"]["cause"]),
         (&json!(false), &json!("start"))
     );
 }
@@ -86,9 +86,9 @@ async fn a_wait_ends_when_the_server_stops() {
     server.signal(libc::SIGTERM);
     stream.write_all(body.as_bytes()).await.expect("it reads");
 
-    let mut answer = String::new();
-    in_time("the response", stream.read_to_string(&mut answer)).await.expect("it responds");
-    assert!(answer.contains("the server is stopping"), "{answer}");
+    let mut response = String::new();
+    in_time("the response", stream.read_to_string(&mut response)).await.expect("it responds");
+    assert!(response.contains("the server is stopping"), "{response}");
     drop(held);
     server.ended().await;
     assert!(!server.err.text().contains("ERROR"), "{}", server.err.text());
@@ -118,10 +118,10 @@ async fn a_reload_that_needs_a_new_process_returns_before_the_old_one_stops() {
 
     assert_eq!(server.project.snaxum(&["pause"]).await.code, Some(0));
     std::fs::write(server.project.path().join("pyproject.toml"), settings(2)).expect("a file");
-    let answer = tool(&server, "reload", json!({})).await;
+    let response = tool(&server, "reload", json!({})).await;
 
-    assert_eq!(answer["reload"]["strategy"], "restart", "{answer}");
-    assert_eq!(answer["restart"], json!({ "accepted": true, "refusal": "" }));
+    assert_eq!(response["reload"]["strategy"], "restart", "{response}");
+    assert_eq!(response["restart"], json!({ "accepted": true, "refusal": "" }));
     server.out.wait_for("pool 2 workers").await;
     let after = tool(&server, "workers", json!({})).await;
     assert_ne!(before["run_id"], after["run_id"]);

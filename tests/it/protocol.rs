@@ -92,11 +92,11 @@ fn seq(message: &Value) -> u64 {
 /// The types of the messages up to the pong.
 async fn received_so_far(console: &mut Console) -> Vec<Value> {
     send(console, json!({"type": "ping"})).await;
-    let mut told = Vec::new();
+    let mut messages = Vec::new();
     loop {
         match console.next().await {
-            message if message["type"] == "pong" => return told,
-            message => told.push(message),
+            message if message["type"] == "pong" => return messages,
+            message => messages.push(message),
         }
     }
 }
@@ -224,9 +224,9 @@ async fn numbers_of_each_second_can_be_subscribed_to() {
     let mut console = server.console().await;
     subscribe(&mut console, &["metrics"]).await;
     server.get("/hello").await;
-    let told = console.next().await;
+    let message = console.next().await;
     assert_eq!(
-        (&told["type"], &told["metrics"]["dispatch_workers"].is_u64()),
+        (&message["type"], &message["metrics"]["dispatch_workers"].is_u64()),
         (&json!("metrics"), &true)
     );
 }

@@ -140,8 +140,8 @@ async fn build() -> PathBuf {
     put("src/bin/rust-and-python.rs", include_str!("../embedding/program.rs"));
     let offline = cargo(&root, &["build", "--offline"]).await;
     if !offline.0.success() {
-        let (status, said) = cargo(&root, &["build"]).await;
-        assert!(status.success(), "the quick start does not compile:\n{said}");
+        let (status, output) = cargo(&root, &["build"]).await;
+        assert!(status.success(), "the quick start does not compile:\n{output}");
     }
     root
 }

@@ -4,15 +4,11 @@ use std::fs;
 
 use serde_json::json;
 
-use super::support::{Project, Server};
-
-pub(crate) fn answers(text: &str) -> String {
-    format!("from snaxum import route\n\n@route('/')\ndef index(request):\n    return {text:?}\n")
-}
+use super::support::{Project, Server, app_returning};
 
 /// A server whose requests wait for a reload, however slow the machine is.
 pub(crate) async fn app() -> Server {
-    let project = Project::new().file("app.py", &answers("one"));
+    let project = Project::new().file("app.py", &app_returning("one"));
     project.args(&["--reload-wait", "1h"]).dev().await
 }
 
@@ -22,7 +18,7 @@ async fn the_request_after_a_save_runs_the_new_code() {
     assert_eq!(server.get("/").await.text(), "one");
 
     for n in 0..20 {
-        server.edit("app.py", &answers(&format!("version {n}")));
+        server.edit("app.py", &app_returning(&format!("version {n}")));
         assert_eq!(server.get("/").await.text(), format!("version {n}"));
     }
 }
@@ -32,7 +28,8 @@ async fn a_save_by_renaming_is_a_save() {
     let server = app().await;
     let mut console = server.console().await;
     for n in 0..5 {
-        fs::write(server.python(".app.py.tmp"), answers(&format!("version {n}"))).expect("a file");
+        fs::write(server.python(".app.py.tmp"), app_returning(&format!("version {n}")))
+            .expect("a file");
         fs::rename(server.python(".app.py.tmp"), server.python("app.py")).expect("a move");
         console.next_of_type("reload.ok").await;
         assert_eq!(server.get("/").await.text(), format!("version {n}"));
@@ -46,7 +43,7 @@ async fn a_save_that_moves_the_old_file_away_first_never_serves_nothing() {
 
     // As vim does with `backupcopy=no`.
     fs::rename(server.python("app.py"), server.python("app.py~")).expect("a move");
-    server.edit("app.py", &answers("two"));
+    server.edit("app.py", &app_returning("two"));
     fs::remove_file(server.python("app.py~")).expect("it is there");
     console.next_of_type("reload.ok").await;
 
@@ -59,7 +56,7 @@ async fn the_generation_goes_up_by_one_with_each_reload_that_takes_effect() {
     let mut console = server.console().await;
     assert_eq!(server.get("/").await.header("x-snaxum-gen"), "1");
 
-    server.edit("app.py", &answers("two"));
+    server.edit("app.py", &app_returning("two"));
     let reload = console.next_of_type("reload.ok").await;
 
     assert_eq!(reload["reload"]["generation"], 2);
@@ -72,7 +69,7 @@ async fn routes_come_and_go_with_the_code() {
     let server = app().await;
     let mut console = server.console().await;
 
-    server.edit("app.py", &answers("two").replace("'/'", "'/moved'"));
+    server.edit("app.py", &app_returning("two").replace("'/'", "'/moved'"));
     let reload = console.next_of_type("reload.ok").await;
 
     assert_eq!(server.get("/").await.status, 404);
@@ -95,7 +92,7 @@ async fn broken_code_changes_nothing_but_the_state_until_it_is_mended() {
         let server = app().await;
         let mut console = server.console().await;
 
-        server.edit("app.py", &format!("{}\n{broken}\n", answers("two")));
+        server.edit("app.py", &format!("{}\n{broken}\n", app_returning("two")));
         let failure = console.next_of_type("reload.fail").await;
 
         assert_eq!(failure["reload"]["outcome"], "failed", "{broken}");
@@ -108,7 +105,7 @@ async fn broken_code_changes_nothing_but_the_state_until_it_is_mended() {
             "{broken}"
         );
 
-        server.edit("app.py", &answers("three"));
+        server.edit("app.py", &app_returning("three"));
         console.next_of_type("reload.ok").await;
 
         let reply = server.get("/").await;
@@ -124,7 +121,7 @@ async fn mending_by_going_back_to_the_served_code_is_mended_too() {
 
     server.edit("app.py", "def oops(:");
     console.next_of_type("reload.fail").await;
-    server.edit("app.py", &answers("one"));
+    server.edit("app.py", &app_returning("one"));
     console.next_of_type("reload.ok").await;
 
     assert_eq!(server.get("/").await.text(), "one");
@@ -169,14 +166,14 @@ async fn touching_a_file_or_saving_it_unchanged_reloads_nothing() {
     let server = app().await;
     let mut console = server.console().await;
 
-    server.edit("app.py", &answers("one"));
+    server.edit("app.py", &app_returning("one"));
     fs::File::open(server.python("app.py"))
         .and_then(|file| file.set_modified(std::time::SystemTime::now()))
         .expect("touched");
     server.edit("notes.txt", "not Python");
     // The next event is the next real change.
     assert_eq!(server.get("/").await.header("x-snaxum-gen"), "1");
-    server.edit("app.py", &answers("two"));
+    server.edit("app.py", &app_returning("two"));
     let next = console.next_of_type("reload.ok").await;
 
     assert_eq!(next["reload"]["generation"], 2);
@@ -222,7 +219,7 @@ async fn a_new_file_is_served_and_a_deleted_one_is_not() {
     let server = app().await;
     let mut console = server.console().await;
 
-    server.edit("second.py", &answers("second").replace("'/'", "'/second'"));
+    server.edit("second.py", &app_returning("second").replace("'/'", "'/second'"));
     console.next_of_type("reload.ok").await;
     assert_eq!(server.get("/second").await.text(), "second");
 
@@ -237,11 +234,11 @@ async fn a_new_directory_is_watched_as_soon_as_it_is_there() {
     let server = app().await;
     let mut console = server.console().await;
 
-    server.edit("shop/__init__.py", &answers("shop").replace("'/'", "'/shop'"));
+    server.edit("shop/__init__.py", &app_returning("shop").replace("'/'", "'/shop'"));
     console.next_of_type("reload.ok").await;
     assert_eq!(server.get("/shop").await.text(), "shop");
 
-    server.edit("shop/__init__.py", &answers("sale").replace("'/'", "'/shop'"));
+    server.edit("shop/__init__.py", &app_returning("sale").replace("'/'", "'/shop'"));
     console.next_of_type("reload.ok").await;
     assert_eq!(server.get("/shop").await.text(), "sale");
 }
@@ -378,10 +375,10 @@ async fn no_request_fails_during_reloads() {
     });
 
     for n in 0..10 {
-        server.edit("app.py", &answers(&format!("version {n}")));
+        server.edit("app.py", &app_returning(&format!("version {n}")));
         console.next_of_type("reload.ok").await;
     }
-    server.edit("app.py", &answers("last"));
+    server.edit("app.py", &app_returning("last"));
 
     let seen = client.await.expect("every response was good");
     assert!(
@@ -415,10 +412,10 @@ async fn a_reload_changes_neither_process_nor_connections_nor_libraries() {
 
 #[tokio::test]
 async fn a_module_that_hangs_during_a_reload_delays_no_request_for_long() {
-    let server = Project::new().gate().file("app.py", &answers("one")).dev().await;
+    let server = Project::new().gate().file("app.py", &app_returning("one")).dev().await;
     let mut console = server.console().await;
 
-    server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{}", answers("two")));
+    server.edit("app.py", &format!("import _gate\n_gate.wait('import')\n{}", app_returning("two")));
     let held = server.arrival().await;
 
     assert_eq!(server.get("/").await.text(), "one");

@@ -4,13 +4,13 @@ use std::fs;
 
 use serde_json::json;
 
-use super::reload::{answers, app};
-use super::support::Project;
+use super::reload::app;
+use super::support::{Project, app_returning};
 
 #[tokio::test]
 async fn a_module_that_never_loaded_does_not_block_the_others() {
     let server = Project::new()
-        .file("good.py", &answers("good"))
+        .file("good.py", &app_returning("good"))
         .file("bad.py", "from snaxum import route\n\n@route('/bad')\ndef bad(request):\n    return 'mended'\n\nraise ValueError('at start')\n")
         .dev()
         .await;
@@ -45,7 +45,7 @@ async fn a_server_with_nothing_that_loads_waits_for_the_mend() {
     assert_eq!(server.get("/").await.status, 503);
 
     let mut console = server.console().await;
-    server.edit("app.py", &answers("mended"));
+    server.edit("app.py", &app_returning("mended"));
     console.next_of_type("reload.ok").await;
 
     let reply = server.get("/").await;
@@ -54,9 +54,9 @@ async fn a_server_with_nothing_that_loads_waits_for_the_mend() {
 
 #[tokio::test]
 async fn serve_never_reloads() {
-    let server = Project::new().file("app.py", &answers("one")).serve().await;
+    let server = Project::new().file("app.py", &app_returning("one")).serve().await;
 
-    server.edit("app.py", &answers("two"));
+    server.edit("app.py", &app_returning("two"));
 
     let reply = server.get("/").await;
     assert_eq!((reply.text(), reply.header("x-snaxum-gen")), ("one", ""));
@@ -70,9 +70,9 @@ async fn a_python_directory_that_is_replaced_is_watched_on() {
 
     // As a checkout of another branch may do.
     fs::rename(&python, &aside).expect("a move");
-    server.edit("app.py", &answers("two"));
+    server.edit("app.py", &app_returning("two"));
     console.next_of_type("reload.ok").await;
-    server.edit("app.py", &answers("three"));
+    server.edit("app.py", &app_returning("three"));
     console.next_of_type("reload.ok").await;
 
     assert_eq!(server.get("/").await.text(), "three");
@@ -80,11 +80,11 @@ async fn a_python_directory_that_is_replaced_is_watched_on() {
 
 #[tokio::test]
 async fn a_save_during_the_start_is_served() {
-    let hanging = format!("import _gate\n_gate.wait('import')\n{}", answers("one"));
+    let hanging = format!("import _gate\n_gate.wait('import')\n{}", app_returning("one"));
     let server = Project::new().gate().file("app.py", &hanging).spawn("dev");
     let held = server.arrival().await;
 
-    server.edit("app.py", &answers("two"));
+    server.edit("app.py", &app_returning("two"));
     held.open().await;
     let server = server.answering().await;
 

@@ -45,7 +45,7 @@ async fn newest(server: &Server) -> String {
     server.api("requests").await[0]["id"].as_str().expect("an id").to_owned()
 }
 
-async fn ask(server: &Server) -> String {
+async fn send_request(server: &Server) -> String {
     let request = server.request(Method::POST, "/echo?token=swordfish-1&a=%20");
     let request = request.header("authorization", "Bearer swordfish-2").header("x-tag", "one");
     assert_eq!(send(request.body(r#"{"password": "swordfish-3"}"#)).await.status, 200);
@@ -70,7 +70,7 @@ async fn a_replay_sends_the_original_request_with_its_masked_secrets() {
         ],"#,
     );
     let server = Project::new().file("app.py", &app).dev().await;
-    let original = ask(&server).await;
+    let original = send_request(&server).await;
 
     let replay = act(&server, &original, "replay", json!({})).await;
     assert_eq!(replay.status, 200, "{}", replay.text());
@@ -85,7 +85,7 @@ async fn a_replay_sends_the_original_request_with_its_masked_secrets() {
 #[tokio::test]
 async fn an_edited_replay_sends_the_changes_and_unmasks_the_rest() {
     let server = Project::new().file("app.py", APP).dev().await;
-    let original = ask(&server).await;
+    let original = send_request(&server).await;
 
     let changes = json!({
         "method": "PUT",
@@ -103,7 +103,7 @@ async fn an_edited_replay_sends_the_changes_and_unmasks_the_rest() {
 #[tokio::test]
 async fn a_request_that_cannot_be_replayed_is_an_error_with_the_reason() {
     let server = Project::new().file("app.py", APP).dev().await;
-    let original = ask(&server).await;
+    let original = send_request(&server).await;
     let before = newest(&server).await;
     for (id, changes, status, says) in [
         ("999", json!({}), 404, "no such request"),
@@ -151,11 +151,11 @@ def hold(request):
         tokio::spawn(send(server.request(Method::POST, "/hold").body("the original body")));
     let held = server.arrival().await;
     client.abort();
-    let told = console.next_of_type("request.end").await["request"].take();
-    assert_eq!(told["status"], 499);
+    let ended = console.next_of_type("request.end").await["request"].take();
+    assert_eq!(ended["status"], 499);
     held.open().await;
 
-    let id = told["id"].as_str().expect("an id").to_owned();
+    let id = ended["id"].as_str().expect("an id").to_owned();
     let replaying = act(&server, &id, "replay", json!({}));
     let opening = async { server.arrival().await.open().await };
     let both = async { tokio::join!(replaying, opening).0 };
@@ -206,7 +206,7 @@ async fn a_pinned_request_is_sent_after_each_reload_until_it_passes() {
 #[tokio::test]
 async fn only_failures_are_pinned_and_not_too_many() {
     let server = Project::new().file("app.py", APP).dev().await;
-    let fine = ask(&server).await;
+    let fine = send_request(&server).await;
     let reply = act(&server, &fine, "pin", json!({})).await;
     assert_eq!(reply.status, 400);
     assert!(reply.text().contains("its status is 200"), "{}", reply.text());

@@ -419,7 +419,7 @@ def fail(request):
 async fn secrets_are_masked_in_camel_case_in_addresses_and_in_mappings() {
     let server = Project::new().file("app.py", SECRETIVE).dev().await;
     let query = "accessToken=swordfish-2&clientSecret=swordfish-3&pageSize=harmless";
-    let ask = |path: &str| {
+    let get = |path: &str| {
         send(
             server
                 .request(Method::GET, &format!("{path}?{query}"))
@@ -428,8 +428,8 @@ async fn secrets_are_masked_in_camel_case_in_addresses_and_in_mappings() {
         )
     };
 
-    let away = ask("/away").await;
-    let failed = ask("/raise").await;
+    let away = get("/away").await;
+    let failed = get("/raise").await;
 
     assert_eq!((away.status, failed.status), (302, 500));
     // The client gets the whole body.

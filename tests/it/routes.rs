@@ -238,8 +238,8 @@ async fn a_table_that_differs_from_the_baseline_is_shown_as_a_diff_and_exits_wit
         ]
     );
 
-    let told = project.snaxum(&["routes", "--diff", &saved]).await;
-    assert_eq!((told.code, told.stdout, &*told.stderr), (Some(0), other.stderr, ""));
+    let finished = project.snaxum(&["routes", "--diff", &saved]).await;
+    assert_eq!((finished.code, finished.stdout, &*finished.stderr), (Some(0), other.stderr, ""));
     let both = project.snaxum(&["routes", "--diff", &saved, "--check", &saved]).await;
     assert_eq!(both.code, Some(2), "one or the other");
 
@@ -266,11 +266,11 @@ async fn strict_ends_with_3_where_something_is_odd() {
 #[tokio::test]
 async fn a_match_shows_the_route_and_the_near_misses() {
     let project = shop();
-    let asked = async |request: &str, format: &str| {
+    let find = async |request: &str, format: &str| {
         project.snaxum(&["routes", "--match", request, "--format", format]).await
     };
 
-    let found = asked("delete /users/07?x=1", "table").await;
+    let found = find("delete /users/07?x=1", "table").await;
     assert_eq!((found.code, &*found.stderr), (Some(0), ""));
     assert_eq!(
         found.stdout,
@@ -278,14 +278,14 @@ async fn a_match_shows_the_route_and_the_near_misses() {
          \nnear misses\n  GET /users  users.users: is too short: ends before `/07`, and accepts only GET\n"
     );
 
-    let refused = asked("/users/%61da", "json").await;
+    let refused = find("/users/%61da", "json").await;
     assert_eq!((refused.code, &*refused.stderr), (Some(1), ""));
-    let told: Value = serde_json::from_str(&refused.stdout).expect("JSON alone");
-    assert_eq!((&told["status"], &told["route"]), (&404.into(), &Value::Null));
-    assert_eq!(told["near_misses"][0]["path"], "/users/<int:id>");
-    assert_eq!(told["near_misses"][0]["reason"], "has `<int>` where the path has `ada`");
+    let lookup: Value = serde_json::from_str(&refused.stdout).expect("JSON alone");
+    assert_eq!((&lookup["status"], &lookup["route"]), (&404.into(), &Value::Null));
+    assert_eq!(lookup["near_misses"][0]["path"], "/users/<int:id>");
+    assert_eq!(lookup["near_misses"][0]["reason"], "has `<int>` where the path has `ada`");
 
-    let other_method = asked("GET /orders", "table").await;
+    let other_method = find("GET /orders", "table").await;
     assert_eq!(other_method.code, Some(1));
     assert!(other_method.stdout.contains("405: the path allows OPTIONS, POST"));
     assert!(other_method.stdout.contains("POST /orders  shop.orders.create: accepts only POST"));

@@ -238,12 +238,12 @@ def blocked(request):
 async fn no_capture_applies_to_requests_that_outlive_the_handler() {
     let server = Project::new().gate().file("app.py", HELD).dev().await;
     let request = server.request(Method::POST, "/blocked?a=swordfish-1").body("swordfish-2");
-    let asked = tokio::spawn(send(request));
+    let sending = tokio::spawn(send(request));
     let held = server.arrival().await;
     server.edit("app.py", &HELD.replace("/blocked", "/other").replace("def blocked", "def other"));
     server.api("wait").await;
     held.open().await;
-    let reply = asked.await.expect("no panic");
+    let reply = sending.await.expect("no panic");
     assert_eq!((reply.status, reply.text()), (200, "swordfish-2"));
 
     let text = shown(&server, &reply).await;

@@ -78,8 +78,8 @@ async fn no_body_and_no_frame_contains_the_token() {
         assert!(!text.contains(&server.token), "{text}");
     }
     assert!(!server.err.text().contains(&server.token));
-    let told = server.out.text().matches(&server.token).count();
-    assert_eq!(told, 1, "the link is printed once");
+    let links = server.out.text().matches(&server.token).count();
+    assert_eq!(links, 1, "the link is printed once");
 }
 
 /// Each asset's name and text.
@@ -208,8 +208,8 @@ impl Chance {
                 // Messages that are valid, or nearly.
                 let types = ["*", "error", "reload.*", "request.start", "eror"];
                 let types: Vec<_> = (0..self.below(3)).map(|_| types[self.below(5)]).collect();
-                let said = ["ping", "subscribe", "ack"][self.below(3)];
-                json!({"type": said, "types": types, "seq": self.below(3), "id": self.json(0)})
+                let kind = ["ping", "subscribe", "ack"][self.below(3)];
+                json!({"type": kind, "types": types, "seq": self.below(3), "id": self.json(0)})
             }
             _ => {
                 let mut object = json!({ "type": WORDS[self.below(WORDS.len())] });
@@ -225,7 +225,7 @@ impl Chance {
 #[tokio::test]
 async fn ten_thousand_random_frames_change_nothing_and_log_nothing() {
     let server = app().await;
-    let said = |server: &Server| (server.out.text(), server.err.text());
+    let output = |server: &Server| (server.out.text(), server.err.text());
     let state = async |server: &Server| {
         let mut status = server.api("status").await;
         status["uptime_s"] = Value::Null;
@@ -233,8 +233,8 @@ async fn ten_thousand_random_frames_change_nothing_and_log_nothing() {
     };
     server.get("/hello").await;
     server.out.wait_for(" 200 ").await;
-    let (lines, before) = (said(&server), state(&server).await);
-    let (mut chance, mut answers) = (Chance(41), HashMap::<String, usize>::new());
+    let (lines, before) = (output(&server), state(&server).await);
+    let (mut chance, mut counts) = (Chance(41), HashMap::<String, usize>::new());
     for _ in 0..500 {
         let mut console = unread(&server).await;
         for _ in 0..20 {
@@ -242,22 +242,22 @@ async fn ten_thousand_random_frames_change_nothing_and_log_nothing() {
         }
         // One more than it may send: the close shows that the others were read.
         console.send(Message::text("{}")).await;
-        let (told, code) = console.end().await;
+        let (kinds, code) = console.end().await;
         assert_eq!(code, Some(1008));
-        for kind in told {
-            *answers.entry(kind).or_default() += 1;
+        for kind in kinds {
+            *counts.entry(kind).or_default() += 1;
         }
     }
     // Only problems, requested messages and the first two are sent.
-    let (pongs, problems) = (answers.remove("pong"), answers.remove("problem"));
+    let (pongs, problems) = (counts.remove("pong"), counts.remove("problem"));
     assert!(pongs > Some(100) && problems > Some(5_000), "{pongs:?} {problems:?}");
-    answers.retain(|kind, _| !["hello", "snapshot", "metrics"].contains(&&**kind));
-    assert_eq!(answers, HashMap::new());
+    counts.retain(|kind, _| !["hello", "snapshot", "metrics"].contains(&&**kind));
+    assert_eq!(counts, HashMap::new());
 
     assert_eq!(state(&server).await, before);
     server.get("/nowhere").await;
     server.out.wait_for(" 404 ").await;
-    let (out, err) = said(&server);
+    let (out, err) = output(&server);
     assert_eq!(out.lines().count(), lines.0.lines().count() + 1, "{out}");
     assert_eq!(err, lines.1);
 }
@@ -283,14 +283,15 @@ async fn a_socket_is_closed_with_the_code_of_the_fault() {
 }
 
 /// Asks for `/hello` so many times over one connection.
-async fn ask(server: &Server, count: usize) {
+async fn request_many(server: &Server, count: usize) {
     let mut stream = TcpStream::connect(server.authority()).await.expect("it listens");
     let request = format!("GET /hello HTTP/1.1\r\nhost: {}\r\n\r\n", server.authority());
     for _ in 0..count.div_ceil(100) {
         stream.write_all(request.repeat(100).as_bytes()).await.expect("it reads");
-        let mut answers = Vec::new();
-        while answers.windows(8).filter(|text| text == b"HTTP/1.1").count() < 100 {
-            let read = in_time("answers", stream.read_buf(&mut answers)).await.expect("a response");
+        let mut responses = Vec::new();
+        while responses.windows(8).filter(|text| text == b"HTTP/1.1").count() < 100 {
+            let read =
+                in_time("responses", stream.read_buf(&mut responses)).await.expect("a response");
             assert!(read > 0, "the connection stays open");
         }
     }
@@ -299,7 +300,7 @@ async fn ask(server: &Server, count: usize) {
 #[tokio::test]
 async fn a_console_that_never_reads_costs_no_memory_and_receives_a_count_of_missed_events() {
     let server = app().await;
-    ask(&server, 2_000).await; // more than the limit
+    request_many(&server, 2_000).await; // more than the limit
     // The kernel buffers little for it.
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a size");
@@ -310,12 +311,12 @@ async fn a_console_that_never_reads_costs_no_memory_and_receives_a_count_of_miss
     assert_eq!(stuck.next().await["type"], "hello");
     let before = server.memory();
 
-    ask(&server, 8_000).await; // more than the kernel buffers for it
+    request_many(&server, 8_000).await; // more than the kernel buffers for it
 
     let grown = server.memory().saturating_sub(before);
     assert!(grown < 16 << 20, "{grown} bytes");
     server.get("/last").await;
-    let (mut told, mut dropped, mut seq) = (0, 0, 0);
+    let (mut received, mut dropped, mut seq) = (0, 0, 0);
     loop {
         let message = stuck.next().await;
         // A client recognizes repeated events by their numbers.
@@ -325,13 +326,13 @@ async fn a_console_that_never_reads_costs_no_memory_and_receives_a_count_of_miss
         seq = number;
         match message["type"].as_str() {
             Some("request.end") if message["request"]["path"] == "/last" => break,
-            Some("request.end") => told += 1,
+            Some("request.end") => received += 1,
             Some("dropped") => dropped += message["count"].as_u64().expect("a number"),
             _ => {}
         }
     }
     assert!(dropped > 0);
-    assert_eq!(told + dropped, 8_000);
+    assert_eq!(received + dropped, 8_000);
 }
 
 #[tokio::test]
@@ -362,16 +363,16 @@ async fn no_parameter_is_taken_for_a_path() {
             "%ff%fe",
         ] {
             let path = format!("{place}{hostile}");
-            let answer = server
+            let response = server
                 .raw(&format!(
                     "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
                      connection: close\r\n\r\n",
                     server.token
                 ))
                 .await;
-            let status = answer.split(' ').nth(1).expect("a status");
-            assert!(["400", "404"].contains(&status), "{path}: {answer}");
-            assert!(!answer.contains("root:") && !answer.contains("snaxum import"), "{path}");
+            let status = response.split(' ').nth(1).expect("a status");
+            assert!(["400", "404"].contains(&status), "{path}: {response}");
+            assert!(!response.contains("root:") && !response.contains("snaxum import"), "{path}");
         }
     }
 }

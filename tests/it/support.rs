@@ -3,6 +3,7 @@
 //! Nothing here sleeps in place of an event. Expected events are awaited; [`WATCHDOG`] only
 //! turns a hang into a failure. Every process that is started here ends with its handle.
 
+mod apps;
 mod console;
 mod output;
 mod process;
@@ -23,6 +24,7 @@ use tokio::process::{Child, Command};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self};
 
+pub(crate) use apps::app_returning;
 pub(crate) use console::Console;
 pub(crate) use output::Output;
 pub(crate) use process::Process;
@@ -180,7 +182,7 @@ impl Project {
         }
         for (key, _) in std::env::vars_os() {
             let name = key.to_string_lossy();
-            let heard = [
+            let inherited = [
                 "PYTHONDONTWRITEBYTECODE",
                 "PYTHONUNBUFFERED",
                 "RUST_LOG",
@@ -188,7 +190,7 @@ impl Project {
                 "FORCE_COLOR",
                 "CLICOLOR_FORCE",
             ];
-            if name.starts_with("SNAXUM_") || heard.contains(&&*name) {
+            if name.starts_with("SNAXUM_") || inherited.contains(&&*name) {
                 command.env_remove(&key);
             }
         }
@@ -315,9 +317,9 @@ impl Server {
     /// Sends these bytes and reads until the server closes.
     pub(crate) async fn raw(&self, bytes: &str) -> String {
         let mut stream = self.socket(bytes.as_bytes()).await;
-        let mut answer = Vec::new();
-        in_time("the raw response", stream.read_to_end(&mut answer)).await.expect("it responds");
-        String::from_utf8_lossy(&answer).into_owned()
+        let mut response = Vec::new();
+        in_time("the raw response", stream.read_to_end(&mut response)).await.expect("it responds");
+        String::from_utf8_lossy(&response).into_owned()
     }
 
     /// A new connection on which these bytes have been sent.

@@ -152,8 +152,8 @@ async fn slow_pins_do_not_delay_the_line_of_the_reload() {
     let mut tail = Tail::of(&server.project, &[]);
     tail.line_with("GET    /raise").await;
 
-    let answer = "    _gate.wait('sent again')\n    return 'fine'";
-    server.edit("app.py", &app.replace("    raise ValueError(why)", answer));
+    let replacement = "    _gate.wait('sent again')\n    return 'fine'";
+    server.edit("app.py", &app.replace("    raise ValueError(why)", replacement));
     let held = server.arrival().await;
     for line in [tail.line_with("↻ G2").await, server.out.wait_for("↻ G2").await] {
         assert!(!line.contains("pinned"), "{line}");
@@ -228,16 +228,16 @@ async fn pretend() -> (TcpListener, Project) {
 /// The next socket, and where it asked for it.
 async fn accept(listener: &TcpListener) -> (WebSocketStream<TcpStream>, String) {
     let (stream, _) = in_time("a connection", listener.accept()).await.expect("a client");
-    let mut asked = String::new();
+    let mut uri = String::new();
     #[expect(clippy::result_large_err, reason = "the type is the library's")]
-    let answer = |request: &Request, mut response: Response| {
-        asked = request.uri().to_string();
+    let respond = |request: &Request, mut response: Response| {
+        uri = request.uri().to_string();
         let protocol = HeaderValue::from_static("snaxum.v2");
         response.headers_mut().insert("sec-websocket-protocol", protocol);
         Ok(response)
     };
-    let socket = tokio_tungstenite::accept_hdr_async(stream, answer).await.expect("a handshake");
-    (socket, asked)
+    let socket = tokio_tungstenite::accept_hdr_async(stream, respond).await.expect("a handshake");
+    (socket, uri)
 }
 
 #[tokio::test]
@@ -285,8 +285,8 @@ async fn a_reader_that_was_too_slow_continues_and_sees_nothing_twice() {
     let note = find(&mut tail.err, "").await;
     assert_eq!(note, "note: disconnected because of slow reading; reconnecting");
 
-    let (mut socket, asked) = accept(&listener).await;
-    assert!(asked.ends_with("?run=r&since=8"), "{asked}");
+    let (mut socket, uri) = accept(&listener).await;
+    assert!(uri.ends_with("?run=r&since=8"), "{uri}");
     socket.send_all(&mut frames(&log)).await.expect("it reads");
     assert!(tail.line_with("").await.contains("G1, Python"));
     assert!(tail.line_with("").await.contains("printed"));
@@ -379,9 +379,9 @@ async fn a_process_that_takes_over_is_followed_from_its_start() {
     let snapshot = read(tail.line_with("\"snapshot\"").await);
     assert_eq!(snapshot["requests"], json!([]));
     server.get("/nowhere").await;
-    let told = read(tail.line_with("\"request.end\"").await);
+    let event = read(tail.line_with("\"request.end\"").await);
     assert_eq!(
-        (&told["request"]["path"], &told["request"]["id"]),
+        (&event["request"]["path"], &event["request"]["id"]),
         (&json!("/nowhere"), &json!("1"))
     );
 }

@@ -118,8 +118,8 @@ impl Screen {
         // SAFETY: all of it is numbers, for which zero is a value.
         let mut mode: libc::termios = unsafe { std::mem::zeroed() };
         // SAFETY: points to a value of ours that outlives the call.
-        let asked = unsafe { libc::tcgetattr(self.slave.as_raw_fd(), &raw mut mode) };
-        assert_eq!(asked, 0, "it has a mode");
+        let status = unsafe { libc::tcgetattr(self.slave.as_raw_fd(), &raw mut mode) };
+        assert_eq!(status, 0, "it has a mode");
         [libc::ICANON, libc::ECHO, libc::ISIG].map(|flag| mode.c_lflag & flag != 0)
     }
 
@@ -357,11 +357,11 @@ async fn no_request_is_left_out_of_the_count() {
         server.get("/").await;
     }
     server.stop().await;
-    let said = server.out.whole().await;
+    let output = server.out.whole().await;
     let times = |line: &str| line.split_once("(×").map_or(1, |(_, rest)| number(rest));
     let of_requests =
-        said.lines().filter(|line| line.contains("  GET    /  ") && line.contains(" ms "));
-    assert_eq!(of_requests.map(times).sum::<usize>(), 10, "{said}");
+        output.lines().filter(|line| line.contains("  GET    /  ") && line.contains(" ms "));
+    assert_eq!(of_requests.map(times).sum::<usize>(), 10, "{output}");
 }
 
 fn number(text: &str) -> usize {

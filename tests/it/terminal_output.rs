@@ -120,9 +120,9 @@ print('loaded')
         (&types[..4], types.iter().rposition(|kind| *kind == "hello").expect("a start"));
     assert_eq!((first, &types[second..second + 4]), (&start[..], &start[..]), "{types:?}");
     assert_eq!((types[second - 1], types.last()), ("bye", Some(&"bye")));
-    let said: Vec<_> = events.iter().filter(|event| event["type"] == "log").collect();
-    assert_eq!((&said[0]["log"]["line"], &said[0]["log"]["reload"]), (&"loaded".into(), &1.into()));
-    assert_eq!(said[1]["log"]["line"], "said \u{1b}[2J\u{9b}\u{202e}");
+    let logs: Vec<_> = events.iter().filter(|event| event["type"] == "log").collect();
+    assert_eq!((&logs[0]["log"]["line"], &logs[0]["log"]["reload"]), (&"loaded".into(), &1.into()));
+    assert_eq!(logs[1]["log"]["line"], "said \u{1b}[2J\u{9b}\u{202e}");
     assert!(!out.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{out}");
     let token = err
         .split("?t=")

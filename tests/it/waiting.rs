@@ -74,8 +74,8 @@ async fn app() -> Server {
 async fn waits(server: &Server, list: &str, path: &str) {
     in_time("a request to wait", async {
         loop {
-            let told = server.api("workers").await;
-            let requests = told[list]["requests"].as_array().cloned().unwrap_or_default();
+            let workers = server.api("workers").await;
+            let requests = workers[list]["requests"].as_array().cloned().unwrap_or_default();
             let waits = |request: &Value| {
                 request["path"] == path && request["age_ms"].as_f64() > Some(LONG_MS)
             };
@@ -129,8 +129,8 @@ async fn a_request_that_waits_for_the_loop_names_its_blocker() {
     in_time("a slow request", async {
         let mut console = metrics(&server).await;
         loop {
-            let told = console.next().await;
-            let slow = told["metrics"]["running"].as_array().cloned().unwrap_or_default();
+            let message = console.next().await;
+            let slow = message["metrics"]["running"].as_array().cloned().unwrap_or_default();
             if slow.iter().any(|each| each["path"] == "/later") {
                 return;
             }
@@ -230,12 +230,12 @@ async fn metrics_are_sent_each_second_on_request() {
     let mut next = async |what: &str, is_it: fn(&Value) -> bool| {
         in_time(what, async {
             loop {
-                let told = console.next().await;
+                let message = console.next().await;
                 // A client that resumes after it misses nothing.
-                let seq = told["seq"].as_u64().expect("a number");
-                assert!(std::mem::replace(&mut last, seq) <= seq, "{told}");
-                if told["type"] == "metrics" && is_it(&told["metrics"]) {
-                    return told["metrics"].clone();
+                let seq = message["seq"].as_u64().expect("a number");
+                assert!(std::mem::replace(&mut last, seq) <= seq, "{message}");
+                if message["type"] == "metrics" && is_it(&message["metrics"]) {
+                    return message["metrics"].clone();
                 }
             }
         })
@@ -251,7 +251,7 @@ async fn metrics_are_sent_each_second_on_request() {
     let hold = server.begin("/hold");
     let held = server.arrival().await;
     let waiting = server.begin("/quick/name");
-    let busy = next("two slow requests", |told| told["slow"] == 2).await;
+    let busy = next("two slow requests", |metrics| metrics["slow"] == 2).await;
     assert_eq!((&busy["queued"], &busy["busy"]), (&json!(1), &json!(1)));
     let paths: Vec<_> =
         busy["running"].as_array().expect("a list").iter().map(|each| &each["path"]).collect();
@@ -263,11 +263,11 @@ async fn metrics_are_sent_each_second_on_request() {
     // A request with a response has ended, whatever its handler stores.
     server.get("/kept").await;
     for what in ["the numbers of this second", "and of the next"] {
-        let told = next(what, |_| true).await;
-        assert_eq!(told["slow"], 0, "{told}");
+        let metrics = next(what, |_| true).await;
+        assert_eq!(metrics["slow"], 0, "{metrics}");
     }
     server.get("/quick/name").await;
-    let after = next("the rate", |told| told["requests_per_s"].as_f64() > Some(0.0)).await;
+    let after = next("the rate", |metrics| metrics["requests_per_s"].as_f64() > Some(0.0)).await;
     assert!(after["p99_ms"].as_f64() >= after["p50_ms"].as_f64(), "{after}");
     assert!(after["p50_ms"].as_f64() > Some(0.0), "{after}");
 }

@@ -5,15 +5,12 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
 
-use super::support::{Console, Project, Server};
-
-pub(crate) fn answers(text: &str) -> String {
-    format!("from snaxum import route\n\n@route('/')\ndef index(request):\n    return {text:?}\n")
-}
+use super::support::{Console, Project, Server, app_returning};
 
 /// A server whose requests wait for a reload, however slow the machine is.
 pub(crate) async fn app() -> (Server, Console) {
-    let project = Project::new().file("app.py", &answers("one")).args(&["--reload-wait", "1h"]);
+    let project =
+        Project::new().file("app.py", &app_returning("one")).args(&["--reload-wait", "1h"]);
     let server = project.dev().await;
     let console = server.console().await;
     (server, console)
@@ -29,7 +26,7 @@ pub(crate) async fn assert_reloads(server: &Server, count: usize) {
 
 /// Makes a change that counts: nothing before was one.
 pub(crate) async fn assert_nothing_reloaded(server: &Server, console: &mut Console) {
-    server.edit("app.py", &answers("marked"));
+    server.edit("app.py", &app_returning("marked"));
     console.next_of_type("reload.ok").await;
     assert_reloads(server, 1).await;
 }
@@ -38,7 +35,7 @@ pub(crate) async fn assert_nothing_reloaded(server: &Server, console: &mut Conso
 async fn an_edit_of_equal_size_in_the_same_second_is_one() {
     let (server, _) = app().await;
     for n in 10..30 {
-        server.edit("app.py", &answers(&format!("{n}")));
+        server.edit("app.py", &app_returning(&format!("{n}")));
         assert_eq!(server.get("/").await.text(), format!("{n}"));
     }
 }
@@ -47,7 +44,7 @@ async fn an_edit_of_equal_size_in_the_same_second_is_one() {
 async fn a_file_that_is_older_than_the_one_it_replaces_is_a_change() {
     let (server, mut console) = app().await;
     let aside = server.project.path().join("old.py");
-    fs::write(&aside, answers("old")).expect("a file");
+    fs::write(&aside, app_returning("old")).expect("a file");
     let long_ago = SystemTime::now() - Duration::from_secs(1_000_000);
     fs::File::open(&aside).and_then(|file| file.set_modified(long_ago)).expect("a time");
 
@@ -80,7 +77,7 @@ async fn a_file_that_is_emptied_first_and_written_later_never_serves_nothing() {
 
     let mut file = fs::File::create(server.python("app.py")).expect("it is emptied");
     let early = server.begin("/");
-    let text = answers("two");
+    let text = app_returning("two");
     let (first, rest) = text.split_at(text.len() / 2);
     file.write_all(first.as_bytes()).expect("half of it");
     file.write_all(rest.as_bytes()).expect("the rest");
@@ -95,8 +92,8 @@ async fn a_file_that_is_emptied_first_and_written_later_never_serves_nothing() {
 #[tokio::test]
 async fn a_file_that_is_emptied_and_stays_empty_is_taken_as_it_is() {
     let server = Project::new()
-        .file("app.py", &answers("one"))
-        .file("more.py", &answers("more").replace("'/'", "'/more'"))
+        .file("app.py", &app_returning("one"))
+        .file("more.py", &app_returning("more").replace("'/'", "'/more'"))
         .dev()
         .await;
     let mut console = server.console().await;
@@ -132,13 +129,13 @@ async fn the_saves_of_editors_are_one_change_each() {
     write("4913", "");
     remove("4913");
     rename("app.py", "app.py~");
-    write("app.py", &answers("vim"));
+    write("app.py", &app_returning("vim"));
     remove("app.py~");
     console.next_of_type("reload.ok").await;
     assert_eq!(server.get("/").await.text(), "vim");
 
     // JetBrains.
-    write("app.py___jb_tmp___", &answers("jetbrains"));
+    write("app.py___jb_tmp___", &app_returning("jetbrains"));
     rename("app.py", "app.py___jb_old___");
     rename("app.py___jb_tmp___", "app.py");
     remove("app.py___jb_old___");
@@ -148,14 +145,14 @@ async fn the_saves_of_editors_are_one_change_each() {
     // Emacs: a lock that is a link to nowhere, and a copy of the unsaved text.
     symlink("me@machine.1:2", path(".#app.py")).expect("a link");
     write("#app.py#", "def oops(:");
-    write("app.py", &answers("emacs"));
+    write("app.py", &app_returning("emacs"));
     remove(".#app.py");
     remove("#app.py#");
     console.next_of_type("reload.ok").await;
     assert_eq!(server.get("/").await.text(), "emacs");
 
     // A temporary file that is moved over the old one.
-    write("app.py.tmp", &answers("atomic"));
+    write("app.py.tmp", &app_returning("atomic"));
     rename("app.py.tmp", "app.py");
     console.next_of_type("reload.ok").await;
     assert_eq!(server.get("/").await.text(), "atomic");
@@ -168,7 +165,7 @@ async fn a_file_that_is_replaced_again_and_again_is_still_watched() {
     let (server, mut console) = app().await;
     for n in 0..10 {
         fs::remove_file(server.python("app.py")).expect("it is there");
-        server.edit("app.py", &answers(&format!("version {n}")));
+        server.edit("app.py", &app_returning(&format!("version {n}")));
         console.next_of_type("reload.ok").await;
         assert_eq!(server.get("/").await.text(), format!("version {n}"));
     }
@@ -188,7 +185,7 @@ async fn a_burst_of_saves_ends_with_the_last_one() {
     let (server, _) = app().await;
     for n in 0..100 {
         server.edit("app.py", if n % 2 == 0 { "def oops(:" } else { "" });
-        server.edit("app.py", &answers(&format!("version {n}")));
+        server.edit("app.py", &app_returning(&format!("version {n}")));
     }
     assert_eq!(server.get("/").await.text(), "version 99");
     assert_eq!(server.api("status").await["state"], "ok");
@@ -197,15 +194,16 @@ async fn a_burst_of_saves_ends_with_the_last_one() {
 #[tokio::test]
 async fn saves_of_other_files_during_a_reload_join_it_with_the_newest_content() {
     let app = "from _other import *\n";
-    let project = Project::new().gate().file("_other.py", &answers("one")).file("app.py", app);
+    let project =
+        Project::new().gate().file("_other.py", &app_returning("one")).file("app.py", app);
     let server = project.dev().await;
     let mut console = server.console().await;
     server.edit("app.py", &format!("{app}import _gate\n_gate.wait('import')\n"));
     let held = server.arrival().await;
 
     server.edit("_other.py", "def oops(:");
-    server.edit("_other.py", &answers("three"));
-    server.edit("_other.py", &answers("four"));
+    server.edit("_other.py", &app_returning("three"));
+    server.edit("_other.py", &app_returning("four"));
     held.open().await;
     server.arrival().await.open().await; // the reload begins again
     console.next_of_type("reload.ok").await;
@@ -216,18 +214,18 @@ async fn saves_of_other_files_during_a_reload_join_it_with_the_newest_content() 
 
 #[tokio::test]
 async fn a_checkout_is_one_reload_when_git_is_done() {
-    let server = Project::new().file("app.py", &answers("one")).dev().await;
+    let server = Project::new().file("app.py", &app_returning("one")).dev().await;
     let mut console = server.console().await;
     let lock = server.project.path().join(".git/index.lock");
     fs::create_dir(server.project.path().join(".git")).expect("a directory");
 
     fs::write(&lock, "").expect("a file");
-    server.edit("app.py", &answers("two"));
+    server.edit("app.py", &app_returning("two"));
     assert_eq!(server.get("/").await.text(), "one", "it does not wait long");
     for n in 0..200 {
         server.edit(&format!("many/m{n}.py"), "x = 1\n");
     }
-    server.edit("app.py", &answers("three"));
+    server.edit("app.py", &app_returning("three"));
     fs::remove_file(&lock).expect("it is there");
     console.next_of_type("reload.ok").await;
 
@@ -238,8 +236,8 @@ async fn a_checkout_is_one_reload_when_git_is_done() {
 #[tokio::test]
 async fn ten_thousand_files_are_one_reload_and_the_next_request_sees_it() {
     const FILES: usize = 10_000;
-    let answer = |text: &str| {
-        answers(text)
+    let source = |text: &str| {
+        app_returning(text)
             .replace(
                 "from snaxum import route\n",
                 "from snaxum import route\nfrom many import m7\n",
@@ -247,7 +245,7 @@ async fn ten_thousand_files_are_one_reload_and_the_next_request_sees_it() {
             .replace(&format!("{text:?}"), &format!("{text:?} + m7.X"))
     };
     let server = Project::new()
-        .file("app.py", &answer("one "))
+        .file("app.py", &source("one "))
         .file("many/__init__.py", "")
         .file("many/m7.py", "X = '0'\n")
         .args(&["--reload-wait", "1h"])
@@ -258,7 +256,7 @@ async fn ten_thousand_files_are_one_reload_and_the_next_request_sees_it() {
         for n in 0..FILES {
             server.edit(&format!("many/m{n}.py"), &format!("X = '{x}'\n"));
         }
-        server.edit("app.py", &answer(app));
+        server.edit("app.py", &source(app));
     };
 
     // All events of the kernel come at once, or an overflow.

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use super::support::{Project, Server, send};
-use super::watch::{answers, app, assert_nothing_reloaded, assert_reloads};
+use super::support::{Project, Server, app_returning, send};
+use super::watch::{app, assert_nothing_reloaded, assert_reloads};
 
 #[tokio::test]
 async fn links_out_of_the_tree_are_followed_once_and_never_upwards() {
@@ -70,8 +70,8 @@ async fn a_save_in_a_directory_with_two_names_reloads_both() {
 #[tokio::test]
 async fn a_directory_that_is_renamed_or_removed_takes_its_routes_along() {
     let server = Project::new()
-        .file("app.py", &answers("one"))
-        .file("shop/__init__.py", &answers("shop").replace("'/'", "'/shop'"))
+        .file("app.py", &app_returning("one"))
+        .file("shop/__init__.py", &app_returning("shop").replace("'/'", "'/shop'"))
         .dev()
         .await;
     let mut console = server.console().await;
@@ -80,7 +80,7 @@ async fn a_directory_that_is_renamed_or_removed_takes_its_routes_along() {
     console.next_of_type("reload.ok").await;
     assert_eq!(server.get("/shop").await.text(), "shop");
 
-    server.edit("store/__init__.py", &answers("store").replace("'/'", "'/store'"));
+    server.edit("store/__init__.py", &app_returning("store").replace("'/'", "'/store'"));
     console.next_of_type("reload.ok").await;
     assert_eq!(server.get("/store").await.text(), "store");
 
@@ -121,7 +121,7 @@ async fn a_link_that_points_elsewhere_now_is_a_change_and_its_target_is_watched(
 #[tokio::test]
 async fn ignored_files_are_neither_watched_nor_changes() {
     let server = Project::new()
-        .file("app.py", &answers("one"))
+        .file("app.py", &app_returning("one"))
         .file("pkg/__init__.py", "")
         .file("pkg/__pycache__/deep/x.py", "")
         .file("node_modules/deep/x.py", "")
@@ -152,7 +152,7 @@ async fn ignored_files_are_neither_watched_nor_changes() {
     assert_eq!(watches(&server), 3);
 
     server.edit("../.gitignore", "");
-    server.edit("app.py", &answers("marked again"));
+    server.edit("app.py", &app_returning("marked again"));
     console.next_of_type("reload.ok").await;
     assert_eq!(watches(&server), 6, "built, and two below it");
 }
@@ -162,7 +162,7 @@ async fn an_overflow_of_the_kernel_queue_is_one_full_scan() {
     let (server, mut console) = app().await;
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").expect("a limit");
     let limit: usize = limit.trim().parse().expect("a number");
-    server.edit("app.py", &answers("settled"));
+    server.edit("app.py", &app_returning("settled"));
     console.next_of_type("reload.ok").await;
 
     server.suspend();
@@ -171,22 +171,22 @@ async fn an_overflow_of_the_kernel_queue_is_one_full_scan() {
         fs::write(&noise, "").expect("a file");
         fs::remove_file(&noise).expect("it is there");
     }
-    server.edit("app.py", &answers("two"));
-    server.edit("unheard/__init__.py", &answers("unheard").replace("'/'", "'/unheard'"));
+    server.edit("app.py", &app_returning("two"));
+    server.edit("unheard/__init__.py", &app_returning("unheard").replace("'/'", "'/unheard'"));
     server.resume();
     console.next_of_type("reload.ok").await;
 
     assert_eq!(server.get("/").await.text(), "two");
     assert_eq!(server.get("/unheard").await.text(), "unheard");
     assert_reloads(&server, 2).await;
-    server.edit("unheard/__init__.py", &answers("heard").replace("'/'", "'/unheard'"));
+    server.edit("unheard/__init__.py", &app_returning("heard").replace("'/'", "'/unheard'"));
     assert_eq!(server.get("/unheard").await.text(), "heard");
 }
 
 #[tokio::test]
 async fn without_kernel_events_time_stamps_are_polled() {
     let server = Project::new()
-        .file("app.py", &answers("one"))
+        .file("app.py", &app_returning("one"))
         .env("SNAXUM_WATCH", "poll")
         .args(&["--reload-wait", "1h"])
         .dev()
@@ -195,11 +195,11 @@ async fn without_kernel_events_time_stamps_are_polled() {
     assert_eq!(watches(&server), 0);
 
     for n in 10..30 {
-        server.edit("app.py", &answers(&format!("{n}")));
+        server.edit("app.py", &app_returning(&format!("{n}")));
         assert_eq!(server.get("/").await.text(), format!("{n}"), "a request sees a save at once");
         console.next_of_type("reload.ok").await;
     }
-    server.edit("shop/__init__.py", &answers("shop").replace("'/'", "'/shop'"));
+    server.edit("shop/__init__.py", &app_returning("shop").replace("'/'", "'/shop'"));
     console.next_of_type("reload.ok").await; // by itself
     assert_eq!(server.get("/shop").await.text(), "shop");
     fs::remove_dir_all(server.python("shop")).expect("it is there");
@@ -211,7 +211,7 @@ async fn without_kernel_events_time_stamps_are_polled() {
 #[tokio::test]
 async fn an_unknown_way_to_watch_is_named_and_the_known_ones_too() {
     let server =
-        Project::new().file("app.py", &answers("one")).env("SNAXUM_WATCH", "pol").dev().await;
+        Project::new().file("app.py", &app_returning("one")).env("SNAXUM_WATCH", "pol").dev().await;
     let line = server.err.wait_for("SNAXUM_WATCH").await;
     assert!(line.contains("is `pol`; use `auto` or `poll`"), "{line}");
 }
@@ -219,7 +219,7 @@ async fn an_unknown_way_to_watch_is_named_and_the_known_ones_too() {
 #[tokio::test]
 async fn an_idle_server_does_not_poll() {
     let (server, mut console) = app().await;
-    server.edit("app.py", &answers("two"));
+    server.edit("app.py", &app_returning("two"));
     console.next_of_type("reload.ok").await;
     let before = wakeups(&server);
     // That nothing happens takes time to see: three polls, if it polled.
@@ -233,12 +233,12 @@ async fn a_request_waits_for_a_reload_at_most_as_long_as_reload_wait() {
     for (wait, text) in [("1h", "two"), ("0", "one")] {
         let server = Project::new()
             .gate()
-            .file("app.py", &answers("one"))
+            .file("app.py", &app_returning("one"))
             .args(&["--reload-wait", wait])
             .dev()
             .await;
         let mut console = server.console().await;
-        server.edit("app.py", &format!("import _gate\n_gate.wait('x')\n{}", answers("two")));
+        server.edit("app.py", &format!("import _gate\n_gate.wait('x')\n{}", app_returning("two")));
         let held = server.arrival().await;
         let early = server.begin("/");
         if text == "one" {

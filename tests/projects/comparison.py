@@ -1,7 +1,7 @@
 """Sends the same requests to two applications and compares their responses.
 
-Owns `Ask`, a request, `Reply`, what of a response has to be the same, and `Difference`, what need
-not. The tests of a project give a function that sends an `Ask` to the original. Never knows which
+Owns `SentRequest`, `Reply`, what of a response has to be the same, and `Difference`, what need not.
+The tests of a project give a function that sends a request to the original. Never knows which
 framework that uses.
 """
 
@@ -34,7 +34,7 @@ LISTS = ("allow", "access-control-allow-methods", "access-control-allow-headers"
 
 
 @dataclass(frozen=True)
-class Ask:
+class SentRequest:
     """A request. `form` is sent URL-encoded, or as multipart/form-data if there are files."""
 
     method: str
@@ -49,20 +49,22 @@ class Ask:
         return f"{self.method} {self.path}"
 
 
-def get(path: str, **headers: str) -> Ask:
+def get(path: str, **headers: str) -> SentRequest:
     """Make a GET request; a `_` in the name of a header stands for `-`."""
-    return Ask("GET", path, headers={name.replace("_", "-"): headers[name] for name in headers})
+    return SentRequest(
+        "GET", path, headers={name.replace("_", "-"): headers[name] for name in headers}
+    )
 
 
-def form(path: str, **fields: str) -> Ask:
+def form(path: str, **fields: str) -> SentRequest:
     """Make a POST request with a form."""
-    return Ask("POST", path, form=fields)
+    return SentRequest("POST", path, form=fields)
 
 
-def upload(path: str, field: str, *names: str, **fields: str) -> Ask:
+def upload(path: str, field: str, *names: str, **fields: str) -> SentRequest:
     """Make a POST request with a form that has a file of each name in `field`."""
     files = tuple((field, name, b"content of " + name.encode(), _type_of(name)) for name in names)
-    return Ask("POST", path, form=fields, files=files)
+    return SentRequest("POST", path, form=fields, files=files)
 
 
 def _type_of(name: str) -> str:
@@ -92,13 +94,13 @@ class Reply:
 
 
 def read_reply(
-    ask: Ask, status: int, headers: Headers, content: bytes, *, also: Iterable[str] = ()
+    sent: SentRequest, status: int, headers: Headers, content: bytes, *, also: Iterable[str] = ()
 ) -> Reply:
-    """Read the response to `ask`; `also` names further headers to compare."""
-    is_head = ask.method == "HEAD"
+    """Read the response to `sent`; `also` names further headers to compare."""
+    is_head = sent.method == "HEAD"
     pairs = [(name.lower(), value) for name, value in headers]
     kept: dict[str, object] = {}
-    names = (*COMPARED, *also, *(CORS if "Origin" in ask.headers else ()))
+    names = (*COMPARED, *also, *(CORS if "Origin" in sent.headers else ()))
     for name in names:
         values = [value for each, value in pairs if each == name]
         if values:
@@ -113,21 +115,21 @@ def read_reply(
     return Reply(status, body, kept, content.decode("utf-8", "replace"))
 
 
-def our_reply(ask: Ask, *, also: Iterable[str] = ()) -> Reply:
-    """Send `ask` to the project whose tests run."""
+def our_reply(sent: SentRequest, *, also: Iterable[str] = ()) -> Reply:
+    """Send `sent` to the project whose tests run."""
     files: dict[str, list[Any]] = {}
-    for name, filename, content, kind in ask.files:
+    for name, filename, content, kind in sent.files:
         files.setdefault(name, []).append((filename, content, kind))
     response = Client(raise_exceptions=False).request(
-        ask.method,
-        ask.path,
-        json=ask.json,
-        data=ask.form if ask.form is not None else ask.body,
+        sent.method,
+        sent.path,
+        json=sent.json,
+        data=sent.form if sent.form is not None else sent.body,
         files=files or None,
-        headers=ask.headers,
+        headers=sent.headers,
     )
     headers = response.headers.multi_items()
-    return read_reply(ask, response.status, headers, response.content, also=also)
+    return read_reply(sent, response.status, headers, response.content, also=also)
 
 
 def _comparable(name: str, value: str) -> object:
@@ -170,21 +172,21 @@ class Difference:
         assert self.headers == {name: ours.headers.get(name) for name in self.headers}
 
 
-Rows = Mapping[str, list[Ask]]
-Send = Callable[[Ask], Reply]
+Rows = Mapping[str, list[SentRequest]]
+Send = Callable[[SentRequest], Reply]
 # By row and request.
 Differences = Mapping[str, Mapping[str, Difference]]
 
 
 def check_row(name: str, rows: Rows, known: Differences, theirs: Send, ours: Send) -> None:
     """Raise AssertionError unless the responses differ in what `known` lists, and nothing else."""
-    for ask in rows[name]:
-        listed = known.get(name, {}).get(str(ask))
+    for sent in rows[name]:
+        listed = known.get(name, {}).get(str(sent))
         parts = listed.parts if listed else set()
-        reply = ours(ask)
-        found = theirs(ask).differences(reply)
+        reply = ours(sent)
+        found = theirs(sent).differences(reply)
         shown = "\n".join(f"  {part}: {a!r}, ours {b!r}" for part, (a, b) in found.items())
-        assert found.keys() == parts, f"{ask} differs; {parts or 'nothing'} is known\n{shown}"
+        assert found.keys() == parts, f"{sent} differs; {parts or 'nothing'} is known\n{shown}"
         if listed:
             listed.check(reply)
 

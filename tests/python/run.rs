@@ -72,8 +72,8 @@ fn snaxum_test(project: &TempDir, args: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn a_project_tests_its_routes_without_a_socket() {
-    let (code, said) = snaxum_test(&project("testing"), &[]);
-    assert!(code == Some(0) && said.contains(" passed in "), "{said}");
+    let (code, output) = snaxum_test(&project("testing"), &[]);
+    assert!(code == Some(0) && output.contains(" passed in "), "{output}");
 }
 
 /// Runs the tests of a quick start, which send the same requests to the original framework.
@@ -81,8 +81,8 @@ fn compare(name: &str) {
     let project = project(name);
     let shared = root().join("tests/projects/comparison.py");
     fs::copy(shared, project.path().join("comparison.py")).expect("checked in");
-    let (code, said) = snaxum_test(&project, &["--", "-q"]);
-    assert!(code == Some(0) && said.contains(" passed in "), "{said}");
+    let (code, output) = snaxum_test(&project, &["--", "-q"]);
+    assert!(code == Some(0) && output.contains(" passed in "), "{output}");
 }
 
 #[test]
@@ -100,10 +100,10 @@ fn pytest_gets_the_arguments_and_decides_the_exit_code() {
     let project = project("testing");
     fs::write(project.path().join("tests/test_more.py"), "def test_it():\n    assert 1 == 2\n")
         .expect("a file");
-    let (code, said) = snaxum_test(&project, &["--", "-q", "tests/test_more.py"]);
-    assert!(code == Some(1) && said.contains("1 failed"), "{said}");
-    let (code, said) = snaxum_test(&project, &["--", "-k", "no_test_has_this_name"]);
-    assert!(code == Some(5) && said.contains("deselected"), "{said}");
+    let (code, output) = snaxum_test(&project, &["--", "-q", "tests/test_more.py"]);
+    assert!(code == Some(1) && output.contains("1 failed"), "{output}");
+    let (code, output) = snaxum_test(&project, &["--", "-k", "no_test_has_this_name"]);
+    assert!(code == Some(5) && output.contains("deselected"), "{output}");
 }
 
 #[test]
@@ -113,9 +113,9 @@ fn a_missing_pytest_is_named_with_the_way_out() {
     run(Command::new(BUILD_PYTHON)
         .args(["-m", "venv", "--without-pip"])
         .arg(project.path().join(".venv")));
-    let (code, said) = snaxum_test(&project, &[]);
-    assert!(code == Some(4) && said.contains("pytest is not installed"), "{said}");
-    assert!(said.contains("snaxum sync"), "{said}");
+    let (code, output) = snaxum_test(&project, &[]);
+    assert!(code == Some(4) && output.contains("pytest is not installed"), "{output}");
+    assert!(output.contains("snaxum sync"), "{output}");
 }
 
 #[test]
@@ -167,17 +167,17 @@ fn pyright(args: &[&str]) -> (bool, String) {
 
 #[test]
 fn every_public_name_is_typed() {
-    let (is_complete, said) = pyright(&["--verifytypes", "snaxum", "--ignoreexternal"]);
-    assert!(is_complete && said.contains("Type completeness score: 100%"), "{said}");
+    let (is_complete, output) = pyright(&["--verifytypes", "snaxum", "--ignoreexternal"]);
+    assert!(is_complete && output.contains("Type completeness score: 100%"), "{output}");
 }
 
 #[test]
 fn a_typed_project_has_no_errors() {
     let projects = ["../projects/flask/python", "../projects/fastapi/python"];
-    let (is_clean, said) = mypy(&[&["accepted.py"], &projects[..]].concat());
-    assert!(is_clean, "{said}");
-    let (is_clean, said) = pyright(&["accepted.py"]);
-    assert!(is_clean, "{said}");
+    let (is_clean, output) = mypy(&[&["accepted.py"], &projects[..]].concat());
+    assert!(is_clean, "{output}");
+    let (is_clean, output) = pyright(&["accepted.py"]);
+    assert!(is_clean, "{output}");
 }
 
 #[test]
@@ -188,14 +188,14 @@ fn each_typed_mistake_is_an_error_on_its_line() {
         let errors = lines.filter(|(line, _)| of_both.iter().any(|mark| line.ends_with(mark)));
         errors.map(|(_, number)| number).collect()
     };
-    for ((_, said), expected) in [
+    for ((_, output), expected) in [
         (mypy(&["refused.py"]), marked(&["# error"])),
         (pyright(&["refused.py"]), marked(&["# error", "# error of pyright"])),
     ] {
-        let errors = said.lines().filter(|line| line.contains("error: "));
+        let errors = output.lines().filter(|line| line.contains("error: "));
         let places = errors.filter_map(|line| line.split_once("refused.py:"));
         let numbers = places.filter_map(|(_, place)| place.split(':').next()?.parse().ok());
-        assert_eq!(numbers.collect::<BTreeSet<usize>>(), expected, "{said}");
+        assert_eq!(numbers.collect::<BTreeSet<usize>>(), expected, "{output}");
     }
 }
 

@@ -62,8 +62,8 @@ fn check(project: &TempDir, name: &str, phases: &str, examples: u32) {
         .current_dir(files.path())
         .output()
         .expect("it starts");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("passed"), "{said}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("passed"), "{text}");
 }
 
 #[test]

@@ -127,9 +127,9 @@ class Inline(Pool):
     def run(self, task: Task) -> Future[Any]:
         self.payloads = [*getattr(self, "payloads", []), task.payload]
         sent = time.monotonic()
-        answer = load_reply(run(task.payload))[0]
+        result = load_reply(run(task.payload))[0]
         task.end(sent)
-        task.future.set_result(answer)
+        task.future.set_result(result)
         return task.future
 
 

@@ -72,7 +72,7 @@ async fn check(url: &str, call: &Call) {
     let status = response.status();
     let text = response.text().await.expect("a body");
     assert!(
-        status.is_success() && text.contains(call.answer),
+        status.is_success() && text.contains(call.expected),
         "{} {}: {status} {text}",
         call.method,
         call.path

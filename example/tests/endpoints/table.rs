@@ -6,20 +6,20 @@ pub(crate) struct Call {
     pub(crate) path: &'static str,
     pub(crate) content_type: &'static str,
     pub(crate) body: &'static str,
-    pub(crate) answer: &'static str,
+    pub(crate) expected: &'static str,
 }
 
-pub(crate) const fn get(path: &'static str, answer: &'static str) -> Call {
-    Call { method: "GET", path, content_type: "", body: "", answer }
+pub(crate) const fn get(path: &'static str, expected: &'static str) -> Call {
+    Call { method: "GET", path, content_type: "", body: "", expected }
 }
 
-pub(crate) const fn post(path: &'static str, body: &'static str, answer: &'static str) -> Call {
-    Call { method: "POST", path, content_type: "application/json", body, answer }
+pub(crate) const fn post(path: &'static str, body: &'static str, expected: &'static str) -> Call {
+    Call { method: "POST", path, content_type: "application/json", body, expected }
 }
 
 /// A form with the boundary `X`.
-const fn post_form(path: &'static str, body: &'static str, answer: &'static str) -> Call {
-    Call { method: "POST", path, content_type: "multipart/form-data; boundary=X", body, answer }
+const fn post_form(path: &'static str, body: &'static str, expected: &'static str) -> Call {
+    Call { method: "POST", path, content_type: "multipart/form-data; boundary=X", body, expected }
 }
 
 const UPLOAD: &str = concat!(

@@ -117,10 +117,10 @@ async fn a_form_has_its_fields_and_files_as_they_were_sent() {
     .await;
 
     assert_eq!(reply.status, 200, "{}", reply.text());
-    let told = reply.json();
-    assert_eq!(told["form"], json!([["note", "Grüße\r\n--X"], ["tag", "a"], ["tag", ""]]));
+    let parsed = reply.json();
+    assert_eq!(parsed["form"], json!([["note", "Grüße\r\n--X"], ["tag", "a"], ["tag", ""]]));
     assert_eq!(
-        told["files"],
+        parsed["files"],
         json!([
             ["f", "say \"hi\".txt", "text/plain", 5, "hello"],
             ["f", "naïve ☃.bin", "", 2, "\u{0}ÿ"],
@@ -158,8 +158,8 @@ async fn an_upload_is_an_open_file_in_memory_or_on_disk() {
         content.extend_from_slice(b"\nend");
         let reply = post_form(&server, "/save", &[("name=file; filename=a", &content)]).await;
         let first = std::str::from_utf8(&content[..3]).expect("ASCII");
-        let told = json!({"first": first, "end": "nd", "lines": 3, "size": size});
-        assert_eq!(reply.json(), told);
+        let expected = json!({"first": first, "end": "nd", "lines": 3, "size": size});
+        assert_eq!(reply.json(), expected);
     }
 }
 
@@ -338,9 +338,9 @@ async fn a_handler_reads_a_body_while_it_arrives() {
 
         client.write_all(&vec![b'x'; 300_000]).await.expect("it reads");
         client.shutdown().await.expect("an open socket");
-        let mut answer = String::new();
-        in_time("the response", client.read_to_string(&mut answer)).await.expect("text");
-        assert!(answer.ends_with("{\"size\":300005}"), "{path}: {answer}");
+        let mut response = String::new();
+        in_time("the response", client.read_to_string(&mut response)).await.expect("text");
+        assert!(response.ends_with("{\"size\":300005}"), "{path}: {response}");
     }
     // The response may begin before the body has ended.
     let head = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhello";
@@ -397,8 +397,8 @@ async fn only_the_handlers_that_ask_for_it_get_a_body_in_chunks() {
     // No byte of the body is asked for.
     let head = "POST /refuse?x HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n\
                 content-length: 10\r\nconnection: close\r\n\r\n";
-    let answer = server.raw(head).await;
-    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    let response = server.raw(head).await;
+    assert!(response.starts_with("HTTP/1.1 403 "), "{response}");
 }
 
 #[tokio::test]
@@ -436,8 +436,8 @@ async fn a_save_may_change_the_way_a_handler_reads_its_body() {
     };
     let (whole, chunks) = (app("request.text"), app("[c.decode() for c in request.stream()]"));
     let server = Project::new().file("app.py", &whole).dev().await;
-    for (text, told) in [(&chunks, "[\"abc\"]"), (&whole, "abc"), (&chunks, "[\"abc\"]")] {
+    for (text, expected) in [(&chunks, "[\"abc\"]"), (&whole, "abc"), (&chunks, "[\"abc\"]")] {
         server.edit("app.py", text);
-        assert_eq!(post(&server, "/", "text/plain", "abc").await.text(), told);
+        assert_eq!(post(&server, "/", "text/plain", "abc").await.text(), expected);
     }
 }

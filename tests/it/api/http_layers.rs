@@ -80,12 +80,12 @@ async fn pages_of_the_named_origins_may_call() {
                 || other.headers.get_all("vary").iter().count() > 1
         );
     }
-    let asks = [
+    let headers = [
         origin,
         ("access-control-request-method", "PUT"),
         ("access-control-request-headers", "x-a"),
     ];
-    let preflight = with(&server, Method::OPTIONS, "/", &asks).await;
+    let preflight = with(&server, Method::OPTIONS, "/", &headers).await;
     assert_eq!((preflight.status, preflight.text()), (200, ""));
     assert_eq!(preflight.header("access-control-allow-methods"), "GET,HEAD,POST,PUT,PATCH,DELETE");
     assert_eq!(preflight.header("access-control-allow-headers"), "x-a");

@@ -79,14 +79,18 @@ async fn the_document_describes_the_serving_generation_and_the_page_shows_it() {
     {
         let host = server.authority();
         let head = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-        let answer = server.raw(&head).await;
-        assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+        let response = server.raw(&head).await;
+        assert!(response.starts_with("HTTP/1.1 404"), "{path}: {response}");
     }
     for path in ["/docs", "/docs/docs.js", "/openapi.json"] {
         let posted = send(server.request(Method::POST, path).body("x")).await;
         assert_eq!((posted.status, posted.header("allow")), (405, "GET, HEAD, OPTIONS"), "{path}");
-        let asked = send(server.request(Method::OPTIONS, path)).await;
-        assert_eq!((asked.status, asked.header("allow")), (200, "GET, HEAD, OPTIONS"), "{path}");
+        let options = send(server.request(Method::OPTIONS, path)).await;
+        assert_eq!(
+            (options.status, options.header("allow")),
+            (200, "GET, HEAD, OPTIONS"),
+            "{path}"
+        );
     }
     let routes = server.api("routes").await;
     assert!(!routes.to_string().contains("openapi"), "{routes}");

@@ -222,11 +222,11 @@ async fn no_spelling_and_no_link_leaves_the_directory() {
         // A client library would tidy the path.
         let request =
             format!("GET /assets/{tail} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        let answer = server.raw(&request).await;
-        let status = answer.split(' ').nth(1).expect("a status");
-        assert!(["404", "400"].contains(&status), "{tail}: {answer}");
+        let response = server.raw(&request).await;
+        let status = response.split(' ').nth(1).expect("a status");
+        assert!(["404", "400"].contains(&status), "{tail}: {response}");
         for text in ["secret\n", "SECRET", "root:", "color: red"] {
-            assert!(!answer.contains(text), "{tail}: {answer}");
+            assert!(!response.contains(text), "{tail}: {response}");
         }
     }
 }

@@ -65,11 +65,11 @@ async fn a_handler_that_ends_the_process_is_named_and_the_server_starts_again() 
         crash(&server, path).await;
         // No connection is refused meanwhile.
         let waiting = server.begin("/hello");
-        let answer = server.get("/pid").await;
+        let response = server.get("/pid").await;
 
         assert_eq!(waiting.await.expect("a response").text(), "hello", "{path}");
-        assert_ne!(answer.json(), first, "{path}");
-        assert_eq!(answer.header("x-snaxum-gen"), "2", "{path}: it counts on");
+        assert_ne!(response.json(), first, "{path}");
+        assert_eq!(response.header("x-snaxum-gen"), "2", "{path}: it counts on");
         server.err.wait_for(&format!("✖ GET {path} ended the server process: {cause}")).await;
         server.err.wait_for("starting again").await;
         assert!(server.err.text().contains(line), "{path}: {}", server.err.text());

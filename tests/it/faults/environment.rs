@@ -88,8 +88,8 @@ async fn a_link_in_the_state_directory_is_an_error_and_is_not_followed() {
 
         let finished = project.snaxum(&["dev", "--port", "0"]).await;
         assert_eq!(finished.code, Some(1), "{}", finished.stderr);
-        let said = format!("{link}` is a symbolic link");
-        assert!(finished.stderr.contains(&said), "{}", finished.stderr);
+        let message = format!("{link}` is a symbolic link");
+        assert!(finished.stderr.contains(&message), "{}", finished.stderr);
         assert!(place.is_symlink(), "{link} is in place");
         for name in ["__init__.py", "dev.json"] {
             let content = fs::read_to_string(outside.path().join(name)).expect("a file");

@@ -18,9 +18,9 @@ def smuggled(request):
 "#;
 
 async fn read_to_end(mut stream: TcpStream, what: &str) -> String {
-    let mut answer = Vec::new();
-    in_time(what, stream.read_to_end(&mut answer)).await.expect("no reset");
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut response = Vec::new();
+    in_time(what, stream.read_to_end(&mut response)).await.expect("no reset");
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 /// Headers of a POST whose length is in doubt, and the status of the response.
@@ -118,12 +118,13 @@ async fn ambiguous_framing_is_refused_or_unambiguous_and_the_connection_is_close
     assert!(sequences.len() > 60, "{}", sequences.len());
     let mut wrong = Vec::new();
     for (request, status) in sequences {
-        let answer = read_to_end(server.socket(request.as_bytes()).await, &request).await;
-        let is_single = answer.matches("\r\ndate: ").count() == 1 && !answer.contains("smuggled");
-        let has_reason = status == 200 || answer.contains("\"detail\":\"");
-        let has_status = answer.split(' ').nth(1) == Some(status.to_string().as_str());
+        let response = read_to_end(server.socket(request.as_bytes()).await, &request).await;
+        let is_single =
+            response.matches("\r\ndate: ").count() == 1 && !response.contains("smuggled");
+        let has_reason = status == 200 || response.contains("\"detail\":\"");
+        let has_status = response.split(' ').nth(1) == Some(status.to_string().as_str());
         if !is_single || !has_reason || !has_status {
-            wrong.push((request, status, answer));
+            wrong.push((request, status, response));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -141,8 +142,8 @@ async fn ambiguous_framing_is_refused_or_unambiguous_and_the_connection_is_close
         "GET / HTTP/1.1\nHost: a\nConnection: close\n\n",
         "POST / HTTP/1.1\r\nHost: a\nConnection: close\r\nContent-Length: 5\n\r\nhello",
     ] {
-        let answer = read_to_end(server.socket(request.as_bytes()).await, request).await;
-        assert!(answer.contains(" 200 OK\r\n"), "{request}: {answer}");
+        let response = read_to_end(server.socket(request.as_bytes()).await, request).await;
+        assert!(response.contains(" 200 OK\r\n"), "{request}: {response}");
     }
 }
 
@@ -165,11 +166,14 @@ async fn headers_over_the_limit_are_a_431_that_names_the_limit() {
             project = project.args(&["--max-header-size", limit]);
         }
         let server = project.serve().await;
-        let answer = server.raw(&with_header(size)).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{limit:?} {size}: {answer}");
+        let response = server.raw(&with_header(size)).await;
+        assert!(
+            response.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{limit:?} {size}: {response}"
+        );
         if status == 431 {
             let bytes = if limit.is_none() { "65536 bytes" } else { "1024 bytes" };
-            assert!(answer.contains(bytes) && answer.contains("problem+json"), "{answer}");
+            assert!(response.contains(bytes) && response.contains("problem+json"), "{response}");
         }
         assert_eq!(server.get("/").await.status, 200);
     }

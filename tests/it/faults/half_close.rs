@@ -58,9 +58,9 @@ fn project() -> Project {
 }
 
 async fn read_to_end(stream: &mut TcpStream) -> String {
-    let mut answer = String::new();
-    in_time("the end", stream.read_to_string(&mut answer)).await.expect("no reset");
-    answer
+    let mut response = String::new();
+    in_time("the end", stream.read_to_string(&mut response)).await.expect("no reset");
+    response
 }
 
 #[tokio::test]
@@ -78,11 +78,11 @@ async fn a_client_that_shuts_its_sending_side_gets_the_response_of_every_kind_of
             assert_eq!(held.name, kind);
             held.open().await;
 
-            let answer = read_to_end(&mut stream).await;
+            let response = read_to_end(&mut stream).await;
 
-            assert!(answer.starts_with("HTTP/1."), "{request}: {answer}");
-            assert!(answer.contains(" 200 OK\r\n") && answer.contains("wer "), "{answer}");
-            assert_eq!(answer.contains("body"), request.contains("body"), "{answer}");
+            assert!(response.starts_with("HTTP/1."), "{request}: {response}");
+            assert!(response.contains(" 200 OK\r\n") && response.contains("wer "), "{response}");
+            assert_eq!(response.contains("body"), request.contains("body"), "{response}");
         }
     }
 }
@@ -113,9 +113,9 @@ async fn a_handler_slower_than_the_half_close_timeout_still_responds_to_a_client
         assert_eq!(String::from_utf8_lossy(&interim), INTERIM.repeat(3));
         held.open().await;
 
-        let answer = read_to_end(&mut stream).await;
+        let response = read_to_end(&mut stream).await;
 
-        assert!(answer.trim_start_matches(INTERIM).starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(response.trim_start_matches(INTERIM).starts_with("HTTP/1.1 200 "), "{response}");
     }
 }
 
@@ -160,16 +160,16 @@ async fn a_client_that_leaves_during_its_upload_is_listed_with_status_499() {
             let mut stream = stream;
             assert!(read_to_end(&mut stream).await.starts_with("HTTP/1.1 400 "));
         }
-        let told = console.next_of_type("request.end").await["request"].clone();
-        assert_eq!(told["status"], json!(if is_cut { 499 } else { 400 }), "{body}: {told}");
+        let ended = console.next_of_type("request.end").await["request"].clone();
+        assert_eq!(ended["status"], json!(if is_cut { 499 } else { 400 }), "{body}: {ended}");
     }
     // A client that waits for the response gets the reason.
     let mut stream = server
         .socket(b"POST /def HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nhalf")
         .await;
     stream.shutdown().await.expect("an open connection");
-    let answer = read_to_end(&mut stream).await;
-    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("incomplete"), "{answer}");
+    let response = read_to_end(&mut stream).await;
+    assert!(response.starts_with("HTTP/1.1 400 ") && response.contains("incomplete"), "{response}");
     let reply = send(server.request(Method::GET, "/nowhere")).await;
     assert_eq!(reply.status, 404);
 }

@@ -5,12 +5,12 @@ use std::net::TcpListener;
 use super::super::scenarios::world::{World, index};
 use super::super::support::Project;
 
-fn binds(port: u16, answer: u32) -> String {
+fn binds(port: u16, result: u32) -> String {
     index(
         &format!(
             "import socket\nSOCKET = socket.socket()\nSOCKET.bind(('127.0.0.1', {port}))\nSOCKET.listen()"
         ),
-        &answer.to_string(),
+        &result.to_string(),
     )
 }
 

@@ -53,18 +53,18 @@ async fn a_lifespan_begins_before_its_code_serves_and_ends_after_its_last_reques
     assert_eq!(world.text("/app/").await, "2.");
     world.save("app.py", &app(4, "pass")).await.ran();
     world.server.out.wait_for("started 4").await;
-    let said = world.server.out.text();
-    assert_eq!(said.matches("started").count(), 3, "{said}");
-    assert!(!said.contains("ended"), "a request is on the first one: {said}");
+    let output = world.server.out.text();
+    assert_eq!(output.matches("started").count(), 3, "{output}");
+    assert!(!output.contains("ended"), "a request is on the first one: {output}");
 
     held.open().await;
     assert_eq!(in_time("a chunk", slow.chunk()).await.expect("one").expect("one"), "1");
     world.server.out.wait_for("ended 1").await;
     world.server.out.wait_for("ended 2").await;
     world.server.stop().await;
-    let said = world.server.out.whole().await;
-    assert_eq!(said.matches("ended 4").count(), 1, "{said}");
-    assert!(!said.contains("started 3") && !said.contains("ended 3"), "{said}");
+    let output = world.server.out.whole().await;
+    assert_eq!(output.matches("ended 4").count(), 1, "{output}");
+    assert!(!output.contains("started 3") && !output.contains("ended 3"), "{output}");
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ mount("/reads", reads)
         assert_eq!(server.get(path).await.text(), "fine");
     }
     assert_eq!(server.stop().await.code(), Some(0));
-    let said = server.err.whole().await;
-    let is_quiet = said.lines().all(|line| line.contains(" INFO "));
-    assert!(is_quiet, "{said}");
+    let output = server.err.whole().await;
+    let is_quiet = output.lines().all(|line| line.contains(" INFO "));
+    assert!(is_quiet, "{output}");
 }

@@ -88,8 +88,8 @@ async fn an_application_of_the_current_directory_is_served_with_live_reload() {
     );
     assert_eq!((&rows[0]["file"], &rows[0]["line"]), (&json!("main.py"), &json!(line)));
     world.server.stop().await;
-    let said = world.server.out.whole().await;
-    assert!(said.contains("ended 2"), "{said}");
+    let output = world.server.out.whole().await;
+    assert!(output.contains("ended 2"), "{output}");
 }
 
 #[tokio::test]

@@ -159,8 +159,8 @@ async fn the_server_conforms_to_the_validator_of_the_standard_library() {
         assert_eq!(reply.text(), "read 1234", "{path}");
     }
     server.stop().await;
-    let said = server.err.whole().await;
-    assert!(!said.contains("Iterator garbage collected"), "{said}");
+    let output = server.err.whole().await;
+    assert!(!output.contains("Iterator garbage collected"), "{output}");
 }
 
 #[tokio::test]

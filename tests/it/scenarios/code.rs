@@ -11,9 +11,9 @@ async fn edit(app: &str, before: &str, after: &str) -> (String, String) {
     (first, world.text("/").await)
 }
 
-async fn expect(app: &str, before: &str, after: &str, answers: (&str, &str)) {
+async fn expect(app: &str, before: &str, after: &str, expected: (&str, &str)) {
     let (first, second) = edit(app, before, after).await;
-    assert_eq!((first.as_str(), second.as_str()), answers);
+    assert_eq!((first.as_str(), second.as_str()), expected);
 }
 
 // The next request runs the edited handler, in a new generation, and no other module runs.

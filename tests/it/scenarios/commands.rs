@@ -21,8 +21,8 @@ async fn reloads(world: &World) -> Vec<[String; 2]> {
     list.map(|reload| [text(&reload["cause"]), text(&reload["outcome"])]).collect()
 }
 
-fn assert_live((code, said): &(Option<i32>, String), expected: &str) {
-    assert!(*code == Some(0) && said.starts_with(expected), "{code:?}: {said}");
+fn assert_live((code, output): &(Option<i32>, String), expected: &str) {
+    assert!(*code == Some(0) && output.starts_with(expected), "{code:?}: {output}");
 }
 
 async fn run_id(world: &World) -> String {
@@ -40,9 +40,9 @@ async fn a_manual_reload_retries_a_failure_without_a_changed_file() {
     let mark = world.server.project.path().join("mark");
     let wanting = format!("import os\nassert os.path.exists({mark:?}), 'no mark'\n{}", app(2));
     assert!(world.save("app.py", &wanting).await.failure().contains("no mark"));
-    let (code, said) = snaxum(&world, &["reload"]).await;
+    let (code, output) = snaxum(&world, &["reload"]).await;
     assert_eq!(code, Some(1));
-    assert!(said.contains("G1 is still serving") && said.contains("no mark"), "{said}");
+    assert!(output.contains("G1 is still serving") && output.contains("no mark"), "{output}");
 
     fs::write(&mark, "").expect("written");
     assert_live(&snaxum(&world, &["reload"]).await, "live as G2 after");
@@ -73,30 +73,33 @@ async fn saves_during_a_pause_wait_and_are_one_reload_afterwards() {
     let world = World::new(&[("app.py", &app), ("_base.py", "X = 1\n")]).await;
     let mut console = world.server.console().await;
     for _ in 0..2 {
-        let (code, said) = snaxum(&world, &["pause"]).await;
+        let (code, output) = snaxum(&world, &["pause"]).await;
         assert_eq!(code, Some(0));
-        assert!(said.contains("paused") && said.contains("snaxum resume"), "{said}");
+        assert!(output.contains("paused") && output.contains("snaxum resume"), "{output}");
     }
-    let told = console.next().await;
-    assert_eq!((&told["type"], &told["status"]["paused"]), (&json!("status"), &json!(true)));
+    let message = console.next().await;
+    assert_eq!((&message["type"], &message["status"]["paused"]), (&json!("status"), &json!(true)));
     world.server.out.wait_for("paused").await;
 
     world.server.edit("_base.py", "X = 2\n");
     assert_eq!(world.text("/").await, "1", "no request waits for it");
     world.server.edit("app.py", &index("import _base", "_base.X * 10"));
     assert_eq!(world.text("/").await, "1");
-    let (code, said) = snaxum(&world, &["wait"]).await;
+    let (code, output) = snaxum(&world, &["wait"]).await;
     assert_eq!(code, Some(1));
-    assert!(said.contains("reloading is paused") && said.contains("G1 is still serving"), "{said}");
+    assert!(
+        output.contains("reloading is paused") && output.contains("G1 is still serving"),
+        "{output}"
+    );
 
-    let (code, said) = snaxum(&world, &["explain", "python/app.py"]).await;
-    assert!(code == Some(0) && said.contains("reloading is paused"), "{said}");
+    let (code, output) = snaxum(&world, &["explain", "python/app.py"]).await;
+    assert!(code == Some(0) && output.contains("reloading is paused"), "{output}");
 
     let resumed = snaxum(&world, &["resume"]).await;
     assert_live(&resumed, "reloading is resumed; live as G2 after");
     assert_eq!(world.text("/").await, "20");
-    let told = console.next_of_type("status").await;
-    assert_eq!(told["status"]["paused"], false);
+    let message = console.next_of_type("status").await;
+    assert_eq!(message["status"]["paused"], false);
     let reload = console.next_of_type("reload.ok").await;
     assert_eq!(reload["reload"]["files"], json!(["python/_base.py", "python/app.py"]));
     assert_eq!(reloads(&world).await, [["save", "ok"], ["start", "ok"]]);
@@ -172,10 +175,10 @@ async fn a_manual_restart_returns_when_the_new_process_serves() {
     let (before, announced) = (run_id(&world).await, world.server.announcement());
     snaxum(&world, &["pause"]).await;
 
-    let (code, said) = snaxum(&world, &["restart"]).await;
+    let (code, output) = snaxum(&world, &["restart"]).await;
 
     let after = run_id(&world).await;
-    assert_eq!((code, said), (Some(0), format!("G2 is live in a new process, run {after}\n")));
+    assert_eq!((code, output), (Some(0), format!("G2 is live in a new process, run {after}\n")));
     assert_ne!(before, after);
     assert_eq!(world.server.announcement(), announced, "same address, same token, same pid");
     assert_eq!(world.text("/").await, "1");
@@ -189,11 +192,11 @@ async fn a_restart_into_code_that_does_not_load_is_refused_with_the_reason() {
     let before = run_id(&world).await;
     world.save("app.py", "def oops(:\n").await.failure();
 
-    let (code, said) = snaxum(&world, &["restart"]).await;
+    let (code, output) = snaxum(&world, &["restart"]).await;
 
     assert_eq!(code, Some(1));
     for part in ["restart failed; G1 is still serving", "app.py", "SyntaxError"] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(output.contains(part), "{part}: {output}");
     }
     assert_eq!(run_id(&world).await, before);
     assert_eq!(world.text("/").await, "1");
@@ -209,10 +212,10 @@ async fn a_manual_reload_that_needs_a_new_process_waits_for_it() {
     let path = world.server.project.path().join("pyproject.toml");
     fs::write(path, settings(2)).expect("written");
 
-    let (code, said) = snaxum(&world, &["reload"]).await;
+    let (code, output) = snaxum(&world, &["reload"]).await;
 
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("G2 is live in a new process"), "{said}");
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("G2 is live in a new process"), "{output}");
     let status = world.status().await;
     assert_eq!((&status["pool"]["size"], &status["paused"]), (&json!(2), &json!(true)));
 }
@@ -225,10 +228,10 @@ async fn a_pause_in_which_settings_changed_ends_in_a_new_process() {
     fs::write(path, "[tool.snaxum]\npool-workers = 2\n").expect("written");
     world.server.edit("app.py", &index("", "2"));
 
-    let (code, said) = snaxum(&world, &["resume"]).await;
+    let (code, output) = snaxum(&world, &["resume"]).await;
 
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("G2 is live in a new process"), "{said}");
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("G2 is live in a new process"), "{output}");
     assert_eq!(world.text("/").await, "2");
     let status = world.status().await;
     assert_eq!((&status["pool"]["size"], &status["paused"]), (&json!(2), &json!(false)));
@@ -243,9 +246,9 @@ async fn a_full_reload_that_a_library_refuses_is_made_by_a_new_process() {
     let project = project.top_file("libraries/onlyonce.py", once).env("PYTHONPATH", &libraries);
     let world = World::of(project.file("app.py", &app)).await;
 
-    let (code, said) = snaxum(&world, &["reload", "--full"]).await;
+    let (code, output) = snaxum(&world, &["reload", "--full"]).await;
 
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("G2 is live in a new process"), "{said}");
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("G2 is live in a new process"), "{output}");
     assert_eq!(world.text("/").await, "1");
 }

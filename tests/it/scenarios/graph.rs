@@ -227,8 +227,8 @@ async fn a_file_that_is_loaded_under_two_names_is_warned_of_once_and_follows_und
         World::new(&[("app.py", &app), ("lib/__init__.py", ""), ("lib/tool.py", "X = 1\n")]).await;
     assert_eq!(world.text("/").await, "[1, 1, False]");
     let warning = "`python/lib/tool.py` is loaded as `lib.tool` and as `tool`";
-    let said = world.server.out.wait_for(warning).await;
-    assert!(said.contains("import it as `lib.tool` everywhere"), "{said}");
+    let output = world.server.out.wait_for(warning).await;
+    assert!(output.contains("import it as `lib.tool` everywhere"), "{output}");
 
     let reload = world.save("lib/tool.py", "X = 2\n").await;
 

@@ -35,9 +35,9 @@ async fn an_old_instance_in_keep_is_reported_once() {
     let mut world = World::new(&[("models.py", &user(1, "")), ("app.py", &app)]).await;
     assert_eq!(world.text("/").await, "True");
 
-    let told = warnings(&world.save("models.py", &user(2, "")).await);
+    let warning = warnings(&world.save("models.py", &user(2, "")).await);
     for part in ["`keep('v')`", "2 instances", "`models.User` of G1", "version", "migrate=True"] {
-        assert!(told.contains(part), "{told}");
+        assert!(warning.contains(part), "{warning}");
     }
     world.server.out.wait_for("2 instances of `models.User` of G1").await;
     assert_eq!(world.text("/").await, "False");
@@ -66,11 +66,11 @@ async fn a_kept_instance_that_may_migrate_gets_the_new_class() {
 async fn an_instance_that_cannot_migrate_stays_what_it_is_with_a_warning() {
     let app = keeping("models.User()", ", migrate=True", "V.version()");
     let mut world = World::new(&[("models.py", &user(1, "")), ("app.py", &app)]).await;
-    let told = warnings(&world.save("models.py", &user(2, "__slots__ = ('a', 'b')")).await);
-    assert!(told.contains("layout") && told.contains("`models.User` of G1"), "{told}");
+    let warning = warnings(&world.save("models.py", &user(2, "__slots__ = ('a', 'b')")).await);
+    assert!(warning.contains("layout") && warning.contains("`models.User` of G1"), "{warning}");
     assert_eq!(world.text("/").await, "1");
-    let told = warnings(&world.save("models.py", "class Other: pass\n").await);
-    assert!(told.contains("which the new code does not have"), "{told}");
+    let warning = warnings(&world.save("models.py", "class Other: pass\n").await);
+    assert!(warning.contains("which the new code does not have"), "{warning}");
 }
 
 #[tokio::test]
@@ -85,9 +85,9 @@ async fn values_in_keep_without_user_classes_are_not_reported() {
 async fn an_old_enum_member_in_keep_is_reported() {
     let app = keeping("models.Color.RED", "", "V is models.Color.RED");
     let mut world = World::new(&[("models.py", &color(1)), ("app.py", &app)]).await;
-    let told = warnings(&world.save("models.py", &color(2)).await);
+    let warning = warnings(&world.save("models.py", &color(2)).await);
     for part in ["1 member of", "`models.Color` of G1", "`is` and `==`", "migrate=True"] {
-        assert!(told.contains(part), "{told}");
+        assert!(warning.contains(part), "{warning}");
     }
     assert_eq!(world.text("/").await, "False");
 }
@@ -116,8 +116,8 @@ async fn an_enum_member_in_keep_that_may_migrate_becomes_the_new_member_of_its_n
 async fn an_enum_member_in_keep_whose_name_is_gone_stays_with_a_warning() {
     let app = keeping("models.Color.N1", ", migrate=True", "V.name");
     let mut world = World::new(&[("models.py", &color(1)), ("app.py", &app)]).await;
-    let told = warnings(&world.save("models.py", &color(2)).await);
-    assert!(told.contains("no member `N1`"), "{told}");
+    let warning = warnings(&world.save("models.py", &color(2)).await);
+    assert!(warning.contains("no member `N1`"), "{warning}");
     assert_eq!(world.text("/").await, "N1");
 }
 

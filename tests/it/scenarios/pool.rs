@@ -22,13 +22,13 @@ async fn workers_load_the_dependents_of_a_change_and_nothing_else_in_the_same_pr
             assert_eq!(world.save("_tasks.py", &tasks(n)).await.ran(), ["_tasks", "app"]);
         }
         world.save("_tasks.py", "def oops(:").await.failure();
-        let answer = world.get("/").await.json();
-        assert_eq!(answer[0], n);
+        let result = world.get("/").await.json();
+        assert_eq!(result[0], n);
         // Each worker loads what it needs once, at its first task.
-        if let Some(before) = seen.iter().find(|other| other[1] == answer[1]) {
-            assert_eq!(before[2], answer[2], "the unaffected module was not loaded again");
+        if let Some(before) = seen.iter().find(|other| other[1] == result[1]) {
+            assert_eq!(before[2], result[2], "the unaffected module was not loaded again");
         }
-        seen.push(answer);
+        seen.push(result);
     }
 }
 

@@ -58,10 +58,10 @@ async fn an_unload_hook_runs_once_after_the_new_code_serves_and_not_for_a_reject
     world.server.out.wait_for("unload 1").await;
     assert_eq!(world.text("/").await, "3");
     world.server.stop().await;
-    let said = world.server.out.whole().await;
-    assert_eq!(said.matches("unload 1").count(), 1, "{said}");
-    assert_eq!(said.matches("unload 3").count(), 1, "at a clean stop too: {said}");
-    assert!(!said.contains("unload 2"), "it was never published: {said}");
+    let output = world.server.out.whole().await;
+    assert_eq!(output.matches("unload 1").count(), 1, "{output}");
+    assert_eq!(output.matches("unload 3").count(), 1, "at a clean stop too: {output}");
+    assert!(!output.contains("unload 2"), "it was never published: {output}");
 }
 
 // Start-up hooks of changed modules run; a failing hook rejects the reload.

@@ -25,10 +25,10 @@ async fn a_task_of_a_startup_hook_is_cancelled_when_its_module_is_replaced() {
     world.save("app.py", &polling(2, "")).await.ran();
     world.server.out.wait_for("poll 1 ended").await;
     world.server.stop().await;
-    let said = world.server.out.whole().await;
-    let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("no `{text}` in {said}"));
-    assert!(at("poll 2 began") < at("poll 1 ended"), "{said}");
-    assert_eq!(said.matches("ended").count(), 2, "the second one at the stop: {said}");
+    let output = world.server.out.whole().await;
+    let at = |text: &str| output.find(text).unwrap_or_else(|| panic!("no `{text}` in {output}"));
+    assert!(at("poll 2 began") < at("poll 1 ended"), "{output}");
+    assert_eq!(output.matches("ended").count(), 2, "the second one at the stop: {output}");
 }
 
 #[tokio::test]

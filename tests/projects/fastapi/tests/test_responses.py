@@ -19,10 +19,10 @@ import garden
 import original
 import pytest
 from comparison import (
-    Ask,
     Difference,
     Differences,
     Reply,
+    SentRequest,
     check_row,
     check_tables,
     form,
@@ -39,17 +39,20 @@ ORIGIN = {"Origin": "https://garden.example"}
 UUID = "12345678-1234-5678-1234-567812345678"
 
 
-def post(path: str, json: Any) -> Ask:
-    return Ask("POST", path, json=json)
+def post(path: str, json: Any) -> SentRequest:
+    return SentRequest("POST", path, json=json)
 
 
-def put(path: str, json: Any) -> Ask:
-    return Ask("PUT", path, json=json)
+def put(path: str, json: Any) -> SentRequest:
+    return SentRequest("PUT", path, json=json)
 
 
-def preflight(origin: str, method: str) -> Ask:
-    asked = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "X-Token"}
-    return Ask("OPTIONS", "/list", headers={"Origin": origin, **asked})
+def preflight(origin: str, method: str) -> SentRequest:
+    preflight = {
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": "X-Token",
+    }
+    return SentRequest("OPTIONS", "/list", headers={"Origin": origin, **preflight})
 
 
 PLANT = {"name": "rose", "price": 2.5}
@@ -64,9 +67,9 @@ DATES = f"/types/{UUID}?start=2026-05-01&end=2026-05-02&after=PT1H"
 SECONDS = f"/types/{UUID}?start=2026-05-01T10:00:00&end=2026-05-02T10:00:00&after=60"
 VISIT = {"title": "look", "at": "2026-05-01T10:00:00"}
 
-ROWS: dict[str, list[Ask]] = {
+ROWS: dict[str, list[SentRequest]] = {
     "First steps": [get("/"), get("/nowhere")],
-    "First steps: another method": [Ask("DELETE", "/")],
+    "First steps: another method": [SentRequest("DELETE", "/")],
     "Path parameters": [get("/plants/rose"), get("/plants/a%20b")],
     "Path parameters with types": [get("/beds/3"), get("/beds/-3")],
     "Path parameters: validation": [get("/beds/x"), get("/beds/4.2")],
@@ -88,7 +91,7 @@ ROWS: dict[str, list[Ask]] = {
         post("/plants", None),
     ],
     "Request body: not JSON": [
-        Ask("POST", "/plants", body=b"{", headers={"Content-Type": "application/json"})
+        SentRequest("POST", "/plants", body=b"{", headers={"Content-Type": "application/json"})
     ],
     "Request body, path and query": [put("/plants/3?q=a", PLANT), put("/plants/x", {"name": 1})],
     "Strings: length and pattern": [
@@ -173,7 +176,7 @@ ROWS: dict[str, list[Ask]] = {
     "Cookies": [get("/cookies"), get("/cookies", Cookie="ads_id=a%20b; c=d")],
     "Headers": [
         get("/headers", User_Agent="a test"),
-        Ask("GET", "/headers", headers={"User-Agent": "a", "strange_header": "x"}),
+        SentRequest("GET", "/headers", headers={"User-Agent": "a", "strange_header": "x"}),
     ],
     "Headers: several values": [get("/headers", User_Agent="a", X_Token="foo")],
     "Cookie models": [
@@ -196,7 +199,7 @@ ROWS: dict[str, list[Ask]] = {
     "Response model: a result that does not fit": [get("/accounts/wrong")],
     "Response model: a response": [get("/portal"), get("/portal?away=true")],
     "Extra models": [get("/trees/oak"), get("/trees/rose"), get("/weights")],
-    "Status": [Ask("DELETE", "/plants/3"), Ask("DELETE", "/plants/x")],
+    "Status": [SentRequest("DELETE", "/plants/3"), SentRequest("DELETE", "/plants/x")],
     "Form data": [
         form("/login", username="ada", password="x y&"),
         form("/login", username="ada"),
@@ -208,12 +211,12 @@ ROWS: dict[str, list[Ask]] = {
     "Files": [
         upload("/upload", "file", "a.txt"),
         upload("/upload/bytes", "file", "a.txt"),
-        Ask("POST", "/upload"),
+        SentRequest("POST", "/upload"),
     ],
     "Files: a text": [form("/upload", file="text")],
     "Files: optional": [
         upload("/upload/optional", "file", "a.txt"),
-        Ask("POST", "/upload/optional"),
+        SentRequest("POST", "/upload/optional"),
     ],
     "Files: several": [upload("/upload/many", "files", "a.txt", "b.txt")],
     "Forms and files": [
@@ -226,14 +229,14 @@ ROWS: dict[str, list[Ask]] = {
     "Encoder": [put("/visits/a", VISIT), put("/visits/a", {"title": "no time"})],
     "Updates": [
         put("/visits/b", VISIT),
-        Ask("PATCH", "/visits/b", json={"note": "later"}),
-        Ask("PATCH", "/visits/none", json={}),
+        SentRequest("PATCH", "/visits/b", json={"note": "later"}),
+        SentRequest("PATCH", "/visits/none", json={}),
     ],
     "Dependencies": [get("/depends?q=a&limit=5"), get("/depends")],
     "Dependencies: faults": [get("/depends?skip=x&limit=y")],
     "Security": [get("/secure"), get("/secure", Authorization="Bearer abc")],
     "Middleware": [get("/plants/x")],
-    "CORS": [Ask("GET", "/list?limit=1", headers=ORIGIN)],
+    "CORS": [SentRequest("GET", "/list?limit=1", headers=ORIGIN)],
     "CORS: preflight": [preflight("https://garden.example", "POST")],
     "CORS: other origins": [preflight("https://other.example", "POST")],
     "Larger applications": [
@@ -242,7 +245,7 @@ ROWS: dict[str, list[Ask]] = {
         get("/tools/spade", X_Token="spoon"),
     ],
     "Slashes at the end": [get("/tools"), get("/plants/")],
-    "Static files": [get("/static/garden.css"), Ask("HEAD", "/static/garden.css")],
+    "Static files": [get("/static/garden.css"), SentRequest("HEAD", "/static/garden.css")],
     "Response: headers and cookies": [get("/cookie"), get("/plain")],
 }
 
@@ -330,20 +333,20 @@ IMPOSSIBLE = {
 }
 
 
-def fastapi_reply(ask: Ask) -> Reply:
-    files = [(field, (name, content, kind)) for field, name, content, kind in ask.files]
+def fastapi_reply(sent: SentRequest) -> Reply:
+    files = [(field, (name, content, kind)) for field, name, content, kind in sent.files]
     client = TestClient(original.app, raise_server_exceptions=False, follow_redirects=False)
     response = client.request(
-        ask.method,
-        ask.path,
-        json=ask.json,
-        data=ask.form,
+        sent.method,
+        sent.path,
+        json=sent.json,
+        data=sent.form,
         files=files or None,
-        content=ask.body,
-        headers=ask.headers,
+        content=sent.body,
+        headers=sent.headers,
     )
     headers = response.headers.multi_items()
-    reply = read_reply(ask, response.status_code, headers, response.content, also=ALSO)
+    reply = read_reply(sent, response.status_code, headers, response.content, also=ALSO)
     if isinstance(reply.body, dict) and reply.body.keys() == {"detail"}:
         detail = reply.body["detail"]
         if isinstance(detail, list):
@@ -354,8 +357,8 @@ def fastapi_reply(ask: Ask) -> Reply:
     return reply
 
 
-def our_reply(ask: Ask) -> Reply:
-    reply = comparison.our_reply(ask, also=ALSO)
+def our_reply(sent: SentRequest) -> Reply:
+    reply = comparison.our_reply(sent, also=ALSO)
     if reply.headers.get("content-type") == "application/problem+json":
         reply.replace_body(detail_of(reply.body))
     return reply
@@ -393,7 +396,7 @@ def test_background_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module, reply in ((original, fastapi_reply), (garden, our_reply)):
         monkeypatch.setattr(module, "send_mail", functools.partial(note, module.__name__))
-        assert reply(Ask("POST", "/notify/ada")).body == {"message": "sent later"}
+        assert reply(SentRequest("POST", "/notify/ada")).body == {"message": "sent later"}
         assert done.acquire(timeout=30)
     assert calls == ["original ada: it rains", "garden ada: it rains"]
 

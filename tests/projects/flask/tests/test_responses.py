@@ -15,10 +15,10 @@ import comparison
 import original
 import pytest
 from comparison import (
-    Ask,
     Difference,
     Differences,
     Reply,
+    SentRequest,
     check_row,
     check_tables,
     form,
@@ -38,8 +38,8 @@ def visit(user: str) -> str:
     return f"visit={original.signer.dumps({'user': user})!s}"
 
 
-ROWS: dict[str, list[Ask]] = {
-    "A minimal application": [get("/"), Ask("HEAD", "/")],
+ROWS: dict[str, list[SentRequest]] = {
+    "A minimal application": [get("/"), SentRequest("HEAD", "/")],
     "Escaping": [
         get("/greet/%3Cscript%3E"),
         get("/markup"),
@@ -57,21 +57,21 @@ ROWS: dict[str, list[Ask]] = {
     "URL building": [get("/urls")],
     "Methods": [
         get("/card"),
-        Ask("POST", "/card"),
-        Ask("OPTIONS", "/card"),
-        Ask("PUT", "/card"),
+        SentRequest("POST", "/card"),
+        SentRequest("OPTIONS", "/card"),
+        SentRequest("PUT", "/card"),
     ],
     "Methods: one function each": [
         get("/ticket"),
-        Ask("POST", "/ticket"),
-        Ask("DELETE", "/ticket"),
-        Ask("HEAD", "/ticket"),
-        Ask("OPTIONS", "/ticket"),
-        Ask("PUT", "/ticket"),
+        SentRequest("POST", "/ticket"),
+        SentRequest("DELETE", "/ticket"),
+        SentRequest("HEAD", "/ticket"),
+        SentRequest("OPTIONS", "/ticket"),
+        SentRequest("PUT", "/ticket"),
     ],
     "Static files": [
         get("/static/style.css"),
-        Ask("HEAD", "/static/style.css"),
+        SentRequest("HEAD", "/static/style.css"),
         get("/static/none.css"),
         get("/static/../original.py"),
     ],
@@ -91,13 +91,13 @@ ROWS: dict[str, list[Ask]] = {
     "Request: a repeated key": [get("/search?key=a&key=b")],
     "Request: a value of the wrong type": [get("/search?page=x")],
     "Request: other attributes": [
-        Ask("GET", "/facts", headers=AGENT),
-        Ask("PUT", "/facts", body=b"text", headers={**AGENT, "Content-Type": "text/plain"}),
+        SentRequest("GET", "/facts", headers=AGENT),
+        SentRequest("PUT", "/facts", body=b"text", headers={**AGENT, "Content-Type": "text/plain"}),
     ],
     "Request: JSON": [
-        Ask("POST", "/json", json={"b": [1, None], "a": "ä"}),
-        Ask("POST", "/json", body=b"{", headers={"Content-Type": "application/json"}),
-        Ask("POST", "/json", body=b"{}", headers={"Content-Type": "text/plain"}),
+        SentRequest("POST", "/json", json={"b": [1, None], "a": "ä"}),
+        SentRequest("POST", "/json", body=b"{", headers={"Content-Type": "application/json"}),
+        SentRequest("POST", "/json", body=b"{}", headers={"Content-Type": "text/plain"}),
     ],
     "File uploads": [
         upload("/covers", "picture", "a.png", note="new"),
@@ -123,7 +123,7 @@ ROWS: dict[str, list[Ask]] = {
         form("/session", user="<ada>"),
         get("/session", Cookie=visit("<ada>")),
         get("/session", Cookie="visit=forged"),
-        Ask("DELETE", "/session"),
+        SentRequest("DELETE", "/session"),
     ],
 }
 
@@ -171,26 +171,26 @@ IMPOSSIBLE = {
 }
 
 
-def flask_reply(ask: Ask) -> Reply:
-    options: dict[str, Any] = {"headers": dict(ask.headers)}
-    if ask.json is not None:
-        options["json"] = ask.json
-    elif ask.files:
-        options["data"] = dict(ask.form or {})
-        for name, filename, content, kind in ask.files:
+def flask_reply(sent: SentRequest) -> Reply:
+    options: dict[str, Any] = {"headers": dict(sent.headers)}
+    if sent.json is not None:
+        options["json"] = sent.json
+    elif sent.files:
+        options["data"] = dict(sent.form or {})
+        for name, filename, content, kind in sent.files:
             options["data"].setdefault(name, []).append((BytesIO(content), filename, kind))
-    elif ask.form is not None or ask.body is not None:
-        options["data"] = dict(ask.form) if ask.form is not None else ask.body
+    elif sent.form is not None or sent.body is not None:
+        options["data"] = dict(sent.form) if sent.form is not None else sent.body
     client = original.app.test_client(use_cookies=False)
-    response = client.open(ask.path, method=ask.method, **options)
-    reply = read_reply(ask, response.status_code, response.headers, response.data, also=ALSO)
+    response = client.open(sent.path, method=sent.method, **options)
+    reply = read_reply(sent, response.status_code, response.headers, response.data, also=ALSO)
     if reply.status >= 300 and re.match(rb"<!doctype html>\s+<html lang=en>", response.data):
         reply.replace_body(OWN_WORDS)
     return reply
 
 
-def our_reply(ask: Ask) -> Reply:
-    reply = comparison.our_reply(ask, also=ALSO)
+def our_reply(sent: SentRequest) -> Reply:
+    reply = comparison.our_reply(sent, also=ALSO)
     is_problem = reply.headers.get("content-type") == "application/problem+json"
     if is_problem or (300 <= reply.status < 400 and not reply.body):
         reply.replace_body(OWN_WORDS)

@@ -145,11 +145,11 @@ def test_a_kept_value_is_overridden(client: Client) -> None:
 def test_requests_of_many_threads_are_served() -> None:
     found = []
 
-    def ask(number: int) -> None:
+    def send(number: int) -> None:
         with Client() as client:
             found.append(client.get(f"/users/{number}").json()["id"])
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
