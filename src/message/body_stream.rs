@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::failure::Failure;
+use super::error_response::Failure;
 use crate::sync::{Mutex, thread_waker};
 
 /// Bytes that may wait for the client; a larger chunk waits alone.

@@ -13,7 +13,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::body_start::{BodyRecorder, BodyStart};
-use super::failure::Failure;
+use super::error_response::Failure;
 use crate::sync::{Mutex, thread_waker};
 
 /// Bytes that may wait for the handler; a larger chunk waits alone.

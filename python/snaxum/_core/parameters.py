@@ -15,7 +15,7 @@ from inspect import Parameter
 from types import CodeType
 from typing import Any
 
-from .._validation import aliases, constraints, hints
+from .._validation import constraints, hints, type_aliases
 from .._validation.faults import Unsupported
 from ..markers import MISSING, Marker
 from . import foreign_parameters, foreign_patterns, sources
@@ -239,7 +239,7 @@ def _read_parameter(
     if argument.is_annotated:
         try:
             resolved = hints.resolve(parameter.annotation, globals_, closure)
-            _describe(argument, *aliases.unwrap_until_recursion(resolved))
+            _describe(argument, *type_aliases.unwrap_until_recursion(resolved))
         except Unsupported as error:
             argument.error = error
             argument.source = sources.of_unresolved(parameter.annotation)

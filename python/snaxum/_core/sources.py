@@ -117,14 +117,14 @@ def is_body(annotation: Any) -> bool:
         return False
     if reader_of(annotation) is not None:
         return True
-    from .._validation import aliases, models
+    from .._validation import models, type_aliases
 
-    annotation = aliases.unwrap_until_recursion(annotation)[0]
-    if aliases.is_alias(annotation):
+    annotation = type_aliases.unwrap_until_recursion(annotation)[0]
+    if type_aliases.is_alias(annotation):
         return True  # it contains itself, as no text does
     for each in members(annotation):
-        each = aliases.unwrap_until_recursion(each)[0]
-        if aliases.is_alias(each) or len(members(each)) > 1:
+        each = type_aliases.unwrap_until_recursion(each)[0]
+        if type_aliases.is_alias(each) or len(members(each)) > 1:
             if is_body(each):
                 return True
             continue

@@ -25,7 +25,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from .._core.libraries import ByClass
-from .._validation import aliases, constraints, models
+from .._validation import constraints, models, type_aliases
 from .._validation.faults import Unsupported
 from .._validation.hints import (
     NONE,
@@ -101,7 +101,7 @@ class Schemas:
             return {}
 
     def _of(self, annotation: Any, mode: Mode, limits: Mapping[str, Any]) -> Schema:
-        annotation, metadata = aliases.unwrap_until_recursion(annotation)
+        annotation, metadata = type_aliases.unwrap_until_recursion(annotation)
         limits = {**constraints.read(metadata), **limits}
         if constraints.needs_pydantic(metadata):
             return self._pydantic.add(annotated(annotation, metadata), limits, mode)
@@ -111,9 +111,9 @@ class Schemas:
         return schema
 
     def _of_type(self, annotation: Any, mode: Mode, limits: Mapping[str, Any]) -> Schema:
-        if aliases.is_alias(annotation):
+        if type_aliases.is_alias(annotation):
             return self._components.refer(
-                annotation, mode, lambda: self._part(aliases.value_of(annotation), mode)
+                annotation, mode, lambda: self._part(type_aliases.value_of(annotation), mode)
             )
         choices = members(annotation)
         if len(choices) > 1:

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Set
 from typing import Any
 
-from . import aliases, libraries, models, result_models
+from . import libraries, models, result_models, type_aliases
 from . import result_values as values
 from .constraints import Constraints, split
 from .faults import INVALID, Convert, Fault, Faults, Loc
@@ -162,7 +162,7 @@ class ResultBuilder(Builder):
         self._has_other_form = True
         split(limits, "other", alias.__name__)
         key = alias, self._is_in_struct
-        return self._once(key, lambda: self.build(aliases.value_of(alias)))
+        return self._once(key, lambda: self.build(type_aliases.value_of(alias)))
 
     def _once(self, key: Any, build: Callable[[], Convert]) -> Convert:
         """Return the function for a type that may contain itself."""

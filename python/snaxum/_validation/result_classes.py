@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from . import aliases, models
+from . import models, type_aliases
 from .faults import Unsupported
 from .hints import NONE, members, unwrap, with_arguments
 
@@ -31,7 +31,7 @@ class ClassChecks:
 
     def _part(self, annotation: Any) -> Check | None:
         """Return the check; None if no part of the type is a model."""
-        annotation = aliases.unwrap_until_recursion(annotation)[0]
+        annotation = type_aliases.unwrap_until_recursion(annotation)[0]
         choices = [unwrap(each)[0] for each in members(annotation)]
         if len(choices) > 1:
             return self._union(choices)
@@ -39,7 +39,7 @@ class ClassChecks:
         if models.is_model(kind):
             return self._model(kind)
         origin, args = typing.get_origin(kind), typing.get_args(kind)
-        if aliases.is_alias(kind):
+        if type_aliases.is_alias(kind):
             return _refuse
         parts = [self._part(each) for each in args if not isinstance(each, list)]
         if all(each is None for each in parts):

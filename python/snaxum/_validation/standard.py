@@ -22,7 +22,7 @@ from collections.abc import (
 )
 from typing import Any, Literal
 
-from . import aliases, constraints, libraries, models, scalars
+from . import constraints, libraries, models, scalars, type_aliases
 from .constraints import Constraints
 from .faults import INVALID, Convert, Fault, Faults, Loc, TooManyFaults, Unsupported
 from .hints import NONE, annotated, members, name_of, unwrap, with_arguments
@@ -50,7 +50,7 @@ class Builder:
 
     def build(self, annotation: Any, limits: Constraints | None = None) -> Convert:
         """Return the function for a type and its limits. Raises Unresolved, or Unsupported."""
-        annotation, metadata = aliases.unwrap_until_recursion(annotation)
+        annotation, metadata = type_aliases.unwrap_until_recursion(annotation)
         own = constraints.read(metadata)
         if own and not constraints.is_of_msgspec(metadata):
             self.is_beyond_msgspec = True
@@ -60,7 +60,7 @@ class Builder:
         if constraints.needs_pydantic(metadata):
             self.uses_pydantic = True
             return self._by_pydantic(annotated(annotation, metadata), limits)
-        if aliases.is_alias(annotation):
+        if type_aliases.is_alias(annotation):
             return self._alias(annotation, limits)
         origin, args = typing.get_origin(annotation), typing.get_args(annotation)
         choices = members(annotation)
@@ -176,7 +176,7 @@ class Builder:
         known = self._models.get(alias)
         if known is None:
             known = self._models[alias] = []
-            known.append(self.build(aliases.value_of(alias)))
+            known.append(self.build(type_aliases.value_of(alias)))
         return lambda value, loc, faults: known[0](value, loc, faults)
 
     def _union(self, choices: tuple[Any, ...], limits: Constraints) -> Convert:
