@@ -233,9 +233,9 @@ async fn a_pattern_allows_the_hosts_of_a_tunnel_and_a_star_any_with_a_warning() 
             let reply = get_with(&server, "/hello", &[("host", host)]).await;
             assert_eq!(reply.status, *status, "{pattern} {host}");
             // Another name needs the token as this machine's own does.
-            let answered = if *status == 200 { 401 } else { 403 };
+            let expected = if *status == 200 { 401 } else { 403 };
             let console = get_with(&server, "/__snaxum/", &[("host", host)]).await;
-            assert_eq!(console.status, answered, "{pattern} {host}");
+            assert_eq!(console.status, expected, "{pattern} {host}");
         }
         server
     };

@@ -275,14 +275,14 @@ async fn a_style_sheet_is_news_of_its_own_unless_a_module_read_it() {
     let (mut page, _) = listen(&server).await;
 
     server.edit("static/page.css", "p { color: red }");
-    let news = page.next().await;
-    assert_eq!((&news["kind"], &news["g"]), (&json!("css"), &json!(1)));
+    let update = page.next().await;
+    assert_eq!((&update["kind"], &update["g"]), (&json!("css"), &json!(1)));
     fs::write(server.project.path().join("beside.css"), "").expect("written");
     assert_eq!(page.next().await["kind"], "css");
 
     server.edit("read.css", "p { color: red }");
-    let news = page.next().await;
-    assert_eq!((&news["kind"], &news["g"]), (&json!("reload"), &json!(2)));
+    let update = page.next().await;
+    assert_eq!((&update["kind"], &update["g"]), (&json!("reload"), &json!(2)));
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ async fn a_start_without_a_venv_makes_one_reports_it_and_serves() {
     // Installing polars may take its time; everything else is waited for as usual.
     let server = copy_of_the_example().spawn("dev");
     server.err.wait_at_leisure(".venv is ready after").await;
-    let server = server.answering().await;
+    let server = server.ready().await;
 
     for call in &table::PYTHON {
         let mut request =

@@ -97,9 +97,9 @@ async fn pool(server: &Server) -> Value {
 async fn a_task_runs_in_another_process() {
     let server = one_worker().await;
 
-    let who = server.get("/who").await.json();
+    let worker = server.get("/who").await.json();
 
-    let pid = who["pid"].as_u64().expect("a pid");
+    let pid = worker["pid"].as_u64().expect("a pid");
     assert_ne!(pid, u64::from(server.pid));
     assert!(server.children().iter().any(|child| u64::from(child.pid) == pid));
     assert_eq!(pool(&server).await["workers"][0]["pid"], pid);

@@ -86,7 +86,7 @@ async fn a_save_during_the_start_is_served() {
 
     server.edit("app.py", &app_returning("two"));
     held.open().await;
-    let server = server.answering().await;
+    let server = server.ready().await;
 
     let mut console = server.console().await;
     if server.get("/").await.text() != "two" {

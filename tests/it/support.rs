@@ -121,7 +121,7 @@ impl Project {
 
     /// Starts `snaxum dev` and returns when it responds.
     pub(crate) async fn dev(self) -> Server {
-        self.spawn("dev").answering().await
+        self.spawn("dev").ready().await
     }
 
     /// Starts `snaxum serve` and returns when it responds.
@@ -230,7 +230,7 @@ impl Server {
     }
 
     /// Waits until a dev server responds, and takes its address and token.
-    pub(crate) async fn answering(self) -> Self {
+    pub(crate) async fn ready(self) -> Self {
         self.out.wait_for("/__snaxum/?t=").await;
         self.announced()
     }

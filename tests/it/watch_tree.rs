@@ -41,10 +41,10 @@ async fn links_out_of_the_tree_are_followed_once_and_never_upwards() {
         assert_reloads(&server, n).await;
     }
     let body = serde_json::json!({});
-    let looked = server.request(reqwest::Method::POST, "/__snaxum/api/reload").json(&body);
-    let looked = send(looked.bearer_auth(&server.token).header("x-snaxum", "1")).await;
-    assert_eq!(looked.status, 200);
-    let files = looked.json()["reload"]["files"].to_string();
+    let response = server.request(reqwest::Method::POST, "/__snaxum/api/reload").json(&body);
+    let response = send(response.bearer_auth(&server.token).header("x-snaxum", "1")).await;
+    assert_eq!(response.status, 200);
+    let files = response.json()["reload"]["files"].to_string();
     assert!(!files.contains("/root/") && !files.contains("/up/"), "{files}");
     assert_eq!(watches(&server), 5);
 }

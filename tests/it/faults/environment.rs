@@ -206,7 +206,7 @@ async fn a_module_named_like_one_of_the_standard_library_is_refused_and_the_rest
     let mut process = project.command(&snaxum());
     process.args(["dev", "..", "--port", "0", "--pool-workers", "1", "--reload-wait", "30"]);
     process.current_dir(&python);
-    let mut server = project.spawn_process(process).answering().await;
+    let mut server = project.spawn_process(process).ready().await;
     for round in ["sync", "reloaded"] {
         assert_eq!(server.get("/sync").await.text(), round);
         for path in ["async", "pool", "stream"] {

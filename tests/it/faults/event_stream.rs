@@ -17,12 +17,12 @@ async fn the_first_metrics_after_a_subscribe_cover_a_measured_time() {
     for _ in 0..3 {
         let (server, is_over) = (Arc::clone(&server), Arc::clone(&is_over));
         load.push(tokio::spawn(async move {
-            let mut answered = 0;
+            let mut responses = 0;
             while !is_over.load(Ordering::Relaxed) {
                 assert_eq!(server.get("/hello").await.status, 200);
-                answered += 1;
+                responses += 1;
             }
-            answered
+            responses
         }));
     }
     let mut rates = Vec::new();
@@ -40,13 +40,13 @@ async fn the_first_metrics_after_a_subscribe_cover_a_measured_time() {
         }
     }
     is_over.store(true, Ordering::Relaxed);
-    let mut answered = 0;
+    let mut responses = 0;
     for task in load {
-        answered += task.await.expect("no panic");
+        responses += task.await.expect("no panic");
     }
     // A second or more is measured, so the rate cannot exceed the number of all requests.
     for rate in rates {
-        assert!((0.0..=f64::from(answered)).contains(&rate), "{rate}/s of {answered} requests");
+        assert!((0.0..=f64::from(responses)).contains(&rate), "{rate}/s of {responses} requests");
     }
 }
 

@@ -94,7 +94,7 @@ async fn a_save_during_the_start_is_reported_below_the_banner() {
     let held = server.arrival().await;
     server.edit("b.py", &index("", "2")); // it has run already
     held.open().await;
-    let server = server.answering().await;
+    let server = server.ready().await;
     assert_eq!(server.get("/").await.text(), "2");
     let text = server.out.text();
     let banner = text.find("watching").expect("the banner");
