@@ -32,7 +32,7 @@ from ._core.websocket_routes import WebSocketRoute
 from .routing import Route, RouteError
 
 if TYPE_CHECKING:
-    from .results import ResultHandler
+    from ._core.handler_results import ResultHandler
 
 _H = TypeVar("_H", bound=Handler)
 # A function whose result a type checker compares with the values that become responses.

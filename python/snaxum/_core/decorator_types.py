@@ -14,7 +14,7 @@ from .handlers import Handler
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # checkers have it; Python 3.10 does not
 
-    from ..results import ResultHandler
+    from .handler_results import ResultHandler
 
 _H = TypeVar("_H", bound=Handler)
 # A function whose result a type checker compares with the values that become responses.

@@ -26,8 +26,8 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, Any, ClassVar, Protocol, TypeAlias
 
-from ._core.events import Event
-from .response import Response
+from ..response import Response
+from .events import Event
 
 
 class Undeclared(Protocol):
