@@ -1,7 +1,11 @@
 //! Dispatches HTTP requests to Python: [`handle_python_request`].
 //!
+//! The steps, in order: [`respond`] takes the head, `respond_to` reads the body (`body.rs`), passes the
+//! gate, calls Python (`python_runtime.rs`) and converts the result (`http_response.rs`).
+//! [`Observation`] reports each request to observers.
+//!
 //! Knows no route. Dispatch never fails: a body that is too large, a full queue, an exception in the
-//! handler each become a response. [`Observation`] reports each request to observers.
+//! handler each become a response.
 
 pub(crate) mod body;
 mod decompress;
