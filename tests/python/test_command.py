@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+
 from snaxum import _command
 
 
@@ -32,4 +33,5 @@ def test_a_new_process_does_not_import_from_the_working_directory() -> None:
 
 def test_an_incomplete_package_is_an_error_with_the_way_out() -> None:
     message = _command._explain(ImportError("no such file"))
-    assert "no such file" in message and "--force-reinstall snaxum" in message
+    assert "no such file" in message
+    assert "--force-reinstall snaxum" in message

@@ -34,7 +34,8 @@ def test_a_name_has_the_same_module_for_python_and_for_type_checkers() -> None:
 def test_every_public_name_can_be_imported() -> None:
     program = "from snaxum import *; import snaxum; print(callable(background), dir(snaxum))"
     printed = run(program)
-    assert printed.startswith("True") and "'url_for'" in printed
+    assert printed.startswith("True")
+    assert "'url_for'" in printed
 
 
 def test_no_public_name_is_that_of_a_module() -> None:
