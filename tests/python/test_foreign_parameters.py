@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Optional
@@ -101,3 +102,24 @@ def test_the_request_of_this_framework_is_accepted() -> None:
         return q
 
     assert Route("/", None, handler).call(Request.build(query="q=a")) == "a"
+
+
+def test_a_response_that_a_decorator_or_a_default_gives_is_accepted() -> None:
+    def with_response(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(request: Request, **values: Any) -> Any:
+            return function(Response("given"), **values)
+
+        return call
+
+    @with_response
+    def inner(response: Response, q: str = "") -> Any:
+        response.headers["x-q"] = q
+        return response
+
+    def optional(response: Response | None = None) -> Any:
+        return response
+
+    found = Route("/", None, inner).call(Request.build(query="q=a"))
+    assert (found.body, found.headers["x-q"]) == ("given", "a")
+    assert Route("/", None, optional).call(Request.build()) is None

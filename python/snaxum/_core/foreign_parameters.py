@@ -6,6 +6,8 @@ Never imports one of them.
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._validation.hints import is_class, members, unwrap
 from .arguments import Argument
 from .foreign_names import FOREIGN
@@ -36,7 +38,11 @@ def check(argument: Argument) -> None:
                 f"the parameter `{argument.name}` has `{kind.__name__}` of "
                 f"{_package(kind)}, which nothing reads here; {_way_out(kind.__name__)}"
             )
+    if argument.is_inner:  # a decorator may fill it
+        return
     for kind, _ in chosen:
+        if not argument.is_required and _is_own_response(kind):
+            continue  # it stays at its default
         if is_class(kind) and (name := _foreign_class(kind)):
             raise ValueError(
                 f"the parameter `{argument.name}` is a `{name}` of {_package(kind)}; "
@@ -51,8 +57,11 @@ def _foreign_class(kind: type) -> str | None:
             each.__name__ in _CLASSES or each.__name__ in _WAYS_OUT
         ):
             return each.__name__
-    own = kind.__module__ == "snaxum.response" and kind.__name__ == "Response"
-    return "Response" if own else None
+    return "Response" if _is_own_response(kind) else None
+
+
+def _is_own_response(kind: Any) -> bool:
+    return is_class(kind) and (kind.__module__, kind.__name__) == ("snaxum.response", "Response")
 
 
 def _package(kind: type) -> str:
