@@ -37,7 +37,7 @@ pub(crate) fn code(text: &str) -> String {
     let places = text.match_indices("#[cfg(").map(|(place, _)| place);
     let mut of_tests = places.filter(|place| {
         let condition = &text[place + "#[cfg(".len()..];
-        condition.starts_with("test)") || condition.starts_with("all(test")
+        ["test)", "all(test", "any(test"].iter().any(|kind| condition.starts_with(kind))
     });
     let text = &text[..of_tests.find(is_of_tests).unwrap_or(text.len())];
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
