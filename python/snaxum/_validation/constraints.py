@@ -179,4 +179,9 @@ def _comparable(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def _is_multiple(value: Any, limit: Any) -> bool:
-    return bool(value % limit == 0)
+    rest = value % limit
+    if not isinstance(rest, float):
+        return bool(rest == 0)
+    # 0.3 is a multiple of 0.1, as in pydantic.
+    rounding = abs(value) / 1e9
+    return bool(abs(rest) <= rounding or abs(abs(rest) - abs(limit)) <= rounding)

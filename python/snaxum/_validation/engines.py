@@ -140,8 +140,8 @@ def _unknown(error: Exception) -> None:
 def _typed(annotation: Any, limits: Mapping[str, Any]) -> Any:
     """Return a type with limits as msgspec reads it; None if it is not installed, or cannot."""
     msgspec = libraries.msgspec()
-    if msgspec is None:
-        return None
+    if msgspec is None or isinstance(limits.get("multiple_of"), float):
+        return None  # msgspec allows for no rounding
     if limits:
         meta = libraries.meta(limits)
         if meta is None:
