@@ -1,11 +1,15 @@
 //! The extension module `snaxum._snaxum`: the `snaxum` command in the interpreter of the user.
 //!
 //! The interpreter's main thread becomes the runtime thread; the command runs in a thread of its own.
-//! The package `snaxum-python` (`python/Cargo.toml`) builds it. Contains no logic of a command.
+//! It is compiled from the sources of the binary. Contains no logic of a command.
 
 #![cfg(feature = "extension-module")]
 
-mod cli;
+/// The command; its files name it `crate::cli`.
+#[path = "../src"]
+mod sources {
+    pub(crate) mod cli;
+}
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,7 +20,7 @@ use pyo3::prelude::*;
 use snaxum::build_info::HostPython;
 use snaxum::python_runtime::LentThread;
 
-use cli::Invocation;
+use sources::cli::{self, Invocation};
 
 /// The stack of the command's thread: that of a main thread.
 const STACK_BYTES: usize = 8 * 1024 * 1024;

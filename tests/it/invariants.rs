@@ -53,7 +53,6 @@ fn one_place_speaks_pyo3() {
     assert_eq!(
         names_of(&files, |text| text.contains("pyo3")),
         [
-            "src/extension.rs",
             "src/python_runtime/boot.rs",
             "src/python_runtime/bridge.rs",
             "src/python_runtime/exchange.rs",

@@ -21,7 +21,7 @@ impl Modules {
         let files = sources("src", "rs");
         let texts: BTreeMap<Path, String> = files
             .iter()
-            .filter(|(name, _)| name != "src/main.rs" && name != "src/extension.rs")
+            .filter(|(name, _)| name != "src/main.rs")
             .map(|(name, text)| (module_of(name), code(text).replace("pub(in crate", "pub(in ")))
             .collect();
         let mut modules = Self { texts, names: BTreeMap::new() };
