@@ -58,6 +58,11 @@ TEXTS: list[tuple[Any, str, Any]] = [
     (dt.datetime, "2026-01-31T12:00:00", dt.datetime(2026, 1, 31, 12)),
     (dt.datetime, "2026-01-31T12:00:00Z", dt.datetime(2026, 1, 31, 12, tzinfo=UTC)),
     (dt.datetime, "2026-01-31", dt.datetime(2026, 1, 31)),
+    (
+        Annotated[dt.datetime, Query(ge=dt.datetime(2026, 1, 1))],
+        "2026-03-01T00:00:00Z",
+        dt.datetime(2026, 3, 1, tzinfo=UTC),
+    ),
     (Annotated[float, Query(multiple_of=0.1)], "0.3", 0.3),
     (Annotated[float, Query(multiple_of=0.1)], "-0.7", -0.7),
     (list[dt.datetime], "2026-01-31", [dt.datetime(2026, 1, 31)]),
@@ -124,6 +129,11 @@ WRONG: list[tuple[Any, str, str]] = [
     (Annotated[int, Query(multiple_of=5)], "7", "multiple_of"),
     (Annotated[float, Query(multiple_of=0.1)], "0.35", "multiple_of"),
     (Annotated[float, Query(multiple_of=0.1)], "inf", "multiple_of"),
+    (
+        Annotated[dt.datetime, Query(ge=dt.datetime(2026, 1, 1, tzinfo=UTC))],
+        "2025-03-01T00:00:00",
+        "greater_than_equal",
+    ),
     (Annotated[str, Query(min_length=2)], "a", "string_too_short"),
     (Annotated[str, Query(max_length=2)], "abc", "string_too_long"),
     (Annotated[str, Query(pattern="^[a-z]+$")], "A", "string_pattern_mismatch"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import numbers
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -159,20 +160,25 @@ def _test(name: str, limit: Any, unit: str) -> tuple[Callable[[Any], bool], str,
             return (lambda value: len(value) >= limit), msg, kind
         return (lambda value: len(value) <= limit), msg, kind
     test, words, kind = {
-        "ge": (lambda value: bool(value >= limit), "at least", "greater_than_equal"),
-        "gt": (lambda value: bool(value > limit), "greater than", "greater_than"),
-        "le": (lambda value: bool(value <= limit), "at most", "less_than_equal"),
-        "lt": (lambda value: bool(value < limit), "less than", "less_than"),
-        "multiple_of": (lambda value: _is_multiple(value, limit), "a multiple of", "multiple_of"),
+        "ge": (operator.ge, "at least", "greater_than_equal"),
+        "gt": (operator.gt, "greater than", "greater_than"),
+        "le": (operator.le, "at most", "less_than_equal"),
+        "lt": (operator.lt, "less than", "less_than"),
+        "multiple_of": (_is_multiple, "a multiple of", "multiple_of"),
     }[name]
-    return _comparable(test), f"must be {words} {limit}", kind
+    return _comparison(test, limit), f"must be {words} {limit}", kind
 
 
-def _comparable(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def _comparison(test: Callable[[Any, Any], bool], limit: Any) -> Callable[[Any], bool]:
     def compare(value: Any) -> bool:
         try:
-            return test(value)
-        except (TypeError, ArithmeticError):  # a time with a zone beside one without; a NaN
+            return bool(test(value, limit))
+        except TypeError:  # a time with a zone beside one without
+            kinds = dt.datetime, dt.time
+            if not (isinstance(value, kinds) and isinstance(limit, kinds)):
+                return False
+            return bool(test(value.replace(tzinfo=None), limit.replace(tzinfo=None)))
+        except ArithmeticError:  # a NaN
             return False
 
     return compare
