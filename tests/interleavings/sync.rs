@@ -10,6 +10,7 @@ pub use shuttle::thread_local;
 /// No scenario writes it twice.
 pub use std::sync::OnceLock;
 
+pub use crate::channel::{CancellationToken, oneshot};
 pub use crate::watch;
 
 pub async fn timeout_at<F: Future>(_: Instant, wait: F) -> Result<F::Output, ()> {
@@ -73,5 +74,9 @@ impl Condvar {
 
     pub fn notify_one(&self) {
         self.0.notify_one();
+    }
+
+    pub fn notify_all(&self) {
+        self.0.notify_all();
     }
 }
