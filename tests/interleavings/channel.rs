@@ -87,7 +87,7 @@ impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         let mut state = self.0.state.lock();
         state.has_receiver = false;
-        // As crossbeam does: nobody waits for the reply to a message that is never read.
+        // As crossbeam does: no client waits for the reply to a message that is never read.
         let unread = std::mem::take(&mut state.messages);
         drop(state);
         drop(unread);
