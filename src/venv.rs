@@ -26,12 +26,29 @@ pub struct Venv {
 const UNFINISHED: &str = "venv-unfinished";
 
 impl Venv {
-    /// Finds `.venv` in `project_dir`; `None` if there is none.
+    /// Finds `.venv` in `project_dir`; `None` if there is none. An extension module warns of one that
+    /// it cannot use, and runs without it: its user has chosen the interpreter.
     ///
     /// # Errors
     ///
     /// It is damaged, or of another Python version than this program is built for.
     pub fn find(project_dir: &Path) -> Result<Option<Self>, Error> {
+        let problem = match Self::find_usable(project_dir) {
+            Err(Error::VenvVersion { found, built, .. }) if build_info::is_hosted() => {
+                format!("it is of Python {found}, but `{}` is of {built}", build_info::python())
+            }
+            Err(Error::VenvBroken { problem, .. }) if build_info::is_hosted() => problem,
+            found => return found,
+        };
+        tracing::warn!(
+            "the packages of `{}` are not used: {problem}; install snaxum there and start it from \
+             there, or remove it",
+            project_dir.join(".venv").display()
+        );
+        Ok(None)
+    }
+
+    fn find_usable(project_dir: &Path) -> Result<Option<Self>, Error> {
         let root = project_dir.join(".venv");
         if !root.exists() {
             return Ok(None);
@@ -73,8 +90,8 @@ impl Venv {
 ///
 /// The errors of [`Venv::find`]; a failure of the installer.
 pub fn ensure(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Error> {
-    if project.dependencies.is_empty() || build_info::is_hosted() {
-        return Venv::find(&project.root);
+    if build_info::is_hosted() {
+        return Ok(None);
     }
     create(project, report)
 }
