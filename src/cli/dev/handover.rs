@@ -5,7 +5,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -35,6 +35,8 @@ const MAX_TRIAL_OUTPUT: u64 = 16 * 1024;
 
 /// The environment at the start of this process: modules change it.
 static ENVIRONMENT: OnceLock<Vec<(OsString, OsString)>> = OnceLock::new();
+/// The files that were open at the start of this process; the process after it gets them, too.
+static FILES: OnceLock<Vec<RawFd>> = OnceLock::new();
 
 /// The resources that a process gets from the one before it, or from the supervisor.
 pub(crate) struct Handover {
@@ -89,6 +91,7 @@ pub(crate) fn take_over() -> Option<Handover> {
     // SAFETY: the command line is being parsed; no other thread has been started yet.
     unsafe { env::remove_var(VARIABLE) };
     ENVIRONMENT.get_or_init(|| env::vars_os().collect());
+    FILES.get_or_init(open_files);
     let state: HandoverState = serde_json::from_str(&state.ok()?).ok()?;
     let open = |descriptor| {
         set_inheritable(descriptor, false);
@@ -226,6 +229,7 @@ impl Handover {
             crash_record: self.crash_record.as_raw_fd(),
             inherited: Inherited { generation, paused, crash: None, ..self.inherited },
         };
+        close_files_on_exec();
         state.make_inheritable();
         let source = match invocation::program() {
             Ok(program) => {
@@ -239,8 +243,28 @@ impl Handover {
     }
 }
 
+/// Lets the files of this process end with it. A library may have made some inheritable, as loky does with
+/// the pipe to its resource tracker: the tracker waits for the end of that pipe.
+fn close_files_on_exec() {
+    let before = FILES.get().map_or(&[][..], Vec::as_slice);
+    let own = open_files().into_iter().filter(|file| *file > 2 && !before.contains(file));
+    own.for_each(|file| set_inheritable(file, false));
+}
+
+/// Lists the open descriptors.
+fn open_files() -> Vec<RawFd> {
+    // On Linux and on macOS.
+    let Ok(entries) = fs::read_dir("/dev/fd") else { return Vec::new() };
+    let files = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let mut files: Vec<RawFd> = files.collect();
+    // The descriptor of the list itself is closed by now.
+    // SAFETY: reads a flag, or returns an error for a descriptor that is not open.
+    files.retain(|file| unsafe { libc::fcntl(*file, libc::F_GETFD) } >= 0);
+    files
+}
+
 fn set_inheritable(descriptor: RawFd, is_inheritable: bool) {
     let flags = if is_inheritable { 0 } else { libc::FD_CLOEXEC };
-    // SAFETY: sets a flag of a descriptor that the caller owns.
+    // SAFETY: sets a flag, or returns an error for a descriptor that is not open.
     unsafe { libc::fcntl(descriptor, libc::F_SETFD, flags) };
 }

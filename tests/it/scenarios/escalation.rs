@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::super::support::Project;
+use super::super::support::{Process, Project};
 use super::world::{World, index};
 
 /// A project beside a library that takes each name only once in the life of a process.
@@ -73,6 +73,28 @@ async fn changed_settings_are_taken_by_a_new_process() {
     fs::write(&path, settings(2)).expect("written");
     world.server.out.wait_for("[tool.snaxum] in pyproject.toml changed").await;
     world.until("/__snaxum/api/status", |text| text.contains("\"size\":2")).await;
+}
+
+#[tokio::test]
+async fn files_that_a_module_made_inheritable_end_with_the_process() {
+    // The child ends with the other end of its pipe, as the resource tracker of loky does.
+    let pipe = "\
+import os, subprocess, sys
+READ, WRITE = os.pipe()
+os.set_inheritable(WRITE, True)
+CHILD = subprocess.Popen([sys.executable, '-c', 'import sys; sys.stdin.read()'], stdin=READ)
+";
+    let app = index(pipe, "CHILD.pid");
+    let project = Project::new().top_file("pyproject.toml", "").file("app.py", &app);
+    let world = World::of(project).await;
+    let first = world.text("/").await;
+    let child = Process::of(first.parse().expect("a number"));
+    let settings = world.server.project.path().join("pyproject.toml");
+
+    fs::write(settings, "[tool.snaxum]\npool-workers = 1\n").expect("written");
+
+    world.until("/", |text| text != first).await;
+    child.is_gone().await;
 }
 
 #[tokio::test]
