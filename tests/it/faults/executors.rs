@@ -117,13 +117,24 @@ async fn processes_of_the_user_find_the_functions_of_user_modules() {
 
 #[tokio::test]
 async fn they_find_them_in_an_environment_too() {
+    every_way_gives(&with_environment().await.serve().await, 1).await;
+
+    let server = with_environment().await.dev().await;
+    let mut console = server.console().await;
+    every_way_gives(&server, 1).await;
+
+    server.edit("work.py", &WORK.replace("VERSION = 1", "VERSION = 2"));
+    console.next_of_type("reload.ok").await;
+
+    every_way_gives(&server, 2).await;
+}
+
+async fn with_environment() -> Project {
     let project = project();
     let venv =
         project.command(BUILD_PYTHON).args(["-m", "venv", "--without-pip", ".venv"]).output();
     assert!(venv.await.expect("it starts").status.success());
-    let server = project.serve().await;
-
-    every_way_gives(&server, 1).await;
+    project
 }
 
 /// Executors in a module that no save changes, one in another module's `keep`, one made by a handler.

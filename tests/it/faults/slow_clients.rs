@@ -60,12 +60,31 @@ async fn unread(server: &Server, path: &str, count: usize) -> Vec<Slow> {
     clients
 }
 
+/// The median times of requests to two servers that take turns.
+async fn times_in_turn(one: &Server, other: &Server) -> (Duration, Duration) {
+    const ROUNDS: usize = 50;
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        for (server, times) in [one, other].into_iter().zip(&mut times) {
+            let began = Instant::now();
+            assert_eq!(server.get("/hello").await.text(), "hello");
+            times.push(began.elapsed());
+        }
+    }
+    let [slowed, usual] = times.map(|mut times| {
+        times.sort_unstable();
+        times[ROUNDS / 2]
+    });
+    (slowed, usual)
+}
+
 #[tokio::test]
 async fn a_thousand_slow_clients_of_each_kind_delay_no_request_and_are_cut_off() {
     const EACH: usize = 1000;
     // Long enough that all are connected at once, on a busy machine too.
     let timeouts = ["--header-timeout", "10", "--body-timeout", "10", "--send-timeout", "10"];
     let server = Project::new().file("app.py", LARGE).args(&timeouts).serve().await;
+    let quiet = Project::new().file("app.py", LARGE).serve().await;
     assert_eq!(server.get("/hello").await.text(), "hello");
     let before = server.memory();
 
@@ -73,13 +92,12 @@ async fn a_thousand_slow_clients_of_each_kind_delay_no_request_and_are_cut_off()
     let body = b"POST /hello HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nslow";
     let bodies = join_all((0..EACH).map(|_| server.socket(body))).await;
     let readers = unread(&server, "/large", EACH).await;
-    let began = Instant::now();
-    assert_eq!(server.get("/hello").await.text(), "hello");
-    let waited = began.elapsed();
+    let (slowed, usual) = times_in_turn(&server, &quiet).await;
     let grown = server.memory().saturating_sub(before);
 
-    // 100 ms are usual; the rest is for a busy machine.
-    assert!(waited < Duration::from_secs(1), "{waited:?}");
+    // A busy machine delays both. Where a request takes 2 ms, the bound is 100 ms; the factor is about 5.
+    println!("a request takes {slowed:?} beside slow clients, and {usual:?} without them");
+    assert!(slowed < 50 * usual, "{slowed:?} beside slow clients, {usual:?} without them");
     assert!(grown < 100 * MB, "{grown}");
     join_all(heads.into_iter().chain(bodies).map(ended)).await;
     join_all(readers.into_iter().map(is_reset)).await;
