@@ -15,6 +15,7 @@ mod executors;
 mod forks;
 mod framing;
 mod half_close;
+mod libraries;
 mod live_pages;
 mod loading;
 mod objects;
