@@ -4,9 +4,9 @@
 //! Never starts a process.
 
 use std::ffi::OsString;
+use std::io;
+use std::process::Command;
 use std::sync::OnceLock;
-#[cfg(feature = "dev")]
-use std::{io, process::Command};
 
 static OWN: OnceLock<Invocation> = OnceLock::new();
 
@@ -14,7 +14,7 @@ static OWN: OnceLock<Invocation> = OnceLock::new();
 #[derive(Debug)]
 pub(crate) struct Invocation {
     /// The program, and the arguments that make it this one; empty if it is not known.
-    #[cfg_attr(not(feature = "dev"), expect(dead_code, reason = "only dev mode starts it again"))]
+    #[allow(dead_code, reason = "dev mode alone starts the program again")]
     pub(crate) program: Vec<OsString>,
     /// The arguments of the user.
     pub(crate) arguments: Vec<OsString>,
@@ -33,7 +33,7 @@ pub(crate) fn arguments() -> Vec<OsString> {
 }
 
 /// Starts this program again, without arguments.
-#[cfg(feature = "dev")]
+#[allow(dead_code, reason = "dev mode alone starts the program again")]
 pub(crate) fn program() -> io::Result<Command> {
     let mut parts = OWN.get().into_iter().flat_map(|own| &own.program);
     let mut command = Command::new(parts.next().ok_or(io::ErrorKind::NotFound)?);

@@ -83,8 +83,10 @@ async fn a_message_that_protoc_generates_again_gets_a_new_process() {
 
 #[tokio::test]
 async fn a_debugger_that_listens_since_the_start_listens_again_in_a_new_process() {
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = port.local_addr().expect("an address").port();
+    let port = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address").port()
+    };
     // It also debugs the processes of joblib.
     let app = |n: u32| {
         let before = format!("import debugpy, joblib\ndebugpy.listen(('127.0.0.1', {port}))");
