@@ -111,12 +111,15 @@ async fn build() -> PathBuf {
         Path::new(env!("CARGO_BIN_EXE_snaxum")).ancestors().nth(2).expect("target/debug/snaxum");
     let root = target.join("quick-start");
     let lock = fs::read_to_string(repository.join("Cargo.lock")).expect("our Cargo.lock");
+    let workspace = fs::read_to_string(repository.join("Cargo.toml")).expect("our Cargo.toml");
+    // With the same profile, cargo compiles the dependencies that both have once.
+    let (_, profiles) = workspace.split_once("[profile.dev]").expect("it has profiles");
+    let (profiles, _) = profiles.split_once("[profile.release]").expect("it follows");
     let manifest = format!(
         "[package]\nname = \"quick-start\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
          [dependencies]\nsnaxum = {{ path = {repository:?} }}\naxum = \"={axum}\"\npyo3 = \"={pyo3}\"\n\
          tokio = {{ version = \"={tokio}\", features = [\"full\"] }}\ntracing-subscriber = \"={subscriber}\"\n\
-         serde_json = \"={json}\"\n\n\
-         [profile.dev]\ndebug = \"line-tables-only\"\n",
+         serde_json = \"={json}\"\n\n[profile.dev]{profiles}",
         axum = locked(&lock, "axum"),
         pyo3 = locked(&lock, "pyo3"),
         tokio = locked(&lock, "tokio"),
