@@ -192,8 +192,10 @@ def explain_object(value: object) -> str | None:
 
 def explained(function: _F) -> _F:
     """Make a function whose error for a keyword of another framework has the explanation."""
+    # Python 3.13 adds the most similar keyword, which need not mean the same.
     mistake = re.compile(
-        rf"{re.escape(function.__qualname__)}\(\) got an unexpected keyword argument '(\w+)'$"
+        rf"({re.escape(function.__qualname__)}\(\) got an unexpected keyword argument '(\w+)')"
+        r"(?:\. Did you mean '\w+'\?)?$"
     )
     name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
 
@@ -203,10 +205,10 @@ def explained(function: _F) -> _F:
             return function(*args, **named)
         except TypeError as error:
             found = mistake.match(str(error))
-            more = explain_keyword(name, found[1]) if found else None
-            if more is None:
+            more = explain_keyword(name, found[2]) if found else None
+            if found is None or more is None:
                 raise
-            raise TypeError(f"{error}; {more}") from None
+            raise TypeError(f"{found[1]}; {more}") from None
 
     return cast(_F, call)
 

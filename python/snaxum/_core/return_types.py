@@ -28,7 +28,7 @@ def read(handler: Any) -> Any:
 def converter_of(handler: Any, *, is_last: bool) -> Callable[[Any], Any] | None:
     """Return the function that removes what the declared model of a result does not have.
 
-    None without one: there is no model, or a result may be a value of another type, as in
+    None without one: no type is a model, or a result may be a value of another type, as in
     `Item | dict`. A result that does not fit raises ResultError. Raises Unresolved for a type that
     is not defined yet, unless `is_last`.
     """
