@@ -278,7 +278,12 @@ def test_an_http_error_of_the_users_code_is_an_exception_with_a_traceback(
     assert traceback is not None
     failure = json.loads(traceback)
     assert failure["type"].endswith("HTTPError")
-    assert function in [frame["function"] for frame in failure["frames"]]
+    assert function.rpartition(".")[2] in functions(failure)
+
+
+def functions(failure: dict[str, Any]) -> list[str]:
+    """Return the functions of its frames, without their class, which Python 3.10 does not know."""
+    return [frame["function"].rpartition(".")[2] for frame in failure["frames"]]
 
 
 def test_an_exception_before_the_function_is_known_has_a_traceback(
@@ -292,7 +297,7 @@ def test_an_exception_before_the_function_is_known_has_a_traceback(
     assert (number, route, status) == (1, None, 500)
     failure = json.loads(traceback)
     assert failure["message"].startswith("no target: ")
-    assert "Proxy.__getattr__" in [frame["function"] for frame in failure["frames"]]
+    assert "__getattr__" in functions(failure)
 
 
 @pytest.mark.parametrize(
