@@ -54,9 +54,21 @@ test-pythons:
 wheel *args:
     .ci/wheel {{ args }}
 
-# Install the wheel into each Python that is here, and run a part of the tests on it
+# Install the wheel into each Python that is here with pip, uv and pipx, and run a part of the tests
 test-wheel *versions:
     tests/wheel {{ versions }}
+
+# Install the wheel in a Debian that has Python and nothing else; needs root
+wheel-chroot:
+    tests/wheel-chroot
+
+# Build the source distribution for pip into target/wheels/
+sdist:
+    .ci/wheel sdist
+
+# Check and pack the crate as for a release: just publishable --build compiles it too
+publishable *args:
+    .ci/publishable {{ args }}
 
 # Check licenses and sources of the dependencies, then download the advisories and check them
 audit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,11 @@ def test_a_name_has_the_same_module_for_python_and_for_type_checkers() -> None:
     assert len(names) > 40
     assert vars(snaxum)["_MODULE_OF"] == names
     assert sorted([*names, "__version__"]) == snaxum.__all__
+
+
+def test_the_version_is_that_of_the_build() -> None:
+    manifest = (PACKAGE.parents[1] / "Cargo.toml").read_text()
+    assert re.findall('^version = "(.+)"', manifest, re.M) == [snaxum.__version__]
 
 
 def test_every_public_name_can_be_imported() -> None:
