@@ -12,6 +12,8 @@ import sys
 from .loader import is_user_module
 from .user_paths import display_path
 
+_FRAMEWORK = __name__.partition(".")[0]
+
 
 def discover(root: str) -> list[str]:
     """List the entry modules, sorted.
@@ -49,3 +51,17 @@ def name_conflict(name: str, root: str) -> ImportError | None:
         name=name,
         path=path,
     )
+
+
+def framework_conflict(error: BaseException, root: str) -> ImportError | None:
+    """Return the error for a user's module with the name of the framework, if its import failed.
+
+    None if `error` has another cause.
+    """
+    name = error.name if isinstance(error, ImportError) else None
+    is_import = (name or "").partition(".")[0] == _FRAMEWORK
+    if not is_import or not os.path.exists(file_of(root, _FRAMEWORK)):
+        return None
+    conflict = name_conflict(_FRAMEWORK, root)
+    # With the line of the import.
+    return conflict and conflict.with_traceback(error.__traceback__)

@@ -22,7 +22,7 @@ from ..static_files import DuplicateStatic, StaticMount
 from . import effects, repeated_calls
 from .broken_routes import BrokenRoutes, refusals
 from .changes import walk_unloaded
-from .discovery import file_of, name_conflict
+from .discovery import file_of, framework_conflict, name_conflict
 from .graph import Graph
 from .model import Node
 from .report import Failure
@@ -83,7 +83,7 @@ class Stage:
             try:
                 importlib.import_module(name)
             except BaseException as error:  # SystemExit must not end the server
-                self.failures[name] = self.capture(error)
+                self.failures[name] = self.capture(framework_conflict(error, self.root) or error)
                 self.errors.append(error)
 
     def build(self, roots: Sequence[str], *, prune: bool, retirement: Retirement) -> Generation:

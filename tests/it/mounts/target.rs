@@ -167,6 +167,22 @@ async fn factories_packages_and_wsgi_are_served_in_production() {
 }
 
 #[tokio::test]
+async fn a_module_with_the_name_of_the_framework_is_named_where_it_is_imported() {
+    for file in ["snaxum.py", "snaxum/__init__.py"] {
+        let project = project("main.py", &format!("from snaxum import mine\n{WSGI}"))
+            .top_file(file, "mine = 1\n");
+        let ended = project.snaxum(&["serve", "main:shop", "--port", "0"]).await;
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        let sentence = format!(
+            "`{file}` has the name of a module of an installed package, which comes first; rename the \
+             file"
+        );
+        assert!(ended.stderr.contains(&sentence), "{}", ended.stderr);
+        assert!(ended.stderr.contains("main.py:1"), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
 async fn a_target_that_cannot_be_is_one_message_with_the_way_out() {
     let project = project("main.py", WSGI);
     for (args, expected) in [
