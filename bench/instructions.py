@@ -23,7 +23,7 @@ import load
 from client import Client, connected
 from load import WORKLOADS, Workload
 from options import at_least_one
-from peers import COUNTED
+from peers import COUNTED, COUNTED_WHEEL
 from records import table
 from servers import ServerError, running
 from setup import Installation, SetupError, frozen, install_for_instructions
@@ -64,7 +64,7 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        installation = install_for_instructions(options.snaxum)
+        installation = install_for_instructions(options.snaxum, options.wheel)
         with frozen(installation) as measured:
             counts = list(_counts(measured, options.requests, options.connections))
     except (SetupError, ServerError, load.LoadError) as error:
@@ -84,7 +84,9 @@ def _options() -> argparse.Namespace:
         "--connections", type=_counts_of, default=[1, 16], metavar="N,M", help="at once [1,16]"
     )
     parser.add_argument("--top", type=at_least_one, default=15, help="functions shown [15]")
-    parser.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
+    measured = parser.add_mutually_exclusive_group()
+    measured.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
+    measured.add_argument("--wheel", type=Path, metavar="FILE", help="measure this wheel instead")
     return parser.parse_args()
 
 
@@ -105,7 +107,8 @@ def _count(
     with tempfile.TemporaryDirectory(prefix="snaxum-bench-") as scratch:
         kept = Path(scratch) / "callgrind.out"
         with ExitStack() as stack:
-            server = stack.enter_context(running(COUNTED, installation, None))
+            peer = COUNTED_WHEEL if "wheel" in installation.venvs else COUNTED
+            server = stack.enter_context(running(peer, installation, None))
             load.check(server.port, workload)
             opened = [connected(server.port, keep=True) for _ in range(connections)]
             clients = [stack.enter_context(client) for client in opened]

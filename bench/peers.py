@@ -77,6 +77,11 @@ STUCK = Peer("dev, a console stuck", "snaxum", _DEV, dot_venv="peers")
 ALONE = Peer("alone", "axum_plain", "{axum} {port}")
 MOUNTED = Peer("beside Python", "axum_mounted", "{mounted} {port}", dot_venv="peers")
 
+# The two builds of this project.
+BINARY = Peer("snaxum binary", "snaxum", _SNAXUM, dot_venv="peers")
+_WHEEL = "serve {app} --port {port}"
+WHEEL = Peer("snaxum wheel", "snaxum", "{wheel_bin}/snaxum " + _WHEEL, dot_venv="peers")
+
 # Two sizes of one generated program.
 FEW_ROUTES = Peer("10 routes", "snaxum", _SNAXUM, dot_venv="peers")
 MANY_ROUTES = Peer("10,000 routes", "snaxum", _SNAXUM, dot_venv="peers")
@@ -84,16 +89,18 @@ MANY_ROUTES = Peer("10,000 routes", "snaxum", _SNAXUM, dot_venv="peers")
 # With `import polars` at the top.
 POLARS = Peer("snaxum with polars", "snaxum", _SNAXUM, dot_venv="peers")
 # Under valgrind, which counts on command.
-COUNTED = Peer(
-    "snaxum counted",
+_COUNT = "{valgrind} --tool=callgrind --instr-atstart=no --callgrind-out-file={app}/callgrind.out "
+COUNTED = Peer("snaxum counted", "snaxum", _COUNT + _SNAXUM, dot_venv="peers")
+COUNTED_WHEEL = Peer(
+    "snaxum wheel counted",
     "snaxum",
-    "{valgrind} --tool=callgrind --instr-atstart=no --callgrind-out-file={app}/callgrind.out "
-    + _SNAXUM,
+    _COUNT + "{wheel_bin}/python -m snaxum " + _WHEEL,
     dot_venv="peers",
 )
 
-# No servers: that import in Python alone, and a plain executor.
+# No servers: that import in Python alone, Python alone, and a plain executor.
 IMPORT_ALONE = "import polars alone"
+PYTHON_ALONE = "python -c pass"
 EXECUTOR = "ProcessPoolExecutor"
 
 # Times its own pool.

@@ -163,6 +163,19 @@ def start(place: Place, effort: Effort) -> Iterator[Step]:
     yield _one("start-up", peers.IMPORT_ALONE, plain)
 
 
+def wheel(place: Place, effort: Effort) -> Iterator[Step]:
+    """The wheel beside the binary, and its start beside that of Python alone."""
+    for peer in (peers.BINARY, peers.WHEEL):
+        measure = partial(rates.measure, peer, WORKLOADS[0], CONNECTIONS)
+        yield _load("the wheel", peer, measure, place, effort)
+    where = (place.installation, place.cores, effort.starts)
+    for peer in (peers.BINARY, peers.WHEEL):
+        measure = partial(startup.measure, peer, *where, startup.plain_only)
+        yield _one("the wheel, start-up", peer.name, measure)
+    alone = partial(startup.measure_python, *where)
+    yield _one("the wheel, start-up", peers.PYTHON_ALONE, alone)
+
+
 def pool(place: Place, effort: Effort) -> Iterator[Step]:
     """A task of the pool beside one of a plain executor."""
     where = (place.installation, place.cores, effort.tasks)
@@ -181,6 +194,7 @@ SECTIONS: dict[str, Callable[[Place, Effort], Iterator[Step]]] = {
     "websockets": sockets,
     "memory": memory,
     "startup": start,
+    "wheel": wheel,
     "pool": pool,
 }
 

@@ -28,6 +28,7 @@ _TITLES = {
     "routes": "Few routes and many",
     "filling": "The API",
     "files": "Static files",
+    "wheel": "The wheel",
 }
 # The baselines of a section's rows.
 _BASES = {
@@ -36,6 +37,7 @@ _BASES = {
     "routes": (peers.FEW_ROUTES.name,),
     "filling": (peers.FASTAPI.name, peers.LITESTAR.name),
     "files": (peers.FILES.name,),
+    "wheel": (peers.BINARY.name,),
 }
 
 

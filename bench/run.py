@@ -66,6 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--connections", type=_counts, metavar="N,M", help="[1,64]")
     parser.add_argument("--quick", action="store_true", help="1 round, 1 second, 64 connections")
     parser.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
+    parser.add_argument("--wheel", type=Path, metavar="FILE", help="measure this wheel")
     parser.add_argument("--report", type=Path, metavar="FILE", help="print recorded figures again")
     parser.add_argument(
         "--docs",
@@ -99,7 +100,7 @@ def _show(kept: list[Record], directory: Path | None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     effort: Effort = options.effort
-    installation = install_for_run(options.snaxum, mounted="rust" in options.sections)
+    installation = install_for_run(options.snaxum, options.wheel, options.sections)
     cores = machine.choose_cores()
     left_out = {peer.name: peer.needs for peer in options.only if _lacks(peer)}
     servers = [peer for peer in options.only if peer.name not in left_out]

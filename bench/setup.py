@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,15 +42,19 @@ class Installation:
         return self.programs["snaxum"]
 
 
-def install_for_run(snaxum: Path | None, *, mounted: bool) -> Installation:
-    """Provide what `run.py` uses. A `snaxum` that is given is measured as it is, not built; the
-    program that mounts it is always built from here."""
+def install_for_run(
+    snaxum: Path | None, wheel: Path | None, sections: Collection[str]
+) -> Installation:
+    """Provide what these sections of `run.py` use. A `snaxum` or `wheel` that is given is measured
+    as it is, not built; the program that mounts it is always built from here."""
     _check_system()
     wrk = _system_program("wrk", "https://github.com/wg/wrk")
     venvs = {"bare": _bare(), "peers": _peers(), "robyn": _robyn()}
     axum = _cargo(AXUM, HOME / "axum", "axum-plain", "--locked")
     programs = {"wrk": wrk, "axum": axum, "snaxum": _snaxum(snaxum)}
-    if mounted:
+    if "wheel" in sections:
+        venvs["wheel"] = _wheel(wheel)
+    if "rust" in sections:
         # Not --locked: its lock file follows the project's manifest.
         programs["mounted"] = _cargo(MOUNTED, HOME / "mounted", "axum-mounted")
     return Installation(venvs, programs)
@@ -72,16 +76,25 @@ def install_for_soak(snaxum: Path | None) -> Installation:
     return Installation({"bare": _bare()}, {"snaxum": _snaxum(snaxum)})
 
 
-def install_for_instructions(snaxum: Path | None) -> Installation:
-    """Provide what `instructions.py` uses: no peers, but the venv for orjson."""
+def install_for_instructions(snaxum: Path | None, wheel: Path | None) -> Installation:
+    """Provide what `instructions.py` uses: no peers, but the venv for orjson. A `wheel` replaces
+    the binary."""
     _check_system()
     valgrind = _system_program("valgrind", "https://valgrind.org")
-    return Installation({"peers": _peers()}, {"valgrind": valgrind, "snaxum": _snaxum(snaxum)})
+    venvs, programs = {"peers": _peers()}, {"valgrind": valgrind}
+    if wheel is None:
+        programs["snaxum"] = _snaxum(snaxum)
+    else:
+        venvs["wheel"] = _wheel(wheel)
+    return Installation(venvs, programs)
 
 
 @contextmanager
 def frozen(installation: Installation) -> Iterator[Installation]:
     """Replace `snaxum` by a copy: a build elsewhere must not change the measurement."""
+    if "snaxum" not in installation.programs:
+        yield installation
+        return
     with tempfile.TemporaryDirectory(prefix="snaxum-bench-") as scratch:
         snaxum = Path(shutil.copy2(installation.snaxum, scratch))
         yield replace(installation, programs=installation.programs | {"snaxum": snaxum})
@@ -113,6 +126,26 @@ def _peers() -> Path:
 def _robyn() -> Path:
     place = HOME / "venv-robyn"
     _venv(place, BENCH / "requirements-robyn.txt")
+    return place
+
+
+def _wheel(given: Path | None) -> Path:
+    """A venv with the wheel in it, which is made again when the wheel is another one."""
+    if given is None:
+        _run(["env", f"PYTHON={sys.executable}", str(ROOT / ".ci" / "wheel")], "the wheel")
+        built = (TARGET / "wheels").glob("snaxum-*.whl")
+        given = max(built, key=lambda file: file.stat().st_mtime)
+    elif not given.is_file():
+        raise SetupError(f"no wheel at `{given}`; leave `--wheel` out to build one")
+    place = HOME / "venv-wheel"
+    stamp = place / "bench-fingerprint"
+    fingerprint = hashlib.sha256(sys.executable.encode() + given.read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != fingerprint:
+        shutil.rmtree(place, ignore_errors=True)
+        _run([sys.executable, "-m", "venv", str(place)], str(place))
+        python = str(place / "bin" / "python")
+        _run([python, "-m", "pip", "install", "-q", "--no-index", str(given)], "the wheel")
+        stamp.write_text(fingerprint)
     return place
 
 

@@ -53,14 +53,24 @@ def plain_only(app: Path) -> None:
 def measure_import(installation: Installation, cores: Cores, count: int) -> Record:
     """The time of Python alone for that import."""
     python = installation.venvs["peers"] / "bin" / "python"
-    command = [*pinned(cores.server), str(python), "-c", IMPORT]
+    return _time_python(python, IMPORT, cores, count)
+
+
+def measure_python(installation: Installation, cores: Cores, count: int) -> Record:
+    """The time of the wheel's Python from its start to its end, with nothing to do."""
+    python = installation.venvs["wheel"] / "bin" / "python"
+    return _time_python(python, "pass", cores, count)
+
+
+def _time_python(python: Path, program: str, cores: Cores, count: int) -> Record:
+    command = [*pinned(cores.server), str(python), "-c", program]
     ms = []
     for _ in range(count + 1):
         began = time.perf_counter()
         done = subprocess.run(command, env=environment(), timeout=START_TIMEOUT_S)
         ms.append(_since(began))
         if done.returncode:
-            raise ServerError(f"`{IMPORT}` ended with {done.returncode}")
+            raise ServerError(f"`{program}` ended with {done.returncode}")
     return {"type": "startup", "ms": ms[1:]}
 
 

@@ -56,6 +56,7 @@ def targets(records: list[Record]) -> list[Target]:
         *_routes(records),
         *_api(records),
         *_costs(records),
+        *_wheel(records),
     ]
 
 
@@ -206,6 +207,17 @@ def _costs(records: list[Record]) -> Iterator[Target]:
     tasks = ratios(trips.get(peers.POOL.name, {}), trips.get(peers.EXECUTOR, {}))
     what = "a task of the pool, against a plain ProcessPoolExecutor's"
     yield Target(what, 1.3, "×", tasks, at_most=True)
+
+
+def _wheel(records: list[Record]) -> Iterator[Target]:
+    rates = rates_of(records, "wheel", _HELLO, MANY)
+    wheel, binary = (rates.get(peer.name, {}) for peer in (peers.WHEEL, peers.BINARY))
+    yield _at_least(f"{_HELLO} of the wheel, against the binary", 0.97, wheel, binary)
+    start = medians(records, "startup", "ms")
+    wheel, alone = start.get(peers.WHEEL.name, {}), start.get(peers.PYTHON_ALONE, {})
+    more = {n: wheel[n] - alone[n] for n in wheel if n in alone}
+    what = "start-up of the wheel to the first response, more than `python -c pass`"
+    yield Target(what, 40, "ms", more, at_most=True)
 
 
 def _fastest_python_peer(rates: Mapping[str, Rounds]) -> str:
