@@ -20,7 +20,7 @@ from ._core.hosted import Hosted
 from ._core.methods import checked_methods
 from ._core.patterns import Pattern, parse
 from ._core.route_options import converted, described
-from ._core.route_tree import TreeNode, search
+from ._core.route_tree import TreeNode, bound, follow, parent_of_last, search
 from ._core.unmatched import ImpliedOptions, MethodNotAllowed, NotFound, UpgradeRequired
 from ._validation.faults import Unresolved, Unsupported
 from .capture import is_private
@@ -305,13 +305,16 @@ class RouteTable:
     Raises DuplicateRoute, and RouteError for a handler with an undefined type.
     """
 
-    __slots__ = ("_depth", "_start", "_static", "routes")
+    __slots__ = ("_depth", "_parents", "_start", "_static", "routes")
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes: tuple[Route, ...] = tuple(routes)
         self._start = TreeNode(0)
         # A path that is all text comes first at every level, so it needs no walk.
         self._static: dict[str, dict[str, PathMatch]] = {}
+        # By the text before the last slash, the node whose branches match the last segment. Most
+        # patterns with a parameter end with it, so they need no walk either.
+        self._parents: dict[str, TreeNode] = {}
         self._depth = 1
         for route in self.routes:
             self._add(route)
@@ -330,10 +333,20 @@ class RouteTable:
             found = methods.get(method)
             if found is not None:
                 return found
+        start, _, last = path.rpartition("/")
+        parent = self._parents.get(start)
+        if parent is not None and last not in parent.static:
+            for match, branch, _ in parent.dynamic:
+                values = match(last)
+                if values is not None:
+                    route = branch.methods.get(method)
+                    if route is None:
+                        break  # the search finds a wider route, or the methods of this path
+                    return bound(route, values)
         # No pattern is deeper than `_depth`: the rest of the path stays one piece with slashes.
         segments = path.split("/", self._depth)
         # Backtracking is needed only if the first branches lead to no route.
-        found = self._follow(segments, method)
+        found = follow(self._start, segments, method)
         if found is not None:
             return found
         if path[:1] != "/":
@@ -343,7 +356,7 @@ class RouteTable:
         seen: list[dict[str, Route]] = []
         reached = search(self._start, segments, method, seen)
         if reached is not None:
-            return _found(*reached)
+            return bound(*reached)
         if not seen:
             return NotFound()
         known = set[str]().union(*seen)
@@ -351,28 +364,6 @@ class RouteTable:
             return UpgradeRequired()
         allow = tuple(sorted({"OPTIONS"} | known - {"WS"}))
         return ImpliedOptions(allow) if method == "OPTIONS" else MethodNotAllowed(allow)
-
-    def _follow(self, segments: list[str], method: str) -> PathMatch | None:
-        """Take the first branch that fits at each level; None if that way leads to no route."""
-        node = self._start
-        values: tuple[object, ...] = ()
-        for segment in segments:
-            child = node.static.get(segment)
-            if child is None:
-                for match, branch, takes_rest in node.dynamic:
-                    matched = match("/".join(segments[node.depth :]) if takes_rest else segment)
-                    if matched is not None:
-                        child = branch
-                        values += matched
-                        break
-                else:
-                    return None
-                if takes_rest:
-                    node = child
-                    break
-            node = child
-        route = node.methods.get(method)
-        return None if route is None else _found(route, values)
 
     def _add(self, route: Route) -> None:
         route.finish()
@@ -390,10 +381,7 @@ class RouteTable:
             static.update((method, (route, {})) for method in route.methods)
             if "GET" in static:
                 static.setdefault("HEAD", static["GET"])
-
-
-def _found(route: Route, values: tuple[object, ...]) -> PathMatch:
-    params: dict[str, Any] = {}  # in a loop: `dict(zip(...))` is slower
-    for name, value in zip(route.names, values):
-        params[name] = value
-    return route, params
+        else:
+            parent = parent_of_last(self._start, route.parsed.parts)
+            if parent is not None:
+                self._parents[parent[0]] = parent[1]

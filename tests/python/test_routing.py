@@ -97,6 +97,10 @@ def test_a_pattern_matches_and_converts(pattern: str, path: str, params: dict[st
         ("/a", ""),
         ("/a", "a"),
         ("/a", "*"),
+        ("/<int:n>", "1"),
+        ("/a/<int:n>", "a/1"),
+        ("/a/<int:n>", "/a//1"),
+        ("/a/<int:n>", "/a/b/1"),
         ("/a.b", "/axb"),
         ("/<name>", "/"),
         ("/<name>", "/a/b"),
@@ -154,6 +158,18 @@ def test_a_wider_route_may_have_the_method_that_a_narrower_one_lacks() -> None:
 
     assert result_of(rules, "/a") == ("/<name>", {"name": "a"})
     assert result_of(rules, "/a", "POST") == ("/a", {})
+
+
+def test_a_parameter_at_the_end_takes_the_methods_that_a_text_there_lacks() -> None:
+    rules = ["POST /a/new", "GET /a/<name>", "PUT /a/<int:n>", "GET /a/<int:x>-<int:y>"]
+
+    assert result_of(rules, "/a/new", "POST") == ("/a/new", {})
+    assert result_of(rules, "/a/new") == ("/a/<name>", {"name": "new"})
+    assert result_of(rules, "/a/1", "PUT") == ("/a/<int:n>", {"n": 1})
+    assert result_of(rules, "/a/1", "HEAD") == ("/a/<name>", {"name": "1"})
+    assert result_of(rules, "/a/1-2") == ("/a/<int:x>-<int:y>", {"x": 1, "y": 2})
+    assert result_of(rules, "/a/1-2", "PUT") == MethodNotAllowed(("GET", "HEAD", "OPTIONS"))
+    assert result_of(rules, "/a/1", "OPTIONS") == ImpliedOptions(("GET", "HEAD", "OPTIONS", "PUT"))
 
 
 def test_allow_lists_every_method_of_the_path_and_the_implied_ones() -> None:

@@ -1,11 +1,12 @@
 """The tree of routes: one level a segment of the path.
 
-Owns the nodes, and the search with backtracking. Knows of a route only which method it is for.
+Owns the nodes, the way of most paths, and the search with backtracking. Knows of a route only which
+method it is for, and the names of its parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .patterns import ANY_REST, PATH_REST, Part
@@ -81,6 +82,55 @@ class TreeNode:
             yield node
             waiting.extend(node.static.values())
             waiting.extend(child for _, child in node.branches.values())
+
+
+def parent_of_last(start: TreeNode, parts: Sequence[Part]) -> tuple[str, TreeNode] | None:
+    """Return the text of all parts but the last one, and their node.
+
+    None if there is more than text before the last part, if that is text too, or if it is the only
+    one: before the last slash, `/1` has as much text as `1`, which is not a path.
+    """
+    *before, last = parts
+    if not before or last.match is None or any(part.match for part in before):
+        return None
+    text, node = "", start.static[""]
+    for part in before:
+        node = node.child(part)
+        text += "/" + "".join(map(str, part.pieces))
+    return text, node
+
+
+def bound(route: Any, values: tuple[object, ...]) -> tuple[Any, dict[str, Any]]:
+    """Return a route, and the values of its parameters by name."""
+    names = route.names
+    if len(names) == 1:
+        return route, {names[0]: values[0]}
+    params: dict[str, Any] = {}  # in a loop: `dict(zip(...))` is slower
+    for name, value in zip(names, values):
+        params[name] = value
+    return route, params
+
+
+def follow(node: TreeNode, segments: list[str], method: str) -> tuple[Any, dict[str, Any]] | None:
+    """Take the first branch that fits at each level; None if that way leads to no route."""
+    values: tuple[object, ...] = ()
+    for segment in segments:
+        child = node.static.get(segment)
+        if child is None:
+            for match, branch, takes_rest in node.dynamic:
+                matched = match("/".join(segments[node.depth :]) if takes_rest else segment)
+                if matched is not None:
+                    child = branch
+                    values += matched
+                    break
+            else:
+                return None
+            if takes_rest:
+                node = child
+                break
+        node = child
+    route = node.methods.get(method)
+    return None if route is None else bound(route, values)
 
 
 def search(
