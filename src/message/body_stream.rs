@@ -117,7 +117,7 @@ impl BodySender {
         state.waiting.push_back(chunk());
         let receiver = state.receiver.take();
         drop(state);
-        wake(receiver);
+        receiver.into_iter().for_each(Waker::wake);
         Ok(())
     }
 
@@ -151,7 +151,7 @@ impl BodySender {
         };
         let receiver = state.receiver.take();
         drop(state);
-        wake(receiver);
+        receiver.into_iter().for_each(Waker::wake);
         result
     }
 
@@ -171,7 +171,7 @@ impl BodySender {
         (state.is_whole, state.trailers) = (true, trailers);
         let receiver = state.receiver.take();
         drop(state);
-        wake(receiver);
+        receiver.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -181,7 +181,7 @@ impl Drop for BodySender {
         state.is_over = true;
         let receiver = state.receiver.take();
         drop(state);
-        wake(receiver);
+        receiver.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -232,7 +232,7 @@ impl BodyReceiver {
             state.bytes -= chunk.len().max(MIN_CHUNK);
             let sender = state.sender_to_wake();
             drop(state);
-            wake(sender);
+            sender.into_iter().for_each(Waker::wake);
             Poll::Ready(Some(Chunk::Data(chunk)))
         })
         .await
@@ -246,7 +246,7 @@ impl Drop for BodyReceiver {
         let (unread, sender) = (std::mem::take(&mut state.waiting), state.sender.take());
         drop(state);
         drop(unread);
-        wake(sender.map(|(_, waker)| waker));
+        sender.into_iter().for_each(|(_, waker)| waker.wake());
     }
 }
 
@@ -262,12 +262,6 @@ impl ChannelState {
             return None;
         }
         self.sender.take().map(|(_, waker)| waker)
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
     }
 }
 

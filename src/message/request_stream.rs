@@ -96,7 +96,7 @@ impl ChunkSender {
             }
             let receiver = state.receiver.take();
             drop(state);
-            wake(receiver);
+            receiver.into_iter().for_each(Waker::wake);
             Poll::Ready(true)
         })
         .await
@@ -110,7 +110,7 @@ impl ChunkSender {
         state.has_client_left |= has_client_left;
         let receiver = state.receiver.take();
         drop(state);
-        wake(receiver);
+        receiver.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -142,7 +142,7 @@ impl ChunkReceiver {
                     let sender = (!state.is_wanted).then(|| state.sender.take()).flatten();
                     state.is_wanted = true;
                     drop(state);
-                    wake(sender);
+                    sender.into_iter().for_each(Waker::wake);
                     return None;
                 }
             },
@@ -150,7 +150,7 @@ impl ChunkReceiver {
         state.last_received = Some(Instant::now());
         let sender = if state.bytes <= MAX_BYTES / 2 { state.sender.take() } else { None };
         drop(state);
-        wake(sender);
+        sender.into_iter().for_each(Waker::wake);
         Some(next)
     }
 
@@ -172,7 +172,7 @@ impl ChunkReceiver {
         let wakers = [state.sender.take(), state.receiver.take()];
         drop(state);
         drop(unread);
-        wakers.into_iter().for_each(wake);
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
     /// When the handler last got a chunk; now, while it waits for its client.
@@ -216,12 +216,6 @@ impl StreamState {
     fn wait<T>(&mut self, context: &Context<'_>) -> Poll<T> {
         self.sender = Some(context.waker().clone());
         Poll::Pending
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
     }
 }
 

@@ -158,7 +158,7 @@ impl HandlerEnd {
         state.outgoing.push(message.clone());
         let waker = state.to_send.take();
         drop(state);
-        wake(waker);
+        waker.into_iter().for_each(Waker::wake);
         Ok(())
     }
 
@@ -191,7 +191,7 @@ impl HandlerEnd {
         state.traceback = traceback.map(Box::new);
         let waker = state.for_end.take();
         drop(state);
-        wake(waker);
+        waker.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -236,7 +236,7 @@ impl ConnectionEnd {
         let has_one = std::mem::replace(&mut state.has_ping, true);
         let waker = state.to_send.take();
         drop(state);
-        wake(waker);
+        waker.into_iter().for_each(Waker::wake);
         !has_one
     }
 
@@ -313,7 +313,7 @@ impl SocketChannel {
         let wakers = [state.to_send.take(), state.for_close.take()];
         let woken = [state.incoming.take_waiters(), state.outgoing.take_waiters()];
         drop(state);
-        wakers.into_iter().for_each(wake);
+        wakers.into_iter().flatten().for_each(Waker::wake);
         woken.into_iter().for_each(Waiters::wake);
     }
 }
@@ -333,7 +333,7 @@ fn receive(mut state: MutexGuard<'_, SocketState>) -> ReceivedMessage {
     let has_room = state.incoming.bytes <= MAX_BYTES / 2;
     let waker = if has_room { state.for_room.take() } else { None };
     drop(state);
-    wake(waker);
+    waker.into_iter().for_each(Waker::wake);
     ReceivedMessage::Message(message)
 }
 
@@ -342,7 +342,7 @@ struct Waiters(Option<Waker>, Vec<Thread>);
 
 impl Waiters {
     fn wake(self) {
-        wake(self.0);
+        self.0.into_iter().for_each(Waker::wake);
         self.1.iter().for_each(Thread::unpark);
     }
 }
@@ -371,12 +371,6 @@ impl MessageQueue {
 fn wait<T>(slot: &mut Option<Waker>, context: &Context<'_>) -> Poll<T> {
     *slot = Some(context.waker().clone());
     Poll::Pending
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
-    }
 }
 
 #[cfg(test)]
