@@ -6,6 +6,7 @@ Owns their public names and what a blueprint adds. Never calls a handler or a ho
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -216,6 +217,21 @@ class Declarations:
                 f"write `/{path}`"
             )
         return self._scope.prefix + path
+
+
+def _show_options(method: Any, options: frozenset[str]) -> None:
+    # `help` and notebooks show the options of `route` instead of `**options`.
+    every = inspect.signature(Declarations.route).parameters.values()
+    signature = inspect.signature(method)
+    named = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    named += [each for each in every if each.name in options]
+    method.__signature__ = signature.replace(parameters=named)
+
+
+for _method in (Declarations.get, Declarations.delete):
+    _show_options(_method, ROUTE_OPTIONS)
+for _method in (Declarations.post, Declarations.put, Declarations.patch):
+    _show_options(_method, BODY_ROUTE_OPTIONS)
 
 
 class Blueprint(Declarations):

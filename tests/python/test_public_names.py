@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import snaxum
@@ -53,6 +54,15 @@ def test_no_public_name_is_that_of_a_module() -> None:
 def test_an_import_of_the_package_loads_nothing_else_of_it() -> None:
     program = "import snaxum, sys; print([n for n in sys.modules if n.startswith('snaxum.')])"
     assert run(program) == "[]\n"
+
+
+def test_help_shows_the_options_of_each_route_decorator() -> None:
+    route = set(signature(snaxum.route).parameters) - {"methods"}
+    for decorator in (snaxum.post, snaxum.put, snaxum.patch):
+        assert set(signature(decorator).parameters) == route
+    for decorator in (snaxum.get, snaxum.delete):
+        assert set(signature(decorator).parameters) == route - {"stream_body"}
+    assert signature(snaxum.get).parameters["status"].default is None
 
 
 def run(program: str) -> str:
