@@ -112,6 +112,14 @@ def shown(value: object) -> str:
         limit.close()
 
 
+def test_numbers_are_shown_however_late() -> None:
+    late = Deadline(-1.0)
+    assert [debug_locals.safe_repr("value", each, late) for each in (41, 1.5, None, True)] == [
+        *("41", "1.5", "None", "True")
+    ]
+    assert debug_locals.safe_repr("value", "text", late) == "<str: not shown, out of time>"
+
+
 def test_a_late_value_shows_its_type(of_user: Functions) -> None:
     assert shown(of_user["Endless"]()) == "<Endless: not shown, out of time>"
 

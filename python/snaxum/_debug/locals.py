@@ -16,7 +16,7 @@ from .repr_timeout import Deadline, DeadlineExceeded
 
 MAX_LOCALS = 50
 MAX_REPR = 1024
-# The time for all `repr` calls of one traceback; later values show only their type.
+# The time for all `repr` calls of one traceback; later values show only their type, but numbers.
 REPR_BUDGET_S = 0.020
 # Classes whose objects show only their type: their `repr` may query a database or a peer.
 OPAQUE = (
@@ -33,7 +33,8 @@ OPAQUE = (
     "django.db.utils.",
 )
 
-_PLAIN = frozenset({bool, bytes, complex, float, int, str, type(None)})
+_NUMBERS = frozenset({bool, complex, float, int, type(None)})  # quick, whatever their value
+_PLAIN = _NUMBERS | {bytes, str}
 
 
 def repr_deadline() -> Deadline:
@@ -62,7 +63,7 @@ def safe_repr(name: str, value: object, deadline: Deadline) -> str:
     if _is_opaque(type(value)):
         return f"<{kind}>"
     late = f"<{kind}: not shown, out of time>"
-    if deadline.is_exceeded():
+    if type(value) not in _NUMBERS and deadline.is_exceeded():
         return late
     try:
         text = repr(value) if type(value) in _PLAIN else deadline.call(_repr, value)
