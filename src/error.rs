@@ -200,6 +200,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Adds the operation that failed, and its object, to an error of the system.
+    pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { what: what.into(), source }
+    }
+
     /// The exit code of the `snaxum` command: 2 for bad usage, 1 where the project is at fault.
     pub fn exit_code(&self) -> u8 {
         match self {

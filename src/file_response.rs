@@ -226,8 +226,9 @@ fn requested_ranges(request: &HeaderMap, size: u64) -> Option<Vec<Range<u64>>> {
             ranges.push(start..end);
         }
     }
-    let sum: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-    (ranges.len() <= MAX_RANGES && sum <= size).then_some(ranges)
+    // Ranges of one file may overlap, and their sum may be over 64 bits.
+    let sum: u128 = ranges.iter().map(|range| u128::from(range.end - range.start)).sum();
+    (ranges.len() <= MAX_RANGES && sum <= u128::from(size)).then_some(ranges)
 }
 
 /// The content of the file: in memory if it is small.
@@ -373,6 +374,13 @@ mod tests {
     fn ranges(header: &str, size: u64) -> Option<Vec<Range<u64>>> {
         let header = HeaderValue::from_str(header).expect("a value");
         requested_ranges(&HeaderMap::from_iter([(RANGE, header)]), size)
+    }
+
+    #[test]
+    fn ranges_that_are_more_than_64_bits_together_are_the_whole_file() {
+        for header in ["bytes=0-,0-", "bytes=0-9, 20-, -50"] {
+            assert_eq!(ranges(header, u64::MAX), None, "{header}");
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ use reply::WakeBatch;
 pub use serving_generation::ServingGeneration;
 use serving_generation::{failure_text, log_failures};
 use shutdown_state::ShutdownState;
-use thread::{RuntimeThread, ThreadContext};
+use thread::{InterpreterClaim, RuntimeThread, ThreadContext};
 pub use workers::DispatchWorker;
 use workers::Workers;
 
@@ -124,24 +124,20 @@ impl PythonRuntime {
     /// if no module loads.
     pub fn with_config(config: SnaxumConfig) -> Result<Self, Error> {
         let venv = Venv::find(&config.project_dir)?;
-        if !thread::claim_interpreter() {
-            return Err(Error::SecondRuntime);
-        }
-        let result = Self::start(config, venv);
-        if result.is_err() {
-            thread::release_interpreter();
-        }
-        result
-    }
-
-    fn start(config: SnaxumConfig, venv: Option<Venv>) -> Result<Self, Error> {
+        let claim = InterpreterClaim::take().ok_or(Error::SecondRuntime)?;
         let time = SystemTime::now();
         let (control, control_receiver) = crossbeam_channel::bounded(MAX_CONTROL);
         let loop_signals = LoopSignals::new();
-        let loop_signals = Arc::new(loop_signals.map_err(io("cannot make a pipe"))?);
+        let loop_signals = Arc::new(loop_signals.map_err(Error::io("cannot make a pipe"))?);
         let runtime = Self::new(config, control, &loop_signals);
-        let report = runtime.start_thread(venv, control_receiver, loop_signals)?;
-        runtime.log_start(&report)?;
+        let report = runtime.start_thread(venv, claim, control_receiver, loop_signals);
+        let report = match report.and_then(|report| runtime.log_start(&report).map(|()| report)) {
+            Ok(report) => report,
+            Err(error) => {
+                runtime.join();
+                return Err(error);
+            }
+        };
         runtime.publish(ReloadRecord {
             id: runtime.next_load(),
             time,
@@ -184,10 +180,20 @@ impl PythonRuntime {
         }
     }
 
+    /// Drops this handle and waits until its thread has stopped, so that another runtime can start.
+    fn join(self) {
+        let thread = self.thread.lock().take();
+        drop(self);
+        if let Some(thread) = thread {
+            thread.join();
+        }
+    }
+
     /// Starts the runtime thread, waits until it has loaded the modules, and returns its report.
     fn start_thread(
         &self,
         venv: Option<Venv>,
+        claim: InterpreterClaim,
         control: crossbeam_channel::Receiver<Control>,
         loop_signals: Arc<LoopSignals>,
     ) -> Result<LoadReport, Error> {
@@ -207,7 +213,7 @@ impl PythonRuntime {
             connect: Arc::clone(&self.connect),
             reply,
         };
-        let thread = thread::spawn(context).map_err(io("cannot start the Python thread"))?;
+        let thread = thread::spawn(context, claim).map_err(Error::io("cannot start the Python thread"))?;
         *self.thread.lock() = Some(thread);
         loaded.recv().map_err(|_| Error::RuntimeLost("its thread panicked".to_owned()))?
     }
@@ -360,11 +366,6 @@ impl PythonRuntime {
     pub(crate) fn cancel(&self, id: u64) {
         self.ended_requests.cancel(id);
     }
-}
-
-fn io(what: &str) -> impl FnOnce(std::io::Error) -> Error {
-    let what = what.to_owned();
-    move |source| Error::Io { what, source }
 }
 
 impl std::fmt::Debug for PythonRuntime {

@@ -123,7 +123,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
         // Responses are small: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let respond = respond.clone();
-        let endpoints = ConnectionAddresses { peer, local: stream.local_addr().ok() };
+        let addresses = ConnectionAddresses { peer, local: stream.local_addr().ok() };
         let permit = Arc::new(permit);
         let guard = (Arc::clone(&permit), connections.clone());
         let respond = move |mut request: hyper::Request<Incoming>| {
@@ -132,7 +132,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
                 let guard = ConnectionGuard(Arc::clone(permit), connections.token());
                 request.extensions_mut().insert(guard);
             }
-            request.extensions_mut().insert(endpoints);
+            request.extensions_mut().insert(addresses);
             respond(request, peer)
         };
         let connection = serve_connection(stream, peer, respond, limits, stop.clone());

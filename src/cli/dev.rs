@@ -64,7 +64,7 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
         return supervisor::run(args, options.restart_delay);
     };
     supervised::set_control(&given.control)
-        .map_err(|source| Error::Io { what: "cannot reach the supervisor".to_owned(), source })?;
+        .map_err(Error::io("cannot reach the supervisor"))?;
     let result = serve_project(args, options, given);
     supervised::before_exit();
     result
@@ -79,7 +79,7 @@ fn serve_project(
     let handover = given.try_clone()?;
     let Handover { socket, control, crash_record, inherited } = given;
     let stdout = match options.log_format {
-        LogFormat::Json => Some(OwnedStdout::take().map_err(io("cannot write the log"))?),
+        LogFormat::Json => Some(OwnedStdout::take().map_err(Error::io("cannot write the log"))?),
         LogFormat::Text => None,
     };
     let editor = editor(options.editor.clone())?;
@@ -88,13 +88,13 @@ fn serve_project(
     let tokio = project::tokio_runtime()?;
     let next = tokio.block_on(async {
         let signals = supervised::connect(&control, serve::register_signals()?)
-            .map_err(io("cannot reach the supervisor"))?;
+            .map_err(Error::io("cannot reach the supervisor"))?;
         let server = serve::start(config, Some(socket), signals).await?;
         let terminal = start_terminal(&server.runtime, &options, stdout.is_none())?;
         let dev = start_dev(&server.runtime, &options, editor, &inherited)?;
         let log = match stdout.as_ref().zip(dev.events()) {
             Some((stdout, events)) => {
-                Some(JsonLog::start(stdout, events).map_err(io("cannot write the log"))?)
+                Some(JsonLog::start(stdout, events).map_err(Error::io("cannot write the log"))?)
             }
             None => None,
         };
@@ -114,15 +114,10 @@ fn serve_project(
     tokio.shutdown_background(); // a trial process may be running
     let Some(next) = next? else { return Ok(ExitCode::SUCCESS) };
     if let Some(stdout) = stdout {
-        stdout.restore().map_err(io("cannot write the log"))?;
+        stdout.restore().map_err(Error::io("cannot write the log"))?;
     }
     log::finish();
     Err(next.handover.exec(next.generation, next.paused))
-}
-
-fn io(what: &str) -> impl FnOnce(std::io::Error) -> Error {
-    let what = what.to_owned();
-    move |source| Error::Io { what, source }
 }
 
 /// Reads the project and its options, and prepares its `.venv`.
@@ -133,7 +128,7 @@ fn configure(
 ) -> Result<(Project, SnaxumConfig), Error> {
     let (project, builder) = project::read(args)?;
     let crash_record =
-        CrashRecord::open(crash_record, inherited.supervisor).map_err(io("cannot map a file"))?;
+        CrashRecord::open(crash_record, inherited.supervisor).map_err(Error::io("cannot map a file"))?;
     let builder = builder.crash_record(crash_record).first_generation(inherited.generation + 1);
     let config = builder.dev(true).build()?;
     let environment = venv::ensure(&project, &print_setup)?;
@@ -148,7 +143,7 @@ fn start_terminal(
     prints_events: bool,
 ) -> Result<Terminal, Error> {
     let terminal =
-        Terminal::start(runtime, options.explain_reload).map_err(io("cannot start a thread"))?;
+        Terminal::start(runtime, options.explain_reload).map_err(Error::io("cannot start a thread"))?;
     if prints_events {
         let terminal = terminal.clone();
         runtime.events().listen(move |event| terminal.on_event(event));

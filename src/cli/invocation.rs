@@ -32,7 +32,7 @@ pub(crate) fn arguments() -> Vec<OsString> {
     OWN.get().map_or_else(Vec::new, |own| own.arguments.clone())
 }
 
-/// Starts this program again, without arguments.
+/// The command that starts this program again, without arguments.
 #[allow(dead_code, reason = "dev mode alone starts the program again")]
 pub(crate) fn program() -> io::Result<Command> {
     let mut parts = OWN.get().into_iter().flat_map(|own| &own.program);

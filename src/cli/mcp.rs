@@ -33,12 +33,11 @@ const LAST_RESPONSES: Duration = Duration::from_secs(2);
 /// Exits with 0 when stdin ends or stdout is closed.
 pub(crate) fn run(dir: &Path) -> Result<ExitCode, Error> {
     let upstream = Arc::new(Upstream::find(dir)?);
-    let cannot_start = |source| Error::Io { what: "cannot start a thread".to_owned(), source };
     let (sender, lines) = mpsc::channel(1);
     std::thread::Builder::new()
         .name("stdin".to_owned())
         .spawn(move || read_lines(&sender))
-        .map_err(cannot_start)?;
+        .map_err(Error::io("cannot start a thread"))?;
     project::tokio_runtime()?.block_on(relay(upstream, lines));
     Ok(ExitCode::SUCCESS)
 }

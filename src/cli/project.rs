@@ -68,5 +68,5 @@ pub(crate) fn tokio_runtime() -> Result<tokio::runtime::Runtime, Error> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|source| Error::Io { what: "cannot start the async runtime".to_owned(), source })
+        .map_err(Error::io("cannot start the async runtime"))
 }

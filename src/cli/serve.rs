@@ -60,7 +60,7 @@ pub(crate) struct ReadyServer {
 /// Registers the signal handlers; before Python, which installs a SIGINT handler unless there is one.
 pub(crate) fn register_signals() -> Result<StopSignals, Error> {
     StopSignals::register()
-        .map_err(|source| Error::Io { what: "cannot register signal handlers".to_owned(), source })
+        .map_err(Error::io("cannot register signal handlers"))
 }
 
 /// Binds the port, or uses an inherited socket, then starts Python: a port in use is an error
@@ -70,16 +70,12 @@ pub(crate) async fn start(
     socket: Option<std::net::TcpListener>,
     mut signals: StopSignals,
 ) -> Result<ReadyServer, Error> {
-    let io = |what: &str| {
-        let what = what.to_owned();
-        move |source| Error::Io { what, source }
-    };
     server::raise_fd_limit();
     let listener = match socket {
-        Some(socket) => TcpListener::from_std(socket).map_err(io("cannot take over the socket"))?,
+        Some(socket) => TcpListener::from_std(socket).map_err(Error::io("cannot take over the socket"))?,
         None => server::bind(SocketAddr::new(config.host, config.port)).await?,
     };
-    let address = listener.local_addr().map_err(io("cannot read the socket's address"))?;
+    let address = listener.local_addr().map_err(Error::io("cannot read the socket's address"))?;
     let loading = tokio::task::spawn_blocking(|| PythonRuntime::with_config(config));
     let runtime = tokio::select! {
         runtime = loading => runtime.map_err(|error| Error::RuntimeLost(error.to_string()))??,

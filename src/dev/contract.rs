@@ -48,10 +48,7 @@ impl ContractDiffs {
                 }
                 compare_reloads(&runtime, &reloads, last);
             })
-            .map_err(|source| Error::Io {
-                what: "cannot start the thread that compares documents".to_owned(),
-                source,
-            })?;
+            .map_err(Error::io("cannot start the thread that compares documents"))?;
         Ok(diffs)
     }
 

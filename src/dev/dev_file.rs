@@ -51,10 +51,10 @@ impl DevFile {
             state.rename(&aside, NAME).inspect_err(|_| drop(state.remove(&aside)))?;
             Ok(state)
         };
-        let state = write().map_err(|source| Error::Io {
-            what: format!("cannot write `{}`", project.join(".snaxum").join(NAME).display()),
-            source,
-        })?;
+        let state = write().map_err(Error::io(format!(
+            "cannot write `{}`",
+            project.join(".snaxum").join(NAME).display()
+        )))?;
         Ok(Self { state, content })
     }
 }

@@ -11,7 +11,6 @@ mod late_events;
 pub(super) mod restart;
 
 use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
@@ -49,7 +48,6 @@ impl Reloader {
         on_asset_saved: impl Fn(Asset) + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let config = runtime.config();
-        let io = |what: String| move |source: io::Error| Error::Io { what, source };
         let commands = Arc::new(ReloadCommands::default());
         let mark_gate = {
             let (runtime, commands) = (Arc::downgrade(runtime), Arc::clone(&commands));
@@ -62,7 +60,7 @@ impl Reloader {
             }
         };
         let watcher = Watcher::start(&config.python_dir, mark_gate, on_asset_saved)
-            .map_err(io(format!("cannot watch `{}`", config.python_dir.display())))?;
+            .map_err(Error::io(format!("cannot watch `{}`", config.python_dir.display())))?;
         let watcher = Arc::new(watcher);
         runtime.events().listen({
             let watcher = Arc::downgrade(&watcher);
@@ -94,7 +92,7 @@ impl Reloader {
         std::thread::Builder::new()
             .name("reloader".into())
             .spawn(|| thread.run(ReloadState::Starting(caught_up)))
-            .map_err(io("cannot start the reload thread".to_owned()))?;
+            .map_err(Error::io("cannot start the reload thread"))?;
         // Once the server is reported to run, it serves the newest code.
         let _ = start.recv_timeout(MAX_CATCH_UP);
         Ok(Self { watcher, commands })

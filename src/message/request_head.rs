@@ -84,7 +84,7 @@ impl Head {
     /// The address of the client, and that of the server, as far as the server has given them.
     pub(crate) fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
         match self.extension::<ConnectionAddresses>() {
-            Some(endpoints) => (Some(endpoints.peer), endpoints.local),
+            Some(addresses) => (Some(addresses.peer), addresses.local),
             // The server of someone else.
             None => (self.extension().map(|ConnectInfo(peer)| *peer), None),
         }

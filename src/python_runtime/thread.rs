@@ -37,14 +37,20 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 // A process has one interpreter.
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// Claims the interpreter of this process; false if another runtime has it.
-pub(crate) fn claim_interpreter() -> bool {
-    !RUNNING.swap(true, Ordering::SeqCst)
+/// The interpreter of this process, for one runtime at a time: the drop makes it available again.
+pub(crate) struct InterpreterClaim(());
+
+impl InterpreterClaim {
+    /// Claims it; `None` if another runtime has it.
+    pub(crate) fn take() -> Option<Self> {
+        (!RUNNING.swap(true, Ordering::SeqCst)).then_some(Self(()))
+    }
 }
 
-/// Makes the interpreter available to another runtime.
-pub(crate) fn release_interpreter() {
-    RUNNING.store(false, Ordering::SeqCst);
+impl Drop for InterpreterClaim {
+    fn drop(&mut self) {
+        RUNNING.store(false, Ordering::SeqCst);
+    }
 }
 
 /// The parts of the runtime that its thread uses.
@@ -92,11 +98,14 @@ impl RuntimeThread {
     }
 }
 
-/// Starts the runtime thread, or uses the lent thread.
-pub(crate) fn spawn(context: ThreadContext) -> std::io::Result<RuntimeThread> {
+/// Starts the runtime thread, or uses the lent thread; it has the interpreter until it has stopped.
+pub(crate) fn spawn(
+    context: ThreadContext,
+    claim: InterpreterClaim,
+) -> std::io::Result<RuntimeThread> {
     let run = || {
         run(context);
-        release_interpreter();
+        drop(claim);
     };
     match lent_thread::run(run) {
         Ok((thread, ended)) => Ok(RuntimeThread::Lent(thread, ended)),

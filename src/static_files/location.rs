@@ -125,6 +125,8 @@ fn decodes(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -151,7 +153,6 @@ mod tests {
         ];
         crate::fuzz::check("path", &WORDS, super::fuzz_path);
     }
-    use std::os::unix::fs::symlink;
 
     #[test]
     fn no_spelling_of_a_path_leaves_its_directory_or_names_a_hidden_file() {

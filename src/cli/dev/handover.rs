@@ -214,10 +214,7 @@ impl Handover {
             let (socket, control) = (self.socket.try_clone()?, self.control.try_clone()?);
             Ok((socket, control, self.crash_record.try_clone()?))
         };
-        let (socket, control, crash_record) = duplicate().map_err(|source| Error::Io {
-            what: "cannot duplicate the listening socket".to_owned(),
-            source,
-        })?;
+        let (socket, control, crash_record) = duplicate().map_err(Error::io("cannot duplicate the listening socket"))?;
         Ok(Self { socket, control, crash_record, inherited: self.inherited.clone() })
     }
 
@@ -239,7 +236,7 @@ impl Handover {
             }
             Err(error) => error,
         };
-        Error::Io { what: "cannot start the new process".to_owned(), source }
+        Error::io("cannot start the new process")(source)
     }
 }
 

@@ -40,7 +40,7 @@ const MAX_DELAY: Duration = Duration::from_secs(30);
 pub(super) fn run(args: ProjectArgs, restart_delay: Duration) -> Result<ExitCode, Error> {
     let (_, builder, _) = project::read_quietly(args)?;
     let config = builder.dev(true).build()?;
-    let io = |source| Error::Io { what: "cannot supervise the server".to_owned(), source };
+    let io = |source| Error::io("cannot supervise the server")(source);
     // One thread: the server process ends with the thread that started it.
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(io)?;
     let code = tokio.block_on(async {

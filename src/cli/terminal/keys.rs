@@ -96,8 +96,8 @@ impl Keys {
         let terminal = &self.terminal;
         match key {
             b'r' => {
-                let generation = self.runtime.serving().generation;
-                drop(tokio.spawn(reload(self.dev.clone(), generation, terminal.clone())));
+                let (dev, runtime) = (self.dev.clone(), Arc::clone(&self.runtime));
+                drop(tokio.spawn(reload(dev, runtime, terminal.clone())));
             }
             b'o' => self.open(app_url(&self.dev.console_url(self.address))),
             b'c' => self.open(&self.dev.console_url(self.address)),
@@ -181,11 +181,13 @@ fn on_continue(terminal: &Terminal) {
     }
 }
 
-async fn reload(dev: Dev, generation: u64, terminal: Terminal) {
+async fn reload(dev: Dev, runtime: Arc<PythonRuntime>, terminal: Terminal) {
     let text = match dev.reload().await {
         Some(ReloadOutcome::Reloaded(_)) => return, // the terminal shows its line
         Some(ReloadOutcome::Unchanged | ReloadOutcome::Held | ReloadOutcome::Overtaken) => {
-            format!("{}; {}", nothing_to_reload(""), still_serving(generation))
+            // A save that came before it may have been live only after the wait.
+            let serving = runtime.serving().generation;
+            format!("{}; {}", nothing_to_reload(""), still_serving(serving))
         }
         None => "no reload: the server is stopping, or too many reloads are pending".to_owned(),
     };
