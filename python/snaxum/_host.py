@@ -38,7 +38,7 @@ class HostApi(Protocol):
         """
 
     def wait_for_ended(self, timeout: float | None) -> list[tuple[int, bool]]:
-        """Wait for requests that were abandoned, or whose response has been sent, or for a wake.
+        """Wait for requests that were cancelled, or whose response has been sent, or for a wake.
 
         Returns their ids, each with whether its response has been sent.
         """

@@ -1,4 +1,4 @@
-"""Threads for blocking parts of requests: their bounds, and abandoned requests."""
+"""Threads for blocking parts of requests: their bounds, and cancelled requests."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def test_jobs_run_at_once_up_to_the_limit_and_more_wait() -> None:
     until(lambda: 5 in ran)
 
 
-def test_a_job_that_was_abandoned_is_replaced_up_to_the_limit_of_stuck_jobs() -> None:
+def test_a_job_that_was_cancelled_is_replaced_up_to_the_limit_of_stuck_jobs() -> None:
     threads = RequestThreads("t", limit=1, max_waiting=9, max_stuck=1)
     go, ran = threading.Event(), []
     assert threads.start(1, "h", lambda: (go.wait(), None)[1])
     assert threads.start(2, "h", lambda: (go.wait(), None)[1])
     assert threads.start(3, "h", lambda: ran.append(3))
-    assert not threads.abandon(1)
-    assert not threads.abandon(2)
+    assert not threads.cancel(1)
+    assert not threads.cancel(2)
     assert not threads.is_exhausted()
     threads.report_overdue(0)
     assert threads.is_exhausted()
-    assert threads.abandon(3)  # it waited
+    assert threads.cancel(3)  # it waited
     assert not threads.start(4, "h", go.set)
     go.set()
     until(lambda: not threads.requests())
@@ -76,7 +76,7 @@ def test_a_job_that_continues_is_logged_once_and_interrupted(
 
     assert threads.start(1, "app.spin", spin)
     assert began.wait(WITHIN_S)
-    threads.abandon(1)
+    threads.cancel(1)
     assert 50 < (threads.report_overdue(60) or 0) <= 60
     with caplog.at_level(logging.WARNING):
         assert threads.report_overdue(0) is None
@@ -110,7 +110,7 @@ def test_a_thread_that_runs_another_request_meanwhile_is_not_interrupted() -> No
 
     threads = Reporting("t", limit=1, max_waiting=0, max_stuck=1, interrupts=True)
     assert threads.start(1, "h", lambda: (ends.wait(), None)[1])
-    assert not threads.abandon(1)
+    assert not threads.cancel(1)
     threads.report_overdue(0)
     over.set()
     until(lambda: not threads.requests())

@@ -263,7 +263,7 @@ class LoopThread:
         for request_id in list(new):
             added = new.pop(request_id, None)
             if added is None:
-                continue  # abandoned, or the successor has it
+                continue  # cancelled, or the successor has it
             route, start, args, context = added
             coroutine = start(self, *args)
             # A task runs in a copy of the context that it is made in.

@@ -1,4 +1,4 @@
-"""The thread that ends the parts of abandoned requests, and watches handlers that may never end.
+"""The thread that ends the parts of cancelled requests, and watches handlers that may never end.
 
 It also starts what runs after a response. Owns the wait for all of them. None needs the asyncio
 loop, which a handler may block. Never calls a handler, and never waits for one.
@@ -19,7 +19,7 @@ SHORT_S = 0.5
 
 
 class Overseer:
-    """Calls `abandon` for requests whose client has left, or whose time is over.
+    """Calls `cancel` for requests whose client has left, or whose time is over.
 
     Calls `on_sent` once a response has been sent, if Python has asked for that.
     """
@@ -27,13 +27,13 @@ class Overseer:
     def __init__(
         self,
         host: HostApi,
-        abandon: Callable[[int], None],
+        cancel: Callable[[int], None],
         on_sent: Callable[[int], None],
         check: Callable[[], float | None],
     ) -> None:
         """Start the thread; `check` returns the time until it is to be called again, if at all."""
         self._host = host
-        self._abandon = abandon
+        self._cancel = cancel
         self._on_sent = on_sent
         self._check = check
         self._is_asleep = True
@@ -49,7 +49,7 @@ class Overseer:
         wait_s: float | None = None
         while True:
             for request, is_sent in self._host.wait_for_ended(wait_s):
-                self._call(self._on_sent if is_sent else self._abandon, request)
+                self._call(self._on_sent if is_sent else self._cancel, request)
             # In this order: `wake` is called after the request was added.
             self._is_asleep = True
             wait_s = self._call(self._check)

@@ -1,6 +1,6 @@
 """Threads for the parts of requests that block: streams of `def` handlers, handlers with the pool.
 
-Owns the bounds. An abandoned request does not count, so that its thread is replaced, up to
+Owns the bounds. A cancelled request does not count, so that its thread is replaced, up to
 `max_stuck` of them: beyond it they count again, and requests that find no thread are refused. Never
 waits for a thread.
 """
@@ -38,7 +38,7 @@ class _Thread:
         self.ident = 0
         self.handler = ""
         self.is_done = True
-        # When its request was abandoned.
+        # When its request was cancelled.
         self.left_at = 0.0
         self.is_reported = False
 
@@ -57,7 +57,7 @@ class RequestThreads:
         self._interrupts = interrupts
         self._lock = threading.Lock()
         self._idle: list[_Thread] = []
-        # By request. The abandoned ones are in `_left`.
+        # By request. The cancelled ones are in `_left`.
         self._running: dict[int, _Thread] = {}
         self._left: dict[int, _Thread] = {}
         self._waiting: dict[int, tuple[str, Job]] = {}
@@ -73,7 +73,7 @@ class RequestThreads:
             self._waiting[request] = handler, job
             return True
 
-    def abandon(self, request: int) -> bool:
+    def cancel(self, request: int) -> bool:
         """Drop the job of a request if it waits; if it runs, replace its thread.
 
         Returns whether it waited.
@@ -98,7 +98,7 @@ class RequestThreads:
         return len(overdue) >= self._max_stuck
 
     def report_overdue(self, grace_s: float) -> float | None:
-        """Log, and maybe interrupt, the jobs that still run `grace_s` after they were abandoned.
+        """Log, and maybe interrupt, the jobs that still run `grace_s` after they were cancelled.
 
         Returns the time until the next one is due, if there is one.
         """

@@ -231,7 +231,7 @@ def _send_chunks(stream: BodyStream, chunks: Iterator[bytes], route: Route) -> N
     """Send the body of a stream; an empty first chunk begins the response without a byte."""
     try:
         try:
-            # The client may have left while the handler ran; only later is the stream abandoned.
+            # The client may have left while the handler ran; only later is the stream cancelled.
             if not stream.cancelled():
                 for chunk in chunks:
                     if type(chunk) is EventHead:

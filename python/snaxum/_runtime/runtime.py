@@ -97,7 +97,7 @@ class Runtime:
         # The time that a pool task has after its request was cancelled.
         self.grace: float = options["request_timeout_s"] or 30.0
         self._loop_watch = LoopWatch(options["request_timeout_s"], self.replace_loop)
-        self._overseer = Overseer(host, self.abandon, self._on_sent, self._check)
+        self._overseer = Overseer(host, self.cancel, self._on_sent, self._check)
         self.retirement = Retirement(lambda: self.loop.loop, counts=reloads)
         watchdog = None
         if reloads:
@@ -180,18 +180,18 @@ class Runtime:
         blocked.hand_over(successor)
         return True
 
-    def abandon(self, request_id: int) -> None:
+    def cancel(self, request_id: int) -> None:
         """End what a request has begun: its client has left, or its time is over."""
         pool = self.pools.get(request_id)
         if pool is not None:
             pool.cancel()
-        self.streaming.abandon(request_id)
-        self.hook_threads.abandon(request_id)
-        self.sockets.abandon(request_id)
+        self.streaming.cancel(request_id)
+        self.hook_threads.cancel(request_id)
+        self.sockets.cancel(request_id)
         hook = self.hooks_of_sockets.get(request_id)
         if hook is not None:
             hook.cancel()
-        if self.waiting.abandon(request_id):
+        if self.waiting.cancel(request_id):
             self.pools.pop(request_id, None)
         if self._loop is not None:
             self._loop.cancel(request_id)

@@ -39,7 +39,7 @@ def _wait_for(
 ) -> Any:
     """Call an `async def` hook on the loop, with the context variables, and wait for its result.
 
-    The wait ends when the request is abandoned.
+    The wait ends when the request is cancelled.
     """
     import asyncio
 
@@ -57,7 +57,7 @@ def _wait_for(
     ended = asyncio.run_coroutine_threadsafe(run(), runtime.loop.loop)
     runtime.hooks_of_sockets[exchange.id] = ended
     if exchange.cancelled():
-        ended.cancel()  # it may have been abandoned just before
+        ended.cancel()  # it may have been cancelled just before
     try:
         result, changed = ended.result()
     finally:

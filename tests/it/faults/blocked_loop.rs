@@ -117,7 +117,7 @@ async fn while_loops_that_are_blocked_cannot_be_replaced_only_async_requests_are
     assert_eq!(rejected.header("retry-after"), "1");
 
     assert_eq!(server.get("/def").await.text(), "def");
-    // The only worker is killed some time after its request was abandoned, which needs no loop.
+    // The only worker is killed some time after its request was cancelled, which needs no loop.
     assert_eq!(server.get("/pool-hangs").await.status, 504);
     until(&server, "/pool", "7").await;
 

@@ -2,7 +2,7 @@
 //!
 //! docs/faults.md lists each fault with its effect and its test.
 
-mod abandoned;
+mod cancelled;
 mod arguments;
 mod blocked_loop;
 mod blocking;
