@@ -32,7 +32,7 @@ use futures_util::future::Either;
 use hyper::upgrade::OnUpgrade;
 
 use crate::message::{
-    DeliveryGuard, Failure, HandlerOutcome, Head, PythonRequest, PythonResponse, RequestBody,
+    DeliveryGuard, ErrorResponse, HandlerOutcome, Head, PythonRequest, PythonResponse, RequestBody,
     ResponseBody, Traceback,
 };
 use crate::python_runtime::{CallError, PythonRuntime};
@@ -235,7 +235,7 @@ async fn may_stream(runtime: &PythonRuntime, head: &Head) -> bool {
     runtime.serving().may_stream(head)
 }
 
-fn failure_of(error: CallError, runtime: &PythonRuntime) -> Failure {
+fn failure_of(error: CallError, runtime: &PythonRuntime) -> ErrorResponse {
     let (status, detail) = match error {
         CallError::QueueFull | CallError::AllStuck | CallError::Stopped => (503, error.to_string()),
         CallError::TimedOut => {
@@ -245,5 +245,10 @@ fn failure_of(error: CallError, runtime: &PythonRuntime) -> Failure {
         CallError::Lost => (500, error.to_string()),
     };
     let retry = (status == 503).then(|| ("retry-after".to_owned(), "1".to_owned()));
-    Failure { status, detail, headers: retry.into_iter().collect(), ..Failure::default() }
+    ErrorResponse {
+        status,
+        detail,
+        headers: retry.into_iter().collect(),
+        ..ErrorResponse::default()
+    }
 }

@@ -1,6 +1,6 @@
 //! The errors that stop the process, or prevent its start.
 //!
-//! An error of a single request is data, [`crate::message::Failure`]. Every text states what failed,
+//! An error of a single request is data, [`crate::message::ErrorResponse`]. Every text states what failed,
 //! where, and what to do.
 
 use std::io;

@@ -22,7 +22,7 @@ use headers::{
 };
 use http_range_header::{EndPosition, RangeUnsatisfiableError, StartPosition, parse_range_header};
 
-use crate::message::{Failure, FileBody, HandlerOutcome, Part, ResponseBody};
+use crate::message::{ErrorResponse, FileBody, HandlerOutcome, Part, ResponseBody};
 
 /// A file up to this size is read at once.
 const SMALL: u64 = 64 * 1024;
@@ -77,10 +77,10 @@ pub(crate) fn respond(
         Precondition::Failed => {
             let detail = "the file is not the version that the request names";
             let detail = detail.to_owned();
-            return Ok(HandlerOutcome::Failure(Failure {
+            return Ok(HandlerOutcome::Failure(ErrorResponse {
                 status: 412,
                 detail,
-                ..Failure::default()
+                ..ErrorResponse::default()
             }));
         }
     }
@@ -111,7 +111,12 @@ fn add_default(headers: &mut Headers, name: HeaderName, value: &str) {
 fn not_satisfiable(size: u64) -> HandlerOutcome {
     let headers = vec![(CONTENT_RANGE.as_str().to_owned(), format!("bytes */{size}"))];
     let detail = format!("the file has {size} bytes, and none in the requested range");
-    HandlerOutcome::Failure(Failure { status: 416, detail, headers, ..Failure::default() })
+    HandlerOutcome::Failure(ErrorResponse {
+        status: 416,
+        detail,
+        headers,
+        ..ErrorResponse::default()
+    })
 }
 
 /// The headers that identify the version of a file.

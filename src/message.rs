@@ -37,7 +37,7 @@ pub(crate) use connection_addresses::ConnectionAddresses;
 pub use conversion::ConversionError;
 pub(crate) use delivery::Delivery;
 pub use delivery::{DeliveryGuard, Ended};
-pub use error_response::Failure;
+pub use error_response::ErrorResponse;
 pub use file_body::FileBody;
 pub(crate) use file_body::Part;
 pub use form::{FileContent, FilePart, Form, Stored};
@@ -132,7 +132,7 @@ pub enum HandlerOutcome {
     /// The handshake of a WebSocket succeeds; only for a request that asked for one.
     WebSocket(AcceptedSocket),
     /// Becomes an error page or a problem document, as the client accepts.
-    Failure(Failure),
+    Failure(ErrorResponse),
     /// No handler has run: that of the route needs the body before it starts.
     NeedsBody,
 }

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::message::Failure;
+use crate::message::ErrorResponse;
 use crate::templates;
 
 /// The content type of a problem document.
@@ -16,7 +16,7 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Converts a failure to the response that the client accepts.
 pub(crate) fn respond(
-    failure: &Failure,
+    failure: &ErrorResponse,
     request: &HeaderMap,
     request_id: u64,
     dev: bool,
@@ -169,8 +169,11 @@ mod tests {
             message: "the secret is 42".into(),
             ..Traceback::default()
         };
-        let failure =
-            Failure { status: 500, traceback: Some(Box::new(raised)), ..Failure::default() };
+        let failure = ErrorResponse {
+            status: 500,
+            traceback: Some(Box::new(raised)),
+            ..ErrorResponse::default()
+        };
         for accept in ["text/html", "application/json"] {
             let shown = text(respond(&failure, &accepting(accept), 7, false)).await;
             assert!(!shown.contains("secret") && !shown.contains("ValueError"), "{shown}");
@@ -184,7 +187,7 @@ mod tests {
         let errors =
             json!([{"in": "query", "loc": ["a", 0], "msg": "is <missing>", "type": "missing"}]);
         let extensions = serde_json::Map::from_iter([("errors".to_owned(), errors.clone())]);
-        let failure = Failure { status: 422, extensions, ..Failure::default() };
+        let failure = ErrorResponse { status: 422, extensions, ..ErrorResponse::default() };
         let problem = text(respond(&failure, &accepting("application/json"), 1, false)).await;
         let problem: serde_json::Value = serde_json::from_str(&problem).expect("JSON");
         assert_eq!((&problem["errors"], &problem["status"]), (&errors, &json!(422)));
@@ -195,10 +198,10 @@ mod tests {
 
     #[tokio::test]
     async fn markup_in_an_exception_shows_as_text() {
-        let failure = Failure {
+        let failure = ErrorResponse {
             status: 404,
             detail: "<script>alert(1)</script>".into(),
-            ..Failure::default()
+            ..ErrorResponse::default()
         };
         let page = text(respond(&failure, &accepting("text/html"), 1, true)).await;
         assert!(!page.contains("<script>") && page.contains("&lt;script&gt;"), "{page}");

@@ -213,7 +213,8 @@ impl PythonRuntime {
             connect: Arc::clone(&self.connect),
             reply,
         };
-        let thread = thread::spawn(context, claim).map_err(Error::io("cannot start the Python thread"))?;
+        let thread =
+            thread::spawn(context, claim).map_err(Error::io("cannot start the Python thread"))?;
         *self.thread.lock() = Some(thread);
         loaded.recv().map_err(|_| Error::RuntimeLost("its thread panicked".to_owned()))?
     }

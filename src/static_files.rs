@@ -23,7 +23,7 @@ use bytes::Bytes;
 use mime_guess::Mime;
 
 use crate::file_response;
-use crate::message::{Failure, HandlerOutcome, Head, ResponseBody, StaticMount};
+use crate::message::{ErrorResponse, HandlerOutcome, Head, ResponseBody, StaticMount};
 
 use location::{Located, Names, locate};
 
@@ -171,7 +171,11 @@ impl StaticPath {
         tokio::task::spawn_blocking(move || respond(&path)).await.unwrap_or_else(|error| {
             tracing::error!("{}: {error}", self.mount.id);
             let detail = "internal error: the file was not sent; see the log".to_owned();
-            Some(HandlerOutcome::Failure(Failure { status: 500, detail, ..Failure::default() }))
+            Some(HandlerOutcome::Failure(ErrorResponse {
+                status: 500,
+                detail,
+                ..ErrorResponse::default()
+            }))
         })
     }
 
@@ -274,7 +278,10 @@ mod tests {
         let files = StaticFiles::new(&[mount("/a")], false).expect("a mount");
         let path = files.find(&head("/a/b")).expect("the mount has it");
         let outcome = path.run(|_| panic!("a bug")).await;
-        assert!(matches!(outcome, Some(HandlerOutcome::Failure(Failure { status: 500, .. }))));
+        assert!(matches!(
+            outcome,
+            Some(HandlerOutcome::Failure(ErrorResponse { status: 500, .. }))
+        ));
     }
 
     #[test]

@@ -63,8 +63,7 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
     let Some(given) = handover::take_over() else {
         return supervisor::run(args, options.restart_delay);
     };
-    supervised::set_control(&given.control)
-        .map_err(Error::io("cannot reach the supervisor"))?;
+    supervised::set_control(&given.control).map_err(Error::io("cannot reach the supervisor"))?;
     let result = serve_project(args, options, given);
     supervised::before_exit();
     result
@@ -127,8 +126,8 @@ fn configure(
     inherited: &Inherited,
 ) -> Result<(Project, SnaxumConfig), Error> {
     let (project, builder) = project::read(args)?;
-    let crash_record =
-        CrashRecord::open(crash_record, inherited.supervisor).map_err(Error::io("cannot map a file"))?;
+    let crash_record = CrashRecord::open(crash_record, inherited.supervisor)
+        .map_err(Error::io("cannot map a file"))?;
     let builder = builder.crash_record(crash_record).first_generation(inherited.generation + 1);
     let config = builder.dev(true).build()?;
     let environment = venv::ensure(&project, &print_setup)?;
@@ -142,8 +141,8 @@ fn start_terminal(
     options: &DevOptions,
     prints_events: bool,
 ) -> Result<Terminal, Error> {
-    let terminal =
-        Terminal::start(runtime, options.explain_reload).map_err(Error::io("cannot start a thread"))?;
+    let terminal = Terminal::start(runtime, options.explain_reload)
+        .map_err(Error::io("cannot start a thread"))?;
     if prints_events {
         let terminal = terminal.clone();
         runtime.events().listen(move |event| terminal.on_event(event));

@@ -59,8 +59,7 @@ pub(crate) struct ReadyServer {
 
 /// Registers the signal handlers; before Python, which installs a SIGINT handler unless there is one.
 pub(crate) fn register_signals() -> Result<StopSignals, Error> {
-    StopSignals::register()
-        .map_err(Error::io("cannot register signal handlers"))
+    StopSignals::register().map_err(Error::io("cannot register signal handlers"))
 }
 
 /// Binds the port, or uses an inherited socket, then starts Python: a port in use is an error
@@ -72,7 +71,9 @@ pub(crate) async fn start(
 ) -> Result<ReadyServer, Error> {
     server::raise_fd_limit();
     let listener = match socket {
-        Some(socket) => TcpListener::from_std(socket).map_err(Error::io("cannot take over the socket"))?,
+        Some(socket) => {
+            TcpListener::from_std(socket).map_err(Error::io("cannot take over the socket"))?
+        }
         None => server::bind(SocketAddr::new(config.host, config.port)).await?,
     };
     let address = listener.local_addr().map_err(Error::io("cannot read the socket's address"))?;

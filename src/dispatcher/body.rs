@@ -16,7 +16,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::message::Failure;
+use crate::message::ErrorResponse;
 
 use super::decompress::{Coding, Decoder};
 
@@ -27,7 +27,7 @@ const MIN_BYTES_PER_SECOND: f64 = 1024.0;
 #[derive(Debug)]
 pub(crate) struct BodyError {
     /// The response, to a client that is still there.
-    pub(crate) failure: Failure,
+    pub(crate) failure: ErrorResponse,
     /// Whether the connection ended before the body did.
     pub(crate) has_client_left: bool,
 }
@@ -211,7 +211,7 @@ fn too_large(limit: usize) -> BodyError {
 }
 
 pub(super) fn failure(status: u16, detail: String) -> BodyError {
-    let failure = Failure { status, detail, ..Failure::default() };
+    let failure = ErrorResponse { status, detail, ..ErrorResponse::default() };
     BodyError { failure, has_client_left: false }
 }
 

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 
 use crate::event::TRACEBACK;
 use crate::http_layers::TypeOfCopy;
-use crate::message::{Failure, FileBody, HandlerOutcome, Head, ResponseBody, Traceback};
+use crate::message::{ErrorResponse, FileBody, HandlerOutcome, Head, ResponseBody, Traceback};
 use crate::problem;
 use crate::python_runtime::PythonRuntime;
 
@@ -82,8 +82,8 @@ fn build_response(
     status: u16,
     headers: &[(String, String)],
     body: ResponseBody,
-) -> Result<HttpResponse, Failure> {
-    let bad = |detail: String| Failure { status: 500, detail, ..Failure::default() };
+) -> Result<HttpResponse, ErrorResponse> {
+    let bad = |detail: String| ErrorResponse { status: 500, detail, ..ErrorResponse::default() };
     let mut size = None;
     let body = match body {
         ResponseBody::Full(bytes) => {

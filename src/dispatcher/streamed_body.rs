@@ -12,8 +12,8 @@ use bytes::Bytes;
 
 use crate::message::request_stream::{self, ChunkSender};
 use crate::message::{
-    BodyRecorder, ChunkReceiver, Failure, HandlerOutcome, Head, PythonRequest, PythonResponse,
-    RequestBody, ResponseBody,
+    BodyRecorder, ChunkReceiver, ErrorResponse, HandlerOutcome, Head, PythonRequest,
+    PythonResponse, RequestBody, ResponseBody,
 };
 use crate::python_runtime::{CallError, PythonRuntime};
 
@@ -108,7 +108,7 @@ async fn send<B>(
     coding: Option<Coding>,
     (limit, window): (usize, Duration),
     sender: &ChunkSender,
-) -> (Result<(), Failure>, bool)
+) -> (Result<(), ErrorResponse>, bool)
 where
     B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>>,
 {

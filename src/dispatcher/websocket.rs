@@ -31,7 +31,7 @@ use super::timed_writes::TimedWrites;
 use crate::event::{Event, TRACEBACK};
 use crate::message::websocket_channel::Outgoing;
 use crate::message::{
-    ABNORMAL, AcceptedSocket, ConnectionEnd, Failure, Head, SocketClose, SocketCloseRecord,
+    ABNORMAL, AcceptedSocket, ConnectionEnd, ErrorResponse, Head, SocketClose, SocketCloseRecord,
     SocketMessage, SocketMessageRecord, Traceback,
 };
 use crate::problem;
@@ -92,9 +92,9 @@ impl Handshake {
         id: u64,
         head: &Head,
         accepted: AcceptedSocket,
-    ) -> Result<HttpResponse, Failure> {
+    ) -> Result<HttpResponse, ErrorResponse> {
         let AcceptedSocket { generation, route, subprotocol, headers, channel } = accepted;
-        let invalid = |detail| Failure { status: 500, detail, ..Failure::default() };
+        let invalid = |detail| ErrorResponse { status: 500, detail, ..ErrorResponse::default() };
         let mut response = HttpResponse::new(HttpBody::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         for (name, value) in &headers {

@@ -6,7 +6,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::message::{Failure, Head, Traceback};
+use crate::message::{ErrorResponse, Head, Traceback};
 use crate::problem;
 use crate::python_runtime::{CallError, PythonRuntime};
 
@@ -102,7 +102,7 @@ impl FunctionError {
     }
 
     /// The error that Python has sent, by its status.
-    pub(super) fn of_failure(failure: Failure, head: &Head) -> Self {
+    pub(super) fn of_failure(failure: ErrorResponse, head: &Head) -> Self {
         let (function, reason) = (head.path().into_owned(), failure.detail);
         match (failure.traceback, failure.status) {
             (Some(raised), _) => {
@@ -167,8 +167,12 @@ mod tests {
 
     fn failure(status: u16, traceback: Option<Traceback>) -> FunctionError {
         let detail = "why".to_owned();
-        let failure =
-            Failure { status, detail, traceback: traceback.map(Box::new), ..Failure::default() };
+        let failure = ErrorResponse {
+            status,
+            detail,
+            traceback: traceback.map(Box::new),
+            ..ErrorResponse::default()
+        };
         FunctionError::of_failure(failure, &Head::of_function_call("shop:total"))
     }
 

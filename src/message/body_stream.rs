@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::error_response::Failure;
+use super::error_response::ErrorResponse;
 use crate::sync::{Mutex, thread_waker};
 
 /// Bytes that may wait for the client; a larger chunk waits alone.
@@ -87,7 +87,7 @@ struct ChannelState {
     /// The client gets, or has, the head of the response.
     is_begun: bool,
     /// Replaces the response, as long as it has not begun.
-    failure: Option<Failure>,
+    failure: Option<ErrorResponse>,
     /// The head of an event stream, set before the response has begun.
     event_head: Option<EventHead>,
     /// Waits for a chunk.
@@ -139,7 +139,7 @@ impl BodySender {
 
     /// Fails the response instead of its body. If the response has begun, aborts the body and returns
     /// the failure.
-    pub(crate) fn fail(&self, failure: Failure) -> Result<(), Failure> {
+    pub(crate) fn fail(&self, failure: ErrorResponse) -> Result<(), ErrorResponse> {
         let mut state = self.0.0.lock();
         let result = if state.is_begun || state.is_closed || !state.waiting.is_empty() {
             // At once: the sender lives as long as the exception, which a log handler may store.
@@ -188,7 +188,7 @@ impl Drop for BodySender {
 impl BodyReceiver {
     /// Waits until the first chunk or the end is there; an error before both is the failure to
     /// respond with.
-    pub(crate) async fn ready(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn ready(&mut self) -> Result<(), ErrorResponse> {
         poll_fn(|context| {
             let mut state = self.shared.0.lock();
             if let Some(failure) = state.failure.take() {
@@ -205,7 +205,7 @@ impl BodyReceiver {
 
     /// Begins the response: from now on, an error can only abort its body. Returns the head of an event
     /// stream, if it has become one.
-    pub(crate) fn begin(&mut self) -> Result<Option<EventHead>, Failure> {
+    pub(crate) fn begin(&mut self) -> Result<Option<EventHead>, ErrorResponse> {
         let mut state = self.shared.0.lock();
         state.is_begun = true;
         match state.failure.take() {
@@ -374,7 +374,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_replaces_the_response_until_it_has_begun() {
-        let failure = || Failure { status: 409, ..Failure::default() };
+        let failure = || ErrorResponse { status: 409, ..ErrorResponse::default() };
         let (sender, mut receiver) = channel(None);
         let waiting = tokio::spawn(async move { receiver.ready().await });
         tokio::task::yield_now().await;

@@ -6,7 +6,7 @@ use super::traceback::Traceback;
 
 /// A response that is an error (RFC 9457).
 #[derive(Debug, Default)]
-pub struct Failure {
+pub struct ErrorResponse {
     /// 400 to 599.
     pub status: u16,
     /// One sentence for the client; empty for an exception, whose text is not public.

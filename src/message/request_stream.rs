@@ -13,7 +13,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::body_start::{BodyRecorder, BodyStart};
-use super::error_response::Failure;
+use super::error_response::ErrorResponse;
 use crate::sync::{Mutex, thread_waker};
 
 /// Bytes that may wait for the handler; a larger chunk waits alone.
@@ -103,7 +103,7 @@ impl ChunkSender {
     }
 
     /// Ends the body, as complete or with a failure.
-    pub(crate) fn end(&self, result: Result<(), Failure>, has_client_left: bool) {
+    pub(crate) fn end(&self, result: Result<(), ErrorResponse>, has_client_left: bool) {
         let mut state = self.0.lock();
         let result = result.map_err(|failure| (failure.status, failure.detail));
         state.end.get_or_insert(result);
@@ -117,7 +117,7 @@ impl ChunkSender {
 impl Drop for ChunkSender {
     fn drop(&mut self) {
         let detail = "the body is incomplete: its connection has ended".to_owned();
-        self.end(Err(Failure { status: 400, detail, ..Failure::default() }), false);
+        self.end(Err(ErrorResponse { status: 400, detail, ..ErrorResponse::default() }), false);
     }
 }
 

@@ -15,9 +15,9 @@ use pyo3::types::PyBytes;
 use crate::file_response;
 use crate::message::body_stream;
 use crate::message::{
-    AcceptedSocket, Delivery, DeliveryGuard, Failure, HandlerOutcome, PoolTime, PythonRequest,
-    PythonResponse, PythonState, RequestBody, ResponseBody, Timestamps, Traceback, header_texts,
-    websocket_channel,
+    AcceptedSocket, Delivery, DeliveryGuard, ErrorResponse, HandlerOutcome, PoolTime,
+    PythonRequest, PythonResponse, PythonState, RequestBody, ResponseBody, Timestamps, Traceback,
+    header_texts, websocket_channel,
 };
 use crate::sync::Mutex;
 
@@ -306,7 +306,7 @@ impl Exchange {
     ) -> PyResult<()> {
         let traceback = traceback.map(|json| parse(&json)).transpose()?;
         let extensions = extensions.map(|json| parse(&json)).transpose()?.unwrap_or_default();
-        let failure = Failure { status, detail, headers, traceback, extensions };
+        let failure = ErrorResponse { status, detail, headers, traceback, extensions };
         self.finish(generation, route, HandlerOutcome::Failure(failure));
         Ok(())
     }

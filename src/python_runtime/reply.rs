@@ -260,14 +260,14 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::message::{Failure, HandlerOutcome};
+    use crate::message::{ErrorResponse, HandlerOutcome};
 
     fn wakes() -> Arc<WakeBatch> {
         WakeBatch::new(Arc::new(LoopSignals::new().expect("a pipe")), Arc::default())
     }
 
     fn response(generation: u64) -> PythonResponse {
-        let outcome = HandlerOutcome::Failure(Failure::default());
+        let outcome = HandlerOutcome::Failure(ErrorResponse::default());
         PythonResponse {
             generation,
             route: None,

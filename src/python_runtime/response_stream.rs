@@ -11,7 +11,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use crate::message::body_stream::{BodySender, TrySendError};
-use crate::message::{EventHead, Failure, RequestBody};
+use crate::message::{ErrorResponse, EventHead, RequestBody};
 use crate::sync::Mutex;
 
 use super::ended_requests::EndedRequests;
@@ -87,7 +87,7 @@ impl BodyStream {
     ) -> PyResult<bool> {
         let traceback = traceback.map(|json| parse(&json)).transpose()?;
         let extensions = extensions.map(|json| parse(&json)).transpose()?.unwrap_or_default();
-        let failure = Failure { status, detail, headers, traceback, extensions };
+        let failure = ErrorResponse { status, detail, headers, traceback, extensions };
         let is_replaced = self.sender.fail(failure).is_ok();
         self.in_flight_guard.lock().take();
         Ok(is_replaced)

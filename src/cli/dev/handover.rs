@@ -214,7 +214,8 @@ impl Handover {
             let (socket, control) = (self.socket.try_clone()?, self.control.try_clone()?);
             Ok((socket, control, self.crash_record.try_clone()?))
         };
-        let (socket, control, crash_record) = duplicate().map_err(Error::io("cannot duplicate the listening socket"))?;
+        let (socket, control, crash_record) =
+            duplicate().map_err(Error::io("cannot duplicate the listening socket"))?;
         Ok(Self { socket, control, crash_record, inherited: self.inherited.clone() })
     }
 

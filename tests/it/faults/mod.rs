@@ -2,10 +2,10 @@
 //!
 //! docs/faults.md lists each fault with its effect and its test.
 
-mod cancelled;
 mod arguments;
 mod blocked_loop;
 mod blocking;
+mod cancelled;
 mod contexts;
 mod crashes;
 mod disclosure;
