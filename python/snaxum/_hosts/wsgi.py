@@ -122,7 +122,18 @@ class Call:
         # One context for the call and all parts, whatever thread takes them.
         context = contextvars.copy_context()
         noted = context.run(noted_exceptions.begin) if respond.is_observed else []
-        result = ResultIterator(context.run(app, environ, self._start_response), context)
+        try:
+            returned = context.run(app, environ, self._start_response)
+            result = ResultIterator(returned, context)
+        except ClientDisconnected:
+            if self._stream is None:
+                raise
+            return Response()  # not sent
+        except BaseException as error:
+            if self._stream is None:
+                raise
+            respond.break_off(self._stream, self._mount, error)
+            return Response()
         try:
             if self._stream is not None:
                 return self._continue(self._stream, result)
@@ -136,7 +147,7 @@ class Call:
                 failure = describe_failure(noted[-1], self._mount)
                 self._exchange.raised(to_json(failure))
             size = _size(headers)
-            is_small = result.is_small or (size is not None and size <= MAX_WHOLE)
+            is_small = result.is_small() or (size is not None and size <= MAX_WHOLE)
             if first is None or is_small:
                 parts = [] if first is None else [first]
                 while (part := result.next_part()) is not None:
@@ -204,8 +215,12 @@ class ResultIterator(Iterator[object]):
         self._run = context.run
         self._parts = self._run(iter, given)
         self._first: bytes | None = None
+
+    def is_small(self) -> bool:
+        """Report whether all parts are there, and are of at most `MAX_WHOLE` bytes together."""
+        given = self._given
         is_sized = isinstance(given, list | tuple)
-        self.is_small = is_sized and sum(len(_bytes(part)) for part in given) <= MAX_WHOLE
+        return is_sized and sum(len(_bytes(part)) for part in given) <= MAX_WHOLE
 
     def __next__(self) -> bytes:
         if self._first is not None:

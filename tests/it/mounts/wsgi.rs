@@ -41,6 +41,11 @@ class Application:
             _gate.wait("write")
             write(b"two ")
             return Closing([b"three"])
+        if path in ("/write/raises", "/write/text"):
+            start_response("200 OK", plain)(b"one ")
+            if path == "/write/text":
+                return ["two"]
+            raise RuntimeError("it broke off")
         if path == "/stream":
             start_response("200 OK", plain)
             def parts():
@@ -193,6 +198,17 @@ async fn a_response_is_sent_as_it_is_made() {
     let reply = in_time("HEAD", send(server.request(Method::HEAD, "/old/endless"))).await;
     assert_eq!((reply.status, reply.text()), (200, ""));
     server.out.wait_for("the endless body was closed").await;
+}
+
+#[tokio::test]
+async fn a_fault_after_the_first_part_is_logged_and_breaks_the_response_off() {
+    let server = Project::new().gate().file("app.py", APP).serve().await;
+    for (path, problem) in [("raises", "it broke off"), ("text", "a part is bytes")] {
+        let request = server.request(Method::GET, &format!("/old/write/{path}"));
+        let body = async { request.send().await?.text().await };
+        in_time("the end", body).await.expect_err("it is incomplete");
+        server.err.wait_for(problem).await;
+    }
 }
 
 #[tokio::test]
