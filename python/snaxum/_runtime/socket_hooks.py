@@ -66,12 +66,19 @@ def _wait_for(
     return result
 
 
-async def await_hooks(route: Route, request: Request) -> Any:
-    """Do the same before an `async def` handler."""
-    for hook in _hooks_before(route):
-        result = hook.call(request)
+async def await_hooks(exchange: Exchange, route: Route, request: Request) -> Any:
+    """Do the same before an `async def` handler; each `def` hook in a thread, as it may block."""
+    hooks = _hooks_before(route)
+    if not hooks:
+        return None
+    from .thread_hops import ThreadHops
+
+    hops = ThreadHops(running(), exchange, route.handler_name)
+    for hook in hooks:
         if hook.is_async:
-            result = await result
+            result = await hook.call(request)
+        else:
+            result = await hops.hop(hook.call, request)
         if result is not None:
             return result
     return None

@@ -150,7 +150,7 @@ async def run_on_loop(
             return  # before it began
         if respond.is_observed:
             exchange.began()
-        result = await await_hooks(link.route, link.request)
+        result = await await_hooks(exchange, link.route, link.request)
         if result is None:
             result = await handle()
     except BaseException as raised:

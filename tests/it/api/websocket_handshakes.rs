@@ -38,6 +38,41 @@ async fn a_handler_may_respond_otherwise_before_it_first_waits() {
     server.out.wait_for("the task ended 1000").await;
 }
 
+const BLOCKING_HOOK: &str = r#"
+import contextvars
+import _gate
+from snaxum import Blueprint, Request, WebSocket, get
+
+shop = Blueprint("shop")
+user = contextvars.ContextVar("user", default="nobody")
+
+@shop.before_request
+def blocks(request: Request):
+    user.set("ann")
+    _gate.wait("hook")
+
+@shop.websocket("/orders")
+async def orders(ws: WebSocket):
+    await ws.send(f"orders for {user.get()}")
+
+@get("/loop")
+async def on_the_loop():
+    return "free"
+"#;
+
+#[tokio::test]
+async fn a_def_hook_before_an_async_handler_does_not_block_the_loop() {
+    let server = Project::new().gate().file("app.py", BLOCKING_HOOK).serve().await;
+    let handshake = async { Client::open(&server, "/orders").await.text().await };
+    let free = async {
+        let held = server.arrival().await;
+        assert_eq!(server.get("/loop").await.text(), "free");
+        held.open().await;
+    };
+    let (text, ()) = tokio::join!(handshake, free);
+    assert_eq!(text, "orders for ann");
+}
+
 #[tokio::test]
 async fn requests_and_handshakes_find_each_their_own() {
     let server = Project::new().file("app.py", APP).serve().await;
