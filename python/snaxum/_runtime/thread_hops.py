@@ -118,7 +118,7 @@ class ThreadHops:
             while (job := jobs.get()) is not None:
                 job()
         finally:
-            self._waiting.pop()
+            self._waiting.remove(jobs)  # several may wait, and end in any order
         result, changed = tasks[0].result()
         adopt(changed)
         return result
