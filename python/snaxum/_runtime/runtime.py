@@ -250,3 +250,8 @@ def running() -> Runtime:
     """Return the runtime that `start` was given."""
     assert _runtime is not None, "Rust calls `start` first"
     return _runtime
+
+
+def has_started() -> bool:
+    """Report whether this process has a runtime."""
+    return _runtime is not None

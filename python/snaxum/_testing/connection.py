@@ -12,7 +12,7 @@ from typing import Any
 
 from .._host import MemoryConnection
 from .._runtime import respond
-from .._runtime.runtime import Runtime, running
+from .._runtime.runtime import Runtime, has_started, running
 
 RECEIVE_BYTES = 64 * 1024
 # The most exceptions that wait for their response to be read.
@@ -39,13 +39,11 @@ def loaded(project: str | None = None) -> Runtime:
     If this process has loaded none, loads `project`, by default that of the working directory.
     Raises RuntimeError if it does not load, or if this package cannot load one.
     """
-    try:
-        return running()
-    except AssertionError:
+    if not has_started():
         from . import in_process
 
         in_process.load(project)
-        return running()
+    return running()
 
 
 def connect() -> MemoryConnection:
