@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._core.foreign_names import explain_object
 from .._debug import traceback
 from .._runtime.runtime import running
 from ..capture import is_private
@@ -16,4 +17,7 @@ from ..routing import Route
 def describe_failure(error: BaseException, route: Route) -> dict[str, Any]:
     """Return the traceback as plain data."""
     with_locals = running().with_locals and not is_private(route.handler)
-    return traceback.capture(error, with_locals=with_locals)
+    failure = traceback.capture(error, with_locals=with_locals)
+    if explain_object(error) is not None:
+        failure["hint"] = None  # the advice is for handlers of this framework
+    return failure
