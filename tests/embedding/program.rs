@@ -1,7 +1,8 @@
 //! A server of the user's own that passes state to Python and calls Python functions, for
 //! `tests/it/function_calls.rs`. It has a route for each thing that a test does from Rust.
 //!
-//! Its arguments are `dev` or `serve`, and the time limit in milliseconds.
+//! Its arguments are `dev`, `serve` or `retry`, and the time limit in milliseconds; `retry` starts first
+//! on the directory `broken`, where nothing loads, and serves after the error.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -37,6 +38,11 @@ async fn main() -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let args: Vec<String> = std::env::args().skip(1).collect();
     let is_dev = args.first().is_some_and(|mode| mode == "dev");
+    let is_retry = args.first().is_some_and(|mode| mode == "retry");
+    if is_retry {
+        let broken = SnaxumConfig::builder().python_dir("./broken").build()?;
+        println!("first: {}", PythonRuntime::with_config(broken).expect_err("nothing loads"));
+    }
     let limit = args.get(1).map_or(Ok(30_000), |limit| limit.parse())?;
     let config = SnaxumConfig::builder()
         .python_dir("./python")
@@ -46,7 +52,10 @@ async fn main() -> Result<()> {
         .send_timeout(Duration::from_millis(limit))
         .dev(is_dev)
         .build()?;
-    let runtime = Arc::new(PythonRuntime::with_config(config)?);
+    let runtime = Arc::new(PythonRuntime::with_config(config.clone())?);
+    if is_retry {
+        println!("second: {}", PythonRuntime::with_config(config).expect_err("one runs"));
+    }
     let app = App { runtime: runtime.clone(), begun: Arc::default() };
 
     let mut router = Router::new()

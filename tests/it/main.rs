@@ -13,6 +13,7 @@ mod dev_api;
 mod docs;
 mod editor;
 mod embedded_sockets;
+mod embedded_start;
 mod event_stream;
 mod example;
 mod faults;
