@@ -160,7 +160,7 @@ def test_the_text_of_the_exception_has_the_way_out(call: Callable[[Any], Any], w
     assert words in str(raised.value)
 
 
-def test_an_error_inside_a_function_is_not_explained() -> None:
+def test_a_keyword_of_no_other_framework_is_not_explained() -> None:
     with pytest.raises(TypeError, match=r"nothing_like_it'$"):
         snaxum.redirect("/", nothing_like_it=1)  # type: ignore[call-arg]
 

@@ -18,8 +18,8 @@ from .._debug.traceback import mask_printed
 
 _log = logging.getLogger("snaxum")
 
-# No program sends it for another purpose, and the default is to ignore it.
 _NOT_USER = (*own_files.PREFIXES, "<frozen ")
+# No program sends it for another purpose, and the default is to ignore it.
 _WAKE = signal.SIGURG
 # A load that swallows the exception is interrupted again after this time.
 _AGAIN_S = 1.0

@@ -187,7 +187,7 @@ class _ChainRun:
     __slots__ = ("_failure", "_hooks", "_hops", "_plain", "_pool", "_route")
 
     def __init__(self, route: HookedRoute, hops: Any, pool: Any) -> None:
-        """Begin it; without a `thread_hops` all parts run here."""
+        """Begin it; without `hops` all parts run here."""
         self._route = route.origin
         self._plain = route._plain
         self._hooks = route.hooks
