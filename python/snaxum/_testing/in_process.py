@@ -6,7 +6,7 @@ package.
 
 from __future__ import annotations
 
-import concurrent.futures.thread  # its end of the interpreter must come after ours
+import concurrent.futures.thread  # noqa: F401  # its end of the interpreter must come after ours
 import os
 import re
 import sys
