@@ -11,6 +11,16 @@ use serde_json::{Value, json};
 use crate::message::ErrorResponse;
 use crate::templates;
 
+/// The header with the id of a request, in decimals.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The headers that only the connection may set; `Upgrade` is one but for a response that asks for it.
+const OF_CONNECTION: [HeaderName; 5] = [
+    CONTENT_LENGTH,
+    TRANSFER_ENCODING,
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
 /// The content type of a problem document.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -61,6 +71,10 @@ pub(crate) fn respond(
         }
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if failure.traceback.is_some() {
+        // The log has the traceback under this id.
+        headers.insert(X_REQUEST_ID, HeaderValue::from(request_id));
+    }
     if status == StatusCode::UPGRADE_REQUIRED {
         // Belongs to `upgrade` (RFC 9110, section 7.8).
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -90,7 +104,7 @@ pub(crate) fn parse_header(
 ) -> Result<Option<(HeaderName, HeaderValue)>, String> {
     let parsed = HeaderName::try_from(name)
         .map_err(|_| format!("the handler set a header with the invalid name {name:?}"))?;
-    if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&parsed) {
+    if OF_CONNECTION.contains(&parsed) {
         return Ok(None);
     }
     let latin_1: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::body::Body as HttpBody;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use futures_util::StreamExt;
@@ -110,6 +110,13 @@ fn build_response(
     for (name, value) in headers {
         if let Some((name, value)) = problem::parse_header(name, value).map_err(bad)? {
             response.headers_mut().append(name, value);
+        }
+    }
+    if response.headers().contains_key(UPGRADE) {
+        if response.status() == StatusCode::UPGRADE_REQUIRED {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        } else {
+            response.headers_mut().remove(UPGRADE);
         }
     }
     if let Some(size) = size {

@@ -15,11 +15,11 @@ use crate::message::{
     BodyStart, CLIENT_CLOSED_REQUEST, ChunkReceiver, HandlerOutcome, Head, Phases, RequestBody,
     RequestRecord, ResponseBody, StartRecord, Timestamps, Traceback, ms,
 };
+use crate::problem::X_REQUEST_ID;
 use crate::python_runtime::PythonRuntime;
 
 use super::body::BodyError;
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");
 const X_SNAXUM_STALE: HeaderName = HeaderName::from_static("x-snaxum-stale");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");

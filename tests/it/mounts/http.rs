@@ -18,6 +18,9 @@ def special(request):
 def item(request):
     return "item"
 
+HOP = [(b"Connection", b"close, x-hop"), (b"Keep-Alive", b"timeout=1"), (b"Upgrade", b"h2c"),
+       (b"Proxy-Connection", b"close"), (b"Transfer-Encoding", b"gzip, chunked"), (b"x-end", b"yes")]
+
 async def read(receive):
     parts = []
     while True:
@@ -103,6 +106,10 @@ async def app(scope, receive, send):
         await send({"type": "http.response.start", "status": 200,
                     "headers": [(b"content-type", b"text/x-test")]})
         await send({"type": "http.response.pathsend", "path": __file__})
+    elif path == "/hop":
+        await respond(send, b"body", 200, HOP)
+    elif path == "/required":
+        await respond(send, b"", 426, [(b"upgrade", b"websocket")])
     elif path == "/cookies":
         await respond(send, b"", 204, [(b"Set-Cookie", b"a=1"), (b"set-cookie", b"b=2"), (b"x-n", b"\xe9")])
     else:
@@ -323,4 +330,29 @@ def mark(request, response):
     assert_eq!(response.chunk().await.expect("a chunk").expect("one"), "begun");
     drop(response);
     server.out.wait_for("then http.disconnect").await;
+}
+
+#[tokio::test]
+async fn only_the_server_sets_headers_of_the_connection() {
+    let wsgi = "
+def wsgi(environ, start_response):
+    start_response('200 OK', [(name.decode(), value.decode()) for name, value in HOP])
+    return [b'bo', b'dy']
+
+mount('/wsgi', wsgi)
+";
+    let server = Project::new().gate().file("app.py", &format!("{APP}{wsgi}")).serve().await;
+    for path in ["/app/hop", "/wsgi/"] {
+        // Two on one connection: none of the headers has a meaning.
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n");
+        let both = format!("{request}\r\n{request}connection: close\r\n\r\n");
+        let reply = server.raw(&both).await.to_ascii_lowercase();
+        assert_eq!(reply.matches("x-end: yes").count(), 2, "{reply}");
+        assert_eq!(reply.matches("\r\nconnection: close").count(), 1, "{reply}");
+        for name in ["keep-alive", "upgrade", "proxy-connection", "transfer-encoding", "x-hop"] {
+            assert!(!reply.contains(name), "{path}: {reply}");
+        }
+    }
+    let reply = server.get("/app/required").await;
+    assert_eq!((reply.header("upgrade"), reply.header("connection")), ("websocket", "upgrade"));
 }
