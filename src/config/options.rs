@@ -13,8 +13,8 @@ use crate::crash_record::CrashRecord;
 
 use super::values::{
     parse_count, parse_duration, parse_header, parse_host, parse_host_pattern, parse_interface,
-    parse_method, parse_origin, parse_port, parse_size, parse_switch, parse_target, parse_text,
-    parse_url_path, parse_words,
+    parse_loop, parse_method, parse_origin, parse_port, parse_size, parse_switch, parse_target,
+    parse_text, parse_url_path, parse_words,
 };
 
 /// The description of one option, for help and errors.
@@ -216,6 +216,11 @@ options! {
     /// Directory of the application's modules, relative to DIR, in place of the python dir
     "app-dir", "PATH", parse_text, app_dir(impl Into<PathBuf>) => app_dir: Option<PathBuf>, "DIR";
 
+    /// Event loop of `async def` handlers and ASGI applications, asyncio or uvloop; auto is uvloop
+    /// where it is installed
+    "loop", "LOOP", parse_loop, event_loop(impl Into<String>)
+        => event_loop: String = "auto".to_owned(), "auto";
+
     /// Processes in the pool
     "pool-workers", "N", parse_count, pool_workers(usize)
         => pool_workers: usize = cores(), "the number of cores";
@@ -392,6 +397,7 @@ mod tests {
                 _ if option.value_name == "URL-PATH" => "/x",
                 "app" => "main:app",
                 "interface" => "asgi",
+                "loop" => "uvloop",
                 _ if option.is_switch() => "true",
                 _ if ["PATH", "NAME"].contains(&option.value_name) => "x",
                 _ => "7",

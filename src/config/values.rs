@@ -34,6 +34,14 @@ pub(super) fn parse_interface(value: &str) -> Result<&str, String> {
     }
 }
 
+/// Parses the name of an event loop.
+pub(super) fn parse_loop(value: &str) -> Result<&str, String> {
+    match value {
+        "auto" | "asyncio" | "uvloop" => Ok(value),
+        _ => Err(format!("`{value}`; it must be auto, asyncio or uvloop")),
+    }
+}
+
 /// Parses the path of a URL, or an empty text.
 pub(super) fn parse_url_path(value: &str) -> Result<&str, String> {
     let is_path = value.starts_with('/') && !value.starts_with("//") && value.len() > 1;

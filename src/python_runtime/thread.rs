@@ -139,7 +139,7 @@ fn run(context: ThreadContext) {
         let (bridge, report) = match started {
             Ok((bridge, report)) => (Arc::new(bridge), report),
             Err(error) => {
-                let _ = reply.send(Err(Error::RuntimeLost(bridge::error_text(py, &error))));
+                let _ = reply.send(Err(bridge::start_error(py, &error)));
                 return;
             }
         };
@@ -245,6 +245,7 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
                 "target": target, "factory": config.factory, "interface": config.interface,
             })
         }),
+        "event_loop": config.event_loop,
         "pool_workers": config.pool_workers,
         "max_queue": config.max_queue,
         "max_stuck": config.max_stuck,

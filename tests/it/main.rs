@@ -14,6 +14,7 @@ mod docs;
 mod editor;
 mod embedded_sockets;
 mod embedded_start;
+mod event_loops;
 mod event_stream;
 mod example;
 mod faults;

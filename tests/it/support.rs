@@ -75,7 +75,11 @@ impl Project {
 
     /// Gives the project the packages of the Python tests.
     pub(crate) fn packages(self) -> Self {
-        let python = crate::venv::python();
+        self.environment(&crate::venv::python())
+    }
+
+    /// Gives the project the environment of this interpreter.
+    pub(crate) fn environment(self, python: &Path) -> Self {
         let venv = python.ancestors().nth(2).expect("bin/python");
         std::os::unix::fs::symlink(venv, self.path().join(".venv")).expect("the project is new");
         self

@@ -29,12 +29,17 @@ RESPONDS_WITHIN_S = 1.0
 
 
 class LoopThread:
-    """Runs coroutines for requests; the thread that adds one calls `on_work`."""
+    """Runs coroutines for requests, on `loop`; the thread that adds one calls `on_work`."""
 
-    def __init__(self, host: HostApi, on_work: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        host: HostApi,
+        on_work: Callable[[], None],
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         self._host = host
         self._on_work = on_work
-        self._loop = asyncio.new_event_loop()
+        self._loop = loop or asyncio.new_event_loop()
         self._tasks: dict[int, tuple[asyncio.Task[None], Route]] = {}
         # By request, the stream that waits for room; by the negated request, its body that arrives.
         self._room: dict[int, asyncio.Future[None]] = {}

@@ -15,7 +15,7 @@ from .._reload import effects, file_inputs, import_hook, reloader, user_paths
 from .._reload.env_file import EnvFile
 from .._reload.retirement import Retirement
 from .._reload.watchdog import Watchdog
-from . import hook_chain, interpreter
+from . import hook_chain, interpreter, loop_kinds
 from .loop_watch import LoopWatch
 from .overseer import Overseer
 from .request_threads import RequestThreads
@@ -69,6 +69,8 @@ class Runtime:
             options["raw_output"],
             host.worker_event if reloads else None,
         )
+        self._loop_kind: str = options["event_loop"]
+        loop_kinds.check(self._loop_kind)
         self._max_stuck: int = options["max_stuck"]
         max_queue: int = options["max_queue"]
         self.waiting = RequestThreads("snaxum-pool", POOL_THREADS, max_queue, self._max_stuck)
@@ -229,7 +231,8 @@ class Runtime:
     def _make_loop(self) -> LoopThread:
         from . import event_loop
 
-        loop = event_loop.LoopThread(self.host, self._overseer.wake)
+        new_loop = loop_kinds.new_loop(self._loop_kind)
+        loop = event_loop.LoopThread(self.host, self._overseer.wake, new_loop)
         if self._reloads:
             from .._reload import background_tasks
 
@@ -244,6 +247,7 @@ def start(runtime: Runtime) -> None:
     """Make `runtime` the one of this process."""
     global _runtime
     _runtime = runtime
+
 
 
 def running() -> Runtime:
