@@ -74,7 +74,7 @@ use queue::{PushError, Queue};
 pub use reply::CallError;
 use reply::WakeBatch;
 pub use serving_generation::ServingGeneration;
-use serving_generation::{failure_text, log_failures};
+use serving_generation::{failure_text, log_failures, log_tracebacks};
 use shutdown_state::ShutdownState;
 use thread::{InterpreterClaim, RuntimeThread, ThreadContext};
 pub use workers::DispatchWorker;
@@ -221,10 +221,11 @@ impl PythonRuntime {
 
     /// Logs the modules that did not load, and the routes; an error outside dev mode if none loaded.
     fn log_start(&self, report: &LoadReport) -> Result<(), Error> {
-        log_failures(report);
         if !self.config.dev && report.generation == 0 {
+            log_tracebacks(report);
             return Err(Error::NothingLoads(failure_text(report)));
         }
+        log_failures(report);
         for RouteInfo { methods, path, handler, mode, .. } in &report.routes {
             tracing::info!("route {} {path} -> {handler} ({mode})", methods.join(","));
         }

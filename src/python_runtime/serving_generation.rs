@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::event::{ReloadRecord, TRACEBACK};
-use crate::message::{Head, LoadOutcome, LoadReport, RouteInfo, StreamedRoute};
+use crate::message::{Head, LoadOutcome, LoadReport, ModuleFailure, RouteInfo, StreamedRoute};
 
 /// The generation that serves, and the newest reload.
 #[derive(Debug)]
@@ -59,10 +59,18 @@ pub(super) fn log_failures(report: &LoadReport) {
     if report.outcome == LoadOutcome::Noop {
         return; // the same as before
     }
-    for failure in &report.failures {
-        let (module, text) = (&failure.module, &failure.traceback.text);
-        tracing::error!(target: TRACEBACK, "module `{module}` does not load\n{text}");
-    }
+    report.failures.iter().for_each(log_failure);
+}
+
+/// Logs the failures that have a traceback: those without one are the error of the process.
+pub(super) fn log_tracebacks(report: &LoadReport) {
+    let failures = report.failures.iter();
+    failures.filter(|failure| !failure.traceback.frames.is_empty()).for_each(log_failure);
+}
+
+fn log_failure(failure: &ModuleFailure) {
+    let (module, text) = (&failure.module, &failure.traceback.text);
+    tracing::error!(target: TRACEBACK, "module `{module}` does not load\n{text}");
 }
 
 /// Describes each module that did not load, one a line.

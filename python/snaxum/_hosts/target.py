@@ -47,10 +47,16 @@ class Target:
             if not callable(app):
                 interface_of(app)  # raises
         except ValueError as problem:
-            text = str(problem).partition("; call it:")
-            way_out = "; pass `--factory`" if text[1] else text[2]
+            text, is_factory, _ = str(problem).partition("; call it:")
+            way_out = "; pass `--factory`" if is_factory else ""
+            if not callable(app):
+                # The way out for `mount` does not help on the command line.
+                text = text.partition(";")[0]
+                others = list(_applications(module))[:MAX_NAMED]
+                named = f", such as {_listed(others)}" if others else ""
+                way_out = f"; name an ASGI or a WSGI application of the module{named}"
             raise RouteError(
-                f"`{self.name}` at {place} is not an application: {text[0]}{way_out}"
+                f"`{self.name}` at {place} is not an application: {text}{way_out}"
             ) from None
         return Mount(
             "", app, kind, module=self.module, name=self.attribute, file=node.path, line=line

@@ -90,9 +90,10 @@ class Retirement:
         """Call a hook and wait a limited time; log and return the exception that it raised."""
         what = f"the {hook.when} hook {hook.name or _name_of(hook.function)}"
         limit = HOOK_TIMEOUT_S if hook.timeout_s is None else hook.timeout_s
-        return _call_with_timeout(
-            f"{what} of module `{node.name}`", limit, call_hook, node, hook, self._loop
-        )
+        what = f"{what} of module `{node.name}`"
+        # The exception of a start-up rejects the load, and is reported with it.
+        logs = hook.when != "startup"
+        return _call_with_timeout(what, limit, call_hook, node, hook, self._loop, logs=logs)
 
     def take_leaks(self) -> list[str]:
         """Return the leaks that were found since the last call."""
@@ -194,7 +195,7 @@ def call_hook(node: Node, hook: Hook, loop: Callable[[], asyncio.AbstractEventLo
 
 
 def _call_with_timeout(
-    what: str, limit: float, function: Callable[..., None], *args: Any
+    what: str, limit: float, function: Callable[..., None], *args: Any, logs: bool = True
 ) -> BaseException | None:
     raised: list[BaseException] = []
 
@@ -210,7 +211,8 @@ def _call_with_timeout(
     if thread.is_alive():
         _log.error("%s did not finish within %g s; continuing without it", what, limit)
     elif raised:
-        _log.error("%s raised", what, exc_info=raised[0])
+        if logs:
+            _log.error("%s raised", what, exc_info=raised[0])
         return raised[0]
     return None
 

@@ -189,7 +189,10 @@ async fn a_target_that_cannot_be_is_one_message_with_the_way_out() {
         (&["main:nope"][..], &["has no `nope`", "`shop`"][..]),
         (&["main:shoop"], &["did you mean `shop`"]),
         (&["nomodule:app"], &["no module `nomodule`", "api, main", "--app-dir"]),
-        (&["main:text"], &["`main:text` at", "main.py:29", "it is the str 'text'"]),
+        (
+            &["main:text"],
+            &["`main:text` at", "main.py:29", "it is the str 'text'; name an", "such as `shop`"],
+        ),
         (&["main:create"], &["as a factory; pass `--factory`"]),
         (&["main:with_setting", "--factory"], &["needs `setting`", "give each a default"]),
         (&["main:later", "--factory"], &["is an `async def`; make it a `def`"]),
@@ -208,4 +211,38 @@ async fn a_target_that_cannot_be_is_one_message_with_the_way_out() {
             assert!(ended.stderr.contains(text), "{args:?}: {text}: {}", ended.stderr);
         }
     }
+}
+
+#[tokio::test]
+async fn an_application_that_cannot_serve_is_one_message_with_its_place() {
+    let lifespan = |then: &str| {
+        format!("async def app(scope, receive, send):\n    await receive()\n    {then}\n")
+    };
+    let failed = "await send({'type': 'lifespan.startup.failed', 'message': 'no database'})";
+    let twice = format!("from snaxum import mount\n{WSGI}\nmount('/', shop)\napp = shop\n");
+    for (code, expected) in [
+        (
+            lifespan("raise RuntimeError('no database')"),
+            &["RuntimeError: no database", "main.py"][..],
+        ),
+        (
+            lifespan(failed),
+            &["lifespan of the application failed to start: no database", "main.py"],
+        ),
+        ("app = lambda: None\n".to_owned(), &["as a factory; pass `--factory`", "main.py:1"]),
+        ("import nolibrary\n".to_owned(), &["No module named 'nolibrary'", "main.py"]),
+    ] {
+        let project = project("main.py", &code);
+        let ended = project.snaxum(&["serve", "--port", "0", "main:app"]).await;
+        assert_eq!(ended.code, Some(1), "{code}: {}", ended.stderr);
+        for text in expected {
+            assert!(ended.stderr.contains(text), "{code}: {text}: {}", ended.stderr);
+        }
+        assert!(!ended.stderr.contains("please report"), "{}", ended.stderr);
+        let checked = project.snaxum(&["check", "main:app"]).await;
+        assert_eq!(checked.code, Some(i32::from(!code.contains("receive"))), "{}", checked.stderr);
+    }
+    let server = project("main.py", &twice).args(&["main:app"]).serve().await;
+    server.err.wait_for("two applications at `/`").await;
+    assert_eq!(server.get("/a").await.text(), "/a", "the first one is served");
 }
