@@ -131,9 +131,12 @@ struct DirArgs {
     dir: PathBuf,
 }
 
-/// Loads the project in `dir` for tests that another program runs in this process.
+/// Loads the project in `dir` into a process of another program, for its tests or its server.
 #[cfg(feature = "extension-module")]
-pub(crate) fn load_for_tests(dir: PathBuf) -> Result<LoadedProject, Error> {
+pub(crate) fn load_in_process(dir: PathBuf) -> Result<LoadedProject, Error> {
+    static LOG: std::sync::Once = std::sync::Once::new();
+    // That program gets the exceptions of handlers.
+    LOG.call_once(|| log::start("warn,snaxum::traceback=off"));
     LoadedProject::load(dir.into())
 }
 

@@ -77,8 +77,9 @@ impl Project {
 }
 
 /// Variables that are not options: the editor of this user, the watcher and the libpython of this
-/// machine, and the messages between processes of Snaxum.
-const OTHER_VARIABLES: [&str; 5] = ["EDITOR", "WATCH", "LIBPYTHON_DIR", "TAKE_OVER", "TRIAL"];
+/// machine, the project of `snaxum.asgi`, and the messages between processes of Snaxum.
+const OTHER_VARIABLES: [&str; 6] =
+    ["EDITOR", "WATCH", "LIBPYTHON_DIR", "PROJECT", "TAKE_OVER", "TRIAL"];
 
 /// Reads the `SNAXUM_*` variables. Also returns a warning for each name that resembles an option.
 ///

@@ -31,7 +31,7 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,8 +60,6 @@ const LISTEN_BACKLOG: u32 = 4096;
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a warning is repeated while its cause lasts.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
-/// The bytes on their way, in each direction of a connection in memory.
-const MEMORY_BUFFER: usize = 64 * 1024;
 /// How long to wait after a connection could not be accepted.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
@@ -152,21 +150,43 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
 #[expect(dead_code, reason = "they are only dropped")]
 pub(crate) struct ConnectionGuard(Arc<OwnedSemaphorePermit>, TaskTrackerToken);
 
-/// Returns a function that connects to a server in memory, which serves until `stop` is cancelled.
+/// The server's end of a connection within this process.
+#[derive(Debug)]
+pub enum LocalConnection {
+    /// In memory.
+    Memory(DuplexStream),
+    /// A socket, for the requests of another server: with the address of its client and, if it is
+    /// known, its own.
+    Socket(UnixStream, Option<(SocketAddr, Option<SocketAddr>)>),
+}
+
+/// Returns a function that serves a connection within this process until `stop` is cancelled.
 ///
 /// The function must be called within a tokio runtime.
 pub fn serve_in_memory<F: Future<Output = Response> + Send + 'static>(
     respond: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F + Clone + Send + Sync + 'static,
     limits: ConnectionLimits,
     stop: CancellationToken,
-) -> impl Fn() -> DuplexStream + Send + Sync {
-    let peer = SocketAddr::from(([127, 0, 0, 1], 0));
-    move || {
-        let (client, server) = tokio::io::duplex(MEMORY_BUFFER);
-        let respond = respond.clone();
-        let respond = move |request| respond(request, peer);
-        tokio::spawn(serve_connection(server, peer, respond, limits, stop.clone()));
-        client
+) -> impl Fn(LocalConnection) + Send + Sync {
+    let here = SocketAddr::from(([127, 0, 0, 1], 0));
+    move |connection| {
+        let (respond, stop) = (respond.clone(), stop.clone());
+        match connection {
+            LocalConnection::Memory(socket) => {
+                let respond = move |request| respond(request, here);
+                tokio::spawn(serve_connection(socket, here, respond, limits, stop));
+            }
+            LocalConnection::Socket(socket, addresses) => {
+                let peer = addresses.map_or(here, |(peer, _)| peer);
+                let respond = move |mut request: hyper::Request<Incoming>| {
+                    if let Some((peer, local)) = addresses {
+                        request.extensions_mut().insert(ConnectionAddresses { peer, local });
+                    }
+                    respond(request, peer)
+                };
+                tokio::spawn(serve_connection(socket, peer, respond, limits, stop));
+            }
+        }
     }
 }
 

@@ -56,26 +56,27 @@ fn run_and_exit(invocation: Invocation) {
     std::process::exit(number(cli::run(invocation)));
 }
 
-/// Loads the project in `directory` for the tests that this process runs; it has no socket.
+/// Loads the project in `directory` for the tests that this process runs, or for its own server; it
+/// listens nowhere.
 #[pyfunction]
 fn load(
     py: Python<'_>,
     executable: String,
     version: String,
     directory: PathBuf,
-) -> PyResult<TestedProject> {
+) -> PyResult<HostedProject> {
     HostPython { executable, version }.announce();
-    py.detach(|| cli::load_for_tests(directory))
-        .map(TestedProject)
+    py.detach(|| cli::load_in_process(directory))
+        .map(HostedProject)
         .map_err(|error| PyRuntimeError::new_err(error.to_string()))
 }
 
 /// A project that `load` has loaded.
 #[pyclass(frozen)]
-struct TestedProject(cli::LoadedProject);
+struct HostedProject(cli::LoadedProject);
 
 #[pymethods]
-impl TestedProject {
+impl HostedProject {
     /// Stops the threads of the project; call it once, before the interpreter ends.
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.0.close());
@@ -90,5 +91,5 @@ fn number(code: ExitCode) -> i32 {
 #[pymodule]
 mod _snaxum {
     #[pymodule_export]
-    use super::{TestedProject, load, run};
+    use super::{HostedProject, load, run};
 }

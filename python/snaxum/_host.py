@@ -70,6 +70,12 @@ class HostApi(Protocol):
     def connect(self) -> MemoryConnection:
         """Connect to the server in memory. Raises RuntimeError unless tests run."""
 
+    def connect_socket(self, client: tuple[str, int] | None, server: tuple[str, int] | None) -> int:
+        """Connect to it by a socket; return its descriptor, which the caller closes.
+
+        The addresses belong to the connection that the request has come by.
+        """
+
     def docs_page(self, title: str, document: str, assets: str, root: str) -> str:
         """Return the page that documents the API; the last two are URLs."""
 

@@ -15,11 +15,12 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from ._core.cookies import quote_value
 from ._core.json_encoding import dumps
+from ._core.websocket_frames import accept_of, new_key
 from ._reload import user_paths
 from ._runtime.generations import current
 from ._testing import connection, forms
 from ._testing.client_response import ClientResponse, raise_handler_errors, set_cookies
-from ._testing.websocket import WebSocketSession, accept_of, new_key
+from ._testing.websocket import WebSocketSession
 from .websockets import WebSocketClosed
 
 __all__ = ["Client", "ClientResponse", "WebSocketClosed", "WebSocketSession", "override"]

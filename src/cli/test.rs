@@ -10,6 +10,8 @@ use snaxum::dispatcher;
 use snaxum::error::Error;
 use snaxum::python_runtime::{Connect, PythonRuntime};
 use snaxum::server::{self, ConnectionLimits};
+#[cfg(feature = "extension-module")]
+use snaxum::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::options::ProjectArgs;
@@ -58,28 +60,33 @@ impl MemoryServer {
     }
 }
 
-/// A loaded project for tests that another program runs in this process.
+/// A loaded project in a process of another program: for its tests, or for the requests of its server.
 #[cfg(feature = "extension-module")]
 pub(crate) struct LoadedProject {
-    tokio: tokio::runtime::Runtime,
+    // `None` once it is closed.
+    tokio: Mutex<Option<tokio::runtime::Runtime>>,
     server: MemoryServer,
 }
 
 #[cfg(feature = "extension-module")]
 impl LoadedProject {
-    /// Loads the project; `snaxum.testing` connects to it. No thread may be attached to Python.
+    /// Loads the project; `snaxum.testing` and `snaxum.asgi` connect to it. No thread may be attached to Python.
     pub(crate) fn load(args: ProjectArgs) -> Result<Self, Error> {
         let tokio = project::tokio_runtime()?;
         let server = tokio.block_on(async {
             let (server, connect) = MemoryServer::start(args)?;
+            project::print_failures(&server.runtime);
             server.runtime.open_in_memory(connect)?;
             Ok::<_, Error>(server)
         })?;
-        Ok(Self { tokio, server })
+        Ok(Self { tokio: Mutex::new(Some(tokio)), server })
     }
 
     /// Stops Python's threads of the project.
     pub(crate) fn close(&self) {
-        self.tokio.block_on(self.server.end());
+        if let Some(tokio) = self.tokio.lock().take() {
+            tokio.block_on(self.server.end());
+            tokio.shutdown_background(); // a thread that hangs does not delay the end
+        }
     }
 }

@@ -21,7 +21,7 @@ use crate::message::{LogRecord, WorkerEvent};
 use super::ended_requests::EndedRequests;
 use super::json::parse;
 use super::loop_signals::LoopSignals;
-use super::memory_connection::{Connect, MemoryConnection};
+use super::memory_connection::{self, Connect, HostAndPort, MemoryConnection};
 use super::reply::{self, WakeBatch};
 
 thread_local! {
@@ -136,16 +136,32 @@ impl HostApi {
 
     /// Connects to the server in memory. Raises `RuntimeError` unless tests run.
     fn connect(&self) -> PyResult<MemoryConnection> {
-        let (tokio, connect) = self
-            .connect
-            .get()
-            .ok_or_else(|| PyRuntimeError::new_err("this server runs no tests"))?;
+        let (tokio, connect) = self.local_server()?;
         Ok(MemoryConnection::new(tokio.clone(), connect))
+    }
+
+    /// Connects to it by a socket, for a request of the client of another server; returns the
+    /// descriptor, which the caller closes. Raises as `connect` does.
+    #[pyo3(signature = (client, server))]
+    fn connect_socket(
+        &self,
+        client: Option<HostAndPort>,
+        server: Option<HostAndPort>,
+    ) -> PyResult<RawFd> {
+        let (tokio, connect) = self.local_server()?;
+        Ok(memory_connection::open_socket(tokio, connect, client, server)?)
     }
 
     /// Detaches a process that user code has forked, and that calls this, from the server.
     #[staticmethod]
     fn detach_child() {
         crate::server::detach_child();
+    }
+}
+
+impl HostApi {
+    fn local_server(&self) -> PyResult<&(tokio::runtime::Handle, Connect)> {
+        let server = self.connect.get();
+        server.ok_or_else(|| PyRuntimeError::new_err("this server runs no tests"))
     }
 }

@@ -1,8 +1,13 @@
-//! The client's end of a connection in memory, for `snaxum.testing`: bytes to a server and back.
+//! The client's end of a connection within this process: in memory for `snaxum.testing`, or a socket for
+//! `snaxum.asgi`.
 //!
-//! Blocks the calling thread, without the interpreter. Knows nothing of HTTP.
+//! One in memory blocks the calling thread, without the interpreter; a socket belongs to Python. Knows
+//! nothing of HTTP.
 
 use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{IntoRawFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +19,36 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::server::LocalConnection;
+
 /// How often a thread that waits checks for Ctrl-C.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
+/// The bytes on their way, in each direction of a connection in memory.
+const BUFFER: usize = 64 * 1024;
 
-/// Makes connections in memory to a server; see [`PythonRuntime::run_tests`](super::PythonRuntime::run_tests).
-pub type Connect = Arc<dyn Fn() -> DuplexStream + Send + Sync>;
+/// Serves connections within this process; see [`PythonRuntime::run_tests`](super::PythonRuntime::run_tests).
+pub type Connect = Arc<dyn Fn(LocalConnection) + Send + Sync>;
+
+/// An address with a host, as Python writes it.
+pub(super) type HostAndPort = (String, u16);
+
+/// Connects by a socket that takes its requests from the connection of a client at another server;
+/// returns the descriptor of the client's end.
+pub(super) fn open_socket(
+    tokio: &Handle,
+    connect: &Connect,
+    client: Option<HostAndPort>,
+    server: Option<HostAndPort>,
+) -> io::Result<RawFd> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    let address = |(host, port): HostAndPort| Some(SocketAddr::new(host.parse().ok()?, port));
+    let addresses = client.and_then(address).map(|client| (client, server.and_then(address)));
+    let _guard = tokio.enter();
+    let ours = tokio::net::UnixStream::from_std(ours)?;
+    connect(LocalConnection::Socket(ours, addresses));
+    Ok(theirs.into_raw_fd())
+}
 
 /// A connection.
 #[pyclass(frozen)]
@@ -31,11 +61,12 @@ pub(crate) struct MemoryConnection {
 
 impl MemoryConnection {
     pub(super) fn new(tokio: Handle, connect: &Connect) -> Self {
-        let stream = {
+        let (ours, theirs) = tokio::io::duplex(BUFFER);
+        {
             let _guard = tokio.enter();
-            connect()
-        };
-        let (reader, writer) = tokio::io::split(stream);
+            connect(LocalConnection::Memory(theirs));
+        }
+        let (reader, writer) = tokio::io::split(ours);
         Self { tokio, reader: Mutex::new(Some(reader)), writer: Mutex::new(Some(writer)) }
     }
 }

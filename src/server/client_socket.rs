@@ -2,10 +2,10 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
 
 /// A connection to a client.
 pub(super) trait ClientSocket: AsyncRead + AsyncWrite + Send + Unpin + 'static {
@@ -69,6 +69,39 @@ fn unacknowledged(socket: RawFd) -> usize {
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
 fn unacknowledged(_: RawFd) -> usize {
     0
+}
+
+/// Connections of another server in this process. They are closed in both directions at once, so the
+/// end of the input is the end of the client.
+impl ClientSocket for UnixStream {
+    fn poll_peek(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.poll_read_ready(context))?;
+            match self.try_io(Interest::READABLE, || peek(self.as_raw_fd(), buffer)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+                peeked => return Poll::Ready(peeked),
+            }
+        }
+    }
+
+    fn unacknowledged(&self) -> usize {
+        0
+    }
+
+    fn reset_on_drop(&self) {}
+}
+
+fn peek(socket: RawFd, buffer: &mut ReadBuf<'_>) -> io::Result<usize> {
+    let unfilled = buffer.initialize_unfilled();
+    let (start, size) = (unfilled.as_mut_ptr().cast(), unfilled.len());
+    // SAFETY: the descriptor is open, and the pointer is to so many bytes of our own.
+    let count = unsafe { libc::recv(socket, start, size, libc::MSG_PEEK) };
+    usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
 /// Connections in memory; a client that leaves shows with the next write.

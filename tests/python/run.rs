@@ -76,6 +76,12 @@ fn a_project_tests_its_routes_without_a_socket() {
     assert!(code == Some(0) && output.contains(" passed in "), "{output}");
 }
 
+#[test]
+fn another_server_serves_a_project_as_its_application() {
+    let (code, output) = snaxum_test(&project("asgi"), &[]);
+    assert!(code == Some(0) && output.contains(" passed in "), "{output}");
+}
+
 /// Runs the tests of a quick start, which send the same requests to the original framework.
 fn compare(name: &str) {
     let project = project(name);

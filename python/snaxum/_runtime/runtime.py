@@ -249,7 +249,6 @@ def start(runtime: Runtime) -> None:
     _runtime = runtime
 
 
-
 def running() -> Runtime:
     """Return the runtime that `start` was given."""
     assert _runtime is not None, "Rust calls `start` first"

@@ -13,10 +13,12 @@ from typing import Any
 from .._host import MemoryConnection
 from .._runtime import respond
 from .._runtime.runtime import Runtime, has_started, running
+from . import in_process
 
 RECEIVE_BYTES = 64 * 1024
 # The most exceptions that wait for their response to be read.
 MAX_EXCEPTIONS = 100
+_WAY_OUT = "run the tests with `snaxum test`, or install the wheel of snaxum in this environment"
 
 _exceptions: OrderedDict[str, BaseException] = OrderedDict()
 
@@ -33,16 +35,19 @@ class Connection(http.client.HTTPConnection):
         self.sock: Any = ClientSocket(connect(), self.seconds)
 
 
+def is_loaded() -> bool:
+    """Report whether this process has loaded a project."""
+    return has_started() and not in_process.has_ended()
+
+
 def loaded(project: str | None = None) -> Runtime:
     """Return the runtime of the project.
 
     If this process has loaded none, loads `project`, by default that of the working directory.
     Raises RuntimeError if it does not load, or if this package cannot load one.
     """
-    if not has_started():
-        from . import in_process
-
-        in_process.load(project)
+    if not is_loaded():
+        in_process.load(project, _WAY_OUT)
     return running()
 
 

@@ -1,7 +1,7 @@
-"""Loads a project for tests that pytest runs by itself, without `snaxum test`.
+"""Loads a project into this process, for a plain pytest and for another server.
 
-Owns the loaded project, to its end with the interpreter. Needs the extension module of an installed
-package.
+Owns the loaded project, to its end with the interpreter or before. Needs the extension module of an
+installed package.
 """
 
 from __future__ import annotations
@@ -11,23 +11,51 @@ import os
 import re
 import sys
 import threading
+from typing import Any
 
 _TABLE = re.compile(r"^[ \t]*\[[ \t]*tool[ \t]*\.[ \t]*snaxum[ \t]*[.\]]", re.MULTILINE)
 
 
-def load(project: str | None) -> None:
-    """Load the project in this directory. Raises RuntimeError."""
+# The project that this process has loaded, and whether one has ended.
+_project: Any = None
+_has_ended = False
+
+
+def load(project: str | None, way_out: str) -> None:
+    """Load the project in this directory, by default that of the working directory.
+
+    Raises RuntimeError; `way_out` follows if the extension module is missing.
+    """
+    global _project, _has_ended
     try:
         from .. import _snaxum
     except ImportError:
-        raise RuntimeError(
-            "no project is loaded in this process; run the tests with `snaxum test`, or install "
-            "the wheel of snaxum in this environment"
-        ) from None
+        raise RuntimeError(f"no project is loaded in this process; {way_out}") from None
     directory = os.path.abspath(project if project is not None else _project_of(os.getcwd()))
-    loaded = _snaxum.load(sys.executable, sys.version.split()[0], directory)
+    _project = _snaxum.load(sys.executable, sys.version.split()[0], directory)
+    _has_ended = False
     # `atexit` is too late: by then no executor takes a task of `on_shutdown`.
-    threading._register_atexit(loaded.close)  # type: ignore[attr-defined]
+    threading._register_atexit(_project.close)  # type: ignore[attr-defined]
+
+
+def unload() -> None:
+    """End the project that `load` has loaded; another one may be loaded then."""
+    global _project, _has_ended
+    project, _project = _project, None
+    if project is None:
+        return
+    from .._reload import loader
+
+    _has_ended = True
+    project.close()  # a second call at the exit has no effect
+    # The next load runs them again.
+    for name in loader.user_modules():
+        del sys.modules[name]
+
+
+def has_ended() -> bool:
+    """Report whether the project of this process has ended."""
+    return _has_ended
 
 
 def _project_of(directory: str) -> str:

@@ -1,0 +1,94 @@
+"""The project of this process, for another server: its load, its end, and connections to it.
+
+Owns the choice of the project. A process has one. Never reads a message of ASGI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from typing import Any
+
+from .._reload import user_paths
+from .._runtime import respond
+from .._testing import connection, in_process
+from .http1 import HEAD_BYTES
+
+# Names the directory of the project.
+VARIABLE = "SNAXUM_PROJECT"
+_WAY_OUT = "install the wheel of snaxum in the environment of this server"
+
+_lock = threading.Lock()
+# The number of lifespans of a project that the first of them has loaded.
+_lifespans = [0]
+
+
+def begin(project: str | None) -> None:
+    """Load the project for a lifespan, unless this process has loaded it.
+
+    Raises RuntimeError if it does not load, and ValueError if this process has another one.
+    """
+    with _lock:
+        if _load(project) or _lifespans[0]:
+            _lifespans[0] += 1
+
+
+def end() -> None:
+    """End the project with its last lifespan, if the first one has loaded it."""
+    with _lock:
+        if _lifespans[0]:
+            _lifespans[0] -= 1
+            if not _lifespans[0]:
+                in_process.unload()
+
+
+async def connect(
+    project: str | None, scope: Any
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a connection for a request; return its reader and its writer.
+
+    Loads the project if no lifespan has, to its end with the process. Raises as `begin` does.
+    """
+    if not connection.is_loaded():
+        await asyncio.to_thread(_load_for_requests, project)
+    respond.on_exception = connection.record_exception
+    addresses = _address(scope.get("client")), _address(scope.get("server"))
+    try:
+        descriptor = connection.loaded().host.connect_socket(*addresses)
+    except RuntimeError:
+        raise RuntimeError(
+            "`snaxum.asgi` serves a project under another server, and this process is a server of "
+            "Snaxum already; remove it, and use `mount` for an application of another framework"
+        ) from None
+    ours = socket.socket(fileno=descriptor)
+    return await asyncio.open_unix_connection(sock=ours, limit=HEAD_BYTES)
+
+
+def _load_for_requests(project: str | None) -> None:
+    with _lock:
+        _load(project)
+
+
+def _load(project: str | None) -> bool:
+    """Load the project; False if this process has loaded it already."""
+    wanted = os.environ.get(VARIABLE) or None if project is None else project
+    if not connection.is_loaded():
+        in_process.load(wanted, _WAY_OUT)
+        return True
+    loaded = connection.loaded().project
+    if wanted is not None and os.path.realpath(wanted) != os.path.realpath(loaded):
+        raise ValueError(
+            f"this process serves the project {user_paths.display_path(loaded)!r}, and not "
+            f"{wanted!r}; a process has one project, start another one"
+        )
+    return False
+
+
+def _address(given: Any) -> tuple[str, int] | None:
+    """Return an address with a port; a socket of a file system has none."""
+    match given:
+        case (str(host), int(port)):
+            return host, port
+    return None
