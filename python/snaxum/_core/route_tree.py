@@ -103,7 +103,7 @@ def parent_of_last(start: TreeNode, parts: Sequence[Part]) -> tuple[str, TreeNod
 def bound(route: Any, values: tuple[object, ...]) -> tuple[Any, dict[str, Any]]:
     """Return a route, and the values of its parameters by name."""
     names = route.names
-    if len(names) == 1:
+    if len(names) == 1 == len(values):  # the path of an application itself has no value
         return route, {names[0]: values[0]}
     params: dict[str, Any] = {}  # in a loop: `dict(zip(...))` is slower
     for name, value in zip(names, values):
