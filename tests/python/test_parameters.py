@@ -265,7 +265,7 @@ def method_of_a_class(self, request):  # type: ignore[no-untyped-def]
         (wrong_limit, "`name`: a `str` has no `ge`; remove it"),
         (text_as_limit, "`limit`: `ge='1'` is not a number"),
         (text_as_length, "`name`: `min_length='1'` is not a length, as an int"),
-        (number_as_day, "`day`: `le=2026` is not a date, a time or a duration"),
+        (number_as_day, "`day`: `le=2026` is not a `date`"),
         (multiple_of_none, "`limit`: `multiple_of=0` is not a number above 0"),
         (wrong_pattern, "`name`: the pattern '(' is not a regular expression"),
         (two_markers, "`agent` is both a `Query` and a `Header`; leave one of them out"),

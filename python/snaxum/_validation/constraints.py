@@ -11,6 +11,7 @@ import numbers
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from .faults import Fault, Faults, Loc, Unsupported
@@ -20,6 +21,13 @@ Constraints = Mapping[str, Any]
 NUMERIC = ("ge", "gt", "le", "lt", "multiple_of")
 LENGTHS = ("min_length", "max_length")
 NAMES = (*NUMERIC, *LENGTHS, "pattern")
+# The values that a limit may have for each kind of time.
+_MOMENTS: dict[str, type] = {
+    "datetime": dt.datetime,
+    "date": dt.date,
+    "time": dt.time,
+    "timedelta": dt.timedelta,
+}
 _TEXTS = ("title", "description")
 _LIBRARIES = ("snaxum", "msgspec", "annotated_types", "pydantic", "pydantic_core")
 
@@ -83,13 +91,15 @@ def is_of_pydantic(metadata: Iterable[object]) -> bool:
 
 
 def split(limits: Constraints, kind: str, type_name: str) -> dict[str, Any]:
-    """Return the limits of a kind of value: `number`, `text`, `bytes`, `items` or `other`.
+    """Return the limits of a kind of value.
+
+    It is `number`, `text`, `bytes`, `items`, `datetime`, `date`, `time`, `timedelta` or `other`.
 
     Raises Unsupported for a limit that the kind does not have, or that it cannot be compared with.
     """
     allowed: tuple[str, ...] = {
         "number": NUMERIC,
-        "moment": ("ge", "gt", "le", "lt"),
+        **dict.fromkeys(_MOMENTS, NUMERIC[:4]),
         "text": NAMES[5:],
         "bytes": LENGTHS,
         "items": LENGTHS,
@@ -110,10 +120,11 @@ def _wanted(name: str, limit: Any, kind: str) -> str:
         return "" if isinstance(limit, str) else "a regular expression, as a str"
     if name in LENGTHS:
         return "" if type(limit) is int and limit >= 0 else "a length, as an int"
-    if kind == "moment":
-        moments = (dt.date, dt.time, dt.timedelta)
-        return "" if isinstance(limit, moments) else "a date, a time or a duration"
-    is_number = isinstance(limit, numbers.Number) and not isinstance(limit, bool)
+    if kind in _MOMENTS:
+        # A `datetime` is a `date` too, and Python compares neither with the other.
+        is_other = kind == "date" and isinstance(limit, dt.datetime)
+        return "" if isinstance(limit, _MOMENTS[kind]) and not is_other else f"a `{kind}`"
+    is_number = isinstance(limit, numbers.Real | Decimal) and not isinstance(limit, bool)
     if name == "multiple_of":
         return "" if is_number and limit > 0 else "a number above 0"
     return "" if is_number else "a number"
@@ -172,7 +183,7 @@ def _test(name: str, limit: Any, unit: str) -> tuple[Callable[[Any], bool], str,
 def _comparison(test: Callable[[Any, Any], bool], limit: Any) -> Callable[[Any], bool]:
     def compare(value: Any) -> bool:
         try:
-            return bool(test(value, limit))
+            return bool(test(*_comparable(value, limit)))
         except TypeError:  # a time with a zone beside one without
             kinds = dt.datetime, dt.time
             if not (isinstance(value, kinds) and isinstance(limit, kinds)):
@@ -182,6 +193,15 @@ def _comparison(test: Callable[[Any, Any], bool], limit: Any) -> Callable[[Any],
             return False
 
     return compare
+
+
+def _comparable(value: Any, limit: Any) -> tuple[Any, Any]:
+    """Return a `float` beside a `Decimal` as the decimal number that it is shown as."""
+    if isinstance(value, Decimal) and not isinstance(limit, Decimal | int):
+        return value, Decimal(str(float(limit)))
+    if isinstance(limit, Decimal) and isinstance(value, float):
+        return Decimal(str(value)), limit
+    return value, limit
 
 
 def _is_multiple(value: Any, limit: Any) -> bool:

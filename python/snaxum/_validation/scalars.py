@@ -238,8 +238,8 @@ KINDS: dict[type, str] = {
     float: "number",
     Decimal: "number",
     bytes: "bytes",
-    dt.datetime: "moment",
-    dt.date: "moment",
-    dt.time: "moment",
-    dt.timedelta: "moment",
+    dt.datetime: "datetime",
+    dt.date: "date",
+    dt.time: "time",
+    dt.timedelta: "timedelta",
 }
