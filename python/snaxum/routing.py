@@ -47,6 +47,7 @@ class Route:
 
     __slots__ = (
         "__weakref__",
+        "_namespaces",
         "arguments",
         "call",
         "handler",
@@ -85,6 +86,8 @@ class Route:
     scope: Scope | None
     # Runs an application that is not a function of this framework.
     hosted: Hosted | None
+    # For its annotations, while a type is not defined yet.
+    _namespaces: parameters.Namespaces | None
 
     def __init__(
         self,
@@ -127,7 +130,7 @@ class Route:
         self.arguments: list[Argument] | None = None
         # `call` takes the request, and the pool, and fills the arguments.
         self.call: Handler = handler
-        self.is_planned = False
+        self.is_planned, self._namespaces = False, None
         # Whether the handler starts before the body has arrived; None until it is decided.
         self.streams_body = stream_body
         try:
@@ -141,9 +144,9 @@ class Route:
         return checked_methods(methods)
 
     def finish(self) -> None:
-        """Plan the call if a type of a parameter was not defined when the route was made.
+        """Plan the call if a type was not defined when the route was made.
 
-        Raises RouteError if it still is not.
+        Raises RouteError if it still is not. A return type that is not defined counts as none.
         """
         if not self.is_planned:
             try:
@@ -152,20 +155,20 @@ class Route:
                 raise RouteError(f"{self._place}: {error}") from None
 
     def _plan(self, *, is_last: bool = False) -> None:
-        with_pool = self.use_process_pool
-        names = {name: converter.kind for name, converter in self.parsed.params}
+        known = self._namespaces = parameters.namespaces_inside(self.handler, self._namespaces)
         try:
             self.arguments = parameters.plan(
                 self.handler,
-                names,
-                with_pool=with_pool,
+                {name: converter.kind for name, converter in self.parsed.params},
+                with_pool=self.use_process_pool,
                 methods=self.methods,
                 pattern=self.pattern,
+                namespaces=known,
             )
-            call = calls.bind(self.handler, self.arguments, with_pool=with_pool)
+            call = calls.bind(self.handler, self.arguments, with_pool=self.use_process_pool)
             model, to_returned = self.response_model, None
-            if model is None:
-                to_returned = return_types.converter_of(self.handler, is_last=is_last)
+            if model is None and "WS" not in self.methods:
+                to_returned = return_types.converter_of(self.handler, known, is_last=is_last)
             self.call = converted(
                 call, model, self.status, to_returned=to_returned, is_async=self.is_async
             )
@@ -174,7 +177,7 @@ class Route:
             raise
         except (ValueError, Unsupported) as error:
             raise RouteError(f"{self._place}: {error}") from None
-        self.is_planned = True
+        self.is_planned, self._namespaces = True, None
 
     @property
     def place(self) -> str:

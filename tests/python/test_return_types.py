@@ -6,22 +6,30 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
-from collections.abc import Callable
+import pathlib
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence  # noqa: F401 - in quoted types
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypedDict, TypeVar
 
 import msgspec
+import numpy
 import pydantic
 import pytest
+from extraction import faults, fill
 
-from snaxum import Request, Response
+from snaxum import Request, Response, RouteError
 from snaxum._core.json_encoding import dumps
 from snaxum._validation.results import ResultError
 from snaxum.routing import Route
 
 if TYPE_CHECKING:
-    from unknown import Unknown
+    from unknown import LateParameter, Unknown
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -207,3 +215,278 @@ def test_an_object_within_itself_is_an_error_with_its_place() -> None:
 
     with pytest.raises(ResultError, match=r"`friends\.0` is an object that contains itself"):
         result(handler)
+
+
+# Types with parts of other classes
+
+
+@dataclass
+class Home:
+    name: str
+    path: pathlib.Path
+    points: deque[User]
+    extra: Any = None
+    array: numpy.ndarray[Any, Any] | None = None
+
+
+@dataclass
+class StoredHome(Home):
+    password: str = "secret"
+
+
+class Group(msgspec.Struct):
+    owner: User
+    note: str | msgspec.UnsetType = msgspec.UNSET
+    deputy: User | msgspec.UnsetType = msgspec.UNSET
+
+
+class StoredGroup(Group):
+    password: str = "secret"
+
+
+def test_a_field_of_another_class_is_sent_as_it_is_beside_the_others() -> None:
+    def handler() -> Home:
+        return StoredHome("a", pathlib.Path("/x"), deque([StoredUser("b")]), 1, numpy.arange(2))
+
+    assert sent(handler) == {
+        "name": "a",
+        "path": "/x",
+        "points": [{"name": "b", "friends": []}],
+        "extra": 1,
+        "array": [0, 1],
+    }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        StoredGroup(StoredUser("a")),
+        Group(StoredUser("a")),
+        {"owner": {"name": "a"}, "password": "x"},
+        Group(User("a")),
+        {"owner": {"name": "a"}, "note": msgspec.UNSET, "deputy": msgspec.UNSET},
+    ],
+)
+def test_a_field_that_is_unset_is_not_sent(given: Any) -> None:
+    def handler() -> Group:
+        return given  # type: ignore[no-any-return]
+
+    assert sent(handler) == {"owner": {"name": "a", "friends": []}}
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "list[User | None]",
+        "Sequence[User]",
+        "Iterable[User]",
+        "list[User | str]",
+        "list[Annotated[User, {'a': 1}]]",
+        "set[User] | None",
+        "list[tuple[User, ...]]",
+        "Mapping[str, User]",
+        "dict[str, list[User | None]]",
+        "dict[str, tuple[User, User]]",
+        "dict[str, tuple[User, int]]",
+    ],
+)
+def test_the_models_in_a_container_remove_other_fields(annotation: str) -> None:
+    item: Any = StoredUser("a")
+    expected: Any = {"name": "a", "friends": []}
+    if "tuple" in annotation:
+        second = 2 if "int" in annotation else item
+        item, expected = (
+            (item, second),
+            [expected, 2 if "int" in annotation else expected],
+        )
+    if "list[User | None]" in annotation:
+        item, expected = [item, None], [expected, None]
+    given = {"x": item} if annotation.startswith(("dict", "Map")) else [item]
+    shown = {"x": expected} if isinstance(given, dict) else [expected]
+    if annotation == "list[User | None]":
+        given, shown = item, expected
+
+    def handler() -> Any:
+        return given
+
+    handler.__annotations__["return"] = annotation
+    assert sent(handler) == shown
+
+
+def test_a_stream_passes() -> None:
+    stream = iter([StoredUser("a")])
+
+    def handler() -> Iterable[User]:
+        return stream
+
+    assert result(handler) is stream
+
+
+def test_metadata_without_a_hash_is_part_of_a_type() -> None:
+    @dataclass
+    class Limits:
+        each: dict[str, Annotated[int, {"unit": "s"}]]
+        page: Page[Annotated[int, ["x"]]]
+
+    def create(limits: dict[str, Annotated[int, {"unit": "s"}]]) -> Any:
+        return limits
+
+    def show() -> Limits:
+        return {"each": {"a": 1}, "page": {"items": [1]}, "password": "x"}  # type: ignore[return-value]
+
+    Limits.__annotations__ = {name: eval(kind) for name, kind in Limits.__annotations__.items()}
+    assert sent(show) == {"each": {"a": 1}, "page": {"items": [1]}}
+    assert fill(create, method="POST", body=b'{"a": 1}') == {"a": 1}
+    assert faults(create, method="POST", body=b'{"a": "1"}') == [("body", ["a"], "int_type")]
+
+
+@dataclass
+class Page(Generic[T]):
+    items: list[T]
+
+
+def test_a_model_that_cannot_be_read_is_an_error_with_the_way_out() -> None:
+    @dataclass
+    class Unreadable:
+        name: str
+        other: Unknown
+
+    @dataclass
+    class Wrong:
+        name: Annotated[str, msgspec.Meta(ge=1)]
+
+    @dataclass
+    class Hidden:
+        queue: Callable[[User], None]
+
+    def unreadable() -> Unreadable: ...  # type: ignore[empty-body]
+    def wrong() -> Wrong: ...  # type: ignore[empty-body]
+    def hidden() -> Hidden: ...  # type: ignore[empty-body]
+
+    for handler, reason in (
+        (
+            unreadable,
+            "`Unknown`, in the fields of `Unreadable`, is not defined; define it, import",
+        ),
+        (wrong, "a `str` has no `ge`; remove it"),
+        (
+            hidden,
+            r"the fields of the models in `Callable\[\[User\], None\]` are not known",
+        ),
+    ):
+        with pytest.raises(RouteError, match=reason) as caught:
+            Route("/", None, handler).finish()
+        assert "test_return_types.py:" in str(caught.value)
+        assert "add `response_model=Any` to the route" in str(caught.value)
+        assert Route("/", None, handler, response_model=Any).is_planned
+
+
+def test_a_return_type_for_type_checkers_leaves_the_parameters_as_they_are() -> None:
+    def make() -> Route:
+        class Order(msgspec.Struct):
+            id: int
+
+        def create(order: Order, late: LateParameter | None = None) -> Unknown:
+            return order
+
+        return Route("/", ["POST"], create)
+
+    route = make()
+    assert not route.is_planned
+    globals()["LateParameter"] = int
+    try:
+        route.finish()
+    finally:
+        del globals()["LateParameter"]
+    assert route.call(Request.build(method="POST", body=b'{"id": 1}')).id == 1
+
+
+def test_a_local_return_type_counts_after_a_late_parameter() -> None:
+    def make() -> Route:
+        @dataclass
+        class Order:
+            id: int
+
+        def show(q: LateParameter = 0) -> Order:
+            return {"id": q, "password": "x"}  # type: ignore[return-value]
+
+        return Route("/", None, show)
+
+    route = make()
+    globals()["LateParameter"] = int
+    try:
+        route.finish()
+    finally:
+        del globals()["LateParameter"]
+    assert route.call(Request.build(query="q=1")) == {"id": 1}
+
+
+# Decorators
+
+
+@dataclass
+class Stats:
+    count: int = 0
+    total: int = 0
+
+
+class ModelStats(pydantic.BaseModel):
+    count: int = 0
+    shown: int = pydantic.Field(0, alias="total")
+
+
+def envelope(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return {"data": function(*args, **kwargs)}
+
+    return call
+
+
+def passing(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return call
+
+
+def typed_envelope(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function, assigned=("__name__", "__module__", "__doc__"))
+    def call(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {"data": function(*args, **kwargs)}
+
+    return call
+
+
+@pytest.mark.parametrize("annotation", ["Stats", "Stats | None", "ModelStats", "dict[str, Stats]"])
+def test_a_decorator_that_returns_another_object_loses_nothing_silently(
+    annotation: str,
+) -> None:
+    def show() -> Any:
+        return {"a": {"count": 1}} if annotation.startswith("dict") else {"count": 1}
+
+    show.__annotations__["return"] = annotation
+    with pytest.raises(ResultError, match="has none of its fields; add `response_model=Any`"):
+        result(envelope(show))
+    found = json.loads(dumps(result(typed_envelope(show))))
+    assert found == {"data": show()}
+    route = Route("/", None, envelope(show), response_model=Any)
+    assert route.call(Request.build()) == {"data": show()}
+
+
+@pytest.mark.parametrize(
+    "given", [{"count": 1, "x": 2}, SimpleNamespace(count=1, x=2), {}, Stats(1)]
+)
+@pytest.mark.parametrize("annotation", ["Stats", "list[Stats]", "dict[str, Stats] | None"])
+def test_behind_a_decorator_a_result_has_the_fields_of_the_model(
+    given: Any, annotation: str
+) -> None:
+    wrap: Any = {"S": lambda it: it, "l": lambda it: [it], "d": lambda it: {"a": it}}[annotation[0]]
+
+    def show() -> Any:
+        return wrap(given)
+
+    show.__annotations__["return"] = annotation
+    expected = {"count": 0 if given == {} else 1, "total": 0}
+    assert sent(passing(show)) == wrap(expected)

@@ -28,6 +28,18 @@ def innermost(handler: object) -> Any:
     return target
 
 
+def layers(handler: object) -> list[Any]:
+    """Return a handler, and the functions inside `functools.wraps` and `functools.partial`."""
+    found: list[Any] = [handler]
+    while True:
+        outer = found[-1]
+        inner = outer.func if isinstance(outer, functools.partial) else None
+        inner = getattr(outer, "__wrapped__", inner)
+        if inner is None or any(inner is each for each in found):
+            return found
+        found.append(inner)
+
+
 def is_async(handler: object) -> bool:
     """Report whether a call returns an awaitable.
 

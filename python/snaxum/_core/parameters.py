@@ -15,7 +15,7 @@ from inspect import Parameter
 from types import CodeType
 from typing import Any
 
-from .._validation import constraints, hints, type_aliases
+from .._validation import constraints, hints
 from .._validation.faults import Unsupported
 from ..markers import MISSING, Marker
 from . import foreign_parameters, foreign_patterns, sources
@@ -26,6 +26,8 @@ _PASSING: dict[object, Passing] = {
     Parameter.POSITIONAL_ONLY: "positional",
     Parameter.KEYWORD_ONLY: "keyword",
 }
+# The global and the local names that an annotation refers to.
+Namespaces = tuple[dict[str, Any], dict[str, Any]]
 # As in `req`, `http_request`, `_`, `r`, `ws`.
 _REQUEST_NAME = re.compile(r"^_|req|^rq?$|^ws|socket")
 
@@ -37,15 +39,17 @@ def plan(
     with_pool: bool = False,
     methods: Sequence[str] = ("GET",),
     pattern: str = "",
+    namespaces: Namespaces | None = None,
 ) -> list[Argument] | None:
     """Decide the arguments of a handler whose path has the parameters `names`, with their types.
 
+    Its annotations refer to `namespaces`; without it, to its present ones.
     None stands for the request, and the pool if there is one, whatever the parameters are: for a
     function that takes `*args`, or has no signature. Raises ValueError for a parameter that cannot
     be filled, and Unresolved if a type is not defined, or not yet.
     """
     try:
-        arguments = _parameters(handler, names)
+        arguments = _parameters(handler, names, namespaces or namespaces_inside(handler))
     except RecursionError:  # wrapped in a circle
         return None
     if arguments is None:
@@ -97,9 +101,9 @@ def typed(function: Handler) -> list[Argument]:
         signature = inspect.signature(function)
     except (TypeError, ValueError, NameError):
         return []
-    scope = _scope_inside(function)
+    namespaces = namespaces_inside(function)
     own = filter(_is_one, signature.parameters.values())
-    return [_read_parameter(each, *scope) for each in own]
+    return [_read_parameter(each, *namespaces) for each in own]
 
 
 def warnings(
@@ -129,22 +133,23 @@ def _is_for_request(argument: Argument, handler: Handler) -> bool:
     return code is None or "path_params" in code.co_names
 
 
-def _parameters(handler: Any, names: Mapping[str, type]) -> list[Argument] | None:
+def _parameters(
+    handler: Any, names: Mapping[str, type], namespaces: Namespaces
+) -> list[Argument] | None:
     try:
         signature = inspect.signature(handler, follow_wrapped=False)
     except (TypeError, ValueError, NameError):
         wrapped = getattr(handler, "__wrapped__", None)  # `functools.cache` has no signature
-        return _parameters(wrapped, names) if callable(wrapped) else None
-    scope = _scope_inside(handler)
+        return _parameters(wrapped, names, namespaces) if callable(wrapped) else None
     own, kinds = [], set()
     for each in signature.parameters.values():
         kinds.add(each.kind)
         if _is_one(each):
-            own.append(_argument(each, names, *scope))
+            own.append(_argument(each, names, *namespaces))
     wrapped = getattr(handler, "__wrapped__", None)
     if Parameter.VAR_KEYWORD in kinds and callable(wrapped):
         _give_request(own)
-        inner = _parameters(wrapped, names)
+        inner = _parameters(wrapped, names, namespaces)
         if inner is not None:
             return own + _inner(handler, inner, own, is_variadic=Parameter.VAR_POSITIONAL in kinds)
     is_any = Parameter.VAR_POSITIONAL in kinds and all(each.source is None for each in own)
@@ -155,15 +160,20 @@ def _is_one(parameter: Parameter) -> bool:
     return parameter.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
-def _scope_inside(handler: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def namespaces_inside(handler: Any, known: Namespaces | None = None) -> Namespaces:
+    """Return the names that the annotations of a handler refer to.
+
+    The function that it is defined in may have returned since; `known` has its variables.
+    """
     # `functools.wraps` copies the annotations from the function inside.
     function = innermost(handler)
     if not hasattr(function, "__globals__"):
         function = type(function).__call__
-    return scope_of(function)
+    globals_, locals_ = namespaces_of(function)
+    return globals_, {**(known[1] if known else {}), **locals_}
 
 
-def scope_of(function: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def namespaces_of(function: Any) -> Namespaces:
     """Return the global and the local names that the annotations of a function refer to."""
     return getattr(function, "__globals__", {}), {**_locals(function), **_closure(function)}
 
@@ -239,9 +249,9 @@ def _read_parameter(
     if argument.is_annotated:
         try:
             resolved = hints.resolve(parameter.annotation, globals_, closure)
-            _describe(argument, *type_aliases.unwrap_until_recursion(resolved))
+            _describe(argument, *hints.unwrap(resolved))
         except Unsupported as error:
-            argument.error = error
+            argument.error, argument.annotation = error, None
             argument.source = sources.of_unresolved(parameter.annotation)
     else:
         argument.annotation = sources.type_of_default(argument.default)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._validation.faults import Unresolved, Unsupported
-from .._validation.hints import NONE, is_class, members, name_of, unwrap
+from .._validation.hints import NONE, is_alias, is_class, members, name_of, unwrap
 from ..markers import MISSING
 from .arguments import Argument, ArgumentSource
 from .libraries import ByClass
@@ -117,14 +117,14 @@ def is_body(annotation: Any) -> bool:
         return False
     if reader_of(annotation) is not None:
         return True
-    from .._validation import models, type_aliases
+    from .._validation import models
 
-    annotation = type_aliases.unwrap_until_recursion(annotation)[0]
-    if type_aliases.is_alias(annotation):
+    annotation = unwrap(annotation)[0]
+    if is_alias(annotation):
         return True  # it contains itself, as no text does
     for each in members(annotation):
-        each = type_aliases.unwrap_until_recursion(each)[0]
-        if type_aliases.is_alias(each) or len(members(each)) > 1:
+        each = unwrap(each)[0]
+        if is_alias(each) or len(members(each)) > 1:
             if is_body(each):
                 return True
             continue

@@ -54,7 +54,7 @@ class WebSocketRoute(Route):
         return ("WS",)
 
     def _plan(self, *, is_last: bool = False) -> None:
-        super()._plan()
+        super()._plan(is_last=is_last)
         for each in self.arguments or ():
             if each.source == "request" and each.is_annotated:
                 each.source = "handshake"

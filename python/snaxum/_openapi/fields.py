@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._validation import models
-from .._validation.hints import members, unwrap
+from .._validation.hints import is_unset, parts
 from .components import Mode
 
 
@@ -53,11 +53,6 @@ def _sent(field: models.ModelField, kind: Any) -> models.ModelField:
     is_optional = (
         models.is_typed_dict(kind)
         or (config is not None and config.omit_defaults and not config.array_like)
-        or any(is_unset(each) for each in members(unwrap(field.annotation)[0]))
+        or any(map(is_unset, parts(field.annotation)))
     )
     return field if is_optional else dataclasses.replace(field, is_required=True)
-
-
-def is_unset(kind: Any) -> bool:
-    """Report whether a type is that of `msgspec.UNSET`, a field that is not sent."""
-    return getattr(kind, "__name__", "") == "UnsetType"

@@ -23,7 +23,7 @@ from typing import Any, Literal
 from .._core import frames, pictures, return_types
 from .._core.events import CONTENT_TYPE, Event
 from .._core.handlers import code_of, innermost
-from .._validation.hints import NONE, is_class, members, unwrap
+from .._validation.hints import NONE, is_class, members, union, unwrap
 from ..event_stream import JSON_LINES, content_type_of, stream_events, stream_json_lines
 from ..markers import MISSING
 from ..response import BYTES, HTML, JSON, TEXT, Response
@@ -100,7 +100,7 @@ def _members(kind: Any) -> list[Any]:
     together = [each for each in choices if each not in apart]
     if not apart and choices:
         return [kind]
-    joined: list[Any] = [typing.Union[tuple(together)]] if together else []  # noqa: UP007
+    joined: list[Any] = [union(together)] if together else []
     return [*joined, *apart]
 
 

@@ -25,21 +25,23 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from .._core.libraries import ByClass
-from .._validation import constraints, models, type_aliases
+from .._validation import constraints, models
 from .._validation.faults import Unsupported
 from .._validation.hints import (
     NONE,
     annotated,
+    is_alias,
     is_class,
     members,
     name_of,
     unwrap,
+    value_of,
     with_arguments,
 )
 from .by_pydantic import PydanticSchemas
 from .choices import choice, choice_of_keys, enum_schema, values_of
 from .components import Components, Mode, Schema
-from .fields import documentation, is_unset, shape_of
+from .fields import documentation, shape_of
 from .scalars import add_default, json_values, limited, scalar
 
 _RAW = ByClass({"msgspec.Raw": True})
@@ -101,7 +103,7 @@ class Schemas:
             return {}
 
     def _of(self, annotation: Any, mode: Mode, limits: Mapping[str, Any]) -> Schema:
-        annotation, metadata = type_aliases.unwrap_until_recursion(annotation)
+        annotation, metadata = unwrap(annotation)
         limits = {**constraints.read(metadata), **limits}
         if constraints.needs_pydantic(metadata):
             return self._pydantic.add(annotated(annotation, metadata), limits, mode)
@@ -111,9 +113,9 @@ class Schemas:
         return schema
 
     def _of_type(self, annotation: Any, mode: Mode, limits: Mapping[str, Any]) -> Schema:
-        if type_aliases.is_alias(annotation):
+        if is_alias(annotation):
             return self._components.refer(
-                annotation, mode, lambda: self._part(type_aliases.value_of(annotation), mode)
+                annotation, mode, lambda: self._part(value_of(annotation), mode)
             )
         choices = members(annotation)
         if len(choices) > 1:
@@ -150,7 +152,7 @@ class Schemas:
 
     def _union(self, choices: Sequence[Any], mode: Mode, limits: Mapping[str, Any]) -> Schema:
         left_out = (None, NONE) if mode == "text" else ()  # a text that is missing, as a rule
-        chosen = [each for each in choices if each not in left_out and not is_unset(each)]
+        chosen = [each for each in choices if each not in left_out]
         made = [
             self._part(each, mode, _NO_LIMITS if each in (None, NONE) else limits)
             for each in chosen

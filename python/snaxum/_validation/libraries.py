@@ -7,6 +7,8 @@ without msgspec the standard library converts, and pydantic comes with its model
 from __future__ import annotations
 
 import functools
+import json
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -22,6 +24,11 @@ def msgspec() -> Any:
     except ImportError:
         return None
     return msgspec
+
+
+def unset() -> Any:
+    """Return `msgspec.UNSET`, a field that is not sent; a new object if none can have it."""
+    return getattr(sys.modules.get("msgspec"), "UNSET", object())
 
 
 def meta(limits: constraints.Constraints) -> Any:
@@ -49,16 +56,30 @@ def pydantic_adapter(annotation: Any, limits: constraints.Constraints) -> Any:
     return adapter
 
 
-def pydantic_part(annotation: Any, limits: constraints.Constraints) -> Convert:
+def pydantic_part(
+    annotation: Any, limits: constraints.Constraints, *, is_json: bool = False
+) -> Convert:
     """Return the function that converts by pydantic, with pydantic's own faults."""
-    return adapter_part(pydantic_adapter(annotation, limits))
+    return adapter_part(pydantic_adapter(annotation, limits), is_json=is_json)
 
 
-def adapter_part(adapter: Any) -> Convert:
-    """Return the function that converts by a pydantic.TypeAdapter."""
+def adapter_part(adapter: Any, *, is_json: bool = False) -> Convert:
+    """Return the function that converts by a pydantic.TypeAdapter.
+
+    With `is_json` the values are decoded JSON: a strict model takes the text of a date there, and
+    no text among values of Python.
+    """
     import pydantic
 
-    validate: Callable[[Any], Any] = adapter.validate_python
+    def validate_json(value: Any) -> Any:
+        try:
+            return adapter.validate_json(json.dumps(value))
+        except pydantic.ValidationError as error:
+            if json_faults(error) is None:  # nested deeper than pydantic reads JSON
+                return adapter.validate_python(value)
+            raise
+
+    validate: Callable[[Any], Any] = validate_json if is_json else adapter.validate_python
 
     def convert(value: Any, loc: Loc, faults: Faults) -> Any:
         try:

@@ -10,16 +10,26 @@ import base64
 import datetime as dt
 import enum
 import typing
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
-from . import libraries, models, result_models, type_aliases
+from . import libraries, models, result_models
 from . import result_values as values
 from .constraints import Constraints, split
-from .faults import INVALID, Convert, Fault, Faults, Loc
-from .hints import NONE, is_class, members, name_of, unwrap, with_arguments
+from .faults import INVALID, Convert, Fault, Faults, Loc, Unsupported
+from .hints import (
+    NONE,
+    is_class,
+    key_of,
+    members,
+    name_of,
+    parts,
+    unwrap,
+    value_of,
+    with_arguments,
+)
 from .results_by_pydantic import result_part
-from .standard import SETS, Builder, limited
+from .standard import SETS, Builder, as_it_is, limited
 
 _NO_CLASS: frozenset[type] = frozenset()
 
@@ -40,6 +50,21 @@ class ResultBuilder(Builder):
     def is_pydantic_alone(self) -> bool:
         """Whether pydantic gives each part of the type the form that it has here."""
         return self.uses_pydantic and not self.is_beyond_pydantic and not self._has_other_form
+
+    def _other(
+        self, annotation: Any, base: type, args: tuple[Any, ...], limits: Constraints
+    ) -> Convert:
+        """Leave the values of any other class to the JSON encoder; it has no fields to check."""
+        self._has_other_form = True
+        if len(args) == 1 and issubclass(base, values.LISTS):
+            return self._items(annotation, base, args, limits)
+        if len(args) == 2 and issubclass(base, Mapping):
+            return self._dict(annotation, args, limits)
+        if any(models.is_model(each) for arg in args for each in parts(arg)):
+            raise Unsupported(
+                f"the fields of the models in `{name_of(annotation)}` are not known; use a `list`"
+            )
+        return as_it_is
 
     def _by_pydantic(self, annotation: Any, limits: Constraints) -> Convert:
         return result_part(libraries.pydantic_adapter(annotation, limits))
@@ -155,14 +180,14 @@ class ResultBuilder(Builder):
     def _model(self, annotation: Any, base: Any, limits: Constraints) -> Convert:
         self._has_other_form = True
         split(limits, "other", name_of(annotation))
-        key = annotation, self._is_in_struct or models.is_struct(base)
+        key = key_of(annotation), self._is_in_struct or models.is_struct(base)
         return self._once(key, lambda: self._writer(annotation, base))
 
     def _alias(self, alias: Any, limits: Constraints) -> Convert:
         self._has_other_form = True
         split(limits, "other", alias.__name__)
         key = alias, self._is_in_struct
-        return self._once(key, lambda: self.build(type_aliases.value_of(alias)))
+        return self._once(key, lambda: self.build(value_of(alias)))
 
     def _once(self, key: Any, build: Callable[[], Convert]) -> Convert:
         """Return the function for a type that may contain itself."""
@@ -192,8 +217,8 @@ class ResultBuilder(Builder):
         """Return the classes whose values are sent as they are, and the function for all others."""
         convert = self.build(annotation)
         inner, metadata = unwrap(annotation)
-        kinds = {NONE if each is None else each for each in members(inner)}
-        is_exact = not metadata and kinds <= values.PLAIN
+        kinds = [NONE if each is None else each for each in members(inner)]
+        is_exact = not metadata and all(is_class(each) and each in values.PLAIN for each in kinds)
         return frozenset(kinds) if is_exact else _NO_CLASS, convert
 
 

@@ -10,9 +10,9 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from . import models, type_aliases
+from . import models
 from .faults import Unsupported
-from .hints import NONE, members, unwrap, with_arguments
+from .hints import NONE, is_alias, key_of, members, unwrap, with_arguments
 
 Check = Callable[[Any], bool]
 _ANY: Check = lambda value: True  # noqa: E731
@@ -31,7 +31,7 @@ class ClassChecks:
 
     def _part(self, annotation: Any) -> Check | None:
         """Return the check; None if no part of the type is a model."""
-        annotation = type_aliases.unwrap_until_recursion(annotation)[0]
+        annotation = unwrap(annotation)[0]
         choices = [unwrap(each)[0] for each in members(annotation)]
         if len(choices) > 1:
             return self._union(choices)
@@ -39,7 +39,7 @@ class ClassChecks:
         if models.is_model(kind):
             return self._model(kind)
         origin, args = typing.get_origin(kind), typing.get_args(kind)
-        if type_aliases.is_alias(kind):
+        if is_alias(kind):
             return _refuse
         parts = [self._part(each) for each in args if not isinstance(each, list)]
         if all(each is None for each in parts):
@@ -66,11 +66,12 @@ class ClassChecks:
         if models.is_pydantic(base):
             # pydantic sends the declared fields of each inner model, whatever its class is.
             return lambda value: type(value) is base
-        known = self._models.get(kind)
+        key = key_of(kind)
+        known = self._models.get(key)
         if known is not None:
             inner = known
             return known[0] if known else lambda value: inner[0](value)
-        known = self._models[kind] = []
+        known = self._models[key] = []
         arguments = dict(zip(getattr(base, "__parameters__", ()), typing.get_args(kind)))
         fields = [*models.read(base).fields, *models.made_fields(base)]
         named = [

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from . import libraries
 from . import result_values as values
 from .faults import INVALID, Convert, Fault, Faults, Loc
 from .models import Model, ModelField
@@ -41,6 +42,7 @@ def build(kind: type, model: Model, fields: list[ResultField]) -> Convert:
     tag = {} if model.tag is None else {model.tag[0]: model.tag[1]}
     allowed = {*keys, *filter(None, others), *tag}
     is_partial, omits = kind is dict, model.omits_defaults
+    unset = object() if model.is_array else libraries.unset()
     find = _by_position(kind, model, fields) if model.is_array else _by_name(kind)
 
     def convert(value: Any, loc: Loc, faults: Faults) -> Any:
@@ -58,6 +60,8 @@ def build(kind: type, model: Model, fields: list[ResultField]) -> Convert:
                     item = given.get(other, _MISSING)
             else:
                 item = getattr(given, name, _MISSING)
+            if item is unset:  # a field that is not sent
+                continue
             if omits and _is_default(item, each.field):
                 continue
             if type(item) in exact:
@@ -66,7 +70,7 @@ def build(kind: type, model: Model, fields: list[ResultField]) -> Convert:
                 made[key] = each.convert(item, (*loc, step), faults)
             elif each.field.is_required or not _has_default(each.field):
                 faults.append(Fault((*loc, step), "is missing", "missing"))
-            elif not is_partial:
+            elif not is_partial and each.field.default is not unset:
                 made[key] = _default(each, (*loc, step))
         if len(faults) > before:
             return INVALID

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from . import constraints, libraries, models
 from .faults import INVALID
-from .hints import NONE, is_class, members, unwrap, with_arguments
+from .hints import NONE, is_class, key_of, members, unwrap, with_arguments
 from .result_values import PLAIN, SCALARS
 
 ResultCheck = Callable[[Any], bool]
@@ -102,12 +102,13 @@ class _Checks:
 
     def _model(self, annotation: Any, base: type) -> ResultCheck:
         is_in_struct = self._is_in_struct or models.is_struct(base)
-        known = self._models.setdefault((annotation, is_in_struct), [])
+        key = key_of(annotation), is_in_struct
+        known = self._models.setdefault(key, [])
         if known:
             return known[0]
-        if (annotation, is_in_struct) in self._open:  # inside its own fields
+        if key in self._open:  # inside its own fields
             return lambda value: known[0](value)
-        self._open.add((annotation, is_in_struct))
+        self._open.add(key)
         model = models.read(base)
         has_own_start = hasattr(base, "__post_init__") or bool(models.made_fields(base))
         if has_own_start or model.is_closed or models.is_pydantic(base):

@@ -26,7 +26,7 @@ _TEXTS = (str, bytes, bytearray, memoryview)
 _MOMENTS = (dt.date, dt.time, dt.timedelta)
 # Values without fields, whatever attributes they have.
 _SINGLE: tuple[type, ...] = (*_TEXTS, *_MOMENTS, int, float, complex, Decimal, uuid.UUID)
-_LISTS: tuple[type[Any], ...] = (tuple, Set, deque, range, UserList, MappingView, Sequence)
+LISTS: tuple[type[Any], ...] = (tuple, Set, deque, range, UserList, MappingView, Sequence)
 # The classes of pandas' missing values.
 _NULLS = frozenset(("NaTType", "NAType"))
 
@@ -55,7 +55,7 @@ def list_of(value: Any) -> list[Any] | None:
         return value
     if isinstance(value, _TEXTS):
         return None
-    if isinstance(value, _LISTS):
+    if isinstance(value, LISTS):
         return list(value)
     found = unfolded(value)
     return found if isinstance(found, list) else None
@@ -96,7 +96,7 @@ def with_fields(value: Any) -> Any:
         value = value.value
     if value is None or isinstance(value, _SINGLE):
         return None
-    is_list = isinstance(value, (list, *_LISTS)) and not hasattr(value, "_fields")
+    is_list = isinstance(value, (list, *LISTS)) and not hasattr(value, "_fields")
     return None if is_list else value
 
 

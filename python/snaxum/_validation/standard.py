@@ -22,14 +22,24 @@ from collections.abc import (
 )
 from typing import Any, Literal
 
-from . import constraints, libraries, models, scalars, type_aliases
+from . import constraints, libraries, models, scalars
 from .constraints import Constraints
 from .faults import INVALID, Convert, Fault, Faults, Loc, TooManyFaults, Unsupported
-from .hints import NONE, annotated, members, name_of, unwrap, with_arguments
+from .hints import (
+    NONE,
+    annotated,
+    is_alias,
+    key_of,
+    members,
+    name_of,
+    unwrap,
+    value_of,
+    with_arguments,
+)
 from .model_conversion import build
 from .unions import joined, rank
 
-_LISTS = (list, Sequence, Iterable, Collection, MutableSequence)
+LISTS = (list, Sequence, Iterable, Collection, MutableSequence)
 SETS = (set, Set, MutableSet)
 DICTS = (dict, Mapping, MutableMapping)
 _SINGLE = (str, int, float, NONE)
@@ -50,7 +60,7 @@ class Builder:
 
     def build(self, annotation: Any, limits: Constraints | None = None) -> Convert:
         """Return the function for a type and its limits. Raises Unresolved, or Unsupported."""
-        annotation, metadata = type_aliases.unwrap_until_recursion(annotation)
+        annotation, metadata = unwrap(annotation)
         own = constraints.read(metadata)
         if own and not constraints.is_of_msgspec(metadata):
             self.is_beyond_msgspec = True
@@ -60,7 +70,7 @@ class Builder:
         if constraints.needs_pydantic(metadata):
             self.uses_pydantic = True
             return self._by_pydantic(annotated(annotation, metadata), limits)
-        if type_aliases.is_alias(annotation):
+        if is_alias(annotation):
             return self._alias(annotation, limits)
         origin, args = typing.get_origin(annotation), typing.get_args(annotation)
         choices = members(annotation)
@@ -83,7 +93,7 @@ class Builder:
             return self._enum(base, limits)
         if models.is_model(base):
             return self._model(annotation, base, limits)
-        if base in _LISTS or base in SETS or base is frozenset or base is tuple:
+        if base in LISTS or base in SETS or base is frozenset or base is tuple:
             return self._items(annotation, base, args, limits)
         if base in DICTS and not self.is_text:
             return self._dict(annotation, args, limits)
@@ -92,10 +102,16 @@ class Builder:
             return self._by_pydantic(annotation, limits)
         if not isinstance(base, type):
             raise Unsupported(f"`{name_of(annotation)}` is not a type")
+        return self._other(annotation, base, args, limits)
+
+    def _other(
+        self, annotation: Any, base: type, args: tuple[Any, ...], limits: Constraints
+    ) -> Convert:
+        """Return the function for a class that no other row has."""
         raise Unsupported(f"no text or JSON becomes a `{name_of(annotation)}`")
 
     def _by_pydantic(self, annotation: Any, limits: Constraints) -> Convert:
-        return libraries.pydantic_part(annotation, limits)
+        return libraries.pydantic_part(annotation, limits, is_json=not self.is_text)
 
     def _scalar(self, kind: type, limits: Constraints) -> Convert:
         expected, fault, read = self.scalars[kind]
@@ -176,7 +192,7 @@ class Builder:
         known = self._models.get(alias)
         if known is None:
             known = self._models[alias] = []
-            known.append(self.build(type_aliases.value_of(alias)))
+            known.append(self.build(value_of(alias)))
         return lambda value, loc, faults: known[0](value, loc, faults)
 
     def _union(self, choices: tuple[Any, ...], limits: Constraints) -> Convert:
@@ -292,9 +308,10 @@ class Builder:
         constraints.split(limits, "other", name_of(annotation))
         if self.is_text:
             raise Unsupported(f"no text becomes a `{name_of(annotation)}`")
-        known = self._models.get(annotation)
+        key = key_of(annotation)
+        known = self._models.get(key)
         if known is None:
-            known = self._models[annotation] = []
+            known = self._models[key] = []
             model = models.read(base)
             arguments = dict(zip(getattr(base, "__parameters__", ()), typing.get_args(annotation)))
             fields = [
@@ -386,7 +403,7 @@ def _shape(kind: Any) -> str:
         return "dict"
     if models.is_model(base):
         return "list" if issubclass(base, tuple) else "dict"
-    return "list" if base in (*_LISTS, *SETS, tuple, frozenset) else ""
+    return "list" if base in (*LISTS, *SETS, tuple, frozenset) else ""
 
 
 def _shape_of(value: Any) -> str:
