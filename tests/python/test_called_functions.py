@@ -204,6 +204,8 @@ def test_annotated_parameters_get_values_of_their_types(generation: Generation) 
         ("add", [], "missing a required argument: 'left'; it is `add(left: "),
         ("later", [1, 2], "too many positional arguments; it is `later(n: "),
         ("later", ["x"], "`n` "),
+        ("later", ["5"], "`n` must be an integer"),
+        ("total", [{"id": 1, "prices": ["nan"]}], "`order.prices[0]` must be a number"),
         ("total", [{"id": "x", "prices": [1, "y"]}], "`order.prices[1]` "),
         ("total", [{"id": 1, "prices": []}, "EU"], "`currency` "),
         (

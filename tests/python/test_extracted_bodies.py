@@ -23,6 +23,7 @@ from typing_extensions import TypedDict
 from snaxum import (
     Body,
     HTTPError,
+    Query,
     Request,
     ValidationError,
 )
@@ -342,3 +343,63 @@ def test_a_member_of_a_union_may_fit_after_one_with_many_faults() -> None:
         return len(rows)
 
     assert fill(handler, method="POST", json=[1] * 2000) == 2000
+
+
+class Patch(msgspec.Struct):
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    order: Order | msgspec.UnsetType | None = msgspec.UNSET
+    tags: list[str] | msgspec.UnsetType = msgspec.UNSET
+    size: Annotated[int, msgspec.Meta(ge=1)] | msgspec.UnsetType = msgspec.UNSET
+
+
+class PatchedText(msgspec.Struct):
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    tags: list[int] | msgspec.UnsetType = msgspec.UNSET
+
+
+def test_a_field_may_be_unset() -> None:
+    def change(patch: Patch) -> Any:
+        return patch
+
+    def search(
+        given: Annotated[PatchedText, Query()],
+        n: int | msgspec.UnsetType = msgspec.UNSET,
+    ):
+        return given, n
+
+    assert fill(change, method="POST", body=b"{}") == Patch()
+    body = b'{"name": "a", "order": null, "tags": ["b"], "size": 1}'
+    assert fill(change, method="POST", body=body) == Patch("a", None, ["b"], 1)
+    assert faults(change, method="POST", body=b'{"name": null, "tags": [1], "size": 0}') == [
+        ("body", ["name"], "string_type"),
+        ("body", ["tags", 0], "string_type"),
+        ("body", ["size"], "greater_than_equal"),
+    ]
+    assert fill(search) == (PatchedText(), msgspec.UNSET)
+    assert fill(search, query="name=a&tags=1&tags=2&n=3") == (
+        PatchedText("a", [1, 2]),
+        3,
+    )
+    assert faults(search, query="tags=x&n=y") == [
+        ("query", ["tags", 0], "int_parsing"), ("query", ["n"], "int_parsing"),
+    ]  # fmt: skip
+
+
+class StrictModel(pydantic.BaseModel, strict=True):
+    day: dt.date
+
+
+class WithStrictModel(msgspec.Struct):
+    inner: list[StrictModel]
+
+
+def test_a_model_of_pydantic_in_another_one_has_its_rules_for_json() -> None:
+    def create(whole: WithStrictModel) -> Any:
+        return whole.inner
+
+    body = b'{"inner": [{"day": "2026-01-31"}]}'
+    assert fill(create, method="POST", body=body) == [StrictModel(day=dt.date(2026, 1, 31))]
+    assert faults(create, method="POST", body=b'{"inner": [{"day": "x"}, {"day": 1}]}') == [
+        ("body", ["inner", 0, "day"], "date_parsing"),
+        ("body", ["inner", 1, "day"], "date_type"),
+    ]

@@ -37,12 +37,19 @@ class EmbeddedBody(JsonBody):
         )
         try:
             super().__init__(whole)
-        except Unsupported:  # each part by itself
+            # Beside a model of pydantic all members would have its rules.
+            is_alike = all(
+                p.engine.is_by_pydantic is self.engine.is_by_pydantic for p in self.parts
+            )
+        except Unsupported:
+            is_alike = False
+        if not is_alike:  # each part by itself
             whole.annotation = dict
             super().__init__(whole)
         names = ", ".join(f"`{each.key}`" for each in given)
         noun = "member" if len(given) == 1 else "members"
-        self.note = f"is missing; the body is an object with the {noun} {names}"
+        self.form = f"an object with the {noun} {names}"
+        self.note = f"is missing; the body is {self.form}"
 
     def get(self, request: Any) -> Any:
         data = self._data(request)
@@ -61,9 +68,8 @@ class EmbeddedBody(JsonBody):
             raise HTTPError(400, f"the body is not valid JSON: {error}") from None
         given = {} if sent is None else sent
         if not isinstance(given, dict):
-            parts = [each.argument.key for each in self.parts]
-            found += [(self.part, Fault((key,), self.note, "missing")) for key in parts]
-            return parts
+            found.append((self.part, Fault((), f"must be {self.form}", "model_type")))
+            return [None] * len(self.parts)
         return [self._fill_part(each, given, found) for each in self.parts]
 
     def _fill_part(self, part: JsonBody, given: dict[str, Any], found: FoundFaults) -> Any:

@@ -168,7 +168,7 @@ class JsonBody(Value):
 
     def __init__(self, argument: Argument) -> None:
         super().__init__(argument)
-        self.engine = engines.for_body(argument.annotation, argument.limits, loads)
+        self.engine = engines.for_body(argument.annotation, argument.limits, loads, takes_text=True)
 
     def read(self, request: Any) -> Any:
         return self._data(request) or MISSING

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from . import libraries, scalars
 from .faults import INVALID, Convert, Fault, Faults, Loc, Unsupported
-from .hints import NONE, members, unwrap
+from .hints import NONE, members, union, unwrap
 from .standard import Builder
 
 
@@ -59,15 +59,23 @@ class BodyEngine:
     explain: Convert
     # Returns the faults that `decode` has raised itself, if it knows them all.
     faults: Callable[[Exception], list[Fault] | None]
+    is_by_pydantic: bool = False
 
 
 def for_body(
-    annotation: Any, limits: Mapping[str, Any], loads: Callable[[bytes], Any]
+    annotation: Any,
+    limits: Mapping[str, Any],
+    loads: Callable[[bytes], Any],
+    *,
+    takes_text: bool = False,
 ) -> BodyEngine:
-    """Choose the engine for a JSON body. Raises Unsupported."""
+    """Choose the engine for a JSON body. Raises Unsupported.
+
+    With `takes_text` a single number or bool may be sent as text too.
+    """
     builder = Builder(is_text=False)
     convert = builder.build(annotation, limits)
-    if set(members(annotation)) <= _FROM_TEXT:
+    if takes_text and all(any(each is kind for kind in _FROM_TEXT) for each in members(annotation)):
         return _for_scalar(annotation, limits, convert, loads)
     if builder.uses_pydantic and not builder.is_beyond_pydantic:
         try:
@@ -75,9 +83,9 @@ def for_body(
         except Unsupported:
             pass  # a Struct with a field that is a pydantic model
         else:
-            explain = libraries.adapter_part(adapter)
+            explain = libraries.adapter_part(adapter, is_json=True)
             validate = functools.partial(_decode_finite, adapter.validate_json, loads)
-            return BodyEngine(validate, explain, libraries.json_faults)
+            return BodyEngine(validate, explain, libraries.json_faults, is_by_pydantic=True)
     kind = (
         None if builder.uses_pydantic or builder.is_beyond_msgspec else _typed(annotation, limits)
     )
@@ -101,8 +109,7 @@ def _by_standard(convert: Convert, loads: Callable[[bytes], Any]) -> BodyEngine:
     return BodyEngine(decode, convert, _unknown)
 
 
-# As a single value these may also be the text that a parameter takes.
-_FROM_TEXT = {int, float, bool, None, NONE}
+_FROM_TEXT = (int, float, bool, None, NONE)
 
 
 def _for_scalar(
@@ -111,7 +118,7 @@ def _for_scalar(
     kinds = [each for each in members(annotation) if each not in (None, NONE)]
     if not kinds:
         return _by_standard(convert, loads)
-    of_text = Builder(is_text=True).build(typing.Union[tuple(kinds)], limits)  # noqa: UP007
+    of_text = Builder(is_text=True).build(union(kinds), limits)
 
     def convert_either(value: Any, loc: Loc, faults: Faults) -> Any:
         if type(value) is float and int in kinds and float not in kinds:
@@ -149,7 +156,7 @@ def _typed(annotation: Any, limits: Mapping[str, Any]) -> Any:
         chosen = [
             each if each in (None, NONE) else Annotated[each, meta] for each in members(annotation)
         ]
-        annotation = typing.Union[tuple(chosen)]  # noqa: UP007
+        annotation = union(chosen)
     try:
         msgspec.json.Decoder(annotation)
     except Exception:
