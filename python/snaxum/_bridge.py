@@ -112,6 +112,11 @@ def reload(
     return to_json({"report": vars(made)})
 
 
+def end_replaced() -> None:
+    """End the generations that the last reload has replaced, once no request is on them."""
+    running().retirement.wake()
+
+
 def _load() -> bytes:
     """Load the user's modules for the first time; return the report as JSON."""
     runtime, resources = running(), held_resources.take_from_environment()
@@ -125,6 +130,7 @@ def _load() -> bytes:
     if not runtime.serves:  # only inspected, not served
         made.warnings += [route.describe() for route in runtime.reloader.find_unloaded_routes()]
     _complete(made)
+    runtime.retirement.wake()
     return to_json(vars(made))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from types import FunctionType
 from typing import TypeVar
 
 from ._core.handlers import Handler
@@ -39,6 +40,8 @@ def no_capture(handler: _H) -> _H:
 
 def is_private(handler: object) -> bool:
     """Report whether `no_capture` marks the handler, or a function inside it."""
+    if type(handler) is FunctionType and not handler.__dict__:
+        return False  # nothing has marked or wrapped it
     return any(getattr(layer, _MARK, False) is True for layer in _layers(handler))
 
 

@@ -32,6 +32,7 @@ pub(crate) struct Bridge {
     dispatch_websocket: Py<PyAny>,
     dispatch_head: Py<PyAny>,
     reload: Py<PyAny>,
+    end_replaced: Py<PyAny>,
     describe: Py<PyAny>,
     explain: Py<PyAny>,
     openapi_document: Py<PyAny>,
@@ -65,6 +66,7 @@ impl Bridge {
             dispatch_websocket: function("dispatch_websocket")?,
             dispatch_head: function("dispatch_head")?,
             reload: function("reload")?,
+            end_replaced: function("end_replaced")?,
             describe: function("describe")?,
             explain: function("explain")?,
             openapi_document: function("openapi_document")?,
@@ -135,6 +137,11 @@ impl Bridge {
         let on_begin = PyCFunction::new_closure(py, None, None, on_begin)?;
         let reply = self.reload.call1(py, (paths, is_partial, scope.name(), on_begin, newer))?;
         parse(reply.bind(py))
+    }
+
+    /// Lets the replaced code end, after the report of a reload: the reply must not wait for it.
+    pub(crate) fn end_replaced(&self, py: Python<'_>) -> PyResult<()> {
+        self.end_replaced.call0(py).map(drop)
     }
 
     /// Describes `what` as JSON, such as the process pool; `about` narrows it.

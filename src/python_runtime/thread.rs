@@ -183,6 +183,10 @@ fn serve_control(
                     generation = report.generation;
                 }
                 let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
+                if let Err(error) = bridge.end_replaced(py) {
+                    let error = bridge::error_text(py, &error);
+                    tracing::error!("internal error; please report this: {error}");
+                }
             }
             Control::Explain { method, path, reply } => {
                 let result = bridge.explain(py, &method, &path);

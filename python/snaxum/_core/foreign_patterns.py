@@ -20,7 +20,7 @@ def check(pattern: str, names: Container[str], arguments: Iterable[Argument]) ->
 
     `names` are the parameters that the pattern has.
     """
-    by_name = {each.name: each for each in arguments}
+    by_name = {each.name: each for each in arguments if "{" in pattern}
     for text, name, converter in _braced(pattern):
         argument = by_name.get(name)
         if argument is not None and name not in names:
@@ -44,6 +44,8 @@ def warnings(pattern: str) -> list[str]:
 
 def _braced(pattern: str) -> Iterator[tuple[str, str, str]]:
     """Yield the text, the name and the converter of each `{name}`, `{name:path}` and `{*name}`."""
+    if "{" not in pattern:
+        return
     for found in re.finditer(r"\{(\*?)([^\W\d]\w*)(?::(int|float|uuid|path|str))?\}", pattern):
         star, name, kind = found.groups()
         converter = "path" if star else kind or ""

@@ -10,7 +10,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Iterator
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 Handler = Callable[..., Any]
@@ -19,6 +19,8 @@ Handler = Callable[..., Any]
 def innermost(handler: object) -> Any:
     """Return the function inside `functools.wraps` and `functools.partial`."""
     target: Any = handler
+    if type(target) is FunctionType and not target.__dict__:
+        return target  # nothing has wrapped it
     try:
         target = inspect.unwrap(target)
         while isinstance(target, functools.partial):
@@ -90,6 +92,9 @@ def relative_to(file: str, root: str) -> str:
     """Return `file` relative to `root` if it is below it, with forward slashes."""
     if not file or file.startswith("<"):
         return file
+    below = root + os.sep
+    if file.startswith(below) and os.pardir not in file:
+        return file[len(below) :].replace(os.sep, "/")
     try:
         relative = os.path.relpath(file, root)
     except ValueError:  # another drive

@@ -10,9 +10,9 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from inspect import Parameter
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from .._validation import constraints, hints
@@ -136,6 +136,9 @@ def _is_for_request(argument: Argument, handler: Handler) -> bool:
 def _parameters(
     handler: Any, names: Mapping[str, type], namespaces: Namespaces
 ) -> list[Argument] | None:
+    usual = _usual(handler, names)
+    if usual is not None:
+        return [usual]
     try:
         signature = inspect.signature(handler, follow_wrapped=False)
     except (TypeError, ValueError, NameError):
@@ -154,6 +157,25 @@ def _parameters(
             return own + _inner(handler, inner, own, is_variadic=Parameter.VAR_POSITIONAL in kinds)
     is_any = Parameter.VAR_POSITIONAL in kinds and all(each.source is None for each in own)
     return None if is_any else own
+
+
+def _usual(handler: Any, names: Container[str]) -> Argument | None:
+    """Describe the parameter of `def handler(request)`, without a signature: that takes long."""
+    if type(handler) is not FunctionType or handler.__dict__ or handler.__defaults__:
+        return None
+    code, kinds = handler.__code__, inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+    if code.co_flags & kinds or code.co_posonlyargcount or code.co_kwonlyargcount:
+        return None
+    if code.co_varnames[: code.co_argcount] != ("request",) or "request" in names:
+        return None
+    kind = handler.__annotations__.get("request")
+    if kind is None:
+        if "request" in handler.__annotations__:
+            return None
+        return Argument("request", "request", True, False, "either", annotation=str, key="request")
+    if type(kind) is not type or sources.of_class(kind) != "request":
+        return None
+    return Argument("request", "request", True, True, "either", annotation=kind, key="request")
 
 
 def _is_one(parameter: Parameter) -> bool:
@@ -265,6 +287,11 @@ def _read_parameter(
 
 
 def _describe(argument: Argument, annotation: Any, metadata: list[Any]) -> None:
+    is_plain = type(annotation) is type and not issubclass(annotation, Marker)
+    if is_plain and not (metadata or argument.metadata):
+        argument.annotation = annotation
+        argument.source = sources.of_class(annotation)
+        return
     if hints.is_class(annotation) and issubclass(annotation, Marker):
         metadata, annotation = [*metadata, annotation], str  # `agent: Header`
     metadata = [
@@ -324,6 +351,8 @@ def _texts(code: CodeType | None) -> set[str]:
 
 
 def _check_markers(argument: Argument) -> None:
+    if type(argument.annotation) is type and not argument.metadata:
+        return
     inside = [m for each in hints.members(argument.annotation) for m in hints.unwrap(each)[1]]
     kinds = {type(m).__name__: None for m in (*inside, *argument.metadata) if isinstance(m, Marker)}
     if len(kinds) > 1:

@@ -16,6 +16,7 @@ from .._validation.hints import (
     NONE,
     is_alias,
     is_class,
+    is_of_builtins,
     members,
     name_of,
     parts,
@@ -124,7 +125,7 @@ def _model_in(annotation: Any) -> Any:
 
     Raises Unresolved or Unsupported for an alias.
     """
-    if annotation is MISSING:
+    if annotation is MISSING or is_of_builtins(annotation):
         return MISSING
     found = _bodies(annotation)
     # Only a body with its status is a tuple that is sent.
@@ -181,20 +182,22 @@ def _is_known(kind: Any, around: tuple[Any, ...] = ()) -> bool:
 
 def _resolved(handler: Any, namespaces: parameters.Namespaces | None) -> Any:
     found = _declared(handler)
-    if found.annotation is MISSING:
-        return MISSING
+    if found.annotation is MISSING or is_of_builtins(found.annotation):
+        return found.annotation
     if namespaces is None or not found.is_innermost:
         namespaces = parameters.namespaces_of(found.function)
     kind = resolve(found.annotation, *namespaces)
-    function = found.function
-    is_stream = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-    if is_stream and (typing.get_origin(kind) or kind) is Iterable:  # no list, as elsewhere
-        stream: Any = Iterator
-        return stream[typing.get_args(kind)] if typing.get_args(kind) else stream
-    return kind
+    if (typing.get_origin(kind) or kind) is not Iterable or not _is_stream(found.function):
+        return kind
+    stream: Any = Iterator  # no list, as elsewhere
+    return stream[typing.get_args(kind)] if typing.get_args(kind) else stream
 
 
-@dataclass(slots=True)
+def _is_stream(function: Any) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+@dataclass(slots=True, eq=False, repr=False)
 class _Declared:
     """The annotation of a result, and the function that has its names."""
 

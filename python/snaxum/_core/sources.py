@@ -50,6 +50,8 @@ _WEBSOCKETS = ("ws", "websocket", "socket")
 
 def of_class(annotation: Any) -> ArgumentSource | None:
     """Return the source that a type names; `Request | None` and `list[UploadFile]` count too."""
+    if type(annotation) is type:
+        return _SOURCES.of_class(annotation)
     for each in members(annotation):
         each = unwrap(each)[0]
         for kind in (each, *typing.get_args(each)):

@@ -48,7 +48,8 @@ class _KnownValues(NamedTuple):
 
     environ: Mapping[Any, Any]
     extra: tuple[str, ...]
-    # Masked anywhere, and as a whole literal.
+    # As they are; masked anywhere; masked as a whole literal.
+    values: tuple[str, ...]
     long: tuple[str, ...]
     short: frozenset[str]
 
@@ -89,7 +90,7 @@ def is_secret(name: str) -> bool:
 
 def secret_values() -> list[str]:
     """Return the values of the environment's secret variables, without the short ones."""
-    return _secret_values(dict(_environ()))
+    return list(_known_values().values)
 
 
 def short_values() -> frozenset[str]:
@@ -176,9 +177,10 @@ def _known_values() -> _KnownValues:
     known = _known
     if known is None or known.environ != _environ() or known.extra != _extra:
         environ, extra = dict(_environ()), _extra
-        long = tuple(_with_lines(_secret_values(environ)))
+        values = _secret_values(environ)
+        long = tuple(_with_lines(values))
         short = frozenset(_secret_values(environ, _SHORTEST_LITERAL))
-        known = _known = _KnownValues(environ, extra, long, short)
+        known = _known = _KnownValues(environ, extra, tuple(values), long, short)
     return known
 
 

@@ -112,11 +112,18 @@ class Attempt:
         with watchdog or nullcontext():
             self.stage.run(self.roots)
         nodes = self.stage.staging.nodes
-        check(nodes.values())
-        prune = self.watchdog is not None
-        self.generation = self.stage.build(self.roots, prune=prune, retirement=self.retirement)
         hooks = [hook for node in self._fresh(nodes) for hook in node.hooks]
-        if not any(hook.when == "startup" for hook in hooks):
+        is_checked = any(hook.when == "startup" for hook in hooks)
+        if is_checked:
+            check(nodes.values())
+        prune = self.watchdog is not None
+        try:
+            self.generation = self.stage.build(self.roots, prune=prune, retirement=self.retirement)
+        except BaseException:
+            if not is_checked:
+                check(nodes.values())
+            raise
+        if not is_checked:
             check(nodes.values())
         self.report.phases["stage"] = ms_since(self._started)
         self.report.modules = [

@@ -26,6 +26,7 @@ from .model import Node
 IMPORT_WAIT_S = 5.0
 
 _MISSING = object()
+_PACKAGE = str(__package__).partition(".")[0]
 _import = builtins.__import__
 _import_module = importlib.import_module
 
@@ -43,6 +44,8 @@ def _hooked_import(
     fromlist: Sequence[str] | None = (),
     level: int = 0,
 ) -> Any:
+    if level and _is_of_framework(globals):
+        return _import(name, globals, locals, fromlist, level)
     if not _is_loading():
         full = _absolute(name, globals, level)
         top = full.partition(".")[0]
@@ -112,6 +115,12 @@ def _absolute(name: str, globals: Mapping[str, Any] | None, level: int) -> str:
         return importlib.util.resolve_name("." * level + name, package)
     except ImportError:
         return name  # the real import raises the error
+
+
+def _is_of_framework(globals: Mapping[str, Any] | None) -> bool:
+    """Report whether code of the framework imports, from a package of its own."""
+    package = (globals or {}).get("__package__")
+    return type(package) is str and (package == _PACKAGE or package.startswith(f"{_PACKAGE}."))
 
 
 def _is_loading() -> bool:

@@ -62,9 +62,16 @@ class Retirement:
         threading.Thread(target=self._run, name="retirement", daemon=True).start()
 
     def retire(self, generation: Generation, kept: list[tuple[str, Kept]]) -> None:
-        """Add a replaced generation to the queue, with the kept values that end with it."""
+        """Add a replaced generation to the queue, with the kept values that end with it.
+
+        It ends after the next `wake`.
+        """
         self._retired.append((generation, kept))
-        self._wake.put(True)
+
+    def wake(self) -> None:
+        """Let the thread end generations; during a reload it would compete for the interpreter."""
+        if self._retired:
+            self._wake.put(True)
 
     def release(self, kept: Iterable[tuple[str, Kept]]) -> None:
         """Unload kept values that no generation uses."""

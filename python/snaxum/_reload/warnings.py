@@ -30,9 +30,10 @@ def warnings(old: Sequence[Node], fresh: Sequence[Node], graph: Graph, root: str
 
 def _of_routes(old: Iterable[Node], fresh: Iterable[Node]) -> Iterator[str]:
     """Yield what is probably a mistake in the routes that are new, or have changed."""
-    known = {(route.pattern, text) for route in _routes(old) for text in route.warnings}
-    for route in _routes(fresh):
-        for text in route.warnings:
+    found = [(route, text) for route in _routes(fresh) for text in route.warnings]
+    if found:
+        known = {(route.pattern, text) for route in _routes(old) for text in route.warnings}
+        for route, text in found:
             if (route.pattern, text) not in known:
                 place = f"{display_path(route.file)}:{route.line}" if route.file else route.place
                 yield f"route `{route.pattern}` at {place}: {text}"

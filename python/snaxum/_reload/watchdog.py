@@ -10,6 +10,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 import traceback
 from types import FrameType, TracebackType
 
@@ -38,20 +39,27 @@ class Watchdog:
         self._thread = threading.get_ident()
         self._native = threading.current_thread() is threading.main_thread()
         self._condition = threading.Condition()
+        # The number of loads, and when the last one began.
         self._watched = 0
+        self._since = 0.0
         self._is_watching = False
+        # Whether the thread waits for a load without a time limit. A notification would compete
+        # with the load for the interpreter.
+        self._is_idle = False
         # The stack that was logged, for the report of the reload.
         self.stack: str | None = None
         threading.Thread(target=self._run, name="load-watchdog", daemon=True).start()
 
     def __enter__(self) -> Watchdog:
         self.stack = None
-        if self._native:
+        if self._native and signal.getsignal(_WAKE) != self._on_wake:
             signal.signal(_WAKE, self._on_wake)
         with self._condition:
-            self._is_watching = True
             self._watched += 1
-            self._condition.notify()
+            self._since = time.monotonic()
+            self._is_watching = True
+            if self._is_idle:
+                self._condition.notify()
         return self
 
     def __exit__(
@@ -62,27 +70,42 @@ class Watchdog:
     ) -> None:
         with self._condition:
             self._is_watching = False
-            self._condition.notify()
 
     def _run(self) -> None:
         while True:
             with self._condition:
+                self._is_idle = True
                 self._condition.wait_for(lambda: self._is_watching)
+                self._is_idle = False
+            self._watch()
+
+    def _watch(self) -> None:
+        """Watch loads until there has been none for as long as a quick one may take."""
+        while True:
+            with self._condition:
                 load = self._watched
-                if self._ends_within(load, self._show_after_s):
+                if not self._is_watching:
+                    self._condition.wait(self._show_after_s)
+                    if load == self._watched:
+                        return
+                    continue
+                if self._wait_until(load, self._show_after_s):
                     continue
             self._log_stack()
             with self._condition:
-                if self._ends_within(load, self._interrupt_after_s - self._show_after_s):
+                if self._wait_until(load, self._interrupt_after_s):
                     continue
-                while self._is_watching and load == self._watched:
+                while self._is_current(load):
                     self._interrupt()
-                    self._ends_within(load, _AGAIN_S)
+                    self._condition.wait(_AGAIN_S)
 
-    def _ends_within(self, load: int, seconds: float) -> bool:
-        return self._condition.wait_for(
-            lambda: not self._is_watching or load != self._watched, max(0.0, seconds)
-        )
+    def _wait_until(self, load: int, age_s: float) -> bool:
+        """Wait until a load has taken `age_s` seconds; report whether it has ended before."""
+        self._condition.wait(max(0.0, self._since + age_s - time.monotonic()))
+        return not self._is_current(load)
+
+    def _is_current(self, load: int) -> bool:
+        return self._is_watching and load == self._watched
 
     def _log_stack(self) -> None:
         frame = sys._current_frames().get(self._thread)

@@ -26,7 +26,7 @@ def resolve(annotation: Any, globals_: Mapping[str, Any], locals_: Mapping[str, 
 
     Raises Unresolved for a name that is not defined, and Unsupported without a type.
     """
-    if is_class(annotation):
+    if is_class(annotation) or is_of_builtins(annotation):
         return annotation
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
     try:
@@ -42,6 +42,17 @@ def resolve(annotation: Any, globals_: Mapping[str, Any], locals_: Mapping[str, 
 def is_class(value: Any) -> bool:
     """Report whether a value is a class; `list[int]` is one only to Python 3.10."""
     return isinstance(value, type) and not isinstance(value, types.GenericAlias)
+
+
+def is_of_builtins(annotation: Any) -> bool:
+    """Report whether a type consists of Python's own classes and `Any`, as `dict[str, Any]`."""
+    kind = type(annotation)
+    if kind is type:
+        return bool(annotation.__module__ == "builtins")
+    if kind is types.GenericAlias:
+        parts = (annotation.__origin__, *annotation.__args__)
+        return all(each is Ellipsis or is_of_builtins(each) for each in parts)
+    return annotation is Any
 
 
 def hints_of(kind: Any) -> dict[str, Any]:
@@ -62,6 +73,8 @@ def unwrap(annotation: Any, *, keeps_aliases: bool = False) -> tuple[Any, list[A
     stands for a field that is not sent. Raises Unresolved or Unsupported for an alias.
     """
     metadata: list[Any] = []
+    if type(annotation) is type:
+        return annotation, metadata  # the usual one
     while True:
         origin = typing.get_origin(annotation)
         if origin is Annotated:
@@ -179,7 +192,7 @@ def with_arguments(annotation: Any, arguments: Mapping[Any, Any]) -> Any:
 
 def members(annotation: Any) -> tuple[Any, ...]:
     """Return the members of a union; the type alone, if it is not one."""
-    if typing.get_origin(annotation) in _UNIONS:
+    if type(annotation) is not type and typing.get_origin(annotation) in _UNIONS:
         return typing.get_args(annotation)
     return (annotation,)
 
