@@ -17,9 +17,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 from ._core import forms
-from ._debug import crash, output, redact, running_requests
-from ._debug.route_lookup import explain as explain_match
-from ._debug.route_lookup import matching_order
+from ._debug import redact
 from ._host import Exchange, HostApi, to_json
 from ._hosts import install as hosts
 from ._reload import effects, held_resources, report, stage
@@ -30,7 +28,6 @@ from ._runtime import (
     interpreter,
     registration,
     respond,
-    sockets,
     streamed_request,
     streams,
 )
@@ -63,12 +60,16 @@ def start(options: str, host: HostApi) -> bytes:
     elif interpreter.ends_with_server:
         streams.install()
     if settings["crash_fd"] is not None:
+        from ._debug import crash
+
         crash.install(settings["crash_fd"])
     respond.is_observed = settings["dev"]
     redact.add_words(settings["redact_extra"])
     forms.max_fields = settings["max_form_fields"]
     streamed_request.max_body_size = settings["max_body_size"]
     if settings["dev"] and not settings["load_only"]:
+        from ._debug import output
+
         output.install(host.print, is_raw=settings["raw_output"])
     generations.first_number = settings["first_generation"]
     generations.publish(Generation(0, RouteTable([])))
@@ -155,11 +156,13 @@ def describe(what: str, about: list[str]) -> bytes:
     Possible are `pool`, `modules`, `order` (of matching), `workers`, `source` (of the route with an
     id) and `match` (of a method and a path).
     """
+    from ._debug import route_lookup, running_requests
+
     generation = current()
     if what == "pool":
         return to_json(running_requests.pool_status(running()))
     if what == "order":
-        return to_json(matching_order(generation.table))
+        return to_json(route_lookup.matching_order(generation.table))
     if what == "workers":
         return to_json(running_requests.describe(running()))
     if what == "source":
@@ -171,6 +174,8 @@ def describe(what: str, about: list[str]) -> bytes:
 
 def explain(method: str, path: str) -> bytes:
     """Return the route of a request, and the reasons against others, as JSON."""
+    from ._debug.route_lookup import explain as explain_match
+
     generation = current()
     return to_json(explain_match(generation.table, method, path, generation.static_mounts))
 
@@ -242,7 +247,7 @@ def dispatch_websocket(exchange: Exchange, method: str, path: str) -> None:
     """Pass the handshake of a WebSocket to the loop, or to a thread of its own."""
     generation = enter(exchange.id)
     try:
-        sockets.dispatch_websocket(exchange, generation, path)
+        _sockets().dispatch_websocket(exchange, generation, path)
     finally:
         leave(generation)
 
@@ -282,6 +287,14 @@ def _called_functions() -> ModuleType:
     from ._runtime import called_functions
 
     return called_functions
+
+
+@functools.cache
+def _sockets() -> ModuleType:
+    """Import `sockets` with the first handshake: most servers have none."""
+    from ._runtime import sockets
+
+    return sockets
 
 
 def _redirect_stdout(load: Callable[[], bytes]) -> bytes:

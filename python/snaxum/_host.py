@@ -8,9 +8,14 @@ from __future__ import annotations
 
 # By name: the user's code may replace `json.dumps`.
 from json import dumps
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from .uploads import RawFile
+
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object  # only type checkers need it, and each one takes long to make
 
 Address = tuple[str, int]
 # The version of HTTP; path and query as they were sent; the headers; the addresses of client and

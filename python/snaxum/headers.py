@@ -6,10 +6,11 @@ neither requests nor responses.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, overload
 from urllib.parse import parse_qsl
+
+from ._core.late_regex import late
 
 Pairs = Iterable[tuple[str, str]]
 HeaderList = list[tuple[str, str]]
@@ -238,8 +239,8 @@ def checked_value(name: str, value: object) -> str:
     return value.strip(" \t")
 
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_NOT_IN_VALUE = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
+_TOKEN = late(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_IN_VALUE = late(r"[^\t\x20-\x7e\xa0-\xff]")
 
 
 def is_token(text: str) -> bool:

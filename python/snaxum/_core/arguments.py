@@ -28,7 +28,7 @@ ArgumentSource = Literal[
 Passing = Literal["positional", "either", "keyword"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Argument:
     """One parameter of a handler, and the source of its value; None leaves it out."""
 

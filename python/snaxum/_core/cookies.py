@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from email.utils import format_datetime, formatdate
 
 from ..headers import is_token
+from .late_regex import late
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # In the past for every client.
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
@@ -81,13 +83,19 @@ def _date(key: str, expires: dt.datetime | float | str) -> str:
     if isinstance(expires, dt.datetime):
         if expires.tzinfo is None:
             expires = expires.replace(tzinfo=dt.timezone.utc)
-        return format_datetime(expires.astimezone(dt.timezone.utc), usegmt=True)
+        return _format_date(expires.astimezone(dt.timezone.utc))
     if isinstance(expires, bool) or not isinstance(expires, int | float):
         kind = type(expires).__name__
         raise TypeError(
             f"cookie `{key}` has expires={expires!r}, a {kind}; use a datetime, or max_age"
         )
-    return formatdate(expires, usegmt=True)
+    return _format_date(dt.datetime.fromtimestamp(expires, dt.timezone.utc))
+
+
+def _format_date(moment: dt.datetime) -> str:
+    """Write a moment in UTC as HTTP does; `email.utils` would import sockets and codecs."""
+    day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
+    return f"{day}, {moment.day:02} {month} {moment.year:04} {moment:%H:%M:%S} GMT"
 
 
 def _checked(key: str, attribute: str, text: str) -> str:
@@ -98,11 +106,11 @@ def _checked(key: str, attribute: str, text: str) -> str:
     return text
 
 
-_ATTRIBUTE = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
-_PLAIN = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
+_ATTRIBUTE = late(r"[\x20-\x3a\x3c-\x7e]*")
+_PLAIN = late(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
 # Wider than a token: browsers store such names, and send them to every page of a site.
-_COOKIE_NAME = re.compile(r"[^\x00-\x20\x7f,;=\"]+")
-_ESCAPED = re.compile(rb"\\([0-3][0-7]{2}|.)", re.DOTALL)
+_COOKIE_NAME = late(r"[^\x00-\x20\x7f,;=\"]+")
+_ESCAPED = late(rb"\\([0-3][0-7]{2}|.)", re.DOTALL)
 
 
 def quote_value(value: str) -> str:

@@ -7,14 +7,18 @@ response, with it whatever fits the model. Decorates nothing: `blueprints` does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast, overload
 
 from .handlers import Handler
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from typing_extensions import Unpack  # checkers have it; Python 3.10 does not
 
     from .handler_results import ResultHandler
+else:
+    Protocol = object  # only type checkers need it, and each one takes long to make
 
 _H = TypeVar("_H", bound=Handler)
 # A function whose result a type checker compares with the values that become responses.

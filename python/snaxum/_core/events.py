@@ -5,10 +5,10 @@ Follows section 9.2 of the HTML standard. Never waits for an event and never sen
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from .json_encoding import dumps
+from .late_regex import late
 from .text_encoding import encode_text
 
 CONTENT_TYPE = "text/event-stream"
@@ -17,7 +17,7 @@ HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 # A proxy may close a connection that is silent for longer, often after 60 s.
 KEEP_ALIVE_S = 15.0
 
-_LINE_BREAK = re.compile("\r\n|\r|\n")
+_LINE_BREAK = late("\r\n|\r|\n")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
+from .late_regex import late
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _DICT = "return the dict or list; it is sent as JSON"
@@ -193,7 +195,7 @@ def explain_object(value: object) -> str | None:
 def explained(function: _F) -> _F:
     """Make a function whose error for a keyword of another framework has the explanation."""
     # Python 3.13 adds the most similar keyword, which need not mean the same.
-    mistake = re.compile(
+    mistake = late(
         rf"({re.escape(function.__qualname__)}\(\) got an unexpected keyword argument '(\w+)')"
         r"(?:\. Did you mean '\w+'\?)?$"
     )

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .late_regex import late
+
 # The most routes that are listed of one application.
 MAX_ROUTES = 2000
 # The most applications around another one, such as middleware.
@@ -20,7 +22,7 @@ MAX_LAYERS = 20
 ANY = ("ANY",)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class ForeignRoute:
     """One route: its methods, its path below the application, its handler.
 
@@ -60,7 +62,7 @@ def parameters_of(path: str) -> tuple[str, list[dict[str, str]]]:
 
 
 # `{name:kind}` of Starlette, or `<kind:name>` of Werkzeug and Django.
-_PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}|<(?:([^<>:]+):)?(\w+)>")
+_PARAMETER = late(r"\{(\w+)(?::(\w+))?\}|<(?:([^<>:]+):)?(\w+)>")
 
 
 def _routes_of(app: Any) -> Iterator[ForeignRoute]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl
 
+from .late_regex import late
+
 # The option `max-form-fields`.
 max_fields = 1000
 
-_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
+_BROKEN = late(r"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
 
 
 class FormError(ValueError):

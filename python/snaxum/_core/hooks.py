@@ -23,7 +23,7 @@ _PARAMETERS: dict[Kind, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)
 class Scope:
     """A blueprint, as its routes and hooks refer to it."""
 
@@ -33,7 +33,7 @@ class Scope:
     place: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, repr=False)
 class RequestHook:
     """A function that runs before, after or around handlers, or instead of one that failed.
 
@@ -71,7 +71,7 @@ class RequestHook:
         return f"{self.kind}({', '.join(map(name_of, self.conditions))})"
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False)
 class HookSet:
     """The hooks of one route, each kind in the order in which it runs.
 

@@ -12,6 +12,7 @@ import re
 from typing import Any, NoReturn
 
 from .json_encoding import ORJSON
+from .late_regex import late
 
 MAX_DEPTH = 1024
 
@@ -56,7 +57,7 @@ _DIGITS_AS_ZERO = bytes(48 if byte in b"0123456789" else 32 for byte in range(25
 _LONG_NUMBER = b"0" * 19
 _TOO_DEEP = f"nested over {MAX_DEPTH} deep"
 # Every escape in turn, so that none begins in the middle of another; the group is half a pair.
-_ESCAPE = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
+_ESCAPE = late(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
 
 
 def _place(text: str, position: int) -> str:

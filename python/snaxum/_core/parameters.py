@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import re
 import sys
 import typing
 from collections.abc import Container, Mapping, Sequence
@@ -21,6 +20,7 @@ from ..markers import MISSING, Marker
 from . import foreign_parameters, foreign_patterns, sources
 from .arguments import Argument, ArgumentSource, Passing
 from .handlers import Handler, code_of, innermost
+from .late_regex import late
 
 _PASSING: dict[object, Passing] = {
     Parameter.POSITIONAL_ONLY: "positional",
@@ -29,7 +29,7 @@ _PASSING: dict[object, Passing] = {
 # The global and the local names that an annotation refers to.
 Namespaces = tuple[dict[str, Any], dict[str, Any]]
 # As in `req`, `http_request`, `_`, `r`, `ws`.
-_REQUEST_NAME = re.compile(r"^_|req|^rq?$|^ws|socket")
+_REQUEST_NAME = late(r"^_|req|^rq?$|^ws|socket")
 
 
 def plan(

@@ -15,6 +15,8 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
+from .late_regex import late
+
 # Python 3.11 refuses longer integers by default; a route must not depend on that setting.
 MAX_INT_DIGITS = 4300
 # A regex with several parameters takes time that grows with a power of the text's length.
@@ -30,7 +32,7 @@ class PatternError(ValueError):
     """A pattern that cannot be a route; the message gives the reason and the correction."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Converter:
     """The text that a `<name:...>` accepts, and the value that a handler gets for it.
 
@@ -51,7 +53,7 @@ class Converter:
     kind: type = str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, repr=False)
 class Part:
     """One step of a pattern: a segment, or the rest of the path from a `<path:...>` on.
 
@@ -65,7 +67,7 @@ class Part:
     match: Matcher | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, repr=False)
 class Pattern:
     """A parsed pattern."""
 
@@ -135,7 +137,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str, str | None]]:
         position = token.end()
 
 
-_TOKEN = re.compile(r"(/)|([^<>/]+)|<([^<>]*)>")
+_TOKEN = late(r"(/)|([^<>/]+)|<([^<>]*)>")
 
 
 def _param(inner: str) -> tuple[str, Converter]:
@@ -312,9 +314,9 @@ def _whole_path(text: str) -> PathValues | None:
     return (text,) if _PATH.fullmatch(text) else None
 
 
-_FLOAT = re.compile(r"\d+\.\d+")
-_UUID = re.compile("-".join(f"[0-9A-Fa-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12)))
-_PATH = re.compile("[^/].*?")
+_FLOAT = late(r"\d+\.\d+")
+_UUID = late("-".join(f"[0-9A-Fa-f]{{{digits}}}" for digits in (8, 4, 4, 4, 12)))
+_PATH = late("[^/].*?")
 
 CONVERTERS = {
     converter.name: converter

@@ -5,28 +5,41 @@ Owns the types, and nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+
+class Unmatched:
+    """A result without a route; two of equal type and methods are equal."""
+
+    # No dataclasses: four would take a good part of the start.
+    __slots__ = ("allow",)
+
+    def __init__(self, allow: tuple[str, ...] = ()) -> None:
+        self.allow = allow
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.allow == self.allow
+
+    __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(slots=True)
-class MethodNotAllowed:
+class MethodNotAllowed(Unmatched):
     """The path is known, the method is not; `allow` lists the known methods."""
 
-    allow: tuple[str, ...]
+    __slots__ = ()
 
 
-@dataclass(slots=True)
-class ImpliedOptions:
-    """OPTIONS on a known path without a handler for it."""
+class ImpliedOptions(Unmatched):
+    """OPTIONS on a known path without a handler for it; `allow` lists the methods."""
 
-    allow: tuple[str, ...]
+    __slots__ = ()
 
 
-@dataclass(slots=True)
-class UpgradeRequired:
+class UpgradeRequired(Unmatched):
     """Only a WebSocket has this path."""
 
+    __slots__ = ()
 
-@dataclass(slots=True)
-class NotFound:
+
+class NotFound(Unmatched):
     """No route has this path."""
+
+    __slots__ = ()

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from ..headers import is_token
 from ..routing import Route, RouteError
-from ..websockets import BlockingWebSocket, WebSocket
 from . import calls
 from .handlers import Handler, code_of, where
 from .hooks import Scope
@@ -62,6 +61,8 @@ class WebSocketRoute(Route):
 
     def _check_kind(self) -> None:
         """Raise RouteError for a handler whose annotation promises the other kind of WebSocket."""
+        from ..websockets import BlockingWebSocket, WebSocket
+
         wrong: type = BlockingWebSocket if self.is_async else WebSocket
         try:
             parameters = inspect.signature(self.handler).parameters.values()

@@ -8,19 +8,19 @@ changes the exception.
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from types import FrameType, TracebackType
 from typing import Any
 
 from .._core.foreign_names import explain_keyword
+from .._core.late_regex import late
 from .._core.objects import is_a
 from ..blueprints import Declarations
 from ..request import ATTRIBUTES, Request
 from ..websockets import BlockingWebSocket, WebSocket
 from . import failed_line
 
-_KEYWORD = re.compile(r"([\w.<>]+)\(\) got an unexpected keyword argument '(\w+)'")
+_KEYWORD = late(r"([\w.<>]+)\(\) got an unexpected keyword argument '(\w+)'")
 
 
 def explain(message: str, trace: TracebackType | None) -> str | None:

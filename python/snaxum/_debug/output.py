@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import IO
 
+from .._core.late_regex import late
 from .._runtime import generations, leases, streams
 from .redact import MASK, SLACK, begins_key, end_of_key, mask_beginning
 from .source_mask import mask_printed_line
@@ -25,9 +26,10 @@ _BUFFERED = SLACK * MAX_LINE + 1
 MAX_KEY_LINES = 200
 
 # Control characters but tab and line break, and bidi overrides.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_CONTROL = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+_UNSAFE = late(_CONTROL)
 # The same, after the allowed parts: colours (SGR), and both kinds of line break.
-_PART = re.compile(rf"(?P<colour>\x1b\[[0-9;:]*m)|(?P<end>\r?\n)|{_UNSAFE.pattern}")
+_PART = late(rf"(?P<colour>\x1b\[[0-9;:]*m)|(?P<end>\r?\n)|{_CONTROL}")
 _NO_COLOUR = "\x1b[0m"
 
 # Receives the request, the name of the stream, the line, and whether a loading module printed it.

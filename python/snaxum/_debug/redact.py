@@ -17,20 +17,22 @@ from collections.abc import Callable, Iterable, Mapping
 from json import loads
 from typing import Any, NamedTuple
 
+from .._core.late_regex import late
+
 MASK = "••••"
 
-_WORD_EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+_WORD_EDGE = late(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 # The same for words of any language, as a project may name them.
-_ANY_WORD_EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+")
-_QUERY_PAIR = re.compile(r"""([?&]([^\s=&'"]+)=)([^\s&'"]*)""")
+_ANY_WORD_EDGE = late(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+")
+_QUERY_PAIR = late(r"""([?&]([^\s=&'"]+)=)([^\s&'"]*)""")
 # `name: value` and `name=value` as a repr writes them, at any depth.
-_PAIR = re.compile(
+_PAIR = late(
     r"""((['"]?)\b([^\W\d][\w-]*)\2\s*[:=]\s*)"""
     r"""(b?'(?:[^'\\]|\\.)*'|b?"(?:[^"\\]|\\.)*"|[^\s,)}\]]+)"""
 )
 # A private key without its end.
-_BEGUN_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?!.*-----END )", re.DOTALL)
-_END_OF_KEY = re.compile(r"-----END [A-Z0-9 ]*-----")
+_BEGUN_KEY = late(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?!.*-----END )", re.DOTALL)
+_END_OF_KEY = late(r"-----END [A-Z0-9 ]*-----")
 # Shorter values of the environment are ordinary words.
 _SHORTEST_VALUE = 8
 # A whole literal is recognised by a shorter one.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from .._core.late_regex import late
 from .redact import MASK, Span, is_secret, known_values, mask_text, secret_spans, short_values
 
 # A larger text is not parsed.
@@ -23,13 +23,13 @@ _WRAPPERS = frozenset(
 # Calls whose first argument is a name and whose second is a default.
 _LOOKUPS = frozenset(["get", "getenv", "pop", "setdefault"])
 _STRING = r"""[bBrRuUfF]{0,2}(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")"""
-_LITERAL = re.compile(r"""[bBrRuUfF]{0,2}('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")""")
+_LITERAL = late(r"""[bBrRuUfF]{0,2}('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")""")
 # `name = literal`, `name: type = literal`, `name := literal` and `"name": literal`.
-_ASSIGNED = re.compile(
+_ASSIGNED = late(
     rf"""(?:\b|['"])([^\W\d][\w-]*)['"]?\]?\s*(?::\s*[\w.\[\], |]+?\s*)?(?::=|[:=])\s*"""
     rf"""({_STRING}|\d[\w.]+)"""
 )
-_FIRST_LINES = re.compile(r"\r\n|\r|\n")
+_FIRST_LINES = late(r"\r\n|\r|\n")
 
 
 class MaskedSource(NamedTuple):

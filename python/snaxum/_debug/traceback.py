@@ -7,17 +7,19 @@ and never prints.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import linecache
 import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from types import CodeType, FrameType, TracebackType
+from types import CodeType, FrameType, ModuleType, TracebackType
 from typing import Any, cast
 
 from .._core import own_files
 from .._core.foreign_names import explain_object
 from .._core.handlers import code_of, innermost
+from .._core.late_regex import late
 from .._core.objects import (
     attribute,
     is_a,
@@ -28,7 +30,6 @@ from .._core.objects import (
 from .._reload import loader
 from .._reload.user_paths import display_path, is_user_file
 from ..templates import is_template
-from . import foreign_calls
 from .locals import describe_locals, repr_deadline
 from .redact import mask_beginning, mask_text, rules
 from .repr_timeout import Deadline, DeadlineExceeded
@@ -49,7 +50,7 @@ trace_of = BaseException.__dict__["__traceback__"].__get__
 _cause_of = BaseException.__dict__["__cause__"].__get__
 _context_of = BaseException.__dict__["__context__"].__get__
 _suppresses_context = BaseException.__dict__["__suppress_context__"].__get__
-_PRINTED_FILE = re.compile(r'^\s*(?:[|+-]\s*)*File "(.+?)", line \d', re.MULTILINE)
+_PRINTED_FILE = late(r'^\s*(?:[|+-]\s*)*File "(.+?)", line \d', re.MULTILINE)
 
 
 def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
@@ -61,7 +62,9 @@ def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
     """
     if not with_locals:
         return _describe(error, None, set(), 0)
-    rules()  # so that their first use does not count against the deadline, nor do the sources
+    # So that their first use does not count against the deadline, nor do the sources.
+    rules()
+    _foreign_calls()
     _read_sources(error)
     deadline = repr_deadline()
     try:
@@ -296,11 +299,22 @@ def _hint(error: BaseException) -> str | None:
         return f"add {package} to pyproject.toml and run `snaxum sync`, or fix the name"
     if is_a(error, TabError, IndentationError):
         return "indent with spaces only, four a level"
+    hint: str | None
     if type(error) is TypeError:
-        return foreign_calls.explain(message_of(error), trace_of(error))
-    if type(error) is KeyError:
-        return foreign_calls.explain_key(error, trace_of(error))
-    return explain_object(error)
+        hint = _foreign_calls().explain(message_of(error), trace_of(error))
+    elif type(error) is KeyError:
+        hint = _foreign_calls().explain_key(error, trace_of(error))
+    else:
+        hint = explain_object(error)
+    return hint
+
+
+@functools.cache
+def _foreign_calls() -> ModuleType:
+    """Import `foreign_calls` with the first failure that it may explain."""
+    from . import foreign_calls
+
+    return foreign_calls
 
 
 def _text(error: BaseException) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 from .._reload import loader
 from .._reload.model import Hook, Node
 from ..mounts import Mount
-from .target import Target
 
 # More than a lifespan takes: it has limits of its own.
 LIFESPAN_S = 90.0
@@ -39,6 +38,8 @@ def serve_target(options: dict[str, Any] | None) -> None:
     """Mount the application that the options name, with each run of its module."""
     if options is None:
         return
+    from .target import Target
+
     module, _, attribute = options["target"].partition(":")
     target = Target(module, attribute, options["factory"], options["interface"])
 

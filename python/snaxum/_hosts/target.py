@@ -22,7 +22,7 @@ from ..routing import RouteError
 MAX_NAMED = 3
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Target:
     """`module:attribute`, whether the attribute is a factory, and the interface if it is named."""
 

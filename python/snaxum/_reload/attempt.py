@@ -31,7 +31,7 @@ from .watchdog import Watchdog
 HANDLER_IMPORT_WAIT_S = 2.0
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Plan:
     """The work of an attempt."""
 

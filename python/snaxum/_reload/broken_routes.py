@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ast
 import logging
-import re
 from collections.abc import Iterator, Mapping
 
 from .._core.hooks import RequestHook, declare
+from .._core.late_regex import late
 from ..http_errors import HTTPError
 from ..routing import Route, RouteError, RouteTable
 from .source_cache import SourceCache
@@ -72,7 +72,7 @@ def refusals(modules: Mapping[str, str], sources: SourceCache) -> list[RequestHo
 
 # The declarations of hooks that run before a handler.
 _HOOKS = ("before_request", "middleware")
-_WORD = re.compile(rb"\b(?:before_request|middleware)\b")
+_WORD = late(rb"\b(?:before_request|middleware)\b")
 
 
 def _has_hooks(path: str, sources: SourceCache) -> bool:

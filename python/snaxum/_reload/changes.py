@@ -28,7 +28,7 @@ MAX_OWN = 5
 OWN_WINDOW_S = 10.0
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Changes:
     """The differences between the files and the serving generation."""
 

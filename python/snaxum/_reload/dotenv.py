@@ -11,9 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-_EXPORT = re.compile(r"(?:export[^\S\r\n]+)?")
+from .._core.late_regex import late
+
+_EXPORT = late(r"(?:export[^\S\r\n]+)?")
 # A name may be quoted; quotes around a value may enclose lines.
-_STATEMENT = re.compile(
+_STATEMENT = late(
     r"""
     (?: '(?P<quoted_name>[^']+)' | (?P<name>(?!')[^=\#\s]+) )
     [^\S\r\n]*
@@ -28,20 +30,20 @@ _STATEMENT = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_REST = re.compile(r"(?:[^\S\r\n]*\#[^\r\n]*)?[^\S\r\n]*(?:\r\n|\n|\r|\Z)")
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
-_LINE_BREAK = re.compile(r"\r\n|\n|\r")
-_BLANK = re.compile(r"\s*")
-_VARIABLE = re.compile(r"\$\{(?P<name>[^}:]*)(?::-(?P<default>[^}]*))?\}")
-_SINGLE_ESCAPE = re.compile(r"\\[\\']")
-_DOUBLE_ESCAPE = re.compile(r"\\[\\'\"abfnrtv]")
+_REST = late(r"(?:[^\S\r\n]*\#[^\r\n]*)?[^\S\r\n]*(?:\r\n|\n|\r|\Z)")
+_LINE = late(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
+_LINE_BREAK = late(r"\r\n|\n|\r")
+_BLANK = late(r"\s*")
+_VARIABLE = late(r"\$\{(?P<name>[^}:]*)(?::-(?P<default>[^}]*))?\}")
+_SINGLE_ESCAPE = late(r"\\[\\']")
+_DOUBLE_ESCAPE = late(r"\\[\\'\"abfnrtv]")
 
 _NO_ASSIGNMENT = "is not NAME=value, and is ignored; put quotes around a value with quotes in it"
 _NOT_UTF8 = "is not UTF-8, and its variable is ignored; save the file as UTF-8"
 _NUL = "contains a NUL byte, and its variable is ignored; remove it"
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Parsed:
     """The variables of a file, and the lines without a meaning: their numbers and what they are."""
 

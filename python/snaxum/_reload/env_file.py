@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from . import dotenv
 from .file_inputs import file_digest
 from .user_paths import display_path
 
@@ -19,7 +18,7 @@ from .user_paths import display_path
 _names: set[str] = set()
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class NewVariables:
     """The current content of the file, or the `error` that reading it raised."""
 
@@ -50,6 +49,8 @@ class EnvFile:
         except OSError as error:
             found.error = error
             return found
+        from . import dotenv
+
         # `${NAME}` stands for the new value of the file, not for the active one.
         environment = {n: value for n, value in os.environ.items() if n not in self.values}
         parsed = dotenv.parse(content, environment)

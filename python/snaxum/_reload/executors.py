@@ -11,7 +11,6 @@ started for, and stays as it is.
 from __future__ import annotations
 
 import functools
-import pkgutil
 import sys
 import threading
 from collections import Counter
@@ -132,6 +131,8 @@ def _by_name(_: object, obj: Any) -> Any:
         return NotImplemented
     if not loader.is_user_module_name(module):
         return NotImplemented
+    import pkgutil
+
     return pkgutil.resolve_name, (f"{module}:{name}",)
 
 

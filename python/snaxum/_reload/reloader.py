@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .. import templates
 from .._core.objects import attribute, is_a
@@ -25,7 +25,6 @@ from . import (
     held_resources,
     late_saves,
     line_shift,
-    unloaded_routes,
 )
 from .attempt import Attempt, Plan
 from .changes import ChangeDetector, Changes
@@ -46,9 +45,11 @@ from .report import (
 )
 from .retirement import Retirement
 from .stage import Rejected, is_fatal
-from .unloaded_routes import UnloadedRoute
 from .user_paths import display_path, display_root
 from .watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from .unloaded_routes import UnloadedRoute
 
 
 class Reloader:
@@ -123,6 +124,8 @@ class Reloader:
 
     def find_unloaded_routes(self) -> Iterator[UnloadedRoute]:
         """Find the routes in files that belong to no module, loaded or broken."""
+        from . import unloaded_routes
+
         serving = current()
         nodes = serving.graph.nodes.values()
         broken = [file_of(self.root, name) for name in serving.broken]

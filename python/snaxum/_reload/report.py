@@ -11,14 +11,15 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._core.mounted_routes import InnerRoute, inner_routes
-from .._debug.source_mask import mask_source
 from .._runtime.generations import Generation
 from ..mounts import Mount
 from ..routing import Route, RouteTable
 from .user_paths import display_path, display_root
+
+if TYPE_CHECKING:
+    from .._core.mounted_routes import InnerRoute
 
 # The most lines of a handler's source that the console shows.
 MAX_SOURCE_LINES = 400
@@ -27,7 +28,7 @@ Failure = dict[str, Any]
 Row = dict[str, Any]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Report:
     """The result of one attempt; `outcome` is `ok`, `failed` or `noop`."""
 
@@ -54,7 +55,7 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     # Values to redact in everything that is shown. Only Rust reads them.
-    secrets: list[str] = field(default_factory=list, repr=False)
+    secrets: list[str] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
     # The directories of all modules that were read.
     code_dirs: list[str] = field(default_factory=list)
@@ -91,6 +92,8 @@ def inner_rows(route: Route) -> list[Row]:
     mount = route.origin
     if not isinstance(mount, Mount):
         return []
+    from .._core.mounted_routes import inner_routes
+
     return [inner.row(display_root()) for inner in inner_routes(mount)]
 
 
@@ -117,6 +120,9 @@ def source_of(generation: Generation, route_id: str) -> dict[str, object] | None
 
     They come from memory: the file may have changed since.
     """
+    from .._core.mounted_routes import inner_routes
+    from .._debug.source_mask import mask_source
+
     mounts = (r.origin for r in generation.routes if isinstance(r.origin, Mount))
     inner = (each for mount in mounts for each in inner_routes(mount))
     every: Iterable[Route | InnerRoute] = chain(generation.routes, inner)

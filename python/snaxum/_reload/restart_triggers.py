@@ -11,11 +11,12 @@ import re
 import sys
 from collections.abc import Iterable
 
+from .._core.late_regex import late
 from .._core.objects import namespace
 from . import file_inputs
 from .user_paths import display_path, is_user_file
 
-_SECTION = re.compile(r"^\[tool\.snaxum\][^\n]*\n(.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
+_SECTION = late(r"^\[tool\.snaxum\][^\n]*\n(.*?)(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def _site_packages() -> str:

@@ -20,7 +20,7 @@ from .user_paths import display_path, import_root, module_name
 MAX_FILES = 2000
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class UnloadedRoute:
     """A route decorator in a file that was not loaded."""
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.hooks import HookSet
 from .._core.unmatched import ImpliedOptions, MethodNotAllowed, NotFound, UpgradeRequired
-from .._debug.route_lookup import near_misses
 from .._host import Exchange, to_json
 from ..http import HTTPError, Request, Response
 from ..routing import Match, Route
@@ -109,12 +108,15 @@ def _refusal(exchange: Exchange, generation: Generation, found: Match) -> HTTPEr
         detail = f"{path} is a WebSocket; connect with `ws:` or `wss:`"
         return HTTPError(426, detail, {"upgrade": "websocket", "sec-websocket-version": "13"})
     detail = f"no route for {path}"
-    if respond.is_observed and (near := near_misses(generation.routes, path)):
-        detail += "; near it: " + ", ".join(near)
-    if respond.is_observed and (missing := missing_file(generation.static_mounts, path)):
-        detail += "; " + missing
-    if respond.is_observed and (unloaded := _find_unloaded(method, path)):
-        detail += "; " + unloaded
+    if respond.is_observed:
+        from .._debug.route_lookup import near_misses
+
+        if near := near_misses(generation.routes, path):
+            detail += "; near it: " + ", ".join(near)
+        if missing := missing_file(generation.static_mounts, path):
+            detail += "; " + missing
+        if unloaded := _find_unloaded(method, path):
+            detail += "; " + unloaded
     return HTTPError(404, detail)
 
 

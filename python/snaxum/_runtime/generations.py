@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..static_files import StaticMount
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Generation:
     """One version of the user's code, whole.
 
@@ -63,7 +63,7 @@ class Generation:
         return self.table.routes
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Staging:
     """The declarations of user modules while they load, before any request can see them."""
 

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from .._core.hooks import HookSet, RequestHook
-from .._debug import traceback, unparsed_body
+from .._debug import traceback
 from .._host import to_json
 from ..capture import is_private
 from ..headers import MissingField, Pairs
@@ -363,6 +363,8 @@ def status_of(error: Exception, request: Request) -> tuple[int, bool]:
         return error.status, False
     if isinstance(error, MissingField):
         return 400, False
+    from .._debug import unparsed_body
+
     explained = unparsed_body.explain(error, request)
     return (500, True) if explained is None else (explained[0], True)
 

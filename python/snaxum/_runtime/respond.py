@@ -17,7 +17,7 @@ from typing import NoReturn, cast
 from .._core.events import EventHead
 from .._core.json_encoding import dumps
 from .._core.objects import is_a
-from .._debug import traceback, unparsed_body
+from .._debug import traceback
 from .._host import BodyStream, Exchange, to_json
 from ..capture import is_private
 from ..headers import MissingField
@@ -97,6 +97,8 @@ def send_error(
     if type(error) is HandlerFailed:
         response, error = error.response, error.response.error
     failure = _failure(route, error)
+    from .._debug import unparsed_body
+
     explained = None if request is None else unparsed_body.explain(error, request)
     if explained is not None:
         failure = (*explained, *failure[2:])

@@ -10,7 +10,6 @@ library's function, and any patch in a pool worker.
 from __future__ import annotations
 
 import functools
-import re
 import sys
 import weakref
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from ..._core.late_regex import late
 from ..._core.objects import attribute, is_a, module_of, namespace, namespace_of, type_qualname
 from ..._runtime import generations
 from ..model import MARK, Effect, Node, Source
@@ -27,14 +27,14 @@ _MISSING = object()
 _IMPORTERS = ("unittest.mock", "mock", "mock.mock", "pkgutil", "importlib")
 
 # The search for a leading dot is fast.
-_ASSIGNED = re.compile(rb"\.(?<!\bself\.)(?<!\bcls\.)([A-Za-z_]\w*)\s*=(?!=)")
-_BEFORE_DOT = re.compile(rb"[A-Za-z_][\w.]*$")
+_ASSIGNED = late(rb"\.(?<!\bself\.)(?<!\bcls\.)([A-Za-z_]\w*)\s*=(?!=)")
+_BEFORE_DOT = late(rb"[A-Za-z_][\w.]*$")
 _MAX_CHAIN = 80
-_NAMED = re.compile(rb"(?:setattr|object)\(\s*([A-Za-z_][\w.]*)\s*,\s*[\"'](\w+)[\"']")
-_PATCHED = re.compile(rb"(?:setattr|patch)\(\s*[\"']([A-Za-z_][\w.]*)\.(\w+)[\"']")
+_NAMED = late(rb"(?:setattr|object)\(\s*([A-Za-z_][\w.]*)\s*,\s*[\"'](\w+)[\"']")
+_PATCHED = late(rb"(?:setattr|patch)\(\s*[\"']([A-Za-z_][\w.]*)\.(\w+)[\"']")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Targets:
     """The attributes that a text may assign to, as chains of names.
 
@@ -51,7 +51,7 @@ _NONE = Targets()
 _targets: weakref.WeakKeyDictionary[Source, Targets] = weakref.WeakKeyDictionary()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class _ModuleRun:
     """A module that runs, and the values that its targets had when it imported them."""
 
