@@ -119,10 +119,9 @@ def _argument(whole: Argument, field: models.ModelField, annotation: Any) -> Arg
         is_annotated=True,
         passing="keyword",
         annotation=annotation,
-        metadata=metadata,
-        limits=constraints.read(metadata),
         key=key,
-        marker=whole.marker,
     )
+    field_argument.metadata, field_argument.limits = metadata, constraints.read(metadata)
+    field_argument.marker = whole.marker
     sources.check(field_argument, {}, ["POST"])
     return field_argument

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -28,44 +27,44 @@ Failure = dict[str, Any]
 Row = dict[str, Any]
 
 
-@dataclass(eq=False, repr=False)
 class Report:
     """The result of one attempt; `outcome` is `ok`, `failed` or `noop`."""
 
-    outcome: str = "ok"
-    generation: int = 0
-    # `none`, `lines`, `dependents`, `all` or `restart`, and the reason for it.
-    strategy: str = "dependents"
-    reason: str = ""
-    files: list[str] = field(default_factory=list)
-    modules: list[dict[str, Any]] = field(default_factory=list)
-    module_count: int = 0
-    phases: dict[str, float] = field(default_factory=dict)
-    diff: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    # Name and traceback of each module that did not load; more than one only at the first start.
-    failures: list[Failure] = field(default_factory=list)
-    routes: list[Row] = field(default_factory=list)
-    # The directories of static files. Only Rust reads them.
-    static_mounts: list[Row] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-    # `module.NAME` of the globals that had changed since their module ran, and are lost.
-    state_reset: list[str] = field(default_factory=list)
-    # Effects of the code that a reload can handle only in part, and routes that are probably
-    # mistakes, each with the way out.
-    warnings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    # Values to redact in everything that is shown. Only Rust reads them.
-    secrets: list[str] = field(default_factory=list)
-    inputs: list[str] = field(default_factory=list)
-    # The directories of all modules that were read.
-    code_dirs: list[str] = field(default_factory=list)
-    # Directories of static files and templates: a change there refreshes pages, and no more.
-    asset_dirs: list[str] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
-    # The routes whose handlers start before the body has arrived: methods, and the paths' prefix.
-    streamed: list[dict[str, Any]] = field(default_factory=list)
-    # The addresses and locks that this process has.
-    held: list[str] = field(default_factory=list)
+    def __init__(self, files: list[str]) -> None:
+        self.outcome = "ok"
+        self.generation = 0
+        # `none`, `lines`, `dependents`, `all` or `restart`, and the reason for it.
+        self.strategy = "dependents"
+        self.reason = ""
+        self.files = files
+        self.modules: list[dict[str, Any]] = []
+        self.module_count = 0
+        self.phases: dict[str, float] = {}
+        self.diff: dict[str, list[dict[str, Any]]] = {}
+        # Name and traceback of each module that did not load; several only at the first start.
+        self.failures: list[Failure] = []
+        self.routes: list[Row] = []
+        # The directories of static files. Only Rust reads them.
+        self.static_mounts: list[Row] = []
+        self.broken: list[str] = []
+        # `module.NAME` of the globals that had changed since their module ran, and are lost.
+        self.state_reset: list[str] = []
+        # Effects of the code that a reload can handle only in part, and routes that are probably
+        # mistakes, each with the way out.
+        self.warnings: list[str] = []
+        self.notes: list[str] = []
+        # Values to redact in everything that is shown. Only Rust reads them.
+        self.secrets: list[str] = []
+        self.inputs: list[str] = []
+        # The directories of all modules that were read.
+        self.code_dirs: list[str] = []
+        # Directories of static files and templates: a change there refreshes pages, and no more.
+        self.asset_dirs: list[str] = []
+        self.outputs: list[str] = []
+        # The routes whose handlers start before the body has arrived: methods, prefix of the paths.
+        self.streamed: list[dict[str, Any]] = []
+        # The addresses and locks that this process has.
+        self.held: list[str] = []
 
 
 class RouteRowCache:
