@@ -20,6 +20,7 @@ import pytest
 import snaxum
 from snaxum import Cookie, Form, Header, Path, Query, Request, RouteError
 from snaxum import Request as Req
+from snaxum._core import parameters
 from snaxum.routing import Route, RouteTable
 
 POOL: Any = object()
@@ -327,3 +328,16 @@ def test_the_usual_handler_is_called_directly() -> None:
     def hello(request: object) -> None: ...
 
     assert Route("/", None, hello).call is hello
+
+
+def test_the_usual_handler_has_the_plan_of_any_other() -> None:
+    def plain(request): ...  # type: ignore[no-untyped-def]
+    def annotated(request: Request) -> None: ...
+
+    for handler in (plain, annotated):
+        usual = parameters.plan(handler, {})
+        # A partial has a signature only.
+        other = parameters.plan(functools.partial(handler), {})
+        assert usual is not None
+        assert other is not None
+        assert list(map(vars, usual)) == list(map(vars, other))

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from typing import Any, AnyStr, cast
 
-_ATTRIBUTES = ("finditer", "fullmatch", "match", "pattern", "search", "split", "sub")
-
 
 def late(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
     """Return what `re.compile` does, for module globals: it is compiled when it is first used."""
@@ -18,15 +16,14 @@ def late(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
 
 
 class _Later:
-    """An expression; after its first use its methods are attributes."""
+    """An expression; each of its methods is an attribute from its first use on."""
 
-    def __init__(self, pattern: str | bytes, flags: int) -> None:
+    def __init__(self, pattern: Any, flags: int) -> None:
         self._args = (pattern, flags)
         self.pattern = pattern
 
     def __getattr__(self, name: str) -> Any:
-        if name not in _ATTRIBUTES:
+        if name.startswith("__"):
             raise AttributeError(name)
-        compiled: re.Pattern[Any] = re.compile(*self._args)
-        vars(self).update((each, getattr(compiled, each)) for each in _ATTRIBUTES)
-        return getattr(compiled, name)
+        value = vars(self)[name] = getattr(re.compile(*self._args), name)
+        return value
