@@ -12,9 +12,7 @@ import fcntl
 import logging
 import marshal
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -76,13 +74,18 @@ def remove() -> None:
     """Remove the directory: the server ends."""
     global directory
     if directory is not None:
+        import shutil
+
         shutil.rmtree(directory, ignore_errors=True)
         directory = None
 
 
 def _make(framework: Framework) -> None:
+    # These import much, and few servers come here.
+    import tempfile
+
     global directory, _locked
-    _remove_old()
+    _remove_old(tempfile.gettempdir())
     directory = tempfile.mkdtemp(prefix=PREFIX)
     _locked = open(os.path.join(directory, "framework"), "wb")  # noqa: SIM115
     fcntl.flock(_locked, fcntl.LOCK_EX)
@@ -96,9 +99,10 @@ def _make(framework: Framework) -> None:
     sys.path.append(directory)
 
 
-def _remove_old() -> None:
+def _remove_old(parent: str) -> None:
     """Remove the directories of servers that were killed."""
-    parent = tempfile.gettempdir()
+    import shutil
+
     for name in os.listdir(parent):
         if not name.startswith(PREFIX):
             continue
