@@ -31,6 +31,7 @@ LATER = (
     "multiprocessing",
     "pkgutil",
     "selectors",
+    "shutil",
     "socket",
     "snaxum._core.mounted_routes",
     "snaxum._debug.crash",
@@ -43,6 +44,7 @@ LATER = (
     "snaxum._reload.unloaded_routes",
     "snaxum._runtime.sockets",
     "snaxum.websockets",
+    "tempfile",
 )
 
 
