@@ -74,4 +74,4 @@ def create_app(project: str | os.PathLike[str] | None = None) -> ProjectApp:
     return ProjectApp(None if project is None else os.path.abspath(project))
 
 
-app = create_app()
+app: ProjectApp = create_app()
