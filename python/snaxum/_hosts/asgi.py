@@ -125,12 +125,9 @@ class AsgiHost:
         lease = Lease(generation)
         reply.on_left = cycle.disconnect
 
-        logged: list[BaseException] = []
-
         async def run() -> None:
-            nonlocal logged
             if respond.is_observed:
-                logged = noted.begin()
+                reply.noted = noted.begin()
             try:
                 await self._app(scope, cycle.receive, cycle.send)
                 error: BaseException | None = cycle.missing()
@@ -140,7 +137,7 @@ class AsgiHost:
                 lease.end()
             if error is None:
                 return
-            logged.append(error)
+            reply.noted.append(error)
             if not self._is_over(error, cycle):
                 reply.fail(error)
 
@@ -153,8 +150,8 @@ class AsgiHost:
                 record_route(exchange, self._mount, scope)
             if respond.is_observed and response.status >= 500:
                 await asyncio.wait({task}, timeout=HOLD_S)
-                if logged:
-                    exchange.raised(to_json(describe_failure(logged[-1], self._mount)))
+                if reply.noted:
+                    exchange.raised(to_json(describe_failure(reply.noted[-1], self._mount)))
         except asyncio.CancelledError:
             reply.close()  # the client has left
             raise

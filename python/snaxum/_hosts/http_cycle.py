@@ -104,6 +104,8 @@ class HttpCycle:
         """Send a part of the response."""
         kind = message["type"]
         if self.is_gone:
+            if self.has_begun and kind == "http.response.body" and not message.get("body"):
+                return  # it adds nothing to the response, which the client may have whole
             raise ClientDisconnected
         if self._status is None:
             if kind != "http.response.start":

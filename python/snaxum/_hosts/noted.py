@@ -1,4 +1,5 @@
-"""The exceptions that a framework handles itself: it logs them, and responds with the status 500.
+"""The exceptions that a framework handles itself: it logs them, or responds with the status 500
+from its `except` block.
 
 Owns the note of them, one list for each request, so that the console can show the traceback. Only
 in dev mode. Never changes a record.
@@ -7,8 +8,11 @@ in dev mode. Never changes a record.
 from __future__ import annotations
 
 import logging
+import sys
 from contextvars import ContextVar
 from typing import Any
+
+from .._core.objects import is_a
 
 # The exceptions that the caller's request has logged; None outside of requests.
 _of_request: ContextVar[list[BaseException] | None] = ContextVar("snaxum_noted", default=None)
@@ -21,6 +25,26 @@ def begin() -> list[BaseException]:
     noted: list[BaseException] = []
     _of_request.set(noted)
     return noted
+
+
+def note_handled(
+    noted: list[BaseException], status: int, error: BaseException | None = None
+) -> None:
+    """Note `error`, or the exception that the caller handles now: it has led to the response.
+
+    An exception that asks for this status, as `HTTPException(503)` does, is not a fault.
+    """
+    if error is None:
+        error = sys.exc_info()[1]
+    if error is None or not is_a(error, Exception):
+        return
+    try:
+        asked = [getattr(error, name, None) for name in ("status_code", "status", "code")]
+        is_asked = status in asked
+    except Exception:  # an object of the user's may raise on any question
+        is_asked = False
+    if not is_asked:
+        noted[:] = [error]
 
 
 def _install() -> None:

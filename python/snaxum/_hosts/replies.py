@@ -18,7 +18,7 @@ from .._runtime.generations import Generation
 from ..headers import HeaderList
 from ..http import HTTPError, Response
 from ..routing import Route
-from . import responses
+from . import noted, responses
 from .failures import describe_failure
 from .found_route import record_route
 from .scope import AsgiScope
@@ -48,6 +48,7 @@ class DirectReply:
 
     def whole(self, status: int, headers: HeaderList, body: bytes) -> None:
         if respond.is_observed and status >= 500:
+            noted.note_handled(self.noted, status)
             self._delayed = status, headers, body
             self._loop.loop.call_later(HOLD_S, self.release)
             return
@@ -61,10 +62,7 @@ class DirectReply:
         delayed, self._delayed = self._delayed, None
         if delayed is None:
             return False
-        if error is None and self.noted:
-            error = self.noted[-1]
-        if error is not None:
-            self._exchange.raised(to_json(describe_failure(error, self._route)))
+        self._record_failure(error)
         self._send(*delayed)
         return True
 
@@ -81,6 +79,9 @@ class DirectReply:
         if respond.is_observed:
             exchange.returned()
             self.record_route()
+            if status >= 500:
+                noted.note_handled(self.noted, status)
+                self._record_failure(None)
         number, route = self._generation.number, self._route.id
         self._stream = exchange.stream(number, route, status, headers, None)
         self._loop.flush_soon()
@@ -107,6 +108,13 @@ class DirectReply:
         assert self._stream is not None, "`begin` comes first"
         respond.break_off(self._stream, self._route, error)
 
+    def _record_failure(self, error: BaseException | None) -> None:
+        """Send the console an exception, or else the newest of the noted ones."""
+        if error is None and self.noted:
+            error = self.noted[-1]
+        if error is not None:
+            self._exchange.raised(to_json(describe_failure(error, self._route)))
+
     def _send(self, status: int, headers: HeaderList, body: bytes) -> None:
         exchange = self._exchange
         if respond.is_observed:
@@ -126,6 +134,8 @@ class HandedReply:
         self.response: asyncio.Future[Response] = loop.create_future()
         self._loop = loop
         self.on_left = on_left
+        # The exceptions that the application has logged, in dev mode.
+        self.noted: list[BaseException] = []
         # One chunk at a time; None is the end.
         self._chunks: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(1)
         self._is_closed = False
@@ -179,6 +189,8 @@ class HandedReply:
         raise StopAsyncIteration if chunk is None else chunk
 
     def _hand(self, status: int, headers: HeaderList, body: Any) -> None:
+        if respond.is_observed and status >= 500:
+            noted.note_handled(self.noted, status)
         if not self.response.done():
             self.response.set_result(responses.make(status, headers, body))
 

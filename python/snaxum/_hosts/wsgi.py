@@ -49,10 +49,10 @@ class WsgiHost:
         """Call the application, and return its response."""
         exchange: Any = request._raw
         body = Input(exchange) if isinstance(request, StreamedRequest) else None
-        call = Call(self._mount, exchange)
         environ = self._environ(exchange, body)
+        call = Call(self._mount, exchange, environ)
         try:
-            response = call.run(self._app, environ)
+            response = call.run(self._app)
         except Exception:
             if body is None or body.failure is None:
                 raise
@@ -110,20 +110,24 @@ class WsgiHost:
 class Call:
     """One call of an application."""
 
-    def __init__(self, mount: Mount, exchange: Exchange) -> None:
+    def __init__(self, mount: Mount, exchange: Exchange, environ: dict[str, Any]) -> None:
         self._mount = mount
         self._exchange = exchange
+        self._environ = environ
         self._head: tuple[int, HeaderList] | None = None
+        # The exceptions that the application handles, in dev mode.
+        self._noted: list[BaseException] = []
         # Begun by `write`.
         self._stream: BodyStream | None = None
 
-    def run(self, app: Callable[..., Any], environ: dict[str, Any]) -> Response:
+    def run(self, app: Callable[..., Any]) -> Response:
         """Call it, and return the response; raises what it raises."""
         # One context for the call and all parts, whatever thread takes them.
         context = contextvars.copy_context()
-        noted = context.run(noted_exceptions.begin) if respond.is_observed else []
+        if respond.is_observed:
+            self._noted = context.run(noted_exceptions.begin)
         try:
-            returned = context.run(app, environ, self._start_response)
+            returned = context.run(app, self._environ, self._start_response)
             result = ResultIterator(returned, context)
         except ClientDisconnected:
             if self._stream is None:
@@ -141,10 +145,8 @@ class Call:
             if self._head is None:
                 raise RuntimeError("the application returned without calling `start_response`")
             status, headers = self._head
-            if respond.is_observed:
-                record_route(self._exchange, self._mount, environ)
-            if status >= 500 and noted:
-                failure = describe_failure(noted[-1], self._mount)
+            if status >= 500 and self._noted:
+                failure = describe_failure(self._noted[-1], self._mount)
                 self._exchange.raised(to_json(failure))
             size = _size(headers)
             is_small = result.is_small() or (size is not None and size <= MAX_WHOLE)
@@ -163,10 +165,12 @@ class Call:
     def _start_response(
         self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None
     ) -> Callable[[bytes], object]:
+        error: BaseException | None = None
         if exc_info is not None:
             try:
                 if self._stream is not None:
                     raise exc_info[1].with_traceback(exc_info[2])
+                error = exc_info[1]
             finally:
                 exc_info = None  # without a circle of references
         elif self._head is not None:
@@ -175,7 +179,13 @@ class Call:
             )
         if not isinstance(status, str) or not _STATUS.match(status):
             raise ValueError(f"the status is {status!r}; write one such as '200 OK'")
-        self._head = int(status[:3]), list(headers)
+        number = int(status[:3])
+        if respond.is_observed:
+            # Flask removes it from the environ before it returns.
+            record_route(self._exchange, self._mount, self._environ)
+            if number >= 500:
+                noted_exceptions.note_handled(self._noted, number, error)
+        self._head = number, list(headers)
         return self._write
 
     def _write(self, data: bytes) -> None:

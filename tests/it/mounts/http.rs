@@ -85,6 +85,26 @@ async def app(scope, receive, send):
     elif path == "/handled":
         await respond(send, b"sorry", 500)
         raise KeyError("a framework raises it again")
+    elif path == "/excepts":
+        try:
+            {}["key"]
+        except KeyError:
+            await respond(send, b"sorry", 500)
+    elif path == "/excepts/asked":
+        class HTTPException(Exception):
+            status_code = 503
+        try:
+            raise HTTPException
+        except HTTPException:
+            await respond(send, b"sorry", 503)
+    elif path == "/excepts/parts":
+        try:
+            {}["key"]
+        except KeyError:
+            await send({"type": "http.response.start", "status": 503})
+            for part in (b"sor", b"ry"):
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body"})
     elif path == "/trailers":
         await send({"type": "http.response.start", "status": 200, "trailers": True,
                     "headers": [(b"trailer", b"x-sum, x-end")]})
@@ -274,6 +294,18 @@ async fn a_fault_of_an_application_is_a_500_with_its_traceback() {
     assert_eq!((reply.status, reply.text()), (500, "sorry"));
     let message = &newest().await["traceback"]["message"];
     assert!(message.as_str().is_some_and(|it| it.contains("raises it again")), "{message}");
+
+    // Or it responds from its `except` block, and raises nothing; an exception that asks for this
+    // status is not a fault.
+    for (path, status, error) in [
+        ("/app/excepts", 500, json!("KeyError")),
+        ("/app/excepts/parts", 503, json!("KeyError")),
+        ("/app/excepts/asked", 503, Value::Null),
+    ] {
+        let reply = server.get(path).await;
+        assert_eq!((reply.status, reply.text()), (status, "sorry"), "{path}");
+        assert_eq!(newest().await["traceback"]["type"], error, "{path}");
+    }
 
     let reply = server.get("/app/nothing").await;
     assert_eq!(reply.status, 500);

@@ -27,10 +27,23 @@ async def app(scope, receive, send):
 "#;
 
 const WSGI: &str = r#"
-import logging
+import logging, sys
 
 class Shop:
     def __call__(self, environ, start_response):
+        if environ["PATH_INFO"] == "/excepts":
+            try:
+                [][1]
+            except IndexError:
+                start_response("500 Sorry", [("Content-Type", "text/plain")])
+            return [b"sorry"]
+        if environ["PATH_INFO"] == "/replaces":
+            try:
+                [][1]
+            except IndexError:
+                problem = sys.exc_info()
+            start_response("500 Sorry", [("Content-Type", "text/plain")], problem)
+            return [b"sorry"]
         if environ["PATH_INFO"] == "/handled":
             try:
                 {}["key"]
@@ -139,14 +152,18 @@ app = Application()
 #[tokio::test]
 async fn an_exception_that_a_framework_handles_is_in_the_console() {
     let server = project("wsgi.py", WSGI).args(&["wsgi:shop"]).dev().await;
-    let reply = server.get("/handled").await;
-    assert_eq!((reply.status, reply.text()), (500, "sorry"));
-    let list = server.api("requests").await;
-    let id = list[0]["id"].as_str().expect("an id");
-    let detail = server.api(&format!("requests/{id}")).await;
-    assert_eq!(detail["traceback"]["type"], "KeyError", "{detail}");
-    let frame = detail["traceback"]["frames"].as_array().expect("frames").last().expect("one");
-    assert_eq!(frame["file"], "wsgi.py");
+    for (path, error) in
+        [("/handled", "KeyError"), ("/excepts", "IndexError"), ("/replaces", "IndexError")]
+    {
+        let reply = server.get(path).await;
+        assert_eq!((reply.status, reply.text()), (500, "sorry"), "{path}");
+        let list = server.api("requests").await;
+        let id = list[0]["id"].as_str().expect("an id");
+        let detail = server.api(&format!("requests/{id}")).await;
+        assert_eq!(detail["traceback"]["type"], error, "{path}: {detail}");
+        let frame = detail["traceback"]["frames"].as_array().expect("frames").last().expect("one");
+        assert_eq!(frame["file"], "wsgi.py");
+    }
 }
 
 #[tokio::test]
@@ -191,7 +208,7 @@ async fn a_target_that_cannot_be_is_one_message_with_the_way_out() {
         (&["nomodule:app"], &["no module `nomodule`", "api, main", "--app-dir"]),
         (
             &["main:text"],
-            &["`main:text` at", "main.py:29", "it is the str 'text'; name an", "such as `shop`"],
+            &["`main:text` at", "main.py:42", "it is the str 'text'; name an", "such as `shop`"],
         ),
         (&["main:create"], &["as a factory; pass `--factory`"]),
         (&["main:with_setting", "--factory"], &["needs `setting`", "give each a default"]),
