@@ -122,6 +122,8 @@ def _of_litestar(routes: Iterable[Any]) -> Iterator[ForeignRoute]:
         for handler in getattr(route, "route_handlers", None) or [route.route_handler]:
             methods = getattr(handler, "http_methods", None) or {"WS"}
             function = getattr(handler, "fn", handler)
+            if methods == {"OPTIONS"} and "litestar" in str(getattr(function, "__module__", "")):
+                continue  # its own, for each path
             yield ForeignRoute(_plain(map(str, methods)), route.path, function, (handler,))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._reload import loader
 from .._reload.model import Hook, Node
+from .._runtime import respond
 from ..mounts import Mount
 
 # More than a lifespan takes: it has limits of its own.
@@ -19,6 +20,10 @@ LIFESPAN_S = 90.0
 
 def host(mount: Mount, node: Node) -> None:
     """Prepare a mount of the module `node`, before its code serves."""
+    if respond.is_observed:
+        from . import fresh_templates
+
+        fresh_templates.read_again(mount.app)
     if mount.interface == "wsgi":
         from .wsgi import WsgiHost
 

@@ -19,6 +19,7 @@ from .._core.objects import attribute, is_a
 from .._debug import traceback
 from .._runtime.generations import Generation, current
 from . import (
+    blacksheep_rules,
     django_rules,
     failures,
     file_inputs,
@@ -178,9 +179,8 @@ class Reloader:
         if plan.affected == [] and not self._has_new_roots(changes):
             return self._shift_lines(plan)
         if serving.number and (
-            reason := django_rules.restart_reason(
-                plan.affected, serving.graph.nodes, serving.modules
-            )
+            reason := blacksheep_rules.restart_reason()
+            or django_rules.restart_reason(plan.affected, serving.graph.nodes, serving.modules)
         ):
             report.outcome, report.strategy, report.reason = "noop", "restart", reason
             return self._finish(report, serving)
