@@ -77,6 +77,15 @@ audit:
     cargo deny fetch db || { echo "error: the list of advisories cannot be downloaded: they are not checked" >&2; exit 1; }
     cargo deny --all-features --offline check advisories
 
+# Run the applications of FastAPI, Django and other frameworks, edited while they run
+test-frameworks *args:
+    cargo test --test it -- --ignored frameworks:: {{ args }}
+
+# Run the test suites of Starlette, FastAPI, Werkzeug and Flask through the server: just conformance flask
+conformance *args:
+    cargo build -q
+    python3 tests/conformance/run.py {{ args }}
+
 # Test the WebSocket server with Autobahn's client
 autobahn:
     tests/autobahn/run

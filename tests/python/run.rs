@@ -205,13 +205,14 @@ fn each_typed_mistake_is_an_error_on_its_line() {
     }
 }
 
-const PYTHON_CODE: [&str; 8] = [
+const PYTHON_CODE: [&str; 9] = [
     ".",
     "../tests/python",
     "../tests/fuzz",
     "../tests/projects",
     "../tests/types",
     "../tests/prose",
+    "../tests/conformance",
     "../example/python",
     "../bench",
 ];
