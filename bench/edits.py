@@ -14,6 +14,7 @@ from pathlib import Path
 
 PATH = "/python/hello"
 MODULES = 300
+APPLICATION_MODULES = 20
 HEAVY = ("numpy", "pandas", "polars")
 
 _MESSAGE = re.compile(r'"message": *"([^"]*)"')
@@ -34,6 +35,43 @@ class Item{number}:
 def total(items: list[Item{number}]) -> int:
     """The sum of their amounts, at most LIMIT each."""
     return sum(min(item.amount, LIMIT) for item in items)
+'''
+
+_ROUTER = '''"""A router of an application, with its model and its table: it is not edited."""
+
+from database import Base, engine
+from fastapi import APIRouter
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+router = APIRouter(prefix="/items{number}")
+
+
+class Item{number}(BaseModel):
+    name: str
+    amount: int = {number}
+
+
+class Row{number}(Base):
+    __tablename__ = "items{number}"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    amount: Mapped[int]
+
+
+@router.get("/")
+def items() -> list[Item{number}]:
+    with Session(engine) as session:
+        rows = session.scalars(select(Row{number})).all()
+    return [Item{number}(name=row.name, amount=row.amount) for row in rows]
+
+
+@router.post("/")
+def create(item: Item{number}) -> Item{number}:
+    with Session(engine) as session, session.begin():
+        session.add(Row{number}(name=item.name, amount=item.amount))
+    return item
 '''
 
 
@@ -106,11 +144,27 @@ def light(edited: Path) -> None:
     """Leave it small."""
 
 
+def application(edited: Path) -> None:
+    """Make it one of APPLICATION_MODULES modules of an application of FastAPI."""
+    parts = edited.parent / "parts"
+    parts.mkdir()
+    # There are `app`, `database`, `greeting`, and the package itself.
+    names = [f"part_{number:02}" for number in range(APPLICATION_MODULES - 4)]
+    for number, name in enumerate(names):
+        (parts / f"{name}.py").write_text(_ROUTER.format(number=number))
+    imports = "".join(f"from . import {name}\n" for name in names)
+    routers = ", ".join(f"{name}.router" for name in names)
+    (parts / "__init__.py").write_text(f"{imports}\nROUTERS = ({routers})\n")
+
+
 VARIANTS: dict[str, Callable[[Path], None]] = {
     "light": light,
     "heavy": heavy,
     f"{MODULES} modules": many_modules,
 }
+
+APPLICATION = f"FastAPI, {APPLICATION_MODULES} modules"
+PREPARATIONS = {**VARIANTS, APPLICATION: application}
 
 
 def _insert(edited: Path, imports: str) -> None:

@@ -9,7 +9,7 @@ import http.client
 import json
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from servers import pinned
@@ -77,6 +77,12 @@ PACED_HELLO = Workload(
     "hello, paced", "GET", "/python/hello", {"message": "hello"}, think_ms=THINK_MS
 )
 RUST_HELLO = Workload("hello in Rust", "GET", "/rust/hello", {"message": "hello"})
+
+
+def hello_of(app: str) -> Workload:
+    """The same request to an application of a framework."""
+    return replace(WORKLOADS[0], name=f"hello of {app}")
+
 
 # `request` and `response` would run for each request; `done` runs once.
 _DONE = """

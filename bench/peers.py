@@ -6,7 +6,7 @@ Only names and commands. Starting them is `servers.py`, their programs are in `p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 # Rows that every other row is divided by, if they take part in the run.
 BASELINES = ("axum", "granian", "granian-orjson")
@@ -113,6 +113,20 @@ LITESTAR = Peer("litestar", "litestar", _GRANIAN.replace("rsgi", "asgi"))
 # Its `ServeDir`.
 FILES = Peer(CEILING, "axum_plain", "{axum} {port}")
 
+_HOST = "{snaxum} serve app:app --port {port}"
+_ASGI = _GRANIAN.replace("rsgi", "asgi")
+# Applications of frameworks, each under several servers.
+APPLICATIONS = (
+    *(
+        Peer(name, app, command, dot_venv="peers" if command == _HOST else None)
+        for app in ("fastapi", "starlette")
+        for name, command in ((BARE, _HOST), ("granian", _ASGI), ("uvicorn", _UVICORN))
+    ),
+    Peer(BARE, "flask", _HOST, dot_venv="peers"),
+    Peer("granian", "flask", _GRANIAN.replace("rsgi", "wsgi")),
+    Peer("gunicorn", "flask", _GUNICORN),
+)
+
 _HMR = "{hmr_bin}/uvicorn-hmr app:app --host 127.0.0.1 --port {port} --log-level warning"
 _JURIGGED = _UVICORN.replace("uvicorn", "jurigged -w {app} -m uvicorn", 1)
 _FLASK = "{peers_bin}/python app.py {port}"
@@ -126,6 +140,22 @@ RELOADERS = (
     Peer("flask-stat", "flask", _FLASK + " stat"),
     Peer("uvicorn-hmr", "fastapi", _HMR),
     Peer("jurigged", "fastapi", _JURIGGED),
+)
+
+# One application of FastAPI, served by each of them.
+RELOADED_APPLICATIONS = (
+    Peer(
+        "snaxum",
+        "fastapi_modules",
+        "{snaxum} dev app:app --port {port}",
+        edited="greeting.py",
+        dot_venv="peers",
+    ),
+    *(
+        replace(peer, app="fastapi_modules", edited="greeting.py")
+        for peer in RELOADERS
+        if peer.app == "fastapi"
+    ),
 )
 
 # Snaxum with an app that also reports its own memory.

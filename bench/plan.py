@@ -145,6 +145,14 @@ def sockets(place: Place, effort: Effort) -> Iterator[Step]:
         yield _one("WebSockets", peer.name, partial(websocket_echo.measure, peer, *where))
 
 
+def applications(place: Place, effort: Effort) -> Iterator[Step]:
+    """Applications of other frameworks under several servers."""
+    for peer in peers.APPLICATIONS:
+        workload = load.hello_of(peer.app)
+        measure = partial(rates.measure, peer, workload, CONNECTIONS)
+        yield _load(workload.name, peer, measure, place, effort)
+
+
 def memory(place: Place, effort: Effort) -> Iterator[Step]:
     """The memory of each server when it has nothing to do."""
     for peer in place.rows:
@@ -192,6 +200,7 @@ SECTIONS: dict[str, Callable[[Place, Effort], Iterator[Step]]] = {
     "files": files,
     "uploads": uploads,
     "websockets": sockets,
+    "applications": applications,
     "memory": memory,
     "startup": start,
     "wheel": wheel,

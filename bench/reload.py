@@ -23,15 +23,15 @@ import reload_costs
 import reload_latency
 import reload_load
 import reload_report
-from edits import VARIANTS
+from edits import APPLICATION, VARIANTS
 from machine import Cores
 from options import at_least_one, listing, rows, some_of
-from peers import PROBE, RELOADERS
+from peers import PROBE, RELOADED_APPLICATIONS, RELOADERS
 from records import Record
 from servers import ServerError
 from setup import HOME, Installation, SetupError, frozen, install_for_reload
 
-SECTIONS = ("latency", "load", "memory", "pool", "idle")
+SECTIONS = ("latency", "application", "load", "memory", "pool", "idle")
 # Peers take seconds for an edit, and need fewer to be seen.
 PEER_SHARE = 5
 
@@ -163,6 +163,12 @@ def _steps(options: argparse.Namespace, installation: Installation, cores: Cores
             count = share(peer.name, options.edits)
             measure = partial(reload_latency.measure, peer, variant, *place, count)
             yield Step(f"save to served, {variant}", peer.name, measure)
+    names = [peer.name for peer in options.only]
+    for peer in RELOADED_APPLICATIONS if has("application") else ():
+        if peer.name in names:
+            count = share(peer.name, options.edits)
+            measure = partial(reload_latency.measure, peer, APPLICATION, *place, count)
+            yield Step(f"save to served, {APPLICATION}", peer.name, measure)
     for peer in options.only if has("load") else ():
         count = share(peer.name, effort.saves)
         measure = partial(reload_load.measure, peer, *place, count, effort.calm_s)

@@ -44,7 +44,7 @@ def measure(
     edited = Path(peer.edited)
 
     def prepare(app: Path) -> None:
-        edits.VARIANTS[variant](app / edited)
+        edits.PREPARATIONS[variant](app / edited)
 
     with running(peer, installation, core, prepare) as server:
         source = Source(server.app / edited)

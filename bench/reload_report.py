@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 from statistics import median
 
+from edits import APPLICATION
 from peers import PROBE
 from records import NONE, Record, table
 from report import machine, not_measured
@@ -56,7 +57,10 @@ def quantile(values: Sequence[float], part: float) -> float:
 def _goals(records: list[Record]) -> Iterable[list[str]]:
     """Snaxum's figures beside the bounds that were set for them."""
     latencies = [r for r in records if r["type"] == "latency" and r["ms"]]
+    yield from _application_goals([r for r in latencies if r["variant"] == APPLICATION])
     for variant in dict.fromkeys(r["variant"] for r in latencies):
+        if variant == APPLICATION:
+            continue
         mine = [r for r in latencies if r["variant"] == variant]
         for own in (r for r in mine if r["peer"] == OWN):
             what = f"save to served, {variant}, {own['connection']} connection"
@@ -89,9 +93,21 @@ def _goals(records: list[Record]) -> Iterable[list[str]]:
             yield _goal("CPU while idle", 0, r["cpu_ms"], f"ms in {r['seconds']:.0f} s", 0)
 
 
+def _application_goals(latencies: list[Record]) -> Iterable[list[str]]:
+    parts = {"uvicorn-reload": 15, "granian-reload": 15, "uvicorn-hmr": 5, "jurigged": 5}
+    for own in (r for r in latencies if r["peer"] == OWN):
+        what = f"save to served, {APPLICATION}, {own['connection']} connection, p50"
+        ms = quantile(own["ms"], 0.5)
+        yield _goal(what, 12, ms, "ms")
+        for r in latencies:
+            if r["connection"] == own["connection"] and r["peer"] in parts:
+                ratio = ms / quantile(r["ms"], 0.5)
+                yield _goal(f"{what} to {r['peer']}'s", 1 / parts[r["peer"]], ratio, "×", 3)
+
+
 def _goal(what: str, bound: float, value: float, unit: str, digits: int = 1) -> list[str]:
     verdict = "met" if value <= bound else "**missed**"
-    return [what, f"{bound:g} {unit}".strip(), f"{value:.{digits}f} {unit}".strip(), verdict]
+    return [what, f"{bound:.3g} {unit}".strip(), f"{value:.{digits}f} {unit}".strip(), verdict]
 
 
 def _latency_table(records: list[Record]) -> str:

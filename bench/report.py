@@ -29,6 +29,7 @@ _TITLES = {
     "filling": "The API",
     "files": "Static files",
     "wheel": "The wheel",
+    "applications": "Applications of other frameworks",
 }
 # The baselines of a section's rows.
 _BASES = {
@@ -38,6 +39,7 @@ _BASES = {
     "filling": (peers.FASTAPI.name, peers.LITESTAR.name),
     "files": (peers.FILES.name,),
     "wheel": (peers.BINARY.name,),
+    "applications": ("granian", "uvicorn", "gunicorn"),
 }
 
 

@@ -17,7 +17,7 @@ import upload
 import websocket_echo
 from computing import WORKLOAD as COMPUTING
 from figures import Rounds, medians, rates_of, ratios
-from load import PACED_HELLO, WORKLOADS
+from load import PACED_HELLO, WORKLOADS, hello_of
 from many_routes import workloads
 from records import NONE, Record, table
 from rust_endpoint import LOADS
@@ -55,6 +55,7 @@ def targets(records: list[Record]) -> list[Target]:
         *_rust(records),
         *_routes(records),
         *_api(records),
+        *_applications(records),
         *_costs(records),
         *_wheel(records),
     ]
@@ -189,6 +190,15 @@ def _api(records: list[Record]) -> Iterator[Target]:
     mine, other = (waits.get(peer.name, {}) for peer in (peers.API, peers.FASTAPI))
     what = f"p99 of {websocket_echo.CLIENTS:,} WebSocket clients, against uvicorn"
     yield Target(what, 1, "×", ratios(mine, other), at_most=True)
+
+
+def _applications(records: list[Record]) -> Iterator[Target]:
+    asgi, wsgi = {"granian": 1.1, "uvicorn": 1.3}, {"granian": 1.1, "gunicorn": 1.5}
+    for app, others in (("fastapi", asgi), ("starlette", asgi), ("flask", wsgi)):
+        rates = rates_of(records, "applications", hello_of(app).name, MANY)
+        for name, bound in others.items():
+            what = f"hello of {app}, against {name}"
+            yield _at_least(what, bound, rates.get(peers.BARE, {}), rates.get(name, {}))
 
 
 def _costs(records: list[Record]) -> Iterator[Target]:

@@ -1,0 +1,10 @@
+"""The base of the tables."""
+
+from sqlalchemy import create_engine
+from sqlalchemy.orm import DeclarativeBase
+
+engine = create_engine("sqlite://")
+
+
+class Base(DeclarativeBase):
+    pass
