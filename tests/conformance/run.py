@@ -53,28 +53,8 @@ _STARLETTE = (
     ),
     *("pyyaml", "trio"),
 )
-_FASTAPI = (
-    *(
-        "a2wsgi",
-        "argon2-cffi",
-        "dirty-equals",
-        "email-validator",
-        "flask",
-        "inline-snapshot",
-        "orjson",
-    ),
-    *(
-        "pwdlib",
-        "pydantic-extra-types",
-        "pydantic-settings",
-        "pyjwt",
-        "sqlmodel",
-        "strawberry-graphql",
-    ),
-)
 SUITES = (
     Suite("starlette", "1.10.0", "asgi", packages=_STARLETTE),
-    Suite("fastapi", "0.165.0", "asgi", packages=_STARLETTE + _FASTAPI),
     Suite(
         "werkzeug",
         "3.1.9",

@@ -1,4 +1,4 @@
-"""Starlette's `TestClient` over a socket, for the tests of Starlette and FastAPI.
+"""Starlette's `TestClient` over a socket, for the tests of Starlette.
 
 Owns the replacements: of its transport, its WebSocket session and its lifespan. The rest of the
 client is Starlette's. As there, an exception of the application is raised by the client. Never
