@@ -62,12 +62,12 @@ pub(crate) fn version() -> String {
 }
 
 /// Runs Python code that may import `signal` or call `signal.signal`, and restores the handlers of
-/// the signals that stop the program.
+/// the signals that stop the program. A handler of the user's interpreter is left as it is.
 ///
 /// The first import of that module installs Python's own SIGINT handler if there is none, and the
 /// interrupt then waits for a main thread that hardly runs Python any more. User modules may do the
 /// same on purpose; their handlers stay registered with Python, which never calls them.
-pub(crate) fn keeping_signals<T>(run: impl FnOnce() -> T) -> T {
+pub(crate) fn keeping_signals<T>(origin: Origin, run: impl FnOnce() -> T) -> T {
     let before = [libc::SIGINT, libc::SIGTERM].map(|signal| {
         let mut action = MaybeUninit::<libc::sigaction>::uninit();
         // SAFETY: a null action only reads; `action` is a valid place for the result.
@@ -77,7 +77,7 @@ pub(crate) fn keeping_signals<T>(run: impl FnOnce() -> T) -> T {
         }
         // SAFETY: the call above returned 0, so `action` is filled.
         let mut action = unsafe { action.assume_init() };
-        if is_of_libpython(action.sa_sigaction) {
+        if origin != Origin::Host && is_of_libpython(action.sa_sigaction) {
             // The caller's `Py_Initialize` installed it (`Python::initialize` does not).
             action.sa_sigaction = libc::SIG_DFL;
         }
@@ -183,6 +183,28 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn the_signal_handlers_of_python_stay_in_the_interpreter_of_a_user() {
+        let action = |set: *const libc::sigaction| {
+            let mut before = MaybeUninit::<libc::sigaction>::zeroed();
+            // SAFETY: null, or an action that is filled; `before` is a valid place for the result.
+            assert_eq!(unsafe { libc::sigaction(libc::SIGTERM, set, before.as_mut_ptr()) }, 0);
+            // SAFETY: the call above returned 0, so it is filled.
+            unsafe { before.assume_init() }
+        };
+        let at_first = action(std::ptr::null());
+        let mut python = at_first;
+        // Any function of libpython: the signal is not sent.
+        python.sa_sigaction = ffi::Py_GetVersion as *const () as libc::sighandler_t;
+        for (origin, after) in
+            [(Origin::Host, python.sa_sigaction), (Origin::Adopted, libc::SIG_DFL)]
+        {
+            action(&raw const python);
+            keeping_signals(origin, || action(&raw const at_first));
+            assert_eq!(action(&raw const at_first).sa_sigaction, after, "{origin:?}");
+        }
+    }
 
     #[test]
     fn a_standard_library_of_another_release_is_an_error_with_the_way_out() {

@@ -135,7 +135,7 @@ fn run(context: ThreadContext) {
             loads: context.loads,
             connect: context.connect,
         };
-        let started = keeping_signals(|| Bridge::start(py, &options, host));
+        let started = keeping_signals(origin, || Bridge::start(py, &options, host));
         let (bridge, report) = match started {
             Ok((bridge, report)) => (Arc::new(bridge), report),
             Err(error) => {
@@ -153,7 +153,7 @@ fn run(context: ThreadContext) {
         let generation = report.generation;
         let _ = reply.send(Ok(report));
 
-        let stop = serve_control(py, &bridge, &control, generation);
+        let stop = serve_control(py, &bridge, &control, generation, origin);
         let timeout = stop.as_ref().map_or(STOP_TIMEOUT, |(timeout, _)| *timeout);
         py.detach(|| workers.stop(&queue, timeout));
         if let Err(error) = bridge.stop(py, timeout) {
@@ -172,11 +172,12 @@ fn serve_control(
     bridge: &Bridge,
     control: &Receiver<Control>,
     mut generation: u64,
+    origin: Origin,
 ) -> Option<(Duration, tokio::sync::oneshot::Sender<()>)> {
     while let Ok(message) = py.detach(|| control.recv()) {
         match message {
             Control::Reload { paths, is_partial, scope, on_begin, newer, reply } => {
-                let result = keeping_signals(|| {
+                let result = keeping_signals(origin, || {
                     bridge.reload(py, paths, is_partial, scope, on_begin, newer)
                 });
                 if let Ok(ReloadReply::Report(report)) = &result {
@@ -207,7 +208,7 @@ fn serve_control(
                 }
             },
             Control::RunTests { args, reply } => {
-                let result = keeping_signals(|| bridge.run_tests(py, args));
+                let result = keeping_signals(origin, || bridge.run_tests(py, args));
                 let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
             }
             Control::Shutdown { timeout, began, reply } => {
