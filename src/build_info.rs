@@ -3,6 +3,7 @@
 //!
 //! Never searches for an interpreter at run time.
 
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// The interpreter that the program was built against; empty in an extension module.
@@ -19,6 +20,8 @@ pub struct HostPython {
     pub executable: String,
     /// Its version, such as `3.11.7`.
     pub version: String,
+    /// `sys.prefix`: the environment that it belongs to.
+    pub prefix: PathBuf,
 }
 
 impl HostPython {
@@ -31,6 +34,12 @@ impl HostPython {
 /// Whether this program is an extension module: the interpreter is not ours.
 pub fn is_hosted() -> bool {
     HOST.get().is_some()
+}
+
+/// Whether `root` is the environment that this program runs in.
+pub(crate) fn is_own_environment(root: &Path) -> bool {
+    let prefix = HOST.get().and_then(|host| host.prefix.canonicalize().ok());
+    prefix.is_some() && prefix == root.canonicalize().ok()
 }
 
 /// The interpreter that starts other processes and makes environments.

@@ -25,22 +25,29 @@ use sources::cli::{self, Invocation};
 /// The stack of the command's thread: that of a main thread.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
+/// The interpreter: its file, its version, its prefix.
+type Host = (String, String, PathBuf);
+
+fn announce((executable, version, prefix): Host) {
+    HostPython { executable, version, prefix }.announce();
+}
+
 /// Runs the command line, and ends the process with its exit code.
 ///
-/// `program` starts this program again: the interpreter `executable`, its options, `-m snaxum`.
-/// Call it in the main thread.
+/// `program` starts this program again: the interpreter's file, its options, `-m snaxum`. `handover`
+/// is what this process takes over from the one before it. Call it in the main thread.
 #[pyfunction]
 fn run(
     py: Python<'_>,
-    executable: String,
-    version: String,
+    host: Host,
     program: Vec<OsString>,
     arguments: Vec<OsString>,
+    handover: Option<OsString>,
 ) -> PyResult<()> {
-    HostPython { executable, version }.announce();
+    announce(host);
     let thread = LentThread::offer()
         .ok_or_else(|| PyRuntimeError::new_err("a command runs in this process already"))?;
-    let command = move || run_and_exit(Invocation { program, arguments });
+    let command = move || run_and_exit(Invocation { program, arguments, handover });
     py.detach(move || {
         std::thread::Builder::new()
             .name("snaxum".into())
@@ -59,13 +66,8 @@ fn run_and_exit(invocation: Invocation) {
 /// Loads the project in `directory` for the tests that this process runs, or for its own server; it
 /// listens nowhere.
 #[pyfunction]
-fn load(
-    py: Python<'_>,
-    executable: String,
-    version: String,
-    directory: PathBuf,
-) -> PyResult<HostedProject> {
-    HostPython { executable, version }.announce();
+fn load(py: Python<'_>, host: Host, directory: PathBuf) -> PyResult<HostedProject> {
+    announce(host);
     py.detach(|| cli::load_in_process(directory))
         .map(HostedProject)
         .map_err(|error| PyRuntimeError::new_err(error.to_string()))

@@ -15,6 +15,8 @@ import sys
 _WITHOUT_DIRECTORY = (
     "import sys; sys.path[0] = sys.prefix; from snaxum.__main__ import main; main()"
 )
+# Passes the socket and the tokens to a process that replaces another one.
+_HANDOVER = "SNAXUM_TAKE_OVER"
 
 
 def run() -> None:
@@ -23,10 +25,31 @@ def run() -> None:
         from . import _snaxum
     except ImportError as error:
         sys.exit(_explain(error))
+    try:
+        host = describe_host()
+    except ValueError as error:
+        sys.exit(f"error: {error}")
     program = [sys.executable, *_options(sys.orig_argv, len(sys.argv) - 1), *_starter()]
     arguments = sys.argv[1:]
     _prepare()
-    _snaxum.run(sys.executable, sys.version.split()[0], program, arguments)
+    # User code must not find it. Removed here, as Rust may not do it beside threads of Python.
+    handover = os.environ.pop(_HANDOVER, None)
+    _snaxum.run(host, program, arguments, handover)
+
+
+def describe_host() -> tuple[str, str, str]:
+    """Return the file, the version and the prefix of this interpreter.
+
+    Raises ValueError if the path of the file is not UTF-8.
+    """
+    path = os.fsencode(sys.executable)
+    try:
+        path.decode()
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"the path `{path.decode(errors='replace')}` is not UTF-8; rename the directory or file"
+        ) from None
+    return sys.executable, sys.version.split()[0], sys.prefix
 
 
 def _options(line: list[str], arguments: int) -> list[str]:

@@ -1,12 +1,52 @@
-"""The command of the wheel: how it starts this program again."""
+"""The command of the wheel: how it starts, and how it starts this program again."""
 
 from __future__ import annotations
 
+import os
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+import snaxum
 from snaxum import _command
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The arguments of each call of the extension module's `run`."""
+    calls: list[Any] = []
+
+    def run(*arguments: Any) -> None:
+        calls.append((*arguments, "SNAXUM_TAKE_OVER" in os.environ))
+
+    monkeypatch.setattr(snaxum, "_snaxum", SimpleNamespace(run=run), raising=False)
+    monkeypatch.setattr(_command, "_prepare", lambda: None)
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "snaxum", "dev"])
+    monkeypatch.setattr(sys, "argv", ["snaxum", "dev"])
+    return calls
+
+
+def test_what_a_process_takes_over_is_passed_on_and_not_in_its_environment(
+    started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SNAXUM_TAKE_OVER", "with tokens")
+    _command.run()
+    host = (sys.executable, sys.version.split()[0], sys.prefix)
+    program = [sys.executable, *_command._starter()]
+    assert started == [(host, program, ["dev"], "with tokens", False)]
+
+
+def test_an_interpreter_whose_path_is_not_utf_8_is_an_error_in_one_line(
+    started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", os.fsdecode(b"/caf\xe9/bin/python"))
+    with pytest.raises(SystemExit) as raised:
+        _command.run()
+    message = "error: the path `/caf\ufffd/bin/python` is not UTF-8; rename the directory or file"
+    assert raised.value.code == message
+    assert not started
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,6 @@ def use_host(venv: str | None) -> None:
     """Adjust the interpreter that has imported the extension module; add another `venv`."""
     global ends_with_server
     ends_with_server = threading.current_thread() is threading.main_thread()
-    # It was for this process only, and Rust has removed it after Python had read it.
-    os.environ.pop("SNAXUM_TAKE_OVER", None)
     if venv is not None and os.path.realpath(venv) != os.path.realpath(sys.prefix):
         _add_packages(venv)
     _prefer_utf8()

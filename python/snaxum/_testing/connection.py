@@ -37,7 +37,7 @@ class Connection(http.client.HTTPConnection):
 
 def is_loaded() -> bool:
     """Report whether this process has loaded a project."""
-    return has_started() and not in_process.has_ended()
+    return has_started() and not in_process.has_ended() and not in_process.has_failed()
 
 
 def loaded(project: str | None = None) -> Runtime:

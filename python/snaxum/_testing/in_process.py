@@ -1,7 +1,7 @@
 """Loads a project into this process, for a plain pytest and for another server.
 
-Owns the loaded project, to its end with the interpreter or before. Needs the extension module of an
-installed package.
+Owns the loaded project, to its end with the interpreter or before, or why it did not load. Needs
+the extension module of an installed package.
 """
 
 from __future__ import annotations
@@ -13,26 +13,40 @@ import sys
 import threading
 from typing import Any
 
+from .._command import describe_host
+from .._runtime.runtime import has_started
+
 _TABLE = re.compile(r"^[ \t]*\[[ \t]*tool[ \t]*\.[ \t]*snaxum[ \t]*[.\]]", re.MULTILINE)
 
 
 # The project that this process has loaded, and whether one has ended.
 _project: Any = None
 _has_ended = False
+# The directory of a project that did not load, and the reason.
+_failure: tuple[str, str] | None = None
 
 
 def load(project: str | None, way_out: str) -> None:
     """Load the project in this directory, by default that of the working directory.
 
-    Raises RuntimeError; `way_out` follows if the extension module is missing.
+    Raises RuntimeError, and again for a project whose modules did not load; `way_out` follows if
+    the extension module is missing.
     """
-    global _project, _has_ended
+    global _project, _has_ended, _failure
     try:
         from .. import _snaxum
     except ImportError:
         raise RuntimeError(f"no project is loaded in this process; {way_out}") from None
     directory = os.path.abspath(project if project is not None else _project_of(os.getcwd()))
-    _project = _snaxum.load(sys.executable, sys.version.split()[0], directory)
+    if _failure is not None and _failure[0] == directory:
+        raise RuntimeError(_failure[1])
+    try:
+        _project = _snaxum.load(describe_host(), directory)
+    except (RuntimeError, ValueError) as error:
+        if has_started():
+            _failure = directory, str(error)
+        raise RuntimeError(str(error)) from None
+    _failure = None
     _has_ended = False
     # `atexit` is too late: by then no executor takes a task of `on_shutdown`.
     threading._register_atexit(_project.close)  # type: ignore[attr-defined]
@@ -51,6 +65,11 @@ def unload() -> None:
     # The next load runs them again.
     for name in loader.user_modules():
         del sys.modules[name]
+
+
+def has_failed() -> bool:
+    """Report whether the modules of the last project did not load."""
+    return _failure is not None
 
 
 def has_ended() -> bool:

@@ -22,12 +22,10 @@ use snaxum::error::Error;
 use snaxum::python_runtime::PythonRuntime;
 use snaxum::state_dir::StateDir;
 
-use crate::cli::invocation;
+use crate::cli::invocation::{self, HANDOVER};
 use crate::cli::render::color::escape;
 use crate::cli::terminal::Terminal;
 
-/// The environment variable that passes the [`HandoverState`].
-const VARIABLE: &str = "SNAXUM_TAKE_OVER";
 /// The environment variable that passes to a trial what this process has; Python reads it.
 const TRIAL: &str = "SNAXUM_TRIAL";
 /// The maximum bytes of a trial's output in the error.
@@ -73,7 +71,7 @@ pub(super) struct HandoverState {
 impl HandoverState {
     /// Passes it to a program; see [`Self::make_inheritable`].
     pub(super) fn pass_to(&self, command: &mut Command) {
-        command.env(VARIABLE, serde_json::to_string(self).expect("plain data"));
+        command.env(HANDOVER, serde_json::to_string(self).expect("plain data"));
     }
 
     /// Makes the descriptors inheritable for a program that this process starts or becomes.
@@ -85,14 +83,11 @@ impl HandoverState {
 }
 
 /// Opens the resources from the process before this one, or from the supervisor; `None` in a process that a
-/// person has started. Must be called before any thread starts.
+/// person has started. Call it once, before any thread changes the environment or opens a file.
 pub(crate) fn take_over() -> Option<Handover> {
-    let state = env::var(VARIABLE);
-    // SAFETY: the command line is being parsed; no other thread has been started yet.
-    unsafe { env::remove_var(VARIABLE) };
     ENVIRONMENT.get_or_init(|| env::vars_os().collect());
     FILES.get_or_init(open_files);
-    let state: HandoverState = serde_json::from_str(&state.ok()?).ok()?;
+    let state: HandoverState = serde_json::from_str(invocation::handover()?).ok()?;
     let open = |descriptor| {
         set_inheritable(descriptor, false);
         // SAFETY: the variable names a descriptor that was opened for this process only.

@@ -68,6 +68,19 @@ async fn an_env_file_as_people_write_it_costs_only_the_lines_without_a_meaning()
 }
 
 #[tokio::test]
+async fn user_code_cannot_read_what_its_process_takes_over() {
+    let app = "import os, subprocess\nfrom snaxum import route\n\n@route('/')\n\
+               def index(request):\n    \
+                   inherited = subprocess.run(['env'], capture_output=True, text=True).stdout\n    \
+                   return [name for name in [*os.environ, *inherited.split()] if 'TAKE_OVER' in name]\n";
+    let server = Project::new().file("app.py", app).dev().await;
+    assert_eq!(server.get("/").await.text(), "[]");
+    let restarted = server.project.snaxum(&["restart"]).await;
+    assert_eq!(restarted.code, Some(0), "{}", restarted.stderr);
+    assert_eq!(server.get("/").await.text(), "[]");
+}
+
+#[tokio::test]
 async fn a_link_in_the_state_directory_is_an_error_and_is_not_followed() {
     for (link, is_file) in [
         (".snaxum", false),
