@@ -12,6 +12,7 @@ mod sources {
 }
 
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ use sources::cli::{self, Invocation};
 
 /// The stack of the command's thread: that of a main thread.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
+/// The exit code after a panic, as of a binary.
+const PANIC: i32 = 101;
 
 /// The interpreter: its file, its version, its prefix.
 type Host = (String, String, PathBuf);
@@ -58,9 +61,11 @@ fn run(
     })
 }
 
-/// The interpreter is not finalised: threads that are still in Python would crash.
+/// The interpreter is not finalised: threads that are still in Python would crash. A panic, whose
+/// message has been printed, ends the process as well: the main thread would wait for work without end.
 fn run_and_exit(invocation: Invocation) {
-    std::process::exit(number(cli::run(invocation)));
+    let code = catch_unwind(AssertUnwindSafe(|| cli::run(invocation)));
+    std::process::exit(code.map_or(PANIC, number));
 }
 
 /// Loads the project in `directory` for the tests that this process runs, or for its own server; it

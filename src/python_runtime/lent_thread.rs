@@ -3,6 +3,7 @@
 //!
 //! Python delivers signals there, and libraries compare threads with it. Knows nothing of what runs.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{OnceLock, mpsc};
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -27,7 +28,8 @@ impl LentThread {
     pub fn work(&self) -> ! {
         loop {
             match self.0.recv() {
-                Ok(work) => work(),
+                // A panic ends the work, as it would end a thread of its own.
+                Ok(work) => drop(catch_unwind(AssertUnwindSafe(work))),
                 Err(_) => unreachable!("the sender is never dropped"),
             }
         }
@@ -47,4 +49,28 @@ pub(super) fn run<W: FnOnce() + Send + 'static>(
     }));
     debug_assert!(sent.is_ok(), "a lent thread works until the process ends");
     Ok((*thread, ended))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_work_ends_only_the_work() {
+        let (offers, offered) = mpsc::channel();
+        std::thread::spawn(move || {
+            let thread = LentThread::offer().expect("the first one");
+            let _ = offers.send(());
+            thread.work()
+        });
+        offered.recv().expect("the thread is lent");
+        let (reports, reported) = mpsc::channel();
+        let Ok((_, ended)) = run(|| panic!("expected by this test")) else {
+            panic!("none is lent")
+        };
+        assert!(ended.recv().is_err(), "the work has ended");
+        let Ok((_, ended)) = run(move || drop(reports.send(1))) else { panic!("none is lent") };
+        assert_eq!(reported.recv(), Ok(1));
+        assert!(ended.recv().is_err());
+    }
 }
