@@ -5,7 +5,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::build_info;
 
 /// Why Snaxum cannot start or continue.
 #[derive(Debug, thiserror::Error)]
@@ -89,20 +91,18 @@ pub enum Error {
     },
     /// A virtual environment of another Python version.
     #[error(
-        "`{}` is of Python {found}, but this program is built for {built}; remove it and let `snaxum \
-         dev` create a new one, or build Snaxum with PYO3_PYTHON={}",
-        path.display(), path.join("bin/python").display()
+        "`{}` is of Python {found}, but {}", path.display(), way_out_of_version(path, built)
     )]
     VenvVersion {
         /// The virtual environment.
         path: PathBuf,
         /// Major and minor version in its `pyvenv.cfg`.
         found: String,
-        /// Major and minor version of libpython.
+        /// Major and minor version of this program's Python.
         built: String,
     },
     /// A virtual environment that is damaged.
-    #[error("`{}` is not a usable virtual environment: {problem}; remove it and let `snaxum dev` create a new one", path.display())]
+    #[error("`{}` is not a usable virtual environment: {problem}; remove it and run `snaxum sync`", path.display())]
     VenvBroken {
         /// The virtual environment.
         path: PathBuf,
@@ -217,4 +217,20 @@ impl Error {
             _ => 1,
         }
     }
+}
+
+/// Describes the Python that an environment must have, and the ways to get it.
+fn way_out_of_version(environment: &Path, built: &str) -> String {
+    if build_info::is_hosted() {
+        return format!(
+            "`{}` is of {built}; remove it and run `snaxum sync`, or install snaxum there and start \
+             it from there",
+            build_info::python()
+        );
+    }
+    format!(
+        "this program is built for {built}; remove it and run `snaxum sync`, or build Snaxum with \
+         PYO3_PYTHON={}",
+        environment.join("bin/python").display()
+    )
 }

@@ -123,7 +123,7 @@ impl PythonRuntime {
     /// A venv or libpython of another version; a second runtime in one process; outside dev mode, also
     /// if no module loads.
     pub fn with_config(config: SnaxumConfig) -> Result<Self, Error> {
-        let venv = Venv::find(&config.project_dir)?;
+        let (venv, warning) = Venv::find_to_run(&config.project_dir)?;
         let claim = InterpreterClaim::take().ok_or(Error::SecondRuntime)?;
         let time = SystemTime::now();
         let (control, control_receiver) = crossbeam_channel::bounded(MAX_CONTROL);
@@ -131,13 +131,15 @@ impl PythonRuntime {
         let loop_signals = Arc::new(loop_signals.map_err(Error::io("cannot make a pipe"))?);
         let runtime = Self::new(config, control, &loop_signals);
         let report = runtime.start_thread(venv, claim, control_receiver, loop_signals);
-        let report = match report.and_then(|report| runtime.log_start(&report).map(|()| report)) {
+        let mut report = match report.and_then(|report| runtime.log_start(&report).map(|()| report))
+        {
             Ok(report) => report,
             Err(error) => {
                 runtime.join();
                 return Err(error);
             }
         };
+        report.warnings.extend(warning);
         runtime.publish(ReloadRecord {
             id: runtime.next_load(),
             time,

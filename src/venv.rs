@@ -1,7 +1,8 @@
 //! The project's `.venv`: finds it without activation, checks it, and creates a missing one.
 //!
-//! Never imports from it, and never changes one that another tool has made, except for the link that
-//! lets editors and tests find the framework's types (`link_framework`).
+//! Never imports from it. Never changes one that another tool has made, except by `sync` and for the link
+//! that lets editors and tests find the framework's types (`link_framework`), and never removes one that
+//! Snaxum is installed in.
 
 use std::fs;
 use std::io;
@@ -26,32 +27,18 @@ pub struct Venv {
 const UNFINISHED: &str = "venv-unfinished";
 
 impl Venv {
-    /// Finds `.venv` in `project_dir`; `None` if there is none. An extension module warns of one that
-    /// it cannot use, and runs without it: its user has chosen the interpreter.
+    /// Finds `.venv` in `project_dir`; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// It is damaged, or of another Python version than this program is built for.
+    /// It is damaged, or of another Python version than this program.
     pub fn find(project_dir: &Path) -> Result<Option<Self>, Error> {
-        let problem = match Self::find_usable(project_dir) {
-            Err(Error::VenvVersion { found, built, .. }) if build_info::is_hosted() => {
-                format!("it is of Python {found}, but `{}` is of {built}", build_info::python())
-            }
-            Err(Error::VenvBroken { problem, .. }) if build_info::is_hosted() => problem,
-            found => return found,
-        };
-        tracing::warn!(
-            "the packages of `{}` are not used: {problem}; install snaxum there and start it from \
-             there, or remove it",
-            project_dir.join(".venv").display()
-        );
-        Ok(None)
-    }
-
-    fn find_usable(project_dir: &Path) -> Result<Option<Self>, Error> {
         let root = project_dir.join(".venv");
         if !root.exists() {
             return Ok(None);
+        }
+        if build_info::is_own_environment(&root) {
+            return Ok(Some(Self { root }));
         }
         let broken = |problem: String| Error::VenvBroken { path: root.clone(), problem };
         let settings = fs::read_to_string(root.join("pyvenv.cfg"))
@@ -68,6 +55,24 @@ impl Venv {
             return Err(broken(format!("`{}` does not exist", venv.python().display())));
         }
         Ok(Some(venv))
+    }
+
+    /// The same for a program that runs the project. An extension module runs without an environment
+    /// that it cannot use, and gets a warning: its user has chosen the interpreter.
+    pub(crate) fn find_to_run(project_dir: &Path) -> Result<(Option<Self>, Option<String>), Error> {
+        let problem = match Self::find(project_dir) {
+            Err(Error::VenvVersion { found, built, .. }) if build_info::is_hosted() => {
+                format!("it is of Python {found}, but `{}` is of {built}", build_info::python())
+            }
+            Err(Error::VenvBroken { problem, .. }) if build_info::is_hosted() => problem,
+            found => return found.map(|venv| (venv, None)),
+        };
+        let warning = format!(
+            "the packages of `{}` are not used: {problem}; install snaxum there and start it from \
+             there, or remove it",
+            project_dir.join(".venv").display()
+        );
+        Ok((None, Some(warning)))
     }
 
     /// Its interpreter.
@@ -103,7 +108,7 @@ fn create(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Erro
     }
     let root = project.root.join(".venv");
     let (state, _alone) = lock(&project.root)?;
-    if state.contains(UNFINISHED) {
+    if is_unfinished(&state, &root) {
         report("the last setup of .venv was cut short; starting over");
         remove(&root)?;
     }
@@ -119,11 +124,17 @@ fn create(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Erro
 ///
 /// The errors of [`ensure`].
 pub fn sync(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Error> {
-    if let Some(venv) = Venv::find(&project.root)?
+    let root = project.root.join(".venv");
+    if root.exists()
         && let (state, _alone) = lock(&project.root)?
-        && !state.contains(UNFINISHED)
+        && !is_unfinished(&state, &root)
+        && let Some(venv) = Venv::find(&project.root)?
     {
-        install(project, &venv.root, &build_python(&venv.root)?, has_uv())?;
+        // By its own interpreter: for another one of the same version uv would make it again.
+        install(project, &venv.root, &venv.python(), has_uv())?;
+        if state.contains(UNFINISHED) {
+            end_setup(&state)?;
+        }
         report(".venv is up to date");
         return Ok(Some(venv));
     }
@@ -163,6 +174,18 @@ pub fn link_framework(project_dir: &Path, venv: Option<&Venv>) -> Result<(), Err
         );
     }
     Ok(())
+}
+
+/// Whether an environment is the rest of a setup that was cut short. One with Snaxum is the user's by
+/// now: it is completed, and never removed.
+fn is_unfinished(state: &StateDir, root: &Path) -> bool {
+    state.contains(UNFINISHED) && !has_snaxum(root)
+}
+
+/// Whether Snaxum is installed in an environment, or runs in it.
+fn has_snaxum(root: &Path) -> bool {
+    let venv = Venv { root: root.to_owned() };
+    build_info::is_own_environment(root) || venv.site_packages().join("snaxum").is_dir()
 }
 
 /// Waits until no other process creates the environment of this project.
@@ -208,21 +231,30 @@ fn fill(
     python: &Path,
     uv: bool,
 ) -> Result<(), Error> {
-    let marker = state.path_of(UNFINISHED);
     state
         .write_if_different(UNFINISHED, b"unfinished\n")
-        .map_err(|source| io_error("cannot write", &marker, source))?;
+        .map_err(|source| io_error("cannot write", &state.path_of(UNFINISHED), source))?;
     if !uv {
         run(Command::new(python).args(["-m", "venv"]).arg(root), root)?;
     }
     install(project, root, python, uv)?; // uv also creates the environment
-    state.remove(UNFINISHED).map_err(|source| io_error("cannot remove", &marker, source))
+    end_setup(state)
+}
+
+/// Removes the mark of a setup that has not ended.
+fn end_setup(state: &StateDir) -> Result<(), Error> {
+    let removed = state.remove(UNFINISHED);
+    removed.map_err(|source| io_error("cannot remove", &state.path_of(UNFINISHED), source))
 }
 
 fn install(project: &Project, root: &Path, python: &Path, uv: bool) -> Result<(), Error> {
     if uv {
         let mut command = Command::new("uv");
-        command.arg("sync").arg("--python").arg(python);
+        command.arg("sync").env("UV_PROJECT_ENVIRONMENT", root).arg("--python").arg(python);
+        if build_info::is_hosted() || has_snaxum(root) {
+            // Without it uv removes the packages that `pyproject.toml` does not name, such as Snaxum.
+            command.arg("--inexact");
+        }
         return run(command.current_dir(&project.root), root);
     }
     let venv = Venv { root: root.to_owned() };

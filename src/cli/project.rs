@@ -51,6 +51,13 @@ pub(crate) fn load(
     })
 }
 
+/// Logs the warnings of the start.
+pub(crate) fn log_warnings(runtime: &PythonRuntime) {
+    for warning in &runtime.serving().last_reload.report.warnings {
+        tracing::warn!("{}", color::escape(warning));
+    }
+}
+
 /// Prints the warnings, and each module that did not load, on stderr.
 pub(crate) fn print_failures(runtime: &PythonRuntime) {
     for warning in &runtime.serving().last_reload.report.warnings {

@@ -32,13 +32,10 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let signals = register_signals()?;
         let start = start(config, None, signals).await?;
         let runtime = Arc::clone(&start.runtime);
-        let serving = runtime.serving();
         let respond =
             move |request, _| dispatcher::respond_through_layers(Arc::clone(&runtime), request);
         let serve = |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
-        for warning in &serving.last_reload.report.warnings {
-            tracing::warn!("{}", color::escape(warning));
-        }
+        project::log_warnings(&start.runtime);
         let line = format!("listening on http://{}\n", start.address);
         // Its reader may be slower than clients are.
         std::thread::spawn(move || color::print(&line));

@@ -22,6 +22,7 @@ pub(crate) fn run(args: ProjectArgs, pytest: Vec<String>) -> Result<ExitCode, Er
     let tokio = project::tokio_runtime()?;
     let result = tokio.block_on(async {
         let (project, connect) = MemoryServer::start(args)?;
+        project::log_warnings(&project.runtime);
         let code = project.runtime.run_tests(pytest, connect).await;
         project.end().await;
         // Codes of pytest are 0 to 5; plugins have their own.

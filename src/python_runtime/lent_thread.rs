@@ -69,7 +69,9 @@ mod tests {
             panic!("none is lent")
         };
         assert!(ended.recv().is_err(), "the work has ended");
-        let Ok((_, ended)) = run(move || drop(reports.send(1))) else { panic!("none is lent") };
+        let Ok((_, ended)) = run(move || reports.send(1).expect("the test waits")) else {
+            panic!("none is lent")
+        };
         assert_eq!(reported.recv(), Ok(1));
         assert!(ended.recv().is_err());
     }

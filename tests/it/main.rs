@@ -45,6 +45,7 @@ mod secrets;
 mod security;
 mod shutdown;
 mod support;
+mod sync;
 mod tail;
 mod terminal;
 mod terminal_output;
