@@ -95,6 +95,7 @@ lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --no-default-features --features cli -- -D warnings
+    cargo clippy -p snaxum-python --features extension-module -- -D warnings
     cargo test --test python -- typed lint spelling prose
 
 # Format Rust and Python
