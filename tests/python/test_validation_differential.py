@@ -193,7 +193,7 @@ def test_a_text_is_accepted_as_by_msgspec(kind: Any, value: Any) -> None:
 @given(json_types, json_values)
 def test_the_engine_of_a_body_finds_the_same_faults(kind: Any, value: Any) -> None:
     """With msgspec, the first fault ends the decoding; the standard library lists them all."""
-    assume(not set(members(kind)) <= engines._FROM_TEXT)  # such a single value may be text
+    assume(not set(members(kind)) <= {*engines._FROM_TEXT})  # such a single value may be text
     engine = engines.for_body(kind, {}, loads)
     _, expected = convert(kind, value, is_text=False)
     found = Faults()
