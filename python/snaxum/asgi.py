@@ -67,8 +67,8 @@ class ProjectApp:
 def create_app(project: str | os.PathLike[str] | None = None) -> ProjectApp:
     """Make the application of the project in a directory.
 
-    By default it is the one that `SNAXUM_PROJECT` names, else the nearest directory that has
-    `python/`, from the working directory upwards. A process has one project: the load of another
+    `SNAXUM_PROJECT` names the default, or else it is the nearest directory that has `python/`, from
+    the working directory upwards. A process has one project: the load of another
     one raises ValueError.
     """
     return ProjectApp(None if project is None else os.path.abspath(project))

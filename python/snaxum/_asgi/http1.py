@@ -42,7 +42,7 @@ class ResponseHead:
         return next((value for key, value in self.headers if key == name), None)
 
     def end_to_end(self, *others: bytes) -> RawHeaders:
-        """Return the headers but for `others`, the date, and those of the connection."""
+        """Return the headers, without `others`, the date and headers of the connection."""
         left_out = OF_CONNECTION | {b"date", *others}
         return [(name, value) for name, value in self.headers if name not in left_out]
 
@@ -62,7 +62,7 @@ def request_head(scope: Any, method: str, headers: RawHeaders) -> bytes:
 
 
 def headers_of(scope: Any, *left_out: bytes) -> RawHeaders:
-    """Return the headers of a request but for `left_out`, and those of its connection."""
+    """Return the headers of a request, without `left_out` and headers of its connection."""
     names = OF_CONNECTION | set(left_out)
     pairs = ((bytes(name).lower(), bytes(value)) for name, value in scope["headers"])
     return [(name, value) for name, value in pairs if name not in names]

@@ -87,8 +87,10 @@ def _load(project: str | None) -> bool:
 
 
 def _address(given: Any) -> tuple[str, int] | None:
-    """Return an address with a port; a socket of a file system has none."""
-    match given:
-        case (str(host), int(port)):
-            return host, port
-    return None
+    """Return an address with a port, which some servers write as text; a file has none."""
+    try:
+        host, port = given
+        number = int(port)
+    except (TypeError, ValueError):
+        return None
+    return (str(host), number) if 0 <= number < 1 << 16 else None

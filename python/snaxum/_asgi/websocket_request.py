@@ -1,7 +1,7 @@
 """Passes a WebSocket of another server to the project, and its messages in both directions.
 
 The frames of the client end at the other server; they are made again for the connection to the
-project. Pings of the project are answered here: the other server sends its own.
+project. Pings of the project end here: the other server sends its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Chooses the event loop of asyncio: uvloop where it is installed, or the one that is configured.
+"""Chooses the event loop of asyncio: uvloop where it is installed, or as configured.
 
 Never runs a loop. Imports asyncio with the first one: it is large.
 """

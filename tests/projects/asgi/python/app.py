@@ -22,7 +22,7 @@ from snaxum import (
     websocket,
 )
 
-# What has happened, for the tests.
+# The calls that have happened, for the tests.
 EVENTS: "queue.Queue[str]" = queue.Queue()
 # Lets the second part of a stream go.
 GO = threading.Event()
@@ -103,13 +103,13 @@ def later() -> str:
 
 @route("/raises")
 def raises() -> None:
-    raise LookupError("of the handler")
+    raise LookupError("a handler raised")
 
 
 @route("/breaks")
 def breaks() -> Iterator[str]:
     yield "half"
-    raise LookupError("of the stream")
+    raise LookupError("a stream raised")
 
 
 @shop.route("/item")

@@ -97,7 +97,7 @@ def test_static_files_events_and_functions_after_the_response() -> None:
 
 
 def test_the_exception_of_a_handler_reaches_the_other_server() -> None:
-    with pytest.raises(LookupError, match="of the handler"):
+    with pytest.raises(LookupError, match="a handler raised"):
         get("/raises")
     response = get("/raises", raise_app_exceptions=False)
     assert (response.status_code, response.json()["status"]) == (500, 500)
@@ -195,6 +195,10 @@ def test_a_prefix_and_the_addresses_of_the_other_server_are_known() -> None:
         seen = asyncio.run(run(path, client=client, **parts))
         assert seen == repr([client, "/inner/a b", b"/inner/a%20b"]), parts
     assert asyncio.run(run("/inner/x")).startswith("[None, ")
+    for odd in (("/run/other.sock", None), ("testclient", 50000), ("::1", 65536), None):
+        assert asyncio.run(run("/inner/x", client=odd)).startswith("[None, ")
+    seen = asyncio.run(run("/inner/x", client=("::1", "80")))  # as granian writes it
+    assert seen.startswith("[('::1', 80), ")
     with pytest.raises(ValueError, match="is not valid"):
         asyncio.run(run("/inner", headers=[(b"x-a", b"1\r\nx-b: 2")]))
 
