@@ -18,6 +18,7 @@ mod event_loops;
 mod event_stream;
 mod example;
 mod faults;
+mod frameworks;
 mod function_calls;
 mod golden;
 mod handlers;
