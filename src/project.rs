@@ -18,7 +18,7 @@ use crate::error::Error;
 pub struct Project {
     /// Absolute.
     pub root: PathBuf,
-    /// `[project] dependencies`, as written.
+    /// `[project] dependencies`, then the dependency group `dev`, as written.
     pub dependencies: Vec<String>,
     /// The options of `[tool.snaxum]`.
     pub options: ServerOptions,
@@ -130,15 +130,7 @@ fn parse(text: &str) -> Result<(Vec<String>, ServerOptions), Error> {
         origin: origin(error.span().map_or(0, |span| span.start)),
         problem: error.message().to_owned(),
     })?;
-    let dependencies = table(document.get_ref(), "project")
-        .and_then(|project| match project.get("dependencies")?.get_ref() {
-            DeValue::Array(items) => {
-                Some(items.iter().filter_map(|item| text_of(item.get_ref())).collect())
-            }
-            _ => None,
-        })
-        .unwrap_or_default();
-
+    let dependencies = requirements(document.get_ref());
     let mut options = ServerOptions::default();
     let section = table(document.get_ref(), "tool").and_then(|tool| table(tool, "snaxum"));
     let Some(section) = section else { return Ok((dependencies, options)) };
@@ -175,6 +167,63 @@ fn parse(text: &str) -> Result<(Vec<String>, ServerOptions), Error> {
     Ok((dependencies, options))
 }
 
+/// Returns the requirements of a `pyproject.toml`, as written.
+///
+/// # Errors
+///
+/// It is not TOML.
+pub fn requirements_of(text: &str) -> Result<Vec<String>, Error> {
+    Ok(parse(text)?.0)
+}
+
+fn requirements(document: &DeTable<'_>) -> Vec<String> {
+    let project = table(document, "project").and_then(|project| project.get("dependencies"));
+    let mut found = Vec::new();
+    for entry in items(project) {
+        found.extend(text_of(entry.get_ref()));
+    }
+    if let Some(groups) = table(document, "dependency-groups") {
+        add_group(groups, "dev", &mut Vec::new(), &mut found);
+    }
+    found
+}
+
+/// Adds a group of requirements and the groups that it includes (PEP 735), each once.
+fn add_group(groups: &DeTable<'_>, name: &str, seen: &mut Vec<String>, found: &mut Vec<String>) {
+    if seen.iter().any(|group| group == name) {
+        return;
+    }
+    seen.push(name.to_owned());
+    for entry in items(groups.get(name)) {
+        match entry.get_ref() {
+            DeValue::Table(include) => {
+                let included =
+                    include.get("include-group").and_then(|name| text_of(name.get_ref()));
+                if let Some(included) = included {
+                    add_group(groups, &included, seen, found);
+                }
+            }
+            requirement => found.extend(text_of(requirement)),
+        }
+    }
+}
+
+fn items<'a, 'i>(value: Option<&'a Spanned<DeValue<'i>>>) -> &'a [Spanned<DeValue<'i>>] {
+    match value.map(Spanned::get_ref) {
+        Some(DeValue::Array(items)) => items,
+        _ => &[],
+    }
+}
+
+/// Returns the package that a requirement names, in its normal form: `my-lib` of `My_Lib[a]>=1`.
+pub fn package_of(requirement: &str) -> String {
+    let is_inner = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    let end = requirement.trim_start();
+    let name = &end[..end.find(|letter| !is_inner(letter)).unwrap_or(end.len())];
+    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
+}
+
 /// Lists the keys of a section and its tables; the name of a table begins the names of its options.
 fn keys<'a, 'i>(
     section: &'a DeTable<'i>,
@@ -206,6 +255,21 @@ fn text_of(value: &DeValue<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_group_dev_is_part_of_the_requirements() {
+        let text = "[project]\ndependencies = [\"polars>=1\", \"Snaxum\"]\n[dependency-groups]\n\
+                    dev = [\"pytest\", {include-group = \"lint\"}]\n\
+                    lint = [\"ruff\", {include-group = \"dev\"}]\ndocs = [\"sphinx\"]\n";
+        let found = requirements_of(text).expect("valid");
+        assert_eq!(found, ["polars>=1", "Snaxum", "pytest", "ruff"]);
+        for requirement in
+            ["Snaxum", " snaxum[all] >= 1", "snaxum@file:///x", "SNAXUM;os_name=='nt'"]
+        {
+            assert_eq!(package_of(requirement), "snaxum", "{requirement}");
+        }
+        assert_eq!(package_of("My_.Lib>=1"), "my-lib");
+    }
 
     #[test]
     fn pyproject_gives_dependencies_and_options() {

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use crate::build_info;
 use crate::error::Error;
 use crate::framework;
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::state_dir::StateDir;
 
 /// A virtual environment of this program's Python version.
@@ -25,6 +25,8 @@ pub struct Venv {
 
 // In `.snaxum` while the environment is being created: an incomplete one is created again.
 const UNFINISHED: &str = "venv-unfinished";
+// The package that this program has inside.
+const OWN: &str = "snaxum";
 
 impl Venv {
     /// Finds `.venv` in `project_dir`; `None` if there is none.
@@ -103,10 +105,13 @@ pub fn ensure(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, 
 
 /// Finds the project's `.venv`, or creates it.
 fn create(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Error> {
-    if project.dependencies.is_empty() {
+    let root = project.root.join(".venv");
+    // An environment that is being created has its mark first. A finished one needs no lock: the
+    // directory may be read-only.
+    let is_there = root.exists() && !project.root.join(".snaxum").join(UNFINISHED).exists();
+    if is_there || packages(project).is_empty() {
         return Venv::find(&project.root);
     }
-    let root = project.root.join(".venv");
     let (state, _alone) = lock(&project.root)?;
     if is_unfinished(&state, &root) {
         report("the last setup of .venv was cut short; starting over");
@@ -212,7 +217,7 @@ fn make(
     let tool = if uv { "uv" } else { "venv and pip" };
     report(&format!(
         "no .venv yet: creating one with {tool} for {} ({})",
-        project.dependencies.join(", "),
+        packages(project).join(", "),
         python.display()
     ));
     let result = fill(project, root, state, &python, uv);
@@ -248,12 +253,23 @@ fn end_setup(state: &StateDir) -> Result<(), Error> {
 }
 
 fn install(project: &Project, root: &Path, python: &Path, uv: bool) -> Result<(), Error> {
+    let packages = packages(project);
+    let has_own = packages.len() < project.dependencies.len();
+    if packages.is_empty() && (has_own || !uv) {
+        return Ok(());
+    }
+    if uv && has_own && !project.root.join("uv.lock").exists() {
+        return install_by_uv(project, root, python, &packages);
+    }
     if uv {
         let mut command = Command::new("uv");
         command.arg("sync").env("UV_PROJECT_ENVIRONMENT", root).arg("--python").arg(python);
         if build_info::is_hosted() || has_snaxum(root) {
             // Without it uv removes the packages that `pyproject.toml` does not name, such as Snaxum.
             command.arg("--inexact");
+        }
+        if has_own {
+            command.args(["--no-install-package", OWN]);
         }
         return run(command.current_dir(&project.root), root);
     }
@@ -265,10 +281,35 @@ fn install(project: &Project, root: &Path, python: &Path, uv: bool) -> Result<()
     };
     command.args(["-m", "pip", "--python"]).arg(venv.python());
     command.args(["install", "--disable-pip-version-check"]);
-    run(command.args(&project.dependencies).current_dir(&project.root), root)
+    run(command.args(packages).current_dir(&project.root), root)
 }
 
-fn has_uv() -> bool {
+/// Installs `packages`: `uv sync` would need an index with the package that is in this program.
+fn install_by_uv(
+    project: &Project,
+    root: &Path,
+    python: &Path,
+    packages: &[&str],
+) -> Result<(), Error> {
+    if !root.exists() {
+        let mut command = Command::new("uv");
+        run(command.args(["venv", "--quiet", "--python"]).arg(python).arg(root), root)?;
+    }
+    let mut command = Command::new("uv");
+    command.args(["pip", "install", "--python"]).arg(root.join("bin").join("python"));
+    run(command.args(packages).current_dir(&project.root), root)
+}
+
+/// The packages to install: a binary has this one inside.
+fn packages(project: &Project) -> Vec<&str> {
+    let is_inside =
+        |requirement: &str| !build_info::is_hosted() && project::package_of(requirement) == OWN;
+    let requirements = project.dependencies.iter().map(String::as_str);
+    requirements.filter(|requirement| !is_inside(requirement)).collect()
+}
+
+/// Whether uv is on PATH.
+pub fn has_uv() -> bool {
     Command::new("uv").arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
