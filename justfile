@@ -137,6 +137,12 @@ properties cases="20000":
 interleavings schedules="20000":
     SNAXUM_SCHEDULES={{ schedules }} cargo test -p interleavings
 
+# Write the manual pages and the completions of the command into target/man and target/completions
+man:
+    cargo run -q -- man target/man
+    mkdir -p target/completions
+    for shell in bash elvish fish zsh; do cargo run -q -- completions $shell > target/completions/snaxum.$shell; done
+
 # Build the book into target/book
 book:
     command -v mdbook >/dev/null || cargo install --locked mdbook@0.5.4

@@ -7,12 +7,14 @@ mod client;
 mod exit;
 mod invocation;
 mod log;
+mod new;
 mod openapi;
 mod options;
 mod project;
 mod render;
 mod routes;
 mod serve;
+mod shell_files;
 mod sync;
 mod test;
 
@@ -26,7 +28,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use snaxum::error::Error;
 
 pub(crate) use invocation::Invocation;
@@ -48,6 +51,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Create a project from a template
+    New(new::NewArgs),
     /// Serve DIR with live reload and the console
     Dev {
         #[command(flatten)]
@@ -121,6 +126,17 @@ enum Command {
         #[command(flatten)]
         project: ProjectArgs,
     },
+    /// Print the completions of this command for a shell
+    Completions {
+        /// Shell that loads them
+        shell: Shell,
+    },
+    /// Print the manual page, or write a page for each command to DIR
+    #[command(hide = true)]
+    Man {
+        /// Directory for the pages
+        dir: Option<PathBuf>,
+    },
 }
 
 /// The argument of commands for a running server.
@@ -156,6 +172,7 @@ pub(crate) fn run(invocation: Invocation) -> ExitCode {
     };
     cli.color.apply();
     let result = match cli.command {
+        Command::New(args) => new::run(args, Cli::command()),
         Command::Dev { project, options } => {
             // The terminal shows tracebacks; an MCP client that disconnects is not an error.
             log::start("warn,rmcp=off,snaxum::traceback=off");
@@ -190,6 +207,8 @@ pub(crate) fn run(invocation: Invocation) -> ExitCode {
             log::start("off");
             check::run(project)
         }
+        Command::Completions { shell } => Ok(shell_files::completions(shell, Cli::command())),
+        Command::Man { dir } => shell_files::man(dir.as_deref(), Cli::command()),
     };
     log::finish();
     result.unwrap_or_else(|error| {

@@ -189,6 +189,22 @@ pub enum Error {
         /// The reason.
         problem: String,
     },
+    /// `snaxum new` cannot use this name or directory.
+    #[error("cannot create `{}`: {problem}", path.display())]
+    NewProject {
+        /// As given.
+        path: PathBuf,
+        /// The reason, and the way out.
+        problem: String,
+    },
+    /// A new file cannot be written.
+    #[error("cannot write `{}`: {source}; choose a directory that you can write to", path.display())]
+    Unwritable {
+        /// The file or directory.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
     /// An I/O error with a sentence of its own.
     #[error("{what}: {source}")]
     Io {
@@ -208,7 +224,7 @@ impl Error {
     /// The exit code of the `snaxum` command: 2 for bad usage, 1 where the project is at fault.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoProject(_) | Self::NoServer(_) | Self::NoMcp(_) => 2,
+            Self::NoProject(_) | Self::NewProject { .. } | Self::NoServer(_) | Self::NoMcp(_) => 2,
             Self::BadValue { origin, .. } | Self::UnknownKey { origin, .. }
                 if !origin.contains(".toml") =>
             {

@@ -42,6 +42,8 @@ pub mod openapi;
 pub mod prelude;
 mod problem;
 pub mod project;
+#[cfg(feature = "cli")]
+pub mod project_templates;
 pub mod python_runtime;
 pub mod server;
 pub mod state_dir;

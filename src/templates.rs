@@ -13,6 +13,7 @@ use crate::message::Traceback;
 #[derive(Embed)]
 #[folder = "templates"]
 #[include = "*.html"]
+#[exclude = "new/*"]
 struct Templates;
 
 /// Renders the error page, with the traceback and the list of errors if there is one.

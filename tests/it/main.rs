@@ -32,6 +32,7 @@ mod mcp_requests;
 mod mcp_stdio;
 mod mcp_wait;
 mod mounts;
+mod new_project;
 mod openapi;
 mod pool;
 mod protocol;

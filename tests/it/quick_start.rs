@@ -1,9 +1,10 @@
 //! The quick start of contract.md, word for word, in a crate of its own that depends on this one.
 //!
-//! Built once, with the program of `function_calls.rs`, in the target directory of this crate: most
-//! dependencies are there.
+//! Built once, with the program of `function_calls.rs` and the Rust template of `snaxum new`, in the
+//! target directory of this crate: most dependencies are there.
 
 mod layers;
+mod template;
 mod websocket;
 
 use std::fs;
@@ -116,10 +117,13 @@ async fn build() -> PathBuf {
     let (_, profiles) = workspace.split_once("[profile.dev]").expect("it has profiles");
     let (profiles, _) = profiles.split_once("[profile.release]").expect("it follows");
     let manifest = format!(
-        "[package]\nname = \"quick-start\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+        "[package]\nname = \"quick-start\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+         [workspace]\nmembers = [\"{member}\"]\n\n\
+         [patch.crates-io]\nsnaxum = {{ path = {repository:?} }}\n\n\
          [dependencies]\nsnaxum = {{ path = {repository:?} }}\naxum = \"={axum}\"\npyo3 = \"={pyo3}\"\n\
          tokio = {{ version = \"={tokio}\", features = [\"full\"] }}\ntracing-subscriber = \"={subscriber}\"\n\
          serde_json = \"={json}\"\n\n[profile.dev]{profiles}",
+        member = template::NAME,
         axum = locked(&lock, "axum"),
         pyo3 = locked(&lock, "pyo3"),
         tokio = locked(&lock, "tokio"),
@@ -141,9 +145,12 @@ async fn build() -> PathBuf {
     put("src/bin/with-dev.rs", WITH_DEV);
     put("src/bin/graceful.rs", websocket::GRACEFUL);
     put("src/bin/rust-and-python.rs", include_str!("../embedding/program.rs"));
-    let offline = cargo(&root, &["build", "--offline"]).await;
+    for (path, text) in template::files().await {
+        put(&path, &text);
+    }
+    let offline = cargo(&root, &["build", "--workspace", "--offline"]).await;
     if !offline.0.success() {
-        let (status, output) = cargo(&root, &["build"]).await;
+        let (status, output) = cargo(&root, &["build", "--workspace"]).await;
         assert!(status.success(), "the quick start does not compile:\n{output}");
     }
     root

@@ -62,6 +62,21 @@ impl Project {
         Self { dir, args: Vec::new(), env: Vec::new(), gate: None }
     }
 
+    /// A directory with nothing in it.
+    pub(crate) fn empty() -> Self {
+        let project = Self::new();
+        fs::remove_dir(project.path().join("python")).expect("it is empty");
+        project
+    }
+
+    /// A project that `snaxum new` has created, without its packages.
+    pub(crate) async fn of_template(template: &str) -> Self {
+        let project = Self::empty();
+        let created = project.snaxum(&["new", ".", "--template", template]).await;
+        assert_eq!(created.code, Some(0), "{}", created.stderr);
+        project
+    }
+
     /// Adds a file below `python/`.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
         self.top_file(&format!("python/{name}"), text)

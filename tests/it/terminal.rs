@@ -44,6 +44,16 @@ pub(crate) struct Screen {
 impl Screen {
     /// Starts `snaxum dev` and returns when it reads keys, or responds if it reads none.
     pub(crate) async fn start(project: Project, columns: u16) -> Self {
+        let mut screen = Self::open(project, columns, &["dev", "--port", "0"]);
+        screen.wait_for("/__snaxum/?t=").await;
+        let announced = fs::read(screen.project.path().join(".snaxum/dev.json")).expect("a file");
+        let announced: Value = serde_json::from_slice(&announced).expect("JSON");
+        screen.url = announced["url"].as_str().expect("a URL").to_owned();
+        screen
+    }
+
+    /// Starts a command.
+    pub(crate) fn open(project: Project, columns: u16, arguments: &[&str]) -> Self {
         let size = libc::winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let (mut master, mut slave) = (0, 0);
         // SAFETY: the pointers are to values of ours, or null where that is allowed.
@@ -66,10 +76,7 @@ impl Screen {
         let (master, slave) = unsafe { (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
         let end = || Stdio::from(slave.try_clone().expect("a descriptor"));
         let mut command = project.command(&snaxum());
-        command
-            .args(["dev", "--port", "0"])
-            .args(project.arguments())
-            .env("TERM", "xterm-256color");
+        command.args(arguments).args(project.arguments()).env("TERM", "xterm-256color");
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().expect("it starts");
         let (sender, text) = watch::channel(String::new());
         let mut reader = master.try_clone().expect("a descriptor");
@@ -80,12 +87,7 @@ impl Screen {
                 sender.send_modify(|text| *text = String::from_utf8_lossy(&whole).into_owned());
             }
         });
-        let mut screen = Self { project, child, master, slave, text, url: String::new() };
-        screen.wait_for("/__snaxum/?t=").await;
-        let announced = fs::read(screen.project.path().join(".snaxum/dev.json")).expect("a file");
-        let announced: Value = serde_json::from_slice(&announced).expect("JSON");
-        screen.url = announced["url"].as_str().expect("a URL").to_owned();
-        screen
+        Self { project, child, master, slave, text, url: String::new() }
     }
 
     /// Waits until this has been written.

@@ -214,6 +214,7 @@ const PYTHON_CODE: [&str; 9] = [
     "../tests/prose",
     "../tests/conformance",
     "../example/python",
+    "../templates/new",
     "../bench",
 ];
 

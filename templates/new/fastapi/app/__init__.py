@@ -1,0 +1,1 @@
+"""An API of FastAPI. It does not depend on its server."""

@@ -1,0 +1,54 @@
+"""Predictions over HTTP: for one house, or for many in the processes of the pool."""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import astuple, dataclass
+from itertools import repeat
+from typing import Annotated
+
+import numpy as np
+from snaxum import Body, get, keep, post
+
+from model import Array, predict, train
+
+PART = 1000  # houses in each task of the pool
+
+# Trained at the start, and again only when the code of `train` changes.
+weights = keep("weights", train)
+
+
+@dataclass
+class House:
+    """A house to sell."""
+
+    area: float  # m²
+    rooms: int
+    age: float  # years
+
+
+@post("/predictions")
+def predict_one(house: House) -> dict[str, float]:
+    """Predict the price of a house."""
+    [price] = predict(weights, rows([house]))
+    return {"price": round(price)}
+
+
+@post("/predictions/batch", use_process_pool=True)
+def predict_many(
+    houses: Annotated[list[House], Body(min_length=1, max_length=100_000)],
+    pool: ProcessPoolExecutor,
+) -> dict[str, list[float]]:
+    """Predict the prices of many houses; other requests run in the meantime."""
+    parts = np.split(rows(houses), range(PART, len(houses), PART))
+    prices = np.concatenate(list(pool.map(predict, repeat(weights), parts)))
+    return {"prices": prices.round().tolist()}
+
+
+@get("/health")
+def health() -> dict[str, object]:
+    """Respond to the health check of the container: the model is trained."""
+    return {"status": "ok", "weights": len(weights)}
+
+
+def rows(houses: list[House]) -> Array:
+    """Return the numbers of the houses as the model takes them."""
+    return np.array([astuple(house) for house in houses], dtype=np.float64)
