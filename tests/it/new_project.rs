@@ -128,7 +128,7 @@ async fn a_model_of_the_ml_template_is_trained_once_and_predicts_in_the_pool() {
 }
 
 #[tokio::test]
-async fn the_dependencies_of_the_templates_are_those_that_the_tests_use() {
+async fn the_python_tests_have_the_packages_of_the_templates() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tested = fs::read_to_string(root.join("tests/python/requirements.txt")).expect("a file");
     for template in ["data", "ml", "rust", "fastapi"] {

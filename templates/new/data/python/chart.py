@@ -14,7 +14,7 @@ class Bar(NamedTuple):
 
     name: str
     value: float
-    percent: float  # of the width of the longest bar
+    percent: float  # 100 is the longest bar
 
 
 def totals(table: pl.DataFrame) -> pl.DataFrame:

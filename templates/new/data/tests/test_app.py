@@ -19,7 +19,7 @@ def test_an_upload_is_shown(client: Client) -> None:
     assert ">4.5</text>" in page
 
 
-def test_names_of_an_upload_are_no_markup(client: Client) -> None:
+def test_names_in_an_upload_are_escaped(client: Client) -> None:
     page = client.post("/", files={"file": ("a.csv", b"a,b\n<script>,1\n")}).text
 
     assert "<script>" not in page.split("<body>")[1].split("</svg>")[0]
