@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::support::{Project, Reply};
+use super::support::{Project, Reply, snaxum};
 use super::terminal::Screen;
 
 /// An edit of a project, and the request that shows it.
@@ -18,6 +18,14 @@ struct Edit {
     path: &'static str,
     before: &'static str,
     after: &'static str,
+}
+
+/// Creates a project, without its packages.
+pub(crate) async fn created(template: &str) -> Project {
+    let project = Project::empty();
+    let created = project.snaxum(&["new", ".", "--template", template]).await;
+    assert_eq!(created.code, Some(0), "{}", created.stderr);
+    project
 }
 
 /// Runs the tests of the project, serves it, and edits it while it serves.
@@ -34,6 +42,8 @@ async fn check(project: Project, edit: Edit) {
     let text = fs::read_to_string(&file).expect("the template has it");
     assert_eq!(text.matches(edit.from).count(), 1, "{text}");
     fs::write(&file, text.replace(edit.from, edit.to)).expect("it is ours");
+    let waited = server.project.snaxum(&["wait"]).await;
+    assert_eq!(waited.code, Some(0), "{}", waited.stderr);
     let reply = server.get(edit.path).await;
     assert!(reply.status == 200 && reply.text().contains(edit.after), "{}", reply.text());
     assert!(server.stop().await.success());
@@ -43,11 +53,12 @@ async fn check(project: Project, edit: Edit) {
 
 #[tokio::test]
 async fn the_minimal_template_installs_its_packages_and_works() {
-    let project = Project::of_template("minimal").await;
+    let project = created("minimal").await;
     // The package `snaxum` is in the binary: no index is asked for it.
-    let synced = project.snaxum(&["sync"]).await;
-    assert_eq!(synced.code, Some(0), "{}", synced.stderr);
-    assert!(synced.stderr.contains("for pytest>=8 ("), "{}", synced.stderr);
+    let mut sync = project.command(&snaxum());
+    let synced = sync.arg("sync").output().await.expect("it starts"); // pip takes its time
+    let output = String::from_utf8_lossy(&synced.stderr);
+    assert!(synced.status.success() && output.contains("for pytest>=8 ("), "{output}");
 
     let edit = Edit {
         file: "python/app.py",
@@ -70,7 +81,7 @@ async fn the_data_template_works() {
         before: "<h1>sales.csv</h1>",
         after: "<h1>The example</h1>",
     };
-    check(Project::of_template("data").await.packages(), edit).await;
+    check(created("data").await.packages(), edit).await;
 }
 
 #[tokio::test]
@@ -83,7 +94,7 @@ async fn the_ml_template_works() {
         before: r#""weights":4"#,
         after: r#""weights":["#,
     };
-    check(Project::of_template("ml").await.packages(), edit).await;
+    check(created("ml").await.packages(), edit).await;
 }
 
 #[tokio::test]
@@ -96,7 +107,7 @@ async fn the_fastapi_template_works() {
         before: "Hello from FastAPI",
         after: "Good morning from FastAPI",
     };
-    check(Project::of_template("fastapi").await.packages(), edit).await;
+    check(created("fastapi").await.packages(), edit).await;
 }
 
 #[tokio::test]
@@ -109,12 +120,12 @@ async fn the_endpoints_of_the_rust_template_run_without_its_program() {
         before: r#"{"city":"Graz","sales":215}"#,
         after: r#"{"city":"Graz","sales":216}"#,
     };
-    check(Project::of_template("rust").await.packages(), edit).await;
+    check(created("rust").await.packages(), edit).await;
 }
 
 #[tokio::test]
 async fn a_model_of_the_ml_template_is_trained_once_and_predicts_in_the_pool() {
-    let server = Project::of_template("ml").await.packages().dev().await;
+    let server = created("ml").await.packages().dev().await;
     let houses = json!([{"area": 100, "rooms": 4, "age": 10}]);
     let before = server.post("/predictions/batch", &houses).await;
     assert_eq!(before.status, 200, "{}", before.text());
@@ -252,7 +263,7 @@ async fn each_shell_has_completions_and_each_command_a_page() {
     for shell in ["bash", "elvish", "fish", "zsh", "powershell"] {
         let finished = parent.snaxum(&["completions", shell]).await;
         assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));
-        for word in ["routes", "pool-workers", "template", "fastapi"] {
+        for word in ["routes", "pool-workers", "template", "openapi"] {
             assert!(finished.stdout.contains(word), "{shell}: {word}");
         }
     }

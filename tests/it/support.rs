@@ -69,14 +69,6 @@ impl Project {
         project
     }
 
-    /// A project that `snaxum new` has created, without its packages.
-    pub(crate) async fn of_template(template: &str) -> Self {
-        let project = Self::empty();
-        let created = project.snaxum(&["new", ".", "--template", template]).await;
-        assert_eq!(created.code, Some(0), "{}", created.stderr);
-        project
-    }
-
     /// Adds a file below `python/`.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
         self.top_file(&format!("python/{name}"), text)

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use super::super::new_project::created;
 use super::super::support::{Project, snaxum};
 use super::{built, cargo};
 
@@ -46,7 +47,7 @@ async fn the_rust_template_passes_its_tests_and_serves_both_languages_with_live_
     let (status, output) = cargo(root, &test).await;
     assert!(status.success(), "{output}");
 
-    let project = Project::of_template("rust").await.packages();
+    let project = created("rust").await.packages();
     let program = root.parent().expect("the target directory").join("debug").join(NAME);
     let mut command = project.command(program.to_str().expect("UTF-8"));
     command.arg("--dev").env("ADDRESS", "127.0.0.1:0");
