@@ -20,9 +20,16 @@ struct Edit {
     after: &'static str,
 }
 
+/// A directory with nothing in it.
+pub(crate) fn empty() -> Project {
+    let project = Project::new();
+    fs::remove_dir(project.path().join("python")).expect("it is empty");
+    project
+}
+
 /// Creates a project, without its packages.
 pub(crate) async fn created(template: &str) -> Project {
-    let project = Project::empty();
+    let project = empty();
     let created = project.snaxum(&["new", ".", "--template", template]).await;
     assert_eq!(created.code, Some(0), "{}", created.stderr);
     project
@@ -157,7 +164,7 @@ async fn the_python_tests_have_the_packages_of_the_templates() {
 
 #[tokio::test]
 async fn the_next_commands_are_printed() {
-    let parent = Project::empty();
+    let parent = empty();
     let created = parent.snaxum(&["new", "some where/demo"]).await;
 
     assert_eq!((created.code, &*created.stderr), (Some(0), ""));
@@ -177,7 +184,7 @@ async fn the_next_commands_are_printed() {
 
 #[tokio::test]
 async fn a_terminal_is_asked_until_the_values_are_valid() {
-    let mut screen = Screen::open(Project::empty(), 100, &["new"]);
+    let mut screen = Screen::open(empty(), 100, &["new"]);
     screen.wait_for("name: ").await;
     screen.press("my project\r");
     screen.wait_for("is not a valid package name").await;
@@ -194,7 +201,7 @@ async fn a_terminal_is_asked_until_the_values_are_valid() {
 
 #[tokio::test]
 async fn the_end_of_the_input_ends_the_questions() {
-    let mut screen = Screen::open(Project::empty(), 100, &["new"]);
+    let mut screen = Screen::open(empty(), 100, &["new"]);
     screen.wait_for("name: ").await;
     screen.press("\u{4}");
     let status = screen.child.wait().await.expect("a child of ours");
@@ -205,7 +212,7 @@ async fn the_end_of_the_input_ends_the_questions() {
 
 #[tokio::test]
 async fn bad_input_names_the_problem_and_the_way_out_and_writes_nothing() {
-    let parent = Project::empty().top_file("full/notes.txt", "mine").top_file("file", "mine");
+    let parent = empty().top_file("full/notes.txt", "mine").top_file("file", "mine");
     fs::create_dir(parent.path().join("fixed")).expect("it is new");
     std::os::unix::fs::symlink("nowhere", parent.path().join("link")).expect("it is new");
     let cases: [(&[&str], i32, &str); 15] = [
@@ -242,7 +249,7 @@ async fn bad_input_names_the_problem_and_the_way_out_and_writes_nothing() {
 
 #[tokio::test]
 async fn a_directory_without_permission_is_an_error() {
-    let parent = Project::empty();
+    let parent = empty();
     let fixed = parent.path().join("fixed");
     fs::create_dir(&fixed).expect("it is new");
     fs::set_permissions(&fixed, fs::Permissions::from_mode(0o555)).expect("it is ours");
@@ -259,7 +266,7 @@ async fn a_directory_without_permission_is_an_error() {
 
 #[tokio::test]
 async fn each_shell_has_completions_and_each_command_a_page() {
-    let parent = Project::empty();
+    let parent = empty();
     for shell in ["bash", "elvish", "fish", "zsh", "powershell"] {
         let finished = parent.snaxum(&["completions", shell]).await;
         assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));

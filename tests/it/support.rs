@@ -62,13 +62,6 @@ impl Project {
         Self { dir, args: Vec::new(), env: Vec::new(), gate: None }
     }
 
-    /// A directory with nothing in it.
-    pub(crate) fn empty() -> Self {
-        let project = Self::new();
-        fs::remove_dir(project.path().join("python")).expect("it is empty");
-        project
-    }
-
     /// Adds a file below `python/`.
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
         self.top_file(&format!("python/{name}"), text)

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::super::new_project::created;
-use super::super::support::{Project, snaxum};
+use super::super::new_project::{created, empty};
+use super::super::support::snaxum;
 use super::{built, cargo};
 
 pub(super) const NAME: &str = "new-project";
@@ -15,7 +15,7 @@ pub(super) const NAME: &str = "new-project";
 /// Returns the files of the project, each with its path in the workspace.
 pub(super) async fn files() -> Vec<(String, String)> {
     let parent = TempDir::new().expect("a temporary directory");
-    let mut command = Project::empty().command(&snaxum());
+    let mut command = empty().command(&snaxum());
     let created = command.args(["new", NAME, "--template", "rust"]).current_dir(parent.path());
     assert!(created.status().await.expect("it starts").success());
     let mut found = Vec::new();
