@@ -205,7 +205,7 @@ fn each_typed_mistake_is_an_error_on_its_line() {
     }
 }
 
-const PYTHON_CODE: [&str; 9] = [
+const PYTHON_CODE: [&str; 10] = [
     ".",
     "../tests/python",
     "../tests/fuzz",
