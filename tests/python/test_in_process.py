@@ -1,4 +1,4 @@
-"""The project of a test that pytest runs by itself: where it is looked for."""
+"""The search for the project of tests that pytest runs by itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_nearest_directory_with_options_or_modules_is_the_project(
     assert in_process._project_of(str(tests)) == str(project)
 
 
-def test_a_pyproject_of_others_is_no_project(tmp_path: Path) -> None:
+def test_a_pyproject_without_the_table_is_not_a_project(tmp_path: Path) -> None:
     (tmp_path / "python").mkdir()
     project = tmp_path / "shop"
     project.mkdir()

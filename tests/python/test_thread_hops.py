@@ -47,7 +47,7 @@ def test_waits_may_end_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
         one = asyncio.create_task(hops.hop(hops.wait, first()))
         await waits.wait()
-        # As a thread of its own, not as a job of the one that waits.
+        # In a thread of its own, and not as a job of the thread that waits.
         ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         loop = asyncio.get_running_loop()
 

@@ -34,6 +34,8 @@ def is_alias(name: str, assignment: ast.Assign | ast.AnnAssign) -> bool:
     is_parameter = isinstance(value, ast.Call) and ast.unparse(value.func).endswith(
         ("TypeVar", "ParamSpec")
     )
+    if ast.unparse(value) == "object":
+        return False  # in place of a class that only type checkers need
     # `UPPER_CASE` is a constant, `CapWords` a type.
     return name.lstrip("_")[:1].isupper() and not name.isupper() and not is_parameter
 

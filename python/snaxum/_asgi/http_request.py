@@ -8,14 +8,14 @@ frameworks do: the other server logs it, and a test client raises it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from .._hosts.scope import Message
 from .._testing import connection
 from . import http1, project
 from .http1 import BodyReader, ResponseHead
 
-Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 

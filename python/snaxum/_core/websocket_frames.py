@@ -40,7 +40,7 @@ def decode_head(head: bytes) -> tuple[bool, int, int]:
 
 
 def encode_close(code: int | None, reason: str = "") -> bytes:
-    """Return the payload of a close frame; None is no code."""
+    """Return the payload of a close frame; None leaves the code out."""
     return b"" if code is None else struct.pack("!H", code) + reason.encode()
 
 
