@@ -11,9 +11,10 @@ import struct
 from typing import Any
 
 from .._core import websocket_frames as frames
+from .._hosts.scope import Message
 from . import http1, project
 from .http1 import BodyReader, ResponseHead
-from .http_request import Message, Receive, Send
+from .http_request import Receive, Send
 
 _OF_HANDSHAKE = (
     b"sec-websocket-accept",
