@@ -15,6 +15,8 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from .faults import INVALID, Fault, Faults, Loc
+
 # The expectation for the message, the name of the fault, and a function that raises ValueError.
 ScalarConversion = tuple[str, str, Callable[[Any], Any]]
 
@@ -243,3 +245,21 @@ KINDS: dict[type, str] = {
     dt.time: "time",
     dt.timedelta: "timedelta",
 }
+
+
+def null(value: Any, loc: Loc, faults: Faults) -> Any:
+    """Convert the null of JSON."""
+    if value is None:
+        return None
+    faults.append(Fault(loc, "must be null", "none_required"))
+    return INVALID
+
+
+def null_text(value: Any, loc: Loc, faults: Faults) -> Any:
+    """Convert the text `null`."""
+    return None if is_null(value) else null(value, loc, faults)
+
+
+def is_null(value: Any) -> bool:
+    """Report whether a value is the text `null`, in any case."""
+    return isinstance(value, str) and value.lower() == "null"

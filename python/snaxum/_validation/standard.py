@@ -80,7 +80,7 @@ class Builder:
             self.is_beyond_msgspec |= annotation is object
             return limited(as_it_is, limits, "other", annotation, "item")
         if annotation in (None, NONE):
-            return _none_text if self.is_text else _none
+            return scalars.null_text if self.is_text else scalars.null
         if origin is Literal:
             return self._literal(args, limits)
         if models.is_pydantic(origin or annotation):
@@ -212,7 +212,7 @@ class Builder:
 
         def convert(value: Any, loc: Loc, faults: Faults) -> Any:
             if is_optional and (
-                value is None or (self.is_text and not has_text and _is_null(value))
+                value is None or (self.is_text and not has_text and scalars.is_null(value))
             ):
                 return None
             # Without it, each level of unions within unions doubles the number of attempts.
@@ -363,13 +363,6 @@ def as_it_is(value: Any, loc: Loc, faults: Faults) -> Any:
     return value
 
 
-def _none(value: Any, loc: Loc, faults: Faults) -> Any:
-    if value is None:
-        return None
-    faults.append(Fault(loc, "must be null", "none_required"))
-    return INVALID
-
-
 def _digits(convert: Convert) -> Convert:
     """Leave `5.0` to the `float` beside an `int`."""
 
@@ -377,14 +370,6 @@ def _digits(convert: Convert) -> Convert:
         return convert(value if scalars.is_integer(value) else "", loc, faults)
 
     return convert_digits
-
-
-def _none_text(value: Any, loc: Loc, faults: Faults) -> Any:
-    return None if _is_null(value) else _none(value, loc, faults)
-
-
-def _is_null(value: Any) -> bool:
-    return isinstance(value, str) and value.lower() == "null"
 
 
 def _one_of(values: Iterable[Any]) -> str:
