@@ -128,25 +128,25 @@ impl Workers {
         let mut slots = self.slots.lock();
         // A replaced worker ends when its handler returns.
         slots.retain(|slot| !slot.thread.is_finished());
-        let started = thread::Builder::new()
-            .name(format!("dispatch-{}", slots.len()))
-            .stack_size(STACK_BYTES)
-            .spawn(move || {
-                work(&context, &consumer, &shared);
-                drop((consumer, context));
-                if shared.status.swap(LIVE, Ordering::AcqRel) == REPLACED
-                    && let Some(workers) = workers.upgrade()
-                {
-                    workers.replace_stuck_ones();
-                }
-            });
+        let names: Vec<_> = slots.iter().filter_map(|slot| slot.thread.thread().name()).collect();
+        let mut free = (0..).map(|number| format!("dispatch-{number}"));
+        let name = free.find(|name| !names.contains(&name.as_str())).unwrap_or_default();
+        let started = thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(move || {
+            work(&context, &consumer, &shared);
+            drop((consumer, context));
+            if shared.status.swap(LIVE, Ordering::AcqRel) == REPLACED
+                && let Some(workers) = workers.upgrade()
+            {
+                workers.replace_stuck_ones();
+            }
+        });
         match started {
             Ok(thread) => slots.push(WorkerSlot { state, thread }),
             Err(error) => tracing::error!("cannot start a dispatch worker: {error}"),
         }
     }
 
-    /// The workers, and the request that each runs; without the spare while it is idle.
+    /// The workers, and the request that each runs; without the spare.
     pub(crate) fn snapshot(&self) -> Vec<DispatchWorker> {
         let slots = self.slots.lock();
         let live = slots.iter().filter(|slot| !slot.thread.is_finished());
@@ -157,11 +157,13 @@ impl Workers {
                 is_replaced: slot.state.is(REPLACED),
             })
             .collect();
-        let is_idle = |worker: &DispatchWorker| worker.request.is_none() && !worker.is_replaced;
-        if workers.iter().filter(|worker| !worker.is_replaced).count() > self.count
-            && let Some(spare) = workers.iter().rposition(is_idle)
-        {
-            workers.remove(spare);
+        let live = || workers.iter().enumerate().filter(|(_, worker)| !worker.is_replaced);
+        if live().count() > self.count {
+            // It is idle, or starts the newest request.
+            let spare = live().max_by_key(|(_, worker)| worker.request.unwrap_or(u64::MAX));
+            if let Some((spare, _)) = spare {
+                workers.remove(spare);
+            }
         }
         workers
     }
