@@ -12,13 +12,16 @@ class Unmatched:
     # No dataclasses: four would take a good part of the start.
     __slots__ = ("allow",)
 
+    allow: tuple[str, ...]
+
     def __init__(self, allow: tuple[str, ...] = ()) -> None:
         self.allow = allow
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other.allow == self.allow
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash((type(self), self.allow))
 
 
 class MethodNotAllowed(Unmatched):
