@@ -48,8 +48,7 @@ class EmbeddedBody(JsonBody):
             super().__init__(whole)
         names = ", ".join(f"`{each.key}`" for each in given)
         noun = "member" if len(given) == 1 else "members"
-        self.form = f"an object with the {noun} {names}"
-        self.note = f"is missing; the body is {self.form}"
+        self.note = f"is missing; the body is an object with the {noun} {names}"
 
     def get(self, request: Any) -> Any:
         data = self._data(request)
@@ -68,8 +67,10 @@ class EmbeddedBody(JsonBody):
             raise HTTPError(400, f"the body is not valid JSON: {error}") from None
         given = {} if sent is None else sent
         if not isinstance(given, dict):
-            found.append((self.part, Fault((), f"must be {self.form}", "model_type")))
-            return [None] * len(self.parts)
+            # As FastAPI does, which reports those with a default, too.
+            parts = [each.argument.key for each in self.parts]
+            found += [(self.part, Fault((key,), self.note, "missing")) for key in parts]
+            return parts
         return [self._fill_part(each, given, found) for each in self.parts]
 
     def _fill_part(self, part: JsonBody, given: dict[str, Any], found: FoundFaults) -> Any:

@@ -259,7 +259,7 @@ app = Litestar([Items, fails, echo])
 async fn litestar_with_a_controller_and_a_listener() {
     let mut world = world(&[("main.py", LITESTAR)], "main:app").await;
     assert_eq!(world.get("/items/3").await.json(), json!({"name": "item 3"}));
-    let bad = world.server.request(Method::POST, "/items").json(&json!({"nam": 1}));
+    let bad = world.server.request(Method::POST, "/items").json(&json!({"title": 1}));
     assert_eq!(send(bad).await.status, 400);
     let mut socket = Socket::open(&world.server, "/echo", "").await;
     assert_eq!(socket.exchange("a").await, "1 a");
