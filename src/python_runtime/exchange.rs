@@ -370,7 +370,9 @@ impl Exchange {
             let raised = self.raised.lock().take();
             let delivery = awaited.as_ref().map(|delivery| self.delivery_guard(delivery, &reply));
             drop(awaited);
-            reply.send(PythonResponse { generation, route, outcome, raised, timestamps, delivery });
+            let response =
+                PythonResponse { generation, route, outcome, raised, timestamps, delivery };
+            if is_stream { reply.send_now(response) } else { reply.send(response) }
         }
         guard
     }

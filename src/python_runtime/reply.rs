@@ -110,22 +110,27 @@ impl Reply {
 
     /// Sends the response, now or with the next [`WakeBatch::flush`].
     pub(super) fn send(self, response: PythonResponse) {
-        self.resolve(Ok(response));
+        self.resolve(Ok(response), DEFERS_WAKES.with(Cell::get));
     }
 
-    /// Rejects the request, at the same time.
+    /// Sends the beginning of a response now: the handler may run on for long.
+    pub(super) fn send_now(self, response: PythonResponse) {
+        self.resolve(Ok(response), false);
+    }
+
+    /// Rejects the request, now or with the next [`WakeBatch::flush`].
     pub(super) fn fail(self, error: CallError) {
-        self.resolve(Err(error));
+        self.resolve(Err(error), DEFERS_WAKES.with(Cell::get));
     }
 
-    fn resolve(self, response: Result<PythonResponse, CallError>) {
+    fn resolve(self, response: Result<PythonResponse, CallError>, is_deferred: bool) {
         let mut state = self.slot.lock();
         state.response = Some(response);
         state.is_over = true;
         if state.waker.is_none() || state.is_closed {
             return;
         }
-        if DEFERS_WAKES.with(Cell::get) {
+        if is_deferred {
             drop(state);
             self.wakes.deferred.lock().push(Arc::clone(&self.slot));
         } else if let Some(waker) = state.waker.take() {
@@ -318,6 +323,22 @@ mod tests {
         tokio::task::yield_now().await;
         drop(reply);
         assert!(waiting.await.expect("no panic").is_none());
+    }
+
+    #[tokio::test]
+    async fn the_beginning_of_a_response_is_not_deferred() {
+        let wakes = wakes();
+        let (reply, future) = channel(&wakes);
+        let waiting = tokio::spawn(future);
+        tokio::task::yield_now().await;
+        thread::spawn(move || {
+            defer_wakes();
+            reply.send_now(response(1)); // and no flush
+        })
+        .join()
+        .expect("no panic");
+        let received = waiting.await.expect("no panic").expect("a response");
+        assert_eq!(received.expect("no rejection").generation, 1);
     }
 
     #[test]

@@ -170,12 +170,15 @@ async fn the_server_conforms_to_the_validator_of_the_standard_library() {
 
 #[tokio::test]
 async fn a_response_is_sent_as_it_is_made() {
-    let server = Project::new().gate().file("app.py", APP).serve().await;
+    // A time limit that passes would wake a client that waits.
+    let project = Project::new().gate().file("app.py", APP);
+    let server = project.args(&["--request-timeout", "0"]).serve().await;
 
     for (path, status, first, rest) in
         [("/old/write", 202, "one ", "two three"), ("/old/stream", 200, "first ", "second")]
     {
-        let mut response = server.request(Method::GET, path).send().await.expect("it responds");
+        let sent = in_time("the head", server.request(Method::GET, path).send()).await;
+        let mut response = sent.expect("it responds");
         let held = server.arrival().await;
         assert_eq!(response.status().as_u16(), status);
         let chunk = in_time("a chunk", response.chunk()).await.expect("it is sent");
