@@ -50,12 +50,12 @@ class Noted(Exception):
 @route("/hostile")
 def hostile(request: Request):
     raises = repr_of(raising)
-    recurses = repr_of(recursive)
     is_none = repr_of(nothing)
     no_length = repr_of(lambda self: Longer("x"))
     nameless = Nameless()
     liar = Liar()
     huge = repr_of(lambda self: "x" * 5_000_000)
+    recurses = repr_of(recursive)
     never_ends = repr_of(endless)
     late = "after the unfinished task"
     raise Noted("it went wrong")
