@@ -30,7 +30,7 @@ LATER = (
     "hashlib",
     "multiprocessing",
     "pkgutil",
-    "selectors",
+    *(["selectors"] if sys.version_info >= (3, 11) else []),  # `subprocess` of 3.10 needs it
     "shutil",
     "socket",
     "snaxum._core.mounted_routes",

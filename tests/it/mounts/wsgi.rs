@@ -235,7 +235,8 @@ async fn a_fault_is_a_500_with_its_traceback() {
     let detail = server.api(&format!("requests/{id}")).await;
     let frame =
         detail["traceback"]["frames"].as_array().expect("frames").last().expect("one").clone();
-    assert_eq!(frame["function"], "Application.__call__");
+    // Python 3.10 names no class.
+    assert!(frame["function"].as_str().is_some_and(|name| name.ends_with("__call__")), "{frame}");
     assert!(frame["locals"].to_string().contains("number"), "{frame}");
     // The WebSocket of a path without one is an ordinary request.
     let refused = server.connect_to("/old/x", &[]).await.err().expect("no upgrade");
