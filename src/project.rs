@@ -20,6 +20,8 @@ pub struct Project {
     pub root: PathBuf,
     /// `[project] dependencies`, then the dependency group `dev`, as written.
     pub dependencies: Vec<String>,
+    /// Whether it has the dependency group `dev`.
+    pub has_dev_group: bool,
     /// The options of `[tool.snaxum]`.
     pub options: ServerOptions,
 }
@@ -43,12 +45,13 @@ impl Project {
         }
         fs::read_dir(&root).map_err(|source| Error::Unreadable { path: root.clone(), source })?;
         let path = root.join("pyproject.toml");
-        let (dependencies, options) = match fs::read_to_string(&path) {
+        let manifest = match fs::read_to_string(&path) {
             Ok(text) => parse(&text)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => Default::default(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Manifest::default(),
             Err(source) => return Err(Error::Unreadable { path, source }),
         };
-        Ok(Self { root, dependencies, options })
+        let Manifest { dependencies, has_dev_group, options } = manifest;
+        Ok(Self { root, dependencies, has_dev_group, options })
     }
 
     /// Starts a configuration from `options` (the command line and the environment), then from
@@ -122,7 +125,15 @@ pub fn options_from_env() -> Result<(ServerOptions, Vec<String>), Error> {
     Ok((options, warnings))
 }
 
-fn parse(text: &str) -> Result<(Vec<String>, ServerOptions), Error> {
+/// The parts of a `pyproject.toml` that a [`Project`] has.
+#[derive(Default)]
+struct Manifest {
+    dependencies: Vec<String>,
+    has_dev_group: bool,
+    options: ServerOptions,
+}
+
+fn parse(text: &str) -> Result<Manifest, Error> {
     let origin = |offset: usize| {
         format!("pyproject.toml:{}", 1 + text[..offset.min(text.len())].matches('\n').count())
     };
@@ -130,10 +141,12 @@ fn parse(text: &str) -> Result<(Vec<String>, ServerOptions), Error> {
         origin: origin(error.span().map_or(0, |span| span.start)),
         problem: error.message().to_owned(),
     })?;
-    let dependencies = requirements(document.get_ref());
+    let (dependencies, has_dev_group) = requirements(document.get_ref());
     let mut options = ServerOptions::default();
     let section = table(document.get_ref(), "tool").and_then(|tool| table(tool, "snaxum"));
-    let Some(section) = section else { return Ok((dependencies, options)) };
+    let Some(section) = section else {
+        return Ok(Manifest { dependencies, has_dev_group, options });
+    };
     let mut lines = Vec::new();
     for (group, key, value) in keys(section) {
         let written = format!("{group}{}", key.get_ref());
@@ -164,7 +177,7 @@ fn parse(text: &str) -> Result<(Vec<String>, ServerOptions), Error> {
         let start = lines.iter().find(|(option, _)| *option == name).map_or(0, |(_, start)| *start);
         config::bad_value(&origin(start), name, problem)
     })?;
-    Ok((dependencies, options))
+    Ok(Manifest { dependencies, has_dev_group, options })
 }
 
 /// Returns the requirements of a `pyproject.toml`, as written.
@@ -173,28 +186,38 @@ fn parse(text: &str) -> Result<(Vec<String>, ServerOptions), Error> {
 ///
 /// It is not TOML.
 pub fn requirements_of(text: &str) -> Result<Vec<String>, Error> {
-    Ok(parse(text)?.0)
+    Ok(parse(text)?.dependencies)
 }
 
-fn requirements(document: &DeTable<'_>) -> Vec<String> {
+/// Returns the requirements, and whether there is a group `dev`.
+fn requirements(document: &DeTable<'_>) -> (Vec<String>, bool) {
     let project = table(document, "project").and_then(|project| project.get("dependencies"));
     let mut found = Vec::new();
     for entry in items(project) {
         found.extend(text_of(entry.get_ref()));
     }
-    if let Some(groups) = table(document, "dependency-groups") {
+    let groups = table(document, "dependency-groups");
+    if let Some(groups) = groups {
         add_group(groups, "dev", &mut Vec::new(), &mut found);
     }
-    found
+    (found, groups.is_some_and(|groups| group(groups, "dev").is_some()))
+}
+
+/// Returns a group of requirements; names are compared in their normal form (PEP 735).
+fn group<'a, 'i>(groups: &'a DeTable<'i>, name: &str) -> Option<&'a Spanned<DeValue<'i>>> {
+    let is_it = |key: &str| package_of(key) == package_of(name);
+    groups.iter().find_map(|(key, value)| is_it(key.get_ref()).then_some(value))
 }
 
 /// Adds a group of requirements and the groups that it includes (PEP 735), each once.
 fn add_group(groups: &DeTable<'_>, name: &str, seen: &mut Vec<String>, found: &mut Vec<String>) {
-    if seen.iter().any(|group| group == name) {
+    let name = package_of(name);
+    if seen.contains(&name) {
         return;
     }
-    seen.push(name.to_owned());
-    for entry in items(groups.get(name)) {
+    let entries = items(group(groups, &name));
+    seen.push(name);
+    for entry in entries {
         match entry.get_ref() {
             DeValue::Table(include) => {
                 let included =
@@ -218,8 +241,8 @@ fn items<'a, 'i>(value: Option<&'a Spanned<DeValue<'i>>>) -> &'a [Spanned<DeValu
 /// Returns the package that a requirement names, in its normal form: `my-lib` of `My_Lib[a]>=1`.
 pub fn package_of(requirement: &str) -> String {
     let is_inner = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    let end = requirement.trim_start();
-    let name = &end[..end.find(|letter| !is_inner(letter)).unwrap_or(end.len())];
+    let text = requirement.trim_start();
+    let name = &text[..text.find(|letter| !is_inner(letter)).unwrap_or(text.len())];
     let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
@@ -259,8 +282,9 @@ mod tests {
     #[test]
     fn the_group_dev_is_part_of_the_requirements() {
         let text = "[project]\ndependencies = [\"polars>=1\", \"Snaxum\"]\n[dependency-groups]\n\
-                    dev = [\"pytest\", {include-group = \"lint\"}]\n\
-                    lint = [\"ruff\", {include-group = \"dev\"}]\ndocs = [\"sphinx\"]\n";
+                    Dev = [\"pytest\", {include-group = \"Lint_Tools\"}]\n\
+                    lint-tools = [\"ruff\", {include-group = \"dev\"}]\ndocs = [\"sphinx\"]\n";
+        assert!(parse(text).expect("valid").has_dev_group);
         let found = requirements_of(text).expect("valid");
         assert_eq!(found, ["polars>=1", "Snaxum", "pytest", "ruff"]);
         for requirement in
@@ -276,7 +300,8 @@ mod tests {
         let text = "[project]\ndependencies = [\"polars>=1\"]\n\n[tool.snaxum]\nport = 8080\n\
                     module = [\"a\", \"b\"]\nrequest_timeout = 2.5\nmax-body-size = \"1MiB\"\n\
                     no-inject = true\nno-overlay = \"off\"\n";
-        let (dependencies, options) = parse(text).expect("valid");
+        let Manifest { dependencies, has_dev_group, options } = parse(text).expect("valid");
+        assert!(!has_dev_group);
         assert_eq!(dependencies, ["polars>=1"]);
         assert_eq!(options.port, Some(8080));
         assert_eq!(options.modules, ["a", "b"]);
@@ -290,14 +315,14 @@ mod tests {
         let text = "[tool.snaxum]\ncompression = true\n\n[tool.snaxum.cors]\n\
                     allow-origins = [\"https://a.example\"]\nallow_methods = \"get\"\n\
                     allow-credentials = true\nmax-age = \"10m\"\n";
-        let (_, options) = parse(text).expect("valid");
+        let options = parse(text).expect("valid").options;
         assert_eq!(options.cors_allow_origins, ["https://a.example"]);
         assert_eq!(options.cors_allow_methods, ["GET"]);
         assert_eq!(options.cors_max_age, Some(std::time::Duration::from_secs(600)));
         assert_eq!((options.cors_allow_credentials, options.compression), (Some(true), Some(true)));
 
         let message = |text: &str| {
-            parse(&format!("[tool.snaxum.cors]\n{text}")).expect_err("invalid").to_string()
+            parse(&format!("[tool.snaxum.cors]\n{text}")).err().expect("invalid").to_string()
         };
         assert_eq!(
             message("allow-orgins = [\"*\"]\n"),
@@ -315,7 +340,7 @@ mod tests {
 
     #[test]
     fn errors_in_pyproject_name_the_line() {
-        let message = |text| parse(text).expect_err("invalid").to_string();
+        let message = |text| parse(text).err().expect("invalid").to_string();
         assert_eq!(
             message("[tool.snaxum]\n\nprot = 1\n"),
             "pyproject.toml:3: unknown key `tool.snaxum.prot`; did you mean `port`?"

@@ -27,6 +27,8 @@ pub struct Venv {
 const UNFINISHED: &str = "venv-unfinished";
 // The package that this program has inside.
 const OWN: &str = "snaxum";
+/// An override that no Python meets: uv leaves out the package.
+const WITHOUT_OWN: &str = "snaxum; python_version < '3'\n";
 
 impl Venv {
     /// Finds `.venv` in `project_dir`; `None` if there is none.
@@ -136,7 +138,7 @@ pub fn sync(project: &Project, report: &dyn Fn(&str)) -> Result<Option<Venv>, Er
         && let Some(venv) = Venv::find(&project.root)?
     {
         // By its own interpreter: for another one of the same version uv would make it again.
-        install(project, &venv.root, &venv.python(), has_uv())?;
+        install(project, &venv.root, &state, &venv.python(), has_uv())?;
         if state.contains(UNFINISHED) {
             end_setup(&state)?;
         }
@@ -182,7 +184,7 @@ pub fn link_framework(project_dir: &Path, venv: Option<&Venv>) -> Result<(), Err
 }
 
 /// Whether an environment is the rest of a setup that was cut short. One with Snaxum is the user's by
-/// now: it is completed, and never removed.
+/// now: `sync` completes it, and nothing removes it.
 fn is_unfinished(state: &StateDir, root: &Path) -> bool {
     state.contains(UNFINISHED) && !has_snaxum(root)
 }
@@ -223,6 +225,7 @@ fn make(
     let result = fill(project, root, state, &python, uv);
     if result.is_err() {
         remove(root)?; // the next start would use the incomplete one
+        end_setup(state)?; // one that another tool makes now is complete
     } else {
         report(&format!(".venv is ready after {:.1} s", started.elapsed().as_secs_f64()));
     }
@@ -242,7 +245,7 @@ fn fill(
     if !uv {
         run(Command::new(python).args(["-m", "venv"]).arg(root), root)?;
     }
-    install(project, root, python, uv)?; // uv also creates the environment
+    install(project, root, state, python, uv)?; // uv also creates the environment
     end_setup(state)
 }
 
@@ -252,14 +255,20 @@ fn end_setup(state: &StateDir) -> Result<(), Error> {
     removed.map_err(|source| io_error("cannot remove", &state.path_of(UNFINISHED), source))
 }
 
-fn install(project: &Project, root: &Path, python: &Path, uv: bool) -> Result<(), Error> {
+fn install(
+    project: &Project,
+    root: &Path,
+    state: &StateDir,
+    python: &Path,
+    uv: bool,
+) -> Result<(), Error> {
     let packages = packages(project);
     let has_own = packages.len() < project.dependencies.len();
     if packages.is_empty() && (has_own || !uv) {
         return Ok(());
     }
     if uv && has_own && !project.root.join("uv.lock").exists() {
-        return install_by_uv(project, root, python, &packages);
+        return install_by_uv(project, root, state, python);
     }
     if uv {
         let mut command = Command::new("uv");
@@ -277,27 +286,36 @@ fn install(project: &Project, root: &Path, python: &Path, uv: bool) -> Result<()
     let mut command = if venv.site_packages().join("pip").is_dir() {
         Command::new(venv.python())
     } else {
-        Command::new(python) // uv creates environments without pip
+        Command::new(build_python(root)?) // uv creates environments without pip
     };
     command.args(["-m", "pip", "--python"]).arg(venv.python());
     command.args(["install", "--disable-pip-version-check"]);
     run(command.args(packages).current_dir(&project.root), root)
 }
 
-/// Installs `packages`: `uv sync` would need an index with the package that is in this program.
+/// Installs what `pyproject.toml` names and is not in this program: `uv sync` would need an index
+/// with it. Reads `[tool.uv]` too, which may name a source of a package.
 fn install_by_uv(
     project: &Project,
     root: &Path,
+    state: &StateDir,
     python: &Path,
-    packages: &[&str],
 ) -> Result<(), Error> {
     if !root.exists() {
         let mut command = Command::new("uv");
         run(command.args(["venv", "--quiet", "--python"]).arg(python).arg(root), root)?;
     }
+    let without_own = state.path_of("uv-override.txt");
+    state
+        .write_if_different("uv-override.txt", WITHOUT_OWN.as_bytes())
+        .map_err(|source| io_error("cannot write", &without_own, source))?;
     let mut command = Command::new("uv");
     command.args(["pip", "install", "--python"]).arg(root.join("bin").join("python"));
-    run(command.args(packages).current_dir(&project.root), root)
+    command.args(["-r", "pyproject.toml", "--override"]).arg(without_own);
+    if project.has_dev_group {
+        command.args(["--group", "dev"]);
+    }
+    run(command.current_dir(&project.root), root)
 }
 
 /// The packages to install: a binary has this one inside.
