@@ -21,6 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_target(false).init();
     let dev = env::args().any(|argument| argument == "--dev");
     let address = env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     // Before Python starts: it would install its own handler of Ctrl-C.
@@ -46,6 +47,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 _ = terminate.recv() => {}
             }
             stopping.begin_shutdown();
+            tokio::spawn(async move {
+                interrupt.recv().await; // a second Ctrl-C does not wait
+                std::process::exit(130);
+            });
         })
         .await?;
     runtime.shutdown(DRAIN_TIMEOUT).await;
