@@ -24,6 +24,8 @@ const RENAMED: [(&str, &str); 3] = [
 
 /// The name of the project in the templates.
 const NAME: &str = "project-name";
+/// The name of its image, which is in lower case.
+const IMAGE: &str = "image-name";
 
 /// Returns the path and the text of each file of a project of this name; none if there is no such
 /// template.
@@ -33,6 +35,7 @@ pub fn files(template: &str, name: &str) -> Vec<(PathBuf, String)> {
         let renamed = RENAMED.iter().find(|(stored, _)| *stored == inner);
         let file = ProjectTemplates::get(path).expect("the path came from the same list");
         let text = String::from_utf8_lossy(&file.data).replace(NAME, name);
+        let text = text.replace(IMAGE, &project::package_of(name));
         Some((PathBuf::from(renamed.map_or(inner, |(_, written)| *written)), text))
     };
     ProjectTemplates::iter().filter_map(|path| file(&path)).collect()
@@ -100,6 +103,15 @@ mod tests {
             }
             let stages = file.lines().filter(|line| line.starts_with("FROM ")).count();
             assert_eq!(stages, if template == "rust" { 2 } else { 1 });
+        }
+    }
+
+    #[test]
+    fn images_have_a_name_that_is_valid() {
+        for (template, path) in [("minimal", "README.md"), ("rust", "justfile")] {
+            let files = files(template, "My_Demo");
+            let (_, text) = files.iter().find(|(name, _)| name.as_os_str() == path).expect(path);
+            assert!(text.contains("docker build -t my-demo ."), "{text}");
         }
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn run(args: NewArgs, command: Command) -> Result<ExitCode, Error> {
             return Err(error);
         }
     }
-    print(&target.next_steps(template));
+    print(&target.next_steps(template, build_info::is_hosted(), venv::has_uv()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -85,7 +85,7 @@ fn ask(template: Option<Template>) -> Option<(Target, Template)> {
         return Some((first, template));
     }
     for value in Template::value_variants() {
-        let value = value.to_possible_value()?;
+        let value = value.to_possible_value().expect("no template is skipped");
         let help = value.get_help().map(ToString::to_string).unwrap_or_default();
         print_stderr(&format!("  {:<9}{help}\n", value.get_name()));
     }
@@ -157,7 +157,7 @@ impl Target {
     }
 
     /// Returns the commands that come next.
-    fn next_steps(&self, template: Template) -> String {
+    fn next_steps(&self, template: Template, is_hosted: bool, has_uv: bool) -> String {
         let given = self.given.display().to_string();
         let mut lines = vec![format!("created `{}`; next:", escape(&given))];
         if self.given.as_os_str() != "." {
@@ -167,10 +167,11 @@ impl Target {
             lines.push("  cargo run -- --dev     # serve with live reload of Python".to_owned());
             lines.push("  just test              # run the tests".to_owned());
         } else {
-            let runner = match (build_info::is_hosted(), venv::has_uv()) {
+            let runner = match (is_hosted, has_uv) {
                 (true, true) => "uv run ",
                 (true, false) => {
-                    lines.push("  pip install . --group dev".to_owned());
+                    // `--group` needs a new pip.
+                    lines.push("  pip install . pytest".to_owned());
                     ""
                 }
                 (false, _) => "", // `snaxum dev` makes the environment
@@ -278,6 +279,21 @@ mod tests {
             assert!(check_name(name, Template::Rust).is_err(), "{name}");
         }
         assert_eq!(check_name("fn", Template::Minimal), Ok(()));
+    }
+
+    #[test]
+    fn the_next_steps_are_commands_of_the_tool_that_is_there() {
+        let parent = tempfile::tempdir().expect("a temporary directory");
+        let target = Target::new(&parent.path().join("demo"), Template::Data).expect("a target");
+        for (is_hosted, has_uv, install, dev) in [
+            (true, true, false, "  uv run snaxum dev "),
+            (true, false, true, "  snaxum dev "),
+            (false, true, false, "  snaxum dev "),
+        ] {
+            let steps = target.next_steps(Template::Data, is_hosted, has_uv);
+            assert_eq!(steps.contains("\n  pip install . pytest\n"), install, "{steps}");
+            assert!(steps.contains(dev), "{steps}");
+        }
     }
 
     #[test]
