@@ -3,7 +3,9 @@
 //! Decides by `Accept`. Tracebacks appear in dev mode only; a client of `snaxum serve` learns nothing
 //! of an exception except that there was one.
 
-use axum::http::header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use axum::http::header::{
+    ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -13,7 +15,7 @@ use crate::templates;
 
 /// The header with the id of a request, in decimals.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The headers that only the connection may set; `Upgrade` is one but for a response that asks for it.
+/// The headers that only the connection may set; [`pair_upgrade`] is about `Upgrade`.
 const OF_CONNECTION: [HeaderName; 5] = [
     CONTENT_LENGTH,
     TRANSFER_ENCODING,
@@ -75,11 +77,21 @@ pub(crate) fn respond(
         // The log has the traceback under this id.
         headers.insert(X_REQUEST_ID, HeaderValue::from(request_id));
     }
-    if status == StatusCode::UPGRADE_REQUIRED {
-        // Belongs to `upgrade` (RFC 9110, section 7.8).
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    }
+    pair_upgrade(&mut response);
     response
+}
+
+/// Lets only a 426 name protocols in `Upgrade`, with the `Connection: upgrade` that belongs to it
+/// (RFC 9110, section 7.8).
+pub(crate) fn pair_upgrade<B>(response: &mut axum::http::Response<B>) {
+    if !response.headers().contains_key(UPGRADE) {
+        return;
+    }
+    if response.status() == StatusCode::UPGRADE_REQUIRED {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    } else {
+        response.headers_mut().remove(UPGRADE);
+    }
 }
 
 /// Makes a problem document with the members that RFC 9457 names.
@@ -96,8 +108,7 @@ fn title(status: StatusCode) -> &'static str {
     status.canonical_reason().unwrap_or("Error")
 }
 
-/// Parses a header that a handler has set; `None` for one that only the connection may set, which
-/// computes it from the body.
+/// Parses a header that a handler has set; `None` for one that only the connection may set.
 pub(crate) fn parse_header(
     name: &str,
     value: &str,
