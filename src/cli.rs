@@ -31,6 +31,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use snaxum::error::Error;
+#[cfg(feature = "extension-module")]
+use snaxum::event::{HANDLED_TRACEBACK, TRACEBACK};
 
 pub(crate) use invocation::Invocation;
 use options::ProjectArgs;
@@ -151,8 +153,9 @@ struct DirArgs {
 #[cfg(feature = "extension-module")]
 pub(crate) fn load_in_process(dir: PathBuf) -> Result<LoadedProject, Error> {
     static LOG: std::sync::Once = std::sync::Once::new();
-    // That program gets the exceptions of handlers.
-    LOG.call_once(|| log::start("warn,snaxum::traceback=off"));
+    // That program gets the exceptions of handlers, but for those that have a response.
+    let filter = format!("warn,{TRACEBACK}=off,{HANDLED_TRACEBACK}=error");
+    LOG.call_once(|| log::start(&filter));
     LoadedProject::load(dir.into())
 }
 

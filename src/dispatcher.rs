@@ -31,6 +31,7 @@ use bytes::Bytes;
 use futures_util::future::Either;
 use hyper::upgrade::OnUpgrade;
 
+use crate::event::HANDLED_TRACEBACK;
 use crate::message::{
     DeliveryGuard, ErrorResponse, HandlerOutcome, Head, PythonRequest, PythonResponse, RequestBody,
     ResponseBody, Traceback,
@@ -41,7 +42,7 @@ use crate::server::framing;
 use body::BodyError;
 use decompress::Coding;
 use delivered_body::DeliveredBody;
-use http_response::{log_traceback, to_http};
+use http_response::to_http;
 use observation::Observation;
 use streamed_response::begin_stream;
 use websocket::Handshake;
@@ -151,7 +152,8 @@ where
         (response, _) = to_http(&runtime, &head, id, outcome, None);
     }
     if let Some(traceback) = &handled {
-        log_traceback(id, traceback);
+        let text = &traceback.text;
+        tracing::error!(target: HANDLED_TRACEBACK, "request {id}: the handler raised\n{text}");
     }
     if is_unread {
         // The client must not send its next request after this body.

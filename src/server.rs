@@ -150,13 +150,17 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
 #[expect(dead_code, reason = "they are only dropped")]
 pub(crate) struct ConnectionGuard(Arc<OwnedSemaphorePermit>, TaskTrackerToken);
 
+/// Marks a request whose connection has no limit for the time of a write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnlimitedWrites;
+
 /// The server's end of a connection within this process.
 #[derive(Debug)]
 pub enum LocalConnection {
     /// In memory.
     Memory(DuplexStream),
     /// A socket, for the requests of another server: with the address of its client and, if it is
-    /// known, its own.
+    /// known, that of the server.
     Socket(UnixStream, Option<(SocketAddr, Option<SocketAddr>)>),
 }
 
@@ -178,7 +182,10 @@ pub fn serve_in_memory<F: Future<Output = Response> + Send + 'static>(
             }
             LocalConnection::Socket(socket, addresses) => {
                 let peer = addresses.map_or(here, |(peer, _)| peer);
+                // The other server limits the time of its clients.
+                let limits = ConnectionLimits { send_timeout: Duration::ZERO, ..limits };
                 let respond = move |mut request: hyper::Request<Incoming>| {
+                    request.extensions_mut().insert(UnlimitedWrites);
                     if let Some((peer, local)) = addresses {
                         request.extensions_mut().insert(ConnectionAddresses { peer, local });
                     }

@@ -67,9 +67,9 @@ class ProjectApp:
 def create_app(project: str | os.PathLike[str] | None = None) -> ProjectApp:
     """Make the application of the project in a directory.
 
-    `SNAXUM_PROJECT` names the default, or else it is the nearest directory that has `python/`, from
-    the working directory upwards. A process has one project: the load of another
-    one raises ValueError.
+    `SNAXUM_PROJECT` names the default, or else it is the nearest directory from the working
+    directory upwards that has `python/`, or `[tool.snaxum]` in a pyproject.toml. A process has one
+    project: another one raises ValueError.
     """
     return ProjectApp(None if project is None else os.path.abspath(project))
 

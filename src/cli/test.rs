@@ -14,6 +14,8 @@ use snaxum::server::{self, ConnectionLimits};
 use snaxum::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "extension-module")]
+use super::log;
 use super::options::ProjectArgs;
 use super::project;
 
@@ -88,6 +90,7 @@ impl LoadedProject {
         if let Some(tokio) = self.tokio.lock().take() {
             tokio.block_on(self.server.end());
             tokio.shutdown_background(); // a thread that hangs does not delay the end
+            log::finish();
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::body::Body as HttpBody;
-use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use futures_util::StreamExt;
@@ -66,14 +66,10 @@ pub(super) fn to_http(
         }
     };
     if let Some(traceback) = &failure.traceback {
-        log_traceback(id, traceback);
+        tracing::error!(target: TRACEBACK, "request {id}: the handler raised\n{}", traceback.text);
     }
     let response = problem::respond(&failure, head.headers(), id, runtime.config().dev);
     (response, failure.traceback.map(Arc::from))
-}
-
-pub(super) fn log_traceback(id: u64, traceback: &Traceback) {
-    tracing::error!(target: TRACEBACK, "request {id}: the handler raised\n{}", traceback.text);
 }
 
 fn build_response(
@@ -112,13 +108,7 @@ fn build_response(
             response.headers_mut().append(name, value);
         }
     }
-    if response.headers().contains_key(UPGRADE) {
-        if response.status() == StatusCode::UPGRADE_REQUIRED {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        } else {
-            response.headers_mut().remove(UPGRADE);
-        }
-    }
+    problem::pair_upgrade(&mut response);
     if let Some(size) = size {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
     }

@@ -28,7 +28,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::timed_writes::TimedWrites;
-use crate::event::{Event, TRACEBACK};
+use crate::event::{Event, HANDLED_TRACEBACK};
 use crate::message::websocket_channel::Outgoing;
 use crate::message::{
     ABNORMAL, AcceptedSocket, ConnectionEnd, ErrorResponse, Head, SocketClose, SocketCloseRecord,
@@ -36,7 +36,7 @@ use crate::message::{
 };
 use crate::problem;
 use crate::python_runtime::PythonRuntime;
-use crate::server::ConnectionGuard;
+use crate::server::{ConnectionGuard, UnlimitedWrites};
 
 /// How long a client may take to accept a close frame, and to reply to it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -59,6 +59,8 @@ pub(super) struct Handshake {
     key: HeaderValue,
     on_upgrade: OnUpgrade,
     guard: Option<ConnectionGuard>,
+    /// Whether the connection has no limit for the time of a write.
+    is_unlimited: bool,
 }
 
 impl Handshake {
@@ -67,6 +69,7 @@ impl Handshake {
     pub(super) fn take(parts: &mut Parts) -> Option<Box<Self>> {
         // Also out of an ordinary request: its handler may store the head.
         let guard = parts.extensions.remove::<ConnectionGuard>();
+        let is_unlimited = parts.extensions.get::<UnlimitedWrites>().is_some();
         let headers = &parts.headers;
         let is = |name: HeaderName, value: &str| {
             headers
@@ -82,7 +85,7 @@ impl Handshake {
         }
         let key = headers.get(SEC_WEBSOCKET_KEY)?.clone();
         let on_upgrade = parts.extensions.remove::<OnUpgrade>()?;
-        Some(Box::new(Self { key, on_upgrade, guard }))
+        Some(Box::new(Self { key, on_upgrade, guard, is_unlimited }))
     }
 
     /// Completes the handshake, and serves the WebSocket once the response is sent.
@@ -131,8 +134,8 @@ impl Handshake {
         // A server of someone else does not wait for it, so the runtime does.
         let token = guard.is_none().then(|| runtime.socket_token());
         // Nor does it limit the time of a write.
-        let send_timeout =
-            if guard.is_none() { runtime.config().send_timeout } else { Duration::ZERO };
+        let is_limited = guard.is_none() && !self.is_unlimited;
+        let send_timeout = if is_limited { runtime.config().send_timeout } else { Duration::ZERO };
         tokio::spawn(async move {
             match on_upgrade.await {
                 Ok(upgraded) => connection.serve(upgraded, send_timeout).await,
@@ -337,7 +340,7 @@ impl SocketConnection {
         };
         if let Some(traceback) = &traceback {
             let (id, text) = (self.id, &traceback.text);
-            tracing::error!(target: TRACEBACK, "WebSocket {id}: the handler raised\n{text}");
+            tracing::error!(target: HANDLED_TRACEBACK, "WebSocket {id}: the handler raised\n{text}");
         }
         let close = self.channel.end(abnormal());
         self.runtime.events().emit(|| {

@@ -19,8 +19,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 # The most bytes of a response that are read at once.
 CHUNK_BYTES = 64 * 1024
-# The longest head of a response.
-HEAD_BYTES = 4 * 1024 * 1024
+# The longest line of the head of a response; twice as much of a body is buffered.
+LINE_BYTES = 128 * 1024
 # They belong to the connection of the other server, which sends its own.
 OF_CONNECTION = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
@@ -89,16 +89,22 @@ def _target(scope: Any) -> bytes:
 async def read_head(reader: asyncio.StreamReader) -> ResponseHead:
     """Read the head of the response. Raises EOFError if the connection ends before."""
     while True:
-        try:
-            text = await reader.readuntil(b"\r\n\r\n")
-        except ConnectionError as error:
-            raise EOFError from error
-        status, *lines = text[:-4].split(b"\r\n")
-        number = int(status.split(b" ", 2)[1])
+        number = int((await read_line(reader)).split(b" ", 2)[1])
+        lines = []
+        while line := await read_line(reader):
+            lines.append(line)
         if number >= 200 or number == 101:
             break
     pairs = (line.partition(b":") for line in lines)
     return ResponseHead(number, [(name.lower(), value.strip()) for name, _, value in pairs])
+
+
+async def read_line(reader: asyncio.StreamReader) -> bytes:
+    """Read a line without its end. Raises EOFError if the connection ends within it."""
+    try:
+        return (await reader.readuntil(b"\r\n"))[:-2]
+    except ConnectionError as error:
+        raise EOFError from error
 
 
 class BodyReader:
@@ -124,20 +130,14 @@ class BodyReader:
             async for part, left in self._read(self._size):
                 yield part, left == 0
         else:
-            while size := int((await self._line()).partition(b";")[0], 16):
+            while size := int((await read_line(self._reader)).partition(b";")[0], 16):
                 async for part, _ in self._read(size):
                     yield part, False
-                await self._line()
-            while line := await self._line():
+                await read_line(self._reader)
+            while line := await read_line(self._reader):
                 name, _, value = line.partition(b":")
                 self.trailers.append((name.lower(), value.strip()))
             yield b"", True
-
-    async def _line(self) -> bytes:
-        try:
-            return (await self._reader.readuntil(b"\r\n"))[:-2]
-        except ConnectionError as error:
-            raise EOFError from error
 
     async def _read(self, size: int) -> AsyncIterator[tuple[bytes, int]]:
         """Yield `size` bytes in parts, each with the number of bytes that follow."""

@@ -45,6 +45,8 @@ async def respond(directory: str | None, scope: Any, receive: Receive, send: Sen
             body = BodyReader(reader, response, method)
             await _pass_response(scope, response, body, send)
         except EOFError:
+            if sender.error is not None:
+                raise sender.error from None
             if sender.has_client_left:
                 return
             raise RuntimeError("the response of the project broke off; see its log") from None
@@ -52,9 +54,7 @@ async def respond(directory: str | None, scope: Any, receive: Receive, send: Sen
     except OSError:
         return  # `send` raises it once the client has left
     finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
-        writer.close()
+        await project.close(writer, sending)
     if error is not None:
         raise error
 
@@ -65,7 +65,7 @@ async def _pass_response(scope: Any, head: ResponseHead, body: BodyReader, send:
     start: Message = {
         "type": "http.response.start",
         "status": head.status,
-        "headers": head.end_to_end(b"x-request-id"),
+        "headers": head.end_to_end(),
     }
     if has_trailers:
         start["trailers"] = True
@@ -92,6 +92,8 @@ class _BodySender:
         self._receive = receive
         self._is_chunked = is_chunked
         self.has_client_left = False
+        # What `receive` has raised.
+        self.error: BaseException | None = None
 
     async def send(self, head: bytes, message: Message) -> None:
         """Send the head and the body, which begins with `message`."""
@@ -104,9 +106,12 @@ class _BodySender:
                 message = await self._receive()
             if message["type"] != "http.disconnect":
                 return  # a client of a test, which begins again
-        except OSError:
+        except (ConnectionError, asyncio.CancelledError):
             return  # the response has begun before the end of the body, and ends the connection
-        self.has_client_left = True
+        except BaseException as error:
+            self.error = error
+        else:
+            self.has_client_left = True
         self._writer.transport.abort()
 
     async def _send_part(self, part: bytes, *, is_last: bool) -> None:

@@ -44,15 +44,15 @@ async def serve(directory: str | None, scope: Any, receive: Receive, send: Send)
         else:
             await _deny(scope, response, BodyReader(reader, response, "GET"), send)
     except EOFError:
-        has_left = from_client.done() and from_client.exception() is None
-        if not has_left:
+        error = from_client.exception() if from_client.done() else None
+        if error is not None or not from_client.done():
             await send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": ""})
+        if error is not None and not isinstance(error, ConnectionError):
+            raise error from None
     except OSError:
         pass  # `send` raises it once the client has left
     finally:
-        from_client.cancel()
-        await asyncio.gather(from_client, return_exceptions=True)
-        writer.close()
+        await project.close(writer, from_client)
 
 
 def _handshake(scope: Any) -> http1.RawHeaders:
@@ -92,6 +92,14 @@ async def _deny(scope: Any, response: ResponseHead, body: BodyReader, send: Send
 
 
 async def _pass_to_project(receive: Receive, writer: asyncio.StreamWriter) -> None:
+    try:
+        await _pass_messages(receive, writer)
+    except BaseException:
+        writer.transport.abort()  # the project sees that the client is gone
+        raise
+
+
+async def _pass_messages(receive: Receive, writer: asyncio.StreamWriter) -> None:
     while True:
         message = await receive()
         if message["type"] != "websocket.receive":

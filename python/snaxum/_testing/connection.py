@@ -37,7 +37,7 @@ class Connection(http.client.HTTPConnection):
 
 def is_loaded() -> bool:
     """Report whether this process has loaded a project."""
-    return has_started() and not in_process.has_ended() and not in_process.has_failed()
+    return has_started() and in_process.is_ready()
 
 
 def loaded(project: str | None = None) -> Runtime:
@@ -73,6 +73,11 @@ def take_exception(request: str) -> BaseException | None:
 def take_last_exception() -> BaseException | None:
     """Return what the last handler raised, once: for a stream that broke off."""
     return _exceptions.popitem()[1] if _exceptions else None
+
+
+def forget_exceptions() -> None:
+    """Drop the exceptions that no client has taken."""
+    _exceptions.clear()
 
 
 class ClientSocket:

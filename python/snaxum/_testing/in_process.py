@@ -7,6 +7,7 @@ the extension module of an installed package.
 from __future__ import annotations
 
 import concurrent.futures.thread  # noqa: F401  # its end of the interpreter must come after ours
+import functools
 import os
 import re
 import sys
@@ -19,9 +20,10 @@ from .._runtime.runtime import has_started
 _TABLE = re.compile(r"^[ \t]*\[[ \t]*tool[ \t]*\.[ \t]*snaxum[ \t]*[.\]]", re.MULTILINE)
 
 
-# The project that this process has loaded, and whether one has ended.
+# The project that this process has loaded.
 _project: Any = None
-_has_ended = False
+# False while a project of `load` is not there yet, or has ended.
+_is_ready = True
 # The directory of a project that did not load, and the reason.
 _failure: tuple[str, str] | None = None
 
@@ -32,7 +34,7 @@ def load(project: str | None, way_out: str) -> None:
     Raises RuntimeError, and again for a project whose modules did not load; `way_out` follows if
     the extension module is missing.
     """
-    global _project, _has_ended, _failure
+    global _project, _is_ready, _failure
     try:
         from .. import _snaxum
     except ImportError:
@@ -40,6 +42,7 @@ def load(project: str | None, way_out: str) -> None:
     directory = os.path.abspath(project if project is not None else _project_of(os.getcwd()))
     if _failure is not None and _failure[0] == directory:
         raise RuntimeError(_failure[1])
+    _is_ready = False
     try:
         _project = _snaxum.load(describe_host(), directory)
     except (RuntimeError, ValueError) as error:
@@ -47,34 +50,40 @@ def load(project: str | None, way_out: str) -> None:
             _failure = directory, str(error)
         raise RuntimeError(str(error)) from None
     _failure = None
-    _has_ended = False
-    # `atexit` is too late: by then no executor takes a task of `on_shutdown`.
-    threading._register_atexit(_project.close)  # type: ignore[attr-defined]
+    _is_ready = True
+    _close_at_exit()
 
 
 def unload() -> None:
     """End the project that `load` has loaded; another one may be loaded then."""
-    global _project, _has_ended
+    global _project, _is_ready
     project, _project = _project, None
     if project is None:
         return
     from .._reload import loader
 
-    _has_ended = True
+    _is_ready = False
     project.close()  # a second call at the exit has no effect
     # The next load runs them again.
     for name in loader.user_modules():
         del sys.modules[name]
 
 
-def has_failed() -> bool:
-    """Report whether the modules of the last project did not load."""
-    return _failure is not None
+def is_ready() -> bool:
+    """Report whether no project of `load` is loading, has failed, or has ended."""
+    return _is_ready
 
 
-def has_ended() -> bool:
-    """Report whether the project of this process has ended."""
-    return _has_ended
+@functools.cache
+def _close_at_exit() -> None:
+    """Let the end of the interpreter close the project; called with the first one."""
+    # `atexit` is too late: by then no executor takes a task of `on_shutdown`.
+    threading._register_atexit(_close)  # type: ignore[attr-defined]
+
+
+def _close() -> None:
+    if _project is not None:
+        _project.close()
 
 
 def _project_of(directory: str) -> str:

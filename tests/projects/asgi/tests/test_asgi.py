@@ -56,7 +56,7 @@ def test_requests_have_routes_arguments_hooks_and_error_handlers() -> None:
     assert (response.status_code, response.json()) == (200, {"id": 7, "limit": 3})
     assert (response.headers["x-mark"], response.http_version) == ("GET", "HTTP/1.1")
     assert response.headers["content-length"] == str(len(response.content))
-    left_out = {"connection", "transfer-encoding", "date", "x-request-id"}
+    left_out = {"connection", "transfer-encoding", "date"}
     assert not left_out & set(response.headers)
     assert get("/nowhere").status_code == 404
     assert get("/users/7?limit=x").json()["errors"][0]["loc"] == ["limit"]
@@ -101,6 +101,7 @@ def test_the_exception_of_a_handler_reaches_the_other_server() -> None:
         get("/raises")
     response = get("/raises", raise_app_exceptions=False)
     assert (response.status_code, response.json()["status"]) == (500, 500)
+    assert response.headers["x-request-id"] == response.json()["request_id"]
     with pytest.raises(RuntimeError, match="broke off"):
         get("/breaks")
 
@@ -208,6 +209,27 @@ def test_a_prefix_and_the_addresses_of_the_other_server_are_known() -> None:
         assert client.get("/api").status_code == 404
 
 
+def test_an_exception_of_receive_reaches_its_caller() -> None:
+    async def send(message: dict[str, Any]) -> None:
+        pass
+
+    http = {"type": "http.request", "body": b"a", "more_body": True}
+    for path, kind, first in [
+        ("/echo/x", "http", http),
+        ("/chat/x", "websocket", {"type": "websocket.connect"}),
+    ]:
+        messages = [first]
+
+        async def receive(messages: list[Any] = messages) -> dict[str, Any]:
+            if messages:
+                return messages.pop()
+            raise LookupError("the body is too large")
+
+        of = scope(path, type=kind, method="POST")
+        with pytest.raises(LookupError, match="too large"):
+            asyncio.run(asyncio.wait_for(app(of, receive, send), WITHIN_S))
+
+
 def test_websockets_have_messages_subprotocols_closes_and_denials() -> None:
     client = TestClient(app)
     with client.websocket_connect("/chat/a b") as ws:
@@ -238,8 +260,15 @@ def test_a_lifespan_leaves_a_project_that_others_have_loaded() -> None:
     own = create_app(os.getcwd())
     with TestClient(own) as client:
         assert client.get("/users/1").status_code == 200
-    with pytest.raises(ValueError, match="a process has one project"), TestClient(create_app("/")):
+    other = create_app("/")
+    with pytest.raises(ValueError, match="a process has one project"), TestClient(other):
         pass
+
+    async def send(message: dict[str, Any]) -> None:
+        pass
+
+    with pytest.raises(ValueError, match="a process has one project"):
+        asyncio.run(other(scope("/users/1"), receiver(), send))
 
 
 @contextlib.contextmanager
