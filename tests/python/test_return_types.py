@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import pathlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence  # noqa: F401 - in quoted types
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypedDict, TypeVar
 
 import msgspec
@@ -419,74 +417,3 @@ def test_a_local_return_type_counts_after_a_late_parameter() -> None:
     finally:
         del globals()["LateParameter"]
     assert route.call(Request.build(query="q=1")) == {"id": 1}
-
-
-# Decorators
-
-
-@dataclass
-class Stats:
-    count: int = 0
-    total: int = 0
-
-
-class ModelStats(pydantic.BaseModel):
-    count: int = 0
-    shown: int = pydantic.Field(0, alias="total")
-
-
-def envelope(function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return {"data": function(*args, **kwargs)}
-
-    return call
-
-
-def passing(function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    return call
-
-
-def typed_envelope(function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function, assigned=("__name__", "__module__", "__doc__"))
-    def call(*args: Any, **kwargs: Any) -> dict[str, Any]:
-        return {"data": function(*args, **kwargs)}
-
-    return call
-
-
-@pytest.mark.parametrize("annotation", ["Stats", "Stats | None", "ModelStats", "dict[str, Stats]"])
-def test_a_decorator_that_returns_another_object_loses_nothing_silently(
-    annotation: str,
-) -> None:
-    def show() -> Any:
-        return {"a": {"count": 1}} if annotation.startswith("dict") else {"count": 1}
-
-    show.__annotations__["return"] = annotation
-    with pytest.raises(ResultError, match="has none of its fields; add `response_model=Any`"):
-        result(envelope(show))
-    found = json.loads(dumps(result(typed_envelope(show))))
-    assert found == {"data": show()}
-    route = Route("/", None, envelope(show), response_model=Any)
-    assert route.call(Request.build()) == {"data": show()}
-
-
-@pytest.mark.parametrize(
-    "given", [{"count": 1, "x": 2}, SimpleNamespace(count=1, x=2), {}, Stats(1)]
-)
-@pytest.mark.parametrize("annotation", ["Stats", "list[Stats]", "dict[str, Stats] | None"])
-def test_behind_a_decorator_a_result_has_the_fields_of_the_model(
-    given: Any, annotation: str
-) -> None:
-    wrap: Any = {"S": lambda it: it, "l": lambda it: [it], "d": lambda it: {"a": it}}[annotation[0]]
-
-    def show() -> Any:
-        return wrap(given)
-
-    show.__annotations__["return"] = annotation
-    expected = {"count": 0 if given == {} else 1, "total": 0}
-    assert sent(passing(show)) == wrap(expected)

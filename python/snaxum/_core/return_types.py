@@ -5,6 +5,7 @@ Owns what an annotation promises. Never converts a result, and never describes o
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Iterator
@@ -219,5 +220,7 @@ def _declared(handler: Any) -> _Declared:
         function = each if hasattr(each, "__globals__") else type(each).__call__
         annotation = getattr(function, "__annotations__", {}).get("return", MISSING)
         if found.annotation is MISSING or annotation is found.annotation:
-            found = _Declared(annotation, function, depth > 0, each is around[-1])
+            # A partial object passes on what its function returns.
+            is_inside = any(not isinstance(outer, functools.partial) for outer in around[:depth])
+            found = _Declared(annotation, function, is_inside, each is around[-1])
     return found

@@ -44,7 +44,7 @@ def converted(
     if model is not None:
         call = _chained(call, _to_model(model), is_async=is_async)
     elif to_returned is not None:
-        call = _chained(call, _of_body(to_returned), is_async=is_async)
+        call = _chained(call, _of_body(to_returned, with_errors=False), is_async=is_async)
     if status is not None:
         call = _chained(call, _to_status(status), is_async=is_async)
     return call
@@ -64,18 +64,29 @@ def _to_model(model: Any) -> Callable[[Any], Any]:
             "`list[Item]` of one"
         ) from None
 
-    return _of_body(convert)
+    return _of_body(convert, with_errors=True)
 
 
-def _of_body(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _of_body(convert: Callable[[Any], Any], *, with_errors: bool) -> Callable[[Any], Any]:
+    """Return the conversion of a body, alone or with its status.
+
+    `with_errors`: of a body with the status of an error, too.
+    """
+
     def convert_result(result: Any) -> Any:
         if isinstance(result, Response):
             return result
         if type(result) is tuple and 2 <= len(result) <= 3:  # a body with its status
-            return result if isinstance(result[0], Response) else (convert(result[0]), *result[1:])
+            if isinstance(result[0], Response) or (not with_errors and _is_error(result[1])):
+                return result
+            return (convert(result[0]), *result[1:])
         return convert(result)
 
     return convert_result
+
+
+def _is_error(status: object) -> bool:
+    return isinstance(status, int) and status >= 400
 
 
 def _to_status(status: int) -> Callable[[Any], Any]:
