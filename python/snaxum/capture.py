@@ -6,12 +6,10 @@ recorder checks the mark.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator
 from types import FunctionType
 from typing import TypeVar
 
-from ._core.handlers import Handler
+from ._core.handlers import Handler, layers
 
 _H = TypeVar("_H", bound=Handler)
 
@@ -42,18 +40,8 @@ def is_private(handler: object) -> bool:
     """Report whether `no_capture` marks the handler, or a function inside it."""
     if type(handler) is FunctionType and not handler.__dict__:
         return False  # nothing has marked or wrapped it
-    return any(getattr(layer, _MARK, False) is True for layer in _layers(handler))
-
-
-def _layers(handler: object) -> Iterator[object]:
-    seen: set[int] = set()  # `__wrapped__` may form a circle
-    layer: object = handler
-    while layer is not None and id(layer) not in seen:
-        seen.add(id(layer))
-        yield layer
-        if callable(layer):
-            yield type(layer).__call__
-        if isinstance(layer, functools.partial):
-            layer = layer.func
-        else:
-            layer = getattr(layer, "__wrapped__", None)
+    return any(
+        getattr(layer, _MARK, False) is True
+        or (callable(layer) and getattr(type(layer).__call__, _MARK, False) is True)
+        for layer in layers(handler)
+    )

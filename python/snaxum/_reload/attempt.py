@@ -119,12 +119,9 @@ class Attempt:
         prune = self.watchdog is not None
         try:
             self.generation = self.stage.build(self.roots, prune=prune, retirement=self.retirement)
-        except BaseException:
+        finally:
             if not is_checked:
                 check(nodes.values())
-            raise
-        if not is_checked:
-            check(nodes.values())
         self.report.phases["stage"] = ms_since(self._started)
         self.report.modules = [
             {"name": name, "ms": round(seconds * 1e3, 3)}
