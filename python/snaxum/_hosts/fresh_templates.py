@@ -38,10 +38,12 @@ def _check_cached_loader() -> None:
         key = self.cache_key(template_name, skip)
         known = self.get_template_cache.get(key)
         path = getattr(getattr(known, "origin", None), "name", None)
-        if known is not None and (path is None or _stamp(path) != stamps.get((id(self), key))):
+        # Before the file is read: a save meanwhile is noticed by the next request.
+        stamp = None if path is None else _stamp(path)
+        if known is not None and (stamp is None or stamp != stamps.get((id(self), key))):
             del self.get_template_cache[key]
         template = original(self, template_name, skip)
-        stamps[id(self), key] = _stamp(template.origin.name)
+        stamps[id(self), key] = stamp or _stamp(template.origin.name)
         return template
 
     stamps: dict[tuple[int, str], object] = {}
