@@ -153,7 +153,7 @@ struct DirArgs {
 #[cfg(feature = "extension-module")]
 pub(crate) fn load_in_process(dir: PathBuf) -> Result<LoadedProject, Error> {
     static LOG: std::sync::Once = std::sync::Once::new();
-    // That program gets the exceptions of handlers, but for those that have a response.
+    // That program gets an exception of a handler, unless an error handler responds to it.
     let filter = format!("warn,{TRACEBACK}=off,{HANDLED_TRACEBACK}=error");
     LOG.call_once(|| log::start(&filter));
     LoadedProject::load(dir.into())

@@ -18,7 +18,7 @@ use early_log::EarlyLog;
 
 /// The log target of tracebacks of user code, which the terminal renders itself.
 pub const TRACEBACK: &str = "snaxum::traceback";
-/// The target of those that a program which has loaded a project does not get as an exception.
+/// The target of tracebacks that do not reach the program around a loaded project as an exception.
 pub const HANDLED_TRACEBACK: &str = "snaxum::traceback::handled";
 
 /// Something that happened in the core.

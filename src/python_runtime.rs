@@ -29,7 +29,7 @@ mod lent_thread;
 mod loop_signals;
 mod memory_connection;
 mod messages;
-#[cfg_attr(feature = "extension-module", path = "python_runtime/limited_own_context.rs")]
+#[cfg_attr(Py_LIMITED_API, path = "python_runtime/limited_own_context.rs")]
 mod own_context;
 mod queue;
 mod reading_limit;

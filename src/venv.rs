@@ -225,7 +225,7 @@ fn make(
     let result = fill(project, root, state, &python, uv);
     if result.is_err() {
         remove(root)?; // the next start would use the incomplete one
-        end_setup(state)?; // one that another tool makes now is complete
+        end_setup(state)?; // the next environment there is another tool's
     } else {
         report(&format!(".venv is ready after {:.1} s", started.elapsed().as_secs_f64()));
     }

@@ -1,5 +1,5 @@
-//! The place of `own_context.rs` in an extension module, whose stable interface of Python cannot enter
-//! a context.
+//! The place of `own_context.rs` with the feature `abi3`: the stable interface of Python cannot enter a
+//! context.
 
 use pyo3::intern;
 use pyo3::prelude::*;

@@ -82,7 +82,7 @@ def test_a_decorator_that_returns_another_object_loses_nothing_silently(
     assert route.call(Request.build()) == {"data": show()}
 
 
-def test_a_partial_object_is_no_decorator() -> None:
+def test_a_partial_object_is_not_a_decorator() -> None:
     def show(count: int) -> Stats:
         return {"number": count}  # type: ignore[return-value]
 

@@ -92,7 +92,7 @@ class _BodySender:
         self._receive = receive
         self._is_chunked = is_chunked
         self.has_client_left = False
-        # What `receive` has raised.
+        # The exception that `receive` has raised.
         self.error: BaseException | None = None
 
     async def send(self, head: bytes, message: Message) -> None:
