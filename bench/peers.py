@@ -113,6 +113,26 @@ LITESTAR = Peer("litestar", "litestar", _GRANIAN.replace("rsgi", "asgi"))
 # Its `ServeDir`.
 FILES = Peer(CEILING, "axum_plain", "{axum} {port}")
 
+
+# Servers of models, by the kind of the model: LitServe, and this project with the model in a worker
+# of the handler, or in the server.
+def model_servers(kind: str) -> tuple[Peer, ...]:
+    own = {"BENCH_MODEL": kind}
+    return (
+        Peer("litserve", "litserve", "{models_bin}/python app.py {port}", env=own),
+        Peer(
+            "snaxum", "snaxum_models", _SNAXUM, env=own | {"BENCH_WORKERS": "1"}, dot_venv="models"
+        ),
+        Peer(
+            "snaxum in-thread",
+            "snaxum_models",
+            _SNAXUM,
+            env=own | {"BENCH_WORKERS": "0"},
+            dot_venv="models",
+        ),
+    )
+
+
 _HOST = "{snaxum} serve app:app --port {port}"
 _ASGI = _GRANIAN.replace("rsgi", "asgi")
 # Applications of frameworks, each under several servers.

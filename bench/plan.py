@@ -15,6 +15,7 @@ import api
 import computing
 import load
 import many_routes
+import models
 import peers
 import rates
 import roundtrip
@@ -153,6 +154,15 @@ def applications(place: Place, effort: Effort) -> Iterator[Step]:
         yield _load(workload.name, peer, measure, place, effort)
 
 
+def serving_models(place: Place, effort: Effort) -> Iterator[Step]:
+    """A model beside LitServe, at the same size of a batch."""
+    for kind in models.KINDS:
+        workload = models.workload(kind)
+        for peer in peers.model_servers(kind):
+            measure = partial(rates.measure, peer, workload, CONNECTIONS, prepare=models.write)
+            yield _load(workload.name, peer, measure, place, effort)
+
+
 def memory(place: Place, effort: Effort) -> Iterator[Step]:
     """The memory of each server when it has nothing to do."""
     for peer in place.rows:
@@ -205,6 +215,7 @@ SECTIONS: dict[str, Callable[[Place, Effort], Iterator[Step]]] = {
     "startup": start,
     "wheel": wheel,
     "pool": pool,
+    "models": serving_models,
 }
 
 

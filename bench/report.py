@@ -20,7 +20,8 @@ from websocket_echo import CLIENTS, INTERVAL_S
 SHOWN = (
     *("granian", "socketify", "blacksheep", "robyn", "uvicorn", "uvloop", "httptools", "fastapi"),
     *("flask", "gunicorn", "orjson", "watchfiles", "watchdog", "jurigged", "uvicorn_hmr", "numpy"),
-    *("pandas", "polars", "litestar", "msgspec", "pydantic", "websockets"),
+    *("pandas", "polars", "litestar", "msgspec", "pydantic", "websockets", "litserve"),
+    *("scikit-learn", "onnxruntime"),
 )
 _TITLES = {
     "dev": "Dev mode",
@@ -30,6 +31,7 @@ _TITLES = {
     "files": "Static files",
     "wheel": "The wheel",
     "applications": "Applications of other frameworks",
+    "models": "Models",
 }
 # The baselines of a section's rows.
 _BASES = {
@@ -40,6 +42,7 @@ _BASES = {
     "files": (peers.FILES.name,),
     "wheel": (peers.BINARY.name,),
     "applications": ("granian", "uvicorn", "gunicorn"),
+    "models": ("litserve",),
 }
 
 

@@ -54,6 +54,8 @@ def install_for_run(
     programs = {"wrk": wrk, "axum": axum, "snaxum": _snaxum(snaxum)}
     if "wheel" in sections:
         venvs["wheel"] = _wheel(wheel)
+    if "models" in sections:
+        venvs["models"] = _models()
     if "rust" in sections:
         # Not --locked: its lock file follows the project's manifest.
         programs["mounted"] = _cargo(MOUNTED, HOME / "mounted", "axum-mounted")
@@ -120,6 +122,12 @@ def _bare() -> Path:
 def _peers() -> Path:
     place = HOME / "venv"
     _venv(place, BENCH / "requirements.txt")
+    return place
+
+
+def _models() -> Path:
+    place = HOME / "venv-models"
+    _venv(place, BENCH / "requirements-models.txt")
     return place
 
 

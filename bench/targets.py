@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 import api
+import models
 import peers
 import static_files
 import upload
@@ -56,6 +57,7 @@ def targets(records: list[Record]) -> list[Target]:
         *_routes(records),
         *_api(records),
         *_applications(records),
+        *_models(records),
         *_costs(records),
         *_wheel(records),
     ]
@@ -199,6 +201,14 @@ def _applications(records: list[Record]) -> Iterator[Target]:
         for name, bound in others.items():
             what = f"hello of {app}, against {name}"
             yield _at_least(what, bound, rates.get(peers.BARE, {}), rates.get(name, {}))
+
+
+def _models(records: list[Record]) -> Iterator[Target]:
+    for kind in models.KINDS:
+        workload = models.workload(kind).name
+        rates = rates_of(records, "models", workload, MANY)
+        what = f"{workload} in batches of 32, against LitServe"
+        yield _at_least(what, 1, rates.get("snaxum", {}), rates.get("litserve", {}))
 
 
 def _costs(records: list[Record]) -> Iterator[Target]:
