@@ -49,7 +49,7 @@ pub(crate) use request_head::HeadKind;
 pub use request_head::{Head, header_texts};
 pub use request_state::PythonState;
 pub use request_stream::ChunkReceiver;
-pub use route::{ANY_METHOD, Param, RouteInfo, StreamedRoute};
+pub use route::{ANY_METHOD, Param, RouteBatch, RouteInfo, StreamedRoute};
 pub use static_mount::StaticMount;
 pub use timing::{BlockingRequest, Phases, PoolTime, Timestamps, ms, unix_ms};
 pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};

@@ -9,8 +9,11 @@ of the package alone loads nothing of the server.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    import snaxum.worker  # noqa: F401
+
     from ._core.events import Event
     from .background_functions import background
+    from .batching import Batch
     from .blueprints import (
         Blueprint,
         after_request,
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Batch",
     "BlockingWebSocket",
     "Blueprint",
     "Body",
@@ -105,6 +109,7 @@ if not TYPE_CHECKING:  # for a type checker, an unknown name is an error
     _NAMES_OF = {
         "_core.events": ("Event",),
         "background_functions": ("background",),
+        "batching": ("Batch",),
         "blueprints": (
             "Blueprint",
             "after_request",
@@ -135,9 +140,15 @@ if not TYPE_CHECKING:  # for a type checker, an unknown name is an error
         "urls": ("url_for",),
         "websockets": ("BlockingWebSocket", "InvalidMessage", "WebSocket", "WebSocketClosed"),
     }
+    # Modules that are attributes before their import.
+    _MODULES = ("worker",)
     _MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
 
     def __getattr__(name: str) -> object:
+        if name in _MODULES:
+            from importlib import import_module
+
+            return import_module(f"{__name__}.{name}")
         module = _MODULE_OF.get(name)
         if module is not None:
             from importlib import import_module

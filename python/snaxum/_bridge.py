@@ -15,12 +15,14 @@ import threading
 import time
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
+from . import _registry
 from ._core import forms
 from ._debug import redact
 from ._host import Exchange, HostApi, to_json
 from ._hosts import install as hosts
-from ._reload import effects, held_resources, report, stage
+from ._reload import attempt, effects, held_resources, report, stage
 from ._runtime import (
     child_imports,
     forks,
@@ -79,6 +81,8 @@ def start(options: str, host: HostApi) -> bytes:
     forks.call_in_child(host.detach_child)
     forks.call_in_child(respond.end_in_child)
     forks.install()
+    _registry.make_calls = _make_calls
+    attempt.warms_up = not settings["load_only"]
     stage.describes_models = bool(settings["openapi_url"]) or settings["load_only"]
     if settings["openapi_url"]:
         from ._openapi import pages
@@ -219,8 +223,10 @@ def stop(timeout: float) -> None:
         runtime.replace_loop(loop, is_last=True)  # hooks need one that runs
     for threads in runtime.threads:
         threads.close()
-    if pool is not None:
-        pool.close(max(0.0, deadline - time.monotonic()))
+    pools = [*runtime.handler_pools, *([pool] if pool is not None else [])]
+    for each in pools:
+        each.close(max(0.0, deadline - time.monotonic()))
+    if pools:
         _stop_resource_tracker()
     runtime.retirement.end_now(current(), HOOKS_TIMEOUT_S)
     loop = runtime.made()[0]  # a hook may have needed it first
@@ -279,6 +285,13 @@ def call_blocks(_: str, name: str) -> bool:
     """Report whether a call from Rust may block the dispatch worker."""
     blocks: bool = _called_functions().blocks(current(), name)
     return blocks
+
+
+def _make_calls(served: Any) -> Any:
+    """Return the runtime's side of a handler with batches or workers: most servers have none."""
+    from ._runtime.batches import Batches
+
+    return Batches(served)
 
 
 @functools.cache

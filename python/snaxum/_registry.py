@@ -39,3 +39,5 @@ class Sink(Protocol):
 sink: Sink | None = None
 # Takes a function, its arguments and its keyword arguments, to call after the response.
 run_later: Callable[[Callable[..., object], tuple[Any, ...], dict[str, Any]], None] | None = None
+# Makes the runtime's side of a handler with batches or workers, which imports this file.
+make_calls: Callable[[Any], Any] | None = None

@@ -30,6 +30,7 @@ from ._core.decorator_types import (
 from ._core.foreign_names import explain_keyword, explained
 from ._core.handlers import Handler, where
 from ._core.websocket_routes import WebSocketRoute
+from .batching import Batch
 from .routing import Route, RouteError
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ class Declarations:
         summary: str = "",
         response_model: Any = None,
         status: int | None = None,
+        batch: Batch | None = None,
+        workers: int | None = None,
+        warm_up: Callable[[], object] | None = None,
     ) -> Callable[[_H], _H]:
         """Make the function below the handler of `path`; without `methods`, of GET.
 
@@ -74,6 +78,13 @@ class Declarations:
         `status` is that of a result which has none of its own. `response_model` is the type of the
         results: they are converted to it, without fields that it does not have, and one that does
         not fit is a 500. `tags` and `summary` describe the route.
+
+        With a `batch`, one call of the handler takes many requests: each parameter is a list with
+        the value of each, and it returns a list with the result of each, in their order. An
+        exception in that list is the error of its request. With `workers`, the handler runs in so
+        many processes of its own, with what it has loaded there. `warm_up()` is called before the
+        handler gets a request, in each worker, or else in the server; an exception rejects the
+        code.
         """
 
         def register(handler: _H) -> _H:
@@ -88,6 +99,9 @@ class Declarations:
                 response_model=response_model,
                 status=status,
                 scope=self._scope,
+                batch=batch,
+                workers=workers,
+                warm_up=warm_up,
             )
             if _registry.sink is not None:
                 _registry.sink.add_route(declared)

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._core import calls, foreign_patterns, handlers, parameters, return_types
 from ._core.arguments import Argument
 from ._core.body_use import decide
 from ._core.digests import sha256
-from ._core.handlers import Handler, code_of, innermost, lines, relative_to, source_file, where
+from ._core.handlers import Handler, code_of, innermost, lines, source_file, where
 from ._core.hooks import Scope
 from ._core.hosted import Hosted
 from ._core.methods import checked_methods
 from ._core.patterns import Pattern, parse
 from ._core.route_options import converted, described
+from ._core.route_rows import row_of
 from ._core.route_tree import TreeNode, bound, follow, parent_of_last, search
 from ._core.unmatched import ImpliedOptions, MethodNotAllowed, NotFound, UpgradeRequired
 from ._validation.faults import Unresolved, Unsupported
-from .capture import is_private
+
+if TYPE_CHECKING:
+    from ._core.served_handlers import ServedHandler
 
 
 class RouteError(ValueError):
@@ -50,6 +53,7 @@ class Route:
         "_namespaces",
         "arguments",
         "call",
+        "called",
         "handler",
         "hosted",
         "id",
@@ -61,6 +65,7 @@ class Route:
         "pattern",
         "response_model",
         "scope",
+        "served",
         "status",
         "streams_body",
         "summary",
@@ -72,6 +77,8 @@ class Route:
     parsed: Pattern
     methods: tuple[str, ...]
     handler: Handler
+    # The function that a request calls: the handler, or one that adds the request to a batch.
+    called: Handler
     id: str
     is_async: bool
     is_planned: bool
@@ -86,6 +93,8 @@ class Route:
     scope: Scope | None
     # Runs an application that is not a function of this framework.
     hosted: Hosted | None
+    # The handler with its options `batch`, `workers` and `warm_up`.
+    served: ServedHandler | None
     # For its annotations, while a type is not defined yet.
     _namespaces: parameters.Namespaces | None
 
@@ -102,6 +111,9 @@ class Route:
         status: int | None = None,
         scope: Scope | None = None,
         stream_body: bool | None = None,
+        batch: Any = None,
+        workers: Any = None,
+        warm_up: Any = None,
     ) -> None:
         try:
             self.parsed = parse(pattern)
@@ -115,18 +127,27 @@ class Route:
                 f"route `{pattern}` has a {kind} for a handler; put `@route` on a function"
             )
         self.pattern = pattern
-        self.handler = handler
+        self.handler = self.called = handler
         self.response_model = response_model
         self.scope = scope
-        self.hosted = None
+        self.hosted = self.served = None
         self.use_process_pool = bool(use_process_pool)
         self.is_async = handlers.is_async(handler)
         self.names = tuple(name for name, _ in self.parsed.params)
         if use_process_pool and (self.is_async or inspect.isasyncgenfunction(handler)):
-            raise RouteError(
-                f"route `{pattern}` at {where(handler)}: an `async def` handler has no pool; "
-                "make it a `def`, or drop `use_process_pool`"
-            )
+            reason = "an `async def` handler has no pool; make it a `def`, or drop"
+            raise RouteError(f"{self._place}: {reason} `use_process_pool`")
+        if not (batch is workers is warm_up is None):
+            from ._core.served_handlers import serve  # most projects have none
+
+            try:
+                self.served = serve(
+                    handler, batch, workers, warm_up, self.use_process_pool, stream_body
+                )
+            except (TypeError, ValueError) as error:
+                raise RouteError(f"{self._place}: {error}") from None
+            if not self.served.is_called_alone:  # its requests wait on the loop
+                self.is_async, self.use_process_pool = True, False
         self.arguments: list[Argument] | None = None
         # `call` takes the request, and the pool, and fills the arguments.
         self.call: Handler = handler
@@ -156,19 +177,25 @@ class Route:
 
     def _plan(self, *, is_last: bool = False) -> None:
         known = self._namespaces = parameters.namespaces_inside(self.handler, self._namespaces)
+        served = self.served
+        with_pool = self.use_process_pool or (served is not None and served.with_pool)
         try:
+            if served is not None and not served.is_called_alone:
+                self.called = served.entry(known, is_last=is_last)
             self.arguments = parameters.plan(
-                self.handler,
+                self.called,
                 {name: converter.kind for name, converter in self.parsed.params},
-                with_pool=self.use_process_pool,
+                with_pool=with_pool,
                 methods=self.methods,
                 pattern=self.pattern,
                 namespaces=known,
             )
-            call = calls.bind(self.handler, self.arguments, with_pool=self.use_process_pool)
+            call = calls.bind(self.called, self.arguments, with_pool=with_pool)
+            if self.called is not self.handler and served is not None:
+                call = served.bound(call, self.arguments)
             model, to_returned = self.response_model, None
             if model is None and "WS" not in self.methods:
-                to_returned = return_types.converter_of(self.handler, known, is_last=is_last)
+                to_returned = return_types.converter_of(self.called, known, is_last=is_last)
             self.call = converted(
                 call, model, self.status, to_returned=to_returned, is_async=self.is_async
             )
@@ -222,7 +249,9 @@ class Route:
 
     @property
     def mode(self) -> str:
-        """Where the handler runs: `in-thread`, `async` or `process pool`."""
+        """Where the handler runs: `in-thread`, `async`, `process pool` or `workers`."""
+        if self.served is not None:
+            return self.served.mode
         if self.use_process_pool:
             return "process pool"
         return "async" if self.is_async else "in-thread"
@@ -270,26 +299,7 @@ class Route:
 
     def to_dict(self, root: str) -> dict[str, Any]:
         """Describe the route as JSON; `file` is relative to `root` if it is below it."""
-        return {
-            "v": 1,
-            "id": self.id,
-            "methods": list(self.methods),
-            "path": self.pattern,
-            "pattern": self.parsed.axum,
-            "params": self.params,
-            "handler": self.handler_name,
-            "module": self.module,
-            "file": relative_to(self.file, root),
-            "line": self.line,
-            "end_line": self.end_line,
-            "doc": self.doc,
-            "pool": self.use_process_pool,
-            "async": self.is_async,
-            "mode": self.mode,
-            "via": self.via,
-            "no_capture": is_private(self.handler),
-            "warnings": self.warnings,
-        }
+        return row_of(self, root)
 
     def __repr__(self) -> str:
         return f"<Route {','.join(self.methods)} {self.pattern} -> {self.handler_name}>"

@@ -37,9 +37,15 @@ pub struct RouteInfo {
     /// Whether it is an `async def`.
     #[serde(rename = "async")]
     pub is_async: bool,
-    /// `in-thread`, `async`, `process pool`, `websocket`, `static` for a directory of files, or `asgi` or
-    /// `wsgi` for an application.
+    /// `in-thread`, `async`, `process pool`, `workers` of its own, `websocket`, `static` for a directory of
+    /// files, or `asgi` or `wsgi` for an application.
     pub mode: String,
+    /// The batches that its handler takes.
+    #[serde(default)]
+    pub batch: Option<RouteBatch>,
+    /// The number of worker processes of its own.
+    #[serde(default)]
+    pub workers: Option<u32>,
     /// The hooks that its requests meet, in their order: `before_request module.function`.
     #[serde(default)]
     pub via: Vec<String>,
@@ -50,6 +56,30 @@ pub struct RouteInfo {
     pub warnings: Vec<String>,
     /// The generation that serves it.
     pub generation: u64,
+}
+
+/// How requests become one call of a handler.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RouteBatch {
+    /// The most requests in one call.
+    pub max_size: u32,
+    /// The longest wait of the first request for others.
+    pub max_wait_ms: f64,
+}
+
+impl RouteInfo {
+    /// Where the handler runs, and how: `workers: 2, batch of 32`.
+    pub fn execution(&self) -> String {
+        let mut text = self.mode.clone();
+        if let Some(workers) = self.workers {
+            text += &format!(": {workers}");
+        }
+        if let Some(batch) = &self.batch {
+            text += &format!(", batch of {}", batch.max_size);
+        }
+        text
+    }
 }
 
 /// The method of an application, which gets the requests of all methods.

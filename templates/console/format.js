@@ -63,3 +63,9 @@ export function statusClass(status) {
 export function isClientClosed({ status, generation }) {
   return status === 499 && generation == null;
 }
+
+/** "async", "workers: 2, batch of 32": where the handler of a route runs, and how. */
+export function execution({ mode, batch, workers }) {
+  const text = workers ? `${mode}: ${workers}` : mode ?? "";
+  return batch ? `${text}, batch of ${batch.max_size}` : text;
+}

@@ -4,7 +4,7 @@
 
 import { html } from "./vendor/preact-htm.js";
 import { appUrl } from "./api.js";
-import { milliseconds, pluralize, statusClass, timeOfDay, visible } from "./format.js";
+import { execution, milliseconds, pluralize, statusClass, timeOfDay, visible } from "./format.js";
 import { quoteValue } from "./request-filter.js";
 import { SourceLink } from "./source-link.js";
 import { TryIt, buildPath } from "./try-it.js";
@@ -23,7 +23,9 @@ export function RouteDetails({ route, stats, isServed, generation }) {
       ${route.params?.length > 0 && html`
         <p>Path parameters: ${route.params.map(({ name, type }, index) => html`${index > 0 && ", "}<code>${visible(name)}</code> <span class="dim">(${visible(type)})</span>`)}</p>
       `}
-      <p><code>${visible(route.handler)}</code> <span class="dim">in</span> <${SourceLink} file=${route.file} line=${route.line} target=${route.id && { route: route.id }} />${route.mode && html` <span class="dim">· ${visible(route.mode)}</span>`}</p>
+      <p><code>${visible(route.handler)}</code> <span class="dim">in</span> <${SourceLink} file=${route.file} line=${route.line} target=${route.id && { route: route.id }} />${route.mode && html` <span class="dim">· ${visible(execution(route))}</span>`}</p>
+      ${route.batch && html`<p>One call takes up to ${pluralize(route.batch.max_size, "request")}; the first waits at most ${milliseconds(route.batch.max_wait_ms)} for others.</p>`}
+      ${route.workers && html`<p>Runs in ${pluralize(route.workers, "worker")} of its own.</p>`}
       ${route.via?.length > 0 && html`
         <p>Hooks, in their order: ${route.via.map((hook, index) => html`${index > 0 && ", "}<code>${visible(hook)}</code>`)}</p>
       `}

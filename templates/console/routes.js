@@ -5,7 +5,7 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact-htm.js";
 import { textMatcher } from "./filter.js";
-import { fileLine, milliseconds, visible } from "./format.js";
+import { execution, fileLine, milliseconds, visible } from "./format.js";
 import { quoteValue } from "./request-filter.js";
 import { RouteDetails } from "./route-details.js";
 import { RouteLookup } from "./route-lookup.js";
@@ -37,7 +37,7 @@ export function Routes({ state, filter, onFilter }) {
   const all = withRemoved(state);
   const rows = all.filter(({ route, marker }) =>
     matches(
-      route.methods.join(" "), route.path, route.handler, route.mode ?? "", route.file, marker?.label ?? "", ...(route.via ?? []),
+      route.methods.join(" "), route.path, route.handler, execution(route), route.file, marker?.label ?? "", ...(route.via ?? []),
     ),
   );
 
@@ -119,7 +119,7 @@ function RouteRow({ name, route, marker, stats, isFirst, isOpen, hasHooks, toggl
         ${route.warnings?.length > 0 && html` <span class="warn" title=${route.warnings.map(visible).join("\n")}>⚠ ${visible(route.warnings[0])}</span>`}
       </td>
       <td class="c-handler"><span class="route-text">${visible(route.handler)}</span></td>
-      <td class="c-mode dim">${visible(route.mode)}</td>
+      <td class="c-mode dim">${visible(execution(route))}</td>
       ${hasHooks && html`<td class="c-via dim" title=${(route.via ?? []).map(visible).join("\n")}><span class="route-text">${visible(hookNames(route).join(", "))}</span></td>`}
       <td class="c-source dim" title=${fileLine(route.file, route.line)}><span class="route-text"><${SourceLink} file=${route.file} line=${route.line} target=${route.id && { route: route.id }} skipTab /></span></td>
       <td class="c-count number">${stats ? html`<a tabindex="-1" href=${requestsLink(route)}>${stats.hits}</a>` : html`<span class="dim">0</span>`}</td>

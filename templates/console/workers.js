@@ -52,6 +52,7 @@ export function Workers({ state, traffic, filter }) {
       ${background?.length > 0 && html`<${Background} functions=${background} matches=${matches} generation=${generation} />`}
       ${websockets?.count > 0 && html`<${RequestList} title="WebSockets" about="open" list=${websockets} matches=${matches} generation=${generation} />`}
       <${Pool} pool=${pool} poolRequests=${poolRequests} generation=${generation} matches=${matches} />
+      ${pool?.handlers?.map((each) => html`<${Pool} key=${each.handler} pool=${each} title=${`Workers of ${visible(each.handler)}`} generation=${generation} matches=${matches} />`)}
     </div>
   `;
 }
@@ -120,13 +121,13 @@ function Background({ functions, matches, generation }) {
   `;
 }
 
-function Pool({ pool, poolRequests, generation, matches }) {
+function Pool({ pool, poolRequests, generation, matches, title = "Process pool" }) {
   if (!pool) return html`<${RequestList} title="Process pool" list=${null} />`;
   const { size, workers, busy, waiting, done, failed, replaced, exits = [] } = pool;
   return html`
-    <section aria-labelledby="pool-title">
+    <section aria-label=${title}>
       <header>
-        <h2 id="pool-title">Process pool</h2>
+        <h2>${title}</h2>
         <p class="dim">
           ${busy} of ${size} busy · ${pluralize(waiting, "task")} waiting · ${done} done · <span class=${failed ? "bad" : ""}>${failed} failed</span>
           ${replaced > 0 && html` · <span class="warn">▲ ${pluralize(replaced, "worker")} replaced</span>`}

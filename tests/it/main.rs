@@ -45,6 +45,7 @@ mod routes;
 mod scenarios;
 mod secrets;
 mod security;
+mod serving;
 mod shutdown;
 mod support;
 mod sync;

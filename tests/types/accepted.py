@@ -34,7 +34,9 @@ import polars as pl
 import pyarrow as pa
 import pydantic
 
+import snaxum
 from snaxum import (
+    Batch,
     Blueprint,
     Body,
     Channel,
@@ -469,6 +471,20 @@ def change(request: Request, response: Response) -> Response:
 @middleware
 async def around(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     return await call_next(request)
+
+
+def load() -> dict[str, int]:
+    return keep("model", lambda: {"device": snaxum.worker.device or 0})
+
+
+@post("/batch", batch=Batch(max_size=8, max_wait_ms=2.5), workers=2, warm_up=load)
+def batch(models: list[Model]) -> list[Model | HTTPError]:
+    return [HTTPError(404) if model.name else model for model in models]
+
+
+@shop.get("/scores", batch=Batch(), warm_up=load)
+async def scores(requests: list[Request], limit: list[int]) -> np.ndarray[Any, Any]:
+    return np.array(limit)
 
 
 ROOM = Channel("room")

@@ -116,3 +116,5 @@ def of_response() -> Response:
 
 
 route("/a", method="GET")  # error
+route("/a", batch=32)  # error
+route("/a", workers="2")  # error

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack  # checkers have it; Python 3.10 does not
 
+    from ..batching import Batch
     from .handler_results import ResultHandler
 else:
     Protocol = object  # only type checkers need it, and each one takes long to make
@@ -32,6 +33,9 @@ class RouteOptions(TypedDict, total=False):
     tags: Iterable[str]
     summary: str
     status: int | None
+    batch: Batch | None
+    workers: int | None
+    warm_up: Callable[[], object] | None
 
 
 class BodyRouteOptions(RouteOptions, total=False):

@@ -34,9 +34,17 @@ def describe(runtime: Runtime) -> dict[str, Any]:
 
 
 def pool_status(runtime: Runtime) -> dict[str, Any]:
-    """Return `Pool.status`, also while there is no pool yet."""
+    """Return `Pool.status`, also while there is no pool yet.
+
+    `handlers` has the pools of handlers with workers of their own, if there are some.
+    """
     _, pool = runtime.made()
     if pool is not None:
-        return pool.status()
-    none = {"busy": 0, "waiting": 0, "done": 0, "failed": 0, "replaced": 0}
-    return {"size": runtime.pool_workers, "workers": [], **none, "exits": []}
+        status = pool.status()
+    else:
+        none = {"busy": 0, "waiting": 0, "done": 0, "failed": 0, "replaced": 0}
+        status = {"size": runtime.pool_workers, "workers": [], **none, "exits": []}
+    pools = sorted(runtime.handler_pools, key=lambda each: each.handler_name)
+    if pools:
+        status["handlers"] = [{"handler": each.handler_name, **each.status()} for each in pools]
+    return status

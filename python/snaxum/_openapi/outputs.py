@@ -51,7 +51,7 @@ def result_type(route: Route) -> Any:
     """Return the type of a handler's result; MISSING if it is not known."""
     if route.response_model is not None:
         return route.response_model
-    return return_types.read(route.handler)
+    return return_types.read(route.called)
 
 
 def responses(route: Route, schemas: Schemas) -> dict[str, Any]:

@@ -56,3 +56,13 @@ class PoolUnavailable(BrokenProcessPool, HTTPError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (PoolUnavailable, (self.detail,))
+
+
+def died(task: str) -> BrokenProcessPool:
+    """Return the error of a task whose worker has died."""
+    return BrokenProcessPool(f"the pool worker that ran {task} died; it is replaced")
+
+
+def shut_down() -> RuntimeError:
+    """Return the error of a task that has not ended at the stop of the server."""
+    return RuntimeError("the server shut down before the task ended")

@@ -18,7 +18,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +25,13 @@ from .._debug.output import OnLine
 from .._runtime import forks, generations, leases
 from . import output
 from .events import MAX_EXITS, WorkerExit, to_event
-from .executor import PoolUnavailable, ServerExecutor
+from .executor import PoolUnavailable, ServerExecutor, died, shut_down
 from .process import NotStarted, WorkerProcess, resident_bytes
 from .task import Task, load_reply
 
 if TYPE_CHECKING:
     from .._runtime.child_imports import Framework
+    from .._runtime.generations import Generation
 
 _log = logging.getLogger("snaxum.pool")
 
@@ -49,6 +49,9 @@ class Pool(ServerExecutor):
     `submit` and `map` work as in `concurrent.futures.ProcessPoolExecutor`.
     """
 
+    # Whether a worker that dies while it is idle is replaced before the next task.
+    _replaces_idle = False
+
     def __init__(
         self,
         workers: int,
@@ -60,16 +63,15 @@ class Pool(ServerExecutor):
         raw_output: bool = False,
         on_event: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Make a pool without workers.
+        """Make a pool without workers; `on_event` receives their changes.
 
-        `on_line` receives the lines that tasks print, with the values of `secret_names` masked too;
-        `on_event` receives the changes of the workers.
+        `on_line` receives the lines that tasks print, with the values of `secret_names` masked too.
         """
         self._size = workers
         self._on_line = on_line
         self._on_event = on_event
         sources, compiled = framework
-        boot = {
+        self._boot = {
             "sources": sources,
             "compiled": compiled,
             "roots": list(roots),
@@ -77,7 +79,6 @@ class Pool(ServerExecutor):
             "secret_names": list(secret_names),
             "raw_output": raw_output if on_line is not None else None,
         }
-        self._boot = pickle.dumps(boot, pickle.HIGHEST_PROTOCOL)
         self._lock = threading.Lock()
         self._workers: list[WorkerProcess] = []
         self._starting = 0
@@ -108,7 +109,7 @@ class Pool(ServerExecutor):
             if self._closed:
                 raise RuntimeError("the server is shutting down; the pool takes no more tasks")
             worker = self._idle.pop() if self._idle else None
-            # From time to time, a request finds out whether workers start again.
+            # From time to time, a request tries whether workers start again.
             is_pause = time.monotonic() - self._not_started_at < RETRY_S and not self._starting
             problem = self._problem if is_pause else None
             if worker is None and problem is None:
@@ -135,9 +136,10 @@ class Pool(ServerExecutor):
             self._closed = True
             waiting, self._waiting = list(self._waiting), deque()
             workers = list(self._workers)
+        forks.forget(self._close_in_child)
         for task in waiting:
             if not task.future.cancel():  # its first worker died
-                self._finish(task, None, _shut_down())
+                self._finish(task, None, shut_down())
         running = [worker.task for worker in workers]
         self.kill_tasks(task for task in running if task is not None and task.is_given_up)
         deadline = time.monotonic() + timeout
@@ -209,15 +211,23 @@ class Pool(ServerExecutor):
 
     def _add_worker(self) -> bool:
         replaced = self._unreplaced.popleft() if self._unreplaced else None
-        has_output = self._on_line is not None
+        has_output, device = self._on_line is not None, self._next_device()
+        boot = pickle.dumps({**self._boot, "device": device}, pickle.HIGHEST_PROTOCOL)
         try:
-            worker = WorkerProcess(self._boot, has_output, self._serve, replaced)
+            worker = WorkerProcess(boot, has_output, self._serve, replaced, device)
         except RuntimeError:
             _log.exception("no thread for a pool worker; the next task tries again")
             return False
         self._workers.append(worker)
         self._starting += 1
         return True
+
+    def _next_device(self) -> int | None:
+        """Return the number of the next worker, if they have numbers."""
+        return None
+
+    def _prepare(self, worker: WorkerProcess) -> None:
+        """Do what a new worker needs before its first task. Raises NotStarted."""
 
     def _on_launch(self, worker: WorkerProcess) -> None:
         """Record that a worker has a process id."""
@@ -235,6 +245,7 @@ class Pool(ServerExecutor):
         """Start a worker and give it one task after the other, until its process ends."""
         try:
             worker.start(self._on_launch)
+            self._prepare(worker)
         except NotStarted as error:
             self._on_not_started(worker, *error.args)
             return
@@ -242,13 +253,12 @@ class Pool(ServerExecutor):
             self._starting -= 1
             self._not_started, self._problem = 0, None
             self._replaced += worker.replaces is not None
+        self._on_started(worker)
         self._run_on(worker, self._next_for(worker))
         self._read_replies(worker)
         task, has_read = worker.join(kill=not self._closed)
-        if task is not None and not has_read and task.tries < MAX_TRIES:
-            lost, again = None, task
-        else:
-            lost, again = task, None
+        is_unread = task is not None and not has_read and task.tries < MAX_TRIES
+        lost, again = (None, task) if is_unread else (task, None)
         name = lost.name if lost else None
         with self._lock:
             self._remove(worker)
@@ -264,13 +274,15 @@ class Pool(ServerExecutor):
             self._notify("died", worker, task=name, **how)
         if lost is not None:
             _log.error("a pool worker died while it ran %s; replaced", name)
-            self._finish(lost, None, _shut_down() if closed else _died(lost))
+            self._finish(lost, None, shut_down() if closed else died(lost.name))
         with self._lock:
             if not self._closed:
                 self._add_workers()
-                # A worker that died while it was idle is replaced with the next task.
-                if lost is not None and len(self._workers) < self._size:
+                if (lost is not None or self._replaces_idle) and len(self._workers) < self._size:
                     self._add_worker()
+
+    def _on_started(self, worker: WorkerProcess) -> None:
+        """Do nothing: a worker takes tasks now."""
 
     def _on_not_started(self, worker: WorkerProcess, how: str, printed: str) -> None:
         """Start another worker, or give up for now and fail the waiting tasks."""
@@ -324,13 +336,17 @@ class Pool(ServerExecutor):
                 self._waiting.appendleft(task)
                 self._add_workers()
                 return
-        self._finish(task, None, _shut_down() if closed else _died(task))
+        self._finish(task, None, shut_down() if closed else died(task.name))
 
     def _send(self, worker: WorkerProcess, task: Task) -> bool:
-        before, sent = worker.generation, worker.send(task, generations.current())
+        before, sent = worker.generation, worker.send(task, self._generation_of(task))
         if sent and worker.generation != before:
             self._notify("updated", worker, generation=worker.generation)
         return sent
+
+    def _generation_of(self, task: Task) -> Generation:
+        """Return the generation whose code a worker has for `task`: the newest."""
+        return generations.current()
 
     def _next_for(self, worker: WorkerProcess) -> Task | None:
         """Take the task that has waited longest; without one, the worker becomes idle."""
@@ -342,19 +358,25 @@ class Pool(ServerExecutor):
 
     def _read_replies(self, worker: WorkerProcess) -> None:
         """Read the replies of a worker and give it the next tasks, until its process ends."""
-        while (reply := worker.receive()) is not None:
-            if self._on_line is not None and (lines := output.read(reply)) is not None:
-                task = worker.task
-                request = task.request if task else None
-                for is_of_task, stream, line in lines:
-                    self._on_line(request if is_of_task else None, stream, line, False)
-                continue
+        while (reply := self._receive(worker)) is not None:
             task = worker.take_task()
             if task is not None:
                 task.end(worker.task_since)
                 self._finish(task, *load_reply(reply), worker)
             del reply, task  # they may be large
             self._run_on(worker, self._next_for(worker))
+
+    def _receive(self, worker: WorkerProcess) -> bytes | None:
+        """Wait for the next reply, and pass on the lines before it; None at the process's end."""
+        while (reply := worker.receive()) is not None:
+            lines = None if self._on_line is None else output.read(reply)
+            if lines is None or self._on_line is None:
+                return reply
+            task = worker.task
+            request = task.request if task else None
+            for is_of_task, stream, line in lines:
+                self._on_line(request if is_of_task else None, stream, line, False)
+        return None
 
     def _finish(
         self,
@@ -376,11 +398,3 @@ class Pool(ServerExecutor):
                 task.future.set_exception(error)
         except InvalidStateError:
             pass  # the user's code has set it
-
-
-def _died(task: Task) -> BrokenProcessPool:
-    return BrokenProcessPool(f"the pool worker that ran {task.name} died; it is replaced")
-
-
-def _shut_down() -> RuntimeError:
-    return RuntimeError("the server shut down before the task ended")

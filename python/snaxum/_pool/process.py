@@ -47,12 +47,14 @@ class WorkerProcess:
         has_output: bool,
         run: Callable[[WorkerProcess], None],
         replaces: WorkerExit | None = None,
+        device: int | None = None,
     ) -> None:
         """Call `run` in the worker's thread; it calls `start` and `join`.
 
         `boot` is the first message, a pickled dict for `worker.BOOT`. With `has_output`, the worker
-        sends the lines that it prints.
+        sends the lines that it prints. `device` is its number among the workers of one handler.
         """
+        self.device = device
         self.task: Task | None = None
         self.task_since = 0.0
         self.done = self.failed = 0
@@ -230,6 +232,7 @@ class WorkerProcess:
             "stale": 0 < self.generation < serving,
             "done": self.done,
             "failed": self.failed,
+            **({} if self.device is None else {"device": self.device}),
         }
 
     def exit_record(self, task: str | None) -> WorkerExit:

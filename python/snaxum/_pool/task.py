@@ -64,10 +64,15 @@ class _ByName(pickle.Pickler):
         return (worker.resolve, (obj.__module__, obj.__qualname__)) if spec else NotImplemented
 
 
+def load(payload: bytes) -> Any:
+    """Unpickle what a worker has pickled; the user's classes come from the current generation."""
+    return _FromCurrent(io.BytesIO(payload)).load()
+
+
 def load_reply(payload: bytes) -> tuple[Any, BaseException | None]:
     """Unpickle a worker's reply; the user's classes come from the current generation."""
     try:
-        reply: tuple[Any, BaseException | None] = _FromCurrent(io.BytesIO(payload)).load()
+        reply: tuple[Any, BaseException | None] = load(payload)
     except BaseException as error:
         return None, error
     return reply

@@ -43,6 +43,7 @@ def boot(calls, replies, stderr, path, directory):
         namespace["install"](sources, sources.__getitem__, given["compiled"])
     from snaxum._pool import worker
     worker.start(given["roots"], given["project"], given["secret_names"], path, directory)
+    worker.set_device(given["device"])
     worker.serve(calls, replies, stderr, given["raw_output"])
 boot(calls, replies, stderr, path, directory)
 """
@@ -80,6 +81,13 @@ def start(
     registration.install()
     import_hook.install()
     loader.install(_sources)
+
+
+def set_device(number: int | None) -> None:
+    """Set the number that a worker of one handler has among its workers."""
+    from .. import worker
+
+    worker.device = number
 
 
 def serve(
@@ -133,11 +141,11 @@ def run(payload: bytes) -> bytes:
         function, args, kwargs = pickle.loads(payload)
         result = run_after(*args) if function is run_after else _call(function, args, kwargs)
     except BaseException as raised:
-        error = _picklable(raised)
+        error = picklable(raised)
     try:
         return pickle.dumps((result, error), pickle.HIGHEST_PROTOCOL)
     except BaseException as raised:
-        return pickle.dumps((None, _picklable(raised)), pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps((None, picklable(raised)), pickle.HIGHEST_PROTOCOL)
 
 
 def run_after(update: Update, payload: bytes) -> Any:
@@ -156,7 +164,7 @@ def call_each(function: Callable[..., Any], calls: list[tuple[Any, ...]]) -> lis
     return [function(*args) for args in calls]
 
 
-def _picklable(error: BaseException) -> BaseException:
+def picklable(error: BaseException) -> BaseException:
     """Return an exception that can be pickled, with the worker's traceback as its cause."""
     # The exception may raise whatever it is asked for.
     try:

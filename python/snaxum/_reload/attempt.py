@@ -16,19 +16,30 @@ from dataclasses import dataclass, field
 from .._core.objects import namespace
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
-from . import django_rules, effects, executors, line_shift, loader, removed_names, repeated_calls
+from . import (
+    django_rules,
+    effects,
+    executors,
+    line_shift,
+    loader,
+    removed_names,
+    repeated_calls,
+)
 from .changes import Changes
 from .migrate import migrate_kept
 from .model import Node
 from .module_state import changed_globals
 from .report import Failure, Report, ms_since
 from .retirement import Retirement
-from .stage import Stage
+from .stage import Rejected, Stage
 from .warnings import warnings
 from .watchdog import Watchdog
 
 # The longest wait for an import in a running handler to end.
 HANDLER_IMPORT_WAIT_S = 2.0
+
+# Whether this process serves requests; otherwise its routes are only listed.
+warms_up = False
 
 
 @dataclass(eq=False, repr=False)
@@ -102,10 +113,11 @@ class Attempt:
             sys.modules.pop(name, None)
         generations.stage(staging)
 
-    def run(self, check: Callable[[Iterable[Node]], None]) -> None:
+    def run(self, check: Callable[[Iterable[Node]], None], variables: dict[str, str]) -> None:
         """Load the modules and build the generation. Raises Rejected, or Overtaken from `check`.
 
-        `check` is called with the nodes of the generation, before start-up hooks run.
+        `check` is called with the nodes of the generation, before start-up hooks run. The active
+        `variables` become variables of the generation.
         """
         # A first start has no time limit: no older code is serving, and a library may need long.
         watchdog = self.watchdog if self.serving.number else None
@@ -122,6 +134,8 @@ class Attempt:
         finally:
             if not is_checked:
                 check(nodes.values())
+        self.generation.variables = variables
+        self._warm_up()
         self.report.phases["stage"] = ms_since(self._started)
         self.report.modules = [
             {"name": name, "ms": round(seconds * 1e3, 3)}
@@ -129,8 +143,8 @@ class Attempt:
             if name in self.generation.modules
         ]
 
-    def commit(self, variables: dict[str, str]) -> Generation:
-        """Publish the new generation, with the active `variables`, and let the old one drain."""
+    def commit(self) -> Generation:
+        """Publish the new generation, and let the old one drain."""
         started = time.perf_counter()
         serving, generation = self.serving, self.generation
         before, after = serving.graph.nodes, generation.graph.nodes
@@ -152,7 +166,6 @@ class Attempt:
         kept = generation.kept
         ended = [(key, value) for key, value in serving.kept.items() if kept.get(key) is not value]
         repeated_calls.remember(self.old)
-        generation.variables = variables
         generations.publish(generation)
         django_rules.after_reload()
         self.report.notes += executors.on_reload(serving)
@@ -179,6 +192,20 @@ class Attempt:
             [(key, value) for key, value in staging.kept.items() if kept.get(key) is not value]
         )
         self._call_hooks("resume")
+
+    def _warm_up(self) -> None:
+        """Warm up the new handlers. Raises Rejected."""
+        generation = self.generation
+        if not warms_up or all(route.origin.served is None for route in generation.routes):
+            return
+        from . import warm_ups  # most projects have none
+
+        try:
+            warm_ups.warm_up(generation, self.retirement)
+        except warm_ups.WarmUpFailed as failed:
+            # A warm-up keeps its values in the generation, and `roll_back` releases those staged.
+            self.stage.staging.kept.update(generation.kept)
+            raise Rejected({failed.module: self.capture(failed.error)}) from None
 
     def _close(self) -> None:
         generations.stage(None)

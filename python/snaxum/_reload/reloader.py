@@ -210,13 +210,13 @@ class Reloader:
         with env_file.activate(variables) if env_file and variables else nullcontext():
             attempt.open()
             try:
-                attempt.run(check)
+                attempt.run(check, dict(env_file.values) if env_file else {})
             except BaseException as error:
                 attempt.roll_back()
                 if isinstance(error, (Rejected, Overtaken)):
                     raise
                 raise Rejected({"": self._capture(plan.changes, error)}) from error
-            generation = attempt.commit(dict(env_file.values) if env_file else {})
+            generation = attempt.commit()
         self.finder = attempt.finder
         self.detector.accept()
         report = plan.report

@@ -48,7 +48,7 @@ class Retirement:
     def __init__(
         self, loop: Callable[[], asyncio.AbstractEventLoop], *, counts: bool = True
     ) -> None:
-        self._loop = loop
+        self.loop = loop
         self._retired: deque[tuple[Generation, list[tuple[str, Kept]]]] = deque()
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._suspects: list[tuple[int, weakref.ref[Node]]] = []
@@ -100,7 +100,7 @@ class Retirement:
         what = f"{what} of module `{node.name}`"
         # The exception of a start-up rejects the load, and is reported with it.
         logs = hook.when != "startup"
-        return _call_with_timeout(what, limit, call_hook, node, hook, self._loop, logs=logs)
+        return _call_with_timeout(what, limit, call_hook, node, hook, self.loop, logs=logs)
 
     def take_leaks(self) -> list[str]:
         """Return the leaks that were found since the last call."""
@@ -155,7 +155,7 @@ class Retirement:
             return
         from .background_tasks import describe, end, started_by  # import asyncio, which is large
 
-        for node in end(nodes, self._loop(), HOOK_TIMEOUT_S):
+        for node in end(nodes, self.loop(), HOOK_TIMEOUT_S):
             tasks = started_by(node)
             what = f"from module `{node.name}` in {owner} did not stop when cancelled"
             self._report(describe(tasks, node.name), describe(tasks, what))
@@ -173,7 +173,7 @@ class Retirement:
             node = reference()
             if node is None or started_by(node):
                 continue  # freed, or already reported for its tasks
-            tasks = in_code_of(node, self._loop())
+            tasks = in_code_of(node, self.loop())
             holder = describe(tasks, "running it") if tasks else describe_holder(node)
             text = f"the code of module `{node.name}` in G{number} is still referenced by {holder}"
             self._report(f"{node.name} {holder}", text)

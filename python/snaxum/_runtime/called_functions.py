@@ -44,7 +44,7 @@ class CalledFunction(Route):
 
     def __init__(self, name: str, function: Handler) -> None:
         self.pattern, self.methods, self.handler = name, ("CALL",), function
-        self.hosted = None
+        self.hosted = self.served = None
         self.is_async = handlers.is_async(function)
         self._signature = _signature(function)
         self._converters, self._pool = _plan(function)

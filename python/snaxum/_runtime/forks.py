@@ -37,6 +37,12 @@ def call_in_child(call: Callable[[], None]) -> None:
     _calls.append(call)
 
 
+def forget(call: Callable[[], None]) -> None:
+    """Undo `call_in_child`."""
+    if call in _calls:
+        _calls.remove(call)
+
+
 def _become_child() -> None:
     for call in _calls:
         call()

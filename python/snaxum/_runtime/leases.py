@@ -163,6 +163,14 @@ def pin_task(generation: Generation, request: int) -> None:
         _generation_of_task.set(generation)
 
 
+def prepare_for(generation: Generation) -> None:
+    """Make the calling thread, or task, work for a generation that does not serve yet.
+
+    For a thread or a task that ends soon: there is no way back.
+    """
+    _generation_of_task.set(generation)
+
+
 def _add_context() -> _ThreadContext:
     return _contexts.setdefault(get_ident(), _ThreadContext())
 

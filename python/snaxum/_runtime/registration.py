@@ -39,7 +39,12 @@ class Registration:
         Raises RuntimeError while the calling thread loads no module: such a route would belong to
         no generation.
         """
-        _staging(f"@route({route.pattern!r})").add_route(route)
+        staging = _staging(f"@route({route.pattern!r})")
+        staging.add_route(route)
+        served, node = route.served, staging.node_of(route.module)
+        if served is not None and served.workers is not None and node is not None:
+            name = f"the workers of {served.name}"
+            node.hooks.append(Hook("unload", served.close, name=name))
 
     def add_request_hook(self, hook: RequestHook) -> None:
         """Take a hook around handlers. Raises RuntimeError as `add_route` does."""

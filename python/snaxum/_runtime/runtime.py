@@ -23,6 +23,8 @@ from .request_threads import RequestThreads
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from .._core.served_handlers import ServedHandler
+    from .._pool.handler_pool import HandlerPool
     from .._pool.pool import Pool
     from .._pool.request_pool import RequestPool
     from ..routing import Route
@@ -37,6 +39,8 @@ POOL_THREADS = 64
 SOCKET_THREADS = 64
 # The streams of `def` handlers have one thread each; further streams are refused.
 STREAM_THREADS = 64
+# Each batch of a handler that is a `def`, or has workers, has one thread while it runs.
+BATCH_THREADS = 64
 # A handler that is a `def`, with hooks that are not, has one thread.
 HOOK_THREADS = 64
 
@@ -82,7 +86,19 @@ class Runtime:
         self.sockets = RequestThreads(
             "snaxum-websocket", SOCKET_THREADS, 0, self._max_stuck, interrupts=True
         )
-        self.threads = (self.waiting, self.streaming, self.hook_threads, self.sockets)
+        # For the calls of batches, by their first request.
+        self.batch_threads = RequestThreads(
+            "snaxum-batch", BATCH_THREADS, max_queue, self._max_stuck
+        )
+        self.threads = (
+            self.waiting,
+            self.streaming,
+            self.hook_threads,
+            self.sockets,
+            self.batch_threads,
+        )
+        # The workers of single handlers, of all generations.
+        self.handler_pools: set[HandlerPool] = set()
         hook_chain.install(self)
         # Whether so many loops are blocked that they are no longer replaced.
         self.are_loops_blocked = False
@@ -142,6 +158,14 @@ class Runtime:
         from .._pool.request_pool import RequestPool
 
         return RequestPool(self.pool, request, self.grace)
+
+    def pool_of_handler(self, served: ServedHandler) -> HandlerPool:
+        """Return a pool without workers, for one handler."""
+        from .._pool.handler_pool import HandlerPool
+
+        pool = HandlerPool(served, self.host.framework(), *self._pool_options)
+        self.handler_pools.add(pool)
+        return pool
 
     def drop_background(self, request: int) -> None:
         """Run none of the functions that a handler has passed to `background`: it has failed."""

@@ -93,7 +93,7 @@ fn rows(routes: &[RouteInfo], hits: Hits<'_>) -> Vec<Vec<String>> {
             route.methods.join(","),
             escape(&route.path),
             escape(&route.handler),
-            route.mode.clone(),
+            route.execution(),
             escape(&hook_names(route).join(", ")),
             format!("{}:{}", escape(&route.file), route.line),
             hit_count(hits, route).to_string(),

@@ -6,7 +6,7 @@ from itertools import repeat
 from typing import Annotated
 
 import numpy as np
-from snaxum import Body, get, keep, post
+from snaxum import Batch, Body, get, keep, post
 
 from model import Array, predict, train
 
@@ -25,11 +25,10 @@ class House:
     age: float  # years
 
 
-@post("/predictions")
-def predict_one(house: House) -> dict[str, float]:
-    """Predict the price of a house."""
-    [price] = predict(weights, rows([house]))
-    return {"price": round(price)}
+@post("/predictions", batch=Batch(max_size=32, max_wait_ms=5))
+def predict_one(houses: list[House]) -> list[dict[str, float]]:
+    """Predict the price of a house; concurrent requests are one call, with a house of each."""
+    return [{"price": round(price)} for price in predict(weights, rows(houses))]
 
 
 @post("/predictions/batch", use_process_pool=True)

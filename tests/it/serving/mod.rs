@@ -1,0 +1,4 @@
+//! Serving for production, area by area.
+
+mod batches;
+mod handler_workers;
