@@ -4,10 +4,13 @@
 //! themselves are declared in `options.rs`.
 
 mod cors;
+mod declaration;
+mod listening;
 mod modules;
 mod option_names;
 mod options;
 mod removed;
+mod trusted_peers;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -18,9 +21,11 @@ use crate::crash_record::CrashRecord;
 use crate::error::Error;
 
 pub(crate) use cors::check as check_cors;
+pub use declaration::OptionSpec;
 pub use option_names::{nearest_option, option_named};
-pub use options::{OPTIONS, OptionSpec, ServerOptions, SnaxumConfig, SnaxumConfigBuilder};
+pub use options::{OPTIONS, ServerOptions, SnaxumConfig, SnaxumConfigBuilder};
 pub use removed::replacement;
+pub use trusted_peers::TrustedPeers;
 pub use values::{
     parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch, parse_words,
 };
@@ -153,6 +158,12 @@ impl SnaxumConfigBuilder {
         let templates_dir = absolute(&project_dir.join(templates_dir))?;
         check_path(&templates_dir, "templates-dir", |path| is_default || path.is_dir())?;
         options.templates_dir = Some(templates_dir);
+        listening::check(&options)
+            .map_err(|(name, problem)| bad_value("options", name, problem))?;
+        let paths = [&mut options.uds, &mut options.tls_cert, &mut options.tls_key];
+        for path in paths.into_iter().flatten() {
+            *path = absolute(&project_dir.join(&*path))?;
+        }
         for words in &options.redact_extra {
             parse_words(words).map_err(|problem| bad_value("options", "redact-extra", problem))?;
         }

@@ -89,6 +89,22 @@ pub enum Error {
         /// The error of the system.
         source: io::Error,
     },
+    /// A Unix socket cannot be listened on.
+    #[error("cannot listen on `{}`: {problem}", path.display())]
+    UnixSocket {
+        /// As configured.
+        path: PathBuf,
+        /// The fault, and the way out.
+        problem: String,
+    },
+    /// A certificate or its key cannot be used.
+    #[error("cannot use `{}` for TLS: {problem}", path.display())]
+    BadCertificate {
+        /// The file.
+        path: PathBuf,
+        /// The fault, and the way out.
+        problem: String,
+    },
     /// A virtual environment of another Python version.
     #[error(
         "`{}` is of Python {found}, but {}", path.display(), way_out_of_version(path, built)

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import snaxum.worker  # noqa: F401
 
+    from ._core.client_address import ClientAddress
     from ._core.events import Event
     from .background_functions import background
     from .batching import Batch
@@ -55,6 +56,7 @@ __all__ = [
     "Blueprint",
     "Body",
     "Channel",
+    "ClientAddress",
     "Cookie",
     "Event",
     "Form",
@@ -107,6 +109,7 @@ __version__ = "0.1.0"
 if not TYPE_CHECKING:  # for a type checker, an unknown name is an error
     # The names of each module, as imported above.
     _NAMES_OF = {
+        "_core.client_address": ("ClientAddress",),
         "_core.events": ("Event",),
         "background_functions": ("background",),
         "batching": ("Batch",),

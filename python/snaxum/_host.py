@@ -19,8 +19,10 @@ else:
 
 Address = tuple[str, int]
 # The version of HTTP; path and query as they were sent; the headers; the addresses of client and
-# server.
-HeadParts = tuple[str, bytes, bytes, list[tuple[bytes, bytes]], "Address | None", "Address | None"]
+# server; the scheme.
+HeadParts = tuple[
+    str, bytes, bytes, list[tuple[bytes, bytes]], "Address | None", "Address | None", str
+]
 
 
 class HostApi(Protocol):
@@ -75,10 +77,12 @@ class HostApi(Protocol):
     def connect(self) -> MemoryConnection:
         """Connect to the server in memory. Raises RuntimeError unless tests run."""
 
-    def connect_socket(self, client: tuple[str, int] | None, server: tuple[str, int] | None) -> int:
+    def connect_socket(
+        self, client: tuple[str, int] | None, server: tuple[str, int] | None, is_https: bool
+    ) -> int:
         """Connect to it by a socket; return its descriptor, which the caller closes.
 
-        The addresses belong to the connection that the request has come by.
+        The addresses, and whether it has TLS, belong to the connection of the request.
         """
 
     def docs_page(self, title: str, document: str, assets: str, root: str) -> str:
@@ -183,7 +187,13 @@ class Exchange(Protocol):
 
     def headers(self) -> list[tuple[str, str]]: ...
     def head(self) -> HeadParts:
-        """Return the parts of the head as they arrived."""
+        """Return the parts of the head; a trusted proxy reports client, host and scheme."""
+
+    def origin(self) -> tuple[Address | None, str, str]:
+        """Return the client's address, the scheme, and the host; a trusted proxy reports them.
+
+        The port is 0 if a proxy reports none. The host is empty if the request names none.
+        """
 
     def content_type(self) -> str: ...
     def state(self) -> bytes | None:

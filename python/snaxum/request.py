@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 from ._core import foreign_names, forms
+from ._core.built_request import BuiltRequest
+from ._core.client_address import ClientAddress
 from ._core.cookies import parse_cookies
 from ._core.json_decoding import DecodingError, loads
 from ._core.json_encoding import dumps
@@ -35,6 +37,9 @@ class RawRequest(Protocol):
     def query(self) -> str: ...
     def headers(self) -> list[tuple[str, str]]: ...
     def body(self) -> bytes: ...
+    def origin(self) -> tuple[tuple[str, int] | None, str, str]:
+        """Return the client's address, the scheme, and the host."""
+
     def form(self) -> tuple[list[tuple[str, str]], list[RawFile]] | None:
         """Return the fields and the files of a multipart body; None for any other."""
 
@@ -48,6 +53,9 @@ class Request:
       fields of application/x-www-form-urlencoded and multipart/form-data, and is empty for anything
       else; `files` has each `UploadFile` of multipart/form-data
     - `headers`: by name in any case; `content_type` is "" if there is none; `cookies` is a dict
+    - `client`: the `ClientAddress`, a str; None on a Unix socket; `scheme`: `http` or `https`;
+      `host`: as the client has addressed it, with a port unless it is the scheme's own. A proxy
+      that `forwarded-allow-ips` names reports these three
     - `last_event_id`: the id of the last event that a returning client of `stream_events` has
     - `data`: the body as bytes, unless it is multipart; `text`: decoded by its charset, UTF-8 if it
       names none
@@ -62,24 +70,30 @@ class Request:
     __slots__ = (
         "_raw",
         "body",
+        "client",
         "content_type",
         "cookies",
         "data",
         "files",
         "form",
         "headers",
+        "host",
         "last_event_id",
         "method",
         "path",
         "path_params",
         "query_params",
         "query_string",
+        "scheme",
         "state",
         "text",
     )
 
     method: str
     path: str
+    client: ClientAddress | None
+    scheme: str
+    host: str
     path_params: dict[str, Any]
     query_string: str
     query_params: QueryParams
@@ -111,15 +125,18 @@ class Request:
         form: Mapping[str, Any] | None = None,
         files: Mapping[str, UploadFile | bytes] | None = None,
         path_params: dict[str, Any] | None = None,
+        client: str | None = "127.0.0.1",
+        scheme: str = "http",
     ) -> Request:
         """Make a request for a unit test of a handler.
 
         With `files` it is multipart; an item of bytes is a file with the name of its field.
+        `client` is an IP address. The host is the header's, else `testserver`.
         """
         if form is not None or files is not None:
             if body or json is not None:
                 raise ValueError("body or json is given beside form or files; pass one of them")
-            return cls._build_form(
+            request = cls._build_form(
                 method,
                 path,
                 query,
@@ -128,6 +145,8 @@ class Request:
                 files,
                 {} if path_params is None else path_params,
             )
+            request._set_origin(client, scheme)
+            return request
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers or ())
         if json is not None:
             if body:
@@ -138,8 +157,14 @@ class Request:
         if not isinstance(query, str):
             query = urlencode(query, doseq=True)
         data = body.encode() if isinstance(body, str) else body
-        raw = _BuiltRequest(method.upper(), path, query.removeprefix("?"), pairs, data)
-        return cls(raw, {} if path_params is None else path_params)
+        raw = BuiltRequest(method.upper(), path, query.removeprefix("?"), pairs, data)
+        request = cls(raw, {} if path_params is None else path_params)
+        request._set_origin(client, scheme)
+        return request
+
+    def _set_origin(self, client: str | None, scheme: str) -> None:
+        self.client = None if client is None else ClientAddress(client)
+        self.scheme = scheme
 
     @classmethod
     def _build_form(
@@ -204,6 +229,11 @@ def _unknown(name: str) -> str:
     names = ", ".join((*_READ, "path_params, stream()"))
     hint = f"did you mean `{near[0]}`?" if near else f"it has {names}"
     return f"a request has no `{name}`; {hint}; values of your own go to `request.state`"
+
+
+def _client(request: Request) -> ClientAddress | None:
+    address = request._raw.origin()[0]
+    return None if address is None else ClientAddress(*address)
 
 
 def _content_type(request: Request) -> str:
@@ -299,6 +329,9 @@ _READ: dict[str, Callable[[Request], Any]] = {
     "query_string": lambda request: request._raw.query,
     "query_params": lambda request: QueryParams.parse(request.query_string),
     "headers": lambda request: RequestHeaders(request._raw.headers()),
+    "client": _client,
+    "scheme": lambda request: request._raw.origin()[1],
+    "host": lambda request: request._raw.origin()[2],
     "content_type": _content_type,
     "cookies": _cookies,
     "last_event_id": lambda request: request.headers.get("last-event-id"),
@@ -336,25 +369,6 @@ def pieces(data: bytes) -> Iterator[bytes]:
 
 
 _PIECE_BYTES = 64 * 1024
-
-
-class _BuiltRequest:
-    """Replaces the request of Rust in `Request.build`."""
-
-    def __init__(
-        self, method: str, path: str, query: str, headers: list[tuple[str, str]], data: bytes
-    ) -> None:
-        self.method, self.path, self.query = method, path, query
-        self._headers, self._data = headers, data
-
-    def headers(self) -> list[tuple[str, str]]:
-        return self._headers
-
-    def body(self) -> bytes:
-        return self._data
-
-    def form(self) -> None:
-        return None
 
 
 if not TYPE_CHECKING:

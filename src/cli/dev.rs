@@ -6,6 +6,7 @@ mod supervised;
 mod supervisor;
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use snaxum::dev::{Dev, DevFile, Editor, MAX_HEADER_BYTES};
 use snaxum::error::Error;
 use snaxum::project::Project;
 use snaxum::python_runtime::PythonRuntime;
-use snaxum::server::{self, ConnectionLimits};
+use snaxum::server::{self, ConnectionLimits, Listener};
 use snaxum::venv;
 
 use super::options::ProjectArgs;
@@ -61,12 +62,33 @@ pub(crate) struct DevOptions {
 /// Serves until a signal: in a child process, which is started again after a crash.
 pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Error> {
     let Some(given) = handover::take_over() else {
+        check_flags(&args)?;
         return supervisor::run(args, options.restart_delay);
     };
     supervised::set_control(&given.control).map_err(Error::io("cannot reach the supervisor"))?;
     let result = serve_project(args, options, given);
     supervised::before_exit();
     result
+}
+
+/// Checks that no flag is given that only `serve` has; as a key of the project it has no effect.
+fn check_flags(args: &ProjectArgs) -> Result<(), Error> {
+    let flags = &args.flags.0;
+    let given = [
+        ("uds", flags.uds.is_some()),
+        ("fd", flags.fd.is_some()),
+        ("tls-cert", flags.tls_cert.is_some()),
+        ("tls-key", flags.tls_key.is_some()),
+        ("proxy-protocol", flags.proxy_protocol.is_some()),
+    ];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::BadValue {
+            origin: "command line".to_owned(),
+            name,
+            problem: "set, and dev mode serves plain HTTP on a port; use `snaxum serve`".to_owned(),
+        }),
+    }
 }
 
 /// Serves until a signal or a restart.
@@ -88,7 +110,11 @@ fn serve_project(
     let next = tokio.block_on(async {
         let signals = supervised::connect(&control, serve::register_signals()?)
             .map_err(Error::io("cannot reach the supervisor"))?;
-        let server = serve::start(config, Some(socket), signals).await?;
+        let listener = Listener::try_from(socket)
+            .map_err(Error::io("cannot take over the socket"))?
+            .with_trusted_peers(config.forwarded_allow_ips.iter().cloned().collect());
+        let address = listener.local_addr().map_err(Error::io("cannot read its address"))?;
+        let server = serve::start(config, Some(listener), signals).await?;
         let terminal = start_terminal(&server.runtime, &options, stdout.is_none())?;
         let dev = start_dev(&server.runtime, &options, editor, &inherited)?;
         let log = match stdout.as_ref().zip(dev.events()) {
@@ -97,9 +123,10 @@ fn serve_project(
             }
             None => None,
         };
-        let dev_file = dev.write_dev_file(server.address)?;
+        let dev_file = dev.write_dev_file(address)?;
         let reads_keys = !options.no_keys && stdout.is_none();
-        show_start(&server, &dev, &terminal, began.elapsed(), reads_keys);
+        let took = began.elapsed();
+        show_start((&server.runtime, address), &dev, &terminal, took, reads_keys);
         if inherited.paused {
             dev.pause();
         }
@@ -172,13 +199,13 @@ fn start_dev(
 
 /// Prints the banner; on a terminal also starts the keys, if they are read, and the status line.
 fn show_start(
-    server: &ReadyServer,
+    (runtime, address): (&Arc<PythonRuntime>, SocketAddr),
     dev: &Dev,
     terminal: &Terminal,
     took: Duration,
     reads_keys: bool,
 ) {
-    let (runtime, address) = (Arc::clone(&server.runtime), server.address);
+    let runtime = Arc::clone(runtime);
     let reads_keys = reads_keys && raw_mode::is_interactive();
     let width = reads_keys.then(|| Term::stdout().size().1);
     terminal.open(terminal::banner(&runtime, dev, address, took, width));

@@ -1,6 +1,5 @@
 //! `snaxum serve`: serves the routes in production.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,8 +8,7 @@ use snaxum::config::SnaxumConfig;
 use snaxum::dispatcher;
 use snaxum::error::Error;
 use snaxum::python_runtime::PythonRuntime;
-use snaxum::server::{self, ConnectionLimits, DRAIN_TIMEOUT, StopSignal, StopSignals};
-use tokio::net::TcpListener;
+use snaxum::server::{self, ConnectionLimits, DRAIN_TIMEOUT, Listener, StopSignal, StopSignals};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, exit};
@@ -36,7 +34,9 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
             move |request, _| dispatcher::respond_through_layers(Arc::clone(&runtime), request);
         let serve = |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
         project::log_warnings(&start.runtime);
-        let line = format!("listening on http://{}\n", start.address);
+        let address = start.listener.address();
+        let address = address.map_err(Error::io("cannot read the socket's address"))?;
+        let line = format!("listening on {address}\n");
         // Its reader may be slower than clients are.
         std::thread::spawn(move || color::print(&line));
         serve_until_end(start, serve, |_| (), std::future::pending()).await;
@@ -49,8 +49,7 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
 /// The parts of a server that is ready to serve.
 pub(crate) struct ReadyServer {
     pub(crate) signals: StopSignals,
-    pub(crate) listener: TcpListener,
-    pub(crate) address: SocketAddr,
+    pub(crate) listener: Listener,
     pub(crate) runtime: Arc<PythonRuntime>,
 }
 
@@ -59,28 +58,25 @@ pub(crate) fn register_signals() -> Result<StopSignals, Error> {
     StopSignals::register().map_err(Error::io("cannot register signal handlers"))
 }
 
-/// Binds the port, or uses an inherited socket, then starts Python: a port in use is an error
-/// before any module loads.
+/// Opens the socket, unless this process has inherited one, then starts Python: a port in use is an
+/// error before any module loads.
 pub(crate) async fn start(
     config: SnaxumConfig,
-    socket: Option<std::net::TcpListener>,
+    inherited: Option<Listener>,
     mut signals: StopSignals,
 ) -> Result<ReadyServer, Error> {
     server::raise_fd_limit();
-    let listener = match socket {
-        Some(socket) => {
-            TcpListener::from_std(socket).map_err(Error::io("cannot take over the socket"))?
-        }
-        None => server::bind(SocketAddr::new(config.host, config.port)).await?,
+    let listener = match inherited {
+        Some(listener) => listener,
+        None => Listener::open(&config)?,
     };
-    let address = listener.local_addr().map_err(Error::io("cannot read the socket's address"))?;
     let loading = tokio::task::spawn_blocking(|| PythonRuntime::with_config(config));
     let runtime = tokio::select! {
         runtime = loading => runtime.map_err(|error| Error::RuntimeLost(error.to_string()))??,
         // A module may hang, and there are no requests to finish yet.
         signal = signals.next() => exit(signal.exit_code()),
     };
-    Ok(ReadyServer { signals, listener, address, runtime: Arc::new(runtime) })
+    Ok(ReadyServer { signals, listener, runtime: Arc::new(runtime) })
 }
 
 /// Why a server stops.
@@ -94,7 +90,7 @@ pub(crate) enum StopCause {
 /// the wait for requests; a second Ctrl-C, and any third signal, exits at once.
 pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
     server: ReadyServer,
-    serve: impl FnOnce(TcpListener, CancellationToken) -> S,
+    serve: impl FnOnce(Listener, CancellationToken) -> S,
     on_stop: impl FnOnce(StopCause),
     restart: impl Future<Output = ()>,
 ) {

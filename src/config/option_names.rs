@@ -1,6 +1,7 @@
 //! Finds options by name, and the known name that an unknown one resembles.
 
-use super::options::{OPTIONS, OptionSpec};
+use super::declaration::OptionSpec;
+use super::options::OPTIONS;
 use super::removed;
 
 /// Finds an option by its name, with `-` or `_`.

@@ -1,8 +1,8 @@
 //! The list of server options: one entry declares an option everywhere.
 //!
 //! An entry generates the field of [`SnaxumConfig`] and its default, the builder method, the value
-//! from text (`[tool.snaxum]`, `SNAXUM_*`, the command line) and the help. Sets nothing by itself:
-//! the caller decides which source wins.
+//! from text (`[tool.snaxum]`, `SNAXUM_*`, the command line) and the help (`declaration.rs`). Sets
+//! nothing by itself: the caller decides which source wins.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -11,181 +11,13 @@ use std::time::Duration;
 
 use crate::crash_record::CrashRecord;
 
+use super::declaration::{OptionSpec, Setting, options};
+use super::trusted_peers::TrustedPeers;
 use super::values::{
-    parse_count, parse_duration, parse_header, parse_host, parse_host_pattern, parse_interface,
-    parse_loop, parse_method, parse_origin, parse_port, parse_size, parse_switch, parse_target,
-    parse_text, parse_url_path, parse_words,
+    parse_connections, parse_count, parse_descriptor, parse_duration, parse_header, parse_host,
+    parse_host_pattern, parse_interface, parse_loop, parse_method, parse_origin, parse_peers,
+    parse_port, parse_size, parse_switch, parse_target, parse_text, parse_url_path, parse_words,
 };
-
-/// The description of one option, for help and errors.
-#[derive(Debug)]
-pub struct OptionSpec {
-    /// As `[tool.snaxum]` and the command line spell it.
-    pub name: &'static str,
-    /// The placeholder of its value; empty for a switch.
-    pub value_name: &'static str,
-    /// One sentence.
-    pub help: &'static str,
-    /// The default as people read it; empty if there is none.
-    pub default: &'static str,
-    /// Whether it can be repeated.
-    pub is_list: bool,
-}
-
-impl OptionSpec {
-    /// Whether the name alone turns it on.
-    pub fn is_switch(&self) -> bool {
-        self.value_name.is_empty()
-    }
-}
-
-/// The values of one option in one source.
-trait Setting: Default {
-    type Value;
-    const IS_LIST: bool;
-    fn add(&mut self, value: Self::Value);
-    fn or(self, other: Self) -> Self;
-}
-
-impl<T> Setting for Option<T> {
-    type Value = T;
-    const IS_LIST: bool = false;
-
-    fn add(&mut self, value: T) {
-        *self = Some(value);
-    }
-
-    fn or(self, other: Self) -> Self {
-        self.or(other)
-    }
-}
-
-impl<T> Setting for Vec<T> {
-    type Value = T;
-    const IS_LIST: bool = true;
-
-    fn add(&mut self, value: T) {
-        self.push(value);
-    }
-
-    fn or(self, other: Self) -> Self {
-        if self.is_empty() { other } else { self }
-    }
-}
-
-/// The type of a setting: an option with a default may be missing in a source.
-macro_rules! setting {
-    ($type:ty) => { $type };
-    ($type:ty, $default:expr) => { Option<$type> };
-}
-
-macro_rules! resolve {
-    ($setting:expr) => {
-        $setting
-    };
-    ($setting:expr, $default:expr) => {
-        $setting.unwrap_or_else(|| $default)
-    };
-}
-
-// /// Help.
-// "name", "VALUE", parser, builder_method(argument) => config_field: type [= default, "shown"];
-macro_rules! options {
-    ($(
-        $(#[doc = $help:literal])+
-        $name:literal, $value:literal, $parse:ident, $method:ident($argument:ty)
-            => $field:ident: $type:ty $(= $default:expr)? $(, $shown:literal)?;
-    )+) => {
-        /// The options of a server. Created by [`SnaxumConfig::builder`].
-        #[derive(Clone, Debug)]
-        #[non_exhaustive]
-        pub struct SnaxumConfig {
-            /// The directory that paths are shown from and that contains `.venv`; absolute.
-            pub project_dir: PathBuf,
-            /// Whether to reload on save and to serve the console.
-            pub dev: bool,
-            /// Whether the runtime only loads the modules, to inspect the routes.
-            pub load_only: bool,
-            /// The number of the first generation; more than 1 after a restart.
-            pub first_generation: u64,
-            /// Where a crash of this process is recorded.
-            pub crash_record: Option<Arc<CrashRecord>>,
-            $($(#[doc = $help])+ pub $field: $type,)+
-        }
-
-        /// The server options that one source sets.
-        #[derive(Clone, Debug, Default, PartialEq)]
-        #[non_exhaustive]
-        pub struct ServerOptions {
-            $($(#[doc = $help])+ pub $field: setting!($type $(, $default)?),)+
-        }
-
-        /// Collects options; [`build`](Self::build) checks them.
-        #[derive(Clone, Debug, Default)]
-        pub struct SnaxumConfigBuilder {
-            pub(super) project_dir: Option<PathBuf>,
-            pub(super) dev: bool,
-            pub(super) load_only: bool,
-            pub(super) first_generation: Option<u64>,
-            pub(super) crash_record: Option<Arc<CrashRecord>>,
-            pub(super) options: ServerOptions,
-        }
-
-        /// All options, in the order of the help.
-        pub const OPTIONS: &[OptionSpec] = &[$(OptionSpec {
-            name: $name,
-            value_name: $value,
-            help: concat!($($help),+).trim_ascii(),
-            default: concat!($($shown)?),
-            is_list: <setting!($type $(, $default)?) as Setting>::IS_LIST,
-        },)+];
-
-        impl SnaxumConfigBuilder {
-            $(
-                #[doc = concat!("Sets `", $name, "`.")]
-                #[doc = ""]
-                $(#[doc = $help])+
-                $(#[doc = concat!("\n\nDefault: ", $shown, ".")])?
-                pub fn $method(mut self, value: $argument) -> Self {
-                    self.options.$field.add(value.into());
-                    self
-                }
-            )+
-        }
-
-        impl ServerOptions {
-            /// Fills the missing options from `other`.
-            pub fn or(self, other: Self) -> Self {
-                Self { $($field: Setting::or(self.$field, other.$field),)+ }
-            }
-
-            /// Sets one of [`OPTIONS`] from text; a list gets one more item.
-            ///
-            /// # Errors
-            ///
-            /// The value and the expected form, to follow "`name` is".
-            pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-                match name {
-                    $($name => self.$field.add($parse(value)?.into()),)+
-                    _ => unreachable!("the caller took the name from OPTIONS"),
-                }
-                Ok(())
-            }
-
-            /// Applies the defaults.
-            pub(crate) fn into_config(self, project_dir: PathBuf) -> SnaxumConfig {
-                SnaxumConfig {
-                    project_dir,
-                    dev: false,
-                    load_only: false,
-                    first_generation: 1,
-                    crash_record: None,
-                    $($field: resolve!(self.$field $(, $default)?),)+
-                }
-            }
-        }
-    };
-}
 
 options! {
     /// Address to listen on
@@ -194,6 +26,28 @@ options! {
 
     /// Port to listen on; 0 takes a free one
     "port", "PORT", parse_port, port(u16) => port: u16 = 3000, "3000";
+
+    /// Path of a Unix socket to listen on in `serve`, relative to DIR, in place of a port
+    "uds", "PATH", parse_text, uds(impl Into<PathBuf>) => uds: Option<PathBuf>;
+
+    /// Descriptor of a listening socket to use in `serve`, in place of a port; LISTEN_FDS of systemd
+    /// needs no option
+    "fd", "N", parse_descriptor, fd(i32) => fd: Option<i32>;
+
+    /// File of the certificate for TLS in `serve`, and of its issuers' certificates, in PEM, relative
+    /// to DIR
+    "tls-cert", "PATH", parse_text, tls_cert(impl Into<PathBuf>) => tls_cert: Option<PathBuf>;
+
+    /// File of the private key of the certificate, in PEM, relative to DIR
+    "tls-key", "PATH", parse_text, tls_key(impl Into<PathBuf>) => tls_key: Option<PathBuf>;
+
+    /// Require a header of the PROXY protocol, version 2, at the start of each connection in `serve`
+    "proxy-protocol", "", parse_switch, proxy_protocol(bool) => proxy_protocol: bool = false;
+
+    /// Proxies whose X-Forwarded-For, -Proto and -Host, or Forwarded, name the client: addresses and
+    /// networks with commas between them, `unix` for a Unix socket, or * for all; can be repeated
+    "forwarded-allow-ips", "PEERS", parse_peers, forwarded_allow_ips(TrustedPeers)
+        => forwarded_allow_ips: Vec<TrustedPeers>, "none";
 
     /// Directory of the Python modules; the command line resolves it from DIR
     "python-dir", "PATH", parse_text, python_dir(impl Into<PathBuf>)
@@ -281,10 +135,15 @@ options! {
     "half-close-timeout", "TIME", parse_duration, half_close_timeout(Duration)
         => half_close_timeout: Duration = Duration::from_secs(5), "5";
 
-    /// Time between two pings of a WebSocket; a client that is silent for three times as long is
-    /// disconnected; 0 disables both
+    /// Time between two pings of a WebSocket, or of a connection of HTTP/2; a client that is silent for
+    /// three times as long is disconnected; 0 disables both
     "ping-interval", "TIME", parse_duration, ping_interval(Duration)
         => ping_interval: Duration = Duration::from_secs(20), "20";
+
+    /// Maximum number of open connections of a process; more wait in the socket's queue; 0 leaves it
+    /// to the limit of open files
+    "max-connections", "N", parse_connections, max_connections(usize)
+        => max_connections: usize = 0, "0";
 
     /// Maximum number of requests that wait for a dispatch worker
     "max-queue", "N", parse_count, max_queue(usize) => max_queue: usize = 1024, "1024";
@@ -380,6 +239,21 @@ options! {
     "raw-output", "", parse_switch, raw_output(bool) => raw_output: bool = false;
 }
 
+impl ServerOptions {
+    /// Removes from `lower` where it listens, if these options have another place: `--uds` wins over
+    /// a `port` in `pyproject.toml`.
+    fn without_replaced(&self, mut lower: Self) -> Self {
+        let has_socket = self.uds.is_some() || self.fd.is_some();
+        if has_socket || self.host.is_some() || self.port.is_some() {
+            (lower.uds, lower.fd) = (None, None);
+        }
+        if has_socket {
+            (lower.host, lower.port) = (None, None);
+        }
+        lower
+    }
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
@@ -398,6 +272,7 @@ mod tests {
                 "app" => "main:app",
                 "interface" => "asgi",
                 "loop" => "uvloop",
+                "forwarded-allow-ips" => "10.0.0.0/8",
                 _ if option.is_switch() => "true",
                 _ if ["PATH", "NAME"].contains(&option.value_name) => "x",
                 _ => "7",

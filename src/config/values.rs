@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use axum::http::{HeaderName, Method, Uri};
 
+use super::trusted_peers::TrustedPeers;
+
 /// Accepts any text.
 pub(super) fn parse_text(value: &str) -> Result<&str, String> {
     Ok(value)
@@ -135,6 +137,27 @@ pub fn parse_count(value: &str) -> Result<usize, String> {
         Ok(count @ 1..=65_536) => Ok(count),
         _ => Err(format!("`{value}`; it must be a whole number from 1 to 65536")),
     }
+}
+
+/// Parses a maximum of connections; 0 disables it.
+pub(super) fn parse_connections(value: &str) -> Result<usize, String> {
+    match value.parse() {
+        Ok(count @ 0..=1_048_576) => Ok(count),
+        _ => Err(format!("`{value}`; it must be a whole number from 0 to 1048576")),
+    }
+}
+
+/// Parses the number of an open file.
+pub(super) fn parse_descriptor(value: &str) -> Result<i32, String> {
+    match value.parse() {
+        Ok(fd @ 0..) => Ok(fd),
+        _ => Err(format!("`{value}`; it must be the number of an open socket, such as 3")),
+    }
+}
+
+/// Parses addresses and networks with commas between them.
+pub(super) fn parse_peers(value: &str) -> Result<TrustedPeers, String> {
+    value.parse()
 }
 
 /// Parses seconds, or a number with `ms`, `s`, `m` or `h`.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use percent_encoding::NON_ALPHANUMERIC;
@@ -84,10 +84,34 @@ impl Head {
     /// The address of the client, and that of the server, as far as the server has given them.
     pub(crate) fn addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
         match self.extension::<ConnectionAddresses>() {
-            Some(addresses) => (Some(addresses.peer), addresses.local),
+            Some(addresses) => (addresses.client, addresses.local),
             // The server of someone else.
             None => (self.extension().map(|ConnectInfo(peer)| *peer), None),
         }
+    }
+
+    /// The address of the client, which a trusted proxy may report. `None` on a Unix socket.
+    pub fn client(&self) -> Option<SocketAddr> {
+        self.addresses().0
+    }
+
+    /// `https` if the client has used TLS, else `http`.
+    pub fn scheme(&self) -> &'static str {
+        let is_https = self.extension::<ConnectionAddresses>().is_some_and(|found| found.is_https);
+        if is_https { "https" } else { "http" }
+    }
+
+    /// The host that the client has addressed, perhaps with a port; empty if the request names none.
+    pub fn host(&self) -> Cow<'_, str> {
+        self.forwarded_host()
+            .or_else(|| self.headers().get(HOST))
+            .map(header_text)
+            .unwrap_or_default()
+    }
+
+    /// The host that a trusted proxy reports.
+    pub(crate) fn forwarded_host(&self) -> Option<&HeaderValue> {
+        self.extension::<ConnectionAddresses>()?.host.as_ref()
     }
 
     /// The method as it was sent: `GET`.
@@ -127,6 +151,11 @@ impl Head {
     /// The extension of this type that an earlier layer has added.
     pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.parts.extensions.get()
+    }
+
+    /// The first content type; empty if there is none.
+    pub(crate) fn content_type(&self) -> Cow<'_, str> {
+        self.headers().get(CONTENT_TYPE).map(header_text).unwrap_or_default()
     }
 
     /// The headers as they arrived.

@@ -28,7 +28,7 @@ use super::json::parse;
 use super::loop_signals::StreamWaker;
 use super::messages::Call;
 use super::reply::Reply;
-use super::request_parts::{self, FormParts, HeadParts};
+use super::request_parts::{self, FormParts, HeadParts, Origin};
 use super::response_stream::{BodyStream, body_to_bytes};
 use super::websocket::Socket;
 
@@ -75,15 +75,18 @@ impl Exchange {
         header_texts(self.request.head.headers()).collect()
     }
 
-    /// The parts of the head as they arrived.
+    /// The parts of the head for another framework.
     fn head(&self) -> HeadParts<'_> {
         request_parts::head_parts(&self.request.head)
     }
 
+    fn origin(&self) -> Origin<'_> {
+        request_parts::origin(&self.request.head)
+    }
+
     /// The first content type; empty if there is none.
     fn content_type(&self) -> Cow<'_, str> {
-        let mut headers = header_texts(self.request.head.headers());
-        headers.find(|(name, _)| *name == "content-type").map(|(_, text)| text).unwrap_or_default()
+        self.request.head.content_type()
     }
 
     /// The state that layers in Rust have set, as JSON.
@@ -143,8 +146,7 @@ impl Exchange {
 
     /// Whether the client no longer waits for the response.
     fn cancelled(&self) -> bool {
-        let reply = self.reply.lock();
-        reply.as_ref().is_none_or(Reply::is_closed)
+        self.reply.lock().as_ref().is_none_or(Reply::is_closed)
     }
 
     /// Records that the handler begins now, on another thread than the dispatch worker; like the next

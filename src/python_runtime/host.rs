@@ -142,14 +142,15 @@ impl HostApi {
 
     /// Connects to it by a socket, for a request of the client of another server; returns the
     /// descriptor, which the caller closes. Raises as `connect` does.
-    #[pyo3(signature = (client, server))]
+    #[pyo3(signature = (client, server, is_https))]
     fn connect_socket(
         &self,
         client: Option<HostAndPort>,
         server: Option<HostAndPort>,
+        is_https: bool,
     ) -> PyResult<RawFd> {
         let (tokio, connect) = self.local_server()?;
-        Ok(memory_connection::open_socket(tokio, connect, client, server)?)
+        Ok(memory_connection::open_socket(tokio, connect, client, server, is_https)?)
     }
 
     /// Detaches a process that user code has forked, and that calls this, from the server.

@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::server::LocalConnection;
+use crate::server::{LocalConnection, OuterConnection};
 
 /// How often a thread that waits checks for Ctrl-C.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
@@ -39,14 +39,15 @@ pub(super) fn open_socket(
     connect: &Connect,
     client: Option<HostAndPort>,
     server: Option<HostAndPort>,
+    is_https: bool,
 ) -> io::Result<RawFd> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     let address = |(host, port): HostAndPort| Some(SocketAddr::new(host.parse().ok()?, port));
-    let addresses = client.and_then(address).map(|client| (client, server.and_then(address)));
+    let (client, server) = (client.and_then(address), server.and_then(address));
     let _guard = tokio.enter();
     let ours = tokio::net::UnixStream::from_std(ours)?;
-    connect(LocalConnection::Socket(ours, addresses));
+    connect(LocalConnection::Socket(ours, OuterConnection { client, server, is_https }));
     Ok(theirs.into_raw_fd())
 }
 

@@ -3,10 +3,12 @@
 //!
 //! `snaxum.uploads` wraps the files. Never reads a connection.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::http::header::HOST;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -22,23 +24,47 @@ pub(super) type FormParts<'a> = (Vec<(&'a str, &'a str)>, Vec<UploadParts<'a>>);
 /// A host and its port.
 type Address = (String, u16);
 /// The version of HTTP; path and query as they were sent; the headers; the addresses of client and
-/// server.
-pub(super) type HeadParts<'a> =
-    (&'static str, &'a [u8], &'a [u8], Vec<(&'a [u8], &'a [u8])>, Option<Address>, Option<Address>);
+/// server; the scheme.
+pub(super) type HeadParts<'a> = (
+    &'static str,
+    &'a [u8],
+    &'a [u8],
+    Vec<(&'a [u8], &'a [u8])>,
+    Option<Address>,
+    Option<Address>,
+    &'static str,
+);
 
-/// Returns the parts of a head as they arrived, for an application of ASGI or WSGI.
+/// Returns the parts of a head for an application of ASGI or WSGI: as they arrived, but for what a
+/// trusted proxy reports.
 pub(super) fn head_parts(head: &Head) -> HeadParts<'_> {
-    let headers = head.headers().iter().map(|(name, value)| (name.as_ref(), value.as_bytes()));
+    let host = head.forwarded_host();
+    let headers = head.headers().iter().map(|(name, value)| match host {
+        Some(host) if name == HOST => (name.as_ref(), host.as_bytes()),
+        _ => (name.as_ref(), value.as_bytes()),
+    });
     let (client, server) = head.addresses();
-    let address = |address: SocketAddr| (address.ip().to_string(), address.port());
     (
         head.version(),
         head.raw_path().as_bytes(),
         head.query().as_bytes(),
         headers.collect(),
-        client.map(address),
-        server.map(address),
+        client.map(address_parts),
+        server.map(address_parts),
+        head.scheme(),
     )
+}
+
+/// The address of the client, the scheme, and the host that it has addressed.
+pub(super) type Origin<'a> = (Option<Address>, &'static str, Cow<'a, str>);
+
+/// Returns where a request comes from, as a trusted proxy reports it.
+pub(super) fn origin(head: &Head) -> Origin<'_> {
+    (head.client().map(address_parts), head.scheme(), head.host())
+}
+
+fn address_parts(address: SocketAddr) -> Address {
+    (address.ip().to_string(), address.port())
 }
 
 /// Returns the parts of a form for Python.

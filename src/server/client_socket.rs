@@ -1,17 +1,27 @@
 //! A client's socket: its state in the kernel, beside reading and writing.
+//!
+//! TCP without TLS has a type of its own, for speed; all other kinds share [`AnySocket`].
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_util::either::Either;
+
+use super::tls_socket::TlsSocket;
+
+/// A socket of any kind, without TLS.
+pub(super) type PlainSocket = Either<TcpStream, Either<UnixStream, DuplexStream>>;
+/// A socket of any kind.
+pub(super) type AnySocket = Either<PlainSocket, Box<TlsSocket<PlainSocket>>>;
 
 /// A connection to a client.
 pub(super) trait ClientSocket: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Waits for input, and leaves it; 0 bytes are the end.
     fn poll_peek(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<usize>>;
@@ -21,11 +31,14 @@ pub(super) trait ClientSocket: AsyncRead + AsyncWrite + Send + Unpin + 'static {
 
     /// Lets the kernel drop what the client has not read when the socket is dropped.
     fn reset_on_drop(&self);
+
+    /// Makes it a socket of the common type.
+    fn into_any(self) -> AnySocket;
 }
 
 impl ClientSocket for TcpStream {
     fn poll_peek(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<usize>> {
@@ -38,6 +51,10 @@ impl ClientSocket for TcpStream {
 
     fn reset_on_drop(&self) {
         let _ = self.set_zero_linger();
+    }
+
+    fn into_any(self) -> AnySocket {
+        Either::Left(Either::Left(self))
     }
 }
 
@@ -71,11 +88,10 @@ fn unacknowledged(_: RawFd) -> usize {
     0
 }
 
-/// Connections of another server in this process. They are closed in both directions at once, so the
-/// end of the input is the end of the client.
+/// Connections of `uds`, and of another server in this process.
 impl ClientSocket for UnixStream {
     fn poll_peek(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<usize>> {
@@ -83,7 +99,10 @@ impl ClientSocket for UnixStream {
             ready!(self.poll_read_ready(context))?;
             match self.try_io(Interest::READABLE, || peek(self.as_raw_fd(), buffer)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+                // Unlike TCP, it shows whether its client still reads.
+                Ok(0) if is_closed(self.as_raw_fd()) => {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+                }
                 peeked => return Poll::Ready(peeked),
             }
         }
@@ -94,6 +113,10 @@ impl ClientSocket for UnixStream {
     }
 
     fn reset_on_drop(&self) {}
+
+    fn into_any(self) -> AnySocket {
+        Either::Left(Either::Right(Either::Left(self)))
+    }
 }
 
 fn peek(socket: RawFd, buffer: &mut ReadBuf<'_>) -> io::Result<usize> {
@@ -104,9 +127,17 @@ fn peek(socket: RawFd, buffer: &mut ReadBuf<'_>) -> io::Result<usize> {
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
+/// Whether the other end is closed in both directions.
+fn is_closed(socket: RawFd) -> bool {
+    let mut state = libc::pollfd { fd: socket, events: 0, revents: 0 };
+    // SAFETY: the pointer is to one structure of our own; the call does not wait.
+    unsafe { libc::poll(&raw mut state, 1, 0) };
+    state.revents & (libc::POLLHUP | libc::POLLERR) != 0
+}
+
 /// Connections in memory; a client that leaves shows with the next write.
-impl ClientSocket for tokio::io::DuplexStream {
-    fn poll_peek(&self, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
+impl ClientSocket for DuplexStream {
+    fn poll_peek(&mut self, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
         Poll::Pending
     }
 
@@ -115,4 +146,70 @@ impl ClientSocket for tokio::io::DuplexStream {
     }
 
     fn reset_on_drop(&self) {}
+
+    fn into_any(self) -> AnySocket {
+        Either::Left(Either::Right(Either::Right(self)))
+    }
+}
+
+impl ClientSocket for PlainSocket {
+    fn poll_peek(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Either::Left(socket) => ClientSocket::poll_peek(socket, context, buffer),
+            Either::Right(Either::Left(socket)) => socket.poll_peek(context, buffer),
+            Either::Right(Either::Right(socket)) => socket.poll_peek(context, buffer),
+        }
+    }
+
+    fn unacknowledged(&self) -> usize {
+        match self {
+            Either::Left(socket) => socket.unacknowledged(),
+            Either::Right(_) => 0,
+        }
+    }
+
+    fn reset_on_drop(&self) {
+        if let Either::Left(socket) = self {
+            socket.reset_on_drop();
+        }
+    }
+
+    fn into_any(self) -> AnySocket {
+        Either::Left(self)
+    }
+}
+
+impl ClientSocket for AnySocket {
+    fn poll_peek(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Either::Left(socket) => socket.poll_peek(context, buffer),
+            Either::Right(socket) => socket.poll_peek(context, buffer),
+        }
+    }
+
+    fn unacknowledged(&self) -> usize {
+        match self {
+            Either::Left(socket) => socket.unacknowledged(),
+            Either::Right(socket) => socket.plain().unacknowledged(),
+        }
+    }
+
+    fn reset_on_drop(&self) {
+        match self {
+            Either::Left(socket) => socket.reset_on_drop(),
+            Either::Right(socket) => socket.plain().reset_on_drop(),
+        }
+    }
+
+    fn into_any(self) -> AnySocket {
+        self
+    }
 }

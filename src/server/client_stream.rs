@@ -25,6 +25,7 @@ use super::client_socket::ClientSocket;
 use super::header_timeout::{HeaderTimeout, Phase};
 use super::invalid_request;
 use super::limits::{ConnectionLimits, or_forever};
+use super::preface::Preface;
 
 /// An interim response that any client of HTTP/1.1 skips (RFC 9110, 15.2).
 const INTERIM: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -34,6 +35,8 @@ const MAX_LINGER: usize = 16 * 1024 * 1024;
 
 pub(super) struct ClientStream<T> {
     socket: T,
+    /// The bytes that were read before.
+    preface: Preface,
     timer: HeaderTimeout,
     max_header_size: usize,
     send_timeout: Duration,
@@ -67,9 +70,15 @@ struct Lingering {
 }
 
 impl<T: ClientSocket> ClientStream<T> {
-    pub(super) fn new(socket: T, timer: HeaderTimeout, limits: &ConnectionLimits) -> Self {
+    pub(super) fn new(
+        socket: T,
+        preface: Preface,
+        timer: HeaderTimeout,
+        limits: &ConnectionLimits,
+    ) -> Self {
         Self {
             socket,
+            preface,
             timer,
             max_header_size: limits.max_header_size,
             send_timeout: or_forever(limits.send_timeout),
@@ -231,9 +240,17 @@ impl<T: ClientSocket> AsyncRead for ClientStream<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.socket).poll_read(context, buffer);
+        self.preface.move_to(buffer);
+        let mut polled = Poll::Ready(Ok(()));
+        if buffer.remaining() > 0 {
+            // The rest of a head has often arrived with its start.
+            polled = Pin::new(&mut self.socket).poll_read(context, buffer);
+        }
         if buffer.filled().len() > before {
             self.timer.record_activity();
+            if polled.is_pending() {
+                return Poll::Ready(Ok(()));
+            }
         }
         polled
     }

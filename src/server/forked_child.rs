@@ -8,21 +8,37 @@ use std::fs;
 use std::mem::ManuallyDrop;
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
-use std::path::Path;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use tokio::net::TcpListener;
+use super::listener::Socket;
 
 /// The ports that this process listens on; 0 is a free place. No lock: another thread may have it
 /// during a fork.
 static PORTS: [AtomicU16; 16] = [const { AtomicU16::new(0) }; 16];
 
-/// Registers the port of a listener, until it is dropped.
+/// The paths of its Unix sockets, which stay: a path has no other use.
+static PATHS: [OnceLock<PathBuf>; 16] = [const { OnceLock::new() }; 16];
+
+/// Registers the port or the path of a listener; a port until it is dropped.
 pub(super) struct Listening(Option<&'static AtomicU16>);
 
 impl Listening {
-    pub(super) fn new(listener: &TcpListener) -> Self {
-        let port = listener.local_addr().map_or(0, |address| address.port());
+    pub(super) fn new(socket: &Socket) -> Self {
+        let port = match socket {
+            Socket::Tcp(socket) => socket.local_addr().map_or(0, |address| address.port()),
+            Socket::Unix(socket) => {
+                let address = socket.local_addr().ok();
+                if let Some(path) = address.as_ref().and_then(|address| address.as_pathname()) {
+                    let has_it =
+                        |place: &OnceLock<PathBuf>| place.get_or_init(|| path.to_owned()) == path;
+                    PATHS.iter().any(has_it);
+                }
+                return Self(None);
+            }
+        };
         let swap = |place: &&AtomicU16| {
             place.compare_exchange(0, port, Ordering::AcqRel, Ordering::Relaxed).is_ok()
         };
@@ -67,10 +83,19 @@ fn close_files() {
         let is_ours = socket
             .local_addr()
             .is_ok_and(|address| address.port() != 0 && ports.contains(&address.port()));
-        if is_ours || is_file_watch(socket.as_raw_fd()) {
+        if is_ours || has_our_path(&socket) || is_file_watch(socket.as_raw_fd()) {
             drop(ManuallyDrop::into_inner(socket));
         }
     }
+}
+
+/// Whether this is a Unix socket of the server, or one of its connections, which have its path.
+fn has_our_path(socket: &TcpStream) -> bool {
+    // SAFETY: as above; it is not dropped.
+    let socket = ManuallyDrop::new(unsafe { UnixStream::from_raw_fd(socket.as_raw_fd()) });
+    let address = socket.local_addr().ok();
+    let path = address.as_ref().and_then(|address| address.as_pathname());
+    path.is_some_and(|path| PATHS.iter().any(|ours| ours.get().is_some_and(|ours| ours == path)))
 }
 
 /// Whether this is an instance of inotify; the watches of macOS do not survive a fork.

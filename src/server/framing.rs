@@ -1,10 +1,11 @@
 //! Rejects requests that two HTTP implementations may read differently (RFC 9112, 3.2 and 6.1).
 //!
 //! hyper has parsed the request, and rejects invalid syntax. It accepts any `Host`, and every list of
-//! transfer codings that ends with `chunked`. Never reads a body.
+//! transfer codings that ends with `chunked`. A request of HTTP/2 has no such codings, and may name its
+//! host twice. Never reads a body.
 
 use axum::http::header::{HOST, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, Request, Version};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Version};
 
 use super::invalid_request::InvalidRequest;
 
@@ -12,6 +13,35 @@ use super::invalid_request::InvalidRequest;
 pub(super) fn check<B>(request: &Request<B>) -> Option<InvalidRequest> {
     // HTTP/1.0 has no such header.
     check_fields(request.headers(), request.version() == Version::HTTP_11)
+}
+
+/// The same for HTTP/2, whose requests get the `Host` header that HTTP/1.1 has (RFC 9113, 8.3.1).
+pub(super) fn check_http2<B>(request: &mut Request<B>) -> Option<InvalidRequest> {
+    if request.method() == Method::CONNECT {
+        let detail = "the server is not a proxy, and has no CONNECT".to_owned();
+        return Some(InvalidRequest { status: 501, detail });
+    }
+    let rejection = check_fields(request.headers(), false);
+    if rejection.is_some() {
+        return rejection;
+    }
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    match (request.headers().get(HOST), authority) {
+        (None, None) => Some(bad("the request has no :authority; send one")),
+        (Some(host), Some(authority)) => {
+            let is_same = host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+            let differs = || bad("the Host header differs from the :authority; send one of them");
+            (!is_same).then(differs)
+        }
+        (Some(_), None) => None,
+        (None, Some(authority)) => match HeaderValue::from_str(authority) {
+            Ok(host) if is_host(authority.as_bytes()) => {
+                request.headers_mut().insert(HOST, host);
+                None
+            }
+            _ => Some(bad("the :authority must be a host name with an optional port")),
+        },
+    }
 }
 
 /// The same, for a request that no client may have sent, as in the tests of an axum program.
@@ -80,7 +110,7 @@ const NAME_BYTES: [bool; 256] = {
 
 /// Whether `value` is `uri-host [ ":" port ]` of RFC 3986 without percent-encoding, which no client
 /// uses there; an empty one is valid.
-fn is_host(value: &[u8]) -> bool {
+pub(super) fn is_host(value: &[u8]) -> bool {
     let (has_valid_name, rest) = match value.strip_prefix(b"[") {
         Some(address) => {
             let end = address.iter().position(|&byte| byte == b']').unwrap_or(address.len());
@@ -117,6 +147,30 @@ pub fn fuzz_host(value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_of_http_2_has_one_host() {
+        let check = |authority: &str, host: Option<&str>| {
+            let mut request = Request::get(format!("http://{authority}/"));
+            if let Some(host) = host {
+                request = request.header(HOST, host);
+            }
+            let mut request = request.body(()).expect("a request");
+            let rejection = check_http2(&mut request).map(|rejection| rejection.status);
+            let host =
+                request.headers().get(HOST).map(|host| host.to_str().expect("text").to_owned());
+            (rejection, host)
+        };
+        let named = |host: &str| Some(host.to_owned());
+        assert_eq!(check("a.example:80", None), (None, named("a.example:80")));
+        assert_eq!(check("a.example", Some("A.example")), (None, named("A.example")));
+        assert_eq!(check("a.example", Some("b.example")).0, Some(400));
+        assert_eq!(check("user@a.example", None), (Some(400), None));
+        let mut request = Request::get("/").body(()).expect("a request");
+        assert_eq!(check_http2(&mut request).map(|rejection| rejection.status), Some(400));
+        let mut request = Request::connect("a.example:80").body(()).expect("a request");
+        assert_eq!(check_http2(&mut request).map(|rejection| rejection.status), Some(501));
+    }
 
     #[test]
     fn a_host_is_a_name_or_an_address_with_an_optional_port() {

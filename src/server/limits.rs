@@ -17,6 +17,10 @@ pub struct ConnectionLimits {
     pub idle_timeout: Duration,
     /// How long a response may wait for a client that reads nothing.
     pub send_timeout: Duration,
+    /// The maximum number of open connections; 0 leaves it to the limit of open files.
+    pub max_connections: usize,
+    /// The time between two pings of a connection of HTTP/2.
+    pub ping_interval: Duration,
     /// How long a client that has shut down its sending side may get no byte before it is tested.
     pub half_close_timeout: Duration,
 }
@@ -30,6 +34,8 @@ impl ConnectionLimits {
             idle_timeout: config.idle_timeout,
             send_timeout: config.send_timeout,
             half_close_timeout: config.half_close_timeout,
+            max_connections: config.max_connections,
+            ping_interval: config.ping_interval,
         }
     }
 }

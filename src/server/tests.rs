@@ -1,6 +1,5 @@
 //! The timeouts and limits of a connection, with a paused clock.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,7 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{ConnectionLimits, serve_connection};
+use super::ConnectionLimits;
+use super::connection::serve;
+use super::entry::Protocol;
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -24,8 +25,7 @@ fn client(limits: ConnectionLimits) -> DuplexStream {
         request.into_body().collect().await.expect("a whole body");
         Response::new(Body::from("ok"))
     };
-    let peer = SocketAddr::from(([127, 0, 0, 1], 9));
-    tokio::spawn(serve_connection(server, peer, respond, limits, CancellationToken::new()));
+    tokio::spawn(serve(server, Protocol::Unknown, respond, limits, CancellationToken::new()));
     client
 }
 

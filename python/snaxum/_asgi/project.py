@@ -60,10 +60,14 @@ async def connect(
     else:
         await asyncio.to_thread(_load_for_requests, project)
     respond.on_exception = connection.record_exception
-    addresses = _address(scope.get("client")), _address(scope.get("server"))
+    outer = (
+        _address(scope.get("client")),
+        _address(scope.get("server")),
+        scope.get("scheme") in ("https", "wss"),
+    )
     host = connection.loaded().host
     try:
-        descriptor = host.connect_socket(*addresses)
+        descriptor = host.connect_socket(*outer)
     except RuntimeError:
         raise RuntimeError(
             "`snaxum.asgi` serves a project under another server, and this process is a server of "

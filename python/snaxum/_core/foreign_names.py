@@ -55,7 +55,7 @@ FOREIGN = {
 }
 
 _PATH = "use `request.path`, and `request.query_string`"
-_CLIENT = "behind a proxy, its address is in a header such as `request.headers['x-forwarded-for']`"
+_CLIENT = "use `request.client`; a proxy that `forwarded-allow-ips` names reports it"
 _ROUTE = "use `request.method`, `request.path` and `request.path_params`"
 # The attributes of a request, in lower case.
 REQUEST = {
@@ -83,16 +83,16 @@ REQUEST = {
     "file": "use `request.files`",
     "get_json": "the parsed JSON is `request.body`",
     "is_json": "the parsed JSON is `request.body`, and None for another body",
-    "host": "use `request.headers.get('host')`",
-    "hostname": "use `request.headers.get('host')`",
+    "hostname": "use `request.host`, which may have a port",
     "host_url": _PATH,
     "root_path": _PATH,
     "user_agent": "use `request.headers.get('user-agent')`",
     "authorization": "use `request.headers.get('authorization')`",
     "referrer": "use `request.headers.get('referer')`",
     "content_length": "use `request.headers.get('content-length')`",
-    "remote_addr": _CLIENT,
-    "client": _CLIENT,
+    "remote_addr": "use `request.client`",
+    "remote": "use `request.client`",
+    "is_secure": "compare `request.scheme` with 'https'",
     "access_route": _CLIENT,
     "url_for": "use `snaxum.url_for(name, **params)`",
     "endpoint": _ROUTE,

@@ -18,13 +18,13 @@ VERSIONS = {"version": "3.0", "spec_version": "2.4"}
 
 def http_scope(exchange: Exchange, root_path: str, state: dict[str, Any]) -> AsgiScope:
     """Make the scope of a request."""
-    version, raw_path, query, headers, client, server = exchange.head()
+    version, raw_path, query, headers, client, server, scheme = exchange.head()
     return {
         "type": "http",
         "asgi": VERSIONS.copy(),
         "http_version": version,
         "method": exchange.method,
-        "scheme": "http",
+        "scheme": scheme,
         "path": path_of(exchange.path, root_path),
         "raw_path": raw_path,
         "query_string": query,
@@ -40,7 +40,7 @@ def http_scope(exchange: Exchange, root_path: str, state: dict[str, Any]) -> Asg
 def websocket_scope(exchange: Exchange, root_path: str, state: dict[str, Any]) -> AsgiScope:
     """Make the scope of a WebSocket."""
     scope = http_scope(exchange, root_path, state)
-    scope["type"], scope["scheme"] = "websocket", "ws"
+    scope["type"], scope["scheme"] = "websocket", scope["scheme"].replace("http", "ws")
     del scope["method"]
     offered = [value for name, value in scope["headers"] if name == b"sec-websocket-protocol"]
     names = b",".join(offered).decode("latin-1").split(",")

@@ -65,7 +65,7 @@ class WsgiHost:
         raise HTTPError(*body.failure)
 
     def _environ(self, exchange: Exchange, body: Input | None) -> dict[str, Any]:
-        version, raw_path, query, headers, client, server = exchange.head()
+        version, raw_path, query, headers, client, server, scheme = exchange.head()
         path = unquote_to_bytes(raw_path)
         if self._prefix and path[:2] == b"//":
             path = b"/" + path.lstrip(b"/")
@@ -77,7 +77,7 @@ class WsgiHost:
             "REQUEST_URI": (raw_path + (b"?" + query if query else b"")).decode("latin-1"),
             "SERVER_PROTOCOL": f"HTTP/{version}",
             "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
+            "wsgi.url_scheme": scheme,
             "wsgi.input": io.BufferedReader(body, INPUT_BUFFER)
             if body is not None
             else io.BytesIO(exchange.body()),

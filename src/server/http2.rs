@@ -1,0 +1,195 @@
+//! Serves one connection of HTTP/2, with the checks and limits of HTTP/1.1.
+//!
+//! - A connection without an open stream has the header timeout for its first request, and the idle
+//!   timeout after it.
+//! - A client that acknowledges no byte, on the connection or on one stream, has the send timeout.
+//! - Pings find clients that have vanished; h2 ends connections that reset streams at a high rate
+//!   (CVE-2023-44487), or send endless headers.
+//! - WebSockets need HTTP/1.1: clients open another connection, as nothing offers them RFC 8441.
+
+use std::convert::Infallible;
+use std::pin::pin;
+
+use axum::response::Response;
+use futures_util::FutureExt;
+use futures_util::future::{self, Either};
+use hyper::body::Incoming;
+use hyper::server::conn::http2::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio_util::sync::CancellationToken;
+
+use super::client_socket::AnySocket;
+use super::client_stream::ClientStream;
+use super::framing;
+use super::header_timeout::{HeaderTimeout, Phase};
+use super::http2_streams::{MAX_PART, StreamBody, Streams};
+use super::limits::{ConnectionLimits, or_forever};
+use super::preface::Preface;
+
+/// The requests of a client at the same time; more wait at the client.
+const MAX_STREAMS: u32 = 128;
+/// The streams that a client may reset before they are accepted, and the streams that the server may
+/// reset because of the client's errors; then the connection ends.
+const MAX_RESETS: usize = 20;
+const MAX_ERROR_RESETS: usize = 256;
+
+/// Serves a connection to its end; after `stop` it finishes the open streams.
+pub(super) async fn serve<F: Future<Output = Response> + Send + 'static>(
+    socket: AnySocket,
+    preface: Preface,
+    respond: impl Fn(hyper::Request<Incoming>) -> F,
+    limits: &ConnectionLimits,
+    stop: CancellationToken,
+) -> hyper::Result<()> {
+    let timer = HeaderTimeout::new(limits);
+    timer.enter(Phase::Upgraded); // the stream adds nothing of HTTP/1.1
+    let stream = TokioIo::new(ClientStream::new(socket, preface, timer, limits));
+    let streams = Streams::new(or_forever(limits.send_timeout));
+    let begun = streams.clone();
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let stream = begun.begin();
+        let responding = match framing::check_http2(&mut request) {
+            None => Either::Left(respond(request)),
+            Some(rejection) => Either::Right(future::ready(rejection.response())),
+        };
+        responding
+            .map(|response| Ok::<_, Infallible>(response.map(|body| StreamBody::new(body, stream))))
+    });
+    let mut builder = Builder::new(streams.clone());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_ERROR_RESETS)
+        .max_header_list_size(u32::try_from(limits.max_header_size).unwrap_or(u32::MAX))
+        .max_send_buf_size(MAX_PART);
+    if !limits.ping_interval.is_zero() {
+        builder
+            .keep_alive_interval(limits.ping_interval)
+            .keep_alive_timeout(2 * limits.ping_interval);
+    }
+    let mut connection = pin!(builder.serve_connection(stream, service));
+    let (header, idle) = (or_forever(limits.header_timeout), or_forever(limits.idle_timeout));
+    tokio::select! {
+        result = connection.as_mut() => return result,
+        () = stop.cancelled() => {}
+        () = streams.idle(header, idle) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    // A client that does not confirm it has read everything, or is gone.
+    let limit = or_forever(limits.send_timeout);
+    tokio::select! {
+        result = connection.as_mut() => result,
+        () = streams.idle(limit, limit) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use bytes::Bytes;
+    use h2::client::{ResponseFuture, SendRequest};
+    use h2::{Reason, RecvStream};
+    use http_body_util::BodyExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio::task::JoinHandle;
+    use tokio::time::Instant;
+
+    use super::super::client_socket::ClientSocket;
+    use super::*;
+
+    const LARGE: usize = 1 << 20;
+
+    /// Connects to a server that responds with `ok`, or at `/large` with a megabyte.
+    fn socket() -> DuplexStream {
+        let (client, server) = tokio::io::duplex(1 << 16);
+        let respond = async |request: hyper::Request<Incoming>| {
+            let is_large = request.uri().path() == "/large";
+            request.into_body().collect().await.expect("a whole body");
+            Response::new(if is_large { Body::from(vec![b'x'; LARGE]) } else { Body::from("ok") })
+        };
+        let stop = CancellationToken::new();
+        tokio::spawn(async move {
+            let limits = ConnectionLimits::default();
+            serve(server.into_any(), Preface::default(), respond, &limits, stop).await
+        });
+        client
+    }
+
+    /// A client whose streams take no more than `window` bytes until they are read.
+    async fn client(window: u32) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
+        let mut builder = h2::client::Builder::new();
+        let builder = builder.initial_window_size(window).initial_connection_window_size(1 << 24);
+        let (client, connection) = builder.handshake(socket()).await.expect("it is HTTP/2");
+        (client, tokio::spawn(connection))
+    }
+
+    async fn send(client: &SendRequest<Bytes>, path: &str) -> ResponseFuture {
+        let mut client = client.clone().ready().await.expect("it is open");
+        let request = hyper::Request::get(format!("http://localhost{path}")).body(());
+        client.send_request(request.expect("a request"), true).expect("it is sent").0
+    }
+
+    async fn read(mut body: RecvStream) -> Result<usize, h2::Error> {
+        let mut count = 0;
+        while let Some(data) = body.data().await {
+            let data = data?;
+            count += data.len();
+            body.flow_control().release_capacity(data.len())?;
+        }
+        Ok(count)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_without_a_request_ends_after_the_header_timeout() {
+        let mut socket = socket();
+        socket
+            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+            .await
+            .expect("sent");
+        let began = Instant::now();
+        // It does not confirm the end of the connection either.
+        socket.read_to_end(&mut Vec::new()).await.expect("the end");
+        let limits = ConnectionLimits::default();
+        assert_eq!(
+            began.elapsed().as_secs(),
+            (limits.header_timeout + limits.send_timeout).as_secs()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_idle_after_a_request_ends_after_a_minute() {
+        let (client, connection) = client(1 << 16).await;
+        let response = send(&client, "/").await.await.expect("a response");
+        assert_eq!(read(response.into_body()).await.expect("the body"), 2);
+        let began = Instant::now();
+        connection.await.expect("it ends").expect("without an error");
+        assert_eq!(began.elapsed(), ConnectionLimits::default().idle_timeout);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_its_client_does_not_read_is_reset_and_the_others_continue() {
+        let (client, _connection) = client(1000).await;
+        let stalled = send(&client, "/large").await.await.expect("a response").into_body();
+        let whole = send(&client, "/large").await.await.expect("a response").into_body();
+        assert_eq!(read(whole).await.expect("the body"), LARGE);
+        let mut stalled = stalled;
+        let began = Instant::now();
+        let error = loop {
+            // The received bytes are never released, so there is no room for more.
+            match stalled.data().await.expect("it has no end") {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.reason(), Some(Reason::CANCEL));
+        let waited = began.elapsed();
+        let limit = ConnectionLimits::default().send_timeout;
+        assert!(waited <= limit && waited + Duration::from_secs(1) > limit, "{waited:?}");
+        let after = send(&client, "/").await.await.expect("a response");
+        assert_eq!(read(after.into_body()).await.expect("the body"), 2);
+    }
+}

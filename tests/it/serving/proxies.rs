@@ -1,0 +1,115 @@
+//! Proxies before the server: the headers and the protocol by which they name the client.
+
+use std::path::Path;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Server, in_time};
+
+use super::{curl, curl_json, project, rejected, serve, url};
+
+const FORWARDED: [&str; 8] = [
+    "-H",
+    "x-forwarded-for: 6.6.6.6, 203.0.113.9, 10.0.0.2",
+    "-H",
+    "x-forwarded-proto: https",
+    "-H",
+    "x-forwarded-host: shop.example",
+    "-H",
+    "host: inner.example",
+];
+
+async fn where_of(server: &Server, headers: &[&str]) -> serde_json::Value {
+    let address = format!("{}/where", server.url);
+    curl_json(server.project.path(), &[headers, &[&address]].concat()).await
+}
+
+#[tokio::test]
+async fn the_headers_of_a_trusted_proxy_name_the_client_to_every_kind_of_handler() {
+    let trusted = "127.0.0.1,10.0.0.0/8";
+    let server = project().args(&["--forwarded-allow-ips", trusted]).serve().await;
+    let outside =
+        json!({"client": "203.0.113.9", "port": 0, "scheme": "https", "host": "shop.example"});
+    assert_eq!(where_of(&server, &FORWARDED).await, outside);
+    let forwarded = "forwarded: for=\"[2001:db8::7]:4711\";proto=https;host=shop.example";
+    let outside =
+        json!({"client": "2001:db8::7", "port": 4711, "scheme": "https", "host": "shop.example"});
+    assert_eq!(where_of(&server, &["-H", forwarded]).await, outside);
+    for kind in ["wsgi", "asgi"] {
+        let address = format!("{}/{kind}", server.url);
+        let text = curl(server.project.path(), &[&FORWARDED[..], &[&address]].concat()).await;
+        assert_eq!(text, "203.0.113.9 https shop.example HTTP/1.1");
+    }
+    // The same by HTTP/2, whose requests have no Host header.
+    let version = ["--http2-prior-knowledge"];
+    let origin = where_of(&server, &[&FORWARDED[..6], &version].concat()).await;
+    assert_eq!(
+        (&origin["client"], &origin["host"]),
+        (&json!("203.0.113.9"), &json!("shop.example"))
+    );
+    let direct = where_of(&server, &version).await;
+    assert_eq!((&direct["client"], &direct["scheme"]), (&json!("127.0.0.1"), &json!("http")));
+    assert_eq!(direct["host"], server.authority());
+}
+
+#[tokio::test]
+async fn the_headers_of_all_others_are_ignored() {
+    for args in [&[][..], &["--forwarded-allow-ips", "10.0.0.0/8"]] {
+        let server = project().args(args).serve().await;
+        let origin = where_of(&server, &FORWARDED).await;
+        assert_eq!((&origin["client"], &origin["scheme"]), (&json!("127.0.0.1"), &json!("http")));
+        assert_eq!(origin["host"], "inner.example");
+    }
+    for (peers, line) in [
+        ("proxy.example", "`proxy.example`; it must be an address such as 10.0.0.1, a network"),
+        ("10.0.0.1/8", "has bits after its prefix; write 10.0.0.0/8"),
+    ] {
+        let finished = project().snaxum(&["serve", "--forwarded-allow-ips", peers]).await;
+        assert_eq!(finished.code, Some(2));
+        assert!(finished.stderr.contains(line), "{}", finished.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_may_come_by_a_unix_socket() {
+    let args = ["--uds", "app.sock", "--forwarded-allow-ips", "unix"];
+    let server = serve(project(), &args).await;
+    let path = url(&server).replace("unix:", "");
+    let socket = ["--unix-socket", &path, "http://inner.example/where"];
+    let origin = curl_json(Path::new("/"), &[&FORWARDED[..], &socket].concat()).await;
+    // Of the addresses in the list, this one is not trusted.
+    assert_eq!((&origin["client"], &origin["scheme"]), (&json!("10.0.0.2"), &json!("https")));
+}
+
+/// Sends bytes and a request after them; returns all of the response.
+async fn send(server: &Server, first: &[u8]) -> String {
+    let mut stream = TcpStream::connect(server.authority()).await.expect("it listens");
+    stream.write_all(first).await.expect("it reads");
+    let request = b"GET /where HTTP/1.0\r\nhost: a.example\r\n\r\n";
+    // The server may have closed a connection that it rejects.
+    let _ = stream.write_all(request).await;
+    let mut response = Vec::new();
+    let _ = in_time("the end", stream.read_to_end(&mut response)).await;
+    String::from_utf8_lossy(&response).into_owned()
+}
+
+#[tokio::test]
+async fn a_header_of_the_proxy_protocol_names_the_client() {
+    let server = project().args(&["--proxy-protocol"]).serve().await;
+    let version_2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x09\x0a\0\0\x01\x12\x67\x01\xbb";
+    let text = send(&server, version_2).await;
+    assert!(text.contains(r#""client":"203.0.113.9","port":4711"#), "{text}");
+    let health_check = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+    let text = send(&server, health_check).await;
+    assert!(text.contains(r#""client":"127.0.0.1""#), "{text}");
+    assert_eq!(send(&server, b"").await, "");
+    let warning = server.err.wait_for("a connection was closed").await;
+    assert!(
+        warning.contains("send a header of the PROXY protocol, version 2, or remove"),
+        "{warning}"
+    );
+    let bad = rejected(&server.project, &["--uds", "a", "--host", "127.0.0.1"]).await;
+    assert!(bad.contains("`uds` is set, and so is `host`"), "{bad}");
+}
