@@ -1,18 +1,23 @@
 //! The timeouts and limits of a connection, with a paused clock.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::response::Response;
+use axum::routing::get;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::net::UnixStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::ConnectionLimits;
 use super::connection::serve;
 use super::entry::Protocol;
+use super::{ConnectionLimits, Listener};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -98,4 +103,24 @@ async fn a_head_over_the_limit_is_a_431_and_a_body_may_have_more() {
     client.write_all(long.as_bytes()).await.expect("it reads");
     let (_, text) = wait_closed(&mut client).await;
     assert!(text.contains("HTTP/1.1 431 "), "{text}");
+}
+
+#[tokio::test]
+async fn a_router_is_served_on_a_unix_socket_until_the_stop() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("app.sock");
+    let listener = Listener::bind_unix(&path).expect("it is free");
+    let peer = async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string();
+    let app = Router::new().route("/", get(peer));
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(super::serve(listener, app, stop.clone(), Duration::MAX));
+
+    let mut client = UnixStream::connect(&path).await.expect("it listens");
+    client.write_all(b"GET / HTTP/1.0\r\n\r\n").await.expect("it reads");
+    let mut text = String::new();
+    client.read_to_string(&mut text).await.expect("text");
+    assert!(text.ends_with("\r\n\r\n127.0.0.1:0"), "{text}");
+    stop.cancel();
+    assert_eq!(serving.await.expect("it ends"), 0);
+    assert!(!path.exists());
 }

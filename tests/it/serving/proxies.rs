@@ -79,7 +79,7 @@ async fn a_proxy_may_come_by_a_unix_socket() {
     let path = url(&server).replace("unix:", "");
     let socket = ["--unix-socket", &path, "http://inner.example/where"];
     let origin = curl_json(Path::new("/"), &[&FORWARDED[..], &socket].concat()).await;
-    // Of the addresses in the list, this one is not trusted.
+    // The last address in the list is not trusted.
     assert_eq!((&origin["client"], &origin["scheme"]), (&json!("10.0.0.2"), &json!("https")));
 }
 

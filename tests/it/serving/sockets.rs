@@ -1,4 +1,4 @@
-//! The sockets that a server listens on: Unix sockets, and those that another process has opened.
+//! The sockets that a server listens on: Unix sockets, and inherited ones.
 
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;

@@ -1,4 +1,4 @@
-//! TLS: its protocols, its certificates on disk, and those that cannot be used.
+//! TLS: its protocols, its certificates on disk, and certificates that cannot be used.
 
 use std::path::Path;
 
