@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Once;
 use std::time::Duration;
 
-use ppp::v2::{Addresses, Command, Header, MINIMUM_LENGTH, PROTOCOL_PREFIX};
+use ppp::v2::{Addresses, Command, Header, PROTOCOL_PREFIX};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -20,6 +20,8 @@ use super::listener::Entry;
 use super::tls::is_http2;
 use super::tls_socket::TlsSocket;
 
+/// The part of a header of the PROXY protocol that has its length.
+const MINIMUM_LENGTH: usize = 16;
 /// The longest header of the PROXY protocol; its values can be certificates of clients.
 const MAX_PROXY_HEADER: usize = 4096;
 

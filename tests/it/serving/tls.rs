@@ -119,8 +119,8 @@ async fn a_client_chooses_its_version_of_http_and_new_certificates_replace_old_o
 
     let trusted = ["--cacert", "cert.pem", "--write-out", " HTTP/%{http_version}"];
     let get = |path: &str, more: &[&str]| {
-        let args = [&trusted, more, &[&format!("{url}{path}")]].concat();
-        let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+        let mut args: Vec<String> = trusted.iter().chain(more).map(ToString::to_string).collect();
+        args.push(format!("{url}{path}"));
         let dir = dir.clone();
         async move { curl(&dir, &args.iter().map(String::as_str).collect::<Vec<_>>()).await }
     };
