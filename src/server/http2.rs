@@ -10,10 +10,13 @@
 use std::convert::Infallible;
 use std::pin::pin;
 
+use axum::body::Body;
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use futures_util::FutureExt;
 use futures_util::future::{self, Either};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -49,12 +52,15 @@ pub(super) async fn serve<F: Future<Output = Response> + Send + 'static>(
     let begun = streams.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let stream = begun.begin();
+        let is_head = request.method() == Method::HEAD;
         let responding = match framing::check_http2(&mut request) {
             None => Either::Left(respond(request)),
             Some(rejection) => Either::Right(future::ready(rejection.response())),
         };
-        responding
-            .map(|response| Ok::<_, Infallible>(response.map(|body| StreamBody::new(body, stream))))
+        responding.map(move |response| {
+            let response = without_forbidden_body(response, is_head);
+            Ok::<_, Infallible>(response.map(|body| StreamBody::new(body, stream)))
+        })
     });
     let mut builder = Builder::new(streams.clone());
     builder
@@ -85,11 +91,22 @@ pub(super) async fn serve<F: Future<Output = Response> + Send + 'static>(
     }
 }
 
+/// Removes a body that a response must not have (RFC 9110, 9.3.2 and 15.3.5), as hyper does for HTTP/1.1.
+fn without_forbidden_body(response: Response, is_head: bool) -> Response {
+    if !is_head && !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    if let (true, Some(size)) = (is_head, body.size_hint().exact()) {
+        parts.headers.entry(CONTENT_LENGTH).or_insert_with(|| size.into());
+    }
+    Response::from_parts(parts, Body::empty())
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use axum::body::Body;
     use bytes::Bytes;
     use h2::client::{ResponseFuture, SendRequest};
     use h2::{Reason, RecvStream};
