@@ -12,6 +12,7 @@ import app as project
 import httpx2
 import pytest
 import uvicorn
+from asgiref.testing import ApplicationCommunicator
 from httpx2 import ASGITransport
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -250,6 +251,30 @@ def test_websockets_have_messages_subprotocols_closes_and_denials() -> None:
     with pytest.raises(WebSocketDenialResponse) as denied, client.websocket_connect("/nowhere"):
         pass
     assert denied.value.status_code == 404
+
+
+def test_the_communicator_of_asgiref_drives_requests_and_websockets() -> None:
+    async def run() -> None:
+        http = ApplicationCommunicator(app, scope("/users/3"))
+        await http.send_input({"type": "http.request", "body": b"", "more_body": False})
+        start = await http.receive_output(WITHIN_S)
+        assert (start["type"], start["status"]) == ("http.response.start", 200)
+        body = await http.receive_output(WITHIN_S)
+        assert (body["body"], body["more_body"]) == (b'{"id":3,"limit":10}', False)
+        assert await http.receive_nothing()
+        await http.wait(WITHIN_S)
+
+        ws = ApplicationCommunicator(app, scope("/chat/a", type="websocket", subprotocols=[]))
+        await ws.send_input({"type": "websocket.connect"})
+        assert (await ws.receive_output(WITHIN_S))["type"] == "websocket.accept"
+        assert (await ws.receive_output(WITHIN_S))["text"] == '{"room":"a"}'
+        await ws.send_input({"type": "websocket.receive", "text": "close"})
+        close = await ws.receive_output(WITHIN_S)
+        assert (close["type"], close["code"]) == ("websocket.close", 4001)
+        await ws.wait(WITHIN_S)
+
+    asyncio.run(run())
+    assert event() == "closed"
 
 
 def test_a_lifespan_leaves_a_project_that_others_have_loaded() -> None:
