@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from . import _registry
-from ._core import forms
+from ._core import fast_json, forms
 from ._debug import redact
 from ._host import Exchange, HostApi, to_json
 from ._hosts import install as hosts
@@ -55,8 +55,10 @@ def start(options: str, host: HostApi) -> bytes:
     settings = json.loads(options)
     if settings["origin"] == "adopted":
         interpreter.adopt(settings["venv"], settings["build_python"])
+        fast_json.find()
     elif settings["origin"] == "host":
         interpreter.use_host(settings["venv"])
+        fast_json.find()
     if settings["load_only"]:
         interpreter.set_up_streams()
     elif interpreter.ends_with_server:

@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from snaxum import Request, State
-from snaxum._core.json_encoding import ORJSON, dumps
+from snaxum._core import fast_json
+from snaxum._core.json_encoding import dumps
 
 
 class Raw:
@@ -60,7 +61,7 @@ def test_without_a_value_it_is_an_empty_namespace_for_values_of_ones_own() -> No
             made.state["b"]
 
 
-@pytest.mark.parametrize("orjson", [ORJSON, None])
+@pytest.mark.parametrize("orjson", [fast_json.orjson, None])
 def test_it_is_json_even_if_a_value_hides_a_method(orjson: Any) -> None:
     state = request({"items": [1], "get": 2})[0].state
     assert state.items == [1]

@@ -11,7 +11,8 @@ import json
 import re
 from typing import Any, NoReturn
 
-from .json_encoding import ORJSON
+from . import fast_json
+from .fast_json import FOUND
 from .late_regex import late
 
 MAX_DEPTH = 1024
@@ -21,8 +22,10 @@ class DecodingError(ValueError):
     """A text that is not JSON; the message has the reason, the line and the column."""
 
 
-def loads(data: bytes, orjson: Any = ORJSON) -> Any:
+def loads(data: bytes, orjson: Any = FOUND) -> Any:
     """Decode JSON. Raises DecodingError. Pass `orjson=None` to do without it."""
+    if orjson is FOUND:
+        orjson = fast_json.orjson
     # orjson turns integers over 64 bits into floats, and those have 19 digits or more.
     if orjson is not None and _LONG_NUMBER not in data.translate(_DIGITS_AS_ZERO):
         try:

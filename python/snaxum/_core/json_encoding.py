@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
-import importlib
 import json
 import sys
 import uuid
@@ -19,9 +18,11 @@ from collections.abc import Callable, Mapping, Set, ValuesView
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
+from . import fast_json
+from .fast_json import FOUND
 from .libraries import convert, form_of, way_out
 
 # More than orjson's limit (254), so that deeper values can be tried here, and less than Python's.
@@ -32,28 +33,17 @@ class EncodingError(TypeError):
     """A value without a JSON form; the message names its type and its place."""
 
 
-def _find_orjson() -> ModuleType | None:
-    try:
-        return importlib.import_module("orjson")
-    except ImportError:
-        return None
-
-
-ORJSON = _find_orjson()
-_ORJSON_OPTIONS = (
-    0 if ORJSON is None else ORJSON.OPT_PASSTHROUGH_DATACLASS | ORJSON.OPT_PASSTHROUGH_DATETIME
-)
-
-
-def dumps(value: object, orjson: Any = ORJSON) -> bytes:
+def dumps(value: object, orjson: Any = FOUND) -> bytes:
     """Encode `value`; NaN and the infinities become null. Raises EncodingError.
 
     Lone surrogates, which UTF-8 cannot encode, are an error too. Pass `orjson=None` to
     encode without it.
     """
+    if orjson is FOUND:
+        orjson = fast_json.orjson
     if orjson is not None:
         try:
-            encoded: bytes = orjson.dumps(value, simplify, _ORJSON_OPTIONS)
+            encoded: bytes = orjson.dumps(value, simplify, fast_json.options)
             return encoded
         except TypeError:
             pass  # the code below handles more types, or reports the place
