@@ -27,7 +27,7 @@ class House:
 
 @post("/predictions", batch=Batch(max_size=32, max_wait_ms=5))
 def predict_one(houses: list[House]) -> list[dict[str, float]]:
-    """Predict the price of a house; concurrent requests are one call, with a house of each."""
+    """Predict the price of a house; concurrent requests become one call."""
     return [{"price": round(price)} for price in predict(weights, rows(houses))]
 
 
