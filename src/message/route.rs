@@ -40,11 +40,11 @@ pub struct RouteInfo {
     /// `in-thread`, `async`, `process pool`, `workers` of its own, `websocket`, `static` for a directory of
     /// files, or `asgi` or `wsgi` for an application.
     pub mode: String,
-    /// The batches that its handler takes.
-    #[serde(default)]
+    /// The batches that its handler takes, if it takes some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<RouteBatch>,
-    /// The number of worker processes of its own.
-    #[serde(default)]
+    /// The number of worker processes of its own, if it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<u32>,
     /// The hooks that its requests meet, in their order: `before_request module.function`.
     #[serde(default)]

@@ -286,7 +286,7 @@ def test_a_handler_with_workers_alone_has_its_own_types() -> None:
 
     assert call(made, json={"n": 1}) == [Item(1)]
     row = made.to_dict("/")
-    assert (row["batch"], row["workers"], row["mode"]) == (None, 2, "workers")
+    assert (row["workers"], row["mode"], "batch" in row) == (2, "workers", False)
     assert (row["async"], row["pool"]) == (False, False)
 
 

@@ -415,8 +415,6 @@ def test_a_route_becomes_a_row_for_the_console_and_the_command_line() -> None:
         "pool": False,
         "async": False,
         "mode": "in-thread",
-        "batch": None,
-        "workers": None,
         "via": [],
         "no_capture": False,
         "warnings": ["`{x}` is plain text here; a parameter is `<x>`"],

@@ -14,7 +14,7 @@ from .handlers import relative_to
 def row_of(route: Any, root: str) -> dict[str, Any]:
     """Describe a `Route` as JSON; `file` is relative to `root` if it is below it."""
     served = route.served
-    return {
+    row = {
         "v": 1,
         "id": route.id,
         "methods": list(route.methods),
@@ -30,9 +30,8 @@ def row_of(route: Any, root: str) -> dict[str, Any]:
         "pool": route.mode == "process pool",
         "async": route.is_async if served is None else served.is_async,
         "mode": route.mode,
-        "batch": None if served is None else served.batch_row(),
-        "workers": None if served is None else served.workers,
         "via": route.via,
         "no_capture": is_private(route.handler),
         "warnings": route.warnings,
     }
+    return row if served is None else {**row, **served.row()}

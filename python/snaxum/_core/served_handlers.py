@@ -85,12 +85,14 @@ class ServedHandler:
             return "process pool"
         return "async" if self.is_async else "in-thread"
 
-    def batch_row(self) -> dict[str, float] | None:
-        """Describe the batches as JSON, for the list of routes."""
-        batch = self.batch
-        if batch is None:
-            return None
-        return {"max_size": batch.max_size, "max_wait_ms": batch.max_wait_ms}
+    def row(self) -> dict[str, Any]:
+        """Describe batches and workers as JSON, for the list of routes."""
+        batch, row = self.batch, dict[str, Any]()
+        if batch is not None:
+            row["batch"] = {"max_size": batch.max_size, "max_wait_ms": batch.max_wait_ms}
+        if self.workers is not None:
+            row["workers"] = self.workers
+        return row
 
     @property
     def name(self) -> str:
