@@ -16,7 +16,8 @@ use super::trusted_peers::TrustedPeers;
 use super::values::{
     parse_connections, parse_count, parse_descriptor, parse_duration, parse_header, parse_host,
     parse_host_pattern, parse_interface, parse_loop, parse_method, parse_origin, parse_peers,
-    parse_port, parse_size, parse_switch, parse_target, parse_text, parse_url_path, parse_words,
+    parse_pool, parse_port, parse_retries, parse_size, parse_switch, parse_target, parse_text,
+    parse_url_path, parse_words,
 };
 
 options! {
@@ -75,9 +76,17 @@ options! {
     "loop", "LOOP", parse_loop, event_loop(impl Into<String>)
         => event_loop: String = "auto".to_owned(), "auto";
 
+    /// Pool of handlers: processes; dask, which starts a local cluster of dask.distributed; or
+    /// dask://HOST:PORT, which joins one
+    "pool", "POOL", parse_pool, pool(impl Into<String>)
+        => pool: String = "processes".to_owned(), "processes";
+
     /// Processes in the pool
     "pool-workers", "N", parse_count, pool_workers(usize)
         => pool_workers: usize = cores(), "the number of cores";
+
+    /// Number of times that a pool task runs again after its worker has died
+    "pool-retries", "N", parse_retries, pool_retries(usize) => pool_retries: usize = 0, "0";
 
     /// Threads that run `def` handlers
     "dispatch-workers", "N", parse_count, dispatch_workers(usize)
@@ -273,6 +282,7 @@ mod tests {
                 "interface" => "asgi",
                 "loop" => "uvloop",
                 "forwarded-allow-ips" => "10.0.0.0/8",
+                "pool" => "dask",
                 _ if option.is_switch() => "true",
                 _ if ["PATH", "NAME"].contains(&option.value_name) => "x",
                 _ => "7",

@@ -44,6 +44,24 @@ pub(super) fn parse_loop(value: &str) -> Result<&str, String> {
     }
 }
 
+/// Parses the kind of the pool, with the address of a cluster to join.
+pub(super) fn parse_pool(value: &str) -> Result<&str, String> {
+    let is_address = |address: &str| {
+        let (host, port) = address.rsplit_once(':')?;
+        let is_host = !host.is_empty() && !host.contains(['/', '@', ' ', '{', '}']);
+        let is_name = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
+        Some(is_host && is_name && port.parse::<u16>().is_ok_and(|port| port > 0))
+    };
+    match value {
+        "processes" | "dask" => Ok(value),
+        _ if value.strip_prefix("dask://").and_then(is_address) == Some(true) => Ok(value),
+        _ => Err(format!(
+            "`{value}`; it must be processes, dask, or dask:// with a host and a port, such as \
+             dask://10.0.0.5:8786"
+        )),
+    }
+}
+
 /// Parses the path of a URL, or an empty text.
 pub(super) fn parse_url_path(value: &str) -> Result<&str, String> {
     let is_path = value.starts_with('/') && !value.starts_with("//") && value.len() > 1;
@@ -160,6 +178,14 @@ pub(super) fn parse_peers(value: &str) -> Result<TrustedPeers, String> {
     value.parse()
 }
 
+/// Parses a count of 0 to 100.
+pub(super) fn parse_retries(value: &str) -> Result<usize, String> {
+    match value.parse() {
+        Ok(count @ 0..=100) => Ok(count),
+        _ => Err(format!("`{value}`; it must be a whole number from 0 to 100")),
+    }
+}
+
 /// Parses seconds, or a number with `ms`, `s`, `m` or `h`.
 pub fn parse_duration(value: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(value);
@@ -247,5 +273,32 @@ mod tests {
         assert_eq!(parse_size("16MiB"), Ok(16 << 20));
         assert_eq!(parse_size("10 kB"), Ok(10_000));
         assert!(parse_size("1.5").is_err() && parse_size("99999999999999GiB").is_err());
+    }
+    #[test]
+    fn a_pool_names_a_cluster_by_host_and_port() {
+        for valid in [
+            "processes",
+            "dask",
+            "dask://127.0.0.1:8786",
+            "dask://dask.example:1",
+            "dask://[::1]:2",
+        ] {
+            assert_eq!(parse_pool(valid), Ok(valid));
+        }
+        for invalid in [
+            "",
+            "Dask",
+            "dask://",
+            "dask://a",
+            "dask://:1",
+            "dask://a:0",
+            "dask://::1:2",
+            "dask://a:1/x",
+            "tcp://a:1",
+        ] {
+            assert!(parse_pool(invalid).is_err(), "{invalid}");
+        }
+        assert_eq!(parse_retries("0"), Ok(0));
+        assert!(parse_retries("101").is_err());
     }
 }

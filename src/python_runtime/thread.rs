@@ -251,7 +251,9 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
             })
         }),
         "event_loop": config.event_loop,
+        "pool": config.pool,
         "pool_workers": config.pool_workers,
+        "pool_retries": config.pool_retries,
         "max_queue": config.max_queue,
         "max_stuck": config.max_stuck,
         "max_body_size": config.max_body_size,

@@ -123,18 +123,21 @@ function Background({ functions, matches, generation }) {
 
 function Pool({ pool, poolRequests, generation, matches, title = "Process pool" }) {
   if (!pool) return html`<${RequestList} title="Process pool" list=${null} />`;
-  const { size, workers, busy, waiting, done, failed, replaced, exits = [] } = pool;
+  const { size, workers, busy, waiting, done, failed, replaced, exits = [], kind, dashboard, problem } = pool;
+  const isDask = kind === "dask";
   return html`
     <section aria-label=${title}>
       <header>
-        <h2>${title}</h2>
+        <h2>${isDask ? "Dask pool" : title}</h2>
         <p class="dim">
           ${busy} of ${size} busy · ${pluralize(waiting, "task")} waiting · ${done} done · <span class=${failed ? "bad" : ""}>${failed} failed</span>
-          ${replaced > 0 && html` · <span class="warn">▲ ${pluralize(replaced, "worker")} replaced</span>`}
+          ${replaced > 0 && html` · <span class="warn">▲ ${pluralize(replaced, "worker")} ${isDask ? "lost" : "replaced"}</span>`}
+          ${/^https?:/.test(dashboard ?? "") && html` · <a href=${dashboard} target="_blank" rel="noopener noreferrer" data-testid="dashboard">dashboard</a>`}
         </p>
       </header>
+      ${problem && html`<p class="warn" role="status" data-testid="pool-problem">▲ ${visible(problem)}.</p>`}
       ${workers.length === 0
-        ? html`<p class="dim">No processes yet: the first handler that uses the pool starts them.</p>`
+        ? html`<p class="dim">${isDask ? "No workers: tasks wait until the cluster has one." : "No processes yet: the first handler that uses the pool starts them."}</p>`
         : html`
           <table class="rows pool-rows">
             <caption class="visually-hidden">Processes of the pool</caption>
@@ -151,7 +154,7 @@ function Pool({ pool, poolRequests, generation, matches, title = "Process pool" 
               </tr>
             </thead>
             <tbody onKeyDown=${navigateRows}>
-              ${workers.filter(({ pid, task }) => matches(String(pid), task ?? "")).map((worker, index) => html`<${PoolRow} key=${worker.pid ?? index} worker=${worker} isFirst=${index === 0} generation=${generation} />`)}
+              ${workers.filter(({ pid, address, task }) => matches(String(pid), address ?? "", task ?? "")).map((worker, index) => html`<${PoolRow} key=${worker.address ?? worker.pid ?? index} worker=${worker} isFirst=${index === 0} generation=${generation} />`)}
             </tbody>
           </table>
         `}
@@ -162,10 +165,10 @@ function Pool({ pool, poolRequests, generation, matches, title = "Process pool" 
 }
 
 function PoolRow({ worker, isFirst, generation }) {
-  const { pid, busy, task, task_ms, stale, done, failed, rss_bytes } = worker;
+  const { pid, address, busy, task, task_ms, stale, done, failed, rss_bytes } = worker;
   return html`
     <tr class="static" data-row data-testid="pool-row" tabindex=${isFirst ? 0 : -1}>
-      <td class="c-method">${pid ?? html`<span class="dim">ended</span>`}</td>
+      <td class="c-method" title=${address && visible(address)}>${pid ?? html`<span class="dim">${address ? "–" : "ended"}</span>`}</td>
       <td class="c-outcome">${worker.generation ? `G${worker.generation}` : html`<span class="dim">–</span>`}${stale && html` <b class="warn" title=${`the current generation is G${generation}; the process updates before its next task`}>▲ stale</b>`}</td>
       <td class="c-method">${busy ? "● busy" : html`<span class="dim">○ idle</span>`}</td>
       <td class="c-path">${task && html`<code>${visible(task)}</code>`}</td>

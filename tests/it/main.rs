@@ -9,6 +9,7 @@ mod cli_errors;
 mod client;
 mod connections;
 mod console_api;
+mod dask;
 mod dev_api;
 mod docs;
 mod editor;

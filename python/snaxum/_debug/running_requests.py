@@ -34,7 +34,7 @@ def describe(runtime: Runtime) -> dict[str, Any]:
 
 
 def pool_status(runtime: Runtime) -> dict[str, Any]:
-    """Return `Pool.status`, also while there is no pool yet.
+    """Return `TaskPool.status`, also while there is no pool yet.
 
     `handlers` has the pools of handlers with workers of their own, if there are some.
     """

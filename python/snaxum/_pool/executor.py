@@ -1,18 +1,22 @@
-"""The interface of the pool: the executor that users see, and the error when it has no workers.
+"""The interface of the pool: the executor that users see, what the server needs, the errors.
 
-Owns what both views of the pool have in common. Never runs a task (`pool`).
+Owns what both kinds of pool (`pool`, `dask_pool`) and the view of a request have in common. Never
+runs a task.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import chain, islice
 from typing import Any
 
+from .._runtime import leases
 from ..http_errors import HTTPError
+from .task import Task
 from .worker import call_each
 
 
@@ -48,6 +52,51 @@ class ServerExecutor(Executor):
         """Do nothing: the pool is the server's, and outlives every handler."""
 
 
+class TaskPool(ServerExecutor):
+    """A pool of the server, whatever runs its tasks; a handler gets a view (`request_pool`).
+
+    `submit` and `map` work as in `concurrent.futures.ProcessPoolExecutor`.
+    """
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run `fn(*args, **kwargs)` in a worker; return a `Future`.
+
+        Raises TypeError for a function that a worker could not find by name.
+        """
+        return self.run(Task(fn, args, kwargs, leases.request_id()))
+
+    @abstractmethod
+    def run(self, task: Task) -> Future[Any]:
+        """Run `task` once a worker is free; return its future.
+
+        Raises PoolUnavailable without workers, RuntimeError while the server shuts down.
+        """
+
+    @abstractmethod
+    def warm_up(self) -> None:
+        """Start the workers, or connect to them, in the background."""
+
+    @abstractmethod
+    def kill_tasks(self, tasks: Iterable[Task]) -> None:
+        """End these tasks, as far as they run, to free their workers."""
+
+    @abstractmethod
+    def close(self, timeout: float) -> None:
+        """Finish the running tasks, cancel the others, and end everything within `timeout` s.
+
+        A task of a cancelled request is not finished.
+        """
+
+    @property
+    @abstractmethod
+    def is_closed(self) -> bool:
+        """Whether the server is shutting down."""
+
+    @abstractmethod
+    def status(self) -> dict[str, Any]:
+        """Describe the pool for the console: its workers, its tasks, and the newest exits."""
+
+
 class PoolUnavailable(BrokenProcessPool, HTTPError):
     """No worker starts. A handler that does not catch it responds with 503."""
 
@@ -58,9 +107,10 @@ class PoolUnavailable(BrokenProcessPool, HTTPError):
         return (PoolUnavailable, (self.detail,))
 
 
-def died(task: str) -> BrokenProcessPool:
+def died(task: str, *, is_replaced: bool = True) -> BrokenProcessPool:
     """Return the error of a task whose worker has died."""
-    return BrokenProcessPool(f"the pool worker that ran {task} died; it is replaced")
+    end = "; it is replaced" if is_replaced else ""
+    return BrokenProcessPool(f"the pool worker that ran {task} died{end}")
 
 
 def shut_down() -> RuntimeError:

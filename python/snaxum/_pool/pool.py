@@ -22,10 +22,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .._debug.output import OnLine
-from .._runtime import forks, generations, leases
+from .._runtime import forks, generations
 from . import output
 from .events import MAX_EXITS, WorkerExit, to_event
-from .executor import PoolUnavailable, ServerExecutor, died, shut_down
+from .executor import PoolUnavailable, TaskPool, died, shut_down
 from .process import NotStarted, WorkerProcess, resident_bytes
 from .task import Task, load_reply
 
@@ -43,11 +43,8 @@ RETRY_S = 1.0
 MAX_TRIES = 3
 
 
-class Pool(ServerExecutor):
-    """The server's pool; a handler gets a view of it (`request_pool`).
-
-    `submit` and `map` work as in `concurrent.futures.ProcessPoolExecutor`.
-    """
+class Pool(TaskPool):
+    """The pool of local processes."""
 
     # Whether a worker that dies while it is idle is replaced before the next task.
     _replaces_idle = False
@@ -62,12 +59,15 @@ class Pool(ServerExecutor):
         on_line: OnLine | None = None,
         raw_output: bool = False,
         on_event: Callable[[bytes], None] | None = None,
+        retries: int = 0,
     ) -> None:
         """Make a pool without workers; `on_event` receives their changes.
 
         `on_line` receives the lines that tasks print, with the values of `secret_names` masked too.
+        A task whose worker dies runs again at most `retries` times.
         """
         self._size = workers
+        self._retries = retries
         self._on_line = on_line
         self._on_event = on_event
         sources, compiled = framework
@@ -96,15 +96,7 @@ class Pool(ServerExecutor):
         self._closed = False
         forks.call_in_child(self._close_in_child)
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run `fn(*args, **kwargs)` in a worker, on the newest code; return a `Future`.
-
-        Raises TypeError for a function that a worker could not find by name.
-        """
-        return self.run(Task(fn, args, kwargs, leases.request_id()))
-
     def run(self, task: Task) -> Future[Any]:
-        """Run `task` once a worker is free; return its future."""
         with self._lock:
             if self._closed:
                 raise RuntimeError("the server is shutting down; the pool takes no more tasks")
@@ -122,16 +114,11 @@ class Pool(ServerExecutor):
         return task.future
 
     def warm_up(self) -> None:
-        """Start all workers now, in the background."""
         with self._lock:
             while len(self._workers) < self._size and not self._closed and self._add_worker():
                 pass
 
     def close(self, timeout: float) -> None:
-        """Finish the running tasks, cancel the others, and end the workers within `timeout` s.
-
-        A task of a cancelled request is not finished.
-        """
         with self._lock:
             self._closed = True
             waiting, self._waiting = list(self._waiting), deque()
@@ -160,7 +147,6 @@ class Pool(ServerExecutor):
             worker.close_in_child()
 
     def kill_tasks(self, tasks: Iterable[Task]) -> None:
-        """Kill the workers that run these tasks."""
         for task in tasks:
             if not task.future.done():
                 self.kill_task(task.future)
@@ -180,11 +166,9 @@ class Pool(ServerExecutor):
 
     @property
     def is_closed(self) -> bool:
-        """Whether the server is shutting down."""
         return self._closed
 
     def status(self) -> dict[str, Any]:
-        """Describe the pool for the console: its workers, its tasks, and the newest exits."""
         serving, now = generations.current().number, time.monotonic()
         with self._lock:
             rows = [w.status(serving, now) for w in self._workers]
@@ -257,9 +241,11 @@ class Pool(ServerExecutor):
         self._run_on(worker, self._next_for(worker))
         self._read_replies(worker)
         task, has_read = worker.join(kill=not self._closed)
-        is_unread = task is not None and not has_read and task.tries < MAX_TRIES
-        lost, again = (None, task) if is_unread else (task, None)
-        name = lost.name if lost else None
+        if task is not None and self._may_run_again(task, worker, has_read=has_read):
+            lost, again = None, task
+        else:
+            lost, again = task, None
+        name = task.name if task is not None and has_read else lost.name if lost else None
         with self._lock:
             self._remove(worker)
             closed = self._closed
@@ -280,6 +266,16 @@ class Pool(ServerExecutor):
                 self._add_workers()
                 if (lost is not None or self._replaces_idle) and len(self._workers) < self._size:
                     self._add_worker()
+
+    def _may_run_again(self, task: Task, worker: WorkerProcess, *, has_read: bool) -> bool:
+        """Report whether a task runs again after its worker has died; `has_read`: it had begun."""
+        if self._closed or not has_read:
+            return not self._closed and task.tries < MAX_TRIES
+        task.losses += 1
+        if task.losses > self._retries or worker.was_killed or task.is_given_up:
+            return False
+        task.tries = 1
+        return True
 
     def _on_started(self, worker: WorkerProcess) -> None:
         """Do nothing: a worker takes tasks now."""

@@ -1,6 +1,6 @@
 """The pool as one request sees it: its tasks end with it.
 
-Owns the tasks of a request. Never starts or ends a worker (`pool`).
+Owns the tasks of a request. Never starts or ends a worker (`executor`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from .executor import ServerExecutor
-from .pool import Pool
+from .executor import ServerExecutor, TaskPool
 from .task import Task
 from .timers import timers
 
@@ -26,7 +25,7 @@ class RequestPool(ServerExecutor):
     running tasks have `grace` s to end; then they are killed, to free the workers.
     """
 
-    def __init__(self, pool: Pool, request: int, grace: float) -> None:
+    def __init__(self, pool: TaskPool, request: int, grace: float) -> None:
         self._pool = pool
         self._request = request
         self._grace = grace

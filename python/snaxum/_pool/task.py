@@ -12,11 +12,13 @@ import pickle
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from types import FunctionType
 from typing import Any
 
 from .._reload import loader
 from .._runtime import generations
+from .._runtime.generations import Generation
 from . import worker
 
 
@@ -24,13 +26,17 @@ class Task:
     """A call on its way to a worker: pickled at once, so that an error appears at its cause."""
 
     def __init__(self, fn: Callable[..., Any], args: Any, kwargs: Any, request: int | None) -> None:
-        self.name = f"{getattr(fn, '__module__', '?')}.{getattr(fn, '__qualname__', repr(fn))}"
+        named = fn.args[0] if isinstance(fn, partial) and fn.func is worker.call_each else fn
+        module = getattr(named, "__module__", "?")
+        self.name = f"{module}.{getattr(named, '__qualname__', repr(named))}"
         buffer = io.BytesIO()
         _ByName(buffer, pickle.HIGHEST_PROTOCOL).dump((fn, args, kwargs))
         self.payload = buffer.getvalue()
         self.future: Future[Any] = Future()
         # How many workers it was sent to; all but the last died before they read it.
         self.tries = 0
+        # How many workers have died while they ran it.
+        self.losses = 0
         # The request that its printed lines belong to.
         self.request = request
         # Whether no client waits for it.
@@ -64,25 +70,34 @@ class _ByName(pickle.Pickler):
         return (worker.resolve, (obj.__module__, obj.__qualname__)) if spec else NotImplemented
 
 
-def load(payload: bytes) -> Any:
-    """Unpickle what a worker has pickled; the user's classes come from the current generation."""
-    return _FromCurrent(io.BytesIO(payload)).load()
+def load(payload: bytes, generation: Generation | None = None) -> Any:
+    """Unpickle what a worker has pickled; the user's classes come from `generation`.
+
+    Without one, they come from the current generation.
+    """
+    return _FromGeneration(io.BytesIO(payload), generation or generations.current()).load()
 
 
-def load_reply(payload: bytes) -> tuple[Any, BaseException | None]:
-    """Unpickle a worker's reply; the user's classes come from the current generation."""
+def load_reply(
+    payload: bytes, generation: Generation | None = None
+) -> tuple[Any, BaseException | None]:
+    """Unpickle a worker's reply, as `load` does."""
     try:
-        reply: tuple[Any, BaseException | None] = load(payload)
+        reply: tuple[Any, BaseException | None] = load(payload, generation)
     except BaseException as error:
         return None, error
     return reply
 
 
-class _FromCurrent(pickle.Unpickler):
-    """Finds the user's classes in the current generation: `sys.modules` may have a later one."""
+class _FromGeneration(pickle.Unpickler):
+    """Finds the user's classes in one generation: `sys.modules` may have a later one."""
+
+    def __init__(self, file: io.BytesIO, generation: Generation) -> None:
+        super().__init__(file)
+        self._generation = generation
 
     def find_class(self, module: str, name: str) -> Any:
-        found: Any = generations.current().modules.get(module)
+        found: Any = self._generation.modules.get(module)
         if found is None:
             return super().find_class(module, name)
         for part in name.split("."):

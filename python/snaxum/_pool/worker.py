@@ -17,7 +17,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -132,20 +132,28 @@ Update = tuple[int, dict[str, bytes], list[str], list[str], dict[str, str]]
 
 
 def run(payload: bytes) -> bytes:
+    """Run one task, perhaps after an update of the code; return its reply."""
+    return run_task(payload, nullcontext)
+
+
+def run_task(payload: bytes, loading: Callable[[], AbstractContextManager[None]]) -> bytes:
     """Run one task; return the pickled pair of result and exception.
 
-    The server unpickles it for the waiting caller: a failure there is that task's error.
+    The user's functions and classes are found in the context `loading`. The server unpickles the
+    pair for the waiting caller: a failure there is that task's error.
     """
     result, error = None, None
     try:
-        function, args, kwargs = pickle.loads(payload)
+        with loading():
+            function, args, kwargs = pickle.loads(payload)
         result = run_after(*args) if function is run_after else _call(function, args, kwargs)
     except BaseException as raised:
         error = picklable(raised)
-    try:
-        return pickle.dumps((result, error), pickle.HIGHEST_PROTOCOL)
-    except BaseException as raised:
-        return pickle.dumps((None, picklable(raised)), pickle.HIGHEST_PROTOCOL)
+    with loading():
+        try:
+            return pickle.dumps((result, error), pickle.HIGHEST_PROTOCOL)
+        except BaseException as raised:
+            return pickle.dumps((None, picklable(raised)), pickle.HIGHEST_PROTOCOL)
 
 
 def run_after(update: Update, payload: bytes) -> Any:

@@ -47,7 +47,7 @@ def _hooked_import(
     if level and _is_of_framework(globals):
         return _import(name, globals, locals, fromlist, level)
     if not _is_loading():
-        full = _absolute(name, globals, level)
+        full = absolute(name, globals, level)
         top = full.partition(".")[0]
         if top in loader.top_names:
             found = _from_generation(full, fromlist)
@@ -59,7 +59,7 @@ def _hooked_import(
     except ModuleNotFoundError as error:
         _record_missing(globals, error)
         raise
-    full = _absolute(name, globals, level)
+    full = absolute(name, globals, level)
     if full.partition(".")[0] in loader.top_names:  # read after the import, which may add to it
         _record_import(full, module, fromlist, globals)
     else:
@@ -107,7 +107,8 @@ def _record_import(
             )
 
 
-def _absolute(name: str, globals: Mapping[str, Any] | None, level: int) -> str:
+def absolute(name: str, globals: Mapping[str, Any] | None, level: int) -> str:
+    """Return the whole name of a module that an import statement names."""
     if not level or globals is None:
         return name
     package = globals.get("__package__") or globals.get("__name__", "")
@@ -115,6 +116,11 @@ def _absolute(name: str, globals: Mapping[str, Any] | None, level: int) -> str:
         return importlib.util.resolve_name("." * level + name, package)
     except ImportError:
         return name  # the real import raises the error
+
+
+def has(full: str, fromlist: Sequence[str] | None) -> bool:
+    """Report whether the caller's generation has a module, with all names in `fromlist`."""
+    return _from_generation(full, fromlist) is not None
 
 
 def _is_of_framework(globals: Mapping[str, Any] | None) -> bool:

@@ -19,6 +19,7 @@ def configure(roots: Sequence[str], project: str) -> None:
     global _roots, _project
     _roots = tuple(os.path.abspath(root) for root in roots)
     _project = os.path.abspath(project)
+    _user_dir.cache_clear()
 
 
 def roots() -> tuple[str, ...]:

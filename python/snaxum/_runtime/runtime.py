@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .._core.served_handlers import ServedHandler
+    from .._pool.executor import TaskPool
     from .._pool.handler_pool import HandlerPool
-    from .._pool.pool import Pool
     from .._pool.request_pool import RequestPool
     from ..routing import Route
     from .background import Background
@@ -62,9 +62,11 @@ class Runtime:
         self.host = host
         self._lock = threading.Lock()
         self._loop: LoopThread | None = None
-        self._pool: Pool | None = None
+        self._pool: TaskPool | None = None
         self.pool_workers: int = options["pool_workers"]
         reloads = self._reloads = options["dev"] and not options["load_only"]
+        self._pool_kind: str = options["pool"]
+        self._pool_retries: int = options["pool_retries"]
         self._pool_options = (
             roots,
             project,
@@ -142,15 +144,17 @@ class Runtime:
         return self._loop
 
     @property
-    def pool(self) -> Pool:
+    def pool(self) -> TaskPool:
         """The pool, made on first use."""
         if self._pool is None:
-            from .._pool.pool import Pool
+            from .._pool import kinds
 
             with self._lock:
                 if self._pool is None:
-                    framework = self.host.framework()
-                    self._pool = Pool(self.pool_workers, framework, *self._pool_options)
+                    framework, options = self.host.framework(), self._pool_options
+                    self._pool = kinds.make(
+                        self._pool_kind, self._pool_retries, self.pool_workers, framework, *options
+                    )
         return self._pool
 
     def pool_for_request(self, request: int) -> RequestPool:
@@ -181,7 +185,7 @@ class Runtime:
         if self._background is not None:
             self._background.close(timeout)
 
-    def made(self) -> tuple[LoopThread | None, Pool | None]:
+    def made(self) -> tuple[LoopThread | None, TaskPool | None]:
         """Return loop and pool, as far as they have been made."""
         return self._loop, self._pool
 

@@ -54,12 +54,15 @@ pub(crate) fn banner(
         format!("{}  {}", address, style("(the console stays local)").dim())
     };
     out += &format!("  {arrow}  Network  {network}\n\n");
+    let pool = match &*config.pool {
+        "processes" => counted(config.pool_workers, "worker"),
+        cluster => escape(cluster).into(),
+    };
     out += &format!(
-        "  {}  {} · {} · pool {} · watching {}\n\n",
+        "  {}  {} · {} · pool {pool} · watching {}\n\n",
         serving_status(&serving),
         counted(serving.routes.len(), "route"),
         counted(serving.last_reload.report.module_count, "module"),
-        counted(config.pool_workers, "worker"),
         escape(&relative(&config.python_dir))
     );
     if (1..=MAX_LISTED).contains(&serving.routes.len()) {
