@@ -151,7 +151,7 @@ def _complete(made: report.Report) -> None:
     if respond.is_observed:
         made.secrets = redact.secret_values()
     runtime.prepare_for(current().routes)
-    if runtime.serves and any(route.mode == "process pool" for route in current().routes):
+    if runtime.serves and any(map(runtimes.needs_pool, current().routes)):
         # The first pool request should not pay for the start of a process.
         threading.Thread(target=runtime.pool.warm_up, daemon=True).start()
 

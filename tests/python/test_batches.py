@@ -190,12 +190,15 @@ def test_the_values_of_many_requests_become_lists_and_the_pool_stays_one() -> No
     assert fill_pool(requests[0], "pool") == ((1, "pool"), {"a": "x"})
 
 
-def test_the_pool_has_its_parameter() -> None:
-    def named(items: list[Item], pool: ProcessPoolExecutor) -> list[Any]:
-        return [(len(items), 200 + items[0].n), pool]
+def with_pool(items: list[Item], pool: ProcessPoolExecutor) -> list[Any]:
+    return [pool for _ in items]
 
-    made = route(named, use_process_pool=True)
+
+def test_the_pool_has_its_parameter() -> None:
+    made = route(with_pool, use_process_pool=True)
     assert (made.mode, made.is_async, made.use_process_pool) == ("process pool", True, False)
+    own = route(with_pool, use_process_pool=True, workers=2)
+    assert (own.mode, own.to_dict("/")["workers"]) == ("process pool", 2)
 
 
 def top(item: Item) -> list[Item]:
@@ -258,7 +261,6 @@ def needs(x: int) -> None: ...
         (top, {"batch": None, "workers": 0}, "from 1 to 256"),
         (top, {"batch": None, "workers": True}, "from 1 to 256"),
         (generates, {"batch": None, "workers": 1}, "has a `yield`"),
-        (top, {"batch": None, "workers": 1, "use_process_pool": True}, "drop `workers` or"),
         (top, {"batch": None, "workers": 1, "warm_up": lambda: None}, "cannot find"),
         (top, {"batch": None, "warm_up": 3}, "pass a function"),
         (top, {"batch": None, "warm_up": needs}, "called without arguments"),

@@ -79,10 +79,10 @@ class ServedHandler:
     @property
     def mode(self) -> str:
         """Where the handler runs, as `Route.mode`."""
-        if self.workers is not None:
-            return "workers"
         if self.with_pool:
             return "process pool"
+        if self.workers is not None:
+            return "workers"
         return "async" if self.is_async else "in-thread"
 
     def row(self) -> dict[str, Any]:
@@ -136,9 +136,9 @@ class ServedHandler:
 
         Raises ValueError for an argument that cannot go to another process.
         """
-        if self.workers is not None:
-            _check_arguments(arguments)
         if not self.with_pool:
+            if self.workers is not None:
+                _check_arguments(arguments)
             return call
         return lambda request: call(request, POOL)
 
@@ -189,18 +189,13 @@ def _check(handler: Any, batch: Any, workers: Any, warm_up: Any, *, with_pool: b
         raise ValueError(
             f"`workers` is {workers!r}; write a number of processes from 1 to {MAX_WORKERS}"
         )
-    if handlers.is_async(handler):
+    if handlers.is_async(handler) and not with_pool:
         raise ValueError(
             "an `async def` handler has no workers: each runs one call at a time; make it a `def`, "
             "or drop `workers`"
         )
-    if is_generator:
+    if is_generator and not with_pool:
         raise ValueError("a handler with workers has a `yield`; return the whole result")
-    if with_pool:
-        raise ValueError(
-            "a handler runs either in its workers or with the pool; drop `workers` or "
-            "`use_process_pool`"
-        )
     for function in (handler, warm_up):
         if isinstance(function, FunctionType) and "<" in function.__qualname__:
             raise ValueError(

@@ -16,6 +16,7 @@ from . import handler_calls
 from .launch import describe_end
 from .pool import Pool
 from .process import NotStarted, WorkerProcess
+from .request_pool import RequestPool
 from .task import Task, load, load_reply
 from .timers import timers
 
@@ -77,11 +78,19 @@ class HandlerPool(Pool):
 
     def results_of(self, task: Task, generation: Generation) -> list[Any]:
         """Run a task for requests of `generation`, and wait for the results."""
-        current = self._generation
-        if current is None or generation.number > current.number:
-            self._generation = generation  # the handler is the same, other modules may not be
+        self._follow(generation)
         results: list[Any] = load(self.run(task).result())
         return results
+
+    def for_request(self, request: int, generation: Generation, grace: float) -> RequestPool:
+        """Return the workers as the pool of one request of `generation`."""
+        self._follow(generation)
+        return RequestPool(self, request, grace)
+
+    def _follow(self, generation: Generation) -> None:
+        """Give the workers the other modules of a newer generation: the handler is the same."""
+        if self._generation is None or generation.number > self._generation.number:
+            self._generation = generation
 
     @property
     def _place(self) -> str:

@@ -126,9 +126,19 @@ class BatchCall:
 
 
 class PoolCall(BatchCall):
-    """A call in a thread, with the pool."""
+    """A call in a thread, with the pool, or with the workers of the handler as its pool."""
 
     _pool: RequestPool | None = None
+
+    def __init__(
+        self,
+        served: ServedHandler,
+        requests: list[Waiting],
+        on_end: OnEnd,
+        own: HandlerPool | None,
+    ) -> None:
+        super().__init__(served, requests, on_end)
+        self._own = own
 
     def cancel(self) -> bool:
         waited = super().cancel()
@@ -137,7 +147,10 @@ class PoolCall(BatchCall):
         return waited
 
     def _results(self) -> list[Any]:
-        self._pool = running().pool_for_request(self._request)
+        if self._own is None:
+            self._pool = running().pool_for_request(self._request)
+        else:
+            self._pool = self._own.for_request(self._request, self._generation, running().grace)
         if self._is_cancelled:  # `cancel` came before there was one
             self._pool.cancel()
         return self._call_handler(self._pool)
@@ -225,9 +238,9 @@ def call_of(
     served: ServedHandler, requests: list[Waiting], pool: HandlerPool | None, on_end: OnEnd
 ) -> BatchCall:
     """Make the call of a handler for `requests`; `pool` has its workers."""
+    if served.with_pool:
+        return PoolCall(served, requests, on_end, pool)
     if pool is not None:
         return WorkerCall(served, requests, on_end, pool)
-    if served.with_pool:
-        return PoolCall(served, requests, on_end)
     kind = LoopCall if served.is_async else BatchCall
     return kind(served, requests, on_end)

@@ -192,7 +192,7 @@ class Runtime:
     def prepare_for(self, routes: Iterable[Route]) -> None:
         """Make the parts that these routes need, so that no request waits for them."""
         for route in routes:
-            if route.mode == "process pool":
+            if needs_pool(route):
                 _ = self.pool
             if route.is_async:
                 _ = self.loop
@@ -266,6 +266,12 @@ class Runtime:
 
             background_tasks.install(loop.loop)
         return loop
+
+
+def needs_pool(route: Route) -> bool:
+    """Report whether a route uses the pool that all handlers share."""
+    has_own = route.served is not None and route.served.workers is not None
+    return route.mode == "process pool" and not has_own
 
 
 _runtime: Runtime | None = None

@@ -66,6 +66,11 @@ def bad(item: Item):
     return lambda: item
 
 
+@post("/own", workers=1, use_process_pool=True, warm_up=model.model)
+def own(request, pool):
+    return pool.submit(model.predict, request.body["n"]).result()
+
+
 @get("/here")
 def here():
     return {"pid": os.getpid(), "loaded_by": model.model()["loaded_by"]}
@@ -124,6 +129,18 @@ async fn a_handler_runs_in_workers_with_their_own_model_and_device() {
     let unsent = server.post("/bad", &json!({"n": 1})).await;
     assert_eq!(unsent.status, 500);
     assert!(unsent.text().contains("a worker cannot send a function"), "{}", unsent.text());
+}
+
+#[tokio::test]
+async fn workers_are_the_pool_of_a_handler_that_uses_one() {
+    let server = dev(&[]).await;
+
+    let first = server.post("/own", &json!({"n": 5})).await.json();
+
+    assert_eq!((&first["n"], &first["device"]), (&json!(5), &json!(0)), "{first}");
+    assert_eq!(first["loaded_by"], first["pid"]);
+    assert!(!pids(&server.api("workers").await).contains(&first["pid"].as_u64().expect("a pid")));
+    assert_eq!(server.post("/own", &json!({"n": 6})).await.json()["pid"], first["pid"]);
 }
 
 #[tokio::test]
