@@ -4,12 +4,14 @@
 
 mod check;
 mod client;
+mod descriptors;
 mod exit;
 mod invocation;
 mod log;
 mod new;
 mod openapi;
 mod options;
+mod production;
 mod project;
 mod render;
 mod routes;
@@ -98,7 +100,8 @@ enum Command {
         /// File of a project with a running dev server
         file: PathBuf,
     },
-    /// Reload the changed files in the running dev server, also during a pause; exit like `wait`
+    /// Reload the changed files in the running dev server, also during a pause, and exit like `wait`;
+    /// or replace the processes of `snaxum serve` by new ones, without losing a request
     Reload {
         #[command(flatten)]
         project: DirArgs,
@@ -183,7 +186,7 @@ pub(crate) fn run(invocation: Invocation) -> ExitCode {
         }
         Command::Serve { project } => {
             log::start("info");
-            serve::run(project)
+            production::run(project)
         }
         Command::Routes { project, options } => {
             log::start("off");
@@ -215,14 +218,7 @@ pub(crate) fn run(invocation: Invocation) -> ExitCode {
     };
     log::finish();
     result.unwrap_or_else(|error| {
-        let escape = match error {
-            // Code, a list, a traceback.
-            Error::LibpythonRelease { .. } | Error::NothingLoads(_) | Error::RuntimeLost(_) => {
-                render::color::escape_lines
-            }
-            _ => render::color::escape,
-        };
-        render::color::print_error(&escape(&error.to_string()));
+        render::color::print_error(&render::error::error_text(&error));
         ExitCode::from(error.exit_code())
     })
 }

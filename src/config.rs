@@ -10,6 +10,7 @@ mod modules;
 mod option_names;
 mod options;
 mod removed;
+mod server_process;
 mod trusted_peers;
 mod values;
 
@@ -25,6 +26,7 @@ pub use declaration::OptionSpec;
 pub use option_names::{nearest_option, option_named};
 pub use options::{OPTIONS, ServerOptions, SnaxumConfig, SnaxumConfigBuilder};
 pub use removed::replacement;
+pub use server_process::ServerProcess;
 pub use trusted_peers::TrustedPeers;
 pub use values::{
     parse_count, parse_duration, parse_host, parse_port, parse_size, parse_switch, parse_words,
@@ -51,6 +53,11 @@ impl SnaxumConfig {
             Duration::ZERO => Duration::MAX,
             limit => limit,
         }
+    }
+
+    /// The number of processes that serve.
+    pub fn process_count(&self) -> usize {
+        if self.processes == 0 { values::cores() } else { self.processes }
     }
 
     /// The path of the OpenAPI document; empty if the server has none.
@@ -105,6 +112,12 @@ impl SnaxumConfigBuilder {
     /// no record.
     pub fn crash_record(mut self, record: CrashRecord) -> Self {
         self.crash_record = Some(Arc::new(record));
+        self
+    }
+
+    /// Sets the place of this process in its server. Default: it is the only one.
+    pub fn process(mut self, process: ServerProcess) -> Self {
+        self.process = process;
         self
     }
 
@@ -190,6 +203,7 @@ impl SnaxumConfigBuilder {
         config.load_only = self.load_only;
         config.first_generation = self.first_generation.unwrap_or(1);
         config.crash_record = self.crash_record;
+        config.process = self.process;
         Ok(config)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The process that started this one creates it and reads it after a crash. Requests are stored in a
 //! shared mapping, because a crash leaves no time to write them; the stack is appended by Python's
-//! `faulthandler`. Used in `snaxum dev` only.
+//! `faulthandler`. Requests are recorded in `snaxum dev` only.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
+use crate::shared_mapping;
 use crate::sync::Mutex;
 
 /// The number of requests that are recorded at once; further ones are not.
@@ -92,17 +93,9 @@ impl CrashRecord {
     /// The file cannot be mapped.
     pub fn open(file: File, server_pid: u32) -> io::Result<Self> {
         reset(&file)?; // a process before this one may have used it
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        let null = std::ptr::null_mut();
-        let (size, fd) = (size_of::<Table>(), file.as_raw_fd());
-        // SAFETY: a new mapping of a file that is large enough; the kernel chooses the address.
-        let address = unsafe { libc::mmap(null, size, access, libc::MAP_SHARED, fd, 0) };
-        if address == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the mapping is aligned to a page, has the size of the table, and is never removed.
-        // Every field is atomic, and any bytes are valid.
-        let table = unsafe { &*address.cast::<Table>() };
+        // SAFETY: every field is atomic, any bytes are valid, and `reset` has made the room.
+        let tables = unsafe { shared_mapping::map::<Table>(&file, 1) }?;
+        let table = &tables[0];
         Ok(Self { file, table, free: Mutex::new((0..SLOTS).rev().collect()), server_pid })
     }
 
@@ -193,6 +186,21 @@ impl CrashState {
         let requests = found.into_iter().map(|(.., text)| text).collect();
         Ok(Self { generation: number(&table, 0), requests, culprit, stack })
     }
+}
+
+/// The name of a signal that ends a process.
+pub fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGILL => "SIGILL",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGTERM => "SIGTERM",
+        other => return format!("signal {other}"),
+    };
+    name.to_owned()
 }
 
 /// Removes everything; the stack will be appended.

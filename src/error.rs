@@ -182,6 +182,17 @@ pub enum Error {
     /// A command that needs a running dev server found none.
     #[error("no dev server is running on `{}`; start one with `snaxum dev`", .0.display())]
     NoServer(PathBuf),
+    /// A production server of the same project.
+    #[error(
+        "process {pid} serves `{}` already: `snaxum reload` makes it load new code, SIGTERM stops it; a \
+         second server needs a copy of the project", path.display()
+    )]
+    ServerRunning {
+        /// The directory of the project.
+        path: PathBuf,
+        /// The parent of its processes.
+        pid: String,
+    },
     /// `.snaxum/dev.json` is not valid.
     #[error("`{}` {problem}; remove it, and start `snaxum dev` without `--host`", path.display())]
     BadDevFile {
@@ -240,7 +251,11 @@ impl Error {
     /// The exit code of the `snaxum` command: 2 for bad usage, 1 where the project is at fault.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoProject(_) | Self::NewProject { .. } | Self::NoServer(_) | Self::NoMcp(_) => 2,
+            Self::NoProject(_)
+            | Self::NewProject { .. }
+            | Self::NoServer(_)
+            | Self::NoMcp(_)
+            | Self::ServerRunning { .. } => 2,
             Self::BadValue { origin, .. } | Self::UnknownKey { origin, .. }
                 if !origin.contains(".toml") =>
             {

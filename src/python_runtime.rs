@@ -223,11 +223,19 @@ impl PythonRuntime {
 
     /// Logs the modules that did not load, and the routes; an error outside dev mode if none loaded.
     fn log_start(&self, report: &LoadReport) -> Result<(), Error> {
-        if !self.config.dev && report.generation == 0 {
-            log_tracebacks(report);
+        let process = self.config.process;
+        if !self.config.dev && !process.is_checked && report.generation == 0 {
+            if !process.is_quiet {
+                log_tracebacks(report);
+            }
             return Err(Error::NothingLoads(failure_text(report)));
         }
-        log_failures(report);
+        if process.is_quiet {
+            return Ok(());
+        }
+        if !process.is_checked {
+            log_failures(report);
+        }
         for RouteInfo { methods, path, handler, mode, .. } in &report.routes {
             tracing::info!("route {} {path} -> {handler} ({mode})", methods.join(","));
         }
@@ -364,6 +372,14 @@ impl PythonRuntime {
         let connect = (tokio::runtime::Handle::current(), connect);
         let lost = |_| Error::RuntimeLost("tests have run already".to_owned());
         self.connect.set(connect).map_err(lost)
+    }
+
+    /// Returns once Python's main thread has the interpreter: code that never releases it prevents that.
+    pub async fn responds(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.control.try_send(Control::Probe { reply }).is_ok() {
+            let _ = answer.await; // an error: it stops
+        }
     }
 
     /// Ends what the request `id` has begun: its coroutine, its pool tasks, its stream.

@@ -22,6 +22,7 @@ mod preface;
 mod stop_signals;
 mod tls;
 mod tls_socket;
+mod turns;
 mod unix_socket;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -52,6 +53,7 @@ use entry::Protocol;
 use forked_child::Listening;
 use limits::or_forever;
 use listener::Entry;
+use turns::{Mobility, OpenConnection};
 
 pub use fd_limit::raise_limit as raise_fd_limit;
 pub(crate) use forked_child::detach_child;
@@ -61,6 +63,7 @@ pub use limits::ConnectionLimits;
 pub use listener::{ListenAddress, Listener};
 pub use stop_signals::{StopSignal, StopSignals};
 pub use tls::Tls;
+pub use turns::{LoadTable, Passage, ProcessLoad, RunningRequest, Turns};
 
 /// How long a stopping server waits for open requests and streams.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -109,7 +112,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
     let connections = TaskTracker::new();
     // Until the connections have ended, too.
     let _listening = Listening::new(&socket);
-    let mut acceptor = match Acceptor::new(socket, limits.max_connections) {
+    let mut acceptor = match Acceptor::new(socket, limits.max_connections, entry.turns) {
         Ok(acceptor) => acceptor,
         Err(error) => {
             tracing::error!("cannot accept connections: {error}");
@@ -127,6 +130,8 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
         let respond = respond.clone();
         let permit = Arc::new(permit);
         let guard = (Arc::clone(&permit), connections.clone());
+        let open = entry.turns.map(OpenConnection::new);
+        let mobility = Mobility::new(entry.turns, entry.is_plain());
         let (socket, addresses) = match accepted {
             Accepted::Tcp(stream, peer) => {
                 // Responses are small: waiting to fill a packet only delays them.
@@ -137,11 +142,17 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
                 if entry.is_plain() {
                     let respond = for_connection(respond, addresses, entry.trusted.clone(), guard);
                     let protocol = Protocol::Unknown;
-                    let connection =
-                        connection::serve(stream, protocol, respond, limits, stop.clone());
+                    let connection = connection::serve(
+                        stream,
+                        protocol,
+                        respond,
+                        limits,
+                        stop.clone(),
+                        mobility,
+                    );
                     connections.spawn(async move {
                         connection.await;
-                        drop(permit);
+                        drop((permit, open));
                     });
                     continue;
                 }
@@ -154,7 +165,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
         let (entry, stop) = (entry.clone(), stop.clone());
         connections.spawn(async move {
             serve_entering(socket, entry, addresses, respond, guard, limits, stop).await;
-            drop(permit);
+            drop((permit, open));
         });
     }
     drop((acceptor, file));
@@ -176,8 +187,9 @@ async fn serve_entering<F: Future<Output = Response> + Send + 'static>(
     let limit = or_forever(limits.header_timeout);
     match entry::enter(socket, &entry, &mut addresses, limit).await {
         Ok((socket, protocol)) => {
+            let mobility = Mobility::new(entry.turns, entry.is_plain());
             let respond = for_connection(respond, addresses, entry.trusted, guard);
-            connection::serve(socket, protocol, respond, limits, stop).await;
+            connection::serve(socket, protocol, respond, limits, stop, mobility).await;
         }
         Err(error) => tracing::debug!("connection ended before its first request: {error}"),
     }
@@ -268,7 +280,14 @@ pub fn serve_in_memory<F: Future<Output = Response> + Send + 'static>(
             }
             respond(request, client.unwrap_or(NO_ADDRESS))
         };
-        tokio::spawn(connection::serve(socket, Protocol::Http1, respond, limits, stop));
+        tokio::spawn(connection::serve(
+            socket,
+            Protocol::Http1,
+            respond,
+            limits,
+            stop,
+            Mobility::NONE,
+        ));
     }
 }
 

@@ -5,7 +5,8 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
@@ -39,10 +40,14 @@ impl StateDir {
     ///
     /// There is none, or a part of its path is a symbolic link.
     pub fn read_in(project: &Path, name: &str) -> io::Result<Vec<u8>> {
+        Self::open_in(project)?.read(name)
+    }
+
+    fn open_in(project: &Path) -> io::Result<Self> {
         let path = project.join(NAME);
         let flags = directory_flags() | OFlags::NOFOLLOW;
         let directory = rustix::fs::openat(CWD, &path, flags, Mode::empty())?;
-        Self { directory, path }.read(name)
+        Ok(Self { directory, path })
     }
 
     /// The path of a file in it, for messages.
@@ -98,6 +103,41 @@ impl StateDir {
     /// It is a symbolic link, or it cannot be opened.
     pub fn open_lock(&self, name: &str) -> io::Result<File> {
         self.open(name, OFlags::RDWR | OFlags::CREATE)
+    }
+
+    /// Makes a socket to listen on that only this user can connect to; replaces one that a server
+    /// which has ended has left.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses, such as for a path that is too long.
+    pub fn bind_socket(&self, name: &str) -> io::Result<UnixListener> {
+        let _ = self.remove(name);
+        let listener = UnixListener::bind(self.path_of_socket(name))?;
+        let mode = Mode::RUSR | Mode::WUSR;
+        rustix::fs::chmodat(&self.directory, name, mode, AtFlags::empty())?;
+        Ok(listener)
+    }
+
+    /// Connects to a socket in the `.snaxum` of `project`.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or no process listens on it.
+    pub fn connect_in(project: &Path, name: &str) -> io::Result<UnixStream> {
+        let state = Self::open_in(project)?;
+        if state.is_link(name) {
+            return Err(state.error(name, Errno::LOOP));
+        }
+        UnixStream::connect(state.path_of_socket(name))
+    }
+
+    /// A path of a socket: the path of a project may have more bytes than that of a socket can.
+    fn path_of_socket(&self, name: &str) -> PathBuf {
+        match cfg!(target_os = "linux") {
+            true => format!("/proc/self/fd/{}/{name}", self.directory.as_raw_fd()).into(),
+            false => self.path.join(name),
+        }
     }
 
     /// Reads a file.

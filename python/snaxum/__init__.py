@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .mounts import mount
     from .responses import abort, redirect, send_file
     from .routing import RouteError
+    from .server_process import process
     from .state import State
     from .static_files import static
     from .templates import render
@@ -92,6 +93,7 @@ __all__ = [
     "on_unload",
     "patch",
     "post",
+    "process",
     "put",
     "redirect",
     "render",
@@ -136,6 +138,7 @@ if not TYPE_CHECKING:  # for a type checker, an unknown name is an error
         "mounts": ("mount",),
         "responses": ("abort", "redirect", "send_file"),
         "routing": ("RouteError",),
+        "server_process": ("process",),
         "state": ("State",),
         "static_files": ("static",),
         "templates": ("render",),

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from . import _registry
+from . import _registry, server_process
 from ._core import fast_json, forms
 from ._debug import redact
 from ._host import Exchange, HostApi, to_json
@@ -67,6 +67,7 @@ def start(options: str, host: HostApi) -> bytes:
         from ._debug import crash
 
         crash.install(settings["crash_fd"])
+    server_process.assign(*settings["process"])
     respond.is_observed = settings["dev"]
     redact.add_words(settings["redact_extra"])
     forms.max_fields = settings["max_form_fields"]

@@ -6,6 +6,7 @@
 pub(crate) mod connection;
 pub(crate) mod control;
 pub(crate) mod explain;
+mod production;
 pub(crate) mod routes;
 mod server_status;
 pub(crate) mod tail;

@@ -18,12 +18,10 @@ static OWN: OnceLock<Invocation> = OnceLock::new();
 #[derive(Debug)]
 pub(crate) struct Invocation {
     /// The program, and the arguments that make it this one; empty if it is not known.
-    #[allow(dead_code, reason = "dev mode alone starts the program again")]
     pub(crate) program: Vec<OsString>,
     /// The arguments of the user.
     pub(crate) arguments: Vec<OsString>,
     /// The value of [`HANDOVER`], which is no longer in the environment: user code must not find it.
-    #[allow(dead_code, reason = "dev mode alone takes something over")]
     pub(crate) handover: Option<OsString>,
 }
 
@@ -54,13 +52,11 @@ pub(crate) fn arguments() -> Vec<OsString> {
 }
 
 /// The text that the process before this one has left for it.
-#[allow(dead_code, reason = "dev mode alone takes something over")]
 pub(crate) fn handover() -> Option<&'static str> {
     OWN.get()?.handover.as_ref()?.to_str()
 }
 
 /// The command that starts this program again, without arguments.
-#[allow(dead_code, reason = "dev mode alone starts the program again")]
 pub(crate) fn program() -> io::Result<Command> {
     let mut parts = OWN.get().into_iter().flat_map(|own| &own.program);
     let mut command = Command::new(parts.next().ok_or(io::ErrorKind::NotFound)?);

@@ -6,6 +6,7 @@
 pub(crate) mod color;
 pub(crate) mod contract;
 pub(crate) mod dedup;
+pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod failure;
 pub(crate) mod json;

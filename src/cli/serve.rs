@@ -1,50 +1,19 @@
-//! `snaxum serve`: serves the routes in production.
+//! The start and the graceful stop of a process that serves, in production and in dev mode.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use snaxum::config::SnaxumConfig;
-use snaxum::dispatcher;
 use snaxum::error::Error;
 use snaxum::python_runtime::PythonRuntime;
-use snaxum::server::{self, ConnectionLimits, DRAIN_TIMEOUT, Listener, StopSignal, StopSignals};
+use snaxum::server::{self, DRAIN_TIMEOUT, Listener, StopSignal, StopSignals};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, exit};
-use super::options::ProjectArgs;
-use super::project;
-use super::render::color;
 
 /// The least and the most time that Python has to stop, once no request is waited for.
 const MIN_SHUTDOWN: Duration = Duration::from_millis(500);
 const MAX_SHUTDOWN: Duration = DRAIN_TIMEOUT;
-
-/// Serves until a signal.
-pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
-    let config = project::read(args)?.1.build()?;
-    let limits = ConnectionLimits::new(&config);
-    let tokio = project::tokio_runtime()?;
-    let result = tokio.block_on(async {
-        let limit = config.drain_limit();
-        let signals = register_signals()?;
-        let start = start(config, None, signals).await?;
-        let runtime = Arc::clone(&start.runtime);
-        let respond =
-            move |request, _| dispatcher::respond_through_layers(Arc::clone(&runtime), request);
-        let serve = |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
-        project::log_warnings(&start.runtime);
-        let address = start.listener.address();
-        let address = address.map_err(Error::io("cannot read the socket's address"))?;
-        let line = format!("listening on {address}\n");
-        // Its reader may be slower than clients are.
-        std::thread::spawn(move || color::print(&line));
-        serve_until_end(start, serve, |_| (), std::future::pending()).await;
-        Ok(ExitCode::SUCCESS)
-    });
-    tokio.shutdown_background(); // a thread that hangs does not delay the end
-    result
-}
 
 /// The parts of a server that is ready to serve.
 pub(crate) struct ReadyServer {
@@ -101,7 +70,19 @@ pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
         _ = signals.next() => StopCause::Signal,
         () = restart => StopCause::Restart,
     };
-    tracing::info!("stopping");
+    if cause == StopCause::Signal {
+        let delay = runtime.config().shutdown_delay;
+        if !delay.is_zero() {
+            tracing::info!("stopping in {delay:?}; the server is no longer ready");
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                _ = signals.next() => {}
+            }
+        }
+        if !runtime.config().process.is_quiet {
+            tracing::info!("stopping");
+        }
+    }
     on_stop(cause);
     let hurry = CancellationToken::new();
     let graceful = async {

@@ -96,6 +96,8 @@ macro_rules! options {
             pub first_generation: u64,
             /// Where a crash of this process is recorded.
             pub crash_record: Option<Arc<CrashRecord>>,
+            /// The place of this process in its server.
+            pub process: ServerProcess,
             $($(#[doc = $help])+ pub $field: $type,)+
         }
 
@@ -114,6 +116,7 @@ macro_rules! options {
             pub(super) load_only: bool,
             pub(super) first_generation: Option<u64>,
             pub(super) crash_record: Option<Arc<CrashRecord>>,
+            pub(super) process: ServerProcess,
             pub(super) options: ServerOptions,
         }
 
@@ -167,6 +170,7 @@ macro_rules! options {
                     load_only: false,
                     first_generation: 1,
                     crash_record: None,
+                    process: ServerProcess::default(),
                     $($field: $crate::config::declaration::resolve!(self.$field $(, $default)?),)+
                 }
             }

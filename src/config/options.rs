@@ -12,12 +12,13 @@ use std::time::Duration;
 use crate::crash_record::CrashRecord;
 
 use super::declaration::{OptionSpec, Setting, options};
+use super::server_process::ServerProcess;
 use super::trusted_peers::TrustedPeers;
 use super::values::{
-    parse_connections, parse_count, parse_descriptor, parse_duration, parse_header, parse_host,
-    parse_host_pattern, parse_interface, parse_loop, parse_method, parse_origin, parse_peers,
-    parse_pool, parse_port, parse_retries, parse_size, parse_switch, parse_target, parse_text,
-    parse_url_path, parse_words,
+    cores, parse_connections, parse_count, parse_descriptor, parse_duration, parse_header,
+    parse_host, parse_host_pattern, parse_interface, parse_loop, parse_method, parse_number,
+    parse_origin, parse_peers, parse_pool, parse_port, parse_processes, parse_retries, parse_size,
+    parse_switch, parse_target, parse_text, parse_url_path, parse_words,
 };
 
 options! {
@@ -91,6 +92,30 @@ options! {
     /// Threads that run `def` handlers
     "dispatch-workers", "N", parse_count, dispatch_workers(usize)
         => dispatch_workers: usize = 4, "4";
+
+    /// Processes of `serve`, each with an interpreter, on one listening socket; 0 is the number of cores
+    "processes", "N", parse_processes, processes(usize) => processes: usize = 1, "1";
+
+    /// Requests after which `serve` replaces a process, one process at a time; 0 disables the limit
+    "max-requests", "N", parse_number, max_requests(u64) => max_requests: u64 = 0, "0";
+
+    /// Resident memory above which `serve` replaces a process, such as 512MiB; 0 disables the limit
+    "max-rss", "SIZE", parse_size, max_rss(usize) => max_rss: usize = 0, "0";
+
+    /// Path that must respond with a status below 400 in each new process of `serve` before it serves
+    "smoke", "URL-PATH", parse_url_path, smoke(impl Into<String>) => smoke: Option<String>;
+
+    /// Time that a new process of `serve` may take until it serves; 0 disables the limit
+    "start-timeout", "TIME", parse_duration, start_timeout(Duration)
+        => start_timeout: Duration = Duration::from_secs(300), "5m";
+
+    /// Time without a sign of life after which `serve` replaces a process; 0 disables the limit
+    "hang-timeout", "TIME", parse_duration, hang_timeout(Duration)
+        => hang_timeout: Duration = Duration::from_secs(60), "60";
+
+    /// Time between a signal to stop and the end of accepting; the server reports that it is not ready
+    "shutdown-delay", "TIME", parse_duration, shutdown_delay(Duration)
+        => shutdown_delay: Duration = Duration::ZERO, "0";
 
     /// Time until a response must start, such as 30 or 500ms; 0 disables the limit
     "request-timeout", "TIME", parse_duration, request_timeout(Duration)
@@ -261,10 +286,6 @@ impl ServerOptions {
         }
         lower
     }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 #[cfg(test)]

@@ -186,6 +186,31 @@ pub(super) fn parse_retries(value: &str) -> Result<usize, String> {
     }
 }
 
+/// Parses a count of server processes; 0 stands for the number of cores.
+pub(super) fn parse_processes(value: &str) -> Result<usize, String> {
+    let cores = cores();
+    // Each one loads the code again, and more than the cores run no faster.
+    let most = (16 * cores).max(64);
+    match value.parse::<u64>() {
+        Ok(count) if count <= most as u64 => Ok(usize::try_from(count).unwrap_or(most)),
+        Ok(count) => Err(format!(
+            "{count}; this machine has {cores} cores, and each process loads the code again: use 0, \
+             which is one for each core, or at most {most}"
+        )),
+        Err(_) => Err(format!("`{value}`; it must be a whole number from 0 to {most}")),
+    }
+}
+
+/// The number of cores that this process may use.
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Parses a whole number from 0.
+pub(super) fn parse_number(value: &str) -> Result<u64, String> {
+    value.parse().map_err(|_| format!("`{value}`; it must be a whole number, such as 10000"))
+}
+
 /// Parses seconds, or a number with `ms`, `s`, `m` or `h`.
 pub fn parse_duration(value: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(value);

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use crate::crash_record::CrashState;
+use crate::crash_record::{CrashState, signal_name};
 use crate::event::Event;
 use crate::message::{
     Frame, Head, LogRecord, Phases, RequestRecord, SourceLine, Traceback, unix_ms,
@@ -168,19 +168,6 @@ fn source_around(path: &Path, line: u32) -> Vec<SourceLine> {
     let first = (line as usize).saturating_sub(SOURCE_LINES).max(1);
     let lines = text.lines().zip(1..).skip(first - 1).take(2 * SOURCE_LINES + 1);
     lines.map(|(text, line)| SourceLine { line, text: text.to_owned() }).collect()
-}
-
-fn signal_name(signal: i32) -> String {
-    let name = match signal {
-        libc::SIGSEGV => "SIGSEGV",
-        libc::SIGABRT => "SIGABRT",
-        libc::SIGBUS => "SIGBUS",
-        libc::SIGFPE => "SIGFPE",
-        libc::SIGILL => "SIGILL",
-        libc::SIGKILL => "SIGKILL",
-        other => return format!("signal {other}"),
-    };
-    name.to_owned()
 }
 
 #[cfg(test)]

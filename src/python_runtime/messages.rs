@@ -59,6 +59,10 @@ pub(crate) enum Control {
         args: Vec<String>,
         reply: oneshot::Sender<Result<i32, String>>,
     },
+    /// Responds once the runtime thread has the interpreter.
+    Probe {
+        reply: oneshot::Sender<()>,
+    },
     Shutdown {
         timeout: Duration,
         /// Sent when no module loads any more.

@@ -211,6 +211,7 @@ fn serve_control(
                 let result = keeping_signals(origin, || bridge.run_tests(py, args));
                 let _ = reply.send(result.map_err(|error| bridge::error_text(py, &error)));
             }
+            Control::Probe { reply } => drop(reply.send(())),
             Control::Shutdown { timeout, began, reply } => {
                 let _ = began.send(());
                 return Some((timeout, reply));
@@ -271,6 +272,7 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "openapi_url": config.openapi_path(),
         "docs_url": config.docs_path(),
         "load_only": config.load_only,
+        "process": (config.process.number, config.process.count),
         "crash_fd": config.crash_record.as_ref().map(|record| record.fd()),
         "origin": match origin {
             Origin::Ours => "ours",

@@ -3,7 +3,7 @@
 //! TCP without TLS has a type of its own, for speed; all other kinds share [`AnySocket`].
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
@@ -32,6 +32,11 @@ pub(super) trait ClientSocket: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Lets the kernel drop what the client has not read when the socket is dropped.
     fn reset_on_drop(&self);
 
+    /// The descriptor, if another process can continue the connection.
+    fn movable(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
     /// Makes it a socket of the common type.
     fn into_any(self) -> AnySocket;
 }
@@ -51,6 +56,10 @@ impl ClientSocket for TcpStream {
 
     fn reset_on_drop(&self) {
         let _ = self.set_zero_linger();
+    }
+
+    fn movable(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
     }
 
     fn into_any(self) -> AnySocket {
@@ -113,6 +122,10 @@ impl ClientSocket for UnixStream {
     }
 
     fn reset_on_drop(&self) {}
+
+    fn movable(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
+    }
 
     fn into_any(self) -> AnySocket {
         Either::Left(Either::Right(Either::Left(self)))
@@ -178,6 +191,14 @@ impl ClientSocket for PlainSocket {
         }
     }
 
+    fn movable(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Either::Left(socket) => socket.movable(),
+            Either::Right(Either::Left(socket)) => socket.movable(),
+            Either::Right(Either::Right(_)) => None,
+        }
+    }
+
     fn into_any(self) -> AnySocket {
         Either::Left(self)
     }
@@ -206,6 +227,13 @@ impl ClientSocket for AnySocket {
         match self {
             Either::Left(socket) => socket.reset_on_drop(),
             Either::Right(socket) => socket.plain().reset_on_drop(),
+        }
+    }
+
+    fn movable(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Either::Left(socket) => socket.movable(),
+            Either::Right(_) => None, // the keys of TLS stay here
         }
     }
 

@@ -7,6 +7,7 @@
 //!   its request continues. After each half-close timeout without a byte, an interim response tests
 //!   whether it reads; if none may be sent (HTTP/1.0, or within a response), it counts as gone.
 //! - A head that hyper rejects without a reason: the response gets one.
+//! - A connection that another process is to continue: for hyper it has ended.
 //! - A client that still sends after the last response: its bytes are read for a while, because the
 //!   reset of a closed socket would overtake the response.
 //!
@@ -26,6 +27,7 @@ use super::header_timeout::{HeaderTimeout, Phase};
 use super::invalid_request;
 use super::limits::{ConnectionLimits, or_forever};
 use super::preface::Preface;
+use super::turns::{Boundary, Mobility};
 
 /// An interim response that any client of HTTP/1.1 skips (RFC 9110, 15.2).
 const INTERIM: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -49,6 +51,12 @@ pub(super) struct ClientStream<T> {
     rejection: Vec<u8>,
     /// Set once the last response has been sent, if the client still sends.
     lingering: Option<Lingering>,
+    mobility: Mobility,
+    boundary: Boundary,
+    /// Whether hyper has bytes that it could not write yet.
+    has_unwritten: bool,
+    /// Whether another process continues the connection.
+    has_moved: bool,
 }
 
 struct BlockedWrite {
@@ -75,6 +83,7 @@ impl<T: ClientSocket> ClientStream<T> {
         preface: Preface,
         timer: HeaderTimeout,
         limits: &ConnectionLimits,
+        mobility: Mobility,
     ) -> Self {
         Self {
             socket,
@@ -87,7 +96,31 @@ impl<T: ClientSocket> ClientStream<T> {
             half_closed: None,
             rejection: Vec::new(),
             lingering: None,
+            mobility,
+            boundary: Boundary::new(),
+            has_unwritten: false,
+            has_moved: false,
         }
+    }
+
+    /// Passes the connection on to another process if it should move and nothing of it is left here.
+    fn moves(&mut self, context: &mut Context<'_>) -> bool {
+        if !self.mobility.should_move() || !self.timer.is_idle() {
+            return false;
+        }
+        let is_clean = self.preface.is_empty() && self.boundary.is_clean(self.timer.body());
+        if self.has_unwritten || !is_clean {
+            return false;
+        }
+        let mut byte = [0];
+        match self.socket.poll_peek(context, &mut ReadBuf::new(&mut byte)) {
+            Poll::Ready(Ok(1..)) => {}
+            // Only a process that stops passes an idle connection on.
+            Poll::Pending if self.mobility.is_leaving() => {}
+            _ => return false,
+        }
+        self.has_moved = self.mobility.pass_on(&self.socket);
+        self.has_moved
     }
 
     /// Whether a request is being handled, or its response sent.
@@ -138,6 +171,7 @@ impl<T: ClientSocket> ClientStream<T> {
 
     /// Prepares a write of hyper; `None` if another response takes its place.
     fn begin_write(&mut self, bytes: &[u8]) -> Option<()> {
+        self.has_unwritten = true;
         if self.timer.phase() == Phase::Head {
             // No request is being handled: this is hyper's own response.
             if let Some(explained) = invalid_request::explain(bytes, self.max_header_size) {
@@ -239,6 +273,9 @@ impl<T: ClientSocket> AsyncRead for ClientStream<T> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.has_moved || self.moves(context) {
+            return Poll::Ready(Ok(())); // for hyper the connection has ended
+        }
         let before = buffer.filled().len();
         self.preface.move_to(buffer);
         let mut polled = Poll::Ready(Ok(()));
@@ -246,7 +283,12 @@ impl<T: ClientSocket> AsyncRead for ClientStream<T> {
             // The rest of a head has often arrived with its start.
             polled = Pin::new(&mut self.socket).poll_read(context, buffer);
         }
-        if buffer.filled().len() > before {
+        let read = &buffer.filled()[before..];
+        if !read.is_empty() {
+            if self.mobility.is_possible() {
+                let is_first = self.timer.is_idle();
+                self.boundary.record(read, is_first);
+            }
             self.timer.record_activity();
             if polled.is_pending() {
                 return Poll::Ready(Ok(()));
@@ -289,10 +331,14 @@ impl<T: ClientSocket> AsyncWrite for ClientStream<T> {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.flush_rejection(context))?;
         ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+        self.has_unwritten = false;
         Poll::Ready(self.watch_client(context))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.has_moved {
+            return Poll::Ready(Ok(()));
+        }
         ready!(self.flush_rejection(context))?;
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.socket).poll_shutdown(context))?;

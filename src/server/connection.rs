@@ -2,14 +2,16 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Once;
+use std::time::Duration;
 
-use axum::http::{StatusCode, Version};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode, Version};
 use axum::response::Response;
 use futures_util::FutureExt;
 use futures_util::future::{self, Either};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
@@ -23,6 +25,11 @@ use super::header_timeout::{HeaderTimeout, Phase};
 use super::http2;
 use super::limits::{ConnectionLimits, or_forever};
 use super::preface::Preface;
+use super::turns::Mobility;
+
+/// How often a process that leaves tries to pass a connection on, and how often if it is idle.
+const MOVE_INTERVAL: Duration = Duration::from_millis(100);
+const MAX_MOVES: u32 = 20;
 
 /// Serves one connection to its end; after `stop` it finishes the current requests.
 pub(super) async fn serve<T: ClientSocket, F: Future<Output = Response> + Send + 'static>(
@@ -31,6 +38,7 @@ pub(super) async fn serve<T: ClientSocket, F: Future<Output = Response> + Send +
     respond: impl Fn(hyper::Request<Incoming>) -> F,
     limits: ConnectionLimits,
     stop: CancellationToken,
+    mobility: Mobility,
 ) {
     let mut preface = Preface::default();
     let is_http2 = match protocol {
@@ -38,12 +46,27 @@ pub(super) async fn serve<T: ClientSocket, F: Future<Output = Response> + Send +
         Protocol::Http2 => Ok(true),
         Protocol::Unknown => {
             let limit = or_forever(limits.header_timeout);
-            let first = timeout(limit, preface.read(&mut socket)).await;
-            first.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            let first = tokio::select! {
+                first = timeout(limit, preface.read(&mut socket)) => {
+                    Some(first.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())))
+                }
+                () = stop.cancelled() => None,
+            };
+            match first {
+                Some(first) => first,
+                // It has sent nothing: another process continues it, or it ends.
+                None if preface.is_empty() && mobility.is_leaving() => {
+                    if mobility.pass_on(&socket) {
+                        return;
+                    }
+                    Ok(false)
+                }
+                None => Ok(false),
+            }
         }
     };
     let result = match is_http2 {
-        Ok(false) => serve_http1(socket, preface, respond, &limits, stop).await,
+        Ok(false) => serve_http1(socket, preface, respond, &limits, stop, mobility).await,
         // Boxed: few connections need its size.
         Ok(true) => {
             let socket = socket.into_any();
@@ -69,9 +92,10 @@ async fn serve_http1<T: ClientSocket, F: Future<Output = Response> + Send>(
     respond: impl Fn(hyper::Request<Incoming>) -> F,
     limits: &ConnectionLimits,
     stop: CancellationToken,
+    mobility: Mobility,
 ) -> hyper::Result<()> {
     let timer = HeaderTimeout::new(limits);
-    let stream = TokioIo::new(ClientStream::new(socket, preface, timer.clone(), limits));
+    let stream = TokioIo::new(ClientStream::new(socket, preface, timer.clone(), limits, mobility));
     let timer = &timer;
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let rejection = framing::check(&request);
@@ -80,14 +104,18 @@ async fn serve_http1<T: ClientSocket, F: Future<Output = Response> + Send>(
             Version::HTTP_11 => Phase::Request,
             _ => Phase::OldRequest,
         });
+        timer.set_body(request.body().size_hint().exact());
+        let closes = mobility.is_leaving(); // the connection could not move
         // An `async` block would store the future, which is large, more than once.
         let responding = match rejection {
             None => Either::Left(respond(request)),
             Some(rejection) => Either::Right(future::ready(rejection.response())),
         };
-        responding.map(move |response| {
+        responding.map(move |mut response| {
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 timer.enter(Phase::Upgraded);
+            } else if closes {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response)
         })
@@ -104,10 +132,33 @@ async fn serve_http1<T: ClientSocket, F: Future<Output = Response> + Send>(
     tokio::select! {
         result = connection.as_mut() => result,
         () = stop.cancelled() => {
+            if mobility.is_leaving()
+                && let Some(result) = move_away(connection.as_mut(), timer).await
+            {
+                return result;
+            }
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     }
+}
+
+/// Lets a connection move to another process after its request; `None` if it cannot.
+async fn move_away<C: Future<Output = R>, R>(
+    mut connection: Pin<&mut C>,
+    timer: &HeaderTimeout,
+) -> Option<R> {
+    let mut idle_for = 0;
+    while idle_for < MAX_MOVES {
+        // Each wait polls it, which tries to move it. A client that sends a request meanwhile gets a
+        // response, which closes the connection.
+        match timeout(MOVE_INTERVAL, connection.as_mut()).await {
+            Ok(result) => return Some(result),
+            Err(_) if timer.phase() == Phase::Head => idle_for += 1,
+            Err(_) => idle_for = 0,
+        }
+    }
+    None
 }
 
 fn warn_of_large_head(limits: &ConnectionLimits) {

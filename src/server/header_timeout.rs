@@ -11,7 +11,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -68,7 +68,12 @@ struct TimerState {
     unused: Mutex<Option<Pin<Box<tokio::time::Sleep>>>>,
     /// Whether any byte has arrived since the timer was set.
     has_activity: AtomicBool,
+    /// The length of the body of the last request; [`UNKNOWN`] if it is not known.
+    body: AtomicU64,
 }
+
+/// A body without a length.
+const UNKNOWN: u64 = u64::MAX;
 
 impl HeaderTimeout {
     pub(super) fn new(limits: &ConnectionLimits) -> Self {
@@ -78,6 +83,7 @@ impl HeaderTimeout {
             phase: AtomicPhase::default(),
             unused: Mutex::default(),
             has_activity: AtomicBool::new(false),
+            body: AtomicU64::new(UNKNOWN),
         }))
     }
 
@@ -94,6 +100,21 @@ impl HeaderTimeout {
     /// Records the use from now on. Only the connection's own task does so, and reads it.
     pub(super) fn enter(&self, phase: Phase) {
         self.0.phase.0.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// Whether it waits for a head of which no byte has arrived.
+    pub(super) fn is_idle(&self) -> bool {
+        self.phase() == Phase::Head && !self.0.has_activity.load(Ordering::Relaxed)
+    }
+
+    /// Records the length of the body of a request.
+    pub(super) fn set_body(&self, length: Option<u64>) {
+        self.0.body.store(length.unwrap_or(UNKNOWN), Ordering::Relaxed);
+    }
+
+    /// The length of the body of the last request, if it is known.
+    pub(super) fn body(&self) -> Option<u64> {
+        Some(self.0.body.load(Ordering::Relaxed)).filter(|length| *length != UNKNOWN)
     }
 
     pub(super) fn phase(&self) -> Phase {

@@ -20,6 +20,7 @@ use crate::config::{SnaxumConfig, TrustedPeers};
 use crate::error::Error;
 
 use super::tls::Tls;
+use super::turns::Turns;
 use super::unix_socket::{self, SocketFile};
 
 /// Connections that may wait to be accepted; the system may allow fewer. A client that finds no room
@@ -51,6 +52,8 @@ pub(super) struct Entry {
     pub(super) tls: Option<Tls>,
     pub(super) has_proxy_header: bool,
     pub(super) trusted: Option<Arc<TrustedPeers>>,
+    /// Set if other processes accept from the same socket.
+    pub(super) turns: Option<&'static Turns>,
 }
 
 impl Entry {
@@ -192,6 +195,13 @@ impl Listener {
         self
     }
 
+    /// Accepts in turns with other processes, which have the same socket.
+    #[must_use]
+    pub fn with_turns(mut self, turns: &'static Turns) -> Self {
+        self.entry.turns = Some(turns);
+        self
+    }
+
     /// The certificate and the key, to load them again.
     pub fn tls(&self) -> Option<&Tls> {
         self.entry.tls.as_ref()
@@ -229,9 +239,15 @@ impl Listener {
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.socket {
-            Socket::Tcp(socket) => socket.as_fd(),
-            Socket::Unix(socket) => socket.as_fd(),
+        self.socket.as_fd()
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
         }
     }
 }

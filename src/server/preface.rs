@@ -30,6 +30,11 @@ impl Preface {
         Ok(true)
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
     /// Moves them to where they are read.
     pub(super) fn move_to(&mut self, buffer: &mut ReadBuf<'_>) {
         if self.start < self.end {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::serve;
 use super::entry::Protocol;
+use super::turns::Mobility;
 use super::{ConnectionLimits, Listener};
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,7 +31,14 @@ fn client(limits: ConnectionLimits) -> DuplexStream {
         request.into_body().collect().await.expect("a whole body");
         Response::new(Body::from("ok"))
     };
-    tokio::spawn(serve(server, Protocol::Unknown, respond, limits, CancellationToken::new()));
+    tokio::spawn(serve(
+        server,
+        Protocol::Unknown,
+        respond,
+        limits,
+        CancellationToken::new(),
+        Mobility::NONE,
+    ));
     client
 }
 

@@ -138,7 +138,8 @@ impl Project {
     pub(crate) fn spawn(self, command: &str) -> Server {
         let mut process = self.command(&snaxum());
         process.args([command, "--port", "0"]).args(&self.args);
-        self.spawn_process(process)
+        let has_parent = command == "serve";
+        Server { has_parent, ..self.spawn_process(process) }
     }
 
     /// Starts a program of the test's own that serves this project.
@@ -154,9 +155,11 @@ impl Project {
             .expect("a client");
         let pid = child.id().expect("it has just been started");
         Server {
+            _group: ProcessGroup(pid),
             project: self,
             url: String::new(),
             token: String::new(),
+            has_parent: false,
             pid,
             child,
             out,
@@ -218,6 +221,9 @@ pub(crate) struct Server {
     pub(crate) project: Project,
     pub(crate) url: String,
     pub(crate) token: String,
+    _group: ProcessGroup,
+    /// Whether a child of the started process serves, without a file that names it.
+    has_parent: bool,
     pub(crate) pid: u32,
     pub(crate) out: Output,
     pub(crate) err: Output,
@@ -364,10 +370,16 @@ impl Server {
         assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "the server is there");
     }
 
-    /// The process that runs Python: in `snaxum dev` a child of the started process.
+    /// The process that runs Python: a child of the started process, but for programs of a test.
     pub(crate) fn python_pid(&self) -> u32 {
         let announced = self.announcement().and_then(|announced| announced["python_pid"].as_u64());
-        announced.map_or(self.pid, |pid| u32::try_from(pid).expect("a pid"))
+        if let Some(pid) = announced {
+            return u32::try_from(pid).expect("a pid");
+        }
+        match self.has_parent {
+            true => Process::children_of(self.pid).first().map_or(self.pid, |child| child.pid),
+            false => self.pid,
+        }
     }
 
     pub(crate) fn python_process(&self) -> Process {
@@ -435,6 +447,18 @@ impl Server {
     /// The descendants of the process that runs Python.
     pub(crate) fn children(&self) -> Vec<Process> {
         Process::below(self.python_pid())
+    }
+}
+
+/// The started process and its descendants. Dropping it kills the rest of them.
+struct ProcessGroup(u32);
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        if let Ok(group) = i32::try_from(self.0) {
+            // SAFETY: sends a signal to the group that our own child was made the leader of.
+            unsafe { libc::kill(-group, libc::SIGKILL) };
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use snaxum::error::Error;
 use snaxum::message::still_serving;
 
 use super::connection::{Connection, DevClient};
+use super::production;
 use super::server_status::StatusResponse;
 use crate::cli::project;
 use crate::cli::render::{PAUSED, color};
@@ -33,8 +34,11 @@ struct RestartResponse {
     refusal: String,
 }
 
-/// Checks all files; with `full` runs all modules again.
+/// Checks all files; with `full` runs all modules again. In production new processes load the code.
 pub(crate) fn reload(dir: &Path, full: bool) -> Result<ExitCode, Error> {
+    if let Some(code) = production::reload(dir)? {
+        return Ok(code);
+    }
     send(dir, "reload", &json!({ "full": full }), |outcome| {
         outcome.status.print_or(&outcome.summary)
     })

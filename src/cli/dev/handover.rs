@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::TcpListener;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -22,6 +22,7 @@ use snaxum::error::Error;
 use snaxum::python_runtime::PythonRuntime;
 use snaxum::state_dir::StateDir;
 
+use crate::cli::descriptors::{self, set_inheritable};
 use crate::cli::invocation::{self, HANDOVER};
 use crate::cli::render::color::escape;
 use crate::cli::terminal::Terminal;
@@ -88,11 +89,8 @@ pub(crate) fn take_over() -> Option<Handover> {
     ENVIRONMENT.get_or_init(|| env::vars_os().collect());
     FILES.get_or_init(open_files);
     let state: HandoverState = serde_json::from_str(invocation::handover()?).ok()?;
-    let open = |descriptor| {
-        set_inheritable(descriptor, false);
-        // SAFETY: the variable names a descriptor that was opened for this process only.
-        unsafe { OwnedFd::from_raw_fd(descriptor) }
-    };
+    // SAFETY: the variable names a descriptor that was opened for this process only.
+    let open = |descriptor| unsafe { descriptors::take(descriptor) };
     let socket = TcpListener::from(open(state.socket));
     socket.set_nonblocking(true).ok()?;
     let control = UnixStream::from(open(state.control));
@@ -254,10 +252,4 @@ fn open_files() -> Vec<RawFd> {
     // SAFETY: reads a flag, or returns an error for a descriptor that is not open.
     files.retain(|file| unsafe { libc::fcntl(*file, libc::F_GETFD) } >= 0);
     files
-}
-
-fn set_inheritable(descriptor: RawFd, is_inheritable: bool) {
-    let flags = if is_inheritable { 0 } else { libc::FD_CLOEXEC };
-    // SAFETY: sets a flag, or returns an error for a descriptor that is not open.
-    unsafe { libc::fcntl(descriptor, libc::F_SETFD, flags) };
 }

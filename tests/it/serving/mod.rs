@@ -2,7 +2,10 @@
 
 mod batches;
 mod handler_workers;
+mod deploys;
 mod http2;
+mod keep_alive;
+mod processes;
 mod proxies;
 mod sockets;
 mod tls;

@@ -31,6 +31,14 @@ impl Process {
         found
     }
 
+    /// The children of `pid`.
+    pub(crate) fn children_of(pid: u32) -> Vec<Self> {
+        let names = fs::read_dir("/proc").expect("a /proc");
+        let pids = names.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let children = pids.filter_map(Self::read).filter(|(above, _)| *above == pid);
+        children.map(|(_, process)| process).collect()
+    }
+
     /// The process with this id.
     pub(crate) fn of(pid: u32) -> Self {
         Self::read(pid).expect("it runs").1

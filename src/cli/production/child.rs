@@ -1,0 +1,246 @@
+//! A process that serves, as the parent of a production server starts it.
+//!
+//! Loads the code, checks it and waits for the order to serve. Accepts connections in turns with the
+//! other processes, on the socket of the parent.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use axum::http::header::HOST;
+use futures_util::FutureExt;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use snaxum::config::{ServerProcess, SnaxumConfig};
+use snaxum::crash_record::CrashRecord;
+use snaxum::dispatcher;
+use snaxum::error::Error;
+use snaxum::python_runtime::PythonRuntime;
+use snaxum::server::{
+    self, ConnectionLimits, Listener, LoadTable, LocalConnection, Passage, StopSignals, Turns,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::link::{self, Orders};
+use super::protocol::{Inherited, Report};
+use crate::cli::options::ProjectArgs;
+use crate::cli::render::color;
+use crate::cli::render::error::error_text;
+use crate::cli::serve::{self, ReadyServer, StopCause};
+use crate::cli::{descriptors, exit, invocation, project};
+
+/// The size of the pipe for a request in memory.
+const PIPE_BYTES: usize = 64 * 1024;
+/// The time that Python has to stop in a process that was not needed.
+const UNUSED_SHUTDOWN: Duration = Duration::from_millis(500);
+
+/// The resources that a process gets from its parent.
+pub(super) struct Given {
+    inherited: Inherited,
+    listener: OwnedFd,
+    control: UnixStream,
+    crash_record: File,
+    turns: &'static Turns,
+}
+
+/// Opens the resources from the parent; `None` in a process that a person has started.
+pub(super) fn take_over() -> Option<Given> {
+    let inherited: Inherited = serde_json::from_str(invocation::handover()?).ok()?;
+    // SAFETY: the variable names descriptors that were opened for this process only.
+    let take = |descriptor| unsafe { descriptors::take(descriptor) };
+    let [entrance, exit] = inherited.passage.map(take);
+    let table = LoadTable::open(&File::from(take(inherited.table))).ok()?;
+    let passage = Passage::from_ends(entrance, exit);
+    let bell = inherited.bell.map(take);
+    let turns = Turns::join(table, inherited.place, passage, bell, inherited.count > 1);
+    Some(Given {
+        listener: take(inherited.listener),
+        control: take(inherited.control).into(),
+        crash_record: take(inherited.crash_record).into(),
+        turns,
+        inherited,
+    })
+}
+
+/// Serves until a signal or the order to drain. The parent prints an error of the start.
+pub(super) fn run(args: ProjectArgs, given: Given) -> Result<ExitCode, Error> {
+    link::set(&given.control).map_err(Error::io("cannot reach the parent process"))?;
+    let outcome = serve_project(args, given);
+    let code = outcome.unwrap_or_else(|error| {
+        let (text, code) = (error_text(&error), error.exit_code());
+        link::send(&Report::Failed { text, code });
+        ExitCode::from(code)
+    });
+    link::send(&Report::Ending);
+    Ok(code)
+}
+
+fn serve_project(args: ProjectArgs, given: Given) -> Result<ExitCode, Error> {
+    let Given { inherited, listener, control, crash_record, turns } = given;
+    let config = configure(args, &inherited, crash_record)?;
+    let tokio = async_runtime(inherited.count)?;
+    let result = tokio.block_on(async {
+        let lost = "cannot reach the parent process";
+        let (signals, orders) =
+            link::connect(control, register_signals()?).map_err(Error::io(lost))?;
+        let max_requests = staggered(config.max_requests, &inherited);
+        let smoke = config.smoke.clone();
+        let listener = Listener::from_fd(listener).map_err(Error::io("cannot use the socket"))?;
+        let listener = listener.with_options(&config)?.with_turns(turns);
+        let mut server = serve::start(config, Some(listener), signals).await?;
+        let runtime = Arc::clone(&server.runtime);
+        if let Err(text) = check(&runtime, &inherited, smoke.as_deref()).await {
+            link::send(&Report::Failed { text, code: 1 });
+            runtime.shutdown(UNUSED_SHUTDOWN).await;
+            return Ok(ExitCode::from(1));
+        }
+        if let Some(max) = max_requests {
+            turns.limit_requests(max, || {
+                link::send(&Report::Worn { why: "`max-requests`".to_owned() });
+            });
+        }
+        if !inherited.is_quiet {
+            project::log_warnings(&runtime);
+        }
+        orders.watch(&runtime);
+        let is_incomplete = !runtime.serving().last_reload.report.failures.is_empty();
+        link::send(&Report::Loaded { is_incomplete });
+        tokio::select! {
+            () = orders.serve.cancelled() => {}
+            _ = server.signals.next() => {
+                runtime.shutdown(UNUSED_SHUTDOWN).await;
+                exit::limit(0);
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+        serve_in_turns(server, turns, orders).await;
+        Ok(ExitCode::SUCCESS)
+    });
+    tokio.shutdown_background(); // a thread that hangs does not delay the end
+    result
+}
+
+/// Reads the project and its options.
+fn configure(
+    args: ProjectArgs,
+    inherited: &Inherited,
+    crash_record: File,
+) -> Result<SnaxumConfig, Error> {
+    let (_, builder, warnings) = project::read_quietly(args)?;
+    if !inherited.is_quiet {
+        warnings.iter().for_each(|warning| color::print_warning(warning));
+    }
+    let crash_record = CrashRecord::open(crash_record, inherited.parent)
+        .map_err(Error::io("cannot map a file"))?;
+    let mut process = ServerProcess::new(inherited.number, inherited.count);
+    (process.is_checked, process.is_quiet) = (inherited.is_checked, inherited.is_quiet);
+    builder
+        .crash_record(crash_record)
+        .first_generation(inherited.generation)
+        .process(process)
+        .build()
+}
+
+/// The processes share the cores.
+fn async_runtime(processes: usize) -> Result<tokio::runtime::Runtime, Error> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads((cores / processes).max(1))
+        .enable_all()
+        .build()
+        .map_err(Error::io("cannot start the async runtime"))
+}
+
+fn register_signals() -> Result<StopSignals, Error> {
+    // It is for the parent. Without a handler it would end this process.
+    let hangup = signal(SignalKind::hangup());
+    drop(hangup.map_err(Error::io("cannot register signal handlers"))?);
+    serve::register_signals()
+}
+
+/// The number of requests after which this process is replaced: not the same in all of them, or all
+/// would be replaced at once.
+fn staggered(max_requests: u64, inherited: &Inherited) -> Option<u64> {
+    let (index, count) = (inherited.number as u64 - 1, inherited.count as u64);
+    let extra = max_requests / 4 * index / count;
+    (max_requests > 0).then(|| max_requests.saturating_add(extra))
+}
+
+/// Checks that the code can serve; the error is for people.
+async fn check(
+    runtime: &Arc<PythonRuntime>,
+    inherited: &Inherited,
+    smoke: Option<&str>,
+) -> Result<(), String> {
+    let failures = &runtime.serving().last_reload.report.failures;
+    if inherited.is_checked && !failures.is_empty() {
+        let texts: Vec<String> = failures
+            .iter()
+            .map(|failed| {
+                let text = failed.traceback.text.trim_end();
+                let text = match text.is_empty() {
+                    true => format!("{}: {}", failed.traceback.kind, failed.traceback.message),
+                    false => text.to_owned(),
+                };
+                color::escape_lines(&format!("module `{}` does not load\n{text}", failed.module))
+            })
+            .collect();
+        return Err(texts.join("\n"));
+    }
+    match smoke {
+        Some(path) => smoke_test(runtime, path).await,
+        None => Ok(()),
+    }
+}
+
+/// Sends a request to this process, in memory.
+async fn smoke_test(runtime: &Arc<PythonRuntime>, path: &str) -> Result<(), String> {
+    let (limits, stop) = (ConnectionLimits::new(runtime.config()), CancellationToken::new());
+    let respond = {
+        let runtime = Arc::clone(runtime);
+        move |request, _| dispatcher::respond_through_layers(Arc::clone(&runtime), request)
+    };
+    let connect = server::serve_in_memory(respond, limits, stop.clone());
+    let (client, socket) = tokio::io::duplex(PIPE_BYTES);
+    connect(LocalConnection::Memory(socket));
+    let failed = |error: &dyn std::fmt::Display| {
+        color::escape(&format!("the smoke request GET {path} has failed: {error}"))
+    };
+    let request = Request::get(path).header(HOST, "localhost").body(Body::empty());
+    let request = request.map_err(|error| failed(&error))?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(client)).await.map_err(|error| failed(&error))?;
+    tokio::spawn(connection);
+    let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
+    let status = response.status();
+    stop.cancel();
+    match status.is_client_error() || status.is_server_error() {
+        true => Err(failed(&format!("the status is {status}"))),
+        false => Ok(()),
+    }
+}
+
+async fn serve_in_turns(server: ReadyServer, turns: &'static Turns, orders: Orders) {
+    let runtime = Arc::clone(&server.runtime);
+    let (limits, limit) = (ConnectionLimits::new(runtime.config()), runtime.config().drain_limit());
+    let respond = move |request, _| {
+        let running = turns.begin_request();
+        let responding = dispatcher::respond_through_layers(Arc::clone(&runtime), request);
+        responding.inspect(move |_| drop(running))
+    };
+    let serve = |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
+    let on_stop = |cause| {
+        if cause == StopCause::Restart {
+            turns.leave();
+        }
+        link::send(&Report::Closing);
+    };
+    serve::serve_until_end(server, serve, on_stop, orders.drain.cancelled()).await;
+    exit::limit(0);
+}

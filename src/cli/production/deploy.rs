@@ -1,0 +1,125 @@
+//! A deploy: new processes load the new code, and all of them replace the old ones at once, or none does.
+//!
+//! The old ones pass their connections on and finish their requests. Code that does not load, a smoke
+//! request that fails, or a process that does not start in time changes nothing.
+
+use tokio::sync::oneshot;
+
+use super::commands::Outcome;
+use super::parent::{Deploy, Parent};
+use super::process::{Role, Stage};
+use super::protocol::Order;
+
+impl Parent {
+    /// Reloads the code: now, or after the reload that is under way, whose code may be older.
+    pub(super) fn request_deploy(&mut self, reply: Option<oneshot::Sender<Outcome>>) {
+        self.next_deploy.get_or_insert_default().replies.extend(reply);
+        self.start_next_deploy();
+    }
+
+    /// Starts the reload that waits, if there is one.
+    pub(super) fn start_next_deploy(&mut self) {
+        if self.stops > 0 || !self.is_started || self.deploy.is_some() {
+            return;
+        }
+        let Some(deploy) = self.next_deploy.take() else { return };
+        self.deploy = Some(deploy);
+        let count = self.seats.len();
+        tracing::info!("reload: starting {count} new {}", processes(count));
+        for number in 1..=count {
+            match self.start(number, self.generation + 1, Role::Candidate) {
+                Ok(id) => {
+                    if let Some(deploy) = &mut self.deploy {
+                        deploy.candidates.push(id);
+                    }
+                }
+                Err(error) => {
+                    self.reject_candidates(&format!("cannot start a process: {error}"));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Lets the new processes serve if all of them can serve.
+    pub(super) fn on_candidate_loaded(&mut self) {
+        let Some(deploy) = &self.deploy else { return };
+        let candidates = deploy.candidates.clone();
+        let is_loaded =
+            |id: &u64| self.processes.iter().any(|it| it.id == *id && it.stage == Stage::Loaded);
+        if candidates.len() < self.seats.len() || !candidates.iter().all(is_loaded) {
+            return;
+        }
+        self.generation += 1;
+        // First all new ones serve: the old ones pass their connections on.
+        for id in &candidates {
+            if let Some(process) = self.process(*id) {
+                process.stage = Stage::Serving;
+                process.order(&Order::Serve);
+            }
+        }
+        for (index, id) in candidates.into_iter().enumerate() {
+            let seat = &mut self.seats[index];
+            let (old, next) = (seat.serving.replace(id), seat.next.take());
+            (seat.failures, seat.restart) = (0, None);
+            for old in [old, next].into_iter().flatten() {
+                if let Some(process) = self.process(old) {
+                    process.stop(&Order::Drain);
+                }
+            }
+        }
+        self.worn.clear();
+        self.is_incomplete = false;
+        let (generation, count) = (self.generation, self.seats.len());
+        let text = match count {
+            1 => format!("G{generation} is live in a new process"),
+            _ => format!("G{generation} is live in {count} new processes"),
+        };
+        tracing::info!("reload: {text}");
+        self.end_deploy(&Outcome { is_live: true, generation, text });
+    }
+
+    /// Ends the reload: the old code is still serving.
+    pub(super) fn reject_candidates(&mut self, why: &str) {
+        let Some(deploy) = &self.deploy else { return };
+        for id in deploy.candidates.clone() {
+            if let Some(process) = self.process(id) {
+                process.stop(&Order::Terminate);
+            }
+        }
+        let generation = self.generation;
+        tracing::error!(
+            "reload: the new code does not serve; G{generation} is still serving\n{why}"
+        );
+        self.end_deploy(&Outcome { is_live: false, generation, text: why.to_owned() });
+    }
+
+    /// Rejects the reloads that are under way or wait.
+    pub(super) fn reject_deploys(&mut self, why: &str) {
+        let (is_live, generation, text) = (false, self.generation, why.to_owned());
+        let outcome = Outcome { is_live, generation, text };
+        for deploy in [self.deploy.take(), self.next_deploy.take()].into_iter().flatten() {
+            deploy.respond(&outcome);
+        }
+    }
+
+    fn end_deploy(&mut self, outcome: &Outcome) {
+        if let Some(deploy) = self.deploy.take() {
+            deploy.respond(outcome);
+        }
+        self.replace_worn();
+        self.start_next_deploy();
+    }
+}
+
+impl Deploy {
+    fn respond(self, outcome: &Outcome) {
+        for reply in self.replies {
+            let _ = reply.send(outcome.clone()); // an error: the client has left
+        }
+    }
+}
+
+fn processes(count: usize) -> &'static str {
+    if count == 1 { "process" } else { "processes" }
+}

@@ -1,0 +1,81 @@
+//! The boundary between two requests of HTTP/1, seen in the bytes of a connection.
+//!
+//! hyper reads ahead: behind the end of a request its buffer may contain the start of the next one. A
+//! connection can move to another process only if it does not. Errs on the safe side.
+
+/// The end of a head.
+const BLANK_LINE: &[u8] = b"\r\n\r\n";
+
+/// The bytes that hyper has read since a request began.
+#[derive(Debug)]
+pub(in crate::server) struct Boundary {
+    /// The length of the head, if it came in one piece.
+    head: Option<u64>,
+    /// The bytes of head and body.
+    read: u64,
+    ends_with_blank_line: bool,
+}
+
+impl Boundary {
+    /// Nothing has been read.
+    pub(in crate::server) fn new() -> Self {
+        Self { head: None, read: 0, ends_with_blank_line: true }
+    }
+
+    /// Records bytes; `is_first`: nothing of this request has been read before.
+    pub(in crate::server) fn record(&mut self, bytes: &[u8], is_first: bool) {
+        self.ends_with_blank_line = bytes.ends_with(BLANK_LINE);
+        if is_first {
+            let mut windows = bytes.windows(BLANK_LINE.len());
+            let end = match self.ends_with_blank_line {
+                true => Some(bytes.len()),
+                false => {
+                    windows.position(|found| found == BLANK_LINE).map(|at| at + BLANK_LINE.len())
+                }
+            };
+            (self.read, self.head) = (0, end.map(|end| end as u64));
+        }
+        self.read += bytes.len() as u64;
+    }
+
+    /// Whether hyper, which waits for a request, has no byte of it; `body` is the length of the body of
+    /// the last request, if it was known.
+    pub(in crate::server) fn is_clean(&self, body: Option<u64>) -> bool {
+        // A part of a head has no blank line.
+        let is_whole = || self.head?.checked_add(body?).map(|whole| whole == self.read);
+        self.ends_with_blank_line || is_whole() == Some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_clean(chunks: &[&[u8]], body: Option<u64>) -> bool {
+        let mut boundary = Boundary::new();
+        for (index, chunk) in chunks.iter().enumerate() {
+            boundary.record(chunk, index == 0);
+        }
+        boundary.is_clean(body)
+    }
+
+    #[test]
+    fn whole_requests_end_at_the_boundary() {
+        assert!(Boundary::new().is_clean(None));
+        assert!(is_clean(&[b"GET / HTTP/1.1\r\n\r\n"], Some(0)));
+        assert!(is_clean(&[b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"], Some(0)));
+        assert!(is_clean(&[b"POST / HTTP/1.1\r\n\r\nabc"], Some(3)));
+        assert!(is_clean(&[b"POST / HTTP/1.1\r\n\r\na", b"bc"], Some(3)));
+        assert!(is_clean(&[b"POST / HTTP/1.1\r\n\r\n", b"abc"], Some(3)));
+        assert!(is_clean(&[b"POST / HTTP/1.1\r\n\r\n", b"3\r\nabc\r\n0\r\n\r\n"], None));
+    }
+
+    #[test]
+    fn the_start_of_the_next_request_is_noticed() {
+        assert!(!is_clean(&[b"GET / HTTP/1.1\r\n\r\nGE"], Some(0)));
+        assert!(!is_clean(&[b"POST / HTTP/1.1\r\n\r\nabcGE"], Some(3)));
+        assert!(!is_clean(&[b"POST / HTTP/1.1\r\n\r\nabc", b"GE"], Some(3)));
+        assert!(!is_clean(&[b"POST / HTTP/1.1\r\n", b"\r\nabc"], Some(3)), "it is not known");
+        assert!(!is_clean(&[b"POST / HTTP/1.1\r\n\r\n", b"3\r\nabc\r\n0\r\n\r\nGE"], None));
+    }
+}

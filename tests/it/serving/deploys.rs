@@ -1,0 +1,136 @@
+//! New code without a lost request: SIGHUP and `snaxum reload`.
+
+use super::keep_alive::{KeepAlive, Load};
+use crate::support::{Project, Server, in_time};
+
+fn app(version: &str) -> String {
+    format!(
+        r#"
+import json, os
+from snaxum import route
+import _gate
+
+
+@route("/version", methods=["GET", "POST"])
+def version(request):
+    return {{"version": {version:?}, "pid": os.getpid()}}
+
+
+@route("/slow")
+def slow(request):
+    _gate.wait("slow")
+    return {{"version": {version:?}}}
+"#
+    )
+}
+
+fn project(args: &[&str]) -> Project {
+    Project::new().file("app.py", &app("one")).gate().args(args)
+}
+
+async fn reload(server: &Server) -> (Option<i32>, String, String) {
+    let finished = server.project.snaxum(&["reload"]).await;
+    (finished.code, finished.stdout, finished.stderr)
+}
+
+#[tokio::test]
+async fn an_open_connection_continues_on_the_new_code() {
+    let server = project(&["--processes", "2"]).serve().await;
+    let mut connection = KeepAlive::open(server.authority()).await.expect("it listens");
+    assert_eq!(connection.get("/version").await["version"], "one");
+    // The last request had a body, in two pieces.
+    let post = "POST /version HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello";
+    let mut with_body = KeepAlive::open(server.authority()).await.expect("it listens");
+    assert!(with_body.send(post).await.expect("a response").0.contains("one"));
+    let unused = KeepAlive::open(server.authority()).await.expect("it listens");
+
+    server.edit("app.py", &app("two"));
+    server.signal(libc::SIGHUP);
+    server.err.wait_for("G2 is live in 2 new processes").await;
+
+    assert_eq!(connection.get("/version").await["version"], "two");
+    let (text, stays_open) = with_body.send(post).await.expect("a response");
+    assert!(text.contains("two") && stays_open, "{text}");
+    let mut unused = unused;
+    assert_eq!(unused.get("/version").await["version"], "two");
+}
+
+#[tokio::test]
+async fn a_request_under_way_ends_on_the_code_that_it_began_with() {
+    let server = project(&[]).serve().await;
+    let mut connection = KeepAlive::open(server.authority()).await.expect("it listens");
+    let slow = tokio::spawn(async move {
+        let response = connection.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        (response.expect("a response"), connection)
+    });
+    let held = server.arrival().await;
+    server.edit("app.py", &app("two"));
+    assert_eq!(
+        reload(&server).await,
+        (Some(0), "G2 is live in a new process\n".to_owned(), String::new())
+    );
+    assert_eq!(server.get("/version").await.json()["version"], "two");
+
+    held.open().await;
+
+    let ((text, _), mut connection) = in_time("the response", slow).await.expect("no panic");
+    assert!(text.contains("one"), "{text}");
+    assert_eq!(connection.get("/version").await["version"], "two");
+}
+
+#[tokio::test]
+async fn code_that_does_not_load_changes_nothing_and_the_client_gets_the_traceback() {
+    let server = project(&["--processes", "2"]).serve().await;
+    let before = server.get("/version").await.json();
+    for (broken, parts) in [
+        ("1 / 0\n", ["ZeroDivisionError", "app.py"]),
+        ("def f(:\n", ["SyntaxError", "app.py"]),
+        ("import os\nos._exit(3)\n", ["SystemExit", "app.py"]),
+    ] {
+        server.edit("app.py", broken);
+        let (code, stdout, stderr) = reload(&server).await;
+        assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
+        for part in ["still serving", parts[0], parts[1]] {
+            assert!(stderr.contains(part), "{part} in {stderr}");
+        }
+        assert!(server.err.text().contains(parts[0]), "{}", server.err.text());
+    }
+    assert_eq!(server.get("/version").await.json()["version"], before["version"]);
+
+    server.edit("app.py", &app("two"));
+    assert_eq!(reload(&server).await.0, Some(0));
+    assert_eq!(server.get("/version").await.json()["version"], "two");
+}
+
+#[tokio::test]
+async fn a_smoke_request_that_fails_rejects_the_new_code() {
+    let server = project(&["--smoke", "/version"]).serve().await;
+    server.edit("app.py", &app("two").replace("/version", "/other"));
+    let (code, _, stderr) = reload(&server).await;
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("GET /version") && stderr.contains("404"), "{stderr}");
+    assert_eq!(server.get("/version").await.json()["version"], "one");
+}
+
+#[tokio::test]
+async fn twenty_reloads_under_load_lose_no_request() {
+    let server = project(&["--processes", "2"]).serve().await;
+    let load = Load::start(&server, 16, "/version");
+    for generation in 2..22 {
+        server.signal(libc::SIGHUP);
+        server.err.wait_for(&format!("G{generation} is live")).await;
+        load.continues(32).await;
+    }
+    assert_eq!(load.stop().await, Vec::<String>::new());
+    assert!(!server.err.text().contains("has ended"), "{}", server.err.text());
+}
+
+#[tokio::test]
+async fn a_server_that_is_to_stop_serves_for_the_shutdown_delay_or_until_a_second_signal() {
+    let mut server = project(&["--processes", "2", "--shutdown-delay", "1h"]).serve().await;
+    server.signal(libc::SIGTERM);
+    server.err.wait_for("no longer ready").await;
+    assert_eq!(server.get("/version").await.status, 200);
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.ended().await.code(), Some(0));
+}
