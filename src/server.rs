@@ -123,7 +123,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
         tokio::spawn(stop.clone().run_until_cancelled_owned(tls.follow_files()));
     }
     loop {
-        let (accepted, permit) = tokio::select! {
+        let (accepted, permit, has_begun) = tokio::select! {
             () = stop.cancelled() => break,
             accepted = acceptor.accept() => accepted,
         };
@@ -141,7 +141,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
                 let addresses = ConnectionAddresses { client, local, ..Default::default() };
                 if entry.is_plain() {
                     let respond = for_connection(respond, addresses, entry.trusted.clone(), guard);
-                    let protocol = Protocol::Unknown;
+                    let protocol = protocol_of(has_begun);
                     let connection = connection::serve(
                         stream,
                         protocol,
@@ -164,7 +164,8 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
         };
         let (entry, stop) = (entry.clone(), stop.clone());
         connections.spawn(async move {
-            serve_entering(socket, entry, addresses, respond, guard, limits, stop).await;
+            let start = (entry, addresses, has_begun);
+            serve_entering(socket, start, respond, guard, limits, stop).await;
             drop((permit, open));
         });
     }
@@ -177,8 +178,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
 /// Serves a connection that begins with something else than a request, or comes by a Unix socket.
 async fn serve_entering<F: Future<Output = Response> + Send + 'static>(
     socket: PlainSocket,
-    entry: Entry,
-    mut addresses: ConnectionAddresses,
+    (entry, mut addresses, has_begun): (Entry, ConnectionAddresses, bool),
     respond: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F,
     guard: (Arc<OwnedSemaphorePermit>, TaskTracker),
     limits: ConnectionLimits,
@@ -188,11 +188,18 @@ async fn serve_entering<F: Future<Output = Response> + Send + 'static>(
     match entry::enter(socket, &entry, &mut addresses, limit).await {
         Ok((socket, protocol)) => {
             let mobility = Mobility::new(entry.turns, entry.is_plain());
+            // Only plain connections move.
+            let protocol = if has_begun { protocol_of(true) } else { protocol };
             let respond = for_connection(respond, addresses, entry.trusted, guard);
             connection::serve(socket, protocol, respond, limits, stop, mobility).await;
         }
         Err(error) => tracing::debug!("connection ended before its first request: {error}"),
     }
+}
+
+/// The protocol of a plain connection: only one of HTTP/1 moves after its first request.
+fn protocol_of(has_begun: bool) -> Protocol {
+    if has_begun { Protocol::Http1Idle } else { Protocol::Unknown }
 }
 
 /// Adds to each request what its connection knows.

@@ -84,7 +84,8 @@ impl Acceptor {
         Ok(Self { listener, waiter, permits: Arc::new(Semaphore::new(limit)), last_warning: None })
     }
 
-    pub(super) async fn accept(&mut self) -> (Accepted, OwnedSemaphorePermit) {
+    /// Waits for a connection; the last part is whether it has begun in another process.
+    pub(super) async fn accept(&mut self) -> (Accepted, OwnedSemaphorePermit, bool) {
         if self.permits.available_permits() == 0 {
             self.warn_throttled(
                 "connection limit reached: new connections are queued; raise `max-connections` or the \
@@ -104,13 +105,15 @@ impl Acceptor {
                     Ok(accepted) => accepted,
                     Err(_) => continue,
                 },
-                Some(Turn::Moved(connection)) => match self.listener.adopt(connection) {
-                    Ok(accepted) => Ok(accepted),
-                    Err(_) => continue, // its client has left
-                },
+                Some(Turn::Moved { connection, is_new }) => {
+                    match self.listener.adopt(connection) {
+                        Ok(accepted) => return (accepted, permit, !is_new),
+                        Err(_) => continue, // its client has left
+                    }
+                }
             };
             match accepted {
-                Ok(accepted) => return (accepted, permit),
+                Ok(accepted) => return (accepted, permit, false),
                 // The client has disconnected already.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 // Out of file descriptors: open connections may end meanwhile.

@@ -119,7 +119,7 @@ impl<T: ClientSocket> ClientStream<T> {
             Poll::Pending if self.mobility.is_leaving() => {}
             _ => return false,
         }
-        self.has_moved = self.mobility.pass_on(&self.socket);
+        self.has_moved = self.mobility.pass_on(&self.socket, false);
         self.has_moved
     }
 

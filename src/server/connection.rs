@@ -41,8 +41,12 @@ pub(super) async fn serve<T: ClientSocket, F: Future<Output = Response> + Send +
     mobility: Mobility,
 ) {
     let mut preface = Preface::default();
+    let timer = match protocol {
+        Protocol::Http1Idle => HeaderTimeout::between_requests(&limits),
+        _ => HeaderTimeout::new(&limits),
+    };
     let is_http2 = match protocol {
-        Protocol::Http1 => Ok(false),
+        Protocol::Http1 | Protocol::Http1Idle => Ok(false),
         Protocol::Http2 => Ok(true),
         Protocol::Unknown => {
             let limit = or_forever(limits.header_timeout);
@@ -55,18 +59,18 @@ pub(super) async fn serve<T: ClientSocket, F: Future<Output = Response> + Send +
             match first {
                 Some(first) => first,
                 // It has sent nothing: another process continues it, or it ends.
-                None if preface.is_empty() && mobility.is_leaving() => {
-                    if mobility.pass_on(&socket) {
+                None => {
+                    let is_new = preface.is_empty() && mobility.is_leaving();
+                    if is_new && mobility.pass_on(&socket, true) {
                         return;
                     }
                     Ok(false)
                 }
-                None => Ok(false),
             }
         }
     };
     let result = match is_http2 {
-        Ok(false) => serve_http1(socket, preface, respond, &limits, stop, mobility).await,
+        Ok(false) => serve_http1(socket, (preface, timer), respond, &limits, stop, mobility).await,
         // Boxed: few connections need its size.
         Ok(true) => {
             let socket = socket.into_any();
@@ -88,13 +92,12 @@ pub(super) async fn serve<T: ClientSocket, F: Future<Output = Response> + Send +
 
 async fn serve_http1<T: ClientSocket, F: Future<Output = Response> + Send>(
     socket: T,
-    preface: Preface,
+    (preface, timer): (Preface, HeaderTimeout),
     respond: impl Fn(hyper::Request<Incoming>) -> F,
     limits: &ConnectionLimits,
     stop: CancellationToken,
     mobility: Mobility,
 ) -> hyper::Result<()> {
-    let timer = HeaderTimeout::new(limits);
     let stream = TokioIo::new(ClientStream::new(socket, preface, timer.clone(), limits, mobility));
     let timer = &timer;
     let service = service_fn(move |request: hyper::Request<Incoming>| {

@@ -31,6 +31,8 @@ pub(super) enum Protocol {
     /// Its first bytes show it.
     Unknown,
     Http1,
+    /// HTTP/1, between two requests.
+    Http1Idle,
     Http2,
 }
 

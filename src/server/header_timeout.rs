@@ -87,6 +87,13 @@ impl HeaderTimeout {
         }))
     }
 
+    /// The timer of a connection that has had a request before: it may be silent for the idle timeout.
+    pub(super) fn between_requests(limits: &ConnectionLimits) -> Self {
+        let timer = Self::new(limits);
+        *timer.0.unused.lock() = Some(Box::pin(tokio::time::sleep(timer.0.idle_timeout)));
+        timer
+    }
+
     /// The time for hyper to wait for a head.
     pub(super) fn duration(&self) -> Duration {
         self.0.header_timeout

@@ -183,11 +183,11 @@ impl Mobility {
             })
     }
 
-    /// Moves the connection; false if there is no room for it.
-    pub(super) fn pass_on(&self, socket: &impl ClientSocket) -> bool {
+    /// Moves the connection, which is new or waits for its next request; false if there is no room for it.
+    pub(super) fn pass_on(&self, socket: &impl ClientSocket, is_new: bool) -> bool {
         let turns = self.turns.filter(|_| self.is_movable);
         let both = turns.zip(socket.movable());
-        both.is_some_and(|(turns, descriptor)| turns.passage.send(descriptor))
+        both.is_some_and(|(turns, descriptor)| turns.passage.send(descriptor, is_new))
     }
 }
 
@@ -222,8 +222,8 @@ pub(super) struct TurnWaiter {
 pub(super) enum Turn {
     /// At the listener, unless another process is faster.
     Accept,
-    /// From another process.
-    Moved(OwnedFd),
+    /// From another process; new ones have not begun with a request.
+    Moved { connection: OwnedFd, is_new: bool },
 }
 
 impl TurnWaiter {
@@ -246,9 +246,10 @@ impl TurnWaiter {
 
     /// Waits for the turn of this process.
     pub(super) async fn next(&mut self) -> Turn {
+        let own = &self.turns.table.places[self.turns.own];
         let mut awaited = None;
         loop {
-            self.turns.table.places[self.turns.own].react();
+            own.react();
             let [has_moved, has_new] = self.pending();
             if !has_moved && !has_new {
                 (awaited, self.has_taken) = (None, false);
@@ -268,9 +269,10 @@ impl TurnWaiter {
             }
             if is_late || least.is_none_or(|(index, _)| index == self.turns.own) {
                 self.has_taken = true;
-                if let Some(connection) = has_moved.then(|| self.turns.passage.receive()).flatten()
-                {
-                    return Turn::Moved(connection);
+                own.take_turn(now_ns());
+                let moved = has_moved.then(|| self.turns.passage.receive()).flatten();
+                if let Some((connection, is_new)) = moved {
+                    return Turn::Moved { connection, is_new };
                 }
                 if has_new {
                     return Turn::Accept;
@@ -333,9 +335,17 @@ fn now_ms() -> u64 {
     const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC_COARSE;
     #[cfg(not(target_os = "linux"))]
     const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
+    read_clock(CLOCK) / 1_000_000
+}
+
+fn now_ns() -> u64 {
+    read_clock(libc::CLOCK_MONOTONIC)
+}
+
+fn read_clock(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a time of our own.
-    unsafe { libc::clock_gettime(CLOCK, &raw mut time) };
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     // Never negative: it counts from the start of the system.
-    (time.tv_sec as u64) * 1000 + (time.tv_nsec as u64) / 1_000_000
+    (time.tv_sec as u64) * 1_000_000_000 + time.tv_nsec as u64
 }

@@ -24,6 +24,8 @@ pub(super) struct Place {
     /// 1 if it did not take a connection when it was its turn.
     is_late: AtomicU32,
     pub(super) connections: AtomicU32,
+    /// When it last took a connection, in nanoseconds of the system's clock.
+    last_turn: AtomicU64,
     /// The requests that are being handled.
     pub(super) running: AtomicU32,
     /// When `running` was last 0 and increased, in milliseconds of the system's clock.
@@ -33,6 +35,9 @@ pub(super) struct Place {
     /// The requests that were handled since the start of the process.
     pub(super) served: AtomicU64,
 }
+
+/// The requests of a process, then its connections, then its last turn: equals take turns.
+pub(super) type Burden = (u32, u32, u64);
 
 /// The table, seen from one process.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +91,7 @@ impl LoadTable {
         place.is_late.store(0, Ordering::Relaxed);
         place.connections.store(0, Ordering::Relaxed);
         place.running.store(0, Ordering::Relaxed);
+        place.last_turn.store(0, Ordering::Relaxed);
         place.last_end.store(0, Ordering::Relaxed);
         place.busy_since.store(0, Ordering::Relaxed);
         place.served.store(0, Ordering::Relaxed);
@@ -108,11 +114,11 @@ impl LoadTable {
     }
 
     /// The process that is to take the next connection, because no other has less to do, and its load.
-    pub(super) fn least(&self) -> Option<(usize, (u32, u32))> {
+    pub(super) fn least(&self) -> Option<(usize, Burden)> {
         let places = self.places.iter().enumerate();
         let turns = places.filter(|(_, place)| place.takes_turns());
         turns
-            .map(|(index, place)| (index, place.load()))
+            .map(|(index, place)| (index, place.burden()))
             .min_by_key(|(index, load)| (*load, *index))
     }
 
@@ -148,9 +154,14 @@ impl Place {
         self.state.load(Ordering::Acquire) == ACCEPTING && self.is_late.load(Ordering::Relaxed) == 0
     }
 
-    /// Requests count first.
-    fn load(&self) -> (u32, u32) {
-        (self.running.load(Ordering::Relaxed), self.connections.load(Ordering::Relaxed))
+    /// Records that its process takes a connection.
+    pub(super) fn take_turn(&self, now_ns: u64) {
+        self.last_turn.store(now_ns, Ordering::Relaxed);
+    }
+
+    fn burden(&self) -> Burden {
+        let turn = self.last_turn.load(Ordering::Relaxed);
+        (self.running.load(Ordering::Relaxed), self.connections.load(Ordering::Relaxed), turn)
     }
 }
 
@@ -175,6 +186,10 @@ mod tests {
         let (first, second) = (accepting(&table), accepting(&table));
         let least = || table.least().map(|(index, _)| index);
         assert_eq!(least(), Some(first), "the first of equals");
+        table.places[first].take_turn(7);
+        assert_eq!(least(), Some(second), "equals take turns");
+        table.places[second].take_turn(8);
+        assert_eq!(least(), Some(first));
         table.places[first].connections.store(1, Ordering::Relaxed);
         assert_eq!(least(), Some(second));
         table.places[second].running.store(1, Ordering::Relaxed);

@@ -47,19 +47,25 @@ impl Passage {
         self.exit.as_fd()
     }
 
-    /// Puts a copy of a connection in; false if it is full.
-    pub(super) fn send(&self, connection: BorrowedFd<'_>) -> bool {
+    /// Puts a copy of a connection in, which has begun with a request or is new; false if it is full.
+    pub(super) fn send(&self, connection: BorrowedFd<'_>, is_new: bool) -> bool {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         let connections = [connection];
         // One byte for each connection: they are received one by one.
         control.push(SendAncillaryMessage::ScmRights(&connections))
-            && sendmsg(&self.entrance, &[IoSlice::new(b"c")], &mut control, SendFlags::empty())
-                .is_ok()
+            && sendmsg(
+                &self.entrance,
+                &[IoSlice::new(&[u8::from(is_new)])],
+                &mut control,
+                SendFlags::empty(),
+            )
+            .is_ok()
     }
 
-    /// Takes the oldest connection; `None` if there is none, or another process was faster.
-    pub(super) fn receive(&self) -> Option<OwnedFd> {
+    /// Takes the oldest connection, and whether it is new; `None` if there is none, or another process was
+    /// faster.
+    pub(super) fn receive(&self) -> Option<(OwnedFd, bool)> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut byte = [0];
@@ -74,7 +80,7 @@ impl Passage {
         })?;
         #[cfg(not(target_os = "linux"))]
         let _ = rustix::io::fcntl_setfd(&connection, rustix::io::FdFlags::CLOEXEC);
-        Some(connection)
+        Some((connection, byte != [0]))
     }
 }
 
@@ -89,17 +95,18 @@ mod tests {
         let passage = Passage::new().expect("a pair of sockets");
         assert!(passage.receive().is_none());
         let mut clients = Vec::new();
-        for text in [b"1", b"2"] {
+        for (text, is_new) in [(b"1", false), (b"2", true)] {
             let (mut client, server) = UnixStream::pair().expect("a pair of sockets");
             client.write_all(text).expect("room");
-            assert!(passage.send(server.as_fd()));
+            assert!(passage.send(server.as_fd(), is_new));
             clients.push(client);
         }
-        for expected in [b"1", b"2"] {
-            let mut server = UnixStream::from(passage.receive().expect("a connection"));
+        for expected in [(b"1", false), (b"2", true)] {
+            let (server, is_new) = passage.receive().expect("a connection");
+            let mut server = UnixStream::from(server);
             let mut byte = [0];
             server.read_exact(&mut byte).expect("it was written");
-            assert_eq!(&byte, expected);
+            assert_eq!((&byte, is_new), expected);
         }
         assert!(passage.receive().is_none());
     }
@@ -108,8 +115,8 @@ mod tests {
     fn a_full_passage_rejects_connections() {
         let passage = Passage::new().expect("a pair of sockets");
         let (_client, server) = UnixStream::pair().expect("a pair of sockets");
-        let sent = (0..100_000).take_while(|_| passage.send(server.as_fd())).count();
+        let sent = (0..100_000).take_while(|_| passage.send(server.as_fd(), true)).count();
         assert!((16..100_000).contains(&sent), "{sent}");
-        assert!(passage.receive().is_some() && passage.send(server.as_fd()));
+        assert!(passage.receive().is_some() && passage.send(server.as_fd(), true));
     }
 }
