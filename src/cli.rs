@@ -32,6 +32,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+#[cfg(feature = "extension-module")]
 use snaxum::error::Error;
 #[cfg(feature = "extension-module")]
 use snaxum::event::{HANDLED_TRACEBACK, TRACEBACK};

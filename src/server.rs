@@ -63,7 +63,7 @@ pub use limits::ConnectionLimits;
 pub use listener::{ListenAddress, Listener};
 pub use stop_signals::{StopSignal, StopSignals};
 pub use tls::Tls;
-pub use turns::{LoadTable, Passage, ProcessLoad, RunningRequest, Turns};
+pub use turns::{CountedRequest, LoadTable, Passage, ProcessLoad, Turns};
 
 /// How long a stopping server waits for open requests and streams.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);

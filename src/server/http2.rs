@@ -29,6 +29,7 @@ use super::header_timeout::{HeaderTimeout, Phase};
 use super::http2_streams::{MAX_PART, StreamBody, Streams};
 use super::limits::{ConnectionLimits, or_forever};
 use super::preface::Preface;
+use super::turns::Mobility;
 
 /// The requests of a client at the same time; more wait at the client.
 const MAX_STREAMS: u32 = 128;
@@ -47,7 +48,7 @@ pub(super) async fn serve<F: Future<Output = Response> + Send + 'static>(
 ) -> hyper::Result<()> {
     let timer = HeaderTimeout::new(limits);
     timer.enter(Phase::Upgraded); // the stream adds nothing of HTTP/1.1
-    let stream = TokioIo::new(ClientStream::new(socket, preface, timer, limits));
+    let stream = TokioIo::new(ClientStream::new(socket, preface, timer, limits, Mobility::NONE));
     let streams = Streams::new(or_forever(limits.send_timeout));
     let begun = streams.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {

@@ -55,7 +55,7 @@ pub struct Turns {
 
 /// A request that is being handled, until it is dropped.
 #[derive(Debug)]
-pub struct RunningRequest(&'static Turns);
+pub struct CountedRequest(&'static Turns);
 
 impl Turns {
     /// Takes part in the turns; `is_shared`: with more than one process. It lasts as long as the process.
@@ -104,7 +104,7 @@ impl Turns {
     }
 
     /// Counts a request as running, if that is of interest.
-    pub fn begin_request(&'static self) -> Option<RunningRequest> {
+    pub fn begin_request(&'static self) -> Option<CountedRequest> {
         let has_limit = || self.max_requests.load(Ordering::Relaxed) != u64::MAX;
         if !self.counts && !has_limit() {
             return None;
@@ -113,7 +113,7 @@ impl Turns {
         if place.running.fetch_add(1, Ordering::Relaxed) == 0 {
             place.busy_since.store(now_ms(), Ordering::Relaxed);
         }
-        Some(RunningRequest(self))
+        Some(CountedRequest(self))
     }
 
     fn is_blocked_beside_an_idle_one(&self) -> bool {
@@ -128,7 +128,7 @@ impl Turns {
     }
 }
 
-impl Drop for RunningRequest {
+impl Drop for CountedRequest {
     fn drop(&mut self) {
         let Self(turns) = self;
         let place = &turns.table.places[turns.own];

@@ -24,10 +24,12 @@ use tokio::process::{Child, Command};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self};
 
+use apps::GATE;
 pub(crate) use apps::app_returning;
 pub(crate) use console::Console;
 pub(crate) use output::Output;
 pub(crate) use process::Process;
+use process::ProcessGroup;
 pub(crate) use reply::{Reply, send};
 
 /// Far longer than anything takes.
@@ -155,7 +157,7 @@ impl Project {
             .expect("a client");
         let pid = child.id().expect("it has just been started");
         Server {
-            _group: ProcessGroup(pid),
+            _group: ProcessGroup::of(pid),
             project: self,
             url: String::new(),
             token: String::new(),
@@ -450,18 +452,6 @@ impl Server {
     }
 }
 
-/// The started process and its descendants. Dropping it kills the rest of them.
-struct ProcessGroup(u32);
-
-impl Drop for ProcessGroup {
-    fn drop(&mut self) {
-        if let Ok(group) = i32::try_from(self.0) {
-            // SAFETY: sends a signal to the group that our own child was made the leader of.
-            unsafe { libc::kill(-group, libc::SIGKILL) };
-        }
-    }
-}
-
 /// A process that waits at the gate. Dropping it opens the gate too.
 pub(crate) struct Held {
     /// Its message.
@@ -474,37 +464,6 @@ impl Held {
         self.stream.write_all(b"!").await.expect("it waits");
     }
 }
-
-const GATE: &str = r#"
-"""Stops at the test's gate until the test opens it."""
-import asyncio
-import pathlib
-import socket
-
-PATH = str(pathlib.Path(__file__).parent.parent / "gate.sock")
-
-
-def wait(name):
-    with socket.socket(socket.AF_UNIX) as gate:
-        gate.connect(PATH)
-        gate.sendall(f"{name}\n".encode())
-        gate.recv(1)
-
-
-def notify(name):
-    with socket.socket(socket.AF_UNIX) as gate:
-        gate.connect(PATH)
-        gate.sendall(f"{name}\n".encode())
-
-
-async def wait_async(name):
-    reader, writer = await asyncio.open_unix_connection(PATH)
-    try:
-        writer.write(f"{name}\n".encode())
-        await reader.read(1)
-    finally:
-        writer.close()
-"#;
 
 /// Runs the same request many times at once, each in a task of its own.
 pub(crate) fn at_once(

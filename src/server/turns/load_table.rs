@@ -19,7 +19,7 @@ const ACCEPTING: u32 = 2;
 /// One process. Far enough from the next one that they share no cache line.
 #[derive(Debug)]
 #[repr(C, align(128))]
-pub(super) struct Place {
+pub(super) struct TablePlace {
     state: AtomicU32,
     /// 1 if it did not take a connection when it was its turn.
     is_late: AtomicU32,
@@ -42,7 +42,7 @@ pub(super) type Burden = (u32, u32, u64);
 /// The table, seen from one process.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadTable {
-    pub(super) places: &'static [Place],
+    pub(super) places: &'static [TablePlace],
 }
 
 /// The load of one process at one time.
@@ -64,7 +64,7 @@ impl LoadTable {
     /// The directory for temporary files is not writable.
     pub fn create(places: usize) -> io::Result<File> {
         let file = tempfile::tempfile()?;
-        file.set_len((places * size_of::<Place>()) as u64)?;
+        file.set_len((places * size_of::<TablePlace>()) as u64)?;
         Ok(file)
     }
 
@@ -77,13 +77,13 @@ impl LoadTable {
         let count = usize::try_from(file.metadata()?.len()).unwrap_or_default();
         // SAFETY: every field is an atomic number, any bytes are valid, and the count is that of the file,
         // whose size never changes.
-        let places = unsafe { shared_mapping::map(file, count / size_of::<Place>()) }?;
+        let places = unsafe { shared_mapping::map(file, count / size_of::<TablePlace>()) }?;
         Ok(Self { places })
     }
 
     /// Assigns a place to a new process; `None` if there is none.
     pub fn assign(&self) -> Option<usize> {
-        let take = |place: &Place| {
+        let take = |place: &TablePlace| {
             place.state.compare_exchange(FREE, CLOSED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
         };
         let index = self.places.iter().position(take)?;
@@ -138,7 +138,7 @@ impl LoadTable {
     }
 }
 
-impl Place {
+impl TablePlace {
     /// Records whether its process accepts connections.
     pub(super) fn set_accepting(&self, is_accepting: bool) {
         self.react();

@@ -80,3 +80,22 @@ impl Process {
         .await;
     }
 }
+
+/// The started process and its descendants. Dropping it kills the rest of them.
+pub(super) struct ProcessGroup(u32);
+
+impl ProcessGroup {
+    /// That of the leader `pid`.
+    pub(super) fn of(pid: u32) -> Self {
+        Self(pid)
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        if let Ok(group) = i32::try_from(self.0) {
+            // SAFETY: sends a signal to the group that our own child was made the leader of.
+            unsafe { libc::kill(-group, libc::SIGKILL) };
+        }
+    }
+}
