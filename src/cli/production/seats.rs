@@ -100,7 +100,11 @@ impl Parent {
         let process = self.processes.remove(index);
         self.table.free(process.place);
         if self.stops > 0 {
-            let code = process.status.map_or(0, exit_code);
+            // That of a process that could not serve is no outcome of the stop.
+            let code = match process.failure {
+                None => process.status.map_or(0, exit_code),
+                Some(_) => 0,
+            };
             self.code = if self.code == 0 { code } else { self.code };
             if !process.is_ending && process.status.is_none_or(|status| !status.success()) {
                 tracing::error!("{}", process.describe_end());
