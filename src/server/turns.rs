@@ -231,7 +231,10 @@ impl TurnWaiter {
     pub(super) fn new(turns: &'static Turns, listener: BorrowedFd<'_>) -> io::Result<Self> {
         // A copy: the runtime registers a descriptor once.
         let watch = |descriptor: BorrowedFd<'_>| {
-            AsyncFd::with_interest(descriptor.try_clone_to_owned()?, Interest::READABLE)
+            let copy = descriptor.try_clone_to_owned()?;
+            // SAFETY: an `OwnedFd` is open, and the same, until it is dropped.
+            let watched = unsafe { AsyncFd::register_with_interest(copy, Interest::READABLE) };
+            watched.map_err(io::Error::from)
         };
         let waiter = Self {
             turns,
