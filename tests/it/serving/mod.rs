@@ -1,8 +1,8 @@
 //! `snaxum serve` as its operators use it: its sockets, its protocols, and the proxies before it.
 
 mod batches;
-mod handler_workers;
 mod deploys;
+mod handler_workers;
 mod http2;
 mod keep_alive;
 mod processes;
