@@ -100,7 +100,7 @@ impl Parent {
         let process = self.processes.remove(index);
         self.table.free(process.place);
         if self.stops > 0 {
-            // That of a process that could not serve is no outcome of the stop.
+            // The stop does not fail because a process could not serve.
             let code = match process.failure {
                 None => process.status.map_or(0, exit_code),
                 Some(_) => 0,
