@@ -19,6 +19,8 @@ const SLOTS: usize = 128;
 const MAX_TEXT: usize = 224;
 /// The most bytes of the stack that are read.
 const MAX_STACK: usize = 1 << 20;
+/// The most bytes of the stacks of all threads that are shown.
+const MAX_STACKS: usize = 16 << 10;
 
 /// The start of the line above the stack of the thread that ended the process.
 const CRASHED_THREAD: &str = "Current thread 0x";
@@ -150,6 +152,18 @@ impl std::fmt::Debug for CrashRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CrashRecord").field("file", &self.file).finish_non_exhaustive()
     }
+}
+
+/// Reads the stacks of all threads, as `faulthandler` has written them to the file of a process that has
+/// ended; the first lines, if there are many.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub fn read_stacks(file: &File) -> io::Result<String> {
+    let mut stacks = vec![0; MAX_STACKS];
+    let count = file.read_at(&mut stacks, size_of::<Table>() as u64)?;
+    Ok(String::from_utf8_lossy(&stacks[..count]).into_owned())
 }
 
 impl CrashState {

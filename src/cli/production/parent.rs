@@ -36,8 +36,8 @@ pub(super) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
     let code = tokio.block_on(async {
         let signals = Signals::register().map_err(io)?;
         let (command_sender, commands) = mpsc::channel(1);
-        let socket = CommandSocket::open(&config.project_dir, command_sender)?;
         let listener = Listener::open(&config)?;
+        let socket = CommandSocket::open(&config.project_dir, command_sender)?;
         let (sender, messages) = mpsc::unbounded_channel();
         let parent = Parent::new(config, listener, sender).map_err(io)?;
         let code = parent.run(signals, messages, commands).await.map_err(io)?;

@@ -10,7 +10,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ExitStatus};
 use std::time::Instant;
 
-use snaxum::crash_record::{CrashRecord, CrashState, signal_name};
+use snaxum::crash_record::{CrashRecord, CrashState, read_stacks, signal_name};
 use snaxum::server::{Listener, Passage};
 use tokio::sync::{mpsc, oneshot};
 
@@ -203,7 +203,12 @@ impl ServingProcess {
 
     /// Describes the end of one that was not asked to end: the cause, and the stack.
     pub(super) fn describe_end(&self) -> String {
-        let state = CrashState::read(&self.crash_record).unwrap_or_default();
+        // The thread that hangs is not the one that gets the signal.
+        let stack = match self.is_aborted {
+            true => read_stacks(&self.crash_record),
+            false => CrashState::read(&self.crash_record).map(|state| state.stack),
+        };
+        let stack = stack.unwrap_or_default();
         let status = self.status.unwrap_or_default();
         let cause = match (status.signal(), status.code()) {
             (Some(libc::SIGKILL), _) => {
@@ -213,7 +218,7 @@ impl ServingProcess {
             (None, Some(0)) => "has ended".to_owned(),
             (None, code) => format!("has ended with exit code {}", code.unwrap_or_default()),
         };
-        let stack = match state.stack.trim_end() {
+        let stack = match stack.trim_end() {
             "" => String::new(),
             stack => format!("\n{}", escape_lines(stack)),
         };

@@ -93,7 +93,7 @@ async fn code_that_does_not_load_changes_nothing_and_the_client_gets_the_traceba
         for part in ["still serving", parts[0], parts[1]] {
             assert!(stderr.contains(part), "{part} in {stderr}");
         }
-        assert!(server.err.text().contains(parts[0]), "{}", server.err.text());
+        server.err.wait_for(parts[0]).await;
     }
     assert_eq!(server.get("/version").await.json()["version"], before["version"]);
 
