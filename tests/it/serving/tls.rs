@@ -1,11 +1,13 @@
 //! TLS: its protocols, its certificates on disk, and certificates that cannot be used.
 
 use std::path::Path;
+use std::process::Stdio;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::process::Command;
 
-use crate::support::{Server, in_time};
+use crate::support::{Project, Server, in_time};
 
 use super::{curl, curl_json, project, rejected, run, serve, url};
 
@@ -156,6 +158,39 @@ async fn a_client_chooses_its_version_of_http_and_new_certificates_replace_old_o
         assert!(!String::from_utf8_lossy(&received).contains("HTTP/1.1"), "{received:?}");
     }
     assert!(server.stop().await.success());
+}
+
+const WAITS: &str = r#"
+import _gate
+from snaxum import route
+
+
+@route("/waits")
+async def waits():
+    try:
+        await _gate.wait_async("waits")
+    finally:
+        _gate.notify("ended")
+"#;
+
+#[tokio::test]
+async fn a_client_that_leaves_cancels_its_request() {
+    let project = Project::new().gate().file("app.py", WAITS);
+    make_certificate(project.path()).await;
+    let server = serve(project, &TLS).await;
+    for version in ["--http1.1", "--http2"] {
+        let mut client = Command::new("curl")
+            .args(["--silent", "--insecure", "--noproxy", "*", version])
+            .arg(format!("{}/waits", url(&server)))
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("curl");
+        let held = server.arrival().await;
+        client.kill().await.expect("it runs");
+        assert_eq!(server.arrival().await.name, "ended");
+        drop(held);
+    }
 }
 
 #[tokio::test]
