@@ -125,12 +125,12 @@ impl From<&Arc<ReloadRecord>> for Reload {
     }
 }
 
-type Listener = Box<dyn Fn(&Event<'_>) + Send + Sync>;
+type EventListener = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 
 /// Passes events from the core to its listeners.
 pub struct EventBus {
     // Set once and empty in production: the check on the request path is one load.
-    listeners: OnceLock<RwLock<Vec<Listener>>>,
+    listeners: OnceLock<RwLock<Vec<EventListener>>>,
     /// `None` once a listener has received them.
     early: Mutex<Option<EarlyLog>>,
     /// The number of [`StartsWanted`].

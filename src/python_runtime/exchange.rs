@@ -28,9 +28,9 @@ use super::json::parse;
 use super::loop_signals::StreamWaker;
 use super::messages::Call;
 use super::reply::Reply;
-use super::request_parts::{self, FormParts, HeadParts, Origin};
+use super::request_parts::{self, FormParts, HeadParts, RequestOrigin};
 use super::response_stream::{BodyStream, body_to_bytes};
-use super::websocket::Socket;
+use super::websocket::HandlerSocket;
 
 /// One request, and the way to respond to it. Dropped without a response, it is a 500.
 #[pyclass(frozen)]
@@ -80,7 +80,7 @@ impl Exchange {
         request_parts::head_parts(&self.request.head)
     }
 
-    fn origin(&self) -> Origin<'_> {
+    fn origin(&self) -> RequestOrigin<'_> {
         request_parts::origin(&self.request.head)
     }
 
@@ -286,12 +286,12 @@ impl Exchange {
         route: String,
         subprotocol: Option<String>,
         headers: Vec<(String, String)>,
-    ) -> Socket {
+    ) -> HandlerSocket {
         let (handler, channel) = websocket_channel::channel();
         let id = Some(route.clone());
         let accepted = AcceptedSocket { generation, route, subprotocol, headers, channel };
         let guard = self.finish(generation, id.as_deref(), HandlerOutcome::WebSocket(accepted));
-        Socket::new(self.request.id, handler, guard)
+        HandlerSocket::new(self.request.id, handler, guard)
     }
 
     #[pyo3(signature = (generation, route, status, detail, headers, traceback, extensions=None))]

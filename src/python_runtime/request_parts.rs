@@ -56,10 +56,10 @@ pub(super) fn head_parts(head: &Head) -> HeadParts<'_> {
 }
 
 /// The address of the client, the scheme, and the host that it has addressed.
-pub(super) type Origin<'a> = (Option<Address>, &'static str, Cow<'a, str>);
+pub(super) type RequestOrigin<'a> = (Option<Address>, &'static str, Cow<'a, str>);
 
 /// Returns where a request comes from, as a trusted proxy reports it.
-pub(super) fn origin(head: &Head) -> Origin<'_> {
+pub(super) fn origin(head: &Head) -> RequestOrigin<'_> {
     (head.client().map(address_parts), head.scheme(), head.host())
 }
 

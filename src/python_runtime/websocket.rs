@@ -21,7 +21,7 @@ use super::loop_signals::StreamWaker;
 
 /// An accepted WebSocket. Dropped before `finish`, it closes with 1011.
 #[pyclass(frozen)]
-pub(super) struct Socket {
+pub(super) struct HandlerSocket {
     id: u64,
     channel: HandlerEnd,
     /// The guard of its request, until the handler ends.
@@ -36,7 +36,7 @@ enum Incoming<'py> {
     Closed((u16, String)),
 }
 
-impl Socket {
+impl HandlerSocket {
     pub(super) fn new(id: u64, channel: HandlerEnd, guard: Option<InFlightGuard>) -> Self {
         Self { id, channel, in_flight_guard: Mutex::new(guard) }
     }
@@ -48,7 +48,7 @@ impl Socket {
 }
 
 #[pymethods]
-impl Socket {
+impl HandlerSocket {
     #[getter]
     fn id(&self) -> u64 {
         self.id

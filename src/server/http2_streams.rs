@@ -34,11 +34,11 @@ struct StreamsState {
     /// Notified when a stream begins or ends.
     change: Notify,
     /// The stream that hyper starts a task for, right after the call of the service.
-    begun: Mutex<Option<Arc<Stream>>>,
+    begun: Mutex<Option<Arc<OpenStream>>>,
 }
 
 /// A request of HTTP/2 and its response.
-pub(super) struct Stream {
+pub(super) struct OpenStream {
     streams: Arc<StreamsState>,
     /// The frames that the client was sent, and [`WAITING`].
     progress: AtomicUsize,
@@ -55,10 +55,10 @@ impl Streams {
     }
 
     /// Records a request; its stream is open until the last of these values is dropped.
-    pub(super) fn begin(&self) -> Arc<Stream> {
+    pub(super) fn begin(&self) -> Arc<OpenStream> {
         self.0.open.fetch_add(1, Ordering::Relaxed);
         self.0.change.notify_one();
-        let stream = Stream { streams: Arc::clone(&self.0), progress: AtomicUsize::new(0) };
+        let stream = OpenStream { streams: Arc::clone(&self.0), progress: AtomicUsize::new(0) };
         let stream = Arc::new(stream);
         *self.0.begun.lock() = Some(Arc::clone(&stream));
         stream
@@ -79,7 +79,7 @@ impl Streams {
     }
 }
 
-impl Drop for Stream {
+impl Drop for OpenStream {
     fn drop(&mut self) {
         self.streams.open.fetch_sub(1, Ordering::Relaxed);
         self.streams.change.notify_one();
@@ -96,7 +96,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
 }
 
 /// Runs the task of a stream, at most until its client has accepted nothing for the send timeout.
-async fn run(task: impl Future<Output = ()>, stream: Arc<Stream>) {
+async fn run(task: impl Future<Output = ()>, stream: Arc<OpenStream>) {
     let mut task = pin!(task);
     let mut wait: Option<(usize, Pin<Box<Sleep>>)> = None;
     poll_fn(|context| {
@@ -123,11 +123,11 @@ async fn run(task: impl Future<Output = ()>, stream: Arc<Stream>) {
 pub(super) struct StreamBody {
     body: ResponseBody,
     rest: Bytes,
-    stream: Arc<Stream>,
+    stream: Arc<OpenStream>,
 }
 
 impl StreamBody {
-    pub(super) fn new(body: ResponseBody, stream: Arc<Stream>) -> Self {
+    pub(super) fn new(body: ResponseBody, stream: Arc<OpenStream>) -> Self {
         let body = Self { body, rest: Bytes::new(), stream };
         if !body.is_end_stream() {
             body.record(true);

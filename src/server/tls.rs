@@ -39,7 +39,7 @@ struct TlsState {
     config: Arc<ServerConfig>,
     current: Arc<CurrentKey>,
     /// The files that were loaded last, or could not be.
-    loaded: Mutex<Option<Stamps>>,
+    loaded: Mutex<Option<CertificateStamps>>,
 }
 
 #[derive(Debug)]
@@ -121,12 +121,12 @@ impl Tls {
 }
 
 /// Shows that a file has changed: its time, size and number.
-type Stamp = (i64, i64, u64, u64);
-type Stamps = [Stamp; 2];
+type CertificateStamp = (i64, i64, u64, u64);
+type CertificateStamps = [CertificateStamp; 2];
 
 impl CertificateFiles {
     /// `None` while one of them is not there.
-    fn stamps(&self) -> Option<Stamps> {
+    fn stamps(&self) -> Option<CertificateStamps> {
         let stamp = |path: &Path| {
             let found = fs::metadata(path).ok()?;
             Some((found.mtime(), found.mtime_nsec(), found.size(), found.ino()))
