@@ -118,7 +118,7 @@ async fn a_forked_child_responds_to_nothing_and_can_be_stopped() {
     unsafe { libc::kill(waiting.pid.cast_signed(), libc::SIGTERM) };
     waiting.is_gone().await;
 
-    assert_eq!(both["pid"], u64::from(server.pid));
+    assert_eq!(both["pid"], u64::from(server.python_pid()));
     for left in server.children() {
         assert_ne!(json!(left.pid), both["child"], "it returned from the handler and ended");
     }

@@ -200,7 +200,7 @@ async fn a_task_whose_worker_died_before_it_read_it_runs_on_another() {
 }
 
 fn threads(server: &Server) -> usize {
-    fs::read_dir(format!("/proc/{}/task", server.pid)).expect("it runs").count()
+    fs::read_dir(format!("/proc/{}/task", server.python_pid())).expect("it runs").count()
 }
 
 #[tokio::test]
