@@ -7,9 +7,11 @@ mod client;
 mod descriptors;
 mod exit;
 mod invocation;
+mod json_lines;
 mod log;
 mod new;
 mod openapi;
+mod operations;
 mod options;
 mod production;
 mod project;
@@ -19,6 +21,7 @@ mod serve;
 mod shell_files;
 mod sync;
 mod test;
+mod top;
 
 #[cfg_attr(not(feature = "dev"), path = "cli/no_dev.rs")]
 mod dev;
@@ -93,6 +96,8 @@ enum Command {
         #[command(flatten)]
         options: client::tail::TailOptions,
     },
+    /// Show a running server with a metrics address: its processes, workers, queue and slowest routes
+    Top(top::TopArgs),
     /// Wait until the code on disk is live in the running dev server; exit with 1 if it does not
     /// load or reloading is paused
     Wait(DirArgs),
@@ -166,7 +171,8 @@ pub(crate) fn load_in_process(dir: PathBuf) -> Result<LoadedProject, Error> {
 /// Runs the command of the command line.
 pub(crate) fn run(invocation: Invocation) -> ExitCode {
     invocation.announce();
-    let line = std::iter::once("snaxum".into()).chain(invocation::arguments());
+    let arguments = options::separate_directories(invocation::arguments());
+    let line = std::iter::once("snaxum".into()).chain(arguments);
     let cli = match Cli::try_parse_from(line) {
         Ok(cli) => cli,
         Err(error) => {
@@ -185,10 +191,7 @@ pub(crate) fn run(invocation: Invocation) -> ExitCode {
             log::start("warn,rmcp=off,snaxum::traceback=off");
             dev::run(project, options)
         }
-        Command::Serve { project } => {
-            log::start("info");
-            production::run(project)
-        }
+        Command::Serve { project } => production::run(project),
         Command::Routes { project, options } => {
             log::start("off");
             routes::run(project, &options)
@@ -199,6 +202,7 @@ pub(crate) fn run(invocation: Invocation) -> ExitCode {
         }
         Command::Sync(project) => sync::run(&project.dir),
         Command::Tail { project, options } => client::tail::run(&project.dir, &options),
+        Command::Top(args) => top::run(&args),
         Command::Wait(project) => client::wait::run(&project.dir),
         Command::Explain { file } => client::explain::run(&file),
         Command::Reload { project, full } => client::control::reload(&project.dir, full),

@@ -6,6 +6,7 @@
 mod cors;
 mod declaration;
 mod listening;
+mod logs;
 mod modules;
 mod option_names;
 mod options;
@@ -23,6 +24,7 @@ use crate::error::Error;
 
 pub(crate) use cors::check as check_cors;
 pub use declaration::OptionSpec;
+pub use logs::LogFormat;
 pub use option_names::{nearest_option, option_named};
 pub use options::{OPTIONS, ServerOptions, SnaxumConfig, SnaxumConfigBuilder};
 pub use removed::replacement;
@@ -74,6 +76,13 @@ impl SnaxumConfig {
         }
         let default = if self.dev { "/docs" } else { "" };
         self.docs_url.as_deref().unwrap_or(default)
+    }
+
+    /// Whether requests are recorded for the access log, the metrics, or the ids in a JSON log.
+    pub(crate) fn is_recorded(&self) -> bool {
+        let has_log = self.access_log.as_ref().is_some_and(|path| !path.as_os_str().is_empty());
+        let has_json_log = self.log_format == LogFormat::Json && !self.dev;
+        has_log || has_json_log || self.metrics.is_some()
     }
 
     /// The process to signal: this one, or the process that starts it again after a crash.

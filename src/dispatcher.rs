@@ -28,21 +28,21 @@ use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
-use futures_util::future::Either;
+use futures_util::future::{self, Either};
 use hyper::upgrade::OnUpgrade;
 
-use crate::event::HANDLED_TRACEBACK;
 use crate::message::{
     DeliveryGuard, ErrorResponse, HandlerOutcome, Head, PythonRequest, PythonResponse, RequestBody,
     ResponseBody, Traceback,
 };
 use crate::python_runtime::{CallError, PythonRuntime};
 use crate::server::framing;
+use crate::telemetry::health_response;
 
 use body::BodyError;
 use decompress::Coding;
 use delivered_body::DeliveredBody;
-use http_response::to_http;
+use http_response::{log_traceback, to_http};
 use observation::Observation;
 use streamed_response::begin_stream;
 use websocket::Handshake;
@@ -89,13 +89,19 @@ pub fn respond<B>(
 where
     B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
+    if runtime.config().health {
+        let path = request.uri().path();
+        if let Some(response) = health_response(request.method(), path, || runtime.readiness()) {
+            return Either::Left(future::ready(response));
+        }
+    }
     // Out of the future: it is moved, and the parts are large.
     let (mut parts, body) = request.into_parts();
     let coding = if body.is_end_stream() { None } else { Coding::take(&mut parts.headers) };
     let can_upgrade = parts.extensions.get::<OnUpgrade>().is_some();
     let handshake = if can_upgrade { Handshake::take(&mut parts) } else { None };
     let head = if handshake.is_some() { Head::of_websocket(parts) } else { Head::new(parts) };
-    respond_to(runtime, head, (body, coding), handshake)
+    Either::Right(respond_to(runtime, head, (body, coding), handshake))
 }
 
 async fn respond_to<B>(
@@ -152,8 +158,7 @@ where
         (response, _) = to_http(&runtime, &head, id, outcome, None);
     }
     if let Some(traceback) = &handled {
-        let text = &traceback.text;
-        tracing::error!(target: HANDLED_TRACEBACK, "request {id}: the handler raised\n{text}");
+        log_traceback(&runtime, &head, id, traceback, true);
     }
     if is_unread {
         // The client must not send its next request after this body.

@@ -105,6 +105,24 @@ pub enum Error {
         /// The fault, and the way out.
         problem: String,
     },
+    /// The metrics address is in use, or not available for another reason.
+    #[error(
+        "cannot serve metrics on {address}: {source}; stop the other program, or choose another address with `--metrics` (port 0 chooses a free one)"
+    )]
+    MetricsAddress {
+        /// As configured.
+        address: SocketAddr,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// The access log cannot be opened.
+    #[error("cannot write the access log `{}`: {source}; choose a file that you can write to with `--access-log`, or `-` for stdout", path.display())]
+    AccessLog {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
     /// A virtual environment of another Python version.
     #[error(
         "`{}` is of Python {found}, but {}", path.display(), way_out_of_version(path, built)
@@ -193,6 +211,19 @@ pub enum Error {
         /// The parent of its processes.
         pid: String,
     },
+    /// A command that needs the metrics of a running server found no address.
+    #[error("no server with a metrics address is running on `{}`; start one with `snaxum serve --metrics 127.0.0.1:0`", .0.display())]
+    NoMetrics(PathBuf),
+    /// The metrics address did not respond.
+    #[error(
+        "the metrics address {address} does not respond ({problem}); check that its server is running"
+    )]
+    MetricsLost {
+        /// As announced or given.
+        address: String,
+        /// The reason.
+        problem: String,
+    },
     /// `.snaxum/dev.json` is not valid.
     #[error("`{}` {problem}; remove it, and start `snaxum dev` without `--host`", path.display())]
     BadDevFile {
@@ -255,6 +286,7 @@ impl Error {
             | Self::NewProject { .. }
             | Self::NoServer(_)
             | Self::NoMcp(_)
+            | Self::NoMetrics(_)
             | Self::ServerRunning { .. } => 2,
             Self::BadValue { origin, .. } | Self::UnknownKey { origin, .. }
                 if !origin.contains(".toml") =>

@@ -18,6 +18,7 @@ use tower_http::compression::{CompressionLayer, Predicate};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer, ExposeHeaders};
 
 use crate::config::SnaxumConfig;
+use crate::telemetry::log_after_layers;
 
 /// Smaller bodies fit into one packet anyway.
 const MIN_COMPRESSED: u64 = 256;
@@ -79,6 +80,7 @@ impl HttpLayers {
                 response.headers_mut().entry(name).or_insert(value);
             }
         }
+        log_after_layers(&mut response);
         response
     }
 

@@ -50,6 +50,7 @@ mod shared_mapping;
 pub mod state_dir;
 pub(crate) mod static_files;
 pub mod sync;
+pub mod telemetry;
 mod templates;
 pub mod venv;
 

@@ -103,13 +103,13 @@ impl RequestBody {
 pub struct PythonResponse {
     /// The generation of user code that responded.
     pub generation: u64,
-    /// The [`RouteInfo::id`] that matched, if one did; empty outside dev mode.
+    /// The [`RouteInfo::id`] that matched, if one did; empty unless the request is observed.
     pub route: Option<String>,
     /// The response, or a failure.
     pub outcome: HandlerOutcome,
     /// The exception that an error handler has responded to.
     pub raised: Option<Arc<Traceback>>,
-    /// Set in dev mode. Boxed, because it is large and `serve` has none.
+    /// Set if the request is observed. Boxed, because it is large and most servers have none.
     pub timestamps: Option<Box<Timestamps>>,
     /// Set if Python waits until the response has been sent.
     pub delivery: Option<DeliveryGuard>,

@@ -11,10 +11,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::message::ErrorResponse;
+use crate::telemetry::X_REQUEST_ID;
 use crate::templates;
 
-/// The header with the id of a request, in decimals.
-pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The headers that only the connection may set; [`pair_upgrade`] is about `Upgrade`.
 const OF_CONNECTION: [HeaderName; 5] = [
     CONTENT_LENGTH,
@@ -30,7 +29,7 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 pub(crate) fn respond(
     failure: &ErrorResponse,
     request: &HeaderMap,
-    request_id: u64,
+    request_id: &str,
     dev: bool,
 ) -> Response {
     let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -55,7 +54,7 @@ pub(crate) fn respond(
         ("text/html; charset=utf-8", page)
     } else {
         let mut problem = document(status, &detail);
-        problem["request_id"] = request_id.to_string().into();
+        problem["request_id"] = request_id.into();
         for (name, value) in &failure.extensions {
             problem[name] = value.clone();
         }
@@ -75,7 +74,9 @@ pub(crate) fn respond(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if failure.traceback.is_some() {
         // The log has the traceback under this id.
-        headers.insert(X_REQUEST_ID, HeaderValue::from(request_id));
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            headers.insert(X_REQUEST_ID, id);
+        }
     }
     pair_upgrade(&mut response);
     response
@@ -200,9 +201,9 @@ mod tests {
             ..ErrorResponse::default()
         };
         for accept in ["text/html", "application/json"] {
-            let shown = text(respond(&failure, &accepting(accept), 7, false)).await;
+            let shown = text(respond(&failure, &accepting(accept), "7", false)).await;
             assert!(!shown.contains("secret") && !shown.contains("ValueError"), "{shown}");
-            let shown = text(respond(&failure, &accepting(accept), 7, true)).await;
+            let shown = text(respond(&failure, &accepting(accept), "7", true)).await;
             assert!(shown.contains("the secret is 42"), "{shown}");
         }
     }
@@ -213,10 +214,10 @@ mod tests {
             json!([{"in": "query", "loc": ["a", 0], "msg": "is <missing>", "type": "missing"}]);
         let extensions = serde_json::Map::from_iter([("errors".to_owned(), errors.clone())]);
         let failure = ErrorResponse { status: 422, extensions, ..ErrorResponse::default() };
-        let problem = text(respond(&failure, &accepting("application/json"), 1, false)).await;
+        let problem = text(respond(&failure, &accepting("application/json"), "1", false)).await;
         let problem: serde_json::Value = serde_json::from_str(&problem).expect("JSON");
         assert_eq!((&problem["errors"], &problem["status"]), (&errors, &json!(422)));
-        let page = text(respond(&failure, &accepting("text/html"), 1, false)).await;
+        let page = text(respond(&failure, &accepting("text/html"), "1", false)).await;
         assert!(page.contains("query") && page.contains("a.0"), "{page}");
         assert!(page.contains("is &lt;missing&gt;"), "{page}");
     }
@@ -228,7 +229,7 @@ mod tests {
             detail: "<script>alert(1)</script>".into(),
             ..ErrorResponse::default()
         };
-        let page = text(respond(&failure, &accepting("text/html"), 1, true)).await;
+        let page = text(respond(&failure, &accepting("text/html"), "1", true)).await;
         assert!(!page.contains("<script>") && page.contains("&lt;script&gt;"), "{page}");
     }
 }

@@ -164,7 +164,9 @@ fn parse(text: &str) -> Result<Manifest, Error> {
             DeValue::Array(items) if option.is_list => {
                 items.iter().map(|item| text_of(item.get_ref())).collect()
             }
-            DeValue::Boolean(on) if option.is_switch() => Some(vec![on.to_string()]),
+            DeValue::Boolean(on) if option.is_switch() || option.has_optional_value() => {
+                Some(vec![on.to_string()])
+            }
             single => text_of(single).map(|text| vec![text]),
         };
         let values: Vec<String> = values

@@ -27,6 +27,7 @@ mod introspection;
 mod json;
 mod lent_thread;
 mod loop_signals;
+mod measurements;
 mod memory_connection;
 mod messages;
 #[cfg_attr(Py_LIMITED_API, path = "python_runtime/limited_own_context.rs")]
@@ -59,6 +60,7 @@ use crate::http_layers::HttpLayers;
 use crate::message::{LoadReport, PythonRequest, PythonResponse, RouteInfo, Timestamps};
 use crate::static_files::StaticFiles;
 use crate::sync::{Mutex, RwLock};
+use crate::telemetry::{Identities, Telemetry};
 use crate::venv::Venv;
 
 use cancel_on_drop::CancelOnDrop;
@@ -99,11 +101,16 @@ pub struct PythonRuntime {
     /// The layers around responses, if there are any.
     http_layers: Option<Arc<HttpLayers>>,
     shutdown_state: ShutdownState,
+    /// Whether it takes no new clients, because it is about to stop.
+    is_retiring: AtomicBool,
     stopped: AtomicBool,
     /// Whether the runtime thread loads modules.
     is_loading: AtomicBool,
     events: Arc<EventBus>,
     gate: Gate,
+    identities: Identities,
+    /// Records requests, if an option needs it.
+    telemetry: Option<Arc<Telemetry>>,
     started: Instant,
     last_request: AtomicU64,
     /// The number of loads that have ended.
@@ -124,12 +131,14 @@ impl PythonRuntime {
     /// if no module loads.
     pub fn with_config(config: SnaxumConfig) -> Result<Self, Error> {
         let (venv, warning) = Venv::find_to_run(&config.project_dir)?;
+        let identities = Identities::new(config.is_recorded() && !config.dev);
+        let telemetry = Telemetry::new(&config, identities)?;
         let claim = InterpreterClaim::take().ok_or(Error::SecondRuntime)?;
         let time = SystemTime::now();
         let (control, control_receiver) = crossbeam_channel::bounded(MAX_CONTROL);
         let loop_signals = LoopSignals::new();
         let loop_signals = Arc::new(loop_signals.map_err(Error::io("cannot make a pipe"))?);
-        let runtime = Self::new(config, control, &loop_signals);
+        let runtime = Self::new(config, control, &loop_signals, (identities, telemetry));
         let report = runtime.start_thread(venv, claim, control_receiver, loop_signals);
         let mut report = match report.and_then(|report| runtime.log_start(&report).map(|()| report))
         {
@@ -156,6 +165,7 @@ impl PythonRuntime {
         config: SnaxumConfig,
         control: crossbeam_channel::Sender<Control>,
         loop_signals: &Arc<LoopSignals>,
+        (identities, telemetry): (Identities, Option<Arc<Telemetry>>),
     ) -> Self {
         let ended_requests = Arc::<EndedRequests>::default();
         Self {
@@ -169,10 +179,13 @@ impl PythonRuntime {
             static_files: ArcSwapOption::empty(),
             http_layers: HttpLayers::new(&config).map(Arc::new),
             shutdown_state: ShutdownState::default(),
+            is_retiring: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             is_loading: AtomicBool::new(false),
             events: Arc::default(),
             gate: Gate::default(),
+            identities,
+            telemetry,
             started: Instant::now(),
             last_request: AtomicU64::new(0),
             loads: Arc::default(),
@@ -212,6 +225,7 @@ impl PythonRuntime {
             in_flight: Arc::clone(&self.in_flight),
             events: Arc::clone(&self.events),
             loads: Arc::clone(&self.loads),
+            identities: self.identities,
             connect: Arc::clone(&self.connect),
             reply,
         };
@@ -284,11 +298,6 @@ impl PythonRuntime {
         &self.gate
     }
 
-    /// When it was started.
-    pub fn started(&self) -> Instant {
-        self.started
-    }
-
     /// The version of the running Python.
     pub fn python_version(&self) -> String {
         interpreter::version()
@@ -312,10 +321,10 @@ impl PythonRuntime {
         let chunks = request.body.chunks().cloned();
         let now = Instant::now();
         let (reply, response) = reply::channel(&self.wakes);
-        let is_observed = self.config.dev;
-        let timestamps = is_observed.then(|| Box::new(Timestamps::new(now)));
-        let in_flight_guard =
-            is_observed.then(|| self.in_flight.add(id, request.head.clone(), now));
+        let is_dev = self.config.dev;
+        let is_timed = is_dev || self.telemetry.is_some();
+        let timestamps = is_timed.then(|| Box::new(Timestamps::new(now)));
+        let in_flight_guard = is_dev.then(|| self.in_flight.add(id, request.head.clone(), now));
         let call = Box::new(Call { request, reply, timestamps, in_flight_guard });
         self.queue.push(call, now).map_err(|error| match error {
             PushError::Full => CallError::QueueFull,
@@ -372,14 +381,6 @@ impl PythonRuntime {
         let connect = (tokio::runtime::Handle::current(), connect);
         let lost = |_| Error::RuntimeLost("tests have run already".to_owned());
         self.connect.set(connect).map_err(lost)
-    }
-
-    /// Returns once Python's main thread has the interpreter: code that never releases it prevents that.
-    pub async fn responds(&self) {
-        let (reply, answer) = oneshot::channel();
-        if self.control.try_send(Control::Probe { reply }).is_ok() {
-            let _ = answer.await; // an error: it stops
-        }
     }
 
     /// Ends what the request `id` has begun: its coroutine, its pool tasks, its stream.

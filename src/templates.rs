@@ -21,7 +21,7 @@ pub(crate) fn error(
     status: u16,
     title: &str,
     detail: &str,
-    request_id: u64,
+    request_id: &str,
     traceback: Option<&Traceback>,
     errors: Option<&serde_json::Value>,
 ) -> String {

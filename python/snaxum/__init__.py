@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .event_stream import stream_events, stream_json_lines
     from .http import HTTPError, Request, Response, ValidationError
     from .lifecycle import keep, on_resume, on_shutdown, on_startup, on_unload
+    from .logs import JsonFormatter
     from .markers import Body, Cookie, Form, Header, Path, Query
     from .mounts import mount
     from .responses import abort, redirect, send_file
@@ -64,6 +65,7 @@ __all__ = [
     "HTTPError",
     "Header",
     "InvalidMessage",
+    "JsonFormatter",
     "Path",
     "Query",
     "Request",
@@ -134,6 +136,7 @@ if not TYPE_CHECKING:  # for a type checker, an unknown name is an error
         "event_stream": ("stream_events", "stream_json_lines"),
         "http": ("HTTPError", "Request", "Response", "ValidationError"),
         "lifecycle": ("keep", "on_resume", "on_shutdown", "on_startup", "on_unload"),
+        "logs": ("JsonFormatter",),
         "markers": ("Body", "Cookie", "Form", "Header", "Path", "Query"),
         "mounts": ("mount",),
         "responses": ("abort", "redirect", "send_file"),

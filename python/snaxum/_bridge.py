@@ -28,6 +28,7 @@ from ._runtime import (
     forks,
     generations,
     interpreter,
+    log_records,
     registration,
     respond,
     streamed_request,
@@ -69,6 +70,7 @@ def start(options: str, host: HostApi) -> bytes:
         crash.install(settings["crash_fd"])
     server_process.assign(*settings["process"])
     respond.is_observed = settings["dev"]
+    respond.is_timed = settings["timed"]
     redact.add_words(settings["redact_extra"])
     forms.max_fields = settings["max_form_fields"]
     streamed_request.max_body_size = settings["max_body_size"]
@@ -76,6 +78,7 @@ def start(options: str, host: HostApi) -> bytes:
         from ._debug import output
 
         output.install(host.print, is_raw=settings["raw_output"])
+    log_records.install(host, as_json=settings["json_log"])
     generations.first_number = settings["first_generation"]
     generations.publish(Generation(0, RouteTable([])))
     registration.install(hosts.host)

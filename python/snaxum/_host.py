@@ -176,8 +176,8 @@ class Socket(Protocol):
 class Exchange(Protocol):
     """One request and its response. Exactly one of the last five methods is called.
 
-    `began`, `resumed`, `suspended`, `pooled` and `returned` record times, in dev mode only;
-    `raised` records the exception that an error handler responds to.
+    `began`, `pooled` and `returned` record times, where these are used; `resumed` and `suspended`
+    do so in dev mode only; `raised` records the exception that an error handler responds to.
     """
 
     id: int
@@ -196,6 +196,9 @@ class Exchange(Protocol):
         """
 
     def content_type(self) -> str: ...
+    def identity(self) -> tuple[str, str, str]:
+        """Return the id in responses and logs, the id of the trace, and `traceparent` to send."""
+
     def state(self) -> bytes | None:
         """Return the state that layers in Rust have set, as JSON."""
 

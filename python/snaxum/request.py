@@ -62,6 +62,8 @@ class Request:
     - `body`: parsed JSON. None without a body, or with a content type that is not JSON, or with
       none and a body that does not parse. Declared JSON that does not parse raises
       HTTPError(400).
+    - `request_id`, `trace_id`: its id and that of its trace, in the response and in logs;
+      `traceparent`: the header for requests of yours to other servers, its children in the trace
     - `state`: values of your own by name, beside the values of layers in Rust
     """
 
@@ -84,9 +86,12 @@ class Request:
         "path_params",
         "query_params",
         "query_string",
+        "request_id",
         "scheme",
         "state",
         "text",
+        "trace_id",
+        "traceparent",
     )
 
     method: str
@@ -106,6 +111,9 @@ class Request:
     body: Any
     form: QueryParams
     files: UploadedFiles
+    request_id: str
+    trace_id: str
+    traceparent: str
     state: State
 
     def __init__(self, raw: RawRequest, path_params: dict[str, Any]) -> None:
@@ -323,6 +331,14 @@ def _data(request: Request) -> bytes:
     return data
 
 
+_NO_IDENTITY = ("0", f"{1:032x}", f"00-{1:032x}-{1:016x}-00")
+
+
+def _identity(request: Request, part: int) -> str:
+    read = getattr(request._raw, "identity", None)
+    return str((_NO_IDENTITY if read is None else read())[part])
+
+
 _READ: dict[str, Callable[[Request], Any]] = {
     "method": lambda request: request._raw.method,
     "path": lambda request: request._raw.path,
@@ -340,6 +356,9 @@ _READ: dict[str, Callable[[Request], Any]] = {
     "body": _body,
     "form": _form,
     "files": _files,
+    "request_id": lambda request: _identity(request, 0),
+    "trace_id": lambda request: _identity(request, 1),
+    "traceparent": lambda request: _identity(request, 2),
     "state": lambda request: state_of(request._raw),
 }
 

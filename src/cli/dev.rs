@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use console::Term;
-use snaxum::config::{SnaxumConfig, parse_duration};
+use snaxum::config::{LogFormat, SnaxumConfig, parse_duration};
 use snaxum::crash_record::CrashRecord;
 use snaxum::dev::{Dev, DevFile, Editor, MAX_HEADER_BYTES};
 use snaxum::error::Error;
@@ -21,12 +21,13 @@ use snaxum::python_runtime::PythonRuntime;
 use snaxum::server::{self, ConnectionLimits, Listener};
 use snaxum::venv;
 
+use super::operations::{MetricsAddress, reopen_logs_on_signal};
 use super::options::ProjectArgs;
 use super::render::color::{escape, print_setup};
 use super::terminal::{self, Keys, Terminal, raw_mode};
 use super::{log, project, serve};
 use handover::{Handover, Inherited};
-use json_log::{JsonLog, LogFormat, OwnedStdout};
+use json_log::{JsonLog, OwnedStdout};
 use serve::{ReadyServer, StopCause};
 
 /// The environment variable of `--editor`.
@@ -54,9 +55,6 @@ pub(crate) struct DevOptions {
     /// Wait before the second restart in a row of crashes; doubles each time, and a save ends it
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1s")]
     restart_delay: Duration,
-    /// Format of stdout; with `json` all other output, also that of user code, goes to stderr
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
 }
 
 /// Serves until a signal: in a child process, which is started again after a crash.
@@ -99,22 +97,25 @@ fn serve_project(
 ) -> Result<ExitCode, Error> {
     let handover = given.try_clone()?;
     let Handover { socket, control, crash_record, inherited } = given;
-    let stdout = match options.log_format {
-        LogFormat::Json => Some(OwnedStdout::take().map_err(Error::io("cannot write the log"))?),
-        LogFormat::Text => None,
-    };
     let editor = editor(options.editor.clone())?;
-    let (project, config) = configure(args, crash_record, &inherited)?;
+    let (project, config, stdout) = configure(args, crash_record, &inherited)?;
     let began = Instant::now();
     let tokio = project::tokio_runtime()?;
     let next = tokio.block_on(async {
         let signals = supervised::connect(&control, serve::register_signals()?)
             .map_err(Error::io("cannot reach the supervisor"))?;
+        reopen_logs_on_signal()?;
+        let metrics = MetricsAddress::bind(&config).await?;
         let listener = Listener::try_from(socket)
             .map_err(Error::io("cannot take over the socket"))?
             .with_trusted_peers(config.forwarded_allow_ips.iter().cloned().collect());
         let address = listener.local_addr().map_err(Error::io("cannot read its address"))?;
         let server = serve::start(config, Some(listener), signals).await?;
+        let metrics =
+            metrics.map(|metrics| metrics.serve(Arc::clone(&server.runtime), &project.root));
+        if let Some(metrics) = &metrics {
+            print_setup(&format!("metrics on {}/metrics", metrics.url));
+        }
         let terminal = start_terminal(&server.runtime, &options, stdout.is_none())?;
         let dev = start_dev(&server.runtime, &options, editor, &inherited)?;
         let log = match stdout.as_ref().zip(dev.events()) {
@@ -132,6 +133,7 @@ fn serve_project(
         }
         let next = serve_until_end(server, &dev, dev_file, &terminal, &project, handover).await;
         terminal.finish();
+        drop(metrics);
         if let Some(log) = log {
             log.finish();
         }
@@ -146,20 +148,25 @@ fn serve_project(
     Err(next.handover.exec(next.generation, next.paused))
 }
 
-/// Reads the project and its options, and prepares its `.venv`.
+/// Reads the project and its options, and prepares its `.venv`. Takes stdout for the events if the
+/// log is JSON: all other output, also that of user code, goes to stderr then.
 fn configure(
     args: ProjectArgs,
     crash_record: File,
     inherited: &Inherited,
-) -> Result<(Project, SnaxumConfig), Error> {
+) -> Result<(Project, SnaxumConfig, Option<OwnedStdout>), Error> {
     let (project, builder) = project::read(args)?;
     let crash_record = CrashRecord::open(crash_record, inherited.supervisor)
         .map_err(Error::io("cannot map a file"))?;
     let builder = builder.crash_record(crash_record).first_generation(inherited.generation + 1);
     let config = builder.dev(true).build()?;
+    let stdout = match config.log_format {
+        LogFormat::Json => Some(OwnedStdout::take().map_err(Error::io("cannot write the log"))?),
+        LogFormat::Text => None,
+    };
     let environment = venv::ensure(&project, &print_setup)?;
     venv::link_framework(&project.root, environment.as_ref())?;
-    Ok((project, config))
+    Ok((project, config, stdout))
 }
 
 /// Starts the terminal's thread; it prints events if they are not written as JSON.

@@ -6,8 +6,13 @@ use std::io::{self, IsTerminal, Write};
 use std::thread;
 use std::time::Duration;
 
+use snaxum::config::LogFormat;
 use snaxum::sync::{Condvar, Mutex, MutexGuard, OnceLock};
+use snaxum::telemetry;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use super::json_lines::{self, JsonLines};
 
 /// The most bytes that wait for the reader.
 const MAX_WAITING: usize = 1 << 20;
@@ -16,8 +21,8 @@ const LAST_LINES: Duration = Duration::from_millis(500);
 
 static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
-#[derive(Default)]
 struct LogQueue {
+    format: LogFormat,
     state: Mutex<LogState>,
     condvar: Condvar,
 }
@@ -31,20 +36,32 @@ struct LogState {
 
 /// Sends the log to stderr; `RUST_LOG` overrides the default filter.
 pub(crate) fn start(default: &str) {
+    start_as(default, LogFormat::Text);
+}
+
+/// Sends the log to stderr in this format.
+pub(crate) fn start_as(default: &str, format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let queue = QUEUE.get_or_init(LogQueue::default);
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(console::colors_enabled_stderr() && io::stderr().is_terminal())
-        .with_target(false);
-    match thread::Builder::new().name("log".into()).spawn(|| queue.write()) {
-        Ok(_) => log.with_writer(move || queue).init(),
-        Err(_) => log.with_writer(io::stderr).init(),
+    let queue = QUEUE.get_or_init(|| LogQueue {
+        format,
+        state: Mutex::default(),
+        condvar: Condvar::default(),
+    });
+    let writer = match thread::Builder::new().name("log".into()).spawn(|| queue.write()) {
+        Ok(_) => BoxMakeWriter::new(move || queue),
+        Err(_) => BoxMakeWriter::new(io::stderr),
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let has_color = console::colors_enabled_stderr() && io::stderr().is_terminal();
+    match format {
+        LogFormat::Text => log.with_ansi(has_color).with_writer(writer).init(),
+        LogFormat::Json => log.event_format(JsonLines).with_writer(writer).init(),
     }
 }
 
-/// Waits for the queued lines within a time limit.
+/// Waits for the queued lines and for the access log, within a time limit.
 pub(crate) fn finish() {
+    telemetry::finish_logs();
     if let Some(queue) = QUEUE.get() {
         let has_lines = |state: &mut LogState| state.is_writing || state.has_lines();
         drop(queue.condvar.wait_timeout_while(queue.lock(), LAST_LINES, has_lines));
@@ -56,7 +73,7 @@ impl LogQueue {
         let mut state = self.lock();
         loop {
             state = self.condvar.wait_while(state, |state| !state.has_lines());
-            let lines = state.take();
+            let lines = state.take(self.format);
             state.is_writing = true;
             drop(state);
             let _ = io::stderr().write_all(&lines); // stderr may be closed
@@ -85,12 +102,16 @@ impl LogState {
         }
     }
 
-    fn take(&mut self) -> Vec<u8> {
+    fn take(&mut self, format: LogFormat) -> Vec<u8> {
         let mut lines = std::mem::take(&mut self.waiting);
         match std::mem::take(&mut self.dropped) {
             0 => {}
             dropped => {
-                let note = format!("… (log: {dropped} lines dropped, as nothing read stderr)\n");
+                let note = format!("log: {dropped} lines dropped, as nothing read stderr");
+                let note = match format {
+                    LogFormat::Text => format!("… ({note})\n"),
+                    LogFormat::Json => json_lines::line("warning", &note),
+                };
                 lines.extend_from_slice(note.as_bytes());
             }
         }
@@ -123,12 +144,12 @@ mod tests {
             state.add(&line);
         }
         state.add(b"small\n");
-        let text = String::from_utf8(state.take()).expect("UTF-8");
+        let text = String::from_utf8(state.take(LogFormat::Text)).expect("UTF-8");
         assert_eq!(text.len() - text.find('…').expect("a note"), {
             "… (log: 4 lines dropped, as nothing read stderr)\n".len()
         });
         assert!(!state.has_lines());
         state.add(b"after\n");
-        assert_eq!(state.take(), b"after\n");
+        assert_eq!(state.take(LogFormat::Json), b"after\n");
     }
 }

@@ -1,5 +1,6 @@
 //! The server options as command-line flags, made from the list in `snaxum::config`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
@@ -36,6 +37,28 @@ impl ProjectArgs {
         let text = self.target.to_str().filter(|text| text.contains(':'))?;
         (!self.target.exists()).then_some(text)
     }
+}
+
+/// Marks a path that follows an option with an optional value, and is a directory, as an argument of
+/// its own: `serve --access-log DIR` serves DIR.
+pub(crate) fn separate_directories(arguments: Vec<OsString>) -> Vec<OsString> {
+    let is_optional = |argument: &OsString| {
+        let name = argument.to_str().and_then(|argument| argument.strip_prefix("--"));
+        name.is_some_and(|name| {
+            OPTIONS.iter().any(|option| option.has_optional_value() && option.name == name)
+        })
+    };
+    let mut separated: Vec<OsString> = Vec::with_capacity(arguments.len());
+    for argument in arguments {
+        if let Some(last) = separated.last_mut()
+            && is_optional(last)
+            && Path::new(&argument).is_dir()
+        {
+            last.push("=true");
+        }
+        separated.push(argument);
+    }
+    separated
 }
 
 /// One flag for each of [`OPTIONS`].
@@ -86,7 +109,14 @@ fn flag(option: &'static OptionSpec) -> Arg {
     let check =
         |value: &str| ServerOptions::default().set(option.name, value).map(|()| value.to_owned());
     let action = if option.is_list { ArgAction::Append } else { ArgAction::Set };
-    arg.value_name(option.value_name).value_parser(check).action(action)
+    let arg = arg.value_parser(check).action(action);
+    match option.has_optional_value() {
+        true => arg
+            .value_name(option.value_name.trim_matches(['[', ']']))
+            .num_args(0..=1)
+            .default_missing_value("true"),
+        false => arg.value_name(option.value_name),
+    }
 }
 
 fn set(options: &mut ServerOptions, option: &OptionSpec, value: &str) {

@@ -6,6 +6,7 @@ mod child;
 pub(crate) mod commands;
 mod deploy;
 mod link;
+mod measurements;
 mod parent;
 mod process;
 mod protocol;

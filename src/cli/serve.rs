@@ -74,6 +74,7 @@ pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
         let delay = runtime.config().shutdown_delay;
         if !delay.is_zero() {
             tracing::info!("stopping in {delay:?}; the server is no longer ready");
+            runtime.announce_stop();
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
                 _ = signals.next() => {}

@@ -8,7 +8,7 @@
 pub struct OptionSpec {
     /// As `[tool.snaxum]` and the command line spell it.
     pub name: &'static str,
-    /// The placeholder of its value; empty for a switch.
+    /// The placeholder of its value, in brackets if it may be missing; empty for a switch.
     pub value_name: &'static str,
     /// One sentence.
     pub help: &'static str,
@@ -22,6 +22,11 @@ impl OptionSpec {
     /// Whether the name alone turns it on.
     pub fn is_switch(&self) -> bool {
         self.value_name.is_empty()
+    }
+
+    /// Whether the name alone turns it on, and it can have a value.
+    pub fn has_optional_value(&self) -> bool {
+        self.value_name.starts_with('[')
     }
 }
 

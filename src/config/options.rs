@@ -4,7 +4,7 @@
 //! from text (`[tool.snaxum]`, `SNAXUM_*`, the command line) and the help (`declaration.rs`). Sets
 //! nothing by itself: the caller decides which source wins.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::crash_record::CrashRecord;
 
 use super::declaration::{OptionSpec, Setting, options};
+use super::logs::{LogFormat, parse_address, parse_log_format, parse_log_path};
 use super::server_process::ServerProcess;
 use super::trusted_peers::TrustedPeers;
 use super::values::{
@@ -226,6 +227,21 @@ options! {
     "docs-url", "URL-PATH", parse_url_path, docs_url(impl Into<String>)
         => docs_url: Option<String>, "/docs in dev mode and none in serve";
 
+    /// Write a line for each request to PATH, relative to DIR; to stdout with `-` or without PATH
+    "access-log", "[PATH]", parse_log_path, access_log(impl Into<PathBuf>)
+        => access_log: Option<PathBuf>;
+
+    /// Format of the access log and of all other logs, text or json; in dev mode json writes the
+    /// events of the console to stdout
+    "log-format", "FORMAT", parse_log_format, log_format(LogFormat)
+        => log_format: LogFormat = LogFormat::Text, "text";
+
+    /// Respond at /healthz while the process runs, and at /readyz while it can take requests
+    "health", "", parse_switch, health(bool) => health: bool = false;
+
+    /// Address for Prometheus metrics, such as 127.0.0.1:9464; port 0 takes a free one
+    "metrics", "ADDRESS", parse_address, metrics(SocketAddr) => metrics: Option<SocketAddr>;
+
     /// Host name, in addition to localhost, that dev mode accepts requests for, such as a.example,
     /// *.example or .example; can be repeated
     "allow-host", "NAME", parse_host_pattern, allow_host(impl Into<String>) => allow_hosts: Vec<String>;
@@ -298,6 +314,8 @@ mod tests {
             let sample = match option.name {
                 "host" => "127.0.0.1",
                 _ if option.value_name == "ORIGIN" => "https://a.example",
+                _ if option.value_name == "ADDRESS" => "127.0.0.1:9464",
+                "log-format" => "json",
                 _ if option.value_name == "URL-PATH" => "/x",
                 "app" => "main:app",
                 "interface" => "asgi",

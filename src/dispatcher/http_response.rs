@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use futures_util::StreamExt;
 
-use crate::event::TRACEBACK;
+use crate::event::{HANDLED_TRACEBACK, TRACEBACK};
 use crate::http_layers::TypeOfCopy;
 use crate::message::{ErrorResponse, FileBody, HandlerOutcome, Head, ResponseBody, Traceback};
 use crate::problem;
@@ -43,7 +43,8 @@ pub(super) fn to_http(
                 Err(mut failure) => {
                     if !runtime.config().dev {
                         // It quotes what the handler returned.
-                        tracing::error!("request {id}: {}", failure.detail);
+                        let id = runtime.identities().request_id(id, head.headers());
+                        tracing::error!(log.request_id = id, "request {id}: {}", failure.detail);
                         failure.detail = format!(
                             "the handler returned an invalid response; the log has the reason \
                              under request {id}"
@@ -66,10 +67,38 @@ pub(super) fn to_http(
         }
     };
     if let Some(traceback) = &failure.traceback {
-        tracing::error!(target: TRACEBACK, "request {id}: the handler raised\n{}", traceback.text);
+        log_traceback(runtime, head, id, traceback, false);
     }
-    let response = problem::respond(&failure, head.headers(), id, runtime.config().dev);
+    let text = runtime.identities().request_id(id, head.headers());
+    let response = problem::respond(&failure, head.headers(), &text, runtime.config().dev);
     (response, failure.traceback.map(Arc::from))
+}
+
+/// Logs the exception of a handler under the id of its request; `is_handled`: the user's error handler has
+/// responded to it.
+pub(super) fn log_traceback(
+    runtime: &PythonRuntime,
+    head: &Head,
+    id: u64,
+    traceback: &Traceback,
+    is_handled: bool,
+) {
+    let (id, trace_id, _) = runtime.identities().texts(id, head.headers());
+    let text = &traceback.text;
+    // A log of text does not show the fields.
+    if is_handled {
+        tracing::error!(
+            target: HANDLED_TRACEBACK,
+            { log.request_id = id, log.trace_id = trace_id },
+            "request {id}: the handler raised\n{text}"
+        );
+    } else {
+        tracing::error!(
+            target: TRACEBACK,
+            { log.request_id = id, log.trace_id = trace_id },
+            "request {id}: the handler raised\n{text}"
+        );
+    }
 }
 
 fn build_response(

@@ -1,7 +1,7 @@
-//! Observes one request for the events and the headers of dev mode.
+//! Observes one request: for the events and the headers of dev mode, and for metrics and access log.
 //!
-//! Outside dev mode it does nothing. Never changes the response but for [`DEV_HEADERS`] and the
-//! headers about its generation.
+//! Without dev mode and without such an option it does nothing. Never changes the response but for
+//! [`DEV_HEADERS`], the headers about its generation, and the ids of the request.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,8 +15,8 @@ use crate::message::{
     BodyStart, CLIENT_CLOSED_REQUEST, ChunkReceiver, HandlerOutcome, Head, Phases, RequestBody,
     RequestRecord, ResponseBody, StartRecord, Timestamps, Traceback, ms,
 };
-use crate::problem::X_REQUEST_ID;
 use crate::python_runtime::PythonRuntime;
+use crate::telemetry::{RequestOutcome, TRACEPARENT, Telemetry, X_REQUEST_ID};
 
 use super::body::BodyError;
 
@@ -27,11 +27,13 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub const DEV_HEADERS: [HeaderName; 2] = [X_REQUEST_ID, SERVER_TIMING];
 
 /// One request, from its head to its response. Dropped before [`end`](Self::end), it reports that
-/// the client has disconnected. Boxed, because it is large and `serve` observes nothing.
+/// the client has disconnected. Boxed, because it is large and most servers observe nothing.
 pub(crate) struct Observation<'a>(Option<Box<Observed<'a>>>);
 
 struct Observed<'a> {
     runtime: &'a PythonRuntime,
+    /// Set for requests of clients, if an option needs it.
+    telemetry: Option<&'a Arc<Telemetry>>,
     id: u64,
     head: &'a Head,
     time: SystemTime,
@@ -58,13 +60,18 @@ struct Handled {
 impl<'a> Observation<'a> {
     /// Reports that a request begins.
     pub(crate) fn begin(runtime: &'a PythonRuntime, id: u64, head: &'a Head) -> Self {
-        if !runtime.config().dev {
+        let telemetry = runtime.telemetry().filter(|_| !head.is_function_call());
+        if !runtime.config().dev && telemetry.is_none() {
             return Self(None);
         }
         let (time, began) = (SystemTime::now(), Instant::now());
         runtime.events().start(|| StartRecord { id, time, head });
+        if let Some(telemetry) = telemetry {
+            telemetry.began();
+        }
         Self(Some(Box::new(Observed {
             runtime,
+            telemetry,
             id,
             head,
             time,
@@ -135,7 +142,7 @@ impl<'a> Observation<'a> {
         }
     }
 
-    /// Adds the headers of dev mode, and reports that the request has ended.
+    /// Adds its headers to the response, and reports that the request has ended.
     pub(crate) fn end(self, response: &mut HttpResponse, traceback: Option<&Arc<Traceback>>) {
         let Some(mut observed) = self.0 else { return };
         if let (None, Some(chunks)) = (&observed.request_body, &observed.chunks) {
@@ -143,7 +150,9 @@ impl<'a> Observation<'a> {
         }
         let responded = Instant::now();
         let phases = observed.phases(responded);
-        observed.annotate(response.headers_mut(), &phases);
+        if observed.runtime.config().dev {
+            observed.annotate(response.headers_mut(), &phases);
+        }
         // A client that left during its upload may still read the response to that, but rarely does.
         let has_left = observed.chunks.as_ref().is_some_and(ChunkReceiver::has_client_left);
         let status = match observed.has_client_left || has_left {
@@ -153,6 +162,11 @@ impl<'a> Observation<'a> {
         let total = responded - observed.began;
         observed.emit_end(status, response.headers(), total, phases, traceback);
         observed.is_ended = true;
+        if let Some(telemetry) = observed.telemetry {
+            observed.identify(response.headers_mut());
+            let has_layers = observed.runtime.http_layers().is_some();
+            telemetry.responded(&observed.outcome(status, phases, total), response, has_layers);
+        }
     }
 }
 
@@ -182,6 +196,37 @@ impl Observed<'_> {
         if self.handled.is_some() && self.runtime.serving().failing {
             // The response does not come from the newest save.
             headers.insert(X_SNAXUM_STALE, HeaderValue::from_static("1"));
+        }
+    }
+
+    /// Adds the id of the request and its place in a trace. In dev mode, the id is there already.
+    fn identify(&self, headers: &mut HeaderMap) {
+        let (identities, request) = (self.runtime.identities(), self.head.headers());
+        if !self.runtime.config().dev
+            && let Ok(id) = HeaderValue::try_from(identities.request_id(self.id, request))
+        {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        headers.insert(TRACEPARENT, identities.trace(self.id, request).header());
+    }
+
+    fn outcome(&self, status: u16, phases: Phases, total: Duration) -> RequestOutcome<'_> {
+        let handled = self.handled.as_ref();
+        let timestamps = handled.and_then(|handled| handled.timestamps.as_deref());
+        let route = handled.and_then(|handled| handled.route.as_deref());
+        RequestOutcome {
+            head: self.head,
+            number: self.id,
+            route: route.or(self.static_route.as_deref()),
+            status,
+            generation: handled.map(|handled| handled.generation),
+            phases,
+            waits: timestamps.map(|times| {
+                let between = |from, to: Instant| to.saturating_duration_since(from);
+                (between(times.queued, times.taken), between(times.taken, times.attached))
+            }),
+            time: self.time,
+            total,
         }
     }
 
@@ -225,6 +270,9 @@ impl Drop for Observed<'_> {
         if !self.is_ended && !std::thread::panicking() {
             let (headers, total) = (HeaderMap::new(), self.began.elapsed());
             self.emit_end(CLIENT_CLOSED_REQUEST, &headers, total, Phases::default(), None);
+            if let Some(telemetry) = self.telemetry {
+                telemetry.left(&self.outcome(CLIENT_CLOSED_REQUEST, Phases::default(), total));
+            }
         }
     }
 }

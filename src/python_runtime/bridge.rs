@@ -16,6 +16,7 @@ use crate::config;
 use crate::error::Error;
 use crate::framework;
 use crate::message::{Head, HeadKind, LoadReport, RequestBody};
+use crate::telemetry::Identities;
 
 use super::exchange::Exchange;
 use super::host::{self, HostApi};
@@ -38,6 +39,7 @@ pub(crate) struct Bridge {
     openapi_document: Py<PyAny>,
     run_tests: Py<PyAny>,
     stop: Py<PyAny>,
+    identities: Identities,
 }
 
 impl Bridge {
@@ -54,6 +56,7 @@ impl Bridge {
             PyModule::from_code(py, &text, c_str!("<snaxum>/_embed.py"), c_str!("_snaxum_embed"))?
                 .call_method1("install", (files, read, PyBytes::new(py, framework::compiled())))?;
         }
+        let identities = host.identities;
         let module = py.import("snaxum._bridge")?;
         let report = module.call_method1("start", (options, host))?;
         let report = parse(&report)?;
@@ -72,6 +75,7 @@ impl Bridge {
             openapi_document: function("openapi_document")?,
             run_tests: function("run_tests")?,
             stop: function("stop")?,
+            identities,
         };
         Ok((bridge, report))
     }
@@ -86,7 +90,7 @@ impl Bridge {
             (HeadKind::Http, RequestBody::Stream(_)) => &self.dispatch_head,
             (HeadKind::Http, _) => &self.dispatch,
         };
-        let run = Py::new(py, Exchange::new(call)).and_then(|exchange| {
+        let run = Py::new(py, Exchange::new(call, self.identities)).and_then(|exchange| {
             let before = host::set_dispatched(Some(exchange.clone_ref(py).into_any()));
             let run = own_context::call(py, dispatch, (exchange, method, path));
             drop(host::set_dispatched(before));

@@ -20,6 +20,7 @@ use crate::message::{
     header_texts, websocket_channel,
 };
 use crate::sync::Mutex;
+use crate::telemetry::Identities;
 
 use super::cpu_time;
 use super::host::HostApi;
@@ -28,7 +29,7 @@ use super::json::parse;
 use super::loop_signals::StreamWaker;
 use super::messages::Call;
 use super::reply::Reply;
-use super::request_parts::{self, FormParts, HeadParts, RequestOrigin};
+use super::request_parts::{self, FormParts, HeadParts, RequestOrigin, to_python};
 use super::response_stream::{BodyStream, body_to_bytes};
 use super::websocket::HandlerSocket;
 
@@ -36,8 +37,8 @@ use super::websocket::HandlerSocket;
 #[pyclass(frozen)]
 pub(super) struct Exchange {
     request: PythonRequest,
+    identities: Identities,
     reply: Mutex<Option<Reply>>,
-    /// Set in dev mode.
     timestamps: Mutex<Option<Box<Timestamps>>>,
     /// The exception that an error handler responds to.
     raised: Mutex<Option<Arc<Traceback>>>,
@@ -117,9 +118,7 @@ impl Exchange {
     /// cannot be read to its end.
     fn receive<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match &self.request.body {
-            RequestBody::Stream(chunks) => {
-                request_parts::to_python(py, py.detach(|| chunks.receive()))
-            }
+            RequestBody::Stream(chunks) => to_python(py, py.detach(|| chunks.receive())),
             _ => Err(request_parts::is_whole()),
         }
     }
@@ -136,7 +135,7 @@ impl Exchange {
         let id = -self.request.id.cast_signed();
         let arrival = || StreamWaker { loop_signals: Arc::clone(&host.loop_signals), id };
         let received = chunks.try_receive(|| Waker::from(Arc::new(arrival())));
-        received.map(|received| request_parts::to_python(py, received)).transpose()
+        received.map(|received| to_python(py, received)).transpose()
     }
 
     /// Reports that the handler of the route needs the body before it starts.
@@ -149,15 +148,20 @@ impl Exchange {
         self.reply.lock().as_ref().is_none_or(Reply::is_closed)
     }
 
+    /// Its id in responses and logs, the id of its trace, and `traceparent` for requests that it sends.
+    fn identity(&self) -> (String, String, String) {
+        self.identities.texts(self.request.id, self.request.head.headers())
+    }
+
     /// Records that the handler begins now, on another thread than the dispatch worker; like the next
-    /// four methods, only called in dev mode.
+    /// four methods, only called if requests are observed or timed.
     fn began(&self) {
-        if let (Some(timestamps), Some(guard)) =
-            (&mut *self.timestamps.lock(), &*self.in_flight_guard.lock())
-        {
+        if let Some(timestamps) = &mut *self.timestamps.lock() {
             let now = Instant::now();
             (timestamps.taken, timestamps.attached, timestamps.is_on_worker) = (now, now, false);
-            timestamps.blockers = guard.blockers(timestamps.queued, now);
+            if let Some(guard) = &*self.in_flight_guard.lock() {
+                timestamps.blockers = guard.blockers(timestamps.queued, now);
+            }
         }
     }
 
@@ -315,10 +319,11 @@ impl Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(call: Call) -> Self {
+    pub(super) fn new(call: Call, identities: Identities) -> Self {
         let Call { request, reply, timestamps, in_flight_guard } = call;
         Self {
             request,
+            identities,
             reply: Mutex::new(Some(reply)),
             timestamps: Mutex::new(timestamps),
             raised: Mutex::new(None),
@@ -354,13 +359,9 @@ impl Exchange {
             }
         }
         // Only observers read its text.
-        let is_observed = timestamps.is_some();
+        let id = if timestamps.is_some() { route.unwrap_or_default() } else { "" };
         let found = self.found.lock().take();
-        let route = route.map(|id| match found {
-            Some(found) => found,
-            None if is_observed => id.to_owned(),
-            None => String::new(),
-        });
+        let route = route.map(|_| found.unwrap_or_else(|| id.to_owned()));
         // With the lock: a later `report_when_sent` sees that the response has been sent.
         let awaited = self.delivery.lock();
         let reply = self.reply.lock().take();

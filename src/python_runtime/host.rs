@@ -17,6 +17,7 @@ use crate::docs_page;
 use crate::event::{Event, EventBus};
 use crate::framework;
 use crate::message::{LogRecord, WorkerEvent};
+use crate::telemetry::Identities;
 
 use super::ended_requests::EndedRequests;
 use super::json::parse;
@@ -43,6 +44,7 @@ pub(crate) struct HostApi {
     pub(super) events: Arc<EventBus>,
     /// The number of loads that have ended.
     pub(super) loads: Arc<AtomicU64>,
+    pub(super) identities: Identities,
     /// Set while tests run.
     pub(super) connect: Arc<OnceLock<(tokio::runtime::Handle, Connect)>>,
 }

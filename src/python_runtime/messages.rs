@@ -21,7 +21,7 @@ use super::reply::Reply;
 pub(crate) struct Call {
     pub(crate) request: PythonRequest,
     pub(crate) reply: Reply,
-    /// Set in dev mode.
+    /// Set if the request is observed.
     pub(crate) timestamps: Option<Box<Timestamps>>,
     /// Set in dev mode.
     pub(crate) in_flight_guard: Option<InFlightGuard>,

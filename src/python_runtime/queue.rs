@@ -120,6 +120,12 @@ impl<T> Queue<T> {
         (both.take(limit).map(map).collect(), set_aside.len() + state.waiting.len())
     }
 
+    /// Whether a further item, or one that may block, would be rejected.
+    pub(super) fn is_full(&self) -> bool {
+        let state = self.state.lock();
+        state.waiting.len().max(state.slots.set_aside.len()) >= self.capacity
+    }
+
     /// Removes the first waiting item that `is_it` accepts.
     pub(super) fn remove(&self, is_it: impl Fn(&T) -> bool) -> Option<T> {
         let QueueState { waiting, slots, .. } = &mut *self.state.lock();

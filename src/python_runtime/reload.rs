@@ -68,6 +68,9 @@ impl PythonRuntime {
     pub(super) fn publish(&self, reload: ReloadRecord) -> Arc<ReloadRecord> {
         let static_files = StaticFiles::new(&reload.report.static_mounts, self.config.dev);
         self.static_files.store(static_files);
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.set_routes(&reload.report.routes);
+        }
         let serving = Arc::new(ServingGeneration::after(reload));
         let reload = Arc::clone(&serving.last_reload);
         *self.serving.write() = serving;

@@ -13,10 +13,11 @@ use crossbeam_channel::Receiver;
 use pyo3::Python;
 
 use crate::build_info;
-use crate::config::SnaxumConfig;
+use crate::config::{LogFormat, SnaxumConfig};
 use crate::error::Error;
 use crate::event::EventBus;
 use crate::message::LoadReport;
+use crate::telemetry::Identities;
 use crate::venv::Venv;
 
 use super::bridge::{self, Bridge, DocumentMaker};
@@ -67,6 +68,7 @@ pub(crate) struct ThreadContext {
     pub(crate) events: Arc<EventBus>,
     /// The number of loads that have ended.
     pub(crate) loads: Arc<AtomicU64>,
+    pub(crate) identities: Identities,
     pub(crate) connect: Arc<OnceLock<(tokio::runtime::Handle, Connect)>>,
     pub(crate) reply: mpsc::SyncSender<Result<LoadReport, Error>>,
 }
@@ -133,6 +135,7 @@ fn run(context: ThreadContext) {
             wakes: Arc::clone(&wakes),
             events: context.events,
             loads: context.loads,
+            identities: context.identities,
             connect: context.connect,
         };
         let started = keeping_signals(origin, || Bridge::start(py, &options, host));
@@ -266,6 +269,8 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "env_file": config.env_file,
         "first_generation": config.first_generation,
         "dev": config.dev,
+        "timed": config.dev || config.is_recorded(),
+        "json_log": config.log_format == LogFormat::Json && !config.dev,
         "raw_output": config.raw_output,
         "templates_dir": config.templates_dir,
         "redact_extra": config.redact_extra,

@@ -307,7 +307,7 @@ fn work(context: &WorkerContext, queue: &Consumer<Box<Call>>, state: &WorkerStat
                     }
                 }
             }
-            // In dev mode, it may also have waited for the interpreter.
+            // It may also have waited for the interpreter.
             let is_late = has_waited && call.timestamps.is_some();
             let began = if is_late { Instant::now() } else { at };
             // In this order: a client that leaves afterwards finds the request on this worker.
@@ -316,11 +316,13 @@ fn work(context: &WorkerContext, queue: &Consumer<Box<Call>>, state: &WorkerStat
                 state.usage.clear();
                 continue; // cancelled: the client disconnected, or the time limit passed
             }
-            if let (Some(timestamps), Some(guard)) = (&mut call.timestamps, &call.in_flight_guard) {
+            if let Some(timestamps) = &mut call.timestamps {
                 (timestamps.taken, timestamps.attached) = (at, began);
-                timestamps.cpu_time_before = cpu_clock.read(began);
-                timestamps.blockers = guard.blockers(timestamps.queued, at);
-                guard.set_running(true);
+                if let Some(guard) = &call.in_flight_guard {
+                    timestamps.cpu_time_before = cpu_clock.read(began);
+                    timestamps.blockers = guard.blockers(timestamps.queued, at);
+                    guard.set_running(true);
+                }
             }
             bridge.dispatch(py, *call);
             state.usage.clear();

@@ -63,8 +63,8 @@ fn parts(page: &str) -> (String, Vec<Block>) {
 }
 
 /// Pages with parts of programs, in `py` blocks that do not run.
-const FRAGMENTS: [(&str, usize); 3] =
-    [("applications.md", 1), ("bodies.md", 2), ("from-flask.md", 1)];
+const FRAGMENTS: [(&str, usize); 4] =
+    [("applications.md", 1), ("bodies.md", 2), ("from-flask.md", 1), ("serving.md", 1)];
 
 /// Pages whose programs import packages.
 const WITH_PACKAGES: [&str; 2] = ["templates.md", "testing.md"];

@@ -57,8 +57,9 @@ class AsgiHost:
         try:
             if exchange.cancelled():
                 return  # before it began
-            if respond.is_observed:
+            if respond.is_timed:
                 exchange.began()
+            if respond.is_observed:
                 reply.noted = noted.begin()
             scope = reply.scope = http_scope(exchange, self._prefix, self.lifespan.state)
             try:
@@ -94,7 +95,7 @@ class AsgiHost:
         elif cycle.has_begun:
             reply.break_off(error)
         elif not exchange.cancelled():
-            if respond.is_observed:
+            if respond.is_timed:
                 reply.record_route()
             respond.send_error(exchange, lease.generation, route, error, request)
         if is_cancelled:
@@ -146,7 +147,7 @@ class AsgiHost:
         task.add_done_callback(_running.discard)
         try:
             response = await reply.response
-            if respond.is_observed:
+            if respond.is_timed:
                 record_route(exchange, self._mount, scope)
             if respond.is_observed and response.status >= 500:
                 await asyncio.wait({task}, timeout=HOLD_S)

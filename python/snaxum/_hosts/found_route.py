@@ -1,6 +1,6 @@
-"""The route that an application has found for a request, for the console.
+"""The route that an application has found for a request, for the console, metrics and access log.
 
-Owns the places where frameworks store it. Only in dev mode.
+Owns the places where frameworks store it. Only where requests are observed or timed.
 """
 
 from __future__ import annotations

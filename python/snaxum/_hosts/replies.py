@@ -68,7 +68,7 @@ class DirectReply:
 
     def file(self, status: int, headers: HeaderList, path: str) -> None:
         exchange = self._exchange
-        if respond.is_observed:
+        if respond.is_timed:
             exchange.returned()
             self.record_route()
         exchange.send_file(self._generation.number, self._route.id, status, headers, path)
@@ -76,12 +76,12 @@ class DirectReply:
 
     async def begin(self, status: int, headers: HeaderList) -> None:
         exchange = self._exchange
-        if respond.is_observed:
+        if respond.is_timed:
             exchange.returned()
             self.record_route()
-            if status >= 500:
-                noted.note_handled(self.noted, status)
-                self._record_failure(None)
+        if respond.is_observed and status >= 500:
+            noted.note_handled(self.noted, status)
+            self._record_failure(None)
         number, route = self._generation.number, self._route.id
         self._stream = exchange.stream(number, route, status, headers, None)
         self._loop.flush_soon()
@@ -117,7 +117,7 @@ class DirectReply:
 
     def _send(self, status: int, headers: HeaderList, body: bytes) -> None:
         exchange = self._exchange
-        if respond.is_observed:
+        if respond.is_timed:
             exchange.returned()
             self.record_route()
         exchange.respond(self._generation.number, self._route.id, status, headers, body)

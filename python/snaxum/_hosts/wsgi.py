@@ -180,11 +180,11 @@ class Call:
         if not isinstance(status, str) or not _STATUS.match(status):
             raise ValueError(f"the status is {status!r}; write one such as '200 OK'")
         number = int(status[:3])
-        if respond.is_observed:
+        if respond.is_timed:
             # Flask removes it from the environ before it returns.
             record_route(self._exchange, self._mount, self._environ)
-            if number >= 500:
-                noted_exceptions.note_handled(self._noted, number, error)
+        if respond.is_observed and number >= 500:
+            noted_exceptions.note_handled(self._noted, number, error)
         self._head = number, list(headers)
         return self._write
 
@@ -197,7 +197,7 @@ class Call:
             status, headers = self._head
             lower = [(name.lower(), value) for name, value in headers]
             number = generation.number if generation is not None else 0
-            if respond.is_observed:
+            if respond.is_timed:
                 self._exchange.returned()
             self._stream = self._exchange.stream(number, self._mount.id, status, lower, None)
         if not self._stream.send(_bytes(data)):

@@ -44,7 +44,7 @@ async def _run(
     if exchange.cancelled():
         return  # before it began
     try:
-        if respond.is_observed:
+        if respond.is_timed:
             exchange.began()
             try:
                 result = await timed(route.call(request), exchange)

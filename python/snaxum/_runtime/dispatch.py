@@ -158,7 +158,7 @@ def run_sync(
         try:
             result = route.call(request) if pool is None else route.call(request, pool)
         finally:
-            if respond.is_observed:
+            if respond.is_timed:
                 exchange.returned()
                 if pool is not None:
                     _record_pool_times(exchange, pool)
@@ -197,7 +197,7 @@ def run_with_pool(
         runtime.exchanges[exchange.id] = exchange
         try:
             if not exchange.cancelled():
-                if respond.is_observed:
+                if respond.is_timed:
                     exchange.began()
                 run_sync(exchange, generation, route, request, pool)
         finally:

@@ -35,8 +35,12 @@ _log = logging.getLogger("snaxum")
 # Tests set it: called with the id of a request and the exception that its handler raised.
 on_exception: Callable[[int, BaseException], None] | None = None
 
-# Whether Rust uses the times of a request that `Exchange` takes: in dev mode only.
+# Whether the console shows each request: in dev mode only.
 is_observed = False
+
+# Whether Rust uses the times of a request that `Exchange` takes: in dev mode, and for metrics and
+# the access log.
+is_timed = False
 
 
 class CalledFunctionError(Exception):

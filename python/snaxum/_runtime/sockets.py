@@ -92,7 +92,7 @@ def _run_blocking(
         try:
             if exchange.cancelled():
                 return
-            if respond.is_observed:
+            if respond.is_timed:
                 exchange.began()
             result = call_hooks(exchange, generation, route, request)
             if result is None:
@@ -148,7 +148,7 @@ async def run_on_loop(
     try:
         if exchange.cancelled():
             return  # before it began
-        if respond.is_observed:
+        if respond.is_timed:
             exchange.began()
         result = await await_hooks(exchange, link.route, link.request)
         if result is None:
@@ -197,7 +197,7 @@ class SocketLink:
         if subprotocol is not None:
             self.subprotocol = subprotocol
         exchange = self.exchange
-        if respond.is_observed:
+        if respond.is_timed:
             exchange.returned()
         number, route = self._generation.number, self.route
         self._socket = exchange.accept(number, route.id, self.subprotocol, list(headers))

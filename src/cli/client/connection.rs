@@ -161,7 +161,11 @@ impl Connection {
         Ok(Self { sender, task: tokio::spawn(connection) })
     }
 
-    async fn exchange(&mut self, request: Request<Body>) -> hyper::Result<(StatusCode, Bytes)> {
+    /// Sends a request, and reads the response to its end.
+    pub(crate) async fn exchange(
+        &mut self,
+        request: Request<Body>,
+    ) -> hyper::Result<(StatusCode, Bytes)> {
         let response = self.sender.send_request(request).await?;
         let status = response.status();
         Ok((status, response.into_body().collect().await?.to_bytes()))

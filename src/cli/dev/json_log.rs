@@ -10,7 +10,6 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use snaxum::dev::MessageStream;
 use tokio::runtime::Handle;
 
@@ -18,15 +17,6 @@ use crate::cli::render::color::escape_json;
 
 /// The limit for the last lines of a stopping server.
 const LAST_LINES: Duration = Duration::from_millis(500);
-
-/// The format of stdout.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// The events of the console, one JSON object per line.
-    Json,
-}
 
 /// The original stdout, which only this log writes to.
 pub(crate) struct OwnedStdout(File);

@@ -28,12 +28,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::link::{self, Orders};
+use super::measurements::ProcessMeter;
 use super::protocol::{Inherited, Report};
+use crate::cli::operations::{reopen_logs_on_signal, warn};
 use crate::cli::options::ProjectArgs;
 use crate::cli::render::color;
 use crate::cli::render::error::error_text;
 use crate::cli::serve::{self, ReadyServer, StopCause};
-use crate::cli::{descriptors, exit, invocation, project};
+use crate::cli::{descriptors, exit, invocation, log, project};
 
 /// The size of the pipe for a request in memory.
 const PIPE_BYTES: usize = 64 * 1024;
@@ -47,6 +49,7 @@ pub(super) struct Given {
     control: UnixStream,
     crash_record: File,
     turns: &'static Turns,
+    metrics: Option<UnixStream>,
 }
 
 /// Opens the resources from the parent; `None` in a process that a person has started.
@@ -64,6 +67,7 @@ pub(super) fn take_over() -> Option<Given> {
         control: take(inherited.control).into(),
         crash_record: take(inherited.crash_record).into(),
         turns,
+        metrics: inherited.metrics.map(|descriptor| take(descriptor).into()),
         inherited,
     })
 }
@@ -82,13 +86,16 @@ pub(super) fn run(args: ProjectArgs, given: Given) -> Result<ExitCode, Error> {
 }
 
 fn serve_project(args: ProjectArgs, given: Given) -> Result<ExitCode, Error> {
-    let Given { inherited, listener, control, crash_record, turns } = given;
+    let Given { inherited, listener, control, crash_record, turns, metrics } = given;
     let config = configure(args, &inherited, crash_record)?;
     let tokio = async_runtime(inherited.count)?;
     let result = tokio.block_on(async {
         let lost = "cannot reach the parent process";
         let (signals, orders) =
             link::connect(control, register_signals()?).map_err(Error::io(lost))?;
+        reopen_logs_on_signal()?;
+        let meter = metrics.map(|socket| ProcessMeter::start(socket, inherited.number));
+        let meter = meter.transpose().map_err(Error::io(lost))?;
         let max_requests = staggered(config.max_requests, &inherited);
         let smoke = config.smoke.clone();
         let listener = Listener::from_fd(listener).map_err(Error::io("cannot use the socket"))?;
@@ -109,6 +116,9 @@ fn serve_project(args: ProjectArgs, given: Given) -> Result<ExitCode, Error> {
             project::log_warnings(&runtime);
         }
         orders.watch(&runtime);
+        if let Some(meter) = &meter {
+            meter.watch(&runtime);
+        }
         let is_incomplete = !runtime.serving().last_reload.report.failures.is_empty();
         link::send(&Report::Loaded { is_incomplete });
         tokio::select! {
@@ -120,6 +130,9 @@ fn serve_project(args: ProjectArgs, given: Given) -> Result<ExitCode, Error> {
             }
         }
         serve_in_turns(server, turns, orders).await;
+        if let Some(meter) = &meter {
+            meter.finish().await;
+        }
         Ok(ExitCode::SUCCESS)
     });
     tokio.shutdown_background(); // a thread that hangs does not delay the end
@@ -133,18 +146,17 @@ fn configure(
     crash_record: File,
 ) -> Result<SnaxumConfig, Error> {
     let (_, builder, warnings) = project::read_quietly(args)?;
-    if !inherited.is_quiet {
-        warnings.iter().for_each(|warning| color::print_warning(warning));
-    }
     let crash_record = CrashRecord::open(crash_record, inherited.parent)
         .map_err(Error::io("cannot map a file"))?;
     let mut process = ServerProcess::new(inherited.number, inherited.count);
     (process.is_checked, process.is_quiet) = (inherited.is_checked, inherited.is_quiet);
-    builder
-        .crash_record(crash_record)
-        .first_generation(inherited.generation)
-        .process(process)
-        .build()
+    let builder = builder.crash_record(crash_record).first_generation(inherited.generation);
+    let config = builder.process(process).build()?;
+    log::start_as("info", config.log_format);
+    if !inherited.is_quiet {
+        warnings.iter().for_each(|warning| warn(config.log_format, warning));
+    }
+    Ok(config)
 }
 
 /// The processes share the cores.

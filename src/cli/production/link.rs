@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use snaxum::python_runtime::PythonRuntime;
 use snaxum::server::{StopSignal, StopSignals};
 use snaxum::sync::Mutex;
+use snaxum::telemetry::reopen_logs;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -96,6 +97,10 @@ async fn receive(
     let mut is_stopping = false;
     while let Ok(Some(line)) = lines.next_line().await {
         let stop = match serde_json::from_str(&line) {
+            Ok(Order::ReopenLogs) => {
+                reopen_logs();
+                continue;
+            }
             Ok(Order::Interrupt) => StopSignal::Interrupt,
             Ok(Order::Terminate) => StopSignal::Terminate,
             Ok(Order::Serve) => {

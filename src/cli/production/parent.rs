@@ -18,11 +18,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::commands::{Command, CommandSocket, Outcome};
+use super::measurements::ProcessMetrics;
 use super::process::{Message, Role, ServingProcess, Shared, Stage};
 use super::protocol::{Order, Report};
+use crate::cli::operations::{MetricsAddress, announce};
 use crate::cli::options::ProjectArgs;
-use crate::cli::project;
-use crate::cli::render::color::{print, print_error};
+use crate::cli::render::color::print_error;
+use crate::cli::{log, project};
 
 /// How often the processes are asked for a sign of life.
 pub(super) const TICK: Duration = Duration::from_secs(1);
@@ -31,6 +33,7 @@ pub(super) const TICK: Duration = Duration::from_secs(1);
 pub(super) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
     let (_, builder, _) = project::read_quietly(args)?; // the first process prints the warnings
     let config = builder.build()?;
+    log::start_as("info", config.log_format);
     let io = |source| Error::io("cannot start the processes of the server")(source);
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(io)?;
     let code = tokio.block_on(async {
@@ -39,12 +42,19 @@ pub(super) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         let listener = Listener::open(&config)?;
         let socket = CommandSocket::open(&config.project_dir, command_sender)?;
         let (sender, messages) = mpsc::unbounded_channel();
-        let parent = Parent::new(config, listener, sender).map_err(io)?;
+        let sum = config.metrics.map(|_| ProcessMetrics::new());
+        let address = MetricsAddress::bind(&config).await?;
+        let metrics = address.zip(sum.clone()).map(|(address, sum)| {
+            let metrics = address.serve(sum, &config.project_dir);
+            announce(config.log_format, &format!("metrics on {}/metrics", metrics.url));
+            metrics
+        });
+        let parent = Parent::new(config, listener, sender, sum).map_err(io)?;
         let code = parent.run(signals, messages, commands).await.map_err(io)?;
-        drop(socket);
+        drop((socket, metrics));
         Ok(code)
     })?;
-    crate::cli::log::finish();
+    log::finish();
     // A process that it has started may have its output still open.
     std::process::exit(code)
 }
@@ -53,6 +63,7 @@ pub(super) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
 struct Signals {
     stop: StopSignals,
     reload: Signal,
+    reopen: Signal,
     child: Signal,
 }
 
@@ -61,6 +72,7 @@ impl Signals {
         Ok(Self {
             stop: StopSignals::register()?,
             reload: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
             child: signal(SignalKind::child())?,
         })
     }
@@ -93,6 +105,7 @@ pub(super) struct Parent {
     /// `None` once the server stops.
     pub(super) shared: Option<Shared>,
     pub(super) table: LoadTable,
+    metrics: Option<ProcessMetrics>,
     address: String,
     pub(super) processes: Vec<ServingProcess>,
     pub(super) seats: Vec<Seat>,
@@ -122,6 +135,7 @@ impl Parent {
         config: SnaxumConfig,
         listener: Listener,
         messages: mpsc::UnboundedSender<(u64, Message)>,
+        metrics: Option<ProcessMetrics>,
     ) -> io::Result<Self> {
         let count = config.process_count();
         let address = listener.address()?.to_string();
@@ -130,7 +144,14 @@ impl Parent {
         let table = LoadTable::open(&table_file)?;
         let (passage, bell) = (Passage::new()?, Turns::new_bell());
         Ok(Self {
-            shared: Some(Shared { listener, table: table_file, passage, bell }),
+            shared: Some(Shared {
+                listener,
+                table: table_file,
+                passage,
+                bell,
+                metrics: metrics.clone(),
+            }),
+            metrics,
             table,
             address,
             processes: Vec::new(),
@@ -171,6 +192,7 @@ impl Parent {
                 Some((id, message)) = messages.recv() => self.on_message(id, message),
                 signal = signals.stop.next() => self.stop(signal),
                 _ = signals.reload.recv() => self.on_hangup(),
+                _ = signals.reopen.recv() => self.reopen_logs(),
                 Some(command) = commands.recv() => self.on_command(command),
                 _ = tick.tick() => self.tick(),
                 () = until(restart) => self.restart_due(),
@@ -223,14 +245,19 @@ impl Parent {
     /// Prints the address once all processes serve.
     pub(super) fn announce(&mut self) {
         self.is_started = true;
-        let line = format!("listening on {}\n", self.address);
-        // Its reader may be slower than clients are.
-        std::thread::spawn(move || print(&line));
+        announce(self.config.log_format, &format!("listening on {}", self.address));
+    }
+
+    fn reopen_logs(&mut self) {
+        self.processes.iter_mut().for_each(|process| process.order(&Order::ReopenLogs));
     }
 
     /// Passes a signal on; the third one ends the processes.
     fn stop(&mut self, signal: StopSignal) {
         self.stops += 1;
+        if let Some(metrics) = &self.metrics {
+            metrics.stop();
+        }
         let order = match signal {
             StopSignal::Interrupt => Order::Interrupt,
             StopSignal::Terminate => Order::Terminate,

@@ -14,6 +14,7 @@ use snaxum::crash_record::{CrashRecord, CrashState, read_stacks, signal_name};
 use snaxum::server::{Listener, Passage};
 use tokio::sync::{mpsc, oneshot};
 
+use super::measurements::ProcessMetrics;
 use super::protocol::{Inherited, Order, Report, to_line};
 use crate::cli::descriptors::set_inheritable;
 use crate::cli::invocation::{self, HANDOVER};
@@ -28,6 +29,8 @@ pub(super) struct Shared {
     pub(super) table: File,
     pub(super) passage: Passage,
     pub(super) bell: Option<OwnedFd>,
+    /// The sum of the metrics, if the server has an address for them.
+    pub(super) metrics: Option<ProcessMetrics>,
 }
 
 /// The purpose of a process.
@@ -114,6 +117,10 @@ impl ServingProcess {
         let (control, of_child) = UnixStream::pair()?;
         control.set_nonblocking(true)?;
         let crash_record = CrashRecord::create()?;
+        let metrics = match &shared.metrics {
+            Some(metrics) => Some(metrics.add(id)?),
+            None => None,
+        };
         let inherited = Inherited {
             parent: std::process::id(),
             place,
@@ -128,6 +135,7 @@ impl ServingProcess {
             table: shared.table.as_raw_fd(),
             passage: shared.passage.ends().map(|end| end.as_raw_fd()),
             bell: shared.bell.as_ref().map(|bell| bell.as_fd().as_raw_fd()),
+            metrics: metrics.as_ref().map(AsRawFd::as_raw_fd),
         };
         let mut command = invocation::program()?;
         command.args(invocation::arguments());

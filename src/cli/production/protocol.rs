@@ -20,6 +20,8 @@ pub(super) enum Order {
     Terminate,
     /// Send [`Report::Alive`].
     Ping,
+    /// Open the logs again.
+    ReopenLogs,
 }
 
 /// From a process that serves.
@@ -68,15 +70,25 @@ pub(super) struct Inherited {
     pub(super) table: RawFd,
     pub(super) passage: [RawFd; 2],
     pub(super) bell: Option<RawFd>,
+    /// For its metrics, if there are any.
+    pub(super) metrics: Option<RawFd>,
 }
 
 impl Inherited {
     /// The descriptors.
     pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         let Self {
-            listener, control, crash_record, table, passage: [entrance, exit], bell, ..
+            listener,
+            control,
+            crash_record,
+            table,
+            passage: [entrance, exit],
+            bell,
+            metrics,
+            ..
         } = *self;
-        [listener, control, crash_record, table, entrance, exit].into_iter().chain(bell)
+        let all = [listener, control, crash_record, table, entrance, exit];
+        all.into_iter().chain(bell).chain(metrics)
     }
 }
 

@@ -3,8 +3,11 @@
 mod batches;
 mod deploys;
 mod handler_workers;
+mod health;
 mod http2;
 mod keep_alive;
+mod logs;
+mod metrics;
 mod processes;
 mod proxies;
 mod sockets;

@@ -1,0 +1,81 @@
+"""The records of `logging` of this process: each has its request, and they may be lines of JSON.
+
+Owns the attributes `request_id` and `trace_id` of records, and the handler of `--log-format json`.
+Never changes a handler of the user.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+from .._host import HostApi
+from ..logs import NO_REQUEST, JsonFormatter
+from . import leases
+from .runtime import running
+
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:  # Python 3.10 has no such type
+    _StreamHandler = logging.StreamHandler
+
+# The arguments of `basicConfig` that ask for handlers of the user's own.
+_OWN_HANDLERS = ("filename", "handlers")
+
+
+def install(host: HostApi, *, as_json: bool) -> None:
+    """Add its request to each record; `as_json`: write all records as JSON to stderr."""
+    make = logging.getLogRecordFactory()
+
+    def record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        made = make(*args, **kwargs)
+        made.request_id, made.trace_id = _identity(host)
+        return made
+
+    logging.setLogRecordFactory(record)
+    if as_json:
+        _write_json()
+
+
+def _identity(host: HostApi) -> tuple[str, str]:
+    """Return the id and the trace of the request that the caller works for."""
+    exchange = host.dispatched()
+    if exchange is None and (number := leases.request_id()) is not None:
+        exchange = running().exchanges.get(number)
+    if exchange is None:
+        return NO_REQUEST, NO_REQUEST
+    request_id, trace_id, _ = exchange.identity()
+    return request_id, trace_id
+
+
+class _StderrHandler(_StreamHandler):
+    """Writes to `sys.stderr` as it is at the time."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+        self.setFormatter(JsonFormatter())
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
+def _write_json() -> None:
+    """Write the records of all loggers; the level is INFO until the user sets it."""
+    root, handler, configure = logging.getLogger(), _StderrHandler(), logging.basicConfig
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+
+    def basic_config(**kwargs: Any) -> None:
+        """Set the level; the format is that of the server, unless there are handlers to add."""
+        if kwargs.get("force") or any(kwargs.get(name) is not None for name in _OWN_HANDLERS):
+            root.removeHandler(handler)
+        if handler in root.handlers:
+            level = kwargs.get("level")
+            if level is not None:
+                root.setLevel(level)
+        else:
+            configure(**kwargs)
+
+    logging.basicConfig = basic_config

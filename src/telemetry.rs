@@ -1,0 +1,262 @@
+//! A server seen from outside: metrics, the access log, ids of requests and traces.
+//!
+//! One [`Telemetry`] for each process that serves requests, if an option needs it; without it, a
+//! request costs nothing here. The dispatcher reports each request that has ended. Nothing here waits
+//! for a reader: counters are atomic, and lines go through a bounded buffer (`line_log`). Never calls
+//! Python, and never responds to a request; `metrics_page` responds on an address of its own.
+
+mod access_log;
+mod counted_body;
+mod health;
+mod histogram;
+mod identity;
+mod line_log;
+mod metrics;
+mod metrics_page;
+mod process_usage;
+mod prometheus;
+mod snapshot;
+mod utc_time;
+
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use axum::body::{Body, HttpBody};
+use axum::response::Response;
+
+use crate::config::SnaxumConfig;
+use crate::error::Error;
+use crate::message::{Head, Phases, RouteInfo};
+use crate::sync::{Arc, Mutex};
+
+use access_log::{AccessLine, AccessLog};
+use counted_body::CountedBody;
+use metrics::{RequestMetrics, RouteMetrics};
+
+pub use health::Readiness;
+pub(crate) use health::health_response;
+pub use histogram::{HistogramSnapshot, REQUEST_BOUNDS, WAIT_BOUNDS};
+pub use identity::{HexText, Identities, TraceContext};
+pub(crate) use identity::{TRACEPARENT, X_REQUEST_ID};
+pub use line_log::{finish_logs, reopen_logs};
+pub use metrics::UNMATCHED;
+pub use metrics_page::{MetricsSource, metrics_router};
+pub use process_usage::ProcessUsage;
+pub use prometheus::render;
+pub use snapshot::{Member, PoolCounts, RouteSnapshot, Snapshot, WorkerCounts};
+pub use utc_time::push_time;
+
+/// The path of an access log that stands for stdout.
+const STDOUT: &str = "-";
+/// The largest body that is logged before it is sent: it fits into the socket's buffer.
+const MAX_WHOLE: u64 = 64 * 1024;
+
+/// Records the requests of a process.
+#[derive(Debug)]
+pub struct Telemetry {
+    metrics: RequestMetrics,
+    access_log: Option<AccessLog>,
+    identities: Identities,
+}
+
+impl Telemetry {
+    /// Makes it if an option needs it; opens the access log.
+    ///
+    /// # Errors
+    ///
+    /// The access log cannot be opened.
+    pub(crate) fn new(
+        config: &SnaxumConfig,
+        identities: Identities,
+    ) -> Result<Option<Arc<Self>>, Error> {
+        if config.load_only || !config.is_recorded() {
+            return Ok(None);
+        }
+        let access_log =
+            match config.access_log.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+                None => None,
+                Some(path) => {
+                    let file = (path != Path::new(STDOUT)).then(|| config.project_dir.join(path));
+                    let open = AccessLog::open(file.clone(), config.log_format);
+                    let path = file.unwrap_or_else(|| STDOUT.into());
+                    Some(open.map_err(|source| Error::AccessLog { path, source })?)
+                }
+            };
+        Ok(Some(Arc::new(Self { metrics: RequestMetrics::new(), access_log, identities })))
+    }
+
+    /// Uses the routes of another generation from now on.
+    pub(crate) fn set_routes(&self, routes: &[RouteInfo]) {
+        self.metrics.set_routes(routes);
+    }
+
+    /// Counts a request that has begun, until it is logged.
+    pub(crate) fn began(&self) {
+        self.metrics.began();
+    }
+
+    /// Counts a request whose response is ready, and logs it once the body has been sent;
+    /// `has_layers`: once [`log_after_layers`] is called.
+    pub(crate) fn responded(
+        self: &Arc<Self>,
+        request: &RequestOutcome<'_>,
+        response: &mut Response,
+        has_layers: bool,
+    ) {
+        let route = self.count(request);
+        if has_layers {
+            let within = WithinLayers(Arc::new(Mutex::new(Some(self.defer(request, route)))));
+            response.extensions_mut().insert(within);
+            return;
+        }
+        match size_of_body(request, response) {
+            Some(size) => self.log(request, &route, size, request.total),
+            None => self.defer(request, route).log_when_sent(response),
+        }
+    }
+
+    /// Counts and logs a request whose client has left.
+    pub(crate) fn left(&self, request: &RequestOutcome<'_>) {
+        let route = self.count(request);
+        self.log(request, &route, 0, request.total);
+    }
+
+    fn count(&self, request: &RequestOutcome<'_>) -> Arc<RouteMetrics> {
+        let route = self.metrics.route(request.route);
+        route.record(request.head.method(), request.status, request.total);
+        if let Some((queue, gil)) = request.waits {
+            self.metrics.record_waits(queue, gil);
+        }
+        route
+    }
+
+    fn defer(
+        self: &Arc<Self>,
+        request: &RequestOutcome<'_>,
+        route: Arc<RouteMetrics>,
+    ) -> EndedRequest {
+        let RequestOutcome { number, status, generation, phases, time, total, .. } = *request;
+        let began = Instant::now().checked_sub(total);
+        EndedRequest {
+            telemetry: Arc::clone(self),
+            head: request.head.clone(),
+            number,
+            route,
+            status,
+            generation,
+            phases,
+            time,
+            began: began.unwrap_or_else(Instant::now),
+        }
+    }
+
+    fn log(&self, request: &RequestOutcome<'_>, route: &RouteMetrics, bytes: u64, total: Duration) {
+        self.metrics.ended();
+        let Some(log) = &self.access_log else { return };
+        let (head, number) = (request.head, request.number);
+        log.write(&AccessLine {
+            time: request.time + total,
+            request_id: &self.identities.request_id(number, head.headers()),
+            client: head.addresses().0.map(|address| address.ip()),
+            method: head.method(),
+            path: head.raw_path(),
+            route: route.pattern(),
+            status: request.status,
+            bytes,
+            total,
+            phases: request.phases,
+            generation: request.generation,
+            trace: self.identities.trace(number, head.headers()),
+        });
+    }
+
+    /// Fills the part of a snapshot that it counts.
+    pub(crate) fn fill(&self, snapshot: &mut Snapshot) {
+        self.metrics.fill(snapshot);
+        snapshot.usage = ProcessUsage::read();
+        snapshot.dropped_log_lines = self.access_log.as_ref().map_or(0, AccessLog::dropped);
+    }
+}
+
+/// The result of a request.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestOutcome<'a> {
+    pub(crate) head: &'a Head,
+    pub(crate) number: u64,
+    /// The id of its route.
+    pub(crate) route: Option<&'a str>,
+    pub(crate) status: u16,
+    pub(crate) generation: Option<u64>,
+    pub(crate) phases: Phases,
+    /// How long it has waited for a thread and for the interpreter, if it has reached Python.
+    pub(crate) waits: Option<(Duration, Duration)>,
+    /// When its head was read.
+    pub(crate) time: SystemTime,
+    /// From then to its response.
+    pub(crate) total: Duration,
+}
+
+/// A request whose response is ready, until its body has been sent.
+#[derive(Debug)]
+struct EndedRequest {
+    telemetry: Arc<Telemetry>,
+    head: Head,
+    number: u64,
+    route: Arc<RouteMetrics>,
+    status: u16,
+    generation: Option<u64>,
+    phases: Phases,
+    time: SystemTime,
+    began: Instant,
+}
+
+/// The request in the extensions of its response, while layers may still change the body.
+#[derive(Clone)]
+struct WithinLayers(Arc<Mutex<Option<EndedRequest>>>);
+
+impl EndedRequest {
+    fn log_when_sent(self, response: &mut Response) {
+        if let Some(size) = size_of_body(&self.outcome(), response) {
+            return self.log(size);
+        }
+        let body = std::mem::take(response.body_mut());
+        let on_end = Box::new(move |bytes| self.log(bytes));
+        *response.body_mut() = Body::new(CountedBody::new(body, on_end));
+    }
+
+    fn log(self, bytes: u64) {
+        self.telemetry.log(&self.outcome(), &self.route, bytes, self.began.elapsed());
+    }
+
+    fn outcome(&self) -> RequestOutcome<'_> {
+        RequestOutcome {
+            head: &self.head,
+            number: self.number,
+            route: None,
+            status: self.status,
+            generation: self.generation,
+            phases: self.phases,
+            waits: None,
+            time: self.time,
+            total: self.began.elapsed(),
+        }
+    }
+}
+
+/// The size of a body that is empty, or known and small.
+fn size_of_body(request: &RequestOutcome<'_>, response: &Response) -> Option<u64> {
+    if request.head.method() == "HEAD" || matches!(request.status, 101 | 204 | 304) {
+        return Some(0);
+    }
+    response.body().size_hint().exact().filter(|size| *size <= MAX_WHOLE)
+}
+
+/// Logs the request of a response that has passed all layers.
+pub(crate) fn log_after_layers(response: &mut Response) {
+    if let Some(WithinLayers(request)) = response.extensions_mut().remove() {
+        let request = request.lock().take();
+        if let Some(request) = request {
+            request.log_when_sent(response);
+        }
+    }
+}

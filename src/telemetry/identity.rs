@@ -1,0 +1,239 @@
+//! The identity of a request beyond this process: its id, and its place in a trace.
+//!
+//! Both are computed from the headers and the number of the request, as often as they are read, so a
+//! request without a reader costs nothing. A client's own `x-request-id` and W3C `traceparent` are
+//! used if they are sane. Never changes a request.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::Deref;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The header with the id of a request.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header with its place in a trace.
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The longest id of a client that is used.
+const MAX_ID: usize = 128;
+/// The flag of a trace that the client or this server has started to record.
+const SAMPLED: u8 = 1;
+
+/// Makes the ids of one process.
+#[derive(Clone, Copy, Debug)]
+pub struct Identities {
+    seed: u64,
+    /// Whether ids must be unique beyond this process.
+    is_global: bool,
+}
+
+impl Identities {
+    /// Makes ids that are unique among processes, and uses the ids of clients; or, if not
+    /// `is_global`, plain numbers.
+    pub(crate) fn new(is_global: bool) -> Self {
+        // Each has random keys of its own.
+        let mut hasher = RandomState::new().build_hasher();
+        hasher.write_u32(std::process::id());
+        Self { seed: hasher.finish(), is_global }
+    }
+
+    /// The id of the request with this number, which a response and the log have.
+    pub(crate) fn request_id(&self, number: u64, headers: &HeaderMap) -> String {
+        if !self.is_global {
+            return number.to_string();
+        }
+        match given_id(headers) {
+            Some(id) => id.to_owned(),
+            None => {
+                let process = HexText::<8>::new((self.seed >> 32).into());
+                [&*process, "-", itoa::Buffer::new().format(number)].concat()
+            }
+        }
+    }
+
+    /// The id, the id of the trace, and `traceparent` for requests to other servers.
+    pub(crate) fn texts(&self, number: u64, headers: &HeaderMap) -> (String, String, String) {
+        let trace = self.trace(number, headers);
+        (self.request_id(number, headers), trace.trace_id().to_string(), trace.traceparent())
+    }
+
+    /// The place of the request with this number in a trace: that of its client, or a new one.
+    pub(crate) fn trace(&self, number: u64, headers: &HeaderMap) -> TraceContext {
+        let random = |salt: u64| mix(self.seed ^ mix(number.wrapping_add(salt << 56)));
+        let span = random(1).max(1);
+        let mut parents = headers.get_all(TRACEPARENT).iter();
+        match (parents.next().and_then(parse_traceparent), parents.next()) {
+            (Some((trace, parent, flags)), None) => {
+                TraceContext { trace, parent: Some(parent), span, flags }
+            }
+            _ => {
+                let trace = (u128::from(random(2)) << 64) | u128::from(random(3).max(1));
+                TraceContext { trace, parent: None, span, flags: SAMPLED }
+            }
+        }
+    }
+}
+
+/// The place of a request in a trace (W3C Trace Context).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceContext {
+    trace: u128,
+    /// The span of the client, if it has sent one.
+    parent: Option<u64>,
+    /// The span of this request.
+    span: u64,
+    flags: u8,
+}
+
+impl TraceContext {
+    /// The id of the trace, in 32 hexadecimal digits.
+    pub fn trace_id(&self) -> HexText<32> {
+        HexText::new(self.trace)
+    }
+
+    /// The id of the span that this request is, in 16 hexadecimal digits.
+    pub fn span_id(&self) -> HexText<16> {
+        HexText::new(self.span.into())
+    }
+
+    /// The span of the client, if it has sent one.
+    pub fn parent_id(&self) -> Option<HexText<16>> {
+        self.parent.map(|parent| HexText::new(parent.into()))
+    }
+
+    /// The header for requests to other servers, whose parent is this request.
+    pub fn traceparent(&self) -> String {
+        let (trace, span, flags) =
+            (self.trace_id(), self.span_id(), HexText::<2>::new(self.flags.into()));
+        ["00-", &trace, "-", &span, "-", &flags].concat()
+    }
+
+    /// The same as the value of a header.
+    pub(crate) fn header(&self) -> HeaderValue {
+        HeaderValue::try_from(self.traceparent()).expect("hexadecimal digits and `-`")
+    }
+}
+
+/// A number in hexadecimal digits, with leading zeros. Made without the formatter, as each line of an
+/// access log has some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HexText<const N: usize>([u8; N]);
+
+impl<const N: usize> HexText<N> {
+    fn new(mut number: u128) -> Self {
+        let mut digits = [b'0'; N];
+        for digit in digits.iter_mut().rev() {
+            *digit = b"0123456789abcdef"[(number & 15) as usize];
+            number >>= 4;
+        }
+        Self(digits)
+    }
+}
+
+impl<const N: usize> Deref for HexText<N> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("hexadecimal digits")
+    }
+}
+
+/// Returns the id that the client has sent, if it fits into a line of a log.
+fn given_id(headers: &HeaderMap) -> Option<&str> {
+    let id = headers.get(X_REQUEST_ID)?.to_str().ok()?;
+    let is_plain = |c: u8| c.is_ascii_graphic() && !matches!(c, b'"' | b'\\');
+    ((1..=MAX_ID).contains(&id.len()) && id.bytes().all(is_plain)).then_some(id)
+}
+
+/// Parses `traceparent`: the trace, the span of the client, and the flags.
+fn parse_traceparent(value: &HeaderValue) -> Option<(u128, u64, u8)> {
+    let text = value.to_str().ok()?;
+    let fields = text.get(..55)?;
+    let mut parts = fields.split('-');
+    let mut hex = |digits: usize| {
+        let part = parts.next()?;
+        let is_hex = part.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+        (is_hex && part.len() == digits).then(|| u128::from_str_radix(part, 16).ok()).flatten()
+    };
+    let (version, trace, parent, flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
+    let has_right_end = match version {
+        0 => text.len() == 55,
+        0xff => false,
+        _ => text.len() == 55 || text.as_bytes()[55] == b'-', // later versions may add fields
+    };
+    let is_valid = has_right_end && trace != 0 && parent != 0;
+    is_valid.then_some((trace, u64::try_from(parent).ok()?, u8::try_from(flags).ok()? & SAMPLED))
+}
+
+/// Mixes the bits of a number (the finalizer of SplitMix64): different numbers stay different.
+fn mix(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn headers(name: HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_str(value).expect("a value"))])
+    }
+
+    #[test]
+    fn the_id_of_a_client_is_used_if_it_fits_into_a_log_line() {
+        let ids = Identities::new(true);
+        let id = |value: &str| ids.request_id(7, &headers(X_REQUEST_ID, value));
+        assert_eq!(id("a-1_b.c:d/e="), "a-1_b.c:d/e=");
+        assert_eq!(id(&"x".repeat(MAX_ID)), "x".repeat(MAX_ID));
+        for bad in ["", "a b", "a\"b", "a\\b", "a\tb", &"x".repeat(MAX_ID + 1)] {
+            assert!(id(bad).ends_with("-7"), "{bad:?} became {}", id(bad));
+        }
+        let other = Identities::new(true).request_id(7, &HeaderMap::new());
+        assert_ne!(id(""), other, "processes make different ids");
+        assert_eq!(Identities::new(false).request_id(7, &headers(X_REQUEST_ID, "a")), "7");
+    }
+
+    #[test]
+    fn a_trace_continues_that_of_the_client() {
+        let ids = Identities::new(true);
+        let trace = ids.trace(1, &headers(TRACEPARENT, GIVEN));
+        assert_eq!(&*trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(trace.parent_id().as_deref(), Some("00f067aa0ba902b7"));
+        assert_eq!(
+            trace.traceparent(),
+            format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{}-01", &*trace.span_id())
+        );
+        assert_ne!(&*trace.span_id(), "00f067aa0ba902b7");
+        assert_eq!(ids.trace(1, &headers(TRACEPARENT, GIVEN)), trace);
+        assert_ne!(ids.trace(2, &headers(TRACEPARENT, GIVEN)).span_id(), trace.span_id());
+        let later = GIVEN.replacen("00", "01", 1) + "-more";
+        assert_eq!(ids.trace(1, &headers(TRACEPARENT, &later)), trace);
+    }
+
+    #[test]
+    fn an_invalid_traceparent_starts_a_new_trace() {
+        let ids = Identities::new(false);
+        let new = ids.trace(1, &HeaderMap::new());
+        assert_eq!((new.trace_id().len(), new.parent_id()), (32, None));
+        assert!(new.traceparent().ends_with("-01"));
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            &GIVEN.to_uppercase(),
+            &GIVEN.replacen("00", "ff", 1),
+            &GIVEN.replace("00f067aa0ba902b7", "0000000000000000"),
+            &GIVEN.replace("4bf92f3577b34da6a3ce929d0e0e4736", &"0".repeat(32)),
+            &(GIVEN.to_owned() + "-more"),
+            &(GIVEN.replacen("00", "01", 1) + "more"),
+            &GIVEN.replace('4', "+"),
+        ] {
+            assert_eq!(ids.trace(1, &headers(TRACEPARENT, bad)), new, "{bad:?}");
+        }
+        let mut two = headers(TRACEPARENT, GIVEN);
+        two.append(TRACEPARENT, HeaderValue::from_static(GIVEN));
+        assert_eq!(ids.trace(1, &two), new);
+    }
+}
