@@ -82,9 +82,12 @@ class Connection:
         if self.cluster is not None:
             # Its parts log that they lose each other.
             logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
-        # A client that is connecting again would wait for the scheduler.
+        log = logging.getLogger("distributed.client")
+        level = log.level
+        log.setLevel(logging.CRITICAL + 1)  # it logs that it does not connect again
         with suppress(Exception, asyncio.CancelledError):
             await self.client.close(timeout=limit)
+        log.setLevel(level)
         if self.cluster is not None:
             await _end(self.cluster, limit)
 

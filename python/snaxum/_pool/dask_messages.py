@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from .._reload import user_paths
 
@@ -59,8 +60,6 @@ INTERRUPT = "__import__('sys').modules['snaxum._pool.dask_worker'].interrupt(tas
 
 # The topic of the workers' events.
 TOPIC = "snaxum"
-# The versions of the code that a server has packed.
-MAX_PACKED = 4
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ class Messages:
         self._framework = digest.hexdigest()
         self._packed_framework = b""
         self._roots, self._project = tuple(roots), project
-        # The newest last.
-        self._versions: dict[Generation, _Version] = {}
+        # An old generation ends with its last request.
+        self._versions: WeakKeyDictionary[Generation, _Version] = WeakKeyDictionary()
 
     def first(self, generation: Generation, **call: Any) -> dict[str, Any]:
         """Make the message of a task, for a worker that has all it needs but `call`."""
@@ -117,12 +116,10 @@ class Messages:
         return added
 
     def _version(self, generation: Generation) -> _Version:
-        found = self._versions.pop(generation, None)
-        if found is None or not found.is_whole():
-            found = _Version(generation, self._roots, self._project)
-        self._versions[generation] = found
-        for oldest in list(self._versions)[:-MAX_PACKED]:
-            del self._versions[oldest]
+        found = self._versions.get(generation)
+        # A handler may have imported further modules.
+        if found is None or found.file_count != len(_sources_of(generation)):
+            found = self._versions[generation] = _Version(generation, self._roots, self._project)
         return found
 
 
@@ -130,8 +127,8 @@ class _Version:
     """The code of a generation, packed when a worker asks for it first."""
 
     def __init__(self, generation: Generation, roots: tuple[str, ...], project: str) -> None:
-        self._generation = generation
-        sources = self._sources = _sources_of(generation)
+        sources = _sources_of(generation)
+        self.file_count = len(sources)
         directories = tuple(user_paths.user_dirs(None))
         ran, variables = dict(generation.ran), dict(generation.variables)
         files = {path: source.digest for path, source in sources.items()}
@@ -148,10 +145,6 @@ class _Version:
         if not self._packed:
             self._packed = zlib.compress(pickle.dumps(self._sent, pickle.HIGHEST_PROTOCOL))
         return self._packed
-
-    def is_whole(self) -> bool:
-        """Report whether no handler has imported further modules since."""
-        return len(_sources_of(self._generation)) == len(self._sources)
 
 
 def _sources_of(generation: Generation) -> dict[str, Source]:

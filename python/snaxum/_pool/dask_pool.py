@@ -237,11 +237,7 @@ class DaskPool(TaskPool):
         connection.client.subscribe_topic("all", self._on_cluster_event)
         connection.client.subscribe_topic(dask_messages.TOPIC, self._on_begun)
         self._workers.replace(await connection.worker_addresses())
-        with self._lock:
-            self._connection, self._problem = connection, None
-            runs = list(self._runs.values())
-        for run in runs:
-            self._begin(run)
+        self._begin_all(connection)
         await self._first_of(connection.lost)
         if self._closing.is_set() and self._following:
             limit = max(0.0, self._close_at - time.monotonic())
@@ -254,6 +250,13 @@ class DaskPool(TaskPool):
     def _end_by(self, deadline: float) -> None:
         self._close_at = deadline
         self._closing.set()
+
+    def _begin_all(self, connection: Connection) -> None:
+        with self._lock:
+            self._connection, self._problem = connection, None
+            runs = list(self._runs.values())
+        for run in runs:
+            self._begin(run)
 
     def _begin(self, run: Run) -> None:
         """Send a task, unless it waits for the connection."""
