@@ -130,12 +130,12 @@ fn detail(reply: &Reply) -> String {
     reply.json()["detail"].as_str().expect("a text").to_owned()
 }
 
-/// Requests `/who` until the pool has a cluster.
+/// Requests `/who` until a worker has run it: a cluster may take long to start.
 async fn has_pool(server: &Server) -> Reply {
     in_time("a cluster", async {
         loop {
             let reply = server.get("/who").await;
-            if reply.status != 503 {
+            if ![503, 504].contains(&reply.status) {
                 return reply;
             }
             tokio::task::yield_now().await;
@@ -148,13 +148,13 @@ async fn has_pool(server: &Server) -> Reply {
 async fn a_cluster_runs_the_tasks_of_handlers_on_the_code_of_their_requests() {
     let (_scheduler, address, workers) = cluster().await;
     let pool = format!("dask://{address}");
-    let project = project().args(&["--pool", &pool, "--request-timeout", "3"]);
+    let project = project().args(&["--pool", &pool, "--request-timeout", "5"]);
     let server = project.dev().await;
     let mut console = server.console().await;
     let pids: Vec<u32> = workers.iter().map(|worker| worker.pid).collect();
 
     // Results, exceptions and printed lines are those of the pool of processes.
-    let who = server.get("/who").await;
+    let who = has_pool(&server).await;
     assert!(pids.contains(&pid(&who.json()["pid"])), "{}", who.text());
     assert_eq!(server.post("/squares", &json!([1, 2, 3])).await.json(), json!([1, 4, 9]));
     let failed = server.get("/run/fail").await;
@@ -263,11 +263,11 @@ async fn without_the_library_pool_requests_get_503_with_the_way_out() {
 async fn a_local_cluster_begins_and_ends_with_the_server() {
     let mut server = project().args(&["--pool", "dask", "--pool-workers", "1"]).dev().await;
 
-    let before = pid(&server.get("/who").await.json()["pid"]);
+    let before = pid(&has_pool(&server).await.json()["pid"]);
     assert!(server.children().iter().any(|child| child.pid == before));
     let lost = server.get("/run/die").await;
     assert_eq!(lost.status, 500, "{}", lost.text());
-    let after = pid(&server.get("/who").await.json()["pid"]);
+    let after = pid(&has_pool(&server).await.json()["pid"]);
     assert_ne!(before, after);
 
     let children = server.children();
