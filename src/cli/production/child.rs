@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::{self, Orders};
 use super::measurements::ProcessMeter;
-use super::protocol::{Inherited, Report};
+use super::protocol::{ProcessParameters, Report};
 use crate::cli::operations::{reopen_logs_on_signal, warn};
 use crate::cli::options::ProjectArgs;
 use crate::cli::render::color;
@@ -44,7 +44,7 @@ const UNUSED_SHUTDOWN: Duration = Duration::from_millis(500);
 
 /// The resources that a process gets from its parent.
 pub(super) struct Given {
-    inherited: Inherited,
+    inherited: ProcessParameters,
     listener: OwnedFd,
     control: UnixStream,
     crash_record: File,
@@ -54,7 +54,7 @@ pub(super) struct Given {
 
 /// Opens the resources from the parent; `None` in a process that a person has started.
 pub(super) fn take_over() -> Option<Given> {
-    let inherited: Inherited = serde_json::from_str(invocation::handover()?).ok()?;
+    let inherited: ProcessParameters = serde_json::from_str(invocation::handover()?).ok()?;
     // SAFETY: the variable names descriptors that were opened for this process only.
     let take = |descriptor| unsafe { descriptors::take(descriptor) };
     let [entrance, exit] = inherited.passage.map(take);
@@ -142,7 +142,7 @@ fn serve_project(args: ProjectArgs, given: Given) -> Result<ExitCode, Error> {
 /// Reads the project and its options.
 fn configure(
     args: ProjectArgs,
-    inherited: &Inherited,
+    inherited: &ProcessParameters,
     crash_record: File,
 ) -> Result<SnaxumConfig, Error> {
     let (_, builder, warnings) = project::read_quietly(args)?;
@@ -178,7 +178,7 @@ fn register_signals() -> Result<StopSignals, Error> {
 
 /// The number of requests after which this process is replaced: not the same in all of them, or all
 /// would be replaced at once.
-fn staggered(max_requests: u64, inherited: &Inherited) -> Option<u64> {
+fn staggered(max_requests: u64, inherited: &ProcessParameters) -> Option<u64> {
     let (index, count) = (inherited.number as u64 - 1, inherited.count as u64);
     let extra = max_requests / 4 * index / count;
     (max_requests > 0).then(|| max_requests.saturating_add(extra))
@@ -187,7 +187,7 @@ fn staggered(max_requests: u64, inherited: &Inherited) -> Option<u64> {
 /// Checks that the code can serve; the error is for people.
 async fn check(
     runtime: &Arc<PythonRuntime>,
-    inherited: &Inherited,
+    inherited: &ProcessParameters,
     smoke: Option<&str>,
 ) -> Result<(), String> {
     let failures = &runtime.serving().last_reload.report.failures;

@@ -44,7 +44,7 @@ pub(crate) struct Outcome {
 }
 
 /// A command on its way to the parent.
-pub(super) enum Command {
+pub(super) enum ParentCommand {
     Reload(oneshot::Sender<Outcome>),
     Status(oneshot::Sender<Value>),
 }
@@ -60,7 +60,7 @@ impl CommandSocket {
     /// Opens the socket of the project; `None` if its directory cannot be written to.
     pub(super) fn open(
         project: &Path,
-        commands: mpsc::Sender<Command>,
+        commands: mpsc::Sender<ParentCommand>,
     ) -> Result<Option<Self>, Error> {
         let state = match StateDir::create(project) {
             Ok(state) => state,
@@ -110,7 +110,7 @@ fn unavailable(error: &io::Error) -> Option<CommandSocket> {
     None
 }
 
-async fn receive(listener: UnixListener, commands: mpsc::Sender<Command>) {
+async fn receive(listener: UnixListener, commands: mpsc::Sender<ParentCommand>) {
     loop {
         match listener.accept().await {
             Ok((client, _)) => drop(tokio::spawn(respond(client, commands.clone()))),
@@ -120,7 +120,7 @@ async fn receive(listener: UnixListener, commands: mpsc::Sender<Command>) {
 }
 
 /// Passes one command on, and its response back.
-async fn respond(mut client: UnixStream, commands: mpsc::Sender<Command>) -> Option<()> {
+async fn respond(mut client: UnixStream, commands: mpsc::Sender<ParentCommand>) -> Option<()> {
     let user = rustix::process::geteuid().as_raw();
     let is_own = client.peer_cred().is_ok_and(|peer| peer.uid() == user || peer.uid() == 0);
     if !is_own {
@@ -131,12 +131,12 @@ async fn respond(mut client: UnixStream, commands: mpsc::Sender<Command>) -> Opt
     let response = match serde_json::from_str(&line).ok()? {
         ServerCommand::Reload => {
             let (reply, outcome) = oneshot::channel();
-            commands.send(Command::Reload(reply)).await.ok()?;
+            commands.send(ParentCommand::Reload(reply)).await.ok()?;
             serde_json::to_string(&outcome.await.ok()?).ok()?
         }
         ServerCommand::Status => {
             let (reply, status) = oneshot::channel();
-            commands.send(Command::Status(reply)).await.ok()?;
+            commands.send(ParentCommand::Status(reply)).await.ok()?;
             status.await.ok()?.to_string()
         }
     };

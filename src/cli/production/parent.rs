@@ -17,9 +17,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::commands::{Command, CommandSocket, Outcome};
+use super::commands::{CommandSocket, Outcome, ParentCommand};
 use super::measurements::ProcessMetrics;
-use super::process::{Message, Role, ServingProcess, Shared, Stage};
+use super::process::{ProcessMessage, Role, ServingProcess, Shared, Stage};
 use super::protocol::{Order, Report};
 use crate::cli::operations::{MetricsAddress, announce};
 use crate::cli::options::ProjectArgs;
@@ -37,7 +37,7 @@ pub(super) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
     let io = |source| Error::io("cannot start the processes of the server")(source);
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(io)?;
     let code = tokio.block_on(async {
-        let signals = Signals::register().map_err(io)?;
+        let signals = ParentSignals::register().map_err(io)?;
         let (command_sender, commands) = mpsc::channel(1);
         let listener = Listener::open(&config)?;
         let socket = CommandSocket::open(&config.project_dir, command_sender)?;
@@ -60,14 +60,14 @@ pub(super) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
 }
 
 /// The signals of the parent.
-struct Signals {
+struct ParentSignals {
     stop: StopSignals,
     reload: Signal,
     reopen: Signal,
     child: Signal,
 }
 
-impl Signals {
+impl ParentSignals {
     fn register() -> io::Result<Self> {
         Ok(Self {
             stop: StopSignals::register()?,
@@ -117,7 +117,7 @@ pub(super) struct Parent {
     /// The generation that serves.
     pub(super) generation: u64,
     pub(super) last_id: u64,
-    pub(super) messages: mpsc::UnboundedSender<(u64, Message)>,
+    pub(super) messages: mpsc::UnboundedSender<(u64, ProcessMessage)>,
     /// Whether the server has started although some modules do not load.
     pub(super) is_incomplete: bool,
     /// Whether all processes have served.
@@ -134,7 +134,7 @@ impl Parent {
     fn new(
         config: SnaxumConfig,
         listener: Listener,
-        messages: mpsc::UnboundedSender<(u64, Message)>,
+        messages: mpsc::UnboundedSender<(u64, ProcessMessage)>,
         metrics: Option<ProcessMetrics>,
     ) -> io::Result<Self> {
         let count = config.process_count();
@@ -174,9 +174,9 @@ impl Parent {
     /// Returns the exit code.
     async fn run(
         mut self,
-        mut signals: Signals,
-        mut messages: mpsc::UnboundedReceiver<(u64, Message)>,
-        mut commands: mpsc::Receiver<Command>,
+        mut signals: ParentSignals,
+        mut messages: mpsc::UnboundedReceiver<(u64, ProcessMessage)>,
+        mut commands: mpsc::Receiver<ParentCommand>,
     ) -> io::Result<i32> {
         server::raise_fd_limit();
         let mut tick: Interval = tokio::time::interval(TICK);
@@ -207,10 +207,10 @@ impl Parent {
         self.processes.iter_mut().find(|process| process.id == id)
     }
 
-    fn on_message(&mut self, id: u64, message: Message) {
+    fn on_message(&mut self, id: u64, message: ProcessMessage) {
         match message {
-            Message::Ended => self.on_end(id),
-            Message::Report(report) => self.on_report(id, report),
+            ProcessMessage::Ended => self.on_end(id),
+            ProcessMessage::Report(report) => self.on_report(id, report),
         }
     }
 
@@ -284,10 +284,10 @@ impl Parent {
         }
     }
 
-    fn on_command(&mut self, command: Command) {
+    fn on_command(&mut self, command: ParentCommand) {
         match command {
-            Command::Reload(reply) => self.request_deploy(Some(reply)),
-            Command::Status(reply) => drop(reply.send(self.status())),
+            ParentCommand::Reload(reply) => self.request_deploy(Some(reply)),
+            ParentCommand::Status(reply) => drop(reply.send(self.status())),
         }
     }
 

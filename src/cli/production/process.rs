@@ -15,7 +15,7 @@ use snaxum::server::{Listener, Passage};
 use tokio::sync::{mpsc, oneshot};
 
 use super::measurements::ProcessMetrics;
-use super::protocol::{Inherited, Order, Report, to_line};
+use super::protocol::{Order, ProcessParameters, Report, to_line};
 use crate::cli::descriptors::set_inheritable;
 use crate::cli::invocation::{self, HANDOVER};
 use crate::cli::render::color::escape_lines;
@@ -56,7 +56,7 @@ pub(super) enum Stage {
 }
 
 /// A message about a process.
-pub(super) enum Message {
+pub(super) enum ProcessMessage {
     Report(Report),
     /// It has ended, and its last report was received.
     Ended,
@@ -93,7 +93,7 @@ pub(super) struct ServingProcess {
     finish: Option<oneshot::Sender<()>>,
 }
 
-/// The part of [`Inherited`] that differs between processes.
+/// The part of [`ProcessParameters`] that differs between processes.
 pub(super) struct Assignment {
     pub(super) id: u64,
     pub(super) number: usize,
@@ -110,7 +110,7 @@ impl ServingProcess {
     pub(super) fn start(
         shared: &Shared,
         assigned: &Assignment,
-        messages: mpsc::UnboundedSender<(u64, Message)>,
+        messages: mpsc::UnboundedSender<(u64, ProcessMessage)>,
     ) -> io::Result<Self> {
         let Assignment { id, number, count, place, generation, role, is_checked, is_quiet } =
             *assigned;
@@ -121,7 +121,7 @@ impl ServingProcess {
             Some(metrics) => Some(metrics.add(id)?),
             None => None,
         };
-        let inherited = Inherited {
+        let inherited = ProcessParameters {
             parent: std::process::id(),
             place,
             number,
@@ -238,7 +238,7 @@ impl ServingProcess {
 async fn receive(
     id: u64,
     control: tokio::net::UnixStream,
-    messages: mpsc::UnboundedSender<(u64, Message)>,
+    messages: mpsc::UnboundedSender<(u64, ProcessMessage)>,
     mut finished: oneshot::Receiver<()>,
 ) {
     let mut text = Vec::new();
@@ -265,12 +265,12 @@ async fn receive(
         while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = text.drain(..=end).collect();
             match serde_json::from_slice(&line) {
-                Ok(report) => drop(messages.send((id, Message::Report(report)))),
+                Ok(report) => drop(messages.send((id, ProcessMessage::Report(report)))),
                 Err(error) => tracing::error!("unknown report of a process: {error}"),
             }
         }
         if has_ended {
-            let _ = messages.send((id, Message::Ended));
+            let _ = messages.send((id, ProcessMessage::Ended));
             return;
         }
     }

@@ -52,7 +52,7 @@ pub(super) enum Report {
 
 /// The parameters of a process from its parent. It inherits the descriptors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Inherited {
+pub(super) struct ProcessParameters {
     pub(super) parent: u32,
     /// Its place in the table of loads.
     pub(super) place: usize,
@@ -74,7 +74,7 @@ pub(super) struct Inherited {
     pub(super) metrics: Option<RawFd>,
 }
 
-impl Inherited {
+impl ProcessParameters {
     /// The descriptors.
     pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         let Self {
