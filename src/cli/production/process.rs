@@ -211,7 +211,7 @@ impl ServingProcess {
 
     /// Describes the end of one that was not asked to end: the cause, and the stack.
     pub(super) fn describe_end(&self) -> String {
-        // The thread that hangs is not the one that gets the signal.
+        // The signal reaches another thread than that of the handler that hangs.
         let stack = match self.is_aborted {
             true => read_stacks(&self.crash_record),
             false => CrashState::read(&self.crash_record).map(|state| state.stack),
