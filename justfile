@@ -86,6 +86,10 @@ conformance *args:
     cargo build -q
     python3 tests/conformance/run.py {{ args }}
 
+# Check the files of docs/serving with systemd, nginx and Caddy
+deployment:
+    tests/deployment
+
 # Test the WebSocket server with Autobahn's client
 autobahn:
     tests/autobahn/run

@@ -57,6 +57,11 @@ fn find_client<'a>(
 ) -> usize {
     let mut found = 0;
     for (hop, entry) in list.rev().enumerate() {
+        // A proxy that was called over a Unix socket, as nginx writes it.
+        if entry == Some("unix:") && trusted.contains(None) {
+            found = hop;
+            continue;
+        }
         // An unknown or hidden one: the proxy that has reported it is the last that is known.
         let Some(address) = entry.and_then(parse_address) else { break };
         (addresses.client, found) = (Some(address), hop);
@@ -199,6 +204,10 @@ mod tests {
         ] {
             let read = read(trusted, &[("x-forwarded-for", list)]);
             assert_eq!(read, format!("{client} http "), "{list}");
+        }
+        for (trusted, client) in [("10.0.0.0/8", "10.0.0.1:7"), ("unix", "203.0.113.9:0")] {
+            let read = read(trusted, &[("x-forwarded-for", "203.0.113.9, unix:")]);
+            assert_eq!(read, format!("{client} http "));
         }
         let several = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "2.2.2.2, 10.0.0.2")];
         assert_eq!(read(trusted, &several), "2.2.2.2:0 http ");

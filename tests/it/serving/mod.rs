@@ -2,6 +2,7 @@
 
 mod batches;
 mod deploys;
+mod deployment;
 mod handler_workers;
 mod health;
 mod http2;
