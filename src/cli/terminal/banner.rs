@@ -56,7 +56,7 @@ pub(crate) fn banner(
     out += &format!("  {arrow}  Network  {network}\n\n");
     let pool = match &*config.pool {
         "processes" => counted(config.pool_workers, "worker"),
-        cluster => escape(cluster).into(),
+        cluster => escape(cluster),
     };
     out += &format!(
         "  {}  {} · {} · pool {pool} · watching {}\n\n",

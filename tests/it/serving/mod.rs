@@ -1,8 +1,8 @@
 //! `snaxum serve` as its operators use it: its sockets, its protocols, and the proxies before it.
 
 mod batches;
-mod deploys;
 mod deployment;
+mod deploys;
 mod handler_workers;
 mod health;
 mod http2;
