@@ -11,9 +11,9 @@ const HANDLERS: &str = r#"
 import tasks
 from snaxum import route
 
-@route("/who", use_process_pool=True)
-def who(request, pool):
-    return pool.submit(tasks.who).result()
+@route("/ident", use_process_pool=True)
+def ident(request, pool):
+    return pool.submit(tasks.ident).result()
 
 @route("/squares", methods=["POST"], use_process_pool=True)
 def squares(request, pool):
@@ -21,7 +21,7 @@ def squares(request, pool):
 
 @route("/versions", use_process_pool=True)
 def versions(request, pool):
-    return [pool.submit(tasks.wait).result(), pool.submit(tasks.who).result()["version"]]
+    return [pool.submit(tasks.wait).result(), pool.submit(tasks.ident).result()["version"]]
 
 @route("/run/<name>", use_process_pool=True)
 def run(request, pool):
@@ -40,8 +40,8 @@ import time
 VERSION = 1
 MARK = pathlib.Path(__file__).parent.parent / "died"
 
-def who():
-    print("who", VERSION)
+def ident():
+    print("ident", VERSION)
     return {"pid": os.getpid(), "version": VERSION}
 
 def square(n):
@@ -99,7 +99,7 @@ async fn scheduler(port: &str) -> (Server, String) {
     (scheduler, address)
 }
 
-/// A worker of one thread; its process is the one that runs the tasks.
+/// A worker of one thread; its process runs the tasks.
 fn begin_worker(address: &str) -> Server {
     let address = format!("tcp://{address}");
     let how = ["--no-nanny", "--nthreads", "1", "--no-dashboard"];
@@ -130,11 +130,11 @@ fn detail(reply: &Reply) -> String {
     reply.json()["detail"].as_str().expect("a text").to_owned()
 }
 
-/// Requests `/who` until a worker has run it: a cluster may take long to start.
+/// Requests `/ident` until a worker has run it: a cluster may take long to start.
 async fn has_pool(server: &Server) -> Reply {
     in_time("a cluster", async {
         loop {
-            let reply = server.get("/who").await;
+            let reply = server.get("/ident").await;
             if ![503, 504].contains(&reply.status) {
                 return reply;
             }
@@ -153,14 +153,14 @@ async fn a_cluster_runs_the_tasks_of_handlers_on_the_code_of_their_requests() {
     let mut console = server.console().await;
     let pids: Vec<u32> = workers.iter().map(|worker| worker.pid).collect();
 
-    // Results, exceptions and printed lines are those of the pool of processes.
-    let who = has_pool(&server).await;
-    assert!(pids.contains(&pid(&who.json()["pid"])), "{}", who.text());
+    // Results, exceptions and printed lines are as in the pool of processes.
+    let ident = has_pool(&server).await;
+    assert!(pids.contains(&pid(&ident.json()["pid"])), "{}", ident.text());
     assert_eq!(server.post("/squares", &json!([1, 2, 3])).await.json(), json!([1, 4, 9]));
     let failed = server.get("/run/fail").await;
     assert_eq!(failed.json()["traceback"]["type"], "LookupError", "{}", failed.text());
-    let request = server.api(&format!("requests/{}", who.header("x-request-id"))).await;
-    assert_eq!(request["logs"][0]["line"], "who 1", "{request:#}");
+    let request = server.api(&format!("requests/{}", ident.header("x-request-id"))).await;
+    assert_eq!(request["logs"][0]["line"], "ident 1", "{request:#}");
     assert_eq!(request["pool"]["tasks"], 1, "{request:#}");
 
     // A request stays on its code, in the worker too, while a save takes effect.
@@ -168,10 +168,10 @@ async fn a_cluster_runs_the_tasks_of_handlers_on_the_code_of_their_requests() {
     let held = server.arrival().await;
     server.edit("tasks.py", &TASKS.replace("VERSION = 1", "VERSION = 2"));
     console.next_of_type("reload.ok").await;
-    assert_eq!(server.get("/who").await.json()["version"], 2);
+    assert_eq!(server.get("/ident").await.json()["version"], 2);
     held.open().await;
     assert_eq!(old.await.expect("a response").json(), json!([[1, 1], 1]));
-    assert_eq!(server.get("/who").await.json()["version"], 2);
+    assert_eq!(server.get("/ident").await.json()["version"], 2);
 
     // A client that leaves ends its task.
     let leaving = tokio::spawn(send(server.request(Method::GET, "/run/spin")));
@@ -188,7 +188,7 @@ async fn a_cluster_runs_the_tasks_of_handlers_on_the_code_of_their_requests() {
     assert!(detail(&lost).contains("tasks.die"), "{}", lost.text());
     held.open().await;
     assert_eq!(other.await.expect("a response").json(), json!([[2, 2], 2]));
-    assert_eq!(server.get("/who").await.status, 200);
+    assert_eq!(server.get("/ident").await.status, 200);
 
     let status = server.api("status").await["pool"].clone();
     assert_eq!((&status["kind"], &status["size"]), (&json!("dask"), &json!(1)), "{status:#}");
@@ -206,7 +206,7 @@ async fn a_task_runs_again_by_option_and_a_lost_scheduler_costs_only_pool_reques
 
     drop((scheduler_process, workers));
     server.err.wait_for("is lost").await;
-    let lost = server.get("/who").await;
+    let lost = server.get("/ident").await;
     assert_eq!(lost.status, 503);
     assert!(detail(&lost).contains("Dask scheduler"), "{}", lost.text());
     assert!(!lost.text().contains(&address), "{}", lost.text());
@@ -229,7 +229,7 @@ async fn without_a_scheduler_pool_requests_get_503_with_the_reason() {
     let mut server = project().args(&["--pool", &pool]).serve().await;
 
     server.err.wait_for("cannot be reached: Connection refused").await;
-    let refused = server.get("/who").await;
+    let refused = server.get("/ident").await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
     assert!(detail(&refused).contains("cannot be reached"), "{}", refused.text());
     assert_eq!(server.get("/hello").await.text(), "hello");
@@ -243,7 +243,7 @@ async fn without_a_scheduler_pool_requests_get_503_with_the_reason() {
     let old = dask(&args);
     address(&old).await;
     server.err.wait_for("has distributed 2020.1.0, and the server has").await;
-    assert!(detail(&server.get("/who").await).contains("2020.1.0"));
+    assert!(detail(&server.get("/ident").await).contains("2020.1.0"));
     assert_eq!(server.stop().await.code(), Some(0));
 }
 
@@ -253,7 +253,7 @@ async fn without_the_library_pool_requests_get_503_with_the_way_out() {
     let server = project.args(&["--pool", "dask"]).dev().await;
 
     server.err.wait_for("pip install distributed").await;
-    let missing = server.get("/who").await;
+    let missing = server.get("/ident").await;
     assert_eq!(missing.status, 503);
     assert!(detail(&missing).contains("pip install distributed"), "{}", missing.text());
     assert_eq!(server.get("/hello").await.text(), "hello");
