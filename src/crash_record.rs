@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::shared_mapping;
 use crate::sync::Mutex;
@@ -77,7 +77,9 @@ impl CrashRecord {
     /// The directory for temporary files is not writable.
     pub fn create() -> io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
-        let name = format!("snaxum-crash-{}", std::process::id());
+        static CREATED: AtomicU32 = AtomicU32::new(0);
+        let number = CREATED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("snaxum-crash-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let _ = std::fs::remove_file(&path); // a killed process of the same id left it
         let mut options = File::options();

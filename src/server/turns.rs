@@ -28,7 +28,7 @@ pub use passage::Passage;
 /// How often a process checks a connection that another one is to take.
 const RECHECK: Duration = Duration::from_millis(1);
 /// How long it waits for a process that does not react before it takes the connection itself.
-const PATIENCE: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_millis(100);
 /// A process that has completed no request for so many milliseconds is blocked; without any request for as
 /// long, it is idle.
 const STALL_MS: u64 = 5;

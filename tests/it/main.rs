@@ -36,6 +36,7 @@ mod mounts;
 mod new_project;
 mod openapi;
 mod pool;
+mod pool_retries;
 mod protocol;
 mod quick_start;
 mod reload;

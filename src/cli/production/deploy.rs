@@ -3,12 +3,17 @@
 //! The old ones pass their connections on and finish their requests. Code that does not load, a smoke
 //! request that fails, or a process that does not start in time changes nothing.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use super::commands::Outcome;
 use super::parent::{Deploy, Parent};
-use super::process::{Role, Stage};
+use super::process::{Role, ServingProcess, Stage};
 use super::protocol::Order;
+
+/// The time within which a process that runs stops beginning requests.
+const LEAVE_TIME: Duration = Duration::from_secs(2);
 
 impl Parent {
     /// Reloads the code: now, or after the reload that is under way, whose code may be older.
@@ -58,6 +63,7 @@ impl Parent {
                 process.order(&Order::Serve);
             }
         }
+        let mut replaced = Vec::new();
         for (index, id) in candidates.into_iter().enumerate() {
             let seat = &mut self.seats[index];
             let (old, next) = (seat.serving.replace(id), seat.next.take());
@@ -66,10 +72,28 @@ impl Parent {
                 if let Some(process) = self.process(old) {
                     process.stop(&Order::Drain);
                 }
+                replaced.push(old);
             }
         }
         self.worn.clear();
         self.is_incomplete = false;
+        if let Some(deploy) = &mut self.deploy {
+            deploy.replaced = Some(replaced);
+        }
+    }
+
+    /// Ends the reload once the new code serves and no old process begins another request.
+    pub(super) fn end_live_deploy(&mut self) {
+        let deploy = self.deploy.as_ref();
+        let Some(replaced) = deploy.and_then(|deploy| deploy.replaced.as_ref()) else { return };
+        let serves = |process: &ServingProcess| {
+            // A process that hangs begins none, either.
+            let is_late = process.stopped.is_some_and(|since| since.elapsed() > LEAVE_TIME);
+            replaced.contains(&process.id) && !process.has_left && !is_late
+        };
+        if self.stops == 0 && self.processes.iter().any(serves) {
+            return;
+        }
         let (generation, count) = (self.generation, self.seats.len());
         let text = match count {
             1 => format!("G{generation} is live in a new process"),
@@ -81,7 +105,7 @@ impl Parent {
 
     /// Ends the reload: the old code is still serving.
     pub(super) fn reject_candidates(&mut self, why: &str) {
-        let Some(deploy) = &self.deploy else { return };
+        let Some(deploy) = self.deploy.as_ref().filter(|it| it.replaced.is_none()) else { return };
         for id in deploy.candidates.clone() {
             if let Some(process) = self.process(id) {
                 process.stop(&Order::Terminate);
@@ -96,6 +120,7 @@ impl Parent {
 
     /// Rejects the reloads that are under way or wait.
     pub(super) fn reject_deploys(&mut self, why: &str) {
+        self.end_live_deploy();
         let (is_live, generation, text) = (false, self.generation, why.to_owned());
         let outcome = Outcome { is_live, generation, text };
         for deploy in [self.deploy.take(), self.next_deploy.take()].into_iter().flatten() {

@@ -96,6 +96,8 @@ pub(super) struct Seat {
 pub(super) struct Deploy {
     /// The new processes, by seat.
     pub(super) candidates: Vec<u64>,
+    /// The processes that they replace, once they serve.
+    pub(super) replaced: Option<Vec<u64>>,
     /// Where the outcome is awaited.
     pub(super) replies: Vec<oneshot::Sender<Outcome>>,
 }
@@ -197,6 +199,7 @@ impl Parent {
                 _ = tick.tick() => self.tick(),
                 () = until(restart) => self.restart_due(),
             }
+            self.end_live_deploy();
             if self.processes.is_empty() && (self.stops > 0 || self.code != 0) {
                 return Ok(self.code);
             }
@@ -237,7 +240,7 @@ impl Parent {
             Report::Worn { why } => self.on_worn(id, &why),
             // From now on new connections are refused, by this process too.
             Report::Closing if is_stopping => self.shared = None,
-            Report::Closing => {}
+            Report::Closing => process.has_left = true,
             Report::Ending => process.is_ending = true,
         }
     }

@@ -73,6 +73,8 @@ pub(super) struct ServingProcess {
     pub(super) began: Instant,
     /// Since when it is asked to end.
     pub(super) stopped: Option<Instant>,
+    /// Whether it accepts no more connections, and passes those on that it has.
+    pub(super) has_left: bool,
     /// Why it cannot serve, and the exit code.
     pub(super) failure: Option<(String, u8)>,
     /// Whether it has reported that it ends.
@@ -159,6 +161,7 @@ impl ServingProcess {
             stage: Stage::Loading,
             began: Instant::now(),
             stopped: None,
+            has_left: false,
             failure: None,
             is_ending: false,
             is_worn: false,

@@ -26,6 +26,7 @@ async fn the_container_starts_and_its_probes_pass() {
     let args: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let server = serve(project(), &args).await;
     let url = super::url(&server);
+    let url = url.trim_end_matches(['"', '}']); // the log is JSON
     for path in ["/healthz", "/readyz", "/where"] {
         curl(server.project.path(), &["--fail", &format!("{url}{path}")]).await;
     }
