@@ -29,8 +29,7 @@ pub use passage::Passage;
 const RECHECK: Duration = Duration::from_millis(1);
 /// How long it waits for a process that does not react before it takes the connection itself.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// A process that has completed no request for so many milliseconds is blocked; without any request for as
-/// long, it is idle.
+/// A process with requests that has completed none for so many milliseconds is blocked.
 const STALL_MS: u64 = 5;
 
 /// Called with the number of requests when there have been too many.
@@ -124,7 +123,7 @@ impl Turns {
         let time = now_ms().saturating_sub(STALL_MS);
         place.last_end.load(Ordering::Relaxed) <= time
             && place.busy_since.load(Ordering::Relaxed) <= time
-            && self.table.has_idle_one(self.own, time)
+            && self.table.has_idle_one(self.own)
     }
 }
 

@@ -127,13 +127,10 @@ impl LoadTable {
         self.places[index].is_late.store(1, Ordering::Relaxed);
     }
 
-    /// Whether another process than that at `own` has had nothing to do since `time`.
-    pub(super) fn has_idle_one(&self, own: usize, time: u64) -> bool {
+    /// Whether another process than that at `own` has nothing to do.
+    pub(super) fn has_idle_one(&self, own: usize) -> bool {
         self.places.iter().enumerate().any(|(index, place)| {
-            index != own
-                && place.takes_turns()
-                && place.running.load(Ordering::Relaxed) == 0
-                && place.last_end.load(Ordering::Relaxed) <= time
+            index != own && place.takes_turns() && place.running.load(Ordering::Relaxed) == 0
         })
     }
 }
