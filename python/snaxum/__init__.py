@@ -9,8 +9,7 @@ of the package alone loads nothing of the server.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    import snaxum.worker  # noqa: F401
-
+    from . import worker as worker
     from ._core.client_address import ClientAddress
     from ._core.events import Event
     from .background_functions import background

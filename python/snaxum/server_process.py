@@ -28,7 +28,7 @@ class ServerProcess:
         return f"<process {self._number} of {self._count}>"
 
 
-process = ServerProcess()
+process: ServerProcess = ServerProcess()
 
 
 def assign(number: int, count: int) -> None:

@@ -147,14 +147,14 @@ async def start():
 
 #[tokio::test]
 async fn a_missing_uvloop_is_an_error_only_where_it_is_asked_for() {
-    let without = Project::new().gate().file("app.py", APP);
-    let server = without.serve().await;
+    let without = || Project::new().gate().file("app.py", APP);
+    let server = without().serve().await;
     assert_eq!(server.get("/loop").await.text(), "asyncio.unix_events");
     for (loop_, expected) in [
         ("uvloop", "`loop` is uvloop, which is not installed for"),
         ("trio", "it must be auto, asyncio or uvloop"),
     ] {
-        let ended = server.project.snaxum(&["serve", "--port", "0", "--loop", loop_]).await;
+        let ended = without().snaxum(&["serve", "--port", "0", "--loop", loop_]).await;
         assert_eq!(ended.code, Some(2), "{}", ended.stderr);
         assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     }

@@ -14,12 +14,15 @@ import snaxum
 PACKAGE = Path(snaxum.__file__).parent
 
 
-def imported_for_type_checkers() -> dict[str, str]:
-    """Return the module of each name that the package imports under `TYPE_CHECKING`."""
+def imported_for_type_checkers() -> dict[str, str | None]:
+    """Return the module of each name that the package imports under `TYPE_CHECKING`.
+
+    A module itself has none.
+    """
     tree = ast.parse((PACKAGE / "__init__.py").read_text())
     block = next(node for node in tree.body if isinstance(node, ast.If))
     return {
-        alias.name: str(node.module)
+        alias.name: node.module
         for node in block.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
@@ -27,9 +30,11 @@ def imported_for_type_checkers() -> dict[str, str]:
 
 
 def test_a_name_has_the_same_module_for_python_and_for_type_checkers() -> None:
-    names = imported_for_type_checkers()
+    found = imported_for_type_checkers()
+    names = {name: module for name, module in found.items() if module is not None}
     assert len(names) > 40
     assert vars(snaxum)["_MODULE_OF"] == names
+    assert set(vars(snaxum)["_MODULES"]) == found.keys() - names.keys()
     assert sorted([*names, "__version__"]) == snaxum.__all__
 
 

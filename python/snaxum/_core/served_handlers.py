@@ -66,9 +66,9 @@ class ServedHandler:
         self.workers = workers
         self.warm_up = warm_up
         self.with_pool = with_pool
-        self.is_async = handlers.is_async(handler)
+        self.is_async: bool = handlers.is_async(handler)
         # Whether the warm-up has run, and the workers have started.
-        self.is_warm = warm_up is None and workers is None
+        self.is_warm: bool = warm_up is None and workers is None
         self._calls: HandlerCalls | None = None
 
     @property
