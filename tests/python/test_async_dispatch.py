@@ -31,6 +31,7 @@ class Marks:
 
 
 def marks_of(handler: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(respond, "is_timed", True)
     monkeypatch.setattr(respond, "is_observed", True)
     exchange = Marks()
     lease = SimpleNamespace(generation=Generation(1, cast(Any, None)))

@@ -33,7 +33,7 @@ class NotConnected(Exception):
         self.reason = problem.format(at="")
 
 
-class Connection:
+class ClusterConnection:
     """A client of a scheduler, all of it on the running loop."""
 
     def __init__(self, distributed: Any, client: Any, cluster: Any, watched: Any) -> None:
@@ -92,7 +92,7 @@ class Connection:
             await _end(self.cluster, limit)
 
 
-async def connect(address: str | None, size: int) -> Connection:
+async def connect(address: str | None, size: int) -> ClusterConnection:
     """Connect to the scheduler at `address`, or start a local cluster of `size` workers.
 
     Raises NotConnected.
@@ -112,7 +112,7 @@ async def connect(address: str | None, size: int) -> Connection:
     return await _join(distributed, address)
 
 
-async def _join(distributed: Any, address: str) -> Connection:
+async def _join(distributed: Any, address: str) -> ClusterConnection:
     host, _, port = address.rpartition(":")
     unreachable = "the Dask scheduler{at} cannot be reached: "
     try:
@@ -147,10 +147,10 @@ async def _join(distributed: Any, address: str) -> Connection:
     except Exception as error:
         watched.abort()
         raise NotConnected(unreachable + _braced(_cause(error)), address) from None
-    return Connection(distributed, client, None, watched)
+    return ClusterConnection(distributed, client, None, watched)
 
 
-async def _start_local(distributed: Any, size: int) -> Connection:
+async def _start_local(distributed: Any, size: int) -> ClusterConnection:
     _shield_children()
     cluster: Any = None
     try:
@@ -173,7 +173,7 @@ async def _start_local(distributed: Any, size: int) -> Connection:
         raise NotConnected(
             f"the local Dask cluster does not start: {_braced(_cause(error))}"
         ) from None
-    return Connection(distributed, client, cluster, None)
+    return ClusterConnection(distributed, client, cluster, None)
 
 
 async def _open_client(distributed: Any, where: Any, security: Any) -> Any:

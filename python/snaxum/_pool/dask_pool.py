@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from .._debug.output import OnLine
 from .._runtime import generations, leases
 from . import dask_messages
-from .dask_connection import Connection, NotConnected, connect
+from .dask_connection import ClusterConnection, NotConnected, connect
 from .dask_messages import Messages
 from .dask_run import Run
 from .dask_workers import DaskWorkers
@@ -85,7 +85,7 @@ class DaskPool(TaskPool):
         self._loop: asyncio.AbstractEventLoop
         self._closing = asyncio.Event()
         self._close_at = 0.0
-        self._connection: Connection | None = None
+        self._connection: ClusterConnection | None = None
         self._following: set[asyncio.Task[None]] = set()
 
     def run(self, task: Task) -> Future[Any]:
@@ -233,7 +233,7 @@ class DaskPool(TaskPool):
         await asyncio.wait([awaited, closing], return_when=asyncio.FIRST_COMPLETED)
         closing.cancel()
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self, connection: ClusterConnection) -> None:
         connection.client.subscribe_topic("all", self._on_cluster_event)
         connection.client.subscribe_topic(dask_messages.TOPIC, self._on_begun)
         self._workers.replace(await connection.worker_addresses())
@@ -251,7 +251,7 @@ class DaskPool(TaskPool):
         self._close_at = deadline
         self._closing.set()
 
-    def _begin_all(self, connection: Connection) -> None:
+    def _begin_all(self, connection: ClusterConnection) -> None:
         with self._lock:
             self._connection, self._problem = connection, None
             runs = list(self._runs.values())
@@ -264,7 +264,7 @@ class DaskPool(TaskPool):
             run.is_sent = True
             self._spawn(self._follow(run, self._connection))
 
-    async def _follow(self, run: Run, connection: Connection) -> None:
+    async def _follow(self, run: Run, connection: ClusterConnection) -> None:
         """Run a task to its end."""
         has_output = self._on_line is not None
         more = {"has_output": has_output, "secret_names": self._secret_names}
@@ -293,7 +293,7 @@ class DaskPool(TaskPool):
         run.task.end(run.since)
         self._finish(run, *load_reply(payload, run.generation))
 
-    def _end_with(self, run: Run, connection: Connection, error: BaseException) -> None:
+    def _end_with(self, run: Run, connection: ClusterConnection, error: BaseException) -> None:
         if isinstance(error, connection.distributed.KilledWorker):
             self._finish(run, None, died(run.task.name, is_replaced=False))
         elif isinstance(error, CancelledError):  # by another client, or with its scheduler

@@ -13,7 +13,7 @@ from typing import Any
 
 from .._runtime.generations import Generation
 from . import dask_messages
-from .dask_connection import Connection
+from .dask_connection import ClusterConnection
 from .dask_messages import Messages
 from .task import Task
 
@@ -45,7 +45,7 @@ class Run:
         return self.begun < len(self._claims)
 
     async def reply(
-        self, connection: Connection, messages: Messages, **more: Any
+        self, connection: ClusterConnection, messages: Messages, **more: Any
     ) -> tuple[Any, ...]:
         """Send it, again with what its worker asks for; return the reply of the worker."""
         message = messages.first(
@@ -71,7 +71,7 @@ class Run:
                 return reply
             message = messages.again(message, self.generation, reply[0])
 
-    async def end(self, connection: Connection) -> None:
+    async def end(self, connection: ClusterConnection) -> None:
         """Remove what is left in the cluster: the task has ended, or never will."""
         self._has_ended.set()
         self._future = None  # the client forgets it
@@ -79,7 +79,7 @@ class Run:
             with suppress(Exception):
                 await connection.client.scheduler.event_clear(name=claim)
 
-    async def cancel(self, connection: Connection) -> None:
+    async def cancel(self, connection: ClusterConnection) -> None:
         """End it in the cluster: nothing waits for it.
 
         A lost task is left to the next worker, which finds its claims and ends it: without them, a

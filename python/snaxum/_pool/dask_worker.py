@@ -28,19 +28,19 @@ from .worker import run_task
 CLAIM_S = 30.0
 
 # A stream and a line.
-Line = tuple[str, str]
+PrintedLine = tuple[str, str]
 
 # The key of the framework's text.
 framework = ""
 # The lines of the calling task.
-_lines: ContextVar[list[Line] | None] = ContextVar("snaxum_lines", default=None)
+_lines: ContextVar[list[PrintedLine] | None] = ContextVar("snaxum_lines", default=None)
 # By task, the thread that runs it.
 _threads: dict[str, int] = {}
 _lock = threading.Lock()
 _has_output = False
 
 
-class Interrupted(BaseException):
+class TaskInterrupted(BaseException):
     """Raised in a task that nothing waits for."""
 
 
@@ -74,13 +74,13 @@ def run(call: dict[str, Any]) -> tuple[Any, ...]:
     if call["has_output"]:
         _install_output()
     redact.add_words(call["secret_names"])
-    lines: list[Line] = []
+    lines: list[PrintedLine] = []
     context = contextvars.copy_context()
     reply = context.run(_run, call, version, lines)
     return ("done", reply, lines)
 
 
-def _run(call: dict[str, Any], version: sent_code.Version, lines: list[Line]) -> bytes:
+def _run(call: dict[str, Any], version: sent_code.Version, lines: list[PrintedLine]) -> bytes:
     leases.pin_task(version.generation, call["request"] or 0)
     sent_code.running.set(version)
     _lines.set(lines)
@@ -96,20 +96,20 @@ def _run(call: dict[str, Any], version: sent_code.Version, lines: list[Line]) ->
             with _lock:
                 del _threads[task]
             _pass()  # an interrupt that is pending arrives here
-    except Interrupted:
+    except TaskInterrupted:
         with _lock:
             _threads.pop(task, None)
         return b""
 
 
 def interrupt(task: str) -> None:
-    """Raise `Interrupted` in a task that still runs; code outside Python ends first."""
+    """Raise `TaskInterrupted` in a task that still runs; code outside Python ends first."""
     import ctypes
 
     with _lock:
         thread = _threads.get(task)
         if thread is not None:
-            raised = ctypes.py_object(Interrupted)
+            raised = ctypes.py_object(TaskInterrupted)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
 
 

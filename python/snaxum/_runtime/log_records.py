@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from .._host import HostApi
 from ..logs import NO_REQUEST, JsonFormatter
 from . import leases
 from .runtime import running
-
-if TYPE_CHECKING:
-    _StreamHandler = logging.StreamHandler[TextIO]
-else:  # Python 3.10 has no such type
-    _StreamHandler = logging.StreamHandler
 
 # The arguments of `basicConfig` that ask for handlers of the user's own.
 _OWN_HANDLERS = ("filename", "handlers")
@@ -49,7 +44,7 @@ def _identity(host: HostApi) -> tuple[str, str]:
     return request_id, trace_id
 
 
-class _StderrHandler(_StreamHandler):
+class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]  # 3.10 has no argument
     """Writes to `sys.stderr` as it is at the time."""
 
     def __init__(self) -> None:
@@ -57,7 +52,7 @@ class _StderrHandler(_StreamHandler):
         self.setFormatter(JsonFormatter())
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]
+    def stream(self) -> TextIO:
         return sys.stderr
 
 
