@@ -72,7 +72,7 @@ class Run:
             message = messages.again(message, self.generation, reply[0])
 
     async def end(self, connection: ClusterConnection) -> None:
-        """Remove what is left in the cluster: the task has ended, or never will."""
+        """Remove the remains of the task in the cluster: it has ended, or never will."""
         self._has_ended.set()
         self._future = None  # the client forgets it
         for claim in self._claims[: self.begun]:
