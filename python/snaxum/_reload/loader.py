@@ -228,7 +228,10 @@ class UserLoader(SourceFileLoader):
     def _run_staged(self, module: ModuleType, staging: generations.Staging) -> None:
         name = module.__name__
         code = self.get_code(name)
+        failed = staging.nodes.get(name)
         node = staging.nodes[name] = vars(module)[MARK] = Node(name, self.source)
+        if failed is not None:
+            node.tasks.update(failed.tasks)  # to be ended with this run
         is_package = hasattr(module, "__path__")
         node.deferred_imports.update(imports_of_functions(code, name, is_package))
         staging.executing.append(node)
@@ -239,15 +242,23 @@ class UserLoader(SourceFileLoader):
         # The time of the imports inside belongs to the imported modules.
         before = sum(self.finder.timings.values())
         start = time.perf_counter()
+        has_failed = False
         try:
             exec(code, module.__dict__)
             if after_run is not None:
                 after_run(module, node)
+        except BaseException:
+            has_failed = True
+            raise
         finally:
             inner = sum(self.finder.timings.values()) - before
             self.finder.timings[name] = time.perf_counter() - start - inner
             effects.record_additions(node, lists)
             effects.patches.end_run(node)
+            if has_failed:
+                # Another importer may run it again, and would take its effects for older ones.
+                effects.undo([node])
+                node.effects.clear()
             nested = {name for other in staging.nodes.values() for name in other.threads}
             started = [t.name for t in threading.enumerate() if id(t) not in threads]
             node.threads = [name for name in started if name not in nested]

@@ -91,6 +91,28 @@ async fn a_rejected_module_leaves_no_trace_outside_itself() {
     assert!(!world.server.out.whole().await.contains("left at exit"));
 }
 
+// A module that fails runs once for each of its importers, and none of these runs leaves a trace.
+#[tokio::test]
+async fn a_rejected_module_that_is_imported_twice_leaves_no_trace_outside_itself() {
+    let app = index(
+        "import b, logging, os, sys",
+        "[os.environ.get('LEFT'), os.environ.get('HAD'), '/left' in sys.path, len(logging.getLogger('left').handlers)]",
+    );
+    let leaves = "import logging, os, sys\nos.environ['LEFT'] = '1'\nos.environ['HAD'] = 'new'\nsys.path.append('/left')\nlogging.getLogger('left').addHandler(logging.NullHandler())\n";
+    let project = Project::new()
+        .env("HAD", "old")
+        .file("app.py", &app)
+        .file("b.py", "")
+        .file("other.py", "import b\n");
+    let mut world = World::of(project).await;
+
+    world.save("b.py", &format!("{leaves}1 / 0\n")).await.failure();
+
+    assert_eq!(world.text("/").await, "[None, 'old', False, 0]");
+    world.save("b.py", leaves).await.ran();
+    assert_eq!(world.text("/").await, "['1', 'new', True, 1]");
+}
+
 // Traceback lines come from the source that ran, even if the file changed since.
 #[tokio::test]
 async fn a_traceback_shows_the_code_that_ran() {
