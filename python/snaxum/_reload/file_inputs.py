@@ -18,6 +18,7 @@ from .._core.digests import blake2b
 from .._runtime import generations
 from . import held_resources
 from .model import Node
+from .user_paths import is_user_file
 
 # Larger files are compared by time stamp and size, not by content.
 MAX_HASHED_BYTES = 16 * 1024 * 1024
@@ -31,6 +32,9 @@ _report_output: Callable[[str], None] | None = None
 _pid = 0
 # Callers that read for themselves: the import machinery, and this framework.
 _INTERNAL = ("<frozen ", *own_files.PREFIXES)
+# Two of these read a user's file only if the user's code names it, as `runpy.run_path` does: the
+# user's modules have a loader of the framework.
+_LOADERS = ("<frozen runpy>", "<frozen importlib._bootstrap_external>")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -96,7 +100,10 @@ def _on_audit_event(event: str, args: tuple[Any, ...]) -> None:
         return
     # The caller is one frame up. Modules that show source lines also read for themselves.
     caller = sys._getframe(1).f_code.co_filename
-    if not caller.startswith(_INTERNAL) and not caller.endswith(("linecache.py", "tokenize.py")):
+    if caller in _LOADERS and event == "open":
+        if type(args[0]) is str and is_user_file(os.path.abspath(args[0])):
+            record(args)
+    elif not caller.startswith(_INTERNAL) and not caller.endswith(("linecache.py", "tokenize.py")):
         record(args)
 
 

@@ -27,6 +27,27 @@ async fn a_file_that_is_read_at_import_is_an_input_of_its_reader() {
     assert_eq!(world.text("/").await, "3");
 }
 
+// Code that Python's own loaders run, and data that they read, are inputs as well.
+#[tokio::test]
+async fn files_that_loaders_of_python_read_are_inputs_of_their_reader() {
+    let reads = "import importlib.util, pathlib, pkgutil, runpy\nHERE = pathlib.Path(__file__).parent\nRUN = runpy.run_path(str(HERE / 'scripts/run.py'))\nSPEC = importlib.util.spec_from_file_location('made', HERE / 'scripts/made.py')\nMADE = importlib.util.module_from_spec(SPEC)\nSPEC.loader.exec_module(MADE)\nDATA = pkgutil.get_data(__name__, 'data.txt').decode()\n";
+    let project = Project::new()
+        .file("scripts/run.py", "X = 1\n")
+        .file("scripts/made.py", "X = 1\n")
+        .file("data.txt", "1")
+        .file("_reads.py", reads)
+        .file("app.py", &index("import _reads", "[_reads.RUN['X'], _reads.MADE.X, _reads.DATA]"));
+    let mut world = World::of(project).await;
+    for (path, text, seen) in [
+        ("scripts/run.py", "X = 2\n", "[2, 1, '1']"),
+        ("scripts/made.py", "X = 3\n", "[2, 3, '1']"),
+        ("data.txt", "4", "[2, 3, '4']"),
+    ] {
+        assert_eq!(world.save(path, text).await.ran(), ["_reads", "app"], "{path}");
+        assert_eq!(world.text("/").await, seen);
+    }
+}
+
 // A template that is read at request time is fresh, and a file that the app writes never causes a
 // reload.
 #[tokio::test]
