@@ -43,6 +43,10 @@ class MultiDict(Mapping[str, _V]):
         """Return every value of `name`, in order."""
         return list(self._values.get(name, ()))
 
+    def getlist(self, name: str) -> list[_V]:
+        """Do the same as `get_all`, by its name in Flask and Starlette."""
+        return self.get_all(name)
+
     def multi_items(self) -> list[tuple[str, _V]]:
         """List every name with every value."""
         return [(name, value) for name, values in self._values.items() for value in values]

@@ -54,6 +54,7 @@ def test_query_params_return_the_last_value_and_all_of_them() -> None:
     assert query["tag"] == query.get("tag") == "b c d"
     assert query.get_all("tag") == ["a", "b c d"]
     assert query.get_all("nope") == []
+    assert query.getlist("tag") == ["a", "b c d"]
     assert dict(query) == {"tag": "b c d", "empty": "", "n": "", "bad": "\ufffd"}
     assert query.multi_items()[:2] == [("tag", "a"), ("tag", "b c d")]
     assert query == {"tag": "b c d", "empty": "", "n": "", "bad": "\ufffd"}
@@ -67,6 +68,7 @@ def test_headers_are_found_in_any_case_and_repeats_are_joined() -> None:
     assert headers["ACCEPT"] == "a, b"
     assert headers["cookie"] == "x=1; y=2"
     assert headers.get_all("Accept") == ["a", "b"]
+    assert headers.getlist("ACCEPT") == ["a", "b"]
     assert "aCCept" in headers
     assert "nope" not in headers
     assert headers.get("nope") is None
