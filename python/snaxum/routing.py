@@ -134,7 +134,7 @@ class Route:
         self.use_process_pool = bool(use_process_pool)
         self.is_async = handlers.is_async(handler)
         self.names = tuple(name for name, _ in self.parsed.params)
-        if use_process_pool and (self.is_async or inspect.isasyncgenfunction(handler)):
+        if use_process_pool and self._is_coroutine:
             reason = "an `async def` handler has no pool; make it a `def`, or drop"
             raise RouteError(f"{self._place}: {reason} `use_process_pool`")
         if not (batch is workers is warm_up is None):
@@ -202,9 +202,21 @@ class Route:
             self.streams_body = decide(self.handler, self.arguments, self.streams_body)
         except Unresolved:
             raise
+        except parameters.PoolRequired as error:
+            if served is not None or "WS" in self.methods:
+                raise RouteError(f"{self._place}: {error}") from None
+            if self._is_coroutine:
+                reason = f"{str(error).partition(';')[0]}, and an `async def` handler has none"
+                raise RouteError(f"{self._place}: {reason}; make it a `def`") from None
+            self.use_process_pool = True
+            self._plan(is_last=is_last)
         except (ValueError, Unsupported) as error:
             raise RouteError(f"{self._place}: {error}") from None
         self.is_planned, self._namespaces = True, None
+
+    @property
+    def _is_coroutine(self) -> bool:
+        return self.is_async or inspect.isasyncgenfunction(self.handler)
 
     @property
     def place(self) -> str:

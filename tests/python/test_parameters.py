@@ -175,6 +175,10 @@ def annotated_pool(id: str, ex: ProcessPoolExecutor) -> Any:
     return id, ex
 
 
+async def async_pool(id: str, pool: ProcessPoolExecutor) -> Any:
+    return id, pool
+
+
 def general_pool(ex: Executor, request: Request) -> Any:
     return request, ex
 
@@ -199,6 +203,14 @@ def test_a_pool_handler_gets_the_pool(handler: Callable[..., Any], expected: str
     result = route.call(Request.build(path_params={"id": "ID"}), POOL)
 
     assert str(result).replace(str(POOL), "POOL") == expected
+
+
+@pytest.mark.parametrize("handler", [annotated_pool, lambda id, pool: (id, pool)])
+def test_a_parameter_for_the_pool_implies_the_pool(handler: Callable[..., Any]) -> None:
+    route = Route("/<id>", None, handler)
+
+    assert (route.mode, route.use_process_pool) == ("process pool", True)
+    assert route.call(Request.build(path_params={"id": "ID"}), POOL) == ("ID", POOL)
 
 
 def unknown_type(connection: threading.Thread) -> None: ...
@@ -273,11 +285,10 @@ def method_of_a_class(self, request):  # type: ignore[no-untyped-def]
         (marker_beside_default, "`agent` is both a `"),
         (nested_markers, "`agent` is both a `Query` and a `Cookie`"),
         (not_in_path, "`user` is not in the path; add `<user>` to the path"),
-        (lambda request, pool: None, "`pool` is the pool; add `use_process_pool=True`"),
-        (annotated_pool, "`ex` is the pool; add `use_process_pool=True`"),
+        (async_pool, "`pool` is the pool, and an `async def` handler has none; make it a `def`"),
         (method_of_a_class, "nothing fills the parameter `self`; put `@route` on a function"),
     ],
-    ids=range(17),
+    ids=range(16),
 )
 def test_what_cannot_be_filled_is_an_error_with_its_place(
     handler: Callable[..., Any], words: str

@@ -32,6 +32,10 @@ Namespaces = tuple[dict[str, Any], dict[str, Any]]
 _REQUEST_NAME = late(r"^_|req|^rq?$|^ws|socket")
 
 
+class PoolRequired(ValueError):
+    """A parameter is the pool, and the handler gets none."""
+
+
 def plan(
     handler: Handler,
     names: Mapping[str, type],
@@ -46,7 +50,7 @@ def plan(
     Its annotations refer to `namespaces`; without it, to its present ones.
     None stands for the request, and the pool if there is one, whatever the parameters are: for a
     function that takes `*args`, or has no signature. Raises ValueError for a parameter that cannot
-    be filled, and Unresolved if a type is not defined, or not yet.
+    be filled, of which PoolRequired is one, and Unresolved if a type is not defined, or not yet.
     """
     try:
         arguments = _parameters(handler, names, namespaces or namespaces_inside(handler))
@@ -67,7 +71,7 @@ def plan(
     for each in arguments:
         if each.source == "pool" and not with_pool:
             if each.is_required:
-                raise ValueError(
+                raise PoolRequired(
                     f"the parameter `{each.name}` is the pool; add `use_process_pool=True`"
                 )
             each.source = None
