@@ -50,7 +50,16 @@ pub(super) async fn serve<T: ClientSocket, F: Future<Output = Response> + Send +
         Protocol::Http2 => Ok(true),
         Protocol::Unknown => {
             let limit = or_forever(limits.header_timeout);
+            let leaves = async {
+                stop.cancelled().await;
+                if !mobility.is_leaving() {
+                    future::pending().await
+                }
+            };
             let first = tokio::select! {
+                biased;
+                // A process that leaves begins no request; one that stops begins those that have arrived.
+                () = leaves => None,
                 first = timeout(limit, preface.read(&mut socket)) => {
                     Some(first.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())))
                 }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio_util::sync::CancellationToken;
 
 use super::client_socket::ClientSocket;
 
@@ -48,6 +49,8 @@ pub struct Turns {
     /// Whether other processes take turns all the time.
     is_shared: bool,
     is_leaving: AtomicBool,
+    /// Cancelled once this process accepts no more connections.
+    has_left: CancellationToken,
     max_requests: AtomicU64,
     on_worn: OnceLock<OnWorn>,
 }
@@ -73,6 +76,7 @@ impl Turns {
             counts: is_shared,
             is_shared,
             is_leaving: AtomicBool::new(false),
+            has_left: CancellationToken::new(),
             max_requests: AtomicU64::new(u64::MAX),
             on_worn: OnceLock::new(),
         }))
@@ -100,6 +104,11 @@ impl Turns {
     pub fn leave(&self) {
         self.is_leaving.store(true, Ordering::Release);
         self.table.places[self.own].set_accepting(false);
+    }
+
+    /// Waits until this process accepts no more connections.
+    pub async fn end_of_accepting(&self) {
+        self.has_left.cancelled().await;
     }
 
     /// Counts a request as running, if that is of interest.
@@ -328,6 +337,7 @@ impl TurnWaiter {
 impl Drop for TurnWaiter {
     fn drop(&mut self) {
         self.turns.table.places[self.turns.own].set_accepting(false);
+        self.turns.has_left.cancel();
     }
 }
 

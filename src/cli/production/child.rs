@@ -251,8 +251,11 @@ async fn serve_in_turns(server: ReadyServer, turns: &'static Turns, orders: Orde
         if cause == StopCause::Restart {
             turns.leave();
         }
-        link::send(&Report::Closing);
     };
+    tokio::spawn(async {
+        turns.end_of_accepting().await;
+        link::send(&Report::Closing);
+    });
     serve::serve_until_end(server, serve, on_stop, orders.drain.cancelled()).await;
     exit::limit(0);
 }
