@@ -123,6 +123,15 @@ impl<T: ClientSocket> ClientStream<T> {
         self.has_moved
     }
 
+    /// Whether the connection moves once hyper waits for the next request: it tries to read that as soon
+    /// as it has the whole response, which the client may have received already.
+    fn is_about_to_move(&self) -> bool {
+        self.mobility.is_possible()
+            && self.mobility.is_leaving()
+            && self.is_handling()
+            && self.boundary.is_whole(self.timer.body())
+    }
+
     /// Whether a request is being handled, or its response sent.
     fn is_handling(&self) -> bool {
         matches!(self.timer.phase(), Phase::Request | Phase::OldRequest | Phase::Response)
@@ -275,6 +284,10 @@ impl<T: ClientSocket> AsyncRead for ClientStream<T> {
     ) -> Poll<io::Result<()>> {
         if self.has_moved || self.moves(context) {
             return Poll::Ready(Ok(())); // for hyper the connection has ended
+        }
+        if self.is_about_to_move() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
         }
         let before = buffer.filled().len();
         self.preface.move_to(buffer);

@@ -58,7 +58,7 @@ pub(super) async fn serve<T: ClientSocket, F: Future<Output = Response> + Send +
             };
             let first = tokio::select! {
                 biased;
-                // A process that leaves begins no request; one that stops begins those that have arrived.
+                // A process that leaves begins no request. A process that stops begins what has arrived.
                 () = leaves => None,
                 first = timeout(limit, preface.read(&mut socket)) => {
                     Some(first.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())))

@@ -42,8 +42,13 @@ impl Boundary {
     /// the last request, if it was known.
     pub(in crate::server) fn is_clean(&self, body: Option<u64>) -> bool {
         // A part of a head has no blank line.
-        let is_whole = || self.head?.checked_add(body?).map(|whole| whole == self.read);
-        self.ends_with_blank_line || is_whole() == Some(true)
+        self.ends_with_blank_line || self.is_whole(body)
+    }
+
+    /// Whether hyper has read the request to its end and no byte more, as far as its length is known.
+    pub(in crate::server) fn is_whole(&self, body: Option<u64>) -> bool {
+        let whole = || self.head?.checked_add(body?);
+        whole() == Some(self.read)
     }
 }
 
