@@ -84,6 +84,9 @@ impl Debouncer {
         }
         let new = PendingFile { kind: event.kind, since: now, last: now };
         let file = self.files.entry(event.path).or_insert(new);
+        if file.kind == FileEventKind::Closed && event.kind == FileEventKind::Opened {
+            file.since = now; // another save of the file, which may have emptied it
+        }
         (file.kind, file.last) = (event.kind, now);
     }
 
@@ -170,6 +173,13 @@ mod tests {
         assert_eq!(ready(&[(0, "a", Opened)], &[]), 150.0);
         assert_eq!(ready(&[(0, "a", Opened), (140, "a", Opened)], &[]), 150.0);
         assert_eq!(ready(&[(0, "a", Closed), (100, "b", Opened)], &[]), 250.0);
+    }
+
+    #[test]
+    fn a_file_that_is_opened_again_is_not_read_before_it_is_closed() {
+        let again = [(0, "a", Closed), (90, "b", Removed), (160, "a", Opened)];
+        assert_eq!(ready(&again, &["a"]), 310.0);
+        assert_eq!(ready(&[&again[..], &[(170, "a", Closed)]].concat(), &[]), 190.0);
     }
 
     #[test]
