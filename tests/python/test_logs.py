@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from snaxum import JsonFormatter, Request
+from snaxum._runtime import log_records
 
 
 def formatted(record: logging.LogRecord) -> dict[str, Any]:
@@ -80,3 +81,20 @@ def test_a_request_without_a_server_has_ids_too() -> None:
     request = Request.build()
     assert (len(request.trace_id), request.request_id) == (32, "0")
     assert request.traceparent.split("-")[1] == request.trace_id
+
+
+class IdleHost:
+    def dispatched(self) -> None:
+        return None
+
+
+def test_extra_may_name_the_request(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logging.Logger, "handle", logging.Logger.handle)
+    log_records.install(IdleHost(), as_json=False)  # type: ignore[arg-type]
+    log = logging.getLogger("shop")
+    log.warning("own", extra={"request_id": "mine"})
+    log.warning("none")
+    found = [(vars(each)["request_id"], vars(each)["trace_id"]) for each in caplog.records]
+    assert found == [("mine", "-"), ("-", "-")]

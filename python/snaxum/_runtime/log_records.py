@@ -21,14 +21,19 @@ _OWN_HANDLERS = ("filename", "handlers")
 
 def install(host: HostApi, *, as_json: bool) -> None:
     """Add its request to each record; `as_json`: write all records as JSON to stderr."""
-    make = logging.getLogRecordFactory()
+    handle = logging.Logger.handle
 
-    def record(*args: Any, **kwargs: Any) -> logging.LogRecord:
-        made = make(*args, **kwargs)
-        made.request_id, made.trace_id = _identity(host)
-        return made
+    # Not by a factory of records: `extra` must not have a name that a new record has.
+    def handle_with_request(self: logging.Logger, record: logging.LogRecord) -> None:
+        """Add the request, unless `extra` names one."""
+        fields = vars(record)
+        if "request_id" not in fields or "trace_id" not in fields:
+            request_id, trace_id = _identity(host)
+            fields.setdefault("request_id", request_id)
+            fields.setdefault("trace_id", trace_id)
+        handle(self, record)
 
-    logging.setLogRecordFactory(record)
+    logging.Logger.handle = handle_with_request  # type: ignore[method-assign]
     if as_json:
         _write_json()
 

@@ -18,6 +18,7 @@ log = logging.getLogger("shop")
 @route("/user/<int:id>")
 def user(request: Request, id: int):
     log.info("user %s", id, extra={"user": id})
+    log.info("with a trace", extra={"trace_id": "mine"})
     return {"request_id": request.request_id, "trace_id": request.trace_id,
             "traceparent": request.traceparent}
 
@@ -222,6 +223,8 @@ async fn sigusr1_opens_the_file_again_and_ends_no_server() {
 async fn a_log_that_cannot_be_written_is_one_line() {
     let cases = [
         ("--access-log=no/such/dir/a.log", "cannot write the access log", 1),
+    let own = one("with a trace");
+    assert_eq!((&own["request_id"], &own["trace_id"]), (&"order-17".into(), &"mine".into()));
         ("--log-format=xml", "it must be text or json", 2),
     ];
     for (option, problem, code) in cases {
