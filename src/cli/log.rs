@@ -76,7 +76,7 @@ impl LogQueue {
             let lines = state.take(self.format);
             state.is_writing = true;
             drop(state);
-            let _ = io::stderr().write_all(&lines); // stderr may be closed
+            write_lines(&lines);
             state = self.lock();
             state.is_writing = false;
             self.condvar.notify_all();
@@ -85,6 +85,17 @@ impl LogQueue {
 
     fn lock(&self) -> MutexGuard<'_, LogState> {
         self.state.lock()
+    }
+}
+
+/// Writes in parts that end with a line: other processes of the server write to the same pipe.
+fn write_lines(mut lines: &[u8]) {
+    while !lines.is_empty() {
+        let part = telemetry::first_lines(lines);
+        if io::stderr().write_all(part).is_err() {
+            return; // it may be closed
+        }
+        lines = &lines[part.len()..];
     }
 }
 

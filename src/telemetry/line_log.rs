@@ -1,8 +1,10 @@
 //! A log of lines, written to a file or to stdout by a thread of its own.
 //!
 //! A slow reader or disk delays no request: lines wait in a bounded buffer, and while it is full the
-//! newest ones are dropped and counted. Never changes a line.
+//! newest ones are dropped and counted. So are lines that do not fit on a full disk. Never changes a line,
+//! and begins each on a line of its own.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -115,7 +117,8 @@ impl LineLog {
 }
 
 impl SharedLog {
-    fn write(&self, mut file: Option<File>) {
+    fn write(&self, file: Option<File>) {
+        let mut output = LogOutput { file, lost: 0, is_torn: false };
         let mut last_warning: Option<Instant> = None;
         loop {
             let mut state = self.state.lock();
@@ -135,11 +138,12 @@ impl SharedLog {
             if dropped > 0 {
                 lines.extend_from_slice((self.note)(dropped).as_bytes());
             }
-            let mut result = self.write_lines(&mut file, &lines);
+            let (lost, mut result) = output.write(&lines, self.note);
+            self.dropped.fetch_add(lost, Ordering::Relaxed);
             if must_reopen && let Some(path) = &self.path {
                 match open(path) {
                     Ok(opened) => {
-                        file = Some(opened);
+                        output.file = Some(opened);
                         tracing::info!("opened the access log `{}` again", path.display());
                     }
                     // Still writes to the file that was open.
@@ -156,17 +160,61 @@ impl SharedLog {
             self.changed.notify_all();
         }
     }
+}
 
-    fn write_lines(&self, file: &mut Option<File>, lines: &[u8]) -> io::Result<()> {
-        let result = match file {
-            Some(file) => file.write_all(lines),
-            None => whole_lines(lines).try_for_each(|part| io::stdout().lock().write_all(part)),
-        };
-        if result.is_err() {
-            let lost = lines.iter().filter(|byte| **byte == b'\n').count();
-            self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
+/// The end of a log that writes.
+struct LogOutput {
+    /// The file; `None` for stdout.
+    file: Option<File>,
+    /// Lines that could not be written since the last that could.
+    lost: u64,
+    /// Whether only the start of a line was written.
+    is_torn: bool,
+}
+
+impl LogOutput {
+    /// Writes lines, after a note about lines that were lost before; returns how many are lost now.
+    fn write(&mut self, lines: &[u8], note: fn(u64) -> String) -> (u64, io::Result<()>) {
+        let mut start = String::new();
+        if self.is_torn {
+            start.push('\n');
         }
-        result
+        if self.lost > 0 {
+            start.push_str(&note(self.lost));
+        }
+        let all = match start.is_empty() {
+            true => Cow::Borrowed(lines),
+            false => Cow::Owned([start.as_bytes(), lines].concat()),
+        };
+        let (written, result) = self.write_all(&all);
+        if written > 0 {
+            self.is_torn = all[written - 1] != b'\n';
+        }
+        if written >= start.len() {
+            self.lost = 0;
+        }
+        let lost = all[written.max(start.len())..].iter().filter(|byte| **byte == b'\n').count();
+        self.lost += lost as u64;
+        (lost as u64, result)
+    }
+
+    /// Writes bytes, and returns how many were written.
+    fn write_all(&mut self, bytes: &[u8]) -> (usize, io::Result<()>) {
+        let mut written = 0;
+        while written < bytes.len() {
+            let rest = &bytes[written..];
+            let result = match &mut self.file {
+                Some(file) => file.write(rest),
+                None => io::stdout().lock().write(first_lines(rest)),
+            };
+            match result {
+                Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return (written, Err(error)),
+            }
+        }
+        (written, Ok(()))
     }
 }
 
@@ -176,16 +224,12 @@ impl LogLines {
     }
 }
 
-/// Divides lines into parts that end with a line and are short, unless one line is long.
-fn whole_lines(mut lines: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let fits = &lines[..lines.len().min(MAX_WRITE)];
-        let end = fits.iter().rposition(|byte| *byte == b'\n');
-        let end = end.or_else(|| lines.iter().position(|byte| *byte == b'\n'))?;
-        let (part, rest) = lines.split_at(end + 1);
-        lines = rest;
-        Some(part)
-    })
+/// The first lines that fit into one write; one line if it is longer.
+pub fn first_lines(lines: &[u8]) -> &[u8] {
+    let is_end = |byte: &u8| *byte == b'\n';
+    let fits = &lines[..lines.len().min(MAX_WRITE)];
+    let end = fits.iter().rposition(is_end).or_else(|| lines.iter().position(is_end));
+    end.map_or(lines, |end| &lines[..=end])
 }
 
 /// Opens a file to append to it: several processes may do so.
@@ -253,8 +297,41 @@ mod tests {
     fn output_is_divided_at_the_ends_of_lines() {
         let long = "x".repeat(MAX_WRITE) + "\n";
         let text = format!("{}{long}a\nb\n", "y\n".repeat(MAX_WRITE / 2));
-        let parts: Vec<_> = whole_lines(text.as_bytes()).map(<[u8]>::len).collect();
+        let (mut rest, mut parts) = (text.as_bytes(), Vec::new());
+        while !rest.is_empty() {
+            let (part, others) = rest.split_at(first_lines(rest).len());
+            (rest, parts) = (others, [parts, vec![part.len()]].concat());
+        }
         assert_eq!(parts, [MAX_WRITE, MAX_WRITE + 1, 4]);
-        assert_eq!(parts.iter().sum::<usize>(), text.len());
+    }
+
+    #[test]
+    fn a_line_that_was_written_in_part_is_lost_and_the_next_one_is_whole() {
+        let (mut reader, writer) = io::pipe().expect("a pipe");
+        rustix::io::ioctl_fionbio(&writer, true).expect("it fails if it is full, as a disk does");
+        let file = File::from(std::os::fd::OwnedFd::from(writer));
+        let mut output = LogOutput { file: Some(file), lost: 0, is_torn: false };
+        let line = "x".repeat(99) + "\n";
+        let mut written: u64 = 0;
+        let lost = loop {
+            // More than the kernel takes as a whole, so that it takes a part.
+            match output.write(line.repeat(1000).as_bytes(), note) {
+                (0, Ok(())) => written += 1000,
+                (lost, Err(_)) => break lost,
+                (lost, Ok(())) => unreachable!("{lost} lines were lost without an error"),
+            }
+        };
+        assert!(output.is_torn && lost > 1, "{lost}");
+        let mut bytes = vec![0; 1 << 20];
+        let count = io::Read::read(&mut reader, &mut bytes).expect("bytes");
+        let mut text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+        let (none, result) = output.write(b"next\n", note);
+        assert!(none == 0 && result.is_ok() && output.lost == 0, "{result:?}");
+        drop(output);
+        io::Read::read_to_string(&mut reader, &mut text).expect("the end");
+        let lines: Vec<_> = text.lines().collect();
+        let whole = lines.iter().filter(|found| found.len() == 99).count() as u64;
+        assert_eq!(whole, written + 1000 - lost);
+        assert_eq!(lines[lines.len() - 2..], [&*format!("{lost} dropped"), "next"]);
     }
 }
