@@ -214,6 +214,11 @@ pub enum Error {
     /// A command that needs the metrics of a running server found no address.
     #[error("no server with a metrics address is running on `{}`; start one with `snaxum serve --metrics 127.0.0.1:0`", .0.display())]
     NoMetrics(PathBuf),
+    /// The metrics address that a server has announced is not of the loopback interface.
+    #[error(
+        "the metrics address is {0}, which is not one of 127.0.0.1; run `snaxum top {0}` to connect to it"
+    )]
+    RemoteMetrics(String),
     /// The metrics address did not respond.
     #[error(
         "the metrics address {address} does not respond ({problem}); check that its server is running"
@@ -287,6 +292,7 @@ impl Error {
             | Self::NoServer(_)
             | Self::NoMcp(_)
             | Self::NoMetrics(_)
+            | Self::RemoteMetrics(_)
             | Self::ServerRunning { .. } => 2,
             Self::BadValue { origin, .. } | Self::UnknownKey { origin, .. }
                 if !origin.contains(".toml") =>

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::Request;
 use axum::http::header::HOST;
-use console::Term;
+use console::{Term, truncate_str};
 use serde::Deserialize;
 use snaxum::config::parse_duration;
 use snaxum::error::Error;
@@ -24,12 +24,14 @@ use tokio::net::TcpStream;
 use super::client::connection::{Connection, local_address};
 use super::operations::METRICS_FILE;
 use super::project;
-use super::render::color;
+use super::render::color::{self, escape};
 
 /// How long the server has to respond.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Clears the terminal below its first line.
 const CLEAR: &str = "\u{1b}[H\u{1b}[J";
+/// The least time between two updates: each asks all processes.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The options of `snaxum top`.
 #[derive(clap::Args)]
@@ -41,7 +43,7 @@ pub(crate) struct TopArgs {
     #[arg(long)]
     once: bool,
     /// Time between two updates
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1s")]
+    #[arg(long, value_name = "TIME", value_parser = parse_interval, default_value = "1s")]
     interval: Duration,
 }
 
@@ -60,8 +62,10 @@ pub(crate) fn run(args: &TopArgs) -> Result<ExitCode, Error> {
                 color::print(&text);
                 return Ok(ExitCode::SUCCESS);
             }
-            // A line more would move the first one out of view.
-            let shown: Vec<&str> = text.lines().take(usize::from(rows).max(2) - 1).collect();
+            // A line more, or a longer one, would move the first one out of view.
+            let lines = text.lines().take(usize::from(rows).max(2) - 1);
+            let shown: Vec<_> =
+                lines.map(|line| truncate_str(line, usize::from(width), "")).collect();
             color::print(&format!("{CLEAR}{}\n", shown.join("\n")));
             earlier = Some((now, snapshot));
             tokio::time::sleep(args.interval).await;
@@ -75,6 +79,13 @@ struct Announced {
     url: String,
 }
 
+fn parse_interval(value: &str) -> Result<Duration, String> {
+    match parse_duration(value)? {
+        short if short < MIN_INTERVAL => Err(format!("`{value}`; it must be at least 100ms")),
+        interval => Ok(interval),
+    }
+}
+
 /// Finds the metrics address of a project's server, or parses an address.
 fn find(target: &str) -> Result<SocketAddr, Error> {
     let dir = Path::new(target);
@@ -86,8 +97,9 @@ fn find(target: &str) -> Result<SocketAddr, Error> {
     let none = || Error::NoMetrics(dir.to_owned());
     let text = StateDir::read_in(dir, METRICS_FILE).map_err(|_| none())?;
     let announced: Announced = serde_json::from_slice(&text).map_err(|_| none())?;
-    // The file may have come with the project.
-    local_address(&announced.url).map(|(address, _)| address).ok_or_else(none)
+    // The file may have come with the project: only a person names another machine.
+    let remote = || Error::RemoteMetrics(escape(announced.url.trim_start_matches("http://")));
+    local_address(&announced.url).map(|(address, _)| address).ok_or_else(remote)
 }
 
 async fn read(address: SocketAddr) -> Result<Snapshot, Error> {
