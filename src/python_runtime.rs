@@ -32,6 +32,7 @@ mod memory_connection;
 mod messages;
 #[cfg_attr(Py_LIMITED_API, path = "python_runtime/limited_own_context.rs")]
 mod own_context;
+mod pool_counts;
 mod queue;
 mod reading_limit;
 mod reload;
@@ -72,6 +73,7 @@ use loop_signals::LoopSignals;
 pub use memory_connection::Connect;
 use messages::{Call, Calls, Control};
 pub use messages::{NewerPaths, OpenApiText, ReloadOutcome, ReloadParams, ReloadScope};
+use pool_counts::LastPoolCounts;
 use queue::{PushError, Queue};
 pub use reply::CallError;
 use reply::WakeBatch;
@@ -111,6 +113,7 @@ pub struct PythonRuntime {
     identities: Identities,
     /// Records requests, if an option needs it.
     telemetry: Option<Arc<Telemetry>>,
+    pool_counts: LastPoolCounts,
     started: Instant,
     last_request: AtomicU64,
     /// The number of loads that have ended.
@@ -186,6 +189,7 @@ impl PythonRuntime {
             gate: Gate::default(),
             identities,
             telemetry,
+            pool_counts: LastPoolCounts::default(),
             started: Instant::now(),
             last_request: AtomicU64::new(0),
             loads: Arc::default(),

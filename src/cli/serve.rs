@@ -85,6 +85,9 @@ pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
         }
     }
     on_stop(cause);
+    if cause == StopCause::Restart {
+        runtime.announce_replacement();
+    }
     let hurry = CancellationToken::new();
     let graceful = async {
         stop.cancel();

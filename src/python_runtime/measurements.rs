@@ -1,16 +1,15 @@
 //! The state of the runtime for load balancers and metrics.
 //!
-//! Reads it when asked, and changes nothing but [`PythonRuntime::announce_stop`].
+//! Reads it when asked, and changes nothing but what a stop announces.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::telemetry::{
-    Identities, Member, MetricsSource, PoolCounts, Readiness, Snapshot, Telemetry, WorkerCounts,
+    Identities, Member, MetricsSource, Readiness, Snapshot, Telemetry, WorkerCounts,
 };
 
 use super::PythonRuntime;
@@ -46,6 +45,12 @@ impl PythonRuntime {
         self.is_retiring.store(true, Ordering::Release);
     }
 
+    /// Lets `/readyz` respond as before while this process stops: another one serves in its place, and the
+    /// requests that it still gets are for the server.
+    pub fn announce_replacement(&self) {
+        self.shutdown_state.replace();
+    }
+
     /// Whether this server should get requests, and the reasons if not. Takes no lock for longer than a
     /// request does, and never waits for Python.
     pub fn readiness(&self) -> Readiness {
@@ -53,7 +58,7 @@ impl PythonRuntime {
         let broken = &serving.last_reload.report.broken;
         let is_stopping = self.is_retiring.load(Ordering::Acquire)
             || self.stopped.load(Ordering::Acquire)
-            || self.stopping().is_cancelled();
+            || self.stopping().is_cancelled() && !self.shutdown_state.is_replaced();
         let reasons = [
             (is_stopping, "the server is stopping".to_owned()),
             (serving.generation == 0, "no code is loaded".to_owned()),
@@ -68,7 +73,7 @@ impl PythonRuntime {
     /// The counters and the state of this process, which is the one with this number. Without the option
     /// `metrics`, requests are counted only for an access log.
     pub async fn measure(&self, number: u64) -> Snapshot {
-        let pool = pool_counts(&self.pool_status().await);
+        let pool = self.pool_counts.ask(&self.control).await;
         let workers = self.dispatch_workers();
         let count = |is_it: &dyn Fn(&super::DispatchWorker) -> bool| {
             workers.iter().filter(|worker| is_it(worker)).count() as u64
@@ -117,17 +122,4 @@ impl MetricsSource for Arc<PythonRuntime> {
     async fn readiness(&self) -> Readiness {
         PythonRuntime::readiness(self)
     }
-}
-
-/// Reads the state of the pool; `None` if Python did not respond.
-fn pool_counts(status: &Value) -> Option<PoolCounts> {
-    let count = |name: &str| status[name].as_u64();
-    Some(PoolCounts {
-        workers: status["workers"].as_array()?.len() as u64,
-        busy: count("busy")?,
-        waiting: count("waiting")?,
-        done: count("done")?,
-        failed: count("failed")?,
-        replaced: count("replaced")?,
-    })
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 /// The path that shows that the process responds.
 const HEALTHZ: &str = "/healthz";
 /// The path that shows whether requests should be sent here.
-const READYZ: &str = "/readyz";
+pub(super) const READYZ: &str = "/readyz";
 
 /// Why a server should get no requests; without a reason it is ready.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 
-use super::health::{Readiness, health_response};
+use super::health::{READYZ, Readiness, health_response};
 use super::prometheus;
 use super::snapshot::Snapshot;
 
@@ -42,7 +42,11 @@ async fn json<S: MetricsSource>(State(source): State<S>) -> Json<Snapshot> {
 }
 
 async fn other<S: MetricsSource>(State(source): State<S>, request: Request) -> Response {
-    let readiness = source.readiness().await;
+    // For the others no process is asked.
+    let readiness = match request.uri().path() {
+        READYZ => source.readiness().await,
+        _ => Readiness::default(),
+    };
     health_response(request.method(), request.uri().path(), || readiness).unwrap_or_else(|| {
         (StatusCode::NOT_FOUND, "not found; the metrics are at /metrics\n").into_response()
     })

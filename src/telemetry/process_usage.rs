@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Resources of a process, or the sum over several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProcessUsage {
     /// Bytes of memory in use; `None` where the system does not report it.
     pub resident_bytes: Option<u64>,

@@ -11,6 +11,7 @@ use super::process_usage::ProcessUsage;
 
 /// The counters and the state of one process, or the sum over several.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Snapshot {
     /// The version of this package.
     pub version: String,
@@ -36,7 +37,7 @@ pub struct Snapshot {
     pub queue_capacity: u64,
     /// The dispatch workers.
     pub workers: WorkerCounts,
-    /// The process pool; `None` if Python does not respond.
+    /// The process pool; as it was last, while Python does not respond.
     pub pool: Option<PoolCounts>,
     /// The resources of the processes.
     pub usage: ProcessUsage,
@@ -63,6 +64,7 @@ pub struct RouteSnapshot {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerCounts {
     /// All threads that take requests.
+#[serde(default)]
     pub count: u64,
     /// The number that runs a handler now.
     pub busy: u64,
@@ -74,6 +76,7 @@ pub struct WorkerCounts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolCounts {
     /// Worker processes that run.
+#[serde(default)]
     pub workers: u64,
     /// The number that runs a task now.
     pub busy: u64,
@@ -101,6 +104,7 @@ pub struct Member {
     /// Requests that have begun and not ended.
     pub in_progress: u64,
     /// Requests that wait for a dispatch worker.
+#[serde(default)]
     pub queued: u64,
     /// Its dispatch workers.
     pub workers: WorkerCounts,

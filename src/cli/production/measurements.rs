@@ -23,8 +23,9 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the last line of a process may take.
 const LAST_LINE: Duration = Duration::from_secs(1);
 
-/// The state of a process, as it sends it.
+/// The state of a process, as it sends it. After an upgrade, its program may be newer than the parent's.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Measured {
     /// The number of the question.
     round: u64,
@@ -195,8 +196,10 @@ impl ProcessMeter {
     }
 
     async fn send(&self, round: u64) {
+        // Measured with the lock: a line never follows a newer one.
+        let mut sender = self.sender.lock().await;
         let line = self.line(round).await;
-        let _ = self.sender.lock().await.write_all(&line).await; // an error: the parent has ended
+        let _ = sender.write_all(&line).await; // an error: the parent has ended
     }
 
     async fn line(&self, round: u64) -> Vec<u8> {

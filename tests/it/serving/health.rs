@@ -1,8 +1,9 @@
 //! `/healthz` and `/readyz`: whether a server is alive, and whether it should get requests.
 
 use serde_json::Value;
+use tokio::io::AsyncReadExt;
 
-use crate::support::{Project, Reply, Server, send};
+use crate::support::{Project, Reply, Server, in_time, send};
 
 const APP: &str = r#"
 import _gate
@@ -79,6 +80,28 @@ async fn a_server_with_max_stuck_handlers_that_hang_is_not_ready() {
     assert_eq!(reasons(&until_status(&server, 503).await), ["`max-stuck` handlers hang"]);
     held.open().await;
     until_status(&server, 200).await;
+}
+
+#[tokio::test]
+async fn a_server_is_ready_in_a_process_that_new_code_replaces() {
+    let server = project(&["--health"]).serve().await;
+    let request = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+    // The connection cannot move, because its next request has arrived.
+    let both = request("/wait") + &request("/readyz");
+    let mut connection = server.socket(both.as_bytes()).await;
+    let held = server.arrival().await;
+    server.signal(libc::SIGHUP);
+    server.err.wait_for("is live in").await;
+
+    held.open().await;
+
+    let (mut text, mut bytes) = (String::new(), [0; 4096]);
+    while !text.contains("\"status\":") {
+        let count = in_time("a response", connection.read(&mut bytes)).await.expect("it responds");
+        assert!(count > 0, "{text}");
+        text += &String::from_utf8_lossy(&bytes[..count]);
+    }
+    assert!(text.contains("waited") && text.ends_with("{\"status\":\"ok\"}\n"), "{text}");
 }
 
 #[tokio::test]
