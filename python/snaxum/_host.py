@@ -176,8 +176,9 @@ class Socket(Protocol):
 class Exchange(Protocol):
     """One request and its response. Exactly one of the last five methods is called.
 
-    `began`, `pooled` and `returned` record times, where these are used; `resumed` and `suspended`
-    do so in dev mode only; `raised` records the exception that an error handler responds to.
+    `found`, `began`, `pooled` and `returned` record route and times, where these are
+    used; `resumed` and `suspended` do so in dev mode only; `raised` records the exception that an
+    error handler responds to.
     """
 
     id: int
@@ -221,7 +222,7 @@ class Exchange(Protocol):
     def returned(self) -> None: ...
     def raised(self, traceback: bytes) -> None: ...
     def found(self, route: str) -> None:
-        """Record the route within an application, in place of that of its mount."""
+        """Record the route before its handler runs, and then that within an application."""
 
     def report_when_sent(self) -> bool:
         """Ask for the report of `wait_for_ended`; False if the response has been sent already."""

@@ -46,6 +46,8 @@ struct Observed<'a> {
     chunks: Option<ChunkReceiver>,
     /// The route id of the static directory that responded.
     static_route: Option<String>,
+    /// The route id that Python has found, if it has not responded.
+    found_route: Option<String>,
     has_client_left: bool,
     is_ended: bool,
 }
@@ -82,6 +84,7 @@ impl<'a> Observation<'a> {
             handled: None,
             chunks: None,
             static_route: None,
+            found_route: None,
             has_client_left: false,
             is_ended: false,
         })))
@@ -148,6 +151,7 @@ impl<'a> Observation<'a> {
         if let (None, Some(chunks)) = (&observed.request_body, &observed.chunks) {
             observed.request_body = Some(chunks.start());
         }
+        observed.record_found_route();
         let responded = Instant::now();
         let phases = observed.phases(responded);
         if observed.runtime.config().dev {
@@ -212,12 +216,25 @@ impl Observed<'_> {
 
     fn outcome(&self, status: u16, phases: Phases, total: Duration) -> RequestOutcome<'_> {
         let handled = self.handled.as_ref();
+    /// Completes the record of a request without a response of Python: its client has left, or its time
+    /// limit has passed.
+    fn record_found_route(&mut self) {
+        if self.handled.is_none() && self.static_route.is_none() {
+            self.found_route = self.head.route();
+        }
+    }
+
+    /// The id of the route.
+    fn route(&self) -> Option<&str> {
+        let handled = self.handled.as_ref().and_then(|handled| handled.route.as_deref());
+        handled.or(self.static_route.as_deref()).or(self.found_route.as_deref())
+    }
+
         let timestamps = handled.and_then(|handled| handled.timestamps.as_deref());
-        let route = handled.and_then(|handled| handled.route.as_deref());
         RequestOutcome {
             head: self.head,
             number: self.id,
-            route: route.or(self.static_route.as_deref()),
+            route: self.route(),
             status,
             generation: handled.map(|handled| handled.generation),
             phases,
@@ -250,9 +267,7 @@ impl Observed<'_> {
                 response_headers,
                 status,
                 generation: handled.map(|handled| handled.generation),
-                route: handled
-                    .and_then(|handled| handled.route.as_deref())
-                    .or(self.static_route.as_deref()),
+                route: self.route(),
                 total,
                 phases,
                 cpu_time: timestamps.and_then(|timestamps| timestamps.cpu_time),
@@ -272,6 +287,7 @@ impl Drop for Observed<'_> {
             self.emit_end(CLIENT_CLOSED_REQUEST, &headers, total, Phases::default(), None);
             if let Some(telemetry) = self.telemetry {
                 telemetry.left(&self.outcome(CLIENT_CLOSED_REQUEST, Phases::default(), total));
+            self.record_found_route();
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
@@ -9,6 +10,8 @@ use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use percent_encoding::NON_ALPHANUMERIC;
+
+use crate::sync::Mutex;
 
 use super::connection_addresses::ConnectionAddresses;
 
@@ -18,8 +21,23 @@ const CALL_PREFIX: &str = "/%3A";
 /// Method, address and headers of a request as they arrived. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Head {
-    parts: Arc<Parts>,
+    parts: Arc<RoutedParts>,
     kind: HeadKind,
+}
+
+/// The parts, and the route that Python has found for them.
+#[derive(Debug)]
+struct RoutedParts {
+    parts: Parts,
+    route: Mutex<Option<String>>,
+}
+
+impl Deref for RoutedParts {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 /// Where a request comes from, and what it is for.
@@ -36,12 +54,12 @@ pub(crate) enum HeadKind {
 impl Head {
     /// Wraps the parts of a received request.
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), kind: HeadKind::Http }
+        Self::of_kind(parts, HeadKind::Http)
     }
 
     /// Wraps the parts of the handshake of a WebSocket.
     pub fn of_websocket(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), kind: HeadKind::WebSocket }
+        Self::of_kind(parts, HeadKind::WebSocket)
     }
 
     /// Makes the head of a call of `module:function`, which has the method `CALL`, that path, and JSON
@@ -54,7 +72,21 @@ impl Head {
         parts.method = Method::from_bytes(b"CALL").expect("it is a token");
         parts.uri = uri;
         parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Self { parts: Arc::new(parts), kind: HeadKind::FunctionCall }
+        Self::of_kind(parts, HeadKind::FunctionCall)
+    }
+
+    fn of_kind(parts: Parts, kind: HeadKind) -> Self {
+        Self { parts: Arc::new(RoutedParts { parts, route: Mutex::new(None) }), kind }
+    }
+
+    /// Records the id of its route, as soon as it is known: the client may leave before the response.
+    pub(crate) fn set_route(&self, id: String) {
+        *self.parts.route.lock() = Some(id);
+    }
+
+    /// The id of its route, if requests are observed.
+    pub(crate) fn route(&self) -> Option<String> {
+        self.parts.route.lock().clone()
     }
 
     pub(crate) fn kind(&self) -> HeadKind {

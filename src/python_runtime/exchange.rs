@@ -13,11 +13,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::file_response;
-use crate::message::body_stream;
 use crate::message::{
     AcceptedSocket, Delivery, DeliveryGuard, ErrorResponse, HandlerOutcome, PoolTime,
     PythonRequest, PythonResponse, PythonState, RequestBody, ResponseBody, Timestamps, Traceback,
-    header_texts, websocket_channel,
+    body_stream, header_texts, websocket_channel,
 };
 use crate::sync::Mutex;
 use crate::telemetry::Identities;
@@ -42,8 +41,6 @@ pub(super) struct Exchange {
     timestamps: Mutex<Option<Box<Timestamps>>>,
     /// The exception that an error handler responds to.
     raised: Mutex<Option<Arc<Traceback>>>,
-    /// The route within an application, in place of that of its mount; in dev mode.
-    found: Mutex<Option<String>>,
     /// Set in dev mode, until the response: a handler may store its request without any limit.
     in_flight_guard: Mutex<Option<InFlightGuard>>,
     /// Set if Python waits until the response has been sent, and for each stream.
@@ -153,8 +150,13 @@ impl Exchange {
         self.identities.texts(self.request.id, self.request.head.headers())
     }
 
-    /// Records that the handler begins now, on another thread than the dispatch worker; like the next
-    /// four methods, only called if requests are observed or timed.
+    /// Records the route, and then that within an application; like the next five methods, only called if
+    /// requests are observed or timed.
+    fn found(&self, route: String) {
+        self.request.head.set_route(route);
+    }
+
+    /// Records that the handler begins now, on another thread than the dispatch worker.
     fn began(&self) {
         if let Some(timestamps) = &mut *self.timestamps.lock() {
             let now = Instant::now();
@@ -197,11 +199,6 @@ impl Exchange {
     fn raised(&self, traceback: &Bound<'_, PyAny>) -> PyResult<()> {
         *self.raised.lock() = Some(Arc::new(parse(traceback)?));
         Ok(())
-    }
-
-    /// Records the route within an application.
-    fn found(&self, route: String) {
-        *self.found.lock() = Some(route);
     }
 
     /// Responds with status 200 and a content type.
@@ -327,7 +324,6 @@ impl Exchange {
             reply: Mutex::new(Some(reply)),
             timestamps: Mutex::new(timestamps),
             raised: Mutex::new(None),
-            found: Mutex::new(None),
             in_flight_guard: Mutex::new(in_flight_guard),
             delivery: Mutex::default(),
         }
@@ -360,7 +356,7 @@ impl Exchange {
         }
         // Only observers read its text.
         let id = if timestamps.is_some() { route.unwrap_or_default() } else { "" };
-        let found = self.found.lock().take();
+        let found = self.request.head.route();
         let route = route.map(|_| found.unwrap_or_else(|| id.to_owned()));
         // With the lock: a later `report_when_sent` sees that the response has been sent.
         let awaited = self.delivery.lock();

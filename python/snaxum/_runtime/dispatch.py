@@ -45,6 +45,8 @@ def dispatch_request(
     found = generation.table.match(method, path)
     if type(found) is tuple:
         route, params = found
+        if respond.is_timed:
+            exchange.found(route.id)
         request = make_request(exchange, params or {})
         if route.use_process_pool:
             run_with_pool(exchange, generation, route, request)

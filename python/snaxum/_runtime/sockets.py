@@ -55,6 +55,8 @@ def dispatch_websocket(exchange: Exchange, generation: Generation, path: str) ->
         dispatch_request(exchange, generation, "GET", path)
         return
     route, params = found
+    if respond.is_timed:
+        exchange.found(route.id)
     request = Request(exchange, params or {})
     if route.origin.is_async:
         hosted = route.origin.hosted
