@@ -25,19 +25,21 @@ use axum::BoxError;
 use axum::body::Body as HttpBody;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::header::CONNECTION;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
 use futures_util::future::{self, Either};
 use hyper::upgrade::OnUpgrade;
 
+use crate::http_layers::HttpLayers;
 use crate::message::{
     DeliveryGuard, ErrorResponse, HandlerOutcome, Head, PythonRequest, PythonResponse, RequestBody,
     ResponseBody, Traceback,
 };
 use crate::python_runtime::{CallError, PythonRuntime};
 use crate::server::framing;
-use crate::telemetry::health_response;
+use crate::telemetry::{health_response, log_after_layers};
 
 use body::BodyError;
 use decompress::Coding;
@@ -76,9 +78,29 @@ where
     match runtime.http_layers().cloned() {
         None => Either::Left(respond(runtime, request)),
         Some(layers) => Either::Right(Box::pin(async move {
-            layers.respond(request, |request| respond(runtime, request)).await
+            match layers.is_preflight(&request) {
+                true => respond_to_preflight(&runtime, &layers, request.into_parts().0).await,
+                false => layers.respond(request, |request| respond(runtime, request)).await,
+            }
         })),
     }
+}
+
+/// Lets the CORS layer respond to a request that no handler gets.
+async fn respond_to_preflight(
+    runtime: &PythonRuntime,
+    layers: &HttpLayers,
+    parts: Parts,
+) -> HttpResponse {
+    let mut question = hyper::Request::new(());
+    *question.method_mut() = parts.method.clone();
+    *question.headers_mut() = parts.headers.clone();
+    let head = Head::new(parts);
+    let observation = Observation::begin(runtime, runtime.next_request_id(), &head);
+    let mut response = layers.respond(question, async |_| HttpResponse::default()).await;
+    observation.end(&mut response, None);
+    log_after_layers(&mut response);
+    response
 }
 
 /// Responds to a request, with any body, without an extractor.

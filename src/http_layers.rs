@@ -56,16 +56,22 @@ impl HttpLayers {
         is_any.then_some(layers)
     }
 
+    /// Whether the CORS layer itself responds to a request: a browser asks what another origin may send.
+    pub(crate) fn is_preflight<B>(&self, request: &Request<B>) -> bool {
+        self.cors.is_some()
+            && request.method() == Method::OPTIONS
+            && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+    }
+
     /// Responds with `respond`, through the layers.
     pub(crate) async fn respond<B, F: Future<Output = Response<Body>>>(
         &self,
         request: Request<B>,
         respond: impl FnOnce(Request<B>) -> F,
     ) -> Response<Body> {
-        let is_preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         let mut response = match &self.cors {
             // The layer would take every OPTIONS for a preflight.
-            Some(cors) if is_preflight || request.method() != Method::OPTIONS => {
+            Some(cors) if self.is_preflight(&request) || request.method() != Method::OPTIONS => {
                 let mut respond = Some(respond);
                 let inner = service_fn(move |request| {
                     let respond = respond.take().expect("a service of one request");

@@ -19,6 +19,7 @@ mod invalid_request;
 mod limits;
 mod listener;
 mod preface;
+mod refusals;
 mod stop_signals;
 mod tls;
 mod tls_socket;
@@ -53,6 +54,7 @@ use entry::Protocol;
 use forked_child::Listening;
 use limits::or_forever;
 use listener::Entry;
+use refusals::Refusals;
 use turns::{Mobility, OpenConnection};
 
 pub use fd_limit::raise_limit as raise_fd_limit;
@@ -140,6 +142,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
                 let client = Some(peer);
                 let addresses = ConnectionAddresses { client, local, ..Default::default() };
                 if entry.is_plain() {
+                    let refusals = Refusals { telemetry: entry.telemetry.clone(), client };
                     let respond = for_connection(respond, addresses, entry.trusted.clone(), guard);
                     let protocol = protocol_of(has_begun);
                     let connection = connection::serve(
@@ -148,7 +151,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
                         respond,
                         limits,
                         stop.clone(),
-                        mobility,
+                        (mobility, refusals),
                     );
                     connections.spawn(async move {
                         connection.await;
@@ -190,8 +193,10 @@ async fn serve_entering<F: Future<Output = Response> + Send + 'static>(
             let mobility = Mobility::new(entry.turns, entry.is_plain());
             // Only plain connections move.
             let protocol = if has_begun { protocol_of(true) } else { protocol };
+            let refusals = Refusals { telemetry: entry.telemetry, client: addresses.client };
             let respond = for_connection(respond, addresses, entry.trusted, guard);
-            connection::serve(socket, protocol, respond, limits, stop, mobility).await;
+            let ways = (mobility, refusals);
+            connection::serve(socket, protocol, respond, limits, stop, ways).await;
         }
         Err(error) => tracing::debug!("connection ended before its first request: {error}"),
     }
@@ -293,7 +298,7 @@ pub fn serve_in_memory<F: Future<Output = Response> + Send + 'static>(
             respond,
             limits,
             stop,
-            Mobility::NONE,
+            (Mobility::NONE, Refusals::default()),
         ));
     }
 }

@@ -18,6 +18,7 @@ mod prometheus;
 mod snapshot;
 mod utc_time;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -135,8 +136,7 @@ impl Telemetry {
         request: &RequestOutcome<'_>,
         route: Arc<RouteMetrics>,
     ) -> EndedRequest {
-        let RequestOutcome { number, status, generation, phases, time, total, .. } = *request;
-        let began = Instant::now().checked_sub(total);
+        let RequestOutcome { number, status, generation, phases, time, began, .. } = *request;
         EndedRequest {
             telemetry: Arc::clone(self),
             head: request.head.clone(),
@@ -146,7 +146,7 @@ impl Telemetry {
             generation,
             phases,
             time,
-            began: began.unwrap_or_else(Instant::now),
+            began,
         }
     }
 
@@ -154,19 +154,49 @@ impl Telemetry {
         self.metrics.ended();
         let Some(log) = &self.access_log else { return };
         let (head, number) = (request.head, request.number);
+        let request_id = self.identities.request_id(number, head.headers());
+        let trace = self.identities.trace(number, head.headers());
         log.write(&AccessLine {
             time: request.time + total,
-            request_id: &self.identities.request_id(number, head.headers()),
-            client: head.addresses().0.map(|address| address.ip()),
-            method: head.method(),
-            path: head.raw_path(),
+            request_id: Some(&request_id),
+            client: head.client().map(|address| address.ip()),
+            method: Some(head.method()),
+            path: Some(head.raw_path()),
             route: route.pattern(),
             status: request.status,
             bytes,
             total,
             phases: request.phases,
             generation: request.generation,
-            trace: self.identities.trace(number, head.headers()),
+            trace: Some(trace),
+        });
+    }
+
+    /// Counts and logs a request that the server has refused before any handler, with its method and path
+    /// if they are known: it is not valid HTTP, or its head has not arrived in time.
+    pub(crate) fn refused(
+        &self,
+        status: u16,
+        request: Option<(&str, &str)>,
+        client: Option<IpAddr>,
+    ) {
+        let (method, path) = request.unzip();
+        let route = self.metrics.route(None);
+        route.record(method.unwrap_or_default(), status, Duration::ZERO);
+        let Some(log) = &self.access_log else { return };
+        log.write(&AccessLine {
+            time: SystemTime::now(),
+            request_id: None,
+            client,
+            method,
+            path,
+            route: None,
+            status,
+            bytes: 0,
+            total: Duration::ZERO,
+            phases: Phases::default(),
+            generation: None,
+            trace: None,
         });
     }
 
@@ -192,6 +222,8 @@ pub(crate) struct RequestOutcome<'a> {
     pub(crate) waits: Option<(Duration, Duration)>,
     /// When its head was read.
     pub(crate) time: SystemTime,
+    /// The same.
+    pub(crate) began: Instant,
     /// From then to its response.
     pub(crate) total: Duration,
 }
@@ -238,6 +270,7 @@ impl EndedRequest {
             phases: self.phases,
             waits: None,
             time: self.time,
+            began: self.began,
             total: self.began.elapsed(),
         }
     }

@@ -45,6 +45,7 @@ pub(crate) async fn start(
         // A module may hang, and there are no requests to finish yet.
         signal = signals.next() => exit(signal.exit_code()),
     };
+    let listener = listener.with_telemetry(runtime.telemetry());
     Ok(ReadyServer { signals, listener, runtime: Arc::new(runtime) })
 }
 
@@ -84,10 +85,10 @@ pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
             tracing::info!("stopping");
         }
     }
-    on_stop(cause);
     if cause == StopCause::Restart {
         runtime.announce_replacement();
     }
+    on_stop(cause);
     let hurry = CancellationToken::new();
     let graceful = async {
         stop.cancel();

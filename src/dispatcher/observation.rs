@@ -246,6 +246,7 @@ impl Observed<'_> {
             total,
         }
     }
+            began: self.began,
 
     fn emit_end(
         &self,

@@ -22,7 +22,7 @@ impl PythonRuntime {
     }
 
     /// The record of requests, if an option needs it.
-    pub(crate) fn telemetry(&self) -> Option<&Arc<Telemetry>> {
+    pub fn telemetry(&self) -> Option<&Arc<Telemetry>> {
         self.telemetry.as_ref()
     }
 

@@ -183,9 +183,10 @@ impl<T: ClientSocket> ClientStream<T> {
         self.has_unwritten = true;
         if self.timer.phase() == Phase::Head {
             // No request is being handled: this is hyper's own response.
-            if let Some(explained) = invalid_request::explain(bytes, self.max_header_size) {
+            if let Some((status, explained)) = invalid_request::explain(bytes, self.max_header_size)
+            {
                 self.rejection = explained;
-                self.timer.enter(Phase::Rejected);
+                self.timer.refuse(status);
                 return None;
             }
         } else if self.is_handling() {

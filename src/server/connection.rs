@@ -25,6 +25,7 @@ use super::header_timeout::{HeaderTimeout, Phase};
 use super::http2;
 use super::limits::{ConnectionLimits, or_forever};
 use super::preface::Preface;
+use super::refusals::Refusals;
 use super::turns::Mobility;
 
 /// How often a process that leaves tries to pass a connection on, and how often if it is idle.
@@ -38,7 +39,7 @@ pub(super) async fn serve<T: ClientSocket, F: Future<Output = Response> + Send +
     respond: impl Fn(hyper::Request<Incoming>) -> F,
     limits: ConnectionLimits,
     stop: CancellationToken,
-    mobility: Mobility,
+    (mobility, refusals): (Mobility, Refusals),
 ) {
     let mut preface = Preface::default();
     let timer = match protocol {
@@ -79,11 +80,17 @@ pub(super) async fn serve<T: ClientSocket, F: Future<Output = Response> + Send +
         }
     };
     let result = match is_http2 {
-        Ok(false) => serve_http1(socket, (preface, timer), respond, &limits, stop, mobility).await,
+        Ok(false) => {
+            let start = (preface, timer.clone());
+            let ways = (mobility, &refusals);
+            let result = serve_http1(socket, start, respond, &limits, stop, ways).await;
+            refusals.record_end(&timer, &result);
+            result
+        }
         // Boxed: few connections need its size.
         Ok(true) => {
             let socket = socket.into_any();
-            Box::pin(http2::serve(socket, preface, respond, &limits, stop)).await
+            Box::pin(http2::serve(socket, preface, respond, &limits, stop, refusals)).await
         }
         Err(error) => {
             tracing::debug!("connection ended before its first request: {error}");
@@ -105,7 +112,7 @@ async fn serve_http1<T: ClientSocket, F: Future<Output = Response> + Send>(
     respond: impl Fn(hyper::Request<Incoming>) -> F,
     limits: &ConnectionLimits,
     stop: CancellationToken,
-    mobility: Mobility,
+    (mobility, refusals): (Mobility, &Refusals),
 ) -> hyper::Result<()> {
     let stream = TokioIo::new(ClientStream::new(socket, preface, timer.clone(), limits, mobility));
     let timer = &timer;
@@ -121,7 +128,10 @@ async fn serve_http1<T: ClientSocket, F: Future<Output = Response> + Send>(
         // An `async` block would store the future, which is large, more than once.
         let responding = match rejection {
             None => Either::Left(respond(request)),
-            Some(rejection) => Either::Right(future::ready(rejection.response())),
+            Some(rejection) => {
+                refusals.record(&request, &rejection);
+                Either::Right(future::ready(rejection.response()))
+            }
         };
         responding.map(move |mut response| {
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {

@@ -11,7 +11,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,8 @@ struct TimerState {
     header_timeout: Duration,
     idle_timeout: Duration,
     phase: AtomicPhase,
+    /// The status of hyper's own response to a head; 0 if there is none.
+    refused: AtomicU16,
     /// The timer for the next head.
     unused: Mutex<Option<Pin<Box<tokio::time::Sleep>>>>,
     /// Whether any byte has arrived since the timer was set.
@@ -81,6 +83,7 @@ impl HeaderTimeout {
             header_timeout: or_forever(limits.header_timeout),
             idle_timeout: or_forever(limits.idle_timeout),
             phase: AtomicPhase::default(),
+            refused: AtomicU16::new(0),
             unused: Mutex::default(),
             has_activity: AtomicBool::new(false),
             body: AtomicU64::new(UNKNOWN),
@@ -112,6 +115,17 @@ impl HeaderTimeout {
     /// Whether it waits for a head of which no byte has arrived.
     pub(super) fn is_idle(&self) -> bool {
         self.phase() == Phase::Head && !self.0.has_activity.load(Ordering::Relaxed)
+    }
+
+    /// Records that hyper itself responds to a head, with this status.
+    pub(super) fn refuse(&self, status: u16) {
+        self.0.refused.store(status, Ordering::Relaxed);
+        self.enter(Phase::Rejected);
+    }
+
+    /// The status of the response of hyper to a head that it has refused.
+    pub(super) fn refused(&self) -> Option<u16> {
+        Some(self.0.refused.load(Ordering::Relaxed)).filter(|status| *status != 0)
     }
 
     /// Records the length of the body of a request.

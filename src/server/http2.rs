@@ -29,6 +29,7 @@ use super::header_timeout::{HeaderTimeout, Phase};
 use super::http2_streams::{MAX_PART, StreamBody, Streams};
 use super::limits::{ConnectionLimits, or_forever};
 use super::preface::Preface;
+use super::refusals::Refusals;
 use super::turns::Mobility;
 
 /// The requests of a client at the same time; more wait at the client.
@@ -45,6 +46,7 @@ pub(super) async fn serve<F: Future<Output = Response> + Send + 'static>(
     respond: impl Fn(hyper::Request<Incoming>) -> F,
     limits: &ConnectionLimits,
     stop: CancellationToken,
+    refusals: Refusals,
 ) -> hyper::Result<()> {
     let timer = HeaderTimeout::new(limits);
     timer.enter(Phase::Upgraded); // the stream adds nothing of HTTP/1.1
@@ -56,7 +58,10 @@ pub(super) async fn serve<F: Future<Output = Response> + Send + 'static>(
         let is_head = request.method() == Method::HEAD;
         let responding = match framing::check_http2(&mut request) {
             None => Either::Left(respond(request)),
-            Some(rejection) => Either::Right(future::ready(rejection.response())),
+            Some(rejection) => {
+                refusals.record(&request, &rejection);
+                Either::Right(future::ready(rejection.response()))
+            }
         };
         responding.map(move |response| {
             let response = without_forbidden_body(response, is_head);
@@ -131,7 +136,8 @@ mod tests {
         let stop = CancellationToken::new();
         tokio::spawn(async move {
             let limits = ConnectionLimits::default();
-            serve(server.into_any(), Preface::default(), respond, &limits, stop).await
+            let (preface, refusals) = (Preface::default(), Refusals::default());
+            serve(server.into_any(), preface, respond, &limits, stop, refusals).await
         });
         client
     }

@@ -39,9 +39,9 @@ impl InvalidRequest {
     }
 }
 
-/// Adds the reason to a response of hyper to a head that it cannot parse: it has no body. `None` if
-/// `head` is another response.
-pub(super) fn explain(head: &[u8], max_header_size: usize) -> Option<Vec<u8>> {
+/// Adds the reason to a response of hyper to a head that it cannot parse, which has no body; returns its
+/// status, too. `None` if `head` is another response.
+pub(super) fn explain(head: &[u8], max_header_size: usize) -> Option<(u16, Vec<u8>)> {
     const NO_BODY: &str = "content-length: 0\r\n";
     let head = std::str::from_utf8(head).ok()?;
     let (version, status) = head.split_once(' ')?;
@@ -64,7 +64,7 @@ pub(super) fn explain(head: &[u8], max_header_size: usize) -> Option<Vec<u8>> {
     };
     let body = InvalidRequest { status, detail }.document();
     let length = format!("content-length: {}\r\ncontent-type: {PROBLEM}\r\n", body.len());
-    Some((head.replacen(NO_BODY, &length, 1) + &body).into_bytes())
+    Some((status, (head.replacen(NO_BODY, &length, 1) + &body).into_bytes()))
 }
 
 #[cfg(test)]
@@ -75,7 +75,8 @@ mod tests {
     fn only_a_rejection_of_hyper_gets_a_body() {
         let rejection = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\
                          content-length: 0\r\ndate: now\r\n\r\n";
-        let explained = explain(rejection.as_bytes(), 1024).expect("it is one");
+        let (status, explained) = explain(rejection.as_bytes(), 1024).expect("it is one");
+        assert_eq!(status, 431);
         let explained = String::from_utf8(explained).expect("UTF-8");
         let (head, body) = explained.split_once("\r\n\r\n").expect("a head");
         assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{head}");

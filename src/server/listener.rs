@@ -18,6 +18,7 @@ use rustix::net::{AddressFamily, SocketType, getsockname, listen, sockopt};
 
 use crate::config::{SnaxumConfig, TrustedPeers};
 use crate::error::Error;
+use crate::telemetry::Telemetry;
 
 use super::tls::Tls;
 use super::turns::Turns;
@@ -54,6 +55,8 @@ pub(super) struct Entry {
     pub(super) trusted: Option<Arc<TrustedPeers>>,
     /// Set if other processes accept from the same socket.
     pub(super) turns: Option<&'static Turns>,
+    /// Records the requests that are refused before any handler.
+    pub(super) telemetry: Option<Arc<Telemetry>>,
 }
 
 impl Entry {
@@ -192,6 +195,13 @@ impl Listener {
     #[must_use]
     pub fn with_trusted_peers(mut self, peers: TrustedPeers) -> Self {
         self.entry.trusted = (!peers.is_empty()).then(|| Arc::new(peers));
+        self
+    }
+
+    /// Records the requests that are refused before any handler, in the access log and the metrics.
+    #[must_use]
+    pub fn with_telemetry(mut self, telemetry: Option<&Arc<Telemetry>>) -> Self {
+        self.entry.telemetry = telemetry.cloned();
         self
     }
 

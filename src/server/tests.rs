@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::serve;
 use super::entry::Protocol;
+use super::refusals::Refusals;
 use super::turns::Mobility;
 use super::{ConnectionLimits, Listener};
 
@@ -37,7 +38,7 @@ fn client(limits: ConnectionLimits) -> DuplexStream {
         respond,
         limits,
         CancellationToken::new(),
-        Mobility::NONE,
+        (Mobility::NONE, Refusals::default()),
     ));
     client
 }

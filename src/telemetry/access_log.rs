@@ -17,6 +17,9 @@ use super::identity::TraceContext;
 use super::line_log::LineLog;
 use super::utc_time::push_time;
 
+/// Stands for a field without a value, in text.
+const NONE: &str = "-";
+
 thread_local! {
     /// The line that this thread makes.
     static LINE: RefCell<String> = const { RefCell::new(String::new()) };
@@ -32,11 +35,12 @@ pub(super) struct AccessLog {
 /// A request that has ended.
 pub(super) struct AccessLine<'a> {
     pub(super) time: SystemTime,
-    pub(super) request_id: &'a str,
+    /// `None` for a request that was refused before any handler, as are the next fields without a value.
+    pub(super) request_id: Option<&'a str>,
     pub(super) client: Option<IpAddr>,
-    pub(super) method: &'a str,
+    pub(super) method: Option<&'a str>,
     /// As it was sent, without the query.
-    pub(super) path: &'a str,
+    pub(super) path: Option<&'a str>,
     /// The pattern.
     pub(super) route: Option<&'a str>,
     pub(super) status: u16,
@@ -45,7 +49,7 @@ pub(super) struct AccessLine<'a> {
     pub(super) total: Duration,
     pub(super) phases: Phases,
     pub(super) generation: Option<u64>,
-    pub(super) trace: TraceContext,
+    pub(super) trace: Option<TraceContext>,
 }
 
 impl AccessLog {
@@ -92,9 +96,9 @@ impl AccessLine<'_> {
 
     fn push_text(&self, out: &mut String) {
         push_time(out, self.time);
-        for word in [self.request_id, self.method, self.path, self.route.unwrap_or("-")] {
+        for word in [self.request_id, self.method, self.path, self.route] {
             out.push(' ');
-            push_word(out, word);
+            push_word(out, word.unwrap_or(NONE));
         }
         for number in [self.status.into(), self.bytes] {
             out.push(' ');
@@ -111,7 +115,10 @@ impl AccessLine<'_> {
         out.push_str(" client=");
         push_client(out, self.client);
         out.push_str(" trace=");
-        out.push_str(&self.trace.trace_id());
+        match self.trace {
+            Some(trace) => out.push_str(&trace.trace_id()),
+            None => out.push_str(NONE),
+        }
     }
 
     fn push_json(&self, out: &mut String) {
@@ -119,9 +126,9 @@ impl AccessLine<'_> {
         push_time(out, self.time);
         out.push_str("\",\"level\":\"info\",\"logger\":\"snaxum.access\"");
         for (name, text) in [
-            ("request_id", Some(self.request_id)),
-            ("method", Some(self.method)),
-            ("path", Some(self.path)),
+            ("request_id", self.request_id),
+            ("method", self.method),
+            ("path", self.path),
             ("route", self.route),
         ] {
             push_name(out, name);
@@ -157,10 +164,13 @@ impl AccessLine<'_> {
             Some(generation) => out.push_str(itoa::Buffer::new().format(generation)),
             None => out.push_str("null"),
         }
+        let Some(trace) = self.trace else {
+            return out.push_str(",\"trace_id\":null,\"span_id\":null}");
+        };
         out.push_str(",\"trace_id\":\"");
-        out.push_str(&self.trace.trace_id());
+        out.push_str(&trace.trace_id());
         out.push_str("\",\"span_id\":\"");
-        out.push_str(&self.trace.span_id());
+        out.push_str(&trace.span_id());
         out.push_str("\"}");
     }
 }
@@ -170,7 +180,7 @@ fn push_client(out: &mut String, client: Option<IpAddr>) {
 
     let _ = match client {
         Some(client) => write!(out, "{client}"),
-        None => write!(out, "-"),
+        None => write!(out, "{NONE}"),
     };
 }
 
@@ -240,17 +250,17 @@ mod tests {
         let headers = HeaderMap::from_iter([(TRACEPARENT, given.parse().expect("a value"))]);
         AccessLine {
             time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_796_047_331_007),
-            request_id: "abc-1",
+            request_id: Some("abc-1"),
             client: Some("::1".parse().expect("an address")),
-            method: "GET",
-            path,
+            method: Some("GET"),
+            path: Some(path),
             route,
             status: 200,
             bytes: 12,
             total: Duration::from_micros(1234),
             phases: Phases { queue: 0.01, py: 1.1, ..Phases::default() },
             generation: Some(1),
-            trace: Identities::new(false).trace(1, &headers),
+            trace: Some(Identities::new(false).trace(1, &headers)),
         }
     }
 
@@ -267,6 +277,21 @@ mod tests {
         out.clear();
         line("/a\n b\u{202e}é", None).push_text(&mut out);
         assert!(out.contains(" GET /a\\u{a}\\u{20}b\\u{202e}é - 200 "), "{out}");
+    }
+
+    #[test]
+    fn a_refused_request_has_no_more_than_its_status() {
+        let (mut out, path) = (String::new(), None);
+        let refused =
+            AccessLine { request_id: None, method: None, path, trace: None, ..line("", None) };
+        refused.push_text(&mut out);
+        assert!(out.contains("Z - - - - 200 12 ") && out.ends_with(" trace=-"), "{out}");
+        out.clear();
+        refused.push_json(&mut out);
+        let found: Value = serde_json::from_str(&out).expect("JSON");
+        for name in ["request_id", "method", "path", "route", "trace_id", "span_id"] {
+            assert_eq!(found.get(name), Some(&Value::Null), "{name}: {out}");
+        }
     }
 
     #[test]

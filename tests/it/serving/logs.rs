@@ -109,6 +109,60 @@ async fn the_access_log_has_a_line_for_each_request() {
     assert!(!out.contains("secret"), "{out}");
 }
 
+#[tokio::test]
+async fn refused_requests_and_preflights_are_in_the_log_and_the_metrics() {
+    let options = ["--access-log", "--metrics", "127.0.0.1:0", "--header-timeout", "300ms"];
+    let cors = "[tool.snaxum.cors]\nallow-origins = [\"https://a.example\"]\n";
+    let mut server = project(&options).top_file("pyproject.toml", cors).serve().await;
+    let cookies = format!("GET / HTTP/1.1\r\nhost: a\r\ncookie: {}\r\n", "c".repeat(70_000));
+    for (bytes, line) in [
+        ("no\x1bt HTTP\r\n\r\n", " - - - - 400 0 "),
+        (&*cookies, " - - - - 431 0 "),
+        ("GET /no%20host HTTP/1.1\r\n\r\n", " - GET /no%20host - 400 0 "),
+        ("GET /slow HT", " - - - - 408 0 "),
+    ] {
+        let socket = server.socket(bytes.as_bytes()).await;
+        let line = server.out.wait_for(line).await;
+        assert!(line.contains(" client=127.0.0.1 trace=-"), "{line}");
+        drop(socket);
+    }
+    let preflight = server
+        .request(Method::OPTIONS, "/user/7")
+        .header("origin", "https://a.example")
+        .header("access-control-request-method", "GET");
+    let reply = send(preflight).await;
+    assert_eq!(reply.header("access-control-allow-origin"), "https://a.example");
+    let line = server.out.wait_for(" OPTIONS /user/7 - 200 0 ").await;
+    assert!(line.contains(reply.header("x-request-id")), "{line}");
+
+    let url = server.out.wait_for("metrics on http://").await;
+    let url = url.trim_start_matches("metrics on ");
+    let text = send(reqwest::Client::new().get(url)).await.text().to_owned();
+    for sample in [
+        r#"requests_total{method="other",route="unmatched",status="408"} 1"#,
+        r#"requests_total{method="other",route="unmatched",status="431"} 1"#,
+        r#"requests_total{method="GET",route="unmatched",status="400"} 1"#,
+        r#"requests_total{method="OPTIONS",route="unmatched",status="200"} 1"#,
+        "snaxum_requests_in_progress 0",
+    ] {
+        assert!(text.contains(sample), "{sample}\n{text}");
+    }
+    assert_eq!(server.raw("").await, "", "a connection that was idle is not a request");
+    server.stop().await;
+    assert_eq!(server.out.whole().await.matches(" 408 0 ").count(), 1);
+}
+
+#[tokio::test]
+async fn a_request_beyond_its_time_has_its_route() {
+    let mut server = project(&["--access-log", "--request-timeout", "100ms"]).serve().await;
+    let waiting = server.begin("/wait");
+    let held = server.arrival().await;
+    assert_eq!(waiting.await.expect("a response").status, 504);
+    server.out.wait_for(" GET /wait /wait 504 ").await;
+    drop(held);
+    server.stop().await;
+}
+
 /// Starts a server whose output is JSON.
 async fn with_json_log(args: &[&str]) -> Server {
     let mut server = project(args).args(&["--log-format", "json"]).spawn("serve");
@@ -169,6 +223,8 @@ async fn ids_of_clients_are_in_handlers_responses_and_all_logs_as_json() {
         (&logged["request_id"], &logged["trace_id"], &logged["level"], &logged["user"]),
         (&"order-17".into(), &TRACE.into(), &"info".into(), &7.into())
     );
+    let own = one("with a trace");
+    assert_eq!((&own["request_id"], &own["trace_id"]), (&"order-17".into(), &"mine".into()));
     assert_eq!(one("from the loop")["request_id"], *made);
     let raised = one("no luck");
     assert_eq!((&raised["request_id"], &raised["level"]), (&"bad-luck".into(), &"error".into()));
@@ -223,8 +279,6 @@ async fn sigusr1_opens_the_file_again_and_ends_no_server() {
 async fn a_log_that_cannot_be_written_is_one_line() {
     let cases = [
         ("--access-log=no/such/dir/a.log", "cannot write the access log", 1),
-    let own = one("with a trace");
-    assert_eq!((&own["request_id"], &own["trace_id"]), (&"order-17".into(), &"mine".into()));
         ("--log-format=xml", "it must be text or json", 2),
     ];
     for (option, problem, code) in cases {
