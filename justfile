@@ -86,7 +86,7 @@ conformance *args:
     cargo build -q
     python3 tests/conformance/run.py {{ args }}
 
-# Check the files of docs/serving with systemd, nginx and Caddy
+# Check the files of docs/serving with systemd, nginx and Caddy, and the metrics with promtool
 deployment:
     tests/deployment
 

@@ -1,9 +1,8 @@
 //! The metrics address: the text for Prometheus, and `snaxum top`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use reqwest::Method;
 
+use super::exposition::parse;
 use crate::support::{Project, Server, send};
 
 const APP: &str = r#"
@@ -21,64 +20,6 @@ def wait():
 @route("/pool", use_process_pool=True)
 def pooled(request, pool): return {"three": pool.submit(len, "abc").result()}
 "#;
-
-/// A sample's name and labels, as they are written.
-type Samples = BTreeMap<String, f64>;
-
-/// Parses the exposition format strictly: each sample belongs to the family before it, whose help and
-/// type come first, and histograms are cumulative.
-fn parse(text: &str) -> Samples {
-    let (mut samples, mut families) = (Samples::new(), BTreeSet::new());
-    let (mut family, mut kind) = (String::new(), String::new());
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if let Some(help) = line.strip_prefix("# HELP ") {
-            let (name, sentence) = help.split_once(' ').expect("a sentence");
-            assert!(sentence.ends_with('.'), "{line}");
-            let expected = format!("# TYPE {name} ");
-            let kind_line = lines.next().expect("a type");
-            kind = kind_line.strip_prefix(&expected).expect("the same name").to_owned();
-            assert!(["counter", "gauge", "histogram"].contains(&&*kind), "{kind_line}");
-            assert_eq!(name.ends_with("_total"), kind == "counter", "{name}");
-            assert!(families.insert(name.to_owned()), "{name} is there twice");
-            family = name.to_owned();
-            continue;
-        }
-        let (sample, value) = line.rsplit_once(' ').expect("a value");
-        let name = sample.split('{').next().expect("a name");
-        let suffix = name.strip_prefix(&family).expect("a sample of its family");
-        let allowed: &[&str] =
-            if kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
-        assert!(allowed.contains(&suffix), "{line}");
-        if let Some(labels) = sample[name.len()..].strip_prefix('{') {
-            assert!(labels.ends_with("\"}") && labels.matches("=\"").count() > 0, "{line}");
-        }
-        let value = value.parse().expect("a number");
-        assert_eq!(samples.insert(sample.to_owned(), value), None, "{sample} is there twice");
-    }
-    check_histograms(text, &samples);
-    samples
-}
-
-fn check_histograms(text: &str, samples: &Samples) {
-    let mut last: Option<(String, f64)> = None;
-    for line in text.lines().filter(|line| line.contains("_bucket{")) {
-        let (sample, _) = line.rsplit_once(' ').expect("a value");
-        let (rest, bound) = sample.rsplit_once("le=\"").expect("a bound");
-        let value = samples[sample];
-        if let Some((before, smaller)) = last.take() {
-            assert!(before != rest || value >= smaller, "{line}");
-        }
-        if bound.starts_with("+Inf") {
-            let labels = rest.replace("_bucket", "_count");
-            let count = labels.trim_end_matches([',', '{']);
-            let count = if count.contains('{') { format!("{count}}}") } else { count.to_owned() };
-            assert_eq!(samples[&count], value, "{count}");
-        } else {
-            last = Some((rest.to_owned(), value));
-        }
-    }
-}
 
 async fn metrics_url(server: &Server) -> String {
     let line = server.out.wait_for("metrics on http://").await;
@@ -115,7 +56,8 @@ async fn metrics_count_requests_by_route_and_show_queue_workers_and_pool() {
             break text; // the second request has arrived
         }
     };
-    let samples = parse(&text);
+    let exposition = parse(&text);
+    let samples = &exposition.samples;
     let requests = |labels: &str| samples[&format!("snaxum_http_requests_total{{{labels}}}")];
     assert_eq!(requests(r#"method="GET",route="/user/<int:id>",status="200""#), 2.0);
     assert_eq!(requests(r#"method="GET",route="unmatched",status="404""#), 3.0);
@@ -140,15 +82,8 @@ async fn metrics_count_requests_by_route_and_show_queue_workers_and_pool() {
     }
     assert!(samples["process_resident_memory_bytes"] > 1e6, "{text}");
     assert!(!text.contains("healthz") && !text.contains("/user/1"), "{text}");
-    let dashboard = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/grafana.json");
-    let dashboard = std::fs::read_to_string(dashboard).expect("a file");
-    let names = dashboard.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let names: BTreeSet<&str> =
-        names.filter(|name| name.starts_with("snaxum_") || name.starts_with("process_")).collect();
-    assert!(names.len() > 10, "{names:?}");
-    for name in names {
-        assert!(text.contains(&format!("\n{name}")), "{name} of the dashboard is not a metric");
-    }
+    let dashboard = include_str!("../../../docs/grafana.json");
+    exposition.check_dashboard(&serde_json::from_str(dashboard).expect("JSON"));
 
     let top = server.project.snaxum(&["top"]).await;
     assert_eq!(top.code, Some(0), "{top:?}");
@@ -173,7 +108,7 @@ async fn processes_are_summed_and_their_counters_outlive_them() {
     }
     let of_users =
         r#"snaxum_http_requests_total{method="GET",route="/user/<int:id>",status="200"}"#;
-    let samples = parse(&scrape(&url).await);
+    let samples = parse(&scrape(&url).await).samples;
     assert_eq!((samples[of_users], samples["snaxum_processes"]), (20.0, 2.0));
     assert_eq!(samples["snaxum_dispatch_workers"], 8.0);
 
@@ -187,7 +122,7 @@ async fn processes_are_summed_and_their_counters_outlive_them() {
     server.err.wait_for("process 1 serves").await;
 
     server.get("/user/1").await;
-    let samples = parse(&scrape(&url).await);
+    let samples = parse(&scrape(&url).await).samples;
     assert_eq!((samples[of_users], samples["snaxum_processes"]), (21.0, 2.0));
 }
 

@@ -3,6 +3,7 @@
 mod batches;
 mod deployment;
 mod deploys;
+mod exposition;
 mod handler_workers;
 mod health;
 mod http2;
