@@ -15,6 +15,7 @@ mod metrics;
 mod metrics_page;
 mod process_usage;
 mod prometheus;
+mod slowest_routes;
 mod snapshot;
 mod utc_time;
 
@@ -44,6 +45,7 @@ pub use metrics::UNMATCHED;
 pub use metrics_page::{MetricsSource, metrics_router};
 pub use process_usage::ProcessUsage;
 pub use prometheus::render;
+pub use slowest_routes::RouteLoad;
 pub use snapshot::{Member, PoolCounts, RouteSnapshot, Snapshot, WorkerCounts};
 pub use utc_time::push_time;
 
@@ -58,6 +60,7 @@ pub struct Telemetry {
     metrics: RequestMetrics,
     access_log: Option<AccessLog>,
     identities: Identities,
+    has_ids: bool,
 }
 
 impl Telemetry {
@@ -70,7 +73,8 @@ impl Telemetry {
         config: &SnaxumConfig,
         identities: Identities,
     ) -> Result<Option<Arc<Self>>, Error> {
-        if config.load_only || !config.is_recorded() {
+        // The console shows the counts.
+        if config.load_only || !(config.dev || config.is_recorded()) {
             return Ok(None);
         }
         let access_log =
@@ -83,7 +87,14 @@ impl Telemetry {
                     Some(open.map_err(|source| Error::AccessLog { path, source })?)
                 }
             };
-        Ok(Some(Arc::new(Self { metrics: RequestMetrics::new(), access_log, identities })))
+        let metrics = RequestMetrics::new();
+        let has_ids = config.is_recorded();
+        Ok(Some(Arc::new(Self { metrics, access_log, identities, has_ids })))
+    }
+
+    /// Whether responses have the ids of their requests.
+    pub(crate) fn has_ids(&self) -> bool {
+        self.has_ids
     }
 
     /// Uses the routes of another generation from now on.
@@ -106,8 +117,8 @@ impl Telemetry {
     ) {
         let route = self.count(request);
         if has_layers {
-            let within = WithinLayers(Arc::new(Mutex::new(Some(self.defer(request, route)))));
-            response.extensions_mut().insert(within);
+            let within = PendingLog(Mutex::new(Some(self.defer(request, route))));
+            response.extensions_mut().insert(WithinLayers(Arc::new(within)));
             return;
         }
         match size_of_body(request, response) {
@@ -244,7 +255,18 @@ struct EndedRequest {
 
 /// The request in the extensions of its response, while layers may still change the body.
 #[derive(Clone)]
-struct WithinLayers(Arc<Mutex<Option<EndedRequest>>>);
+struct WithinLayers(Arc<PendingLog>);
+
+/// A request that is logged when this is dropped, unless it has been taken: its response has met no layer.
+struct PendingLog(Mutex<Option<EndedRequest>>);
+
+impl Drop for PendingLog {
+    fn drop(&mut self) {
+        if let Some(request) = self.0.lock().take() {
+            request.log(0);
+        }
+    }
+}
 
 impl EndedRequest {
     fn log_when_sent(self, response: &mut Response) {
@@ -286,8 +308,8 @@ fn size_of_body(request: &RequestOutcome<'_>, response: &Response) -> Option<u64
 
 /// Logs the request of a response that has passed all layers.
 pub(crate) fn log_after_layers(response: &mut Response) {
-    if let Some(WithinLayers(request)) = response.extensions_mut().remove() {
-        let request = request.lock().take();
+    if let Some(WithinLayers(pending)) = response.extensions_mut().remove() {
+        let request = pending.0.lock().take();
         if let Some(request) = request {
             request.log_when_sent(response);
         }

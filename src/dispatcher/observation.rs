@@ -167,7 +167,9 @@ impl<'a> Observation<'a> {
         observed.emit_end(status, response.headers(), total, phases, traceback);
         observed.is_ended = true;
         if let Some(telemetry) = observed.telemetry {
-            observed.identify(response.headers_mut());
+            if telemetry.has_ids() {
+                observed.identify(response.headers_mut());
+            }
             let has_layers = observed.runtime.http_layers().is_some();
             telemetry.responded(&observed.outcome(status, phases, total), response, has_layers);
         }

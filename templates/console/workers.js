@@ -19,7 +19,7 @@ export function Workers({ state, traffic, filter }) {
   if (!data) {
     return html`<div class="empty"><h2>${problem ? "Cannot show the workers" : "Loading the workers…"}</h2>${problem && html`<p>${visible(problem)}.</p>`}</div>`;
   }
-  const { dispatch, queue, loop, pool_requests: poolRequests, stream_requests: streamRequests, websockets, background, pool, generation } = data;
+  const { dispatch, queue, queue_capacity: capacity, slowest_routes: slowest, loop, pool_requests: poolRequests, stream_requests: streamRequests, websockets, background, pool, generation } = data;
   const matches = textMatcher(filter);
   return html`
     <div class="workers" data-testid="workers">
@@ -46,7 +46,8 @@ export function Workers({ state, traffic, filter }) {
           </tbody>
         </table>
       </section>
-      <${RequestList} title="Queue" about="waiting for a Python thread" list=${queue} matches=${matches} generation=${generation} />
+      <${RequestList} title="Queue" about=${`waiting for a Python thread, of ${capacity} at most`} list=${queue} matches=${matches} generation=${generation} />
+      <${SlowestRoutes} routes=${slowest} matches=${matches} />
       <${RequestList} title="asyncio loop" about="on the event loop" list=${loop} matches=${matches} generation=${generation} none="not started: no async handler has run yet" />
       ${streamRequests?.count > 0 && html`<${RequestList} title="Streams" about="of def handlers" list=${streamRequests} matches=${matches} generation=${generation} />`}
       ${background?.length > 0 && html`<${Background} functions=${background} matches=${matches} generation=${generation} />`}
@@ -75,6 +76,43 @@ function Latency({ traffic }) {
       <${LineChart} lines=${lines} format=${milliseconds} title="Latency percentiles" />
     </section>
   `;
+}
+
+/** The slowest routes since the start of the server, as `snaxum top` shows them. */
+function SlowestRoutes({ routes, matches }) {
+  const shown = routes.filter(({ route, method }) => matches(route, method));
+  return html`
+    <section aria-labelledby="slowest-title" data-testid="slowest-routes">
+      <header>
+        <h2 id="slowest-title">Slowest routes</h2>
+        <p class="dim">${routes.length === 0 ? "no requests yet" : "by their mean time since the start of the server"}</p>
+      </header>
+      ${shown.length > 0 && html`
+        <table class="rows">
+          <caption class="visually-hidden">Slowest routes first</caption>
+          <thead><tr><th scope="col" class="c-method">Method</th><th scope="col">Route</th><th scope="col" class="c-count number">Requests</th><th scope="col" class="c-total number">Mean</th><th scope="col" class="c-total number"><abbr title="50 % of the requests took at most this long">p50</abbr></th><th scope="col" class="c-total number"><abbr title="99 % of the requests took at most this long">p99</abbr></th><th scope="col" class="c-count number"><abbr title="responses with a status from 500 on">Errors</abbr></th></tr></thead>
+          <tbody onKeyDown=${navigateRows}>
+            ${shown.map((row, index) => html`
+              <tr key=${`${row.method} ${row.route}`} class="static" data-row data-testid="slowest-row" tabindex=${index === 0 ? 0 : -1}>
+                <td class="c-method">${visible(row.method)}</td>
+                <td class="c-path"><code>${visible(row.route)}</code></td>
+                <td class="c-count number">${row.requests}</td>
+                <td class="c-total number">${milliseconds(row.mean_ms)}</td>
+                <td class="c-total number">${bound(row.p50_ms)}</td>
+                <td class="c-total number">${bound(row.p99_ms)}</td>
+                <td class=${`c-count number ${row.errors ? "bad" : "dim"}`}>${row.errors}</td>
+              </tr>
+            `)}
+          </tbody>
+        </table>
+      `}
+    </section>
+  `;
+}
+
+/** A quantile, of which only the bound is known. */
+function bound(ms) {
+  return ms == null ? "> 30 s" : `≤ ${milliseconds(ms)}`;
 }
 
 /** A list of requests with their ages, or the reason why there is none. */

@@ -154,7 +154,7 @@ async fn each_worker_is_listed_with_its_request() {
     })
     .await;
 
-    assert_eq!(workers["generation"], 1);
+    assert_eq!((&workers["generation"], &workers["queue_capacity"]), (&1.into(), &1024.into()));
     let thread = &workers["dispatch"][0];
     assert!(thread["name"].as_str().is_some_and(|name| name.starts_with("dispatch-")), "{thread}");
     assert_eq!(thread["replaced"], false);
@@ -181,6 +181,11 @@ async fn each_worker_is_listed_with_its_request() {
         assert_eq!(request.await.expect("no panic").status, 200);
     }
     let workers = server.api("workers").await;
+    let slowest = workers["slowest_routes"].as_array().expect("a list");
+    let paths: Vec<_> = slowest.iter().map(|row| row["route"].as_str()).collect();
+    assert!(slowest.len() == 4 && paths.contains(&Some("/hold")), "{slowest:?}");
+    let means: Vec<_> = slowest.iter().map(|row| row["mean_ms"].as_f64()).collect();
+    assert!(means.is_sorted_by(|one, two| one >= two) && means[3] > Some(0.0), "{slowest:?}");
     let worker = &workers["pool"]["workers"][0];
     assert_eq!((&worker["done"], &worker["failed"]), (&json!(1), &json!(0)));
     assert_eq!(worker["task"], Value::Null);

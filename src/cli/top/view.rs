@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use snaxum::telemetry::{HistogramSnapshot, Member, REQUEST_BOUNDS, RouteSnapshot, Snapshot};
+use snaxum::telemetry::{
+    HistogramSnapshot, Member, REQUEST_BOUNDS, RouteLoad, RouteSnapshot, Snapshot,
+};
 
 use crate::cli::render::color::escape;
 
@@ -36,17 +38,15 @@ pub(super) fn render(
         format!("up {}", duration(up)),
     ]);
     let mut all = HistogramSnapshot::default();
-    let rows: Vec<_> = now.routes.iter().map(|row| since(row, before)).collect();
-    for row in &rows {
-        add(&mut all, &row.time);
-    }
-    let failed = |rows: &[RouteSnapshot]| rows.iter().map(failures).sum::<u64>();
+    let rows: Vec<_> = now.routes.iter().map(|row| row.since(before)).collect();
+    rows.iter().for_each(|row| all.merge(&row.time));
+    let failed = rows.iter().map(RouteSnapshot::errors).sum::<u64>();
     line(&[
         format!("{:.1} requests/s", rate(now.requests(), before.requests())),
         format!("{} in progress", now.in_progress),
         format!("p50 {}", quantile(&all, 0.5)),
         format!("p99 {}", quantile(&all, 0.99)),
-        format!("{:.1} errors/s", failed(&rows) as f64 / time.as_secs_f64()),
+        format!("{:.1} errors/s", failed as f64 / time.as_secs_f64()),
     ]);
     let pool = now.pool.map_or("pool unknown".to_owned(), |pool| {
         format!("pool {} of {} busy, {} waiting", pool.busy, pool.workers, pool.waiting)
@@ -88,15 +88,12 @@ pub(super) fn render(
             memory(member.usage.resident_bytes),
         );
     }
-    push_routes(&mut text, rows, time, width);
+    push_routes(&mut text, &now.slowest_routes(before, time), width);
     text
 }
 
-/// Appends the routes with requests, the slowest first.
-fn push_routes(text: &mut String, rows: Vec<RouteSnapshot>, time: Duration, width: usize) {
-    let mut rows: Vec<_> = rows.into_iter().filter(|row| row.time.count() > 0).collect();
-    rows.sort_by(|one, two| mean(&two.time).total_cmp(&mean(&one.time)));
-    rows.truncate(MAX_ROUTES);
+/// Appends the routes with requests.
+fn push_routes(text: &mut String, rows: &[RouteLoad], width: usize) {
     let column = width.saturating_sub(NUMBERS).max(MIN_ROUTE);
     let _ = writeln!(
         text,
@@ -106,61 +103,35 @@ fn push_routes(text: &mut String, rows: Vec<RouteSnapshot>, time: Duration, widt
     if rows.is_empty() {
         let _ = writeln!(text, "no requests");
     }
-    for row in rows {
+    for row in rows.iter().take(MAX_ROUTES) {
         let name: String = escape(&row.route).chars().take(column).collect();
         let _ = writeln!(
             text,
             "{name:<column$} {:<8} {:>10.1} {:>9} {:>9} {:>9} {:>8}",
             row.method,
-            row.time.count() as f64 / time.as_secs_f64(),
-            milliseconds(mean(&row.time)),
-            quantile(&row.time, 0.5),
-            quantile(&row.time, 0.99),
-            failures(&row),
+            row.requests_per_s,
+            milliseconds(row.mean_ms),
+            bound(row.p50_ms),
+            bound(row.p99_ms),
+            row.errors,
         );
     }
 }
 
-/// The counts of a route since an earlier snapshot.
-fn since(row: &RouteSnapshot, before: &Snapshot) -> RouteSnapshot {
-    let is_it = |other: &&RouteSnapshot| (&other.route, &other.method) == (&row.route, &row.method);
-    let Some(earlier) = before.routes.iter().find(is_it) else { return row.clone() };
-    let statuses = row.statuses.iter().map(|(status, count)| {
-        (*status, count.saturating_sub(earlier.statuses.get(status).copied().unwrap_or_default()))
-    });
-    RouteSnapshot {
-        statuses: statuses.collect(),
-        time: row.time.since(&earlier.time),
-        ..row.clone()
-    }
+/// A quantile, which is the bound of a bucket: the exact time is not known.
+fn bound(ms: Option<f64>) -> String {
+    ms.map_or(">30 s".to_owned(), |ms| format!("≤{}", milliseconds(ms)))
 }
 
-fn add(sum: &mut HistogramSnapshot, more: &HistogramSnapshot) {
-    sum.counts.resize(sum.counts.len().max(more.counts.len()), 0);
-    sum.counts.iter_mut().zip(&more.counts).for_each(|(count, more)| *count += more);
-    sum.sum_ns += more.sum_ns;
-}
-
-fn failures(row: &RouteSnapshot) -> u64 {
-    row.statuses.range(500..).map(|(_, count)| count).sum()
-}
-
-/// The mean time in seconds.
-fn mean(time: &HistogramSnapshot) -> f64 {
-    time.sum_ns as f64 / 1e9 / time.count().max(1) as f64
-}
-
-/// The bound of a bucket: the exact time is not known.
 fn quantile(time: &HistogramSnapshot, part: f64) -> String {
-    match time.quantile(part, REQUEST_BOUNDS) {
-        Some(bound) => format!("≤{}", milliseconds(bound)),
-        None if time.count() == 0 => "-".to_owned(),
-        None => ">30 s".to_owned(),
+    match time.count() {
+        0 => "-".to_owned(),
+        _ => bound(time.quantile(part, REQUEST_BOUNDS).map(|bound| bound * 1e3)),
     }
 }
 
-fn milliseconds(seconds: f64) -> String {
-    match seconds * 1e3 {
+fn milliseconds(ms: f64) -> String {
+    match ms {
         ms if ms >= 1000.0 => format!("{:.1} s", ms / 1e3),
         ms if ms >= 10.0 => format!("{ms:.0} ms"),
         ms => format!("{ms:.1} ms"),

@@ -11,12 +11,15 @@ use serde_json::Value;
 
 use crate::message::ms;
 use crate::python_runtime::PythonRuntime;
+use crate::telemetry::{RouteLoad, Snapshot};
 
 use crate::dev::engine::Dev;
 use crate::dev::redact::Redactor;
 
 /// Requests in one list at most; `count` has their total.
 const MAX_LISTED: usize = 100;
+/// The routes that are listed at most.
+const MAX_ROUTES: usize = 15;
 
 #[derive(Serialize)]
 pub(super) struct WorkersResponse {
@@ -26,6 +29,10 @@ pub(super) struct WorkersResponse {
     dispatch: Vec<DispatchWorkerState>,
     /// Requests that wait for one of them.
     queue: RequestList,
+    /// The most that may (`max-queue`).
+    queue_capacity: u64,
+    /// The slowest routes since the start of the server, as `snaxum top` shows them.
+    slowest_routes: Vec<RouteLoad>,
     /// Requests on the asyncio loop; null before its first use, or if unknown.
     r#loop: Option<RequestList>,
     /// Requests of handlers that use the pool, each on a thread of its own; null if unknown.
@@ -81,10 +88,16 @@ pub(super) async fn workers(State(dev): State<Dev>) -> Json<WorkersResponse> {
         replaced: worker.is_replaced,
     });
     let (waiting, count) = runtime.queued(MAX_LISTED);
+    let snapshot = runtime.measure(1).await;
+    let since_start = runtime.started().elapsed();
+    let mut slowest_routes = snapshot.slowest_routes(&Snapshot::default(), since_start);
+    slowest_routes.truncate(MAX_ROUTES);
     Json(WorkersResponse {
         generation: runtime.serving().generation,
         dispatch: dispatch.collect(),
         queue: RequestList { count, ..lookup.list(&waiting) },
+        queue_capacity: snapshot.queue_capacity,
+        slowest_routes,
         r#loop: lookup.list_named(&report["loop"]),
         pool_requests: lookup.list_named(&report["pool_requests"]),
         stream_requests: lookup.list_named(&report["stream_requests"]),
