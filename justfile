@@ -46,6 +46,10 @@ test-all: lint test test-pythons without-dev
 without-dev:
     cargo test --test it -- --ignored a_binary_without_dev_mode
 
+# Test the spans for OpenTelemetry, which are a cargo feature
+otel:
+    .ci/otel
+
 # Run the tests of the runtime on Python 3.10 to 3.13
 test-pythons:
     tests/pythons

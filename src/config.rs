@@ -25,6 +25,7 @@ use crate::error::Error;
 pub(crate) use cors::check as check_cors;
 pub use declaration::OptionSpec;
 pub use logs::LogFormat;
+pub(crate) use logs::exports_spans;
 pub use option_names::{nearest_option, option_named};
 pub use options::{OPTIONS, ServerOptions, SnaxumConfig, SnaxumConfigBuilder};
 pub use removed::replacement;
@@ -78,11 +79,11 @@ impl SnaxumConfig {
         self.docs_url.as_deref().unwrap_or(default)
     }
 
-    /// Whether requests are recorded for the access log, the metrics, or the ids in a JSON log.
+    /// Whether requests are recorded for the access log, the metrics, the ids in a JSON log, or spans.
     pub(crate) fn is_recorded(&self) -> bool {
         let has_log = self.access_log.as_ref().is_some_and(|path| !path.as_os_str().is_empty());
         let has_json_log = self.log_format == LogFormat::Json && !self.dev;
-        has_log || has_json_log || self.metrics.is_some()
+        has_log || has_json_log || self.metrics.is_some() || exports_spans()
     }
 
     /// The process to signal: this one, or the process that starts it again after a crash.

@@ -51,7 +51,7 @@ pub use request_state::PythonState;
 pub use request_stream::ChunkReceiver;
 pub use route::{ANY_METHOD, Param, RouteBatch, RouteInfo, StreamedRoute};
 pub use static_mount::StaticMount;
-pub use timing::{BlockingRequest, Phases, PoolTime, Timestamps, ms, unix_ms};
+pub use timing::{BlockingRequest, Phases, PoolTaskTime, PoolTime, Timestamps, ms, unix_ms};
 pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};
 pub use websocket::{ABNORMAL, SocketClose, SocketMessage};
 pub use websocket_channel::ConnectionEnd;

@@ -1,4 +1,4 @@
-//! A server seen from outside: metrics, the access log, ids of requests and traces.
+//! A server seen from outside: metrics, the access log, ids of requests and traces, spans.
 //!
 //! One [`Telemetry`] for each process that serves requests, if an option needs it; without it, a
 //! request costs nothing here. The dispatcher reports each request that has ended. Nothing here waits
@@ -15,8 +15,11 @@ mod metrics;
 mod metrics_page;
 mod process_usage;
 mod prometheus;
+mod request_span;
 mod slowest_routes;
 mod snapshot;
+#[cfg_attr(not(feature = "otel"), path = "telemetry/no_spans.rs")]
+mod spans;
 mod utc_time;
 
 use std::net::IpAddr;
@@ -28,25 +31,27 @@ use axum::response::Response;
 
 use crate::config::SnaxumConfig;
 use crate::error::Error;
-use crate::message::{Head, Phases, RouteInfo};
+use crate::message::{Head, Phases, PoolTaskTime, RouteInfo};
 use crate::sync::{Arc, Mutex};
 
 use access_log::{AccessLine, AccessLog};
 use counted_body::CountedBody;
 use metrics::{RequestMetrics, RouteMetrics};
+use request_span::RequestSpan;
+use spans::Spans;
 
 pub use health::Readiness;
 pub(crate) use health::health_response;
 pub use histogram::{HistogramSnapshot, REQUEST_BOUNDS, WAIT_BOUNDS};
 pub use identity::{HexText, Identities, TraceContext};
 pub(crate) use identity::{TRACEPARENT, X_REQUEST_ID};
-pub use line_log::{finish_logs, first_lines, reopen_logs};
+pub use line_log::{first_lines, reopen_logs};
 pub use metrics::UNMATCHED;
 pub use metrics_page::{MetricsSource, metrics_router};
 pub use process_usage::ProcessUsage;
 pub use prometheus::render;
 pub use slowest_routes::RouteLoad;
-pub use snapshot::{Member, PoolCounts, RouteSnapshot, Snapshot, WorkerCounts};
+pub use snapshot::{Member, PoolCounts, RouteSnapshot, Snapshot, SpanCounts, WorkerCounts};
 pub use utc_time::push_time;
 
 /// The path of an access log that stands for stdout.
@@ -54,12 +59,19 @@ const STDOUT: &str = "-";
 /// The largest body that is logged before it is sent: it fits into the socket's buffer.
 const MAX_WHOLE: u64 = 64 * 1024;
 
+/// Waits for the last spans and the last lines of the logs, within a time limit.
+pub fn finish() {
+    spans::finish();
+    line_log::finish_logs();
+}
+
 /// Records the requests of a process.
 #[derive(Debug)]
 pub struct Telemetry {
     metrics: RequestMetrics,
     access_log: Option<AccessLog>,
     identities: Identities,
+    spans: Option<Spans>,
     has_ids: bool,
 }
 
@@ -87,9 +99,9 @@ impl Telemetry {
                     Some(open.map_err(|source| Error::AccessLog { path, source })?)
                 }
             };
-        let metrics = RequestMetrics::new();
+        let (metrics, spans) = (RequestMetrics::new(), Spans::start());
         let has_ids = config.is_recorded();
-        Ok(Some(Arc::new(Self { metrics, access_log, identities, has_ids })))
+        Ok(Some(Arc::new(Self { metrics, access_log, identities, spans, has_ids })))
     }
 
     /// Whether responses have the ids of their requests.
@@ -148,6 +160,7 @@ impl Telemetry {
         route: Arc<RouteMetrics>,
     ) -> EndedRequest {
         let RequestOutcome { number, status, generation, phases, time, began, .. } = *request;
+        let tasks = if self.spans.is_some() { request.tasks.to_vec() } else { Vec::new() };
         EndedRequest {
             telemetry: Arc::clone(self),
             head: request.head.clone(),
@@ -156,6 +169,7 @@ impl Telemetry {
             status,
             generation,
             phases,
+            tasks,
             time,
             began,
         }
@@ -163,10 +177,33 @@ impl Telemetry {
 
     fn log(&self, request: &RequestOutcome<'_>, route: &RouteMetrics, bytes: u64, total: Duration) {
         self.metrics.ended();
-        let Some(log) = &self.access_log else { return };
+        if self.access_log.is_none() && self.spans.is_none() {
+            return;
+        }
         let (head, number) = (request.head, request.number);
         let request_id = self.identities.request_id(number, head.headers());
         let trace = self.identities.trace(number, head.headers());
+        if let Some(spans) = self.spans.as_ref().filter(|_| trace.is_sampled()) {
+            spans.record(|| RequestSpan {
+                trace,
+                trace_state: identity::trace_state(head.headers()),
+                request_id: request_id.clone(),
+                method: head.method().to_owned(),
+                path: head.raw_path().to_owned(),
+                scheme: head.scheme(),
+                version: head.version(),
+                route: route.pattern().map(str::to_owned),
+                client: head.client().map(|address| address.ip()),
+                status: request.status,
+                generation: request.generation,
+                start: request.time,
+                began: request.began,
+                total,
+                phases: request.phases,
+                tasks: request.tasks.to_vec(),
+            });
+        }
+        let Some(log) = &self.access_log else { return };
         log.write(&AccessLine {
             time: request.time + total,
             request_id: Some(&request_id),
@@ -215,6 +252,7 @@ impl Telemetry {
     pub(crate) fn fill(&self, snapshot: &mut Snapshot) {
         self.metrics.fill(snapshot);
         snapshot.usage = ProcessUsage::read();
+        snapshot.spans = self.spans.as_ref().map(Spans::counts);
         snapshot.dropped_log_lines = self.access_log.as_ref().map_or(0, AccessLog::dropped);
     }
 }
@@ -229,6 +267,8 @@ pub(crate) struct RequestOutcome<'a> {
     pub(crate) status: u16,
     pub(crate) generation: Option<u64>,
     pub(crate) phases: Phases,
+    /// Its tasks in the pool, if requests have spans.
+    pub(crate) tasks: &'a [PoolTaskTime],
     /// How long it has waited for a thread and for the interpreter, if it has reached Python.
     pub(crate) waits: Option<(Duration, Duration)>,
     /// When its head was read.
@@ -249,6 +289,7 @@ struct EndedRequest {
     status: u16,
     generation: Option<u64>,
     phases: Phases,
+    tasks: Vec<PoolTaskTime>,
     time: SystemTime,
     began: Instant,
 }
@@ -290,6 +331,7 @@ impl EndedRequest {
             status: self.status,
             generation: self.generation,
             phases: self.phases,
+            tasks: &self.tasks,
             waits: None,
             time: self.time,
             began: self.began,

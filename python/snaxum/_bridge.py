@@ -33,6 +33,7 @@ from ._runtime import (
     respond,
     streamed_request,
     streams,
+    trace_context,
 )
 from ._runtime import runtime as runtimes
 from ._runtime.dispatch import calls_plain_handler, dispatch_before_body, dispatch_request
@@ -71,6 +72,7 @@ def start(options: str, host: HostApi) -> bytes:
     server_process.assign(*settings["process"])
     respond.is_observed = settings["dev"]
     respond.is_timed = settings["timed"]
+    trace_context.is_on = settings["traced"]
     redact.add_words(settings["redact_extra"])
     forms.max_fields = settings["max_form_fields"]
     streamed_request.max_body_size = settings["max_body_size"]

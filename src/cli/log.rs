@@ -59,9 +59,9 @@ pub(crate) fn start_as(default: &str, format: LogFormat) {
     }
 }
 
-/// Waits for the queued lines and for the access log, within a time limit.
+/// Waits for the queued lines, the access log and the spans, within a time limit.
 pub(crate) fn finish() {
-    telemetry::finish_logs();
+    telemetry::finish();
     if let Some(queue) = QUEUE.get() {
         let has_lines = |state: &mut LogState| state.is_writing || state.has_lines();
         drop(queue.condvar.wait_timeout_while(queue.lock(), LAST_LINES, has_lines));

@@ -2,6 +2,7 @@
 //!
 //! Each error continues the sentence "`name` is".
 
+use std::env;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::values::parse_switch;
@@ -14,6 +15,25 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Whether the environment names a collector for spans, by the variables of OpenTelemetry; never in a
+/// build without the cargo feature `otel`.
+pub(crate) fn exports_spans() -> bool {
+    if !cfg!(feature = "otel") {
+        return false;
+    }
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let is_off = variable("OTEL_SDK_DISABLED").is_some_and(|it| it.eq_ignore_ascii_case("true"));
+    let is_named = || {
+        let names = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+        names.iter().any(|name| variable(name).is_some())
+    };
+    let is_wanted = || match variable("OTEL_TRACES_EXPORTER") {
+        Some(exporters) => exporters.split(',').any(|exporter| exporter.trim() == "otlp"),
+        None => is_named(),
+    };
+    !is_off && is_wanted()
 }
 
 /// Parses the format of the logs.

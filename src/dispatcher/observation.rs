@@ -216,8 +216,6 @@ impl Observed<'_> {
         headers.insert(TRACEPARENT, identities.trace(self.id, request).header());
     }
 
-    fn outcome(&self, status: u16, phases: Phases, total: Duration) -> RequestOutcome<'_> {
-        let handled = self.handled.as_ref();
     /// Completes the record of a request without a response of Python: its client has left, or its time
     /// limit has passed.
     fn record_found_route(&mut self) {
@@ -232,6 +230,8 @@ impl Observed<'_> {
         handled.or(self.static_route.as_deref()).or(self.found_route.as_deref())
     }
 
+    fn outcome(&self, status: u16, phases: Phases, total: Duration) -> RequestOutcome<'_> {
+        let handled = self.handled.as_ref();
         let timestamps = handled.and_then(|handled| handled.timestamps.as_deref());
         RequestOutcome {
             head: self.head,
@@ -240,15 +240,16 @@ impl Observed<'_> {
             status,
             generation: handled.map(|handled| handled.generation),
             phases,
+            tasks: timestamps.map_or(&[], |times| &times.pool_tasks),
             waits: timestamps.map(|times| {
                 let between = |from, to: Instant| to.saturating_duration_since(from);
                 (between(times.queued, times.taken), between(times.taken, times.attached))
             }),
             time: self.time,
+            began: self.began,
             total,
         }
     }
-            began: self.began,
 
     fn emit_end(
         &self,
@@ -286,11 +287,11 @@ impl Drop for Observed<'_> {
     fn drop(&mut self) {
         // A panic also drops it, but then the client has not disconnected.
         if !self.is_ended && !std::thread::panicking() {
+            self.record_found_route();
             let (headers, total) = (HeaderMap::new(), self.began.elapsed());
             self.emit_end(CLIENT_CLOSED_REQUEST, &headers, total, Phases::default(), None);
             if let Some(telemetry) = self.telemetry {
                 telemetry.left(&self.outcome(CLIENT_CLOSED_REQUEST, Phases::default(), total));
-            self.record_found_route();
             }
         }
     }

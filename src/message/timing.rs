@@ -27,6 +27,8 @@ pub struct Timestamps {
     pub blockers: Vec<BlockingRequest>,
     /// Its tasks in the process pool.
     pub pool: Option<PoolTime>,
+    /// The same one by one, if requests have spans; the first ones.
+    pub pool_tasks: Vec<PoolTaskTime>,
 }
 
 impl Timestamps {
@@ -43,7 +45,21 @@ impl Timestamps {
             cpu_time: None,
             blockers: Vec::new(),
             pool: None,
+            pool_tasks: Vec::new(),
         }
+    }
+
+    /// Records the tasks in the process pool; of some the name, how many seconds ago each began, and for
+    /// how many it ran.
+    pub fn record_pool(&mut self, pool: PoolTime, tasks: Vec<(String, f64, f64)>) {
+        self.pool = Some(pool);
+        let now = Instant::now();
+        let time = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        self.pool_tasks.extend(tasks.into_iter().map(|(name, ago, ran)| PoolTaskTime {
+            name,
+            began: now.checked_sub(time(ago)).unwrap_or(now),
+            time: time(ran),
+        }));
     }
 }
 
@@ -90,6 +106,24 @@ pub struct PoolTime {
     pub wait_ms: f64,
     /// The total time that workers ran them, including the transfer, in milliseconds.
     pub run_ms: f64,
+}
+
+impl PoolTime {
+    /// Makes it of times in seconds.
+    pub fn new(tasks: u64, waited: f64, ran: f64) -> Self {
+        Self { tasks, wait_ms: waited * 1e3, run_ms: ran * 1e3 }
+    }
+}
+
+/// A task of a request in the process pool.
+#[derive(Clone, Debug)]
+pub struct PoolTaskTime {
+    /// `module.function`.
+    pub name: String,
+    /// When a worker began it.
+    pub began: Instant,
+    /// How long it ran.
+    pub time: Duration,
 }
 
 /// Converts to milliseconds, the unit of all durations that people and tools see.

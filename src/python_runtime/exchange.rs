@@ -182,9 +182,9 @@ impl Exchange {
     }
 
     /// Records the pool tasks of the handler; times are in seconds.
-    fn pooled(&self, tasks: u64, waited: f64, ran: f64) {
+    fn pooled(&self, tasks: u64, waited: f64, ran: f64, spans: Vec<(String, f64, f64)>) {
         if let Some(timestamps) = &mut *self.timestamps.lock() {
-            timestamps.pool = Some(PoolTime { tasks, wait_ms: waited * 1e3, run_ms: ran * 1e3 });
+            timestamps.record_pool(PoolTime::new(tasks, waited, ran), spans);
         }
     }
 

@@ -13,7 +13,7 @@ use crossbeam_channel::Receiver;
 use pyo3::Python;
 
 use crate::build_info;
-use crate::config::{LogFormat, SnaxumConfig};
+use crate::config::{self, LogFormat, SnaxumConfig};
 use crate::error::Error;
 use crate::event::EventBus;
 use crate::message::LoadReport;
@@ -270,6 +270,7 @@ fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String
         "first_generation": config.first_generation,
         "dev": config.dev,
         "timed": config.dev || config.is_recorded(),
+        "traced": config::exports_spans(),
         "json_log": config.log_format == LogFormat::Json && !config.dev,
         "raw_output": config.raw_output,
         "templates_dir": config.templates_dir,

@@ -9,10 +9,14 @@ use std::ops::Deref;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::spans::Sampler;
+
 /// The header with the id of a request.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header with its place in a trace.
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The header that a vendor of the client has for the trace.
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The longest id of a client that is used.
 const MAX_ID: usize = 128;
 /// The flag of a trace that the client or this server has started to record.
@@ -24,6 +28,7 @@ pub struct Identities {
     seed: u64,
     /// Whether ids must be unique beyond this process.
     is_global: bool,
+    sampler: Sampler,
 }
 
 impl Identities {
@@ -33,7 +38,7 @@ impl Identities {
         // Each has random keys of its own.
         let mut hasher = RandomState::new().build_hasher();
         hasher.write_u32(std::process::id());
-        Self { seed: hasher.finish(), is_global }
+        Self { seed: hasher.finish(), is_global, sampler: Sampler::from_environment() }
     }
 
     /// The id of the request with this number, which a response and the log have.
@@ -63,11 +68,12 @@ impl Identities {
         let mut parents = headers.get_all(TRACEPARENT).iter();
         match (parents.next().and_then(parse_traceparent), parents.next()) {
             (Some((trace, parent, flags)), None) => {
+                let flags = self.sampler.flags(trace, Some(flags));
                 TraceContext { trace, parent: Some(parent), span, flags }
             }
             _ => {
                 let trace = (u128::from(random(2)) << 64) | u128::from(random(3).max(1));
-                TraceContext { trace, parent: None, span, flags: SAMPLED }
+                TraceContext { trace, parent: None, span, flags: self.sampler.flags(trace, None) }
             }
         }
     }
@@ -98,6 +104,17 @@ impl TraceContext {
     /// The span of the client, if it has sent one.
     pub fn parent_id(&self) -> Option<HexText<16>> {
         self.parent.map(|parent| HexText::new(parent.into()))
+    }
+
+    /// Whether its spans are recorded.
+    pub(super) fn is_sampled(&self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
+    /// The id of a span within this request.
+    #[cfg(feature = "otel")]
+    pub(super) fn child_id(&self, index: usize) -> HexText<16> {
+        HexText::new(mix(self.span ^ mix(index as u64 + 1)).max(1).into())
     }
 
     /// The header for requests to other servers, whose parent is this request.
@@ -135,6 +152,13 @@ impl<const N: usize> Deref for HexText<N> {
     fn deref(&self) -> &str {
         std::str::from_utf8(&self.0).expect("hexadecimal digits")
     }
+}
+
+/// Returns the `tracestate` of the client, which goes with its trace; several headers are one list.
+pub(super) fn trace_state(headers: &HeaderMap) -> Option<String> {
+    let values: Vec<_> =
+        headers.get_all(TRACESTATE).iter().filter_map(|value| value.to_str().ok()).collect();
+    (!values.is_empty()).then(|| values.join(","))
 }
 
 /// Returns the id that the client has sent, if it fits into a line of a log.

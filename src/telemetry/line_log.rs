@@ -38,7 +38,7 @@ pub fn reopen_logs() {
 }
 
 /// Waits for the last lines of all logs within a time limit.
-pub fn finish_logs() {
+pub(super) fn finish_logs() {
     let logs: Vec<_> = LOGS.lock().iter().filter_map(Weak::upgrade).collect();
     for log in logs {
         let mut state = log.state.lock();

@@ -53,6 +53,18 @@ pub fn render(snapshot: &Snapshot) -> String {
         "Lines that were dropped because nothing read the log fast enough.",
         snapshot.dropped_log_lines,
     );
+    if let Some(spans) = snapshot.spans {
+        text.counter(
+            "spans_exported_total",
+            "Spans that the collector has received.",
+            spans.exported,
+        );
+        text.counter(
+            "spans_dropped_total",
+            "Spans that were dropped because the collector was too slow or did not take them.",
+            spans.dropped,
+        );
+    }
     text.family("build_info", "gauge", "Versions, with the value 1.");
     let versions = [("version", &*snapshot.version), ("python", &*snapshot.python)];
     text.sample("build_info", &versions, 1.0);

@@ -43,6 +43,8 @@ pub struct Snapshot {
     pub usage: ProcessUsage,
     /// Lines of the access log that were dropped because their reader was too slow.
     pub dropped_log_lines: u64,
+    /// The spans for a collector; `None` if there is none.
+    pub spans: Option<SpanCounts>,
     /// A line for each process, in the order of their numbers.
     pub members: Vec<Member>,
 }
@@ -62,9 +64,9 @@ pub struct RouteSnapshot {
 
 /// Threads that run `def` handlers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct WorkerCounts {
     /// All threads that take requests.
-#[serde(default)]
     pub count: u64,
     /// The number that runs a handler now.
     pub busy: u64,
@@ -74,9 +76,9 @@ pub struct WorkerCounts {
 
 /// The process pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PoolCounts {
     /// Worker processes that run.
-#[serde(default)]
     pub workers: u64,
     /// The number that runs a task now.
     pub busy: u64,
@@ -90,8 +92,19 @@ pub struct PoolCounts {
     pub replaced: u64,
 }
 
+/// Spans for a collector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SpanCounts {
+    /// The number that the collector has received.
+    pub exported: u64,
+    /// The number that was dropped: the queue was full, or the collector did not take them.
+    pub dropped: u64,
+}
+
 /// One process of the server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Member {
     /// Its number among the processes, from 1.
     pub number: u64,
@@ -104,7 +117,6 @@ pub struct Member {
     /// Requests that have begun and not ended.
     pub in_progress: u64,
     /// Requests that wait for a dispatch worker.
-#[serde(default)]
     pub queued: u64,
     /// Its dispatch workers.
     pub workers: WorkerCounts,
@@ -157,6 +169,13 @@ impl Snapshot {
         };
         self.usage.merge(&other.usage);
         self.dropped_log_lines += other.dropped_log_lines;
+        self.spans = match (self.spans, other.spans) {
+            (Some(mine), Some(more)) => Some(SpanCounts {
+                exported: mine.exported + more.exported,
+                dropped: mine.dropped + more.dropped,
+            }),
+            (mine, more) => mine.or(more),
+        };
         self.members.extend_from_slice(&other.members);
         self.members.sort_by_key(|member| member.number);
     }
@@ -175,6 +194,7 @@ impl Snapshot {
             pool,
             usage: ProcessUsage { cpu_seconds: self.usage.cpu_seconds, ..ProcessUsage::default() },
             dropped_log_lines: self.dropped_log_lines,
+            spans: self.spans,
             ..Self::default()
         }
     }

@@ -6,16 +6,24 @@ Owns the tasks of a request. Never starts or ends a worker (`executor`).
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from .._host import Exchange
+from .._runtime import trace_context
 from .executor import ServerExecutor, TaskPool
 from .task import Task
 from .timers import timers
 
 # How many tasks have ended, how long they have waited, and have run, in s.
 Times = tuple[int, float, float]
+# The name of a task, when it began (`time.monotonic`), and how long it ran, in s.
+TaskTime = tuple[str, float, float]
+
+# The tasks of a request that have a span each.
+MAX_SPANS = 64
 
 
 class RequestPool(ServerExecutor):
@@ -32,6 +40,7 @@ class RequestPool(ServerExecutor):
         # The tasks that have not ended, and the times of the others.
         self._tasks: dict[Future[Any], Task] = {}
         self._times: Times = (0, 0.0, 0.0)
+        self._spans: list[TaskTime] = []
         self._lock = threading.Lock()
         self._is_cancelled = False
 
@@ -69,10 +78,27 @@ class RequestPool(ServerExecutor):
                 times = _add(times, task)
         return times
 
+    def report_to(self, exchange: Exchange) -> None:
+        """Report the times of its tasks; with spans for the first ones, if requests have spans."""
+        tasks, waited, ran = self.times()
+        if not tasks:
+            return
+        spans: list[TaskTime] = []
+        if trace_context.is_on:
+            with self._lock:
+                spans = self._spans.copy()
+                spans += [task.span() for task in list(self._tasks.values()) if task.ran_s]
+        now = time.monotonic()
+        spans = [(name, now - began, ran_s) for name, began, ran_s in spans[:MAX_SPANS]]
+        exchange.pooled(tasks, waited, ran, spans)
+
     def _forget(self, future: Future[Any]) -> None:
         """Drop a task that has ended, or was cancelled."""
         with self._lock:
-            self._times = _add(self._times, self._tasks.pop(future))
+            task = self._tasks.pop(future)
+            self._times = _add(self._times, task)
+            if trace_context.is_on and task.ran_s and len(self._spans) < MAX_SPANS:
+                self._spans.append(task.span())
 
     def _kill(self) -> None:
         self._pool.kill_tasks(list(self._tasks.values()))

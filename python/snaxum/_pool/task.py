@@ -50,6 +50,10 @@ class Task:
         self.waited_s, self.ran_s = sent - self._made, time.monotonic() - sent
         self.payload = b""  # it may be large, and the request may continue for long
 
+    def span(self) -> tuple[str, float, float]:
+        """Return its name, when a worker began it (`time.monotonic`), and how long it ran, in s."""
+        return self.name, self._made + self.waited_s, self.ran_s
+
 
 class _ByName(pickle.Pickler):
     """Pickles the user's functions and classes by name.

@@ -17,7 +17,7 @@ from .._host import Exchange, to_json
 from ..http import HTTPError, Request, Response
 from ..routing import Match, Route
 from ..static_files import missing_file
-from . import generations, respond
+from . import generations, respond, trace_context
 from .generations import Generation
 from .hook_chain import HookedRoute, UnmatchedRoute
 from .leases import Lease, pin_thread, unpin_thread
@@ -47,6 +47,8 @@ def dispatch_request(
         route, params = found
         if respond.is_timed:
             exchange.found(route.id)
+            if trace_context.is_on:
+                trace_context.attach(exchange)
         request = make_request(exchange, params or {})
         if route.use_process_pool:
             run_with_pool(exchange, generation, route, request)
@@ -163,7 +165,7 @@ def run_sync(
             if respond.is_timed:
                 exchange.returned()
                 if pool is not None:
-                    _record_pool_times(exchange, pool)
+                    pool.report_to(exchange)
     except BaseException as error:
         respond.send_error(exchange, generation, route, error, request)
         return
@@ -183,7 +185,8 @@ def run_async(exchange: Exchange, generation: Generation, route: Route, request:
         return
     loop, lease = runtime.loop, Lease(generation)
     start = _async_dispatch().run if route.hosted is None else route.hosted.start
-    loop.spawn(exchange.id, route, start, exchange, lease, route, request)
+    context = trace_context.of_task()
+    loop.spawn(exchange.id, route, start, exchange, lease, route, request, context=context)
 
 
 def run_with_pool(
@@ -237,12 +240,6 @@ def _find_unloaded(method: str, path: str) -> str | None:
     """Describe a route for this path in a file that was not loaded."""
     found = running().reloader.find_unloaded_routes()
     return next((route.describe() for route in found if route.matches(method, path)), None)
-
-
-def _record_pool_times(exchange: Exchange, pool: RequestPool) -> None:
-    tasks, waited, ran = pool.times()
-    if tasks:
-        exchange.pooled(tasks, waited, ran)
 
 
 @functools.cache

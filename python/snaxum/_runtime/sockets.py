@@ -29,7 +29,7 @@ from ..websockets import (
     current,
     short_reason,
 )
-from . import generations, respond
+from . import generations, respond, trace_context
 from .dispatch import LOOPS_BLOCKED, dispatch_request
 from .generations import Generation
 from .leases import Lease, pin_task, pin_thread, unpin_thread
@@ -57,6 +57,8 @@ def dispatch_websocket(exchange: Exchange, generation: Generation, path: str) ->
     route, params = found
     if respond.is_timed:
         exchange.found(route.id)
+        if trace_context.is_on:
+            trace_context.attach(exchange)
     request = Request(exchange, params or {})
     if route.origin.is_async:
         hosted = route.origin.hosted
@@ -74,7 +76,8 @@ def _run_async(
         respond.send_busy(exchange, generation, route.id, LOOPS_BLOCKED)
         return
     loop, lease = runtime.loop, Lease(generation)
-    loop.spawn(exchange.id, route, start, exchange, lease, route, request)
+    context = trace_context.of_task()
+    loop.spawn(exchange.id, route, start, exchange, lease, route, request, context=context)
 
 
 def _run_blocking(

@@ -89,9 +89,7 @@ class ThreadHops:
             return await self.hop(function, request, pool)
         finally:
             pools.pop(number, None)
-            tasks, waited, ran = pool.times()
-            if tasks:
-                self._exchange.pooled(tasks, waited, ran)
+            pool.report_to(self._exchange)
 
     def wait(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine on the loop, and wait for its result, in a thread of `hop`."""

@@ -13,6 +13,7 @@ mod metrics;
 mod processes;
 mod proxies;
 mod sockets;
+mod spans;
 mod tls;
 
 use std::path::Path;
