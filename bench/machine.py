@@ -96,7 +96,7 @@ def _locked_version(lock: Path, package: str) -> str:
 def _packages(installation: Installation) -> dict[str, str]:
     """The installed packages, by the names of the directories: asking pip takes a second."""
     # Last is what counts: the venv of most rows.
-    places = ("hmr", "robyn", "peers")
+    places = ("models", "hmr", "robyn", "peers")
     venvs = [installation.venvs[name] for name in places if name in installation.venvs]
     names = [
         name

@@ -21,7 +21,7 @@ SHOWN = (
     *("granian", "socketify", "blacksheep", "robyn", "uvicorn", "uvloop", "httptools", "fastapi"),
     *("flask", "gunicorn", "orjson", "watchfiles", "watchdog", "jurigged", "uvicorn_hmr", "numpy"),
     *("pandas", "polars", "litestar", "msgspec", "pydantic", "websockets", "litserve"),
-    *("scikit-learn", "onnxruntime"),
+    *("scikit_learn", "onnxruntime"),
 )
 _TITLES = {
     "dev": "Dev mode",

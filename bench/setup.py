@@ -49,9 +49,10 @@ def install_for_run(
     as it is, not built; the program that mounts it is always built from here."""
     _check_system()
     wrk = _system_program("wrk", "https://github.com/wg/wrk")
-    venvs = {"bare": _bare(), "peers": _peers(), "robyn": _robyn()}
-    axum = _cargo(AXUM, HOME / "axum", "axum-plain", "--locked")
-    programs = {"wrk": wrk, "axum": axum, "snaxum": _snaxum(snaxum)}
+    venvs, programs = {"bare": _bare()}, {"wrk": wrk, "snaxum": _snaxum(snaxum)}
+    if set(sections) - {"models"}:
+        venvs |= {"peers": _peers(), "robyn": _robyn()}
+        programs["axum"] = _cargo(AXUM, HOME / "axum", "axum-plain", "--locked")
     if "wheel" in sections:
         venvs["wheel"] = _wheel(wheel)
     if "models" in sections:

@@ -30,6 +30,8 @@ class Api(litserve.LitAPI):
 
 if __name__ == "__main__":
     api = Api(max_batch_size=32, batch_timeout=0.005)
-    server = litserve.LitServer(api, accelerator="cpu", devices=1, workers_per_device=1)
+    # As its documentation recommends from a hundred requests a second on.
+    options = {"fast_queue": True, "devices": 1, "workers_per_device": 1}
+    server = litserve.LitServer(api, accelerator="cpu", **options)
     port = int(sys.argv[1])
     server.run(host="127.0.0.1", port=port, generate_client_file=False, log_level="warning")
