@@ -55,6 +55,8 @@ class Generation:
     called: dict[str, Route] = field(default_factory=dict)
     # The number of open leases of it.
     leases: int = 0
+    # Locked while the factory of a kept value runs; reentrant: it may keep values of its own.
+    keeping: threading.RLock = field(default_factory=threading.RLock)
     # Nodes that end with it: its successor has replaced or dropped their modules.
     leaving: list[Node] = field(default_factory=list)
 
@@ -71,6 +73,8 @@ class Staging:
     nodes: dict[str, Node] = field(default_factory=dict)
     executing: list[Node] = field(default_factory=list)
     kept: dict[str, Kept] = field(default_factory=dict)
+    # As in `Generation`.
+    keeping: threading.RLock = field(default_factory=threading.RLock)
     # The variables that the replaced runs have set in `os.environ`, with their values before.
     environ: dict[str, str | None] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)

@@ -6,8 +6,8 @@ Owns the sink of `_registry`. Never loads a module, and never calls a hook.
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from types import CodeType
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..mounts import Mount
 from ..routing import Route
 from ..static_files import StaticMount
 from . import generations, leases
+from .generations import Generation, Staging
 
 
 def install(host: Callable[[Mount, Node], None] | None = None) -> None:
@@ -30,8 +31,6 @@ class Registration:
 
     def __init__(self, host: Callable[[Mount, Node], None] | None) -> None:
         self._host = host
-        # Reentrant: a factory may keep values of its own.
-        self._building = threading.RLock()
 
     def add_route(self, route: Route) -> None:
         """Take a route from its decorator.
@@ -111,25 +110,39 @@ class Registration:
     ) -> Any:
         """Return the kept value of `key`, made by `factory` if there is none to reuse."""
         made_by = _fingerprint(factory)
-        with self._building:
-            staging, node = generations.staging(), generations.executing()
-            places = [staging.kept] if staging is not None and staging.is_here() else []
-            generation = leases.for_caller()
-            if generation is not None:
-                places.append(generation.kept)
-            for place in places:
-                kept = place.get(key)
-                if kept is not None and (kept.version, kept.factory) == (version, made_by):
-                    break
-            else:
-                kept = Kept(_call(factory), version, made_by, unload)
-            if node is not None:
-                node.kept[key] = migrate
-            else:
-                kept.migrate = migrate
-            if places:
-                places[0][key] = kept
+        staging, node = generations.staging(), generations.executing()
+        places: list[Generation | Staging] = []
+        if staging is not None and staging.is_here():
+            places.append(staging)
+        generation = leases.for_caller()
+        if generation is not None:
+            places.append(generation)
+        kept = _find(places, key, version, made_by)
+        if kept is None:
+            # A factory may take long; the values of other generations are there meanwhile.
+            with places[0].keeping if places else nullcontext():
+                kept = _find(places, key, version, made_by)
+                kept = kept or Kept(_call(factory), version, made_by, unload)
+                if places:
+                    places[0].kept[key] = kept
+        elif places[0].kept.get(key) is not kept:
+            places[0].kept[key] = kept
+        if node is not None:
+            node.kept[key] = migrate
+        else:
+            kept.migrate = migrate
         return kept.value
+
+
+def _find(
+    places: Sequence[Generation | Staging], key: str, version: Hashable, made_by: object
+) -> Kept | None:
+    """Return the kept value of `key`, unless it was made in another way."""
+    for place in places:
+        kept = place.kept.get(key)
+        if kept is not None and (kept.version, kept.factory) == (version, made_by):
+            return kept
+    return None
 
 
 def _staging(declaration: str) -> generations.Staging:
