@@ -27,6 +27,10 @@ def versions(request, pool):
 def run(request, pool):
     return {"result": pool.submit(getattr(tasks, request.path_params["name"])).result()}
 
+@route("/size", use_process_pool=True)
+def size(request, pool):
+    return pool.submit(len, bytes(20_000_000)).result()
+
 @route("/hello")
 def hello(request): return "hello"
 "#;
@@ -49,6 +53,13 @@ def square(n):
 
 def fail():
     raise LookupError("nothing in the task")
+
+class Unusual(Exception):
+    def __init__(self, first, second):
+        super().__init__(f"{first} and {second}")
+
+def fail_unusually():
+    raise Unusual("one", "two")
 
 def wait():
     import _gate
@@ -159,6 +170,11 @@ async fn a_cluster_runs_the_tasks_of_handlers_on_the_code_of_their_requests() {
     assert_eq!(server.post("/squares", &json!([1, 2, 3])).await.json(), json!([1, 4, 9]));
     let failed = server.get("/run/fail").await;
     assert_eq!(failed.json()["traceback"]["type"], "LookupError", "{}", failed.text());
+    // Neither an exception that cannot be unpickled nor a large argument is special.
+    let unusual = server.get("/run/fail_unusually").await;
+    assert!(detail(&unusual).contains("Unusual: one and two"), "{}", unusual.text());
+    assert_eq!(server.get("/size").await.text(), "20000000");
+    assert!(!server.err.text().contains("large graph"), "{}", server.err.text());
     let request = server.api(&format!("requests/{}", ident.header("x-request-id"))).await;
     assert_eq!(request["logs"][0]["line"], "ident 1", "{request:#}");
     assert_eq!(request["pool"]["tasks"], 1, "{request:#}");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copyreg
 import importlib
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from snaxum import _registry
-from snaxum._pool import sent_code
+from snaxum._pool import dask_connection, sent_code
 from snaxum._pool.dask_messages import EXPRESSION, PROGRAM, Messages, SentVersion, unpack_version
 from snaxum._reload import loader, user_paths
 from snaxum._reload.source_cache import SourceCache
@@ -185,3 +186,28 @@ def test_a_worker_gets_the_code_once_and_equal_code_has_one_key() -> None:
 def test_a_worker_without_the_framework_asks_for_it() -> None:
     call = {"framework": "another one", "sources": None}
     assert eval(EXPRESSION, {"program": PROGRAM, "call": call}) == ("framework",)
+
+
+def test_the_import_of_dask_refers_to_no_exception_of_the_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class OfUser(Exception): ...
+
+    class OfLibrary(Exception): ...
+
+    OfUser.__module__ = "sent_app"
+    monkeypatch.setattr(loader, "is_user_module_name", lambda name: name == "sent_app")
+
+    def register(name: str) -> str:
+        for kind in (OfUser, OfLibrary):
+            copyreg.pickle(kind, str)  # type: ignore[arg-type]
+        return name
+
+    monkeypatch.setattr(importlib, "import_module", register)
+    try:
+        assert dask_connection._import_distributed() == "distributed"
+        assert OfUser not in copyreg.dispatch_table
+        assert OfLibrary in copyreg.dispatch_table
+    finally:
+        copyreg.dispatch_table.pop(OfLibrary, None)
+        monkeypatch.undo()

@@ -7,6 +7,7 @@ user's, when it connects and never before. Never submits a task of its own accor
 from __future__ import annotations
 
 import asyncio
+import copyreg
 import importlib
 import importlib.util
 import logging
@@ -16,6 +17,8 @@ import warnings
 from contextlib import suppress
 from multiprocessing import resource_tracker
 from typing import Any
+
+from .._reload import loader
 
 # The time of one attempt to connect.
 CONNECT_S = 5.0
@@ -98,7 +101,7 @@ async def connect(address: str | None, size: int) -> ClusterConnection:
     Raises NotConnected.
     """
     try:
-        distributed = importlib.import_module("distributed")
+        distributed = _import_distributed()
     except ImportError as error:
         if error.name not in ("distributed", "dask"):
             problem = f"`distributed` cannot be imported: {_braced(_one_line(error))}"
@@ -107,9 +110,21 @@ async def connect(address: str | None, size: int) -> ClusterConnection:
             "`pool` names Dask, and the package `distributed` is not installed; "
             "run `pip install distributed`"
         ) from None
+    # Its advice is for Dask's own arrays.
+    warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
     if address is None:
         return await _start_local(distributed, size)
     return await _join(distributed, address)
+
+
+def _import_distributed() -> Any:
+    before = set(copyreg.dispatch_table)
+    imported = importlib.import_module("distributed")
+    # It registers every exception that there is, which would never be freed after a reload.
+    for kind in set(copyreg.dispatch_table) - before:
+        if loader.is_user_module_name(kind.__module__):
+            del copyreg.dispatch_table[kind]
+    return imported
 
 
 async def _join(distributed: Any, address: str) -> ClusterConnection:
