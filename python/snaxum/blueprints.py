@@ -136,6 +136,7 @@ class Declarations:
         """Like `route`, for DELETE."""
         return self._of("DELETE", path, options, ROUTE_OPTIONS)
 
+    @explained
     def websocket(self, path: str, *, subprotocols: Iterable[str] = ()) -> Callable[[_H], _H]:
         """Make the function below the handler of the WebSockets of `path`.
 

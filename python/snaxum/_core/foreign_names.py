@@ -121,6 +121,7 @@ KEYWORDS = {
     ("route", "dependencies"): _HOOK,
     ("route", "defaults"): "give the parameter of the handler a default",
     ("route", "strict_slashes"): "declare the path with and without the slash, as two routes",
+    ("websocket", "batch"): "a WebSocket has a call of the handler of its own",
     ("get", "methods"): "use `@route(path, methods=[...])`",
     ("Response", "content"): "the body is the first argument, `body`",
     ("Response", "response"): "the body is the first argument, `body`",
