@@ -163,6 +163,8 @@ function Pool({ pool, poolRequests, generation, matches, title = "Process pool" 
   if (!pool) return html`<${RequestList} title="Process pool" list=${null} />`;
   const { size, workers, busy, waiting, done, failed, replaced, exits = [], kind, dashboard, problem } = pool;
   const isDask = kind === "dask";
+  // The workers of one handler.
+  const areNumbered = workers.some(({ device }) => device != null);
   return html`
     <section aria-label=${title}>
       <header>
@@ -182,6 +184,7 @@ function Pool({ pool, poolRequests, generation, matches, title = "Process pool" 
             <thead>
               <tr>
                 <th scope="col" class="c-method">PID</th>
+                ${areNumbered && html`<th scope="col" class="c-count number"><abbr title="its number: snaxum.worker.device">Device</abbr></th>`}
                 <th scope="col" class="c-outcome"><abbr title="generation of the code that the process has">G</abbr></th>
                 <th scope="col" class="c-method">State</th>
                 <th scope="col">Task</th>
@@ -192,7 +195,7 @@ function Pool({ pool, poolRequests, generation, matches, title = "Process pool" 
               </tr>
             </thead>
             <tbody onKeyDown=${navigateRows}>
-              ${workers.filter(({ pid, address, task }) => matches(String(pid), address ?? "", task ?? "")).map((worker, index) => html`<${PoolRow} key=${worker.address ?? worker.pid ?? index} worker=${worker} isFirst=${index === 0} generation=${generation} />`)}
+              ${workers.filter(({ pid, address, task }) => matches(String(pid), address ?? "", task ?? "")).map((worker, index) => html`<${PoolRow} key=${worker.address ?? worker.pid ?? index} worker=${worker} isNumbered=${areNumbered} isFirst=${index === 0} generation=${generation} />`)}
             </tbody>
           </table>
         `}
@@ -202,11 +205,12 @@ function Pool({ pool, poolRequests, generation, matches, title = "Process pool" 
   `;
 }
 
-function PoolRow({ worker, isFirst, generation }) {
-  const { pid, address, busy, task, task_ms, stale, done, failed, rss_bytes } = worker;
+function PoolRow({ worker, isNumbered, isFirst, generation }) {
+  const { pid, device, address, busy, task, task_ms, stale, done, failed, rss_bytes } = worker;
   return html`
     <tr class="static" data-row data-testid="pool-row" tabindex=${isFirst ? 0 : -1}>
       <td class="c-method" title=${address && visible(address)}>${pid ?? html`<span class="dim">${address ? "–" : "ended"}</span>`}</td>
+      ${isNumbered && html`<td class="c-count number">${device}</td>`}
       <td class="c-outcome">${worker.generation ? `G${worker.generation}` : html`<span class="dim">–</span>`}${stale && html` <b class="warn" title=${`the current generation is G${generation}; the process updates before its next task`}>▲ stale</b>`}</td>
       <td class="c-method">${busy ? "● busy" : html`<span class="dim">○ idle</span>`}</td>
       <td class="c-path">${task && html`<code>${visible(task)}</code>`}</td>

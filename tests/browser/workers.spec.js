@@ -153,6 +153,25 @@ test("an exited worker is listed with its task and its replacement", async ({ pa
   expect(errors).toEqual([]);
 });
 
+test("the workers of a handler are listed with their devices", async ({ page, world, errors }) => {
+  const section = page.getByRole("region", { name: "Workers of app.predict" });
+  await expect(section).toHaveCount(0);
+  world.edit("app.py", `${APP}\n@route("/predict", workers=2)\ndef predict(n: int) -> int:\n    gate.wait()\n    return n\n`);
+  const rows = section.getByTestId("pool-row");
+  await expect(rows).toHaveCount(2);
+  await expect(section.getByRole("columnheader", { name: "Device" })).toBeVisible();
+  await expect(rows.nth(0).locator("td").nth(1)).toHaveText("0");
+  await expect(rows.nth(1).locator("td").nth(1)).toHaveText("1");
+  const predicting = world.get("/predict?n=4");
+  const socket = await gate.arrival();
+  await expect(section).toContainText("1 of 2 busy");
+  await expect(rows.filter({ hasText: "● busy" })).toContainText("app.predict");
+  socket.end("x");
+  expect(await (await predicting).json()).toBe(4);
+  await expect(page.getByRole("region", { name: "Process pool" }).getByRole("columnheader", { name: "Device" })).toHaveCount(0);
+  expect(errors).toEqual([]);
+});
+
 test("an exited worker is shown immediately, not with the next fetch", async ({ page, world, errors }) => {
   await page.addInitScript(() => {
     const wait = window.setTimeout;
