@@ -95,8 +95,8 @@ async fn the_data_template_works() {
 async fn the_ml_template_works() {
     let edit = Edit {
         file: "python/app.py",
-        from: r#""weights": len(weights)"#,
-        to: r#""weights": weights.round()"#,
+        from: r#""weights": len(weights())"#,
+        to: r#""weights": weights().round()"#,
         path: "/health",
         before: r#""weights":4"#,
         after: r#""weights":["#,

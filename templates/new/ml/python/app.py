@@ -12,8 +12,10 @@ from model import Array, predict, train
 
 PART = 1000  # houses in each task of the pool
 
-# Trained at the start, and again only when the code of `train` changes.
-weights = keep("weights", train)
+
+def weights() -> Array:
+    """Return the trained weights: `train` runs again only when its code changes."""
+    return keep("weights", train)
 
 
 @dataclass
@@ -25,10 +27,11 @@ class House:
     age: float  # years
 
 
-@post("/predictions", batch=Batch(max_size=32, max_wait_ms=5))
+# A warm-up runs before the server takes requests, and before new code replaces the old.
+@post("/predictions", batch=Batch(max_size=32, max_wait_ms=5), warm_up=weights)
 def predict_one(houses: list[House]) -> list[dict[str, float]]:
     """Predict the price of a house; concurrent requests become one call."""
-    return [{"price": round(price)} for price in predict(weights, rows(houses))]
+    return [{"price": round(price)} for price in predict(weights(), rows(houses))]
 
 
 @post("/predictions/batch", use_process_pool=True)
@@ -38,14 +41,14 @@ def predict_many(
 ) -> dict[str, list[float]]:
     """Predict the prices of many houses; other requests run in the meantime."""
     parts = np.split(rows(houses), range(PART, len(houses), PART))
-    prices = np.concatenate(list(pool.map(predict, repeat(weights), parts)))
+    prices = np.concatenate(list(pool.map(predict, repeat(weights()), parts)))
     return {"prices": prices.round().tolist()}
 
 
 @get("/health")
 def health() -> dict[str, object]:
     """Respond to the health check of the container: the model is trained."""
-    return {"status": "ok", "weights": len(weights)}
+    return {"status": "ok", "weights": len(weights())}
 
 
 def rows(houses: list[House]) -> Array:
