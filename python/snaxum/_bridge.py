@@ -109,7 +109,7 @@ def reload(
     is_partial: bool,
     scope: str,
     on_begin: Callable[[], None],
-    newer: Callable[[], list[str] | None],
+    newer: Callable[[bool], list[str] | None],
 ) -> bytes:
     """Reload the modules that a change of `paths` concerns; None compares all files.
 

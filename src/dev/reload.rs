@@ -318,7 +318,7 @@ impl ReloadThread {
         let late = Arc::new(LateEvents::new(&self.watcher, batch));
         let newer = {
             let late = Arc::clone(&late);
-            Box::new(move || late.newer_paths())
+            Box::new(move |is_long| late.newer_paths(is_long))
         };
         let params = ReloadParams { cause, scope, paths, since, is_partial, is_repeated };
         let outcome = runtime.reload(params, newer);

@@ -118,7 +118,7 @@ impl Bridge {
     /// Loads the modules that a change of `paths` concerns; `None` compares all files.
     ///
     /// Python calls `on_begin` when it is known that there is something to do, and `newer` before the
-    /// new code serves.
+    /// new code serves, with true while its handlers warm up.
     pub(crate) fn reload(
         &self,
         py: Python<'_>,
@@ -134,7 +134,8 @@ impl Bridge {
         };
         let paths = as_text(paths);
         let newer = move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
-            as_text(args.py().detach(&newer)) // it may wait
+            let is_long = args.get_item(0)?.extract()?;
+            PyResult::Ok(as_text(args.py().detach(|| newer(is_long)))) // it may wait
         };
         let newer = PyCFunction::new_closure(py, None, None, newer)?;
         let on_begin = move |_: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| on_begin();

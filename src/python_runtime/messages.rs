@@ -83,9 +83,9 @@ pub struct OpenApiText {
 /// Called when Python knows that a reload has something to do.
 pub(crate) type OnBegin = Box<dyn Fn() + Send + Sync>;
 
-/// Returns the files that changed since a reload began; `None` if any file may have changed. May wait
-/// about a millisecond for them.
-pub type NewerPaths = Box<dyn Fn() -> Option<Vec<PathBuf>> + Send + Sync>;
+/// Returns the files that changed since a reload began; `None` if any file may have changed. With false,
+/// only files that belong to the same save count. May wait about a millisecond for them.
+pub type NewerPaths = Box<dyn Fn(bool) -> Option<Vec<PathBuf>> + Send + Sync>;
 
 /// The outcome of a request to reload, as Python returns it.
 #[derive(Debug, Deserialize)]

@@ -17,7 +17,8 @@ use super::serving_generation::{ServingGeneration, log_failures};
 
 impl PythonRuntime {
     /// Loads the modules that a change concerns; the old code is still serving if they do not load.
-    /// Blocks until the reload has ended. Python calls `newer` before the new code serves.
+    /// Blocks until the reload has ended. Python calls `newer` before the new code serves, and while its
+    /// handlers warm up.
     pub fn reload(&self, params: ReloadParams, newer: NewerPaths) -> ReloadOutcome {
         let ReloadParams { cause, scope, paths, since, is_partial, is_repeated } = params;
         let time = SystemTime::now();

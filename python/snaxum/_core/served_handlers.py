@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 WarmUp = Callable[[], object]
 # More than any machine has devices.
 MAX_WORKERS = 256
+# The most time for the running calls of workers that are replaced.
+CLOSE_S = 4.0
 # The types of a result that no batch has, with their subclasses.
 _NO_LIST: tuple[type, ...] = (str, bytes, int, float, dict, tuple, set, type(None))
 _LISTS = (list, Sequence)
@@ -43,8 +45,11 @@ class HandlerCalls(Protocol):
     def start(self, generation: Any) -> None:
         """Start the workers on `generation`, and warm each up. Raises what a warm-up raises."""
 
-    def close(self) -> None:
-        """End the workers, after their running calls."""
+    def follow(self, generation: Any) -> None:
+        """Serve later requests with the code of `generation`; None: it has another handler."""
+
+    def close(self, timeout: float) -> None:
+        """End the workers, after their running calls, at the latest after `timeout` s."""
 
 
 class ServedHandler:
@@ -105,10 +110,18 @@ class ServedHandler:
             self._calls = _registry.make_calls(self)
         return self._calls
 
-    def close(self) -> None:
-        """End the workers, if there are some."""
+    def follow(self, generation: Any) -> None:
+        """Start the batch that waits: the code of later requests is `generation`.
+
+        None if that has another handler.
+        """
         if self._calls is not None:
-            self._calls.close()
+            self._calls.follow(generation)
+
+    def close(self, timeout: float = CLOSE_S) -> None:
+        """End the workers, if there are some, at the latest after `timeout` s."""
+        if self._calls is not None:
+            self._calls.close(timeout)
 
     def entry(self, namespaces: Namespaces, *, is_last: bool) -> Handler:
         """Return the function that one request calls, with the types of one request.

@@ -8,7 +8,7 @@ replaced by one with its number, after a warm-up. The rest is as in the pool of 
 from __future__ import annotations
 
 import queue
-from contextlib import suppress
+import threading
 from typing import TYPE_CHECKING, Any
 
 from .._core.handlers import where
@@ -16,7 +16,6 @@ from . import handler_calls
 from .launch import describe_end
 from .pool import Pool
 from .process import NotStarted, WorkerProcess
-from .request_pool import RequestPool
 from .task import Task, load, load_reply
 from .timers import timers
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 # The most time for a warm-up: a large model comes from a slow disk.
 WARM_UP_TIMEOUT_S = 600.0
-# A load that waits for a worker can be interrupted after this time.
-INTERRUPT_S = 0.5
 
 
 class WorkerFailed(RuntimeError):
@@ -45,7 +42,7 @@ class HandlerPool(Pool):
         super().__init__(served.workers, *options)
         self._served = served
         self.handler_name = served.name
-        # The newest generation of a request.
+        # The newest generation with the handler.
         self._generation: Generation | None = None
         # While the first workers start: the error of each, or None.
         self._outcomes: queue.SimpleQueue[BaseException | None] | None = None
@@ -62,10 +59,14 @@ class HandlerPool(Pool):
                 has_begun = not self._closed and self._add_worker()
             if not has_begun:
                 raise WorkerFailed(f"no worker of {self._place} could start; see the log")
-            error = _get(outcomes)
+            error = outcomes.get()
             if error is not None:
                 raise error
         self._outcomes = None
+
+    def follow(self, generation: Generation) -> None:
+        """Give the workers the other modules of `generation`: the handler is the same."""
+        self._generation = generation
 
     def task_for(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], count: int | None, request: int
@@ -76,21 +77,10 @@ class HandlerPool(Pool):
         task.name = self.handler_name
         return task
 
-    def results_of(self, task: Task, generation: Generation) -> list[Any]:
-        """Run a task for requests of `generation`, and wait for the results."""
-        self._follow(generation)
-        results: list[Any] = load(self.run(task).result())
+    def results_of(self, task: Task) -> list[Any]:
+        """Run a task of `task_for`, and wait for the results."""
+        results: list[Any] = load(self.run(task).result(), self._generation)
         return results
-
-    def for_request(self, request: int, generation: Generation, grace: float) -> RequestPool:
-        """Return the workers as the pool of one request of `generation`."""
-        self._follow(generation)
-        return RequestPool(self, request, grace)
-
-    def _follow(self, generation: Generation) -> None:
-        """Give the workers the other modules of a newer generation: the handler is the same."""
-        if self._generation is None or generation.number > self._generation.number:
-            self._generation = generation
 
     @property
     def _place(self) -> str:
@@ -106,13 +96,19 @@ class HandlerPool(Pool):
 
     def _prepare(self, worker: WorkerProcess) -> None:
         served, error = self._served, None
-        limit = timers.start(WARM_UP_TIMEOUT_S, worker.kill)
+        late = threading.Event()
+
+        def kill_late() -> None:
+            late.set()
+            worker.kill()
+
+        limit = timers.start(WARM_UP_TIMEOUT_S, kill_late)
         try:
             task = Task(handler_calls.warm_up, (served.handler, served.warm_up), {}, None)
             task.name = f"the warm-up of {self.handler_name}"
             reply = self._receive(worker) if self._send(worker, task) else None
             if reply is not None:
-                _, error = load_reply(reply)
+                _, error = load_reply(reply, self._generation)
                 if error is None:
                     return
         except Exception as raised:  # a warm-up, or changes of the code, that cannot be pickled
@@ -126,6 +122,8 @@ class HandlerPool(Pool):
         how = describe_end(worker.exit_code)
         if error is not None:
             how = f"its warm-up raised {type(error).__name__}: {error}"
+        elif late.is_set():
+            how = f"its warm-up has not ended within {WARM_UP_TIMEOUT_S:g} s; load less"
         raise _NotWarm(how, "", error)
 
     def _on_started(self, worker: WorkerProcess) -> None:
@@ -149,10 +147,3 @@ class HandlerPool(Pool):
 
 class _NotWarm(NotStarted):
     """The third argument is the exception of the warm-up."""
-
-
-def _get(outcomes: queue.SimpleQueue[BaseException | None]) -> BaseException | None:
-    """Wait for the next one, so that the load can be interrupted."""
-    while True:
-        with suppress(queue.Empty):
-            return outcomes.get(timeout=INTERRUPT_S)

@@ -358,7 +358,7 @@ class Pool(TaskPool):
             task = worker.take_task()
             if task is not None:
                 task.end(worker.task_since)
-                self._finish(task, *load_reply(reply), worker)
+                self._finish(task, *load_reply(reply, self._generation_of(task)), worker)
             del reply, task  # they may be large
             self._run_on(worker, self._next_for(worker))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -26,6 +26,7 @@ from . import (
     repeated_calls,
 )
 from .changes import Changes
+from .late_saves import SaveCheck
 from .migrate import migrate_kept
 from .model import Node
 from .module_state import changed_globals
@@ -113,11 +114,11 @@ class Attempt:
             sys.modules.pop(name, None)
         generations.stage(staging)
 
-    def run(self, check: Callable[[Iterable[Node]], None], variables: dict[str, str]) -> None:
+    def run(self, check: SaveCheck, variables: dict[str, str]) -> None:
         """Load the modules and build the generation. Raises Rejected, or Overtaken from `check`.
 
-        `check` is called with the nodes of the generation, before start-up hooks run. The active
-        `variables` become variables of the generation.
+        `check` is called with the nodes of the generation, before start-up hooks run and while
+        handlers warm up. The active `variables` become variables of the generation.
         """
         # A first start has no time limit: no older code is serving, and a library may need long.
         watchdog = self.watchdog if self.serving.number else None
@@ -127,15 +128,15 @@ class Attempt:
         hooks = [hook for node in self._fresh(nodes) for hook in node.hooks]
         is_checked = any(hook.when == "startup" for hook in hooks)
         if is_checked:
-            check(nodes.values())
+            check(nodes.values(), False)
         prune = self.watchdog is not None
         try:
             self.generation = self.stage.build(self.roots, prune=prune, retirement=self.retirement)
         finally:
             if not is_checked:
-                check(nodes.values())
+                check(nodes.values(), False)
         self.generation.variables = variables
-        self._warm_up()
+        self._warm_up(lambda: check(nodes.values(), True))
         self.report.phases["stage"] = ms_since(self._started)
         self.report.modules = [
             {"name": name, "ms": round(seconds * 1e3, 3)}
@@ -167,6 +168,7 @@ class Attempt:
         ended = [(key, value) for key, value in serving.kept.items() if kept.get(key) is not value]
         repeated_calls.remember(self.old)
         generations.publish(generation)
+        _lead(serving, generation)
         django_rules.after_reload()
         self.report.notes += executors.on_reload(serving)
         self.retirement.retire(serving, ended)
@@ -193,19 +195,21 @@ class Attempt:
         )
         self._call_hooks("resume")
 
-    def _warm_up(self) -> None:
-        """Warm up the new handlers. Raises Rejected."""
+    def _warm_up(self, check: Callable[[], None]) -> None:
+        """Warm up the new handlers. Raises Rejected, or what `check` raises meanwhile."""
         generation = self.generation
         if not warms_up or all(route.origin.served is None for route in generation.routes):
             return
         from . import warm_ups  # most projects have none
 
         try:
-            warm_ups.warm_up(generation, self.retirement)
-        except warm_ups.WarmUpFailed as failed:
+            warm_ups.warm_up(generation, self.retirement, check)
+        except BaseException as error:
             # A warm-up keeps its values in the generation, and `roll_back` releases those staged.
             self.stage.staging.kept.update(generation.kept)
-            raise Rejected({failed.module: self.capture(failed.error)}) from None
+            if isinstance(error, warm_ups.WarmUpFailed):
+                raise Rejected({error.module: self.capture(error.error)}) from None
+            raise
 
     def _close(self) -> None:
         generations.stage(None)
@@ -233,3 +237,11 @@ class Attempt:
             # A kept value, or one of a module that did not run again, is still the same object.
             if namespace(before[node.name])[name] is not namespace(after[node.name]).get(name)
         ]
+
+
+def _lead(serving: Generation, generation: Generation) -> None:
+    """Let batches and workers know that `generation` has replaced `serving`."""
+    after = {route.origin.served for route in generation.routes}
+    for served in after | {route.origin.served for route in serving.routes}:
+        if served is not None:
+            served.follow(generation if served in after else None)

@@ -15,21 +15,31 @@ from .env_file import EnvFile
 from .model import Node
 from .user_paths import is_user_file
 
-# Returns the paths that have file events since the attempt began; None if there may be more.
-Newer = Callable[[], "list[str] | None"]
+# Returns the paths that have file events since the attempt began; None if there may be more. With
+# False, only events that may belong to the same save count.
+Newer = Callable[[bool], "list[str] | None"]
+# Raises Overtaken; with the nodes of the attempt, and the argument of `Newer`.
+SaveCheck = Callable[[Iterable[Node], bool], None]
 
 
 class Overtaken(Exception):
-    """A file changed during the attempt: its changes belong to the same save."""
+    """A file changed during the attempt, which would load old code."""
 
 
 def check(
-    newer: Newer | None, changes: Changes, nodes: Iterable[Node], env_file: EnvFile | None
+    newer: Newer | None,
+    changes: Changes,
+    nodes: Iterable[Node],
+    env_file: EnvFile | None,
+    is_long: bool,
 ) -> None:
-    """Raise Overtaken if a file differs from what the attempt has read; `nodes` are its modules."""
+    """Raise Overtaken if a file differs from what the attempt has read; `nodes` are its modules.
+
+    Only files that changed soon count, as parts of the same save, unless the attempt `is_long`.
+    """
     if newer is None:
         return
-    paths = newer()
+    paths = newer(is_long)
     if paths is None:
         raise Overtaken
     if not paths:

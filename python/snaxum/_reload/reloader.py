@@ -28,10 +28,11 @@ from . import (
     line_shift,
 )
 from .attempt import Attempt, Plan
+from .broken_routes import BrokenRoutes
 from .changes import ChangeDetector, Changes
 from .discovery import discover, file_of
 from .env_file import EnvFile
-from .late_saves import Newer, Overtaken
+from .late_saves import Newer, Overtaken, SaveCheck
 from .loader import UserFinder
 from .model import Node
 from .report import (
@@ -159,14 +160,14 @@ class Reloader:
     def _load(self, plan: Plan, newer: Newer | None) -> Report:
         report, serving, changes = plan.report, plan.serving, plan.changes
 
-        def check(nodes: Iterable[Node]) -> None:
-            late_saves.check(newer, changes, nodes, self.env_file)
+        def check(nodes: Iterable[Node], is_long: bool) -> None:
+            late_saves.check(newer, changes, nodes, self.env_file, is_long)
 
         if not os.path.isdir(self.root):
             error = FileNotFoundError(f"the python directory {self.root} is gone; put it back")
             return self._reject(plan, {"": self._capture(changes, error)})
         if not changes.restart_triggers and (plan.failures or plan.affected == []):
-            check(serving.graph.nodes.values())
+            check(serving.graph.nodes.values(), False)
         if plan.failures:
             return self._reject(plan, plan.failures)
         if changes.restart_triggers:
@@ -196,7 +197,7 @@ class Reloader:
                     report.strategy = "restart"
                 return self._reject(plan, rejected.failures)
 
-    def _attempt(self, plan: Plan, check: Callable[[Iterable[Node]], None]) -> Report:
+    def _attempt(self, plan: Plan, check: SaveCheck) -> Report:
         env_file, variables = self.env_file, plan.changes.variables
         attempt = Attempt(
             plan,
@@ -284,7 +285,12 @@ class Reloader:
     def _reject(self, plan: Plan, failed: Mapping[str, Failure]) -> Report:
         plan.report.outcome = "failed"
         plan.report.failures = failures.distinct(failed)
-        return self._finish(plan.report, plan.serving)
+        serving = plan.serving
+        if not serving.number:  # a start-up hook or a warm-up; there is no older code
+            serving.broken = {name: each for name, each in failed.items() if name}
+            files = {name: file_of(self.root, name) for name in serving.broken}
+            serving.broken_routes = BrokenRoutes(files, plan.changes.sources).module_for
+        return self._finish(plan.report, serving)
 
     def _finish(self, report: Report, generation: Generation) -> Report:
         """Complete the report with the state of the generation that is serving now."""

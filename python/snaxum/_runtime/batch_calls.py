@@ -67,12 +67,12 @@ class BatchCall:
         # Its printed lines belong to the first request.
         self._request = requests[0].request
         self._is_cancelled = False
-        self._lease = Lease(self._generation)
+        self._lease = Lease(self._generation, self._request)
 
     def start(self) -> None:
         if not running().batch_threads.start(self._request, self._served.name, self._run):
             detail = "too many batches are waiting for a thread"
-            self._end(HTTPError(503, detail, {"retry-after": "1"}))
+            self._refuse(HTTPError(503, detail, {"retry-after": "1"}))
 
     def cancel(self) -> bool:
         """End it if possible: no request waits for it. True if it had not begun."""
@@ -118,6 +118,10 @@ class BatchCall:
             for each in results
         ]
 
+    def _refuse(self, error: BaseException) -> None:
+        """End it soon, without a call: its end starts the next one, which may be refused, too."""
+        timers.start(0, lambda: self._end(error))
+
     def _end(self, ended: list[Outcome] | BaseException) -> None:
         self._lease.end()
         if isinstance(ended, BaseException):
@@ -147,10 +151,7 @@ class PoolCall(BatchCall):
         return waited
 
     def _results(self) -> list[Any]:
-        if self._own is None:
-            self._pool = running().pool_for_request(self._request)
-        else:
-            self._pool = self._own.for_request(self._request, self._generation, running().grace)
+        self._pool = running().pool_for_request(self._request, self._own)
         if self._is_cancelled:  # `cancel` came before there was one
             self._pool.cancel()
         return self._call_handler(self._pool)
@@ -187,7 +188,7 @@ class WorkerCall(BatchCall):
         self._task = task
         if self._is_cancelled:
             self._cancel_task()
-        return self._pool.results_of(task, self._generation)
+        return self._pool.results_of(task)
 
 
 class LoopCall(BatchCall):
@@ -195,12 +196,15 @@ class LoopCall(BatchCall):
 
     _task: asyncio.Task[list[Outcome]] | None = None
 
-    def start(self) -> None:
+    def __init__(self, served: ServedHandler, requests: list[Waiting], on_end: OnEnd) -> None:
+        super().__init__(served, requests, on_end)
         self._loop = running().loop.loop
+
+    def start(self) -> None:
         try:
             self._loop.call_soon_threadsafe(self._start_task)
-        except RuntimeError:  # the server is shutting down
-            self._end(asyncio.CancelledError())
+        except RuntimeError:  # the loop has ended
+            self._refuse(asyncio.CancelledError())
 
     def cancel(self) -> bool:
         self._is_cancelled = True

@@ -9,6 +9,8 @@ Never sends a response: a result becomes one on the way of its own request.
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import math
 import threading
 import time
 from collections import deque
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 
 # The clock of a loop may be so much behind when a timer ends.
 CLOCK_STEP_S = 0.001
-# The most time for the running calls of workers that are replaced.
-CLOSE_S = 4.0
 
 
 class Batches:
@@ -43,8 +43,10 @@ class Batches:
         self._lock = threading.Lock()
         self._waiting: deque[Waiting] = deque()
         self._running: set[BatchCall] = set()
-        # The loops with a timer that checks for a batch that is due; a blocked one is replaced.
-        self._timers: set[asyncio.AbstractEventLoop] = set()
+        # By loop, the timer that checks for a batch that is due; a blocked loop is replaced.
+        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
+        # The number of the newest generation with the handler; infinite if later ones have another.
+        self._newest: float = 0
         self._pool: HandlerPool | None = None
 
     async def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -74,11 +76,29 @@ class Batches:
         self._pool = running().pool_of_handler(served)
         self._pool.start(generation)
 
-    def close(self) -> None:
-        """End the workers, after their running calls."""
+    def follow(self, generation: Generation | None) -> None:
+        """Start the batch that waits: the code of later requests is `generation`.
+
+        Its workers get the other modules of it. None if it has another handler.
+        """
+        if self._pool is not None and generation is not None:
+            self._pool.follow(generation)
+        timers: list[tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle]] = []
+        with self._lock:
+            self._newest = math.inf if generation is None else generation.number
+            calls = self._take_due()
+            if generation is None:  # otherwise they would refer to the old code for long
+                timers = list(self._timers.items())
+                self._timers.clear()
+        self._start(calls)
+        for loop, timer in timers:
+            _call_soon(loop, timer.cancel)
+
+    def close(self, timeout: float) -> None:
+        """End the workers, after their running calls, at the latest after `timeout` s."""
         if self._pool is not None:
             running().handler_pools.discard(self._pool)
-            self._pool.close(CLOSE_S)
+            self._pool.close(timeout)
 
     def _start_due(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the batches that are full, or have waited long enough; `loop` is the caller's."""
@@ -86,12 +106,14 @@ class Batches:
             calls = self._take_due()
             wait_s = self._time_to_next()
             if wait_s is not None and loop not in self._timers:
-                self._timers.add(loop)
-                loop.call_later(wait_s, self._on_timer, loop)
+                # In the context of the request it would refer to the generation.
+                context = contextvars.Context()
+                timer = loop.call_later(wait_s, self._on_timer, loop, context=context)
+                self._timers[loop] = timer
         self._start(calls)
 
     def _on_timer(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timers.discard(loop)
+        self._timers.pop(loop, None)
         self._start_due(loop)
 
     def _take_due(self) -> list[BatchCall]:
@@ -103,12 +125,12 @@ class Batches:
         return calls
 
     def _is_due(self) -> bool:
-        first, last = self._waiting[0], self._waiting[-1]
+        first = self._waiting[0]
         return (
             len(self._waiting) >= self._max_size
             or time.monotonic() >= first.due - CLOCK_STEP_S
-            # A reload has come between: no batch runs on two generations.
-            or last.generation is not first.generation
+            # No more requests join it: no batch runs on two generations.
+            or first.generation.number < self._newest
         )
 
     def _take(self) -> list[Waiting]:

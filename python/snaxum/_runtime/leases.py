@@ -84,12 +84,12 @@ class Lease:
 
     __slots__ = ("_is_open", "generation")
 
-    def __init__(self, generation: Generation) -> None:
-        """Begin it, while the caller is on `generation` itself."""
+    def __init__(self, generation: Generation, request: int | None = None) -> None:
+        """Begin it for `request`, or that of the caller, while that is on `generation` itself."""
         self.generation = generation
         self._is_open = _on_drained is not None
         if self._is_open:
-            request = request_id()
+            request = request_id() if request is None else request
             with _lock:
                 generation.leases += 1
                 if request is not None:

@@ -157,11 +157,11 @@ class Runtime:
                     )
         return self._pool
 
-    def pool_for_request(self, request: int) -> RequestPool:
-        """Return a handler's view of the pool."""
+    def pool_for_request(self, request: int, own: HandlerPool | None = None) -> RequestPool:
+        """Return a handler's view of the pool, or of the workers that are its `own`."""
         from .._pool.request_pool import RequestPool
 
-        return RequestPool(self.pool, request, self.grace)
+        return RequestPool(own or self.pool, request, self.grace)
 
     def pool_of_handler(self, served: ServedHandler) -> HandlerPool:
         """Return a pool without workers, for one handler."""

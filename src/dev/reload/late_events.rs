@@ -26,11 +26,13 @@ impl LateEvents {
     }
 
     /// Returns the files that joined the save since it was read; `None` if any file may have changed.
-    /// Waits until the save has been quiet for a moment.
-    pub(super) fn newer_paths(&self) -> Option<Vec<PathBuf>> {
+    /// If the reload `is_long`, every file that changed counts. Waits until the save has been quiet
+    /// for a moment.
+    pub(super) fn newer_paths(&self, is_long: bool) -> Option<Vec<PathBuf>> {
         let newer = self.watcher.take_events_until(self.save.commits_at());
         let now = Instant::now();
-        let joined = newer.iter().filter(|event| self.save.is_joined_by(&event.path, now));
+        let is_newer = |event: &FileEvent| is_long || self.save.is_joined_by(&event.path, now);
+        let joined = newer.iter().filter(|event| is_newer(event));
         let paths = joined
             .map(|event| (event.kind != FileEventKind::Rescan).then(|| event.path.clone()))
             .collect();

@@ -1,5 +1,6 @@
 //! `snaxum serve` as its operators use it: its sockets, its protocols, and the proxies before it.
 
+mod batch_limits;
 mod batches;
 mod deployment;
 mod deploys;
@@ -10,6 +11,7 @@ mod http2;
 mod keep_alive;
 mod logs;
 mod metrics;
+mod model_reloads;
 mod processes;
 mod proxies;
 mod sockets;
