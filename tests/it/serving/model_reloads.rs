@@ -90,7 +90,7 @@ async fn ended(request: JoinHandle<Reply>) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn what_a_worker_returns_belongs_to_the_code_of_its_requests() {
+async fn results_of_a_worker_belong_to_the_code_of_their_requests() {
     let server = project().dev().await;
     let mut console = server.console().await;
     let old = begin(&server, "/price", 1);
@@ -106,7 +106,7 @@ async fn what_a_worker_returns_belongs_to_the_code_of_its_requests() {
     failing_at_gate.open().await;
     server.arrival().await.open().await;
 
-    // Their models and error handlers are those of the old code.
+    // Their models and error handlers belong to the old code.
     assert_eq!(ended(old).await, (200, json!({"n": 1, "version": 1})));
     assert_eq!(ended(none).await, (409, json!({"odd": "no 0"})));
     assert_eq!(ended(failing).await, (409, json!({"odd": "all"})));
@@ -259,7 +259,6 @@ async fn a_save_ends_a_worker_whose_warm_up_hangs() {
     drop(hanging);
 }
 
-// What the server says when the first load of a project fails.
 #[tokio::test]
 async fn a_first_warm_up_that_fails_is_shown_to_requests_and_corrected_by_a_save() {
     let app = |line: &str| {
