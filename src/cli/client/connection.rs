@@ -22,6 +22,9 @@ use tokio::task::JoinHandle;
 
 use crate::cli::render::color::escape;
 
+/// The number of connections that may close with the old process before the new one accepts.
+const MAX_TRIES: usize = 100;
+
 /// A client of the server that `.snaxum/dev.json` describes.
 #[derive(Clone, Deserialize)]
 pub(crate) struct DevClient {
@@ -105,11 +108,48 @@ impl DevClient {
         self.send(request, Body::from(json.to_string())).await
     }
 
+    /// Returns once the code on disk is live or rejected, also in a new process that takes over.
+    pub(super) async fn wait<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let request = Request::get("/__snaxum/api/wait");
+        let (status, body, connection) = self.exchange(request, Body::empty()).await?;
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => self.wait_for_successor(connection).await,
+            status => self.decode(status, &body),
+        }
+    }
+
+    /// Waits until a new process has loaded the code, after the old one has closed `connection`.
+    pub(super) async fn wait_for_successor<T: DeserializeOwned>(
+        &self,
+        connection: Connection,
+    ) -> Result<T, Error> {
+        // The old process has stopped accepting when it closes this connection. New ones wait in the
+        // queue of the socket; any that it had accepted before close with it.
+        connection.closed().await;
+        let mut response = self.get("wait").await;
+        for _ in 1..MAX_TRIES {
+            if response.is_ok() {
+                break;
+            }
+            response = self.get("wait").await;
+        }
+        response
+    }
+
     async fn send<T: DeserializeOwned>(
         &self,
         request: Builder,
         body: Body,
     ) -> Result<(T, Connection), Error> {
+        let (status, body, connection) = self.exchange(request, body).await?;
+        Ok((self.decode(status, &body)?, connection))
+    }
+
+    async fn exchange(
+        &self,
+        request: Builder,
+        body: Body,
+    ) -> Result<(StatusCode, Bytes, Connection), Error> {
         let authority = self.url.trim_start_matches("http://");
         let request = request
             .header(HOST, authority)
@@ -121,11 +161,14 @@ impl DevClient {
         let lost = |error: hyper::Error| self.lost(error.to_string());
         let mut connection = Connection::open(stream).await.map_err(lost)?;
         let (status, body) = connection.exchange(request).await.map_err(lost)?;
+        Ok((status, body, connection))
+    }
+
+    fn decode<T: DeserializeOwned>(&self, status: StatusCode, body: &[u8]) -> Result<T, Error> {
         if !status.is_success() {
             return Err(self.lost(format!("the response is {status}")));
         }
-        let value = serde_json::from_slice(&body).map_err(|error| self.lost(error.to_string()))?;
-        Ok((value, connection))
+        serde_json::from_slice(body).map_err(|error| self.lost(error.to_string()))
     }
 
     /// Returns the error of a failed connect. A server that crashed has left its file.

@@ -10,14 +10,11 @@ use serde_json::{Value, json};
 use snaxum::error::Error;
 use snaxum::message::still_serving;
 
-use super::connection::{Connection, DevClient};
+use super::connection::DevClient;
 use super::production;
 use super::server_status::StatusResponse;
 use crate::cli::project;
 use crate::cli::render::{PAUSED, color};
-
-/// The number of connections that may close with the old process before the new one accepts.
-const MAX_TRIES: usize = 100;
 
 /// The response to a command.
 #[derive(Deserialize)]
@@ -77,8 +74,7 @@ fn send(
         match &outcome.restart {
             None => Ok(print(&outcome)),
             Some(restart) if restart.accepted => {
-                let status =
-                    wait_for_successor(&client, &outcome.status.run_id, connection).await?;
+                let status: StatusResponse = client.wait_for_successor(connection).await?;
                 let (generation, run) = (status.generation, &status.run_id);
                 Ok(status.print_or(&format!("G{generation} is live in a new process, run {run}")))
             }
@@ -90,23 +86,4 @@ fn send(
             }
         }
     })
-}
-
-/// Waits until the process after the run `old_run` responds.
-async fn wait_for_successor(
-    client: &DevClient,
-    old_run: &str,
-    connection: Connection,
-) -> Result<StatusResponse, Error> {
-    // The old process has stopped accepting when it closes this connection. New ones wait in the
-    // queue of the socket; any that it had accepted before close with it.
-    connection.closed().await;
-    let mut response = client.get("wait").await;
-    for _ in 1..MAX_TRIES {
-        if response.as_ref().is_ok_and(|status: &StatusResponse| status.run_id != old_run) {
-            break;
-        }
-        response = client.get("wait").await;
-    }
-    response
 }

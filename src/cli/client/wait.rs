@@ -14,7 +14,7 @@ use crate::cli::render::{PAUSED, color};
 /// Exits with 0 when the code is live, and with 1 when it does not load or reloading is paused.
 pub(crate) fn run(dir: &Path) -> Result<ExitCode, Error> {
     let client = DevClient::find(dir)?;
-    let status: StatusResponse = project::tokio_runtime()?.block_on(client.get("wait"))?;
+    let status: StatusResponse = project::tokio_runtime()?.block_on(client.wait())?;
     if status.paused {
         color::print_error(&format!("{PAUSED}; {}", still_serving(status.generation)));
         return Ok(ExitCode::from(1));

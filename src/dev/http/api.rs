@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Json, Response};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -22,10 +23,14 @@ pub(super) async fn status(State(dev): State<Dev>) -> Json<ServerStatus> {
 }
 
 /// Responds like `status`, but only once all files on disk are live or rejected; does not wait
-/// while reloading is paused.
-pub(super) async fn wait(State(dev): State<Dev>) -> Json<ServerStatus> {
+/// while reloading is paused. If a new process takes over, the client must ask that one.
+pub(super) async fn wait(State(dev): State<Dev>) -> Response {
     dev.inner.runtime.gate().wait_idle().await;
-    status(State(dev)).await
+    if dev.inner.restarts.end_of_trials().await {
+        let text = "A new process takes over: ask again on another connection.\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], text).into_response();
+    }
+    status(State(dev)).await.into_response()
 }
 
 pub(super) async fn modules(State(dev): State<Dev>) -> Json<Value> {

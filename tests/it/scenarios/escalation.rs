@@ -42,8 +42,10 @@ async fn a_library_that_takes_nothing_twice_gets_a_new_process_on_the_same_socke
 
     world.server.edit("app.py", &app(2));
 
-    world.until("/", |text| text == "2").await;
+    let waited = world.server.project.snaxum(&["wait"]).await;
+    assert_eq!((waited.code, &*waited.stdout), (Some(0), "G2 is live\n"), "{}", waited.stderr);
     let reply = world.server.get("/").await;
+    assert_eq!(reply.text(), "2");
     assert_eq!(reply.header("x-snaxum-gen"), "2", "it counts on");
     let status = world.server.api("status").await; // the token is the same
     assert_eq!(status["pid"], before["pid"], "the process is replaced in place");
@@ -58,6 +60,9 @@ async fn code_that_no_process_loads_does_not_end_the_serving_process() {
     let broken = format!("{app}onlyonce.register('metric')\n");
     let reload = world.save("app.py", &broken).await;
     assert!(reload.failure().contains("registered already"));
+    let waited = world.server.project.snaxum(&["wait"]).await;
+    assert!(waited.stderr.contains("registered already"), "{}", waited.stderr);
+    assert_eq!(waited.code, Some(1));
     world.server.out.wait_for("does not load in a new process").await;
     assert_eq!(world.text("/").await, "1");
 }
