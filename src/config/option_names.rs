@@ -16,9 +16,14 @@ pub fn nearest_option(name: &str) -> String {
     if let Some(hint) = removed::replacement(&name) {
         return hint;
     }
+    let is_cut = |option: &OptionSpec| option.name.starts_with(&format!("{name}-"));
     let nearest = OPTIONS
         .iter()
-        .map(|option| (strsim::damerau_levenshtein(option.name, &name), option.name))
+        // The first words of an option are nearer than another option, however many are missing.
+        .map(|option| match is_cut(option) {
+            true => (0, option.name),
+            false => (strsim::damerau_levenshtein(option.name, &name), option.name),
+        })
         .min()
         .filter(|(distance, known)| *distance <= known.len().div_ceil(2));
     match nearest {
@@ -38,6 +43,7 @@ mod tests {
     fn a_misspelled_name_suggests_the_nearest_option() {
         assert_eq!(nearest_option("prot"), "did you mean `port`?");
         assert_eq!(nearest_option("pool_worker"), "did you mean `pool-workers`?");
+        assert_eq!(nearest_option("max-body"), "did you mean `max-body-size`?");
         assert!(nearest_option("colour-of-the-sky-at-night").starts_with("the options are host"));
     }
 }
