@@ -143,9 +143,15 @@ fn parse(text: &str) -> Result<Manifest, Error> {
     })?;
     let (dependencies, has_dev_group) = requirements(document.get_ref());
     let mut options = ServerOptions::default();
-    let section = table(document.get_ref(), "tool").and_then(|tool| table(tool, "snaxum"));
+    let section = table(document.get_ref(), "tool").and_then(|tool| tool.get("snaxum"));
     let Some(section) = section else {
         return Ok(Manifest { dependencies, has_dev_group, options });
+    };
+    let DeValue::Table(section) = section.get_ref() else {
+        return Err(Error::BadToml {
+            origin: origin(section.span().start),
+            problem: "`tool.snaxum` is not a table; write the options below `[tool.snaxum]`".into(),
+        });
     };
     let mut lines = Vec::new();
     for (group, key, value) in keys(section) {
@@ -310,6 +316,13 @@ mod tests {
         assert_eq!(options.request_timeout, Some(std::time::Duration::from_millis(2500)));
         assert_eq!(options.max_body_size, Some(1 << 20));
         assert_eq!((options.no_inject, options.no_overlay), (Some(true), Some(false)));
+    }
+
+    #[test]
+    fn a_value_in_place_of_the_table_is_an_error_with_its_line() {
+        let error = parse("[tool]\nsnaxum = 8080\n").err().expect("a number").to_string();
+        assert!(error.starts_with("pyproject.toml:2: `tool.snaxum` is not a table"), "{error}");
+        assert!(parse("tool = 1\n").is_ok(), "it belongs to other programs");
     }
 
     #[test]
