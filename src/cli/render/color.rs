@@ -25,6 +25,11 @@ impl Color {
             Self::Auto if is_set("FORCE_COLOR") || is_set("CLICOLOR_FORCE") => Some(true),
             Self::Auto => None,
         };
+        // Empty means not set, which the crate reads otherwise.
+        if forced.is_none() && std::env::var_os("NO_COLOR").is_some() {
+            console::set_colors_enabled(console::Term::stdout().is_term());
+            console::set_colors_enabled_stderr(console::Term::stderr().is_term());
+        }
         if let Some(on) = forced {
             console::set_colors_enabled(on);
             console::set_colors_enabled_stderr(on);
