@@ -33,7 +33,7 @@ impl Rejection {
             ),
             Self::Host => (
                 StatusCode::FORBIDDEN,
-                "This host name is not allowed; the terminal shows how to allow it.\n",
+                "This host name is not allowed; allow it with `snaxum dev --allow-host NAME`.\n",
                 "a request was sent to a host name other than localhost: allow it with --allow-host NAME",
             ),
             Self::Peer => (
