@@ -114,12 +114,12 @@ async fn explain_lists_the_dependents_and_the_outcome_of_the_last_save() {
     server.edit("_util.py", "TEXT = 'first'\n");
     for name in ["ignored/notes.txt", "ignored/part.py", "sub/other.py"] {
         let output = explain(&server, name).await;
-        let why = if name.ends_with("txt") { "is ignored" } else { "is not loaded" };
+        let why = if name.ends_with("txt") { "is ignored" } else { "is not imported" };
         assert!(output.contains(why) && output.contains("not saved since"), "{name}: {output}");
     }
     server.edit("_leaf.py", "X = 1\n");
     let leaf = explain(&server, "_leaf.py").await;
-    assert!(leaf.contains("not loaded") && leaf.contains("nothing to reload"), "{leaf}");
+    assert!(leaf.contains("not imported") && leaf.contains("nothing to reload"), "{leaf}");
 
     server.edit("_util.py", "# A comment.\nTEXT = 'first'\n");
     assert!(explain(&server, "_util.py").await.contains("only comments"));

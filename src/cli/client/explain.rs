@@ -99,9 +99,7 @@ fn explanation(shown: &str, path: &Path, modules: &[ModuleNode]) -> String {
         .map(|module| &*module.module)
         .collect();
     if importers.is_empty() {
-        format!(
-            "{shown} is not loaded: no loaded module imports it, and it is not an entry module\n"
-        )
+        format!("{shown} is not imported by any loaded module, and it is not an entry module\n")
     } else {
         format!("{shown} did not load; it is imported by {}\n", importers.join(", "))
     }
