@@ -1,10 +1,11 @@
-//! `.snaxum/dev.json`, where tools find the URL and the tokens of a running dev server. Never reads
-//! the file of another server, except to leave it in place.
+//! `.snaxum/dev.json`, where tools find the URL and the tokens of a running dev server. The file of
+//! another server that is running is put back at the end; its content is never used.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use rustix::process::Pid;
 use serde_json::json;
 
 use crate::error::Error;
@@ -19,6 +20,29 @@ const NAME: &str = "dev.json";
 pub struct DevFile {
     state: StateDir,
     content: String,
+    replaced: Option<ReplacedFile>,
+}
+
+/// The file of another server of the project, which was running before this one.
+#[derive(Debug)]
+struct ReplacedFile {
+    content: Vec<u8>,
+    pid: Pid,
+}
+
+impl ReplacedFile {
+    /// Reads the file, if its server is running and is not the supervisor `own`.
+    fn read(state: &StateDir, own: u32) -> Option<Self> {
+        let content = state.read(NAME).ok()?;
+        let described: serde_json::Value = serde_json::from_slice(&content).ok()?;
+        let pid = described["pid"].as_u64().filter(|pid| *pid != u64::from(own))?;
+        let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+        Some(Self { content, pid }).filter(Self::is_running)
+    }
+
+    fn is_running(&self) -> bool {
+        rustix::process::test_kill_process(self.pid).is_ok()
+    }
 }
 
 impl DevFile {
@@ -42,28 +66,43 @@ impl DevFile {
             "version": env!("CARGO_PKG_VERSION"),
         })
         .to_string();
-        let write = || -> io::Result<StateDir> {
+        let write = || -> io::Result<(StateDir, Option<ReplacedFile>)> {
             let state = StateDir::create(project)?;
-            // Written aside and renamed: no reader sees half of it.
-            let aside = format!("{NAME}.{}", std::process::id());
-            let _ = state.remove(&aside);
-            state.create_new(&aside)?.write_all(content.as_bytes())?;
-            state.rename(&aside, NAME).inspect_err(|_| drop(state.remove(&aside)))?;
-            Ok(state)
+            let replaced = ReplacedFile::read(&state, pid);
+            replace(&state, content.as_bytes())?;
+            Ok((state, replaced))
         };
-        let state = write().map_err(Error::io(format!(
+        let (state, replaced) = write().map_err(Error::io(format!(
             "cannot write `{}`",
             project.join(".snaxum").join(NAME).display()
         )))?;
-        Ok(Self { state, content })
+        if let Some(other) = &replaced {
+            tracing::warn!(
+                "process {} is a dev server of this project, too: commands such as `snaxum wait` reach \
+                 this one until it stops",
+                other.pid
+            );
+        }
+        Ok(Self { state, content, replaced })
     }
+}
+
+/// Writes the file aside and renames it: no reader sees half of it.
+fn replace(state: &StateDir, content: &[u8]) -> io::Result<()> {
+    let aside = format!("{NAME}.{}", std::process::id());
+    let _ = state.remove(&aside);
+    state.create_new(&aside)?.write_all(content)?;
+    state.rename(&aside, NAME).inspect_err(|_| drop(state.remove(&aside)))
 }
 
 impl Drop for DevFile {
     fn drop(&mut self) {
         // Another server of this project may have replaced it.
         if self.state.read(NAME).is_ok_and(|found| found == self.content.as_bytes()) {
-            let _ = self.state.remove(NAME);
+            let _ = match self.replaced.as_ref().filter(|other| other.is_running()) {
+                Some(other) => replace(&self.state, &other.content),
+                None => self.state.remove(NAME),
+            };
         }
     }
 }
@@ -117,5 +156,24 @@ mod tests {
         assert!(path.exists(), "it is the file of another server");
         drop(file);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_file_of_a_server_that_is_still_running_comes_back() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let address = "127.0.0.1:81".parse().expect("an address");
+        let write = |token, pid| DevFile::write(dir.path(), address, token, None, pid);
+        let read = || fs::read_to_string(dir.path().join(".snaxum/dev.json")).unwrap_or_default();
+
+        let first = write("first", std::process::id()).expect("written");
+        let second = write("second", 1 << 30).expect("written");
+        assert!(read().contains("second"));
+        drop(second);
+        assert!(read().contains("first"));
+        let _second = write("second", 1 << 30).expect("written");
+        let third = write("third", std::process::id()).expect("written");
+        drop(third);
+        assert_eq!(read(), "", "no process has the id of the second one");
+        drop(first);
     }
 }
