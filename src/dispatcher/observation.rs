@@ -178,10 +178,12 @@ impl<'a> Observation<'a> {
 
 impl Observed<'_> {
     fn phases(&self, responded: Instant) -> Phases {
-        let read = ms(self.gate_passed - self.began);
-        let timestamps = self.handled.as_ref().and_then(|handled| handled.timestamps.as_deref());
-        let Some(timestamps) = timestamps else { return Phases { read, ..Phases::default() } };
         let between = |from, to: Instant| ms(to.saturating_duration_since(from));
+        let timestamps = self.handled.as_ref().and_then(|handled| handled.timestamps.as_deref());
+        // Each phase begins where the last one ended, so that they add up to the total.
+        let read_until = timestamps.map_or(self.gate_passed, |timestamps| timestamps.queued);
+        let read = between(self.began, read_until);
+        let Some(timestamps) = timestamps else { return Phases { read, ..Phases::default() } };
         Phases {
             read,
             queue: between(timestamps.queued, timestamps.taken),
