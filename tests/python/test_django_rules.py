@@ -10,6 +10,7 @@ import pytest
 
 from snaxum._reload import django_rules
 from snaxum._reload.model import Node
+from snaxum.mounts import Mount
 
 
 @pytest.fixture
@@ -62,6 +63,35 @@ def test_without_a_set_up_django_there_are_no_rules(django: Any) -> None:
     assert reason("shop.models") == ""
 
 
-def test_django_reads_the_urls_of_the_new_code(django: Any) -> None:
-    django_rules.after_reload()
-    assert django.cleared == 1
+def node_with(app: object) -> Node:
+    node = Node("mysite.wsgi", None)
+    node.routes.append(Mount("", app, "wsgi"))  # type: ignore[arg-type]
+    return node
+
+
+def application() -> Any:
+    """An object of a class that is Django's by its module, below a middleware."""
+    made = type("WSGIHandler", (), {"__module__": "django.core", "__call__": lambda *_: []})()
+    return type("Middleware", (), {"app": made, "__call__": lambda *_: []})()
+
+
+def test_django_and_the_list_of_routes_read_the_urls_of_the_new_code(django: Any) -> None:
+    node = node_with(application())
+    mount = node.routes[0]
+    assert isinstance(mount, Mount)
+    mount.inner = ["old"]
+    django_rules.after_reload([node])
+    assert (django.cleared, mount.inner) == (1, None)
+
+
+def test_the_urls_are_an_entry_module_where_an_application_of_django_is_mounted(
+    django: Any,
+) -> None:
+    assert django_rules.url_modules([node_with(application())]) == ["site.urls"]
+    assert django_rules.url_modules([node_with(lambda *_: [])]) == []
+    django.settings.ROOT_URLCONF = None
+    assert django_rules.url_modules([node_with(application())]) == []
+
+
+def test_without_django_there_is_no_entry_module() -> None:
+    assert django_rules.url_modules([node_with(application())]) == []

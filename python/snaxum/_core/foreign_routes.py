@@ -65,22 +65,40 @@ def parameters_of(path: str) -> tuple[str, list[dict[str, str]]]:
 _PARAMETER = late(r"\{(\w+)(?::(\w+))?\}|<(?:([^<>:]+):)?(\w+)>")
 
 
-def _routes_of(app: Any) -> Iterator[ForeignRoute]:
+def is_of_django(app: object) -> bool:
+    """Report whether an application is Django's, whose routes belong to the process."""
+    try:
+        return any(_is_django(layer) for layer in _layers(app))
+    except Exception:  # an attribute of the application's is not what it seems
+        return False
+
+
+def _is_django(app: Any) -> bool:
+    return type(app).__module__.startswith("django.")
+
+
+def _layers(app: Any) -> Iterator[Any]:
+    """Yield an application, and each application that it wraps."""
     for _ in range(MAX_LAYERS):
-        if hasattr(app, "url_map") and hasattr(app, "view_functions"):
-            return _of_werkzeug(app)
-        if type(app).__module__.startswith("django."):
+        yield app
+        app = getattr(app, "app", None)
+        if app is None:
+            return
+
+
+def _routes_of(app: Any) -> Iterator[ForeignRoute]:
+    for layer in _layers(app):
+        if hasattr(layer, "url_map") and hasattr(layer, "view_functions"):
+            return _of_werkzeug(layer)
+        if _is_django(layer):
             return _of_django()
-        routes = getattr(app, "routes", None)
+        routes = getattr(layer, "routes", None)
         if isinstance(routes, list | tuple):
             if any(hasattr(route, "route_handlers") for route in routes):
                 return _of_litestar(routes)
             if any(hasattr(route, "rule") for route in routes):
                 return _of_bottle(routes)
             return _of_starlette(routes, "")
-        app = getattr(app, "app", None)
-        if app is None:
-            break
     return iter(())
 
 

@@ -124,6 +124,9 @@ class Attempt:
         watchdog = self.watchdog if self.serving.number else None
         with watchdog or nullcontext():
             self.stage.run(self.roots)
+            named = django_rules.url_modules(self.stage.staging.nodes.values())
+            self.stage.run(named)
+        roots = [*self.roots, *named]
         nodes = self.stage.staging.nodes
         hooks = [hook for node in self._fresh(nodes) for hook in node.hooks]
         is_checked = any(hook.when == "startup" for hook in hooks)
@@ -131,7 +134,7 @@ class Attempt:
             check(nodes.values(), False)
         prune = self.watchdog is not None
         try:
-            self.generation = self.stage.build(self.roots, prune=prune, retirement=self.retirement)
+            self.generation = self.stage.build(roots, prune=prune, retirement=self.retirement)
         finally:
             if not is_checked:
                 check(nodes.values(), False)
@@ -169,7 +172,7 @@ class Attempt:
         repeated_calls.remember(self.old)
         generations.publish(generation)
         _lead(serving, generation)
-        django_rules.after_reload()
+        django_rules.after_reload(generation.graph.nodes.values())
         self.report.notes += executors.on_reload(serving)
         self.retirement.retire(serving, ended)
         self._close()

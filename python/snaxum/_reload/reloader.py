@@ -42,6 +42,7 @@ from .report import (
     Row,
     diff_routes,
     diff_rows,
+    inner_routes_of,
     inner_rows,
     ms_since,
 )
@@ -51,6 +52,7 @@ from .user_paths import display_path, display_root
 from .watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from .._core.mounted_routes import InnerRoute
     from .unloaded_routes import UnloadedRoute
 
 
@@ -199,6 +201,7 @@ class Reloader:
 
     def _attempt(self, plan: Plan, check: SaveCheck) -> Report:
         env_file, variables = self.env_file, plan.changes.variables
+        inner = inner_routes_of(plan.serving)
         attempt = Attempt(
             plan,
             self._roots(),
@@ -224,8 +227,9 @@ class Reloader:
         for node, _ in plan.changes.shifted:
             self.rows.forget(node.routes)
         report.diff = diff_routes(plan.serving.table, generation.table, self.rows.of)
-        mounts = [_mount_rows(each) for each in (plan.serving, generation)]
-        for kind, rows in diff_rows(*mounts).items():
+        before = _mount_rows(plan.serving, inner)
+        after = _mount_rows(generation, inner_routes_of(generation))
+        for kind, rows in diff_rows(before, after).items():
             report.diff[kind] += rows
         report.warnings += variables.warnings if variables else []
         report.failures = failures.distinct(generation.broken)
@@ -348,9 +352,10 @@ class Reloader:
         return failure
 
 
-def _mount_rows(generation: Generation) -> dict[str, Row]:
-    rows = [mount.to_dict(display_root()) for mount in generation.static_mounts]
-    rows += [row for route in generation.routes for row in inner_rows(route)]
+def _mount_rows(generation: Generation, inner: Iterable[InnerRoute]) -> dict[str, Row]:
+    root = display_root()
+    rows = [mount.to_dict(root) for mount in generation.static_mounts]
+    rows += [route.row(root) for route in inner]
     return {row["id"]: row for row in rows}
 
 

@@ -88,12 +88,21 @@ class RouteRowCache:
 
 def inner_rows(route: Route) -> list[Row]:
     """List the rows of the routes within an application; none for another route."""
+    return [inner.row(display_root()) for inner in _inner_routes(route)]
+
+
+def inner_routes_of(generation: Generation) -> list[InnerRoute]:
+    """List the routes within all applications of a generation."""
+    return [inner for route in generation.routes for inner in _inner_routes(route)]
+
+
+def _inner_routes(route: Route) -> list[InnerRoute]:
     mount = route.origin
     if not isinstance(mount, Mount):
         return []
     from .._core.mounted_routes import inner_routes
 
-    return [inner.row(display_root()) for inner in inner_routes(mount)]
+    return inner_routes(mount)
 
 
 def describe(generation: Generation) -> list[dict[str, object]]:
@@ -119,12 +128,9 @@ def source_of(generation: Generation, route_id: str) -> dict[str, object] | None
 
     They come from memory: the file may have changed since.
     """
-    from .._core.mounted_routes import inner_routes
     from .._debug.source_mask import mask_source
 
-    mounts = (r.origin for r in generation.routes if isinstance(r.origin, Mount))
-    inner = (each for mount in mounts for each in inner_routes(mount))
-    every: Iterable[Route | InnerRoute] = chain(generation.routes, inner)
+    every: Iterable[Route | InnerRoute] = chain(generation.routes, inner_routes_of(generation))
     route = next((each for each in every if each.id == route_id), None)
     source = generation.sources.cached(route.file) if route and generation.sources else None
     if route is None or source is None:

@@ -68,6 +68,9 @@ async fn run(target: &str) {
     let project = project.top_file("templates/page.html", "<h1>{{ title }}</h1>");
     let mut world = World::of(project).await;
 
+    // Before a request: Django itself loads its URLs with the first one.
+    let row = route(&world, "/count/").await;
+    assert_eq!((&row["file"], &row["line"]), (&json!("site_views.py"), &json!(6)), "{row}");
     assert_eq!(world.text("/count/").await, "users: 1");
     let session = log_in(&world).await;
     assert!(admin(&world, "/admin/", &session).await.contains("Site administration"));
@@ -84,6 +87,14 @@ async fn run(target: &str) {
     assert!(failure.failure().contains("SyntaxError"), "{}", failure.failure());
     assert_eq!(world.text("/count/").await, "accounts: 1");
     edit(&mut world, "site_views.py", "def 1count", "def count").await;
+    let failure =
+        edit(&mut world, "site_views.py", "def fails", "number = absent\n\ndef fails").await;
+    assert!(failure.failure().contains("NameError"), "{}", failure.failure());
+    assert_eq!(world.text("/count/").await, "accounts: 1");
+    edit(&mut world, "site_views.py", "number = absent\n\n", "").await;
+    edit(&mut world, "mysite/urls.py", "'page/'", "'one-page/'").await.ran();
+    route(&world, "/one-page/").await;
+    edit(&mut world, "mysite/urls.py", "'one-page/'", "'page/'").await.ran();
     assert!(admin(&world, "/admin/", &session).await.contains("Site administration"));
     assert_eq!(world.status().await["pid"], pid);
 
