@@ -98,7 +98,7 @@ mod tests {
         for template in TEMPLATES {
             let file = text(template, "Dockerfile");
             let run = if template == "rust" { "CMD [\"demo\"]" } else { "CMD [\"snaxum\", " };
-            for part in ["\nUSER app\n", "\nHEALTHCHECK ", "\"]\n", run] {
+            for part in ["\nUSER 1000\n", "\nHEALTHCHECK ", "\"]\n", run] {
                 assert!(file.contains(part), "{template}: {part}");
             }
             let stages = file.lines().filter(|line| line.starts_with("FROM ")).count();
