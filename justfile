@@ -85,7 +85,7 @@ audit:
 test-frameworks *args:
     cargo test --test it -- --ignored frameworks:: {{ args }}
 
-# Run the test suites of Starlette, Werkzeug and Flask through the server: just conformance flask
+# Run the test suites of Starlette, FastAPI, Werkzeug and Flask through the server: just conformance flask
 conformance *args:
     cargo build -q
     python3 tests/conformance/run.py {{ args }}

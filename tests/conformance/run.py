@@ -53,8 +53,16 @@ _STARLETTE = (
     ),
     *("pyyaml", "trio"),
 )
+_FASTAPI = (
+    *("a2wsgi", "dirty-equals", "fastapi[standard]", "flask", "httpx", "httpx2", "inline-snapshot"),
+    *("itsdangerous", "jinja2", "logfire", "opentelemetry-exporter-otlp-proto-http"),
+    *("opentelemetry-instrumentation-fastapi", "opentelemetry-sdk", "orjson", "pwdlib[argon2]"),
+    *("pydantic-extra-types", "pydantic-settings", "pyjwt", "python-multipart", "pyyaml"),
+    *("sentry-sdk", "sqlmodel", "starlette==1.10.0", "strawberry-graphql", "ujson"),
+)
 SUITES = (
     Suite("starlette", "1.10.0", "asgi", packages=_STARLETTE),
+    Suite("fastapi", "0.165.0", "asgi", packages=_FASTAPI),
     Suite(
         "werkzeug",
         "3.1.9",

@@ -45,6 +45,8 @@ def run() -> dict[str, Any]:
         "filterwarnings=default",
         "-o",
         "xfail_strict=false",
+        "-o",
+        "minversion=0",
     ]
     arguments = os.environ["CONFORMANCE_ARGUMENTS"].split()
     sys.argv = ["pytest"]
