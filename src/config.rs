@@ -9,6 +9,7 @@ mod listening;
 mod logs;
 mod modules;
 mod option_names;
+mod option_places;
 mod options;
 mod removed;
 mod server_process;
@@ -27,6 +28,7 @@ pub use declaration::OptionSpec;
 pub use logs::LogFormat;
 pub(crate) use logs::exports_spans;
 pub use option_names::{nearest_option, option_named};
+pub use option_places::OptionPlaces;
 pub use options::{OPTIONS, ServerOptions, SnaxumConfig, SnaxumConfigBuilder};
 pub use removed::replacement;
 pub use server_process::ServerProcess;
@@ -137,6 +139,12 @@ impl SnaxumConfigBuilder {
         self
     }
 
+    /// Names the file and the line of options, for errors. Default: none is from a file.
+    pub fn places(mut self, places: OptionPlaces) -> Self {
+        self.places = places;
+        self
+    }
+
     /// Checks everything that can be checked without running Python.
     ///
     /// # Errors
@@ -144,7 +152,8 @@ impl SnaxumConfigBuilder {
     /// A value out of range, a missing python dir or one without modules, or a named module,
     /// directory or file that does not exist.
     pub fn build(self) -> Result<SnaxumConfig, Error> {
-        let mut options = self.options;
+        let (mut options, places) = (self.options, self.places);
+        let bad = |(name, problem)| bad_value(places.of(name), name, problem);
         let python_dir = options.python_dir.as_deref().unwrap_or(Path::new("python"));
         let python_dir = absolute(python_dir)?;
         check_utf8(&python_dir)?;
@@ -167,32 +176,33 @@ impl SnaxumConfigBuilder {
 
         for dir in &mut options.watch_dirs {
             *dir = absolute(&project_dir.join(&*dir))?;
-            check_path(dir, "watch", Path::is_dir)?;
+            check_utf8(dir)?;
+            check_exists(dir, "watch", Path::is_dir).map_err(bad)?;
         }
         options.env_file = options.env_file.filter(|path| !path.as_os_str().is_empty());
         if let Some(path) = &mut options.env_file {
             let is_default = path == Path::new(ENV_FILE);
             *path = absolute(&project_dir.join(&*path))?;
-            check_path(path, "env-file", |path| is_default || path.is_file())?;
+            check_utf8(path)?;
+            check_exists(path, "env-file", |path| is_default || path.is_file()).map_err(bad)?;
         }
         let templates_dir = options.templates_dir.as_deref();
         let is_default = templates_dir.is_none();
         let templates_dir = templates_dir.unwrap_or(Path::new("templates"));
         let templates_dir = absolute(&project_dir.join(templates_dir))?;
-        check_path(&templates_dir, "templates-dir", |path| is_default || path.is_dir())?;
+        check_utf8(&templates_dir)?;
+        check_exists(&templates_dir, "templates-dir", |path| is_default || path.is_dir())
+            .map_err(bad)?;
         options.templates_dir = Some(templates_dir);
-        listening::check(&options)
-            .map_err(|(name, problem)| bad_value("options", name, problem))?;
+        listening::check(&options).map_err(bad)?;
         let paths = [&mut options.uds, &mut options.tls_cert, &mut options.tls_key];
         for path in paths.into_iter().flatten() {
             *path = absolute(&project_dir.join(&*path))?;
         }
         for words in &options.redact_extra {
-            parse_words(words).map_err(|problem| bad_value("options", "redact-extra", problem))?;
+            parse_words(words).map_err(|problem| bad(("redact-extra", problem)))?;
         }
-        cors::check(&options)
-            .and_then(|()| cors::check_has_origins(&options))
-            .map_err(|(name, problem)| bad_value("options", name, problem))?;
+        cors::check(&options).and_then(|()| cors::check_has_origins(&options)).map_err(bad)?;
 
         let mut config = options.into_config(project_dir);
         for (name, count) in [
@@ -208,26 +218,26 @@ impl SnaxumConfigBuilder {
         config.dev = self.dev;
         if !config.docs_path().is_empty() && config.docs_path() == config.openapi_path() {
             let problem = format!("`{}`, which is `openapi-url`, too", config.docs_path());
-            return Err(bad_value("options", "docs-url", problem));
+            return Err(bad(("docs-url", problem)));
         }
         config.load_only = self.load_only;
         config.first_generation = self.first_generation.unwrap_or(1);
         config.crash_record = self.crash_record;
         config.process = self.process;
+        config.places = places;
         Ok(config)
     }
 }
 
-fn check_path(
+fn check_exists(
     path: &Path,
     option: &'static str,
     is_right: impl Fn(&Path) -> bool,
-) -> Result<(), Error> {
-    check_utf8(path)?;
+) -> Result<(), (&'static str, String)> {
     if is_right(path) {
         return Ok(());
     }
-    Err(bad_value("options", option, format!("`{}`, which does not exist", path.display())))
+    Err((option, format!("`{}`, which does not exist", path.display())))
 }
 
 /// Python gets the path as text, and so does the console.

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::config::{self, ENV_FILE, ServerOptions, SnaxumConfig, SnaxumConfigBuilder};
+use crate::config::{
+    self, ENV_FILE, OptionPlaces, ServerOptions, SnaxumConfig, SnaxumConfigBuilder,
+};
 use crate::error::Error;
 
 /// A directory with `python/`, and optionally `pyproject.toml` and `.venv/`.
@@ -24,6 +26,8 @@ pub struct Project {
     pub has_dev_group: bool,
     /// The options of `[tool.snaxum]`.
     pub options: ServerOptions,
+    /// Their lines.
+    places: OptionPlaces,
 }
 
 impl Project {
@@ -50,13 +54,14 @@ impl Project {
             Err(error) if error.kind() == ErrorKind::NotFound => Manifest::default(),
             Err(source) => return Err(Error::Unreadable { path, source }),
         };
-        let Manifest { dependencies, has_dev_group, options } = manifest;
-        Ok(Self { root, dependencies, has_dev_group, options })
+        let Manifest { dependencies, has_dev_group, options, places } = manifest;
+        Ok(Self { root, dependencies, has_dev_group, options, places })
     }
 
     /// Starts a configuration from `options` (the command line and the environment), then from
     /// `[tool.snaxum]`. Resolves a relative python dir from the project.
     pub fn configure(&self, options: ServerOptions) -> SnaxumConfigBuilder {
+        let places = self.places.clone().without(|name| options.sets(name));
         let mut options = options.or(self.options.clone());
         let default = match &options.app {
             // Where `python -m` would find its module.
@@ -75,7 +80,7 @@ impl Project {
         };
         options.python_dir = Some(self.root.join(python_dir));
         options.env_file.get_or_insert_with(|| PathBuf::from(ENV_FILE));
-        SnaxumConfig::builder().project_dir(&self.root).options(options)
+        SnaxumConfig::builder().project_dir(&self.root).options(options).places(places)
     }
 }
 
@@ -131,6 +136,7 @@ struct Manifest {
     dependencies: Vec<String>,
     has_dev_group: bool,
     options: ServerOptions,
+    places: OptionPlaces,
 }
 
 fn parse(text: &str) -> Result<Manifest, Error> {
@@ -142,10 +148,10 @@ fn parse(text: &str) -> Result<Manifest, Error> {
         problem: error.message().to_owned(),
     })?;
     let (dependencies, has_dev_group) = requirements(document.get_ref());
-    let mut options = ServerOptions::default();
+    let (mut options, mut places) = (ServerOptions::default(), OptionPlaces::default());
     let section = table(document.get_ref(), "tool").and_then(|tool| tool.get("snaxum"));
     let Some(section) = section else {
-        return Ok(Manifest { dependencies, has_dev_group, options });
+        return Ok(Manifest { dependencies, has_dev_group, options, places });
     };
     let DeValue::Table(section) = section.get_ref() else {
         return Err(Error::BadToml {
@@ -153,7 +159,6 @@ fn parse(text: &str) -> Result<Manifest, Error> {
             problem: "`tool.snaxum` is not a table; write the options below `[tool.snaxum]`".into(),
         });
     };
-    let mut lines = Vec::new();
     for (group, key, value) in keys(section) {
         let written = format!("{group}{}", key.get_ref());
         let Some(option) = config::option_named(&written) else {
@@ -164,8 +169,9 @@ fn parse(text: &str) -> Result<Manifest, Error> {
                 hint: if group.is_empty() { hint } else { hint.replace(&format!("`{group}"), "`") },
             });
         };
-        lines.push((option.name, value.span().start));
-        let bad = |problem| config::bad_value(&origin(value.span().start), option.name, problem);
+        let place = origin(value.span().start);
+        places.add(option.name, place.clone());
+        let bad = |problem| config::bad_value(&place, option.name, problem);
         let values = match value.get_ref() {
             DeValue::Array(items) if option.is_list => {
                 items.iter().map(|item| text_of(item.get_ref())).collect()
@@ -181,11 +187,9 @@ fn parse(text: &str) -> Result<Manifest, Error> {
             options.set(option.name, &value).map_err(bad)?;
         }
     }
-    config::check_cors(&options).map_err(|(name, problem)| {
-        let start = lines.iter().find(|(option, _)| *option == name).map_or(0, |(_, start)| *start);
-        config::bad_value(&origin(start), name, problem)
-    })?;
-    Ok(Manifest { dependencies, has_dev_group, options })
+    config::check_cors(&options)
+        .map_err(|(name, problem)| config::bad_value(places.of(name), name, problem))?;
+    Ok(Manifest { dependencies, has_dev_group, options, places })
 }
 
 /// Returns the requirements of a `pyproject.toml`, as written.
@@ -308,7 +312,7 @@ mod tests {
         let text = "[project]\ndependencies = [\"polars>=1\"]\n\n[tool.snaxum]\nport = 8080\n\
                     module = [\"a\", \"b\"]\nrequest_timeout = 2.5\nmax-body-size = \"1MiB\"\n\
                     no-inject = true\nno-overlay = \"off\"\n";
-        let Manifest { dependencies, has_dev_group, options } = parse(text).expect("valid");
+        let Manifest { dependencies, has_dev_group, options, .. } = parse(text).expect("valid");
         assert!(!has_dev_group);
         assert_eq!(dependencies, ["polars>=1"]);
         assert_eq!(options.port, Some(8080));

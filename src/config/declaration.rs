@@ -70,6 +70,10 @@ macro_rules! setting {
     ($type:ty, $default:expr) => { Option<$type> };
 }
 
+pub(super) fn is_default<T: Default + PartialEq>(setting: &T) -> bool {
+    *setting == T::default()
+}
+
 macro_rules! resolve {
     ($setting:expr) => {
         $setting
@@ -103,6 +107,8 @@ macro_rules! options {
             pub crash_record: Option<Arc<CrashRecord>>,
             /// The place of this process in its server.
             pub process: ServerProcess,
+            /// Where a file sets its options.
+            pub places: OptionPlaces,
             $($(#[doc = $help])+ pub $field: $type,)+
         }
 
@@ -122,6 +128,7 @@ macro_rules! options {
             pub(super) first_generation: Option<u64>,
             pub(super) crash_record: Option<Arc<CrashRecord>>,
             pub(super) process: ServerProcess,
+            pub(super) places: OptionPlaces,
             pub(super) options: ServerOptions,
         }
 
@@ -167,6 +174,14 @@ macro_rules! options {
                 Ok(())
             }
 
+            /// Whether one of [`OPTIONS`] is set.
+            pub(crate) fn sets(&self, name: &str) -> bool {
+                match name {
+                    $($name => !is_default(&self.$field),)+
+                    _ => unreachable!("the caller took the name from OPTIONS"),
+                }
+            }
+
             /// Applies the defaults.
             pub(crate) fn into_config(self, project_dir: PathBuf) -> SnaxumConfig {
                 SnaxumConfig {
@@ -176,6 +191,7 @@ macro_rules! options {
                     first_generation: 1,
                     crash_record: None,
                     process: ServerProcess::default(),
+                    places: OptionPlaces::default(),
                     $($field: $crate::config::declaration::resolve!(self.$field $(, $default)?),)+
                 }
             }

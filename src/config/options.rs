@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use crate::crash_record::CrashRecord;
 
-use super::declaration::{OptionSpec, Setting, options};
+use super::declaration::{OptionSpec, Setting, is_default, options};
 use super::logs::{LogFormat, parse_address, parse_log_format, parse_log_path};
+use super::option_places::OptionPlaces;
 use super::server_process::ServerProcess;
 use super::trusted_peers::TrustedPeers;
 use super::values::{

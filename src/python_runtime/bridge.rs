@@ -12,7 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyModule, PyString, PyTuple};
 
-use crate::config;
+use crate::config::{self, OptionPlaces};
 use crate::error::Error;
 use crate::framework;
 use crate::message::{Head, HeadKind, LoadReport, RequestBody};
@@ -208,13 +208,13 @@ pub(crate) fn error_text(py: Python<'_>, error: &PyErr) -> String {
 }
 
 /// Converts an exception of the start: a `BadOption` is of the user's, any other one is a bug.
-pub(crate) fn start_error(py: Python<'_>, error: &PyErr) -> Error {
+pub(crate) fn start_error(py: Python<'_>, error: &PyErr, places: &OptionPlaces) -> Error {
     let value = error.value(py);
     let attribute = |name| value.getattr(name).and_then(|text| text.extract::<String>());
     let option = attribute("option").ok().and_then(|name| config::option_named(&name));
     match (option, attribute("problem")) {
         (Some(option), Ok(problem)) => {
-            Error::BadValue { origin: "options".to_owned(), name: option.name, problem }
+            config::bad_value(places.of(option.name), option.name, problem)
         }
         _ => Error::RuntimeLost(error_text(py, error)),
     }

@@ -142,7 +142,7 @@ fn run(context: ThreadContext) {
         let (bridge, report) = match started {
             Ok((bridge, report)) => (Arc::new(bridge), report),
             Err(error) => {
-                let _ = reply.send(Err(bridge::start_error(py, &error)));
+                let _ = reply.send(Err(bridge::start_error(py, &error, &context.config.places)));
                 return;
             }
         };

@@ -183,15 +183,22 @@ async fn a_bad_value_of_an_option_or_a_variable_is_bad_usage() {
 }
 
 #[tokio::test]
-async fn a_named_file_or_directory_that_is_not_there_is_bad_usage() {
+async fn a_file_or_directory_that_is_not_there_is_named_with_its_place() {
     let file = app().snaxum(&["check", "--env-file", "no.env"]).await;
     assert_eq!(file.code, Some(2));
     assert_is_one_message(&file, &["`env-file`", "no.env`, which does not exist"]);
 
     let directory = app().top_file("pyproject.toml", "[tool.snaxum]\nwatch = [\"nowhere\"]\n");
     let directory = directory.snaxum(&["check"]).await;
-    assert_eq!(directory.code, Some(2));
-    assert_is_one_message(&directory, &["`watch`", "nowhere`, which does not exist"]);
+    assert_eq!(directory.code, Some(1), "the project is at fault");
+    assert_is_one_message(
+        &directory,
+        &["pyproject.toml:2: `watch`", "nowhere`, which does not exist"],
+    );
+    let replaced = app().top_file("pyproject.toml", "[tool.snaxum]\nenv-file = \"a.env\"\n");
+    let replaced = replaced.snaxum(&["check", "--env-file", "b.env"]).await;
+    assert_eq!(replaced.code, Some(2), "the command line wins");
+    assert_is_one_message(&replaced, &["`env-file`", "b.env`, which does not exist"]);
 }
 
 #[tokio::test]

@@ -158,4 +158,8 @@ async fn a_missing_uvloop_is_an_error_only_where_it_is_asked_for() {
         assert_eq!(ended.code, Some(2), "{}", ended.stderr);
         assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     }
+    let project = without().top_file("pyproject.toml", "[tool.snaxum]\n\nloop = \"uvloop\"\n");
+    let ended = project.snaxum(&["serve", "--port", "0"]).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("pyproject.toml:3: `loop` is uvloop, which"), "{}", ended.stderr);
 }
