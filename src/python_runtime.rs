@@ -22,13 +22,13 @@ mod exchange;
 mod gate;
 mod host;
 mod in_flight;
+mod in_process_connection;
 mod interpreter;
 mod introspection;
 mod json;
 mod lent_thread;
 mod loop_signals;
 mod measurements;
-mod memory_connection;
 mod messages;
 #[cfg_attr(Py_LIMITED_API, path = "python_runtime/limited_own_context.rs")]
 mod own_context;
@@ -68,9 +68,9 @@ use cancel_on_drop::CancelOnDrop;
 use ended_requests::EndedRequests;
 pub use gate::Gate;
 use in_flight::InFlight;
+pub use in_process_connection::Connect;
 pub use lent_thread::LentThread;
 use loop_signals::LoopSignals;
-pub use memory_connection::Connect;
 use messages::{Call, Calls, Control};
 pub use messages::{NewerPaths, OpenApiText, ReloadOutcome, ReloadParams, ReloadScope};
 use pool_counts::LastPoolCounts;
@@ -368,7 +368,7 @@ impl PythonRuntime {
     /// Python stops, or tests have run before.
     pub async fn run_tests(&self, args: Vec<String>, connect: Connect) -> Result<i32, Error> {
         let lost = |what: &str| Error::RuntimeLost(what.to_owned());
-        self.open_in_memory(connect)?;
+        self.open_in_process(connect)?;
         let (reply, code) = oneshot::channel();
         let message = Control::RunTests { args, reply };
         self.control.try_send(message).map_err(|_| lost("it is stopping"))?;
@@ -381,7 +381,7 @@ impl PythonRuntime {
     /// # Errors
     ///
     /// It was called before.
-    pub fn open_in_memory(&self, connect: Connect) -> Result<(), Error> {
+    pub fn open_in_process(&self, connect: Connect) -> Result<(), Error> {
         let connect = (tokio::runtime::Handle::current(), connect);
         let lost = |_| Error::RuntimeLost("tests have run already".to_owned());
         self.connect.set(connect).map_err(lost)

@@ -254,8 +254,8 @@ pub struct OuterConnection {
 /// The server's end of a connection within this process.
 #[derive(Debug)]
 pub enum LocalConnection {
-    /// In memory.
-    Memory(DuplexStream),
+    /// A pipe of this process, without a descriptor.
+    Pipe(DuplexStream),
     /// A socket, for the requests of another server, which has these.
     Socket(UnixStream, OuterConnection),
 }
@@ -263,7 +263,7 @@ pub enum LocalConnection {
 /// Returns a function that serves a connection within this process until `stop` is cancelled.
 ///
 /// The function must be called within a tokio runtime.
-pub fn serve_in_memory<F: Future<Output = Response> + Send + 'static>(
+pub fn serve_in_process<F: Future<Output = Response> + Send + 'static>(
     respond: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F + Clone + Send + Sync + 'static,
     limits: ConnectionLimits,
     stop: CancellationToken,
@@ -274,7 +274,7 @@ pub fn serve_in_memory<F: Future<Output = Response> + Send + 'static>(
         let mut limits = limits;
         let mut is_unlimited = false;
         let (socket, outer) = match connection {
-            LocalConnection::Memory(socket) => (
+            LocalConnection::Pipe(socket) => (
                 socket.into_any(),
                 OuterConnection { client: Some(NO_ADDRESS), ..Default::default() },
             ),

@@ -74,8 +74,8 @@ class HostApi(Protocol):
     def wrote(self, path: str) -> None:
         """Report a file of the project that this process opens for writing."""
 
-    def connect(self) -> MemoryConnection:
-        """Connect to the server in memory. Raises RuntimeError unless tests run."""
+    def connect(self) -> InProcessConnection:
+        """Connect to the server within this process. Raises RuntimeError unless tests run."""
 
     def connect_socket(
         self, client: tuple[str, int] | None, server: tuple[str, int] | None, is_https: bool
@@ -95,8 +95,8 @@ class HostApi(Protocol):
         """Close the server's sockets, and reset its signal handlers, in a forked process."""
 
 
-class MemoryConnection(Protocol):
-    """The client's end of a connection to the server in memory."""
+class InProcessConnection(Protocol):
+    """The client's end of a connection to the server within this process."""
 
     def send(self, data: bytes) -> None:
         """Send all of `data`. Raises BrokenPipeError once the server has closed the connection."""

@@ -1,6 +1,6 @@
 //! `snaxum test`: runs the project's tests with pytest, in the interpreter that has its routes.
 //!
-//! Serves connections in memory only. Signals are Python's: Ctrl-C is a `KeyboardInterrupt` in a test.
+//! Serves connections within this process only. Signals are Python's: Ctrl-C is a `KeyboardInterrupt` in a test.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: ProjectArgs, pytest: Vec<String>) -> Result<ExitCode, Er
     result
 }
 
-/// A project that is loaded, and serves connections in memory.
+/// A project that is loaded, and serves connections within this process.
 struct MemoryServer {
     runtime: Arc<PythonRuntime>,
     stop: CancellationToken,
@@ -53,7 +53,7 @@ impl MemoryServer {
             move |request, _| dispatcher::respond_through_layers(Arc::clone(&runtime), request)
         };
         let stop = CancellationToken::new();
-        let connect = server::serve_in_memory(respond, limits, stop.clone());
+        let connect = server::serve_in_process(respond, limits, stop.clone());
         Ok((Self { runtime, stop, drain }, Arc::new(connect)))
     }
 
@@ -79,7 +79,7 @@ impl LoadedProject {
         let server = tokio.block_on(async {
             let (server, connect) = MemoryServer::start(args)?;
             project::print_failures(&server.runtime);
-            server.runtime.open_in_memory(connect)?;
+            server.runtime.open_in_process(connect)?;
             Ok::<_, Error>(server)
         })?;
         Ok(Self { tokio: Mutex::new(Some(tokio)), server })

@@ -20,9 +20,9 @@ use crate::message::{LogRecord, WorkerEvent};
 use crate::telemetry::Identities;
 
 use super::ended_requests::EndedRequests;
+use super::in_process_connection::{self, Connect, HostAndPort, InProcessConnection};
 use super::json::parse;
 use super::loop_signals::LoopSignals;
-use super::memory_connection::{self, Connect, HostAndPort, MemoryConnection};
 use super::reply::{self, WakeBatch};
 
 thread_local! {
@@ -136,10 +136,10 @@ impl HostApi {
         Ok(())
     }
 
-    /// Connects to the server in memory. Raises `RuntimeError` unless tests run.
-    fn connect(&self) -> PyResult<MemoryConnection> {
+    /// Connects to the server within this process. Raises `RuntimeError` unless tests run.
+    fn connect(&self) -> PyResult<InProcessConnection> {
         let (tokio, connect) = self.local_server()?;
-        Ok(MemoryConnection::new(tokio.clone(), connect))
+        Ok(InProcessConnection::new(tokio.clone(), connect))
     }
 
     /// Connects to it by a socket, for a request of the client of another server; returns the
@@ -152,7 +152,7 @@ impl HostApi {
         is_https: bool,
     ) -> PyResult<RawFd> {
         let (tokio, connect) = self.local_server()?;
-        Ok(memory_connection::open_socket(tokio, connect, client, server, is_https)?)
+        Ok(in_process_connection::open_socket(tokio, connect, client, server, is_https)?)
     }
 
     /// Detaches a process that user code has forked, and that calls this, from the server.

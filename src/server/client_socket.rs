@@ -148,7 +148,7 @@ fn is_closed(socket: RawFd) -> bool {
     state.revents & (libc::POLLHUP | libc::POLLERR) != 0
 }
 
-/// Connections in memory; a client that leaves shows with the next write.
+/// Connections within the process; a client that leaves shows with the next write.
 impl ClientSocket for DuplexStream {
     fn poll_peek(&mut self, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
         Poll::Pending

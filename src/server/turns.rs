@@ -166,7 +166,7 @@ pub(super) struct Mobility {
 }
 
 impl Mobility {
-    /// For a server of one process, and in memory.
+    /// For a server of one process, and for connections within it.
     pub(super) const NONE: Self = Self { turns: None, is_movable: false };
 
     /// `is_plain`: a connection begins with its first request.

@@ -1,4 +1,4 @@
-"""HTTP over a connection in memory, by the standard library's client.
+"""HTTP over a connection within this process, by the standard library's client.
 
 Owns the connection and the exceptions of handlers. Never builds a request (`snaxum.testing`).
 """
@@ -10,7 +10,7 @@ import io
 from collections import OrderedDict
 from typing import Any
 
-from .._host import MemoryConnection
+from .._host import InProcessConnection
 from .._runtime import respond
 from .._runtime.runtime import Runtime, has_started, running
 from . import in_process
@@ -51,8 +51,8 @@ def loaded(project: str | None = None) -> Runtime:
     return running()
 
 
-def connect() -> MemoryConnection:
-    """Connect to the server in memory. Raises RuntimeError without a project."""
+def connect() -> InProcessConnection:
+    """Connect to the server within this process. Raises RuntimeError without a project."""
     runtime = loaded()
     respond.on_exception = record_exception
     return runtime.host.connect()
@@ -83,7 +83,7 @@ def forget_exceptions() -> None:
 class ClientSocket:
     """The methods of a socket that `http.client` calls."""
 
-    def __init__(self, connection: MemoryConnection, timeout: float | None) -> None:
+    def __init__(self, connection: InProcessConnection, timeout: float | None) -> None:
         self._connection = connection
         self._timeout = timeout
         self._reader: Any = io.BufferedReader(_SocketReader(self), RECEIVE_BYTES)

@@ -1,4 +1,4 @@
-"""The client's side of a WebSocket, over a connection in memory.
+"""The client's side of a WebSocket, over a connection within this process.
 
 Owns the order of its messages. Knows no extension.
 """

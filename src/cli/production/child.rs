@@ -37,7 +37,7 @@ use crate::cli::render::error::error_text;
 use crate::cli::serve::{self, ReadyServer, StopCause};
 use crate::cli::{descriptors, exit, invocation, log, project};
 
-/// The size of the pipe for a request in memory.
+/// The size of the pipe for a request of its own.
 const PIPE_BYTES: usize = 64 * 1024;
 /// The time that Python has to stop in a process that was not needed.
 const UNUSED_SHUTDOWN: Duration = Duration::from_millis(500);
@@ -211,16 +211,16 @@ async fn check(
     }
 }
 
-/// Sends a request to this process, in memory.
+/// Sends a request to this process, without a socket.
 async fn smoke_test(runtime: &Arc<PythonRuntime>, path: &str) -> Result<(), String> {
     let (limits, stop) = (ConnectionLimits::new(runtime.config()), CancellationToken::new());
     let respond = {
         let runtime = Arc::clone(runtime);
         move |request, _| dispatcher::respond_through_layers(Arc::clone(&runtime), request)
     };
-    let connect = server::serve_in_memory(respond, limits, stop.clone());
+    let connect = server::serve_in_process(respond, limits, stop.clone());
     let (client, socket) = tokio::io::duplex(PIPE_BYTES);
-    connect(LocalConnection::Memory(socket));
+    connect(LocalConnection::Pipe(socket));
     let failed = |error: &dyn std::fmt::Display| {
         color::escape(&format!("the smoke request GET {path} has failed: {error}"))
     };

@@ -1,7 +1,7 @@
-//! The client's end of a connection within this process: in memory for `snaxum.testing`, or a socket for
+//! The client's end of a connection within this process: a pipe for `snaxum.testing`, or a socket for
 //! `snaxum.asgi`.
 //!
-//! One in memory blocks the calling thread, without the interpreter; a socket belongs to Python. Knows
+//! The pipe blocks the calling thread, without the interpreter; a socket belongs to Python. Knows
 //! nothing of HTTP.
 
 use std::io;
@@ -23,7 +23,7 @@ use crate::server::{LocalConnection, OuterConnection};
 
 /// How often a thread that waits checks for Ctrl-C.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
-/// The bytes on their way, in each direction of a connection in memory.
+/// The bytes on their way, in each direction of a pipe.
 const BUFFER: usize = 64 * 1024;
 
 /// Serves connections within this process; see [`PythonRuntime::run_tests`](super::PythonRuntime::run_tests).
@@ -53,19 +53,19 @@ pub(super) fn open_socket(
 
 /// A connection.
 #[pyclass(frozen)]
-pub(crate) struct MemoryConnection {
+pub(crate) struct InProcessConnection {
     tokio: Handle,
     // Both are `None` once it is closed.
     reader: Mutex<Option<ReadHalf<DuplexStream>>>,
     writer: Mutex<Option<WriteHalf<DuplexStream>>>,
 }
 
-impl MemoryConnection {
+impl InProcessConnection {
     pub(super) fn new(tokio: Handle, connect: &Connect) -> Self {
         let (ours, theirs) = tokio::io::duplex(BUFFER);
         {
             let _guard = tokio.enter();
-            connect(LocalConnection::Memory(theirs));
+            connect(LocalConnection::Pipe(theirs));
         }
         let (reader, writer) = tokio::io::split(ours);
         Self { tokio, reader: Mutex::new(Some(reader)), writer: Mutex::new(Some(writer)) }
@@ -73,7 +73,7 @@ impl MemoryConnection {
 }
 
 #[pymethods]
-impl MemoryConnection {
+impl InProcessConnection {
     /// Sends all of `data`; waits while the server does not read it. Raises `BrokenPipeError` once
     /// the server has closed the connection.
     fn send(&self, py: Python<'_>, data: Vec<u8>) -> PyResult<()> {
