@@ -164,6 +164,9 @@ if not TYPE_CHECKING:  # for a type checker, an unknown name is an error
             value = getattr(import_module(f"{__name__}.{module}"), name)
             globals()[name] = value
             return value
+        if name[:1] == "_" or name in _NAMES_OF:
+            # Asked for by an import of the module of this name.
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from ._core import foreign_names
 
         if name in foreign_names.FOREIGN:

@@ -6,7 +6,6 @@ Owns the members of their problem documents. Rust writes the document, or the pa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ._core.foreign_names import explain_keyword
@@ -112,6 +111,8 @@ def checked_status(status: object, lowest: int) -> int:
 
 
 def _phrase(status: int) -> str:
+    from http import HTTPStatus  # its enumeration is large
+
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -6,7 +6,6 @@ use, and once. Never sends a response; an unreadable body raises an HTTPError.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
@@ -17,6 +16,7 @@ from ._core.client_address import ClientAddress
 from ._core.cookies import parse_cookies
 from ._core.json_decoding import DecodingError, loads
 from ._core.json_encoding import dumps
+from ._core.near_names import near_names
 from ._core.text_encoding import text_codec
 from .headers import Cookies, Fields, Headers, Pairs, QueryParams, RequestHeaders
 from .http_errors import HTTPError
@@ -233,7 +233,7 @@ def _unknown(name: str) -> str:
     """Explain an attribute that a request does not have, with the one to use instead."""
     if instead := foreign_names.REQUEST.get(name.lower()):
         return f"a request has no `{name}`; {instead}"
-    near = difflib.get_close_matches(name, _READ, n=1)
+    near = near_names(name, _READ)
     names = ", ".join((*_READ, "path_params, stream()"))
     hint = f"did you mean `{near[0]}`?" if near else f"it has {names}"
     return f"a request has no `{name}`; {hint}; values of your own go to `request.state`"

@@ -6,12 +6,12 @@ a template that has changed: in development a template is compared with its file
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import _registry
+from ._core.near_names import near_names
 from ._reload import user_paths
 from .urls import url_for
 
@@ -125,7 +125,7 @@ def _not_found(name: str) -> str:
         ]
         if len(names) > MAX_COMPARED:
             break
-    near = difflib.get_close_matches(name, names, MAX_NEAR)
+    near = near_names(name, names, MAX_NEAR)
     near += [each for each in names if each.split("/")[-1] == name and each not in near][:MAX_NEAR]
     hint = f"; near it: {', '.join(near)}" if near else ""
     return f"no template `{name}` in `{shown}`{hint}"

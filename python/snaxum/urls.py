@@ -6,13 +6,13 @@ link, and for `redirect`.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from . import _registry
+from ._core.near_names import near_names
 from ._core.patterns import Converter
 from .routing import Route, RouteError
 
@@ -135,7 +135,7 @@ def _unknown(endpoint: str, routes: Iterable[Route]) -> str:
         return f"url_for({endpoint!r}): there are no routes yet; call it in a handler"
     last = endpoint.rpartition(".")[2]
     near = [name for name in names if name.rpartition(".")[2] == last]
-    near += [n for n in difflib.get_close_matches(endpoint, names) if n not in near]
+    near += [n for n in near_names(endpoint, names, 3) if n not in near]
     hint = "did you mean" if near else "there are"
     shown = (near or names)[:5]
     more = ", …" if len(near or names) > len(shown) else ""

@@ -26,8 +26,11 @@ LATER = (
     "asyncio",
     "base64",
     "concurrent.futures",
+    "difflib",
     "email",
     "hashlib",
+    "http",
+    "locale",
     "multiprocessing",
     "pkgutil",
     *(["selectors"] if sys.version_info >= (3, 11) else []),  # `subprocess` of 3.10 needs it

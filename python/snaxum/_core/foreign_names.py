@@ -6,13 +6,13 @@ of them.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
 from .late_regex import late
+from .near_names import near_names
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -220,5 +220,5 @@ def explain(name: str, public: Iterable[str]) -> str | None:
     """Return what to use instead of `name`; None if it is unlike any name."""
     if name in FOREIGN:
         return f"snaxum has no `{name}`; {FOREIGN[name]}"
-    near = difflib.get_close_matches(name, public, n=1, cutoff=0.8)
+    near = near_names(name, public, cutoff=0.8)
     return f"snaxum has no `{name}`; did you mean `{near[0]}`?" if near else None

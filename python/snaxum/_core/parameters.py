@@ -5,7 +5,6 @@ Owns the plan of a call. `calls` makes the function that fills it. Never reads a
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 import typing
@@ -21,6 +20,7 @@ from . import foreign_parameters, foreign_patterns, sources
 from .arguments import Argument, ArgumentSource, Passing
 from .handlers import Handler, code_of, innermost
 from .late_regex import late
+from .near_names import near_names
 
 _PASSING: dict[object, Passing] = {
     Parameter.POSITIONAL_ONLY: "positional",
@@ -119,7 +119,7 @@ def warnings(
     free = [name for name in names if name not in taken]
     for each in arguments or ():
         if each.source == "query" and each.is_required:
-            if near := difflib.get_close_matches(each.name, free, n=1):
+            if near := near_names(each.name, free):
                 found.append(f"`{each.name}` is a query parameter; the path has `{near[0]}`")
         elif free and each.source == "request" and not _is_for_request(each, handler):
             found.append(

@@ -6,7 +6,6 @@ the meaning that it has in Werkzeug, the oracle of the tests. Knows no handlers 
 
 from __future__ import annotations
 
-import difflib
 import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from itertools import accumulate
 from typing import Any
 
 from .late_regex import late
+from .near_names import near_names
 
 # Python 3.11 refuses longer integers by default; a route must not depend on that setting.
 MAX_INT_DIGITS = 4300
@@ -149,7 +149,7 @@ def _param(inner: str) -> tuple[str, Converter]:
                 f"`<{inner}>` passes arguments to a converter, but converters take none here; "
                 "check the value in the handler"
             )
-        near = difflib.get_close_matches(kind, CONVERTERS, n=1)
+        near = near_names(kind, CONVERTERS)
         hint = f"did you mean `{near[0]}`? " if near else ""
         known = ", ".join(sorted(CONVERTERS))
         raise PatternError(f"unknown converter `{kind}`; {hint}there are {known}")

@@ -6,7 +6,6 @@ source can fill. Never reads a signature.
 
 from __future__ import annotations
 
-import difflib
 import enum
 import typing
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from .._validation.hints import NONE, is_alias, is_class, members, name_of, unwr
 from ..markers import MISSING
 from .arguments import Argument, ArgumentSource
 from .libraries import ByClass
+from .near_names import near_names
 
 TEXTS = ("path", "query", "header", "cookie", "form")
 
@@ -205,7 +205,7 @@ def _refuse_unknown(argument: Argument) -> None:
 
 def _check_path(argument: Argument, names: Mapping[str, type]) -> None:
     if argument.key not in names:
-        near = difflib.get_close_matches(argument.key, names, n=1)
+        near = near_names(argument.key, names)
         hint = f"use the name `{near[0]}`" if near else f"add `<{argument.key}>` to the path"
         raise ValueError(f"`{argument.name}` is not in the path; {hint}")
     # Each has a value, so a default is never used.
@@ -276,7 +276,7 @@ def _check_text(argument: Argument, names: Mapping[str, type]) -> None:
 
 
 def _refusal(argument: Argument, error: Unsupported, names: Mapping[str, type]) -> str:
-    near = difflib.get_close_matches(argument.name, names, n=1)
+    near = near_names(argument.name, names)
     path = (
         f", or use the name `{near[0]}` of the path" if near and argument.name not in names else ""
     )

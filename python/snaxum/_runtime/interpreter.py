@@ -8,7 +8,6 @@ encoding of file names or Python's main thread, which are fixed at the start.
 
 from __future__ import annotations
 
-import locale
 import os
 import site
 import sys
@@ -56,6 +55,8 @@ def _add_packages(venv: str) -> None:
 
 def _prefer_utf8() -> None:
     """Make UTF-8 the default of `open()`."""
+    import locale  # only for an interpreter that another program has started
+
     if locale.getpreferredencoding(False).lower().replace("-", "") != "utf8":
         for name in ("C.UTF-8", "en_US.UTF-8", "UTF-8"):
             try:
