@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pyo3::exceptions::PyKeyError;
-use pyo3::ffi::c_str;
+use pyo3::ffi::{self, c_str};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyModule, PyString, PyTuple};
@@ -57,7 +57,7 @@ impl Bridge {
                 .call_method1("install", (files, read, PyBytes::new(py, framework::compiled())))?;
         }
         let identities = host.identities;
-        let module = py.import("snaxum._bridge")?;
+        let module = without_collections(py, || py.import("snaxum._bridge"))?;
         let report = module.call_method1("start", (options, host))?;
         let report = parse(&report)?;
         let function = |name| module.getattr(name).map(Bound::unbind);
@@ -205,6 +205,19 @@ fn framework_source(name: &str) -> PyResult<String> {
 pub(crate) fn error_text(py: Python<'_>, error: &PyErr) -> String {
     let traceback = error.traceback(py).and_then(|tb| tb.format().ok()).unwrap_or_default();
     format!("{traceback}{error}")
+}
+
+/// Imports modules of the framework, none of which becomes garbage: a search for some would be a part
+/// of the start.
+fn without_collections<T>(_: Python<'_>, import: impl FnOnce() -> T) -> T {
+    // SAFETY: this thread is attached, which the parameter proves.
+    let was_enabled = unsafe { ffi::PyGC_Disable() } != 0;
+    let imported = import();
+    if was_enabled {
+        // SAFETY: as above.
+        unsafe { ffi::PyGC_Enable() };
+    }
+    imported
 }
 
 /// Converts an exception of the start: a `BadOption` is of the user's, any other one is a bug.
