@@ -64,7 +64,7 @@ fn parts(page: &str) -> (String, Vec<Block>) {
 
 /// Pages with parts of programs, in `py` blocks that do not run.
 const FRAGMENTS: [(&str, usize); 4] =
-    [("applications.md", 1), ("bodies.md", 2), ("from-flask.md", 1), ("serving.md", 1)];
+    [("applications.md", 1), ("bodies.md", 2), ("from-flask.md", 1), ("serving.md", 2)];
 
 /// Pages whose programs import packages.
 const WITH_PACKAGES: [&str; 2] = ["templates.md", "testing.md"];
