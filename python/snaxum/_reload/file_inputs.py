@@ -7,6 +7,7 @@ is not a save. Never reads a file except to compute a digest.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import stat
 import sys
@@ -101,10 +102,22 @@ def _on_audit_event(event: str, args: tuple[Any, ...]) -> None:
     # The caller is one frame up. Modules that show source lines also read for themselves.
     caller = sys._getframe(1).f_code.co_filename
     if caller in _LOADERS and event == "open":
-        if type(args[0]) is str and is_user_file(os.path.abspath(args[0])):
-            record(args)
+        source = _source_of(args[0])
+        if source is not None and is_user_file(source):
+            record((source, *args[1:]))
     elif not caller.startswith(_INTERNAL) and not caller.endswith(("linecache.py", "tokenize.py")):
         record(args)
+
+
+def _source_of(path: object) -> str | None:
+    """Return the path that a loader was given: of the source, where it reads a `.pyc`."""
+    if type(path) is not str:
+        return None
+    path = os.path.abspath(path)
+    try:
+        return importlib.util.source_from_cache(path) if path.endswith(".pyc") else path
+    except ValueError:
+        return None
 
 
 def _on_open(args: tuple[Any, ...]) -> None:
