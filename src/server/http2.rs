@@ -3,12 +3,14 @@
 //! - A connection without an open stream has the header timeout for its first request, and the idle
 //!   timeout after it.
 //! - A client that acknowledges no byte, on the connection or on one stream, has the send timeout.
-//! - Pings find clients that have vanished; h2 ends connections that reset streams at a high rate
-//!   (CVE-2023-44487), or send endless headers.
+//! - Pings find clients that have vanished.
+//! - A client that resets streams at a high rate (CVE-2023-44487) or sends endless headers loses its
+//!   connection. h2 limits its pings, settings, headers, empty and tiny frames.
 //! - WebSockets need HTTP/1.1: clients open another connection, as nothing offers them RFC 8441.
 
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::Once;
 
 use axum::body::Body;
 use axum::http::header::CONTENT_LENGTH;
@@ -54,9 +56,10 @@ pub(super) async fn serve<F: Future<Output = Response> + Send + 'static>(
     let streams = Streams::new(or_forever(limits.send_timeout));
     let begun = streams.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let stream = begun.begin();
+        let stream = begun.begin(false);
         let is_head = request.method() == Method::HEAD;
-        let responding = match framing::check_http2(&mut request) {
+        let rejection = framing::check_http2(&mut request);
+        let responding = match rejection {
             None => Either::Left(respond(request)),
             Some(rejection) => {
                 refusals.record(&request, &rejection);
@@ -86,14 +89,33 @@ pub(super) async fn serve<F: Future<Output = Response> + Send + 'static>(
     // A client that does not confirm the end may still read a response, if there was one just now.
     let limit = tokio::select! {
         result = connection.as_mut() => return result,
+        () = streams.flooded() => {
+            warn_of_flood();
+            return Ok(());
+        }
         () = stop.cancelled() => or_forever(limits.send_timeout),
         () = streams.idle(header, idle) => header,
     };
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         result = connection.as_mut() => result,
+        () = streams.flooded() => {
+            warn_of_flood();
+            Ok(())
+        }
         () = streams.idle(limit, limit) => Ok(()),
     }
+}
+
+/// An attack may be worth a warning, and thousands of them are not.
+fn warn_of_flood() {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        tracing::warn!(
+            "a connection of HTTP/2 was closed: its client has reset more than 1000 requests; the next \
+             ones are not logged"
+        );
+    });
 }
 
 /// Removes a body that a response must not have (RFC 9110, 9.3.2 and 15.3.5), as hyper does for HTTP/1.1.
@@ -211,5 +233,23 @@ mod tests {
         assert!(waited <= limit && waited + Duration::from_secs(1) > limit, "{waited:?}");
         let after = send(&client, "/").await.await.expect("a response");
         assert_eq!(read(after.into_body()).await.expect("the body"), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_resets_its_requests_again_and_again_loses_its_connection() {
+        let (client, connection) = client(1000).await;
+        let mut resets = 0;
+        while let Ok(mut client) = client.clone().ready().await {
+            let request = hyper::Request::get("http://localhost/large").body(());
+            let sent = client.send_request(request.expect("a request"), true);
+            let Ok((response, _)) = sent else { break };
+            // Dropped before its end, which resets it.
+            if response.await.is_err() {
+                break;
+            }
+            resets += 1;
+        }
+        assert!((1000..1200).contains(&resets), "{resets}");
+        let _ = connection.await.expect("it ends");
     }
 }

@@ -1,12 +1,17 @@
-//! The streams of one connection of HTTP/2: how many are open, and which wait for their client.
+//! The streams of one connection of HTTP/2: how many are open, which wait for their client, and how
+//! many it has reset.
 //!
 //! A client may accept no more bytes of one response while it reads others. Its task notices
 //! that, and after the send timeout it resets the stream, which frees what produces the response.
+//!
+//! A client that resets a stream makes room for the next one, while the handler of the first may still
+//! run (CVE-2023-44487). So the rate of resets is limited.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,7 +20,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::rt::Executor;
 use tokio::sync::Notify;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::sync::Mutex;
 
@@ -23,6 +28,16 @@ use crate::sync::Mutex;
 pub(super) const MAX_PART: usize = 64 * 1024;
 /// Added to the count of frames while the next one waits for the client.
 const WAITING: usize = 1 << (usize::BITS - 1);
+/// The streams that a client may reset at once, and per second from then on, as in nghttp2: more than a
+/// browser does that leaves one page after the other.
+const RESET_BURST: f64 = 1000.0;
+const RESETS_PER_SECOND: f64 = 33.0;
+
+thread_local! {
+    /// The stream of the next task that hyper starts in this thread: right after the call of the
+    /// service, or while the task of a stream turns it into a tunnel. No other code runs in between.
+    static OF_NEXT_TASK: RefCell<Option<Arc<OpenStream>>> = const { RefCell::new(None) };
+}
 
 /// The streams of a connection, and the tasks that they run in.
 #[derive(Clone)]
@@ -33,8 +48,15 @@ struct StreamsState {
     open: AtomicUsize,
     /// Notified when a stream begins or ends.
     change: Notify,
-    /// The stream that hyper starts a task for, right after the call of the service.
-    begun: Mutex<Option<Arc<OpenStream>>>,
+    resets: Mutex<ResetBudget>,
+    /// Notified when the client has reset more streams than it may.
+    flood: Notify,
+}
+
+/// The number of resets that are left, and when it was counted.
+struct ResetBudget {
+    left: f64,
+    counted: Instant,
 }
 
 /// A request of HTTP/2 and its response.
@@ -42,6 +64,10 @@ pub(super) struct OpenStream {
     streams: Arc<StreamsState>,
     /// The frames that the client was sent, and [`WAITING`].
     progress: AtomicUsize,
+    /// Whether hyper has all of the response.
+    has_ended: AtomicBool,
+    /// Whether a response may turn it into a connection of another protocol.
+    may_be_tunnel: bool,
 }
 
 impl Streams {
@@ -50,18 +76,29 @@ impl Streams {
             send_timeout,
             open: AtomicUsize::new(0),
             change: Notify::new(),
-            begun: Mutex::new(None),
+            resets: Mutex::new(ResetBudget { left: RESET_BURST, counted: Instant::now() }),
+            flood: Notify::new(),
         }))
     }
 
-    /// Records a request; its stream is open until the last of these values is dropped.
-    pub(super) fn begin(&self) -> Arc<OpenStream> {
+    /// Records a request, right before hyper starts its task; its stream is open until the last of
+    /// these values is dropped.
+    pub(super) fn begin(&self, may_be_tunnel: bool) -> Arc<OpenStream> {
         self.0.open.fetch_add(1, Ordering::Relaxed);
         self.0.change.notify_one();
-        let stream = OpenStream { streams: Arc::clone(&self.0), progress: AtomicUsize::new(0) };
-        let stream = Arc::new(stream);
-        *self.0.begun.lock() = Some(Arc::clone(&stream));
+        let stream = Arc::new(OpenStream {
+            streams: Arc::clone(&self.0),
+            progress: AtomicUsize::new(0),
+            has_ended: AtomicBool::new(false),
+            may_be_tunnel,
+        });
+        OF_NEXT_TASK.set(Some(Arc::clone(&stream)));
         stream
+    }
+
+    /// Waits until the client has reset more streams than it may.
+    pub(super) async fn flooded(&self) {
+        self.0.flood.notified().await;
     }
 
     /// Waits until no stream has been open for a time: `first` before the first one, then `later`.
@@ -79,16 +116,29 @@ impl Streams {
     }
 }
 
+impl ResetBudget {
+    /// Counts a reset; false if it is one too many.
+    fn take(&mut self) -> bool {
+        let passed = self.counted.elapsed().as_secs_f64();
+        self.left = (self.left + passed * RESETS_PER_SECOND).min(RESET_BURST) - 1.0;
+        self.counted = Instant::now();
+        self.left >= 0.0
+    }
+}
+
 impl Drop for OpenStream {
     fn drop(&mut self) {
         self.streams.open.fetch_sub(1, Ordering::Relaxed);
         self.streams.change.notify_one();
+        if !self.has_ended.load(Ordering::Relaxed) && !self.streams.resets.lock().take() {
+            self.streams.flood.notify_one();
+        }
     }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, task: F) {
-        match self.0.begun.lock().take() {
+        match OF_NEXT_TASK.take() {
             Some(stream) => tokio::spawn(run(task, stream)),
             None => tokio::spawn(task),
         };
@@ -100,7 +150,14 @@ async fn run(task: impl Future<Output = ()>, stream: Arc<OpenStream>) {
     let mut task = pin!(task);
     let mut wait: Option<(usize, Pin<Box<Sleep>>)> = None;
     poll_fn(|context| {
-        if task.as_mut().poll(context).is_ready() {
+        if stream.may_be_tunnel {
+            OF_NEXT_TASK.set(Some(Arc::clone(&stream)));
+        }
+        let polled = task.as_mut().poll(context);
+        if stream.may_be_tunnel {
+            OF_NEXT_TASK.set(None);
+        }
+        if polled.is_ready() {
             return Poll::Ready(());
         }
         let progress = stream.progress.load(Ordering::Relaxed);
@@ -129,10 +186,15 @@ pub(super) struct StreamBody {
 impl StreamBody {
     pub(super) fn new(body: ResponseBody, stream: Arc<OpenStream>) -> Self {
         let body = Self { body, rest: Bytes::new(), stream };
-        if !body.is_end_stream() {
-            body.record(true);
+        match body.is_end_stream() {
+            true => body.end(),
+            false => body.record(true),
         }
         body
+    }
+
+    fn end(&self) {
+        self.stream.has_ended.store(true, Ordering::Relaxed);
     }
 
     /// Records a frame, and whether the next one waits for the client from now on.
@@ -157,18 +219,28 @@ impl Body for StreamBody {
             false => Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.rest))))),
         };
         this.record(matches!(polled, Poll::Ready(Some(Ok(_)))));
-        match polled {
+        let polled = match polled {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(match frame.into_data() {
                 Ok(mut data) => {
                     if data.len() > MAX_PART {
                         this.rest = data.split_off(MAX_PART);
                     }
+                    if this.is_end_stream() {
+                        this.end();
+                    }
                     Frame::data(data)
                 }
-                Err(trailers) => trailers,
+                Err(trailers) => {
+                    this.end();
+                    trailers
+                }
             }))),
             other => other,
+        };
+        if let Poll::Ready(None | Some(Err(_))) = polled {
+            this.end();
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
