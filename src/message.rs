@@ -53,6 +53,7 @@ pub use route::{ANY_METHOD, Param, RouteBatch, RouteInfo, StreamedRoute};
 pub use static_mount::StaticMount;
 pub use timing::{BlockingRequest, Phases, PoolTaskTime, PoolTime, Timestamps, ms, unix_ms};
 pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};
+pub(crate) use websocket::Http2Handshake;
 pub use websocket::{ABNORMAL, SocketClose, SocketMessage};
 pub use websocket_channel::ConnectionEnd;
 pub use worker::{WorkerChange, WorkerEvent};

@@ -15,6 +15,7 @@ pub(crate) mod framing;
 mod header_timeout;
 mod http2;
 mod http2_streams;
+mod http2_websocket;
 mod invalid_request;
 mod limits;
 mod listener;

@@ -31,8 +31,8 @@ use super::timed_writes::TimedWrites;
 use crate::event::{Event, HANDLED_TRACEBACK};
 use crate::message::websocket_channel::Outgoing;
 use crate::message::{
-    ABNORMAL, AcceptedSocket, ConnectionEnd, ErrorResponse, Head, SocketClose, SocketCloseRecord,
-    SocketMessage, SocketMessageRecord, Traceback,
+    ABNORMAL, AcceptedSocket, ConnectionEnd, ErrorResponse, Head, Http2Handshake, SocketClose,
+    SocketCloseRecord, SocketMessage, SocketMessageRecord, Traceback,
 };
 use crate::problem;
 use crate::python_runtime::PythonRuntime;
@@ -59,8 +59,8 @@ pub(super) struct Handshake {
     key: HeaderValue,
     on_upgrade: OnUpgrade,
     guard: Option<ConnectionGuard>,
-    /// Whether the connection has no limit for the time of a write.
-    is_unlimited: bool,
+    /// Whether the time of a write is limited here.
+    is_limited: bool,
 }
 
 impl Handshake {
@@ -80,12 +80,16 @@ impl Handshake {
             && is(UPGRADE, "websocket")
             && has_token(headers, CONNECTION, "upgrade")
             && is(SEC_WEBSOCKET_VERSION, "13");
-        if !asks {
-            return None;
-        }
-        let key = headers.get(SEC_WEBSOCKET_KEY)?.clone();
+        let key = headers.get(SEC_WEBSOCKET_KEY).filter(|_| asks)?.clone();
         let on_upgrade = parts.extensions.remove::<OnUpgrade>()?;
-        Some(Box::new(Self { key, on_upgrade, guard, is_unlimited }))
+        let is_http2 = parts.extensions.get::<Http2Handshake>().is_some();
+        if is_http2 {
+            // The client has not sent these.
+            drop([UPGRADE, CONNECTION, SEC_WEBSOCKET_KEY].map(|name| parts.headers.remove(name)));
+        }
+        // A connection of HTTP/1 of our own has a limit itself; a stream of HTTP/2 has not.
+        let is_limited = (guard.is_none() || is_http2) && !is_unlimited;
+        Some(Box::new(Self { key, on_upgrade, guard, is_limited }))
     }
 
     /// Completes the handshake, and serves the WebSocket once the response is sent.
@@ -130,11 +134,9 @@ impl Handshake {
             silent_pings: AtomicU32::new(0),
             is_full: AtomicBool::new(false),
         };
-        let (on_upgrade, guard) = (self.on_upgrade, self.guard);
+        let Self { on_upgrade, guard, is_limited, .. } = self;
         // A server of someone else does not wait for it, so the runtime does.
         let token = guard.is_none().then(|| runtime.socket_token());
-        // Nor does it limit the time of a write.
-        let is_limited = guard.is_none() && !self.is_unlimited;
         let send_timeout = if is_limited { runtime.config().send_timeout } else { Duration::ZERO };
         tokio::spawn(async move {
             match on_upgrade.await {

@@ -14,6 +14,7 @@ use percent_encoding::NON_ALPHANUMERIC;
 use crate::sync::Mutex;
 
 use super::connection_addresses::ConnectionAddresses;
+use super::websocket::Http2Handshake;
 
 /// The start of the URI of a call. It has a `%`, so `path` checks for it only where it decodes.
 const CALL_PREFIX: &str = "/%3A";
@@ -106,6 +107,7 @@ impl Head {
     /// The version of HTTP, as ASGI writes it.
     pub(crate) fn version(&self) -> &'static str {
         match self.parts.version {
+            _ if self.extension::<Http2Handshake>().is_some() => "2",
             Version::HTTP_09 | Version::HTTP_10 => "1.0",
             Version::HTTP_2 => "2",
             Version::HTTP_3 => "3",

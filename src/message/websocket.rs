@@ -6,6 +6,10 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 /// The close code of a connection that ended without a close frame; never sent.
 pub const ABNORMAL: u16 = 1006;
 
+/// Marks the handshake of a WebSocket over HTTP/2, which `snaxum::server` has translated to HTTP/1.1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Http2Handshake;
+
 /// A message, in one of both directions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SocketMessage {

@@ -7,6 +7,7 @@
 use axum::http::header::{HOST, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Version};
 
+use super::http2_websocket;
 use super::invalid_request::InvalidRequest;
 
 /// Returns why a request must not be served, if there is a reason.
@@ -17,7 +18,7 @@ pub(super) fn check<B>(request: &Request<B>) -> Option<InvalidRequest> {
 
 /// The same for HTTP/2, whose requests get the `Host` header that HTTP/1.1 has (RFC 9113, 8.3.1).
 pub(super) fn check_http2<B>(request: &mut Request<B>) -> Option<InvalidRequest> {
-    if request.method() == Method::CONNECT {
+    if request.method() == Method::CONNECT && !http2_websocket::is_asked(request) {
         let detail = "the server is not a proxy, and has no CONNECT".to_owned();
         return Some(InvalidRequest { status: 501, detail });
     }

@@ -6,7 +6,7 @@
 //! - Pings find clients that have vanished.
 //! - A client that resets streams at a high rate (CVE-2023-44487) or sends endless headers loses its
 //!   connection. h2 limits its pings, settings, headers, empty and tiny frames.
-//! - WebSockets need HTTP/1.1: clients open another connection, as nothing offers them RFC 8441.
+//! - WebSockets are streams (`http2_websocket.rs`).
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -29,6 +29,7 @@ use super::client_stream::ClientStream;
 use super::framing;
 use super::header_timeout::{HeaderTimeout, Phase};
 use super::http2_streams::{MAX_PART, StreamBody, Streams};
+use super::http2_websocket;
 use super::limits::{ConnectionLimits, or_forever};
 use super::preface::Preface;
 use super::refusals::Refusals;
@@ -56,9 +57,13 @@ pub(super) async fn serve<F: Future<Output = Response> + Send + 'static>(
     let streams = Streams::new(or_forever(limits.send_timeout));
     let begun = streams.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let stream = begun.begin(false);
+        let is_websocket = http2_websocket::is_asked(&request);
+        let stream = begun.begin(is_websocket);
         let is_head = request.method() == Method::HEAD;
         let rejection = framing::check_http2(&mut request);
+        if is_websocket {
+            http2_websocket::translate(&mut request);
+        }
         let responding = match rejection {
             None => Either::Left(respond(request)),
             Some(rejection) => {
@@ -67,7 +72,10 @@ pub(super) async fn serve<F: Future<Output = Response> + Send + 'static>(
             }
         };
         responding.map(move |response| {
-            let response = without_forbidden_body(response, is_head);
+            let response = match is_websocket {
+                true => http2_websocket::translate_response(response),
+                false => without_forbidden_body(response, is_head),
+            };
             Ok::<_, Infallible>(response.map(|body| StreamBody::new(body, stream)))
         })
     });
@@ -78,7 +86,8 @@ pub(super) async fn serve<F: Future<Output = Response> + Send + 'static>(
         .max_pending_accept_reset_streams(MAX_RESETS)
         .max_local_error_reset_streams(MAX_ERROR_RESETS)
         .max_header_list_size(u32::try_from(limits.max_header_size).unwrap_or(u32::MAX))
-        .max_send_buf_size(MAX_PART);
+        .max_send_buf_size(MAX_PART)
+        .enable_connect_protocol();
     if !limits.ping_interval.is_zero() {
         builder
             .keep_alive_interval(limits.ping_interval)
@@ -134,6 +143,7 @@ fn without_forbidden_body(response: Response, is_head: bool) -> Response {
 mod tests {
     use std::time::Duration;
 
+    use axum::http::header::UPGRADE;
     use bytes::Bytes;
     use h2::client::{ResponseFuture, SendRequest};
     use h2::{Reason, RecvStream};
@@ -147,10 +157,23 @@ mod tests {
 
     const LARGE: usize = 1 << 20;
 
-    /// Connects to a server that responds with `ok`, or at `/large` with a megabyte.
+    /// Connects to a server that responds with `ok`, at `/large` with a megabyte, and sends back what
+    /// it gets in a WebSocket.
     fn socket() -> DuplexStream {
         let (client, server) = tokio::io::duplex(1 << 16);
-        let respond = async |request: hyper::Request<Incoming>| {
+        let respond = async |mut request: hyper::Request<Incoming>| {
+            if request.headers().contains_key(UPGRADE) {
+                let socket = hyper::upgrade::on(&mut request);
+                tokio::spawn(async {
+                    let socket = TokioIo::new(socket.await.expect("a WebSocket"));
+                    let (mut reading, mut writing) = tokio::io::split(socket);
+                    tokio::io::copy(&mut reading, &mut writing).await.expect("the end");
+                    writing.shutdown().await.expect("it is open");
+                });
+                let mut response = Response::default();
+                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+                return response;
+            }
             let is_large = request.uri().path() == "/large";
             request.into_body().collect().await.expect("a whole body");
             Response::new(if is_large { Body::from(vec![b'x'; LARGE]) } else { Body::from("ok") })
@@ -233,6 +256,30 @@ mod tests {
         assert!(waited <= limit && waited + Duration::from_secs(1) > limit, "{waited:?}");
         let after = send(&client, "/").await.await.expect("a response");
         assert_eq!(read(after.into_body()).await.expect("the body"), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_websocket_stays_open_while_it_is_silent() {
+        let (client, connection) = client(1 << 16).await;
+        send(&client, "/").await.await.expect("a response"); // the settings have arrived
+        let mut client = client.ready().await.expect("it is open");
+        let request = hyper::Request::connect("http://localhost/socket")
+            .extension(h2::ext::Protocol::from_static("websocket"));
+        let request = request.body(()).expect("a request");
+        let (response, mut sending) = client.send_request(request, false).expect("it is sent");
+        let response = response.await.expect("a response");
+        assert_eq!(response.status(), StatusCode::OK);
+        let mut receiving = response.into_body();
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            sending.send_data("ping".into(), false).expect("it is open");
+            assert_eq!(receiving.data().await.expect("data").expect("it is open"), "ping");
+        }
+        sending.send_data(Bytes::new(), true).expect("it is open");
+        assert!(receiving.data().await.is_none_or(|data| data.expect("no error").is_empty()));
+        let began = Instant::now();
+        connection.await.expect("it ends").expect("without an error");
+        assert_eq!(began.elapsed(), ConnectionLimits::default().idle_timeout);
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ mod exposition;
 mod handler_workers;
 mod health;
 mod http2;
+mod http2_websockets;
 mod keep_alive;
 mod logs;
 mod metrics;
