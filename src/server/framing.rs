@@ -1,10 +1,11 @@
 //! Rejects requests that two HTTP implementations may read differently (RFC 9112, 3.2 and 6.1).
 //!
-//! hyper has parsed the request, and rejects invalid syntax. It accepts any `Host`, and every list of
-//! transfer codings that ends with `chunked`. A request of HTTP/2 has no such codings, and may name its
-//! host twice. Never reads a body.
+//! hyper has parsed the request, and rejects invalid syntax. It accepts any `Host`, every list of
+//! transfer codings that ends with `chunked`, and a host in the target that differs from `Host`. A request
+//! of HTTP/2 has no such codings, and may also name its host twice. Never reads a body.
 
 use axum::http::header::{HOST, TRANSFER_ENCODING};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Version};
 
 use super::http2_websocket;
@@ -13,36 +14,51 @@ use super::invalid_request::InvalidRequest;
 /// Returns why a request must not be served, if there is a reason.
 pub(super) fn check<B>(request: &Request<B>) -> Option<InvalidRequest> {
     // HTTP/1.0 has no such header.
-    check_fields(request.headers(), request.version() == Version::HTTP_11)
+    let rejection = check_fields(request.headers(), request.version() == Version::HTTP_11);
+    if rejection.is_some() {
+        return rejection;
+    }
+    if request.method() == Method::CONNECT {
+        return Some(no_connect());
+    }
+    // A target with a host, as for a proxy (RFC 9112, 3.2.2).
+    let authority = request.uri().authority()?;
+    check_same(request.headers().get(HOST)?, authority)
 }
 
 /// The same for HTTP/2, whose requests get the `Host` header that HTTP/1.1 has (RFC 9113, 8.3.1).
 pub(super) fn check_http2<B>(request: &mut Request<B>) -> Option<InvalidRequest> {
     if request.method() == Method::CONNECT && !http2_websocket::is_asked(request) {
-        let detail = "the server is not a proxy, and has no CONNECT".to_owned();
-        return Some(InvalidRequest { status: 501, detail });
+        return Some(no_connect());
     }
     let rejection = check_fields(request.headers(), false);
     if rejection.is_some() {
         return rejection;
     }
-    let authority = request.uri().authority().map(|authority| authority.as_str());
+    let authority = request.uri().authority();
     match (request.headers().get(HOST), authority) {
         (None, None) => Some(bad("the request has no :authority; send one")),
-        (Some(host), Some(authority)) => {
-            let is_same = host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
-            let differs = || bad("the Host header differs from the :authority; send one of them");
-            (!is_same).then(differs)
-        }
+        (Some(host), Some(authority)) => check_same(host, authority),
         (Some(_), None) => None,
-        (None, Some(authority)) => match HeaderValue::from_str(authority) {
-            Ok(host) if is_host(authority.as_bytes()) => {
+        (None, Some(authority)) => match HeaderValue::from_str(authority.as_str()) {
+            Ok(host) if is_host(host.as_bytes()) => {
                 request.headers_mut().insert(HOST, host);
                 None
             }
             _ => Some(bad("the :authority must be a host name with an optional port")),
         },
     }
+}
+
+fn no_connect() -> InvalidRequest {
+    let detail = "the server is not a proxy, and has no CONNECT".to_owned();
+    InvalidRequest { status: 501, detail }
+}
+
+/// Checks that the target does not name another host than the header.
+fn check_same(host: &HeaderValue, authority: &Authority) -> Option<InvalidRequest> {
+    let is_same = host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes());
+    (!is_same).then(|| bad("the Host header differs from the host of the target; send the same"))
 }
 
 /// The same, for a request that no client may have sent, as in the tests of an axum program.
@@ -148,6 +164,24 @@ pub fn fuzz_host(value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_of_http_1_names_no_other_host() {
+        let check = |method: &str, target: &str, host: Option<&str>| {
+            let request = Request::builder().method(method).uri(target);
+            let request = match host {
+                Some(host) => request.header(HOST, host),
+                None => request.version(Version::HTTP_10),
+            };
+            check(&request.body(()).expect("a request")).map(|rejection| rejection.status)
+        };
+        assert_eq!(check("GET", "http://a.example:80/", Some("A.example:80")), None);
+        assert_eq!(check("GET", "http://a.example/", None), None);
+        assert_eq!(check("GET", "http://a.example/", Some("b.example")), Some(400));
+        assert_eq!(check("GET", "http://user@a.example/", Some("a.example")), Some(400));
+        assert_eq!(check("OPTIONS", "*", Some("a.example")), None);
+        assert_eq!(check("CONNECT", "a.example:80", Some("a.example:80")), Some(501));
+    }
 
     #[test]
     fn a_request_of_http_2_has_one_host() {
