@@ -7,6 +7,7 @@
 use std::env;
 use std::fmt;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixListener;
@@ -148,14 +149,16 @@ impl Listener {
                 }
             ),
         };
-        if fd < 0 {
-            return Err(bad(io::Error::from_raw_os_error(libc::EBADF)));
+        // SAFETY: the call only reads a flag, and fails for a number that is not an open descriptor.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
+            return Err(bad(io::Error::last_os_error()));
         }
-        // SAFETY: it is only borrowed for this call, which fails for a descriptor that is not open.
-        family_of(unsafe { BorrowedFd::borrow_raw(fd) }).map_err(bad)?;
         // SAFETY: the descriptor is open, and the option, or the variable of the service manager,
-        // gives it to this function, which is called once in a process.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        // gives it to this function, which is called once in a process. A descriptor of another kind,
+        // such as stderr, is not closed.
+        let fd = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(fd) });
+        family_of(fd.as_fd()).map_err(bad)?;
+        let fd = ManuallyDrop::into_inner(fd);
         let _ = fcntl_setfd(&fd, FdFlags::CLOEXEC);
         Self::from_fd(fd).map_err(bad)
     }
@@ -342,4 +345,36 @@ fn is_listening(fd: BorrowedFd<'_>) -> io::Result<bool> {
 #[cfg(target_vendor = "apple")]
 fn is_listening(_: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpStream, UdpSocket};
+    use std::os::fd::{AsRawFd, IntoRawFd};
+
+    use super::*;
+
+    #[test]
+    fn only_a_listening_socket_is_taken_and_no_other_descriptor_is_closed() {
+        let listening = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let connected =
+            TcpStream::connect(listening.local_addr().expect("it has one")).expect("it listens");
+        let datagrams = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let file = tempfile::tempfile().expect("a file");
+        for (fd, problem) in [
+            (connected.as_fd(), "a socket that does not listen for streams"),
+            (datagrams.as_fd(), "a socket that does not listen for streams"),
+            (file.as_fd(), "not a socket"),
+        ] {
+            let error = Listener::from_raw_fd("fd", fd.as_raw_fd()).expect_err("it cannot be used");
+            assert!(error.to_string().contains(problem), "{error}");
+            assert!(rustix::io::fcntl_getfd(fd).is_ok(), "it is open");
+        }
+        for closed in [-1, i32::MAX] {
+            let error = Listener::from_raw_fd("fd", closed).expect_err("it is not open");
+            assert!(error.to_string().contains("not open"), "{error}");
+        }
+        let fd = listening.into_raw_fd();
+        assert!(Listener::from_raw_fd("fd", fd).is_ok());
+    }
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{in_time, snaxum};
 
-use super::{curl, curl_json, project, rejected, serve, url};
+use super::{curl, curl_json, project, rejected, run, serve, url};
 
 #[tokio::test]
 async fn a_unix_socket_serves_and_its_file_ends_with_the_server() {
@@ -67,6 +67,7 @@ async fn a_socket_that_cannot_be_used_is_one_line() {
             "`fd` is 99, which is not open; pass the descriptor of a listening socket",
         ),
         (&["--fd", "1"], "`fd` is 1, which is not a socket; pass"),
+        (&["--fd", "2"], "`fd` is 2, which is not a socket; pass"),
     ] {
         let error = rejected(&project, args).await;
         assert!(error.contains(line), "{error}");
@@ -125,4 +126,19 @@ async fn a_connection_over_the_limit_waits_until_another_ends() {
     let mut text = String::new();
     in_time("the second response", second.read_to_string(&mut text)).await.expect("text");
     assert!(text.starts_with("HTTP/1.0 200 "), "{text}");
+}
+
+#[tokio::test]
+async fn a_socket_for_another_process_or_one_of_two_is_not_taken() {
+    // As the child of a service that was started with a socket.
+    let project = project().env("LISTEN_PID", "1").env("LISTEN_FDS", "1");
+    let mut server = project.serve().await;
+    assert!(server.stop().await.success());
+
+    let script =
+        format!("exec env LISTEN_PID=$$ LISTEN_FDS=2 {} serve .", snaxum().replace(' ', "\\ "));
+    let output = run("sh", server.project.path(), &["-c", &script]).await;
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("`LISTEN_FDS` is 2; a server has one socket"), "{error}");
 }
