@@ -39,6 +39,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -181,15 +182,29 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
 
 /// Serves a connection that begins with something else than a request, or comes by a Unix socket.
 async fn serve_entering<F: Future<Output = Response> + Send + 'static>(
-    socket: PlainSocket,
+    mut socket: PlainSocket,
     (entry, mut addresses, has_begun): (Entry, ConnectionAddresses, bool),
     respond: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F,
     guard: (Arc<OwnedSemaphorePermit>, TaskTracker),
     limits: ConnectionLimits,
     stop: CancellationToken,
 ) {
-    let limit = or_forever(limits.header_timeout);
-    match entry::enter(socket, &entry, &mut addresses, limit).await {
+    let deadline = Instant::now() + or_forever(limits.header_timeout);
+    if !entry.is_plain() {
+        tokio::select! {
+            biased;
+            () = entry::begin(&mut socket, deadline) => {}
+            // It has sent nothing: another process continues it, or it ends.
+            () = stop.cancelled() => {
+                let mobility = Mobility::new(entry.turns, true);
+                if mobility.is_leaving() {
+                    mobility.pass_on(&socket, true);
+                }
+                return;
+            }
+        }
+    }
+    match entry::enter(socket, &entry, &mut addresses, deadline).await {
         Ok((socket, protocol)) => {
             let mobility = Mobility::new(entry.turns, entry.is_plain());
             // Only plain connections move.

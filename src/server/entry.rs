@@ -2,20 +2,20 @@
 //!
 //! Both have the header timeout together. Reads no HTTP.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Once;
-use std::time::Duration;
 
 use ppp::v2::{Addresses, Command, Header, PROTOCOL_PREFIX};
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::either::Either;
 
 use crate::message::ConnectionAddresses;
 
-use super::client_socket::{AnySocket, PlainSocket};
+use super::client_socket::{AnySocket, ClientSocket, PlainSocket};
 use super::listener::Entry;
 use super::tls::is_http2;
 use super::tls_socket::TlsSocket;
@@ -36,12 +36,19 @@ pub(super) enum Protocol {
     Http2,
 }
 
-/// Reads what comes before the requests, at most for `limit`; sets the addresses and the scheme.
+/// Waits for the first byte, and leaves it; at most until `deadline`.
+pub(super) async fn begin(socket: &mut PlainSocket, deadline: Instant) {
+    let mut byte = [0];
+    let first = poll_fn(|context| socket.poll_peek(context, &mut ReadBuf::new(&mut byte)));
+    let _ = timeout_at(deadline, first).await; // the next read returns the error
+}
+
+/// Reads what comes before the requests, at most until `deadline`; sets the addresses and the scheme.
 pub(super) async fn enter(
     mut socket: PlainSocket,
     entry: &Entry,
     addresses: &mut ConnectionAddresses,
-    limit: Duration,
+    deadline: Instant,
 ) -> io::Result<(AnySocket, Protocol)> {
     let enter = async {
         if entry.has_proxy_header {
@@ -56,7 +63,7 @@ pub(super) async fn enter(
         addresses.is_https = true;
         Ok((Either::Right(Box::new(TlsSocket::new(stream))), protocol))
     };
-    timeout(limit, enter).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    timeout_at(deadline, enter).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// A proxy without the header is a fault of the configuration, unless it has left.
@@ -138,9 +145,22 @@ mod tests {
         assert_eq!(client, Some(SocketAddr::from(([203, 0, 113, 9], 1234))));
         assert_eq!(rest, b"GET /");
 
-        let local = [&V4[..12], b"\x20\0\0\0GET /"].concat();
-        let (result, client, rest) = read(&local).await;
-        assert_eq!((result.is_ok(), client, &rest[..]), (true, None, &b"GET /"[..]));
+        // A health check of the load balancer, a client of a Unix socket, and one of another kind.
+        let unix = [&b"\x21\x31\0\xd8"[..], &[b'/'; 216]].concat();
+        for other in [&b"\x20\0\0\0"[..], b"\x20\x11\0\x0c............", &unix, b"\x21\0\0\0"] {
+            let (result, client, rest) = read(&[&V4[..12], other, b"GET /"].concat()).await;
+            assert_eq!((result.is_ok(), client, &rest[..]), (true, None, &b"GET /"[..]));
+        }
+    }
+
+    #[tokio::test]
+    async fn further_values_in_the_header_are_skipped() {
+        let mut sent = V4.to_vec();
+        sent[15] += 9;
+        sent.extend(b"\x02\0\x06a.test"); // the name that the client has asked for in TLS
+        let (result, client, rest) = read(&[&sent[..], b"GET /"].concat()).await;
+        assert!(result.is_ok() && client.is_some(), "{result:?}");
+        assert_eq!(rest, b"GET /");
     }
 
     #[tokio::test]

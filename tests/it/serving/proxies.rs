@@ -98,8 +98,7 @@ async fn send(server: &Server, first: &[u8]) -> String {
 #[tokio::test]
 async fn a_header_of_the_proxy_protocol_names_the_client() {
     let server = project().args(&["--proxy-protocol"]).serve().await;
-    let version_2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x09\x0a\0\0\x01\x12\x67\x01\xbb";
-    let text = send(&server, version_2).await;
+    let text = send(&server, V2).await;
     assert!(text.contains(r#""client":"203.0.113.9","port":4711"#), "{text}");
     let health_check = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
     let text = send(&server, health_check).await;
@@ -110,6 +109,23 @@ async fn a_header_of_the_proxy_protocol_names_the_client() {
         warning.contains("send a header of the PROXY protocol, version 2, or remove"),
         "{warning}"
     );
-    let bad = rejected(&server.project, &["--uds", "a", "--host", "127.0.0.1"]).await;
-    assert!(bad.contains("`uds` is set, and so is `host`"), "{bad}");
+}
+
+const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x09\x0a\0\0\x01\x12\x67\x01\xbb";
+
+#[tokio::test]
+async fn a_connection_that_has_sent_nothing_moves_to_the_new_processes() {
+    let args = ["--proxy-protocol", "--header-timeout", "1h", "--drain-timeout", "1h"];
+    let server = project().args(&args).serve().await;
+    let mut silent = TcpStream::connect(server.authority()).await.expect("it listens");
+    assert!(send(&server, V2).await.contains("203.0.113.9"), "connections are accepted in order");
+    let old = server.python_process();
+    server.signal(libc::SIGHUP);
+    server.err.wait_for("G2 is live").await;
+    old.is_gone().await;
+    silent.write_all(V2).await.expect("it is open");
+    silent.write_all(b"GET /where HTTP/1.0\r\n\r\n").await.expect("it is open");
+    let mut text = String::new();
+    in_time("the response", silent.read_to_string(&mut text)).await.expect("text");
+    assert!(text.contains("203.0.113.9"), "{text}");
 }

@@ -215,3 +215,17 @@ async fn a_certificate_that_cannot_be_used_is_one_line() {
         assert!(error.contains(line), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_sends_nothing_does_not_delay_the_stop() {
+    let project = project();
+    make_certificate(project.path()).await;
+    let hour = ["--header-timeout", "1h", "--drain-timeout", "1h"];
+    let mut server = serve(project, &[&TLS[..], &hour].concat()).await;
+    let address = url(&server).replace("https://", "");
+    let _silent = TcpStream::connect(&address).await.expect("it listens");
+    // Connections are accepted in order.
+    let accepted = s_client(&server, "h2").await;
+    assert!(accepted.contains("ALPN protocol: h2"), "{accepted}");
+    assert!(server.stop().await.success());
+}
