@@ -19,8 +19,8 @@ use super::trusted_peers::TrustedPeers;
 use super::values::{
     cores, parse_connections, parse_count, parse_descriptor, parse_duration, parse_header,
     parse_host, parse_host_pattern, parse_interface, parse_loop, parse_method, parse_number,
-    parse_origin, parse_peers, parse_pool, parse_port, parse_processes, parse_retries, parse_size,
-    parse_switch, parse_target, parse_text, parse_url_path, parse_words,
+    parse_origin, parse_peers, parse_pool, parse_port, parse_processes, parse_proxies,
+    parse_retries, parse_size, parse_switch, parse_target, parse_text, parse_url_path, parse_words,
 };
 
 options! {
@@ -45,8 +45,10 @@ options! {
     /// File of the private key of the certificate, in PEM, relative to DIR
     "tls-key", "PATH", parse_text, tls_key(impl Into<PathBuf>) => tls_key: Option<PathBuf>;
 
-    /// Require a header of the PROXY protocol, version 2, at the start of each connection in `serve`
-    "proxy-protocol", "", parse_switch, proxy_protocol(bool) => proxy_protocol: bool = false;
+    /// Require a header of the PROXY protocol, version 2, at the start of each connection in `serve`, and
+    /// accept connections of PEERS only: addresses and networks, or `unix`
+    "proxy-protocol", "[PEERS]", parse_proxies, proxy_protocol(TrustedPeers)
+        => proxy_protocol: Option<TrustedPeers>;
 
     /// Proxies whose X-Forwarded-For, -Proto and -Host, or Forwarded, name the client: addresses and
     /// networks with commas between them, `unix` for a Unix socket, or * for all; can be repeated
@@ -321,7 +323,7 @@ mod tests {
                 "app" => "main:app",
                 "interface" => "asgi",
                 "loop" => "uvloop",
-                "forwarded-allow-ips" => "10.0.0.0/8",
+                "forwarded-allow-ips" | "proxy-protocol" => "10.0.0.0/8",
                 "pool" => "dask",
                 _ if option.is_switch() => "true",
                 _ if ["PATH", "NAME"].contains(&option.value_name) => "x",

@@ -178,6 +178,15 @@ pub(super) fn parse_peers(value: &str) -> Result<TrustedPeers, String> {
     value.parse()
 }
 
+/// Parses a switch, or the same: on stands for any peer.
+pub(super) fn parse_proxies(value: &str) -> Result<TrustedPeers, String> {
+    match parse_switch(value) {
+        Ok(true) => parse_peers("*"),
+        Ok(false) => Ok(TrustedPeers::default()),
+        Err(_) => parse_peers(value),
+    }
+}
+
 /// Parses a count of 0 to 100.
 pub(super) fn parse_retries(value: &str) -> Result<usize, String> {
     match value.parse() {

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::either::Either;
 
+use crate::config::TrustedPeers;
 use crate::message::ConnectionAddresses;
 
 use super::client_socket::{AnySocket, ClientSocket, PlainSocket};
@@ -51,7 +52,8 @@ pub(super) async fn enter(
     deadline: Instant,
 ) -> io::Result<(AnySocket, Protocol)> {
     let enter = async {
-        if entry.has_proxy_header {
+        if let Some(balancers) = &entry.balancers {
+            check_balancer(balancers, addresses).inspect_err(warn_once)?;
             read_proxy_header(&mut socket, addresses).await.inspect_err(warn_once)?;
         }
         let Some(tls) = &entry.tls else { return Ok((Either::Left(socket), Protocol::Unknown)) };
@@ -66,17 +68,35 @@ pub(super) async fn enter(
     timeout_at(deadline, enter).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// A proxy without the header is a fault of the configuration, unless it has left.
+/// Each may be a fault of the configuration, unless the client has left.
 fn warn_once(error: &io::Error) {
-    static WARNED: Once = Once::new();
-    if error.kind() == io::ErrorKind::InvalidData {
-        WARNED.call_once(|| {
+    static NO_HEADER: Once = Once::new();
+    static NO_BALANCER: Once = Once::new();
+    match error.kind() {
+        io::ErrorKind::InvalidData => NO_HEADER.call_once(|| {
             tracing::warn!(
                 "a connection was closed: {error}; send a header of the PROXY protocol, version 2, or \
                  remove `proxy-protocol`"
             );
-        });
+        }),
+        io::ErrorKind::PermissionDenied => NO_BALANCER.call_once(|| {
+            tracing::warn!(
+                "a connection was closed: {error}; add its address to `proxy-protocol`, if it is a load \
+                 balancer of yours; the next ones are not logged"
+            );
+        }),
+        _ => {}
     }
+}
+
+/// Only a load balancer may name another client.
+fn check_balancer(balancers: &TrustedPeers, addresses: &ConnectionAddresses) -> io::Result<()> {
+    let peer = addresses.client.map(|peer| peer.ip());
+    if balancers.contains(peer) {
+        return Ok(());
+    }
+    let peer = peer.map_or_else(|| "a client of the Unix socket".to_owned(), |ip| ip.to_string());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{peer} is not a load balancer")))
 }
 
 /// Reads the header that begins a connection, and takes the addresses from it.
@@ -161,6 +181,19 @@ mod tests {
         let (result, client, rest) = read(&[&sent[..], b"GET /"].concat()).await;
         assert!(result.is_ok() && client.is_some(), "{result:?}");
         assert_eq!(rest, b"GET /");
+    }
+
+    #[test]
+    fn only_load_balancers_may_send_the_header() {
+        let balancers: TrustedPeers = "10.0.0.0/8".parse().expect("it is valid");
+        let check = |client: Option<[u8; 4]>| {
+            let client = client.map(|ip| SocketAddr::from((ip, 1)));
+            let addresses = ConnectionAddresses { client, ..Default::default() };
+            check_balancer(&balancers, &addresses).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(Some([10, 0, 0, 7])), Ok(()));
+        assert_eq!(check(Some([9, 0, 0, 7])), Err("9.0.0.7 is not a load balancer".to_owned()));
+        assert!(check(None).is_err());
     }
 
     #[tokio::test]

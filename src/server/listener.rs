@@ -52,7 +52,8 @@ pub(super) enum Socket {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entry {
     pub(super) tls: Option<Tls>,
-    pub(super) has_proxy_header: bool,
+    /// The peers whose connections begin with a header of the PROXY protocol; no others are served then.
+    pub(super) balancers: Option<Arc<TrustedPeers>>,
     pub(super) trusted: Option<Arc<TrustedPeers>>,
     /// Set if other processes accept from the same socket.
     pub(super) turns: Option<&'static Turns>,
@@ -63,7 +64,7 @@ pub(super) struct Entry {
 impl Entry {
     /// Whether a connection begins with its first request.
     pub(super) fn is_plain(&self) -> bool {
-        self.tls.is_none() && !self.has_proxy_header
+        self.tls.is_none() && self.balancers.is_none()
     }
 }
 
@@ -172,8 +173,8 @@ impl Listener {
         if let (Some(certificate), Some(key)) = (&config.tls_cert, &config.tls_key) {
             self = self.with_tls(Tls::load(certificate, key)?);
         }
-        if config.proxy_protocol {
-            self = self.with_proxy_protocol();
+        if let Some(peers) = &config.proxy_protocol {
+            self = self.with_proxy_protocol(peers.clone());
         }
         Ok(self.with_trusted_peers(config.forwarded_allow_ips.iter().cloned().collect()))
     }
@@ -185,11 +186,11 @@ impl Listener {
         self
     }
 
-    /// Requires a header of the PROXY protocol, version 2, at the start of each connection, and takes
-    /// the address of its client from it.
+    /// Serves these peers only, requires a header of the PROXY protocol, version 2, at the start of each
+    /// connection, and takes the address of its client from it. No peers turn it off.
     #[must_use]
-    pub fn with_proxy_protocol(mut self) -> Self {
-        self.entry.has_proxy_header = true;
+    pub fn with_proxy_protocol(mut self, peers: TrustedPeers) -> Self {
+        self.entry.balancers = (!peers.is_empty()).then(|| Arc::new(peers));
         self
     }
 

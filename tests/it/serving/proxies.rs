@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::support::{Server, in_time};
 
-use super::{curl, curl_json, project, rejected, serve, url};
+use super::{curl, curl_json, project, serve, url};
 
 const FORWARDED: [&str; 8] = [
     "-H",
@@ -112,6 +112,18 @@ async fn a_header_of_the_proxy_protocol_names_the_client() {
 }
 
 const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x09\x0a\0\0\x01\x12\x67\x01\xbb";
+
+#[tokio::test]
+async fn only_a_load_balancer_may_send_it() {
+    let server = project().args(&["--proxy-protocol", "10.0.0.0/8"]).serve().await;
+    assert_eq!(send(&server, V2).await, "");
+    let warning = server.err.wait_for("a connection was closed").await;
+    assert!(warning.contains("127.0.0.1 is not a load balancer; add its address"), "{warning}");
+    let server = project().args(&["--proxy-protocol", "127.0.0.0/8"]).serve().await;
+    assert!(send(&server, V2).await.contains(r#""client":"203.0.113.9""#));
+    let bad = server.project.snaxum(&["serve", "--proxy-protocol", "balancer"]).await;
+    assert!(bad.stderr.contains("`balancer`; it must be an address"), "{bad:?}");
+}
 
 #[tokio::test]
 async fn a_connection_that_has_sent_nothing_moves_to_the_new_processes() {
