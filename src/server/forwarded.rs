@@ -152,8 +152,9 @@ fn unquote(value: &str) -> String {
     text
 }
 
-/// Parses an address with or without a port, which is 0 then.
+/// Parses an address with or without a port, which is 0 then, or if the proxy hides it (`_x`).
 fn parse_address(text: &str) -> Option<SocketAddr> {
+    let text = text.split_once(":_").map_or(text, |(address, _)| address);
     let address = match (text.parse::<IpAddr>(), text.parse::<SocketAddr>()) {
         (Ok(address), _) => SocketAddr::new(address, 0),
         (_, Ok(address)) => address,
@@ -240,6 +241,8 @@ mod tests {
             "203.0.113.9:0 https a.example:8"
         );
         assert_eq!(read("for=203.0.113.9, for=_hidden"), "10.0.0.1:7 http ");
+        assert_eq!(read("for=\"203.0.113.9:_p1\""), "203.0.113.9:0 http ");
+        assert_eq!(read("for=\"[2001:db8::1]:_p1\""), "[2001:db8::1]:0 http ");
         assert_eq!(read("proto=https"), "10.0.0.1:7 https ");
         assert_eq!(read("for=\"1.1.1.1, for=2.2.2.2"), "10.0.0.1:7 http ");
     }
