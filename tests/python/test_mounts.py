@@ -12,6 +12,7 @@ import pytest
 from snaxum import RouteError, mount
 from snaxum._core.applications import interface_of
 from snaxum._core.websocket_routes import WebSocketRoute
+from snaxum._hosts.wsgi import address_of
 from snaxum.mounts import Mount
 from snaxum.routing import DuplicateRoute, Route, RouteTable
 
@@ -162,3 +163,21 @@ def test_two_for_one_prefix_are_an_error() -> None:
     for routes in ([one, Route("/a/<path:p>", ["PUT"], of)], [Route("/a/<path:p>", None, of), one]):
         with pytest.raises(DuplicateRoute, match=r"two handlers for (PUT|GET) /a/<path:p>: one"):
             RouteTable(routes)
+
+
+@pytest.mark.parametrize(
+    ("host", "scheme", "address"),
+    [
+        ("a.example", "http", ("a.example", "80")),
+        ("a.example", "https", ("a.example", "443")),
+        ("a.example:8080", "https", ("a.example", "8080")),
+        ("a.example:", "http", ("a.example", "80")),
+        ("[::1]", "http", ("[::1]", "80")),
+        ("[::1]:81", "http", ("[::1]", "81")),
+        ("", "http", ("localhost", "80")),
+    ],
+)
+def test_wsgi_gets_the_address_that_the_client_has_used_on_a_unix_socket(
+    host: str, scheme: str, address: tuple[str, str]
+) -> None:
+    assert address_of(host, scheme) == address

@@ -98,13 +98,21 @@ class WsgiHost:
             if key in environ:
                 text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
             environ[key] = text
-        host, _, port = environ.get("HTTP_HOST", "").rpartition(":")
         environ["SERVER_NAME"], environ["SERVER_PORT"] = (
-            (server[0], str(server[1])) if server else (host or "localhost", port or "80")
+            (server[0], str(server[1]))
+            if server
+            else address_of(environ.get("HTTP_HOST", ""), scheme)
         )
         if client:
             environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client[0], str(client[1])
         return environ
+
+
+def address_of(host: str, scheme: str) -> tuple[str, str]:
+    """Return the name and the port that a client has addressed, for a server on a Unix socket."""
+    parts = re.fullmatch(r"(\[.*\]|[^:]*)(?::([0-9]*))?", host)
+    name, port = parts.groups() if parts else ("", None)
+    return name or "localhost", port or ("443" if scheme == "https" else "80")
 
 
 class Call:
