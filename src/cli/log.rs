@@ -41,7 +41,9 @@ pub(crate) fn start(default: &str) {
 
 /// Sends the log to stderr in this format.
 pub(crate) fn start_as(default: &str, format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    // h2 warns of each invalid frame, so a client could fill the log.
+    let default = || EnvFilter::new(format!("{default},h2=error"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| default());
     let queue = QUEUE.get_or_init(|| LogQueue {
         format,
         state: Mutex::default(),

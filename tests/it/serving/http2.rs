@@ -3,6 +3,7 @@
 use axum::http::{Request, StatusCode};
 use bytes::Bytes;
 use h2::client::SendRequest;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::support::{Project, Server, in_time};
@@ -164,4 +165,47 @@ async fn a_stopping_server_finishes_the_requests_of_a_connection() {
     held.open().await;
     assert_eq!(in_time("the response", response).await.expect("a response").status(), 200);
     assert!(server.ended().await.success());
+}
+
+#[tokio::test]
+async fn a_deploy_finishes_the_requests_of_a_connection_and_asks_its_client_to_open_another() {
+    let server = server(&[]).await;
+    let socket = TcpStream::connect(server.authority()).await.expect("it listens");
+    let (client, connection) = h2::client::handshake(socket).await.expect("it is HTTP/2");
+    let connection = tokio::spawn(connection);
+    let mut ready = client.clone().ready().await.expect("it is open");
+    let (response, _) = ready.send_request(request(&server, "/waits"), true).expect("it is sent");
+    let held = server.arrival().await;
+    server.signal(libc::SIGHUP);
+    server.err.wait_for("G2 is live").await;
+    held.open().await;
+    let response = in_time("the response", response).await.expect("a response");
+    assert_eq!(response.status(), StatusCode::OK);
+    drop(response);
+    in_time("the end of the connection", connection).await.expect("no panic").expect("no error");
+    let mut next = connect(&server).await;
+    let (response, _) = next.send_request(request(&server, "/host"), true).expect("it is sent");
+    assert_eq!(in_time("the response", response).await.expect("a response").status(), 200);
+}
+
+#[tokio::test]
+async fn a_client_cannot_fill_the_log_with_invalid_frames() {
+    let mut server = server(&[]).await;
+    let mut frames = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    for _ in 0..100 {
+        frames.extend(b"\0\0\x08\x06\x01\0\0\0\0no ping!"); // an acknowledgement
+    }
+    frames.extend(b"\0\0\x08\x06\0\0\0\0\0the last");
+    let mut socket = server.socket(&frames).await;
+    let mut received = Vec::new();
+    let last = async {
+        while !received.windows(8).any(|bytes| bytes == b"the last") {
+            assert_ne!(socket.read_buf(&mut received).await.expect("it is open"), 0);
+        }
+    };
+    in_time("the reply to the last ping", last).await;
+    drop(socket);
+    assert!(server.stop().await.success());
+    let log = server.err.text();
+    assert!(log.lines().count() < 20, "{log}");
 }
