@@ -113,11 +113,13 @@ def _count(
             opened = [connected(server.port, keep=True) for _ in range(connections)]
             clients = [stack.enter_context(client) for client in opened]
             _ask(clients, workload, WARM_UP)
-            _control(server.session, "--instr=on")
+            # Not the parent, which has the socket too and serves nothing.
+            pid = server.serving_pid()
+            _control(pid, "--instr=on")
             _ask(clients, workload, requests)
-            _control(server.session, "--instr=off")
-            _control(server.session, "--dump")
-            dumped = server.app / "callgrind.out.1"
+            _control(pid, "--instr=off")
+            _control(pid, "--dump")
+            dumped = server.app / f"callgrind.out.{pid}.1"
             kept.write_bytes(dumped.read_bytes())
         return Count(f"{workload.name}, {connections} at once", *_read(kept, requests))
 

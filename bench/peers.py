@@ -89,7 +89,10 @@ MANY_ROUTES = Peer("10,000 routes", "snaxum", _SNAXUM, dot_venv="peers")
 # With `import polars` at the top.
 POLARS = Peer("snaxum with polars", "snaxum", _SNAXUM, dot_venv="peers")
 # Under valgrind, which counts on command.
-_COUNT = "{valgrind} --tool=callgrind --instr-atstart=no --callgrind-out-file={app}/callgrind.out "
+_COUNT = (
+    "{valgrind} --tool=callgrind --trace-children=yes --instr-atstart=no"
+    " --callgrind-out-file={app}/callgrind.out.%p "
+)
 COUNTED = Peer("snaxum counted", "snaxum", _COUNT + _SNAXUM, dot_venv="peers")
 COUNTED_WHEEL = Peer(
     "snaxum wheel counted",

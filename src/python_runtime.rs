@@ -26,6 +26,8 @@ mod in_process_connection;
 mod interpreter;
 mod introspection;
 mod json;
+mod json_decoding;
+mod json_encoding;
 mod lent_thread;
 mod loop_signals;
 mod measurements;
@@ -39,6 +41,7 @@ mod reload;
 mod reply;
 mod request_parts;
 mod response_stream;
+mod route_index;
 mod serving_generation;
 mod shutdown;
 mod shutdown_state;
@@ -346,7 +349,7 @@ impl PythonRuntime {
         };
         let response = match &chunks {
             _ if limit.is_zero() => Some(response.await),
-            None => tokio::time::timeout(limit, response).await.ok(),
+            None => tokio::time::timeout_at((now + limit).into(), response).await.ok(),
             // Boxed: its state would enlarge that of every request.
             Some(chunks) => {
                 Box::pin(reading_limit::wait(response, chunks, limit, &mut cancel.deadline)).await

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from . import _registry, server_process
-from ._core import fast_json, forms
+from ._core import forms, json_codec, route_index
 from ._debug import redact
 from ._host import Exchange, HostApi, to_json
 from ._hosts import install as hosts
@@ -36,11 +36,18 @@ from ._runtime import (
     trace_context,
 )
 from ._runtime import runtime as runtimes
-from ._runtime.dispatch import calls_plain_handler, dispatch_before_body, dispatch_request
+from ._runtime.dispatch import (
+    Runner,
+    calls_plain_handler,
+    dispatch_before_body,
+    dispatch_request,
+    runner_of,
+)
 from ._runtime.generations import Generation, current
 from ._runtime.leases import Lease, enter, leave
 from ._runtime.runtime import Runtime, running
-from .routing import RouteTable
+from .request import Request
+from .routing import Route, RouteTable
 
 # How long the last printed lines wait for a reader.
 LAST_LINES_S = 0.5
@@ -57,10 +64,8 @@ def start(options: str, host: HostApi) -> bytes:
     settings = json.loads(options)
     if settings["origin"] == "adopted":
         interpreter.adopt(settings["venv"], settings["build_python"])
-        fast_json.find()
     elif settings["origin"] == "host":
         interpreter.use_host(settings["venv"])
-        fast_json.find()
     if settings["load_only"]:
         interpreter.set_up_streams()
     elif interpreter.ends_with_server:
@@ -69,6 +74,9 @@ def start(options: str, host: HostApi) -> bytes:
         from ._debug import crash
 
         crash.install(settings["crash_fd"])
+    json_codec.use(host)
+    if not settings["dev"]:
+        generations.on_publish = functools.partial(_index, host)
     server_process.assign(*settings["process"])
     respond.is_observed = settings["dev"]
     respond.is_timed = settings["timed"]
@@ -255,6 +263,26 @@ def dispatch(exchange: Exchange, method: str, path: str) -> None:
         dispatch_request(exchange, generation, method, path)
     finally:
         leave(generation)
+
+
+def dispatch_found(
+    exchange: Exchange, request: Request, target: tuple[Runner, Generation, Route]
+) -> None:
+    """Run a request whose route Rust has found, or pass it on."""
+    run, generation, route = target
+    run(exchange, generation, route, request)
+
+
+def _index(host: HostApi, generation: Generation) -> None:
+    """Let Rust find the routes of a generation."""
+    table = generation.table
+
+    def target(route: Route) -> tuple[Runner, Generation, Route]:
+        return runner_of(route), generation, route
+
+    host.index_routes(
+        Request, route_index.text_rows(table, target), route_index.end_rows(table, target)
+    )
 
 
 def dispatch_websocket(exchange: Exchange, method: str, path: str) -> None:

@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING
 from .uploads import RawFile
 
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    # By method, the names of the parameters of a route, and the object that Rust calls it by.
+    IndexedRoutes = list[tuple[str, list[str], Any]]
 else:
     Protocol = object  # only type checkers need it, and each one takes long to make
 
@@ -30,6 +34,23 @@ class HostApi(Protocol):
 
     def framework(self) -> tuple[dict[str, str], bytes]:
         """Return the files of `snaxum` by name, and the build's compiled code."""
+
+    def encode_json(self, value: object, simplify: Callable[[object], object]) -> bytes | None:
+        """Encode a value, of other types by `simplify`; None if Python is to encode it."""
+
+    def decode_json(self, document: bytes) -> Any:
+        """Decode JSON. Raises ValueError if Python is to decode it."""
+
+    def index_routes(
+        self,
+        request: Callable[[Exchange, dict[str, Any]], Any],
+        texts: list[tuple[str, IndexedRoutes]],
+        ends: list[tuple[str, set[str], list[tuple[str, IndexedRoutes]]]],
+    ) -> None:
+        """Let Rust find these routes from now on: see `_core.route_index` for the rows.
+
+        `request` makes the request of a handler.
+        """
 
     @property
     def wake_fd(self) -> int:
@@ -174,7 +195,7 @@ class Socket(Protocol):
 
 
 class Exchange(Protocol):
-    """One request and its response. Exactly one of the last five methods is called.
+    """One request and its response. Exactly one of the last methods responds.
 
     `found`, `began`, `pooled` and `returned` record route and times, where these are
     used; `resumed` and `suspended` do so in dev mode only; `raised` records the exception that an
@@ -204,6 +225,9 @@ class Exchange(Protocol):
         """Return the state that layers in Rust have set, as JSON."""
 
     def body(self) -> bytes: ...
+    def json(self) -> tuple[Any] | None:
+        """Return the value of a body that is declared as JSON; None if Python is to read it."""
+
     def form(self) -> tuple[list[tuple[str, str]], list[RawFile]] | None: ...
     def receive(self) -> bytes | tuple[int, str]:
         """Wait for a chunk of a streamed body, b"" at its end; a status and a reason without it."""
@@ -235,6 +259,11 @@ class Exchange(Protocol):
         """Ask for the report of `wait_for_ended`; False if the response has been sent already."""
 
     def respond_ok(self, generation: int, route: str, content_type: str, body: bytes) -> None: ...
+    def respond_json(
+        self, generation: int, route: str, value: object, simplify: Callable[[object], object]
+    ) -> bool:
+        """Respond with a value as JSON; false if Python is to encode it."""
+
     def respond(
         self,
         generation: int,

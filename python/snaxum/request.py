@@ -269,6 +269,9 @@ def _text(request: Request) -> str:
 
 
 def _body(request: Request) -> Any:
+    decode = getattr(request._raw, "json", None)  # the server has it
+    if decode is not None and (decoded := decode()) is not None:
+        return decoded[0]
     mime = _mime(request)
     declared = mime == "application/json" or mime.endswith("+json")
     if (mime and not declared) or not request.data:

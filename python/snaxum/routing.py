@@ -330,16 +330,16 @@ class RouteTable:
     Raises DuplicateRoute, and RouteError for a handler with an undefined type.
     """
 
-    __slots__ = ("_depth", "_parents", "_start", "_static", "routes")
+    __slots__ = ("_depth", "_start", "parents", "routes", "static")
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes: tuple[Route, ...] = tuple(routes)
         self._start = TreeNode(0)
         # A path that is all text comes first at every level, so it needs no walk.
-        self._static: dict[str, dict[str, PathMatch]] = {}
+        self.static: dict[str, dict[str, PathMatch]] = {}
         # By the text before the last slash, the node whose branches match the last segment. Most
         # patterns with a parameter end with it, so they need no walk either.
-        self._parents: dict[str, TreeNode] = {}
+        self.parents: dict[str, TreeNode] = {}
         self._depth = 1
         for route in self.routes:
             self._add(route)
@@ -353,13 +353,13 @@ class RouteTable:
 
         HEAD falls to GET. As in Werkzeug, several slashes at the start of a path count as one.
         """
-        methods = self._static.get(path)
+        methods = self.static.get(path)
         if methods is not None:
             found = methods.get(method)
             if found is not None:
                 return found
         start, _, last = path.rpartition("/")
-        parent = self._parents.get(start)
+        parent = self.parents.get(start)
         if parent is not None and last not in parent.static:
             for match, branch, _ in parent.dynamic:
                 values = match(last)
@@ -402,11 +402,11 @@ class RouteTable:
             node.methods[method] = route
         self._depth = max(self._depth, len(route.parsed.parts))
         if not route.names:
-            static = self._static.setdefault(route.pattern, {})
+            static = self.static.setdefault(route.pattern, {})
             static.update((method, (route, {})) for method in route.methods)
             if "GET" in static:
                 static.setdefault("HEAD", static["GET"])
         else:
             parent = parent_of_last(self._start, route.parsed.parts)
             if parent is not None:
-                self._parents[parent[0]] = parent[1]
+                self.parents[parent[0]] = parent[1]

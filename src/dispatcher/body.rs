@@ -229,7 +229,7 @@ fn is_end_of_connection(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-fn declared_size(headers: &HeaderMap) -> Option<usize> {
+pub(super) fn declared_size(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -28,8 +28,12 @@ where
     let config = runtime.config();
     let (limit, window) = (config.max_body_size, config.body_timeout);
     let content_type = || headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if body.is_end_stream() && body::declared_size(headers).is_none() {
+        return Ok(RequestBody::Whole(Bytes::new()));
+    }
+    // Boxed, here and below: the state would enlarge that of every request.
     if body.is_end_stream() || !multipart::is_multipart(content_type()) {
-        let body = body::read(headers, body, coding, limit, window).await;
+        let body = Box::pin(body::read(headers, body, coding, limit, window)).await;
         return body.map(RequestBody::Whole);
     }
     if let (None, Some(coding)) = (coding, headers.get(CONTENT_ENCODING)) {
@@ -37,7 +41,6 @@ where
         let detail = format!("the body has the coding `{coding}`; send gzip, deflate or none");
         return Err(body::failure(415, detail));
     }
-    // Boxed: its state would enlarge that of every request.
     Box::pin(async {
         let body = pin!(body);
         let mut reader = BodyReader::new(headers, body, coding, config.max_upload_size, window)?;

@@ -4,6 +4,7 @@
 //! interpreter attached, on a thread of the runtime and never on one of tokio's.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::exceptions::PyKeyError;
@@ -15,7 +16,7 @@ use pyo3::types::{PyBytes, PyCFunction, PyDict, PyModule, PyString, PyTuple};
 use crate::config::{self, OptionPlaces};
 use crate::error::Error;
 use crate::framework;
-use crate::message::{Head, HeadKind, LoadReport, RequestBody};
+use crate::message::{Head, HeadKind, LoadReport, PythonRequest, RequestBody};
 use crate::telemetry::Identities;
 
 use super::exchange::Exchange;
@@ -23,12 +24,14 @@ use super::host::{self, HostApi};
 use super::json::parse;
 use super::messages::{Call, NewerPaths, OnBegin, ReloadReply, ReloadScope};
 use super::own_context;
+use super::route_index::{RouteIndex, ServingIndex};
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
     blocks: Py<PyAny>,
     call_blocks: Py<PyAny>,
     dispatch: Py<PyAny>,
+    dispatch_found: Py<PyAny>,
     dispatch_call: Py<PyAny>,
     dispatch_websocket: Py<PyAny>,
     dispatch_head: Py<PyAny>,
@@ -40,6 +43,8 @@ pub(crate) struct Bridge {
     run_tests: Py<PyAny>,
     stop: Py<PyAny>,
     identities: Identities,
+    /// The routes that are found without Python.
+    index: ServingIndex,
 }
 
 impl Bridge {
@@ -56,7 +61,7 @@ impl Bridge {
             PyModule::from_code(py, &text, c_str!("<snaxum>/_embed.py"), c_str!("_snaxum_embed"))?
                 .call_method1("install", (files, read, PyBytes::new(py, framework::compiled())))?;
         }
-        let identities = host.identities;
+        let (identities, index) = (host.identities, Arc::clone(&host.index));
         let module = without_collections(py, || py.import("snaxum._bridge"))?;
         let report = module.call_method1("start", (options, host))?;
         let report = parse(&report)?;
@@ -65,6 +70,7 @@ impl Bridge {
             blocks: function("blocks")?,
             call_blocks: function("call_blocks")?,
             dispatch: function("dispatch")?,
+            dispatch_found: function("dispatch_found")?,
             dispatch_call: function("dispatch_call")?,
             dispatch_websocket: function("dispatch_websocket")?,
             dispatch_head: function("dispatch_head")?,
@@ -76,6 +82,7 @@ impl Bridge {
             run_tests: function("run_tests")?,
             stop: function("stop")?,
             identities,
+            index,
         };
         Ok((bridge, report))
     }
@@ -83,19 +90,10 @@ impl Bridge {
     /// Runs the handler of one request, or starts it, in a context of its own (`contextvars`); logs
     /// an error of the framework itself.
     pub(crate) fn dispatch(&self, py: Python<'_>, call: Call) {
-        let (method, path) = method_and_path(py, &call.request.head);
-        let dispatch = match (call.request.head.kind(), &call.request.body) {
-            (HeadKind::WebSocket, _) => &self.dispatch_websocket,
-            (HeadKind::FunctionCall, _) => &self.dispatch_call,
-            (HeadKind::Http, RequestBody::Stream(_)) => &self.dispatch_head,
-            (HeadKind::Http, _) => &self.dispatch,
+        let run = match self.index.load().as_deref() {
+            Some(index) if is_plain(&call.request) => self.dispatch_found(py, index, call),
+            _ => self.dispatch_any(py, call),
         };
-        let run = Py::new(py, Exchange::new(call, self.identities)).and_then(|exchange| {
-            let before = host::set_dispatched(Some(exchange.clone_ref(py).into_any()));
-            let run = own_context::call(py, dispatch, (exchange, method, path));
-            drop(host::set_dispatched(before));
-            run
-        });
         if let Err(error) = run {
             // The reply was dropped with the exchange: the client gets a 500.
             tracing::error!(
@@ -103,6 +101,30 @@ impl Bridge {
                 error_text(py, &error)
             );
         }
+    }
+
+    /// Does it for a route of the index, if the request is for one.
+    fn dispatch_found(&self, py: Python<'_>, index: &RouteIndex, call: Call) -> PyResult<()> {
+        let Some((params, target)) = index.find(py, &call.request.head)? else {
+            return self.dispatch_any(py, call);
+        };
+        let exchange = Bound::new(py, Exchange::new(call, self.identities))?;
+        let request = index.make_request(&exchange, params)?;
+        let target = target.bind(py).clone();
+        run_in_context(&self.dispatch_found, exchange, request, target)
+    }
+
+    /// Lets Python find the route.
+    fn dispatch_any(&self, py: Python<'_>, call: Call) -> PyResult<()> {
+        let (method, path) = method_and_path(py, &call.request.head);
+        let dispatch = match (call.request.head.kind(), &call.request.body) {
+            (HeadKind::WebSocket, _) => &self.dispatch_websocket,
+            (HeadKind::FunctionCall, _) => &self.dispatch_call,
+            (HeadKind::Http, RequestBody::Stream(_)) => &self.dispatch_head,
+            (HeadKind::Http, _) => &self.dispatch,
+        };
+        let exchange = Bound::new(py, Exchange::new(call, self.identities))?;
+        run_in_context(dispatch, exchange, method.into_any(), path.into_any())
     }
 
     /// Whether a request calls a `def` handler or function, which may block its thread.
@@ -193,6 +215,24 @@ impl DocumentMaker {
     pub(crate) fn make(self, py: Python<'_>) -> PyResult<String> {
         self.0.call0(py)?.extract(py)
     }
+}
+
+/// Whether a request is one of HTTP whose body has arrived.
+fn is_plain(request: &PythonRequest) -> bool {
+    request.head.kind() == HeadKind::Http && !matches!(request.body, RequestBody::Stream(_))
+}
+
+/// Calls a function of the bridge for a request, in a context of its own.
+fn run_in_context<'py>(
+    function: &Py<PyAny>,
+    exchange: Bound<'py, Exchange>,
+    first: Bound<'py, PyAny>,
+    second: Bound<'py, PyAny>,
+) -> PyResult<()> {
+    let before = host::set_dispatched(Some(exchange.clone().into_any().unbind()));
+    let run = own_context::call(function, (exchange, first, second));
+    drop(host::set_dispatched(before));
+    run
 }
 
 /// Returns the text of a file of the framework.

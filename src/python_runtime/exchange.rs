@@ -2,6 +2,8 @@
 //!
 //! Never matches a route, and never runs a handler.
 
+mod finish;
+
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,14 +11,14 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use axum::http::HeaderValue;
+use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::file_response;
 use crate::message::{
-    AcceptedSocket, Delivery, DeliveryGuard, ErrorResponse, HandlerOutcome, PoolTime,
-    PythonRequest, PythonResponse, PythonState, RequestBody, ResponseBody, Timestamps, Traceback,
-    body_stream, header_texts, websocket_channel,
+    AcceptedSocket, Delivery, ErrorResponse, HandlerOutcome, PoolTime, PythonRequest, PythonState,
+    RequestBody, ResponseBody, Timestamps, Traceback, body_stream, header_texts, websocket_channel,
 };
 use crate::sync::Mutex;
 use crate::telemetry::Identities;
@@ -31,6 +33,7 @@ use super::reply::Reply;
 use super::request_parts::{self, FormParts, HeadParts, RequestOrigin, to_python};
 use super::response_stream::{BodyStream, body_to_bytes};
 use super::websocket::HandlerSocket;
+use super::{json_decoding, json_encoding};
 
 /// One request, and the way to respond to it. Dropped without a response, it is a 500.
 #[pyclass(frozen)]
@@ -100,6 +103,15 @@ impl Exchange {
             RequestBody::Form(_) => Ok(PyBytes::new(py, b"")),
             RequestBody::Stream(_) => Err(request_parts::is_streamed()),
         }
+    }
+
+    /// The value of a body that is declared as JSON, as the item of a tuple; `None` if Python is to
+    /// read it.
+    fn json<'py>(&self, py: Python<'py>) -> Option<(Bound<'py, PyAny>,)> {
+        let RequestBody::Whole(body) = &self.request.body else { return None };
+        let is_json = self.request.head.content_type().eq_ignore_ascii_case(JSON);
+        let value = is_json.then(|| json_decoding::decode(py, body)).flatten();
+        value.map(|value| (value,))
     }
 
     /// The fields and files of a multipart body; `None` for any other.
@@ -219,6 +231,25 @@ impl Exchange {
         self.finish(generation, Some(route), response);
     }
 
+    /// Responds with a value as JSON, and returns true; false if Python is to encode it. See
+    /// [`json_encoding::encode`].
+    fn respond_json(
+        &self,
+        generation: u64,
+        route: &str,
+        value: &Bound<'_, PyAny>,
+        simplify: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        let Some(json) = json_encoding::encode(value, simplify, Bytes::copy_from_slice)? else {
+            return Ok(false);
+        };
+        let content_type = Some(const { HeaderValue::from_static(JSON) });
+        let (headers, body) = (Vec::new(), ResponseBody::Full(json));
+        let response = HandlerOutcome::Response { status: 200, content_type, headers, body };
+        self.finish(generation, Some(route), response);
+        Ok(true)
+    }
+
     fn respond(
         &self,
         generation: u64,
@@ -332,61 +363,6 @@ impl Exchange {
     fn full_body(&self, body: Bound<'_, PyBytes>) -> ResponseBody {
         let ended_requests = || self.reply.lock().as_ref().map(Reply::ended_requests);
         ResponseBody::Full(body_to_bytes(body, ended_requests))
-    }
-
-    /// Sends the response; returns the guard for the part of the request that continues.
-    fn finish(
-        &self,
-        generation: u64,
-        route: Option<&str>,
-        outcome: HandlerOutcome,
-    ) -> Option<InFlightGuard> {
-        let is_stream =
-            matches!(&outcome, HandlerOutcome::Response { body: ResponseBody::Stream(_), .. });
-        let (mut timestamps, guard) =
-            (self.timestamps.lock().take(), self.in_flight_guard.lock().take());
-        if let Some(timestamps) = &mut timestamps {
-            timestamps.converted = Instant::now();
-            if timestamps.returned < timestamps.attached {
-                cpu_time::record_return(timestamps, timestamps.converted); // the handler raised
-            }
-            if let Some(guard) = guard.as_ref().filter(|_| timestamps.is_on_worker) {
-                guard.record_run(&self.request.head, timestamps.attached, timestamps.converted);
-            }
-        }
-        // Only observers read its text.
-        let id = if timestamps.is_some() { route.unwrap_or_default() } else { "" };
-        let found = self.request.head.route();
-        let route = route.map(|_| found.unwrap_or_else(|| id.to_owned()));
-        // With the lock: a later `report_when_sent` sees that the response has been sent.
-        let awaited = self.delivery.lock();
-        let reply = self.reply.lock().take();
-        // A function that runs after the response may have an uploaded file.
-        if !is_stream && awaited.is_none() {
-            self.request.body.close();
-        }
-        if let Some(reply) = reply {
-            let raised = self.raised.lock().take();
-            let delivery = awaited.as_ref().map(|delivery| self.delivery_guard(delivery, &reply));
-            drop(awaited);
-            let response =
-                PythonResponse { generation, route, outcome, raised, timestamps, delivery };
-            if is_stream { reply.send_now(response) } else { reply.send(response) }
-        }
-        guard
-    }
-
-    fn delivery_guard(&self, delivery: &Arc<Delivery>, reply: &Reply) -> DeliveryGuard {
-        let ended = reply.ended_requests().sender();
-        DeliveryGuard::new(self.request.id, Arc::clone(delivery), ended)
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        if let (Some(delivery), Some(reply)) = (&*self.delivery.lock(), &*self.reply.lock()) {
-            drop(self.delivery_guard(delivery, reply)); // there is no response
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -24,6 +24,8 @@ use super::in_process_connection::{self, Connect, HostAndPort, InProcessConnecti
 use super::json::parse;
 use super::loop_signals::LoopSignals;
 use super::reply::{self, WakeBatch};
+use super::route_index::{EndRow, RouteIndex, ServingIndex, TextRow};
+use super::{json_decoding, json_encoding};
 
 thread_local! {
     /// The exchange of the request that this thread dispatches.
@@ -47,6 +49,8 @@ pub(crate) struct HostApi {
     pub(super) identities: Identities,
     /// Set while tests run.
     pub(super) connect: Arc<OnceLock<(tokio::runtime::Handle, Connect)>>,
+    /// The routes that are found without Python.
+    pub(super) index: ServingIndex,
 }
 
 #[pymethods]
@@ -68,6 +72,27 @@ impl HostApi {
     #[staticmethod]
     fn docs_file<'py>(py: Python<'py>, name: &str) -> Option<(&'static str, Bound<'py, PyBytes>)> {
         docs_page::asset(name).map(|(kind, data)| (kind, PyBytes::new(py, &data)))
+    }
+
+    /// Encodes a value as JSON; `None` if Python is to encode it. See [`json_encoding::encode`].
+    #[staticmethod]
+    fn encode_json<'py>(
+        value: &Bound<'py, PyAny>,
+        simplify: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        json_encoding::encode(value, simplify, |json| PyBytes::new(value.py(), json))
+    }
+
+    /// Decodes JSON. Raises `ValueError` if Python is to decode it.
+    #[staticmethod]
+    fn decode_json<'py>(py: Python<'py>, document: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        json_decoding::decode(py, document).ok_or_else(|| PyValueError::new_err("not decoded"))
+    }
+
+    /// Finds the routes of these rows without Python from now on; `request` makes the request of a
+    /// handler.
+    fn index_routes(&self, request: Py<PyAny>, texts: Vec<TextRow>, ends: Vec<EndRow>) {
+        self.index.store(Some(Arc::new(RouteIndex::new(request, texts, ends))));
     }
 
     /// Reports that this process opens a file for writing.

@@ -4,7 +4,6 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
 
 use super::exchange::Exchange;
 
@@ -12,14 +11,12 @@ static COPY_CONTEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// Calls `function` in a copy of the thread's context.
 pub(super) fn call<'py>(
-    py: Python<'py>,
     function: &Py<PyAny>,
-    args: (Py<Exchange>, Bound<'py, PyString>, Bound<'py, PyString>),
-) -> PyResult<Py<PyAny>> {
+    args: (Bound<'py, Exchange>, Bound<'py, PyAny>, Bound<'py, PyAny>),
+) -> PyResult<()> {
+    let (exchange, first, second) = args;
+    let py = exchange.py();
     let copy_context = COPY_CONTEXT.import(py, "_contextvars", "copy_context")?;
-    let (exchange, method, path) = args;
-    copy_context
-        .call0()?
-        .call_method1(intern!(py, "run"), (function, exchange, method, path))
-        .map(Bound::unbind)
+    let context = copy_context.call0()?;
+    context.call_method1(intern!(py, "run"), (function, exchange, first, second)).map(drop)
 }

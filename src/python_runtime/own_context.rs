@@ -4,18 +4,17 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 
 use super::exchange::Exchange;
 
 /// Calls `function` in a copy of the thread's context.
 pub(super) fn call<'py>(
-    py: Python<'py>,
     function: &Py<PyAny>,
-    args: (Py<Exchange>, Bound<'py, PyString>, Bound<'py, PyString>),
-) -> PyResult<Py<PyAny>> {
+    args: (Bound<'py, Exchange>, Bound<'py, PyAny>, Bound<'py, PyAny>),
+) -> PyResult<()> {
+    let py = args.0.py();
     let _context = OwnContext::enter(py)?;
-    function.call1(py, args)
+    function.call1(py, args).map(drop)
 }
 
 /// The context, until it is dropped.

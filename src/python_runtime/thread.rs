@@ -137,6 +137,7 @@ fn run(context: ThreadContext) {
             loads: context.loads,
             identities: context.identities,
             connect: context.connect,
+            index: Arc::default(),
         };
         let started = keeping_signals(origin, || Bridge::start(py, &options, host));
         let (bridge, report) = match started {

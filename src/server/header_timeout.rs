@@ -156,7 +156,9 @@ impl Timer for HeaderTimeout {
         let is_idle = unused.is_some();
         let inner = match unused {
             Some(mut sleep) => {
-                sleep.as_mut().reset(tokio::time::Instant::now() + self.0.idle_timeout);
+                // Reading the clock costs as much as the reset.
+                let now = deadline - self.0.header_timeout;
+                sleep.as_mut().reset((now + self.0.idle_timeout).into());
                 sleep
             }
             None => Box::pin(tokio::time::sleep_until(deadline.into())),

@@ -43,6 +43,7 @@ mod reload;
 mod reload_start;
 mod replay;
 mod robustness;
+mod route_index;
 mod routes;
 mod scenarios;
 mod secrets;

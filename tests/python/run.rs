@@ -77,6 +77,18 @@ fn a_project_tests_its_routes_without_a_socket() {
 }
 
 #[test]
+fn the_codec_in_rust_does_what_the_code_in_python_does() {
+    let names = ["test_encoding.py", "test_library_values.py", "test_request.py", "test_state.py"];
+    let files = names.map(|name| root().join("tests/python").join(name).display().to_string());
+    let args: Vec<_> = ["--", "-q"].into_iter().chain(files.iter().map(String::as_str)).collect();
+
+    let (code, output) = snaxum_test(&project("testing"), &args);
+
+    let is_whole = output.contains(" passed in ") && !output.contains(" skipped");
+    assert!(code == Some(0) && is_whole, "{output}");
+}
+
+#[test]
 fn another_server_serves_a_project_as_its_application() {
     let (code, output) = snaxum_test(&project("asgi"), &[]);
     assert!(code == Some(0) && output.contains(" passed in "), "{output}");

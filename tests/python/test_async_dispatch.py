@@ -34,9 +34,10 @@ def marks_of(handler: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(respond, "is_timed", True)
     monkeypatch.setattr(respond, "is_observed", True)
     exchange = Marks()
-    lease = SimpleNamespace(generation=Generation(1, cast(Any, None)))
+    lease = SimpleNamespace(generation=Generation(1, cast(Any, None)), end=lambda: None)
+    loop = SimpleNamespace(exchanges={}, end=lambda number: None)
     route = SimpleNamespace(call=handler, handler=handler, id="1")
-    asyncio.run(async_dispatch._run(*cast(Any, (None, exchange, lease, route, None))))
+    asyncio.run(async_dispatch.run(*cast(Any, (loop, exchange, lease, route, None))))
     return exchange.order
 
 

@@ -1,4 +1,4 @@
-"""JSON out, with orjson and without: the same result both times.
+"""JSON out, by the codec in Rust and without it: the same result both times.
 
 Covers the JSON of each type and the message of each error. Never tests how a response is sent.
 """
@@ -22,18 +22,16 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 import pandas as pd
 import polars as pl
 import pytest
+from codecs_of_json import both_encoders, in_server
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snaxum._core.json_decoding import DecodingError, loads
 from snaxum._core.json_encoding import EncodingError, dumps
 from snaxum.http import to_response
-
-both = pytest.mark.parametrize("fast", [orjson, None], ids=["orjson", "stdlib"])
 
 
 class Colour(Enum):
@@ -95,7 +93,7 @@ def session() -> Session:
 TZ = dt.timezone(dt.timedelta(hours=5, minutes=30))
 
 
-@both
+@both_encoders
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -144,14 +142,14 @@ TZ = dt.timezone(dt.timedelta(hours=5, minutes=30))
         ),
     ],
 )
-def test_a_value_becomes_json(value: object, expected: object, fast: Any) -> None:
-    encoded = dumps(value, fast)
+def test_a_value_becomes_json(value: object, expected: object, encode: Any) -> None:
+    encoded = dumps(value, encode)
 
     assert json.loads(encoded) == expected
     assert encoded == json.dumps(expected, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-@both
+@both_encoders
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -207,9 +205,9 @@ def test_a_value_becomes_json(value: object, expected: object, fast: Any) -> Non
     ],
     ids=range(40),
 )
-def test_arrays_and_frames_become_json(value: object, expected: object, fast: Any) -> None:
-    assert json.loads(dumps({"v": value}, fast)) == {"v": expected}
-    assert json.loads(dumps(value, fast)) == expected
+def test_arrays_and_frames_become_json(value: object, expected: object, encode: Any) -> None:
+    assert json.loads(dumps({"v": value}, encode)) == {"v": expected}
+    assert json.loads(dumps(value, encode)) == expected
 
 
 def test_arrays_and_frames_may_be_returned_bare() -> None:
@@ -229,7 +227,7 @@ def test_arrays_and_frames_may_be_returned_bare() -> None:
     assert to_response(np.str_("x")).content_type == "text/html; charset=utf-8"
 
 
-@both
+@both_encoders
 @pytest.mark.parametrize(
     ("value", "message"),
     [
@@ -280,60 +278,58 @@ def test_arrays_and_frames_may_be_returned_bare() -> None:
     ids=range(21),
 )
 def test_a_value_without_a_json_form_is_named_with_its_place(
-    value: object, message: str, fast: Any
+    value: object, message: str, encode: Any
 ) -> None:
     with pytest.raises(EncodingError) as caught:
-        dumps(value, fast)
+        dumps(value, encode)
 
     assert str(caught.value).startswith(message)
 
 
-@both
-def test_a_value_that_contains_itself_is_named(fast: Any) -> None:
+@both_encoders
+def test_a_value_that_contains_itself_is_named(encode: Any) -> None:
     array: list[Any] = [1]
     array.append({"again": array})
     user = User("a")
     user._secret = user  # type: ignore[assignment]
 
     with pytest.raises(EncodingError, match=r"`list` at `\$\[1\].again` .* it contains itself"):
-        dumps(array, fast)
+        dumps(array, encode)
     with pytest.raises(EncodingError, match=r"`User` at `\$._secret` .* it contains itself"):
-        dumps(user, fast)
+        dumps(user, encode)
 
 
-@both
-def test_one_value_may_occur_twice(fast: Any) -> None:
+@both_encoders
+def test_one_value_may_occur_twice(encode: Any) -> None:
     shared = {"a": [1]}
 
-    assert dumps([shared, shared, (shared,)], fast) == b'[{"a":[1]},{"a":[1]},[{"a":[1]}]]'
+    assert dumps([shared, shared, (shared,)], encode) == b'[{"a":[1]},{"a":[1]},[{"a":[1]}]]'
 
 
-@both
+@both_encoders
 @pytest.mark.parametrize("depth", [100_000, 5000, 401])
-def test_nesting_too_deep_is_an_encoding_error(depth: int, fast: Any) -> None:
+def test_nesting_too_deep_is_an_encoding_error(depth: int, encode: Any) -> None:
     value: Any = []
     for _ in range(depth - 1):
         value = [value]
 
     with pytest.raises(EncodingError, match="nested"):
-        dumps(value, fast)
+        dumps(value, encode)
 
 
-@both
+@both_encoders
 @pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: User("a", value)])
-def test_nesting_that_orjson_refuses_is_encoded_all_the_same(wrap: Any, fast: Any) -> None:
+def test_nesting_that_the_codec_refuses_is_encoded_all_the_same(wrap: Any, encode: Any) -> None:
     value: Any = []
     for _ in range(300):
         value = wrap(value)
 
-    assert dumps(value, fast).count(b"]") >= 1
+    assert dumps(value, encode).count(b"]") >= 1
 
 
 def test_no_library_is_imported_to_encode() -> None:
     code = (
-        "import sys; sys.modules['orjson'] = None\n"
-        "from snaxum._core.json_encoding import dumps\nfrom snaxum._core import fast_json\n"
-        "assert fast_json.orjson is None\n"
+        "import sys\nfrom snaxum._core.json_encoding import dumps\n"
         "assert dumps({'a': {1: (2,)}}) == b'{\"a\":{\"1\":[2]}}'\n"
         "assert not {'numpy', 'pandas', 'polars'} & set(sys.modules)"
     )
@@ -382,12 +378,18 @@ def outcome(function: Any, *arguments: Any) -> Any:
         return f"{type(error).__name__}: {error}"
 
 
+@in_server
 @moderate
 @given(documents)
-def test_orjson_changes_nothing_but_the_speed_of_encoding(value: Any) -> None:
-    with_orjson = outcome(lambda: json.loads(dumps(value, orjson)))
+def test_the_codec_changes_nothing_but_the_speed_of_encoding(value: Any) -> None:
+    assert outcome(dumps, value) == outcome(dumps, value, None)
 
-    assert with_orjson == outcome(lambda: json.loads(dumps(value, None)))
+
+@in_server
+@settings(moderate, max_examples=1000)
+@given(st.floats())
+def test_the_codec_writes_each_float_as_python_does(value: float) -> None:
+    assert dumps([value, value * 2**-1000]) == dumps([value, value * 2**-1000], None)
 
 
 numbers = st.from_regex(
@@ -408,7 +410,8 @@ texts = st.one_of(
 ).map(str.encode) | st.binary(max_size=8)
 
 
+@in_server
 @moderate
 @given(texts)
-def test_orjson_changes_nothing_but_the_speed_of_decoding(data: bytes) -> None:
-    assert outcome(loads, data, orjson) == outcome(loads, data, None)
+def test_the_codec_changes_nothing_but_the_speed_of_decoding(data: bytes) -> None:
+    assert outcome(loads, data) == outcome(loads, data, None)

@@ -21,13 +21,13 @@ import matplotlib
 import matplotlib.figure
 import msgspec
 import numpy as np
-import orjson
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pydantic
 import pytest
 import scipy.sparse
+from codecs_of_json import both_encoders
 from PIL import Image
 
 from snaxum import Response
@@ -38,13 +38,11 @@ from snaxum.http import to_response
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-both = pytest.mark.parametrize("fast", [orjson, None], ids=["orjson", "stdlib"])
-
 SALES = pd.DataFrame({"city": ["a", "b", "a"], "year": [1, 1, 2], "n": [1, 2, 5]})
 DAYS = pd.date_range("2024-01-01", periods=2)
 
 
-@both
+@both_encoders
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -116,17 +114,17 @@ DAYS = pd.date_range("2024-01-01", periods=2)
     ids=range(35),
 )
 def test_a_pandas_index_and_equal_column_names_lose_nothing(
-    value: Any, expected: object, fast: Any
+    value: Any, expected: object, encode: Any
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert json.loads(dumps({"v": value}, fast)) == {"v": expected}
-        assert json.loads(dumps(value, fast)) == expected
+        assert json.loads(dumps({"v": value}, encode)) == {"v": expected}
+        assert json.loads(dumps(value, encode)) == expected
 
 
-@both
-def test_describe_has_the_names_of_its_rows(fast: Any) -> None:
-    rows = json.loads(dumps(SALES.describe(), fast))
+@both_encoders
+def test_describe_has_the_names_of_its_rows(encode: Any) -> None:
+    rows = json.loads(dumps(SALES.describe(), encode))
 
     assert [row["index"] for row in rows] == [
         *("count", "mean", "std", "min", "25%", "50%", "75%", "max")
@@ -148,7 +146,7 @@ def test_labels_become_distinct_names(labels: list[object], names: list[str]) ->
     assert distinct(labels) == names
 
 
-@both
+@both_encoders
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -164,8 +162,8 @@ def test_labels_become_distinct_names(labels: list[object], names: list[str]) ->
     ],
     ids=range(9),
 )
-def test_arrow_and_duckdb_become_json(value: object, expected: object, fast: Any) -> None:
-    assert json.loads(dumps({"v": value}, fast)) == {"v": expected}
+def test_arrow_and_duckdb_become_json(value: object, expected: object, encode: Any) -> None:
+    assert json.loads(dumps({"v": value}, encode)) == {"v": expected}
     assert json.loads(to_response(value).parts()[2]) == expected  # type: ignore[arg-type]
 
 
@@ -205,7 +203,7 @@ class Order:
     owner: Owner
 
 
-@both
+@both_encoders
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -224,8 +222,10 @@ class Order:
     ],
     ids=range(6),
 )
-def test_models_become_json_and_never_a_stream(value: object, expected: object, fast: Any) -> None:
-    assert json.loads(dumps([value], fast)) == [expected]
+def test_models_become_json_and_never_a_stream(
+    value: object, expected: object, encode: Any
+) -> None:
+    assert json.loads(dumps([value], encode)) == [expected]
     response = to_response(value)
     assert response.content_type == "application/json"
     assert json.loads(response.parts()[2]) == expected  # type: ignore[arg-type]

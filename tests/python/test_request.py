@@ -10,8 +10,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from codecs_of_json import both_decoders
 
 from snaxum import HTTPError, Request, Response
 from snaxum.headers import MissingField
@@ -127,12 +129,11 @@ def test_the_body_is_parsed_json_or_none(
     ],
     ids=range(13),
 )
-@pytest.mark.parametrize("fast", [True, False], ids=["orjson", "stdlib"])
+@both_decoders
 def test_declared_json_that_does_not_parse_is_a_400_with_the_place(
-    body: bytes, words: str, fast: bool, monkeypatch: pytest.MonkeyPatch
+    body: bytes, words: str, decode: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not fast:
-        monkeypatch.setattr("snaxum._core.json_decoding.loads.__defaults__", (None,))
+    monkeypatch.setattr("snaxum._core.json_codec.decode", decode)
     request = Request.build(headers={"content-type": "application/json"}, body=body)
 
     with pytest.raises(HTTPError, match=re.escape(words)) as caught:

@@ -6,9 +6,9 @@ import json
 from typing import Any, cast
 
 import pytest
+from codecs_of_json import both_encoders
 
 from snaxum import Request, State
-from snaxum._core import fast_json
 from snaxum._core.json_encoding import dumps
 
 
@@ -61,8 +61,8 @@ def test_without_a_value_it_is_an_empty_namespace_for_values_of_ones_own() -> No
             made.state["b"]
 
 
-@pytest.mark.parametrize("orjson", [fast_json.orjson, None])
-def test_it_is_json_even_if_a_value_hides_a_method(orjson: Any) -> None:
+@both_encoders
+def test_it_is_json_even_if_a_value_hides_a_method(encode: Any) -> None:
     state = request({"items": [1], "get": 2})[0].state
     assert state.items == [1]
-    assert json.loads(dumps({"state": state}, orjson)) == {"state": {"items": [1], "get": 2}}
+    assert json.loads(dumps({"state": state}, encode)) == {"state": {"items": [1], "get": 2}}

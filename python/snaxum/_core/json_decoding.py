@@ -1,8 +1,7 @@
 """JSON in: decodes a request's body strictly, with the place of an error.
 
 Owns the accepted grammar: RFC 8259 in UTF-8, so neither NaN nor half surrogate pairs nor numbers
-beyond a float. orjson does the work where the project has it, but only where the result is the
-same. Never reads headers.
+beyond a float. The codec in Rust does the work where it can. Never reads headers.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ import json
 import re
 from typing import Any, NoReturn
 
-from . import fast_json
-from .fast_json import FOUND
+from . import json_codec
+from .json_codec import FOUND
 from .late_regex import late
 
 MAX_DEPTH = 1024
@@ -22,16 +21,15 @@ class DecodingError(ValueError):
     """A text that is not JSON; the message has the reason, the line and the column."""
 
 
-def loads(data: bytes, orjson: Any = FOUND) -> Any:
-    """Decode JSON. Raises DecodingError. Pass `orjson=None` to do without it."""
-    if orjson is FOUND:
-        orjson = fast_json.orjson
-    # orjson turns integers over 64 bits into floats, and those have 19 digits or more.
-    if orjson is not None and _LONG_NUMBER not in data.translate(_DIGITS_AS_ZERO):
+def loads(data: bytes, decode: Any = FOUND) -> Any:
+    """Decode JSON. Raises DecodingError. Pass `decode=None` to do without the codec in Rust."""
+    if decode is FOUND:
+        decode = json_codec.decode
+    if decode is not None:
         try:
-            return orjson.loads(data)
+            return decode(data)
         except ValueError:
-            pass  # decoded again below, for an error that does not depend on orjson
+            pass  # decoded again below: the codec knows no reason, and not all numbers
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -56,8 +54,6 @@ def loads(data: bytes, orjson: Any = FOUND) -> Any:
     return value
 
 
-_DIGITS_AS_ZERO = bytes(48 if byte in b"0123456789" else 32 for byte in range(256))
-_LONG_NUMBER = b"0" * 19
 _TOO_DEEP = f"nested over {MAX_DEPTH} deep"
 # Every escape in turn, so that none begins in the middle of another; the group is half a pair.
 _ESCAPE = late(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)

@@ -1,8 +1,8 @@
 """JSON out: any value that an endpoint may return, as compact UTF-8.
 
-Owns the JSON form of each Python type. orjson does the work where the project has it; this module
-encodes the other types, and the types that orjson encodes differently. Both give the same result.
-The types of libraries are in `libraries`.
+Owns the JSON form of each Python type. The codec in Rust does the work where there is one; this
+module converts the types that JSON does not have. Both give the same result. The types of libraries
+are in `libraries`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Any
 
-from . import fast_json
-from .fast_json import FOUND
+from . import json_codec
+from .json_codec import FOUND
 from .libraries import convert, form_of, way_out
 
-# More than orjson's limit (254), so that deeper values can be tried here, and less than Python's.
+# More than the codec's limit (254): deeper values are tried here. Less than Python's.
 MAX_DEPTH = 400
 
 
@@ -33,20 +33,19 @@ class EncodingError(TypeError):
     """A value without a JSON form; the message names its type and its place."""
 
 
-def dumps(value: object, orjson: Any = FOUND) -> bytes:
+def dumps(value: object, encode: Any = FOUND) -> bytes:
     """Encode `value`; NaN and the infinities become null. Raises EncodingError.
 
-    Lone surrogates, which UTF-8 cannot encode, are an error too. Pass `orjson=None` to
-    encode without it.
+    Lone surrogates, which UTF-8 cannot encode, are an error too. Pass `encode=None` to do without
+    the codec in Rust.
     """
-    if orjson is FOUND:
-        orjson = fast_json.orjson
-    if orjson is not None:
-        try:
-            encoded: bytes = orjson.dumps(value, simplify, fast_json.options)
+    if encode is FOUND:
+        encode = json_codec.encode
+    if encode is not None:
+        encoded: bytes | None = encode(value, simplify)
+        if encoded is not None:
             return encoded
-        except TypeError:
-            pass  # the code below handles more types, or reports the place
+        # The code below encodes deeper values and other keys, or reports the place.
     walk = _Walk()
     try:
         return _JSON.encode(walk.plain(value)).encode()
@@ -87,6 +86,9 @@ _JSON_TYPES = (
 
 def simplify(value: object) -> object:
     """Convert `value` by one level towards plain types, without its items. Raises TypeError."""
+    usual = _USUAL.get(type(value))
+    if usual is not None:
+        return usual(value)
     match value:
         case Enum():
             return value.value
@@ -117,6 +119,17 @@ def simplify(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     raise TypeError(type(value).__name__)
+
+
+# The types that most responses have, and no subclass: looked up sooner than the others.
+_USUAL: dict[type, Callable[[Any], object]] = {
+    uuid.UUID: str,
+    Decimal: str,
+    dt.datetime: dt.datetime.isoformat,
+    dt.date: dt.date.isoformat,
+    dt.time: dt.time.isoformat,
+    dt.timedelta: dt.timedelta.total_seconds,
+}
 
 
 def way_out_of(value: object) -> str:

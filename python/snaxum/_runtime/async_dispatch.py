@@ -25,43 +25,34 @@ async def run(
     loop: LoopThread, exchange: Exchange, lease: Lease, route: Route, request: Request
 ) -> None:
     """Await the handler on the loop, and end its request."""
-    pin_task(lease.generation, exchange.id)
-    exchanges = running().exchanges
-    exchanges[exchange.id] = exchange
+    generation, number = lease.generation, exchange.id
+    pin_task(generation, number)
+    loop.exchanges[number] = exchange
     try:
-        await _run(loop, exchange, lease, route, request)
+        if exchange.cancelled():
+            return  # before it began
+        try:
+            if respond.is_timed:
+                exchange.began()
+                try:
+                    result = await timed(route.call(request), exchange)
+                finally:
+                    exchange.returned()
+            else:
+                result = await route.call(request)
+        except BaseException as error:
+            if is_a(error, asyncio.CancelledError) and exchange.cancelled():
+                running().drop_background(number)
+                raise  # the client is gone, so there is no request to respond to
+            respond.send_error(exchange, generation, route, error, request)
+            return
+        stream = respond.send_result(exchange, generation, route, result)
+        if stream is not None:
+            loop.flush_soon()
+            await _send_chunks(loop, *stream, lease, route)
     finally:
-        exchanges.pop(exchange.id, None)
-        loop.flush_soon()
-        loop.forget(exchange.id)
+        loop.end(number)
         lease.end()
-
-
-async def _run(
-    loop: LoopThread, exchange: Exchange, lease: Lease, route: Route, request: Request
-) -> None:
-    generation = lease.generation
-    if exchange.cancelled():
-        return  # before it began
-    try:
-        if respond.is_timed:
-            exchange.began()
-            try:
-                result = await timed(route.call(request), exchange)
-            finally:
-                exchange.returned()
-        else:
-            result = await route.call(request)
-    except BaseException as error:
-        if is_a(error, asyncio.CancelledError) and exchange.cancelled():
-            running().drop_background(exchange.id)
-            raise  # the client is gone, so there is no request to respond to
-        respond.send_error(exchange, generation, route, error, request)
-        return
-    stream = respond.send_result(exchange, generation, route, result)
-    if stream is not None:
-        loop.flush_soon()
-        await _send_chunks(loop, *stream, lease, route)
 
 
 def timed(awaitable: Awaitable[Any], exchange: Exchange) -> Awaitable[Any]:

@@ -20,7 +20,7 @@ from ..static_files import missing_file
 from . import generations, respond, trace_context
 from .generations import Generation
 from .hook_chain import HookedRoute, UnmatchedRoute
-from .leases import Lease, pin_thread, unpin_thread
+from .leases import Lease, lease_of, pin_thread, unpin_thread
 from .runtime import running
 from .streamed_request import StreamedRequest
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 # The methods of a framework's route, sorted.
 _FRAMEWORK_METHODS = ("GET", "HEAD", "OPTIONS")
+Runner = Callable[[Exchange, Generation, Route, Request], None]
 LOOPS_BLOCKED = "async handlers block every event loop; see the log"
 
 
@@ -50,14 +51,16 @@ def dispatch_request(
             if trace_context.is_on:
                 trace_context.attach(exchange)
         request = make_request(exchange, params or {})
-        if route.use_process_pool:
-            run_with_pool(exchange, generation, route, request)
-        elif route.is_async:
-            run_async(exchange, generation, route, request)
-        else:
-            run_sync(exchange, generation, route, request)
+        runner_of(route)(exchange, generation, route, request)
     else:
         _dispatch_unmatched(exchange, generation, found)
+
+
+def runner_of(route: Route) -> Runner:
+    """Return the function that runs the handler of a route: with the pool, on the loop, or here."""
+    if route.use_process_pool:
+        return run_with_pool
+    return run_async if route.is_async else run_sync
 
 
 def _dispatch_unmatched(exchange: Exchange, generation: Generation, found: Match) -> None:
@@ -183,7 +186,7 @@ def run_async(exchange: Exchange, generation: Generation, route: Route, request:
     if runtime.are_loops_blocked:
         respond.send_busy(exchange, generation, route.id, LOOPS_BLOCKED)
         return
-    loop, lease = runtime.loop, Lease(generation)
+    loop, lease = runtime.loop, lease_of(generation)
     start = _async_dispatch().run if route.hosted is None else route.hosted.start
     context = trace_context.of_task()
     loop.spawn(exchange.id, route, start, exchange, lease, route, request, context=context)

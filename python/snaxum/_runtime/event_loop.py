@@ -36,8 +36,11 @@ class LoopThread:
         host: HostApi,
         on_work: Callable[[], None],
         loop: asyncio.AbstractEventLoop | None = None,
+        exchanges: dict[int, Exchange] | None = None,
     ) -> None:
         self._host = host
+        # The requests that have left their dispatch worker, of all loops.
+        self.exchanges = {} if exchanges is None else exchanges
         self._on_work = on_work
         self._loop = loop or asyncio.new_event_loop()
         self._tasks: dict[int, tuple[asyncio.Task[None], Route]] = {}
@@ -68,14 +71,26 @@ class LoopThread:
         context: contextvars.Context | None = None,
     ) -> None:
         """Run `start(loop, *args)` as a task, in a copy of `context`; safe from any thread."""
-        self._new[request_id] = route, start, args, context
+        new = self._new
+        new[request_id] = route, start, args, context
         if self._successor is not None:
             self._move_new(self._successor)
+        elif len(new) > 1:
+            return  # the loop was woken for the others, and takes all before it is done
         self._host.wake_loop()
         self._on_work()
 
     def forget(self, request_id: int) -> None:
         """Drop a task that is ending."""
+        self._tasks.pop(request_id, None)
+        if self._successor is not None:
+            self._stop_if_done()
+
+    def end(self, request_id: int) -> None:
+        """Drop the task of a request that is ending, and send its response soon."""
+        self.exchanges.pop(request_id, None)
+        if not self._flushes_soon:
+            self.flush_soon()
         self._tasks.pop(request_id, None)
         if self._successor is not None:
             self._stop_if_done()
@@ -265,22 +280,31 @@ class LoopThread:
         except BlockingIOError:
             return
         new = self._new
-        for request_id in list(new):
-            added = new.pop(request_id, None)
-            if added is None:
-                continue  # cancelled, or the successor has it
-            route, start, args, context = added
-            coroutine = start(self, *args)
-            # A task runs in a copy of the context that it is made in.
-            create = self._loop.create_task
-            task = create(coroutine) if context is None else context.run(create, coroutine)
-            self._tasks[request_id] = task, route
+        while new:  # `spawn` wakes the loop for the first one only
+            for request_id in list(new):
+                added = new.pop(request_id, None)
+                if added is not None:  # else it was cancelled, or the successor has it
+                    self._start(request_id, *added)
         for request_id in self._host.take_signals():
             for loop in self._family.copy():
                 if loop is self:
                     self._resume(request_id)
                 else:
                     loop._call_soon(loop._resume, request_id)
+
+    def _start(
+        self,
+        request_id: int,
+        route: Route,
+        start: Start,
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+    ) -> None:
+        coroutine = start(self, *args)
+        # A task runs in a copy of the context that it is made in.
+        create = self._loop.create_task
+        task = create(coroutine) if context is None else context.run(create, coroutine)
+        self._tasks[request_id] = task, route
 
     def _cancel(self, request_id: int) -> None:
         on_left = self._on_left.get(request_id)

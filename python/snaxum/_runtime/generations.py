@@ -120,6 +120,8 @@ first_number = 1
 framework_routes: dict[str, Route] = {}
 # The generation that new requests start on; `publish` sets it.
 serving: Generation | None = None
+# Called with a generation that serves from now on; None in dev mode, where requests have leases.
+on_publish: Callable[[Generation], None] | None = None
 _staging: Staging | None = None
 # The node that the caller works for: it is loading, or a start-up hook of it runs, or a task that
 # one of those has started.
@@ -141,6 +143,8 @@ def publish(generation: Generation) -> None:
     """Start new requests on `generation` from now on."""
     global serving
     serving = generation
+    if on_publish is not None:
+        on_publish(generation)
 
 
 def staging() -> Staging | None:

@@ -36,6 +36,8 @@ _request_of_task: ContextVar[int | None] = ContextVar("snaxum_request", default=
 _lock = threading.RLock()
 # Set in dev mode only: without reloads, nothing waits for a generation to drain.
 _on_drained: Callable[[], None] | None = None
+# The lease of all requests outside dev mode.
+_shared: Lease | None = None
 # In dev mode, by the `id` of each lease: its request, and the number of its generation.
 _leases: dict[int, tuple[int, int]] = {}
 
@@ -108,6 +110,19 @@ class Lease:
     def __del__(self) -> None:
         # A task that was cancelled before its first step has run no `finally`.
         self.end()
+
+
+def lease_of(generation: Generation) -> Lease:
+    """Return a lease of it for a request that goes to the loop, while the caller is on it itself.
+
+    Outside dev mode nothing counts leases, and all requests share one.
+    """
+    global _shared
+    if _on_drained is not None:
+        return Lease(generation)
+    if _shared is None or _shared.generation is not generation:
+        _shared = Lease(generation)
+    return _shared
 
 
 def enter(request: int) -> Generation:

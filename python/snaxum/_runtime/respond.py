@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn, cast
 
 from .._core.events import EventHead
-from .._core.json_encoding import dumps
+from .._core.json_encoding import dumps, simplify
 from .._core.objects import is_a
 from .._debug import traceback
 from .._host import BodyStream, Exchange, to_json
@@ -61,6 +61,10 @@ def send_result(
     """Send what a handler returned; return the two ends of an async stream, for the loop."""
     try:
         kind = type(result)
+        if (kind is dict or kind is list) and exchange.respond_json(
+            generation.number, route.id, result, simplify
+        ):
+            return None
         plain = PLAIN_TYPES.get(kind) or PLAIN_CLASSES.of_class(kind)
         if plain is not None:
             content_type, encode = plain

@@ -260,7 +260,7 @@ class Runtime:
         from . import event_loop
 
         new_loop = loop_kinds.new_loop(self._loop_kind)
-        loop = event_loop.LoopThread(self.host, self._overseer.wake, new_loop)
+        loop = event_loop.LoopThread(self.host, self._overseer.wake, new_loop, self.exchanges)
         if self._reloads:
             from .._reload import background_tasks
 

@@ -1,0 +1,139 @@
+//! Finds the route of a usual request without Python: the path is all text, or ends with its one
+//! parameter.
+//!
+//! Python hands the routes over when a generation serves; no route is known before. `snaxum.routing` finds
+//! all routes, and each of these in the same way: `None` leaves a request to it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::message::Head;
+
+use super::exchange::Exchange;
+
+/// More digits may not fit into an `i64`.
+const MAX_DIGITS: usize = 18;
+
+/// The index of the serving generation, if it has one.
+pub(super) type ServingIndex = Arc<ArcSwapOption<RouteIndex>>;
+/// By method, the names of the parameters, and the object that Python calls the route by.
+type RowRoutes = Vec<(String, Vec<Py<PyString>>, Py<PyAny>)>;
+/// A path that is all text.
+pub(super) type TextRow = (String, RowRoutes);
+/// The converter of the last segment, and the routes behind it.
+type RowBranch = (String, RowRoutes);
+/// The text before the last slash, the texts after it that are other routes', and the branches in order.
+pub(super) type EndRow = (String, HashSet<String>, Vec<RowBranch>);
+
+/// The routes that are found here.
+pub(super) struct RouteIndex {
+    /// Makes the request of the handler.
+    request: Py<PyAny>,
+    texts: HashMap<String, Vec<IndexedRoute>>,
+    ends: HashMap<String, LastSegment>,
+}
+
+struct IndexedRoute {
+    method: String,
+    /// The name of its parameter.
+    name: Option<Py<PyString>>,
+    target: Py<PyAny>,
+}
+
+struct LastSegment {
+    /// Texts are tried first, by Python.
+    texts: HashSet<String>,
+    branches: Vec<(Converter, Vec<IndexedRoute>)>,
+}
+
+#[derive(Clone, Copy)]
+enum Converter {
+    Int,
+    String,
+    /// Only Python knows what it matches.
+    Other,
+}
+
+impl RouteIndex {
+    pub(super) fn new(request: Py<PyAny>, texts: Vec<TextRow>, ends: Vec<EndRow>) -> Self {
+        let texts = texts.into_iter().map(|(path, routes)| (path, indexed(routes))).collect();
+        let ends = ends.into_iter().map(|(start, texts, branches)| {
+            let branches = branches.into_iter().map(|(converter, routes)| {
+                let converter = match &*converter {
+                    "int" => Converter::Int,
+                    "string" => Converter::String,
+                    _ => Converter::Other,
+                };
+                (converter, indexed(routes))
+            });
+            (start, LastSegment { texts, branches: branches.collect() })
+        });
+        Self { request, texts, ends: ends.collect() }
+    }
+
+    /// Returns the values of the parameters, and the object of the route.
+    pub(super) fn find<'py>(
+        &self,
+        py: Python<'py>,
+        head: &Head,
+    ) -> PyResult<Option<(Bound<'py, PyDict>, &Py<PyAny>)>> {
+        let (method, path) = (head.method(), head.path());
+        if let Some(routes) = self.texts.get(&*path) {
+            let found = routes.iter().find(|route| route.method == method);
+            return Ok(found.map(|route| (PyDict::new(py), &route.target)));
+        }
+        let Some((start, last)) = path.rsplit_once('/') else { return Ok(None) };
+        let Some(LastSegment { texts, branches }) = self.ends.get(start) else { return Ok(None) };
+        if texts.contains(last) {
+            return Ok(None);
+        }
+        for (converter, routes) in branches {
+            let value = match converter {
+                Converter::Int if last.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    match last.parse::<i64>() {
+                        Ok(number) if last.len() <= MAX_DIGITS => {
+                            number.into_pyobject(py)?.into_any()
+                        }
+                        _ => return Ok(None),
+                    }
+                }
+                // Digits of other scripts are digits, too.
+                Converter::Int if last.is_ascii() => continue,
+                Converter::String if !last.is_empty() => PyString::new(py, last).into_any(),
+                Converter::String => continue,
+                Converter::Int | Converter::Other => return Ok(None),
+            };
+            let Some(route) = routes.iter().find(|route| route.method == method) else {
+                return Ok(None);
+            };
+            let params = PyDict::new(py);
+            if let Some(name) = &route.name {
+                params.set_item(name, value)?;
+            }
+            return Ok(Some((params, &route.target)));
+        }
+        Ok(None)
+    }
+
+    /// Makes the request that the handler gets.
+    pub(super) fn make_request<'py>(
+        &self,
+        exchange: &Bound<'py, Exchange>,
+        params: Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.request.bind(exchange.py()).call1((exchange, params))
+    }
+}
+
+fn indexed(routes: RowRoutes) -> Vec<IndexedRoute> {
+    let route = |(method, names, target): (String, Vec<Py<PyString>>, Py<PyAny>)| IndexedRoute {
+        method,
+        name: names.into_iter().next(),
+        target,
+    };
+    routes.into_iter().map(route).collect()
+}
