@@ -41,9 +41,9 @@ def open_stuck_console(server: Server) -> Iterator[None]:
     """One console that reads nothing, with a small receive buffer; ServerError if the server stores
     the unread events for it."""
     with _upgraded(server, receive_buffer=4096):
-        before = server.own_rss_mb()
+        before = server.figures().rss_mb
         yield
-        if (grown := server.own_rss_mb() - before) > MOST_GROWN_MB:
+        if (grown := server.figures().rss_mb - before) > MOST_GROWN_MB:
             raise ServerError(f"the server grew by {grown:.1f} MB for a console that never reads")
 
 

@@ -184,5 +184,13 @@ RELOADED_APPLICATIONS = (
 # Snaxum with an app that also reports its own memory.
 PROBE = Peer("snaxum", "snaxum_probe", _DEV, edited="python/app.py", dot_venv="bare")
 
+# Two processes in production, and their module that `soak_serve.py` edits.
+SERVE_SOAK = Peer(
+    "snaxum-serve",
+    "snaxum_serve_soak",
+    "{snaxum} serve {app} --port {port} --processes 2 --drain-timeout 5 --hang-timeout 20",
+    dot_venv="bare",
+)
+
 # Snaxum with the one file of `soak.py` that is not edited.
 SOAK = Peer("snaxum", "snaxum_soak", _DEV, dot_venv="bare")

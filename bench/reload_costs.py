@@ -111,12 +111,12 @@ def _holdings(server: Server, client: Client) -> Record:
     objects = client.get(OBJECTS)
     if objects.fault:
         raise ServerError(f"{OBJECTS}: {objects.fault}")
-    serving = server.serving_pid()
+    serving, own = server.serving_pid(), server.figures()
     return {
         "objects": json.loads(objects.body)["objects"],
-        "rss_mb": round(server.own_rss_mb(), 2),
-        "files": server.open_files(),
-        "threads": server.threads(),
+        "rss_mb": round(own.rss_mb, 2),
+        "files": own.open_files,
+        "threads": own.threads,
         "workers": [pid for pid in server.pids() if pid not in (server.session, serving)],
         "all_rss_mb": round(server.memory().rss_mb, 2),
     }

@@ -47,6 +47,15 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class ProcessFigures:
+    """Figures of one process."""
+
+    rss_mb: float
+    open_files: int
+    threads: int
+
+
+@dataclass(frozen=True)
 class Server:
     """A peer that runs. `app` is its copy of the program's directory; `session` is also the id of
     the process that was started."""
@@ -75,21 +84,15 @@ class Server:
 
     def workers(self) -> list[int]:
         """The children of the process that serves: the workers of its pool."""
-        parent = str(self.serving_pid())
-        session = _session(self.session).items()
-        return [pid for pid, stat in session if stat[_PARENT] == parent and _is_worker(pid)]
+        return [pid for pid in children(self.serving_pid(), self.session) if _is_worker(pid)]
 
-    def open_files(self) -> int:
-        """The figure of the process that serves."""
-        return len(list(Path(f"/proc/{self.serving_pid()}/fd").iterdir()))
+    def figures(self) -> ProcessFigures:
+        """The figures of the process that serves."""
+        return figures(self.serving_pid())
 
-    def threads(self) -> int:
-        """The figure of the process that serves."""
-        return len(list(Path(f"/proc/{self.serving_pid()}/task").iterdir()))
-
-    def own_rss_mb(self) -> float:
-        """The figure of the process that serves."""
-        return _sum_mb([Path(f"/proc/{self.serving_pid()}/smaps_rollup").read_text()], "Rss:")
+    def children(self) -> list[int]:
+        """The children of the process that was started."""
+        return children(self.session, self.session)
 
     def memory(self) -> Memory:
         pids = _session(self.session)
@@ -100,6 +103,20 @@ class Server:
         """Processor time used so far."""
         ticks = sum(int(stat[11]) + int(stat[12]) for stat in _session(self.session).values())
         return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def figures(pid: int) -> ProcessFigures:
+    """The figures of a process. Raises OSError if it has ended."""
+    proc = Path(f"/proc/{pid}")
+    rss = _sum_mb([(proc / "smaps_rollup").read_text()], "Rss:")
+    return ProcessFigures(
+        rss, len(list((proc / "fd").iterdir())), len(list((proc / "task").iterdir()))
+    )
+
+
+def children(pid: int, session: int) -> list[int]:
+    """The living children of a process, in a session."""
+    return [each for each, stat in _session(session).items() if stat[_PARENT] == str(pid)]
 
 
 @contextmanager

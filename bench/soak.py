@@ -3,6 +3,7 @@
 
 Every save is logged with its time, so for every response it is known which versions of the
 code may have given it. Exits with 1 if a request failed or a response was from no such version.
+With `--serve` it is `soak_serve.py`.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from statistics import linear_regression
 
 import edits
 import machine
+import soak_serve
 from client import connected
 from options import at_least_one
 from peers import SOAK
@@ -31,6 +32,7 @@ from reload_latency import wait_until_ready
 from servers import Server, ServerError, running
 from setup import SetupError, frozen, install_for_soak
 from traffic import Reply, traffic
+from trends import Trend, listed, minutes
 from visitors import left_open, visits
 
 # Requests wait so long for a slow reload, counted from the first save that is not yet handled, and
@@ -171,31 +173,6 @@ class Ledger:
         return self._pages[reply.path].verdict(reply, value)
 
 
-@dataclass
-class Trend:
-    """Samples of a figure over time, in seconds, and the line through them (least squares)."""
-
-    times: list[float] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-
-    @property
-    def last(self) -> float:
-        return self.times[-1] if self.times else float("-inf")
-
-    def add(self, when: float, value: float) -> None:
-        self.times.append(when)
-        self.values.append(value)
-
-    def growth(self) -> float:
-        """The growth from the first sample to the last, by the slope of the line."""
-        return linear_regression(self.times, self.values).slope * (self.times[-1] - self.times[0])
-
-    def __str__(self) -> str:
-        slope = linear_regression(self.times, self.values).slope * 60
-        first, last, peak = self.values[0], self.values[-1], max(self.values)
-        return f"{first:.1f}, then {last:.1f}, at most {peak:.1f}; slope {slope:+.2f} a minute"
-
-
 class Editor:
     """Makes random edits, and logs the value of each path over time."""
 
@@ -290,7 +267,7 @@ class Editor:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Edit at random under load; check each response.")
-    parser.add_argument("--minutes", type=_minutes, default=2.0, metavar="N", help="how long [2]")
+    parser.add_argument("--minutes", type=minutes, default=2.0, metavar="N", help="how long [2]")
     parser.add_argument(
         "--connections", type=at_least_one, default=32, metavar="N", help="under load [32]"
     )
@@ -303,10 +280,16 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, help="repeat the edits of an earlier run")
     parser.add_argument("--snaxum", type=Path, metavar="FILE", help="this binary")
+    parser.add_argument(
+        "--serve", action="store_true", help="`snaxum serve`: reloads, kills and clients that leave"
+    )
+    parser.add_argument(
+        "--preload", action="store_true", help="with --serve: processes that share memory"
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _soak(options)
+        return soak_serve.soak(options) if options.serve else _soak(options)
     except (SetupError, ServerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -353,15 +336,15 @@ async def _run(server: Server, editor: Editor, options: argparse.Namespace) -> i
             if passed > KILL_EVERY_S * (len(ledger.kills) + 1) and ledger.has_recovered():
                 await asyncio.to_thread(_kill_worker, server, ledger)
             # Connections and caches, which fill once, are full after a quarter.
-            if passed > seconds / 4:
-                files_before = files_before or await asyncio.to_thread(server.open_files)
-                if passed - memory.last >= SAMPLE_S:
-                    memory.add(passed, await asyncio.to_thread(server.own_rss_mb))
-                    threads.add(passed, await asyncio.to_thread(server.threads))
+            if passed > seconds / 4 and passed - memory.last >= SAMPLE_S:
+                own = await asyncio.to_thread(server.figures)
+                files_before = files_before or own.open_files
+                memory.add(passed, own.rss_mb)
+                threads.add(passed, own.threads)
     await asyncio.sleep(SETTLE_S)
-    files = server.open_files()
-    print(f"edits: {_listed(editor.done)}, {len(ledger.kills)} workers killed")
-    print(f"responses: {_listed(ledger.verdicts)}\nvisits: {_listed(ledger.visits)}")
+    files = server.figures().open_files
+    print(f"edits: {listed(editor.done)}, {len(ledger.kills)} workers killed")
+    print(f"responses: {listed(ledger.verdicts)}\nvisits: {listed(ledger.visits)}")
     complaints = [*ledger.complaints, *_final(server, editor)]
     if any((left := await left_open(server.port)).values()):
         complaints.append(f"open without a client: {left}")
@@ -405,21 +388,6 @@ def _final(server: Server, editor: Editor) -> list[str]:
             if response.fault not in ("", "status 404") or found != wanted:
                 wrong.append(f"at the end {page.path} is {response}, wanted {wanted}")
     return wrong
-
-
-def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {what}" for what, count in sorted(counts.items()))
-
-
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = 0.0
-    # Not without end: a day is long enough for anyone.
-    if not 0 < minutes <= 24 * 60:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes, at most a day")
-    return minutes
 
 
 if __name__ == "__main__":

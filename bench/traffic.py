@@ -37,11 +37,19 @@ class Reply:
 
 @contextlib.asynccontextmanager
 async def traffic(
-    port: int, paths: Sequence[str], connections: int, report: Callable[[Reply], None]
+    port: int,
+    paths: Sequence[str],
+    connections: int,
+    report: Callable[[Reply], None],
+    *,
+    may_close: bool = False,
 ) -> AsyncIterator[None]:
-    """Request random `paths` while the block runs; afterwards wait for the open requests."""
+    """Request random `paths` while the block runs; afterwards wait for the open requests. If the
+    server `may_close` a connection between two requests, another one is opened in its place."""
     stop = asyncio.Event()
-    users = [asyncio.create_task(_user(port, paths, stop, report)) for _ in range(connections)]
+    users = [
+        asyncio.create_task(_user(port, paths, stop, report, may_close)) for _ in range(connections)
+    ]
     try:
         yield
     finally:
@@ -50,10 +58,17 @@ async def traffic(
 
 
 async def _user(
-    port: int, paths: Sequence[str], stop: asyncio.Event, report: Callable[[Reply], None]
+    port: int,
+    paths: Sequence[str],
+    stop: asyncio.Event,
+    report: Callable[[Reply], None],
+    may_close: bool,
 ) -> None:
     connection: _Connection | None = None
     while not stop.is_set():
+        if may_close and connection is not None and _is_closed(connection):
+            _close(connection)
+            connection = None
         path, sent = random.choice(paths), time.perf_counter()
         try:
             if connection is None:
@@ -92,10 +107,15 @@ async def receive(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
     if not _CHUNKED.search(head):
         return status, await reader.read(), False
     body = b""
-    while size := int(await reader.readline(), 16):
+    while size := int(await reader.readuntil(b"\n"), 16):
         body += (await reader.readexactly(size + 2))[:-2]
     await reader.readline()
     return status, body, is_kept
+
+
+def _is_closed(connection: _Connection) -> bool:
+    reader, _ = connection
+    return reader.at_eof() or reader.exception() is not None
 
 
 def _close(connection: _Connection | None) -> None:

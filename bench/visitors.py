@@ -74,7 +74,7 @@ async def _visitor(port: int, stop: asyncio.Event, report: Report) -> None:
         await asyncio.sleep(random.uniform(*THINK_S))
 
 
-async def _raw_upload(port: int) -> None:
+async def raw_upload(port: int) -> None:
     data = random.randbytes(random.randrange(MAX_UPLOAD))
     path = random.choice(["/soak/raw", "/soak/chunks"])
     _expect(await _exchange(port, "POST", path, data), _facts(data))
@@ -136,7 +136,7 @@ async def _leave_a_websocket(port: int) -> None:
     writer.transport.abort()
 
 
-async def _leave_an_upload(port: int) -> None:
+async def leave_an_upload(port: int) -> None:
     head = f"POST {random.choice(['/soak/raw', '/soak/chunks', '/soak/form'])} HTTP/1.1\r\n"
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"{head}Host: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n".encode())
@@ -145,7 +145,7 @@ async def _leave_an_upload(port: int) -> None:
     writer.transport.abort()
 
 
-async def _leave_a_request(port: int) -> None:
+async def leave_a_request(port: int) -> None:
     path = random.choice(["/soak/async", "/soak/pool", "/soak/alpha"])
     _, writer = await _send(port, "GET", path)
     await asyncio.sleep(random.choice([0.0, 0.005]))
@@ -153,15 +153,15 @@ async def _leave_a_request(port: int) -> None:
 
 
 _VISITS = (
-    _raw_upload,
+    raw_upload,
     _multipart_upload,
     _event_stream,
     _function_after_a_response,
     _websocket,
     _leave_a_stream,
     _leave_a_websocket,
-    _leave_an_upload,
-    _leave_a_request,
+    leave_an_upload,
+    leave_a_request,
 )
 
 
