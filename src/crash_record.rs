@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::shared_mapping;
 use crate::sync::Mutex;
@@ -74,17 +74,9 @@ impl CrashRecord {
     ///
     /// # Errors
     ///
-    /// The directory for temporary files is not writable.
+    /// The system refuses.
     pub fn create() -> io::Result<File> {
-        use std::os::unix::fs::OpenOptionsExt;
-        static CREATED: AtomicU32 = AtomicU32::new(0);
-        let number = CREATED.fetch_add(1, Ordering::Relaxed);
-        let name = format!("snaxum-crash-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let _ = std::fs::remove_file(&path); // a killed process of the same id left it
-        let mut options = File::options();
-        let file = options.read(true).write(true).create_new(true).mode(0o600).open(&path)?;
-        std::fs::remove_file(&path)?;
+        let file = shared_mapping::create()?;
         reset(&file)?;
         Ok(file)
     }

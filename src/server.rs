@@ -61,6 +61,7 @@ use turns::{Mobility, OpenConnection};
 
 pub use fd_limit::raise_limit as raise_fd_limit;
 pub(crate) use forked_child::detach_child;
+pub use forked_child::detach_from_children;
 #[cfg(any(test, fuzzing))]
 pub use framing::fuzz_host;
 pub use limits::ConnectionLimits;
@@ -132,9 +133,11 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
             accepted = acceptor.accept() => accepted,
         };
         let respond = respond.clone();
-        let permit = Arc::new(permit);
-        let guard = (Arc::clone(&permit), connections.clone());
-        let open = entry.turns.map(OpenConnection::new);
+        let counts = ConnectionCounts {
+            permit: Arc::new(permit),
+            tasks: connections.clone(),
+            open: entry.turns.map(OpenConnection::new),
+        };
         let mobility = Mobility::new(entry.turns, entry.is_plain());
         let (socket, addresses) = match accepted {
             Accepted::Tcp(stream, peer) => {
@@ -145,7 +148,8 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
                 let addresses = ConnectionAddresses { client, local, ..Default::default() };
                 if entry.is_plain() {
                     let refusals = Refusals { telemetry: entry.telemetry.clone(), client };
-                    let respond = for_connection(respond, addresses, entry.trusted.clone(), guard);
+                    let trusted = entry.trusted.clone();
+                    let respond = for_connection(respond, addresses, trusted, counts.clone());
                     let protocol = protocol_of(has_begun);
                     let connection = connection::serve(
                         stream,
@@ -157,7 +161,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
                     );
                     connections.spawn(async move {
                         connection.await;
-                        drop((permit, open));
+                        drop(counts);
                     });
                     continue;
                 }
@@ -170,8 +174,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
         let (entry, stop) = (entry.clone(), stop.clone());
         connections.spawn(async move {
             let start = (entry, addresses, has_begun);
-            serve_entering(socket, start, respond, guard, limits, stop).await;
-            drop((permit, open));
+            serve_entering(socket, start, respond, counts, limits, stop).await;
         });
     }
     drop((acceptor, file));
@@ -185,7 +188,7 @@ async fn serve_entering<F: Future<Output = Response> + Send + 'static>(
     mut socket: PlainSocket,
     (entry, mut addresses, has_begun): (Entry, ConnectionAddresses, bool),
     respond: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F,
-    guard: (Arc<OwnedSemaphorePermit>, TaskTracker),
+    counts: ConnectionCounts,
     limits: ConnectionLimits,
     stop: CancellationToken,
 ) {
@@ -210,7 +213,7 @@ async fn serve_entering<F: Future<Output = Response> + Send + 'static>(
             // Only plain connections move.
             let protocol = if has_begun { protocol_of(true) } else { protocol };
             let refusals = Refusals { telemetry: entry.telemetry, client: addresses.client };
-            let respond = for_connection(respond, addresses, entry.trusted, guard);
+            let respond = for_connection(respond, addresses, entry.trusted, counts);
             let ways = (mobility, refusals);
             connection::serve(socket, protocol, respond, limits, stop, ways).await;
         }
@@ -228,14 +231,13 @@ fn for_connection<F, R: Fn(hyper::Request<Incoming>, SocketAddr) -> F>(
     respond: R,
     addresses: ConnectionAddresses,
     trusted: Option<Arc<TrustedPeers>>,
-    guard: (Arc<OwnedSemaphorePermit>, TaskTracker),
+    counts: ConnectionCounts,
 ) -> impl Fn(hyper::Request<Incoming>) -> F {
     let peer = addresses.client;
     let trusted = trusted.filter(|trusted| trusted.contains(peer.map(|peer| peer.ip())));
     move |mut request| {
         if request.extensions().get::<OnUpgrade>().is_some() {
-            let (permit, connections) = &guard;
-            let guard = ConnectionGuard(Arc::clone(permit), connections.token());
+            let guard = ConnectionGuard(Arc::clone(&counts.permit), counts.tasks.token());
             request.extensions_mut().insert(guard);
         }
         let mut addresses = addresses.clone();
@@ -243,8 +245,21 @@ fn for_connection<F, R: Fn(hyper::Request<Incoming>, SocketAddr) -> F>(
             forwarded::apply(&mut addresses, request.headers(), trusted);
         }
         request.extensions_mut().insert(addresses);
-        respond(request, peer.unwrap_or(NO_ADDRESS))
+        let response = respond(request, peer.unwrap_or(NO_ADDRESS));
+        if let Some(open) = &counts.open {
+            open.has_arrived();
+        }
+        response
     }
+}
+
+/// Counts a connection, in the ways that have a limit or a reader.
+#[derive(Clone)]
+struct ConnectionCounts {
+    permit: Arc<OwnedSemaphorePermit>,
+    tasks: TaskTracker,
+    /// Set if other processes accept from the same socket.
+    open: Option<OpenConnection>,
 }
 
 /// Counts a connection as open; the protocol that takes it over stores it.

@@ -1,10 +1,25 @@
-//! A value in a file that several processes map.
+//! A value in a file without a name that several processes map.
 //!
 //! Never removes a mapping: it lasts as long as the process.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+
+/// Creates the file. On Linux it is in memory: the file system of a container may be read-only.
+///
+/// # Errors
+///
+/// There are too many open files; elsewhere, also if no directory for temporary files is writable.
+pub(crate) fn create() -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{MemfdFlags, memfd_create};
+        Ok(memfd_create("snaxum", MemfdFlags::CLOEXEC)?.into())
+    }
+    #[cfg(not(target_os = "linux"))]
+    tempfile::tempfile()
+}
 
 /// Maps the first `count` values of `file`.
 ///

@@ -27,7 +27,7 @@ use super::header_timeout::{HeaderTimeout, Phase};
 use super::invalid_request;
 use super::limits::{ConnectionLimits, or_forever};
 use super::preface::Preface;
-use super::turns::{Boundary, Mobility};
+use super::turns::{Boundary, LastBody, Mobility};
 
 /// An interim response that any client of HTTP/1.1 skips (RFC 9110, 15.2).
 const INTERIM: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -300,8 +300,8 @@ impl<T: ClientSocket> AsyncRead for ClientStream<T> {
         let read = &buffer.filled()[before..];
         if !read.is_empty() {
             if self.mobility.is_possible() {
-                let is_first = self.timer.is_idle();
-                self.boundary.record(read, is_first);
+                let first = self.timer.is_idle().then(|| LastBody(self.timer.body()));
+                self.boundary.record(read, first);
             }
             self.timer.record_activity();
             if polled.is_pending() {

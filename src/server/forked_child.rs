@@ -1,13 +1,14 @@
 //! Detaches a child process that code in this process forks, such as a handler, from the server.
 //!
 //! Otherwise the child occupies the port, its copies of connections stay open, and it ignores SIGTERM.
-//! Covers listeners of this crate, their connections, file watches, and handlers of signals. Started
-//! programs have none of these: they end with `exec`.
+//! Covers listeners of this crate, their connections, sockets to other processes of the server, file
+//! watches, and handlers of signals. Started programs have none of these: they end with `exec`.
 
 use std::fs;
+use std::io;
 use std::mem::ManuallyDrop;
 use std::net::TcpStream;
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -21,6 +22,28 @@ static PORTS: [AtomicU16; 16] = [const { AtomicU16::new(0) }; 16];
 
 /// The paths of its Unix sockets, which stay: a path has no other use.
 static PATHS: [OnceLock<PathBuf>; 16] = [const { OnceLock::new() }; 16];
+
+/// The sockets between the processes of the server, as device and inode: their copies have the same.
+static OF_SERVER: OnceLock<Vec<(u64, u64)>> = OnceLock::new();
+
+/// Registers the sockets between the processes of the server. Later calls have no effect.
+///
+/// # Errors
+///
+/// The system does not know one of them.
+pub fn detach_from_children<'a>(
+    sockets: impl IntoIterator<Item = BorrowedFd<'a>>,
+) -> io::Result<()> {
+    let ids = sockets.into_iter().map(|socket| id_of(socket).ok_or(io::ErrorKind::NotFound.into()));
+    let ids: io::Result<Vec<_>> = ids.collect();
+    let _ = OF_SERVER.set(ids?);
+    Ok(())
+}
+
+#[expect(clippy::unnecessary_cast, reason = "the types differ between systems")]
+fn id_of(socket: BorrowedFd<'_>) -> Option<(u64, u64)> {
+    rustix::fs::fstat(socket).ok().map(|status| (status.st_dev as u64, status.st_ino as u64))
+}
 
 /// Registers the port or the path of a listener; a port until it is dropped.
 pub(super) struct Listening(Option<&'static AtomicU16>);
@@ -83,7 +106,11 @@ fn close_files() {
         let is_ours = socket
             .local_addr()
             .is_ok_and(|address| address.port() != 0 && ports.contains(&address.port()));
-        if is_ours || has_our_path(&socket) || is_file_watch(socket.as_raw_fd()) {
+        let is_of_server = || {
+            id_of(socket.as_fd()).zip(OF_SERVER.get()).is_some_and(|(id, all)| all.contains(&id))
+        };
+        let is_ours = is_ours || has_our_path(&socket) || is_of_server();
+        if is_ours || is_file_watch(socket.as_raw_fd()) {
             drop(ManuallyDrop::into_inner(socket));
         }
     }

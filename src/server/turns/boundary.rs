@@ -6,6 +6,10 @@
 /// The end of a head.
 const BLANK_LINE: &[u8] = b"\r\n\r\n";
 
+/// The length of the body of the last request, if it was known.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::server) struct LastBody(pub(in crate::server) Option<u64>);
+
 /// The bytes that hyper has read since a request began.
 #[derive(Debug)]
 pub(in crate::server) struct Boundary {
@@ -22,10 +26,12 @@ impl Boundary {
         Self { head: None, read: 0, ends_with_blank_line: true }
     }
 
-    /// Records bytes; `is_first`: nothing of this request has been read before.
-    pub(in crate::server) fn record(&mut self, bytes: &[u8], is_first: bool) {
+    /// Records bytes. `first`: hyper has waited for a request, and `body` is as in `is_clean`.
+    pub(in crate::server) fn record(&mut self, bytes: &[u8], first: Option<LastBody>) {
+        // Otherwise hyper has the start of the head, perhaps with half of the blank line.
+        let was_clean = first.is_some_and(|LastBody(body)| self.is_clean(body));
         self.ends_with_blank_line = bytes.ends_with(BLANK_LINE);
-        if is_first {
+        if first.is_some() {
             let mut windows = bytes.windows(BLANK_LINE.len());
             let end = match self.ends_with_blank_line {
                 true => Some(bytes.len()),
@@ -33,7 +39,7 @@ impl Boundary {
                     windows.position(|found| found == BLANK_LINE).map(|at| at + BLANK_LINE.len())
                 }
             };
-            (self.read, self.head) = (0, end.map(|end| end as u64));
+            (self.read, self.head) = (0, end.filter(|_| was_clean).map(|end| end as u64));
         }
         self.read += bytes.len() as u64;
     }
@@ -59,7 +65,7 @@ mod tests {
     fn is_clean(chunks: &[&[u8]], body: Option<u64>) -> bool {
         let mut boundary = Boundary::new();
         for (index, chunk) in chunks.iter().enumerate() {
-            boundary.record(chunk, index == 0);
+            boundary.record(chunk, (index == 0).then_some(LastBody(None)));
         }
         boundary.is_clean(body)
     }
@@ -73,6 +79,15 @@ mod tests {
         assert!(is_clean(&[b"POST / HTTP/1.1\r\n\r\na", b"bc"], Some(3)));
         assert!(is_clean(&[b"POST / HTTP/1.1\r\n\r\n", b"abc"], Some(3)));
         assert!(is_clean(&[b"POST / HTTP/1.1\r\n\r\n", b"3\r\nabc\r\n0\r\n\r\n"], None));
+    }
+
+    #[test]
+    fn a_head_whose_start_came_with_the_request_before_has_no_known_length() {
+        let mut boundary = Boundary::new();
+        boundary.record(b"GET / HTTP/1.1\r\n\r\nPOST / HTTP/1.1\r\n", Some(LastBody(None)));
+        // The body of the second request looks like the end of a head; 7 bytes of a third one follow.
+        boundary.record(b"\r\nabc\r\n\r\nXYZGET / H", Some(LastBody(Some(0))));
+        assert!(!boundary.is_clean(Some(10)));
     }
 
     #[test]

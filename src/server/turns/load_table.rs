@@ -24,6 +24,8 @@ pub(super) struct TablePlace {
     /// 1 if it did not take a connection when it was its turn.
     is_late: AtomicU32,
     pub(super) connections: AtomicU32,
+    /// The connections that it has just taken: each brings a request.
+    pub(super) arriving: AtomicU32,
     /// When it last took a connection, in nanoseconds of the system's clock.
     last_turn: AtomicU64,
     /// The requests that are being handled.
@@ -36,7 +38,8 @@ pub(super) struct TablePlace {
     pub(super) served: AtomicU64,
 }
 
-/// The requests of a process, then its connections, then its last turn: equals take turns.
+/// The requests of a process, also arriving ones, then its connections, then its last turn: equals take
+/// turns.
 pub(super) type Burden = (u32, u32, u64);
 
 /// The table, seen from one process.
@@ -61,9 +64,9 @@ impl LoadTable {
     ///
     /// # Errors
     ///
-    /// The directory for temporary files is not writable.
+    /// The system refuses.
     pub fn create(places: usize) -> io::Result<File> {
-        let file = tempfile::tempfile()?;
+        let file = shared_mapping::create()?;
         file.set_len((places * size_of::<TablePlace>()) as u64)?;
         Ok(file)
     }
@@ -90,6 +93,7 @@ impl LoadTable {
         let place = &self.places[index];
         place.is_late.store(0, Ordering::Relaxed);
         place.connections.store(0, Ordering::Relaxed);
+        place.arriving.store(0, Ordering::Relaxed);
         place.running.store(0, Ordering::Relaxed);
         place.last_turn.store(0, Ordering::Relaxed);
         place.last_end.store(0, Ordering::Relaxed);
@@ -129,9 +133,10 @@ impl LoadTable {
 
     /// Whether another process than that at `own` has nothing to do.
     pub(super) fn has_idle_one(&self, own: usize) -> bool {
-        self.places.iter().enumerate().any(|(index, place)| {
-            index != own && place.takes_turns() && place.running.load(Ordering::Relaxed) == 0
-        })
+        self.places
+            .iter()
+            .enumerate()
+            .any(|(index, place)| index != own && place.takes_turns() && place.requests() == 0)
     }
 }
 
@@ -158,7 +163,11 @@ impl TablePlace {
 
     fn burden(&self) -> Burden {
         let turn = self.last_turn.load(Ordering::Relaxed);
-        (self.running.load(Ordering::Relaxed), self.connections.load(Ordering::Relaxed), turn)
+        (self.requests(), self.connections.load(Ordering::Relaxed), turn)
+    }
+
+    fn requests(&self) -> u32 {
+        self.running.load(Ordering::Relaxed) + self.arriving.load(Ordering::Relaxed)
     }
 }
 
@@ -214,6 +223,6 @@ mod tests {
         table.places[2].served.store(9, Ordering::Relaxed);
         table.free(2);
         assert_eq!(table.assign(), Some(2));
-        assert_eq!(table.load(2), ProcessLoad { connections: 0, running: 0, served: 0 });
+        assert_eq!(table.places[2].served.load(Ordering::Relaxed), 0);
     }
 }
