@@ -39,7 +39,8 @@ THINK_S = (0.05, 0.2)
 RESET_S = 0.2
 # New processes load within this time, on a busy machine too.
 PATIENCE_S = 60.0
-REST_S = 3.0
+# Longer than the drain timeout.
+REST_S = 15.0
 SAMPLE_S = 1.0
 SHOWN_COMPLAINTS = 10
 ALLOWED = ("right", "killed")
@@ -261,7 +262,9 @@ async def _run(
             await asyncio.sleep(random.uniform(*BETWEEN_EVENTS_S))
             if passed > seconds / 4:
                 await asyncio.to_thread(growth.sample, server, passed)
-    await asyncio.sleep(REST_S)
+    until = time.monotonic() + REST_S
+    while len(await asyncio.to_thread(_serving, server)) > PROCESSES and time.monotonic() < until:
+        await asyncio.sleep(0.1)  # one still finishes its requests
     print(f"events: {listed(account.events)}")
     print(f"responses: {listed(account.verdicts)}\nvisits: {listed(account.visits)}")
     complaints = [*account.complaints, *growth.complaints()]

@@ -168,6 +168,12 @@ pub(crate) fn load_in_process(dir: PathBuf) -> Result<LoadedProject, Error> {
     LoadedProject::load(dir.into())
 }
 
+/// Whether the command must run in the only thread of its process, which it may fork.
+#[cfg(feature = "extension-module")]
+pub(crate) fn has_one_thread(invocation: &Invocation) -> bool {
+    production::preloads(invocation.handover.as_deref().and_then(|text| text.to_str()))
+}
+
 /// Runs the command of the command line.
 pub(crate) fn run(invocation: Invocation) -> ExitCode {
     invocation.announce();

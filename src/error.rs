@@ -115,6 +115,12 @@ pub enum Error {
         /// The error of the system.
         source: io::Error,
     },
+    /// A process of a production server whose program was replaced while it ran.
+    #[error(
+        "snaxum {} cannot join the processes of another version; restart the server",
+        env!("CARGO_PKG_VERSION")
+    )]
+    OtherVersion,
     /// The access log cannot be opened.
     #[error("cannot write the access log `{}`: {source}; choose a file that you can write to with `--access-log`, or `-` for stdout", path.display())]
     AccessLog {

@@ -35,6 +35,8 @@ mod messages;
 #[cfg_attr(Py_LIMITED_API, path = "python_runtime/limited_own_context.rs")]
 mod own_context;
 mod pool_counts;
+mod preload;
+mod python_options;
 mod queue;
 mod reading_limit;
 mod reload;
@@ -70,13 +72,15 @@ use crate::venv::Venv;
 use cancel_on_drop::CancelOnDrop;
 use ended_requests::EndedRequests;
 pub use gate::Gate;
+use host::HostParts;
 use in_flight::InFlight;
 pub use in_process_connection::Connect;
 pub use lent_thread::LentThread;
-use loop_signals::LoopSignals;
 use messages::{Call, Calls, Control};
 pub use messages::{NewerPaths, OpenApiText, ReloadOutcome, ReloadParams, ReloadScope};
 use pool_counts::LastPoolCounts;
+use preload::Preloaded;
+pub use preload::{fork_preloaded, preload};
 use queue::{PushError, Queue};
 pub use reply::CallError;
 use reply::WakeBatch;
@@ -142,10 +146,13 @@ impl PythonRuntime {
         let claim = InterpreterClaim::take().ok_or(Error::SecondRuntime)?;
         let time = SystemTime::now();
         let (control, control_receiver) = crossbeam_channel::bounded(MAX_CONTROL);
-        let loop_signals = LoopSignals::new();
-        let loop_signals = Arc::new(loop_signals.map_err(Error::io("cannot make a pipe"))?);
-        let runtime = Self::new(config, control, &loop_signals, (identities, telemetry));
-        let report = runtime.start_thread(venv, claim, control_receiver, loop_signals);
+        let preloaded = preload::take();
+        let host = match &preloaded {
+            Some(preloaded) => preloaded.host.clone(),
+            None => HostParts::new()?,
+        };
+        let runtime = Self::new(config, control, &host, (identities, telemetry));
+        let report = runtime.start_thread((venv, preloaded), claim, control_receiver, host);
         let mut report = match report.and_then(|report| runtime.log_start(&report).map(|()| report))
         {
             Ok(report) => report,
@@ -170,17 +177,16 @@ impl PythonRuntime {
     fn new(
         config: SnaxumConfig,
         control: crossbeam_channel::Sender<Control>,
-        loop_signals: &Arc<LoopSignals>,
+        host: &HostParts,
         (identities, telemetry): (Identities, Option<Arc<Telemetry>>),
     ) -> Self {
-        let ended_requests = Arc::<EndedRequests>::default();
         Self {
             queue: Queue::new(config.max_queue, config.dispatch_workers),
-            wakes: WakeBatch::new(Arc::clone(loop_signals), Arc::clone(&ended_requests)),
+            wakes: Arc::clone(&host.wakes),
             in_flight: Arc::new(InFlight::new(config.crash_record.clone())),
             control,
             workers: Workers::new(config.dispatch_workers, config.max_stuck),
-            ended_requests,
+            ended_requests: Arc::clone(&host.ended_requests),
             serving: RwLock::new(Arc::new(ServingGeneration::none())),
             static_files: ArcSwapOption::empty(),
             http_layers: HttpLayers::new(&config).map(Arc::new),
@@ -188,15 +194,15 @@ impl PythonRuntime {
             is_retiring: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             is_loading: AtomicBool::new(false),
-            events: Arc::default(),
+            events: Arc::clone(&host.events),
             gate: Gate::default(),
             identities,
             telemetry,
             pool_counts: LastPoolCounts::default(),
             started: Instant::now(),
             last_request: AtomicU64::new(0),
-            loads: Arc::default(),
-            connect: Arc::default(),
+            loads: Arc::clone(&host.loads),
+            connect: Arc::clone(&host.connect),
             thread: Mutex::new(None),
             config,
         }
@@ -214,26 +220,22 @@ impl PythonRuntime {
     /// Starts the runtime thread, waits until it has loaded the modules, and returns its report.
     fn start_thread(
         &self,
-        venv: Option<Venv>,
+        (venv, preloaded): (Option<Venv>, Option<Preloaded>),
         claim: InterpreterClaim,
         control: crossbeam_channel::Receiver<Control>,
-        loop_signals: Arc<LoopSignals>,
+        host: HostParts,
     ) -> Result<LoadReport, Error> {
         let (reply, loaded) = mpsc::sync_channel(1);
         let context = ThreadContext {
             config: self.config.clone(),
             venv,
-            loop_signals,
-            ended_requests: Arc::clone(&self.ended_requests),
+            preloaded,
+            host,
             control,
             queue: Arc::clone(&self.queue),
-            wakes: Arc::clone(&self.wakes),
             workers: Arc::clone(&self.workers),
             in_flight: Arc::clone(&self.in_flight),
-            events: Arc::clone(&self.events),
-            loads: Arc::clone(&self.loads),
             identities: self.identities,
-            connect: Arc::clone(&self.connect),
             reply,
         };
         let thread =

@@ -68,7 +68,7 @@ pub use limits::ConnectionLimits;
 pub use listener::{ListenAddress, Listener};
 pub use stop_signals::{StopSignal, StopSignals};
 pub use tls::Tls;
-pub use turns::{CountedRequest, LoadTable, Passage, ProcessLoad, Turns};
+pub use turns::{CountedRequest, LoadTable, Passage, Turns};
 
 /// How long a stopping server waits for open requests and streams.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -136,7 +136,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
         let counts = ConnectionCounts {
             permit: Arc::new(permit),
             tasks: connections.clone(),
-            open: entry.turns.map(OpenConnection::new),
+            open: entry.turns.map(Turns::open_connection),
         };
         let mobility = Mobility::new(entry.turns, entry.is_plain());
         let (socket, addresses) = match accepted {

@@ -48,9 +48,14 @@ fn run(
     handover: Option<OsString>,
 ) -> PyResult<()> {
     announce(host);
+    let invocation = Invocation { program, arguments, handover };
+    if cli::has_one_thread(&invocation) {
+        py.detach(|| run_and_exit(invocation));
+        return Ok(());
+    }
     let thread = LentThread::offer()
         .ok_or_else(|| PyRuntimeError::new_err("a command runs in this process already"))?;
-    let command = move || run_and_exit(Invocation { program, arguments, handover });
+    let command = move || run_and_exit(invocation);
     py.detach(move || {
         std::thread::Builder::new()
             .name("snaxum".into())

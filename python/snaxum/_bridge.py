@@ -29,6 +29,7 @@ from ._runtime import (
     generations,
     interpreter,
     log_records,
+    preloaded,
     registration,
     respond,
     streamed_request,
@@ -70,10 +71,8 @@ def start(options: str, host: HostApi) -> bytes:
         interpreter.set_up_streams()
     elif interpreter.ends_with_server:
         streams.install()
-    if settings["crash_fd"] is not None:
-        from ._debug import crash
-
-        crash.install(settings["crash_fd"])
+    is_preload: bool = settings["is_preload"]
+    _record_crashes(settings["crash_fd"])
     json_codec.use(host)
     if not settings["dev"]:
         generations.on_publish = functools.partial(_index, host)
@@ -94,11 +93,9 @@ def start(options: str, host: HostApi) -> bytes:
     registration.install(hosts.host)
     hosts.serve_target(settings["app"])
     child_imports.install(host.framework)
-    forks.call_in_child(host.detach_child)
-    forks.call_in_child(respond.end_in_child)
-    forks.install()
     _registry.make_calls = _make_calls
-    attempt.warms_up = not settings["load_only"]
+    attempt.warms_up = not settings["load_only"] and not is_preload
+    stage.starts_up = not is_preload
     stage.describes_models = bool(settings["openapi_url"]) or settings["load_only"]
     if settings["openapi_url"]:
         from ._openapi import pages
@@ -107,9 +104,60 @@ def start(options: str, host: HostApi) -> bytes:
             settings["openapi_url"], settings["docs_url"], settings["project_dir"], host
         )
     runtimes.start(Runtime(settings, host))
+    if is_preload:
+        return _preload()
+    _begin_to_serve(host)
     if settings["load_only"]:
         return _redirect_stdout(_load)
     return _load()
+
+
+def _preload() -> bytes:
+    """Load the user's modules, for forks of this process; return the report as JSON.
+
+    Starts no thread.
+    """
+    preloaded.report = _load_modules()
+    preloaded.freeze()
+    return to_json(vars(preloaded.report))
+
+
+def other_threads() -> list[str]:
+    """Name the threads that a process which is forked from this one would lose."""
+    return preloaded.other_threads()
+
+
+def begin(options: str) -> bytes:
+    """Serve the modules that `start` has loaded before this process was forked.
+
+    Runs their start-up hooks and warm-ups; returns the report as JSON.
+    """
+    settings = json.loads(options)
+    runtime = running()
+    preloaded.unfreeze()
+    _record_crashes(settings["crash_fd"])
+    server_process.assign(*settings["process"])
+    child_imports.renew(runtime.host.framework)
+    _begin_to_serve(runtime.host)
+    attempt.warms_up = stage.starts_up = True
+    made = runtime.reloader.start_up(preloaded.take_report())
+    _complete(made)
+    return to_json(vars(made))
+
+
+def _record_crashes(descriptor: int | None) -> None:
+    if descriptor is not None:
+        from ._debug import crash
+
+        crash.install(descriptor)
+
+
+def _begin_to_serve(host: HostApi) -> None:
+    """Start what a process has for itself: it may be one of several with the same modules."""
+    forks.call_in_child(host.detach_child)
+    forks.call_in_child(respond.end_in_child)
+    forks.install()
+    running().begin()
 
 
 def reload(
@@ -140,6 +188,13 @@ def end_replaced() -> None:
 
 def _load() -> bytes:
     """Load the user's modules for the first time; return the report as JSON."""
+    made = _load_modules()
+    _complete(made)
+    running().retirement.wake()
+    return to_json(vars(made))
+
+
+def _load_modules() -> report.Report:
     runtime, resources = running(), held_resources.take_from_environment()
     if resources is not None:
         held_resources.install()
@@ -150,9 +205,7 @@ def _load() -> bytes:
         made = held_resources.wait_for_release(made, runtime.reloader.load)
     if not runtime.serves:  # only inspected, not served
         made.warnings += [route.describe() for route in runtime.reloader.find_unloaded_routes()]
-    _complete(made)
-    runtime.retirement.wake()
-    return to_json(vars(made))
+    return made
 
 
 def _complete(made: report.Report) -> None:

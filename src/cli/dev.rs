@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use console::Term;
+use futures_util::FutureExt;
 use snaxum::config::{LogFormat, SnaxumConfig, parse_duration};
 use snaxum::crash_record::CrashRecord;
 use snaxum::dev::{Dev, DevFile, Editor, MAX_HEADER_BYTES};
@@ -265,6 +266,7 @@ async fn serve_until_end(
     let service = dev.service();
     let respond = move |request, peer| service.clone().respond(request, peer);
     let serve = |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
+    let restart = restart.map(|()| StopCause::Restart);
     serve::serve_until_end(server, serve, on_stop, restart).await;
     let (generation, paused) = (runtime.serving().generation, dev.is_paused());
     handover.map(|handover| NextProcess { handover, generation, paused })

@@ -53,23 +53,26 @@ pub(crate) async fn start(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StopCause {
     Signal,
+    #[allow(dead_code, reason = "only dev mode restarts")]
     Restart,
+    /// Another process serves in its place.
+    Replaced,
 }
 
-/// Serves until a signal or `restart`, calls `on_stop` and stops gracefully. A second SIGTERM ends
+/// Serves until a signal or another cause, calls `on_stop` and stops gracefully. A second SIGTERM ends
 /// the wait for requests; a second Ctrl-C, and any third signal, exits at once.
 pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
     server: ReadyServer,
     serve: impl FnOnce(Listener, CancellationToken) -> S,
     on_stop: impl FnOnce(StopCause),
-    restart: impl Future<Output = ()>,
+    other: impl Future<Output = StopCause>,
 ) {
     let ReadyServer { mut signals, listener, runtime, .. } = server;
     let stop = CancellationToken::new();
     let serving = tokio::spawn(serve(listener, stop.clone()));
     let cause = tokio::select! {
         _ = signals.next() => StopCause::Signal,
-        () = restart => StopCause::Restart,
+        cause = other => cause,
     };
     if cause == StopCause::Signal {
         let delay = runtime.config().shutdown_delay;
@@ -106,6 +109,10 @@ pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
         runtime.shutdown(left.clamp(MIN_SHUTDOWN, MAX_SHUTDOWN)).await;
     };
     let impatient = async {
+        // It ends anyway, and its requests have their time.
+        if cause == StopCause::Replaced {
+            signals.next().await;
+        }
         loop {
             match signals.next().await {
                 StopSignal::Terminate if !hurry.is_cancelled() => hurry.cancel(),

@@ -100,6 +100,10 @@ options! {
     /// Processes of `serve`, each with an interpreter, on one listening socket; 0 is the number of cores
     "processes", "N", parse_processes, processes(usize) => processes: usize = 1, "1";
 
+    /// Load the code once in `serve`, and fork its processes, which share the memory. Needs Linux, and
+    /// modules that start no threads
+    "preload", "", parse_switch, preload(bool) => preload: bool = false;
+
     /// Requests after which `serve` replaces a process, one process at a time; 0 disables the limit
     "max-requests", "N", parse_number, max_requests(u64) => max_requests: u64 = 0, "0";
 

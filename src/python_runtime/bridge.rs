@@ -28,6 +28,8 @@ use super::route_index::{RouteIndex, ServingIndex};
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
+    begin: Py<PyAny>,
+    other_threads: Py<PyAny>,
     blocks: Py<PyAny>,
     call_blocks: Py<PyAny>,
     dispatch: Py<PyAny>,
@@ -53,6 +55,7 @@ impl Bridge {
         py: Python<'_>,
         options: &str,
         host: HostApi,
+        identities: Identities,
     ) -> PyResult<(Self, LoadReport)> {
         if let Some(text) = framework::source("_embed.py") {
             let text = std::ffi::CString::new(text)?;
@@ -61,12 +64,14 @@ impl Bridge {
             PyModule::from_code(py, &text, c_str!("<snaxum>/_embed.py"), c_str!("_snaxum_embed"))?
                 .call_method1("install", (files, read, PyBytes::new(py, framework::compiled())))?;
         }
-        let (identities, index) = (host.identities, Arc::clone(&host.index));
+        let index = Arc::clone(&host.0.index);
         let module = without_collections(py, || py.import("snaxum._bridge"))?;
         let report = module.call_method1("start", (options, host))?;
         let report = parse(&report)?;
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {
+            begin: function("begin")?,
+            other_threads: function("other_threads")?,
             blocks: function("blocks")?,
             call_blocks: function("call_blocks")?,
             dispatch: function("dispatch")?,
@@ -85,6 +90,23 @@ impl Bridge {
             index,
         };
         Ok((bridge, report))
+    }
+
+    /// Serves the modules that `start` has loaded before this process was forked.
+    pub(crate) fn begin(
+        mut self,
+        py: Python<'_>,
+        options: &str,
+        identities: Identities,
+    ) -> PyResult<(Self, LoadReport)> {
+        self.identities = identities;
+        let report = parse(self.begin.call1(py, (options,))?.bind(py))?;
+        Ok((self, report))
+    }
+
+    /// Names the threads that a process which is forked from this one would lose.
+    pub(crate) fn other_threads(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.other_threads.call0(py)?.extract(py)
     }
 
     /// Runs the handler of one request, or starts it, in a context of its own (`contextvars`); logs

@@ -142,7 +142,7 @@ impl Exchange {
             return Err(request_parts::is_whole());
         };
         let id = -self.request.id.cast_signed();
-        let arrival = || StreamWaker { loop_signals: Arc::clone(&host.loop_signals), id };
+        let arrival = || StreamWaker { loop_signals: Arc::clone(&host.0.loop_signals), id };
         let received = chunks.try_receive(|| Waker::from(Arc::new(arrival())));
         received.map(|received| to_python(py, received)).transpose()
     }

@@ -14,10 +14,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::docs_page;
+use crate::error::Error;
 use crate::event::{Event, EventBus};
 use crate::framework;
 use crate::message::{LogRecord, WorkerEvent};
-use crate::telemetry::Identities;
 
 use super::ended_requests::EndedRequests;
 use super::in_process_connection::{self, Connect, HostAndPort, InProcessConnection};
@@ -37,21 +37,37 @@ pub(super) fn set_dispatched(exchange: Option<Py<PyAny>>) -> Option<Py<PyAny>> {
     DISPATCHED.with(|dispatched| dispatched.replace(exchange))
 }
 
-/// The object that Python calls.
-#[pyclass(frozen)]
-pub(crate) struct HostApi {
+/// The parts of the runtime that Python uses outside a request.
+#[derive(Clone)]
+pub(crate) struct HostParts {
     pub(super) loop_signals: Arc<LoopSignals>,
     pub(super) ended_requests: Arc<EndedRequests>,
     pub(super) wakes: Arc<WakeBatch>,
     pub(super) events: Arc<EventBus>,
     /// The number of loads that have ended.
     pub(super) loads: Arc<AtomicU64>,
-    pub(super) identities: Identities,
     /// Set while tests run.
     pub(super) connect: Arc<OnceLock<(tokio::runtime::Handle, Connect)>>,
     /// The routes that are found without Python.
     pub(super) index: ServingIndex,
 }
+
+impl HostParts {
+    /// Makes the parts; nothing runs yet.
+    pub(super) fn new() -> Result<Self, Error> {
+        let loop_signals = LoopSignals::new().map_err(Error::io("cannot make a pipe"))?;
+        let loop_signals = Arc::new(loop_signals);
+        let ended_requests = Arc::<EndedRequests>::default();
+        let wakes = WakeBatch::new(Arc::clone(&loop_signals), Arc::clone(&ended_requests));
+        let (events, loads, connect) = (Arc::default(), Arc::default(), Arc::default());
+        let index = ServingIndex::default();
+        Ok(Self { loop_signals, ended_requests, wakes, events, loads, connect, index })
+    }
+}
+
+/// The object that Python calls.
+#[pyclass(frozen)]
+pub(crate) struct HostApi(pub(super) HostParts);
 
 #[pymethods]
 impl HostApi {
@@ -92,34 +108,34 @@ impl HostApi {
     /// Finds the routes of these rows without Python from now on; `request` makes the request of a
     /// handler.
     fn index_routes(&self, request: Py<PyAny>, texts: Vec<TextRow>, ends: Vec<EndRow>) {
-        self.index.store(Some(Arc::new(RouteIndex::new(request, texts, ends))));
+        self.0.index.store(Some(Arc::new(RouteIndex::new(request, texts, ends))));
     }
 
     /// Reports that this process opens a file for writing.
     fn wrote(&self, path: &str) {
-        self.events.emit(|| Event::Written(path));
+        self.0.events.emit(|| Event::Written(path));
     }
 
     #[getter]
     fn wake_fd(&self) -> RawFd {
-        self.loop_signals.read_fd()
+        self.0.loop_signals.read_fd()
     }
 
     fn wake_loop(&self) {
-        self.wakes.wake_loop();
+        self.0.wakes.wake_loop();
     }
 
     /// Returns the ids of the requests whose stream has room again; the id is negated if the body of the
     /// request arrives.
     fn take_signals(&self) -> Vec<i64> {
-        self.loop_signals.take()
+        self.0.loop_signals.take()
     }
 
     /// Waits, at most `timeout` seconds, for requests that were cancelled, or whose response has been
     /// sent; returns their ids, each with whether it is the latter.
     fn wait_for_ended(&self, py: Python<'_>, timeout: Option<f64>) -> Vec<(u64, bool)> {
         let timeout = timeout.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default());
-        py.detach(|| self.ended_requests.wait(timeout))
+        py.detach(|| self.0.ended_requests.wait(timeout))
     }
 
     /// Returns the request that the calling thread dispatches, if it is a dispatch worker.
@@ -129,11 +145,11 @@ impl HostApi {
     }
 
     fn wake_overseer(&self) {
-        self.ended_requests.wake();
+        self.0.ended_requests.wake();
     }
 
     fn set_exhausted(&self, is_exhausted: bool) {
-        self.ended_requests.is_exhausted.store(is_exhausted, Ordering::Release);
+        self.0.ended_requests.is_exhausted.store(is_exhausted, Ordering::Release);
     }
 
     #[staticmethod]
@@ -142,22 +158,22 @@ impl HostApi {
     }
 
     fn flush_wakes(&self) {
-        self.wakes.flush();
+        self.0.wakes.flush();
     }
 
     /// Reports a line on `stdout` or `stderr` to observers; `loads`: a module that is loading wrote
     /// it.
     fn print(&self, request: Option<u64>, stream: &str, line: &str, loads: bool) {
-        let reload = loads.then(|| self.loads.load(Ordering::Acquire) + 1);
+        let reload = loads.then(|| self.0.loads.load(Ordering::Acquire) + 1);
         let stream = if stream == "stderr" { "stderr" } else { "stdout" };
         let time = SystemTime::now();
-        self.events.print(LogRecord { time, request, reload, stream, line });
+        self.0.events.print(LogRecord { time, request, reload, stream, line });
     }
 
     /// Reports an event of a pool process to observers; `event` is JSON.
     fn worker_event(&self, event: Bound<'_, PyAny>) -> PyResult<()> {
         let event: Arc<WorkerEvent> = Arc::new(parse(&event)?);
-        self.events.emit(|| Event::Worker(event));
+        self.0.events.emit(|| Event::Worker(event));
         Ok(())
     }
 
@@ -189,7 +205,7 @@ impl HostApi {
 
 impl HostApi {
     fn local_server(&self) -> PyResult<&(tokio::runtime::Handle, Connect)> {
-        let server = self.connect.get();
+        let server = self.0.connect.get();
         server.ok_or_else(|| PyRuntimeError::new_err("this server runs no tests"))
     }
 }

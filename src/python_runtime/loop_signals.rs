@@ -28,6 +28,19 @@ impl LoopSignals {
         Ok(Self { ready: Mutex::default(), write, read })
     }
 
+    /// Replaces the pipe, in a process that has just been forked: its parent has the same.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn renew(&self) -> io::Result<()> {
+        let new = Self::new()?;
+        for (from, to) in [(&new.read, &self.read), (&new.write, &self.write)] {
+            // SAFETY: both are open, and no other thread of this new process uses them.
+            if unsafe { libc::dup3(from.as_raw_fd(), to.as_raw_fd(), libc::O_CLOEXEC) } < 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    }
+
     fn add(&self, id: i64) {
         self.ready.lock().push(id);
         self.wake();

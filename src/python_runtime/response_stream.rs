@@ -66,7 +66,7 @@ impl BodyStream {
     /// Sends if there is room; `None` if there is none, false if the client has disconnected.
     fn try_send(&self, chunk: Bound<'_, PyBytes>, host: &HostApi) -> Option<bool> {
         let id = self.id.cast_signed();
-        let room = || StreamWaker { loop_signals: Arc::clone(&host.loop_signals), id };
+        let room = || StreamWaker { loop_signals: Arc::clone(&host.0.loop_signals), id };
         let (size, waker) = (chunk.as_bytes().len(), || Waker::from(Arc::new(room())));
         match self.sender.try_send(size, || chunk_to_bytes(chunk), waker) {
             Ok(()) => Some(true),

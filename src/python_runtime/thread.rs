@@ -4,32 +4,28 @@
 //! waits for a message.
 
 use std::os::unix::thread::JoinHandleExt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use pyo3::Python;
 
-use crate::build_info;
-use crate::config::{self, LogFormat, SnaxumConfig};
+use crate::config::SnaxumConfig;
 use crate::error::Error;
-use crate::event::EventBus;
 use crate::message::LoadReport;
 use crate::telemetry::Identities;
 use crate::venv::Venv;
 
 use super::bridge::{self, Bridge, DocumentMaker};
-use super::ended_requests::EndedRequests;
-use super::host::HostApi;
+use super::host::{HostApi, HostParts};
 use super::in_flight::InFlight;
-use super::in_process_connection::Connect;
 use super::interpreter::{self, Origin, keeping_signals};
 use super::lent_thread;
-use super::loop_signals::LoopSignals;
 use super::messages::{Calls, Control, OpenApiText, ReloadReply};
-use super::reply::WakeBatch;
+use super::preload::Preloaded;
+use super::python_options::options;
 use super::workers::{STACK_BYTES, WorkerContext, Workers};
 
 /// How long workers, loop and pool have to end after the last handle was dropped.
@@ -58,18 +54,14 @@ impl Drop for InterpreterClaim {
 pub(crate) struct ThreadContext {
     pub(crate) config: SnaxumConfig,
     pub(crate) venv: Option<Venv>,
-    pub(crate) loop_signals: Arc<LoopSignals>,
-    pub(crate) ended_requests: Arc<EndedRequests>,
+    /// The code, if it was loaded before this process was forked.
+    pub(crate) preloaded: Option<Preloaded>,
+    pub(crate) host: HostParts,
     pub(crate) control: Receiver<Control>,
     pub(crate) queue: Arc<Calls>,
-    pub(crate) wakes: Arc<WakeBatch>,
     pub(crate) workers: Arc<Workers>,
     pub(crate) in_flight: Arc<InFlight>,
-    pub(crate) events: Arc<EventBus>,
-    /// The number of loads that have ended.
-    pub(crate) loads: Arc<AtomicU64>,
     pub(crate) identities: Identities,
-    pub(crate) connect: Arc<OnceLock<(tokio::runtime::Handle, Connect)>>,
     pub(crate) reply: mpsc::SyncSender<Result<LoadReport, Error>>,
 }
 
@@ -119,7 +111,11 @@ pub(crate) fn spawn(
 }
 
 fn run(context: ThreadContext) {
-    let origin = match interpreter::initialize(context.venv.as_ref()) {
+    let origin = match &context.preloaded {
+        Some(preloaded) => Ok(preloaded.origin),
+        None => interpreter::initialize(context.venv.as_ref()),
+    };
+    let origin = match origin {
         Ok(origin) => origin,
         Err(error) => {
             let _ = context.reply.send(Err(error));
@@ -127,19 +123,13 @@ fn run(context: ThreadContext) {
         }
     };
     Python::attach(|py| {
-        let options = options(&context.config, context.venv.as_ref(), origin);
-        let ThreadContext { control, queue, wakes, workers, reply, .. } = context;
-        let host = HostApi {
-            loop_signals: context.loop_signals,
-            ended_requests: context.ended_requests,
-            wakes: Arc::clone(&wakes),
-            events: context.events,
-            loads: context.loads,
-            identities: context.identities,
-            connect: context.connect,
-            index: Arc::default(),
-        };
-        let started = keeping_signals(origin, || Bridge::start(py, &options, host));
+        let options = options(&context.config, context.venv.as_ref(), origin, false);
+        let ThreadContext { host, control, queue, workers, reply, identities, .. } = context;
+        let wakes = Arc::clone(&host.wakes);
+        let started = keeping_signals(origin, || match context.preloaded {
+            Some(preloaded) => preloaded.bridge.begin(py, &options, identities),
+            None => Bridge::start(py, &options, HostApi(host), identities),
+        });
         let (bridge, report) = match started {
             Ok((bridge, report)) => (Arc::new(bridge), report),
             Err(error) => {
@@ -243,51 +233,4 @@ fn make_document(
         // The receiver of the reply ends with it.
         tracing::error!("cannot start the thread of the OpenAPI document: {error}");
     }
-}
-
-fn options(config: &SnaxumConfig, venv: Option<&Venv>, origin: Origin) -> String {
-    serde_json::json!({
-        "python_dir": config.python_dir,
-        "project_dir": config.project_dir,
-        "modules": config.modules,
-        "app": config.app.as_ref().map(|target| {
-            serde_json::json!({
-                "target": target, "factory": config.factory, "interface": config.interface,
-            })
-        }),
-        "event_loop": config.event_loop,
-        "pool": config.pool,
-        "pool_workers": config.pool_workers,
-        "pool_retries": config.pool_retries,
-        "max_queue": config.max_queue,
-        "max_stuck": config.max_stuck,
-        "max_body_size": config.max_body_size,
-        "max_form_fields": config.max_form_fields,
-        "request_timeout_s": config.request_timeout.as_secs_f64(),
-        "import_warning_s": config.import_warning.as_secs_f64(),
-        "import_timeout_s": config.import_timeout.as_secs_f64(),
-        "watch_dirs": config.watch_dirs,
-        "env_file": config.env_file,
-        "first_generation": config.first_generation,
-        "dev": config.dev,
-        "timed": config.dev || config.is_recorded(),
-        "traced": config::exports_spans(),
-        "json_log": config.log_format == LogFormat::Json && !config.dev,
-        "raw_output": config.raw_output,
-        "templates_dir": config.templates_dir,
-        "redact_extra": config.redact_extra,
-        "openapi_url": config.openapi_path(),
-        "docs_url": config.docs_path(),
-        "load_only": config.load_only,
-        "process": (config.process.number, config.process.count),
-        "crash_fd": config.crash_record.as_ref().map(|record| record.fd()),
-        "origin": match origin {
-            Origin::Ours => "ours",
-            Origin::Adopted => "adopted",
-            Origin::Host => "host",
-        },
-        "venv": venv.map(|venv| &venv.root),
-        "build_python": build_info::python(),
-    })
-    .to_string()
 }

@@ -42,7 +42,7 @@ impl HandlerSocket {
     }
 
     fn waker(&self, host: &HostApi) -> Waker {
-        let loop_signals = Arc::clone(&host.loop_signals);
+        let loop_signals = Arc::clone(&host.0.loop_signals);
         Waker::from(Arc::new(StreamWaker { loop_signals, id: self.id.cast_signed() }))
     }
 }

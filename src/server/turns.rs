@@ -7,12 +7,13 @@
 
 mod boundary;
 mod load_table;
+mod open_connection;
 mod passage;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -23,15 +24,14 @@ use tokio_util::sync::CancellationToken;
 use super::client_socket::ClientSocket;
 
 pub(super) use boundary::{Boundary, LastBody};
-pub use load_table::{LoadTable, ProcessLoad};
+pub use load_table::LoadTable;
+pub(super) use open_connection::OpenConnection;
 pub use passage::Passage;
 
 /// How often a process checks a connection that another one is to take.
 const RECHECK: Duration = Duration::from_millis(1);
 /// How long it waits for a process that does not react before it takes the connection itself.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How long a connection that has just been taken counts as a request, if none begins.
-const ARRIVAL: Duration = Duration::from_millis(5);
 /// A process with requests that has completed none for so many milliseconds is blocked.
 const STALL_MS: u64 = 5;
 
@@ -111,6 +111,11 @@ impl Turns {
     /// Waits until this process accepts no more connections.
     pub async fn end_of_accepting(&self) {
         self.has_left.cancelled().await;
+    }
+
+    /// Counts a connection that this process has just taken. Needs the async runtime.
+    pub(super) fn open_connection(&'static self) -> OpenConnection {
+        OpenConnection::new(&self.table.places[self.own], self.is_shared)
     }
 
     /// Counts a request as running, if that is of interest.
@@ -198,62 +203,6 @@ impl Mobility {
         let turns = self.turns.filter(|_| self.is_movable);
         let both = turns.zip(socket.movable());
         both.is_some_and(|(turns, descriptor)| turns.passage.send(descriptor, is_new))
-    }
-}
-
-/// Counts a connection as open until it is dropped.
-///
-/// Its first request is read later than the next connection is taken, so it counts as a request from the
-/// start: otherwise one process would take connections that arrive together, while another one is idle.
-#[derive(Clone)]
-pub(super) struct OpenConnection(Arc<CountedConnection>);
-
-struct CountedConnection {
-    turns: &'static Turns,
-    is_arriving: AtomicBool,
-}
-
-impl OpenConnection {
-    /// Needs the async runtime.
-    pub(super) fn new(turns: &'static Turns) -> Self {
-        let place = &turns.table.places[turns.own];
-        place.connections.fetch_add(1, Ordering::Relaxed);
-        let is_arriving = AtomicBool::new(turns.is_shared);
-        let open = Self(Arc::new(CountedConnection { turns, is_arriving }));
-        if turns.is_shared {
-            place.arriving.fetch_add(1, Ordering::Relaxed);
-            let connection = Arc::downgrade(&open.0);
-            tokio::spawn(async move {
-                tokio::time::sleep(ARRIVAL).await;
-                if let Some(connection) = connection.upgrade() {
-                    connection.end_arrival();
-                }
-            });
-        }
-        open
-    }
-
-    /// A request of it has begun, and is counted.
-    pub(super) fn has_arrived(&self) {
-        self.0.end_arrival();
-    }
-}
-
-impl CountedConnection {
-    fn end_arrival(&self) {
-        // The load is cheaper, and true once for each connection.
-        if self.is_arriving.load(Ordering::Relaxed)
-            && self.is_arriving.swap(false, Ordering::Relaxed)
-        {
-            self.turns.table.places[self.turns.own].arriving.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Drop for CountedConnection {
-    fn drop(&mut self) {
-        self.end_arrival();
-        self.turns.table.places[self.turns.own].connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

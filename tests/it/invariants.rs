@@ -64,6 +64,7 @@ fn one_place_speaks_pyo3() {
             "src/python_runtime/json_encoding.rs",
             "src/python_runtime/limited_own_context.rs",
             "src/python_runtime/own_context.rs",
+            "src/python_runtime/preload.rs",
             "src/python_runtime/request_parts.rs",
             "src/python_runtime/response_stream.rs",
             "src/python_runtime/route_index.rs",

@@ -171,7 +171,7 @@ class Attempt:
         ended = [(key, value) for key, value in serving.kept.items() if kept.get(key) is not value]
         repeated_calls.remember(self.old)
         generations.publish(generation)
-        _lead(serving, generation)
+        lead(serving, generation)
         django_rules.after_reload(generation.graph.nodes.values())
         self.report.notes += executors.on_reload(serving)
         self.retirement.retire(serving, ended)
@@ -200,18 +200,11 @@ class Attempt:
 
     def _warm_up(self, check: Callable[[], None]) -> None:
         """Warm up the new handlers. Raises Rejected, or what `check` raises meanwhile."""
-        generation = self.generation
-        if not warms_up or all(route.origin.served is None for route in generation.routes):
-            return
-        from . import warm_ups  # most projects have none
-
         try:
-            warm_ups.warm_up(generation, self.retirement, check)
-        except BaseException as error:
+            warm_up(self.generation, self.retirement, self.capture, check)
+        except BaseException:
             # A warm-up keeps its values in the generation, and `roll_back` releases those staged.
-            self.stage.staging.kept.update(generation.kept)
-            if isinstance(error, warm_ups.WarmUpFailed):
-                raise Rejected({error.module: self.capture(error.error)}) from None
+            self.stage.staging.kept.update(self.generation.kept)
             raise
 
     def _close(self) -> None:
@@ -242,9 +235,29 @@ class Attempt:
         ]
 
 
-def _lead(serving: Generation, generation: Generation) -> None:
+def lead(serving: Generation, generation: Generation) -> None:
     """Let batches and workers know that `generation` has replaced `serving`."""
     after = {route.origin.served for route in generation.routes}
     for served in after | {route.origin.served for route in serving.routes}:
         if served is not None:
             served.follow(generation if served in after else None)
+
+
+def warm_up(
+    generation: Generation,
+    retirement: Retirement,
+    capture: Callable[[BaseException], Failure],
+    check: Callable[[], None],
+) -> None:
+    """Warm up the new handlers of a generation, if this process serves.
+
+    Raises Rejected, or what `check` raises meanwhile.
+    """
+    if not warms_up or all(route.origin.served is None for route in generation.routes):
+        return
+    from . import warm_ups  # most projects have none
+
+    try:
+        warm_ups.warm_up(generation, retirement, check)
+    except warm_ups.WarmUpFailed as failed:
+        raise Rejected({failed.module: capture(failed.error)}) from None

@@ -27,7 +27,7 @@ from . import (
     late_saves,
     line_shift,
 )
-from .attempt import Attempt, Plan
+from .attempt import Attempt, Plan, lead, warm_up
 from .broken_routes import BrokenRoutes
 from .changes import ChangeDetector, Changes
 from .discovery import discover, file_of
@@ -47,7 +47,7 @@ from .report import (
     ms_since,
 )
 from .retirement import Retirement
-from .stage import Rejected, is_fatal
+from .stage import Rejected, is_fatal, run_start_up_hooks
 from .user_paths import display_path, display_root
 from .watchdog import Watchdog
 
@@ -125,6 +125,22 @@ class Reloader:
         made = self.reload(scope="differing")
         assert not isinstance(made, str), "a first load is never skipped"
         return made
+
+    def start_up(self, report: Report) -> Report:
+        """Run the start-up hooks and warm-ups of code that was loaded without them."""
+        generation = current()
+
+        def capture(error: BaseException) -> Failure:
+            return traceback.capture(error, with_locals=self.with_locals)
+
+        try:
+            run_start_up_hooks(generation.graph.nodes.values(), self.retirement, capture)
+            warm_up(generation, self.retirement, capture, lambda: None)
+            lead(generation, generation)
+        except Rejected as rejected:
+            report.outcome, report.generation = "failed", 0
+            report.failures = failures.distinct(rejected.failures)
+        return report
 
     def find_unloaded_routes(self) -> Iterator[UnloadedRoute]:
         """Find the routes in files that belong to no module, loaded or broken."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import cast
 
 from .._core.handlers import relative_to
@@ -33,6 +33,8 @@ from .user_paths import is_user_file, roots
 
 # Whether a model that OpenAPI cannot describe is an error.
 describes_models = False
+# Whether start-up hooks run with the load, and not later (`Reloader.start_up`).
+starts_up = True
 
 
 class Rejected(Exception):
@@ -112,7 +114,8 @@ class Stage:
         if fatal:
             raise Rejected(fatal, [error for error in self.errors if self._is_refusal(error)])
         fresh = [node for node in kept_nodes if node.name not in self.carried]
-        self._start_up(fresh, retirement)
+        if starts_up:
+            run_start_up_hooks(fresh, retirement, self.capture)
         for name in dropped:
             sys.modules.pop(name, None)
         modules = {name: module for name, module in modules.items() if name not in dropped}
@@ -190,15 +193,6 @@ class Stage:
             return True
         return not any(key in node.kept for node in self.serving.graph.nodes.values())
 
-    def _start_up(self, nodes: Sequence[Node], retirement: Retirement) -> None:
-        for node in nodes:
-            for hook in node.hooks:
-                if (
-                    hook.when == "startup"
-                    and (error := retirement.run_hook(node, hook)) is not None
-                ):
-                    raise Rejected({node.name: self.capture(error)})
-
     def _finish_routes(self, nodes: Sequence[Node]) -> None:
         """Plan the calls that wait for a type which was defined below their handler."""
         for node in nodes:
@@ -233,6 +227,16 @@ class Stage:
                     error = DuplicateStatic(first, mount)
                     duplicates.setdefault(node.name, self.capture(error))
         return list(mounts.values()), duplicates
+
+
+def run_start_up_hooks(
+    nodes: Iterable[Node], retirement: Retirement, capture: Callable[[BaseException], Failure]
+) -> None:
+    """Run the start-up hooks of modules that have loaded. Raises Rejected."""
+    for node in nodes:
+        for hook in node.hooks:
+            if hook.when == "startup" and (error := retirement.run_hook(node, hook)) is not None:
+                raise Rejected({node.name: capture(error)})
 
 
 def is_fatal(name: str, serving: Generation) -> bool:

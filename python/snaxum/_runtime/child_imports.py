@@ -70,6 +70,13 @@ def install(framework: Callable[[], Framework]) -> None:
     finder.before["multiprocessing"] = make
 
 
+def renew(framework: Callable[[], Framework]) -> None:
+    """Make a directory for this process, which has been forked from one that has made it."""
+    if directory is not None:
+        sys.path.remove(directory)
+        _make(framework())
+
+
 def remove() -> None:
     """Remove the directory: the server ends."""
     global directory

@@ -31,12 +31,14 @@ class Overseer:
         on_sent: Callable[[int], None],
         check: Callable[[], float | None],
     ) -> None:
-        """Start the thread; `check` returns the time until it is to be called again, if at all."""
+        """Prepare the thread; `check` returns the time until it is called again, if at all."""
         self._host = host
         self._cancel = cancel
         self._on_sent = on_sent
         self._check = check
         self._is_asleep = True
+
+    def start(self) -> None:
         threading.Thread(target=self._run, name="overseer", daemon=True).start()
 
     def wake(self) -> None:

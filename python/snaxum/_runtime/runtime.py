@@ -135,6 +135,10 @@ class Runtime:
             env_file=EnvFile(options["env_file"]) if options["env_file"] else None,
         )
 
+    def begin(self) -> None:
+        """Start the threads that this process always has."""
+        self._overseer.start()
+
     @property
     def loop(self) -> LoopThread:
         """The loop, made on first use: asyncio is large."""

@@ -4,9 +4,8 @@
 //! other processes, on the socket of the parent.
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use axum::http::header::HOST;
 use futures_util::FutureExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use snaxum::config::{ServerProcess, SnaxumConfig};
+use snaxum::config::{ServerProcess, SnaxumConfig, SnaxumConfigBuilder};
 use snaxum::crash_record::CrashRecord;
 use snaxum::dispatcher;
 use snaxum::error::Error;
@@ -29,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::{self, Orders};
 use super::measurements::ProcessMeter;
-use super::protocol::{ProcessParameters, Report};
+use super::protocol::{PROTOCOL, Parameters, ParametersOfAnyVersion, ProcessParameters, Report};
 use crate::cli::operations::{reopen_logs_on_signal, warn};
 use crate::cli::options::ProjectArgs;
 use crate::cli::render::color;
@@ -39,6 +38,7 @@ use crate::cli::{descriptors, exit, invocation, log, project};
 
 /// The size of the pipe for a request of its own.
 const PIPE_BYTES: usize = 64 * 1024;
+const NO_PARENT: &str = "cannot reach the parent process";
 /// The time that Python has to stop in a process that was not needed.
 const UNUSED_SHUTDOWN: Duration = Duration::from_millis(500);
 
@@ -52,50 +52,88 @@ pub(super) struct Given {
     metrics: Option<UnixStream>,
 }
 
-/// Opens the resources from the parent; `None` in a process that a person has started.
-pub(super) fn take_over() -> Option<Given> {
-    let inherited: ProcessParameters = serde_json::from_str(invocation::handover()?).ok()?;
-    // SAFETY: the variable names descriptors that were opened for this process only.
+/// The options of the project, and the warnings about them.
+pub(super) struct ReadOptions {
+    pub(super) builder: SnaxumConfigBuilder,
+    warnings: Vec<String>,
+}
+
+impl ReadOptions {
+    pub(super) fn read(args: ProjectArgs) -> Result<Self, Error> {
+        let (_, builder, warnings) = project::read_quietly(args)?;
+        Ok(Self { builder, warnings })
+    }
+}
+
+/// Reads the parameters from the parent; `None` in a process that a person has started.
+pub(super) fn parameters() -> Result<Option<Parameters>, Error> {
+    let Some(handover) = invocation::handover() else { return Ok(None) };
+    let unknown = |_| Error::OtherVersion;
+    let any: ParametersOfAnyVersion = serde_json::from_str(handover).map_err(unknown)?;
+    if any.protocol != PROTOCOL {
+        let (text, code) = (error_text(&Error::OtherVersion), Error::OtherVersion.exit_code());
+        // SAFETY: the variable names descriptors that were opened for this process only.
+        let control = UnixStream::from(unsafe { descriptors::take(any.control) });
+        link::set(&control).map_err(Error::io(NO_PARENT))?;
+        link::send(&Report::Failed { text, code }); // the parent prints it
+        exit::exit(code.into());
+    }
+    serde_json::from_str(handover).map(Some).map_err(unknown)
+}
+
+/// Opens the resources from the parent.
+pub(super) fn take_over(inherited: ProcessParameters) -> Result<Given, Error> {
+    // SAFETY: the parameters name descriptors that were opened for this process only.
     let take = |descriptor| unsafe { descriptors::take(descriptor) };
+    let control = UnixStream::from(take(inherited.control));
     let [entrance, exit] = inherited.passage.map(take);
-    let table = LoadTable::open(&File::from(take(inherited.table))).ok()?;
+    let metrics = inherited.metrics.map(|descriptor| UnixStream::from(take(descriptor)));
+    let sockets = [control.as_fd(), entrance.as_fd(), exit.as_fd()];
+    server::detach_from_children(sockets.into_iter().chain(metrics.as_ref().map(AsFd::as_fd)))
+        .map_err(Error::io(NO_PARENT))?;
+    let table = LoadTable::open(&File::from(take(inherited.table)));
+    let table = table.map_err(Error::io("cannot map a file"))?;
     let passage = Passage::from_ends(entrance, exit);
     let bell = inherited.bell.map(take);
     let turns = Turns::join(table, inherited.place, passage, bell, inherited.count > 1);
-    Some(Given {
+    Ok(Given {
         listener: take(inherited.listener),
-        control: take(inherited.control).into(),
+        control,
         crash_record: take(inherited.crash_record).into(),
         turns,
-        metrics: inherited.metrics.map(|descriptor| take(descriptor).into()),
+        metrics,
         inherited,
     })
 }
 
 /// Serves until a signal or the order to drain. The parent prints an error of the start.
-pub(super) fn run(args: ProjectArgs, given: Given) -> Result<ExitCode, Error> {
-    link::set(&given.control).map_err(Error::io("cannot reach the parent process"))?;
-    let outcome = serve_project(args, given);
+///
+/// Returns the exit code.
+pub(super) fn run(
+    given: Given,
+    options: impl FnOnce() -> Result<ReadOptions, Error>,
+) -> Result<u8, Error> {
+    link::set(&given.control).map_err(Error::io(NO_PARENT))?;
+    let outcome = options().and_then(|options| serve_project(options, given));
     let code = outcome.unwrap_or_else(|error| {
         let (text, code) = (error_text(&error), error.exit_code());
         link::send(&Report::Failed { text, code });
-        ExitCode::from(code)
+        code
     });
     link::send(&Report::Ending);
     Ok(code)
 }
 
-fn serve_project(args: ProjectArgs, given: Given) -> Result<ExitCode, Error> {
+fn serve_project(options: ReadOptions, given: Given) -> Result<u8, Error> {
     let Given { inherited, listener, control, crash_record, turns, metrics } = given;
-    let config = configure(args, &inherited, crash_record)?;
+    let config = configure(options, &inherited, crash_record)?;
     let tokio = async_runtime(inherited.count)?;
     let result = tokio.block_on(async {
-        let lost = "cannot reach the parent process";
         let (signals, orders) =
-            link::connect(control, register_signals()?).map_err(Error::io(lost))?;
+            link::connect(control, register_signals()?).map_err(Error::io(NO_PARENT))?;
         reopen_logs_on_signal()?;
         let meter = metrics.map(|socket| ProcessMeter::start(socket, inherited.number));
-        let meter = meter.transpose().map_err(Error::io(lost))?;
+        let meter = meter.transpose().map_err(Error::io(NO_PARENT))?;
         let max_requests = staggered(config.max_requests, &inherited);
         let smoke = config.smoke.clone();
         let listener = Listener::from_fd(listener).map_err(Error::io("cannot use the socket"))?;
@@ -105,7 +143,7 @@ fn serve_project(args: ProjectArgs, given: Given) -> Result<ExitCode, Error> {
         if let Err(text) = check(&runtime, &inherited, smoke.as_deref()).await {
             link::send(&Report::Failed { text, code: 1 });
             runtime.shutdown(UNUSED_SHUTDOWN).await;
-            return Ok(ExitCode::from(1));
+            return Ok(1);
         }
         if let Some(max) = max_requests {
             turns.limit_requests(max, || {
@@ -122,30 +160,30 @@ fn serve_project(args: ProjectArgs, given: Given) -> Result<ExitCode, Error> {
         let is_incomplete = !runtime.serving().last_reload.report.failures.is_empty();
         link::send(&Report::Loaded { is_incomplete });
         tokio::select! {
+            biased; // connections wait for a process that is to serve, also if it is to stop
             () = orders.serve.cancelled() => {}
             _ = server.signals.next() => {
                 runtime.shutdown(UNUSED_SHUTDOWN).await;
                 exit::limit(0);
-                return Ok(ExitCode::SUCCESS);
+                return Ok(0);
             }
         }
         serve_in_turns(server, turns, orders).await;
         if let Some(meter) = &meter {
             meter.finish().await;
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(0)
     });
     tokio.shutdown_background(); // a thread that hangs does not delay the end
     result
 }
 
-/// Reads the project and its options.
 fn configure(
-    args: ProjectArgs,
+    options: ReadOptions,
     inherited: &ProcessParameters,
     crash_record: File,
 ) -> Result<SnaxumConfig, Error> {
-    let (_, builder, warnings) = project::read_quietly(args)?;
+    let ReadOptions { builder, warnings } = options;
     let crash_record = CrashRecord::open(crash_record, inherited.parent)
         .map_err(Error::io("cannot map a file"))?;
     let mut process = ServerProcess::new(inherited.number, inherited.count);
@@ -248,7 +286,7 @@ async fn serve_in_turns(server: ReadyServer, turns: &'static Turns, orders: Orde
     };
     let serve = |listener, stop| server::serve_with(listener, respond, limits, stop, limit);
     let on_stop = |cause| {
-        if cause == StopCause::Restart {
+        if cause == StopCause::Replaced {
             turns.leave();
         }
     };
@@ -256,6 +294,7 @@ async fn serve_in_turns(server: ReadyServer, turns: &'static Turns, orders: Orde
         turns.end_of_accepting().await;
         link::send(&Report::Closing);
     });
-    serve::serve_until_end(server, serve, on_stop, orders.drain.cancelled()).await;
+    let replaced = orders.drain.cancelled().map(|()| StopCause::Replaced);
+    serve::serve_until_end(server, serve, on_stop, replaced).await;
     exit::limit(0);
 }

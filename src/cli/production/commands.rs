@@ -8,7 +8,6 @@ use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use snaxum::error::Error;
 use snaxum::state_dir::StateDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -28,8 +27,6 @@ const MAX_COMMAND: u64 = 4096;
 pub(crate) enum ServerCommand {
     /// Load the code again; the response is an [`Outcome`].
     Reload,
-    /// Describe the processes.
-    Status,
 }
 
 /// The outcome of a reload.
@@ -43,11 +40,8 @@ pub(crate) struct Outcome {
     pub(crate) text: String,
 }
 
-/// A command on its way to the parent.
-pub(super) enum ParentCommand {
-    Reload(oneshot::Sender<Outcome>),
-    Status(oneshot::Sender<Value>),
-}
+/// A reload that a client of the socket has asked for, and where it awaits the outcome.
+pub(super) struct ReloadRequest(pub(super) oneshot::Sender<Outcome>);
 
 /// The open socket. Dropping it removes it.
 pub(super) struct CommandSocket {
@@ -60,7 +54,7 @@ impl CommandSocket {
     /// Opens the socket of the project; `None` if its directory cannot be written to.
     pub(super) fn open(
         project: &Path,
-        commands: mpsc::Sender<ParentCommand>,
+        commands: mpsc::Sender<ReloadRequest>,
     ) -> Result<Option<Self>, Error> {
         let state = match StateDir::create(project) {
             Ok(state) => state,
@@ -110,7 +104,7 @@ fn unavailable(error: &io::Error) -> Option<CommandSocket> {
     None
 }
 
-async fn receive(listener: UnixListener, commands: mpsc::Sender<ParentCommand>) {
+async fn receive(listener: UnixListener, commands: mpsc::Sender<ReloadRequest>) {
     loop {
         match listener.accept().await {
             Ok((client, _)) => drop(tokio::spawn(respond(client, commands.clone()))),
@@ -120,7 +114,7 @@ async fn receive(listener: UnixListener, commands: mpsc::Sender<ParentCommand>) 
 }
 
 /// Passes one command on, and its response back.
-async fn respond(mut client: UnixStream, commands: mpsc::Sender<ParentCommand>) -> Option<()> {
+async fn respond(mut client: UnixStream, commands: mpsc::Sender<ReloadRequest>) -> Option<()> {
     let user = rustix::process::geteuid().as_raw();
     let is_own = client.peer_cred().is_ok_and(|peer| peer.uid() == user || peer.uid() == 0);
     if !is_own {
@@ -131,13 +125,8 @@ async fn respond(mut client: UnixStream, commands: mpsc::Sender<ParentCommand>) 
     let response = match serde_json::from_str(&line).ok()? {
         ServerCommand::Reload => {
             let (reply, outcome) = oneshot::channel();
-            commands.send(ParentCommand::Reload(reply)).await.ok()?;
+            commands.send(ReloadRequest(reply)).await.ok()?;
             serde_json::to_string(&outcome.await.ok()?).ok()?
-        }
-        ServerCommand::Status => {
-            let (reply, status) = oneshot::channel();
-            commands.send(ParentCommand::Status(reply)).await.ok()?;
-            status.await.ok()?.to_string()
         }
     };
     client.write_all(response.as_bytes()).await.ok()

@@ -19,6 +19,9 @@ impl Parent {
     /// Reloads the code: now, or after the reload that is under way, whose code may be older.
     pub(super) fn request_deploy(&mut self, reply: Option<oneshot::Sender<Outcome>>) {
         self.next_deploy.get_or_insert_default().replies.extend(reply);
+        if self.stops > 0 {
+            self.reject_deploys("the server stops");
+        }
         self.start_next_deploy();
     }
 
@@ -28,7 +31,15 @@ impl Parent {
             return;
         }
         let Some(deploy) = self.next_deploy.take() else { return };
-        self.deploy = Some(deploy);
+        let preloader = self.start_preloader(self.generation + 1);
+        self.deploy = Some(Deploy { preloader, ..deploy });
+        if preloader.is_none() {
+            self.start_candidates();
+        }
+    }
+
+    /// Starts the new processes.
+    pub(super) fn start_candidates(&mut self) {
         let count = self.seats.len();
         tracing::info!("reload: starting {count} new {}", processes(count));
         for number in 1..=count {
@@ -59,8 +70,7 @@ impl Parent {
         // First all new ones serve: the old ones pass their connections on.
         for id in &candidates {
             if let Some(process) = self.process(*id) {
-                process.stage = Stage::Serving;
-                process.order(&Order::Serve);
+                process.serve();
             }
         }
         let mut replaced = Vec::new();
@@ -79,6 +89,8 @@ impl Parent {
         self.is_incomplete = false;
         if let Some(deploy) = &mut self.deploy {
             deploy.replaced = Some(replaced);
+            let old = std::mem::replace(&mut self.preloader, deploy.preloader);
+            self.end_preloader(old);
         }
     }
 
@@ -111,6 +123,7 @@ impl Parent {
                 process.stop(&Order::Terminate);
             }
         }
+        self.end_preloader(self.deploy.as_ref().and_then(|deploy| deploy.preloader));
         let generation = self.generation;
         tracing::error!(
             "reload: the new code does not serve; G{generation} is still serving\n{why}"

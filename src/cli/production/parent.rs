@@ -17,9 +17,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::commands::{CommandSocket, Outcome, ParentCommand};
+use super::commands::{CommandSocket, Outcome, ReloadRequest};
 use super::measurements::ProcessMetrics;
-use super::process::{ProcessMessage, Role, ServingProcess, Shared, Stage};
+use super::process::{self, ProcessMessage, ProcessMessages, Role, ServingProcess, Shared, Stage};
 use super::protocol::{Order, Report};
 use crate::cli::operations::{MetricsAddress, announce};
 use crate::cli::options::ProjectArgs;
@@ -94,6 +94,8 @@ pub(super) struct Seat {
 /// A reload of the code.
 #[derive(Default)]
 pub(super) struct Deploy {
+    /// The process that forks the new ones, if they share memory.
+    pub(super) preloader: Option<u64>,
     /// The new processes, by seat.
     pub(super) candidates: Vec<u64>,
     /// The processes that they replace, once they serve.
@@ -111,6 +113,8 @@ pub(super) struct Parent {
     address: String,
     pub(super) processes: Vec<ServingProcess>,
     pub(super) seats: Vec<Seat>,
+    /// The process that has loaded the serving generation and forks the others, if they share memory.
+    pub(super) preloader: Option<u64>,
     pub(super) deploy: Option<Deploy>,
     /// The reload that begins after the one under way.
     pub(super) next_deploy: Option<Deploy>,
@@ -119,7 +123,7 @@ pub(super) struct Parent {
     /// The generation that serves.
     pub(super) generation: u64,
     pub(super) last_id: u64,
-    pub(super) messages: mpsc::UnboundedSender<(u64, ProcessMessage)>,
+    pub(super) messages: ProcessMessages,
     /// Whether the server has started although some modules do not load.
     pub(super) is_incomplete: bool,
     /// Whether all processes have served.
@@ -136,7 +140,7 @@ impl Parent {
     fn new(
         config: SnaxumConfig,
         listener: Listener,
-        messages: mpsc::UnboundedSender<(u64, ProcessMessage)>,
+        messages: ProcessMessages,
         metrics: Option<ProcessMetrics>,
     ) -> io::Result<Self> {
         let count = config.process_count();
@@ -158,6 +162,7 @@ impl Parent {
             address,
             processes: Vec::new(),
             seats: (0..count).map(|_| Seat::default()).collect(),
+            preloader: None,
             deploy: None,
             next_deploy: None,
             worn: VecDeque::new(),
@@ -178,24 +183,24 @@ impl Parent {
         mut self,
         mut signals: ParentSignals,
         mut messages: mpsc::UnboundedReceiver<(u64, ProcessMessage)>,
-        mut commands: mpsc::Receiver<ParentCommand>,
+        mut commands: mpsc::Receiver<ReloadRequest>,
     ) -> io::Result<i32> {
         server::raise_fd_limit();
         let mut tick: Interval = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for number in 1..=self.seats.len() {
-            let id = self.start(number, self.generation, Role::First)?;
-            self.seats[number - 1].serving = Some(id);
+        self.preloader = self.start_preloader(self.generation);
+        if self.preloader.is_none() {
+            self.start_first()?;
         }
         loop {
             let restart = self.seats.iter().filter_map(|seat| seat.restart).min();
             tokio::select! {
-                _ = signals.child.recv() => self.processes.iter_mut().for_each(ServingProcess::reap),
+                _ = signals.child.recv() => process::reap(&mut self.processes),
                 Some((id, message)) = messages.recv() => self.on_message(id, message),
                 signal = signals.stop.next() => self.stop(signal),
                 _ = signals.reload.recv() => self.on_hangup(),
                 _ = signals.reopen.recv() => self.reopen_logs(),
-                Some(command) = commands.recv() => self.on_command(command),
+                Some(ReloadRequest(reply)) = commands.recv() => self.request_deploy(Some(reply)),
                 _ = tick.tick() => self.tick(),
                 () = until(restart) => self.restart_due(),
             }
@@ -218,14 +223,18 @@ impl Parent {
     }
 
     fn on_report(&mut self, id: u64, report: Report) {
-        let is_stopping = self.stops > 0;
         let Some(process) = self.process(id) else { return };
         match report {
             Report::Loaded { is_incomplete } if process.stage == Stage::Loading => {
                 process.stage = Stage::Loaded;
+                let role = process.role;
                 self.is_incomplete |= is_incomplete;
-                self.on_loaded(id);
+                match role {
+                    Role::Preloader => self.on_preloaded(id),
+                    _ => self.on_loaded(id),
+                }
             }
+            Report::HasThreads { names } => self.on_threads(id, &names),
             Report::Loaded { .. } => {}
             Report::Failed { text, code } => {
                 process.is_ending = true;
@@ -238,9 +247,15 @@ impl Parent {
             }
             Report::Alive { silent } => (process.unanswered, process.silent) = (0, silent),
             Report::Worn { why } => self.on_worn(id, &why),
-            // From now on new connections are refused, by this process too.
-            Report::Closing if is_stopping => self.shared = None,
-            Report::Closing => process.has_left = true,
+            Report::Closing => {
+                process.has_left = true;
+                // From now on new connections are refused, by this process too. A process that drains
+                // has closed for another reason.
+                let is_current = self.seats.iter().any(|seat| seat.serving == Some(id));
+                if is_current && self.stops > 0 {
+                    self.shared = None;
+                }
+            }
             Report::Ending => process.is_ending = true,
         }
     }
@@ -269,11 +284,15 @@ impl Parent {
         self.reject_deploys("the server stops");
         for process in &mut self.processes {
             if self.stops >= 3 {
-                process.signal(libc::SIGKILL);
+                process.kill("the server was asked three times to stop");
             }
-            // A process that drains has this order already; only a second signal hurries it.
-            if process.stage != Stage::Stopping || self.stops > 1 {
-                process.stop(&order);
+            match process.role {
+                // It has no requests and no exit functions.
+                Role::Preloader => {
+                    process.kill("the server stops");
+                    process.is_ending = true;
+                }
+                _ => process.stop(&order),
             }
         }
     }
@@ -287,13 +306,6 @@ impl Parent {
         }
     }
 
-    fn on_command(&mut self, command: ParentCommand) {
-        match command {
-            ParentCommand::Reload(reply) => self.request_deploy(Some(reply)),
-            ParentCommand::Status(reply) => drop(reply.send(self.status())),
-        }
-    }
-
     /// Ends the server before it has served, for this reason.
     pub(super) fn give_up(&mut self, text: &str, code: u8) {
         if self.code == 0 {
@@ -301,7 +313,7 @@ impl Parent {
             self.code = i32::from(code.max(1));
         }
         for process in &mut self.processes {
-            process.signal(libc::SIGKILL);
+            process.kill("another process cannot serve");
             process.stage = Stage::Stopping;
         }
     }

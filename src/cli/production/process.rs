@@ -4,18 +4,21 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::time::Instant;
 
 use snaxum::crash_record::{CrashRecord, CrashState, read_stacks, signal_name};
 use snaxum::server::{Listener, Passage};
 use tokio::sync::{mpsc, oneshot};
 
+use super::fork_socket::ForkSocket;
 use super::measurements::ProcessMetrics;
-use super::protocol::{Order, ProcessParameters, Report, to_line};
+use super::protocol::{
+    Order, PROTOCOL, Parameters, PreloaderParameters, ProcessParameters, Report, to_line,
+};
 use crate::cli::descriptors::set_inheritable;
 use crate::cli::invocation::{self, HANDOVER};
 use crate::cli::render::color::escape_lines;
@@ -42,6 +45,8 @@ pub(super) enum Role {
     Replacement,
     /// New code, to replace all.
     Candidate,
+    /// It loads the code and forks the others.
+    Preloader,
 }
 
 /// How far a process is.
@@ -62,15 +67,17 @@ pub(super) enum ProcessMessage {
     Ended,
 }
 
-/// A process that serves.
+/// A process that serves, or the preloader.
 pub(super) struct ServingProcess {
     pub(super) id: u64,
     pub(super) number: usize,
-    /// Its place in the table of loads.
-    pub(super) place: usize,
+    /// Its place in the table of loads; the preloader has none.
+    pub(super) place: Option<usize>,
     pub(super) role: Role,
     pub(super) stage: Stage,
     pub(super) began: Instant,
+    /// When it was asked to serve.
+    pub(super) serves_since: Option<Instant>,
     /// Since when it is asked to end.
     pub(super) stopped: Option<Instant>,
     /// Whether it accepts no more connections, and passes those on that it has.
@@ -83,14 +90,19 @@ pub(super) struct ServingProcess {
     pub(super) is_worn: bool,
     /// Whether it gets a signal that ends it, because it hangs.
     pub(super) is_aborted: bool,
+    /// Why its parent has killed it.
+    killed: Option<&'static str>,
     /// The pings since Python last responded.
     pub(super) silent: u32,
     /// The pings since the process last responded.
     pub(super) unanswered: u32,
+    pub(super) pid: u32,
+    /// Set once it has ended.
     pub(super) status: Option<ExitStatus>,
-    process: Child,
     control: UnixStream,
     crash_record: File,
+    /// Where it is asked to fork a process, if it serves nothing.
+    forks: Option<ForkSocket>,
     /// Ends the task that receives its reports.
     finish: Option<oneshot::Sender<()>>,
 }
@@ -107,23 +119,27 @@ pub(super) struct Assignment {
     pub(super) is_quiet: bool,
 }
 
+pub(super) type ProcessMessages = mpsc::UnboundedSender<(u64, ProcessMessage)>;
+
 impl ServingProcess {
-    /// Starts the program again; its reports go to `messages`. Needs the async runtime.
+    /// Starts a process that serves: the program again, or a fork of `preloader`. Its reports go to
+    /// `messages`. Needs the async runtime.
     pub(super) fn start(
         shared: &Shared,
         assigned: &Assignment,
-        messages: mpsc::UnboundedSender<(u64, ProcessMessage)>,
+        preloader: Option<&Self>,
+        messages: ProcessMessages,
     ) -> io::Result<Self> {
         let Assignment { id, number, count, place, generation, role, is_checked, is_quiet } =
             *assigned;
         let (control, of_child) = UnixStream::pair()?;
-        control.set_nonblocking(true)?;
         let crash_record = CrashRecord::create()?;
         let metrics = match &shared.metrics {
             Some(metrics) => Some(metrics.add(id)?),
             None => None,
         };
-        let inherited = ProcessParameters {
+        let parameters = ProcessParameters {
+            protocol: PROTOCOL,
             parent: std::process::id(),
             place,
             number,
@@ -139,45 +155,81 @@ impl ServingProcess {
             bell: shared.bell.as_ref().map(|bell| bell.as_fd().as_raw_fd()),
             metrics: metrics.as_ref().map(AsRawFd::as_raw_fd),
         };
-        let mut command = invocation::program()?;
-        command.args(invocation::arguments());
-        command.env(HANDOVER, serde_json::to_string(&inherited).expect("plain data"));
-        // SAFETY: between fork and exec it only calls the kernel.
-        unsafe {
-            command.pre_exec(move || {
-                inherited.descriptors().for_each(|descriptor| set_inheritable(descriptor, true));
-                Ok(())
-            });
-        }
-        let process = command.spawn()?;
+        let pid = match preloader.and_then(|preloader| preloader.forks.as_ref()) {
+            Some(forks) => forks.request(&parameters)?,
+            None => {
+                let descriptors = parameters.descriptors();
+                spawn(&Parameters::Serve(parameters), descriptors)?
+            }
+        };
+        let process = Self::new((id, role), pid, control, crash_record, messages)?;
+        Ok(Self { number, place: Some(place), ..process })
+    }
+
+    /// Starts a process that loads the code, and forks the processes that serve.
+    pub(super) fn start_preloader(
+        id: u64,
+        count: usize,
+        generation: u64,
+        messages: ProcessMessages,
+    ) -> io::Result<Self> {
+        let (control, of_child) = UnixStream::pair()?;
+        let (forks, forks_of_child) = ForkSocket::pair()?;
+        let crash_record = CrashRecord::create()?;
+        let parameters = PreloaderParameters {
+            protocol: PROTOCOL,
+            parent: std::process::id(),
+            count,
+            generation,
+            control: of_child.as_raw_fd(),
+            forks: forks_of_child.as_raw_fd(),
+            crash_record: crash_record.as_raw_fd(),
+        };
+        let descriptors = vec![parameters.control, parameters.forks, parameters.crash_record];
+        let pid = spawn(&Parameters::Preload(parameters), descriptors)?;
+        let process = Self::new((id, Role::Preloader), pid, control, crash_record, messages)?;
+        Ok(Self { forks: Some(forks), ..process })
+    }
+
+    fn new(
+        (id, role): (u64, Role),
+        pid: u32,
+        control: UnixStream,
+        crash_record: File,
+        messages: ProcessMessages,
+    ) -> io::Result<Self> {
+        control.set_nonblocking(true)?;
         let (finish, finished) = oneshot::channel();
         let reports = tokio::net::UnixStream::from_std(control.try_clone()?)?;
         tokio::spawn(receive(id, reports, messages, finished));
         Ok(Self {
             id,
-            number,
-            place,
+            number: 0,
+            place: None,
             role,
             stage: Stage::Loading,
             began: Instant::now(),
+            serves_since: None,
             stopped: None,
             has_left: false,
             failure: None,
             is_ending: false,
             is_worn: false,
             is_aborted: false,
+            killed: None,
             silent: 0,
             unanswered: 0,
+            pid,
             status: None,
-            process,
             control,
             crash_record,
+            forks: None,
             finish: Some(finish),
         })
     }
 
-    pub(super) fn pid(&self) -> u32 {
-        self.process.id()
+    fn is(&self, pid: libc::pid_t) -> bool {
+        libc::pid_t::try_from(self.pid) == Ok(pid)
     }
 
     /// Sends an order.
@@ -185,7 +237,14 @@ impl ServingProcess {
         let _ = self.control.write_all(&to_line(order)); // an error: it has ended, or hangs
     }
 
-    /// Asks it to end: by `order`, once.
+    /// Lets it serve.
+    pub(super) fn serve(&mut self) {
+        self.order(&Order::Serve);
+        self.stage = Stage::Serving;
+        self.serves_since = Some(Instant::now());
+    }
+
+    /// Asks it to end.
     pub(super) fn stop(&mut self, order: &Order) {
         self.order(order);
         self.stage = Stage::Stopping;
@@ -195,21 +254,28 @@ impl ServingProcess {
     /// Sends a signal.
     pub(super) fn signal(&self, signal: i32) {
         if self.status.is_none()
-            && let Ok(pid) = libc::pid_t::try_from(self.pid())
+            && let Ok(pid) = libc::pid_t::try_from(self.pid)
         {
             // SAFETY: a signal to our own child, which has not been waited for.
             unsafe { libc::kill(pid, signal) };
         }
     }
 
+    /// Ends it at once; `why` completes "was killed:".
+    pub(super) fn kill(&mut self, why: &'static str) {
+        self.killed.get_or_insert(why);
+        self.signal(libc::SIGKILL);
+    }
+
+    /// Whether it has ended by a crash, or by a signal that was not for its parent.
+    pub(super) fn ended_unexpectedly(&self) -> bool {
+        !self.is_ending && self.status.is_none_or(|status| !status.success())
+    }
+
     /// Notices its end; its last reports follow.
-    pub(super) fn reap(&mut self) {
-        if self.status.is_none()
-            && let Ok(Some(status)) = self.process.try_wait()
-        {
-            self.status = Some(status);
-            self.finish.take();
-        }
+    fn has_ended(&mut self, status: ExitStatus) {
+        self.status = Some(status);
+        self.finish.take();
     }
 
     /// Describes the end of one that was not asked to end: the cause, and the stack.
@@ -221,27 +287,67 @@ impl ServingProcess {
         };
         let stack = stack.unwrap_or_default();
         let status = self.status.unwrap_or_default();
-        let cause = match (status.signal(), status.code()) {
-            (Some(libc::SIGKILL), _) => {
+        let cause = match (status.signal(), status.code(), self.killed) {
+            (Some(libc::SIGKILL), _, Some(why)) => format!("was killed: {why}"),
+            (Some(libc::SIGKILL), ..) => {
                 "was killed (SIGKILL), by a person or for its use of memory".to_owned()
             }
-            (Some(signal), _) => format!("has crashed ({})", signal_name(signal)),
-            (None, Some(0)) => "has ended".to_owned(),
-            (None, code) => format!("has ended with exit code {}", code.unwrap_or_default()),
+            (Some(signal), ..) => format!("has crashed ({})", signal_name(signal)),
+            (None, Some(0), _) => "has ended".to_owned(),
+            (None, code, _) => format!("has ended with exit code {}", code.unwrap_or_default()),
         };
         let stack = match stack.trim_end() {
             "" => String::new(),
             stack => format!("\n{}", escape_lines(stack)),
         };
-        format!("process {} (pid {}) {cause}{stack}", self.number, self.pid())
+        format!("{} (pid {}) {cause}{stack}", self.name(), self.pid)
     }
+
+    /// Its name in the log.
+    pub(super) fn name(&self) -> String {
+        match self.role {
+            Role::Preloader => "the process that preloads the code".to_owned(),
+            _ => format!("process {}", self.number),
+        }
+    }
+}
+
+/// Notices the children of this process that have ended, adopted orphans among them.
+pub(super) fn reap(processes: &mut [ServingProcess]) {
+    loop {
+        let mut status = 0;
+        // SAFETY: the pointer is to a number of our own; the call does not wait.
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+        if pid <= 0 {
+            return; // no child, or none that has ended
+        }
+        let ended = processes.iter_mut().find(|each| each.status.is_none() && each.is(pid));
+        if let Some(process) = ended {
+            process.has_ended(ExitStatus::from_raw(status));
+        }
+    }
+}
+
+/// Starts this program again, with parameters and their descriptors; returns the id of the process.
+fn spawn(parameters: &Parameters, descriptors: Vec<RawFd>) -> io::Result<u32> {
+    let mut command = invocation::program()?;
+    command.args(invocation::arguments());
+    command.env(HANDOVER, serde_json::to_string(parameters).expect("plain data"));
+    // SAFETY: between fork and exec it only calls the kernel.
+    unsafe {
+        command.pre_exec(move || {
+            descriptors.iter().for_each(|descriptor| set_inheritable(*descriptor, true));
+            Ok(())
+        });
+    }
+    command.spawn().map(|process| process.id()) // `reap` waits for it
 }
 
 /// Receives the reports of a process, until it has ended and `finished` is closed.
 async fn receive(
     id: u64,
     control: tokio::net::UnixStream,
-    messages: mpsc::UnboundedSender<(u64, ProcessMessage)>,
+    messages: ProcessMessages,
     mut finished: oneshot::Receiver<()>,
 ) {
     let mut text = Vec::new();

@@ -1,10 +1,23 @@
 //! The messages between the parent of a production server and the processes that serve.
 //!
-//! One JSON text a line, over a pair of sockets. Sends and receives nothing itself.
+//! One JSON text a line, over a pair of sockets. Sends and receives nothing itself. The program of the
+//! parent may have been replaced since it started, so both sides compare the version of the messages.
 
 use std::os::fd::RawFd;
 
 use serde::{Deserialize, Serialize};
+
+/// The version of the messages and of the table of loads: raise it with each change of one.
+///
+/// `ParametersOfAnyVersion`, [`Report::Failed`] and the line of JSON never change.
+pub(super) const PROTOCOL: u32 = 1;
+
+/// The part of [`ProcessParameters`] that all versions have.
+#[derive(Debug, Deserialize)]
+pub(super) struct ParametersOfAnyVersion {
+    pub(super) protocol: u32,
+    pub(super) control: RawFd,
+}
 
 /// From the parent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +46,8 @@ pub(super) enum Report {
         /// Whether some modules do not load.
         is_incomplete: bool,
     },
+    /// The modules have started these threads, so a process that loads the code for others cannot fork.
+    HasThreads { names: Vec<String> },
     /// It cannot serve, and ends.
     Failed {
         /// Why: tracebacks, or the text of an error.
@@ -50,9 +65,31 @@ pub(super) enum Report {
     Ending,
 }
 
-/// The parameters of a process from its parent. It inherits the descriptors.
+/// The parameters of a process from its parent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "kebab-case")]
+pub(super) enum Parameters {
+    Serve(ProcessParameters),
+    Preload(PreloaderParameters),
+}
+
+/// The parameters of a process that loads the code, and forks the processes that serve.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PreloaderParameters {
+    pub(super) protocol: u32,
+    pub(super) parent: u32,
+    pub(super) count: usize,
+    pub(super) generation: u64,
+    pub(super) control: RawFd,
+    /// For requests to fork.
+    pub(super) forks: RawFd,
+    pub(super) crash_record: RawFd,
+}
+
+/// The parameters of a process that serves. It gets the descriptors with them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ProcessParameters {
+    pub(super) protocol: u32,
     pub(super) parent: u32,
     /// Its place in the table of loads.
     pub(super) place: usize,
@@ -76,19 +113,20 @@ pub(super) struct ProcessParameters {
 
 impl ProcessParameters {
     /// The descriptors.
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
-        let Self {
-            listener,
-            control,
-            crash_record,
-            table,
-            passage: [entrance, exit],
-            bell,
-            metrics,
-            ..
-        } = *self;
-        let all = [listener, control, crash_record, table, entrance, exit];
-        all.into_iter().chain(bell).chain(metrics)
+    pub(super) fn descriptors(&self) -> Vec<RawFd> {
+        let mut found = Vec::new();
+        self.clone().map_descriptors(|descriptor| {
+            found.push(descriptor);
+            descriptor
+        });
+        found
+    }
+
+    /// Replaces each descriptor by that which `map` returns.
+    pub(super) fn map_descriptors(&mut self, mut map: impl FnMut(RawFd) -> RawFd) {
+        let Self { listener, control, crash_record, table, passage, bell, metrics, .. } = self;
+        let all = [listener, control, crash_record, table].into_iter().chain(passage);
+        all.chain(bell).chain(metrics).for_each(|descriptor| *descriptor = map(*descriptor));
     }
 }
 

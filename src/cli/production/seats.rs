@@ -9,15 +9,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
 use super::parent::{Parent, Seat, TICK};
 use super::process::{Assignment, Role, ServingProcess, Stage};
 use super::protocol::Order;
 use super::resident_memory;
 
-/// A process that ran for this long does not belong to a row of crashes.
-const CALM: Duration = Duration::from_secs(30);
+/// A process that has served for this long, and for longer than it took to start, does not belong to a
+/// row of crashes.
+const MIN_CALM: Duration = Duration::from_secs(1);
 /// The wait after the second crash in a row, and the longest one.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 const MAX_DELAY: Duration = Duration::from_secs(30);
@@ -27,6 +26,15 @@ const ABORT_TIME: Duration = Duration::from_secs(2);
 const END_TIME: Duration = Duration::from_secs(30);
 
 impl Parent {
+    /// Starts the first process of each seat.
+    pub(super) fn start_first(&mut self) -> io::Result<()> {
+        for number in 1..=self.seats.len() {
+            let id = self.start(number, self.generation, Role::First)?;
+            self.seats[number - 1].serving = Some(id);
+        }
+        Ok(())
+    }
+
     /// Starts a process for the seat `number`; returns its id.
     pub(super) fn start(&mut self, number: usize, generation: u64, role: Role) -> io::Result<u64> {
         let Some(shared) = &self.shared else {
@@ -41,14 +49,15 @@ impl Parent {
         let (id, count) = (self.last_id, self.seats.len());
         // A replacement of complete code must be complete, too.
         let is_checked = match role {
-            Role::First => false,
+            Role::First | Role::Preloader => false,
             Role::Replacement => !self.is_incomplete,
             Role::Candidate => true,
         };
         let is_quiet = number > 1 || role == Role::Replacement;
         let assigned =
             Assignment { id, number, count, place, generation, role, is_checked, is_quiet };
-        match ServingProcess::start(shared, &assigned, self.messages.clone()) {
+        let preloader = self.preloader_for(role);
+        match ServingProcess::start(shared, &assigned, preloader, self.messages.clone()) {
             Ok(process) => self.processes.push(process),
             Err(error) => {
                 self.table.free(place);
@@ -66,9 +75,8 @@ impl Parent {
             self.on_candidate_loaded();
             return;
         }
-        process.stage = Stage::Serving;
-        process.order(&Order::Serve);
-        let pid = process.pid();
+        process.serve();
+        let pid = process.pid;
         let seat = &mut self.seats[number - 1];
         let old = (seat.next == Some(id)).then(|| seat.serving.replace(id)).flatten();
         if seat.next == Some(id) {
@@ -98,21 +106,28 @@ impl Parent {
             return;
         };
         let process = self.processes.remove(index);
-        self.table.free(process.place);
+        if let Some(place) = process.place {
+            self.table.free(place);
+        }
         if self.stops > 0 {
-            // The stop does not fail because a process could not serve.
-            let code = match process.failure {
-                None => process.status.map_or(0, exit_code),
-                Some(_) => 0,
-            };
-            self.code = if self.code == 0 { code } else { self.code };
-            if !process.is_ending && process.status.is_none_or(|status| !status.success()) {
+            // The stop does not fail because a process that was starting could not serve.
+            let counts = process.serves_since.is_some()
+                || (process.failure.is_none() && !self.is_started && process.place.is_some());
+            if counts && self.code == 0 {
+                self.code = process.status.map_or(0, exit_code);
+            }
+            if process.ended_unexpectedly() {
                 tracing::error!("{}", process.describe_end());
             }
             return;
         }
         match process.stage {
+            // Its last requests are lost.
+            Stage::Stopping if self.code == 0 && process.ended_unexpectedly() => {
+                tracing::error!("{}", process.describe_end());
+            }
             Stage::Stopping => {}
+            _ if process.role == Role::Preloader => self.on_preloader_end(&process),
             _ if process.role == Role::Candidate && process.stage != Stage::Serving => {
                 let failure = process.failure.as_ref().map(|(text, _)| text.clone());
                 self.reject_candidates(&failure.unwrap_or_else(|| process.describe_end()));
@@ -125,7 +140,7 @@ impl Parent {
                 }
             }
             Stage::Serving if process.is_ending => {
-                tracing::info!("process {} (pid {}) has stopped", process.number, process.pid());
+                tracing::info!("process {} (pid {}) has stopped", process.number, process.pid);
                 self.refill(&process);
             }
             _ => {
@@ -155,7 +170,10 @@ impl Parent {
         } else {
             return; // another one serves
         }
-        let was_calm = ended.stage == Stage::Serving && ended.began.elapsed() >= CALM;
+        let was_calm = ended.serves_since.is_some_and(|since| {
+            let start = since.duration_since(ended.began);
+            since.elapsed() >= start.max(MIN_CALM)
+        });
         seat.failures = if was_calm { 1 } else { seat.failures + 1 };
         if seat.next.is_none() && seat.restart.is_none() {
             let delay = delay_after(seat.failures);
@@ -199,7 +217,7 @@ impl Parent {
             return;
         }
         process.is_worn = true;
-        let (number, pid) = (process.number, process.pid());
+        let (number, pid) = (process.number, process.pid);
         tracing::info!("process {number} (pid {pid}) has reached {why}: replacing it");
         self.worn.push_back(number);
         self.replace_worn();
@@ -231,12 +249,12 @@ impl Parent {
                     let limit = self.config.start_timeout;
                     if !limit.is_zero() && process.began.elapsed() > limit {
                         let text = format!(
-                            "process {} has not started within {limit:?}; find out what blocks its \
-                             modules, or raise `start-timeout`",
-                            process.number
+                            "{} has not started within {limit:?}; find out what blocks its modules, \
+                             or raise `start-timeout`",
+                            process.name()
                         );
                         process.failure.get_or_insert((text, 1));
-                        process.signal(libc::SIGKILL);
+                        process.kill("it had not started in time");
                     }
                     continue;
                 }
@@ -247,61 +265,38 @@ impl Parent {
                         .drain_limit()
                         .saturating_add(self.config.shutdown_delay.saturating_add(END_TIME));
                     if process.stopped.is_some_and(|since| since.elapsed() > limit) {
-                        process.signal(libc::SIGKILL);
+                        process.kill("it had not ended in time");
                     }
                     continue;
                 }
+                Stage::Loaded if process.role == Role::Preloader => continue,
                 Stage::Loaded => {}
                 Stage::Serving => {
                     let (hangs, limit) = (hang_time(process), self.config.hang_timeout);
                     let has_limit = !limit.is_zero();
                     if has_limit && hangs >= limit.saturating_add(ABORT_TIME) {
-                        process.signal(libc::SIGKILL);
+                        process.kill("it did not respond");
                     } else if has_limit && hangs >= limit && !process.is_aborted {
                         process.is_aborted = true;
-                        let (number, pid) = (process.number, process.pid());
+                        let (number, pid) = (process.number, process.pid);
                         tracing::error!(
                             "process {number} (pid {pid}) has not responded for {limit:?}: ending it"
                         );
                         process.signal(libc::SIGABRT); // Python writes its stacks
                     }
-                    let rss = if max_rss > 0 { resident_memory::of(process.pid()) } else { None };
+                    let rss = if max_rss > 0 { resident_memory::of(process.pid) } else { None };
                     if rss.is_some_and(|rss| rss > max_rss) {
                         worn.push(process.id);
                     }
                 }
             }
+            // One at a time: in front of a process that hangs there must be room for other orders.
+            if process.unanswered == 0 {
+                process.order(&Order::Ping);
+            }
             process.unanswered += 1;
-            process.order(&Order::Ping);
         }
         worn.into_iter().for_each(|id| self.on_worn(id, "`max-rss`"));
-    }
-
-    /// The processes, for commands.
-    pub(super) fn status(&self) -> Value {
-        let processes: Vec<Value> = self
-            .processes
-            .iter()
-            .map(|process| {
-                let load = self.table.load(process.place);
-                json!({
-                    "number": process.number,
-                    "pid": process.pid(),
-                    "stage": format!("{:?}", process.stage).to_lowercase(),
-                    "uptime_s": process.began.elapsed().as_secs(),
-                    "connections": load.connections,
-                    "running": load.running,
-                    "served": load.served,
-                    "rss": resident_memory::of(process.pid()),
-                })
-            })
-            .collect();
-        json!({
-            "pid": std::process::id(),
-            "generation": self.generation,
-            "count": self.seats.len(),
-            "processes": processes,
-        })
     }
 }
 

@@ -48,17 +48,6 @@ pub struct LoadTable {
     pub(super) places: &'static [TablePlace],
 }
 
-/// The load of one process at one time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProcessLoad {
-    /// Its open connections.
-    pub connections: u32,
-    /// The requests that are being handled.
-    pub running: u32,
-    /// The requests that were handled since its start.
-    pub served: u64,
-}
-
 impl LoadTable {
     /// Creates a file without a name, with a table for so many processes.
     ///
@@ -105,16 +94,6 @@ impl LoadTable {
     /// Frees the place of a process that has ended.
     pub fn free(&self, index: usize) {
         self.places[index].state.store(FREE, Ordering::Release);
-    }
-
-    /// The load of the process at this place.
-    pub fn load(&self, index: usize) -> ProcessLoad {
-        let place = &self.places[index];
-        ProcessLoad {
-            connections: place.connections.load(Ordering::Relaxed),
-            running: place.running.load(Ordering::Relaxed),
-            served: place.served.load(Ordering::Relaxed),
-        }
     }
 
     /// The process that is to take the next connection, because no other has less to do, and its load.

@@ -13,10 +13,12 @@ mod keep_alive;
 mod logs;
 mod metrics;
 mod model_reloads;
+mod preloading;
 mod processes;
 mod proxies;
 mod sockets;
 mod spans;
+mod stops;
 mod tls;
 
 use std::path::Path;
