@@ -9,8 +9,6 @@ from __future__ import annotations
 import atexit
 import functools
 import json
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -52,8 +50,6 @@ from .routing import Route, RouteTable
 
 # How long the last printed lines wait for a reader.
 LAST_LINES_S = 0.5
-# How long the stop waits for the helper process of `multiprocessing`.
-TRACKER_WAIT_S = 0.5
 # The least time for cancelled requests to end.
 LEAST_S = 0.5
 # The most time for the hooks that end a generation, at a clean stop.
@@ -108,7 +104,7 @@ def start(options: str, host: HostApi) -> bytes:
         return _preload()
     _begin_to_serve(host)
     if settings["load_only"]:
-        return _redirect_stdout(_load)
+        return interpreter.redirect_stdout(_load)
     return _load()
 
 
@@ -296,7 +292,7 @@ def stop(timeout: float) -> None:
     for each in pools:
         each.close(max(0.0, deadline - time.monotonic()))
     if pools:
-        _stop_resource_tracker()
+        forks.stop_resource_tracker()
     runtime.retirement.end_now(current(), HOOKS_TIMEOUT_S)
     loop = runtime.made()[0]  # a hook may have needed it first
     if loop is not None:
@@ -397,27 +393,3 @@ def _sockets() -> ModuleType:
     from ._runtime import sockets
 
     return sockets
-
-
-def _redirect_stdout(load: Callable[[], bytes]) -> bytes:
-    """Send to stderr what modules print as they load: stdout is for the requested list."""
-    sys.stdout = sys.stderr
-    original = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        return load()
-    finally:
-        os.dup2(original, 1)
-        os.close(original)
-
-
-def _stop_resource_tracker() -> None:
-    # multiprocessing's helper process would exit a moment later than this process.
-    from multiprocessing import resource_tracker
-
-    stop_tracker = getattr(resource_tracker._resource_tracker, "_stop", None)
-    if stop_tracker is not None:
-        # It waits for the helper, which waits for the processes of user code that share it.
-        waiting = threading.Thread(target=stop_tracker, daemon=True)
-        waiting.start()
-        waiting.join(TRACKER_WAIT_S)

@@ -6,11 +6,12 @@ use, and once. Never sends a response; an unreadable body raises an HTTPError.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 from ._core import foreign_names, forms
+from ._core.body_chunks import BodyChunks, pieces
 from ._core.built_request import BuiltRequest
 from ._core.client_address import ClientAddress
 from ._core.cookies import parse_cookies
@@ -367,30 +368,6 @@ _READ: dict[str, Callable[[Request], Any]] = {
 
 # The names of all attributes that are values.
 ATTRIBUTES = frozenset((*_READ, "path_params"))
-
-
-class BodyChunks:
-    """The body of a request in chunks of bytes, once."""
-
-    __slots__ = ("_chunks",)
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._chunks
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for chunk in self._chunks:
-            yield chunk
-
-
-def pieces(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), _PIECE_BYTES):
-        yield data[start : start + _PIECE_BYTES]
-
-
-_PIECE_BYTES = 64 * 1024
 
 
 if not TYPE_CHECKING:

@@ -19,6 +19,7 @@ from ._core.hooks import Scope
 from ._core.hosted import Hosted
 from ._core.methods import checked_methods
 from ._core.patterns import Pattern, parse
+from ._core.route_errors import DuplicateRoute, RouteError
 from ._core.route_options import converted, described
 from ._core.route_rows import row_of
 from ._core.route_tree import TreeNode, bound, follow, parent_of_last, search
@@ -27,22 +28,6 @@ from ._validation.faults import Unresolved, Unsupported
 
 if TYPE_CHECKING:
     from ._core.served_handlers import ServedHandler
-
-
-class RouteError(ValueError):
-    """A route or hook that is not possible; the message has reason, place and correction."""
-
-
-class DuplicateRoute(RouteError):
-    """Two routes with the same method on the same paths."""
-
-    method: str
-    first: Route
-    second: Route
-
-    def __init__(self, method: str, first: Route, second: Route) -> None:
-        self.method, self.first, self.second = method, first, second
-        super().__init__(second.conflict_with(first, method))
 
 
 class Route:

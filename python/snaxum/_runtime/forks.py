@@ -23,6 +23,8 @@ _EXECUTORS = (
 )
 
 _calls: list[Callable[[], None]] = []
+# How long the stop waits for the helper process of `multiprocessing`.
+TRACKER_WAIT_S = 0.5
 
 
 def install() -> None:
@@ -89,3 +91,15 @@ def end_children() -> None:
         if child.is_alive():
             child.kill()
     process._children.clear()
+
+
+def stop_resource_tracker() -> None:
+    """End the helper process of `multiprocessing`, which would exit a moment later."""
+    from multiprocessing import resource_tracker
+
+    stop_tracker = getattr(resource_tracker._resource_tracker, "_stop", None)
+    if stop_tracker is not None:
+        # It waits for the helper, which waits for the processes of user code that share it.
+        waiting = threading.Thread(target=stop_tracker, daemon=True)
+        waiting.start()
+        waiting.join(TRACKER_WAIT_S)

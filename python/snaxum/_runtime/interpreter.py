@@ -16,7 +16,7 @@ from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, Pat
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import ModuleType
 
 
@@ -118,6 +118,18 @@ def set_up_streams() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def redirect_stdout(load: Callable[[], bytes]) -> bytes:
+    """Send to stderr what modules print as they load: stdout is for the requested list."""
+    sys.stdout = sys.stderr
+    original = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        return load()
+    finally:
+        os.dup2(original, 1)
+        os.close(original)
 
 
 def find_executable(venv: str | None, build_python: str) -> str | None:
