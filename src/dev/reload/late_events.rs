@@ -3,6 +3,7 @@
 //! Python asks before the new code serves, and compares the files. Every event is stored for the
 //! reload thread. Never decides alone that a reload is overtaken.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -43,5 +44,39 @@ impl LateEvents {
     /// Takes the events so far.
     pub(super) fn take(&self) -> Vec<FileEvent> {
         std::mem::take(&mut *self.events.lock())
+    }
+}
+
+/// Returns the files of these events; `None` if any file may have changed, or one is open for writing: the
+/// attempt may have read half of it, and its content is still the same.
+fn changed_paths<'a>(events: impl Iterator<Item = &'a FileEvent>) -> Option<Vec<PathBuf>> {
+    let mut last = BTreeMap::new();
+    for event in events {
+        last.insert(&event.path, event.kind);
+    }
+    let is_known = |kind| !matches!(kind, FileEventKind::Rescan | FileEventKind::Opened);
+    last.into_iter().map(|(path, kind)| is_known(kind).then(|| path.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use FileEventKind::{Closed, Opened, Removed, Rescan};
+
+    fn changed(events: &[(&str, FileEventKind)]) -> Option<Vec<PathBuf>> {
+        let event =
+            |&(path, kind): &_| FileEvent { path: PathBuf::from(path), kind, is_entry: false };
+        let events: Vec<_> = events.iter().map(event).collect();
+        changed_paths(events.iter())
+    }
+
+    #[test]
+    fn a_file_that_is_open_for_writing_ends_the_attempt() {
+        assert_eq!(changed(&[]), Some(vec![]));
+        let closed = changed(&[("b", Opened), ("a", Removed), ("b", Closed)]);
+        assert_eq!(closed, Some(vec!["a".into(), "b".into()]));
+        assert_eq!(changed(&[("a", Closed), ("b", Opened)]), None);
+        assert_eq!(changed(&[("a", Closed), ("", Rescan)]), None);
     }
 }
