@@ -122,7 +122,13 @@ FILES = Peer(CEILING, "axum_plain", "{axum} {port}")
 def model_servers(kind: str) -> tuple[Peer, ...]:
     own = {"BENCH_MODEL": kind}
     return (
-        Peer("litserve", "litserve", "{models_bin}/python app.py {port}", env=own),
+        Peer(
+            "litserve",
+            "litserve",
+            "{models_bin}/python app.py {port}",
+            env=own,
+            heeds_sigterm=False,
+        ),
         Peer(
             "snaxum", "snaxum_models", _SNAXUM, env=own | {"BENCH_WORKERS": "1"}, dot_venv="models"
         ),
