@@ -77,6 +77,24 @@ STUCK = Peer("dev, a console stuck", "snaxum", _DEV, dot_venv="peers")
 ALONE = Peer("alone", "axum_plain", "{axum} {port}")
 MOUNTED = Peer("beside Python", "axum_mounted", "{mounted} {port}", dot_venv="peers")
 
+# As many processes as there are cores here, and a peer with as many.
+_PROCESSES = _SNAXUM + " --processes "
+ONE_PROCESS = Peer("1 process", "snaxum", _PROCESSES + "1", dot_venv="peers")
+TWO_PROCESSES = Peer("2 processes", "snaxum", _PROCESSES + "2", dot_venv="peers")
+TWO_WORKERS = Peer(
+    "granian, 2 workers",
+    "granian",
+    _GRANIAN.replace("--workers 1", "--workers 2"),
+    env={"BENCH_JSON": "orjson"},
+)
+# With everything that shows it from outside.
+SEEN = Peer(
+    "metrics and access log",
+    "snaxum",
+    _SNAXUM + " --metrics 127.0.0.1:0 --access-log access.log",
+    dot_venv="peers",
+)
+
 # The two builds of this project.
 BINARY = Peer("snaxum binary", "snaxum", _SNAXUM, dot_venv="peers")
 _WHEEL = "serve {app} --port {port}"

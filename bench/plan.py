@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import api
@@ -20,6 +20,7 @@ import peers
 import rates
 import roundtrip
 import rust_endpoint
+import serving
 import startup
 import static_files
 import upload
@@ -48,6 +49,8 @@ class Effort:
     # One record for each server in each round.
     starts: int
     tasks: int
+    # Of a server of two processes, in each round; as many processes are killed.
+    deploys: int
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,25 @@ def pool(place: Place, effort: Effort) -> Iterator[Step]:
     yield _one("the pool", peers.EXECUTOR, partial(roundtrip.measure_plain, *where))
 
 
+def several_processes(place: Place, effort: Effort) -> Iterator[Step]:
+    """Two processes beside one and beside a peer; deploys; the cost of being seen from outside."""
+    # Two processes have the use of both cores, and so has the load.
+    everywhere = replace(place, cores=Cores())
+    computed = partial(rates.measure, workload=computing.WORKLOAD, connections=CONNECTIONS)
+    for peer in (peers.ONE_PROCESS, peers.TWO_PROCESSES):
+        measure = partial(computed, peer, prepare=computing.write)
+        yield _load(computing.WORKLOAD.name, peer, measure, everywhere, effort)
+    hello = partial(rates.measure, workload=WORKLOADS[0], connections=CONNECTIONS)
+    for peer in (peers.TWO_PROCESSES, peers.TWO_WORKERS):
+        yield _load("two processes", peer, partial(hello, peer), everywhere, effort)
+    seen = partial(rates.measure, workload=serving.SEEN_HELLO, connections=CONNECTIONS)
+    for peer in (peers.SERVE, peers.SEEN):
+        yield _load("seen from outside", peer, partial(seen, peer), place, effort)
+    for what in (serving.DEPLOYS, serving.KILLS):
+        disturbed = partial(serving.measure, what, place.installation, effort.deploys)
+        yield Step(what, peers.TWO_PROCESSES.name, disturbed)
+
+
 SECTIONS: dict[str, Callable[[Place, Effort], Iterator[Step]]] = {
     "requests": requests,
     "dev": dev,
@@ -216,6 +238,7 @@ SECTIONS: dict[str, Callable[[Place, Effort], Iterator[Step]]] = {
     "wheel": wheel,
     "pool": pool,
     "models": serving_models,
+    "serving": several_processes,
 }
 
 

@@ -32,6 +32,7 @@ _TITLES = {
     "wheel": "The wheel",
     "applications": "Applications of other frameworks",
     "models": "Models",
+    "serving": "Several processes",
 }
 # The baselines of a section's rows.
 _BASES = {
@@ -43,6 +44,7 @@ _BASES = {
     "wheel": (peers.BINARY.name,),
     "applications": ("granian", "uvicorn", "gunicorn"),
     "models": ("litserve",),
+    "serving": (peers.ONE_PROCESS.name, peers.TWO_WORKERS.name, peers.SERVE.name),
 }
 
 
@@ -73,6 +75,9 @@ def details(records: list[Record]) -> Iterable[str]:
     if neighbours := of("neighbour"):
         title = "A Rust endpoint while every Python worker computes"
         yield f"### {title}\n\n{_neighbour_table(neighbours)}"
+    if disturbed := of("disturbed"):
+        title = "Several processes: deploys, and processes that are killed"
+        yield f"### {title}\n\n{_disturbed_table(disturbed)}"
     if uploads := of("upload"):
         yield f"### An upload of {MEGABYTES} MB\n\n{_upload_table(uploads)}"
     if sockets := of("websockets"):
@@ -160,6 +165,24 @@ def _neighbour_table(records: list[Record]) -> str:
             rate = median(s["requests"] / s["seconds"] for s in seen)
             times = [f"{median(s[key] for s in seen) / 1e3:.2f}" for key in ("p50_us", "p99_us")]
             rows.append([f"{load}, {phase}", f"{rate:,.0f}", *times, last])
+    return table(rows)
+
+
+def _disturbed_table(records: list[Record]) -> str:
+    rows = [
+        ["64 paced connections", "times", "requests", "failed", "p50 ms", "p99 ms", "p99 × calm"]
+    ]
+    for what in unique(records, lambda r: r["what"]):
+        mine = [r for r in records if r["what"] == what]
+        ratio = median(r["restless"]["p99_us"] / r["calm"]["p99_us"] for r in mine)
+        count = sum(r["count"] for r in mine)
+        for phase, name, last in (("calm", NONE, NONE), ("restless", f"{count}", f"{ratio:.2f}")):
+            seen = [r[phase] for r in mine]
+            requests = sum(s["requests"] for s in seen)
+            failed = sum(sum(s["faults"].values()) for s in seen)
+            times = [f"{median(s[key] for s in seen) / 1e3:.2f}" for key in ("p50_us", "p99_us")]
+            title = what if phase == "restless" else f"{what}, calm"
+            rows.append([title, name, f"{requests:,}", f"{failed}", *times, last])
     return table(rows)
 
 

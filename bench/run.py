@@ -27,8 +27,8 @@ from records import Record
 from servers import ServerError
 from setup import HOME, SetupError, frozen, install_for_run, missing_library
 
-FULL = Effort(rounds=3, seconds=4, connections=(1, 64), starts=3, tasks=3000)
-QUICK = Effort(rounds=1, seconds=1, connections=(64,), starts=2, tasks=500)
+FULL = Effort(rounds=3, seconds=4, connections=(1, 64), starts=3, tasks=3000, deploys=20)
+QUICK = Effort(rounds=1, seconds=1, connections=(64,), starts=2, tasks=500, deploys=3)
 
 
 def main() -> int:

@@ -74,13 +74,16 @@ class Server:
         return self.session in _session(self.session)
 
     def serving_pid(self) -> int:
-        """The newest process that has the port open; a supervisor has it open too."""
+        """The newest process that has the port open, and is not the supervisor of one."""
         sockets = {f"socket:[{inode}]" for inode in _listeners(self.port)}
         session = _session(self.session)
         holders = [pid for pid in session if sockets & _open_sockets(pid)]
         if not holders:
             raise ServerError(f"no process has port {self.port} open")
-        return max(holders, key=lambda pid: int(session[pid][_START_TIME]))
+        # A supervisor and its server may start within one tick of the clock.
+        supervisors = {int(session[pid][_PARENT]) for pid in holders}
+        serving = [pid for pid in holders if pid not in supervisors]
+        return max(serving, key=lambda pid: int(session[pid][_START_TIME]))
 
     def workers(self) -> list[int]:
         """The children of the process that serves: the workers of its pool."""

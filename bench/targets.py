@@ -13,6 +13,7 @@ from statistics import median
 import api
 import models
 import peers
+import serving
 import static_files
 import upload
 import websocket_echo
@@ -58,6 +59,7 @@ def targets(records: list[Record]) -> list[Target]:
         *_api(records),
         *_applications(records),
         *_models(records),
+        *_processes(records),
         *_costs(records),
         *_wheel(records),
     ]
@@ -79,7 +81,7 @@ def targets_table(records: list[Record]) -> str:
 
 
 def _beside_peers(records: list[Record]) -> Iterator[Target]:
-    for workload in (_HELLO, _PARAMETER):
+    for workload, of_axum in ((_HELLO, 0.68), (_PARAMETER, 0.65)):
         rates = rates_of(records, "requests", workload, MANY)
         own = rates.get(peers.OWN, {})
 
@@ -87,14 +89,16 @@ def _beside_peers(records: list[Record]) -> Iterator[Target]:
             what = f"{workload}, {MANY} connections, against {name or peer}"  # noqa: B023
             return _at_least(what, bound, own, rates.get(peer, {}))  # noqa: B023
 
-        yield against(peers.CEILING, 0.65, "plain axum")
+        yield against(peers.CEILING, of_axum, "plain axum")
         yield against("granian-orjson", 1.5, "granian RSGI with orjson")
         fastest = _fastest_python_peer(rates)
         yield against(fastest, 1.25, f"the fastest Python peer ({fastest})")
         yield against("fastapi", 6, "FastAPI on uvicorn")
     echo = rates_of(records, "requests", _ECHO, MANY)
     what = f"{_ECHO}, {MANY} connections, against granian RSGI with orjson"
-    yield _at_least(what, 2, echo.get(peers.OWN, {}), echo.get("granian-orjson", {}))
+    yield _at_least(what, 1.8, echo.get(peers.OWN, {}), echo.get("granian-orjson", {}))
+    what = f"{_ECHO}, {MANY} connections, against granian RSGI, both without orjson"
+    yield _at_least(what, 2.5, echo.get(peers.BARE, {}), echo.get("granian", {}))
     one = rates_of(records, "requests", _HELLO, 1)
     what = f"{_HELLO}, 1 connection, against plain axum"
     yield _at_least(what, 0.8, one.get(peers.OWN, {}), one.get(peers.CEILING, {}))
@@ -103,7 +107,7 @@ def _beside_peers(records: list[Record]) -> Iterator[Target]:
 def _alone(records: list[Record]) -> Iterator[Target]:
     plain = rates_of(records, "requests", _HELLO, MANY).get(peers.OWN, {})
     coroutine = rates_of(records, "requests", _ASYNC_HELLO, MANY).get(peers.OWN, {})
-    yield _at_least("async hello, against the sync one", 0.7, coroutine, plain)
+    yield _at_least("async hello, against the sync one", 0.75, coroutine, plain)
     rates = rates_of(records, "dev", _HELLO, MANY)
     serve = rates.get(peers.SERVE.name, {})
     for peer, bound, what in (
@@ -157,7 +161,7 @@ def _rust(records: list[Record]) -> Iterator[Target]:
             if r["type"] == "neighbour" and r["load"] == load and not any(r["errors"].values())
         }
         what = f"its p99 while every Python worker computes, against idle, {load}"
-        yield Target(what, 2, "×", by_round, at_most=True)
+        yield Target(what, 4, "×", by_round, at_most=True)
 
 
 def _routes(records: list[Record]) -> Iterator[Target]:
@@ -209,6 +213,26 @@ def _models(records: list[Record]) -> Iterator[Target]:
         rates = rates_of(records, "models", workload, MANY)
         what = f"{workload} in batches of 32, against LitServe"
         yield _at_least(what, 1, rates.get("snaxum", {}), rates.get("litserve", {}))
+
+
+def _processes(records: list[Record]) -> Iterator[Target]:
+    rates = rates_of(records, "serving", COMPUTING.name, MANY)
+    two, one = (rates.get(peer.name, {}) for peer in (peers.TWO_PROCESSES, peers.ONE_PROCESS))
+    yield _at_least(f"{COMPUTING.name}, two processes against one", 1.8, two, one)
+    rates = rates_of(records, "serving", _HELLO, MANY)
+    two, other = (rates.get(peer.name, {}) for peer in (peers.TWO_PROCESSES, peers.TWO_WORKERS))
+    what = "hello of two processes, against granian RSGI with two workers and orjson"
+    yield _at_least(what, 1.2, two, other)
+    rates = rates_of(records, "serving", serving.SEEN_HELLO.name, MANY)
+    seen, plain = (rates.get(peer.name, {}) for peer in (peers.SEEN, peers.SERVE))
+    yield _at_least("hello with metrics and access log, against without", 0.97, seen, plain)
+    deploys = [r for r in records if r["type"] == "disturbed" and r["what"] == serving.DEPLOYS]
+    lost = {r["round"]: float(sum(r["restless"]["faults"].values())) for r in deploys}
+    count = sum(r["count"] for r in deploys)
+    what = f"requests that {count} deploys under {serving.CONNECTIONS} connections lost"
+    yield Target(what, 0, "requests", lost, at_most=True)
+    waits = {r["round"]: r["restless"]["p99_us"] / r["calm"]["p99_us"] for r in deploys}
+    yield Target("p99 during deploys, against without", 3, "×", waits, at_most=True)
 
 
 def _costs(records: list[Record]) -> Iterator[Target]:

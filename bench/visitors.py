@@ -23,6 +23,7 @@ TIMEOUT_S = 30.0
 MAX_UPLOAD = 300_000
 MAX_EVENTS = 200
 MESSAGES = 20
+UPLOADERS = 8
 # Tries to find what runs after a response, with a pause between two.
 TRIES, PAUSE_S = 200, 0.05
 _BOUNDARY = "boundary-of-the-soak"
@@ -46,6 +47,16 @@ async def visits(port: int, visitors: int, report: Report) -> AsyncIterator[None
     finally:
         stop.set()
         await asyncio.gather(*tasks)
+
+
+async def fill_with_uploads(port: int, count: int) -> None:
+    """Send so many raw uploads, a few at a time. Raises OSError and the like if one fails."""
+
+    async def upload(part: int) -> None:
+        for _ in range(part):
+            await raw_upload(port)
+
+    await asyncio.gather(*(upload(count // UPLOADERS) for _ in range(UPLOADERS)))
 
 
 async def left_open(port: int) -> dict[str, int]:
