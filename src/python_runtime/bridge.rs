@@ -131,7 +131,7 @@ impl Bridge {
             return self.dispatch_any(py, call);
         };
         let exchange = Bound::new(py, Exchange::new(call, self.identities))?;
-        let request = index.make_request(&exchange, params)?;
+        let request = index.request(py).call1((&exchange, params))?;
         let target = target.bind(py).clone();
         run_in_context(&self.dispatch_found, exchange, request, target)
     }

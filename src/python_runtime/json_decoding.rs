@@ -28,24 +28,24 @@ pub(super) fn decode<'py>(py: Python<'py>, document: &[u8]) -> Option<Bound<'py,
         let mut keys = keys.try_borrow_mut().ok()?;
         // Checked at once: serde_json would check each string.
         let mut json = serde_json::Deserializer::from_str(std::str::from_utf8(document).ok()?);
-        let value = Decoder { py, keys: &mut keys }.deserialize(&mut json).ok()?;
+        let value = JsonDecoder { py, keys: &mut keys }.deserialize(&mut json).ok()?;
         json.end().ok().map(|()| value)
     })
 }
 
 /// Makes the Python object of a value.
-struct Decoder<'a, 'py> {
+struct JsonDecoder<'a, 'py> {
     py: Python<'py>,
     keys: &'a mut Keys,
 }
 
-impl<'py> Decoder<'_, 'py> {
-    fn inner(&mut self) -> Decoder<'_, 'py> {
-        Decoder { py: self.py, keys: self.keys }
+impl<'py> JsonDecoder<'_, 'py> {
+    fn inner(&mut self) -> JsonDecoder<'_, 'py> {
+        JsonDecoder { py: self.py, keys: self.keys }
     }
 }
 
-impl<'de, 'py> DeserializeSeed<'de> for Decoder<'_, 'py> {
+impl<'de, 'py> DeserializeSeed<'de> for JsonDecoder<'_, 'py> {
     type Value = Bound<'py, PyAny>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
@@ -53,7 +53,7 @@ impl<'de, 'py> DeserializeSeed<'de> for Decoder<'_, 'py> {
     }
 }
 
-impl<'de, 'py> Visitor<'de> for Decoder<'_, 'py> {
+impl<'de, 'py> Visitor<'de> for JsonDecoder<'_, 'py> {
     type Value = Bound<'py, PyAny>;
 
     fn expecting(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,7 +107,7 @@ impl<'de, 'py> Visitor<'de> for Decoder<'_, 'py> {
 }
 
 /// Makes the `str` of a key, or returns the remembered one.
-struct KeyDecoder<'a, 'py>(Decoder<'a, 'py>);
+struct KeyDecoder<'a, 'py>(JsonDecoder<'a, 'py>);
 
 impl<'de, 'py> DeserializeSeed<'de> for KeyDecoder<'_, 'py> {
     type Value = Bound<'py, PyString>;

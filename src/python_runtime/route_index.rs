@@ -13,8 +13,6 @@ use pyo3::types::{PyDict, PyString};
 
 use crate::message::Head;
 
-use super::exchange::Exchange;
-
 /// More digits may not fit into an `i64`.
 const MAX_DIGITS: usize = 18;
 
@@ -119,13 +117,9 @@ impl RouteIndex {
         Ok(None)
     }
 
-    /// Makes the request that the handler gets.
-    pub(super) fn make_request<'py>(
-        &self,
-        exchange: &Bound<'py, Exchange>,
-        params: Bound<'py, PyDict>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        self.request.bind(exchange.py()).call1((exchange, params))
+    /// The class of requests, which takes an exchange and the values of the parameters.
+    pub(super) fn request<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.request.bind(py)
     }
 }
 

@@ -106,7 +106,7 @@ def mark(request, response):
     return response
 
 @errorhandler(KeyError)
-def on_key_error(error, request):
+def on_key_error(request, error):
     return {"key": str(error)}, 418
 
 @route("/count/<int:number>")
