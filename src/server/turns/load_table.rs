@@ -184,6 +184,18 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_has_just_taken_a_connection_is_not_idle() {
+        let table = table();
+        let (first, second) = (accepting(&table), accepting(&table));
+        table.places[first].connections.store(5, Ordering::Relaxed);
+        assert_eq!(table.least().map(|(index, _)| index), Some(second));
+        assert!(table.has_idle_one(first));
+        table.places[second].arriving.store(1, Ordering::Relaxed);
+        assert_eq!(table.least().map(|(index, _)| index), Some(first), "it has no request");
+        assert!(!table.has_idle_one(first));
+    }
+
+    #[test]
     fn a_process_that_does_not_react_loses_its_turn_until_it_accepts() {
         let table = table();
         let (first, second) = (accepting(&table), accepting(&table));

@@ -65,3 +65,27 @@ impl Drop for CountedConnection {
         self.place.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::load_table::LoadTable;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_connection_counts_as_a_request_until_its_first_one_or_for_a_moment() {
+        let file = LoadTable::create(1).expect("a file");
+        let place = &LoadTable::open(&file).expect("mapped").places[0];
+        let counts = || [&place.connections, &place.arriving].map(|it| it.load(Ordering::Relaxed));
+        let open = OpenConnection::new(place, true);
+        assert_eq!(counts(), [1, 1]);
+        open.has_arrived();
+        open.has_arrived();
+        assert_eq!(counts(), [1, 0]);
+        let silent = OpenConnection::new(place, true);
+        assert_eq!(counts(), [2, 1]);
+        tokio::time::sleep(2 * ARRIVAL).await;
+        assert_eq!(counts(), [2, 0]);
+        drop((open, silent, OpenConnection::new(place, true)));
+        assert_eq!(counts(), [0, 0]);
+    }
+}

@@ -1,10 +1,9 @@
 //! `--processes N`: even load, replacement of what ends, hangs or has served enough.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
 
 use super::keep_alive::{KeepAlive, Load};
 use crate::support::{Process, Project, Server, in_time};
@@ -64,14 +63,6 @@ fn kill(pid: u32, signal: i32) {
     let pid = i32::try_from(pid).expect("a pid");
     // SAFETY: sends a signal to a process of the server, which its parent has not waited for.
     assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "the process is there");
-}
-
-/// Stops a process, and returns when it runs no more.
-fn suspend(pid: u32) {
-    kill(pid, libc::SIGSTOP);
-    while !Process::of(pid).is_stopped() {
-        std::thread::yield_now();
-    }
 }
 
 /// Sends requests on new connections until one is handled by another process than `old`.
@@ -139,42 +130,6 @@ async fn while_a_request_blocks_one_process_the_other_one_gets_all_others() {
     in_time("a move", async { while pid(&of_blocked.get("/place").await) == pid(&first) {} }).await;
     held.open().await;
     in_time("the slow one", slow).await.expect("no panic").expect("a response");
-}
-
-#[tokio::test]
-async fn connections_that_arrive_together_go_to_processes_that_have_nothing_to_do() {
-    let server = project(&["--processes", "2", "--dispatch-workers", "1"]).serve().await;
-    let mut first = open(&server).await;
-    let one = pid(&first.get("/place").await);
-    let other = pid(&wait_for_another(&server, &[one]).await);
-    // Many connections of one process, none of which has a request.
-    suspend(other);
-    let mut idle = Vec::new();
-    for _ in 0..5 {
-        let mut connection = open(&server).await;
-        assert_eq!(pid(&connection.get("/place").await), one);
-        idle.push(connection);
-    }
-    // It has missed its turns, and takes them again.
-    kill(other, libc::SIGCONT);
-    wait_for_another(&server, &[one]).await;
-    suspend(other);
-    suspend(one);
-    let request = b"GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-    let slow = [server.socket(request).await, server.socket(request).await];
-    kill(other, libc::SIGCONT);
-    kill(one, libc::SIGCONT);
-    for _ in 0..2 {
-        server.arrival().await.open().await;
-    }
-    let mut numbers = BTreeSet::new();
-    for mut socket in slow {
-        let mut response = String::new();
-        in_time("a response", socket.read_to_string(&mut response)).await.expect("it responds");
-        let (_, body) = response.split_once("\r\n\r\n").expect("a head");
-        numbers.insert(number(&serde_json::from_str(body).expect("JSON")));
-    }
-    assert_eq!(numbers, BTreeSet::from([1, 2]), "one of them was idle");
 }
 
 #[tokio::test]
