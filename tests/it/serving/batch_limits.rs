@@ -1,5 +1,8 @@
 //! The limits of batches and workers: sizes, times, clients that leave, workers that die, processes.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -198,35 +201,41 @@ async fn a_worker_that_dies_in_a_batch_fails_the_requests_of_that_batch_only() {
     assert_ne!(before["pid"], after["pid"]);
 }
 
+/// Sends a POST on a connection of its own, so that any process may accept it.
+async fn from_any_process(server: &Server, path: &str, body: &str) -> Value {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let reply = server.raw(&request).await;
+    let (_, body) = reply.split_once("\r\n\r\n").expect("a body");
+    serde_json::from_str(body).expect("JSON")
+}
+
+fn parent_of(pid: &Value) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+    let fields = stat.rsplit_once(')').expect("a name").1;
+    fields.split_whitespace().nth(1).expect("a parent").parse().expect("a pid")
+}
+
 #[tokio::test]
-async fn each_process_has_workers_of_its_own() {
-    let server = project().args(&["--processes", "2"]).serve().await;
-    let mut of_process = std::collections::BTreeMap::new();
-    while of_process.len() < 2 {
-        // A connection each, so that both processes accept.
-        let reply = server.raw("POST /server HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
-        let (_, body) = reply.split_once("\r\n\r\n").expect("a body");
-        let body: Value = serde_json::from_str(body).expect("JSON");
-        of_process.insert(body["number"].to_string(), body["pid"].clone());
+async fn each_process_has_workers_of_its_own_also_after_a_preload() {
+    for args in [&["--processes", "2"][..], &["--processes", "2", "--preload"]] {
+        let server = project().args(args).serve().await;
+
+        let (mut processes, mut parents) = (BTreeMap::new(), BTreeSet::new());
+        while processes.len() < 2 || parents.len() < 2 {
+            let place = from_any_process(&server, "/server", "").await;
+            let pid = place["pid"].as_u64().expect("a pid");
+            processes.insert(place["number"].as_u64().expect("a number"), pid);
+            let worker = from_any_process(&server, "/worker", r#"{"n":5}"#).await;
+            assert_eq!(worker["device"], 0, "{worker}");
+            parents.insert(parent_of(&worker["pid"]));
+        }
+
+        assert_eq!(parents, processes.into_values().collect(), "{args:?}");
     }
-    let parent_of = |pid: &Value| -> u32 {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
-        let fields = stat.rsplit_once(')').expect("a name").1;
-        fields.split_whitespace().nth(1).expect("a parent").parse().expect("a pid")
-    };
-    let mut parents = std::collections::BTreeSet::new();
-    while parents.len() < 2 {
-        let reply = server.raw("POST /worker HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 7\r\nconnection: close\r\n\r\n{\"n\":5}").await;
-        let (_, body) = reply.split_once("\r\n\r\n").expect("a body");
-        let body: Value = serde_json::from_str(body).expect("JSON");
-        assert_eq!(body["device"], 0);
-        parents.insert(parent_of(&body["pid"]));
-    }
-    let pids: std::collections::BTreeSet<u32> = of_process
-        .values()
-        .map(|pid| u32::try_from(pid.as_u64().expect("a pid")).expect("a pid"))
-        .collect();
-    assert_eq!(parents, pids);
 }
 
 #[tokio::test]
