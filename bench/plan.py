@@ -49,7 +49,7 @@ class Effort:
     # One record for each server in each round.
     starts: int
     tasks: int
-    # Of a server of two processes, in each round; as many processes are killed.
+    # In each round, of a server of two processes; as many processes are killed.
     deploys: int
 
 

@@ -51,7 +51,7 @@ class Phase:
             self.us.append((reply.received - reply.sent) * 1e6)
 
     def figures(self) -> Record:
-        """The same as those of a load, without its seconds."""
+        """The same as for a load, without its seconds."""
         parts = quantiles(self.us, n=100, method="inclusive")
         about = {"requests": len(self.us), "p50_us": round(parts[49]), "p99_us": round(parts[98])}
         return about | {"faults": dict(self.faults)}

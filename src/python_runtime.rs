@@ -36,6 +36,7 @@ mod messages;
 mod own_context;
 mod pool_counts;
 mod preload;
+mod project_tests;
 mod python_options;
 mod queue;
 mod reading_limit;

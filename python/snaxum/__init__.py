@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from . import worker as worker
     from ._core.client_address import ClientAddress
     from ._core.events import Event
+    from ._core.route_errors import RouteError
     from .background_functions import background
     from .batching import Batch
     from .blueprints import (
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from .markers import Body, Cookie, Form, Header, Path, Query
     from .mounts import mount
     from .responses import abort, redirect, send_file
-    from .routing import RouteError
     from .server_process import process
     from .state import State
     from .static_files import static
@@ -139,7 +139,7 @@ if not TYPE_CHECKING:  # for a type checker, an unknown name is an error
         "markers": ("Body", "Cookie", "Form", "Header", "Path", "Query"),
         "mounts": ("mount",),
         "responses": ("abort", "redirect", "send_file"),
-        "routing": ("RouteError",),
+        "_core.route_errors": ("RouteError",),
         "server_process": ("process",),
         "state": ("State",),
         "static_files": ("static",),

@@ -29,9 +29,10 @@ from ._core.decorator_types import (
 )
 from ._core.foreign_names import explain_keyword, explained
 from ._core.handlers import Handler, where
+from ._core.route_errors import RouteError
 from ._core.websocket_routes import WebSocketRoute
 from .batching import Batch
-from .routing import Route, RouteError
+from .routing import Route
 
 if TYPE_CHECKING:
     from ._core.handler_results import ResultHandler

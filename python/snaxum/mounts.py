@@ -16,7 +16,8 @@ from . import _registry
 from ._core.applications import Interface, checked_interface, interface_of
 from ._core.arguments import Argument
 from ._core.patterns import ANY_REST, Pattern
-from .routing import Route, RouteError
+from ._core.route_errors import RouteError
+from .routing import Route
 
 # The console and the API of dev mode.
 RESERVED = "/__snaxum"

@@ -14,8 +14,8 @@ from typing import Any
 from . import _registry
 from ._core.digests import sha256
 from ._core.handlers import relative_to
+from ._core.route_errors import RouteError
 from ._reload.user_paths import display_root
-from .routing import RouteError
 
 # The console and the API of dev mode.
 RESERVED = "/__snaxum"

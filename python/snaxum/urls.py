@@ -14,7 +14,8 @@ from urllib.parse import quote, urlencode
 from . import _registry
 from ._core.near_names import near_names
 from ._core.patterns import Converter
-from .routing import Route, RouteError
+from ._core.route_errors import RouteError
+from .routing import Route
 
 # The characters of a path that need no escape; a segment has no slash.
 _SAFE = "!$&'()*+,;=:@"

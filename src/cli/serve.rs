@@ -88,7 +88,7 @@ pub(crate) async fn serve_until_end<S: Future<Output = usize> + Send + 'static>(
             tracing::info!("stopping");
         }
     }
-    if cause == StopCause::Restart {
+    if cause != StopCause::Signal {
         runtime.announce_replacement();
     }
     on_stop(cause);

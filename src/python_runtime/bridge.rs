@@ -24,7 +24,7 @@ use super::host::{self, HostApi};
 use super::json::parse;
 use super::messages::{Call, NewerPaths, OnBegin, ReloadReply, ReloadScope};
 use super::own_context;
-use super::route_index::{RouteIndex, ServingIndex};
+use super::route_index::{PathIndex, ServingIndex};
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
@@ -126,7 +126,7 @@ impl Bridge {
     }
 
     /// Does it for a route of the index, if the request is for one.
-    fn dispatch_found(&self, py: Python<'_>, index: &RouteIndex, call: Call) -> PyResult<()> {
+    fn dispatch_found(&self, py: Python<'_>, index: &PathIndex, call: Call) -> PyResult<()> {
         let Some((params, target)) = index.find(py, &call.request.head)? else {
             return self.dispatch_any(py, call);
         };

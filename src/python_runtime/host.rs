@@ -24,7 +24,7 @@ use super::in_process_connection::{self, Connect, HostAndPort, InProcessConnecti
 use super::json::parse;
 use super::loop_signals::LoopSignals;
 use super::reply::{self, WakeBatch};
-use super::route_index::{EndRow, RouteIndex, ServingIndex, TextRow};
+use super::route_index::{EndRow, PathIndex, ServingIndex, TextRow};
 use super::{json_decoding, json_encoding};
 
 thread_local! {
@@ -108,7 +108,7 @@ impl HostApi {
     /// Finds the routes of these rows without Python from now on; `request` makes the request of a
     /// handler.
     fn index_routes(&self, request: Py<PyAny>, texts: Vec<TextRow>, ends: Vec<EndRow>) {
-        self.0.index.store(Some(Arc::new(RouteIndex::new(request, texts, ends))));
+        self.0.index.store(Some(Arc::new(PathIndex::new(request, texts, ends))));
     }
 
     /// Reports that this process opens a file for writing.

@@ -16,51 +16,18 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::error::Error;
 use crate::server::{LocalConnection, OuterConnection};
-
-use super::PythonRuntime;
-use super::messages::Control;
 
 /// How often a thread that waits checks for Ctrl-C.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 /// The bytes on their way, in each direction of a pipe.
 const BUFFER: usize = 64 * 1024;
 
-/// Serves connections within this process; see [`PythonRuntime::run_tests`].
+/// Serves connections within this process; see [`PythonRuntime::run_tests`](super::PythonRuntime::run_tests).
 pub type Connect = Arc<dyn Fn(LocalConnection) + Send + Sync>;
-
-impl PythonRuntime {
-    /// Runs pytest with these arguments on Python's main thread, and returns its exit code. Its tests
-    /// reach the server through `snaxum.testing`, over connections that `connect` makes.
-    ///
-    /// # Errors
-    ///
-    /// Python stops, or tests have run before.
-    pub async fn run_tests(&self, args: Vec<String>, connect: Connect) -> Result<i32, Error> {
-        let lost = |what: &str| Error::RuntimeLost(what.to_owned());
-        self.open_in_process(connect)?;
-        let (reply, code) = oneshot::channel();
-        let message = Control::RunTests { args, reply };
-        self.control.try_send(message).map_err(|_| lost("it is stopping"))?;
-        code.await.map_err(|_| lost("it stopped while tests ran"))?.map_err(Error::RuntimeLost)
-    }
-
-    /// Lets `snaxum.testing` reach the server, over connections that `connect` makes. Needs a tokio
-    /// runtime.
-    ///
-    /// # Errors
-    ///
-    /// It was called before.
-    pub fn open_in_process(&self, connect: Connect) -> Result<(), Error> {
-        let connect = (tokio::runtime::Handle::current(), connect);
-        let lost = |_| Error::RuntimeLost("tests have run already".to_owned());
-        self.connect.set(connect).map_err(lost)
-    }
-}
 
 /// An address with a host, as Python writes it.
 pub(super) type HostAndPort = (String, u16);

@@ -18,7 +18,7 @@ const MAX_KEY: usize = 32;
 const LARGE: f64 = 9_223_372_036_854_775_808.0;
 
 thread_local! {
-    static REMEMBERED: RefCell<Keys> = const { RefCell::new(Keys(Vec::new())) };
+    static REMEMBERED: RefCell<SharedKeys> = const { RefCell::new(SharedKeys(Vec::new())) };
 }
 
 /// Decodes a document; `None` if Python is to decode it.
@@ -36,7 +36,7 @@ pub(super) fn decode<'py>(py: Python<'py>, document: &[u8]) -> Option<Bound<'py,
 /// Makes the Python object of a value.
 struct JsonDecoder<'a, 'py> {
     py: Python<'py>,
-    keys: &'a mut Keys,
+    keys: &'a mut SharedKeys,
 }
 
 impl<'py> JsonDecoder<'_, 'py> {
@@ -129,10 +129,10 @@ impl<'py> Visitor<'_> for KeyDecoder<'_, 'py> {
     }
 }
 
-/// Keys with their `str`, each in the place that its text gives.
-struct Keys(Vec<Option<(Box<str>, Py<PyString>)>>);
+/// SharedKeys with their `str`, each in the place that its text gives.
+struct SharedKeys(Vec<Option<(Box<str>, Py<PyString>)>>);
 
-impl Keys {
+impl SharedKeys {
     fn get<'py>(&mut self, py: Python<'py>, text: &str) -> Bound<'py, PyString> {
         if text.len() > MAX_KEY {
             return PyString::new(py, text);

@@ -17,7 +17,7 @@ use crate::message::Head;
 const MAX_DIGITS: usize = 18;
 
 /// The index of the serving generation, if it has one.
-pub(super) type ServingIndex = Arc<ArcSwapOption<RouteIndex>>;
+pub(super) type ServingIndex = Arc<ArcSwapOption<PathIndex>>;
 /// By method, the names of the parameters, and the object that Python calls the route by.
 type RowRoutes = Vec<(String, Vec<Py<PyString>>, Py<PyAny>)>;
 /// A path that is all text.
@@ -28,7 +28,7 @@ type RowBranch = (String, RowRoutes);
 pub(super) type EndRow = (String, HashSet<String>, Vec<RowBranch>);
 
 /// The routes that are found here.
-pub(super) struct RouteIndex {
+pub(super) struct PathIndex {
     /// Makes the request of the handler.
     request: Py<PyAny>,
     texts: HashMap<String, Vec<IndexedRoute>>,
@@ -56,7 +56,7 @@ enum Converter {
     Other,
 }
 
-impl RouteIndex {
+impl PathIndex {
     pub(super) fn new(request: Py<PyAny>, texts: Vec<TextRow>, ends: Vec<EndRow>) -> Self {
         let texts = texts.into_iter().map(|(path, routes)| (path, indexed(routes))).collect();
         let ends = ends.into_iter().map(|(start, texts, branches)| {

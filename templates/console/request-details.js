@@ -63,14 +63,17 @@ function Summary({ id, request }) {
         ? html`<code>${visible(handler)}</code> <span class="dim">for route</span> <code>${visible(route)}</code>`
         : html`<span class="dim">${withoutRoute(request)}</span>`}
     </p>
+    ${handler && isClientClosed(request) && html`<p class="dim">${CLIENT_CLOSED}</p>`}
     ${close && html`<p data-testid="websocket-close">Closed by the ${close.by}: <b class=${close.code === 1011 ? "bad" : null}>${close.code}</b> ${visible(close.reason)}</p>`}
     ${error && !traceback && html`<p><b class="bad">${visible(error.type)}</b> ${visible(error.message)}</p>`}
   `;
 }
 
+const CLIENT_CLOSED = "The client disconnected before the response.";
+
 function withoutRoute(request) {
   if (request.is_call) return isClientClosed(request) ? "A call from Rust that was cancelled." : "A call from Rust.";
-  return isClientClosed(request) ? "The client disconnected before the response." : "No route matched.";
+  return isClientClosed(request) ? CLIENT_CLOSED : "No route matched.";
 }
 
 function Details({ request, state, part, select }) {

@@ -88,9 +88,9 @@ function SlowestRoutes({ routes, matches }) {
         <p class="dim">${routes.length === 0 ? "no requests yet" : "by their mean time since the start of the server"}</p>
       </header>
       ${shown.length > 0 && html`
-        <table class="rows">
+        <table class="rows slowest-rows">
           <caption class="visually-hidden">Slowest routes first</caption>
-          <thead><tr><th scope="col" class="c-method">Method</th><th scope="col">Route</th><th scope="col" class="c-count number">Requests</th><th scope="col" class="c-total number">Mean</th><th scope="col" class="c-total number"><abbr title="50 % of the requests took at most this long">p50</abbr></th><th scope="col" class="c-total number"><abbr title="99 % of the requests took at most this long">p99</abbr></th><th scope="col" class="c-count number"><abbr title="responses with a status from 500 on">Errors</abbr></th></tr></thead>
+          <thead><tr><th scope="col" class="c-method">Method</th><th scope="col">Route</th><th scope="col" class="c-count number">Requests</th><th scope="col" class="c-total number">Mean</th><th scope="col" class="c-total c-p50 number"><abbr title="50 % of the requests took at most this long">p50</abbr></th><th scope="col" class="c-total number"><abbr title="99 % of the requests took at most this long">p99</abbr></th><th scope="col" class="c-count number"><abbr title="responses with a status from 500 on">Errors</abbr></th></tr></thead>
           <tbody onKeyDown=${navigateRows}>
             ${shown.map((row, index) => html`
               <tr key=${`${row.method} ${row.route}`} class="static" data-row data-testid="slowest-row" tabindex=${index === 0 ? 0 : -1}>
@@ -98,7 +98,7 @@ function SlowestRoutes({ routes, matches }) {
                 <td class="c-path"><code>${visible(row.route)}</code></td>
                 <td class="c-count number">${row.requests}</td>
                 <td class="c-total number">${milliseconds(row.mean_ms)}</td>
-                <td class="c-total number">${bound(row.p50_ms)}</td>
+                <td class="c-total c-p50 number">${bound(row.p50_ms)}</td>
                 <td class="c-total number">${bound(row.p99_ms)}</td>
                 <td class=${`c-count number ${row.errors ? "bad" : "dim"}`}>${row.errors}</td>
               </tr>

@@ -6,6 +6,7 @@ Rust: `Request.build` replaces it.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -277,6 +278,7 @@ def test_a_type_checker_knows_the_attributes_of_a_request(tmp_path: Path) -> Non
         [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path), str(file)],
         capture_output=True,
         text=True,
+        env={**os.environ, "MYPYPATH": str(Path(__file__).parents[2] / "python")},
     )
 
     assert 'app.py:3: error: "Request" has no attribute "json"' in checked.stdout

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ..routing import Route
+from typing import Any
 
 
 class RouteError(ValueError):
@@ -13,12 +10,12 @@ class RouteError(ValueError):
 
 
 class DuplicateRoute(RouteError):
-    """Two routes with the same method on the same paths."""
+    """Two routes with the same method on the same paths; each is a `Route`."""
 
     method: str
-    first: Route
-    second: Route
+    first: Any
+    second: Any
 
-    def __init__(self, method: str, first: Route, second: Route) -> None:
+    def __init__(self, method: str, first: Any, second: Any) -> None:
         self.method, self.first, self.second = method, first, second
         super().__init__(second.conflict_with(first, method))

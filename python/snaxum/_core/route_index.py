@@ -45,4 +45,6 @@ def end_rows(
 def _routes(
     by_method: Iterable[tuple[str, Route]], target: Callable[[Route], Any]
 ) -> IndexedRoutes:
-    return [(method, list(route.names), target(route)) for method, route in by_method]
+    # `WS` is a handshake, and no method that a client may send.
+    rows = ((method, route) for method, route in by_method if method != "WS")
+    return [(method, list(route.names), target(route)) for method, route in rows]

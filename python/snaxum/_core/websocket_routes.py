@@ -9,10 +9,11 @@ import inspect
 from collections.abc import Iterable
 
 from ..headers import is_token
-from ..routing import Route, RouteError
+from ..routing import Route
 from . import calls
 from .handlers import Handler, code_of, where
 from .hooks import Scope
+from .route_errors import RouteError
 
 
 class WebSocketRoute(Route):

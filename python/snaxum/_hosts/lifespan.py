@@ -12,9 +12,9 @@ import logging
 from typing import Any
 
 from .._core.objects import is_a
+from .._core.route_errors import RouteError
 from .._runtime.runtime import running
 from ..mounts import Mount
-from ..routing import RouteError
 from .scope import VERSIONS, Message
 
 _log = logging.getLogger("snaxum")

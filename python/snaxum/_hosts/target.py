@@ -15,9 +15,9 @@ from typing import Any
 
 from .._core.applications import Interface, interface_of
 from .._core.objects import namespace
+from .._core.route_errors import RouteError
 from .._reload.model import Node
 from ..mounts import Mount
-from ..routing import RouteError
 
 MAX_NAMED = 3
 

@@ -10,11 +10,12 @@ import contextlib
 from typing import Any
 
 from .._core.handlers import where
+from .._core.route_errors import RouteError
 from .._validation.faults import Unsupported
 from .._validation.hints import name_of
 from ..markers import MISSING
 from ..mounts import Mount
-from ..routing import Route, RouteError
+from ..routing import Route
 from .components import Mode
 from .outputs import result_type
 from .schemas import Schemas

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 
 from .._core.hooks import RequestHook, declare
 from .._core.late_regex import late
+from .._core.route_errors import RouteError
 from ..http_errors import HTTPError
-from ..routing import Route, RouteError, RouteTable
+from ..routing import Route, RouteTable
 from .source_cache import SourceCache
 from .user_paths import display_path
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .._core.hooks import Condition, HookSet, RequestHook, Scope, name_of
+from .._core.route_errors import RouteError
 from .._core.websocket_routes import WebSocketRoute
 from .._runtime.hook_chain import HookedRoute
-from ..routing import Route, RouteError
+from ..routing import Route
 from .model import Node
 
 

@@ -14,10 +14,11 @@ from typing import cast
 
 from .._core.handlers import relative_to
 from .._core.objects import is_a
+from .._core.route_errors import DuplicateRoute, RouteError
 from .._debug import traceback
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
-from ..routing import DuplicateRoute, Route, RouteError, RouteTable
+from ..routing import Route, RouteTable
 from ..static_files import DuplicateStatic, StaticMount
 from . import effects, repeated_calls
 from .broken_routes import BrokenRoutes, refusals

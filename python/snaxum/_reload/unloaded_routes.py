@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from ..routing import Route, RouteError, RouteTable
+from .._core.route_errors import RouteError
+from ..routing import Route, RouteTable
 from .broken_routes import Placeholder, routes_in
 from .changes import walk_unloaded
 from .user_paths import display_path, import_root, module_name

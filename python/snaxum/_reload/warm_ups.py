@@ -18,11 +18,12 @@ from contextlib import suppress
 from typing import Any
 
 from .._core.objects import is_awaitable
+from .._core.route_errors import RouteError
 from .._core.served_handlers import ServedHandler, WarmUp
 from .._debug.stack import of_user as stack_of_user
 from .._runtime import leases
 from .._runtime.generations import Generation, loading_node
-from ..routing import Route, RouteError
+from ..routing import Route
 from .retirement import Retirement
 from .watchdog import LoadInterrupted
 

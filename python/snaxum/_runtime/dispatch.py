@@ -47,13 +47,18 @@ def dispatch_request(
     if type(found) is tuple:
         route, params = found
         if respond.is_timed:
-            exchange.found(route.id)
-            if trace_context.is_on:
-                trace_context.attach(exchange)
+            record_route(exchange, route)
         request = make_request(exchange, params or {})
         runner_of(route)(exchange, generation, route, request)
     else:
         _dispatch_unmatched(exchange, generation, found)
+
+
+def record_route(exchange: Exchange, route: Route) -> None:
+    """Record the route of a request that is observed, before its handler runs."""
+    exchange.found(route.id)
+    if trace_context.is_on:
+        trace_context.attach(exchange)
 
 
 def runner_of(route: Route) -> Runner:

@@ -10,9 +10,9 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from .._core.body_chunks import BodyChunks, pieces
 from .._host import Exchange
 from ..http import HTTPError, Request
-from ..request import BodyChunks, pieces
 from .runtime import running
 
 # The option `max-body-size`.

@@ -34,9 +34,7 @@ impl LateEvents {
         let now = Instant::now();
         let is_newer = |event: &FileEvent| is_long || self.save.is_joined_by(&event.path, now);
         let joined = newer.iter().filter(|event| is_newer(event));
-        let paths = joined
-            .map(|event| (event.kind != FileEventKind::Rescan).then(|| event.path.clone()))
-            .collect();
+        let paths = changed_paths(joined);
         self.events.lock().extend(newer);
         paths
     }
