@@ -141,6 +141,7 @@ async fn a_request_whose_time_is_over_leaves_its_batch_alone() {
     // Both are over; the second one is in no batch yet, and never will be.
     assert_eq!(ended(first).await.0, 504);
     assert_eq!(ended(waits).await.0, 504);
+    waiting(&server, 0).await;
     let next = begin(&server, "/held", 3);
     running.open().await;
     let after = server.arrival().await;
