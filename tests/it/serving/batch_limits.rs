@@ -143,6 +143,7 @@ async fn a_request_whose_time_is_over_leaves_its_batch_alone() {
     assert_eq!(ended(waits).await.0, 504);
     waiting(&server, 0).await;
     let next = begin(&server, "/held", 3);
+    waiting(&server, 1).await; // the loop has dropped both before
     running.open().await;
     let after = server.arrival().await;
     assert_eq!(after.name, "3");

@@ -64,7 +64,8 @@ const OTHER: &str = "VERSION = 1\n";
 fn project() -> Project {
     let project = Project::new().gate().file("app.py", APP).file("other.py", OTHER);
     let project = project.file("_store.py", "CALLBACKS = []\n").file("z_leak.py", &leak(1));
-    project.args(&["--reload-wait", "1ms"])
+    // On a busy machine the start of workers takes longer than a request may.
+    project.args(&["--reload-wait", "1ms", "--request-timeout", "5m"])
 }
 
 /// Code that is not freed, and so reported with the rest: then nothing else is missing.
